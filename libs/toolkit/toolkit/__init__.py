@@ -1,0 +1,1 @@
+"""The one command: set up, start, watch, stop, test and measure the platform."""
