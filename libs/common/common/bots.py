@@ -1,0 +1,159 @@
+"""The configuration of a bot, section by section, as validated at the gateway and read by every service.
+
+Every number of a binary bot's behaviour is here; unknown keys are refused with their name.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.errors import ConfigError
+from common.events import BotConfig
+
+Text = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Section(BaseModel):
+    """One part of a bot's configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PriceSource(Section):
+    """A public market whose price drives the fair value."""
+
+    venue: Text = "binance"
+    symbol: Text
+
+
+class Instrument(Section):
+    """Which markets a binary bot quotes, where, and through which account."""
+
+    venue: Text = "degen"
+    account: Text = "mm1"
+    series: list[Text] = Field(min_length=1, max_length=50)
+    """Rolling series, e.g. BTC-5M."""
+    sources: dict[Text, list[PriceSource]]
+    """By underlying asset, best first, e.g. BTC = [{venue = "binance", symbol = "BTCUSDT"}]."""
+
+
+class Pricing(Section):
+    """How the fair value is formed."""
+
+    interval_ms: int = Field(default=100, ge=10, le=10_000)
+    """Fair values are renewed this often even when no price moves, because time itself moves them."""
+    volatility_half_life_s: float = Field(default=900.0, gt=0, le=86_400)
+    volatility_sample_s: float = Field(default=5.0, gt=0, le=300)
+    """Returns are taken over at least this much time, so that bid-ask bounce does not count as movement."""
+    volatility_floor: float = Field(default=0.10, gt=0, le=5)
+    volatility_cap: float = Field(default=5.0, gt=0, le=20)
+    volatility_prior: float = Field(default=0.50, gt=0, le=5)
+    volatility_prior_s: float = Field(default=120.0, ge=0, le=86_400)
+    """Weight of the prior, as seconds of observation."""
+    ready_after_s: float = Field(default=0.0, ge=0, le=3_600)
+    """Seconds of prices needed before quoting; the prior carries until the market speaks."""
+    max_source_age_ms: int = Field(default=5_000, ge=100, le=60_000)
+    """Older prices are not priced from: nothing out."""
+
+    @model_validator(mode="after")
+    def _floor_below_cap(self) -> Pricing:
+        if not self.volatility_floor <= self.volatility_prior <= self.volatility_cap:
+            raise ValueError("volatility_prior must lie between volatility_floor and volatility_cap")
+        return self
+
+
+class Quoting(Section):
+    """Spread, size, levels and spacing of the ladder."""
+
+    spread: float = Field(default=0.04, gt=0, lt=1)
+    """Total distance between own best bid and own best ask, in price."""
+    size: int = Field(default=100, ge=1, le=1_000_000)
+    """Shares per level."""
+    levels: int = Field(default=3, ge=1, le=20)
+    spacing: float = Field(default=0.01, gt=0, lt=0.5)
+    price_tolerance_ticks: int = Field(default=0, ge=0, le=10)
+    """An order this close to its target price is left where it is, to keep its place in the queue."""
+    size_tolerance: float = Field(default=0.25, ge=0, le=1)
+    """Fraction by which a resting size may differ from its target before it is replaced."""
+    target_life_ms: int = Field(default=1_000, ge=100, le=10_000)
+    """A target that is not renewed for this long pulls its quotes."""
+
+
+class Inventory(Section):
+    """How the bot leans against what it holds, over the life of a market."""
+
+    max_position: int = Field(default=1_000, ge=1, le=10_000_000)
+    """Shares of one outcome of one market."""
+    skew_factor: float = Field(default=0.02, ge=0, le=0.5)
+    """Shift of both quotes, in price, when |net| is `max_position`, in the first phase."""
+    late_skew_factor: float = Field(default=0.10, ge=0, le=0.5)
+    """The same at the end of the ramp."""
+    lean_until: float = Field(default=0.25, ge=0, le=1)
+    """Fraction of the life elapsed up to which a lean is tolerated."""
+    aggressive_from: float = Field(default=0.35, ge=0, le=1)
+    """Fraction elapsed from which the full late skew applies."""
+    reduce_only_s: float = Field(default=45.0, ge=0, le=86_400)
+    """Seconds before expiry from which only orders that reduce |net| may rest."""
+    close_threshold_s: float = Field(default=5.0, ge=0, le=86_400)
+    """Seconds before expiry from which nothing rests."""
+    min_life_s: float = Field(default=60.0, ge=0, le=86_400)
+    """A market with less life left than this is not taken up newly."""
+
+    @model_validator(mode="after")
+    def _ordered_phases(self) -> Inventory:
+        if self.lean_until > self.aggressive_from:
+            raise ValueError("aggressive_from must not be below lean_until")
+        if self.close_threshold_s > self.reduce_only_s:
+            raise ValueError("reduce_only_s must not be below close_threshold_s")
+        return self
+
+
+class RiskLimits(Section):
+    """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'."""
+
+    max_markets: int = Field(default=10, ge=1, le=1_000)
+    max_daily_loss: Decimal | None = Field(default=Decimal(1_000), ge=0)
+    min_spread: float = Field(default=0.02, ge=0, lt=1)
+    max_net: int | None = Field(default=None, ge=0)
+    max_order: int | None = Field(default=None, ge=0)
+    max_open_orders: int | None = Field(default=None, ge=0)
+    max_messages_per_s: int | None = Field(default=None, ge=0)
+    price_collar: float | None = Field(default=None, ge=0, lt=1)
+
+
+class BinaryBot(Section):
+    """All sections of a bot that quotes YES/NO markets. Without `risk_limits` it does not trade."""
+
+    instrument: Instrument
+    pricing: Pricing = Pricing()
+    quoting: Quoting = Quoting()
+    inventory: Inventory = Inventory()
+    risk_limits: RiskLimits | None = None
+
+
+KINDS: dict[str, type[BinaryBot]] = {"binary": BinaryBot}
+Kind = Literal["binary"]
+
+
+def parse_bot(kind: str, sections: dict[str, Any]) -> BinaryBot:
+    """Return the validated sections; ConfigError lists every field and the rule it breaks."""
+    model = KINDS.get(kind)
+    if model is None:
+        raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
+    try:
+        return model.model_validate(sections)
+    except ValidationError as error:
+        raise ConfigError(faults_of(error)) from None
+
+
+def sections_of(config: BotConfig) -> BinaryBot:
+    """Return the validated sections of a configuration event."""
+    return parse_bot(config.kind, config.sections)
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """Return 'field.path: rule' for each fault pydantic found."""
+    return [f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}" for fault in error.errors()]

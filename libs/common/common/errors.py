@@ -1,0 +1,75 @@
+"""Trouble that comes from outside, as one small tree.
+
+MarketMakerError
+├── ConfigError            stop before starting; lists every fault at once
+├── BusError               the broker refused or did not answer
+│   ├── BusUnavailable     transient: nothing was decided, retry with the same message id
+│   └── PublishRefused     the broker said no: wrong expected sequence, stream full, no permission
+├── VenueError
+│   ├── VenueUnreachable   transient: back off, mark stale, retry
+│   ├── VenueRefused       the venue said no: becomes an OrderUpdate with status REJECTED
+│   └── VenueUnknown       nobody knows what happened: stop, ask the venue, then go on
+└── ContractError          bytes we cannot decode: park them with the reason, count, alert
+
+A refusal that belongs to the trade (a pre-trade check, a limit) is a value, not an error from this tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class MarketMakerError(Exception):
+    """Root of everything this platform raises on purpose."""
+
+
+class ConfigError(MarketMakerError):
+    """The configuration cannot be used; `faults` names each field and the rule it breaks."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class BusError(MarketMakerError):
+    """The message bus did not do what was asked."""
+
+
+class BusUnavailable(BusError):
+    """The broker did not answer in time; the outcome of a publish is unknown and its id makes a retry safe."""
+
+
+class PublishRefused(BusError):
+    """The broker answered no; `code` is its JetStream error code."""
+
+    def __init__(self, subject: str, code: int, description: str) -> None:
+        self.subject, self.code, self.description = subject, code, description
+        super().__init__(f"publish on {subject} refused: {description} (code {code})")
+
+
+class VenueError(MarketMakerError):
+    """A venue could not be used as asked."""
+
+
+class VenueUnreachable(VenueError):
+    """The venue cannot be reached now."""
+
+
+class VenueRefused(VenueError):
+    """The venue answered no, with its own code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code, self.message = code, message
+        super().__init__(f"{code}: {message}")
+
+
+class VenueUnknown(VenueError):
+    """The outcome of a request is unknown; ask the venue before anything else."""
+
+
+class ContractError(MarketMakerError):
+    """Bytes that are not what the contract says; `where` names the subject or the venue frame."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where, self.reason = where, reason
+        super().__init__(f"{where}: {reason}")

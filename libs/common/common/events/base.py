@@ -1,0 +1,108 @@
+"""What every event has: its address on the bus, whether its loss costs money, and bytes that decode with a clear error."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from common.errors import ContractError
+from common.instruments import escape_token
+
+_FIELD = re.compile(r"\{(\w+)\}")
+EVENT_BYTES_MAX = 512 * 1024
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact or an intention, published under the subject its class carries.
+
+    `epoch` is the lease epoch of the sender (0 where no lease is needed); readers drop lower epochs than they have
+    seen from the same role and key.
+    """
+
+    subject: ClassVar[str] = ""
+    """Subject pattern; the fields in braces are escaped into tokens."""
+    acked: ClassVar[bool] = False
+    """True when its loss costs money: published with a message id and confirmed by the broker."""
+
+    epoch: int = 0
+
+    def address(self) -> str:
+        """Return the concrete subject, e.g. 'md.top.binance.BTCUSDT'."""
+        return _address(type(self), self)
+
+    def message_id(self) -> str:
+        """Return the id under which a repeat is recognised; unique in its whole stream. Acked events override it."""
+        return ""
+
+
+E = TypeVar("E", bound=Event)
+
+REGISTRY: dict[str, type[Event]] = {}
+"""Every event class by its name; filled by `register`."""
+
+_ADDRESS_FIELDS: dict[type[Event], tuple[str, tuple[str, ...]]] = {}
+_ADDRESSES: dict[tuple[Any, ...], str] = {}
+_ADDRESSES_MAX = 100_000
+_ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
+_DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
+
+
+def register(cls: type[E]) -> type[E]:
+    """Enter an event class into the one registry; refuses a subject that another class already has."""
+    assert cls.subject and cls.__doc__, f"{cls.__name__} needs a subject and a docstring"
+    assert all(other.subject != cls.subject for other in REGISTRY.values()), f"{cls.subject} is taken"
+    REGISTRY[cls.__name__] = cls
+    fields = tuple(_FIELD.findall(cls.subject))
+    assert set(fields) <= set(cls.__struct_fields__), f"{cls.__name__}: subject names a field it does not have"
+    _ADDRESS_FIELDS[cls] = (_FIELD.sub("{}", cls.subject), fields)
+    _DECODERS[cls] = msgspec.msgpack.Decoder(cls)
+    return cls
+
+
+def _address(cls: type[Event], event: Event) -> str:
+    template, fields = _ADDRESS_FIELDS[cls]
+    key = (cls, *[getattr(event, field) for field in fields])
+    found = _ADDRESSES.get(key)
+    if found is None:
+        if len(_ADDRESSES) >= _ADDRESSES_MAX:
+            _ADDRESSES.clear()
+        found = _ADDRESSES[key] = template.format(*[escape_token(str(value)) for value in key[1:]])
+    return found
+
+
+def address_filter(cls: type[Event], **tokens: str) -> str:
+    """Return the subject filter of a class with some fields fixed: `md.top.binance.*` for venue='binance'."""
+    template, fields = _ADDRESS_FIELDS[cls]
+    unknown = set(tokens) - set(fields)
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))} in its subject {cls.subject}")
+    return template.format(*[escape_token(tokens[field]) if field in tokens else "*" for field in fields])
+
+
+def class_of(subject: str) -> type[Event] | None:
+    """Return the class whose subject pattern matches a concrete subject, or None."""
+    tokens = subject.split(".")
+    for cls in REGISTRY.values():
+        pattern = cls.subject.split(".")
+        if len(pattern) == len(tokens) and all(
+            want.startswith("{") or want == have for want, have in zip(pattern, tokens, strict=True)
+        ):
+            return cls
+    return None
+
+
+def encode(event: Event) -> bytes:
+    """Return the msgpack bytes of an event: one map of field names to values, defaults left out."""
+    return _ENCODER.encode(event)
+
+
+def decode(cls: type[E], data: bytes, where: str = "") -> E:
+    """Return the event in some bytes; ContractError names the field and the rule it breaks."""
+    try:
+        event: E = _DECODERS[cls].decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        # msgspec appends the path of the field: "Expected `int`, got `str` - at `$.price_ticks`".
+        raise ContractError(where or cls.subject, f"{cls.__name__}: {error}") from None
+    return event

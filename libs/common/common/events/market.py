@@ -1,0 +1,161 @@
+"""What venues say in public: best prices, books, trades, and the life of what can be traded there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from common.events.base import Event, register
+
+
+@register
+class TopOfBook(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Best bid and offer of one symbol at one venue changed."""
+
+    subject: ClassVar[str] = "md.top.{venue}.{symbol}"
+
+    venue: str
+    symbol: str
+    bid: float
+    """Price in quote currency per unit; 0 when that side is empty."""
+    ask: float
+    bid_size: float
+    """Units of the base currency (shares of a YES/NO market)."""
+    ask_size: float
+    ts_event_ns: int = 0
+    """Venue clock; 0 where the venue gives none."""
+    ts_received_ns: int
+    """Our clock when the frame arrived."""
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """One price level: price and size, as in a book."""
+
+    price: float
+    size: float
+
+
+@register
+class Book(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The best N levels of one symbol at one venue, whole, best first."""
+
+    subject: ClassVar[str] = "md.book.{venue}.{symbol}"
+
+    venue: str
+    symbol: str
+    bids: list[Level]
+    asks: list[Level]
+    sequence: int = 0
+    """The venue's own sequence or update id of this state; 0 where it gives none."""
+    ts_event_ns: int = 0
+    ts_received_ns: int
+
+
+@register
+class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """How well the connections to one venue's public data are doing; sent every second and at each change."""
+
+    subject: ClassVar[str] = "md.status.{venue}"
+
+    venue: str
+    connected: bool
+    silent_ns: int
+    """Time since anything arrived on the connection, heartbeats included."""
+    clock_offset_ns: int
+    """Venue clock minus ours; add it to our time to get the venue's."""
+    clock_known: bool
+    stale_symbols: list[str] = []
+    """Symbols whose book is out of sync or disproved by a REST check: not to be priced from."""
+    reconnects: int = 0
+    gaps: int = 0
+    malformed: int = 0
+    """Frames that could not be parsed, since start."""
+    note: str = ""
+
+
+@register
+class Trade(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A public print at a venue."""
+
+    subject: ClassVar[str] = "trade.{venue}.{symbol}"
+
+    venue: str
+    symbol: str
+    trade_id: str
+    price: float
+    size: float
+    buyer_is_maker: bool
+    """True when the aggressor sold."""
+    ts_event_ns: int = 0
+    ts_received_ns: int
+
+
+class MarketStatus(StrEnum):
+    """Where a tradable thing is in its life."""
+
+    LISTED = "listed"
+    OPEN = "open"
+    CLOSED = "closed"
+    RESOLVED = "resolved"
+    VOIDED = "voided"
+
+    @property
+    def over(self) -> bool:
+        return self in (MarketStatus.RESOLVED, MarketStatus.VOIDED)
+
+
+class MarketKind(StrEnum):
+    """What kind of instrument a market is."""
+
+    BINARY = "binary"
+    SPOT = "spot"
+
+
+class TieRule(StrEnum):
+    """Which outcome wins when the settlement price equals the strike."""
+
+    STRICTLY_ABOVE = "strictly_above"
+    """YES needs price > strike."""
+    AT_OR_ABOVE = "at_or_above"
+    """YES needs price >= strike."""
+
+
+@register
+class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The life of a tradable thing: listed, opened with its strike, closed, resolved or voided."""
+
+    subject: ClassVar[str] = "market.{venue}.{symbol}"
+    acked: ClassVar[bool] = True
+
+    venue: str
+    symbol: str
+    kind: MarketKind
+    status: MarketStatus
+    underlying: str = ""
+    """Asset of a binary market, e.g. 'BTC'."""
+    series: str = ""
+    """Rolling series it belongs to, e.g. 'BTC-5M'."""
+    title: str = ""
+    strike: Decimal | None = None
+    tie_rule: TieRule = TieRule.STRICTLY_ABOVE
+    currency: str = "USD"
+    tick_size: Decimal
+    lot_size: Decimal = Decimal(1)
+    min_lots: int = 1
+    multiplier: Decimal = Decimal(1)
+    """Payout of one winning share, or units per lot of a spot instrument."""
+    open_ns: int = 0
+    """Venue time."""
+    expiry_ns: int = 0
+    """Venue time; 0 for what never expires."""
+    result: str = ""
+    """'yes', 'no' or 'void' once known."""
+    settlement_price: Decimal | None = None
+    ts_event_ns: int = 0
+    ts_received_ns: int
+
+    def message_id(self) -> str:
+        return f"{self.venue}:{self.symbol}:{self.status}:{self.strike}:{self.result}:{self.epoch}"

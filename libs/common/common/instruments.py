@@ -1,0 +1,121 @@
+"""Ticks, lots, outcomes and subject tokens: the only place where floats become commitments and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+
+# Floor and ceil of price / tick must not be moved a whole tick by the last bits of a float: 0.57 / 0.01 is
+# 56.99999999999999. One part in 10^9 of a tick is far below any opinion and far above any rounding error.
+TICK_EPSILON = 1e-9
+
+
+class Side(StrEnum):
+    """Direction of an order or fill, seen from us."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Outcome(StrEnum):
+    """Which share of a YES/NO market an order or position is in; NONE for spot instruments."""
+
+    YES = "yes"
+    NO = "no"
+    NONE = "none"
+
+    @property
+    def opposite(self) -> Outcome:
+        return _OPPOSITE[self]
+
+
+_OPPOSITE = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES, Outcome.NONE: Outcome.NONE}
+
+
+def floor_ticks(price: float, tick_size: float) -> int:
+    """Round a price down to whole ticks: the safe side for a bid. `floor_ticks(0.5299, 0.01) == 52`."""
+    return math.floor(price / tick_size + TICK_EPSILON)
+
+
+def ceil_ticks(price: float, tick_size: float) -> int:
+    """Round a price up to whole ticks: the safe side for an ask. `ceil_ticks(0.5201, 0.01) == 53`."""
+    return math.ceil(price / tick_size - TICK_EPSILON)
+
+
+def exact_ticks(price: str | Decimal, tick_size: Decimal) -> int:
+    """Convert a venue's decimal price to ticks; ValueError when it is off the grid, never a silent rounding."""
+    ticks = Decimal(price) / tick_size
+    if ticks != ticks.to_integral_value():
+        raise ValueError(f"price {price} is not a multiple of the tick {tick_size}")
+    return int(ticks)
+
+
+def price_of(ticks: int, tick_size: Decimal) -> Decimal:
+    """Convert ticks to the exact decimal price."""
+    return ticks * tick_size
+
+
+def notional(price_ticks: int, quantity_lots: int, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal) -> Decimal:
+    """Return the exact cash value of a quantity at a price, in the quote currency."""
+    return price_ticks * tick_size * quantity_lots * lot_size * multiplier
+
+
+def opposite_ticks(price_ticks: int, ticks_per_unit: int) -> int:
+    """Price in ticks of the opposite outcome: selling YES at p is buying NO at 1 - p. `opposite_ticks(52, 100) == 48`."""
+    return ticks_per_unit - price_ticks
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
+_ESCAPED = re.compile(r"_([0-9A-F]{2})")
+TOKEN_CHARS_MAX = 128
+
+
+@lru_cache(maxsize=65_536)
+def escape_token(text: str) -> str:
+    """Make any text one subject token of [A-Za-z0-9_-]; `unescape_token` gives the text back.
+
+    Everything but letters, digits and '-' becomes `_` and two hex digits per UTF-8 byte: 'BTC/USD' -> 'BTC_2FUSD'.
+    """
+    if not text:
+        raise ValueError("token: must not be empty")
+    if _PLAIN.fullmatch(text):
+        escaped = text
+    else:
+        escaped = "".join(_escape_char(char) for char in text)
+    if len(escaped) > TOKEN_CHARS_MAX:
+        raise ValueError(f"token: longer than {TOKEN_CHARS_MAX} characters once escaped")
+    return escaped
+
+
+def _escape_char(char: str) -> str:
+    if char.isascii() and (char.isalnum() or char == "-"):
+        return char
+    return "".join(f"_{byte:02X}" for byte in char.encode())
+
+
+def unescape_token(token: str) -> str:
+    """Give back the text that `escape_token` was given; ValueError when the token is not one of its results."""
+    parts = bytearray()
+    position = 0
+    while position < len(token):
+        if token[position] == "_":
+            match = _ESCAPED.match(token, position)
+            if not match:
+                raise ValueError(f"token {token!r}: '_' must be followed by two hex digits")
+            parts.append(int(match[1], 16))
+            position = match.end()
+        else:
+            parts += token[position].encode()
+            position += 1
+    return parts.decode()
