@@ -1,4 +1,4 @@
-"""Pin every third-party package by version and hash, one lock for each member, so that no installation depends on the day."""
+"""Pin every third-party package by version and hash, one lock per member, so no installation depends on the day."""
 
 import hashlib
 import re
@@ -73,7 +73,7 @@ def stale_locks(root: Path) -> list[str]:
 
 
 def write_locks(root: Path, uv: str, *, upgrade: bool = False) -> list[str]:
-    """Resolve and write every lock, `all` first so that the members' versions agree with it; return the names written."""
+    """Resolve and write every lock, `all` first so that members agree with it; return the names written."""
     locks = sorted(wanted_locks(root), key=lambda lock: lock.name != "all")
     (root / "locks").mkdir(exist_ok=True)
     for lock in locks:

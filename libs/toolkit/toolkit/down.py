@@ -1,0 +1,40 @@
+"""Stop a platform that runs in the background (or in another window) and see that it is gone."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from toolkit.instance import Running, find_running, is_same_process
+from toolkit.processes import QUOTER_STOP_GRACE_S, SERVER_STOP_GRACE_S, SERVICE_STOP_GRACE_S
+from toolkit.screen import Screen
+
+# All waves of a stop, one after the other, and a little for the supervisor itself.
+STOP_TIMEOUT_S = QUOTER_STOP_GRACE_S + 2 * SERVICE_STOP_GRACE_S + 2 * SERVER_STOP_GRACE_S + 10.0
+
+
+def down(data_dir: Path, screen: Screen) -> int:
+    """Ask the supervisor to stop, wait until it has, return the exit code."""
+    running = find_running(data_dir)
+    if running is None:
+        screen.say(f"no platform runs on {data_dir}")
+        return 0
+    screen.say(f"stopping the platform on {data_dir} (pid {running.pid})")
+    os.kill(running.pid, signal.SIGTERM)
+    deadline_s = time.monotonic() + STOP_TIMEOUT_S
+    while running.alive() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    remaining = _remaining(running)
+    if running.alive():
+        screen.say(f"pid {running.pid} still stops after {STOP_TIMEOUT_S:.0f} s; look at {data_dir / 'logs'}")
+        return 1
+    screen.say(f"still there: {', '.join(remaining)}" if remaining else "stopped; no process remains")
+    return 1 if remaining else 0
+
+
+def _remaining(running: Running) -> list[str]:
+    return [
+        name
+        for name, row in running.children.items()
+        if row["pid"] and is_same_process(int(row["pid"]), int(row["pid_started_ticks"] or -1))
+    ]

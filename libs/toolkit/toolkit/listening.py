@@ -1,0 +1,55 @@
+"""Find out, before anything is started, which of the wanted ports are taken and by whom."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+_LISTEN = "0A"
+
+
+def taken_ports(wanted: dict[str, int]) -> list[str]:
+    """Return one sentence for each wanted port that is in use, with the process that holds it where that shows."""
+    return [f"port {port} ({what}) is in use{_holder(port)}" for what, port in wanted.items() if not can_bind(port)]
+
+
+def can_bind(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port still closing connections of a former server is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
+
+
+def _holder(port: int) -> str:
+    inodes = _listening_inodes(port)
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            links = [os.readlink(descriptor) for descriptor in (process / "fd").iterdir()]
+            name = (process / "comm").read_text().strip()
+        except (PermissionError, FileNotFoundError, ProcessLookupError):
+            continue
+        if any(f"socket:[{inode}]" in links for inode in inodes):
+            return f" by {name} (pid {process.name})"
+    return ""
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for row in rows:
+            fields = row.split()
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(fields[9])
+    return inodes

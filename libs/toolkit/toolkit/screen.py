@@ -1,0 +1,100 @@
+"""Show the platform on one screen while it runs, or as plain lines where there is no screen."""
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.instance import Instance
+from toolkit.layout import admin_password_file
+from toolkit.supervisor import Supervisor
+
+MESSAGES_SHOWN = 8
+
+STATE_COLOURS = {
+    "ready": "green",
+    "done": "green",
+    "up": "yellow",
+    "starting": "yellow",
+    "stopping": "yellow",
+    "restarting": "red",
+    "unhealthy": "red",
+    "failed": "red",
+}
+
+STATE_MEANINGS = {
+    "waiting": "for what it needs",
+    "up": "works, inputs not fresh yet",
+    "unhealthy": "does not answer",
+    "failed": "does not start",
+}
+
+
+class Screen:
+    """Where `mm up` reports: a live view on a terminal, lines anywhere else."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._messages: list[str] = []
+        self._live: Live | None = None
+
+    def say(self, message: str) -> None:
+        """Report one line."""
+        self._messages = [*self._messages[-(MESSAGES_SHOWN - 1) :], message]
+        if self._live is None:
+            self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def open(self) -> None:
+        """Begin the live view, where there is a terminal to show it on."""
+        if self._console.is_terminal:
+            # Redrawn by the caller: a refresh thread would be alive while children are forked.
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+
+    def draw(self, instance: Instance, supervisor: Supervisor) -> None:
+        if self._live is not None:
+            self._live.update(Group(service_table(supervisor), address_lines(instance), *self._lines()), refresh=True)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _lines(self) -> list[RenderableType]:
+        return [Text(message, style="dim") for message in self._messages]
+
+
+def service_table(supervisor: Supervisor) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("service", "state", "uptime", "restarts", "pid", ""):
+        table.add_column(column, justify="right" if column in ("uptime", "restarts", "pid") else "left")
+    for name, child in supervisor.children.items():
+        row = child.view()
+        state = str(row["state"])
+        uptime = duration(float(row["uptime_s"])) if row["pid"] else ""
+        colour = STATE_COLOURS.get(state, "")
+        pid = str(row["pid"] or "")
+        table.add_row(name, Text(state, style=colour), uptime, str(row["restarts"]), pid, STATE_MEANINGS.get(state, ""))
+    return table
+
+
+def address_lines(instance: Instance) -> Text:
+    return Text("\n".join(addresses(instance)))
+
+
+def addresses(instance: Instance) -> list[str]:
+    """Return what a person needs to look in: address, user, where the password is, where the logs are."""
+    return [
+        f"dashboard  {instance.gateway_url}",
+        f"login      admin, password in {admin_password_file(instance.data_dir)}",
+        f"prices     {instance.source}",
+        f"logs       {instance.logs_dir}",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as a person reads it: 12 s, 4 min, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

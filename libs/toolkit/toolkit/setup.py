@@ -1,0 +1,134 @@
+"""Give a data directory what a platform needs before its first start: an identity, passwords, server configuration.
+
+`mm up` calls it for local processes and the container deployment runs it once as `python -m toolkit.setup`. Calling it
+again changes nothing but the server configuration, which follows the ports.
+"""
+
+import argparse
+import os
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.layout import (
+    NATS_USERS,
+    admin_token_file,
+    nats_config_file,
+    nats_password_file,
+    nats_store_dir,
+    platform_id_file,
+    redis_config_file,
+    redis_password_file,
+    redis_store_dir,
+    secrets_dir,
+)
+
+PASSWORD_BYTES = 24
+REDIS_MAX_MEMORY = "256mb"
+# The platform's largest message is 512 KB; the broker's own default leaves room for headers.
+NATS_MAX_PAYLOAD_BYTES = 1_048_576
+JETSTREAM_MAX_STORE = "8G"
+JETSTREAM_MAX_MEMORY = "256M"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the two servers listen."""
+
+    host: str
+    nats_port: int
+    nats_monitor_port: int
+    redis_port: int
+
+
+def prepare(data_dir: Path, addresses: Addresses) -> str:
+    """Create what is missing, write the server configuration, and return the platform id."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
+    for store in (nats_store_dir(data_dir), redis_store_dir(data_dir)):
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    platform_id = _once(platform_id_file(data_dir), lambda: uuid.uuid4().hex)
+    passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in NATS_USERS}
+    redis_password = _once(redis_password_file(data_dir), _password)
+    _once(admin_token_file(data_dir), _password)
+    write_private(nats_config_file(data_dir), nats_config(addresses, nats_store_dir(data_dir), passwords))
+    write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
+    return platform_id
+
+
+def nats_config(addresses: Addresses, store: Path, passwords: dict[str, str]) -> str:
+    """Return the broker's configuration: loopback, JetStream on disk, one user per program."""
+    users = "\n".join(f'    {{ user: "{user}", password: "{password}" }}' for user, password in passwords.items())
+    return f"""\
+server_name: "mm"
+listen: "{addresses.host}:{addresses.nats_port}"
+http: "{addresses.host}:{addresses.nats_monitor_port}"
+max_payload: {NATS_MAX_PAYLOAD_BYTES}
+jetstream {{
+  store_dir: "{store}"
+  max_file_store: {JETSTREAM_MAX_STORE}
+  max_memory_store: {JETSTREAM_MAX_MEMORY}
+}}
+authorization {{
+  users: [
+{users}
+  ]
+}}
+"""
+
+
+def redis_config(addresses: Addresses, store: Path, password: str) -> str:
+    """Return the positions store's configuration: every write within a second on disk, never evicting."""
+    return f"""\
+bind {addresses.host}
+port {addresses.redis_port}
+daemonize no
+requirepass {password}
+dir {store}
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory {REDIS_MAX_MEMORY}
+maxmemory-policy noeviction
+"""
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner may read, never readable by others in between."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    fresh.replace(path)
+
+
+def _once(path: Path, make: Callable[[], str]) -> str:
+    if not path.exists():
+        write_private(path, make())
+    return path.read_text().strip()
+
+
+def _password() -> str:
+    # The first character is a letter, because the broker's configuration reads a leading digit as a number.
+    return "p" + secrets.token_hex(PASSWORD_BYTES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m toolkit.setup", description=prepare.__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="address the servers listen on")
+    parser.add_argument("--nats-port", type=int, default=4222)
+    parser.add_argument("--nats-monitor-port", type=int, default=8222)
+    parser.add_argument("--redis-port", type=int, default=6379)
+    options = parser.parse_args()
+    addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
+    platform_id = prepare(options.data_dir, addresses)
+    print(f"platform {platform_id} is set up in {options.data_dir}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""Keep the processes of one platform running: start in order, restart what crashes, stop in the safe order."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from toolkit.child import RunningChild, last_lines, log_path, rotate
+from toolkit.health import is_healthy, is_ready
+from toolkit.instance import is_same_process
+from toolkit.processes import Process, stop_waves
+
+FIRST_RESTART_DELAY_S = 0.2
+MAX_RESTART_DELAY_S = 10.0
+# A process that lived this long has recovered: its next crash counts as the first again.
+STEADY_S = 30.0
+# A process that never became healthy and ended this often will not start at all.
+START_ATTEMPTS = 4
+
+START_POLL_S = 0.1
+WATCH_POLL_S = 2.0
+ROTATE_POLL_S = 5.0
+KILL_WAIT_S = 5.0
+
+REPORTED_LOG_LINES = 12
+
+# The exit code a shell gives for a program that is not there.
+NOT_STARTED = 127
+
+
+class StartFailedError(Exception):
+    """A process does not start; the message holds the end of its log."""
+
+
+@dataclass
+class Child:
+    """What the supervisor knows of one process."""
+
+    process: Process
+    state: str = "waiting"
+    running: RunningChild | None = None
+    started_monotonic_s: float = 0.0
+    restarts: int = 0
+    crashes_in_row: int = 0
+    exit_code: int | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int | None:
+        return self.running.pid if self.running is not None and self.running.exit_code is None else None
+
+    def view(self) -> dict[str, Any]:
+        """Return the row of the control file and of `mm status`."""
+        alive = self.pid is not None
+        return {
+            "state": self.state,
+            "pid": self.pid,
+            "pid_started_ticks": self.running.started_ticks if self.running is not None and alive else None,
+            "uptime_s": round(time.monotonic() - self.started_monotonic_s, 1) if alive else 0.0,
+            "restarts": self.restarts,
+            "exit_code": self.exit_code,
+        }
+
+
+def restart_delay_s(crashes_in_row: int) -> float:
+    """Return how long to wait before the next start, in seconds: 0.2, 0.4, 0.8 ... up to 10."""
+    return min(FIRST_RESTART_DELAY_S * 2.0 ** (crashes_in_row - 1), MAX_RESTART_DELAY_S)
+
+
+class Supervisor:
+    """Runs a table of processes until told to stop."""
+
+    def __init__(
+        self,
+        table: Sequence[Process],
+        logs_dir: Path,
+        report: Callable[[str], None],
+        on_change: Callable[["Supervisor"], None] = lambda supervisor: None,
+    ) -> None:
+        self.children = {process.name: Child(process) for process in table}
+        self.failure: str | None = None
+        self.logs_dir = logs_dir
+        self._report = report
+        self._on_change = on_change
+        self._stopping = asyncio.Event()
+        self._failed = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._client = httpx.AsyncClient(trust_env=False)
+
+    def start(self) -> None:
+        """Begin starting everything; `all_healthy` tells when that is done."""
+        self.logs_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for child in self.children.values():
+            self._tasks.append(asyncio.create_task(self._keep(child), name=child.process.name))
+        self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
+        self._tasks.append(asyncio.create_task(self._rotate_logs(), name="rotate"))
+
+    async def all_healthy(self) -> None:
+        """Return when every process works; raise StartFailedError when one does not start at all."""
+        waits = [child.settled.wait() for child in self.children.values()]
+        everything: asyncio.Future[Any] = asyncio.gather(*waits)
+        failed: asyncio.Future[Any] = asyncio.create_task(self._failed.wait())
+        await asyncio.wait({everything, failed}, return_when=asyncio.FIRST_COMPLETED)
+        failed.cancel()
+        if not everything.done():
+            everything.cancel()
+            raise StartFailedError(self.failure)
+
+    def unready(self) -> list[str]:
+        """Return the processes that do not have fresh inputs (yet)."""
+        return [name for name, child in self.children.items() if child.state not in ("ready", "done")]
+
+    async def late(self, timeout_s: float) -> list[str]:
+        """Return as soon as every process is ready, or after the timeout the names of those that are not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.unready():
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self.unready()
+
+    async def stop(self) -> list[str]:
+        """Stop wave by wave; return the names of processes that are still there (none, unless the kernel is stuck)."""
+        self._stopping.set()
+        for wave in stop_waves([child.process for child in self.children.values()]):
+            await asyncio.gather(*(self._stop(self.children[process.name]) for process in wave))
+        for child in self.children.values():
+            if child.process.one_shot:
+                await self._stop(child)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+        return [name for name, child in self.children.items() if _remains(child)]
+
+    async def _keep(self, child: Child) -> None:
+        """Start one process when what it waits for is there, and again whenever it ends."""
+        for name in child.process.after:
+            if name in self.children:
+                await self.children[name].settled.wait()
+        while not self._stopping.is_set():
+            await self._run_once(child)
+            if child.state in ("done", "stopped") or self._stopping.is_set():
+                return
+            await self._pause_after_crash(child)
+
+    async def _run_once(self, child: Child) -> None:
+        """Start the process, wait until it works, then until it ends."""
+        child.started_monotonic_s = time.monotonic()
+        try:
+            child.running = RunningChild(child.process, self.logs_dir)
+        except OSError as error:
+            self._report(f"{child.process.name}: could not be started: {error}")
+            child.exit_code = NOT_STARTED
+            return
+        self._enter(child, "starting")
+        ended = asyncio.create_task(child.running.ended())
+        if not child.process.one_shot:
+            await self._until_healthy(child, ended)
+        child.exit_code = await ended
+        # Workers a crashed process leaves behind would hold its ports and its lease.
+        child.running.kill_group()
+        if child.process.one_shot and child.exit_code == 0:
+            self._enter(child, "done")
+            child.settled.set()
+
+    async def _until_healthy(self, child: Child, ended: asyncio.Task[int]) -> None:
+        deadline_s = time.monotonic() + child.process.start_timeout_s
+        while not ended.done() and not self._stopping.is_set():
+            if await is_healthy(child.process, self._client):
+                if not ended.done():
+                    self._enter(child, "up")
+                    child.settled.set()
+                return
+            if time.monotonic() > deadline_s and child.running is not None:
+                self._report(f"{child.process.name}: not healthy after {child.process.start_timeout_s:.0f} s, killed")
+                child.running.kill_group()
+                return
+            await asyncio.wait({ended}, timeout=START_POLL_S)
+
+    async def _pause_after_crash(self, child: Child) -> None:
+        steady = time.monotonic() - child.started_monotonic_s > STEADY_S
+        child.crashes_in_row = 1 if steady else child.crashes_in_row + 1
+        if not child.settled.is_set() and child.crashes_in_row >= START_ATTEMPTS:
+            end_of_log = "\n  ".join(last_lines(self.logs_dir, child.process.name, REPORTED_LOG_LINES))
+            self.failure = f"{child.process.name} does not start (exit code {child.exit_code}):\n  {end_of_log}"
+            self._enter(child, "failed")
+            self._failed.set()
+            await self._stopping.wait()
+            return
+        delay_s = restart_delay_s(child.crashes_in_row)
+        child.restarts += 1
+        self._enter(child, "restarting")
+        self._report(f"{child.process.name}: ended with code {child.exit_code}, starts again in {delay_s:.1f} s")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay_s)
+
+    async def _stop(self, child: Child) -> None:
+        running = child.running
+        if running is None or running.exit_code is not None:
+            # Between two starts; it may have left workers, which the kill after each end has cleared.
+            self._enter(child, "stopped" if child.state != "done" else "done")
+            return
+        self._enter(child, "stopping")
+        running.ask_to_stop()
+        try:
+            child.exit_code = await asyncio.wait_for(running.ended(), child.process.stop_grace_s)
+        except TimeoutError:
+            self._report(f"{child.process.name}: did not stop within {child.process.stop_grace_s:.0f} s, killed")
+            running.kill_group()
+            with contextlib.suppress(TimeoutError):
+                child.exit_code = await asyncio.wait_for(running.ended(), KILL_WAIT_S)
+        running.kill_group()
+        self._enter(child, "stopped")
+
+    async def _watch(self) -> None:
+        """Follow whether the inputs of running processes are fresh."""
+        while not self._stopping.is_set():
+            for child in self.children.values():
+                if child.state in ("up", "ready", "unhealthy"):
+                    await self._look_at(child)
+            # Close together while the platform starts, because somebody waits for it.
+            await asyncio.sleep(START_POLL_S if self.unready() and self._young() else WATCH_POLL_S)
+
+    async def _look_at(self, child: Child) -> None:
+        running = child.running
+        if await is_ready(child.process, self._client):
+            seen = "ready"
+        else:
+            seen = "up" if await is_healthy(child.process, self._client) else "unhealthy"
+        still_there = running is child.running and running is not None and running.exit_code is None
+        if still_there and child.state in ("up", "ready", "unhealthy") and seen != child.state:
+            self._enter(child, seen)
+
+    def _young(self) -> bool:
+        newest_s = max((child.started_monotonic_s for child in self.children.values()), default=0.0)
+        return time.monotonic() - newest_s < STEADY_S
+
+    async def _rotate_logs(self) -> None:
+        while not self._stopping.is_set():
+            for name in self.children:
+                await asyncio.to_thread(rotate, log_path(self.logs_dir, name))
+            await asyncio.sleep(ROTATE_POLL_S)
+
+    def _enter(self, child: Child, state: str) -> None:
+        child.state = state
+        self._changed.set()
+        self._on_change(self)
+
+
+def _remains(child: Child) -> bool:
+    running = child.running
+    return (
+        running is not None
+        and running.started_ticks is not None
+        and is_same_process(running.pid, running.started_ticks)
+    )

@@ -1,0 +1,280 @@
+"""Start the whole platform on this machine, keep it running, and stop it without leaving an order or a process."""
+
+import asyncio
+import contextlib
+import fcntl
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from toolkit import sources
+from toolkit.child import last_lines
+from toolkit.instance import (
+    Instance,
+    Running,
+    find_running,
+    is_same_process,
+    own_start_ticks,
+    read_control,
+    write_control,
+)
+from toolkit.listening import taken_ports
+from toolkit.ports import Ports
+from toolkit.processes import QUOTER_STOP_GRACE_S, Process, process_table
+from toolkit.screen import Screen, addresses
+from toolkit.servers import ServerMissingError, find_servers
+from toolkit.setup import Addresses, prepare
+from toolkit.supervisor import StartFailedError, Supervisor
+
+DRAW_INTERVAL_S = 0.5
+
+# How long a start waits for fresh inputs after everything works, before it says what is still missing.
+READY_TIMEOUT_S = 30.0
+
+DETACHED_LOG = "up"
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What was asked for on the command line."""
+
+    data_dir: Path
+    ports: Ports
+    profile: str = "demo"
+    source: str | None = None
+    replay_files: tuple[Path, ...] = ()
+    log_level: str = "INFO"
+    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+class CannotStartError(Exception):
+    """The platform cannot be started; the message is one sentence for the person who asked."""
+
+
+def up(options: UpOptions, screen: Screen) -> int:
+    """Run the platform until it is told to stop; return the exit code."""
+    with sole_instance(options.data_dir):
+        end_survivors(options.data_dir, screen)
+        if taken := taken_ports(options.ports.listening()):
+            raise CannotStartError("; ".join(taken) + " (--port-base N shifts all ports)")
+        instance, table = plan(options, screen)
+        return asyncio.run(supervise(instance, table, screen))
+
+
+def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
+    """Prepare the data directory and return what is to be started."""
+    try:
+        source, files = resolve_source(options, screen)
+        servers = find_servers(options.data_dir, screen.say)
+    except (sources.NoRecordingError, ServerMissingError) as error:
+        raise CannotStartError(str(error)) from error
+    ports = options.ports
+    platform_id = prepare(options.data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    instance = Instance(
+        data_dir=options.data_dir,
+        ports=ports,
+        platform_id=platform_id,
+        profile=options.profile,
+        source=source,
+        replay_files=files,
+        log_level=options.log_level,
+        overrides=options.overrides,
+    )
+    table = process_table(instance, servers)
+    if unknown := set(options.overrides) - {process.name for process in table}:
+        raise CannotStartError(f"--set {sorted(unknown)[0]}: there is no such process")
+    missing = [process.name for process in table if not is_installed(process)]
+    for name in missing:
+        screen.say(f"{name}: not in this tree, started without it")
+    return instance, [process for process in table if process.name not in missing]
+
+
+def resolve_source(options: UpOptions, screen: Screen) -> tuple[str, tuple[Path, ...]]:
+    """Return what drives prices and the recordings: as asked, and without a wish live prices if there are any."""
+    if options.source == "replay" or (options.source is None and options.replay_files):
+        return "replay", sources.recordings(options.replay_files)
+    if options.replay_files:
+        raise CannotStartError("--replay FILE needs --source replay")
+    if options.source == "model":
+        return "model", ()
+    return sources.live_or_model(screen.say), ()
+
+
+async def supervise(instance: Instance, table: Sequence[Process], screen: Screen) -> int:
+    """Start, watch and stop the processes; return 0 when all went well and nothing remains."""
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    state = "starting"
+
+    def publish(supervisor: Supervisor) -> None:
+        write_control(
+            instance.data_dir,
+            Running(
+                pid=os.getpid(),
+                pid_started_ticks=own_start_ticks(),
+                started_at=started_at,
+                state=state,
+                source=instance.source,
+                ports=instance.ports,
+                children={name: child.view() for name, child in supervisor.children.items()},
+            ),
+        )
+
+    stop_asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop_asked.set)
+    screen.say("starting " + ", ".join(process.name for process in table))
+    supervisor = Supervisor(table, instance.logs_dir, screen.say, publish)
+    screen.open()
+    supervisor.start()
+    drawing = asyncio.create_task(_keep_drawing(instance, supervisor, screen))
+    exit_code = 0
+    try:
+        if await _or_stopped(supervisor.all_healthy(), stop_asked):
+            state = "up"
+            publish(supervisor)
+            if await _or_stopped(_report_late(supervisor, screen), stop_asked):
+                state = "ready"
+                publish(supervisor)
+                for line in addresses(instance):
+                    screen.say(line)
+                await stop_asked.wait()
+    except StartFailedError as error:
+        screen.say(str(error))
+        exit_code = 1
+    finally:
+        state = "stopping"
+        screen.say("stopping: the quoter first, so that its orders are cancelled while the venue still answers")
+        remaining = await supervisor.stop()
+        state = "stopped"
+        publish(supervisor)
+        drawing.cancel()
+        screen.draw(instance, supervisor)
+        screen.close()
+    return exit_code if _report_end(supervisor, remaining, screen) else 1
+
+
+def detach(arguments: Sequence[str], data_dir: Path, screen: Screen) -> int:
+    """Start the supervisor in the background, show its lines until the platform is ready, return the exit code."""
+    log = data_dir / "logs" / f"{DETACHED_LOG}.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "toolkit", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    with log.open() as lines:
+        while True:
+            ended = supervisor.poll()
+            running = read_control(data_dir)
+            ready = running is not None and running.pid == supervisor.pid and running.state == "ready"
+            for line in lines:
+                screen.say(line.rstrip())
+            if ended is not None:
+                return ended or 1
+            if ready:
+                screen.say(f"runs in the background as pid {supervisor.pid}; ./mm down stops it")
+                return 0
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def sole_instance(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory: a second `mm up` on it is refused, whatever state the first is in."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "up.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = find_running(data_dir)
+            who = f" as pid {running.pid}" if running else ""
+            raise CannotStartError(
+                f"a platform runs on {data_dir} already{who}: stop it with ./mm down, or give another --data-dir"
+            ) from None
+        yield
+
+
+def end_survivors(data_dir: Path, screen: Screen) -> None:
+    """Wait for children of a supervisor that was killed (the quoter cancels its orders first), then kill the rest."""
+    former = read_control(data_dir)
+    if former is None:
+        return
+    children = {
+        name: int(row["pid"])
+        for name, row in former.children.items()
+        if row["pid"] and is_same_process(int(row["pid"]), int(row["pid_started_ticks"] or -1))
+    }
+    deadline_s = time.monotonic() + QUOTER_STOP_GRACE_S
+    if children:
+        screen.say(f"waiting for {', '.join(children)} of the former start to end")
+    while children and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+        children = {
+            name: pid
+            for name, pid in children.items()
+            if is_same_process(pid, int(former.children[name]["pid_started_ticks"]))
+        }
+    for pid in children.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def is_installed(process: Process) -> bool:
+    """Say whether a process of ours has its package in this environment; servers have been found before."""
+    if process.argv[1:2] != ("-m",):
+        return True
+    module = process.argv[2]
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+async def _or_stopped(work: Coroutine[Any, Any, None], stop_asked: asyncio.Event) -> bool:
+    """Do some work unless a stop is asked for first; say whether the work was done."""
+    working: asyncio.Task[Any] = asyncio.create_task(work)
+    asked: asyncio.Task[Any] = asyncio.create_task(stop_asked.wait())
+    done, left = await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    if working not in done:
+        return False
+    working.result()
+    return True
+
+
+async def _report_late(supervisor: Supervisor, screen: Screen) -> None:
+    if late := await supervisor.late(READY_TIMEOUT_S):
+        screen.say(f"works, but without fresh inputs yet: {', '.join(late)}")
+
+
+async def _keep_drawing(instance: Instance, supervisor: Supervisor, screen: Screen) -> None:
+    while True:
+        screen.draw(instance, supervisor)
+        await asyncio.sleep(DRAW_INTERVAL_S)
+
+
+def _report_end(supervisor: Supervisor, remaining: Sequence[str], screen: Screen) -> bool:
+    """Say what a person wants to know after a stop: are our orders gone, are the processes gone."""
+    quoter = supervisor.children.get("quoter")
+    cancelled = quoter is None or quoter.exit_code in (0, None)
+    if quoter is not None and quoter.exit_code == 0:
+        screen.say("quoter: nothing of ours rests at the venue")
+    elif not cancelled and quoter is not None:
+        screen.say(f"quoter: ended with code {quoter.exit_code}, orders may rest at the venue; its last lines:")
+        for line in last_lines(supervisor.logs_dir, "quoter", 5):
+            screen.say(f"  {line}")
+    screen.say(f"still there: {', '.join(remaining)}" if remaining else "stopped; no process remains")
+    return cancelled and not remaining
