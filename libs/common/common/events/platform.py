@@ -30,7 +30,9 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"bot:{self.algo_id}:{self.revision}"
+        # Two people who change the same revision at once must not look like one publish repeated: the broker
+        # recognises a repeat before it compares sequences and would answer the loser with the winner's success.
+        return f"bot:{self.algo_id}:{self.revision}:{self.ts_ns}"
 
 
 @register
@@ -49,7 +51,7 @@ class PlatformConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"platform:{self.type}:{self.id}:{self.revision}"
+        return f"platform:{self.type}:{self.id}:{self.revision}:{self.ts_ns}"
 
 
 @register
@@ -70,7 +72,7 @@ class User(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"user:{self.id}:{self.revision}"
+        return f"user:{self.id}:{self.revision}:{self.ts_ns}"
 
 
 @register
