@@ -1,24 +1,34 @@
 """The commands a trader types: each reads its options and calls the module that does the work."""
 
+import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from toolkit import locks
+from toolkit import bench as benchmarks
+from toolkit import checks, doctor, locks, operate
+from toolkit import status as statuses
 from toolkit.down import down as stop_platform
+from toolkit.gateway_client import PlatformClient
+from toolkit.instance import find_running
 from toolkit.paths import DEFAULT_DATA_DIR, ROOT, VENV_BIN
-from toolkit.ports import port_map
+from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
 from toolkit.sources import SOURCES
 from toolkit.up import CannotStartError, UpOptions, detach
 from toolkit.up import up as run_platform
 
 PROFILES = ("demo", "spot", "bonds")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+# The program behind the command has options of its own.
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app = typer.Typer(
     name="mm",
@@ -34,6 +44,7 @@ DataDir = Annotated[
     Path,
     typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
 ]
+PortBase = Annotated[int | None, typer.Option("--port-base", help="Shift all ports: gateway N, exchange N+1, ...")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -50,8 +61,8 @@ def up(
     ] = None,
     detached: Annotated[bool, typer.Option("--detach", help="Return when it runs; ./mm down stops it.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    port_base: Annotated[int | None, typer.Option(help="Shift all ports: gateway N, exchange N+1, ...")] = None,
-    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    port_base: PortBase = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.NAME=VALUE", help="One setting of one process.")
     ] = None,
@@ -88,6 +99,81 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 
 @app.command()
+def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
+    """Show services, bots with their quotes, and halts."""
+    with PlatformClient(data_dir) as client:
+        picture = statuses.status(data_dir, _ports(port_base), client)
+    if as_json:
+        print(json.dumps(picture))
+    else:
+        statuses.show(picture, console)
+
+
+@app.command("doctor")
+def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
+    """Check machine and configuration; says what to do where something is wrong."""
+    findings = []
+    for finding in doctor.examine(data_dir, _ports(port_base)):
+        colour = {doctor.OK: "green", doctor.WARN: "yellow", doctor.FAIL: "red"}[finding.state]
+        console.print(Text(f"{finding.state:5}", colour), Text(f"{finding.what:11} {finding.text}"), soft_wrap=True)
+        findings.append(finding)
+    raise typer.Exit(doctor.exit_code(findings))
+
+
+@app.command()
+def halt(
+    scope: Annotated[str, typer.Argument(help="global, venue-X, account-X, bot-N or currency-C")],
+    reason: Annotated[str, typer.Argument(help="The name under which it is lifted again.")] = operate.DEFAULT_REASON,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Refuse new and amended orders in a scope until a person lifts it; resting orders stay (see cancel-all)."""
+    _operate(data_dir, port_base, lambda ports, client: operate.halt(scope, reason, ports, _say, client))
+
+
+@app.command()
+def lift(
+    scope: Annotated[str, typer.Argument(help="As given to halt.")],
+    reason: Annotated[str, typer.Argument(help="The one reason to take back; others stay.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Take back one reason of a halt."""
+    _operate(data_dir, port_base, lambda ports, client: operate.lift(scope, reason, ports, _say, client))
+
+
+@app.command("cancel-all")
+def cancel_all(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
+    """Cancel every order of ours at the venue."""
+    _operate(data_dir, port_base, lambda ports, client: operate.cancel_all(ports, _say, client))
+
+
+@app.command("test", context_settings=PASS_ON)
+def run_tests(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS ...]", help="For pytest.")] = None,
+) -> None:
+    """Lint, types and all tests; with ARGS pytest alone."""
+    raise typer.Exit(checks.run_all(arguments or [], _say))
+
+
+@app.command(context_settings=PASS_ON)
+def bench(
+    name: Annotated[str, typer.Argument(help="A benchmark of bench/, such as tick-to-order.")],
+    options: Annotated[list[str] | None, typer.Argument(metavar="[OPTIONS ...]", help="For the benchmark.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure something and compare it with its aim."""
+    try:
+        report = benchmarks.run(benchmarks.load(ROOT / "bench", name), name, options or [])
+    except benchmarks.NoSuchBenchError as error:
+        _refuse(str(error))
+    if as_json:
+        print(benchmarks.as_json(report))
+    else:
+        benchmarks.show(report, console)
+
+
+@app.command()
 def lock(
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale; needs no network.")] = False,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest allowed versions.")] = False,
@@ -101,6 +187,28 @@ def lock(
     uv = shutil.which("uv", path=str(VENV_BIN)) or shutil.which("uv") or str(ROOT / ".tools/bin/uv")
     for name in locks.write_locks(ROOT, uv, upgrade=upgrade):
         console.print(f"locks/{name}.txt")
+
+
+def _operate(data_dir: Path, port_base: int | None, command: Callable[[Ports, PlatformClient], int]) -> None:
+    """Run a command against the platform that runs on a data directory, wherever its ports are."""
+    running = find_running(data_dir)
+    try:
+        with PlatformClient(data_dir) as client:
+            code = command(running.ports if running is not None else _ports(port_base), client)
+    except ValueError as error:
+        _refuse(str(error))
+    raise typer.Exit(code)
+
+
+def _ports(port_base: int | None) -> Ports:
+    try:
+        return port_map(port_base)
+    except ValueError as error:
+        _refuse(str(error))
+
+
+def _say(message: str) -> None:
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _overrides(settings: list[str]) -> dict[str, dict[str, str]]:
@@ -119,6 +227,6 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
         _refuse(f"{option} {value}: must be one of {', '.join(allowed)}")
 
 
-def _refuse(reason: str) -> None:
+def _refuse(reason: str) -> NoReturn:
     Console(stderr=True).print(f"mm: {reason}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(2)

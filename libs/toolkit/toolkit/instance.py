@@ -23,7 +23,7 @@ class Instance:
     profile: str = "demo"
     source: str = "model"
     replay_files: tuple[Path, ...] = ()
-    log_level: str = "INFO"
+    log_level: str = "info"
     config_dir: Path = CONFIG_DIR
     # Settings given with --set, by process name.
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

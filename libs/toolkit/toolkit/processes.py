@@ -84,6 +84,8 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
         stop_wave: int,
     ) -> Process:
         environment = nats_environment(instance, name) | {
+            # A restarted process takes its lease back at once when it bears its predecessor's name.
+            "MM_INSTANCE": f"{name}-up",
             "MM_ADMIN_HOST": LOOPBACK,
             "MM_ADMIN_PORT": str(admin_ports[name]),
             "MM_ADMIN_TOKEN_FILE": str(admin_token_file(instance.data_dir)),

@@ -103,14 +103,17 @@ class Supervisor:
 
     async def all_healthy(self) -> None:
         """Return when every process works; raise StartFailedError when one does not start at all."""
-        waits = [child.settled.wait() for child in self.children.values()]
-        everything: asyncio.Future[Any] = asyncio.gather(*waits)
+        everything: asyncio.Future[Any] = asyncio.create_task(self._all_settled())
         failed: asyncio.Future[Any] = asyncio.create_task(self._failed.wait())
         await asyncio.wait({everything, failed}, return_when=asyncio.FIRST_COMPLETED)
         failed.cancel()
         if not everything.done():
             everything.cancel()
             raise StartFailedError(self.failure)
+
+    async def _all_settled(self) -> None:
+        for child in self.children.values():
+            await child.settled.wait()
 
     def unready(self) -> list[str]:
         """Return the processes that do not have fresh inputs (yet)."""

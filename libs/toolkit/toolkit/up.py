@@ -51,7 +51,7 @@ class UpOptions:
     profile: str = "demo"
     source: str | None = None
     replay_files: tuple[Path, ...] = ()
-    log_level: str = "INFO"
+    log_level: str = "info"
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

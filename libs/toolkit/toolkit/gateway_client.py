@@ -1,0 +1,84 @@
+"""Talk to a running platform from outside: to the gateway as `admin`, to an admin port with the admin token."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from toolkit.layout import admin_password_file, admin_token_file
+
+ASK_TIMEOUT_S = 5.0
+# A cancel-all answers when the venue has confirmed that nothing rests.
+CANCEL_TIMEOUT_S = 30.0
+
+# The public name of browser and command line clients; the user's password is what protects.
+OAUTH_CLIENT = ("mmwebui", "mm")
+
+
+class NoAnswerError(Exception):
+    """Somebody could not be asked or refused; the message says who and why."""
+
+
+class PlatformClient:
+    """HTTP to one platform's loopback ports; every failure becomes one NoAnswerError with its reason."""
+
+    def __init__(self, data_dir: Path, transport: httpx.BaseTransport | None = None) -> None:
+        self._data_dir = data_dir
+        # Loopback must not go through a proxy the shell knows of.
+        self._http = httpx.Client(timeout=ASK_TIMEOUT_S, trust_env=False, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+
+    def login(self, gateway_url: str) -> str:
+        """Return an access token for `admin`."""
+        password = _secret(admin_password_file(self._data_dir))
+        form = {"grant_type": "password", "username": "admin", "password": password, "scope": "public"}
+        answer = self._send("POST", f"{gateway_url}/oauth/token", data=form, auth=OAUTH_CLIENT)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str):
+            raise NoAnswerError(f"{gateway_url}: its answer to the login holds no access_token")
+        return token
+
+    def admin_token(self) -> str:
+        """Return the token that the services' admin ports ask for."""
+        return _secret(admin_token_file(self._data_dir))
+
+    def get(self, url: str, token: str | None = None) -> Any:
+        return self._send("GET", url, headers=_bearer(token))
+
+    def post(self, url: str, token: str, body: Mapping[str, str]) -> Any:
+        return self._send("POST", url, headers=_bearer(token), json=dict(body), timeout=CANCEL_TIMEOUT_S)
+
+    def delete(self, url: str, token: str) -> Any:
+        return self._send("DELETE", url, headers=_bearer(token))
+
+    def _send(self, method: str, url: str, **options: Any) -> Any:
+        try:
+            response = self._http.request(method, url, **options)
+        except httpx.HTTPError as error:
+            raise NoAnswerError(f"{url}: {error or type(error).__name__}") from error
+        if response.is_error:
+            raise NoAnswerError(f"{url}: {response.status_code} {response.text[:500]}")
+        if not response.content:
+            return {}
+        try:
+            return response.json()
+        except ValueError as error:
+            raise NoAnswerError(f"{url}: answered something else than JSON") from error
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise NoAnswerError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,127 @@
+"""Show what runs, what each bot quotes and holds, and what is halted: from the gateway, else from the services."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.gateway_client import NoAnswerError, PlatformClient
+from toolkit.instance import Running, find_running
+from toolkit.ports import Ports
+from toolkit.screen import STATE_COLOURS, duration
+
+# What `mm status --json` says of a bot; a value nobody can tell now is null.
+BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "pnl")
+
+PROGRAM_FIELDS = ("state", "pid", "uptime_s", "restarts")
+
+
+def status(data_dir: Path, fallback_ports: Ports, client: PlatformClient) -> dict[str, Any]:
+    """Return {"services": {name: {...}}, "bots": [...], "halts": [...]} from whoever answers."""
+    running = find_running(data_dir)
+    ports = running.ports if running is not None else fallback_ports
+    supervised = supervised_services(running)
+    try:
+        url = f"http://127.0.0.1:{ports.gateway}"
+        told = client.get(f"{url}/api/status", client.login(url))
+        return compose(supervised, told if isinstance(told, dict) else {})
+    except NoAnswerError:
+        return compose(supervised, from_states(_admin_states(ports, client)))
+
+
+def supervised_services(running: Running | None) -> dict[str, dict[str, Any]]:
+    """Return what the supervisor knows of each process; none runs when there is no supervisor."""
+    if running is None:
+        return {}
+    return {name: {field: row[field] for field in PROGRAM_FIELDS} for name, row in running.children.items()}
+
+
+def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Join what the supervisor sees with what the platform tells of itself; who is dead cannot tell.
+
+    A process that the supervisor says is gone keeps that state, whatever was last heard of it.
+    """
+    heard = told.get("services", {})
+    services = {}
+    for name in [*supervised, *(name for name in heard if name not in supervised)]:
+        row = {"state": "unknown", "age_ms": None, **heard.get(name, {})}
+        seen = dict(supervised.get(name, {}))
+        if seen and seen["pid"] is not None and name in heard:
+            seen.pop("state")
+        services[name] = row | seen
+    bots = [{field: bot.get(field) for field in BOT_FIELDS} | dict(bot) for bot in told.get("bots", [])]
+    return {"services": services, "bots": bots, "halts": list(told.get("halts", []))}
+
+
+def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Return the same picture from the services' own /state: the quoter knows the quotes, risk knows the halts."""
+    services = {
+        name: {"state": "silent", "age_ms": None}
+        if state is None
+        else {"state": state.get("state", "up"), "age_ms": state.get("age_ms", 0)}
+        for name, state in states.items()
+    }
+    halts: list[Any] = []
+    for name in ("quoter", "risk"):
+        halts = (states.get(name) or {}).get("halts", halts)
+    return {"services": services, "bots": (states.get("quoter") or {}).get("bots", []), "halts": halts}
+
+
+def show(picture: Mapping[str, Any], console: Console) -> None:
+    """Print the picture for a person."""
+    services = Table("service", "state", "age", "uptime", "restarts", box=None, pad_edge=False)
+    for name, row in picture["services"].items():
+        age = "" if row.get("age_ms") is None else f"{row['age_ms']:.0f} ms"
+        uptime = duration(row["uptime_s"]) if row.get("uptime_s") else ""
+        state = str(row["state"])
+        services.add_row(name, Text(state, STATE_COLOURS.get(state, "")), age, uptime, str(row.get("restarts", "")))
+    silent = all(row["state"] == "silent" for row in picture["services"].values())
+    console.print("no platform runs here" if silent else services)
+    if picture["bots"]:
+        bots = Table("bot", "symbol", "state", "bid", "ask", "position", "P&L", box=None, pad_edge=False)
+        for bot in picture["bots"]:
+            shown = [bot["algo_id"], bot["symbol"], bot["state"], _best(bot["bids"]), _best(bot["asks"])]
+            bots.add_row(*(Text(_text(value)) for value in [*shown, bot["position"], bot["pnl"]]))
+        console.print(bots)
+    for halt in picture["halts"]:
+        console.print(Text(f"HALT {_halt_text(halt)}", "red"))
+
+
+def _admin_states(ports: Ports, client: PlatformClient) -> dict[str, dict[str, Any] | None]:
+    admin_ports = {
+        "feed": ports.feed_admin,
+        "pricer": ports.pricer_admin,
+        "quoter": ports.quoter_admin,
+        "risk": ports.risk_admin,
+        "watchdog": ports.watchdog_admin,
+        "gateway": ports.gateway_admin,
+    }
+    with ThreadPoolExecutor(len(admin_ports)) as pool:
+        asked = {name: pool.submit(_state, client, port) for name, port in admin_ports.items()}
+    return {name: answer.result() for name, answer in asked.items()}
+
+
+def _state(client: PlatformClient, port: int, clock: Callable[[], float] = time.monotonic) -> dict[str, Any] | None:
+    asked_s = clock()
+    try:
+        answer = client.get(f"http://127.0.0.1:{port}/state")
+    except NoAnswerError:
+        return None
+    return {"age_ms": round((clock() - asked_s) * 1e3), **answer} if isinstance(answer, dict) else None
+
+
+def _best(levels: Any) -> str:
+    return f"{levels[0][0]} × {levels[0][1]}" if levels else "–"
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else str(value)
+
+
+def _halt_text(halt: Any) -> str:
+    return f"{halt.get('scope')} ({halt.get('reason')})" if isinstance(halt, dict) else str(halt)
