@@ -27,6 +27,8 @@ class PriceSource(Section):
 
     venue: Text = "binance"
     symbol: Text
+    price: Literal["mid", "micro"] = "mid"
+    """Markets settle on the mid; the micro-price leans towards the thinner side and leads it by a moment."""
 
 
 class Instrument(Section):
