@@ -66,13 +66,15 @@ def price_of(ticks: int, tick_size: Decimal) -> Decimal:
     return ticks * tick_size
 
 
-def notional(price_ticks: int, quantity_lots: int, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal) -> Decimal:
+def notional(
+    price_ticks: int, quantity_lots: int, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal
+) -> Decimal:
     """Return the exact cash value of a quantity at a price, in the quote currency."""
     return price_ticks * tick_size * quantity_lots * lot_size * multiplier
 
 
 def opposite_ticks(price_ticks: int, ticks_per_unit: int) -> int:
-    """Price in ticks of the opposite outcome: selling YES at p is buying NO at 1 - p. `opposite_ticks(52, 100) == 48`."""
+    """Price in ticks of the opposite outcome: selling YES at 52 ticks is buying NO at 48 of 100."""
     return ticks_per_unit - price_ticks
 
 
@@ -89,10 +91,7 @@ def escape_token(text: str) -> str:
     """
     if not text:
         raise ValueError("token: must not be empty")
-    if _PLAIN.fullmatch(text):
-        escaped = text
-    else:
-        escaped = "".join(_escape_char(char) for char in text)
+    escaped = text if _PLAIN.fullmatch(text) else "".join(_escape_char(char) for char in text)
     if len(escaped) > TOKEN_CHARS_MAX:
         raise ValueError(f"token: longer than {TOKEN_CHARS_MAX} characters once escaped")
     return escaped

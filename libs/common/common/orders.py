@@ -38,9 +38,7 @@ LEGAL_STEPS: dict[OrderState, frozenset[OrderState]] = {
             OrderState.REJECTED,
         }
     ),
-    OrderState.LIVE: frozenset(
-        {OrderState.CANCELLING, OrderState.UNKNOWN, OrderState.FILLED, OrderState.CANCELLED}
-    ),
+    OrderState.LIVE: frozenset({OrderState.CANCELLING, OrderState.UNKNOWN, OrderState.FILLED, OrderState.CANCELLED}),
     # A refused cancel puts the order back to LIVE; the venue may also have filled it meanwhile.
     OrderState.CANCELLING: frozenset(
         {OrderState.LIVE, OrderState.UNKNOWN, OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED}

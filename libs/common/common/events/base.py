@@ -1,4 +1,4 @@
-"""What every event has: its address on the bus, whether its loss costs money, and bytes that decode with a clear error."""
+"""What every event has: its address on the bus, whether its loss costs money, bytes that decode or say why not."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Subject pattern; the fields in braces are escaped into tokens."""
     acked: ClassVar[bool] = False
     """True when its loss costs money: published with a message id and confirmed by the broker."""
+    spooled: ClassVar[bool] = False
+    """True when it must survive the death of its sender: kept on disk until the broker has confirmed it."""
 
     epoch: int = 0
 

@@ -67,7 +67,7 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     clock_offset_ns: int
     """Venue clock minus ours; add it to our time to get the venue's."""
     clock_known: bool
-    stale_symbols: list[str] = []
+    stale_symbols: list[str] = msgspec.field(default_factory=list)
     """Symbols whose book is out of sync or disproved by a REST check: not to be priced from."""
     reconnects: int = 0
     gaps: int = 0

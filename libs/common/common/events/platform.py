@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
 from common.events.base import Event, register
 
 
@@ -22,7 +24,7 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     running: bool
     sections: dict[str, Any]
     """One document per section, validated by `common.bots`."""
-    changed: list[str] = []
+    changed: list[str] = msgspec.field(default_factory=list)
     removed: bool = False
     """True in the last word on a bot; its algo_id is never used again."""
     actor: str
@@ -106,7 +108,7 @@ class Audit(Event, frozen=True, kw_only=True, omit_defaults=True):
     actor: str
     action: str
     target: str = ""
-    detail: dict[str, Any] = {}
+    detail: dict[str, Any] = msgspec.field(default_factory=dict)
     outcome: str = "done"
     ts_ns: int
 

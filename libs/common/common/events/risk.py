@@ -87,7 +87,7 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Revision of each bot's configuration the limits were made from."""
     halts: list[str]
     """Active halts as 'scope:reason'."""
-    daily_pnl: dict[str, Decimal] = {}
+    daily_pnl: dict[str, Decimal] = msgspec.field(default_factory=dict)
     """By algo_id, marked to fair value, since 00:00 UTC."""
     ts_ns: int
 

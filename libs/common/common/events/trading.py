@@ -77,6 +77,7 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "fill.trade.{account}.{algo_id}"
     acked: ClassVar[bool] = True
+    spooled: ClassVar[bool] = True
 
     account: str
     algo_id: str
@@ -130,6 +131,7 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "fill.posting.{account}.{algo_id}"
     acked: ClassVar[bool] = True
+    spooled: ClassVar[bool] = True
 
     account: str
     algo_id: str

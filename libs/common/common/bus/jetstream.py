@@ -1,0 +1,155 @@
+"""The part of the JetStream API we use, as plain requests: streams, last values, consumers.
+
+Plain requests and not the client's wrappers, because each of these is one JSON document, and the NATS users of the
+services may send exactly these and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from common.bus.nats import NatsConnection
+from common.errors import BusError, BusUnavailable, ConfigError
+from common.streams import STREAMS, DurableReader, Stream, differences
+
+SUBJECTS_MAX = 10_000
+STREAM_NOT_FOUND = 10059
+CONSUMER_NOT_FOUND = 10014
+
+
+class ApiError(BusError):
+    """The JetStream API answered with an error; `code` is the server's."""
+
+    def __init__(self, subject: str, code: int, description: str) -> None:
+        self.code = code
+        super().__init__(f"{subject}: {description} (code {code})")
+
+
+class Stored(NamedTuple):
+    """A message as a stream holds it."""
+
+    subject: str
+    data: bytes
+    sequence: int
+    stored_ns: int
+
+
+class JetStreamApi:
+    """Requests to the JetStream API over one connection."""
+
+    def __init__(self, connection: NatsConnection) -> None:
+        self._connection = connection
+
+    async def call(self, verb: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send one API request; ApiError with the server's code, BusUnavailable without an answer."""
+        subject = f"$JS.API.{verb}"
+        answer = await self._connection.request(subject, json.dumps(document).encode() if document else b"")
+        reply: dict[str, Any] = json.loads(answer.data)
+        error = reply.get("error")
+        if error:
+            raise ApiError(subject, int(error.get("err_code", 0)), str(error.get("description")))
+        return reply
+
+    async def ensure_stream(self, stream: Stream, replicas: int) -> str:
+        """Create or update a stream; ConfigError when the server made something else of the configuration."""
+        wanted = stream.config(replicas)
+        try:
+            found = (await self.call(f"STREAM.INFO.{stream.name}"))["config"]
+        except ApiError as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
+            found = None
+        if found is None:
+            reply, done = await self.call(f"STREAM.CREATE.{stream.name}", wanted), "created"
+        elif differences(wanted, found):
+            reply, done = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **wanted}), "updated"
+        else:
+            return "as it should be"
+        _demand_same(f"stream {stream.name}", wanted, reply["config"])
+        return done
+
+    async def ensure_durable(self, reader: DurableReader) -> str:
+        """Create a durable consumer or update it in place; its position in the stream is kept."""
+        wanted = reader.config()
+        try:
+            found = (await self.call(f"CONSUMER.INFO.{reader.stream}.{reader.name}"))["config"]
+            if not differences(wanted, found):
+                return "as it should be"
+            done = "updated"
+        except ApiError as error:
+            if error.code != CONSUMER_NOT_FOUND:
+                raise
+            done = "created"
+        reply = await self.call(
+            f"CONSUMER.DURABLE.CREATE.{reader.stream}.{reader.name}",
+            {"stream_name": reader.stream, "config": wanted},
+        )
+        _demand_same(f"durable {reader.name}", wanted, reply["config"])
+        return done
+
+    async def verify_streams(self, replicas: int) -> list[str]:
+        """Return the names of missing streams; ConfigError when one differs from what we were built for."""
+        missing = []
+        for stream in STREAMS:
+            try:
+                found = (await self.call(f"STREAM.INFO.{stream.name}"))["config"]
+            except ApiError as error:
+                if error.code != STREAM_NOT_FOUND:
+                    raise
+                missing.append(stream.name)
+                continue
+            _demand_same(f"stream {stream.name}", stream.config(replicas), found)
+        return missing
+
+    async def last(self, stream: str, subject: str) -> Stored | None:
+        """Return the last message of one subject, or None."""
+        return await self._direct_get(stream, {"last_by_subj": subject})
+
+    async def subjects(self, stream: str, subject_filter: str) -> list[str]:
+        """Return the subjects of a stream that match a filter and hold a message, sorted."""
+        reply = await self.call(f"STREAM.INFO.{stream}", {"subjects_filter": subject_filter})
+        return sorted(reply["state"].get("subjects") or {})[:SUBJECTS_MAX]
+
+    async def last_sequence(self, stream: str) -> int:
+        """Return the sequence of the newest message a stream ever stored."""
+        return int((await self.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
+
+    async def read(self, stream: str, after_sequence: int, subject_filter: str = ">") -> AsyncIterator[Stored]:
+        """Yield every message after a sequence up to the one that is newest now, in order."""
+        end = await self.last_sequence(stream)
+        sequence = after_sequence
+        while sequence < end:
+            stored = await self._direct_get(stream, {"seq": sequence + 1, "next_by_subj": subject_filter})
+            if stored is None or stored.sequence > end:
+                return
+            sequence = stored.sequence
+            yield stored
+
+    async def _direct_get(self, stream: str, document: dict[str, Any]) -> Stored | None:
+        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps(document).encode())
+        headers = answer.headers or {}
+        if "Nats-Sequence" not in headers:
+            if headers.get("Status") == "404":
+                return None
+            raise BusUnavailable(f"direct get on {stream}: {headers.get('Status')} {headers.get('Description')}")
+        stored = headers["Nats-Time-Stamp"]
+        return Stored(headers["Nats-Subject"], answer.data, int(headers["Nats-Sequence"]), _timestamp_ns(stored))
+
+
+def _demand_same(what: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
+    faults = differences(wanted, found)
+    if faults:
+        raise ConfigError([f"{what}: {fault}" for fault in faults])
+
+
+def _timestamp_ns(text: str) -> int:
+    """Return ns since the epoch of an RFC 3339 time with up to nine decimals, in UTC."""
+    if not text.endswith("Z"):  # older servers write '2026-11-21 01:00:00.123456789 +0000 UTC'
+        date, clock, *_ = text.split(" ")
+        text = f"{date}T{clock}Z"
+    whole, _, fraction = text[:-1].partition(".")
+    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    return seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0")[:9])

@@ -1,0 +1,295 @@
+"""The one runner: settings, bus, streams, lease, recovery, admin port, the work itself, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import nats.micro
+import uvloop
+from structlog.stdlib import BoundLogger
+
+from common.admin import admin_app, serving
+from common.bus.jetstream import JetStreamApi
+from common.bus.nats import NatsConnection
+from common.clock import AnchoredClock
+from common.core import Core
+from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
+from common.events import Lease, decode
+from common.lease import LeaseKeeper, LeaseState
+from common.settings import ServiceSettings, load_settings
+from common.shell import Shell, Storage
+from common.telemetry import configure_logging, process_samples, render_metrics
+
+STOP_TIMEOUT_S = 15.0
+"""How long a core may take to end its business: cancel, ask the venue, report."""
+STREAMS_TIMEOUT_S = 60.0
+WAIT_S = 0.25
+VERSION = "0.1.0"
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass(slots=True)
+class Service:
+    """What a service's `wire` returns: its core and what the runner has to put around it."""
+
+    core: Core
+    leases: Sequence[tuple[str, str]] = ()
+    """(role, key) pairs that must all be held before the core starts; the highest epoch is the core's."""
+    prepare: Callable[[Shell], Awaitable[None]] | None = None
+    """Recovery that needs I/O before the core's inputs begin, e.g. loading positions."""
+    storage: Storage | None = None
+    app: Any = None
+    """An ASGI application of the service's own, beside the admin port."""
+    app_host: str = "127.0.0.1"
+    app_port: int = 0
+    on_shell: Callable[[Shell], None] | None = None
+    """Told the shell before anything starts, for applications that publish."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where a starting or running process is, for people who ask its admin port."""
+
+    stage: str = "starting"
+    shell: Shell | None = None
+    keepers: list[LeaseKeeper] = field(default_factory=list)
+    started: bool = False
+
+
+def run(name: str, settings_class: type[S], wire: Callable[[S], Service]) -> None:
+    """Run a service until it is told to stop; the process exits 0, 1 after a failure, 2 for bad configuration."""
+    try:
+        settings = load_settings(settings_class, name)
+        log = configure_logging(name, settings.log_level)
+        service = wire(settings)
+    except ConfigError as error:
+        for fault in error.faults:
+            print(f"{name}: {fault}", file=sys.stderr)
+        sys.exit(2)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(_main(name, settings, service, log)))
+
+
+async def _main(name: str, settings: ServiceSettings, service: Service, log: BoundLogger) -> int:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    progress = _Progress()
+    work = asyncio.create_task(_work(name, settings, service, log, stopping, progress))
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+    # A service that is still waiting (broker, lease) has nothing to end; one that works ends its business itself.
+    if not work.done() and not progress.started:
+        work.cancel()
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopped before it began")
+    except ConfigError as error:
+        log.exception("refuses to run", faults=list(error.faults))
+        return 2
+    except Exception:
+        log.exception("failed")
+        return 1
+    return 0
+
+
+async def _work(
+    name: str,
+    settings: ServiceSettings,
+    service: Service,
+    log: BoundLogger,
+    stopping: asyncio.Event,
+    progress: _Progress,
+) -> None:
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(_admin(name, settings, service, progress))
+        log.info("admin port open", port=port)
+        connection = NatsConnection(settings, name)
+        progress.stage = "waiting for the broker"
+        await connection.connect()
+        stack.push_async_callback(connection.close)
+        progress.stage = "waiting for the streams"
+        await _await_streams(JetStreamApi(connection), settings, log)
+        await nats.micro.add_service(
+            connection.client, name=name, version=VERSION, description=(service.core.__doc__ or "").split("\n")[0]
+        )
+        shell = Shell(name, service.core, settings, connection, log, service.storage)
+        progress.shell = shell
+        await stack.enter_async_context(_leases(service, settings, shell, progress, log))
+        progress.stage = "recovering"
+        if service.on_shell is not None:
+            service.on_shell(shell)
+        if service.prepare is not None:
+            await service.prepare(shell)
+        await shell.start()
+        if service.app is not None:
+            await stack.enter_async_context(serving(service.app, service.app_host, service.app_port))
+        progress.stage, progress.started = "running", True
+        log.info("running", epoch=service.core.epoch)
+        await _until(stopping, shell, connection)
+        progress.stage = "stopping"
+        if not await shell.stop(STOP_TIMEOUT_S):
+            raise MarketMakerError(f"could not end its business within {STOP_TIMEOUT_S} s: see its state")
+        log.info("stopped")
+
+
+async def _until(stopping: asyncio.Event, shell: Shell, connection: NatsConnection) -> None:
+    told = asyncio.create_task(stopping.wait())
+    closed = asyncio.create_task(connection.closed.wait())
+    try:
+        waiting: set[asyncio.Future[Any]] = {told, closed, shell.failed}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        closed.cancel()
+    if shell.failed.done():
+        shell.failed.result()
+    if connection.closed.is_set():
+        raise BusError("the connection to the broker is closed for good")
+
+
+async def _await_streams(api: JetStreamApi, settings: ServiceSettings, log: BoundLogger) -> None:
+    deadline = time.monotonic() + STREAMS_TIMEOUT_S
+    while True:
+        try:
+            missing = await api.verify_streams(settings.replicas)
+            if not missing:
+                return
+            why = f"streams not there yet: {', '.join(missing)} (run python -m common.streams)"
+        except BusUnavailable as error:
+            why = str(error)
+        if time.monotonic() > deadline:
+            raise BusError(why)
+        log.warning("waiting", why=why)
+        await asyncio.sleep(WAIT_S * 2)
+
+
+@asynccontextmanager
+async def _admin(name: str, settings: ServiceSettings, service: Service, progress: _Progress) -> AsyncIterator[int]:
+    clock = AnchoredClock()
+    began_ns = clock.now_ns()
+
+    def health() -> list[str]:
+        if progress.shell is None:
+            return [progress.stage]
+        return [] if progress.shell.bus.connected else ["not connected to the broker"]
+
+    def ready() -> list[str]:
+        return service.core.unready(clock.now_ns()) if progress.started else [progress.stage]
+
+    def state() -> dict[str, Any]:
+        return {
+            "stage": progress.stage,
+            "instance": settings.instance,
+            "epoch": service.core.epoch,
+            "uptime_s": round((clock.now_ns() - began_ns) / 1e9, 3),
+            "leases": [
+                {"role": each.role, "key": each.key, "state": each.state.value, "holder": each.holder}
+                for each in progress.keepers
+            ],
+            "faults": health() + ready(),
+            **service.core.state(clock.now_ns()),
+        }
+
+    def metrics() -> bytes:
+        shell = progress.shell
+        return render_metrics(
+            service.core.samples,
+            lambda: process_samples(began_ns, clock.now_ns()),
+            *([shell.samples] if shell else []),
+        )
+
+    async def run_command(command: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        if progress.shell is None:
+            raise ValueError(f"{command}: {name} is still {progress.stage}")
+        return await progress.shell.command(command, document)
+
+    app = admin_app(
+        name,
+        health=health,
+        ready=ready,
+        metrics=metrics,
+        state=state,
+        commands=lambda: progress.shell.commands() if progress.shell else [],
+        run=run_command,
+        token=settings.admin_token(),
+    )
+    async with serving(app, settings.admin_host, settings.admin_port) as port:
+        yield port
+
+
+@asynccontextmanager
+async def _leases(
+    service: Service, settings: ServiceSettings, shell: Shell, progress: _Progress, log: BoundLogger
+) -> AsyncIterator[None]:
+    """Wait until all leases are held, keep them while the body runs, give them back after an orderly end."""
+    keepers = [LeaseKeeper(role, key, settings.instance, settings.lease_ttl_ms) for role, key in service.leases]
+    progress.keepers = keepers
+    told_about = ""
+    for keeper in keepers:
+        while not await _beat(keeper, shell):
+            progress.stage = f"waiting for the lease {keeper.role}/{keeper.key}, held by {keeper.holder or 'nobody'}"
+            if progress.stage != told_about:
+                log.warning("standing by", why=progress.stage)
+                told_about = progress.stage
+            await asyncio.sleep(keeper.beat_ms / 1000 / 2)
+    service.core.epoch = max((keeper.epoch for keeper in keepers), default=0)
+    keeping = asyncio.create_task(_keep(keepers, shell))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        for keeper in keepers:
+            release = keeper.release()
+            if release is not None and shell.bus.connected and not shell.failed.done():
+                try:
+                    await shell.bus.publish_acked(release.event, expected_last_sequence=release.expected_last_sequence)
+                except BusError as error:
+                    log.warning("lease not given back, it will run out", why=str(error))
+
+
+async def _keep(keepers: Sequence[LeaseKeeper], shell: Shell) -> None:
+    doubted = False
+    while True:
+        for keeper in keepers:
+            await _beat(keeper, shell)
+            if keeper.state is LeaseState.LOST and not shell.failed.done():
+                shell.failed.set_exception(
+                    MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: somebody else works now")
+                )
+                return
+        doubtful = any(keeper.doubtful(shell.clock.now_ns()) for keeper in keepers)
+        if doubtful != doubted:
+            doubted = doubtful
+            await shell.set_doubt(doubtful)
+        await asyncio.sleep(min((keeper.beat_ms for keeper in keepers), default=1_000) / 1000)
+
+
+async def _beat(keeper: LeaseKeeper, shell: Shell) -> bool:
+    """Look at the lease, publish what is due, and say whether it is held; a broker that is away changes nothing."""
+    try:
+        if keeper.state is LeaseState.WAITING:
+            address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
+            stored = await shell.api.last("LEASE", address)
+            lease = decode(Lease, stored.data, stored.subject) if stored else None
+            keeper.observe(lease, stored.sequence if stored else 0, shell.clock.now_ns())
+        due = keeper.beat(shell.clock.now_ns())
+        if due is None:
+            return False
+        assert isinstance(due.event, Lease)
+        sequence = await shell.bus.publish_acked(due.event, expected_last_sequence=due.expected_last_sequence)
+        keeper.won(due.event, sequence)
+    except PublishRefused:
+        keeper.refused()
+    except BusUnavailable:
+        pass
+    return keeper.state is LeaseState.HELD

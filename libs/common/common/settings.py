@@ -1,0 +1,84 @@
+"""Where a service finds its surroundings: environment variables beginning with MM_, checked once at start."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import ConfigError
+
+PREFIX = "MM_"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know; services add their own fields in a subclass."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str = ""
+    """Empty: the service's own name."""
+    nats_password_file: Path | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: int = Field(default=0, ge=0, le=65_535)
+    """0 picks a free port."""
+    admin_token_file: Path | None = None
+    """Bearer token for commands on the admin port; without it they are refused."""
+    data_dir: Path = Path(".mm")
+    config_dir: Path = Path("config")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    platform_id: str = "default"
+    """Shared by the streams, Redis and the data directory of one installation."""
+    instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    """Names this process in leases. A supervisor gives a restarted process the name of its predecessor."""
+    lease_ttl_ms: int = Field(default=2_000, ge=300, le=60_000)
+    replicas: int = Field(default=1, ge=1, le=5)
+    """Copies of each stream in the NATS cluster."""
+
+    def nats_password(self) -> SecretStr | None:
+        return read_secret(self.nats_password_file, "MM_NATS_PASSWORD_FILE")
+
+    def admin_token(self) -> SecretStr | None:
+        return read_secret(self.admin_token_file, "MM_ADMIN_TOKEN_FILE")
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load_settings(cls: type[S], service: str) -> S:
+    """Read the environment; ConfigError lists every unknown name and every bad value at once."""
+    known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+    faults = [
+        f"{name}: not a setting of {service}; it knows {', '.join(sorted(known))}"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+    try:
+        settings = cls()
+    except ValidationError as error:
+        faults += [
+            f"{PREFIX}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise ConfigError(faults) from None
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def read_secret(path: Path | None, name: str) -> SecretStr | None:
+    """Read a secret from its file; ConfigError names the setting, never the content."""
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{name}: cannot read {path}: {type(error).__name__}"]) from None
+    if not text:
+        raise ConfigError([f"{name}: {path} is empty"])
+    return SecretStr(text)

@@ -1,0 +1,382 @@
+"""The live shell around a core: it feeds the inputs in, one at a time, and carries the effects out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from structlog.stdlib import BoundLogger
+
+from common.bus.jetstream import JetStreamApi
+from common.bus.nats import NatsConnection
+from common.bus.readers import Acknowledge, DurablePuller, NewestReader, OrderedReader
+from common.clock import AnchoredClock
+from common.core import (
+    Ask,
+    Close,
+    Command,
+    Core,
+    Durable,
+    Effect,
+    Effects,
+    Every,
+    Http,
+    Input,
+    Newest,
+    Open,
+    Ordered,
+    Publish,
+    Receipt,
+    Sample,
+    Send,
+    Store,
+    Wire,
+)
+from common.errors import BusError, ContractError
+from common.events import Event, Parked, address_filter, class_of, decode
+from common.outbox import Outbox
+from common.settings import ServiceSettings
+from common.streams import DURABLE_BY_NAME
+from common.wires import LiveHttp, LiveWire
+
+PARKED_BYTES_MAX = 64 * 1024
+STORE_RETRY_S = 0.2
+I = TypeVar("I")  # noqa: E741
+
+
+async def _nothing() -> None:
+    return
+
+
+class Storage(Protocol):
+    """Where `Store` effects go: the positions store."""
+
+    async def apply(self, store: Store) -> None:
+        """Write, or return when it is already written; raises while the store is away."""
+        ...
+
+
+class Shell:
+    """One core, live. Everything that reaches the core passes `_turn`, so its handlers never interleave."""
+
+    def __init__(
+        self,
+        name: str,
+        core: Core,
+        settings: ServiceSettings,
+        connection: NatsConnection,
+        log: BoundLogger,
+        storage: Storage | None = None,
+    ) -> None:
+        self.name, self.core, self.settings, self.log = name, core, settings, log
+        self.bus = connection
+        self.api = JetStreamApi(connection)
+        self.clock = AnchoredClock()
+        self.storage = storage
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.parked = 0
+        self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
+        self._turn = asyncio.Lock()
+        self._inputs: Sequence[Input] = core.inputs()
+        self._newest: list[NewestReader] = []
+        self._ordered: list[OrderedReader] = []
+        self._pullers: list[DurablePuller] = []
+        self._wires: dict[str, LiveWire] = {}
+        self._https: dict[str, LiveHttp] = {}
+        self._timers: list[asyncio.Task[None]] = []
+        self._stores: asyncio.Queue[tuple[list[Store], list[asyncio.Task[None]], Acknowledge]] = asyncio.Queue()
+        self._parked_ids = itertools.count(1)
+        self._handled = 0
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
+        for event in self._outbox.left_behind():
+            self._outbox.send(event)
+        for wire in self._of(Wire):
+            self._wires[wire.name] = self._live_wire(wire)
+        for http in self._of(Http):
+            self._https[http.name] = LiveHttp(self._caller(http.on_answer))
+        for ordered in self._of(Ordered):
+            await self._start_ordered(ordered)
+        for newest in self._of(Newest):
+            await self._start_newest(newest)
+        await self._call(self.core.start)
+        for durable in self._of(Durable):
+            puller = DurablePuller(self.bus, DURABLE_BY_NAME[durable.name], self._durable_delivery(durable))
+            self._pullers.append(puller)
+            await puller.start()
+        self._timers.append(self._guarded(self._work_off_stores()))
+        self._timers += [self._guarded(self._tick(every)) for every in self._of(Every)]
+        self.bus.on_reconnect(self._after_reconnect)
+        self.bus.on_disconnect(lambda: self._call(self.core.on_disconnected))
+
+    async def set_doubt(self, doubtful: bool) -> None:
+        """Tell the core that its lease is in doubt, which is to it as if the bus were gone, or sure again."""
+        await self._call(self.core.on_disconnected if doubtful else self.core.on_reconnected)
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Let the core end its business, at most so long; return whether it did."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        await self._call(self.core.stop)
+        # The core is ordinary Python and knows no asyncio.Event, so it is asked.
+        while not self.core.stopped() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        for task in self._timers:
+            task.cancel()
+        for ordered in self._ordered:
+            await ordered.stop()
+        for puller in self._pullers:
+            await puller.stop()
+        await self._outbox.drain(2.0)
+        for http in self._https.values():
+            await http.close()
+        return self.core.stopped()
+
+    async def _after_reconnect(self) -> None:
+        """Verify the streams and read everything back before the core hears that the bus is there again."""
+        task = asyncio.create_task(self._read_back())
+        task.add_done_callback(self._note_failure)
+
+    async def _read_back(self) -> None:
+        while True:
+            try:
+                await self.api.verify_streams(self.settings.replicas)
+                for puller in self._pullers:
+                    await puller.pull()
+                for ordered in self._ordered:
+                    await ordered.renew()
+                for newest in self._newest:
+                    await newest.read_back()
+                break
+            except BusError as error:
+                self.log.warning("reading back after the reconnect failed, trying again", why=str(error))
+                await asyncio.sleep(STORE_RETRY_S)
+        await self._call(self.core.on_reconnected)
+
+    # --- inputs -------------------------------------------------------------------------------------------------
+
+    def _of(self, cls: type[I]) -> list[I]:
+        return [each for each in self._inputs if isinstance(each, cls)]
+
+    async def command(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a person's command; ValueError when the core refuses it."""
+        command = next(each for each in self._of(Command) if each.name == name)
+        await self._call(lambda receipt: command.handler(document, receipt), fatal=False)
+        return {"accepted": name}
+
+    def commands(self) -> list[str]:
+        return [command.name for command in self._of(Command)]
+
+    async def _start_newest(self, newest: Newest) -> None:
+        reader = NewestReader(
+            self.bus, self.api, address_filter(newest.event, **newest.tokens), self._plain_delivery(newest)
+        )
+        self._newest.append(reader)
+        await reader.start()
+
+    async def _start_ordered(self, ordered: Ordered) -> None:
+        reader = OrderedReader(
+            self.bus,
+            self.api,
+            address_filter(ordered.event, **ordered.tokens),
+            ordered.start,
+            self._plain_delivery(ordered),
+        )
+        self._ordered.append(reader)
+        await reader.start()
+
+    def _plain_delivery(self, source: Newest | Ordered) -> Callable[[str, bytes, int, int], Awaitable[None]]:
+        cls, handler = source.event, source.handler
+
+        async def deliver(subject: str, data: bytes, sequence: int, age_ns: int) -> None:
+            try:
+                event = decode(cls, data, subject)
+            except ContractError as error:
+                await self._park(subject, str(error), data)
+                return
+            async with self._turn:
+                receipt = Receipt(self.clock.now_ns(), age_ns, sequence)
+                try:
+                    for effect in handler(event, receipt):
+                        await self._carry_out(effect)
+                except Exception as error:
+                    self._fail(error)
+
+        return deliver
+
+    def _durable_delivery(self, durable: Durable) -> Callable[[str, bytes, int, Acknowledge], Awaitable[None]]:
+        async def deliver(subject: str, data: bytes, sequence: int, acknowledge: Acknowledge) -> None:
+            receipt = Receipt(self.clock.now_ns(), 0, sequence)
+            cls = class_of(subject)
+            try:
+                if cls is None:
+                    raise ContractError(subject, "no event has this subject")
+                event = decode(cls, data, subject)
+            except ContractError as error:
+                await self._park(subject, str(error), data)
+                if durable.on_undecodable is None:
+                    await acknowledge()
+                else:
+                    # Neither skipped nor acknowledged: the core halts what depends on it, a person decides.
+                    undecodable = durable.on_undecodable(subject, str(error), data, receipt)
+                    await self._call(lambda _receipt: undecodable)
+                return
+            stores: list[Store] = []
+            sent: list[asyncio.Task[None]] = []
+            async with self._turn:
+                try:
+                    for effect in durable.handler(event, receipt):
+                        if isinstance(effect, Store):
+                            stores.append(effect)
+                        else:
+                            task = await self._carry_out(effect)
+                            if task is not None:
+                                sent.append(task)
+                except Exception as error:
+                    self._fail(error)
+                    return
+            self._stores.put_nowait((stores, sent, acknowledge))
+
+        return deliver
+
+    async def _work_off_stores(self) -> None:
+        """Acknowledge durable messages in order, each after its events are confirmed and its document is stored.
+
+        While the store is away this waits and the core goes on; the reader's `max_ack_pending` bounds the lag.
+        """
+        while True:
+            stores, sent, acknowledge = await self._stores.get()
+            if sent:
+                await asyncio.gather(*sent)
+            for store in stores:
+                await self._store(store)
+            await acknowledge()
+
+    async def _store(self, store: Store) -> None:
+        assert self.storage is not None, f"{self.name}: a Store effect needs a storage"
+        while True:
+            try:
+                await self.storage.apply(store)
+                return
+            except (TimeoutError, OSError) as error:
+                self.log.warning("the positions store is away", why=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(STORE_RETRY_S)
+
+    async def _tick(self, every: Every) -> None:
+        """Call a timer at its period; a late turn is not made up for."""
+        loop = asyncio.get_running_loop()
+        period_s = every.period_ms / 1000
+        due = loop.time() + period_s
+        while True:
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            await self._call(every.handler)
+            due += period_s
+            if due < loop.time():
+                due = loop.time() + period_s
+
+    def _live_wire(self, wire: Wire) -> LiveWire:
+        async def on_frame(data: bytes) -> None:
+            async with self._turn:
+                try:
+                    for effect in wire.on_frame(data, Receipt(self.clock.now_ns())):
+                        await self._carry_out(effect)
+                except Exception as error:
+                    self._fail(error)
+
+        async def on_open() -> None:
+            await self._call(wire.on_open)
+
+        return LiveWire(on_open, on_frame, self._caller(wire.on_close))
+
+    def _caller(self, handler: Callable[[Any, Receipt], Effects]) -> Callable[[Any], Awaitable[None]]:
+        async def call(argument: Any) -> None:
+            await self._call(lambda receipt: handler(argument, receipt))
+
+        return call
+
+    async def _call(self, handler: Callable[[Receipt], Effects], *, fatal: bool = True) -> None:
+        async with self._turn:
+            try:
+                for effect in handler(Receipt(self.clock.now_ns())):
+                    await self._carry_out(effect)
+            except Exception as error:
+                if not fatal and isinstance(error, ValueError):
+                    raise
+                self._fail(error)
+
+    # --- effects ------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, effect: Effect) -> asyncio.Task[None] | None:
+        self._handled += 1
+        if isinstance(effect, Event):
+            if effect.acked:
+                return self._outbox.send(effect)
+            await self.bus.publish(effect)
+        elif isinstance(effect, Send):
+            await self._wires[effect.wire].send(effect.data)
+        elif isinstance(effect, Ask):
+            self._https[effect.http].ask(effect)
+        elif isinstance(effect, Open):
+            self._wires[effect.wire].open(effect)
+        elif isinstance(effect, Publish):
+            return self._outbox.send(effect.event, effect.expected_last_sequence)
+        elif isinstance(effect, Close):
+            # In a task: the end of a connection is itself an input and waits for this turn to end.
+            self._guarded(self._wires[effect.wire].close(effect))
+        else:
+            # Behind the stores of durable messages: documents are written in the order they were made.
+            self._stores.put_nowait(([effect], [], _nothing))
+        return None
+
+    async def _on_confirmed(self, event: Event, sequence: int) -> None:
+        await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))
+
+    async def _on_refused(self, event: Event, reason: str) -> None:
+        await self._call(lambda receipt: self.core.on_refused(event, reason, receipt))
+
+    async def _park(self, subject: str, reason: str, data: bytes) -> None:
+        self.parked += 1
+        self.log.error("parked", subject=subject, why=reason)
+        self._outbox.send(
+            Parked(
+                service=self.name,
+                parked_id=f"{self.settings.instance}-{self.clock.now_ns()}-{next(self._parked_ids)}",
+                from_subject=subject,
+                reason=reason,
+                data=data[:PARKED_BYTES_MAX],
+                ts_ns=self.clock.now_ns(),
+            )
+        )
+
+    # --- failure ------------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        task.add_done_callback(self._note_failure)
+        return task
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._fail(task.exception())
+
+    def _fail(self, error: BaseException | None) -> None:
+        """A broken invariant or an unforeseen error ends the process; the next start is a recovery."""
+        if not self.failed.done():
+            assert error is not None
+            self.failed.set_exception(error)
+
+    def samples(self) -> Iterable[Sample]:
+        yield Sample("mm_bus_connected", "gauge", "1 when connected", {}, float(self.bus.connected))
+        yield Sample("mm_bus_dropped", "counter", "Messages lost by slow subscriptions", {}, self.bus.dropped)
+        yield Sample("mm_parked", "counter", "Messages that could not be handled", {}, self.parked)
+        yield Sample("mm_effects", "counter", "Effects carried out", {}, self._handled)
+        yield Sample(
+            "mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self._outbox.unconfirmed
+        )
+        conflated = sum(reader.conflated for reader in self._newest)
+        yield Sample("mm_conflated", "counter", "Values overtaken by a newer one", {}, conflated)
+        yield Sample("mm_clock_drift_seconds", "gauge", "Wall clock minus ours", {}, self.clock.drift_ns() / 1e9)

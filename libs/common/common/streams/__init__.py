@@ -1,0 +1,120 @@
+"""Every stream of the platform and every durable reader, declared once; the `streams` step creates them.
+
+All streams are files: a memory stream would vanish with a broker restart, and publishes into it with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MIB = 1024 * 1024
+DAY_S = 24 * 3600
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream: its subjects and its bounds. 0 means 'no limit' for age and messages per subject."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_mib: int
+    max_age_s: int = 0
+    max_msgs_per_subject: int = 0
+    refuse_when_full: bool = False
+    """Refuse a publish rather than forget an old message: for the ledger."""
+    duplicate_window_s: int = 600
+
+    def config(self, replicas: int = 1) -> dict[str, Any]:
+        """Return the server's configuration document for this stream."""
+        window_s = min(self.duplicate_window_s, self.max_age_s) if self.max_age_s else self.duplicate_window_s
+        return {
+            "name": self.name,
+            "subjects": list(self.subjects),
+            "retention": "limits",
+            "storage": "file",
+            "discard": "new" if self.refuse_when_full else "old",
+            "max_bytes": self.max_mib * MIB,
+            "max_age": self.max_age_s * NS,
+            "max_msgs_per_subject": self.max_msgs_per_subject or -1,
+            "max_msgs": -1,
+            "max_msg_size": MIB,
+            "max_consumers": -1,
+            "duplicate_window": window_s * NS,
+            "allow_direct": True,
+            "num_replicas": replicas,
+        }
+
+
+STREAMS: tuple[Stream, ...] = (
+    Stream("MD", ("md.>",), 64, max_msgs_per_subject=1),
+    Stream("TRADE", ("trade.>",), 64, max_age_s=600),
+    # A market leaves a day after its last news; it is the feed that goes on publishing the living ones.
+    Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1),
+    Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1),
+    Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1),
+    Stream("ORDER", ("order.>",), 256, max_age_s=7 * DAY_S),
+    Stream("FILL", ("fill.>",), 512, refuse_when_full=True),
+    Stream("ACCOUNT", ("account.>",), 16, max_msgs_per_subject=1),
+    Stream("POSITION", ("position.>", "stats.>"), 32, max_msgs_per_subject=1),
+    Stream("RISK", ("risk.>",), 32, max_msgs_per_subject=16),
+    Stream("ALERT", ("alert.>",), 32, max_age_s=30 * DAY_S),
+    Stream("CONFIG", ("config.>",), 64, max_msgs_per_subject=64),
+    Stream("USER", ("user.>",), 8, max_msgs_per_subject=4),
+    Stream("LEASE", ("lease.>",), 8, max_msgs_per_subject=1),
+    Stream("AUDIT", ("audit.>",), 128, max_age_s=365 * DAY_S),
+    Stream("PARKED", ("parked.>",), 32, max_age_s=30 * DAY_S),
+)
+
+STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
+_STREAM_BY_NOUN = {subject.split(".")[0]: stream for stream in STREAMS for subject in stream.subjects}
+
+
+def stream_of(subject: str) -> Stream:
+    """Return the stream that holds a subject or subject filter; KeyError for a noun no stream has."""
+    return _STREAM_BY_NOUN[subject.split(".", 1)[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class DurableReader:
+    """A consumer that outlives its reader: what was not acknowledged is delivered again."""
+
+    name: str
+    owner: str
+    """Service that reads it."""
+    stream: str
+    filter_subject: str
+    ack_wait_s: int = 30
+    max_ack_pending: int = 1_000
+
+    def config(self) -> dict[str, Any]:
+        """Return the server's configuration document for this consumer."""
+        return {
+            "durable_name": self.name,
+            "ack_policy": "explicit",
+            "ack_wait": self.ack_wait_s * NS,
+            "deliver_policy": "all",
+            "filter_subject": self.filter_subject,
+            "max_ack_pending": self.max_ack_pending,
+            "max_deliver": -1,
+            "max_waiting": 8,
+            "replay_policy": "instant",
+        }
+
+
+DURABLES: tuple[DurableReader, ...] = (DurableReader("risk-ledger", "risk", "FILL", "fill.>"),)
+DURABLE_BY_NAME = {reader.name: reader for reader in DURABLES}
+
+
+def differences(wanted: dict[str, Any], echoed: dict[str, Any]) -> list[str]:
+    """Compare a configuration with what the server says it made of it: old servers drop fields silently."""
+    return [
+        f"{key}: wanted {value!r}, the server has {echoed.get(key)!r}"
+        for key, value in wanted.items()
+        if echoed.get(key, _ABSENT.get(key)) != value
+    ]
+
+
+# The server leaves out of its answers what has its default.
+_ABSENT: dict[str, Any] = {"max_age": 0, "replay_policy": "instant", "max_deliver": -1}

@@ -1,0 +1,128 @@
+"""Websocket and HTTP clients of a core: the sockets behind Open, Send, Close and Ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from common.core import Answer, Ask, Close, Open
+
+OPEN_TIMEOUT_S = 5.0
+FRAME_BYTES_MAX = 8 * 1024 * 1024
+FRAMES_QUEUED_MAX = 4_096
+PING_INTERVAL_S = 10.0
+PING_TIMEOUT_S = 10.0
+ASKS_OPEN_MAX = 64
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+
+OnOpen = Callable[[], Awaitable[None]]
+OnFrame = Callable[[bytes], Awaitable[None]]
+OnClose = Callable[[str], Awaitable[None]]
+
+
+class LiveWire:
+    """One websocket client connection, opened when the core asks; a new Open replaces the old connection."""
+
+    def __init__(self, on_open: OnOpen, on_frame: OnFrame, on_close: OnClose) -> None:
+        self._on_open, self._on_frame, self._on_close = on_open, on_frame, on_close
+        self._connection: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self, effect: Open) -> None:
+        # An Open that answers on_close comes out of the old connection's own task, which ends by itself.
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._connection = None
+        self._task = asyncio.create_task(self._run(effect))
+
+    async def send(self, data: bytes) -> None:
+        """Send a text frame; nothing happens on a closed wire, whose on_close is already on its way."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._connection.send(data, text=True)
+
+    async def close(self, effect: Close) -> None:
+        if self._connection is not None:
+            await self._connection.close(1000, effect.reason[:100])
+        elif self._task is not None and not self._task.done():
+            self._task.cancel()
+            await self._on_close(effect.reason)
+
+    async def _run(self, effect: Open) -> None:
+        try:
+            connection = await connect(
+                effect.url,
+                additional_headers=dict(effect.headers),
+                compression=None,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=1.0,
+                ping_interval=PING_INTERVAL_S,
+                ping_timeout=PING_TIMEOUT_S,
+                max_size=FRAME_BYTES_MAX,
+                max_queue=FRAMES_QUEUED_MAX,
+                proxy=None,
+            )
+        except (TimeoutError, OSError, WebSocketException) as error:
+            await self._on_close(f"cannot connect: {type(error).__name__}: {error}"[:200])
+            return
+        self._connection = connection
+        reason = ""
+        try:
+            await self._on_open()
+            while True:
+                await self._on_frame(await connection.recv(decode=False))
+        except ConnectionClosed as error:
+            reason = str(error)
+        finally:
+            if self._connection is connection:
+                self._connection = None
+            with contextlib.suppress(Exception):
+                connection.transport.abort()
+        await self._on_close(reason)
+
+
+class LiveHttp:
+    """HTTP requests of a core, each ending in exactly one answer; status 0 says that the outcome is unknown."""
+
+    def __init__(self, on_answer: Callable[[Answer], Awaitable[None]]) -> None:
+        self._on_answer = on_answer
+        self._client = httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=16), trust_env=True, follow_redirects=False
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, effect: Ask) -> None:
+        task = asyncio.create_task(self._ask(effect))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, effect: Ask) -> None:
+        if len(self._tasks) > ASKS_OPEN_MAX:
+            await self._on_answer(Answer(effect.ask_id, 0, b"too many requests open", {}))
+            return
+        timeout_s = effect.timeout_ms / 1000
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._client.request(
+                    effect.method,
+                    effect.url,
+                    headers=dict(effect.headers),
+                    content=effect.body or None,
+                    timeout=timeout_s,
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+            await self._on_answer(Answer(effect.ask_id, 0, type(error).__name__.encode(), {}))
+            return
+        await self._on_answer(
+            Answer(effect.ask_id, response.status_code, response.content[:ANSWER_BYTES_MAX], dict(response.headers))
+        )
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._client.aclose()
