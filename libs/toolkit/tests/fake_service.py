@@ -1,0 +1,50 @@
+"""A stand-in for a service: answers 200 on its port, notes its start and stop in a file, ends on SIGTERM."""
+
+import argparse
+import signal
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("port", type=int)
+    parser.add_argument("events", type=Path)
+    parser.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
+    parser.add_argument("--with-worker", action="store_true", help="start a worker of its own")
+    parser.add_argument("--fails", action="store_true", help="end at once with a message")
+    options = parser.parse_args()
+
+    def note(what: str) -> None:
+        with options.events.open("a") as events:
+            events.write(f"{what} {options.name}\n")
+
+    def stop(number: int, frame: Any) -> None:
+        note("stop")
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if options.deaf else stop)
+    if options.fails:
+        sys.exit("MM_ADMIN_PORT: must be a number")
+    if options.with_worker:
+        worker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        note(f"worker={worker.pid}")
+    server = HTTPServer(("127.0.0.1", options.port), Answer)
+    note("start")
+    server.serve_forever()
+
+
+main()

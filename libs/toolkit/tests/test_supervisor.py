@@ -1,0 +1,199 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toolkit.instance import start_ticks
+from toolkit.processes import Process
+from toolkit.supervisor import MAX_RESTART_DELAY_S, StartFailedError, Supervisor, restart_delay_s
+
+FakeProcess = Callable[..., Process]
+Ends = Callable[[int], bool]
+
+
+def ignore(message: str) -> None:
+    return
+
+
+def lines(events: Path) -> list[str]:
+    return events.read_text().splitlines()
+
+
+async def state_reached(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    """Wait for the supervisor to report changes until something holds."""
+    while not condition():
+        supervisor._changed.clear()
+        await supervisor._changed.wait()
+
+
+async def test_a_process_starts_after_those_it_waits_for(
+    fake_process: FakeProcess, events: Path, tmp_path: Path
+) -> None:
+    table = [fake_process("quoter", after=("exchange",)), fake_process("exchange")]
+    supervisor = Supervisor(table, tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    await supervisor.stop()
+    assert lines(events)[:2] == ["start exchange", "start quoter"]
+
+
+async def test_processes_stop_wave_by_wave_and_none_remains(
+    fake_process: FakeProcess, events: Path, tmp_path: Path
+) -> None:
+    table = [
+        fake_process("nats", stop_wave=2),
+        fake_process("risk", stop_wave=1, after=("nats",)),
+        fake_process("quoter", stop_wave=0, after=("nats",)),
+    ]
+    supervisor = Supervisor(table, tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    pids = [child.pid for child in supervisor.children.values()]
+    assert await supervisor.stop() == []
+    stops = [line for line in lines(events) if line.startswith("stop")]
+    assert stops == ["stop quoter", "stop risk", "stop nats"]
+    assert [start_ticks(pid) for pid in pids if pid is not None] == [None, None, None]
+
+
+async def test_a_crashed_process_is_started_again_and_the_restart_is_counted(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    supervisor = Supervisor([fake_process("feed"), fake_process("pricer")], tmp_path / "logs", said.append)
+    supervisor.start()
+    await supervisor.all_healthy()
+    feed, pricer = supervisor.children["feed"], supervisor.children["pricer"]
+    first_pid = feed.pid
+    assert first_pid is not None
+    os.kill(first_pid, signal.SIGKILL)
+    await state_reached(supervisor, lambda: feed.restarts == 1 and feed.state in ("up", "ready"))
+    assert feed.pid not in (None, first_pid)
+    assert pricer.restarts == 0
+    assert said == ["feed: ended with code -9, starts again in 0.2 s"]
+    assert await supervisor.stop() == []
+
+
+async def test_workers_of_a_crashed_process_go_with_it(
+    fake_process: FakeProcess, events: Path, tmp_path: Path, ends: Ends
+) -> None:
+    supervisor = Supervisor([fake_process("pricer", "--with-worker")], tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    worker_pid = int(lines(events)[0].removeprefix("worker=").split()[0])
+    child = supervisor.children["pricer"]
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    await state_reached(supervisor, lambda: child.restarts == 1)
+    assert ends(worker_pid)
+    await supervisor.stop()
+
+
+async def test_a_process_that_ignores_the_request_to_stop_is_killed_and_named(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    table = [fake_process("gateway", "--deaf", stop_grace_s=0.2)]
+    supervisor = Supervisor(table, tmp_path / "logs", said.append)
+    supervisor.start()
+    await supervisor.all_healthy()
+    assert await supervisor.stop() == []
+    assert said == ["gateway: did not stop within 0 s, killed"]
+    assert supervisor.children["gateway"].exit_code == -signal.SIGKILL
+
+
+async def test_a_process_that_never_starts_fails_the_start_with_the_end_of_its_log(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    supervisor = Supervisor([fake_process("quoter", "--fails")], tmp_path / "logs", ignore)
+    supervisor.start()
+    with pytest.raises(StartFailedError, match="MM_ADMIN_PORT: must be a number"):
+        await supervisor.all_healthy()
+    assert await supervisor.stop() == []
+
+
+async def test_a_program_that_is_not_there_fails_the_start(tmp_path: Path) -> None:
+    said: list[str] = []
+    table = [Process(name="nats", argv=("/nowhere/nats-server",), environment={})]
+    supervisor = Supervisor(table, tmp_path / "logs", said.append)
+    supervisor.start()
+    with pytest.raises(StartFailedError, match="nats does not start"):
+        await supervisor.all_healthy()
+    await supervisor.stop()
+    assert "nats: could not be started" in said[0]
+
+
+async def test_what_follows_a_one_shot_waits_for_its_good_end(
+    fake_process: FakeProcess, events: Path, tmp_path: Path
+) -> None:
+    note = f"open({str(events)!r}, 'a').write('done streams\\n')"
+    streams = Process(name="streams", argv=(sys.executable, "-c", note), environment={}, one_shot=True)
+    supervisor = Supervisor([streams, fake_process("risk", after=("streams",))], tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    assert await supervisor.late(timeout_s=20.0) == []
+    assert supervisor.children["streams"].state == "done"
+    await supervisor.stop()
+    assert lines(events)[:2] == ["done streams", "start risk"]
+
+
+async def test_a_stop_during_the_start_leaves_nothing_behind(fake_process: FakeProcess, tmp_path: Path) -> None:
+    supervisor = Supervisor([fake_process("feed"), fake_process("risk", after=("feed",))], tmp_path / "logs", ignore)
+    supervisor.start()
+    await state_reached(supervisor, lambda: supervisor.children["feed"].state == "starting")
+    pid = supervisor.children["feed"].pid
+    assert pid is not None
+    assert await supervisor.stop() == []
+    assert start_ticks(pid) is None
+    assert supervisor.children["risk"].pid is None
+
+
+def test_no_process_outlives_a_supervisor_that_is_killed(fake_process: FakeProcess, tmp_path: Path, ends: Ends) -> None:
+    table = [
+        (process.name, process.argv, process.health_url) for process in (fake_process("feed"), fake_process("risk"))
+    ]
+    program = f"""
+import asyncio
+from pathlib import Path
+from toolkit.processes import Process
+from toolkit.supervisor import Supervisor
+
+async def main():
+    table = [Process(name, argv, {{}}, health_url=url) for name, argv, url in {table!r}]
+    supervisor = Supervisor(table, Path({str(tmp_path / "logs")!r}), print)
+    supervisor.start()
+    await supervisor.all_healthy()
+    print(*(child.pid for child in supervisor.children.values()), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    supervisor = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdout is not None
+    pids = [int(pid) for pid in supervisor.stdout.readline().split()]
+    supervisor.kill()
+    supervisor.wait()
+    assert len(pids) == 2
+    assert all(ends(pid) for pid in pids)
+
+
+async def test_a_child_sees_its_own_settings_and_no_other_mm_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MM_SOMETHING_ELSE", "1")
+    monkeypatch.setenv("CLOUD_SECRET", "1")
+    show = "import os; print(sorted(name for name in os.environ if name.startswith(('MM_', 'CLOUD_'))))"
+    process = Process(name="feed", argv=(sys.executable, "-c", show), environment={"MM_SOURCE": "model"}, one_shot=True)
+    supervisor = Supervisor([process], tmp_path / "logs", ignore)
+    supervisor.start()
+    await asyncio.wait_for(supervisor.all_healthy(), 20.0)
+    await supervisor.stop()
+    assert (tmp_path / "logs" / "feed.log").read_text() == "['MM_SOURCE']\n"
+
+
+def test_restart_delays_grow_up_to_their_bound() -> None:
+    assert [restart_delay_s(crashes) for crashes in (1, 2, 3)] == [0.2, 0.4, 0.8]
+    assert restart_delay_s(40) == MAX_RESTART_DELAY_S
