@@ -11,6 +11,7 @@ from typing import Any
 
 import nats
 import nats.errors
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -28,6 +29,8 @@ ACK_TIMEOUT_S = 0.3
 """After this long without an ack the same message id is sent again."""
 ACK_ATTEMPTS_MAX = 10
 PENDING_BYTES_MAX = 8 * 1024 * 1024
+
+log = structlog.get_logger()
 
 Callback = Callable[[Msg], Awaitable[None]]
 
@@ -182,6 +185,8 @@ class NatsConnection:
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             self.dropped += 1
+        # Among these are the broker's refusals of subjects this user may not use.
+        log.error("the broker or the client objects", service=self.service, why=str(error))
 
 
 def _sequence_of(subject: str, answer: Msg) -> int:
