@@ -1,0 +1,119 @@
+"""What of ours rests at the venues: every order update folded, a YES ask shown where we bid for NO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.events import AccountState, OpenOrder, OrderUpdate
+from common.instruments import Outcome, Side
+from common.orders import OrderState
+
+ORDERS_MAX = 20_000
+"""Orders that may rest at once; beyond it the oldest known goes."""
+FINISHED_MAX = 1_000
+"""Ended orders kept for people to look at."""
+PICTURE_LAG_NS = 5_000_000_000
+"""An account picture may be this much older than the updates it is compared with."""
+
+
+def yes_terms(outcome: Outcome, side: Side, price_ticks: int, ticks_per_unit: int) -> tuple[Side, int]:
+    """Return side and price in ticks as a YES order: a NO bid at 48 is a YES ask at 52."""
+    if outcome is Outcome.NO:
+        return side.opposite, ticks_per_unit - price_ticks
+    return side, price_ticks
+
+
+class RestingOrders:
+    """The last update of each order that may still be filled, and of the last that ended."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, OrderUpdate] = {}
+        self._finished: dict[int, OrderUpdate] = {}
+        self._pictures: dict[str, AccountState] = {}
+        self._heard_ns: dict[tuple[str, str], int] = {}
+        """Our time of the last update by (account, symbol)."""
+        self.updates = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def apply(self, update: OrderUpdate) -> None:
+        """Take the next state of an order; an older state of the same order changes nothing."""
+        self.updates += 1
+        self._heard_ns[(update.account, update.symbol)] = update.ts_received_ns
+        known = self._open.get(update.order_id)
+        if known is not None and update.order_sequence <= known.order_sequence:
+            return
+        if update.state.terminal:
+            self._open.pop(update.order_id, None)
+            _keep(self._finished, update, FINISHED_MAX)
+        else:
+            _keep(self._open, update, ORDERS_MAX)
+
+    def apply_picture(self, picture: AccountState) -> None:
+        """Take the venue's picture of an account: it adds what we never heard of and ends what is gone.
+
+        An order updated shortly before or after the picture was drawn is left alone: the picture may not contain it.
+        """
+        self._pictures[picture.account] = picture
+        shown = {order.order_id for order in picture.open_orders}
+        gone = [
+            order.order_id
+            for order in self._open.values()
+            if order.account == picture.account
+            and order.venue == picture.venue
+            and order.order_id not in shown
+            and order.ts_received_ns < picture.ts_received_ns - PICTURE_LAG_NS
+        ]
+        for order_id in gone:
+            del self._open[order_id]
+
+    def forget_market(self, venue: str, symbol: str) -> None:
+        """Drop what is known of a market that is over: nothing rests in it."""
+        ended = [order for order in self._open.values() if order.venue == venue and order.symbol == symbol]
+        for order in ended:
+            del self._open[order.order_id]
+            self._heard_ns.pop((order.account, symbol), None)
+
+    def open(self) -> Iterator[OrderUpdate]:
+        """Yield every order that may still be filled.
+
+        An order that only the venue's picture speaks of has no algo_id; it counts until its market is heard of.
+        """
+        yield from self._open.values()
+        for picture in self._pictures.values():
+            for order in picture.open_orders:
+                heard_ns = self._heard_ns.get((picture.account, order.symbol), 0)
+                if order.order_id not in self._open and heard_ns <= picture.ts_received_ns - PICTURE_LAG_NS:
+                    yield _of_picture(picture, order)
+
+    def finished(self) -> Iterator[OrderUpdate]:
+        """Yield the last ended orders, newest first."""
+        return reversed(self._finished.values())
+
+
+def _keep(orders: dict[int, OrderUpdate], update: OrderUpdate, orders_max: int) -> None:
+    orders[update.order_id] = update
+    if len(orders) > orders_max:
+        del orders[next(iter(orders))]
+
+
+def _of_picture(picture: AccountState, order: OpenOrder) -> OrderUpdate:
+    return OrderUpdate(
+        account=picture.account,
+        algo_id="",
+        venue=picture.venue,
+        symbol=order.symbol,
+        order_id=order.order_id,
+        order_sequence=0,
+        venue_order_id=order.venue_order_id,
+        outcome=order.outcome,
+        side=order.side,
+        price_ticks=order.price_ticks,
+        quantity_lots=order.leaves_lots,
+        leaves_lots=order.leaves_lots,
+        state=OrderState.LIVE,
+        reason="known from the venue's picture of the account",
+        ts_event_ns=picture.ts_event_ns,
+        ts_received_ns=picture.ts_received_ns,
+    )
