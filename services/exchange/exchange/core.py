@@ -1,0 +1,347 @@
+"""The whole venue without a socket: bytes, prices and time in; frames, closings and journal lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from exchange.accounts import OPEN_ORDERS_MAX
+from exchange.conversation import ORDER_OPS, SUBSCRIPTIONS_MAX, Conversation
+from exchange.desk import FAULT_ACCOUNT, Desk
+from exchange.faults import Faults
+from exchange.keys import Budgets, Key, Keyring, Rates
+from exchange.ledger import VENUE_ACCOUNT, FeeSchedule, Ledger
+from exchange.lifecycle import Lifecycle, Series
+from exchange.markets import LIVE
+from exchange.money import MICROS_PER_DOLLAR, SIZE_MAX_SHARES, dollars_text
+from exchange.parse import BATCH_ITEMS_MAX, Json
+from exchange.refusals import Refusal
+from exchange.rest import PAGE_ITEMS_MAX, Call, bearer, find_route
+from exchange.restore import facts_of, restore_fact
+from exchange.session import BOOK_DEPTH, Close, Delivery, Output, Session
+from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers, TakerSettings
+from exchange.tape import Ids, Tape
+from exchange.trading import Trading
+
+FRAME_BYTES_MAX: Final = 65_536
+CONNECTIONS_MAX: Final = 256
+CONNECTIONS_PER_KEY_MAX: Final = 32
+FACTS_PER_LINE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What drives the underlying prices, as GET /info tells it."""
+
+    mode: str = "model"
+    assets: dict[str, str] = field(default_factory=dict)
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeConfig:
+    """Everything the venue is told at its start."""
+
+    seed: int
+    signing_secret: bytes
+    series: tuple[Series, ...]
+    keys: tuple[Key, ...]
+    deposits: dict[str, int]  # micros each account is given once, when it is new
+    fees: FeeSchedule = FeeSchedule()
+    rates: Rates = Rates()
+    takers: TakerSettings = TakerSettings()
+    source: Source = Source()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to a REST request, and what it caused elsewhere."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    outputs: list[Output]
+
+
+class Exchange:
+    """A deterministic function of its seed and inputs; every method runs to its end and returns what must leave."""
+
+    def __init__(self, config: ExchangeConfig) -> None:
+        self.config = config
+        self.tape = Tape()
+        self.ids = Ids(self.tape)
+        self.ledger = Ledger(self.tape, self.ids, config.fees)
+        self.trading = Trading(self.ledger)
+        self.lifecycle = Lifecycle(self.trading, config.series)
+        self.faults = Faults(config.seed)
+        self.takers = Takers(self.trading, self.lifecycle, config.takers, config.seed)
+        self.keyring = Keyring(list(config.keys), config.signing_secret)
+        self.desk = Desk(self.trading, Budgets(config.rates), self.faults)
+        self.conversation = Conversation(self.desk, self.keyring)
+        self.delivery = Delivery(self.faults)
+        self.source = config.source
+        self.replay: Json | None = None
+        self.now_ns = 0
+        self._last_seen_ns: int | None = None
+
+    def restore(self, line: bytes) -> None:
+        """Take one journal line of an earlier run; only before `start`."""
+        for fact in msgspec.json.decode(line):
+            seen_ns = restore_fact(fact, self.ledger, self.trading, self.lifecycle)
+            if seen_ns is not None:
+                self._last_seen_ns = max(seen_ns, self._last_seen_ns or 0)
+
+    def start(self, now_ns: int) -> list[Output]:
+        """Open the doors: end what an earlier run left resting, fund new accounts, list markets."""
+        # A clock that stands behind what was already written must not write earlier times.
+        self.now_ns = max(now_ns, self._last_seen_ns or 0)
+        self.ids.skip_reserved()
+        for kind in ("order", "trade", "entry"):
+            self.ids.reserve(kind)
+        for name in sorted(self.ledger.accounts):
+            account = self.ledger.accounts[name]
+            for order in [order for _, order in sorted(account.open_orders.items())]:
+                # Their cover ended with the run that held it; only the order's own end is left to tell.
+                self.trading.end(order, "exchange_restart", self.now_ns)
+        given = {FAULT_ACCOUNT: 0, NOISE_ACCOUNT: CASH_MICROS, INFORMED_ACCOUNT: CASH_MICROS}
+        if not self.config.takers.enabled:
+            given = {FAULT_ACCOUNT: 0}
+        for name, amount in {**self.config.deposits, **given}.items():
+            account = self.ledger.account(name)
+            if amount and account.sequence == 0:
+                self.ledger.post(account, "deposit", amount, self.now_ns)
+        self.lifecycle.start(self.now_ns, self._last_seen_ns)
+        self.takers.start(self.now_ns)
+        return self._outputs()
+
+    def on_connect(self, connection: int, now_ns: int) -> list[Output]:
+        self._advance(now_ns)
+        session = Session(connection, self.now_ns)
+        if len(self.delivery.sessions) >= CONNECTIONS_MAX:
+            return [Close(connection, 1013, "too many connections")]
+        self.delivery.sessions[connection] = session
+        return self._outputs()
+
+    def on_frame(self, connection: int, data: bytes, now_ns: int) -> list[Output]:
+        self._advance(now_ns)
+        if (session := self.delivery.sessions.get(connection)) is None:
+            return self._outputs()
+        session.last_frame_ns = self.now_ns
+        if len(data) > FRAME_BYTES_MAX:
+            self.delivery.close(session, 1009, "frame over 64 KiB")
+            return self._outputs()
+        answer = self.conversation.answer(session, data, self.now_ns)
+        if answer["type"] == "reply" and answer["op"] == "login" and self._too_many(session):
+            session.grant = None
+            refusal = Refusal("too_many_connections", f"at most {CONNECTIONS_PER_KEY_MAX} connections per key")
+            answer = {**answer, "type": "error", "error": refusal.error()}
+            del answer["result"]
+        self._answer(session, answer)
+        if answer["type"] == "reply" and answer["op"] == "subscribe":
+            self._present_state(session, answer["result"]["channels"], answer["result"]["markets"])
+        return self._outputs()
+
+    def on_close(self, connection: int, now_ns: int) -> list[Output]:
+        self._advance(now_ns)
+        session = self.delivery.sessions.pop(connection, None)
+        if session is not None and session.cancel_on_disconnect:
+            self._cancel_session(session, "disconnected")
+        return self._outputs()
+
+    def on_request(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes, now_ns: int
+    ) -> Response:
+        self._advance(now_ns)
+        extra: dict[str, str] = {}
+        account = None
+        try:
+            route, names = find_route(method, path)
+            grant = None
+            if route.scopes:
+                grant = self.keyring.grant(bearer(headers), self.now_ns)
+                account = grant.key.account
+                grant.need(*route.scopes)
+                if route.budget is not None:
+                    self.desk.budgets.spend(grant.key, route.budget, 1, self.now_ns)
+            if len(body) > FRAME_BYTES_MAX:
+                raise Refusal("too_large", f"a body has at most {FRAME_BYTES_MAX} bytes")
+            status, answer = route.answer(Call(self, grant, names, query, body, self.now_ns))
+            if method != "GET" and path.startswith("/orders") and self._breaks("server_error_after_accept", account):
+                raise Refusal("internal_error", "outcome unknown: ask by client order id")
+        except Refusal as refusal:
+            status, answer = refusal.http_status, {"error": refusal.error(), **refusal.beside}
+            if refusal.retry_after_ms is not None:
+                extra["Retry-After"] = str(-(-refusal.retry_after_ms // 1_000))
+        return Response(
+            status, {"Content-Type": "application/json", **extra}, msgspec.json.encode(answer), self._outputs()
+        )
+
+    def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> list[Output]:
+        """The underlying's best bid and ask, in units of 1e-8."""
+        # A price that comes exactly at an expiry still counts for it.
+        self._advance(now_ns - 1)
+        self.now_ns = max(self.now_ns, now_ns)
+        self.lifecycle.on_mid(asset, (bid_units + ask_units) // 2, self.now_ns)
+        self._advance(now_ns)
+        return self._outputs()
+
+    def on_ahead(self, asset: str, units: int) -> None:
+        """The mid the underlying will soon have, which only informed takers see."""
+        self.takers.on_ahead(asset, units)
+
+    def on_timer(self, now_ns: int) -> list[Output]:
+        self._advance(now_ns)
+        return self._outputs()
+
+    def next_timer_ns(self) -> int:
+        """When `on_timer` must be called at the latest."""
+        due_ns = min(self.lifecycle.next_due_ns, self.takers.next_due_ns())
+        for session in self.delivery.sessions.values():
+            if session.grant is not None or session.delayed:
+                due_ns = min(due_ns, session.due_ns())
+        return due_ns
+
+    def _advance(self, now_ns: int) -> None:
+        self.now_ns = max(self.now_ns, now_ns)
+        if self.now_ns < self.next_timer_ns():
+            return
+        self.lifecycle.advance(self.now_ns)
+        self.takers.advance(self.now_ns)
+        for session in self.delivery.sessions.values():
+            if session.deadman_due_ns() <= self.now_ns:
+                session.deadman_tripped = True
+                self._cancel_session(session, "deadman")
+            if session.grant is not None and session.grant.expires_ns <= self.now_ns:
+                if session.cancel_on_disconnect:
+                    self._cancel_session(session, "token_expired")
+                # The private frames above must still reach the session whose token just ended.
+                self._flush()
+                session.grant = None
+        self.delivery.release_delayed(self.now_ns)
+
+    def _cancel_session(self, session: Session, reason: str) -> None:
+        if session.account is not None:
+            account = self.ledger.account(session.account)
+            placed = session.connection
+            self.trading.cancel_where(account, lambda order: order.connection == placed, reason, self.now_ns)
+
+    def disconnect(self, account: str | None, now_ns: int) -> int:
+        """Cut the connections of an account, or all; returns how many."""
+        hit = [session for session in self.delivery.sessions.values() if account in (None, session.account)]
+        for session in hit:
+            self.delivery.close(session, 1012, "cut on demand")
+        return len(hit)
+
+    def _breaks(self, kind: str, account: str | None) -> bool:
+        return bool(self.faults.active) and self.faults.strike(kind, account) is not None
+
+    def _answer(self, session: Session, answer: Json) -> None:
+        if answer["op"] in ORDER_OPS and self.faults.active:
+            if self._breaks("drop_ack", session.account):
+                return
+            if answer["type"] == "reply" and self._breaks("server_error_after_accept", session.account):
+                refusal = Refusal("internal_error", "outcome unknown: ask by client order id")
+                answer = {**{name: answer[name] for name in ("op", "id", "ts_ns")}, "error": refusal.error()}
+                answer["type"] = "error"
+        self.delivery.reply(session, answer, self.now_ns)
+
+    def _too_many(self, session: Session) -> bool:
+        assert session.grant is not None
+        api_key = session.grant.key.api_key
+        same = [s for s in self.delivery.sessions.values() if s.grant is not None and s.grant.key.api_key == api_key]
+        return len(same) > CONNECTIONS_PER_KEY_MAX
+
+    def _present_state(self, session: Session, channels: list[str], markets: list[str] | None) -> None:
+        for market in list(self.trading.markets.values()):
+            if markets is not None and market.id not in markets:
+                continue
+            if "orderbook" in channels and market.status == "OPEN":
+                self.delivery.send(session, self._book_frame(market.id, snapshot=True), self.now_ns)
+            if "markets" in channels and market.status in LIVE:
+                frame = {"type": "market", "market": market.as_json(), "ts_ns": self.now_ns}
+                self.delivery.reply(session, frame, self.now_ns)
+
+    def _book_frame(self, market_id: str, *, snapshot: bool) -> bytes:
+        book = self.trading.markets[market_id].book
+        bids, asks = book.levels(BOOK_DEPTH)
+        return msgspec.json.encode(
+            {
+                "type": "orderbook",
+                "market": market_id,
+                "sequence": book.sequence,
+                "snapshot": snapshot,
+                "bids": bids,
+                "asks": asks,
+                "ts_ns": self.now_ns,
+            }
+        )
+
+    def _outputs(self) -> list[Output]:
+        self._flush()
+        return self.delivery.take()
+
+    def _flush(self) -> None:
+        facts, moved = self.tape.take()
+        if facts:
+            encoded = [msgspec.json.encode(fact.frame) for fact in facts]
+            self.delivery.record(encoded, any(fact.durable for fact in facts))
+            for fact, data in zip(facts, encoded, strict=True):
+                self.delivery.publish_fact(fact, data, self.now_ns)
+        for market_id in moved:
+            if (market := self.trading.markets.get(market_id)) is not None:
+                market.book.sequence += 1
+                if self.delivery.anyone_follows_book(market_id):
+                    self.delivery.publish_book(market_id, self._book_frame(market_id, snapshot=False), self.now_ns)
+
+    def info(self) -> Json:
+        """The body of GET /info, without the time."""
+        fees, rates = self.config.fees, self.config.rates
+        limits: dict[str, Any] = {
+            "frame_bytes": FRAME_BYTES_MAX,
+            "batch_items": BATCH_ITEMS_MAX,
+            "open_orders": OPEN_ORDERS_MAX,
+            "size": SIZE_MAX_SHARES,
+            "subscriptions": SUBSCRIPTIONS_MAX,
+            "page_items": PAGE_ITEMS_MAX,
+            "orders_per_s": rates.orders_per_s,
+            "orders_burst": rates.orders_burst,
+            "cancels_per_s": rates.cancels_per_s,
+            "cancels_burst": rates.cancels_burst,
+            "reads_per_s": rates.reads_per_s,
+            "reads_burst": rates.reads_burst,
+        }
+        return {
+            "venue": "degen",
+            "mode": self.source.mode,
+            "assets": self.source.assets,
+            "fallback": self.source.fallback,
+            "replay": self.replay,
+            "fees": {
+                "taker_rate": dollars_text(fees.taker_rate_ppm * MICROS_PER_DOLLAR // 1_000_000),
+                "maker_rebate_share": dollars_text(fees.maker_rebate_share_ppm * MICROS_PER_DOLLAR // 1_000_000),
+            },
+            "limits": limits,
+        }
+
+    def figures(self) -> dict[str, int]:
+        """What a monitor wants to see, by name."""
+        accounts = self.ledger.accounts.values()
+        return {
+            "connections": len(self.delivery.sessions),
+            "orders_open": sum(len(account.open_orders) for account in accounts),
+            "markets_open": sum(market.status == "OPEN" for market in self.trading.markets.values()),
+            "orders_total": self.ids.last["order"],
+            "trades_total": self.ids.last["trade"],
+            "fees_kept_micros": self.ledger.account(VENUE_ACCOUNT).cash_micros,
+            "money_total_micros": self.ledger.total_micros(),
+        }
+
+    def state_lines(self) -> Iterator[bytes]:
+        """The whole state as journal lines that `restore` takes back: what a fresh journal begins with."""
+        facts = facts_of(self.ledger, self.trading, self.lifecycle, self.now_ns)
+        while chunk := list(islice(facts, FACTS_PER_LINE)):
+            yield msgspec.json.encode(chunk)
