@@ -56,7 +56,9 @@ class Duties:
 
 DUTIES: dict[str, Duties] = {
     "feed": Duties((TopOfBook, Book, FeedStatus, Trade, Market), (Market,), ("feed",)),
-    "pricer": Duties((FairValue, SourcePrice), (TopOfBook, FeedStatus, Book, Trade, Market, BotConfig), ("pricer",)),
+    "pricer": Duties(
+        (FairValue, SourcePrice, Halt), (TopOfBook, FeedStatus, Book, Trade, Market, BotConfig, Halt), ("pricer",)
+    ),
     "quoter": Duties(
         (QuoteTarget, OrderUpdate, Fill, Posting, AccountState, Halt),
         (
