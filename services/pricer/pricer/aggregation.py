@@ -1,0 +1,192 @@
+"""Which price of the underlying to believe: the first source of a bot's list that is fresh, and for how long.
+
+A price counts from the newer of two moments: when it arrived, and when the feed last heard from a connection that
+still vouches for it. A quiet market is therefore not a stale one, but no price is carried longer than QUIET_MAX_S,
+because a dead symbol on a live connection looks just as quiet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from common.clock import NS_PER_S
+from common.events import FeedStatus, TopOfBook
+
+from pricer.volatility import Volatility, VolatilityParams
+
+QUIET_MAX_S = 15.0
+_QUIET_MAX_NS = int(QUIET_MAX_S * NS_PER_S)
+
+# The feed speaks every second; a longer silence means that nobody watches the connection any more.
+FEED_STATUS_AGE_MAX_S = 5.0
+_FEED_STATUS_AGE_MAX_NS = int(FEED_STATUS_AGE_MAX_S * NS_PER_S)
+
+# A source that comes back must stay fresh this long before the bot returns to it, or quotes again after an outage.
+SETTLED_AFTER_S = 1.0
+_SETTLED_AFTER_NS = int(SETTLED_AFTER_S * NS_PER_S)
+
+
+def mid_price(top: TopOfBook) -> float:
+    """Return the middle of best bid and offer. `mid_price` of 99 at 101 is 100."""
+    return 0.5 * (top.bid + top.ask)
+
+
+def micro_price(top: TopOfBook) -> float:
+    """Return the mid leaning towards the side with less size, where the price tends to go next.
+
+    (bid * ask size + ask * bid size) / (bid size + ask size). Example: 3 bid at 99, 1 offered at 101: 100.5.
+    """
+    size = top.bid_size + top.ask_size
+    if not 0.0 < size < math.inf:
+        return mid_price(top)
+    return (top.bid * top.ask_size + top.ask * top.bid_size) / size
+
+
+def two_sided(top: TopOfBook) -> bool:
+    """Say whether a top of book can be priced from: both sides there, not crossed, real numbers, no negative size."""
+    return 0.0 < top.bid <= top.ask < math.inf and top.bid_size >= 0.0 and top.ask_size >= 0.0
+
+
+class Source:
+    """The newest usable price of one symbol at one venue, and how much that price moves."""
+
+    __slots__ = ("_seen_live", "_volatilities", "arrived_at_ns", "feed", "symbol", "top")
+
+    def __init__(self, symbol: str, feed: VenueFeed) -> None:
+        self.symbol = symbol
+        self.feed = feed
+        self.top: TopOfBook | None = None
+        self.arrived_at_ns = 0
+        self._seen_live = False
+        self._volatilities: dict[VolatilityParams, Volatility] = {}
+
+    def hear(self, top: TopOfBook, now_ns: int, age_ns: int) -> None:
+        """Take in a top of book; one that cannot be priced from leaves the source without a price."""
+        if not two_sided(top) or self.feed.stale(self.symbol):
+            self.forget()
+            return
+        self.top, self.arrived_at_ns = top, now_ns - age_ns
+        # A price read back after a start may be from before a lost connection, so nothing vouches for it.
+        self._seen_live = age_ns == 0
+        for volatility in self._volatilities.values():
+            volatility.observe(mid_price(top), self.arrived_at_ns)
+
+    def forget(self) -> None:
+        """Prices may have been missed: only the next one counts, and no return is taken up to it."""
+        self.top = None
+        for volatility in self._volatilities.values():
+            volatility.interrupt()
+
+    def volatility(self, params: VolatilityParams) -> Volatility:
+        """Return the estimate with these parameters; bots that agree on them share it."""
+        return self._volatilities.setdefault(params, Volatility(params))
+
+    def keep_volatilities(self, wanted: Collection[VolatilityParams]) -> None:
+        """Drop the estimates that no bot asks for any more."""
+        self._volatilities = {params: kept for params, kept in self._volatilities.items() if params in wanted}
+
+    def age_ns(self, now_ns: int) -> int | None:
+        """Return the time since the price was last known to hold; None when it is not to be priced from."""
+        feed = self.feed
+        if self.top is None or not feed.up(now_ns):
+            return None
+        quiet_ns = now_ns - self.arrived_at_ns
+        if quiet_ns > _QUIET_MAX_NS or not self._seen_live:
+            return quiet_ns
+        return max(0, min(quiet_ns, now_ns - feed.alive_at_ns))
+
+
+class VenueFeed:
+    """What the feed last said about its connections to one venue, and what time it is there."""
+
+    __slots__ = ("_said_at_ns", "_status", "alive_at_ns", "epoch", "sources", "venue")
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+        self.epoch = 0
+        self.sources: dict[str, Source] = {}
+        """By symbol: those that a bot prices from."""
+        self.alive_at_ns = 0
+        """Our time at which the connection last delivered anything."""
+        self._status: FeedStatus | None = None
+        self._said_at_ns = 0
+
+    def admits(self, epoch: int) -> bool:
+        """Say whether a sender of this epoch may still speak; a newer one ends what the one before vouched for."""
+        if epoch > self.epoch:
+            self.epoch, self._status = epoch, None
+            for source in self.sources.values():
+                source.forget()
+        return epoch >= self.epoch
+
+    def hear(self, status: FeedStatus, said_at_ns: int) -> None:
+        """Take in a status; prices from before a lost connection, and those of stale symbols, are forgotten."""
+        before, self._status = self._status, status
+        self._said_at_ns = said_at_ns
+        self.alive_at_ns = said_at_ns - max(0, status.silent_ns)
+        lost = not status.connected or (before is not None and before.reconnects != status.reconnects)
+        for symbol, source in self.sources.items():
+            if lost or symbol in status.stale_symbols:
+                source.forget()
+
+    def stale(self, symbol: str) -> bool:
+        """Say whether the feed told us not to price from a symbol."""
+        return self._status is not None and symbol in self._status.stale_symbols
+
+    def up(self, now_ns: int) -> bool:
+        """Say whether the connection stands, by a word of the feed that is fresh itself."""
+        return self._status is not None and self._status.connected and self._watched(now_ns)
+
+    def venue_time_ns(self, now_ns: int) -> int | None:
+        """Return the venue's time at our `now_ns`; None while its clock is unknown or nobody watches it."""
+        if self._status is None or not self._status.clock_known or not self._watched(now_ns):
+            return None
+        return now_ns + self._status.clock_offset_ns
+
+    def _watched(self, now_ns: int) -> bool:
+        return now_ns - self._said_at_ns <= _FEED_STATUS_AGE_MAX_NS
+
+
+class SourceChoice:
+    """The source an underlying is priced from: the first fresh one, left at once when it fails, returned to slowly."""
+
+    __slots__ = ("_fresh_since_ns", "_max_age_ns", "current", "sources", "steady")
+
+    def __init__(self, sources: Sequence[Source], max_age_ns: int) -> None:
+        self.sources = tuple(sources)
+        self.current: int | None = None
+        """Place in the list of the source last picked; None while none is fresh."""
+        self.steady = True
+        """False after an outage of all sources until the one picked has settled: do not quote from it."""
+        self._max_age_ns = max_age_ns
+        self._fresh_since_ns: list[int | None] = [None] * len(self.sources)
+
+    def pick(self, now_ns: int) -> int | None:
+        """Return the place in the list of the source to price from; None when no source is fresh."""
+        freshest = settled = None
+        for place in range(len(self.sources)):
+            fresh_ns = self._fresh_for_ns(place, now_ns)
+            if fresh_ns is None:
+                continue
+            if freshest is None:
+                freshest = place
+            if settled is None and (place == self.current or fresh_ns >= _SETTLED_AFTER_NS):
+                settled = place
+        if freshest is None and self.current is not None:
+            self.steady = False
+        self.current = freshest if settled is None else settled
+        if not self.steady and self.current is not None:
+            since_ns = self._fresh_since_ns[self.current]
+            self.steady = since_ns is not None and now_ns - since_ns >= _SETTLED_AFTER_NS
+        return self.current
+
+    def _fresh_for_ns(self, place: int, now_ns: int) -> int | None:
+        age_ns = self.sources[place].age_ns(now_ns)
+        if age_ns is None or age_ns > self._max_age_ns:
+            self._fresh_since_ns[place] = None
+            return None
+        since_ns = self._fresh_since_ns[place]
+        if since_ns is None:
+            since_ns = self._fresh_since_ns[place] = now_ns
+        return now_ns - since_ns

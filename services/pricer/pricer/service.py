@@ -1,0 +1,231 @@
+"""State what every market a bot may quote is worth, on each tick of its source and as time runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from common.bots import sections_of
+from common.core import Core, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample
+from common.errors import ConfigError
+from common.events import (
+    Alert,
+    AlertLevel,
+    BotConfig,
+    FeedStatus,
+    Halt,
+    Market,
+    MarketKind,
+    MarketStatus,
+    TopOfBook,
+)
+
+from pricer.roster import PricedBot, Roster
+from pricer.valuation import Valuation
+
+# A bot's interval is kept to the next multiple of this.
+TIMER_PERIOD_MS = 20
+
+HALT_REASON = "exception"
+
+
+class Pricer(Core):
+    """Fair values of every open market for every bot whose series it belongs to, running or not."""
+
+    def __init__(self, price_venues: Sequence[str] = ()) -> None:
+        self._price_venues = tuple(price_venues)
+        self._roster = Roster()
+        self._market_epochs: dict[tuple[str, str], int] = {}
+        self._halts_sent = 0
+        self._may_speak = True
+        self._ticks = 0
+        self._values: dict[str, int] = {}
+        self._dropped = {"old_epoch": 0, "unusable_market": 0, "invalid_config": 0, "too_many_venues": 0}
+
+    def inputs(self) -> Sequence[Input]:
+        # Markets have tops of book too, and each of our own quotes moves them: where the venues that prices come
+        # from are known, only those are listened to.
+        tops = [Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._price_venues]
+        return [
+            Ordered(BotConfig, self.on_bot),
+            Ordered(Market, self.on_market),
+            Ordered(Halt, self.on_halt),
+            Newest(FeedStatus, self.on_status),
+            *(tops or [Newest(TopOfBook, self.on_top)]),
+            Every(TIMER_PERIOD_MS, self.on_timer),
+        ]
+
+    def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
+        """Price every open market of this underlying anew, for each bot that prices it from here."""
+        source = self._roster.source(top.venue, top.symbol)
+        if source is None:
+            return ()
+        if not source.feed.admits(top.epoch):
+            self._dropped["old_epoch"] += 1
+            return ()
+        self._ticks += 1
+        source.hear(top, receipt.now_ns, receipt.age_ns)
+        effects: list[Effect] = []
+        for bot, valuation in self._roster.pricing_from(source):
+            if valuation.prices_from(source):
+                effects += self._price(bot, valuation, receipt.now_ns)
+        return effects
+
+    def on_timer(self, receipt: Receipt) -> Effects:
+        """Time itself moves the values, and a source that falls silent is noticed only here."""
+        effects: list[Effect] = []
+        for bot, valuation in self._roster.valuations():
+            if valuation.due(receipt.now_ns):
+                effects += self._price(bot, valuation, receipt.now_ns)
+        return effects
+
+    def on_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
+        feed = self._roster.feed(status.venue)
+        if feed is None:
+            self._dropped["too_many_venues"] += 1
+        elif not feed.admits(status.epoch):
+            self._dropped["old_epoch"] += 1
+        else:
+            feed.hear(status, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_market(self, market: Market, receipt: Receipt) -> Effects:
+        """Follow the open markets; what is over, or not yet open, is not priced."""
+        key = (market.venue, market.symbol)
+        feed = self._roster.feed(market.venue)
+        if market.kind is not MarketKind.BINARY or feed is None:
+            return ()
+        # The last word on a market may be of an earlier feed than the venue's status, so each market has its own epoch.
+        if market.epoch < self._market_epochs.get(key, 0):
+            self._dropped["old_epoch"] += 1
+            return ()
+        self._market_epochs.pop(key, None)
+        if market.status is not MarketStatus.OPEN:
+            self._roster.drop_market(*key)
+        elif self._roster.put_market(market, feed):
+            self._market_epochs[key] = market.epoch
+        else:
+            self._dropped["unusable_market"] += 1
+            self._roster.drop_market(*key)
+        self._roster.drop_expired(receipt.now_ns)
+        return ()
+
+    def on_bot(self, config: BotConfig, receipt: Receipt) -> Effects:
+        """Follow a bot's configuration; one that cannot be used is not priced from, nor is the one before it."""
+        known = self._roster.bots.get(config.algo_id)
+        if known is not None and config.revision < known.revision:
+            return ()
+        if config.removed:
+            self._roster.drop_bot(config.algo_id)
+            return ()
+        try:
+            self._roster.put_bot(PricedBot(config.algo_id, config.revision, config.running, sections_of(config)))
+        except ConfigError as error:
+            self._dropped["invalid_config"] += 1
+            self._roster.drop_bot(config.algo_id)
+            return (
+                Alert(
+                    epoch=self.epoch,
+                    level=AlertLevel.WARNING,
+                    algo_id=config.algo_id,
+                    source="pricer",
+                    kind="bot_config_invalid",
+                    text=f"bot {config.algo_id} is not priced: {error}",
+                    ts_ns=receipt.now_ns,
+                ),
+            )
+        return ()
+
+    def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        """A person who lifts the halt of a failed bot has it priced again."""
+        if halt.lifted and halt.reason == HALT_REASON and halt.scope.startswith("bot-"):
+            bot = self._roster.bots.get(halt.scope.removeprefix("bot-"))
+            if bot is not None:
+                bot.halted = ""
+        return ()
+
+    def on_disconnected(self, receipt: Receipt) -> Effects:
+        """Say nothing while the bus is away or our lease is in doubt: somebody else may be pricing."""
+        self._may_speak = False
+        return ()
+
+    def on_reconnected(self, receipt: Receipt) -> Effects:
+        self._may_speak = True
+        return ()
+
+    def unready(self, now_ns: int) -> list[str]:
+        if not self._may_speak:
+            return ["bus away or lease in doubt"]
+        return [
+            f"bot {bot.algo_id}, {valuation.underlying}: {bot.halted or valuation.silent}"
+            for bot, valuation in self._roster.valuations()
+            if bot.running and (bot.halted or valuation.silent not in ("", "no open market"))
+        ]
+
+    def state(self, now_ns: int) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "feeds": {
+                venue: {
+                    "up": feed.up(now_ns),
+                    "clock_known": feed.venue_time_ns(now_ns) is not None,
+                    "epoch": feed.epoch,
+                }
+                for venue, feed in self._roster.feeds.items()
+            },
+            "open_markets": len(self._roster.contracts),
+            "bots": {
+                bot.algo_id: {
+                    "running": bot.running,
+                    "revision": bot.revision,
+                    "halted": bot.halted,
+                    "underlyings": {valuation.underlying: valuation.picture(now_ns) for valuation in bot.valuations},
+                }
+                for bot in self._roster.bots.values()
+            },
+            "dropped": dict(self._dropped),
+        }
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("mm_pricer_ticks_total", "counter", "Tops of book of followed sources", {}, self._ticks)
+        for reason, count in self._dropped.items():
+            yield Sample("mm_pricer_dropped_total", "counter", "Inputs not used", {"reason": reason}, count)
+        for algo_id, count in self._values.items():
+            yield Sample("mm_fair_values_total", "counter", "Fair values stated", {"algo_id": algo_id}, count)
+        for bot, valuation in self._roster.valuations():
+            labels = {"algo_id": bot.algo_id, "underlying": valuation.underlying}
+            priced = not valuation.silent and not bot.halted
+            yield Sample("mm_pricer_priced", "gauge", "1 while fair values go out", labels, priced)
+            current = valuation.choice.current
+            if current is not None:
+                volatility = valuation.volatilities[current].annual
+                yield Sample("mm_volatility", "gauge", "Annualised volatility", labels, volatility)
+            for symbol, value in valuation.newest.items():
+                market = {"algo_id": bot.algo_id, "symbol": symbol}
+                yield Sample("mm_fair_value", "gauge", "Probability of YES", market, value.fair)
+
+    def _price(self, bot: PricedBot, valuation: Valuation, now_ns: int) -> Sequence[Effect]:
+        if bot.halted or not self._may_speak:
+            return ()
+        try:
+            values = valuation.values(now_ns, self.epoch)
+        except Exception as error:  # one bot's fault must not silence the others
+            return (self._halt(bot, valuation, error, now_ns),)
+        if values:
+            self._values[bot.algo_id] = self._values.get(bot.algo_id, 0) + len(values)
+        return values
+
+    def _halt(self, bot: PricedBot, valuation: Valuation, error: Exception, now_ns: int) -> Halt:
+        bot.halted = f"pricing {valuation.underlying} failed: {type(error).__name__}: {error}"
+        for halted in bot.valuations:
+            halted.newest.clear()
+        self._halts_sent += 1
+        return Halt(
+            epoch=self.epoch,
+            scope=f"bot-{bot.algo_id}",
+            reason=HALT_REASON,
+            actor="pricer",
+            detail=bot.halted,
+            halt_id=f"pricer-{self.epoch}-{self._halts_sent}",
+            ts_ns=now_ns,
+        )
