@@ -1,0 +1,321 @@
+"""The last door: one test per refusal, and properties that nothing beyond a limit ever passes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from common.events import BotLimits
+from common.instruments import Outcome, Side
+from common.pretrade import (
+    CLOCK_AGE_MAX_NS,
+    LIMITS_AGE_MAX_NS,
+    NewOrder,
+    RejectReason,
+    View,
+    check,
+    first_halt,
+    scopes_of,
+    yes_terms,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+CENT = Decimal("0.01")
+LIMITS = BotLimits(
+    max_position_lots=1_000,
+    max_net_lots=800,
+    max_order_lots=200,
+    max_open_orders=12,
+    min_spread=0.02,
+    price_collar=0.10,
+    max_messages_per_s=100,
+    max_daily_loss=Decimal(1_000),
+)
+
+
+def an_order(**changes: Any) -> NewOrder:
+    order = NewOrder(7, "1", "mm1", "degen", "BTC-5M-1", Outcome.YES, Side.BUY, 48, 100, CENT, 2_000)
+    return order._replace(**changes)
+
+
+def a_view(**changes: Any) -> View:
+    view = View(
+        now_ns=1_000,
+        venue_now_ns=1_000,
+        tick_size=CENT,
+        ticks_per_unit=100,
+        min_lots=1,
+        reduce_only_from_ns=5_000,
+        close_from_ns=6_000,
+        bus_up=True,
+        reconciled=True,
+        deadman_armed=True,
+        limits=LIMITS,
+        limits_revision=3,
+        config_revision=3,
+        clock_known=True,
+        fair=0.50,
+        fair_age_max_ns=500,
+        position_known=True,
+        messages_left=10.0,
+    )
+    return replace(view, **changes)
+
+
+def test_an_order_within_every_limit_passes() -> None:
+    assert check(an_order(), a_view()) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "order", "view"),
+    [
+        (RejectReason.HALTED, {}, {"halt": "bot-1:daily_loss"}),
+        (RejectReason.BUS_DOWN, {}, {"bus_up": False}),
+        (RejectReason.NOT_RECONCILED, {}, {"reconciled": False}),
+        (RejectReason.DEADMAN_NOT_ARMED, {}, {"deadman_armed": False}),
+        (RejectReason.NO_LIMITS, {}, {"limits": None}),
+        (RejectReason.LIMITS_STALE, {}, {"limits_age_ns": LIMITS_AGE_MAX_NS + 1}),
+        (RejectReason.CONFIG_BEHIND, {}, {"limits_revision": 2}),
+        (RejectReason.POSITION_UNKNOWN, {}, {"position_known": False}),
+        (RejectReason.CLOCK_UNKNOWN, {}, {"clock_known": False}),
+        (RejectReason.CLOCK_UNKNOWN, {}, {"clock_age_ns": CLOCK_AGE_MAX_NS + 1}),
+        (RejectReason.FAIR_STALE, {}, {"fair": None}),
+        (RejectReason.FAIR_STALE, {}, {"fair_age_ns": 501}),
+        (RejectReason.BOOK_STALE, {}, {"book_stale": True}),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000}),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000}),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000, "held_yes_lots": 200, "held_no_lots": 250}),
+        (
+            RejectReason.CLOSE_TO_EXPIRY,
+            {"side": Side.SELL, "price_ticks": 52},
+            {"venue_now_ns": 5_000, "held_yes_lots": 150, "held_no_lots": 100},
+        ),
+        (RejectReason.EXPIRED, {"expires_at_ns": 1_000}, {}),
+        (RejectReason.DUPLICATE, {}, {"known_ids": {7}}),
+        (RejectReason.OFF_TICK, {"tick_size": Decimal("0.001")}, {}),
+        (RejectReason.OFF_RANGE, {"price_ticks": 0}, {"fair": 0.01}),
+        (RejectReason.OFF_RANGE, {"price_ticks": 100}, {"fair": 0.99}),
+        (RejectReason.SIZE, {"quantity_lots": 0}, {}),
+        (RejectReason.SIZE, {"quantity_lots": 201}, {}),
+        (RejectReason.SIZE, {"quantity_lots": -5}, {}),
+        (RejectReason.PRICE_COLLAR, {"price_ticks": 39}, {}),
+        (RejectReason.PRICE_COLLAR, {"outcome": Outcome.NO, "price_ticks": 39}, {}),
+        (RejectReason.SELF_CROSS, {}, {"best_ask_ticks": 48}),
+        (RejectReason.SELF_CROSS, {"outcome": Outcome.NO, "price_ticks": 52}, {"best_bid_ticks": 49}),
+        (RejectReason.MIN_SPREAD, {}, {"best_ask_ticks": 49}),
+        (RejectReason.MIN_SPREAD, {"outcome": Outcome.NO, "price_ticks": 51}, {"best_bid_ticks": 48}),
+        (RejectReason.WORST_CASE_POSITION, {}, {"held_yes_lots": 901, "held_no_lots": 901}),
+        (RejectReason.WORST_CASE_POSITION, {}, {"held_yes_lots": 600, "held_no_lots": 600, "open_buy_yes_lots": 301}),
+        (RejectReason.WORST_CASE_POSITION, {"side": Side.SELL, "price_ticks": 52}, {"held_yes_lots": 99}),
+        (
+            RejectReason.WORST_CASE_POSITION,
+            {"side": Side.SELL, "price_ticks": 52},
+            {"held_yes_lots": 150, "open_sell_yes_lots": 51},
+        ),
+        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 701}),
+        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 201}),
+        (RejectReason.OPEN_ORDERS, {}, {"open_orders": 12}),
+        (RejectReason.MESSAGE_RATE, {}, {"messages_left": 0.99}),
+    ],
+)
+def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any], view: dict[str, Any]) -> None:
+    rejection = check(an_order(**order), a_view(**view))
+    assert rejection is not None
+    assert rejection.reason is reason
+    assert rejection.order_id == 7
+    assert rejection.detail
+
+
+def test_what_is_held_of_the_other_outcome_may_be_paired_off_beyond_the_position_limit() -> None:
+    lowered = replace_limits(max_position_lots=100)
+    pairing = a_view(limits=lowered, held_yes_lots=300, held_no_lots=200)
+    assert check(an_order(outcome=Outcome.NO, price_ticks=48), pairing) is None
+    more = check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=101), pairing)
+    assert more is not None
+    assert more.reason is RejectReason.WORST_CASE_POSITION
+
+
+def test_in_the_reduce_only_window_pairing_off_passes() -> None:
+    assert check(an_order(), a_view(venue_now_ns=5_999, held_yes_lots=100, held_no_lots=200)) is None
+
+
+@pytest.mark.parametrize("name", ["max_position_lots", "max_net_lots", "max_order_lots", "max_open_orders"])
+def test_a_limit_of_zero_is_no_room(name: str) -> None:
+    assert check(an_order(), a_view(limits=replace_limits(**{name: 0}))) is not None
+
+
+def test_a_no_bid_is_a_yes_ask() -> None:
+    assert yes_terms(Outcome.NO, Side.BUY, 46, 100) == (False, 54)
+    assert yes_terms(Outcome.NO, Side.SELL, 46, 100) == (True, 54)
+    assert yes_terms(Outcome.YES, Side.SELL, 54, 100) == (False, 54)
+
+
+def test_a_halt_counts_in_its_own_scopes_only() -> None:
+    scopes = scopes_of("mm1", "degen", "1", "USD")
+    assert first_halt(["bot-2:loss", "venue-binance:down"], scopes) == ""
+    for scope in ("global", "venue-degen", "account-mm1", "bot-1", "currency-USD"):
+        assert first_halt(["bot-2:loss", f"{scope}:why"], scopes) == f"{scope}:why"
+
+
+def replace_limits(**changes: Any) -> BotLimits:
+    fields = {name: getattr(LIMITS, name) for name in LIMITS.__struct_fields__}
+    return BotLimits(**(fields | changes))
+
+
+lots = st.integers(0, 600)
+orders = st.builds(
+    NewOrder,
+    order_id=st.integers(1, 5),
+    algo_id=st.just("1"),
+    account=st.just("mm1"),
+    venue=st.just("degen"),
+    symbol=st.just("BTC-5M-1"),
+    outcome=st.sampled_from([Outcome.YES, Outcome.NO]),
+    side=st.sampled_from([Side.BUY, Side.BUY, Side.SELL]),
+    price_ticks=st.integers(-1, 101),
+    quantity_lots=st.integers(-1, 250),
+    tick_size=st.sampled_from([CENT, CENT, CENT, Decimal("0.001")]),
+    expires_at_ns=st.sampled_from([900, 1_000, 1_001, 5_000]),
+)
+limits = st.builds(
+    BotLimits,
+    max_position_lots=st.integers(0, 700),
+    max_net_lots=st.integers(0, 700),
+    max_order_lots=st.integers(0, 250),
+    max_open_orders=st.integers(0, 5),
+    min_spread=st.sampled_from([0.0, 0.01, 0.02, 0.05]),
+    price_collar=st.sampled_from([0.0, 0.05, 0.3, 0.9]),
+    max_messages_per_s=st.just(10),
+    max_daily_loss=st.just(Decimal(1)),
+)
+views = st.builds(
+    View,
+    now_ns=st.just(1_000),
+    venue_now_ns=st.sampled_from([1_000, 1_000, 5_000, 6_000]),
+    tick_size=st.just(CENT),
+    ticks_per_unit=st.just(100),
+    min_lots=st.integers(1, 20),
+    reduce_only_from_ns=st.just(5_000),
+    close_from_ns=st.just(6_000),
+    halt=st.sampled_from(["", "", "", "global:x"]),
+    bus_up=st.sampled_from([True, True, True, False]),
+    reconciled=st.sampled_from([True, True, True, False]),
+    deadman_armed=st.sampled_from([True, True, True, False]),
+    limits=st.one_of(limits, limits, limits, st.none()),
+    limits_age_ns=st.sampled_from([0, LIMITS_AGE_MAX_NS, LIMITS_AGE_MAX_NS + 1]),
+    limits_revision=st.sampled_from([2, 3, 4]),
+    config_revision=st.just(3),
+    clock_known=st.sampled_from([True, True, True, False]),
+    clock_age_ns=st.sampled_from([0, CLOCK_AGE_MAX_NS + 1]),
+    fair=st.one_of(st.floats(0, 1), st.floats(0, 1), st.none()),
+    fair_age_ns=st.sampled_from([0, 500, 501]),
+    fair_age_max_ns=st.just(500),
+    book_stale=st.sampled_from([False, False, True]),
+    position_known=st.sampled_from([True, True, False]),
+    held_yes_lots=lots,
+    held_no_lots=lots,
+    open_buy_yes_lots=lots,
+    open_buy_no_lots=lots,
+    open_sell_yes_lots=lots,
+    open_sell_no_lots=lots,
+    best_bid_ticks=st.integers(0, 99),
+    best_ask_ticks=st.integers(0, 99),
+    open_orders=st.integers(0, 6),
+    messages_left=st.floats(0, 3),
+    known_ids=st.sampled_from([frozenset(), frozenset({1, 2})]),
+)
+
+
+@given(orders, views)
+def test_nothing_passes_through_a_closed_door(order: NewOrder, view: View) -> None:
+    if check(order, view) is not None:
+        return
+    assert not view.halt
+    assert view.bus_up
+    assert view.reconciled
+    assert view.deadman_armed
+    assert view.position_known
+    assert view.clock_known
+    assert view.clock_age_ns <= CLOCK_AGE_MAX_NS
+    assert view.limits is not None
+    assert view.limits_age_ns <= LIMITS_AGE_MAX_NS
+    assert view.limits_revision >= view.config_revision
+    assert view.fair is not None
+    assert view.fair_age_ns <= view.fair_age_max_ns
+    assert not view.book_stale
+    assert view.venue_now_ns < view.close_from_ns
+    assert order.expires_at_ns > view.now_ns
+    assert order.order_id not in view.known_ids
+
+
+def open_view(**changes: Any) -> st.SearchStrategy[View]:
+    """Views whose door is open, so that the limits decide."""
+    return st.builds(
+        lambda held_yes, held_no, buy_yes, buy_no, ask, bid, limits, now, fair: a_view(
+            limits=limits,
+            venue_now_ns=now,
+            fair=fair,
+            held_yes_lots=held_yes,
+            held_no_lots=held_no,
+            open_buy_yes_lots=buy_yes,
+            open_buy_no_lots=buy_no,
+            best_ask_ticks=ask,
+            best_bid_ticks=bid,
+            messages_left=20.0,
+            **changes,
+        ),
+        st.integers(0, 600),
+        st.integers(0, 600),
+        st.integers(0, 100),
+        st.integers(0, 100),
+        st.integers(0, 99),
+        st.integers(0, 99),
+        limits,
+        st.sampled_from([1_000, 5_000]),
+        st.floats(0, 1),
+    )
+
+
+buys = st.builds(
+    an_order,
+    outcome=st.sampled_from([Outcome.YES, Outcome.NO]),
+    price_ticks=st.integers(1, 99),
+    quantity_lots=st.integers(1, 200),
+)
+
+
+@given(st.lists(buys, max_size=12), open_view())
+def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
+    orders: list[NewOrder], view: View
+) -> None:
+    limits = view.limits
+    assert limits is not None
+    yes, no = view.held_yes_lots, view.held_no_lots
+    admitted: list[NewOrder] = []
+    for order in orders:
+        if check(order, view) is None:
+            view.admit(order)
+            admitted.append(order)
+    assert len(admitted) <= limits.max_open_orders
+    assert len(admitted) <= 20
+    for outcome, held, other in ((Outcome.YES, yes, no), (Outcome.NO, no, yes)):
+        sizes = [order.quantity_lots for order in admitted if order.outcome is outcome]
+        prices = [order.price_ticks for order in admitted if order.outcome is outcome]
+        if not sizes:
+            continue
+        assert max(sizes) <= limits.max_order_lots
+        worst = held + sum(sizes)
+        assert worst <= max(limits.max_position_lots, other)
+        assert worst - other <= limits.max_net_lots
+        if view.venue_now_ns >= view.reduce_only_from_ns:
+            assert worst <= other
+        fair = view.fair if outcome is Outcome.YES else 1 - (view.fair or 0.0)
+        assert fair is not None
+        assert all(abs(price / 100 - fair) <= limits.price_collar + 1e-6 for price in prices)
+    bids = [order.price_ticks for order in admitted if order.outcome is Outcome.YES]
+    no_bids = [order.price_ticks for order in admitted if order.outcome is Outcome.NO]
+    if bids and no_bids:
+        assert max(bids) + max(no_bids) <= 100 - max(1, round(limits.min_spread * 100))
