@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-# One NATS user per program, so that the broker enforces who may publish what.
-NATS_USERS = ("streams", "feed", "pricer", "quoter", "watchdog", "risk", "gateway")
-
 
 def secrets_dir(data_dir: Path) -> Path:
     return data_dir / "secrets"

@@ -1,8 +1,9 @@
 """Find out, before anything is started, which of the wanted ports are taken and by whom."""
 
+import contextlib
 import errno
-import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 _LISTEN = "0A"
@@ -27,18 +28,22 @@ def can_bind(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def _holder(port: int) -> str:
-    inodes = _listening_inodes(port)
+    wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
-        try:
-            links = [os.readlink(descriptor) for descriptor in (process / "fd").iterdir()]
-            name = (process / "comm").read_text().strip()
-        except (PermissionError, FileNotFoundError, ProcessLookupError):
-            continue
-        if any(f"socket:[{inode}]" in links for inode in inodes):
-            return f" by {name} (pid {process.name})"
+        if process.name.isdigit() and not wanted.isdisjoint(_open_files(process)):
+            return f" by {(process / 'comm').read_text().strip()} (pid {process.name})"
     return ""
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """Return what a process has open, as far as we may see it; files are opened and closed while we look."""
+    try:
+        descriptors = list((process / "fd").iterdir())
+    except OSError:
+        return
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            yield str(descriptor.readlink())
 
 
 def _listening_inodes(port: int) -> set[str]:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.bus.permissions import USERS, render_server_config
+
 from toolkit.layout import (
-    NATS_USERS,
     admin_token_file,
     nats_config_file,
     nats_password_file,
@@ -27,10 +28,6 @@ from toolkit.layout import (
 
 PASSWORD_BYTES = 24
 REDIS_MAX_MEMORY = "256mb"
-# The platform's largest message is 512 KB; the broker's own default leaves room for headers.
-NATS_MAX_PAYLOAD_BYTES = 1_048_576
-JETSTREAM_MAX_STORE = "8G"
-JETSTREAM_MAX_MEMORY = "256M"
 
 
 @dataclass(frozen=True)
@@ -50,33 +47,19 @@ def prepare(data_dir: Path, addresses: Addresses) -> str:
     for store in (nats_store_dir(data_dir), redis_store_dir(data_dir)):
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
     platform_id = _once(platform_id_file(data_dir), lambda: uuid.uuid4().hex)
-    passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in NATS_USERS}
+    passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in USERS}
     redis_password = _once(redis_password_file(data_dir), _password)
     _once(admin_token_file(data_dir), _password)
-    write_private(nats_config_file(data_dir), nats_config(addresses, nats_store_dir(data_dir), passwords))
+    nats_config = render_server_config(
+        passwords,
+        store_dir=nats_store_dir(data_dir),
+        host=addresses.host,
+        port=addresses.nats_port,
+        monitor_port=addresses.nats_monitor_port,
+    )
+    write_private(nats_config_file(data_dir), nats_config)
     write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
     return platform_id
-
-
-def nats_config(addresses: Addresses, store: Path, passwords: dict[str, str]) -> str:
-    """Return the broker's configuration: loopback, JetStream on disk, one user per program."""
-    users = "\n".join(f'    {{ user: "{user}", password: "{password}" }}' for user, password in passwords.items())
-    return f"""\
-server_name: "mm"
-listen: "{addresses.host}:{addresses.nats_port}"
-http: "{addresses.host}:{addresses.nats_monitor_port}"
-max_payload: {NATS_MAX_PAYLOAD_BYTES}
-jetstream {{
-  store_dir: "{store}"
-  max_file_store: {JETSTREAM_MAX_STORE}
-  max_memory_store: {JETSTREAM_MAX_MEMORY}
-}}
-authorization {{
-  users: [
-{users}
-  ]
-}}
-"""
 
 
 def redis_config(addresses: Addresses, store: Path, password: str) -> str:
@@ -113,8 +96,7 @@ def _once(path: Path, make: Callable[[], str]) -> str:
 
 
 def _password() -> str:
-    # The first character is a letter, because the broker's configuration reads a leading digit as a number.
-    return "p" + secrets.token_hex(PASSWORD_BYTES)
+    return secrets.token_hex(PASSWORD_BYTES)
 
 
 def main() -> None:

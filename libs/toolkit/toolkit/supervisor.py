@@ -29,6 +29,9 @@ KILL_WAIT_S = 5.0
 
 REPORTED_LOG_LINES = 12
 
+# What a service exits with when its settings are wrong: another start would end the same way.
+BAD_CONFIGURATION = 2
+
 # The exit code a shell gives for a program that is not there.
 NOT_STARTED = 127
 
@@ -190,7 +193,8 @@ class Supervisor:
     async def _pause_after_crash(self, child: Child) -> None:
         steady = time.monotonic() - child.started_monotonic_s > STEADY_S
         child.crashes_in_row = 1 if steady else child.crashes_in_row + 1
-        if not child.settled.is_set() and child.crashes_in_row >= START_ATTEMPTS:
+        hopeless = child.crashes_in_row >= START_ATTEMPTS or child.exit_code == BAD_CONFIGURATION
+        if not child.settled.is_set() and hopeless:
             end_of_log = "\n  ".join(last_lines(self.logs_dir, child.process.name, REPORTED_LOG_LINES))
             self.failure = f"{child.process.name} does not start (exit code {child.exit_code}):\n  {end_of_log}"
             self._enter(child, "failed")

@@ -164,8 +164,9 @@ async def supervise(instance: Instance, table: Sequence[Process], screen: Screen
 
 def detach(arguments: Sequence[str], data_dir: Path, screen: Screen) -> int:
     """Start the supervisor in the background, show its lines until the platform is ready, return the exit code."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = data_dir / "logs" / f"{DETACHED_LOG}.log"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log.parent.mkdir(exist_ok=True, mode=0o700)
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "toolkit", *arguments],
@@ -236,9 +237,12 @@ def is_installed(process: Process) -> bool:
         return True
     module = process.argv[2]
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{module}.__main__")
     except ModuleNotFoundError:
         return False
+    return spec is not None
 
 
 async def _or_stopped(work: Coroutine[Any, Any, None], stop_asked: asyncio.Event) -> bool:

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+from toolkit import checks
+from toolkit.checks import Step, all_steps, needs, packages, pytest_step, test_folders
+from toolkit.servers import CHROMIUM, NATS, REDIS
+
+# pytest would take the imported function for a test.
+folders_with_tests = test_folders
+del test_folders
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "libs/common/common/__init__.py",
+        "services/feed/feed/__init__.py",
+        "services/feed/tests/test_book.py",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+    return tmp_path
+
+
+def test_every_package_and_every_folder_of_tests_is_type_checked(tree: Path) -> None:
+    assert packages(tree) == ["libs/common/common", "services/feed/feed"]
+    assert folders_with_tests(tree) == ["services/feed/tests"]
+    names = [step.name for step in all_steps(tree)]
+    assert names == ["lint", "format", "locks", "types of the packages", "types of services/feed/tests", "tests"]
+
+
+def test_a_browser_is_needed_once_a_test_asks_for_one(tree: Path) -> None:
+    assert needs(tree) == [NATS, REDIS]
+    (tree / "services/feed/tests/test_page.py").write_text("browser = 'chromium'\n")
+    assert needs(tree) == [NATS, REDIS, CHROMIUM]
+
+
+def test_arguments_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Step] = []
+
+    def note(step: Step, report: checks.Report) -> tuple[int, float]:
+        ran.append(step)
+        return 5, 0.0
+
+    monkeypatch.setattr(checks, "_run", note)
+    assert checks.run_all(["-k", "ledger"], print) == 5
+    assert ran == [pytest_step(["-k", "ledger"])]
+
+
+def test_one_failed_check_fails_all_and_the_others_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(checks, "_run", lambda step, report: (1 if step.name == "format" else 0, 0.0))
+    assert checks.run_all([], said.append) == 1
+    assert "FAILED  format  0 s" in said
+    assert "passed  tests  0 s" in said

@@ -1,0 +1,95 @@
+import gzip
+import socket
+from pathlib import Path
+
+import pytest
+from toolkit import doctor
+from toolkit.layout import secrets_dir
+from toolkit.ports import port_map
+from toolkit.setup import Addresses, prepare
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        ("2.8.4", doctor.FAIL),
+        ("2.9.10", doctor.WARN),
+        ("2.10.22", doctor.WARN),
+        ("2.10.23", doctor.OK),
+        ("2.14.6", doctor.OK),
+    ],
+)
+def test_an_old_broker_is_warned_of_and_a_too_old_one_refused(found: str, state: str) -> None:
+    assert doctor.judge_nats(found).state == state
+
+
+@pytest.mark.parametrize(("found", "state"), [("5.0.7", doctor.FAIL), ("7.0.15", doctor.OK)])
+def test_a_too_old_redis_is_refused(found: str, state: str) -> None:
+    assert doctor.judge_redis(found).state == state
+
+
+def test_too_little_memory_comes_with_a_remedy() -> None:
+    assert doctor.enough("memory", 1.0, 2.0, "stop other programs") == doctor.Finding(
+        "memory", doctor.WARN, "1.0 GB free, 2 GB wanted: stop other programs"
+    )
+    assert doctor.enough("memory", 3.0, 2.0, "").state == doctor.OK
+
+
+def test_a_secret_that_others_can_read_fails_and_is_named(tmp_path: Path) -> None:
+    prepare(tmp_path, Addresses("127.0.0.1", 4222, 8222, 6379))
+    assert [finding.state for finding in doctor.check_secrets(tmp_path)] == [doctor.OK]
+    loose = secrets_dir(tmp_path) / "redis"
+    loose.chmod(0o644)
+    (finding,) = doctor.check_secrets(tmp_path)
+    assert finding.state == doctor.FAIL
+    assert "chmod 600" in finding.text
+    assert str(loose) in finding.text
+
+
+def test_a_configuration_file_that_cannot_be_read_fails_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "bots.toml").write_text("[[bots]]\nalgo_id = \n")
+    (tmp_path / "venues.toml").write_text("[venues]\n")
+    bots, venues = doctor.check_config(tmp_path)
+    assert (bots.state, venues.state) == (doctor.FAIL, doctor.OK)
+    assert "bots.toml" in bots.text
+    assert "line 2" in bots.text
+
+
+def test_a_port_in_use_fails_and_its_holder_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        base = server.getsockname()[1]
+        if base > 65_000:
+            pytest.fail(f"the kernel gave port {base}, beyond any base")
+        findings = list(doctor.check_ports(tmp_path, port_map(base)))
+    assert findings[0].state == doctor.FAIL
+    assert f"port {base} (gateway) is in use by " in findings[0].text
+
+
+def recording(path: Path, *lines: str) -> Path:
+    with gzip.open(path, "wt") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return path
+
+
+def test_a_recording_is_recognised_by_its_lines(tmp_path: Path) -> None:
+    good = recording(tmp_path / "good.gz", '1723161254000000000 {"stream":"btcusdt@trade"}')
+    bad = recording(tmp_path / "bad.gz", '1723161254000000000 {"a":1}', '{"a":1}')
+    torn = tmp_path / "torn.gz"
+    torn.write_bytes(good.read_bytes()[:15])
+    assert doctor.judge_recording(good).state == doctor.OK
+    assert "line 2" in doctor.judge_recording(bad).text
+    assert doctor.judge_recording(torn).state == doctor.FAIL
+    assert doctor.judge_recording(tmp_path / "none.gz").state == doctor.FAIL
+
+
+def test_the_exit_code_is_one_only_when_something_fails() -> None:
+    good, doubtful, bad = (doctor.Finding("x", state, "") for state in (doctor.OK, doctor.WARN, doctor.FAIL))
+    assert doctor.exit_code([good, doubtful]) == 0
+    assert doctor.exit_code([good, bad]) == 1
+
+
+def test_this_machine_can_be_examined(tmp_path: Path) -> None:
+    findings = list(doctor.examine(tmp_path, port_map(None)))
+    assert {"Python", "memory", "disk", "clock", "NATS", "Redis", "ports", "secrets", "config", "locks"} <= {
+        finding.what for finding in findings
+    }

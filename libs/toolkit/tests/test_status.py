@@ -1,0 +1,103 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from toolkit.gateway_client import PlatformClient
+from toolkit.layout import admin_password_file
+from toolkit.ports import port_map
+from toolkit.setup import write_private
+from toolkit.status import BOT_FIELDS, compose, from_states, show, status
+
+BOT = {
+    "algo_id": "1",
+    "symbol": "BTC-5M-1",
+    "state": "quoting",
+    "bids": [[0.48, 100]],
+    "asks": [[0.52, 100]],
+    "position": 40,
+    "pnl": "1.250000",
+}
+
+RUNS = {"state": "ready", "pid": 7, "uptime_s": 60.0, "restarts": 2}
+GONE = {"state": "restarting", "pid": None, "uptime_s": 0.0, "restarts": 3}
+
+
+def test_the_picture_joins_what_the_supervisor_and_the_gateway_know() -> None:
+    told = {"services": {"feed": {"state": "ready", "age_ms": 12}}, "bots": [BOT], "halts": ["global:person"]}
+    picture = compose({"feed": RUNS}, told)
+    assert picture == {
+        "services": {"feed": {"state": "ready", "age_ms": 12, "pid": 7, "uptime_s": 60.0, "restarts": 2}},
+        "bots": [BOT],
+        "halts": ["global:person"],
+    }
+
+
+def test_a_process_that_is_gone_is_shown_gone_whatever_was_last_heard_of_it() -> None:
+    picture = compose({"feed": GONE}, {"services": {"feed": {"state": "ready", "age_ms": 500}}})
+    assert picture["services"]["feed"]["state"] == "restarting"
+
+
+def test_a_service_only_the_gateway_knows_is_shown_as_well() -> None:
+    assert "feed-2" in compose({}, {"services": {"feed-2": {"state": "ready", "age_ms": 1}}})["services"]
+
+
+def test_every_bot_has_every_field_and_what_nobody_knows_is_null() -> None:
+    bots = compose({}, {"bots": [{"algo_id": "1"}]})["bots"]
+    assert set(bots[0]) == set(BOT_FIELDS)
+    assert bots[0]["pnl"] is None
+
+
+def test_without_the_gateway_the_quoter_tells_the_quotes_and_risk_the_halts() -> None:
+    states: dict[str, dict[str, Any] | None] = {
+        "quoter": {"age_ms": 3, "bots": [BOT], "halts": ["old"]},
+        "risk": {"age_ms": 4, "halts": ["bot-1:loss"]},
+        "gateway": None,
+    }
+    told = from_states(states)
+    assert (told["bots"], told["halts"]) == ([BOT], ["bot-1:loss"])
+    assert told["services"]["gateway"] == {"state": "silent", "age_ms": None}
+    assert told["services"]["quoter"]["age_ms"] == 3
+
+
+def test_with_risk_dead_the_quoter_tells_the_halts_it_obeys() -> None:
+    assert from_states({"quoter": {"halts": ["global:person"]}, "risk": None})["halts"] == ["global:person"]
+
+
+def test_status_asks_the_gateway_first_and_the_admin_ports_when_it_is_silent(tmp_path: Path) -> None:
+    write_private(admin_password_file(tmp_path), "secret")
+    gateway_lives = True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.port == 8080 and not gateway_lives:
+            raise httpx.ConnectError("connection refused")
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t"})
+        if request.url.path == "/api/status":
+            return httpx.Response(200, json={"services": {}, "bots": [BOT], "halts": []})
+        if request.url.path == "/state" and request.url.port == 8103:
+            return httpx.Response(200, json={"service": "quoter", "bots": [{**BOT, "state": "halted"}]})
+        return httpx.Response(404)
+
+    with PlatformClient(tmp_path, httpx.MockTransport(answer)) as client:
+        assert status(tmp_path, port_map(None), client)["bots"] == [BOT]
+        gateway_lives = False
+        picture = status(tmp_path, port_map(None), client)
+    assert picture["bots"][0]["state"] == "halted"
+    assert picture["services"]["risk"]["state"] == "silent"
+
+
+def test_a_person_sees_quotes_positions_and_halts() -> None:
+    told = {"services": {"feed": {"state": "ready", "age_ms": 12}}, "bots": [BOT]}
+    picture = compose({"feed": RUNS}, told | {"halts": [{"scope": "bot-1", "reason": "loss"}]})
+    screen = io.StringIO()
+    show(picture, Console(file=screen, width=120))
+    for text in ("feed", "ready", "12 ms", "1 min", "BTC-5M-1", "0.48 × 100", "0.52 × 100", "HALT bot-1 (loss)"):
+        assert text in screen.getvalue(), text
+
+
+def test_when_nothing_answers_a_person_reads_that_no_platform_runs() -> None:
+    screen = io.StringIO()
+    show(compose({}, from_states({"feed": None, "risk": None})), Console(file=screen))
+    assert screen.getvalue() == "no platform runs here\n"
