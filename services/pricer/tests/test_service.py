@@ -1,0 +1,415 @@
+"""The pricer as a whole: events in, fair values out, and when nothing may come out."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from common.clock import NS_PER_MS, NS_PER_S
+from common.core import Effect, Newest, Receipt
+from common.events import Alert, BotConfig, FairValue, FeedStatus, Halt, Market, MarketKind, MarketStatus, TopOfBook
+from pricer.digital import delta_above, probability_above
+from pricer.service import Pricer
+from pricer.valuation import Valuation
+
+T0_NS = 1_795_222_800 * NS_PER_S
+EXPIRY_NS = T0_NS + 300 * NS_PER_S
+OFFSET_NS = 250 * NS_PER_MS
+
+
+class Desk:
+    """A pricer and the shortest way to tell it things; time moves only when told."""
+
+    def __init__(self) -> None:
+        self.pricer = Pricer()
+        self.pricer.epoch = 3
+        self.now_ns = T0_NS
+
+    def receipt(self, age_ns: int = 0) -> Receipt:
+        return Receipt(self.now_ns, age_ns)
+
+    def wait(self, seconds: float) -> "Desk":
+        self.now_ns += round(seconds * NS_PER_S)
+        return self
+
+    def bot(self, algo_id: str = "1", *, revision: int = 1, removed: bool = False, **sections: Any) -> list[Effect]:
+        document = {
+            "instrument": {
+                "venue": "degen",
+                "series": ["BTC-5M", "ETH-5M"],
+                "sources": {"BTC": [{"symbol": "BTCUSDT"}], "ETH": [{"symbol": "ETHUSDT"}]},
+            }
+        } | sections
+        config = BotConfig(
+            algo_id=algo_id,
+            kind="binary",
+            revision=revision,
+            running=True,
+            sections=document,
+            removed=removed,
+            actor="test",
+            ts_ns=self.now_ns,
+        )
+        return list(self.pricer.on_bot(config, self.receipt()))
+
+    def market(
+        self, symbol: str = "BTC-5M-1", *, status: MarketStatus = MarketStatus.OPEN, epoch: int = 0, **changes: Any
+    ) -> list[Effect]:
+        fields: dict[str, Any] = {
+            "underlying": symbol[:3],
+            "series": symbol[:6],
+            "strike": Decimal(60_000),
+            "expiry_ns": EXPIRY_NS,
+        } | changes
+        market = Market(
+            venue="degen",
+            symbol=symbol,
+            kind=MarketKind.BINARY,
+            status=status,
+            tick_size=Decimal("0.01"),
+            ts_received_ns=self.now_ns,
+            epoch=epoch,
+            **fields,
+        )
+        return list(self.pricer.on_market(market, self.receipt()))
+
+    def status(self, venue: str, *, epoch: int = 0, **changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "connected": True,
+            "silent_ns": 0,
+            "clock_offset_ns": 0,
+            "clock_known": True,
+        } | changes
+        self.pricer.on_status(FeedStatus(venue=venue, epoch=epoch, **fields), self.receipt())
+
+    def statuses(self) -> None:
+        self.status("binance")
+        self.status("degen", clock_offset_ns=OFFSET_NS)
+
+    def top(
+        self, price: float = 60_000.0, symbol: str = "BTCUSDT", *, venue: str = "binance", epoch: int = 0
+    ) -> list[Effect]:
+        top = TopOfBook(
+            venue=venue,
+            symbol=symbol,
+            bid=price - 0.5,
+            ask=price + 0.5,
+            bid_size=1.0,
+            ask_size=3.0,
+            ts_event_ns=self.now_ns - 7,
+            ts_received_ns=self.now_ns - 5,
+            epoch=epoch,
+        )
+        return list(self.pricer.on_top(top, self.receipt()))
+
+    def timer(self) -> list[Effect]:
+        return list(self.pricer.on_timer(self.receipt()))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    desk.statuses()
+    desk.bot()
+    desk.market()
+    return desk
+
+
+def test_a_tick_becomes_the_fair_value_of_its_market(desk: Desk) -> None:
+    desk.wait(60)
+    desk.statuses()
+    life_s = 240 - OFFSET_NS / NS_PER_S
+    assert desk.top(60_030.0) == [
+        FairValue(
+            epoch=3,
+            algo_id="1",
+            venue="degen",
+            symbol="BTC-5M-1",
+            fair=probability_above(60_030.0, 60_000.0, 0.5, life_s),
+            delta=delta_above(60_030.0, 60_000.0, 0.5, life_s),
+            volatility=0.5,
+            spot=60_030.0,
+            seconds_left=life_s,
+            ready=True,
+            age_ns=0,
+            ts_event_ns=desk.now_ns - 7,
+            ts_received_ns=desk.now_ns - 5,
+        )
+    ]
+
+
+def test_a_tick_prices_every_open_market_of_its_underlying_and_no_other(desk: Desk) -> None:
+    desk.market("BTC-5M-2", strike=Decimal(61_000))
+    desk.market("ETH-5M-1")
+    desk.market("BTC-1H-1")
+    desk.market("BTC-5M-3", status=MarketStatus.LISTED, strike=None)
+    values = [value for value in desk.top() if isinstance(value, FairValue)]
+    assert [value.symbol for value in values] == ["BTC-5M-1", "BTC-5M-2"]
+    assert values[0].fair > values[1].fair
+
+
+def test_each_bot_gets_its_own_value_from_its_own_volatility(desk: Desk) -> None:
+    desk.bot("2", pricing={"volatility_prior": 1.0})
+    desk.bot("3", instrument={"venue": "other", "series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}})
+    values = [value for value in desk.top(60_060.0) if isinstance(value, FairValue)]
+    assert [(value.algo_id, value.volatility) for value in values] == [("1", 0.5), ("2", 1.0)]
+    assert values[0].fair > values[1].fair > 0.5
+
+
+def test_a_bot_can_price_from_the_micro_price(desk: Desk) -> None:
+    sources = {"BTC": [{"symbol": "BTCUSDT", "price": "micro"}]}
+    desk.bot(revision=2, instrument={"series": ["BTC-5M"], "sources": sources})
+    (value,) = desk.top()
+    assert isinstance(value, FairValue)
+    assert value.spot == 59_999.75
+
+
+def test_time_alone_moves_the_value_on_the_timer(desk: Desk) -> None:
+    (early,) = desk.top(60_030.0)
+    assert desk.wait(0.05).timer() == []
+    (late,) = desk.wait(0.05).timer()
+    assert isinstance(early, FairValue)
+    assert isinstance(late, FairValue)
+    assert late.fair > early.fair
+    assert late.age_ns == 100 * NS_PER_MS
+    assert late.ts_received_ns == early.ts_received_ns
+
+
+def test_a_dead_source_silences_its_underlying_and_not_its_neighbour(desk: Desk) -> None:
+    desk.market("ETH-5M-1", strike=Decimal(2_000))
+    desk.top()
+    for _ in range(6):
+        desk.wait(1)
+        desk.status("binance", stale_symbols=["BTCUSDT"])
+        desk.status("degen")
+        desk.top(2_000.0, "ETHUSDT")
+    assert {value.symbol for value in desk.wait(0.1).timer() if isinstance(value, FairValue)} == {"ETH-5M-1"}
+    assert desk.pricer.unready(desk.now_ns) == ["bot 1, BTC: no fresh source"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"venue": "binance", "connected": False},
+        {"venue": "binance", "stale_symbols": ["BTCUSDT"]},
+        {"venue": "binance", "reconnects": 1},
+        {"venue": "degen", "clock_known": False},
+    ],
+)
+def test_trouble_with_the_feed_silences_at_once(desk: Desk, trouble: Mapping[str, Any]) -> None:
+    assert desk.top()
+    desk.status(**trouble)
+    assert desk.wait(0.1).timer() == []
+
+
+def test_a_connection_without_a_sign_of_life_silences_after_the_age_limit(desk: Desk) -> None:
+    desk.top()
+    for _ in range(5):
+        desk.wait(1)
+        desk.status("binance", silent_ns=desk.now_ns - T0_NS)
+        desk.status("degen")
+    assert desk.timer()
+    desk.wait(0.1)
+    assert desk.timer() == []
+
+
+def test_a_feed_that_died_silences(desk: Desk) -> None:
+    desk.top()
+    assert desk.wait(5).top()
+    assert desk.wait(0.1).top() == []
+
+
+def test_nothing_is_priced_before_anything_is_known_of_the_feeds() -> None:
+    desk = Desk()
+    desk.bot()
+    desk.market()
+    assert desk.top() == []
+    desk.status("binance")
+    assert desk.top() == []
+    assert desk.pricer.unready(desk.now_ns) == ["bot 1, BTC: clock of degen unknown", "bot 1, ETH: no price yet"]
+    desk.status("degen")
+    assert len(desk.top()) == 1
+
+
+def test_time_left_is_the_venues_and_ends_the_values(desk: Desk) -> None:
+    desk.wait(299.5)
+    desk.statuses()
+    (value,) = desk.top()
+    assert isinstance(value, FairValue)
+    assert value.seconds_left == pytest.approx(0.25)
+    desk.wait(0.25)
+    assert desk.top() == []
+
+
+@pytest.mark.parametrize("over", [MarketStatus.CLOSED, MarketStatus.RESOLVED, MarketStatus.VOIDED])
+def test_a_market_that_is_over_is_forgotten(desk: Desk, over: MarketStatus) -> None:
+    desk.top()
+    desk.market(status=over)
+    assert desk.top() == []
+    assert desk.pricer.state(desk.now_ns)["open_markets"] == 0
+
+
+def test_markets_nobody_closed_are_forgotten_in_the_end(desk: Desk) -> None:
+    desk.wait(901)
+    desk.market("BTC-5M-9", expiry_ns=EXPIRY_NS + 900 * NS_PER_S)
+    assert desk.pricer.state(desk.now_ns)["open_markets"] == 1
+
+
+@pytest.mark.parametrize("unusable", [{"strike": None}, {"strike": Decimal(0)}, {"expiry_ns": 0}])
+def test_an_open_market_that_does_not_say_what_decides_it_is_not_priced(desk: Desk, unusable: dict[str, Any]) -> None:
+    desk.market(**unusable)
+    assert desk.top() == []
+    assert desk.pricer.state(desk.now_ns)["dropped"]["unusable_market"] == 1
+
+
+def test_an_earlier_feed_can_neither_price_nor_reopen(desk: Desk) -> None:
+    desk.status("binance", epoch=2)
+    assert desk.top(epoch=1) == []
+    assert len(desk.top(epoch=2)) == 1
+    desk.market(epoch=2, strike=Decimal(50_000))
+    desk.market(epoch=1, strike=Decimal(70_000))
+    (value,) = desk.top(epoch=2)
+    assert isinstance(value, FairValue)
+    assert value.fair == 1.0
+    assert desk.pricer.state(desk.now_ns)["dropped"]["old_epoch"] == 2
+
+
+def test_the_last_word_of_an_earlier_feed_on_a_market_still_counts(desk: Desk) -> None:
+    desk.status("degen", epoch=9)
+    desk.market("BTC-5M-2", epoch=4)
+    assert [value.symbol for value in desk.top() if isinstance(value, FairValue)] == ["BTC-5M-1", "BTC-5M-2"]
+
+
+def test_the_second_source_takes_over_without_counting_the_difference_as_a_move(desk: Desk) -> None:
+    sources = {"BTC": [{"symbol": "BTCUSDT"}, {"venue": "kraken", "symbol": "BTC/USD"}]}
+    desk.bot(
+        revision=2,
+        instrument={"series": ["BTC-5M"], "sources": sources},
+        pricing={"volatility_prior_s": 0.0, "volatility_floor": 0.05},
+    )
+    for _ in range(10):
+        desk.wait(5)
+        desk.statuses()
+        desk.status("kraken")
+        (value,) = desk.top()
+        assert desk.top(61_000.0, "BTC/USD", venue="kraken") == []
+    desk.status("binance", connected=False)
+    (value,) = desk.top(61_000.0, "BTC/USD", venue="kraken") or desk.wait(0.1).timer()
+    assert isinstance(value, FairValue)
+    assert (value.spot, value.volatility) == (61_000.0, 0.05)
+
+
+def test_after_an_outage_values_are_shown_before_they_may_be_quoted(desk: Desk) -> None:
+    desk.top()
+    desk.status("binance", connected=False)
+    assert desk.wait(0.1).timer() == []
+    desk.status("binance", reconnects=1)
+    ready = [value.ready for value in desk.top() if isinstance(value, FairValue)]
+    desk.wait(1)
+    ready += [value.ready for value in desk.top() if isinstance(value, FairValue)]
+    assert ready == [False, True]
+
+
+def test_a_bot_may_ask_for_seconds_of_prices_before_it_quotes(desk: Desk) -> None:
+    desk.bot(revision=2, pricing={"ready_after_s": 10.0})
+    ready = []
+    for _ in range(4):
+        ready += [value.ready for value in desk.top() if isinstance(value, FairValue)]
+        desk.wait(5)
+        desk.statuses()
+    assert ready == [False, False, True, True]
+
+
+def test_a_change_of_a_bots_quoting_keeps_what_its_volatility_has_learnt(desk: Desk) -> None:
+    for number in range(200):
+        desk.statuses()
+        desk.top(60_000.0 * (1 + 0.001 * (number % 2)))
+        desk.wait(5)
+    learnt = desk.pricer.state(desk.now_ns)["bots"]["1"]["underlyings"]["BTC"]["volatility"]
+    desk.bot(revision=2, quoting={"spread": 0.06})
+    desk.market(expiry_ns=desk.now_ns + 60 * NS_PER_S)
+    desk.statuses()
+    (value,) = desk.top(60_000.0)
+    assert isinstance(value, FairValue)
+    assert learnt > 1.0
+    assert value.volatility == pytest.approx(learnt, rel=0.01)
+
+
+def test_a_configuration_that_cannot_be_used_is_named_and_not_priced_from(desk: Desk) -> None:
+    (alert,) = desk.bot(revision=2, pricing={"interval_ms": 1, "colour": "red"})
+    assert isinstance(alert, Alert)
+    assert "pricing.interval_ms" in alert.text
+    assert "pricing.colour" in alert.text
+    assert desk.top() == []
+
+
+def test_an_overtaken_configuration_changes_nothing(desk: Desk) -> None:
+    desk.bot(revision=5, pricing={"volatility_prior": 1.0})
+    desk.bot(revision=4)
+    (value,) = desk.top()
+    assert isinstance(value, FairValue)
+    assert value.volatility == 1.0
+
+
+def test_a_removed_bot_is_not_priced(desk: Desk) -> None:
+    desk.bot("2")
+    desk.bot(revision=2, removed=True)
+    assert [value.algo_id for value in desk.top() if isinstance(value, FairValue)] == ["2"]
+
+
+def test_a_fault_in_one_bots_pricing_halts_that_bot_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.bot("2")
+    sound = Valuation.values
+
+    def faulty(valuation: Valuation, now_ns: int, epoch: int) -> list[FairValue]:
+        if valuation.algo_id == "1":
+            raise ZeroDivisionError("float division by zero")
+        return sound(valuation, now_ns, epoch)
+
+    monkeypatch.setattr(Valuation, "values", faulty)
+    halt, value = desk.top()
+    assert isinstance(halt, Halt)
+    assert (halt.scope, halt.reason, halt.actor, halt.lifted) == ("bot-1", "exception", "pricer", False)
+    assert "ZeroDivisionError" in halt.detail
+    assert isinstance(value, FairValue)
+    assert value.algo_id == "2"
+
+    monkeypatch.setattr(Valuation, "values", sound)
+    assert [each.algo_id for each in desk.top() if isinstance(each, FairValue)] == ["2"]
+    lifted = Halt(scope="bot-1", reason="exception", lifted=True, actor="jane", halt_id="7", ts_ns=desk.now_ns)
+    list(desk.pricer.on_halt(lifted, desk.receipt()))
+    assert [each.algo_id for each in desk.top() if isinstance(each, FairValue)] == ["1", "2"]
+
+
+def test_while_the_bus_is_away_or_the_lease_in_doubt_nothing_is_said(desk: Desk) -> None:
+    desk.pricer.on_disconnected(desk.receipt())
+    assert desk.top() == []
+    assert desk.pricer.unready(desk.now_ns) == ["bus away or lease in doubt"]
+    desk.pricer.on_reconnected(desk.receipt())
+    assert len(desk.top()) == 1
+
+
+def test_prices_of_symbols_no_bot_follows_take_no_room(desk: Desk) -> None:
+    for number in range(1_000):
+        assert desk.top(1.0, f"NOBODY{number}") == []
+    assert desk.pricer.state(desk.now_ns)["feeds"].keys() == {"degen", "binance"}
+    assert all(len(feed.sources) <= 2 for feed in desk.pricer._roster.feeds.values())
+
+
+def test_people_see_what_is_priced_and_why_not(desk: Desk) -> None:
+    desk.top(60_030.0)
+    picture = desk.pricer.state(desk.now_ns)["bots"]["1"]["underlyings"]
+    assert picture["BTC"]["source"] == "binance:BTCUSDT"
+    assert picture["BTC"]["markets"]["BTC-5M-1"]["fair"] > 0.5
+    assert picture["ETH"]["silent"] == "no price yet"
+    samples = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in desk.pricer.samples()}
+    assert samples["mm_pricer_priced", "1", "BTC"] == 1
+    assert samples["mm_pricer_priced", "1", "ETH"] == 0
+    assert samples["mm_fair_value", "1", "BTC-5M-1"] == picture["BTC"]["markets"]["BTC-5M-1"]["fair"]
+
+
+def test_only_the_venues_that_prices_come_from_are_listened_to() -> None:
+    tops = [
+        each for each in Pricer(["binance", "kraken"]).inputs() if isinstance(each, Newest) and each.event is TopOfBook
+    ]
+    assert [dict(each.tokens) for each in tops] == [{"venue": "binance"}, {"venue": "kraken"}]

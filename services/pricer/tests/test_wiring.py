@@ -1,0 +1,30 @@
+"""What the pricer reads of its surroundings."""
+
+from pathlib import Path
+
+import pytest
+from common.errors import ConfigError
+from pricer.service import Pricer
+from pricer.wiring import Settings, price_venues, wire
+
+
+def test_prices_come_from_every_venue_but_those_where_markets_trade(tmp_path: Path) -> None:
+    (tmp_path / "venues.toml").write_text('[venues.binance]\nadapter = "binance"\n[venues.degen]\nadapter = "degen"\n')
+    assert price_venues(tmp_path) == ["binance"]
+
+
+def test_without_a_list_of_venues_all_are_listened_to(tmp_path: Path) -> None:
+    assert price_venues(tmp_path) == []
+
+
+@pytest.mark.parametrize("broken", ["venues = [", "venues = 3", "[venues]\nbinance = 1"])
+def test_a_broken_list_of_venues_is_refused_with_its_path(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "venues.toml").write_text(broken)
+    with pytest.raises(ConfigError, match=r"venues\.toml"):
+        price_venues(tmp_path)
+
+
+def test_one_pricer_of_quotes_works_at_a_time(tmp_path: Path) -> None:
+    service = wire(Settings(config_dir=tmp_path))
+    assert isinstance(service.core, Pricer)
+    assert list(service.leases) == [("pricer", "quotes-0")]
