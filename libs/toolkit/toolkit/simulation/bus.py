@@ -1,0 +1,150 @@
+"""The bus in memory: streams, last values, message ids, compare-and-set and durable readers, with seeded hops.
+
+It means what the real one means: plain publishes may be lost and are conflated by readers of the newest; acked ones are
+stored once per message id and retried by their sender; ordered readers see no gap; durable readers see repeats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from common.streams import STREAMS, stream_of
+
+from toolkit.simulation.schedule import Schedule
+
+US = 1_000
+MS = 1_000_000
+
+
+@dataclass(slots=True)
+class Faults:
+    """How unkind the world is; probabilities per message, times in ms."""
+
+    drop: float = 0.0
+    """A plain publish is lost (a slow subscriber, a break)."""
+    lost_ack: float = 0.0
+    """An acked publish is stored, but its sender does not hear of it."""
+    duplicate: float = 0.0
+    """A durable message is delivered again although it was acknowledged."""
+    slow: float = 0.0
+    """A hop takes up to `slow_ms` instead of a fraction of a millisecond."""
+    slow_ms: int = 200
+    lost_answer: float = 0.0
+    """An HTTP request is carried out, but its answer is lost."""
+    lost_request: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as a stream holds it."""
+
+    subject: str
+    data: bytes
+    sequence: int
+    stored_ns: int
+
+
+@dataclass(slots=True)
+class StreamState:
+    """What one stream holds."""
+
+    per_subject: int
+    refuse: bool = False
+    messages: list[Message] = field(default_factory=list)
+    last: dict[str, Message] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+    sequence: int = 0
+
+    def after(self, sequence: int) -> list[Message]:
+        start = bisect_left(self.messages, sequence + 1, key=lambda message: message.sequence)
+        return self.messages[start:]
+
+
+class Refused(Exception):
+    """The bus said no to an acked publish."""
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Say whether a subject fits a filter with `*` tokens and a trailing `>`."""
+    want, have = pattern.split("."), subject.split(".")
+    for position, part in enumerate(want):
+        if part == ">":
+            return len(have) > position
+        if position >= len(have) or part not in ("*", have[position]):
+            return False
+    return len(want) == len(have)
+
+
+class MemoryBus:
+    """All streams of the platform and everybody who listens."""
+
+    def __init__(self, schedule: Schedule, random: Random, faults: Faults) -> None:
+        self.schedule, self.random, self.faults = schedule, random, faults
+        self.streams = {each.name: StreamState(each.max_msgs_per_subject, each.refuse_when_full) for each in STREAMS}
+        self.available = True
+        self.history = hashlib.sha256()
+        self._listeners: list[tuple[str, Callable[[Message], None]]] = []
+        self._routes: dict[str, list[Callable[[Message], None]]] = {}
+
+    def hop_ns(self) -> int:
+        """Return the time of one hop: 60 to 250 µs, or much longer when the world is slow."""
+        if self.faults.slow and self.random.random() < self.faults.slow:
+            return self.random.randrange(1 * MS, self.faults.slow_ms * MS)
+        return self.random.randrange(60 * US, 250 * US)
+
+    def listen(self, pattern: str, listener: Callable[[Message], None]) -> None:
+        """Call a listener at the instant a message that fits is stored; hops are the listener's business."""
+        self._listeners.append((pattern, listener))
+        self._routes.clear()
+
+    def forget(self, listener: Callable[[Message], None]) -> None:
+        self._listeners = [each for each in self._listeners if each[1] is not listener]
+        self._routes.clear()
+
+    def store(self, subject: str, data: bytes, message_id: str = "", expected_last_sequence: int | None = None) -> int:
+        """Store a message now and tell the listeners; Refused when the expected sequence is not the last one."""
+        state = self.streams[stream_of(subject).name]
+        if message_id and message_id in state.ids:
+            return state.ids[message_id]
+        if expected_last_sequence is not None:
+            last = state.last.get(subject)
+            if (last.sequence if last else 0) != expected_last_sequence:
+                raise Refused(f"wrong last sequence on {subject}")
+        state.sequence += 1
+        message = Message(subject, data, state.sequence, self.schedule.now_ns)
+        if state.per_subject != 1:
+            state.messages.append(message)
+        state.last[subject] = message
+        if message_id:
+            state.ids[message_id] = message.sequence
+        self.history.update(f"{message.stored_ns} {subject} ".encode() + data)
+        for listener in self._listeners_of(subject):
+            listener(message)
+        return message.sequence
+
+    def _listeners_of(self, subject: str) -> list[Callable[[Message], None]]:
+        found = self._routes.get(subject)
+        if found is None:
+            found = [listener for pattern, listener in self._listeners if matches(pattern, subject)]
+            self._routes[subject] = found
+        return found
+
+    def last(self, subject: str) -> Message | None:
+        return self.streams[stream_of(subject).name].last.get(subject)
+
+    def stored(self, pattern: str, after_sequence: int = 0) -> list[Message]:
+        """Return what a stream holds of a filter after a sequence, in order."""
+        state = self.streams[stream_of(pattern).name]
+        if state.per_subject == 1:
+            held = sorted(state.last.values(), key=lambda message: message.sequence)
+            return [each for each in held if each.sequence > after_sequence and matches(pattern, each.subject)]
+        return [each for each in state.after(after_sequence) if matches(pattern, each.subject)]
+
+    def last_per_subject(self, pattern: str) -> list[Message]:
+        state = self.streams[stream_of(pattern).name]
+        found = [each for subject, each in state.last.items() if matches(pattern, subject)]
+        return sorted(found, key=lambda message: message.sequence)

@@ -1,0 +1,385 @@
+"""A service in the simulation: the shell around one core, which can be killed and started again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from common.core import (
+    Answer,
+    Ask,
+    Close,
+    Core,
+    Durable,
+    Effect,
+    Effects,
+    Every,
+    Http,
+    Newest,
+    Open,
+    Ordered,
+    Publish,
+    Receipt,
+    Send,
+    Start,
+    Store,
+    Wire,
+)
+from common.events import Event, Lease, address_filter, class_of, decode, encode
+from common.lease import LeaseKeeper, LeaseState
+from common.streams import DURABLE_BY_NAME
+
+from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
+from toolkit.simulation.schedule import Schedule
+
+ACK_TIMEOUT_MS = 300
+LEASE_TTL_MS = 2_000
+I = TypeVar("I")  # noqa: E741
+
+
+class Network(Protocol):
+    """Where websocket connections and HTTP requests of a node go."""
+
+    def open(self, node: Node, wire: Wire, effect: Open) -> None: ...
+    def send(self, node: Node, effect: Send) -> None: ...
+    def close(self, node: Node, wire: Wire, effect: Close) -> None: ...
+    def ask(self, node: Node, http: Http, effect: Ask) -> None: ...
+    def cut(self, node: Node) -> None: ...
+
+
+class MemoryStore:
+    """The positions store in memory; survives the nodes."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, bytes] = {}
+        self.sequence = 0
+        self.available = True
+
+    def apply(self, store: Store) -> None:
+        if store.sequence < self.sequence:
+            return
+        self.sequence = store.sequence
+        for name, value in store.fields.items():
+            if value:
+                self.fields[name] = value
+            else:
+                self.fields.pop(name, None)
+
+
+class Node:
+    """One process: its core while it lives, and what survives it (spool, the durable's position)."""
+
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[], Core],
+        bus: MemoryBus,
+        network: Network,
+        *,
+        leases: Sequence[tuple[str, str]] = (),
+        prepare: Callable[[Node], None] | None = None,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.name, self._build, self.bus, self.network = name, build, bus, network
+        self.schedule: Schedule = bus.schedule
+        self._leases, self._prepare, self.store = leases, prepare, store
+        self.core: Core = build()
+        self.alive = False
+        self.running = False
+        self.life = 0
+        """Counts starts; what was planned for an earlier life finds out that it is over."""
+        self.spool: dict[str, Event] = {}
+        self.acknowledged: dict[str, set[int]] = {}
+        self._keepers: list[LeaseKeeper] = []
+        self._wires: dict[str, Wire] = {}
+        self._https: dict[str, Http] = {}
+        self._heard: list[Callable[[Message], None]] = []
+        self._readers: list[Any] = []
+        self.crashes: list[str] = []
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the process: wait for the leases, then run."""
+        assert not self.alive
+        self.alive, self.life = True, self.life + 1
+        self.core = self._build()
+        # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
+        self._keepers = [LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS) for role, key in self._leases]
+        self._beat()
+
+    def kill(self) -> None:
+        """Die at once: connections are cut, nothing is said to anybody."""
+        if not self.alive:
+            return
+        self.alive = self.running = False
+        self.life += 1
+        for listener in self._heard:
+            self.bus.forget(listener)
+        self._heard.clear()
+        self._readers.clear()
+        self.network.cut(self)
+
+    def stop(self) -> None:
+        """Ask the core to end its business; the world goes on until `core.stopped()`."""
+        if self.running:
+            self.call(self.core.stop)
+
+    def _beat(self) -> None:
+        if not self.alive:
+            return
+        for keeper in self._keepers:
+            self._beat_one(keeper)
+        held = all(keeper.state is LeaseState.HELD for keeper in self._keepers)
+        if held and not self.running:
+            self._run()
+        if any(keeper.state is LeaseState.LOST for keeper in self._keepers):
+            self.kill()
+            self.later(1_000 * MS, self.start, always=True)
+            return
+        if self._keepers:
+            self.later(self._keepers[0].beat_ms * MS, self._beat)
+
+    def _beat_one(self, keeper: LeaseKeeper) -> None:
+        if not self.bus.available:
+            return
+        now_ns = self.schedule.now_ns
+        if keeper.state is LeaseState.WAITING:
+            address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
+            stored = self.bus.last(address)
+            keeper.observe(decode(Lease, stored.data) if stored else None, stored.sequence if stored else 0, now_ns)
+        due = keeper.beat(now_ns)
+        if due is None:
+            return
+        assert isinstance(due.event, Lease)
+        try:
+            keeper.won(due.event, self._store_event(due.event, due.expected_last_sequence))
+        except Refused:
+            keeper.refused()
+
+    def _run(self) -> None:
+        self.running = True
+        self.core.epoch = max((keeper.epoch for keeper in self._keepers), default=0)
+        inputs = self.core.inputs()
+        self._wires = {each.name: each for each in inputs if isinstance(each, Wire)}
+        self._https = {each.name: each for each in inputs if isinstance(each, Http)}
+        for event in list(self.spool.values()):
+            self._send_acked(event, None)
+        if self._prepare is not None:
+            self._prepare(self)
+        for each in inputs:
+            if isinstance(each, Ordered):
+                self._start_ordered(each)
+        for each in inputs:
+            if isinstance(each, Newest):
+                self._start_newest(each)
+        self.call(self.core.start)
+        for each in inputs:
+            if isinstance(each, Durable):
+                self._start_durable(each)
+            elif isinstance(each, Every):
+                self._start_timer(each)
+
+    def bus_away(self) -> None:
+        if self.running:
+            self.call(self.core.on_disconnected)
+
+    def bus_back(self) -> None:
+        """The broker is there again: read everything back before the core hears of it."""
+        if not self.running:
+            return
+        for wake in list(self._readers):
+            wake()
+        self.call(self.core.on_reconnected)
+
+    def later(self, delay_ns: int, action: Callable[[], None], *, always: bool = False) -> None:
+        """Plan something for this life of the process; `always` for what its supervisor does."""
+        life = self.life
+        self.schedule.after(delay_ns, lambda: action() if always or self.life == life else None)
+
+    # --- inputs -------------------------------------------------------------------------------------------------
+
+    def call(self, handler: Callable[[Receipt], Effects], age_ns: int = 0, sequence: int = 0) -> None:
+        self._carry_out_all(handler(Receipt(self.schedule.now_ns, age_ns, sequence)))
+
+    def feed(self, handler: Callable[[Any, Receipt], Effects], argument: Any) -> None:
+        """Hand something from outside (a frame, an answer) to the core."""
+        self.call(lambda receipt: handler(argument, receipt))
+
+    def _start_newest(self, newest: Newest) -> None:
+        pattern = address_filter(newest.event, **newest.tokens)
+        waiting: dict[str, bytes] = {}
+
+        def drain() -> None:
+            ready = dict(waiting)
+            waiting.clear()
+            for subject, data in ready.items():
+                event = decode(newest.event, data, subject)
+                self.call(lambda receipt, event=event: newest.handler(event, receipt))  # type: ignore[misc]
+
+        def heard(message: Message) -> None:
+            if self.bus.faults.drop and self.bus.random.random() < self.bus.faults.drop:
+                return
+            # A burst that arrives before the reader gets to work is overtaken by its newest value.
+            planned = bool(waiting)
+            waiting[message.subject] = message.data
+            if not planned:
+                self.later(self.bus.hop_ns(), drain)
+
+        def read_back() -> None:
+            for message in self.bus.last_per_subject(pattern):
+                event = decode(newest.event, message.data, message.subject)
+                age_ns = self.schedule.now_ns - message.stored_ns
+                self.call(lambda receipt, event=event: newest.handler(event, receipt), age_ns, message.sequence)  # type: ignore[misc]
+
+        self._listen(pattern, heard)
+        self._readers.append(read_back)
+        read_back()
+
+    def _start_ordered(self, ordered: Ordered) -> None:
+        pattern = address_filter(ordered.event, **ordered.tokens)
+        position = [0]
+
+        def deliver(message: Message) -> None:
+            if message.sequence <= position[0]:
+                return
+            position[0] = message.sequence
+            event = decode(ordered.event, message.data, message.subject)
+            self.call(lambda receipt: ordered.handler(event, receipt), 0, message.sequence)
+
+        def wake() -> None:
+            for message in self.bus.stored(pattern, position[0]):
+                deliver(message)
+
+        def heard(_message: Message) -> None:
+            self.later(self.bus.hop_ns(), wake)
+
+        if ordered.start is Start.LAST_PER_SUBJECT:
+            for message in self.bus.last_per_subject(pattern):
+                deliver(message)
+        elif ordered.start is Start.ALL:
+            wake()
+        else:
+            stored = self.bus.stored(pattern)
+            position[0] = stored[-1].sequence if stored else 0
+        self._listen(pattern, heard)
+        self._readers.append(wake)
+
+    def _start_durable(self, durable: Durable) -> None:
+        reader = DURABLE_BY_NAME[durable.name]
+        done = self.acknowledged.setdefault(durable.name, set())
+        delivered: set[int] = set()
+
+        def deliver(message: Message) -> None:
+            delivered.add(message.sequence)
+            cls = class_of(message.subject)
+            assert cls is not None
+            event = decode(cls, message.data, message.subject)
+            receipt = Receipt(self.schedule.now_ns, 0, message.sequence)
+            stores: list[Store] = []
+            for effect in durable.handler(event, receipt):
+                if isinstance(effect, Store):
+                    stores.append(effect)
+                else:
+                    self._carry_out(effect)
+            self.later(self.bus.hop_ns(), lambda: self._acknowledge(stores, done, message.sequence))
+
+        def wake() -> None:
+            if not self.bus.available:
+                return
+            for message in self.bus.stored(reader.filter_subject):
+                if message.sequence not in done and message.sequence not in delivered:
+                    deliver(message)
+
+        def heard(message: Message) -> None:
+            self.later(self.bus.hop_ns(), wake)
+            if self.bus.faults.duplicate and self.bus.random.random() < self.bus.faults.duplicate:
+                self.later(self.bus.hop_ns() * 3, lambda: deliver(message))
+
+        self._listen(reader.filter_subject, heard)
+        self._readers.append(wake)
+        wake()
+
+    def _acknowledge(self, stores: list[Store], done: set[int], sequence: int) -> None:
+        assert self.store is not None or not stores
+        if self.store is not None and not self.store.available:
+            self.later(200 * MS, lambda: self._acknowledge(stores, done, sequence))
+            return
+        for store in stores:
+            self.store.apply(store)  # type: ignore[union-attr]
+        done.add(sequence)
+
+    def _start_timer(self, every: Every) -> None:
+        def tick() -> None:
+            self.call(every.handler)
+            self.later(every.period_ms * MS, tick)
+
+        self.later(self.bus.random.randrange(1, every.period_ms * MS), tick)
+
+    def _listen(self, pattern: str, listener: Callable[[Message], None]) -> None:
+        def if_available(message: Message) -> None:
+            if self.bus.available:
+                listener(message)
+
+        self._heard.append(if_available)
+        self.bus.listen(pattern, if_available)
+
+    # --- effects ------------------------------------------------------------------------------------------------
+
+    def _carry_out_all(self, effects: Effects) -> None:
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Event):
+            if effect.acked:
+                self._send_acked(effect, None)
+            elif self.bus.available:
+                data, address = encode(effect), effect.address()
+                self.later(self.bus.hop_ns(), lambda: self._store_plain(address, data))
+        elif isinstance(effect, Send):
+            self.network.send(self, effect)
+        elif isinstance(effect, Ask):
+            self.network.ask(self, self._https[effect.http], effect)
+        elif isinstance(effect, Open):
+            self.network.open(self, self._wires[effect.wire], effect)
+        elif isinstance(effect, Close):
+            self.network.close(self, self._wires[effect.wire], effect)
+        elif isinstance(effect, Publish):
+            self._send_acked(effect.event, effect.expected_last_sequence)
+        else:
+            self._acknowledge([effect], set(), 0)
+
+    def _store_plain(self, address: str, data: bytes) -> None:
+        if self.bus.available:
+            self.bus.store(address, data)
+
+    def _store_event(self, event: Event, expected_last_sequence: int | None) -> int:
+        return self.bus.store(event.address(), encode(event), event.message_id(), expected_last_sequence)
+
+    def _send_acked(self, event: Event, expected_last_sequence: int | None) -> None:
+        if event.spooled:
+            self.spool[event.message_id()] = event
+        self.later(self.bus.hop_ns(), lambda: self._try_acked(event, expected_last_sequence))
+
+    def _try_acked(self, event: Event, expected_last_sequence: int | None) -> None:
+        lost = not self.bus.available
+        if not lost:
+            try:
+                sequence = self._store_event(event, expected_last_sequence)
+            except Refused as error:
+                reason = str(error)
+                self.call(lambda receipt: self.core.on_refused(event, reason, receipt))
+                return
+            lost = bool(self.bus.faults.lost_ack) and self.bus.random.random() < self.bus.faults.lost_ack
+        if lost:
+            self.later(ACK_TIMEOUT_MS * MS, lambda: self._try_acked(event, expected_last_sequence))
+            return
+        self.later(self.bus.hop_ns(), lambda: self._confirmed(event, sequence))
+
+    def _confirmed(self, event: Event, sequence: int) -> None:
+        self.spool.pop(event.message_id(), None)
+        self.call(lambda receipt: self.core.on_published(event, sequence, receipt))
+
+    def answer(self, http: Http, answer: Answer) -> None:
+        self.feed(http.on_answer, answer)
