@@ -41,9 +41,9 @@ def test_only_the_quoter_and_the_watchdog_are_told_where_venue_keys_are() -> Non
     assert told == {"quoter", "watchdog"}
 
 
-def test_only_risk_is_told_where_redis_is() -> None:
+def test_only_risk_and_the_gateway_are_told_where_redis_is() -> None:
     told = {name for name, process in table().items() if "MM_REDIS_PASSWORD_FILE" in process.environment}
-    assert told == {"risk"}
+    assert told == {"risk", "gateway"}
 
 
 def test_each_program_on_the_bus_has_its_own_user_and_no_secret_stands_in_arguments_or_environment() -> None:

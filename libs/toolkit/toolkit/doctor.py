@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toolkit import locks, sources
 from toolkit.instance import find_running
-from toolkit.layout import secrets_dir
+from toolkit.layout import admin_password_file, secrets_dir, venue_keys_dir
 from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR, ROOT
 from toolkit.ports import Ports
@@ -140,8 +140,8 @@ def check_secrets(data_dir: Path) -> Iterator[Finding]:
     if not folder.exists():
         yield Finding("secrets", OK, "none yet, the first start makes them")
         return
-    keys = data_dir / "exchange" / "keys"
-    files = [path for place in (folder, keys) if place.exists() for path in place.rglob("*") if path.is_file()]
+    files = [path for place in (folder, venue_keys_dir(data_dir)) for path in place.rglob("*") if path.is_file()]
+    files += [path for path in [admin_password_file(data_dir)] if path.exists()]
     open_files = [path for path in files if path.stat().st_mode & 0o077]
     for path in open_files:
         yield Finding("secrets", FAIL, f"{path} can be read by others: chmod 600 it")

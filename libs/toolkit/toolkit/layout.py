@@ -22,7 +22,7 @@ def admin_token_file(data_dir: Path) -> Path:
 
 def admin_password_file(data_dir: Path) -> Path:
     """Written by the gateway on its first start, with the password of the user `admin`."""
-    return secrets_dir(data_dir) / "admin-password"
+    return data_dir / "gateway" / "admin-password"
 
 
 def venue_keys_dir(data_dir: Path) -> Path:

@@ -105,6 +105,10 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
         "MM_EXCHANGE_URL": exchange_url,
         "MM_VENUE_KEYS_DIR": str(venue_keys_dir(instance.data_dir)),
     }
+    redis = {
+        "MM_REDIS_URL": f"redis://{LOOPBACK}:{ports.redis}/0",
+        "MM_REDIS_PASSWORD_FILE": str(redis_password_file(instance.data_dir)),
+    }
     quoter = service("quoter", venue, after=("streams", "exchange"), stop_wave=0)
     watchdog = service("watchdog", venue, module="quoter.watchdog", after=("streams", "exchange"), stop_wave=1)
     table = [
@@ -148,10 +152,7 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
         ),
         service(
             "risk",
-            {
-                "MM_REDIS_URL": f"redis://{LOOPBACK}:{ports.redis}/0",
-                "MM_REDIS_PASSWORD_FILE": str(redis_password_file(instance.data_dir)),
-            },
+            redis,
             after=("streams", "redis"),
             # After the quoter, whose last fills it still books.
             stop_wave=2,
@@ -172,7 +173,9 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
                 "MM_GATEWAY_PORT": str(ports.gateway),
                 "MM_PROFILE": instance.profile,
                 "MM_ADMIN_URLS": ",".join(f"{name}={url}" for name, url in admin_urls.items() if name != "gateway"),
-            },
+            }
+            | redis,
+            after=("streams", "redis"),
             stop_wave=1,
         ),
     ]

@@ -89,6 +89,12 @@ def write_private(path: Path, content: str) -> None:
     fresh.replace(path)
 
 
+def give_to(place: Path, uid: int) -> None:
+    """Make a user the owner of a volume: containers run without root, new volumes belong to root."""
+    for path in (place, *place.rglob("*")):
+        os.chown(path, uid, uid)
+
+
 def _once(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
         write_private(path, make())
@@ -106,9 +112,14 @@ def main() -> None:
     parser.add_argument("--nats-port", type=int, default=4222)
     parser.add_argument("--nats-monitor-port", type=int, default=8222)
     parser.add_argument("--redis-port", type=int, default=6379)
+    parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
+    parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own empty volume")
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
     platform_id = prepare(options.data_dir, addresses)
+    if options.owner is not None:
+        for place in (options.data_dir, *options.state):
+            give_to(place, options.owner)
     print(f"platform {platform_id} is set up in {options.data_dir}")
 
 

@@ -1,0 +1,88 @@
+"""The container deployment says the same as the process table, and keeps its promises on ports, health and stopping."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from toolkit.instance import Instance
+from toolkit.paths import ROOT
+from toolkit.ports import port_map
+from toolkit.processes import Process, Servers, process_table
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOT = {"setup", "streams"}
+
+INSTANCE = Instance(data_dir=Path("/data"), ports=port_map(None), platform_id="compose")
+TABLE: dict[str, Process] = {
+    process.name: process for process in process_table(INSTANCE, Servers(("nats-server",), ("redis-server",)))
+}
+
+lasting = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
+
+
+def test_the_same_parts_run_in_containers_as_on_one_machine() -> None:
+    assert set(SERVICES) == set(TABLE) | {"setup"}
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_a_container_is_told_the_same_names_as_the_process(name: str) -> None:
+    assert set(SERVICES[name].get("environment", {})) == set(TABLE[name].environment)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_a_container_waits_for_what_the_process_waits_for(name: str) -> None:
+    assert set(TABLE[name].after) <= set(SERVICES[name]["depends_on"])
+
+
+@lasting
+def test_a_lasting_container_has_a_health_check_and_time_to_stop(name: str) -> None:
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"]
+    assert service["stop_grace_period"] == "45s"
+    assert service["init"] is True
+    assert service["depends_on"]
+
+
+@lasting
+def test_whoever_is_waited_for_is_healthy_or_has_ended_well(name: str) -> None:
+    for other, how in SERVICES[name]["depends_on"].items():
+        wanted = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+        assert how == {"condition": wanted}, f"{name} waits for {other}"
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(str(port).startswith("127.0.0.1:") for port in published)
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    for name, service in SERVICES.items():
+        for setting, value in service.get("environment", {}).items():
+            assert not re.search("PASSWORD$|TOKEN$|SECRET$|KEY$", setting), f"{name} {setting}"
+            if setting.endswith("_FILE"):
+                assert value.startswith("/setup/secrets/")
+
+
+def test_old_compose_reads_the_file_too() -> None:
+    assert "name" not in COMPOSE
+    assert set(COMPOSE) - {"services", "volumes"} == {key for key in COMPOSE if key.startswith("x-")}
+
+
+def test_images_are_built_from_the_members_own_dockerfiles_as_a_user_without_rights() -> None:
+    for name, service in SERVICES.items():
+        if "build" in service:
+            assert (ROOT / service["build"]["dockerfile"]).is_file(), name
+            assert "USER 10001" in (ROOT / service["build"]["dockerfile"]).read_text()
+
+
+def test_every_volume_is_handed_to_that_user_by_the_set_up() -> None:
+    setup = SERVICES["setup"]
+    mounted = {volume.split(":")[1] for volume in setup["volumes"]}
+    assert {argument.removeprefix("--state=") for argument in setup["command"] if "--state=" in argument} == (
+        mounted - {"/setup"}
+    )
+    assert {volume.split(":")[0] for volume in setup["volumes"]} == set(COMPOSE["volumes"])
