@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("events", type=Path)
     parser.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
     parser.add_argument("--with-worker", action="store_true", help="start a worker of its own")
+    parser.add_argument("--cannot-cancel", action="store_true", help="end with an error when told to stop")
     parser.add_argument("--fails", action="store_true", help="end at once with a message")
     options = parser.parse_args()
 
@@ -34,7 +35,7 @@ def main() -> None:
 
     def stop(number: int, frame: Any) -> None:
         note("stop")
-        sys.exit(0)
+        sys.exit("2 orders still rest" if options.cannot_cancel else 0)
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN if options.deaf else stop)
     if options.fails:

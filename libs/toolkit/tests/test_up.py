@@ -1,0 +1,162 @@
+"""Start, state file and stop of a whole (fake) platform in a process of its own."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from toolkit.down import down
+from toolkit.instance import find_running, read_control
+from toolkit.processes import Process
+from toolkit.screen import Screen, duration
+from toolkit.up import is_installed
+
+FakeProcess = Callable[..., Process]
+
+
+class FakePlatform:
+    """Runs `supervise` over a table of fake services."""
+
+    def __init__(self, data_dir: Path, table: list[Process]) -> None:
+        rows = [(p.name, p.argv, p.after, p.health_url, p.stop_wave) for p in table]
+        program = f"""
+import asyncio
+from pathlib import Path
+from rich.console import Console
+from toolkit.instance import Instance
+from toolkit.ports import port_map
+from toolkit.processes import Process
+from toolkit.screen import Screen
+from toolkit.up import supervise
+
+table = [Process(name, argv, {{}}, after=after, health_url=url, stop_wave=wave)
+         for name, argv, after, url, wave in {rows!r}]
+instance = Instance(data_dir=Path({str(data_dir)!r}), ports=port_map(None), platform_id="p", source="model")
+raise SystemExit(asyncio.run(supervise(instance, table, Screen(Console(width=200)))))
+"""
+        self.process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        self.said: list[str] = []
+
+    def until(self, text: str) -> None:
+        """Read what it says up to a line with the text."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+            if text in line:
+                return
+        pytest.fail(f"ended without saying {text!r}: {self.said}")
+
+    def end(self) -> int:
+        assert self.process.stdout is not None
+        self.said += [line.rstrip() for line in self.process.stdout]
+        return self.process.wait()
+
+
+def test_a_platform_starts_says_where_it_is_and_stops_on_request(
+    fake_process: FakeProcess, events: Path, tmp_path: Path
+) -> None:
+    table = [fake_process("nats", stop_wave=4), fake_process("quoter", after=("nats",))]
+    platform = FakePlatform(tmp_path, table)
+    platform.until("logs ")
+    running = find_running(tmp_path)
+    assert running is not None
+    assert (running.state, running.pid, running.source) == ("ready", platform.process.pid, "model")
+    assert running.children["quoter"]["state"] == "ready"
+    assert down(tmp_path, Screen(Console(quiet=True))) == 0
+    assert platform.end() == 0
+    assert "dashboard  http://127.0.0.1:8080" in platform.said
+    assert f"login      admin, password in {tmp_path}/gateway/admin-password" in platform.said
+    assert platform.said[-2:] == ["quoter: nothing of ours rests at the venue", "stopped; no process remains"]
+    assert events.read_text().split("\n")[-3:-1] == ["stop quoter", "stop nats"]
+    assert find_running(tmp_path) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_a_request_to_end_and_a_closed_terminal_all_stop_cleanly(
+    fake_process: FakeProcess, tmp_path: Path, number: signal.Signals
+) -> None:
+    platform = FakePlatform(tmp_path, [fake_process("feed")])
+    platform.until("logs ")
+    os.kill(platform.process.pid, number)
+    assert platform.end() == 0
+    assert platform.said[-1] == "stopped; no process remains"
+
+
+def test_a_quoter_that_could_not_cancel_is_reported_and_fails_the_stop(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    platform = FakePlatform(tmp_path, [fake_process("quoter", "--cannot-cancel")])
+    platform.until("logs ")
+    os.kill(platform.process.pid, signal.SIGTERM)
+    assert platform.end() == 1
+    assert "quoter: ended with code 1, orders may rest at the venue; its last lines:" in platform.said
+    assert "  2 orders still rest" in platform.said
+
+
+def test_a_start_that_fails_stops_what_had_started_and_shows_why(fake_process: FakeProcess, tmp_path: Path) -> None:
+    platform = FakePlatform(tmp_path, [fake_process("nats"), fake_process("risk", "--fails", after=("nats",))])
+    assert platform.end() == 1
+    assert "risk does not start (exit code 1):" in platform.said
+    assert "  MM_ADMIN_PORT: must be a number" in platform.said
+    assert platform.said[-1] == "stopped; no process remains"
+    control = read_control(tmp_path)
+    assert control is not None
+    assert control.children["nats"]["pid"] is None
+
+
+def test_down_without_a_platform_says_so(tmp_path: Path) -> None:
+    paper = io.StringIO()
+    assert down(tmp_path, Screen(Console(file=paper))) == 0
+    assert paper.getvalue() == f"no platform runs on {tmp_path}\n"
+
+
+def test_the_command_refuses_what_it_cannot_do_in_one_sentence(tmp_path: Path) -> None:
+    for arguments, rule in [
+        (["--port-base", "80"], "port-base 80: must be between 1024 and"),
+        (["--source", "tape"], "--source tape: must be one of live, model, replay"),
+        (["--profile", "forex"], "--profile forex: must be one of demo, spot, bonds"),
+        (["--set", "quoter.LEVEL=1"], "--set quoter.LEVEL=1: must read PROCESS.MM_NAME=VALUE"),
+        (["--source", "replay", "--replay", "/nowhere.gz"], "--replay /nowhere.gz: there is no such file"),
+    ]:
+        asked = subprocess.run(
+            [sys.executable, "-m", "toolkit", "up", "--data-dir", str(tmp_path), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == 2, arguments
+        assert asked.stderr.startswith(f"mm: {rule}"), asked.stderr
+        assert len(asked.stderr.splitlines()) == 1
+
+
+def test_status_as_json_has_the_promised_shape_even_when_nothing_runs(tmp_path: Path) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "toolkit", "status", "--json", "--data-dir", str(tmp_path), "--port-base", "61000"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    picture = json.loads(asked.stdout)
+    assert set(picture) == {"services", "bots", "halts"}
+    assert all({"state", "age_ms"} <= set(row) for row in picture["services"].values())
+
+
+def test_a_member_that_is_not_in_the_tree_is_noticed() -> None:
+    def ours(module: str) -> Process:
+        return Process(name="x", argv=(sys.executable, "-m", module), environment={})
+
+    assert is_installed(ours("common.streams"))
+    assert not is_installed(ours("no_such_service"))
+    assert not is_installed(ours("toolkit.no_such_module"))
+    assert not is_installed(ours("common.events"))
+    assert is_installed(Process(name="nats", argv=("nats-server", "--config", "x"), environment={}))
+
+
+def test_lengths_of_time_read_as_people_say_them() -> None:
+    assert [duration(seconds) for seconds in (5, 65, 3600 * 2 + 300)] == ["5 s", "1 min", "2 h 5 min"]
