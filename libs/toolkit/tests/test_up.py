@@ -93,7 +93,9 @@ def test_a_quoter_that_could_not_cancel_is_reported_and_fails_the_stop(
 ) -> None:
     platform = FakePlatform(tmp_path, [fake_process("quoter", "--cannot-cancel")])
     platform.until("logs ")
-    os.kill(platform.process.pid, signal.SIGTERM)
+    paper = io.StringIO()
+    assert down(tmp_path, Screen(Console(file=paper))) == 1
+    assert "quoter: ended with code 1, orders may rest at the venue" in paper.getvalue()
     assert platform.end() == 1
     assert "quoter: ended with code 1, orders may rest at the venue; its last lines:" in platform.said
     assert "  2 orders still rest" in platform.said
