@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -48,13 +48,13 @@ class ExchangeConfig:
 
     seed: int
     signing_secret: bytes
-    series: tuple[Series, ...]
     keys: tuple[Key, ...]
     deposits: dict[str, int]  # micros each account is given once, when it is new
-    fees: FeeSchedule = FeeSchedule()
-    rates: Rates = Rates()
-    takers: TakerSettings = TakerSettings()
-    source: Source = Source()
+    series: tuple[Series, ...] = ()
+    fees: FeeSchedule = field(default_factory=FeeSchedule)
+    rates: Rates = field(default_factory=Rates)
+    takers: TakerSettings = field(default_factory=TakerSettings)
+    source: Source = field(default_factory=Source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +84,21 @@ class Exchange:
         self.conversation = Conversation(self.desk, self.keyring)
         self.delivery = Delivery(self.faults)
         self.source = config.source
-        self.replay: Json | None = None
+        self.replay_position: Callable[[int], Json] | None = None
         self.now_ns = 0
-        self._last_seen_ns: int | None = None
+        self.last_seen_ns: int | None = None
 
     def restore(self, line: bytes) -> None:
         """Take one journal line of an earlier run; only before `start`."""
         for fact in msgspec.json.decode(line):
             seen_ns = restore_fact(fact, self.ledger, self.trading, self.lifecycle)
             if seen_ns is not None:
-                self._last_seen_ns = max(seen_ns, self._last_seen_ns or 0)
+                self.last_seen_ns = max(seen_ns, self.last_seen_ns or 0)
 
     def start(self, now_ns: int) -> list[Output]:
         """Open the doors: end what an earlier run left resting, fund new accounts, list markets."""
         # A clock that stands behind what was already written must not write earlier times.
-        self.now_ns = max(now_ns, self._last_seen_ns or 0)
+        self.now_ns = max(now_ns, self.last_seen_ns or 0)
         self.ids.skip_reserved()
         for kind in ("order", "trade", "entry"):
             self.ids.reserve(kind)
@@ -114,7 +114,7 @@ class Exchange:
             account = self.ledger.account(name)
             if amount and account.sequence == 0:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
-        self.lifecycle.start(self.now_ns, self._last_seen_ns)
+        self.lifecycle.start(self.now_ns, self.last_seen_ns)
         self.takers.start(self.now_ns)
         return self._outputs()
 
@@ -319,7 +319,7 @@ class Exchange:
             "mode": self.source.mode,
             "assets": self.source.assets,
             "fallback": self.source.fallback,
-            "replay": self.replay,
+            "replay": None if self.replay_position is None else self.replay_position(self.now_ns),
             "fees": {
                 "taker_rate": dollars_text(fees.taker_rate_ppm * MICROS_PER_DOLLAR // 1_000_000),
                 "maker_rebate_share": dollars_text(fees.maker_rebate_share_ppm * MICROS_PER_DOLLAR // 1_000_000),

@@ -1,4 +1,4 @@
-"""Rolling series of markets: listed ahead, opened at the underlying's mid, closed at expiry, paid out a second later."""
+"""Rolling series of markets: listed ahead, opened at the underlying's mid, closed at expiry, then paid out."""
 
 from __future__ import annotations
 

@@ -1,0 +1,159 @@
+"""The venue's sockets: REST by FastAPI, order entry and Binance-shaped streams by websocket."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi import Response as HttpResponse
+from msgspec import json
+
+from exchange.core import FRAME_BYTES_MAX
+from exchange.rest import ROUTES, Route
+from exchange.session import Close, Output
+from exchange.shell import Outbound, Shell
+
+_METHODS: Final = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+_COUNTERS: Final = ("orders_total", "trades_total")
+
+Answer = Callable[[Request], Any]
+
+
+def make_app(shell: Shell) -> FastAPI:
+    """The web application around a venue."""
+    app = FastAPI(title="Degen Terminal", version="1", description="See docs/degen-terminal-api.md")
+
+    async def answer(request: Request) -> HttpResponse:
+        body = await _bounded_body(request)
+        headers = {"authorization": request.headers.get("authorization", "")}
+        response = shell.exchange.on_request(
+            request.method, request.url.path, dict(request.query_params), headers, body, shell.clock.now_ns()
+        )
+        shell.deliver(response.outputs)
+        return HttpResponse(response.body, response.status, response.headers)
+
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def metrics() -> HttpResponse:
+        return HttpResponse(_metrics_text(shell), media_type="text/plain; version=0.0.4")
+
+    async def binance(request: Request) -> HttpResponse:
+        query = dict(request.query_params)
+        status, body = shell.streams.on_request(request.method, request.url.path, query, shell.clock.now_ns())
+        return HttpResponse(json.encode(body), status, media_type="application/json")
+
+    app.add_api_route("/health", health, methods=["GET"], summary="Is the venue up")
+    app.add_api_route("/metrics", metrics, methods=["GET"], summary="Figures in Prometheus' text format")
+    app.add_api_route("/binance/{path:path}", binance, methods=_METHODS, include_in_schema=False)
+    for route in ROUTES:
+        app.add_api_route(
+            route.path, answer, methods=[route.method], summary=route.summary, openapi_extra=_openapi(route)
+        )
+    app.add_api_websocket_route("/ws", lambda socket: _trade(shell, socket))
+    app.add_api_websocket_route("/binance/stream", lambda socket: _stream(shell, socket))
+    app.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
+    return app
+
+
+async def _bounded_body(request: Request) -> bytes:
+    """The body, read only as far as it can still be accepted."""
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        parts.append(part)
+        length += len(part)
+        if length > FRAME_BYTES_MAX:
+            break
+    return b"".join(parts)
+
+
+def _openapi(route: Route) -> dict[str, Any]:
+    names = re.findall(r"\{(\w+)\}", route.path)
+    path_parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    scopes = f"Needs a token with scope {' or '.join(route.scopes)}." if route.scopes else "Needs no token."
+    return {"parameters": path_parameters, "description": scopes}
+
+
+def _metrics_text(shell: Shell) -> str:
+    lines: list[str] = []
+    for name, value in shell.exchange.figures().items():
+        kind = "counter" if name in _COUNTERS else "gauge"
+        lines += [f"# TYPE mm_exchange_{name} {kind}", f"mm_exchange_{name} {value}"]
+    return "\n".join(lines) + "\n"
+
+
+async def _trade(shell: Shell, socket: WebSocket) -> None:
+    """One order-entry connection."""
+    connection, outbound = shell.open()
+    exchange, clock = shell.exchange, shell.clock
+
+    def take(text: str) -> list[Output]:
+        return exchange.on_frame(connection, text.encode(), clock.now_ns())
+
+    await socket.accept()
+    shell.deliver(exchange.on_connect(connection, clock.now_ns()))
+    try:
+        await _converse(shell, socket, outbound, take)
+    finally:
+        shell.deliver(exchange.on_close(connection, clock.now_ns()))
+        shell.forget(connection)
+
+
+async def _stream(shell: Shell, socket: WebSocket) -> None:
+    """One connection of the Binance-shaped streams."""
+    connection, outbound = shell.open()
+
+    def take(text: str) -> list[Output]:
+        return shell.streams.on_frame(connection, text.encode())
+
+    await socket.accept()
+    shell.deliver(shell.streams.on_connect(connection, socket.query_params.get("streams", "")))
+    try:
+        await _converse(shell, socket, outbound, take)
+    finally:
+        shell.streams.on_close(connection)
+        shell.forget(connection)
+
+
+async def _converse(shell: Shell, socket: WebSocket, outbound: Outbound, take: Callable[[str], list[Output]]) -> None:
+    """Read and write until either side ends, a binary frame arrives, or the client reads too slowly."""
+
+    async def read() -> None:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                await socket.close(1003, "text frames only")
+                return
+            shell.deliver(take(text))
+
+    async def write() -> None:
+        while True:
+            output = await outbound.next()
+            if isinstance(output, Close):
+                await socket.close(output.code, output.reason)
+                return
+            await socket.send_text(output.data.decode())
+
+    async def watch() -> None:
+        await outbound.overflowed.wait()
+        await socket.close(1013, "reading too slowly")
+
+    tasks = [asyncio.create_task(work()) for work in (read, write, watch)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            # A socket that is already gone raises on the last send; everything else is a fault of ours.
+            with suppress(asyncio.CancelledError, RuntimeError, OSError):
+                if isinstance(result, BaseException):
+                    raise result

@@ -1,0 +1,62 @@
+"""What the venue is told by its environment: where to listen, what drives prices, who trades besides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from common.settings import ServiceSettings
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from exchange.replay import SPEED_MAX
+
+
+class ExchangeSettings(ServiceSettings):
+    """Names in the environment are these in capitals with MM_ before them."""
+
+    exchange_host: str = "127.0.0.1"
+    exchange_port: int = Field(default=9000, ge=0, le=65_535)
+    """0 picks a free port."""
+    source: Literal["live", "model", "replay"] = "model"
+    replay_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Comma separated."""
+    replay_speed: float = Field(default=1.0, gt=0, le=SPEED_MAX)
+    seed: int = Field(default=1, ge=0)
+    series_length_s: int = Field(default=300, ge=5, le=86_400)
+    series_assets: Annotated[tuple[str, ...], NoDecode] = ("BTC", "ETH", "SOL")
+    """Comma separated."""
+    series_listed_ahead: int = Field(default=1, ge=1, le=20)
+    series_tie: Literal["strictly_above", "at_or_above"] = "strictly_above"
+    deposit: int = Field(default=100_000, ge=0, le=1_000_000_000)
+    """Dollars a market maker's account is given when it is new."""
+    taker_fee_ppm: int = Field(default=72_000, ge=0, le=500_000)
+    maker_rebate_ppm: int = Field(default=200_000, ge=0, le=1_000_000)
+    takers: bool = True
+    taker_noise_per_s: float = Field(default=0.5, ge=0, le=1_000)
+    taker_informed_edge_ticks: float = Field(default=3.0, ge=0, le=99)
+    taker_informed_lead_ms: float = Field(default=300.0, ge=0, le=10_000)
+    model_ticks_per_s: float = Field(default=10.0, gt=0, le=10_000)
+    """Per symbol."""
+    orders_per_s: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Per key; cancels get twice as many, bursts are two seconds' worth."""
+    live_url: str = "wss://stream.binance.com:9443"
+    live_rest_url: str = "https://api.binance.com"
+
+    @field_validator("replay_files", "series_assets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("series_assets")
+    @classmethod
+    def _assets_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(name.isascii() and name.isalnum() and name.isupper() for name in value):
+            raise ValueError("must be names like BTC,ETH")
+        return value
+
+    @model_validator(mode="after")
+    def _replay_has_files(self) -> ExchangeSettings:
+        if self.source == "replay" and not self.replay_files:
+            raise ValueError("replay_files must name at least one file when source is replay")
+        return self

@@ -1,0 +1,117 @@
+"""Puts the venue together: memory from disk, prices from a source, sockets around it; runs until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from exchange.api import make_app
+from exchange.binance import PublicStreams
+from exchange.core import FRAME_BYTES_MAX, Exchange, ExchangeConfig
+from exchange.journal import Journal
+from exchange.keyfiles import load_keys
+from exchange.keys import Rates
+from exchange.ledger import FeeSchedule
+from exchange.lifecycle import Series
+from exchange.markets import NS_PER_S, Calendar, RollingCalendar
+from exchange.money import MICROS_PER_DOLLAR
+from exchange.settings import ExchangeSettings
+from exchange.shell import Clock, Shell
+from exchange.sources import play_live, play_model, play_recording, replaying
+from exchange.takers import Informed, Noise, TakerSettings
+
+log = structlog.get_logger("exchange")
+
+
+def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
+    """The core's configuration; keys come from their files, the signing secret is new at each start."""
+    keys = load_keys(folder / "keys")
+    makers = sorted({key.account for key in keys if "trade" in key.scopes})
+    per_s = settings.orders_per_s
+    return ExchangeConfig(
+        seed=settings.seed,
+        signing_secret=secrets.token_bytes(32),
+        keys=tuple(keys),
+        deposits=dict.fromkeys(makers, settings.deposit * MICROS_PER_DOLLAR),
+        fees=FeeSchedule(settings.taker_fee_ppm, settings.maker_rebate_ppm),
+        rates=Rates(orders_per_s=per_s, orders_burst=2 * per_s, cancels_per_s=2 * per_s, cancels_burst=4 * per_s),
+        takers=TakerSettings(
+            enabled=settings.takers,
+            noise=Noise(rate_per_s=settings.taker_noise_per_s),
+            informed=Informed(edge_ticks=settings.taker_informed_edge_ticks, lead_ms=settings.taker_informed_lead_ms),
+        ),
+    )
+
+
+def series_of(settings: ExchangeSettings, calendar: Calendar) -> tuple[Series, ...]:
+    """One rolling series per asset: BTC-5M and so on."""
+    length_s = settings.series_length_s
+    length = f"{length_s // 60}M" if length_s % 60 == 0 else f"{length_s}S"
+    return tuple(
+        Series(f"{asset}-{length}", asset, calendar, settings.series_listed_ahead, settings.series_tie)
+        for asset in settings.series_assets
+    )
+
+
+async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> None:
+    """Serve the venue on a bound socket until SIGTERM or SIGINT."""
+    folder = settings.data_dir / "exchange"
+    folder.mkdir(parents=True, exist_ok=True)
+    clock, journal = Clock(), Journal(folder / "journal.log")
+    exchange = Exchange(config_of(settings, folder))
+    for line in journal.read():
+        exchange.restore(line)
+
+    replay = None
+    calendar: Calendar = RollingCalendar(settings.series_length_s * NS_PER_S)
+    if settings.source == "replay":
+        replay = replaying(settings, folder, exchange.last_seen_ns, clock.now_ns())
+        calendar = replay.plan.calendar(replay.origin_ns, replay.speed)
+    exchange.lifecycle.series = series_of(settings, calendar)
+
+    shell = Shell(exchange, PublicStreams(tuple(f"{asset}USDT" for asset in settings.series_assets)), journal, clock)
+    journal.begin(exchange.state_lines())
+    shell.deliver(exchange.start(clock.now_ns()))
+    work = [shell.keep_time(), shell.keep_journal()]
+    if replay is not None:
+        play_recording(shell, settings, replay)
+    elif settings.source == "live":
+        work.append(play_live(shell, settings))
+    else:
+        play_model(shell, settings)
+    log.info("venue is open", address=":".join(map(str, listener.getsockname()[:2])), source=settings.source)
+    try:
+        await _serve(shell, listener, [asyncio.create_task(each) for each in work])
+    finally:
+        journal.close()
+    log.info("venue is closed")
+
+
+async def _serve(shell: Shell, listener: socket.socket, work: list[asyncio.Task[None]]) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(shell),
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=FRAME_BYTES_MAX,
+            ws_ping_interval=20,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    done, _ = await asyncio.wait([serving, *work], return_when=asyncio.FIRST_COMPLETED)
+    # Work never ends by itself: when it does, it has failed, and the venue must end with it.
+    server.should_exit = True
+    await serving
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    for task in done:
+        task.result()
