@@ -150,6 +150,8 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     payout_yes: Decimal = Decimal(0)
     """For a settlement: paid per YES share; the ledger multiplies by what it holds."""
     payout_no: Decimal = Decimal(0)
+    equity: Decimal = Decimal(0)
+    """For a cutoff: what the bot had earned, marked to fair value, when the day began; daily P&L counts from it."""
     reason: str = ""
     ts_event_ns: int = 0
     ts_received_ns: int
