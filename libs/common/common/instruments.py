@@ -9,8 +9,10 @@ from enum import StrEnum
 from functools import lru_cache
 
 # Floor and ceil of price / tick must not be moved a whole tick by the last bits of a float: 0.57 / 0.01 is
-# 56.99999999999999. One part in 10^9 of a tick is far below any opinion and far above any rounding error.
+# 56.99999999999999. One part in 10^9 of a tick is far below any opinion; where a price has so many ticks that the
+# last bits of the quotient are worth more than that, the allowance is some of those bits.
 TICK_EPSILON = 1e-9
+QUOTIENT_EPSILON = 1e-15
 
 
 class Side(StrEnum):
@@ -45,20 +47,27 @@ _OPPOSITE = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES, Outcome.NONE: Out
 
 def floor_ticks(price: float, tick_size: float) -> int:
     """Round a price down to whole ticks: the safe side for a bid. `floor_ticks(0.5299, 0.01) == 52`."""
-    return math.floor(price / tick_size + TICK_EPSILON)
+    ticks = price / tick_size
+    return math.floor(ticks + max(TICK_EPSILON, abs(ticks) * QUOTIENT_EPSILON))
 
 
 def ceil_ticks(price: float, tick_size: float) -> int:
     """Round a price up to whole ticks: the safe side for an ask. `ceil_ticks(0.5201, 0.01) == 53`."""
-    return math.ceil(price / tick_size - TICK_EPSILON)
+    ticks = price / tick_size
+    return math.ceil(ticks - max(TICK_EPSILON, abs(ticks) * QUOTIENT_EPSILON))
 
 
 def exact_ticks(price: str | Decimal, tick_size: Decimal) -> int:
     """Convert a venue's decimal price to ticks; ValueError when it is off the grid, never a silent rounding."""
-    ticks = Decimal(price) / tick_size
-    if ticks != ticks.to_integral_value():
+    try:
+        exact = Decimal(price)
+        ticks = int(exact / tick_size)
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"price {price!r} is not a decimal number") from None
+    # Multiplied back: the quotient itself is rounded to 28 digits.
+    if ticks * tick_size != exact:
         raise ValueError(f"price {price} is not a multiple of the tick {tick_size}")
-    return int(ticks)
+    return ticks
 
 
 def price_of(ticks: int, tick_size: Decimal) -> Decimal:
@@ -91,7 +100,10 @@ def escape_token(text: str) -> str:
     """
     if not text:
         raise ValueError("token: must not be empty")
-    escaped = text if _PLAIN.fullmatch(text) else "".join(_escape_char(char) for char in text)
+    try:
+        escaped = text if _PLAIN.fullmatch(text) else "".join(_escape_char(char) for char in text)
+    except UnicodeEncodeError:
+        raise ValueError(f"token: {text!r} has half a surrogate pair, which is no text") from None
     if len(escaped) > TOKEN_CHARS_MAX:
         raise ValueError(f"token: longer than {TOKEN_CHARS_MAX} characters once escaped")
     return escaped
@@ -115,6 +127,9 @@ def unescape_token(token: str) -> str:
             parts.append(int(match[1], 16))
             position = match.end()
         else:
-            parts += token[position].encode()
+            parts += token[position].encode(errors="replace")
             position += 1
-    return parts.decode()
+    text = parts.decode(errors="replace")
+    if not text or escape_token(text) != token:
+        raise ValueError(f"token {token!r} is not what any text escapes to")
+    return text
