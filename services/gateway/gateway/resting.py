@@ -41,9 +41,10 @@ class RestingOrders:
         """Take the next state of an order; an older state of the same order changes nothing."""
         self.updates += 1
         self._heard_ns[(update.account, update.symbol)] = update.ts_received_ns
-        known = self._open.get(update.order_id)
+        known = self._open.get(update.order_id) or self._finished.get(update.order_id)
         if known is not None and update.order_sequence <= known.order_sequence:
             return
+        self._finished.pop(update.order_id, None)
         if update.state.terminal:
             self._open.pop(update.order_id, None)
             _keep(self._finished, update, FINISHED_MAX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -90,8 +90,13 @@ class View(Core):
         self.risk: dict[str, Stamped[RiskState]] = {}
         self.feeds: dict[str, Stamped[FeedStatus]] = {}
         self.accounts: dict[str, Stamped[AccountState]] = {}
-        self.fills: deque[Sequenced[Fill]] = deque(maxlen=FILLS_MAX)
-        self.alerts: deque[Sequenced[Alert]] = deque(maxlen=ALERTS_MAX)
+        self.fills: dict[int, Fill] = {}
+        """By their place in the FILL stream."""
+        self.alerts: dict[int, Alert] = {}
+        """By their place in the ALERT stream, which is their sequence for everybody."""
+        self.started = False
+        self.stopping = False
+        """Once true, whoever follows the picture lets go of it."""
         self.logins: Counter[str] = Counter()
         """Logins by outcome since start; counted by the token endpoint."""
 
@@ -116,6 +121,14 @@ class View(Core):
             Every(ASK_PERIOD_MS, self.on_round),
             Http("admin", self.on_answer),
         ]
+
+    def start(self, receipt: Receipt) -> Effects:
+        self.started = True
+        return self.surveillance.asks()
+
+    def stop(self, receipt: Receipt) -> Effects:
+        self.stopping = True
+        return ()
 
     def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
         if self._fence.passes("pricer", fair.algo_id, fair.epoch):
@@ -184,7 +197,7 @@ class View(Core):
         return ()
 
     def on_alert(self, alert: Alert, receipt: Receipt) -> Effects:
-        self.alerts.append(Sequenced(alert, receipt.sequence))
+        _keep_recent(self.alerts, receipt.sequence, alert, ALERTS_MAX)
         return ()
 
     def on_order(self, update: OrderUpdate, receipt: Receipt) -> Effects:
@@ -192,9 +205,8 @@ class View(Core):
         return ()
 
     def on_fill(self, fill: Fill, receipt: Receipt) -> Effects:
-        # The last fills are read back at start, so the first new ones may already be here.
-        if not self.fills or receipt.sequence > self.fills[-1].sequence:
-            self.fills.append(Sequenced(fill, receipt.sequence))
+        # The last fills are read back beside the new ones, so they come in any order and some twice.
+        _keep_recent(self.fills, receipt.sequence, fill, FILLS_MAX)
         return ()
 
     def on_sample(self, receipt: Receipt) -> Effects:
@@ -298,3 +310,10 @@ def _keep(values: dict[K, Stamped[E]], key: K, value: Stamped[E], values_max: in
     if key not in values and len(values) >= values_max:
         del values[min(values, key=lambda other: values[other].fresh_at_ns)]
     values[key] = value
+
+
+def _keep_recent(events: dict[int, E], sequence: int, event: E, events_max: int) -> None:
+    """Put an event at its place in its stream; when there are too many, the earliest goes."""
+    events[sequence] = event
+    if len(events) > events_max:
+        del events[min(events)]

@@ -28,6 +28,7 @@ class Caller(NamedTuple):
     user_id: str
     name: str
     roles: frozenset[Role]
+    token_expires_ns: int
 
 
 def check_user_id(user_id: str) -> str:
@@ -63,12 +64,12 @@ class Users:
         """Return every user by id."""
         return [self._users[user_id].user for user_id in sorted(self._users)]
 
-    def caller(self, user_id: str, credential: str) -> Caller | None:
+    def caller(self, user_id: str, credential: str, token_expires_ns: int) -> Caller | None:
         """Return who holds a session made with this credential, or None when it is no longer good."""
         stored = self._users.get(user_id)
         if stored is None or stored.user.disabled or credential_of(stored.user) != credential:
             return None
-        return Caller(user_id, stored.user.name, granted(stored.user.roles))
+        return Caller(user_id, stored.user.name, granted(stored.user.roles), token_expires_ns)
 
     def admins(self) -> list[User]:
         """Return the users who can manage users."""

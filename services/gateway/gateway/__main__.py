@@ -1,0 +1,5 @@
+from common.service import run
+
+from gateway.wiring import Settings, wire
+
+run("gateway", Settings, wire)

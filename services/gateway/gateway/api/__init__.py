@@ -1,0 +1,1 @@
+"""The gateway's doors: REST, tokens, the live stream and the page."""

@@ -1,0 +1,39 @@
+"""The gateway's application: every door, one way to refuse, one guard at each route."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from gateway.api import bots, errors, halts, oauth, pages, reads, stream, users
+from gateway.api.protection import BoundedBodies, SecurityHeaders
+from gateway.desk import Desk
+
+DESCRIPTION = """See and steer the market-making platform.
+
+Get tokens at `POST /oauth/token`, then send `Authorization: Bearer <access token>` with every request. Roles: viewers
+look, traders steer bots and call halts, risk officers set limits and lift halts, admins do everything.
+
+Times are ns since the epoch. Money is text with exact decimals; opinions (fair values, marks) are numbers. Every number
+that grows old carries `age_ms` and `stale`. Every command answers with a `command_id` that stands in the audit.
+A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
+"""
+
+
+def build_app(desk: Desk) -> FastAPI:
+    """Return the application that serves the gateway's port."""
+    app = FastAPI(
+        title="Market-making platform",
+        version="0.1.0",
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.desk = desk
+    app.state.streams = stream.Streams()
+    errors.install(app)
+    for door in (oauth, reads, stream, bots, halts, users, pages):
+        app.include_router(door.router)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(SecurityHeaders)
+    return app

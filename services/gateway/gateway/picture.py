@@ -1,0 +1,225 @@
+"""What a person sees: services, venues, bots, markets, fills and alerts, each number with its age."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from common.clock import NS_PER_MS
+from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
+
+from gateway.ages import ACCOUNT_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, RISK_STALE_NS, aged
+from gateway.rows import Json, market_rows
+from gateway.view import View
+
+FILLS_SHOWN_MAX = 60
+ALERTS_SHOWN_MAX = 40
+
+
+def picture(view: View, now_ns: int) -> Json:
+    """Return the whole live page's content."""
+    markets = market_rows(view, now_ns)
+    return {
+        "now_ns": now_ns,
+        "bus_connected": view.connected,
+        "services": services(view, now_ns),
+        "venues": venues(view, now_ns),
+        "risk": [
+            {
+                "shard": shard,
+                "ledger_sequence": state.event.ledger_sequence,
+                **aged(state.age_ns(now_ns), RISK_STALE_NS),
+            }
+            for shard, state in sorted(view.risk.items())
+        ],
+        "halts": [halt_row(halt) for halt in view.halts.active()],
+        "bots": [
+            bot_row(view, stored.event, markets, now_ns)
+            for _, stored in sorted(view.bots.items())
+            if not stored.event.removed
+        ],
+        "markets": markets,
+        "accounts": accounts(view, now_ns),
+        "fills": [fill_row(sequence, fill) for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)],
+        "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
+    }
+
+
+def services(view: View, now_ns: int) -> Json:
+    """Return each service's state, what it says is wrong, and how long ago it said so."""
+    return {
+        name: {
+            "state": health.state(now_ns),
+            "faults": list(health.faults),
+            "age_ms": (now_ns - health.answered_ns) // NS_PER_MS if health.answered_ns else None,
+        }
+        for name, health in view.surveillance.services.items()
+    }
+
+
+def venues(view: View, now_ns: int) -> list[Json]:
+    """Return how each venue's public data arrives."""
+    return [
+        {
+            "venue": venue,
+            "connected": feed.event.connected,
+            "silent_ms": feed.event.silent_ns // NS_PER_MS,
+            "clock_offset_ms": feed.event.clock_offset_ns / NS_PER_MS,
+            "clock_known": feed.event.clock_known,
+            "stale_symbols": feed.event.stale_symbols,
+            "reconnects": feed.event.reconnects,
+            "gaps": feed.event.gaps,
+            "note": feed.event.note,
+            **aged(feed.age_ns(now_ns), FEED_STALE_NS),
+        }
+        for venue, feed in sorted(view.feeds.items())
+    ]
+
+
+def accounts(view: View, now_ns: int) -> list[Json]:
+    """Return what the venues say of our accounts, money exact."""
+    return [
+        {
+            "account": name,
+            "venue": account.event.venue,
+            "currency": account.event.currency,
+            "cash_total": account.event.cash_total,
+            "cash_available": account.event.cash_available,
+            "open_orders": len(account.event.open_orders),
+            **aged(account.age_ns(now_ns), ACCOUNT_STALE_NS),
+        }
+        for name, account in sorted(view.accounts.items())
+    ]
+
+
+def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> Json:
+    """Return one bot: what it should do, what it does, what it holds and what it has earned."""
+    own = [row for row in markets if row["algo_id"] == config.algo_id]
+    instrument = config.sections.get("instrument", {})
+    venue, account = str(instrument.get("venue", "")), str(instrument.get("account", ""))
+    halts = list(view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currency=""))
+    return {
+        "algo_id": config.algo_id,
+        "kind": config.kind,
+        "state": _bot_state(view, config, own, bool(halts), now_ns),
+        # A stop for loss is a halt: to a person the bot is not running, though its configuration says it should.
+        "running": config.running and not halts,
+        "configured_running": config.running,
+        "revision": config.revision,
+        "venue": venue,
+        "account": account,
+        "series": list(instrument.get("series", [])),
+        "halts": [f"{halt.scope}:{halt.reason}" for halt in halts],
+        "markets": len(own),
+        "pnl": bot_pnl(view, config.algo_id, own, now_ns),
+    }
+
+
+def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now_ns: int) -> str:
+    if halted:
+        return "halted"
+    if not config.running:
+        return "stopped"
+    risk = next((state for _, state in sorted(view.risk.items())), None)
+    if risk is None or risk.age_ns(now_ns) > RISK_STALE_NS:
+        return "no_risk"
+    if not any(config.algo_id in state.event.limits for state in view.risk.values()):
+        return "no_limits"
+    states = [row["state"] for row in own]
+    return next((state for state in ("quoting", "reduce_only", "pulled", "stale") if state in states), "waiting")
+
+
+def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | None:
+    """Return a bot's profit in account currency: settled, at fair value on what it holds, and since 00:00 UTC."""
+    position = view.positions.get(algo_id)
+    if position is None:
+        return None
+    marks = [row["position"]["pnl"] for row in own if row["position"] is not None]
+    known = all(mark is not None for mark in marks)
+    realized = float(position.event.realized)
+    unrealized = sum(mark for mark in marks if mark is not None)
+    daily = [state.event.daily_pnl[algo_id] for state in view.risk.values() if algo_id in state.event.daily_pnl]
+    return {
+        "realized": realized,
+        "unrealized": unrealized if known else None,
+        "total": realized + unrealized if known else None,
+        "daily": float(sum(daily, Decimal(0))) if daily else None,
+        "fees": float(position.event.fees),
+        **aged(position.age_ns(now_ns), POSITION_STALE_NS),
+    }
+
+
+def halt_row(halt: Halt) -> Json:
+    """Return a halt in force."""
+    return {
+        "scope": halt.scope,
+        "reason": halt.reason,
+        "actor": halt.actor,
+        "detail": halt.detail,
+        "since_ns": halt.ts_ns,
+    }
+
+
+def recent_fills(view: View, count: int) -> list[tuple[int, Fill]]:
+    """Return the last fills with their place in the stream, newest first."""
+    return sorted(view.fills.items(), reverse=True)[:count]
+
+
+def recent_alerts(view: View, count: int) -> list[tuple[int, Alert]]:
+    """Return the last alerts with their sequence, newest first."""
+    return sorted(view.alerts.items(), reverse=True)[:count]
+
+
+def fill_row(sequence: int, fill: Fill) -> Json:
+    """Return an execution, price and fee exact."""
+    return {
+        "sequence": sequence,
+        "ts_ns": fill.ts_event_ns or fill.ts_received_ns,
+        "algo_id": fill.algo_id,
+        "account": fill.account,
+        "venue": fill.venue,
+        "symbol": fill.symbol,
+        "order_id": str(fill.order_id),
+        "venue_trade_id": fill.venue_trade_id,
+        "outcome": fill.outcome.value,
+        "side": fill.side.value,
+        "price": fill.price_ticks * fill.tick_size,
+        "size": fill.quantity_lots,
+        "leaves": fill.leaves_lots,
+        "liquidity": fill.liquidity.value,
+        "fee": fill.fee,
+        "currency": fill.currency,
+    }
+
+
+def alert_row(sequence: int, alert: Alert) -> Json:
+    """Return something a person should know."""
+    return {
+        "sequence": sequence,
+        "ts_ns": alert.ts_ns,
+        "level": alert.level.value,
+        "algo_id": alert.algo_id,
+        "source": alert.source,
+        "kind": alert.kind,
+        "text": alert.text,
+    }
+
+
+def order_row(view: View, order: OrderUpdate, now_ns: int) -> Json:
+    """Return an order; its id is text, because browsers round numbers of 63 bits."""
+    market = view.market(order.venue, order.symbol)
+    return {
+        "order_id": str(order.order_id),
+        "venue_order_id": order.venue_order_id,
+        "algo_id": order.algo_id,
+        "account": order.account,
+        "venue": order.venue,
+        "symbol": order.symbol,
+        "outcome": order.outcome.value,
+        "side": order.side.value,
+        "price": order.price_ticks * market.tick_size if market is not None else None,
+        "size": order.quantity_lots,
+        "leaves": order.leaves_lots,
+        "state": order.state.value,
+        "reason": order.reason,
+        "age_ms": max(0, now_ns - order.ts_received_ns) // NS_PER_MS,
+    }

@@ -1,0 +1,137 @@
+"""What the gateway is made of and where it finds its surroundings."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+from common.clock import AnchoredClock
+from common.core import Receipt
+from common.errors import BusError, ConfigError, ContractError
+from common.events import Event, Fill, OrderUpdate, address_filter, decode
+from common.service import Service
+from common.settings import ServiceSettings, read_secret
+from common.shell import Shell
+from pydantic import AfterValidator, Field, SecretStr
+
+from gateway.admin_ports import AdminPorts
+from gateway.api.app import build_app
+from gateway.auth.passwords import Passwords
+from gateway.auth.sessions import Sessions
+from gateway.auth.store import RedisTokenStore
+from gateway.auth.throttle import Throttle
+from gateway.desk import Desk
+from gateway.first_start import create_admin, read_first_bots, seed_bots
+from gateway.view import View
+
+RECALLED_MAX = 1_000
+"""Fills, and order updates, read back at start so that a restarted gateway shows the recent past."""
+STARTED_POLL_S = 0.05
+
+
+def parse_urls(text: str) -> dict[str, str]:
+    """Return service addresses by name from 'feed=http://127.0.0.1:8101,risk=…'; ValueError names the fault."""
+    urls: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, separator, url = item.partition("=")
+        if not separator or not name or not url.startswith(("http://", "https://")):
+            raise ValueError(f"must be name=http://host:port, separated by commas; {item!r} is not")
+        if name in urls:
+            raise ValueError(f"names {name} twice")
+        urls[name] = url
+    return urls
+
+
+def _checked_urls(text: str) -> str:
+    parse_urls(text)
+    return text
+
+
+class Settings(ServiceSettings):
+    """The gateway's own settings beside those of every service."""
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8080, ge=0, le=65_535)
+    admin_urls: Annotated[str, AfterValidator(_checked_urls)] = ""
+    """Admin ports of the other services: name=url, separated by commas."""
+    profile: str = "demo"
+    """Bots whose `run_in` names it run from the first start."""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_password_file: Path | None = None
+
+    def redis_password(self) -> SecretStr | None:
+        return read_secret(self.redis_password_file, "MM_REDIS_PASSWORD_FILE")
+
+
+def quoted_venues(config_dir: Path) -> list[str]:
+    """Return the venues where we quote, whose books the page shows: those of venues.toml with the adapter degen."""
+    path = config_dir / "venues.toml"
+    try:
+        venues: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {})
+        return [name for name, venue in venues.items() if venue["adapter"] == "degen"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError([f"{path.name}: {type(error).__name__}: {error}"]) from None
+
+
+def wire(settings: Settings) -> Service:
+    """Return the gateway: the picture as its core, the application as its door."""
+    urls = parse_urls(settings.admin_urls)
+    view = View(admin_urls=urls, quoted_venues=quoted_venues(settings.config_dir))
+    clock = AnchoredClock()
+    store = RedisTokenStore(settings.redis_url, settings.redis_password())
+    passwords = Passwords()
+    desk = Desk(
+        view=view,
+        clock=clock,
+        sessions=Sessions(store, clock, view.users),
+        throttle=Throttle(store),
+        passwords=passwords,
+        admin_ports=AdminPorts(urls, settings.admin_token(), httpx.AsyncClient(trust_env=False)),
+    )
+    recalls: list[asyncio.Task[None]] = []
+
+    def attach(shell: Shell) -> None:
+        desk.bus = shell.bus
+
+    async def prepare(shell: Shell) -> None:
+        password_path = settings.data_dir / "gateway" / "admin-password"
+        if not await shell.api.subjects("USER", "user.*") and await create_admin(desk, passwords, password_path):
+            print(f"admin password written to {password_path}", flush=True)
+        if not await shell.api.subjects("CONFIG", "config.bot.*"):
+            first_bots = read_first_bots(settings.config_dir / "bots.toml", settings.profile, clock.now_ns())
+            shell.log.info("bots taken from bots.toml", bots=await seed_bots(desk, first_bots))
+        recalls.append(asyncio.create_task(recall(shell, view)))
+
+    return Service(
+        core=view,
+        prepare=prepare,
+        app=build_app(desk),
+        app_host=settings.gateway_host,
+        app_port=settings.gateway_port,
+        on_shell=attach,
+    )
+
+
+async def recall(shell: Shell, view: View) -> None:
+    """Read the last fills and orders back, beside the new ones that already come in, so that none is missing."""
+    while not view.started:  # noqa: ASYNC110 - the core is ordinary Python and knows no asyncio.Event
+        await asyncio.sleep(STARTED_POLL_S)
+    try:
+        await _recall(shell, Fill, "FILL", view.on_fill)
+        await _recall(shell, OrderUpdate, "ORDER", view.on_order)
+    except BusError as error:
+        shell.log.warning("the recent past could not be read back", why=str(error))
+
+
+async def _recall(shell: Shell, cls: type[Event], stream: str, handler: Any) -> None:
+    first = max(0, await shell.api.last_sequence(stream) - RECALLED_MAX)
+    async for stored in shell.api.read(stream, first, address_filter(cls)):
+        try:
+            event = decode(cls, stored.data, stored.subject)
+        except ContractError as error:
+            shell.log.warning("left out of the recent past", why=str(error))
+            continue
+        handler(event, Receipt(shell.clock.now_ns(), sequence=stored.sequence))
