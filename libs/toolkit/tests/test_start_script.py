@@ -148,12 +148,35 @@ def test_without_a_suitable_python_one_sentence_says_what_to_install(tree: Tree)
 
 def test_without_uv_and_without_the_venv_module_one_sentence_says_what_to_install(tree: Tree) -> None:
     (tree.bin / "uv").unlink()
-    tree.add("python3", f'#!/bin/bash\ncase "$2" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n')
+    tree.add("python3", f'#!/bin/bash\ncase "$2" in *ensurepip*|pip) exit 1;; esac\nexec {sys.executable} "$@"\n')
     code, _, err = tree.call("up")
     assert code == 1
     assert (
-        err == "mm: Python lacks its venv module; run 'apt-get install python3-venv' (as root) and call ./mm again.\n"
+        err.splitlines()[-1]
+        == "mm: Python lacks its venv module; run 'apt-get install python3-venv' (as root) and call ./mm again."
     )
+
+
+def test_without_the_venv_module_pip_alone_is_enough_to_get_uv(tree: Tree) -> None:
+    (tree.bin / "uv").unlink()
+    stub = tree.root.parent / "stub-uv"
+    stub.write_text(STUB_UV)
+    stub.chmod(0o755)
+    tree.add(
+        "python3",
+        f"""#!/bin/bash
+case "$2 $3" in
+    *ensurepip*) exit 1 ;;
+    "pip --version") exit 0 ;;
+    "pip install") mkdir -p {tree.root}/.tools/bin; cp -p {stub} {tree.root}/.tools/bin/uv; echo "$@" >> "$STUB_LOG" ;;
+    *) exec {sys.executable} "$@" ;;
+esac
+""",
+    )
+    (tree.bin / "cp").symlink_to(shutil.which("cp") or "cp")
+    assert tree.call("up")[:2] == (0, "ran -m toolkit up\n")
+    assert f"-m pip install --target {tree.root}/.tools" in tree.uv_calls()[0]
+    assert "--require-hashes" in tree.uv_calls()[0]
 
 
 def test_a_failed_installation_is_reported_and_tried_again_next_time(tree: Tree) -> None:
