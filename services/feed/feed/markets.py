@@ -1,0 +1,122 @@
+"""The life of markets as a venue lists them, told once per change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from common.clock import NS_PER_S
+from common.events import Market, MarketKind, MarketStatus
+
+from feed.messages import Listing
+
+MARKETS_MAX = 10_000
+"""Markets remembered per venue; the oldest finished ones go first."""
+UNLISTED_NS = 3_600 * NS_PER_S
+
+_ORDER = {
+    MarketStatus.LISTED: 0,
+    MarketStatus.OPEN: 1,
+    MarketStatus.CLOSED: 2,
+    MarketStatus.RESOLVED: 3,
+    MarketStatus.VOIDED: 3,
+}
+
+
+class Markets:
+    """Every market of one venue that has been told of.
+
+    Stream and REST both describe markets and may overtake each other, so a description older than the one in hand,
+    or one that would take a market back to an earlier status, changes nothing.
+    """
+
+    def __init__(self, venue: str) -> None:
+        self._venue = venue
+        self._known: dict[str, Market] = {}
+        self.refused = 0
+        """Descriptions that contradicted an earlier, final one."""
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def status(self, symbol: str) -> MarketStatus | None:
+        """Return where a market is in its life; None when it was never listed."""
+        known = self._known.get(symbol)
+        return known.status if known else None
+
+    def in_status(self, *statuses: MarketStatus) -> list[str]:
+        """Return the symbols in these statuses, in order of listing."""
+        return [symbol for symbol, market in self._known.items() if market.status in statuses]
+
+    def on_listing(self, listing: Listing, received_ns: int, epoch: int) -> Market | None:
+        """Return the event to publish, None when nothing changed."""
+        market = _market(self._venue, listing, received_ns, epoch)
+        known = self._known.get(listing.symbol)
+        if known is not None:
+            if _facts(known) == _facts(market):
+                return None
+            if listing.ts_event_ns < known.ts_event_ns or _ORDER[market.status] < _ORDER[known.status]:
+                return None
+            if known.status.over:
+                self.refused += 1
+                return None
+        self._known[listing.symbol] = market
+        if len(self._known) > MARKETS_MAX:
+            self._forget_one()
+        return market
+
+    def forget_unlisted(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
+        """Forget markets that the venue no longer lists, once finished or an hour past expiry; gives their symbols.
+
+        A market that vanished without a result is not given one here: what happened to it is for a person to find.
+        """
+        gone = [
+            symbol
+            for symbol, market in self._known.items()
+            if symbol not in listed and (market.status.over or venue_ns > market.expiry_ns + UNLISTED_NS)
+        ]
+        for symbol in gone:
+            del self._known[symbol]
+            yield symbol
+
+    def _forget_one(self) -> None:
+        oldest = next((symbol for symbol, market in self._known.items() if market.status.over), next(iter(self._known)))
+        del self._known[oldest]
+
+
+def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Market:
+    return Market(
+        epoch=epoch,
+        venue=venue,
+        symbol=listing.symbol,
+        kind=MarketKind.BINARY,
+        status=listing.status,
+        underlying=listing.underlying,
+        series=listing.series,
+        title=listing.title,
+        strike=listing.strike,
+        tie_rule=listing.tie_rule,
+        tick_size=listing.tick_size,
+        min_lots=listing.min_lots,
+        open_ns=listing.open_ns,
+        expiry_ns=listing.expiry_ns,
+        result="void" if listing.status is MarketStatus.VOIDED else listing.result,
+        settlement_price=listing.settlement_price,
+        ts_event_ns=listing.ts_event_ns,
+        ts_received_ns=received_ns,
+    )
+
+
+def _facts(market: Market) -> tuple[object, ...]:
+    """Return what makes a market worth telling again: everything but when it was told."""
+    return (
+        market.status,
+        market.strike,
+        market.tie_rule,
+        market.tick_size,
+        market.min_lots,
+        market.open_ns,
+        market.expiry_ns,
+        market.result,
+        market.settlement_price,
+        market.title,
+    )

@@ -1,0 +1,383 @@
+"""One venue followed: its connections, its symbols, and what all of it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from common.clock import NS_PER_S
+from common.core import Answer, Effect, Send
+from common.errors import ContractError
+from common.events import Book, Event, FeedStatus, MarketStatus
+
+from feed.connection import Connection, Opened
+from feed.followed import Followed
+from feed.markets import Markets
+from feed.messages import Alive, Beat, Diff, Ending, Listing, Prepared, Print, Refused, Snapshot, Top
+from feed.upkeep import UNREADABLE, Doubt, Upkeep
+from feed.venues.adapter import Adapter
+
+SYMBOLS_MAX = 1_000
+"""Symbols followed per venue, discovered ones included."""
+NOTE_CHARS_MAX = 200
+MALFORMED_MAX = 50
+MALFORMED_WINDOW_NS = 10 * NS_PER_S
+"""More unreadable frames than MALFORMED_MAX in this window: the connection is given up."""
+LATE_MAX_NS = 2 * NS_PER_S
+"""Frames that trail the venue's clock by more are stale however many arrive."""
+
+
+class VenueFeed:
+    """Everything public of one venue, as events."""
+
+    def __init__(self, venue: str, adapter: Adapter, random: Random) -> None:
+        self.venue, self.adapter = venue, adapter
+        self.epoch = 0
+        self.followed: dict[str, Followed] = {}
+        self.connections = _connections(venue, adapter, random)
+        self.markets = Markets(venue)
+        self.upkeep = Upkeep(venue, adapter)
+        self.note = ""
+        self.frames = self.malformed = self.gaps = self.refused = 0
+        self.tops = self.books = self.trades = 0
+        self._by_wire = {wire: connection for connection in self.connections for wire in connection.wires}
+        self._home: dict[str, Connection] = {}
+        """The connection of each symbol."""
+        self._handlers: dict[type, Callable[[Any, Connection, int, list[Effect]], None]] = {
+            Top: self._on_top,
+            Snapshot: self._on_snapshot,
+            Diff: self._on_diff,
+            Print: self._on_print,
+            Beat: self._on_beat,
+            Listing: self._on_listing,
+            Prepared: self._on_prepared,
+            Refused: self._on_refused,
+            Ending: self._on_ending,
+            Alive: _on_alive,
+        }
+        self._told: tuple[object, ...] = ()
+        self._malformed_at: list[int] = []
+        self._changed = False
+        """Something that FeedStatus tells may have changed since it was last looked at."""
+        for connection in self.connections:
+            for symbol in connection.symbols:
+                self._follow(symbol, connection, 0)
+
+    def start(self, epoch: int, now_ns: int) -> list[Effect]:
+        """Connect everything."""
+        self.epoch = epoch
+        effects: list[Effect] = [effect for connection in self.connections for effect in connection.begin(now_ns)]
+        for symbol, followed in self.followed.items():
+            followed.restart(now_ns)
+            self.upkeep.restart(symbol, now_ns)
+        return [*effects, self.status(now_ns)]
+
+    def stop(self, now_ns: int) -> list[Effect]:
+        """Close everything and say so."""
+        effects: list[Effect] = [effect for connection in self.connections for effect in connection.end(now_ns)]
+        self.note = "stopping"
+        return [*effects, self.status(now_ns)]
+
+    def on_open(self, wire: str, now_ns: int) -> list[Effect]:
+        """Subscribe on a wire that has connected."""
+        connection = self._by_wire[wire]
+        opened = connection.on_open(wire, now_ns)
+        if opened is Opened.UNWANTED:
+            return []
+        if opened is Opened.FRESH:
+            self._restart(connection, now_ns)
+            self.upkeep.list_markets(now_ns)
+        effects: list[Effect] = [Send(wire, frame) for frame in self.adapter.subscribe(connection.symbols)]
+        return effects + self._status_if_changed(now_ns)
+
+    def on_close(self, wire: str, reason: str, now_ns: int) -> list[Effect]:
+        """Doubt everything that came over a lost connection."""
+        connection = self._by_wire[wire]
+        if connection.on_close(wire, reason, now_ns):
+            self._lost(connection, now_ns)
+        return self._status_if_changed(now_ns)
+
+    def on_frame(self, wire: str, frame: bytes, now_ns: int) -> Iterable[Effect]:
+        """Turn one frame into events."""
+        connection = self._by_wire[wire]
+        if not connection.on_frame(wire, now_ns):
+            return ()
+        self.frames += 1
+        effects: list[Effect] = []
+        try:
+            for message in self.adapter.parse(frame):
+                self._handlers[type(message)](message, connection, now_ns, effects)
+        except UNREADABLE as error:
+            self._on_unreadable(connection, error, now_ns, effects)
+        if self._changed:
+            effects += self._status_if_changed(now_ns)
+        return effects
+
+    def on_answer(self, answer: Answer, now_ns: int) -> list[Effect]:
+        """Use the answer to one of our questions."""
+        effects: list[Effect] = []
+        said = self.upkeep.on_answer(answer, now_ns)
+        for message in said:
+            if isinstance(message, Listing):
+                self._on_listing(message, self.connections[0], now_ns, effects)
+            elif message.symbol in self.followed:
+                self._on_snapshot(message, self._home[message.symbol], now_ns, effects)
+        if said and isinstance(said[0], Listing):
+            listed = frozenset(message.symbol for message in said)
+            for symbol in self.markets.forget_unlisted(listed, said[0].ts_event_ns):
+                self._unfollow(symbol, now_ns, effects)
+        return effects + self._status_if_changed(now_ns)
+
+    def on_timer(self, now_ns: int) -> list[Effect]:
+        """Do what is due: silence and reconnects, books that waited, snapshots, cross-checks, questions."""
+        effects: list[Effect] = []
+        for connection in self.connections:
+            was_open = connection.open
+            effects += connection.on_timer(now_ns)
+            if was_open and not connection.open:
+                self._lost(connection, now_ns)
+        synced_homes = {self._home[symbol].name for symbol, one in self.followed.items() if one.sync.synced}
+        doubts: list[Doubt] = []
+        for symbol, followed in self.followed.items():
+            book = followed.flush(now_ns, self.epoch)
+            if book is not None:
+                self._publish([book], effects)
+            home = self._home[symbol]
+            if home.open:
+                doubt = self.upkeep.tend(followed, home, home.name not in synced_homes, now_ns, effects)
+                if doubt is not None:
+                    doubts.append(doubt)
+        for connection, reason in doubts:
+            self._give_up(connection, reason, now_ns, effects)
+        effects += self.upkeep.ask(now_ns)
+        if self._changed or self.upkeep.changed:
+            effects += self._status_if_changed(now_ns)
+        return effects
+
+    def on_second(self, now_ns: int) -> list[Effect]:
+        """Compare the venue's two statements of best prices, and tell how we are doing."""
+        effects: list[Effect] = []
+        for symbol, followed in self.followed.items():
+            if followed.split() and self._home[symbol].open:
+                self._give_up(self._home[symbol], f"{symbol}: best prices and book contradict", now_ns, effects)
+        effects.append(self.status(now_ns))
+        return effects
+
+    def start_over(self, reason: str, now_ns: int) -> list[Effect]:
+        """Give up every connection and believe nothing."""
+        effects: list[Effect] = []
+        for connection in self.connections:
+            self._give_up(connection, reason, now_ns, effects)
+        self.note = reason
+        return [*effects, self.status(now_ns)]
+
+    @property
+    def reconnects(self) -> int:
+        return sum(connection.reconnects for connection in self.connections)
+
+    def stale_symbols(self, now_ns: int) -> list[str]:
+        """Return the symbols not to be priced from: out of sync, disproved, late, or of a dead connection."""
+        late = self.upkeep.offset.late_ns(now_ns) > LATE_MAX_NS
+        return [
+            symbol
+            for symbol, followed in self.followed.items()
+            if late
+            or not followed.sync.synced
+            or self.upkeep.checks.disproved(symbol)
+            or not self._home[symbol].alive(now_ns)
+        ]
+
+    def status(self, now_ns: int) -> FeedStatus:
+        """Return how far this venue can be believed now."""
+        offset_ns, clock_known = self.upkeep.offset.estimate(now_ns)
+        connected = any(connection.alive(now_ns) for connection in self.connections)
+        stale = self.stale_symbols(now_ns)
+        self._told = (connected, stale, clock_known)
+        return FeedStatus(
+            epoch=self.epoch,
+            venue=self.venue,
+            connected=connected,
+            silent_ns=max(connection.silent_ns(now_ns) for connection in self.connections),
+            clock_offset_ns=offset_ns,
+            clock_known=clock_known,
+            stale_symbols=stale,
+            reconnects=self.reconnects,
+            gaps=self.gaps,
+            malformed=self.malformed,
+            note=(self.note or self.upkeep.note)[:NOTE_CHARS_MAX],
+        )
+
+    def _status_if_changed(self, now_ns: int) -> list[Effect]:
+        self._changed = self.upkeep.changed = False
+        connected = any(connection.alive(now_ns) for connection in self.connections)
+        now = (connected, self.stale_symbols(now_ns), self.upkeep.offset.estimate(now_ns)[1])
+        return [self.status(now_ns)] if now != self._told else []
+
+    def _on_top(self, message: Top, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        event = self._known(message.symbol).on_top(message, now_ns, self.epoch)
+        if event is not None:
+            self.tops += 1
+            effects.append(event)
+
+    def _on_snapshot(self, message: Snapshot, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        if not self._concerns_us(message.symbol, connection, now_ns):
+            return
+        followed = self._known(message.symbol)
+        if message.ts_event_ns:
+            self.upkeep.offset.on_stamp(message.ts_event_ns, now_ns)
+        known_id = followed.sync.last_id
+        if known_id and message.last_id > known_id + 1:
+            self.gaps += 1
+        self._changed = self._changed or not followed.sync.synced
+        events: list[Event] = []
+        outcome = followed.on_snapshot(message, now_ns, self.epoch, events)
+        self._publish(events, effects)
+        if outcome.broken:
+            self._on_broken(followed, outcome.value)
+
+    def _on_diff(self, message: Diff, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        followed = self._known(message.symbol)
+        if message.ts_event_ns:
+            self.upkeep.offset.on_stamp(message.ts_event_ns, now_ns)
+        events: list[Event] = []
+        outcome = followed.on_diff(message, now_ns, self.epoch, events)
+        self._publish(events, effects)
+        if outcome.broken:
+            self._on_broken(followed, outcome.value)
+
+    def _on_print(self, message: Print, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        if not self._concerns_us(message.symbol, connection, now_ns):
+            return
+        event, missing = self._known(message.symbol).on_print(message, now_ns, self.epoch)
+        self.gaps += missing
+        if event is not None:
+            self.upkeep.offset.on_stamp(message.ts_event_ns, now_ns)
+            self.trades += 1
+            effects.append(event)
+
+    def _on_beat(self, message: Beat, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        if message.ts_event_ns:
+            self.upkeep.offset.on_stamp(message.ts_event_ns, now_ns)
+        self.gaps += self._known(message.symbol).on_beat(message)
+
+    def _on_listing(self, message: Listing, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        if self.adapter.symbols and message.series not in self.adapter.symbols:
+            return
+        event = self.markets.on_listing(message, now_ns, self.epoch)
+        if event is not None:
+            effects.append(event)
+        status = self.markets.status(message.symbol)
+        if status is MarketStatus.OPEN:
+            self._follow(message.symbol, connection, now_ns)
+        elif message.symbol in self.followed:
+            self._unfollow(message.symbol, now_ns, effects)
+
+    def _on_prepared(self, message: Prepared, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        if connection.serving:
+            frames = self.adapter.subscribe_prepared(connection.symbols)
+            effects += [Send(connection.serving, frame) for frame in frames]
+
+    def _on_refused(self, message: Refused, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        self.refused += 1
+        self.note = f"refused by the venue: {message.reason}"
+
+    def _on_ending(self, message: Ending, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        self.note = f"the venue ends the connection: {message.reason}"
+        effects += connection.replace(now_ns)
+
+    def _publish(self, events: Iterable[Event], effects: list[Effect]) -> None:
+        for event in events:
+            if isinstance(event, Book):
+                self.books += 1
+            else:
+                self.tops += 1
+            effects.append(event)
+
+    def _on_unreadable(self, connection: Connection, error: Exception, now_ns: int, effects: list[Effect]) -> None:
+        self.malformed += 1
+        self.note = f"unreadable frame: {error}"
+        self._malformed_at = [at for at in self._malformed_at if now_ns - at < MALFORMED_WINDOW_NS] + [now_ns]
+        if len(self._malformed_at) > MALFORMED_MAX:
+            self._malformed_at = []
+            self._give_up(connection, "too many unreadable frames", now_ns, effects)
+        elif not self.adapter.lost_frame_shows:
+            # The frame may have been a change of any book of this connection.
+            for symbol, followed in self.followed.items():
+                if self._home[symbol] is connection and followed.sync.synced:
+                    followed.unsync(now_ns)
+                    self._changed = True
+
+    def _on_broken(self, followed: Followed, why: str) -> None:
+        self.gaps += 1
+        self.note = f"{followed.symbol}: {why}"
+        self._changed = True
+
+    def _give_up(self, connection: Connection, reason: str, now_ns: int, effects: list[Effect]) -> None:
+        if connection.open:
+            effects += connection.fail(reason, now_ns)
+            self._lost(connection, now_ns)
+
+    def _lost(self, connection: Connection, now_ns: int) -> None:
+        self.note = f"connection lost: {connection.last_reason}"
+        self._restart(connection, now_ns)
+
+    def _restart(self, connection: Connection, now_ns: int) -> None:
+        for symbol, followed in self.followed.items():
+            if self._home[symbol] is connection:
+                followed.restart(now_ns)
+                self.upkeep.restart(symbol, now_ns)
+        if len(self.connections) == 1:
+            self.upkeep.offset.forget_stream()
+        self._changed = True
+
+    def _known(self, symbol: str) -> Followed:
+        followed = self.followed.get(symbol)
+        if followed is None:
+            raise ContractError("symbol", f"{symbol[:64]!r} was not subscribed")
+        return followed
+
+    def _concerns_us(self, symbol: str, connection: Connection, now_ns: int) -> bool:
+        """Say whether a symbol is to be followed; a listed one may speak before its listing has reached us."""
+        if not self.adapter.discovers or symbol in self.followed:
+            return True
+        if self.adapter.symbols or self.markets.status(symbol) is not None:
+            return False
+        self._follow(symbol, connection, now_ns)
+        return symbol in self.followed
+
+    def _follow(self, symbol: str, connection: Connection, now_ns: int) -> None:
+        if symbol in self.followed:
+            return
+        if len(self.followed) >= SYMBOLS_MAX:
+            self.note = f"{symbol}: not followed, {SYMBOLS_MAX} symbols are"
+            return
+        followed = self.followed[symbol] = Followed(self.venue, symbol, self.adapter)
+        followed.restart(now_ns)
+        self._home[symbol] = connection
+        self.upkeep.follow(symbol, now_ns)
+        self._changed = True
+
+    def _unfollow(self, symbol: str, now_ns: int, effects: list[Effect]) -> None:
+        followed = self.followed.pop(symbol, None)
+        if followed is None:
+            return
+        del self._home[symbol]
+        self.upkeep.unfollow(symbol)
+        self._changed = True
+        self._publish(followed.empty(now_ns, self.epoch), effects)
+
+
+def _connections(venue: str, adapter: Adapter, random: Random) -> list[Connection]:
+    size = adapter.symbols_per_connection
+    groups = [adapter.symbols[start : start + size] for start in range(0, len(adapter.symbols), size)]
+    if adapter.discovers:
+        groups = [()]
+    return [
+        Connection(f"{venue}-{index}", adapter.url(group), group, adapter.patience, adapter.ping(), random)
+        for index, group in enumerate(groups)
+    ]
+
+
+def _on_alive(message: Alive, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+    """A frame that only proves the connection has already done so."""

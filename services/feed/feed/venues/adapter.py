@@ -1,0 +1,106 @@
+"""What every venue adapter is: addresses, subscriptions, and its frames in our words; it holds no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from common.errors import ContractError
+
+from feed.book import LocalBook
+from feed.connection import Patience
+from feed.messages import Check, Listing, Message, Snapshot
+
+BOOK_LEVELS = 20
+"""Levels per side that go on the bus."""
+
+
+class Adapter:
+    """One venue's public data. A subclass is one file that can be compared with the venue's documentation.
+
+    `parse` and the `parse_*` methods raise ContractError, msgspec's errors or ValueError for what they cannot
+    read, and nothing else; the caller counts it and goes on.
+    """
+
+    patience: ClassVar[Patience]
+    symbols_per_connection: ClassVar[int] = 50
+    discovers: ClassVar[bool] = False
+    """True where the symbols are not configured but listed by the venue."""
+    snapshot_over_rest: ClassVar[bool] = False
+    """True where changes wait for a snapshot asked over REST; else the stream brings its own snapshots."""
+    book_depth: ClassVar[int] = 0
+    """Levels per side that the subscription covers; 0 for all."""
+    book_makes_top: ClassVar[bool] = True
+    """True where the best prices are those of the book; else the venue states them in frames of their own."""
+    trade_ids_consecutive: ClassVar[bool] = True
+    lost_frame_shows: ClassVar[bool] = True
+    """True where a lost change is noticed by its ids or checksum; else an unreadable frame costs the books."""
+
+    def __init__(self, symbols: Sequence[str], websocket: str, rest: str) -> None:
+        self.symbols = tuple(symbols)
+        self.websocket = websocket.rstrip("/")
+        self.rest = rest.rstrip("/")
+
+    def url(self, symbols: Sequence[str]) -> str:
+        """Return the websocket address for a connection that follows these symbols."""
+        return self.websocket
+
+    def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
+        """Return the frames to send on a fresh connection."""
+        return ()
+
+    def subscribe_prepared(self, symbols: Sequence[str]) -> Sequence[bytes]:
+        """Return the frames to send after the venue's answer made a `Prepared`."""
+        return ()
+
+    def resubscribe(self, symbol: str) -> Sequence[bytes]:
+        """Return the frames that make the stream bring a new snapshot of one symbol."""
+        return ()
+
+    def ping(self) -> bytes:
+        """Return a frame that the venue answers; empty where there is none."""
+        return b""
+
+    def parse(self, frame: bytes) -> Sequence[Message]:
+        """Return what a frame says."""
+        raise NotImplementedError
+
+    def recording_key(self, frame: bytes) -> str:
+        """Return the name under which a raw frame is recorded."""
+        return "all"
+
+    def snapshot_url(self, symbol: str) -> str:
+        """Return where to ask for a whole book; empty where the stream brings it."""
+        return ""
+
+    def parse_snapshot(self, symbol: str, body: bytes) -> Snapshot:
+        """Return the book in a REST answer."""
+        raise ContractError(symbol, "this venue has no snapshots over REST")
+
+    def check_url(self, symbol: str) -> str:
+        """Return where to ask for the best prices, to cross-check the stream; empty where there is no such thing."""
+        return ""
+
+    def parse_check(self, body: bytes) -> Check:
+        """Return the best prices in a REST answer."""
+        raise ContractError("check", "this venue has no cross-check over REST")
+
+    def time_url(self) -> str:
+        """Return where to ask for the venue's time; empty where it is too coarse to be of use."""
+        return ""
+
+    def parse_time(self, body: bytes) -> int:
+        """Return the venue's time in ns from a REST answer."""
+        raise ContractError("time", "this venue does not tell its time over REST")
+
+    def markets_url(self) -> str:
+        """Return where to ask what can be traded; empty where the symbols are configured."""
+        return ""
+
+    def parse_markets(self, body: bytes) -> Sequence[Listing]:
+        """Return the markets in a REST answer."""
+        raise ContractError("markets", "this venue lists no markets over REST")
+
+    def checksum(self, symbol: str, book: LocalBook) -> int | None:
+        """Return what the venue would compute over our copy; None where it sends no checksum or before it is known."""
+        return None

@@ -1,0 +1,235 @@
+"""Degen Terminal: YES/NO markets, their life, books and trades, as docs/degen-terminal-api.md states it.
+
+How what it sends is kept right (sections 6.2, 6.5 and 7 of that page):
+
+1. `subscribe` without `markets` follows all markets, also those listed later; the answer is followed by one
+   `orderbook` frame per open market and one `market` frame per market that is listed, open or closed.
+2. An `orderbook` frame is the whole book (20 levels a side, in YES terms) and replaces the one before. `sequence`
+   grows by one per frame of a market; a gap means a lost frame, the book in hand is right all the same.
+3. A frame that is not understood may have been a book: subscribe again, which brings all of them.
+4. `GET /markets/{id}/orderbook` has the same `sequence`, `GET /markets` the same markets: both cross-check the stream.
+5. The venue's clock is asked with `GET /time`; all its stamps are ns of that clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from common.errors import ContractError
+from common.events import MarketStatus, TieRule
+
+from feed.connection import Patience
+from feed.messages import (
+    ALIVE,
+    Check,
+    Count,
+    Levels,
+    Listing,
+    Message,
+    Nanoseconds,
+    Number,
+    Print,
+    Refused,
+    Snapshot,
+)
+from feed.venues.adapter import Adapter
+
+SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades"]}'
+HEARTBEAT = b'{"op":"heartbeat","id":2}'
+LISTED_MAX = 5_000
+
+MarketId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class OrderBook(msgspec.Struct, tag="orderbook"):
+    """The best levels of a market."""
+
+    market: MarketId
+    sequence: Count
+    bids: Levels
+    asks: Levels
+    ts_ns: Nanoseconds
+    snapshot: bool = False
+
+
+class TradeFrame(msgspec.Struct, tag="trade"):
+    """A public trade, in YES terms."""
+
+    market: MarketId
+    trade_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
+    price: Number
+    size: Number
+    taker_side: Literal["bid", "ask"]
+    ts_ns: Nanoseconds
+
+
+class MarketFields(msgspec.Struct):
+    """A market as listed."""
+
+    id: MarketId
+    asset: Text
+    series: Text
+    title: Text
+    status: Literal["LISTED", "OPEN", "CLOSED", "RESOLVED", "VOIDED"]
+    open_ns: Nanoseconds
+    expiry_ns: Nanoseconds
+    tick: Decimal
+    min_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    tie: TieRule
+    strike: Decimal | None = None
+    opened_ns: Nanoseconds | None = None
+    settlement_price: Decimal | None = None
+    result: Literal["yes", "no", "void"] | None = None
+
+
+class MarketFrame(msgspec.Struct, tag="market"):
+    """A step in the life of a market."""
+
+    market: MarketFields
+    ts_ns: Nanoseconds
+
+
+class Reply(msgspec.Struct, tag="reply"):
+    """Answer to what we sent."""
+
+
+class Fault(msgspec.Struct):
+    """Why something was refused."""
+
+    code: Text
+    message: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
+
+
+class Error(msgspec.Struct, tag="error"):
+    """Refusal of what we sent."""
+
+    error: Fault
+    op: str | None = None
+
+
+class Tag(msgspec.Struct):
+    """What every frame has."""
+
+    type: str
+
+
+class BookAnswer(msgspec.Struct):
+    """Answer of /markets/{id}/orderbook."""
+
+    sequence: Count
+    bids: Levels
+    asks: Levels
+
+
+class TimeAnswer(msgspec.Struct):
+    """Answer of /time."""
+
+    ts_ns: Nanoseconds
+
+
+class MarketsAnswer(msgspec.Struct):
+    """Answer of /markets."""
+
+    markets: list[MarketFields]
+    ts_ns: Nanoseconds
+
+
+_KNOWN = frozenset(("orderbook", "trade", "market", "reply", "error"))
+_FRAME = msgspec.json.Decoder(OrderBook | TradeFrame | MarketFrame | Reply | Error, strict=False)
+_TAG = msgspec.json.Decoder(Tag)
+_BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
+_TIME = msgspec.json.Decoder(TimeAnswer)
+_MARKETS = msgspec.json.Decoder(MarketsAnswer)
+
+
+class Degen(Adapter):
+    """The venue of short YES/NO crypto markets."""
+
+    # It sends nothing of its own when markets are quiet, so it is asked for a sign of life.
+    patience: ClassVar[Patience] = Patience(silence_ms=4_000, ping_ms=1_000)
+    discovers: ClassVar[bool] = True
+    trade_ids_consecutive: ClassVar[bool] = False
+    lost_frame_shows: ClassVar[bool] = False
+
+    def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
+        return (SUBSCRIBE,)
+
+    def resubscribe(self, symbol: str) -> Sequence[bytes]:
+        return (SUBSCRIBE,)
+
+    def ping(self) -> bytes:
+        return HEARTBEAT
+
+    def parse(self, frame: bytes) -> Sequence[Message]:
+        try:
+            message = _FRAME.decode(frame)
+        except msgspec.ValidationError:
+            # "Clients must ignore members they do not know", and so unknown kinds of frames.
+            if _TAG.decode(frame).type in _KNOWN:
+                raise
+            return (ALIVE,)
+        match message:
+            case OrderBook(market, sequence, bids, asks, ts_ns):
+                return (Snapshot(market, bids, asks, sequence, None, ts_ns),)
+            case TradeFrame(market, trade_id, price, size, taker_side, ts_ns):
+                return (Print(market, int(trade_id), price, size, taker_side == "ask", ts_ns),)
+            case MarketFrame(market_fields, ts_ns):
+                return (_listing(market_fields, ts_ns),)
+            case Error(error, op):
+                # A heartbeat is answered with a refusal where it needs a login: that too is a sign of life.
+                return (ALIVE,) if op == "heartbeat" else (Refused(f"{error.code}: {error.message}"[:200]),)
+        return (ALIVE,)
+
+    def check_url(self, symbol: str) -> str:
+        return f"{self.rest}/markets/{symbol}/orderbook?depth=1"
+
+    def parse_check(self, body: bytes) -> Check:
+        book = _BOOK.decode(body)
+        bid = book.bids[0][0] if book.bids else 0.0
+        return Check(bid, book.asks[0][0] if book.asks else 0.0, book.sequence)
+
+    def time_url(self) -> str:
+        return f"{self.rest}/time"
+
+    def parse_time(self, body: bytes) -> int:
+        return _TIME.decode(body).ts_ns
+
+    def markets_url(self) -> str:
+        return f"{self.rest}/markets"
+
+    def parse_markets(self, body: bytes) -> Sequence[Listing]:
+        answer = _MARKETS.decode(body)
+        if len(answer.markets) > LISTED_MAX:
+            raise ContractError("markets", f"more than {LISTED_MAX} markets")
+        return [_listing(fields, answer.ts_ns) for fields in answer.markets]
+
+
+def _listing(fields: MarketFields, ts_ns: int) -> Listing:
+    for name, value in (("strike", fields.strike), ("settlement_price", fields.settlement_price)):
+        if value is not None and not (value.is_finite() and 0 <= value < Decimal(10**15)):
+            raise ContractError(fields.id, f"{name}: must be a finite price, is {value}")
+    if not (fields.tick.is_finite() and 0 < fields.tick < 1):
+        raise ContractError(fields.id, f"tick: must lie between 0 and 1, is {fields.tick}")
+    if fields.expiry_ns <= fields.open_ns:
+        raise ContractError(fields.id, "expiry_ns: must be after open_ns")
+    return Listing(
+        symbol=fields.id,
+        status=MarketStatus(fields.status.lower()),
+        underlying=fields.asset,
+        series=fields.series,
+        title=fields.title,
+        strike=fields.strike,
+        tie_rule=fields.tie,
+        tick_size=fields.tick,
+        min_lots=fields.min_size,
+        # The planned open until it happened; then the real one, from which the life counts.
+        open_ns=fields.opened_ns or fields.open_ns,
+        expiry_ns=fields.expiry_ns,
+        result=fields.result or "",
+        settlement_price=fields.settlement_price,
+        ts_event_ns=ts_ns,
+    )

@@ -1,0 +1,255 @@
+"""Kraken spot websocket v2: the book with its checksum, and trades.
+
+How the book is kept (docs.kraken.com, guide "Book checksum (WebSocket v2)"):
+
+1. The snapshot brings the best levels to the subscribed depth; apply every change of an update in order, qty 0
+   removes the level; afterwards cut each side to the depth, since levels that fall out of it are not removed by
+   the venue.
+2. `checksum` is the CRC32 (unsigned) over the ten best asks from low to high, then the ten best bids from high to
+   low, each level written as price and then qty with their full decimals, without the dot and without leading zeros.
+3. How many decimals a pair has stands in the `instrument` channel (`price_precision`, `qty_precision`), which is
+   therefore subscribed first; books follow when it has answered.
+4. When the checksum differs the copy is wrong: unsubscribe, subscribe, start from the new snapshot.
+
+`heartbeat` comes about every second when nothing else does, once anything is subscribed. `trade_id` counts the trades
+of a book, and `side` of a trade is the taker's. REST time has whole seconds only, so the clock is judged by stamps.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from common.errors import ContractError
+
+from feed.book import LocalBook
+from feed.connection import Patience
+from feed.messages import (
+    ALIVE,
+    Check,
+    Count,
+    Diff,
+    Instant,
+    Message,
+    Number,
+    Prepared,
+    Print,
+    Refused,
+    Snapshot,
+    stamp_ns,
+)
+from feed.venues.adapter import Adapter
+
+BOOK_DEPTH = 25
+CHECKSUM_LEVELS = 10
+PAIRS_MAX = 20_000
+
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=18)]
+
+
+class Head(msgspec.Struct):
+    """What tells frames apart."""
+
+    channel: str = ""
+    type: str = ""
+    method: str = ""
+    success: bool = True
+    error: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
+
+
+class BookLevel(msgspec.Struct):
+    """One level of a book."""
+
+    price: Number
+    qty: Number
+
+
+class BookFields(msgspec.Struct):
+    """A book or its changes."""
+
+    symbol: str
+    bids: list[BookLevel]
+    asks: list[BookLevel]
+    checksum: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+    timestamp: Instant | None = None
+
+
+class BookFrame(msgspec.Struct):
+    """Channel `book`."""
+
+    type: Literal["snapshot", "update"]
+    data: list[BookFields]
+
+
+class TradeFields(msgspec.Struct):
+    """A trade."""
+
+    symbol: str
+    side: Literal["buy", "sell"]
+    price: Number
+    qty: Number
+    trade_id: Count
+    timestamp: Instant
+
+
+class TradeFrame(msgspec.Struct):
+    """Channel `trade`."""
+
+    type: Literal["snapshot", "update"]
+    data: list[TradeFields]
+
+
+class Pair(msgspec.Struct):
+    """How a pair is written."""
+
+    symbol: str
+    price_precision: Decimals
+    qty_precision: Decimals
+
+
+class Instruments(msgspec.Struct):
+    """What can be traded."""
+
+    pairs: list[Pair] = []
+
+
+class InstrumentFrame(msgspec.Struct):
+    """Channel `instrument`."""
+
+    type: Literal["snapshot", "update"]
+    data: Instruments
+
+
+class DepthRow(msgspec.Struct):
+    """Best levels of one pair: rows of price, volume and time."""
+
+    bids: list[tuple[Number, Number, msgspec.Raw]]
+    asks: list[tuple[Number, Number, msgspec.Raw]]
+
+
+class DepthAnswer(msgspec.Struct):
+    """Answer of /0/public/Depth, keyed by the venue's own name of the pair."""
+
+    result: dict[str, DepthRow] = {}
+    error: list[str] = []
+
+
+_HEAD = msgspec.json.Decoder(Head)
+_BOOK = msgspec.json.Decoder(BookFrame, strict=False)
+_TRADE = msgspec.json.Decoder(TradeFrame, strict=False)
+_INSTRUMENT = msgspec.json.Decoder(InstrumentFrame)
+_DEPTH = msgspec.json.Decoder(DepthAnswer, strict=False)
+
+
+class Kraken(Adapter):
+    """Kraken spot."""
+
+    patience: ClassVar[Patience] = Patience(silence_ms=5_000, ping_ms=2_500)
+    symbols_per_connection: ClassVar[int] = 50
+    book_depth: ClassVar[int] = BOOK_DEPTH
+
+    def __init__(self, symbols: Sequence[str], websocket: str, rest: str) -> None:
+        super().__init__(symbols, websocket, rest)
+        self._wanted = frozenset(symbols)
+        self._decimals: dict[str, tuple[int, int]] = {}
+        """Decimals of price and quantity by symbol."""
+
+    def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
+        return (_request("subscribe", channel="instrument", snapshot=True),)
+
+    def subscribe_prepared(self, symbols: Sequence[str]) -> Sequence[bytes]:
+        return (
+            _request("subscribe", channel="book", symbol=list(symbols), depth=BOOK_DEPTH, snapshot=True),
+            _request("subscribe", channel="trade", symbol=list(symbols), snapshot=False),
+        )
+
+    def resubscribe(self, symbol: str) -> Sequence[bytes]:
+        return (
+            _request("unsubscribe", channel="book", symbol=[symbol], depth=BOOK_DEPTH),
+            _request("subscribe", channel="book", symbol=[symbol], depth=BOOK_DEPTH, snapshot=True),
+        )
+
+    def ping(self) -> bytes:
+        return b'{"method":"ping"}'
+
+    def parse(self, frame: bytes) -> Sequence[Message]:
+        head = _HEAD.decode(frame)
+        match head.channel:
+            case "book":
+                return self._parse_book(frame)
+            case "trade":
+                return _parse_trades(frame)
+            case "instrument":
+                return self._parse_instruments(frame)
+        if head.method and not head.success:
+            return (Refused(f"{head.method}: {head.error}"[:200]),)
+        if not head.channel and not head.method:
+            raise ContractError("frame", "channel or method is missing")
+        return (ALIVE,)
+
+    def _parse_book(self, frame: bytes) -> Sequence[Message]:
+        decoded = _BOOK.decode(frame)
+        messages: list[Message] = []
+        for data in decoded.data:
+            bids = [(level.price, level.qty) for level in data.bids]
+            asks = [(level.price, level.qty) for level in data.asks]
+            stamp = stamp_ns(data.timestamp) if data.timestamp else 0
+            if decoded.type == "snapshot":
+                messages.append(Snapshot(data.symbol, bids, asks, 0, data.checksum, stamp))
+            else:
+                messages.append(Diff(data.symbol, bids, asks, 0, 0, data.checksum, stamp))
+        return messages
+
+    def _parse_instruments(self, frame: bytes) -> Sequence[Message]:
+        decoded = _INSTRUMENT.decode(frame)
+        if len(decoded.data.pairs) > PAIRS_MAX:
+            raise ContractError("instrument", f"more than {PAIRS_MAX} pairs")
+        for pair in decoded.data.pairs:
+            if pair.symbol in self._wanted:
+                self._decimals[pair.symbol] = (pair.price_precision, pair.qty_precision)
+        return (Prepared(),) if decoded.type == "snapshot" else (ALIVE,)
+
+    def checksum(self, symbol: str, book: LocalBook) -> int | None:
+        decimals = self._decimals.get(symbol)
+        return None if decimals is None else checksum(book, *decimals)
+
+    def check_url(self, symbol: str) -> str:
+        return f"{self.rest}/0/public/Depth?pair={symbol.replace('/', '')}&count=1"
+
+    def parse_check(self, body: bytes) -> Check:
+        answer = _DEPTH.decode(body)
+        if answer.error or len(answer.result) != 1:
+            raise ContractError("Depth", "; ".join(answer.error)[:200] or "result must hold one pair")
+        row = next(iter(answer.result.values()))
+        return Check(row.bids[0][0] if row.bids else 0.0, row.asks[0][0] if row.asks else 0.0)
+
+
+def checksum(book: LocalBook, price_decimals: int, size_decimals: int) -> int:
+    """Return the CRC32 of rule 2.
+
+    A number written with d decimals, without dot and leading zeros, is the integer number * 10^d: 45285.2 with one
+    decimal is 452852, 0.00100000 with eight is 100000. Floats carry 15 digits, more than any pair has.
+    """
+    price_scale, size_scale = 10.0**price_decimals, 10.0**size_decimals
+    text = "".join(
+        f"{round(price * price_scale)}{round(size * size_scale)}"
+        for price, size in book.asks.top(CHECKSUM_LEVELS) + book.bids.top(CHECKSUM_LEVELS)
+    )
+    return zlib.crc32(text.encode())
+
+
+def _parse_trades(frame: bytes) -> Sequence[Message]:
+    decoded = _TRADE.decode(frame)
+    past = decoded.type == "snapshot"
+    return [
+        Print(
+            trade.symbol, trade.trade_id, trade.price, trade.qty, trade.side == "sell", stamp_ns(trade.timestamp), past
+        )
+        for trade in decoded.data
+    ]
+
+
+def _request(method: str, **params: object) -> bytes:
+    return msgspec.json.encode({"method": method, "params": params})
