@@ -1,5 +1,7 @@
 """Show the platform on one screen while it runs, or as plain lines where there is no screen."""
 
+import time
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -71,7 +73,7 @@ def service_table(supervisor: Supervisor) -> Table:
     for name, child in supervisor.children.items():
         row = child.view()
         state = str(row["state"])
-        uptime = duration(float(row["uptime_s"])) if row["pid"] else ""
+        uptime = duration(time.monotonic() - child.started_monotonic_s) if row["pid"] else ""
         colour = STATE_COLOURS.get(state, "")
         pid = str(row["pid"] or "")
         table.add_row(name, Text(state, style=colour), uptime, str(row["restarts"]), pid, STATE_MEANINGS.get(state, ""))

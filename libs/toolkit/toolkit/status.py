@@ -18,7 +18,10 @@ from toolkit.screen import STATE_COLOURS, duration
 # What `mm status --json` says of a bot; a value nobody can tell now is null.
 BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "pnl")
 
-PROGRAM_FIELDS = ("state", "pid", "uptime_s", "restarts")
+# The state of a service whose admin port does not answer.
+SILENT = "silent"
+
+PROGRAM_FIELDS = ("state", "pid", "restarts")
 
 
 def status(data_dir: Path, fallback_ports: Ports, client: PlatformClient) -> dict[str, Any]:
@@ -38,7 +41,13 @@ def supervised_services(running: Running | None) -> dict[str, dict[str, Any]]:
     """Return what the supervisor knows of each process; none runs when there is no supervisor."""
     if running is None:
         return {}
-    return {name: {field: row[field] for field in PROGRAM_FIELDS} for name, row in running.children.items()}
+    # One monotonic clock serves all processes of a machine.
+    now_s = time.monotonic()
+    return {
+        name: {field: row[field] for field in PROGRAM_FIELDS}
+        | {"uptime_s": round(now_s - row["started_monotonic_s"], 1) if row["pid"] else 0.0}
+        for name, row in running.children.items()
+    }
 
 
 def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +60,7 @@ def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
     for name in [*supervised, *(name for name in heard if name not in supervised)]:
         row = {"state": "unknown", "age_ms": None, **heard.get(name, {})}
         seen = dict(supervised.get(name, {}))
-        if seen and seen["pid"] is not None and name in heard:
+        if seen and seen["pid"] is not None and heard.get(name, {}).get("state", SILENT) != SILENT:
             seen.pop("state")
         services[name] = row | seen
     bots = [{field: bot.get(field) for field in BOT_FIELDS} | dict(bot) for bot in told.get("bots", [])]
@@ -61,9 +70,9 @@ def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
 def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """Return the same picture from the services' own /state: the quoter knows the quotes, risk knows the halts."""
     services = {
-        name: {"state": "silent", "age_ms": None}
+        name: {"state": SILENT, "age_ms": None}
         if state is None
-        else {"state": state.get("state", "up"), "age_ms": state.get("age_ms", 0)}
+        else {field: state[field] for field in ("state", "age_ms") if field in state}
         for name, state in states.items()
     }
     halts: list[Any] = []
@@ -80,7 +89,7 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
         uptime = duration(row["uptime_s"]) if row.get("uptime_s") else ""
         state = str(row["state"])
         services.add_row(name, Text(state, STATE_COLOURS.get(state, "")), age, uptime, str(row.get("restarts", "")))
-    silent = all(row["state"] == "silent" for row in picture["services"].values())
+    silent = all(row["state"] == SILENT for row in picture["services"].values())
     console.print("no platform runs here" if silent else services)
     if picture["bots"]:
         bots = Table("bot", "symbol", "state", "bid", "ask", "position", "P&L", box=None, pad_edge=False)

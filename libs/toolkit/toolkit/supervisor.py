@@ -64,7 +64,7 @@ class Child:
             "state": self.state,
             "pid": self.pid,
             "pid_started_ticks": self.running.started_ticks if self.running is not None and alive else None,
-            "uptime_s": round(time.monotonic() - self.started_monotonic_s, 1) if alive else 0.0,
+            "started_monotonic_s": round(self.started_monotonic_s, 3) if alive else None,
             "restarts": self.restarts,
             "exit_code": self.exit_code,
         }
