@@ -21,7 +21,7 @@ from exchange.prices import Player, asset_of
 from exchange.recording import read_recordings
 from exchange.replay import ReplayPlan, plan_replay, replay_events
 from exchange.settings import ExchangeSettings
-from exchange.shell import Shell
+from exchange.shell import Clock, Shell
 
 NS_PER_MS = 1_000_000
 
@@ -49,7 +49,7 @@ class Replaying:
         }
 
 
-def replaying(settings: ExchangeSettings, folder: Path, last_seen_ns: int | None, now_ns: int) -> Replaying:
+def replaying(settings: ExchangeSettings, folder: Path, last_seen_ns: int | None, clock: Clock) -> Replaying:
     """Read the recordings once and decide when their present run began."""
     plan = plan_replay(read_recordings(settings.replay_files), settings.series_length_s * NS_PER_S)
     identity = json.dumps(
@@ -57,7 +57,8 @@ def replaying(settings: ExchangeSettings, folder: Path, last_seen_ns: int | None
     )
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()
     kept = folder / "replay.json"
-    origin_ns = now_ns
+    # After the scan, so that a long recording does not begin in its middle.
+    now_ns = origin_ns = clock.now_ns()
     if last_seen_ns is not None and now_ns - last_seen_ns <= ABSENCE_MAX_NS and kept.exists():
         body = json.loads(kept.read_text(encoding="utf-8"))
         if body.get("fingerprint") == fingerprint:

@@ -70,7 +70,7 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
     replay = None
     calendar: Calendar = RollingCalendar(settings.series_length_s * NS_PER_S)
     if settings.source == "replay":
-        replay = replaying(settings, folder, exchange.last_seen_ns, clock.now_ns())
+        replay = replaying(settings, folder, exchange.last_seen_ns, clock)
         calendar = replay.plan.calendar(replay.origin_ns, replay.speed)
     exchange.lifecycle.series = series_of(settings, calendar)
 
