@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, TypeVar
+from decimal import Decimal
+from math import isfinite
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from urllib.parse import quote
 
 import msgspec
 
@@ -12,6 +15,8 @@ from common.instruments import escape_token
 
 _FIELD = re.compile(r"\{(\w+)\}")
 EVENT_BYTES_MAX = 512 * 1024
+_ID_SAFE = "._+-"
+_ID_PART = re.compile(r"[A-Za-z0-9._+-]*")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +54,7 @@ _ADDRESSES: dict[tuple[Any, ...], str] = {}
 _ADDRESSES_MAX = 100_000
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 _DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
+_NUMBERS: dict[type[Event], tuple[str, ...]] = {}
 
 
 def register(cls: type[E]) -> type[E]:
@@ -60,6 +66,11 @@ def register(cls: type[E]) -> type[E]:
     assert set(fields) <= set(cls.__struct_fields__), f"{cls.__name__}: subject names a field it does not have"
     _ADDRESS_FIELDS[cls] = (_FIELD.sub("{}", cls.subject), fields)
     _DECODERS[cls] = msgspec.msgpack.Decoder(cls)
+    _NUMBERS[cls] = tuple(
+        field.name
+        for field in msgspec.structs.fields(cls)
+        if get_origin(field.type) not in (dict, list) and {float, Decimal} & {field.type, *get_args(field.type)}
+    )
     return cls
 
 
@@ -95,9 +106,22 @@ def class_of(subject: str) -> type[Event] | None:
     return None
 
 
+def joined_id(*parts: object) -> str:
+    """Return a message id of some parts: 'mm1:BTC-5M:t17:42'.
+
+    Venues choose some of the parts. Whatever they put there, two different facts never share an id, so all but
+    plain characters are escaped as in a web address.
+    """
+    texts = [str(part) for part in parts]
+    return ":".join([text if _ID_PART.fullmatch(text) else quote(text, safe=_ID_SAFE) for text in texts])
+
+
 def encode(event: Event) -> bytes:
     """Return the msgpack bytes of an event: one map of field names to values, defaults left out."""
-    return _ENCODER.encode(event)
+    data = _ENCODER.encode(event)
+    if len(data) > EVENT_BYTES_MAX:
+        raise ContractError(event.address(), f"{type(event).__name__}: {len(data)} bytes, at most {EVENT_BYTES_MAX}")
+    return data
 
 
 def decode(cls: type[E], data: bytes, where: str = "") -> E:
@@ -107,4 +131,11 @@ def decode(cls: type[E], data: bytes, where: str = "") -> E:
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # msgspec appends the path of the field: "Expected `int`, got `str` - at `$.price_ticks`".
         raise ContractError(where or cls.subject, f"{cls.__name__}: {error}") from None
+    for field in _NUMBERS[cls]:
+        if not _finite(getattr(event, field)):
+            raise ContractError(where or cls.subject, f"{cls.__name__}: Expected a finite number - at `$.{field}`")
     return event
+
+
+def _finite(value: float | Decimal | None) -> bool:
+    return value is None or (value.is_finite() if isinstance(value, Decimal) else isfinite(value))

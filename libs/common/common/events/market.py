@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from common.events.base import Event, register
+from common.events.base import Event, joined_id, register
 
 
 @register
@@ -158,4 +158,6 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
     def message_id(self) -> str:
-        return f"{self.venue}:{self.symbol}:{self.status}:{self.strike}:{self.result}:{self.epoch}"
+        # A corrected time or price is a new fact; the same word said again is none.
+        life = (self.status, self.strike, self.open_ns, self.expiry_ns, self.result, self.settlement_price)
+        return joined_id(self.venue, self.symbol, *life, self.epoch)

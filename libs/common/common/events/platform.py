@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from common.events.base import Event, register
+from common.events.base import Event, joined_id, register
 
 
 @register
@@ -34,7 +34,7 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     def message_id(self) -> str:
         # Two people who change the same revision at once must not look like one publish repeated: the broker
         # recognises a repeat before it compares sequences and would answer the loser with the winner's success.
-        return f"bot:{self.algo_id}:{self.revision}:{self.ts_ns}"
+        return joined_id("bot", self.algo_id, self.revision, self.ts_ns)
 
 
 @register
@@ -53,7 +53,7 @@ class PlatformConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"platform:{self.type}:{self.id}:{self.revision}:{self.ts_ns}"
+        return joined_id("platform", self.type, self.id, self.revision, self.ts_ns)
 
 
 @register
@@ -74,7 +74,7 @@ class User(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"user:{self.id}:{self.revision}:{self.ts_ns}"
+        return joined_id("user", self.id, self.revision, self.ts_ns)
 
 
 @register
@@ -93,7 +93,7 @@ class Lease(Event, frozen=True, kw_only=True, omit_defaults=True):
     ttl_ms: int
 
     def message_id(self) -> str:
-        return f"lease:{self.role}:{self.key}:{self.epoch}:{self.beat}:{self.holder}"
+        return joined_id("lease", self.role, self.key, self.epoch, self.beat, self.holder)
 
 
 @register
@@ -113,7 +113,7 @@ class Audit(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"audit:{self.service}:{self.audit_id}"
+        return joined_id("audit", self.service, self.audit_id)
 
 
 @register
@@ -132,4 +132,4 @@ class Parked(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"parked:{self.service}:{self.parked_id}"
+        return joined_id("parked", self.service, self.parked_id)

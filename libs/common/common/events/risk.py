@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
 
-from common.events.base import Event, register
+from common.events.base import Event, joined_id, register
 
 
 class PositionLine(msgspec.Struct, frozen=True):
@@ -112,7 +113,7 @@ class Halt(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"halt:{self.scope}:{self.reason}:{self.lifted}:{self.halt_id}"
+        return joined_id("halt", self.scope, self.reason, self.lifted, self.halt_id)
 
 
 class AlertLevel(StrEnum):
@@ -141,4 +142,5 @@ class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
     def message_id(self) -> str:
-        return f"alert:{self.source}:{self.kind}:{self.algo_id}:{self.ts_ns}"
+        # One turn of a core can alert twice about one bot: the same kind and instant, another order.
+        return joined_id("alert", self.source, self.kind, self.algo_id, self.ts_ns, zlib.crc32(self.text.encode()))

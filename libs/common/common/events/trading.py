@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from common.events.base import Event, register
+from common.events.base import Event, joined_id, register
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
@@ -33,7 +33,7 @@ class OrderCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
     actor: str
 
     def message_id(self) -> str:
-        return f"command:{self.account}:{self.command_id}"
+        return joined_id("command", self.account, self.command_id)
 
 
 @register
@@ -61,7 +61,7 @@ class OrderUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
     def message_id(self) -> str:
-        return f"update:{self.account}:{self.order_id}:{self.order_sequence}"
+        return joined_id("update", self.account, self.order_id, self.order_sequence)
 
 
 class Liquidity(StrEnum):
@@ -108,7 +108,7 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
     def message_id(self) -> str:
-        return f"{self.account}:{self.symbol}:{self.venue_trade_id}:{self.order_id}"
+        return joined_id(self.account, self.symbol, self.venue_trade_id, self.order_id)
 
 
 class PostingKind(StrEnum):
@@ -157,7 +157,7 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
     def message_id(self) -> str:
-        return f"posting:{self.account}:{self.posting_id}"
+        return joined_id("posting", self.account, self.posting_id)
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -202,4 +202,4 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
     def message_id(self) -> str:
-        return f"{self.account}:{self.epoch}:{self.ts_received_ns}"
+        return joined_id(self.account, self.epoch, self.ts_received_ns)
