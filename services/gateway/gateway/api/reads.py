@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from common.events import MarketStatus
+from common.clock import NS_PER_MS
+from common.events import Market, MarketStatus
 from fastapi import APIRouter, Query, Response
 
 from gateway.ages import POSITION_STALE_NS, aged
@@ -12,6 +13,7 @@ from gateway.api.access import DeskOf, Viewer
 from gateway.api.errors import answer
 from gateway.api.examples import example
 from gateway.picture import alert_row, fill_row, order_row, recent_alerts, recent_fills, venues
+from gateway.rows import Json
 from gateway.status import status
 from gateway.view import ALERTS_MAX, FILLS_MAX
 
@@ -112,15 +114,20 @@ async def get_fills(
 async def get_markets(
     desk: DeskOf,
     _caller: Viewer,
-    status: Annotated[MarketStatus | None, Query(description="only markets at this point of their life")] = None,
+    life: Annotated[
+        MarketStatus | None, Query(alias="status", description="only markets at this point of their life")
+    ] = None,
     limit: Limit = 200,
 ) -> Response:
-    """Return the markets of the last day, next expiry first among those that live, times in venue time."""
-    markets = [market for market in desk.view.markets.values() if status in (None, market.status)]
+    """Return the markets of the last day, next expiry first among those that live; times are the venue's."""
+    now_ns = desk.now_ns()
+    markets = [market for market in desk.view.markets.values() if life in (None, market.status)]
     # Living markets by what is left of their life, then those that are over, the latest first.
     markets.sort(key=lambda market: (market.status.over, -market.expiry_ns if market.status.over else market.expiry_ns))
+    return answer({"markets": [_market_row(market, now_ns) for market in markets[:limit]]})
 
 
+@router.get("/alerts", responses=example("alerts"))
 async def get_alerts(
     desk: DeskOf, _caller: Viewer, after_sequence: After = 0, algo_id: AlgoId = None, limit: Limit = 200
 ) -> Response:
@@ -131,3 +138,24 @@ async def get_alerts(
         if sequence > after_sequence and algo_id in (None, alert.algo_id)
     ]
     return answer({"alerts": rows[:limit]})
+
+
+def _market_row(market: Market, now_ns: int) -> Json:
+    return {
+        "venue": market.venue,
+        "symbol": market.symbol,
+        "kind": market.kind.value,
+        "status": market.status.value,
+        "title": market.title,
+        "underlying": market.underlying,
+        "series": market.series,
+        "strike": market.strike,
+        "tie_rule": market.tie_rule.value,
+        "tick_size": market.tick_size,
+        "currency": market.currency,
+        "open_ns": market.open_ns,
+        "expiry_ns": market.expiry_ns,
+        "result": market.result or None,
+        "settlement_price": market.settlement_price,
+        "age_ms": max(0, now_ns - market.ts_received_ns) // NS_PER_MS,
+    }
