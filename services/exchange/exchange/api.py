@@ -47,6 +47,13 @@ def make_app(shell: Shell) -> FastAPI:
         status, body = shell.streams.on_request(request.method, request.url.path, query, shell.clock.now_ns())
         return HttpResponse(json.encode(body), status, media_type="application/json")
 
+    # The annotation is what makes FastAPI hand the socket in; an unannotated parameter is a query to it.
+    async def trade(socket: WebSocket) -> None:
+        await _trade(shell, socket)
+
+    async def stream(socket: WebSocket) -> None:
+        await _stream(shell, socket)
+
     app.add_api_route("/health", health, methods=["GET"], summary="Is the venue up")
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Figures in Prometheus' text format")
     app.add_api_route("/binance/{path:path}", binance, methods=_METHODS, include_in_schema=False)
@@ -54,8 +61,8 @@ def make_app(shell: Shell) -> FastAPI:
         app.add_api_route(
             route.path, answer, methods=[route.method], summary=route.summary, openapi_extra=_openapi(route)
         )
-    app.add_api_websocket_route("/ws", lambda socket: _trade(shell, socket))
-    app.add_api_websocket_route("/binance/stream", lambda socket: _stream(shell, socket))
+    app.add_api_websocket_route("/ws", trade)
+    app.add_api_websocket_route("/binance/stream", stream)
     app.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
     return app
 
