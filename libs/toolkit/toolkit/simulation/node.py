@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from common.core import (
@@ -34,6 +35,7 @@ from toolkit.simulation.schedule import Schedule
 
 ACK_TIMEOUT_MS = 300
 LEASE_TTL_MS = 2_000
+RESTART_MS = 1_000
 I = TypeVar("I")  # noqa: E741
 
 
@@ -48,22 +50,27 @@ class Network(Protocol):
 
 
 class MemoryStore:
-    """The positions store in memory; survives the nodes."""
+    """The positions store in memory; survives the nodes. It holds a whole document set as of one sequence."""
 
     def __init__(self) -> None:
         self.fields: dict[str, bytes] = {}
         self.sequence = 0
         self.available = True
+        self.whole: Callable[[], tuple[int, Mapping[str, bytes]]] = lambda: (0, {})
+        """Everything as it is now, written after a gap."""
 
     def apply(self, store: Store) -> None:
-        if store.sequence < self.sequence:
+        """Apply the changes that follow what is stored; ignore what is stored already; after a gap write the whole."""
+        if store.sequence <= self.sequence:
             return
-        self.sequence = store.sequence
-        for name, value in store.fields.items():
-            if value:
-                self.fields[name] = value
-            else:
-                self.fields.pop(name, None)
+        if store.sequence == self.sequence + 1:
+            self.sequence = store.sequence
+            self.fields |= store.fields
+        else:
+            self.sequence, fields = self.whole()
+            self.fields = dict(fields)
+        for name in [name for name, value in self.fields.items() if not value]:
+            del self.fields[name]
 
 
 class Node:
@@ -200,7 +207,16 @@ class Node:
     # --- inputs -------------------------------------------------------------------------------------------------
 
     def call(self, handler: Callable[[Receipt], Effects], age_ns: int = 0, sequence: int = 0) -> None:
-        self._carry_out_all(handler(Receipt(self.schedule.now_ns, age_ns, sequence)))
+        """Hand an input to the core and carry its effects out; an error ends the process, as it does live."""
+        if not self.running:
+            return
+        try:
+            for effect in handler(Receipt(self.schedule.now_ns, age_ns, sequence)):
+                self._carry_out(effect)
+        except Exception:
+            self.crashes.append(traceback.format_exc(limit=-4))
+            self.kill()
+            self.schedule.after(RESTART_MS * MS, lambda: None if self.alive else self.start())
 
     def feed(self, handler: Callable[[Any, Receipt], Effects], argument: Any) -> None:
         """Hand something from outside (a frame, an answer) to the core."""
@@ -275,13 +291,16 @@ class Node:
             cls = class_of(message.subject)
             assert cls is not None
             event = decode(cls, message.data, message.subject)
-            receipt = Receipt(self.schedule.now_ns, 0, message.sequence)
             stores: list[Store] = []
-            for effect in durable.handler(event, receipt):
-                if isinstance(effect, Store):
-                    stores.append(effect)
-                else:
-                    self._carry_out(effect)
+
+            def handle(receipt: Receipt) -> Effects:
+                for effect in durable.handler(event, receipt):
+                    if isinstance(effect, Store):
+                        stores.append(effect)
+                    else:
+                        yield effect
+
+            self.call(handle, 0, message.sequence)
             self.later(self.bus.hop_ns(), lambda: self._acknowledge(stores, done, message.sequence))
 
         def wake() -> None:
@@ -325,10 +344,6 @@ class Node:
         self.bus.listen(pattern, if_available)
 
     # --- effects ------------------------------------------------------------------------------------------------
-
-    def _carry_out_all(self, effects: Effects) -> None:
-        for effect in effects:
-            self._carry_out(effect)
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Event):

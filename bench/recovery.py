@@ -1,0 +1,98 @@
+"""How long until we quote again after a death: kill -9 of each service, NATS and Redis in turn, under load.
+
+Every figure is taken at the venue: quoting again means that a market has a YES bid and a NO bid of ours resting. After
+all rounds the books are compared: executions at the venue against FILL, cash in the ledger against the statement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from toolkit.bench import Figure, at_most
+from toolkit.trial import SHORT_MARKETS, Trial
+
+VICTIMS = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway", "nats", "redis")
+AIM_S = 5.0
+SETTLE_S = 3.0
+# Long markets: a market's own end must not look like a failure to quote.
+SETTINGS = {**SHORT_MARKETS, "exchange.MM_SERIES_LENGTH_S": "600", "exchange.MM_TAKER_NOISE_PER_S": "8"}
+
+
+def main(options: list[str]) -> list[Figure]:
+    """Return per victim the median and worst time to quoting again, then what was lost, doubled or left."""
+    parser = argparse.ArgumentParser(prog="bench recovery")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--victims", nargs="*", default=list(VICTIMS), choices=VICTIMS)
+    arguments = parser.parse_args(options)
+    with tempfile.TemporaryDirectory(prefix="mm-recovery-") as folder:
+        trial = Trial(Path(folder), settings=SETTINGS)
+        try:
+            return _measure(trial, arguments.rounds, arguments.victims)
+        finally:
+            trial.close()
+
+
+def _measure(trial: Trial, rounds: int, victims: list[str]) -> list[Figure]:
+    trial.start()
+    print(f"first two-sided quote after {trial.wait('two-sided quote', trial.two_sided):.1f} s")
+    times: dict[str, list[float]] = {victim: [] for victim in victims}
+    for number in range(rounds):
+        for victim in victims:
+            times[victim].append(_kill_and_wait(trial, victim))
+            print(f"round {number + 1}: {victim} killed, quoting again after {times[victim][-1]:.2f} s")
+    figures = []
+    for victim in victims:
+        figures.append(Figure(f"{victim}: median", round(statistics.median(times[victim]), 2), "s"))
+        figures.append(at_most(f"{victim}: worst", round(max(times[victim]), 2), "s", AIM_S))
+    return figures + _books(trial)
+
+
+def _kill_and_wait(trial: Trial, victim: str) -> float:
+    """Kill, wait until a new process of that name runs and a market is quoted on both sides by fresh orders."""
+    before = trial.pid(victim)
+    newest = max((int(order["order_id"]) for order in trial.open_orders()), default=0)
+    began = time.monotonic()
+    trial.kill(victim)
+    trial.wait(f"new {victim}", lambda: _restarted(trial, victim, before))
+
+    def fresh() -> bool:
+        # A quote that merely survived proves nothing: new orders must have gone out since.
+        orders = trial.open_orders()
+        return trial.two_sided() and max((int(order["order_id"]) for order in orders), default=0) > newest
+
+    trial.wait("quoting again", fresh)
+    took = time.monotonic() - began
+    time.sleep(SETTLE_S)
+    return took
+
+
+def _restarted(trial: Trial, victim: str, before: int) -> bool:
+    try:
+        return trial.pid(victim) != before
+    except (KeyError, TypeError):
+        return False
+
+
+def _books(trial: Trial) -> list[Figure]:
+    trial.command("quoter", "cancel-all", {"actor": "bench"})
+    trial.command("quoter", "halt", {"scope": "global", "reason": "bench", "actor": "bench"})
+    trial.wait("empty book", lambda: not trial.open_orders(), 30)
+    try:
+        trial.wait("agreement of the books", lambda: not trial.books_agree(), 30)
+    except Exception as error:  # the figures below say by how much they differ
+        print(f"{error}"[:2_000])
+    venue, bus = trial.fills_at_venue(), trial.fills_on_bus()
+    ledger = trial.cash_in_ledger()
+    figures = [
+        Figure("fills", sum(venue.values()), "executions"),
+        at_most("fills lost", sum((venue - bus).values()), "executions", 0),
+        at_most("fills doubled", sum((bus - venue).values()), "executions", 0),
+        at_most("cash apart", abs(float((ledger or 0) - trial.cash_at_venue())), "USD", 0),
+        at_most("unknown orders left", len(trial.open_orders()), "orders", 0),
+    ]
+    trial.stop()
+    return figures

@@ -1,0 +1,149 @@
+"""The cores of a run, made from the services' packages by name: no service is imported where it is not simulated."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from common.core import Core
+
+from toolkit.paths import CONFIG_DIR
+from toolkit.simulation.bus import MemoryBus, Message
+from toolkit.simulation.node import MemoryStore, Node
+
+EXCHANGE_URL = "http://exchange:9000"
+FEED_LEASES: Sequence[tuple[str, str]] = (("feed", "binance"), ("feed", "degen"))
+PLATFORM_ID = "simulation"
+NS_PER_S = 1_000_000_000
+MICROS = 1_000_000
+KEYS = {"trade": ("read", "trade", "cancel"), "watchdog": ("cancel",)}
+T = TypeVar("T")
+
+
+def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool) -> Any:
+    """Return the venue with one market maker's account and simulated takers, not yet started."""
+    module = importlib.import_module("exchange.core")
+    keys = importlib.import_module("exchange.keys")
+    markets = importlib.import_module("exchange.markets")
+    lifecycle = importlib.import_module("exchange.lifecycle")
+    takers = importlib.import_module("exchange.takers")
+    noise = takers.Noise(rate_per_s=1.0)
+    return module.Exchange(
+        module.ExchangeConfig(
+            seed=seed,
+            signing_secret=b"the simulation's own secret",
+            series=tuple(
+                lifecycle.Series(f"{asset}-5M", asset, markets.RollingCalendar(market_s * NS_PER_S)) for asset in assets
+            ),
+            keys=tuple(
+                keys.Key.of("mm1", name, f"mm1-{name}", secret_of(name), scopes) for name, scopes in KEYS.items()
+            ),
+            deposits={"mm1": deposit * MICROS},
+            takers=takers.TakerSettings(
+                noise=noise, informed=takers.Informed() if informed else takers.Informed(edge_ticks=99.0)
+            ),
+        )
+    )
+
+
+def secret_of(key: str) -> str:
+    """Return the secret of one of the run's own keys."""
+    return f"secret-of-mm1-{key}"
+
+
+def feed(seed: int) -> Core:
+    """Return the feed of the public price source and of the venue."""
+    config = importlib.import_module("feed.config")
+    wiring = importlib.import_module("feed.wiring")
+    service = importlib.import_module("feed.service")
+    venues = config.parse_venues((Path(CONFIG_DIR) / "venues.toml").read_text())
+    found = config.places(venues, config.Source.MODEL, "binance,degen", EXCHANGE_URL)
+    made: Core = service.Feed([wiring.venue_feed(place, str(seed)) for place in found])
+    return made
+
+
+def pricer() -> Core:
+    made: Core = importlib.import_module("pricer.service").Pricer(["binance"])
+    return made
+
+
+def risk() -> Core:
+    wiring = importlib.import_module("risk.wiring")
+    limits = wiring.read_platform_limits(Path(CONFIG_DIR) / wiring.LIMITS_FILE)
+    made: Core = importlib.import_module("risk.service").Risk(limits)
+    return made
+
+
+def prepare_risk(node: Node) -> None:
+    """Recover the ledger as risk's own start does, from the store and the FILL stream in memory."""
+    recovery: Any = importlib.import_module("risk.recovery")
+    snapshot = importlib.import_module("risk.snapshot")
+    store, core = node.store, node.core
+    assert store is not None
+    recovery.LOAD_RETRY_S = 0  # nobody waits in virtual time
+    found = run_now(recovery.recover(_Loading(store, snapshot), _Fills(node.bus), PLATFORM_ID))
+    core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
+    store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
+    if store.available:
+        store.sequence, fields = store.whole()
+        store.fields = dict(fields)
+
+
+def ledger_of(core: Core) -> Any:
+    return core.ledger  # type: ignore[attr-defined]
+
+
+def store_differences(core: Core, store: MemoryStore) -> list[str]:
+    """Compare the store's documents with the ledger's, byte for byte."""
+    wanted = importlib.import_module("risk.snapshot").documents(ledger_of(core))
+    names = sorted(set(wanted) | set(store.fields))
+    return [
+        f"{name}: the store's bytes differ" for name in names if wanted.get(name, b"") != store.fields.get(name, b"")
+    ]
+
+
+class _Loading:
+    """The store as recovery sees it."""
+
+    def __init__(self, store: MemoryStore, snapshot: Any) -> None:
+        self._store, self._snapshot = store, snapshot
+
+    async def load(self) -> Any:
+        if not self._store.available:
+            raise OSError("the store is away")
+        loaded = importlib.import_module("risk.store").Loaded
+        return loaded(PLATFORM_ID if self._store.fields else "", dict(self._store.fields))
+
+    async def write_whole(self) -> None:
+        return
+
+
+class _Fills:
+    """The FILL stream as recovery sees it."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    async def read(self, stream: str, after_sequence: int) -> AsyncIterator[Message]:
+        assert stream == "FILL"
+        for message in self._bus.stored("fill.>", after_sequence):
+            yield message
+
+
+def run_now(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never really waits."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+
+def quoter(seed: int) -> Core:
+    raise NotImplementedError
+
+
+def watchdog(seed: int) -> Core:
+    raise NotImplementedError

@@ -1,0 +1,296 @@
+"""A whole platform in one process: build it from a scenario, run it through its troubles, look for what broke."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from common.events import BotConfig, encode
+
+from toolkit.simulation import cores
+from toolkit.simulation.bus import MemoryBus
+from toolkit.simulation.checks import Findings, VenueWatch, check_fills, check_ledger, check_rest
+from toolkit.simulation.network import MemoryNetwork
+from toolkit.simulation.node import MemoryStore, Node
+from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
+from toolkit.simulation.scenario import Scenario, Trouble
+from toolkit.simulation.schedule import Schedule
+
+# A whole minute, so that rolling markets open and close at round seconds of the run.
+START_NS = 1_795_222_800 * 1_000_000_000
+NS_PER_S = 1_000_000_000
+MS = 1_000_000
+PRICE_STEP_MS = 100
+INFORMED_AHEAD_MS = 500
+DEPOSIT = 100_000
+BOT = "1"
+ACCOUNT = "mm1"
+STOP_MAX_S = 20
+
+UNDERLYINGS = (Underlying("BTC", "BTCUSDT", 60_000.0), Underlying("ETH", "ETHUSDT", 2_700.0))
+
+
+def bot_sections(market_s: int) -> dict[str, Any]:
+    """Return the configuration of the bot of a run, its phases fitted to the life of its markets."""
+    return {
+        "instrument": {
+            "venue": "degen",
+            "account": ACCOUNT,
+            "series": [f"{each.asset}-5M" for each in UNDERLYINGS],
+            "sources": {each.asset: [{"venue": "binance", "symbol": each.symbol}] for each in UNDERLYINGS},
+        },
+        "pricing": {"volatility_prior_s": 60.0, "max_source_age_ms": 2_000},
+        "quoting": {"spread": 0.04, "size": 50, "levels": 2, "spacing": 0.01},
+        "inventory": {
+            "max_position": 300,
+            "skew_factor": 0.02,
+            "min_life_s": market_s * 0.2,
+            "reduce_only_s": market_s * 0.15,
+            "close_threshold_s": 2.0,
+        },
+        "risk_limits": {"max_markets": 10, "max_daily_loss": "5000", "min_spread": 0.02},
+    }
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to."""
+
+    scenario: Scenario
+    findings: Findings
+    history: str
+    """Digest of everything ever stored on the bus and sent by the venue: one seed, one history."""
+    fills: int
+    orders: int
+    two_sided_s: float | None
+    events: int
+
+    @property
+    def good(self) -> bool:
+        return not self.findings.rows
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.schedule = Schedule(START_NS)
+        # One stream of chance per part, so that a fault more does not change the prices.
+        self.bus = MemoryBus(self.schedule, Random(f"bus/{scenario.seed}"), scenario.faults)
+        self.findings = Findings()
+        self.store = MemoryStore()
+        self.network = self._network()
+        self.venue = self._venue()
+        self.network.venue = self.venue
+        self.account = self.venue.ledger.account(ACCOUNT)
+        limits = bot_sections(scenario.market_s)
+        self.watch = VenueWatch(
+            self.account,
+            self.findings,
+            max_position=limits["inventory"]["max_position"],
+            max_price_age_ms=limits["pricing"]["max_source_age_ms"],
+        )
+        self.network.after_venue = lambda: self.watch.look(self.schedule.now_ns, self.network.last_price_ns)
+        self.paths = [
+            PricePath(
+                Underlying(each.asset, each.symbol, each.price, scenario.volatility, scenario.jumps_per_hour),
+                Random(f"price/{each.asset}/{scenario.seed}"),
+                START_NS,
+                PRICE_STEP_MS * MS,
+            )
+            for each in UNDERLYINGS
+        ]
+        self.network.tapes = {path.underlying.symbol: BinanceTape(path) for path in self.paths}
+        self.nodes = {node.name: node for node in self._nodes()}
+
+    def _network(self) -> MemoryNetwork:
+        session = importlib.import_module("exchange.session")
+        return MemoryNetwork(
+            self.schedule,
+            Random(f"network/{self.scenario.seed}"),
+            self.scenario.faults,
+            is_send=lambda output: isinstance(output, session.Send),
+            is_close=lambda output: isinstance(output, session.Close),
+        )
+
+    def _venue(self) -> Any:
+        return cores.exchange(
+            seed=self.scenario.seed,
+            market_s=self.scenario.market_s,
+            assets=[each.asset for each in UNDERLYINGS],
+            deposit=DEPOSIT,
+            informed=self.scenario.informed,
+        )
+
+    def _nodes(self) -> list[Node]:
+        seed = self.scenario.seed
+        return [
+            Node("feed", lambda: cores.feed(seed), self.bus, self.network, leases=cores.FEED_LEASES),
+            Node("pricer", cores.pricer, self.bus, self.network, leases=[("pricer", "quotes-0")]),
+            Node(
+                "risk",
+                cores.risk,
+                self.bus,
+                self.network,
+                leases=[("risk", "0")],
+                prepare=cores.prepare_risk,
+                store=self.store,
+            ),
+            Node("quoter", lambda: cores.quoter(seed), self.bus, self.network, leases=[("quoter", ACCOUNT)]),
+            Node("watchdog", lambda: cores.watchdog(seed), self.bus, self.network),
+        ]
+
+    # --- the run ------------------------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Run the scenario to its end and check everything."""
+        scenario = self.scenario
+        self._configure()
+        self.venue.start(START_NS)
+        for node in self.nodes.values():
+            node.start()
+        self._price_tick(0)
+        for trouble in scenario.troubles:
+            self._at(trouble.at_s, lambda trouble=trouble: self._begin(trouble))  # type: ignore[misc]
+        self._at(scenario.calm_s, self._calm)
+        self.schedule.run_until(START_NS + int(scenario.end_s * NS_PER_S))
+        if self.watch.two_sided_ns is None:
+            self.findings.add("idle", "no market was ever quoted on both sides")
+        self._stop_quoter()
+        self._settle()
+        self._check()
+        return Outcome(
+            scenario,
+            self.findings,
+            self.bus.history.hexdigest(),
+            len(self.account.fills.rows),
+            self.watch.orders_seen,
+            None if self.watch.two_sided_ns is None else (self.watch.two_sided_ns - START_NS) / NS_PER_S,
+            self.schedule.done,
+        )
+
+    def _configure(self) -> None:
+        config = BotConfig(
+            algo_id=BOT,
+            kind="binary",
+            revision=1,
+            running=True,
+            sections=bot_sections(self.scenario.market_s),
+            actor="simulation",
+            ts_ns=START_NS,
+        )
+        self.bus.store(config.address(), encode(config), config.message_id())
+
+    def _at(self, at_s: float, action: Callable[[], None]) -> None:
+        self.schedule.at(START_NS + int(at_s * NS_PER_S), action)
+
+    def _price_tick(self, number: int) -> None:
+        self.network.price_tick(self.paths, trade=number % 3 == 0, ahead_ns=INFORMED_AHEAD_MS * MS)
+        self.schedule.after(PRICE_STEP_MS * MS, lambda: self._price_tick(number + 1))
+
+    def _stop_quoter(self) -> None:
+        """Stop means: latched, cancelled, the venue asked, and nothing of ours rests there."""
+        quoter = self.nodes["quoter"]
+        quoter.stop()
+        deadline_ns = self.schedule.now_ns + STOP_MAX_S * NS_PER_S
+        while not quoter.core.stopped() and self.schedule.now_ns < deadline_ns:
+            self.schedule.run_until(self.schedule.now_ns + 10 * MS)
+        if not quoter.core.stopped():
+            self.findings.add("stop", f"the quoter had not ended its business {STOP_MAX_S} s after it was told to")
+        check_rest(self.account, self.findings, "after stop")
+
+    def _settle(self) -> None:
+        """Let the open markets run out, so that every position comes back to zero."""
+        self.schedule.run_until(self.schedule.now_ns + (self.scenario.market_s + 10) * NS_PER_S)
+        check_rest(self.account, self.findings, "at the end")
+
+    def _check(self) -> None:
+        check_fills(self.account, self.bus, self.findings)
+        ledger = cores.ledger_of(self.nodes["risk"].core)
+        check_ledger(self.account, self.bus, ledger, self.findings)
+        for market, position in self.account.positions.items():
+            if position.yes or position.no:
+                self.findings.add("unsettled", f"{market}: {position.yes} YES, {position.no} NO left at the venue")
+        for text in cores.store_differences(self.nodes["risk"].core, self.store):
+            self.findings.add("store", text)
+        for node in self.nodes.values():
+            for crash in node.crashes:
+                self.findings.add("crash", f"{node.name}: {crash}")
+
+    # --- trouble ------------------------------------------------------------------------------------------------
+
+    def _begin(self, trouble: Trouble) -> None:
+        end = {
+            "kill": self._kill,
+            "broker": self._break_broker,
+            "store": self._break_store,
+            "prices": self._stop_prices,
+            "cut_venue": lambda _: self.network.cut_all(public=False),
+            "cut_prices": lambda _: self.network.cut_all(public=True),
+            "venue_fault": self._fault_venue,
+        }[trouble.kind](trouble)
+        if end is not None:
+            self.schedule.after(int(trouble.for_s * NS_PER_S), end)
+
+    def _kill(self, trouble: Trouble) -> Callable[[], None]:
+        node = self.nodes[trouble.target]
+        node.kill()
+        return lambda: None if node.alive else node.start()
+
+    def _break_broker(self, _trouble: Trouble) -> Callable[[], None]:
+        self.bus.available = False
+        for node in self.nodes.values():
+            node.bus_away()
+        return self._mend_broker
+
+    def _mend_broker(self) -> None:
+        if self.bus.available:
+            return
+        self.bus.available = True
+        for node in self.nodes.values():
+            node.bus_back()
+
+    def _break_store(self, _trouble: Trouble) -> Callable[[], None]:
+        self.store.available = False
+        return self._mend_store
+
+    def _mend_store(self) -> None:
+        self.store.available = True
+
+    def _stop_prices(self, _trouble: Trouble) -> Callable[[], None]:
+        self.network.prices_flow = False
+        return self._start_prices
+
+    def _start_prices(self) -> None:
+        self.network.prices_flow = True
+
+    def _fault_venue(self, trouble: Trouble) -> Callable[[], None]:
+        body: dict[str, Any] = {"fault": trouble.target, "account": ACCOUNT, "probability": 0.3, "count": None}
+        if trouble.value:
+            body["value"] = trouble.value
+        if trouble.target in ("book_gap", "malformed_frame"):
+            body["account"] = None
+        fault = self.venue.faults.add(body)
+        return lambda: self.venue.faults.remove(fault.fault_id)
+
+    def _calm(self) -> None:
+        """Everything comes back: from here on the platform has to come right by itself."""
+        faults = self.scenario.faults
+        for name in ("drop", "lost_ack", "duplicate", "slow", "lost_answer", "lost_request"):
+            setattr(faults, name, 0.0)
+        self._mend_broker()
+        self._mend_store()
+        self._start_prices()
+        self.venue.faults.remove(None)
+        for node in self.nodes.values():
+            if not node.alive:
+                node.start()
+
+
+def run_scenario(scenario: Scenario) -> Outcome:
+    """Run one scenario in a world of its own."""
+    return World(scenario).run()
