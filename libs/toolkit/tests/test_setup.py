@@ -47,6 +47,13 @@ def test_two_platforms_share_neither_identity_nor_password(tmp_path: Path) -> No
     assert admin_token_file(tmp_path / "a").read_text() != admin_token_file(tmp_path / "b").read_text()
 
 
+def test_a_data_directory_keeps_its_identity_and_refuses_another(tmp_path: Path) -> None:
+    assert prepare(tmp_path, ADDRESSES, "desk-1") == "desk-1"
+    assert prepare(tmp_path, ADDRESSES) == "desk-1"
+    with pytest.raises(ValueError, match=r"platform-id desk-2: .* belongs to platform desk-1"):
+        prepare(tmp_path, ADDRESSES, "desk-2")
+
+
 def test_a_private_file_that_others_could_read_becomes_private(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("old")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -18,6 +19,7 @@ SEARCH_PATH = os.pathsep.join(
 
 APT_TIMEOUT_S = 300
 PROBE_TIMEOUT_S = 5
+ENGINE_TIMEOUT_S = 60
 
 # With this in place a package's own start-up script leaves its service stopped: the platform starts its own copies.
 POLICY_FILE = "/usr/sbin/policy-rc.d"
@@ -118,13 +120,22 @@ def _command(program: Program, data_dir: Path) -> tuple[str, ...]:
     path = find(program)
     if path is not None:
         return (path,)
-    name = container_name(program, data_dir)
-    # One left behind by a killed supervisor would hold the port and the files.
-    subprocess.run(["docker", "rm", "--force", name], capture_output=True, timeout=APT_TIMEOUT_S, check=False)
     # Host networking and the same paths inside as outside, so that one configuration serves both ways of starting.
+    name = container_name(program, data_dir)
     run = ["docker", "run", "--rm", "--init", "--name", name, "--network", "host"]
     run += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{data_dir}:{data_dir}"]
-    return (*run, "--entrypoint", program.name, program.image)
+    run += ["--entrypoint", program.name, program.image]
+    # A container outlives a killed `docker run`, and its name would be taken when that is started again.
+    script = f'docker rm --force {name} >/dev/null 2>&1; exec {shlex.join(run)} "$@"'
+    return ("/bin/sh", "-c", script, name)
+
+
+def remove_left_over(data_dir: Path) -> None:
+    """Remove the containers of a supervisor that was killed: they would hold the ports."""
+    contained = [container_name(program, data_dir) for program in (NATS, REDIS) if find(program) is None]
+    if contained and engine_answers():
+        remove = ["docker", "rm", "--force", *contained]
+        subprocess.run(remove, capture_output=True, timeout=ENGINE_TIMEOUT_S, check=False)
 
 
 def container_name(program: Program, data_dir: Path) -> str:

@@ -40,13 +40,15 @@ class Addresses:
     redis_port: int
 
 
-def prepare(data_dir: Path, addresses: Addresses) -> str:
-    """Create what is missing, write the server configuration, and return the platform id."""
+def prepare(data_dir: Path, addresses: Addresses, platform_id: str | None = None) -> str:
+    """Create what is missing, write the server configuration, and return the platform id (generated unless given)."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
     for store in (nats_store_dir(data_dir), redis_store_dir(data_dir)):
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
-    platform_id = _once(platform_id_file(data_dir), lambda: uuid.uuid4().hex)
+    kept_id = _once(platform_id_file(data_dir), lambda: platform_id or uuid.uuid4().hex)
+    if platform_id not in (None, kept_id):
+        raise ValueError(f"platform-id {platform_id}: {data_dir} belongs to platform {kept_id}")
     passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in USERS}
     redis_password = _once(redis_password_file(data_dir), _password)
     _once(admin_token_file(data_dir), _password)
@@ -59,7 +61,7 @@ def prepare(data_dir: Path, addresses: Addresses) -> str:
     )
     write_private(nats_config_file(data_dir), nats_config)
     write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
-    return platform_id
+    return kept_id
 
 
 def redis_config(addresses: Addresses, store: Path, password: str) -> str:
@@ -112,11 +114,12 @@ def main() -> None:
     parser.add_argument("--nats-port", type=int, default=4222)
     parser.add_argument("--nats-monitor-port", type=int, default=8222)
     parser.add_argument("--redis-port", type=int, default=6379)
+    parser.add_argument("--platform-id", help="name of the installation; generated unless given")
     parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
     parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own empty volume")
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
-    platform_id = prepare(options.data_dir, addresses)
+    platform_id = prepare(options.data_dir, addresses, options.platform_id)
     if options.owner is not None:
         for place in (options.data_dir, *options.state):
             give_to(place, options.owner)

@@ -30,7 +30,7 @@ from toolkit.listening import taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import QUOTER_STOP_GRACE_S, Process, process_table
 from toolkit.screen import Screen, addresses
-from toolkit.servers import ServerMissingError, find_servers
+from toolkit.servers import ServerMissingError, find_servers, remove_left_over
 from toolkit.setup import Addresses, prepare
 from toolkit.supervisor import StartFailedError, Supervisor
 
@@ -63,6 +63,7 @@ def up(options: UpOptions, screen: Screen) -> int:
     """Run the platform until it is told to stop; return the exit code."""
     with sole_instance(options.data_dir):
         end_survivors(options.data_dir, screen)
+        remove_left_over(options.data_dir)
         if taken := taken_ports(options.ports.listening()):
             raise CannotStartError("; ".join(taken) + " (--port-base N shifts all ports)")
         instance, table = plan(options, screen)
