@@ -1,0 +1,7 @@
+"""Start the risk service: python -m risk."""
+
+from common.service import run
+
+from risk.wiring import Settings, wire
+
+run("risk", Settings, wire)

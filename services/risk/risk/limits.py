@@ -1,0 +1,68 @@
+"""Limits in force for a bot: its own where it states them, the platform's where it states none, never 'no limit'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from common.bots import BinaryBot, faults_of, sections_of
+from common.errors import ConfigError
+from common.events import BotConfig, BotLimits
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PLATFORM_TYPE = "risk"
+PLATFORM_ID = "limits"
+"""Address of the platform-wide limits: config.platform.risk.limits."""
+
+
+class PlatformLimits(BaseModel):
+    """What holds where a bot states nothing; every figure must be given and positive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_position_lots: int = Field(gt=0, le=10_000_000)
+    """Shares of one outcome of one market; also the most a bot may ask for itself."""
+    max_net_lots: int = Field(gt=0, le=10_000_000)
+    max_order_lots: int = Field(gt=0, le=1_000_000)
+    max_open_orders: int = Field(gt=0, le=2_000)
+    max_messages_per_s: int = Field(gt=0, le=100_000)
+    min_spread: float = Field(gt=0, lt=1)
+    price_collar: float = Field(gt=0, lt=1)
+    max_daily_loss: Decimal = Field(gt=0, lt=Decimal(10) ** 12)
+    """In account currency, per bot."""
+    max_clock_offset_ms: int = Field(gt=0, le=60_000)
+    """A venue whose clock differs from ours by more is halted: expiry is judged by it."""
+
+
+def parse_platform_limits(document: Mapping[str, Any]) -> PlatformLimits:
+    """Return the validated platform-wide limits; ConfigError names each field and the rule it breaks."""
+    try:
+        return PlatformLimits.model_validate(dict(document))
+    except ValidationError as error:
+        raise ConfigError(faults_of(error)) from None
+
+
+def limits_in(config: BotConfig, platform: PlatformLimits) -> BotLimits | None:
+    """Return the limits of a configured bot, None when it has no risk_limits and so may not trade.
+
+    ConfigError when the configuration cannot be read: such a bot has no limits either.
+    """
+    return limits_of(sections_of(config), platform)
+
+
+def limits_of(bot: BinaryBot, platform: PlatformLimits) -> BotLimits | None:
+    """Return the limits a bot's sections and the platform make together; a 0 or null falls back to the platform's."""
+    own = bot.risk_limits
+    if own is None:
+        return None
+    return BotLimits(
+        max_position_lots=min(bot.inventory.max_position, platform.max_position_lots),
+        max_net_lots=own.max_net or platform.max_net_lots,
+        max_order_lots=own.max_order or platform.max_order_lots,
+        max_open_orders=own.max_open_orders or platform.max_open_orders,
+        min_spread=own.min_spread or platform.min_spread,
+        price_collar=own.price_collar or platform.price_collar,
+        max_messages_per_s=own.max_messages_per_s or platform.max_messages_per_s,
+        max_daily_loss=own.max_daily_loss or platform.max_daily_loss,
+    )

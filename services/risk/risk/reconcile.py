@@ -1,0 +1,176 @@
+"""Compare what the venue says an account holds with what the ledger says, at the same point of the account's history.
+
+A picture contains everything up to its account sequence. It is judged two seconds after it came, when what it contains
+has had time to reach the ledger, and what the ledger booked beyond it is taken off again. Where the two cannot be
+brought to one point (a settlement just booked, fills without a venue sequence) the picture says nothing. A
+difference in two judged pictures running is a mismatch: the account halts; no fill is ever invented.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.events import AccountState, Fill, Posting
+from common.instruments import Outcome
+
+from risk.entries import paid_for
+from risk.ledger import Ledger
+from risk.positions import ZERO
+
+SETTLE_NS = 2_000_000_000
+"""How long fills contained in a picture may take to reach the ledger."""
+PICTURES_MIN = 2
+"""Judged pictures running that must differ before an account halts."""
+MOVES_MAX = 10_000
+"""Recent fills remembered per account, to look back to the point of a picture."""
+
+
+class Verdict(NamedTuple):
+    """What became of a picture."""
+
+    account: str
+    venue: str
+    currency: str
+    deposit: Decimal | None = None
+    """Cash that was there before our first entry, to be booked once."""
+    differences: tuple[str, ...] = ()
+    mismatch: bool = False
+    """The differences have stood long enough to halt the account."""
+
+
+class _Move(NamedTuple):
+    account_sequence: int
+    currency: str
+    cash: Decimal
+    symbol: str
+    yes_lots: int
+    no_lots: int
+
+
+@dataclass(slots=True)
+class _Account:
+    moves: deque[_Move] = field(default_factory=deque)
+    floor: int = 0
+    """Pictures below this venue sequence lie before what `moves` remembers."""
+    undated_at_ns: int = 0
+    """When something without a venue sequence was booked last."""
+    picture: AccountState | None = None
+    received_ns: int = 0
+    judged: bool = False
+    running: int = 0
+    differences: tuple[str, ...] = ()
+    agreed_at_ns: int = 0
+
+
+class Reconciliation:
+    """The newest picture of every account, and the recent entries of the ledger to set against it."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, _Account] = {}
+
+    def begin(self, ledger: Ledger) -> None:
+        """Start from a ledger whose history is not known here: only pictures after its newest fill can be judged."""
+        self._accounts = {
+            name: _Account(floor=ledger.accounts[name].account_sequence) for name in sorted(ledger.accounts)
+        }
+
+    def note(self, entry: Fill | Posting, now_ns: int) -> None:
+        """Remember an entry the ledger has just booked."""
+        account = self._accounts.setdefault(entry.account, _Account())
+        if not isinstance(entry, Fill) or entry.account_sequence == 0:
+            account.undated_at_ns = now_ns
+            return
+        lots = entry.side.sign * entry.quantity_lots
+        in_no = entry.outcome is Outcome.NO
+        account.moves.append(
+            _Move(
+                entry.account_sequence,
+                entry.currency,
+                -paid_for(entry) - entry.fee,
+                entry.symbol,
+                0 if in_no else lots,
+                lots if in_no else 0,
+            )
+        )
+        if len(account.moves) > MOVES_MAX:
+            account.floor = max(account.floor, account.moves.popleft().account_sequence)
+
+    def on_picture(self, picture: AccountState, received_ns: int) -> None:
+        """Keep a picture until it is time to judge it; an older one than we have is dropped."""
+        account = self._accounts.setdefault(picture.account, _Account())
+        known = account.picture
+        if known is not None and (picture.epoch, picture.account_sequence) < (known.epoch, known.account_sequence):
+            return
+        # Pictures may come faster than they are judged; the waiting one keeps its turn, the next is judged after it.
+        if known is not None and not account.judged and account.received_ns + SETTLE_NS > received_ns:
+            return
+        account.picture, account.received_ns, account.judged = picture, received_ns, False
+
+    def judge(self, ledger: Ledger, now_ns: int, settling: frozenset[str]) -> Iterator[Verdict]:
+        """Yield a verdict for every picture whose time has come; `settling` accounts have a settlement under way."""
+        for name in sorted(self._accounts):
+            account = self._accounts[name]
+            picture = account.picture
+            if picture is None or account.judged or now_ns - account.received_ns < SETTLE_NS:
+                continue
+            account.judged = True
+            undated = account.undated_at_ns > account.received_ns - SETTLE_NS
+            if name in settling or undated or picture.account_sequence < account.floor:
+                continue
+            yield self._verdict(ledger, account, picture, now_ns)
+
+    def state(self, now_ns: int) -> dict[str, dict[str, object]]:
+        """Return per account what people want to know."""
+        return {
+            name: {
+                "picture_age_ms": (now_ns - account.received_ns) // 1_000_000 if account.picture else None,
+                "agreed_age_ms": (now_ns - account.agreed_at_ns) // 1_000_000 if account.agreed_at_ns else None,
+                "differences": list(account.differences),
+            }
+            for name, account in sorted(self._accounts.items())
+        }
+
+    def _verdict(self, ledger: Ledger, account: _Account, picture: AccountState, now_ns: int) -> Verdict:
+        later = [move for move in account.moves if move.account_sequence > picture.account_sequence]
+        book = ledger.accounts.get(picture.account)
+        cash = book.cash.get(picture.currency, ZERO) if book else ZERO
+        cash -= sum((move.cash for move in later if move.currency == picture.currency), start=ZERO)
+        differences = list(_share_differences(ledger, picture, later))
+        deposit = None
+        if book is None or not book.deposited:
+            deposit = picture.cash_total - cash
+        elif cash != picture.cash_total:
+            differences.insert(0, f"cash in {picture.currency}: venue {picture.cash_total}, ledger {cash}")
+        account.differences = tuple(differences)
+        account.running = account.running + 1 if differences else 0
+        if not differences:
+            account.agreed_at_ns = now_ns
+        mismatch = account.running >= PICTURES_MIN
+        if mismatch:
+            # After a person has lifted the halt, the next one needs its two pictures again.
+            account.running = 0
+        return Verdict(picture.account, picture.venue, picture.currency, deposit, account.differences, mismatch)
+
+
+def _share_differences(ledger: Ledger, picture: AccountState, later: list[_Move]) -> Iterator[str]:
+    """Yield 'symbol outcome: venue n, ledger m' for every holding that differs."""
+    booked: dict[str, list[int]] = {}
+    for key, line in ledger.lines.items():
+        if (key.account, key.venue) == (picture.account, picture.venue):
+            held = booked.setdefault(key.symbol, [0, 0])
+            held[0] += line.yes.lots
+            held[1] += line.no.lots
+    for move in later:
+        held = booked.setdefault(move.symbol, [0, 0])
+        held[0] -= move.yes_lots
+        held[1] -= move.no_lots
+    shown = {holding.symbol: (holding.yes_lots, holding.no_lots) for holding in picture.holdings}
+    for symbol in sorted(booked.keys() | shown.keys()):
+        ours, theirs = booked.get(symbol, [0, 0]), shown.get(symbol, (0, 0))
+        for outcome, venue_lots, ledger_lots in zip(("YES", "NO"), theirs, ours, strict=True):
+            if venue_lots != ledger_lots:
+                yield f"{symbol} {outcome}: venue {venue_lots}, ledger {ledger_lots}"

@@ -1,0 +1,116 @@
+"""Where the ledger starts from: the positions store, checked against FILL, and every message of FILL since."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from common.errors import ContractError
+
+from risk.entries import canonical_bytes, read_entry
+from risk.ledger import Ledger
+from risk.snapshot import restore
+from risk.store import Loaded, RedisStore
+
+LOAD_ATTEMPTS_MAX = 5
+LOAD_RETRY_S = 0.3
+
+
+class StoredMessage(Protocol):
+    """A message as the stream holds it."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+class FillStream(Protocol):
+    """The part of the bus that reads a stream from a sequence to its end."""
+
+    def read(self, stream: str, after_sequence: int) -> AsyncIterator[StoredMessage]: ...
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The ledger a start has, and what must be said about it."""
+
+    ledger: Ledger
+    faults: dict[str, str] = field(default_factory=dict)
+    """The ledger cannot be trusted: nothing is folded until a person has acted and risk is started again."""
+    halts: dict[str, str] = field(default_factory=dict)
+    """The ledger is what FILL says, but a person must look before trading goes on."""
+    notes: list[str] = field(default_factory=list)
+
+
+async def recover(store: RedisStore, stream: FillStream, platform_id: str) -> Recovered:
+    """Load, check and catch up; the store then holds the same ledger, unless it is away or not ours."""
+    loaded = await _load(store)
+    found = _restored(loaded, platform_id)
+    if found.faults:
+        return found
+    ledger = found.ledger
+    begun_at, holes_before = ledger.sequence, ledger.holes
+    fault = await _catch_up(ledger, stream)
+    if fault:
+        found.faults["ledger_ahead"] = fault
+        return found
+    if ledger.holes > holes_before:
+        found.halts["ledger_hole"] = f"FILL no longer has {ledger.holes - holes_before} of its messages"
+    if loaded is not None and not begun_at and ledger.sequence:
+        found.notes.append(f"the positions store held no ledger: rebuilt from FILL up to sequence {ledger.sequence}")
+    if ledger.sequence > begun_at or loaded is None:
+        await _write(store, found)
+    return found
+
+
+async def _load(store: RedisStore) -> Loaded | None:
+    for _ in range(LOAD_ATTEMPTS_MAX):
+        try:
+            return await store.load()
+        except OSError:
+            await asyncio.sleep(LOAD_RETRY_S)
+    return None
+
+
+def _restored(loaded: Loaded | None, platform_id: str) -> Recovered:
+    if loaded is None:
+        return Recovered(Ledger(), notes=["the positions store does not answer: the ledger is rebuilt from FILL"])
+    if (loaded.fields or loaded.platform_id) and loaded.platform_id != platform_id:
+        text = f"the positions store belongs to platform {loaded.platform_id!r}, this is {platform_id!r}"
+        return Recovered(Ledger(), faults={"platform_id": text})
+    try:
+        return Recovered(restore(loaded.fields))
+    except ContractError as error:
+        return Recovered(Ledger(), notes=[f"the positions store cannot be read ({error}): rebuilt from FILL"])
+
+
+async def _catch_up(ledger: Ledger, stream: FillStream) -> str:
+    """Fold what FILL has beyond the ledger; return why FILL is not the stream the ledger came from, '' when it is."""
+    at, tip = ledger.sequence, ledger.tip
+    confirmed = at == 0
+    async for message in stream.read("FILL", max(0, at - 1)):
+        entry = read_entry(message.subject, message.data)
+        if not confirmed:
+            if message.sequence != at:
+                return f"the positions store is at FILL sequence {at}, which FILL does not have: FILL has lost entries"
+            if hashlib.sha256(canonical_bytes(entry)).digest() != tip:
+                return f"FILL has another message at sequence {at} than the one the positions store was made from"
+            confirmed = True
+            continue
+        ledger.fold(entry, message.sequence)
+    if not confirmed:
+        return f"the positions store is at FILL sequence {at}, FILL ends before it: FILL has lost entries"
+    return ""
+
+
+async def _write(store: RedisStore, found: Recovered) -> None:
+    try:
+        await store.write_whole(found.ledger)
+    except OSError as error:
+        found.notes.append(f"the recovered ledger could not be stored yet: {error}")

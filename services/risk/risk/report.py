@@ -1,0 +1,126 @@
+"""What risk tells everybody: positions, statistics, and the figures for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from common.core import Sample
+from common.events import BotConfig, BotLimits, Position, Statistics
+
+from risk.equity import Earnings, Marks, earnings, shown, unrealized
+from risk.ledger import Ledger
+from risk.positions import ZERO
+
+MONEY_FIGURES = ("pnl_realized", "pnl_unrealized", "daily_pnl", "fees")
+
+
+class BotView(NamedTuple):
+    """A configured bot and what its configuration means for risk."""
+
+    config: BotConfig
+    limits: BotLimits | None
+    """None: it may not trade."""
+    venue: str
+    fault: str = ""
+    """Why its configuration cannot be used."""
+
+
+def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Position:
+    """Return a bot's position as of the last entry folded; empty for a bot that never traded."""
+    book = ledger.bots.get(algo_id)
+    return Position(
+        algo_id=algo_id,
+        lines=[line.published() for line in ledger.lines_of(algo_id)],
+        realized=book.realized if book else ZERO,
+        fees=book.fees if book else ZERO,
+        fill_sequence=ledger.sequence,
+        epoch=epoch,
+        ts_ns=now_ns,
+    )
+
+
+def bot_statistics(
+    ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, epoch: int, now_ns: int
+) -> Statistics:
+    """Return a bot's figures: money in account currency, shares by symbol."""
+    earned = earnings(ledger, algo_id, marks)
+    book = ledger.bots.get(algo_id)
+    lines = ledger.lines_of(algo_id)
+    figures = _money(earned, float(book.fees) if book else 0.0)
+    figures |= {"fills": float(book.fills if book else 0), "markets": float(len(lines))}
+    if view is not None and view.limits is not None:
+        figures["max_daily_loss"] = float(view.limits.max_daily_loss)
+    for line in lines:
+        symbol = line.key.symbol
+        figures[f"position_yes.{symbol}"] = figures.get(f"position_yes.{symbol}", 0.0) + line.yes.lots
+        figures[f"position_no.{symbol}"] = figures.get(f"position_no.{symbol}", 0.0) + line.no.lots
+    return Statistics(scope=f"bot-{algo_id}", figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def platform_statistics(ledger: Ledger, marks: Marks, epoch: int, now_ns: int) -> Statistics:
+    """Return the sums over all bots."""
+    figures = dict.fromkeys((*MONEY_FIGURES, "fills"), 0.0)
+    for algo_id in sorted(ledger.bots):
+        book = ledger.bots[algo_id]
+        for name, figure in _money(earnings(ledger, algo_id, marks), float(book.fees)).items():
+            figures[name] += figure
+        figures["fills"] += book.fills
+    figures["entries"] = float(ledger.entries)
+    return Statistics(scope="platform", figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def _money(earned: Earnings, fees: float) -> dict[str, float]:
+    figures = (float(earned.realized), float(earned.unrealized), float(earned.daily), fees)
+    return dict(zip(MONEY_FIGURES, figures, strict=True))
+
+
+def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:
+    """Yield the ledger's figures for Prometheus."""
+    yield Sample("mm_ledger_sequence", "gauge", "Last FILL sequence folded", {}, ledger.sequence)
+    yield Sample("mm_ledger_repeats_total", "counter", "Entries delivered more than once", {}, ledger.repeats)
+    yield Sample("mm_ledger_disputes_total", "counter", "Entries that could not be booked", {}, ledger.disputes)
+    for algo_id in sorted(ledger.bots):
+        book = ledger.bots[algo_id]
+        earned = earnings(ledger, algo_id, marks)
+        bot = {"algo_id": algo_id, "symbol": ""}
+        yield Sample("mm_pnl_realized", "gauge", "Closed and settled profit less fees", bot, float(earned.realized))
+        yield Sample("mm_pnl_daily", "gauge", "Profit since 00:00 UTC, marked to fair value", bot, float(earned.daily))
+        yield Sample("mm_fees", "gauge", "Fees paid, rebates deducted", bot, float(book.fees))
+        yield Sample("mm_fills_total", "counter", "Executions booked", bot, book.fills)
+        for line in ledger.lines_of(algo_id):
+            labels = {"algo_id": algo_id, "symbol": line.key.symbol}
+            profit = float(unrealized(ledger, line, marks))
+            yield Sample("mm_pnl_unrealized", "gauge", "Profit if sold at fair value", labels, profit)
+            yield Sample("mm_position_yes", "gauge", "YES shares held", labels, line.yes.lots)
+            yield Sample("mm_position_no", "gauge", "NO shares held", labels, line.no.lots)
+            yield Sample("mm_fills_total", "counter", "Executions booked", labels, line.fills)
+
+
+def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks) -> dict[str, object]:
+    """Return what people want to know of a bot."""
+    earned = earnings(ledger, algo_id, marks)
+    book = ledger.bots.get(algo_id)
+    return {
+        "algo_id": algo_id,
+        "revision": view.config.revision if view else None,
+        "limits": "in force"
+        if view and view.limits
+        else (view.fault if view and view.fault else "none: may not trade"),
+        "pnl_realized": str(shown(earned.realized)),
+        "pnl_unrealized": str(shown(earned.unrealized)),
+        "daily_pnl": str(shown(earned.daily)),
+        "fees": str(shown(book.fees if book else ZERO)),
+        "fills": book.fills if book else 0,
+        "lines": [
+            {
+                "account": line.key.account,
+                "venue": line.key.venue,
+                "symbol": line.key.symbol,
+                "yes": line.yes.lots,
+                "no": line.no.lots,
+                "cost": str(shown(line.cost)),
+            }
+            for line in ledger.lines_of(algo_id)
+        ],
+    }

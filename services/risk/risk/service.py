@@ -1,0 +1,437 @@
+"""Risk: the books of record, and the power to stop what the books, the limits or the venue speak against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from common.bots import sections_of
+from common.core import Core, Durable, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample, Start, Store
+from common.errors import ConfigError, MarketMakerError
+from common.events import (
+    AccountState,
+    AlertLevel,
+    BotConfig,
+    Event,
+    FairValue,
+    FeedStatus,
+    Fill,
+    Halt,
+    Market,
+    PlatformConfig,
+    Posting,
+    QuoteTarget,
+    RiskState,
+)
+
+from risk.alerts import PLATFORM, Conditions
+from risk.entries import Entry, Undecodable, undecodable
+from risk.equity import Marks, cutoff_posting, earnings, shown
+from risk.halts import Halts
+from risk.ledger import Folded, FoldStatus, Ledger
+from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, limits_in, parse_platform_limits
+from risk.reconcile import Reconciliation
+from risk.report import BotView, bot_state, bot_statistics, ledger_samples, platform_statistics, position_of
+from risk.settlement import Markets
+from risk.snapshot import StoreHealth, changes
+from risk.watch import Watch, deposit_posting
+
+RISK_STATE_MS = 250
+LOOK_MS = 1_000
+POSITIONS_MS = 5_000
+POSTING_RETRY_NS = 10_000_000_000
+"""A posting of ours that has not come back through FILL is asked again after this long, under the same id."""
+PENDING_MAX = 10_000
+HELD_MAX = 10_000
+"""Entries that overtook an earlier one and wait for it."""
+GAP_NS_MAX = 2_000_000_000
+
+
+class LedgerGap(MarketMakerError):
+    """An entry of FILL did not come in its turn; the next start reads the stream itself."""
+
+
+class Risk(Core):
+    """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
+
+    def __init__(self, platform: PlatformLimits, shard: str = "0", store: StoreHealth | None = None) -> None:
+        self.platform, self.shard = platform, shard
+        self.store = store or StoreHealth()
+        self.ledger = Ledger()
+        self.bots: dict[str, BotView] = {}
+        self.halts, self.markets, self.marks = Halts(), Markets(), Marks()
+        self.conditions = Conditions()
+        self.watch = Watch(self.conditions)
+        self.reconciliation = Reconciliation()
+        self._faults: dict[str, str] = {}
+        """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
+        self._halts_at_start: dict[str, str] = {}
+        self._notes: list[str] = []
+        self._started = False
+        self._epochs: dict[tuple[str, str], int] = {}
+        self._held: dict[int, Entry] = {}
+        self._gap_since_ns = 0
+        self._pending: dict[str, int] = {}
+
+    def recover(
+        self,
+        ledger: Ledger,
+        faults: Mapping[str, str] | None = None,
+        halts: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Take over the ledger a start has loaded.
+
+        With `faults` (halt reason and text) everything stays frozen until the cause is gone and risk starts again;
+        `halts` stop trading until a person lifts them, the books go on; `notes` are told.
+        """
+        self.ledger = ledger
+        self._faults, self._halts_at_start, self._notes = dict(faults or {}), dict(halts or {}), list(notes)
+        self.reconciliation.begin(ledger)
+
+    # --- inputs -------------------------------------------------------------------------------------------------
+
+    def inputs(self) -> Sequence[Input]:
+        return [
+            Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
+            Ordered(PlatformConfig, self.on_platform_config, Start.LAST_PER_SUBJECT, {"type": PLATFORM_TYPE}),
+            Ordered(BotConfig, self.on_bot_config, Start.LAST_PER_SUBJECT),
+            Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
+            Newest(FairValue, self.on_fair),
+            Newest(FeedStatus, self.on_feed_status),
+            Newest(QuoteTarget, self.on_target),
+            Newest(AccountState, self.on_account),
+            Durable("risk-ledger", self.on_entry, self.on_undecodable),
+            Every(RISK_STATE_MS, self.on_risk_state_due),
+            Every(LOOK_MS, self.on_look_due),
+            Every(POSITIONS_MS, self.on_positions_due),
+        ]
+
+    def start(self, receipt: Receipt) -> Effects:
+        self._started = True
+        for note in self._notes:
+            yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
+        for reason, text in {**self._faults, **self._halts_at_start}.items():
+            yield from self._impose("global", reason, text, receipt.now_ns)
+        if not self._faults:
+            yield from self._halt_disputed(receipt.now_ns)
+            yield from self._positions(receipt.now_ns)
+            yield from self._settle(receipt.now_ns)
+        yield self._risk_state(receipt.now_ns)
+
+    # --- the ledger ---------------------------------------------------------------------------------------------
+
+    def on_entry(self, entry: Fill | Posting, receipt: Receipt) -> Effects:
+        yield from self._on_message(entry, receipt)
+
+    def on_undecodable(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
+        yield from self._on_message(undecodable(subject, data, reason), receipt)
+
+    def _on_message(self, entry: Entry, receipt: Receipt) -> Iterator[Effect]:
+        """Fold the message if it is the next; an earlier one is known, a later one waits for those before it."""
+        if self._faults:
+            return
+        if receipt.sequence <= self.ledger.sequence:
+            yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
+            return
+        if receipt.sequence > self.ledger.sequence + 1:
+            if len(self._held) >= HELD_MAX:
+                raise LedgerGap(f"{HELD_MAX} entries wait for FILL sequence {self.ledger.sequence + 1}")
+            self._gap_since_ns = self._gap_since_ns or receipt.now_ns
+            self._held[receipt.sequence] = entry
+            return
+        yield from self._fold(entry, receipt.sequence, receipt.now_ns)
+        while (following := self._held.pop(self.ledger.sequence + 1, None)) is not None:
+            yield from self._fold(following, self.ledger.sequence + 1, receipt.now_ns)
+        for sequence in [sequence for sequence in self._held if sequence <= self.ledger.sequence]:
+            del self._held[sequence]
+        self._gap_since_ns = receipt.now_ns if self._held else 0
+
+    def _fold(self, entry: Entry, sequence: int, now_ns: int) -> Iterator[Effect]:
+        folded = self.ledger.fold(entry, sequence)
+        if folded.status is FoldStatus.DISPUTED:
+            yield from self._dispute(folded.account, sequence, folded.reason, now_ns)
+        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable):
+            self._booked(entry, now_ns)
+        yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
+        yield Store(sequence, changes(self.ledger, folded))
+        yield from self._settle_late(folded, now_ns)
+
+    def _booked(self, entry: Fill | Posting, now_ns: int) -> None:
+        self._pending.pop(entry.message_id(), None)
+        self.reconciliation.note(entry, now_ns)
+        if isinstance(entry, Fill):
+            self.watch.on_fill(entry.algo_id)
+
+    def _settle_late(self, folded: Folded, now_ns: int) -> Iterator[Effect]:
+        """A fill that arrives after its market was settled is settled as well."""
+        if folded.line in self.ledger.lines and self.markets.over(folded.line.venue, folded.line.symbol):
+            yield from self._settle(now_ns)
+
+    def _settle(self, now_ns: int) -> Iterator[Effect]:
+        for posting in self.markets.due(self.ledger, now_ns):
+            yield from self._ask(posting, now_ns)
+
+    def _ask(self, posting: Posting, now_ns: int) -> Iterator[Effect]:
+        """Publish a posting unless it is on its way; it counts when it comes back through FILL, not before."""
+        posting_id = posting.message_id()
+        asked_at_ns = self._pending.get(posting_id)
+        if asked_at_ns is not None and now_ns - asked_at_ns < POSTING_RETRY_NS:
+            return
+        self._pending.pop(posting_id, None)
+        self._pending[posting_id] = now_ns
+        if len(self._pending) > PENDING_MAX:
+            del self._pending[next(iter(self._pending))]
+        yield posting
+
+    # --- what stops trading -------------------------------------------------------------------------------------
+
+    def _impose(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
+        """Halt a scope and say so; nothing when it is halted for this reason already."""
+        halt = self.halts.impose(scope, reason, detail, self.epoch, now_ns)
+        if halt is not None:
+            yield halt
+            yield self.conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
+
+    def _dispute(self, account: str, sequence: int, reason: str, now_ns: int) -> Iterator[Effect]:
+        detail = f"FILL sequence {sequence} was not booked: {reason}"
+        yield from self._impose(f"account-{account}", f"disputed-{sequence}", detail, now_ns)
+
+    def _halt_disputed(self, now_ns: int) -> Iterator[Effect]:
+        """Halt for disputed entries whose halt was never published: the process may have died in between."""
+        for account in sorted(self.ledger.accounts):
+            for sequence in self.ledger.accounts[account].disputed:
+                if not self.halts.spoken(f"account-{account}", f"disputed-{sequence}"):
+                    yield from self._dispute(account, sequence, "see the parked message", now_ns)
+
+    def _guard(self, algo_id: str, work: Callable[[], Iterable[Effect]], now_ns: int) -> list[Effect]:
+        """Do something for one bot; trouble with it halts that bot and leaves the others alone."""
+        try:
+            return list(work())
+        except Exception as error:
+            detail = f"{type(error).__name__}: {error}"
+            return list(self._impose(f"bot-{algo_id}", "exception", detail, now_ns, algo_id))
+
+    # --- configuration, markets, prices -------------------------------------------------------------------------
+
+    def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        self.halts.on_halt(halt)
+        if self._started:
+            yield self._risk_state(receipt.now_ns)
+
+    def on_platform_config(self, config: PlatformConfig, receipt: Receipt) -> Effects:
+        if config.id != PLATFORM_ID:
+            return
+        try:
+            self.platform = parse_platform_limits(config.document)
+        except ConfigError as error:
+            text = f"platform limits revision {config.revision} refused, the former ones hold: {error}"
+            yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
+            return
+        for algo_id in sorted(self.bots):
+            self.bots[algo_id] = self._view(self.bots[algo_id].config)
+        if self._started:
+            yield self._risk_state(receipt.now_ns)
+
+    def on_bot_config(self, config: BotConfig, receipt: Receipt) -> Effects:
+        known = self.bots.get(config.algo_id)
+        if known is not None and config.revision < known.config.revision:
+            return
+        if config.removed:
+            self.bots.pop(config.algo_id, None)
+        else:
+            view = self.bots[config.algo_id] = self._view(config)
+            if view.fault:
+                text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
+                yield self.conditions.tell(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
+        if self._started:
+            yield position_of(self.ledger, config.algo_id, self.epoch, receipt.now_ns)
+            yield self._risk_state(receipt.now_ns)
+
+    def _view(self, config: BotConfig) -> BotView:
+        try:
+            return BotView(config, limits_in(config, self.platform), sections_of(config).instrument.venue)
+        except ConfigError as error:
+            return BotView(config, None, "", str(error))
+
+    def on_market(self, market: Market, receipt: Receipt) -> Effects:
+        if self._stale_epoch("feed", market.venue, market.epoch):
+            return
+        self.markets.put(market)
+        self.watch.on_market(market)
+        if market.status.over:
+            self.marks.forget(market.symbol)
+            if self._started and not self._faults:
+                yield from self._settle(receipt.now_ns)
+
+    def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
+        if not self._stale_epoch("pricer", fair.algo_id, fair.epoch) and not self.markets.over(fair.venue, fair.symbol):
+            self.marks.put(fair)
+        return ()
+
+    def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
+        if not self._stale_epoch("feed", status.venue, status.epoch):
+            self.watch.on_feed_status(status, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_target(self, target: QuoteTarget, receipt: Receipt) -> Effects:
+        if not self._stale_epoch("quoter", target.account, target.epoch):
+            self.watch.on_target(target)
+        return ()
+
+    def on_account(self, picture: AccountState, receipt: Receipt) -> Effects:
+        # A picture from before our start may lie before entries whose place in the account's history is not known.
+        if receipt.age_ns and picture.account in self.ledger.accounts:
+            return ()
+        if not self._stale_epoch("quoter", picture.account, picture.epoch):
+            self.reconciliation.on_picture(picture, receipt.now_ns)
+        return ()
+
+    def _stale_epoch(self, role: str, key: str, epoch: int) -> bool:
+        """Say whether somebody else has taken the sender's place since; remembers the highest epoch."""
+        seen = self._epochs.get((role, key), 0)
+        self._epochs[role, key] = max(seen, epoch)
+        return epoch < seen
+
+    # --- timers -------------------------------------------------------------------------------------------------
+
+    def on_risk_state_due(self, receipt: Receipt) -> Effects:
+        """Stop what has lost too much, then say what holds: the same state tells of the stop."""
+        if not self._faults:
+            for algo_id in sorted(self.bots):
+                view = self.bots[algo_id]
+                yield from self._guard(algo_id, partial(self._mark_losses, view, receipt.now_ns), receipt.now_ns)
+        yield self._risk_state(receipt.now_ns)
+
+    def _mark_losses(self, view: BotView, now_ns: int) -> Iterator[Effect]:
+        algo_id = view.config.algo_id
+        daily = earnings(self.ledger, algo_id, self.marks).daily
+        if self.watch.loss_stops(view, daily):
+            assert view.limits is not None
+            detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
+            yield from self._impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+        yield from self.watch.loss_warning(view, daily, now_ns)
+
+    def on_look_due(self, receipt: Receipt) -> Effects:
+        """Look at everything that is not told by an event: gaps, days, pictures, quiet bots, silent feeds."""
+        now_ns = receipt.now_ns
+        yield from self._look_at_store(now_ns)
+        if self._faults:
+            return
+        if self._held and now_ns - self._gap_since_ns > GAP_NS_MAX:
+            raise LedgerGap(f"FILL sequence {self.ledger.sequence + 1} did not come, {len(self._held)} later ones did")
+        yield from self._settle(now_ns)
+        yield from self._judge_pictures(now_ns)
+        for algo_id in self._all_bots():
+            yield from self._guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
+        for symbol in self.markets.undecided(self.ledger):
+            text = f"{symbol} is over without a result that can be settled"
+            yield from self.conditions.hold(AlertLevel.CRITICAL, PLATFORM, "undecided_market", text, now_ns, symbol)
+        yield from self.watch.quiet(now_ns)
+        yield from self.watch.feeds(now_ns)
+        trading = sorted({view.venue for view in self.bots.values() if view.venue})
+        for venue, detail in self.watch.clocks(trading, self.platform.max_clock_offset_ms, now_ns):
+            yield from self._impose(f"venue-{venue}", "clock", detail, now_ns)
+        yield platform_statistics(self.ledger, self.marks, self.epoch, now_ns)
+
+    def _look_at_bot(self, algo_id: str, now_ns: int) -> Iterator[Effect]:
+        view = self.bots.get(algo_id)
+        cutoff = cutoff_posting(self.ledger, algo_id, self.marks, now_ns)
+        if cutoff is not None:
+            yield from self._ask(cutoff, now_ns)
+        if view is not None:
+            yield from self.watch.positions(view, self.ledger.lines_of(algo_id), now_ns)
+        yield bot_statistics(self.ledger, view, algo_id, self.marks, self.epoch, now_ns)
+
+    def _judge_pictures(self, now_ns: int) -> Iterator[Effect]:
+        settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
+        for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
+            if verdict.deposit is not None:
+                yield from self._ask(deposit_posting(verdict, now_ns), now_ns)
+            if verdict.mismatch:
+                detail = "; ".join(verdict.differences)
+                yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
+
+    def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
+        if self.store.ahead and "ledger_ahead" not in self._faults:
+            self._faults["ledger_ahead"] = self.store.ahead
+            yield from self._impose("global", "ledger_ahead", self.store.ahead, now_ns)
+        if self.store.away:
+            text = "the positions store does not answer; the ledger goes on in memory and FILL"
+            yield from self.conditions.hold(AlertLevel.CRITICAL, PLATFORM, "store_away", text, now_ns)
+        else:
+            self.conditions.end(PLATFORM, "store_away")
+
+    def on_positions_due(self, receipt: Receipt) -> Effects:
+        if not self._faults:
+            yield from self._positions(receipt.now_ns)
+
+    def _positions(self, now_ns: int) -> Iterator[Effect]:
+        for algo_id in self._all_bots():
+            yield position_of(self.ledger, algo_id, self.epoch, now_ns)
+
+    def _all_bots(self) -> list[str]:
+        """Return every bot that is configured or has a book, in order."""
+        return sorted(self.bots.keys() | self.ledger.bots.keys())
+
+    def _risk_state(self, now_ns: int) -> RiskState:
+        """Return limits, halts and daily P&L; a ledger that cannot be trusted deals out no limits."""
+        ids = [] if self._faults else sorted(self.bots)
+        limits = {algo_id: view.limits for algo_id in ids if (view := self.bots[algo_id]).limits is not None}
+        return RiskState(
+            shard=self.shard,
+            ledger_sequence=self.ledger.sequence,
+            limits={algo_id: each for algo_id, each in limits.items() if each is not None},
+            config_revisions={algo_id: self.bots[algo_id].config.revision for algo_id in ids},
+            halts=self.halts.listed(),
+            daily_pnl={algo_id: shown(earnings(self.ledger, algo_id, self.marks).daily) for algo_id in ids},
+            epoch=self.epoch,
+            ts_ns=now_ns,
+        )
+
+    # --- for the shell and for people ---------------------------------------------------------------------------
+
+    def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
+        """The broker would not take a posting: the account's books can no longer be complete."""
+        if isinstance(event, Posting):
+            self._pending.pop(event.message_id(), None)
+            yield from self._impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
+
+    def unready(self, now_ns: int) -> list[str]:
+        faults = [f"{reason}: {text}" for reason, text in self._faults.items()]
+        if self._held:
+            faults.append(f"waits for FILL sequence {self.ledger.sequence + 1}")
+        return faults
+
+    def state(self, now_ns: int) -> dict[str, Any]:
+        ledger = self.ledger
+        return {
+            "shard": self.shard,
+            "ledger": {
+                "sequence": ledger.sequence,
+                "entries": ledger.entries,
+                "repeats": ledger.repeats,
+                "disputes": ledger.disputes,
+                "holes": ledger.holes,
+                "chain": ledger.chain.hex(),
+            },
+            "bots": [bot_state(ledger, self.bots.get(algo_id), algo_id, self.marks) for algo_id in self._all_bots()],
+            "accounts": {
+                name: {currency: str(shown(cash)) for currency, cash in sorted(ledger.accounts[name].cash.items())}
+                for name in sorted(ledger.accounts)
+            },
+            "reconciliation": self.reconciliation.state(now_ns),
+            "halts": self.halts.listed(),
+            "store": {"away": self.store.away, "ahead": self.store.ahead},
+            "markets": len(self.markets),
+            "pending_postings": len(self._pending),
+        }
+
+    def samples(self) -> Iterable[Sample]:
+        yield from ledger_samples(self.ledger, self.marks)
+        yield Sample("mm_halts", "gauge", "Active halts", {}, len(self.halts.listed()))
+        yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, len(self._pending))
+        yield Sample(
+            "mm_store_away", "gauge", "1 while the positions store does not answer", {}, float(self.store.away)
+        )

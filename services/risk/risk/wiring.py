@@ -1,0 +1,81 @@
+"""Put risk together: its settings, its limits file, its store and its recovery."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from common.errors import ConfigError
+from common.service import Service
+from common.settings import ServiceSettings, read_secret
+from common.shell import Shell
+from pydantic import Field, SecretStr, field_validator
+
+from risk.limits import PlatformLimits, parse_platform_limits
+from risk.recovery import recover
+from risk.service import Risk
+from risk.snapshot import StoreHealth
+from risk.store import RedisStore
+
+LIMITS_FILE = "risk.toml"
+
+
+class Settings(ServiceSettings):
+    """Where risk finds its positions store."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_password_file: Path | None = None
+    shard: str = Field(default="0", pattern="^[A-Za-z0-9_-]{1,32}$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _address_only(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if parts.password or parts.query:
+            raise ValueError("must be an address only: the password comes from MM_REDIS_PASSWORD_FILE")
+        return url
+
+    def redis_password(self) -> SecretStr | None:
+        return read_secret(self.redis_password_file, "MM_REDIS_PASSWORD_FILE")
+
+
+def read_platform_limits(path: Path) -> PlatformLimits:
+    """Return the built-in limits of a file; ConfigError names file, field and rule."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {type(error).__name__}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+    if list(document) != ["limits"] or not isinstance(document["limits"], dict):
+        raise ConfigError([f"{path}: must hold one table, [limits]"])
+    try:
+        return parse_platform_limits(document["limits"])
+    except ConfigError as error:
+        raise ConfigError([f"{path}: limits.{fault}" for fault in error.faults]) from None
+
+
+def wire(settings: Settings) -> Service:
+    """Return the service: one ledger shard under its lease."""
+    health = StoreHealth()
+    core = Risk(read_platform_limits(settings.config_dir / LIMITS_FILE), settings.shard, health)
+    password = settings.redis_password()
+    storage = RedisStore(
+        settings.redis_url, password, settings.platform_id, settings.shard, lambda: core.ledger, health
+    )
+
+    async def prepare(shell: Shell) -> None:
+        found = await recover(storage, shell.api, settings.platform_id)
+        core.recover(found.ledger, found.faults, found.halts, found.notes)
+        shell.log.info(
+            "ledger recovered",
+            sequence=found.ledger.sequence,
+            faults=found.faults,
+            halts=found.halts,
+            notes=found.notes,
+        )
+
+    return Service(core=core, leases=[("risk", settings.shard)], prepare=prepare, storage=storage)
