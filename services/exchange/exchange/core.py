@@ -11,7 +11,7 @@ import msgspec
 
 from exchange.accounts import OPEN_ORDERS_MAX
 from exchange.conversation import ORDER_OPS, SUBSCRIPTIONS_MAX, Conversation
-from exchange.desk import FAULT_ACCOUNT, Desk
+from exchange.desk import Desk
 from exchange.faults import Faults
 from exchange.keys import Budgets, Key, Keyring, Rates
 from exchange.ledger import VENUE_ACCOUNT, FeeSchedule, Ledger
@@ -107,10 +107,8 @@ class Exchange:
             for order in [order for _, order in sorted(account.open_orders.items())]:
                 # Their cover ended with the run that held it; only the order's own end is left to tell.
                 self.trading.end(order, "exchange_restart", self.now_ns)
-        given = {FAULT_ACCOUNT: 0, NOISE_ACCOUNT: CASH_MICROS, INFORMED_ACCOUNT: CASH_MICROS}
-        if not self.config.takers.enabled:
-            given = {FAULT_ACCOUNT: 0}
-        for name, amount in {**self.config.deposits, **given}.items():
+        customers = (NOISE_ACCOUNT, INFORMED_ACCOUNT) if self.config.takers.enabled else ()
+        for name, amount in {**self.config.deposits, **dict.fromkeys(customers, CASH_MICROS)}.items():
             account = self.ledger.account(name)
             if amount and account.sequence == 0:
                 self.ledger.post(account, "deposit", amount, self.now_ns)

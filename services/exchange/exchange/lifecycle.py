@@ -60,6 +60,7 @@ class Lifecycle:
             if absent_ns > ABSENCE_MAX_NS:
                 self.void(market, now_ns)
         self._list_ahead(now_ns)
+        self.next_due_ns = now_ns
         self.advance(now_ns)
 
     def on_mid(self, asset: str, units: int, now_ns: int) -> None:
@@ -113,13 +114,14 @@ class Lifecycle:
             self.void(market, now_ns)
 
     def _close(self, market: Market, now_ns: int) -> None:
+        market.status = "CLOSED"
+        self.trading.cancel_market(market, "market_closed", now_ns)
+        self._tell(market, now_ns)
         mid = self.mids.get(market.asset)
         # Every price is applied after the venue has caught up to its time, so this is the last at or before expiry.
         if mid is not None and market.expiry_ns - mid.ts_ns <= EXPIRY_MID_AGE_MAX_NS:
             market.closing_units = mid.units
-        market.status = "CLOSED"
-        self.trading.cancel_market(market, "market_closed", now_ns)
-        self._tell(market, now_ns)
+            self._tape.add(Fact("none", None, None, closing_fact(market)))
 
     def _resolve(self, market: Market, now_ns: int) -> None:
         if market.closing_units is None:
@@ -183,3 +185,8 @@ class Lifecycle:
     def _tell(self, market: Market, now_ns: int) -> None:
         frame = {"type": "market", "market": market.as_json(), "ts_ns": now_ns}
         self._tape.add(Fact("markets", None, market.id, frame))
+
+
+def closing_fact(market: Market) -> dict[str, str]:
+    """What the journal keeps of a closed market that is not yet public: the price that will decide it."""
+    return {"type": "closing", "market": market.id, "units": str(market.closing_units)}

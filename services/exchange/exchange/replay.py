@@ -24,9 +24,9 @@ SPEED_MAX: Final = 60.0
 
 Line = tuple[int, bytes]  # local receive time in ns, raw message
 
-_EVENT_TIME = re.compile(rb'"E":(\d{13})[,}]')
-_UPDATE_ID = re.compile(rb'"u":(\d{1,18})[,}]')
-_SYMBOL = re.compile(rb'"s":"([A-Z0-9]{2,20})"')
+_EVENT_TIME = re.compile(rb'"E":\s?(\d{13})[,}]')
+_UPDATE_ID = re.compile(rb'"u":\s?(\d{1,18})[,}]')
+_SYMBOL = re.compile(rb'"s":\s?"([A-Z0-9]{2,20})"')
 
 
 class UnusableRecording(ValueError):

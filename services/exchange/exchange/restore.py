@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from exchange.accounts import Account
 from exchange.ledger import Ledger
-from exchange.lifecycle import Lifecycle, Mid
+from exchange.lifecycle import Lifecycle, Mid, closing_fact
 from exchange.markets import Market
 from exchange.matching import Order
 from exchange.money import signed_micros_of, ticks_of
@@ -39,6 +39,9 @@ def restore_fact(fact: Json, ledger: Ledger, trading: Trading, lifecycle: Lifecy
         case "mid":
             lifecycle.mids[fact["asset"]] = Mid(int(fact["units"]), fact["ts_ns"], fact["ts_ns"])
             return int(fact["ts_ns"])
+        case "closing":
+            trading.markets[fact["market"]].closing_units = int(fact["units"])
+            return None
         case "ids":
             kind, reserved = fact["kind"], fact["reserved"]
             ledger.ids.reserved[kind] = max(ledger.ids.reserved[kind], reserved)
@@ -112,6 +115,8 @@ def facts_of(ledger: Ledger, trading: Trading, lifecycle: Lifecycle, now_ns: int
         yield {"type": "ids", "kind": kind, "reserved": reserved}
     for market in trading.markets.values():
         yield {"type": "market", "market": market.as_json(), "ts_ns": now_ns}
+        if market.status == "CLOSED" and market.closing_units is not None:
+            yield closing_fact(market)
         yield from market.trades
     for asset, mid in lifecycle.mids.items():
         yield {"type": "mid", "asset": asset, "units": str(mid.units), "ts_ns": mid.ts_ns}

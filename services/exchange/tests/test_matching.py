@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from exchange.core import Exchange
+from exchange.session import Output
 from exchange.testing import MARKET, Client, opened
 
 
@@ -134,7 +137,7 @@ def test_every_book_state_is_one_sequence_number(maker: Client, taker: Client) -
 
 
 def test_one_seed_gives_one_history_of_bytes() -> None:
-    def history() -> list[object]:
+    def history() -> Sequence[Output]:
         venue = opened()
         maker, taker = Client(venue, "mm1", connection=1), Client(venue, "taker1", connection=2)
         maker.connect()

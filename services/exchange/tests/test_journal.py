@@ -1,0 +1,183 @@
+"""What the venue has told anybody it still knows after a crash, wherever the crash tore its journal."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from exchange.core import Exchange
+from exchange.journal import CorruptJournal, Journal, decode_line, encode_line
+from exchange.keyfiles import KeyFileFault, load_keys
+from exchange.markets import NS_PER_S
+from exchange.money import UNITS_PER_UNDERLYING
+from exchange.session import Output, Record
+from exchange.testing import MARKET, NOW_NS, OPEN_NS, Client, config
+
+UNIT = UNITS_PER_UNDERLYING
+
+
+class Written:
+    """A venue whose journal lines are kept as the bytes a file would hold."""
+
+    def __init__(self, journal: bytes = b"", now_ns: int = OPEN_NS) -> None:
+        self.venue = Exchange(config())
+        self.disk = b""
+        for line in journal.splitlines(keepends=True):
+            data = decode_line(line)
+            if data is None:
+                break
+            self.venue.restore(data)
+            self.disk += line
+        self.take(self.venue.start(now_ns))
+
+    def take(self, outputs: list[Output]) -> None:
+        self.disk += b"".join(encode_line(out.data) for out in outputs if isinstance(out, Record))
+
+    def price(self, dollars: int, now_ns: int) -> None:
+        self.take(self.venue.on_price("BTC", dollars * UNIT, dollars * UNIT, now_ns))
+
+    def order(self, client: Client, side: str, outcome: str, price: str, size: int, **more: object) -> None:
+        client.outputs.clear()
+        client.order(side, outcome, price, size, **more)
+        self.take(client.outputs)
+
+
+def traded() -> tuple[Written, list[int]]:
+    """A history of trades, and how long the journal was after each input."""
+    written = Written()
+    written.price(60_000, OPEN_NS)
+    maker, taker = Client(written.venue, "mm1", connection=1), Client(written.venue, "taker1", connection=2)
+    ends = [len(written.disk)]
+    rng = random.Random(3)
+    for _ in range(60):
+        client = rng.choice((maker, taker))
+        written.order(client, "bid", rng.choice(["yes", "no"]), f"0.{rng.randint(45, 55)}", rng.randint(1, 30))
+        ends.append(len(written.disk))
+    return written, ends
+
+
+def state(venue: Exchange) -> dict[str, tuple[object, ...]]:
+    return {
+        name: (account.cash_micros, dict(account.positions), list(account.fills.rows))
+        for name, account in venue.ledger.accounts.items()
+        if account.sequence
+    }
+
+
+def test_a_journal_torn_anywhere_gives_the_state_after_the_last_whole_input() -> None:
+    written, ends = traded()
+    rng = random.Random(4)
+    for _ in range(60):
+        torn = rng.randrange(ends[0], len(written.disk) + 1)
+        whole = max(end for end in ends if end <= torn)
+        again, expected = Written(written.disk[:torn]), Written(written.disk[:whole])
+        assert state(again.venue) == state(expected.venue)
+        assert again.venue.ledger.total_micros() == 3 * 100_000 * 1_000_000
+
+
+def test_no_id_is_ever_given_twice() -> None:
+    written, _ = traded()
+    first = dict(written.venue.ids.last)
+    again = Written(written.disk, NOW_NS)
+    assert all(again.venue.ids.last[kind] >= 1_000_000 > number for kind, number in first.items())
+    written.price(60_000, NOW_NS)
+    maker = Client(again.venue, "mm1", connection=1)
+    maker._next_client_order_id = 500
+    answer = maker.order("bid", "yes", "0.01", 1)
+    assert int(answer["order"]["order_id"]) > 1_000_000
+
+
+def test_resting_orders_end_with_a_restart_and_the_account_stream_says_so() -> None:
+    written = Written()
+    written.price(60_000, OPEN_NS)
+    maker = Client(written.venue, "mm1", connection=1)
+    written.order(maker, "bid", "yes", "0.40", 10)
+    seen = written.venue.ledger.account("mm1").sequence
+    again = Written(written.disk, NOW_NS)
+    maker = Client(again.venue, "mm1", connection=1)
+    changed = maker.rest("GET", f"/orders?status=all&after={seen}")["orders"]
+    assert [(order["status"], order["reason"]) for order in changed] == [("cancelled", "exchange_restart")]
+    assert maker.rest("GET", "/balance")["balance"]["locked"] == "0.000000"
+    assert maker.rest("GET", "/orders")["orders"] == []
+    assert maker.order("bid", "yes", "0.40", 10)["error"]["code"] == "duplicate_client_order_id"
+
+
+def test_a_market_goes_on_after_a_short_absence_and_resolves_by_the_last_known_price() -> None:
+    written, _ = traded()
+    written.price(60_007, OPEN_NS + 290 * NS_PER_S)
+    again = Written(written.disk, OPEN_NS + 310 * NS_PER_S)
+    again.take(again.venue.on_timer(OPEN_NS + 311 * NS_PER_S))
+    market = again.venue.trading.market(MARKET)
+    assert (market.result, market.settlement_units) == ("yes", 60_007 * UNIT)
+    assert again.venue.ledger.account("mm1").positions.get(MARKET) is None
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_market_that_was_closed_but_not_resolved_keeps_the_price_that_decides_it(fresh: bool) -> None:
+    written, _ = traded()
+    expiry_ns = OPEN_NS + 300 * NS_PER_S
+    written.price(60_007, expiry_ns)
+    written.price(50_000, expiry_ns + 1)
+    assert written.venue.trading.market(MARKET).status == "CLOSED"
+    lines = b"".join(encode_line(line) for line in written.venue.state_lines()) if fresh else written.disk
+    again = Written(lines, expiry_ns + 3 * NS_PER_S)
+    assert again.venue.trading.market(MARKET).settlement_units == 60_007 * UNIT
+
+
+def test_a_market_left_alone_for_long_is_voided() -> None:
+    written, _ = traded()
+    again = Written(written.disk, OPEN_NS + 100 * NS_PER_S)
+    assert again.venue.trading.market(MARKET).result == "void"
+    assert again.venue.ledger.total_micros() == 3 * 100_000 * 1_000_000
+    assert [market.status for market in again.venue.lifecycle.live()] == ["LISTED"]
+
+
+def test_deposits_are_given_once() -> None:
+    written, _ = traded()
+    for _ in range(3):
+        written = Written(written.disk, NOW_NS)
+    assert written.venue.ledger.total_micros() == 3 * 100_000 * 1_000_000
+
+
+def test_the_file_keeps_whole_lines_and_cuts_a_torn_one(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([b"[1]", b"[2]"])
+    journal.append([b"[3]", b"[4]"], durable=True)
+    journal.close()
+    with journal.path.open("ab") as out:
+        out.write(encode_line(b"[5]")[:-3])
+    assert list(Journal(journal.path).read()) == [b"[1]", b"[2]", b"[3]", b"[4]"]
+    assert list(Journal(journal.path).read()) == [b"[1]", b"[2]", b"[3]", b"[4]"]
+
+
+def test_a_damaged_line_in_the_middle_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    path.write_bytes(encode_line(b"[1]") + b"x" + encode_line(b"[2]")[1:] + encode_line(b"[3]"))
+    with pytest.raises(CorruptJournal, match="line 2"):
+        list(Journal(path).read())
+
+
+def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
+    made = load_keys(tmp_path / "keys")
+    assert made == load_keys(tmp_path / "keys")
+    assert {path.name: os.stat(path).st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {
+        "admin.json": 0o600,
+        "mm1.json": 0o600,
+    }
+    assert {(key.account, key.name): key.scopes for key in made} == {
+        ("mm1", "trade"): ("read", "trade", "cancel"),
+        ("mm1", "read"): ("read",),
+        ("mm1", "cancel"): ("cancel",),
+        ("admin", "admin"): ("read", "admin"),
+    }
+
+
+def test_a_broken_key_file_is_named_without_its_content(tmp_path: Path) -> None:
+    load_keys(tmp_path)
+    (tmp_path / "mm1.json").write_text('[{"name": "trade", "api_secret": "hush"}]')
+    with pytest.raises(KeyFileFault) as caught:
+        load_keys(tmp_path)
+    assert "mm1.json" in str(caught.value)
+    assert "hush" not in str(caught.value)
