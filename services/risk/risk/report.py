@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from common.core import Sample
-from common.events import BotConfig, BotLimits, Position, Statistics
+from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
 
 from risk.equity import Earnings, Marks, earnings, shown, unrealized
 from risk.ledger import Ledger
@@ -35,6 +35,22 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
         realized=book.realized if book else ZERO,
         fees=book.fees if book else ZERO,
         fill_sequence=ledger.sequence,
+        epoch=epoch,
+        ts_ns=now_ns,
+    )
+
+
+def risk_state(
+    ledger: Ledger, views: Sequence[BotView], marks: Marks, halts: list[str], shard: str, epoch: int, now_ns: int
+) -> RiskState:
+    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
+    return RiskState(
+        shard=shard,
+        ledger_sequence=ledger.sequence,
+        limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
+        config_revisions={view.config.algo_id: view.config.revision for view in views},
+        halts=halts,
+        daily_pnl={view.config.algo_id: shown(earnings(ledger, view.config.algo_id, marks).daily) for view in views},
         epoch=epoch,
         ts_ns=now_ns,
     )
@@ -95,6 +111,24 @@ def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:
             yield Sample("mm_position_yes", "gauge", "YES shares held", labels, line.yes.lots)
             yield Sample("mm_position_no", "gauge", "NO shares held", labels, line.no.lots)
             yield Sample("mm_fills_total", "counter", "Executions booked", labels, line.fills)
+
+
+def ledger_state(ledger: Ledger) -> dict[str, object]:
+    """Return where the ledger stands and what each account holds by it."""
+    return {
+        "ledger": {
+            "sequence": ledger.sequence,
+            "entries": ledger.entries,
+            "repeats": ledger.repeats,
+            "disputes": ledger.disputes,
+            "holes": ledger.holes,
+            "chain": ledger.chain.hex(),
+        },
+        "accounts": {
+            name: {currency: str(shown(cash)) for currency, cash in sorted(ledger.accounts[name].cash.items())}
+            for name in sorted(ledger.accounts)
+        },
+    }
 
 
 def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks) -> dict[str, object]:

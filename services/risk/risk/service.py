@@ -8,7 +8,7 @@ from typing import Any
 
 from common.bots import sections_of
 from common.core import Core, Durable, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample, Start, Store
-from common.errors import ConfigError, MarketMakerError
+from common.errors import ConfigError
 from common.events import (
     AccountState,
     AlertLevel,
@@ -29,10 +29,20 @@ from risk.alerts import PLATFORM, Conditions
 from risk.entries import Entry, Undecodable, undecodable
 from risk.equity import Marks, cutoff_posting, earnings, shown
 from risk.halts import Halts
+from risk.intake import Pending, Turns
 from risk.ledger import Folded, FoldStatus, Ledger
 from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, limits_in, parse_platform_limits
 from risk.reconcile import Reconciliation
-from risk.report import BotView, bot_state, bot_statistics, ledger_samples, platform_statistics, position_of
+from risk.report import (
+    BotView,
+    bot_state,
+    bot_statistics,
+    ledger_samples,
+    ledger_state,
+    platform_statistics,
+    position_of,
+    risk_state,
+)
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
 from risk.watch import Watch, deposit_posting
@@ -40,16 +50,6 @@ from risk.watch import Watch, deposit_posting
 RISK_STATE_MS = 250
 LOOK_MS = 1_000
 POSITIONS_MS = 5_000
-POSTING_RETRY_NS = 10_000_000_000
-"""A posting of ours that has not come back through FILL is asked again after this long, under the same id."""
-PENDING_MAX = 10_000
-HELD_MAX = 10_000
-"""Entries that overtook an earlier one and wait for it."""
-GAP_NS_MAX = 2_000_000_000
-
-
-class LedgerGap(MarketMakerError):
-    """An entry of FILL did not come in its turn; the next start reads the stream itself."""
 
 
 class Risk(Core):
@@ -70,9 +70,7 @@ class Risk(Core):
         self._notes: list[str] = []
         self._started = False
         self._epochs: dict[tuple[str, str], int] = {}
-        self._held: dict[int, Entry] = {}
-        self._gap_since_ns = 0
-        self._pending: dict[str, int] = {}
+        self._turns, self._pending = Turns(), Pending()
 
     def recover(
         self,
@@ -136,33 +134,25 @@ class Risk(Core):
             yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
             return
         if receipt.sequence > self.ledger.sequence + 1:
-            if len(self._held) >= HELD_MAX:
-                raise LedgerGap(f"{HELD_MAX} entries wait for FILL sequence {self.ledger.sequence + 1}")
-            self._gap_since_ns = self._gap_since_ns or receipt.now_ns
-            self._held[receipt.sequence] = entry
+            self._turns.hold(entry, receipt.sequence, receipt.now_ns)
             return
-        yield from self._fold(entry, receipt.sequence, receipt.now_ns)
-        while (following := self._held.pop(self.ledger.sequence + 1, None)) is not None:
-            yield from self._fold(following, self.ledger.sequence + 1, receipt.now_ns)
-        for sequence in [sequence for sequence in self._held if sequence <= self.ledger.sequence]:
-            del self._held[sequence]
-        self._gap_since_ns = receipt.now_ns if self._held else 0
+        due: Entry | None = entry
+        while due is not None:
+            yield from self._fold(due, self.ledger.sequence + 1, receipt.now_ns)
+            due = self._turns.take(self.ledger.sequence + 1, receipt.now_ns)
 
     def _fold(self, entry: Entry, sequence: int, now_ns: int) -> Iterator[Effect]:
         folded = self.ledger.fold(entry, sequence)
         if folded.status is FoldStatus.DISPUTED:
             yield from self._dispute(folded.account, sequence, folded.reason, now_ns)
         elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable):
-            self._booked(entry, now_ns)
+            self.reconciliation.note(entry, now_ns)
+            if isinstance(entry, Fill):
+                self.watch.on_fill(entry.algo_id)
+        self._pending.ended(entry)
         yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
         yield from self._settle_late(folded, now_ns)
-
-    def _booked(self, entry: Fill | Posting, now_ns: int) -> None:
-        self._pending.pop(entry.message_id(), None)
-        self.reconciliation.note(entry, now_ns)
-        if isinstance(entry, Fill):
-            self.watch.on_fill(entry.algo_id)
 
     def _settle_late(self, folded: Folded, now_ns: int) -> Iterator[Effect]:
         """A fill that arrives after its market was settled is settled as well."""
@@ -171,19 +161,7 @@ class Risk(Core):
 
     def _settle(self, now_ns: int) -> Iterator[Effect]:
         for posting in self.markets.due(self.ledger, now_ns):
-            yield from self._ask(posting, now_ns)
-
-    def _ask(self, posting: Posting, now_ns: int) -> Iterator[Effect]:
-        """Publish a posting unless it is on its way; it counts when it comes back through FILL, not before."""
-        posting_id = posting.message_id()
-        asked_at_ns = self._pending.get(posting_id)
-        if asked_at_ns is not None and now_ns - asked_at_ns < POSTING_RETRY_NS:
-            return
-        self._pending.pop(posting_id, None)
-        self._pending[posting_id] = now_ns
-        if len(self._pending) > PENDING_MAX:
-            del self._pending[next(iter(self._pending))]
-        yield posting
+            yield from self._pending.ask(posting, now_ns)
 
     # --- what stops trading -------------------------------------------------------------------------------------
 
@@ -319,8 +297,7 @@ class Risk(Core):
         yield from self._look_at_store(now_ns)
         if self._faults:
             return
-        if self._held and now_ns - self._gap_since_ns > GAP_NS_MAX:
-            raise LedgerGap(f"FILL sequence {self.ledger.sequence + 1} did not come, {len(self._held)} later ones did")
+        self._turns.demand_whole(self.ledger.sequence + 1, now_ns)
         yield from self._settle(now_ns)
         yield from self._judge_pictures(now_ns)
         for algo_id in self._all_bots():
@@ -339,7 +316,7 @@ class Risk(Core):
         view = self.bots.get(algo_id)
         cutoff = cutoff_posting(self.ledger, algo_id, self.marks, now_ns)
         if cutoff is not None:
-            yield from self._ask(cutoff, now_ns)
+            yield from self._pending.ask(cutoff, now_ns)
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), now_ns)
         yield bot_statistics(self.ledger, view, algo_id, self.marks, self.epoch, now_ns)
@@ -348,7 +325,7 @@ class Risk(Core):
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
         for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
             if verdict.deposit is not None:
-                yield from self._ask(deposit_posting(verdict, now_ns), now_ns)
+                yield from self._pending.ask(deposit_posting(verdict, now_ns), now_ns)
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
                 yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
@@ -376,51 +353,35 @@ class Risk(Core):
         return sorted(self.bots.keys() | self.ledger.bots.keys())
 
     def _risk_state(self, now_ns: int) -> RiskState:
-        """Return limits, halts and daily P&L; a ledger that cannot be trusted deals out no limits."""
-        ids = [] if self._faults else sorted(self.bots)
-        limits = {algo_id: view.limits for algo_id in ids if (view := self.bots[algo_id]).limits is not None}
-        return RiskState(
-            shard=self.shard,
-            ledger_sequence=self.ledger.sequence,
-            limits={algo_id: each for algo_id, each in limits.items() if each is not None},
-            config_revisions={algo_id: self.bots[algo_id].config.revision for algo_id in ids},
-            halts=self.halts.listed(),
-            daily_pnl={algo_id: shown(earnings(self.ledger, algo_id, self.marks).daily) for algo_id in ids},
-            epoch=self.epoch,
-            ts_ns=now_ns,
-        )
+        """Return what the last door needs; a ledger that cannot be trusted deals out no limits."""
+        views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
+        return risk_state(self.ledger, views, self.marks, self.halts.listed(), self.shard, self.epoch, now_ns)
 
     # --- for the shell and for people ---------------------------------------------------------------------------
+
+    def on_reconnected(self, receipt: Receipt) -> Effects:
+        """What was said while the bus was away is lost: say it again at once."""
+        yield from self.on_positions_due(receipt)
+        yield self._risk_state(receipt.now_ns)
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""
         if isinstance(event, Posting):
-            self._pending.pop(event.message_id(), None)
+            self._pending.ended(event)
             yield from self._impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
         faults = [f"{reason}: {text}" for reason, text in self._faults.items()]
-        if self._held:
+        if self._turns:
             faults.append(f"waits for FILL sequence {self.ledger.sequence + 1}")
         return faults
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        ledger = self.ledger
+        bots = [bot_state(self.ledger, self.bots.get(algo_id), algo_id, self.marks) for algo_id in self._all_bots()]
         return {
             "shard": self.shard,
-            "ledger": {
-                "sequence": ledger.sequence,
-                "entries": ledger.entries,
-                "repeats": ledger.repeats,
-                "disputes": ledger.disputes,
-                "holes": ledger.holes,
-                "chain": ledger.chain.hex(),
-            },
-            "bots": [bot_state(ledger, self.bots.get(algo_id), algo_id, self.marks) for algo_id in self._all_bots()],
-            "accounts": {
-                name: {currency: str(shown(cash)) for currency, cash in sorted(ledger.accounts[name].cash.items())}
-                for name in sorted(ledger.accounts)
-            },
+            **ledger_state(self.ledger),
+            "bots": bots,
             "reconciliation": self.reconciliation.state(now_ns),
             "halts": self.halts.listed(),
             "store": {"away": self.store.away, "ahead": self.store.ahead},

@@ -24,8 +24,9 @@ from common.events import (
     Statistics,
 )
 from common.instruments import Outcome, Side
+from risk.intake import LedgerGap
 from risk.ledger import Ledger
-from risk.service import LedgerGap, Risk
+from risk.service import Risk
 from risk.snapshot import StoreHealth, documents, restore
 from risk.testing import (
     DAY_NS,
@@ -585,6 +586,12 @@ def test_trouble_with_one_bot_halts_that_bot_and_the_others_go_on(monkeypatch: p
         ("bot-1", "exception", "ZeroDivisionError: planted")
     ]
     assert "bot-2" in [statistics.scope for statistics in of(Statistics, effects)]
+
+
+def test_after_a_break_of_the_bus_positions_and_state_are_said_at_once() -> None:
+    desk = Desk()
+    effects = desk.do(desk.risk.on_reconnected(desk.receipt()))
+    assert [type(effect) for effect in effects] == [Position, RiskState]
 
 
 def test_a_refused_posting_halts_its_account() -> None:
