@@ -7,7 +7,7 @@ from typing import Any
 
 from common.bots import PriceSource, Pricing
 from common.clock import NS_PER_MS, NS_PER_S
-from common.events import FairValue, Market, TieRule, TopOfBook
+from common.events import FairValue, Market, TopOfBook
 
 from pricer.aggregation import Source, SourceChoice, VenueFeed, micro_price, mid_price
 from pricer.digital import delta_above, probability_above
@@ -23,7 +23,6 @@ class Contract:
     underlying: str
     series: str
     strike: float
-    tie_rule: TieRule
     expiry_ns: int
     """Venue time."""
     feed: VenueFeed
@@ -41,7 +40,6 @@ def contract_of(market: Market, feed: VenueFeed) -> Contract | None:
         underlying=market.underlying,
         series=market.series,
         strike=strike,
-        tie_rule=market.tie_rule,
         expiry_ns=market.expiry_ns,
         feed=feed,
     )
@@ -136,7 +134,7 @@ class Valuation:
                 algo_id=self.algo_id,
                 venue=contract.venue,
                 symbol=contract.symbol,
-                fair=probability_above(spot, contract.strike, volatility.annual, seconds_left, contract.tie_rule),
+                fair=probability_above(spot, contract.strike, volatility.annual, seconds_left),
                 delta=delta_above(spot, contract.strike, volatility.annual, seconds_left),
                 volatility=volatility.annual,
                 spot=spot,

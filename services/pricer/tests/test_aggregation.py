@@ -177,6 +177,10 @@ def test_a_later_feed_silences_the_one_before() -> None:
     assert source.age_ns(NOW_NS) is None
     assert not source.feed.admits(1)
     assert source.feed.admits(2)
+    source.feed.hear(status(), NOW_NS)
+    assert source.age_ns(NOW_NS) is None
+    source.hear(top(), NOW_NS, 0)
+    assert source.age_ns(NOW_NS) == 0
 
 
 def test_the_first_fresh_source_is_picked_at_once() -> None:

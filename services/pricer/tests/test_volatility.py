@@ -224,8 +224,8 @@ def test_a_short_gap_does_not_start_readiness_again() -> None:
 
 
 def test_a_tick_from_the_past_is_left_out() -> None:
-    volatility = settled_at_40_percent()
-    before = volatility.annual
-    volatility.observe(30_000.0, END_NS - NS_PER_S)
-    volatility.observe(60_000.0 * math.exp(0.4 * math.sqrt(5 / SECONDS_PER_YEAR)), END_NS + 1)
-    assert volatility.annual == before
+    disturbed, undisturbed = settled_at_40_percent(), settled_at_40_percent()
+    disturbed.observe(30_000.0, END_NS - NS_PER_S)
+    for volatility in (disturbed, undisturbed):
+        volatility.observe(61_000.0, END_NS + int((TICK_GAP_MAX_S - 0.5) * NS_PER_S))
+    assert disturbed.annual == undisturbed.annual > 0.41
