@@ -1,8 +1,12 @@
 import gzip
+import importlib.machinery
 import socket
+import sys
+import types
 from pathlib import Path
 
 import pytest
+from common.errors import ConfigError
 from toolkit import doctor
 from toolkit.layout import secrets_dir
 from toolkit.ports import port_map
@@ -47,12 +51,30 @@ def test_a_secret_that_others_can_read_fails_and_is_named(tmp_path: Path) -> Non
 
 
 def test_a_configuration_file_that_cannot_be_read_fails_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "bots.toml").write_text("[[bots]]\nalgo_id = \n")
-    (tmp_path / "venues.toml").write_text("[venues]\n")
-    bots, venues = doctor.check_config(tmp_path)
-    assert (bots.state, venues.state) == (doctor.FAIL, doctor.OK)
-    assert "bots.toml" in bots.text
-    assert "line 2" in bots.text
+    (tmp_path / "desk.toml").write_text("[[desks]]\nname = \n")
+    (tmp_path / "notes.toml").write_text("[notes]\n")
+    desk, notes = doctor.check_config(tmp_path)
+    assert (desk.state, notes.state) == (doctor.FAIL, doctor.OK)
+    assert "desk.toml" in desk.text
+    assert "line 2" in desk.text
+
+
+def test_a_value_that_the_owning_service_refuses_fails_with_its_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse_venues(text: str) -> None:
+        raise ConfigError(["venues.toml: venues.binance.symbols: must name at least one symbol"])
+
+    feed = types.ModuleType("feed")
+    config = types.ModuleType("feed.config")
+    config.parse_venues = parse_venues  # type: ignore[attr-defined]
+    feed.__spec__ = importlib.machinery.ModuleSpec("feed", None)
+    monkeypatch.setitem(sys.modules, "feed", feed)
+    monkeypatch.setitem(sys.modules, "feed.config", config)
+    (tmp_path / "venues.toml").write_text("[venues.binance]\nsymbols = []\n")
+    (finding,) = doctor.check_config(tmp_path)
+    assert finding.state == doctor.FAIL
+    assert "venues.binance.symbols: must name at least one symbol" in finding.text
 
 
 def test_a_port_in_use_fails_and_its_holder_is_named(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def test_a_crashed_process_is_started_again_and_the_restart_is_counted(
     await state_reached(supervisor, lambda: feed.restarts == 1 and feed.state in ("up", "ready"))
     assert feed.pid not in (None, first_pid)
     assert pricer.restarts == 0
-    assert said == ["feed: ended with code -9, starts again in 0.2 s"]
+    assert said == ["feed: killed by SIGKILL, starts again in 0.2 s"]
     assert await supervisor.stop() == []
 
 

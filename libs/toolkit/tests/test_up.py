@@ -104,7 +104,7 @@ def test_a_quoter_that_could_not_cancel_is_reported_and_fails_the_stop(
 def test_a_start_that_fails_stops_what_had_started_and_shows_why(fake_process: FakeProcess, tmp_path: Path) -> None:
     platform = FakePlatform(tmp_path, [fake_process("nats"), fake_process("risk", "--fails", after=("nats",))])
     assert platform.end() == 1
-    assert "risk does not start (exit code 1):" in platform.said
+    assert "risk does not start (ended with code 1):" in platform.said
     assert "  MM_ADMIN_PORT: must be a number" in platform.said
     assert platform.said[-1] == "stopped; no process remains"
     control = read_control(tmp_path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,13 @@ class Child:
 def restart_delay_s(crashes_in_row: int) -> float:
     """Return how long to wait before the next start, in seconds: 0.2, 0.4, 0.8 ... up to 10."""
     return min(FIRST_RESTART_DELAY_S * 2.0 ** (crashes_in_row - 1), MAX_RESTART_DELAY_S)
+
+
+def how_it_ended(exit_code: int | None) -> str:
+    """Say how a process ended: by itself with a code, or killed by a signal."""
+    if exit_code is not None and exit_code < 0:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"ended with code {exit_code}"
 
 
 class Supervisor:
@@ -196,7 +204,7 @@ class Supervisor:
         hopeless = child.crashes_in_row >= START_ATTEMPTS or child.exit_code == BAD_CONFIGURATION
         if not child.settled.is_set() and hopeless:
             end_of_log = "\n  ".join(last_lines(self.logs_dir, child.process.name, REPORTED_LOG_LINES))
-            self.failure = f"{child.process.name} does not start (exit code {child.exit_code}):\n  {end_of_log}"
+            self.failure = f"{child.process.name} does not start ({how_it_ended(child.exit_code)}):\n  {end_of_log}"
             self._enter(child, "failed")
             self._failed.set()
             await self._stopping.wait()
@@ -204,7 +212,7 @@ class Supervisor:
         delay_s = restart_delay_s(child.crashes_in_row)
         child.restarts += 1
         self._enter(child, "restarting")
-        self._report(f"{child.process.name}: ended with code {child.exit_code}, starts again in {delay_s:.1f} s")
+        self._report(f"{child.process.name}: {how_it_ended(child.exit_code)}, starts again in {delay_s:.1f} s")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), delay_s)
 
