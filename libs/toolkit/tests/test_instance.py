@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from toolkit.instance import Running, control_path, find_running, own_start_ticks, read_control, write_control
+from toolkit.exclusive import end_survivors, sole_instance
+from toolkit.instance import (
+    CannotStartError,
+    Running,
+    control_path,
+    find_running,
+    own_start_ticks,
+    read_control,
+    write_control,
+)
 from toolkit.ports import port_map
 from toolkit.screen import Screen
-from toolkit.up import CannotStartError, end_survivors, sole_instance
 
 RUNNING = Running(
     pid=os.getpid(),

@@ -5,9 +5,10 @@ import pytest
 import websockets
 from rich.console import Console
 from toolkit import sources
+from toolkit.instance import CannotStartError
 from toolkit.ports import port_map
 from toolkit.screen import Screen
-from toolkit.up import CannotStartError, UpOptions, resolve_source
+from toolkit.up import UpOptions, resolve_source
 
 SCREEN = Screen(Console(quiet=True))
 

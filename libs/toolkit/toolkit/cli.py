@@ -16,12 +16,12 @@ from toolkit import checks, doctor, locks, operate
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import PlatformClient
-from toolkit.instance import find_running
+from toolkit.instance import CannotStartError, find_running
 from toolkit.paths import DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
 from toolkit.sources import SOURCES
-from toolkit.up import CannotStartError, UpOptions, detach
+from toolkit.up import UpOptions, detach
 from toolkit.up import up as run_platform
 
 PROFILES = ("demo", "spot", "bonds")

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from toolkit.instance import Running, find_running, is_same_process, read_control
+from toolkit.instance import find_running, read_control
 from toolkit.processes import QUOTER_STOP_GRACE_S, SERVER_STOP_GRACE_S, SERVICE_STOP_GRACE_S
 from toolkit.screen import Screen
 
@@ -24,21 +24,13 @@ def down(data_dir: Path, screen: Screen) -> int:
     deadline_s = time.monotonic() + STOP_TIMEOUT_S
     while running.alive() and time.monotonic() < deadline_s:
         time.sleep(0.1)
-    remaining = _remaining(running)
     if running.alive():
         screen.say(f"pid {running.pid} still stops after {STOP_TIMEOUT_S:.0f} s; look at {data_dir / 'logs'}")
         return 1
     ended = read_control(data_dir) or running
+    remaining = running.living_children()
     quoter_code = ended.children.get("quoter", {}).get("exit_code") or 0
     if quoter_code != 0:
         screen.say(f"quoter: ended with code {quoter_code}, orders may rest at the venue; look at its log")
     screen.say(f"still there: {', '.join(remaining)}" if remaining else "stopped; no process remains")
     return 1 if remaining or quoter_code != 0 else 0
-
-
-def _remaining(running: Running) -> list[str]:
-    return [
-        name
-        for name, row in running.children.items()
-        if row["pid"] and is_same_process(int(row["pid"]), int(row["pid_started_ticks"] or -1))
-    ]

@@ -13,6 +13,10 @@ from toolkit.ports import Ports
 CONTROL_FILE = "up.json"
 
 
+class CannotStartError(Exception):
+    """The platform cannot be started; the message is one sentence for the person who asked."""
+
+
 @dataclass(frozen=True)
 class Instance:
     """What the person asked for, resolved: everything the process table is made from."""
@@ -51,6 +55,14 @@ class Running:
 
     def alive(self) -> bool:
         return is_same_process(self.pid, self.pid_started_ticks)
+
+    def living_children(self) -> dict[str, int]:
+        """Return the pids of the children that are still there, by name."""
+        return {
+            name: int(row["pid"])
+            for name, row in self.children.items()
+            if row["pid"] and is_same_process(int(row["pid"]), int(row["pid_started_ticks"] or -1))
+        }
 
 
 def control_path(data_dir: Path) -> Path:

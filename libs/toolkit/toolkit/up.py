@@ -1,15 +1,13 @@
 """Start the whole platform on this machine, keep it running, and stop it without leaving an order or a process."""
 
 import asyncio
-import contextlib
-import fcntl
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +15,11 @@ from typing import Any
 
 from toolkit import sources
 from toolkit.child import last_lines
-from toolkit.instance import (
-    Instance,
-    Running,
-    find_running,
-    is_same_process,
-    own_start_ticks,
-    read_control,
-    write_control,
-)
+from toolkit.exclusive import end_survivors, sole_instance
+from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports
-from toolkit.processes import QUOTER_STOP_GRACE_S, Process, process_table
+from toolkit.processes import Process, process_table
 from toolkit.screen import Screen, addresses
 from toolkit.servers import ServerMissingError, find_servers, remove_left_over
 from toolkit.setup import Addresses, prepare
@@ -53,10 +44,6 @@ class UpOptions:
     replay_files: tuple[Path, ...] = ()
     log_level: str = "info"
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-class CannotStartError(Exception):
-    """The platform cannot be started; the message is one sentence for the person who asked."""
 
 
 def up(options: UpOptions, screen: Screen) -> int:
@@ -189,47 +176,6 @@ def detach(arguments: Sequence[str], data_dir: Path, screen: Screen) -> int:
                 screen.say(f"runs in the background as pid {supervisor.pid}; ./mm down stops it")
                 return 0
             time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def sole_instance(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory: a second `mm up` on it is refused, whatever state the first is in."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "up.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running = find_running(data_dir)
-            who = f" as pid {running.pid}" if running else ""
-            raise CannotStartError(
-                f"a platform runs on {data_dir} already{who}: stop it with ./mm down, or give another --data-dir"
-            ) from None
-        yield
-
-
-def end_survivors(data_dir: Path, screen: Screen) -> None:
-    """Wait for children of a supervisor that was killed (the quoter cancels its orders first), then kill the rest."""
-    former = read_control(data_dir)
-    if former is None:
-        return
-    children = {
-        name: int(row["pid"])
-        for name, row in former.children.items()
-        if row["pid"] and is_same_process(int(row["pid"]), int(row["pid_started_ticks"] or -1))
-    }
-    deadline_s = time.monotonic() + QUOTER_STOP_GRACE_S
-    if children:
-        screen.say(f"waiting for {', '.join(children)} of the former start to end")
-    while children and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-        children = {
-            name: pid
-            for name, pid in children.items()
-            if is_same_process(pid, int(former.children[name]["pid_started_ticks"]))
-        }
-    for pid in children.values():
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
 
 
 def is_installed(process: Process) -> bool:
