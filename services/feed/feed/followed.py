@@ -72,6 +72,11 @@ class Followed:
         """The venue's own count of the book's updates, as far as the stream brought it."""
         return self.sync.last_id
 
+    @property
+    def split_ids(self) -> tuple[int, int]:
+        """Update ids of the best prices and of the book, which tell when both speak of the same state."""
+        return self._top_sequence, self.sync.last_id
+
     def on_top(self, top: Top, now_ns: int, epoch: int) -> TopOfBook | None:
         """Return the best prices a frame states; None when they are older than what we have, or crossed."""
         sequence = top.sequence
@@ -162,7 +167,7 @@ class Followed:
         if self._book_makes_top or not self.sync.synced:
             self._split_samples = 0
             return False
-        top_id, book_id = self._top_sequence, self.sync.last_id
+        top_id, book_id = self.split_ids
         behind = book_id > top_id and self.sync.book.best()[:2] != self.best[:2]
         dead = behind and top_id == self._split_at[0]
         dead = dead or (top_id > book_id and book_id == self._split_at[1])

@@ -19,7 +19,7 @@ from feed.venues.adapter import Adapter
 
 SNAPSHOT_RETRY_MS = 500
 SNAPSHOT_RETRY_MAX_MS = 30_000
-ATTEMPTS_MAX = 6
+ATTEMPTS_MAX = 4
 """Snapshots wanted in vain before the connection is doubted, when none of its other books is in sync either."""
 RESUBSCRIBE_EVERY_MS = 1_000
 TIME_EVERY_MS = 15_000

@@ -110,7 +110,8 @@ class Envelope(msgspec.Struct):
 
     stream: str = ""
     data: OtherEvent | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw(b"")
+    msg: str = ""
 
 
 class DepthAnswer(msgspec.Struct, rename="camel"):
@@ -153,25 +154,21 @@ class Binance(Adapter):
         return b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
 
     def parse(self, frame: bytes) -> Sequence[Message]:
-        if frame.find(b"@bookTicker", 0, HEAD_BYTES) > 0:
-            data = _BOOK_TICKER.decode(frame).data
-            return (Top(data.s, data.bid, data.ask, data.bid_size, data.ask_size, data.update_id),)
-        if frame.find(b"@trade", 0, HEAD_BYTES) > 0:
-            trade = _TRADE.decode(frame).data
-            traded_ns = trade.traded_ms * NS_PER_MS
-            return (Print(trade.s, trade.number, trade.price, trade.size, trade.maker, traded_ns),)
-        if frame.find(b"@depth", 0, HEAD_BYTES) > 0:
-            depth = _DEPTH.decode(frame).data
-            if depth.first_id > depth.last_id:
-                raise ContractError("depthUpdate", "U must not be above u")
-            event_ns = depth.event_ms * NS_PER_MS
-            return (Diff(depth.s, depth.bids, depth.asks, depth.first_id, depth.last_id, None, event_ns),)
-        return self._parse_other(frame)
-
-    def _parse_other(self, frame: bytes) -> Sequence[Message]:
+        # The name of the stream comes first, so most frames are decoded once, straight into what they are.
+        if frame.startswith(b'{"stream"'):
+            if frame.find(b"@bookTicker", 0, HEAD_BYTES) > 0:
+                return _top(frame)
+            if frame.find(b"@trade", 0, HEAD_BYTES) > 0:
+                return _print(frame)
+            if frame.find(b"@depth", 0, HEAD_BYTES) > 0:
+                return _diff(frame)
         envelope = _ENVELOPE.decode(frame)
-        if envelope.error is not None:
-            return (Refused(bytes(envelope.error).decode("utf-8", "replace")[:200]),)
+        kind = envelope.stream.partition("@")[2].partition("@")[0]
+        if kind in _EVENTS:
+            return _EVENTS[kind](frame)
+        refusal = bytes(envelope.error).decode("utf-8", "replace") or envelope.msg
+        if refusal and refusal != "null":
+            return (Refused(refusal[:200]),)
         if envelope.data is not None and envelope.data.kind == "serverShutdown":
             return (Ending("serverShutdown"),)
         return (ALIVE,)
@@ -205,3 +202,23 @@ class Binance(Adapter):
 
     def parse_time(self, body: bytes) -> int:
         return _TIME.decode(body).server_time * NS_PER_MS
+
+
+def _top(frame: bytes) -> Sequence[Message]:
+    data = _BOOK_TICKER.decode(frame).data
+    return (Top(data.s, data.bid, data.ask, data.bid_size, data.ask_size, data.update_id),)
+
+
+def _print(frame: bytes) -> Sequence[Message]:
+    trade = _TRADE.decode(frame).data
+    return (Print(trade.s, trade.number, trade.price, trade.size, trade.maker, trade.traded_ms * NS_PER_MS),)
+
+
+def _diff(frame: bytes) -> Sequence[Message]:
+    depth = _DEPTH.decode(frame).data
+    if depth.first_id > depth.last_id:
+        raise ContractError("depthUpdate", "U must not be above u")
+    return (Diff(depth.s, depth.bids, depth.asks, depth.first_id, depth.last_id, None, depth.event_ms * NS_PER_MS),)
+
+
+_EVENTS = {"bookTicker": _top, "trade": _print, "depth": _diff}
