@@ -43,7 +43,8 @@ class Followed:
         self._book_event_ns = 0
         self._book_sent_ns = 0
         self._book_due = False
-        self._trade_number = 0
+        self._trade_number = -1
+        """Last trade seen; -1 for none."""
         self._beat_trade = 0
         self._split_samples = 0
         self._split_at = (0, 0)
@@ -55,7 +56,7 @@ class Followed:
         self.retry_ns = now_ns + FIRST_SNAPSHOT_MS[self.sync.buffered] * NS_PER_MS
         self._told = False
         self._top_sequence = self._top_event_ns = 0
-        self._trade_number = self._beat_trade = 0
+        self._trade_number, self._beat_trade = -1, 0
         self._split_samples = 0
 
     def unsync(self, now_ns: int) -> None:
@@ -123,7 +124,7 @@ class Followed:
         if trade.number <= known:
             return None, False
         self._trade_number = trade.number
-        missing = self._counts_trades and 0 < known < trade.number - 1
+        missing = self._counts_trades and 0 <= known < trade.number - 1
         if trade.past:
             return None, missing
         event = Trade(
@@ -141,7 +142,7 @@ class Followed:
 
     def on_beat(self, beat: Beat) -> bool:
         """Say whether the trade that the heartbeat before named has still not been seen: it was lost."""
-        lost = 0 < self._trade_number < self._beat_trade
+        lost = 0 <= self._trade_number < self._beat_trade
         if lost:
             self._trade_number = self._beat_trade
         self._beat_trade = beat.last_trade
