@@ -190,6 +190,14 @@ Refusal = tuple[RejectReason, str]
 
 def closed(view: View) -> Refusal | None:
     """Return why no order at all may go out in this business now, or None when the door is open."""
+    refusal = shut(view) or stale(view)
+    if refusal is None and view.venue_now_ns >= view.close_from_ns:
+        return RejectReason.CLOSE_TO_EXPIRY, "nothing may rest this close to expiry"
+    return refusal
+
+
+def shut(view: View) -> Refusal | None:
+    """Return what keeps new orders in although every input may be fine: a halt, the bus, the session, a change."""
     if view.halt:
         return RejectReason.HALTED, view.halt
     if not view.bus_up:
@@ -198,15 +206,20 @@ def closed(view: View) -> Refusal | None:
         return RejectReason.NOT_RECONCILED, "the venue session is not up and reconciled"
     if not view.deadman_armed:
         return RejectReason.DEADMAN_NOT_ARMED, "the venue does not confirm its dead-man switch"
-    if view.limits is None:
-        return RejectReason.NO_LIMITS, "risk publishes no limits for this bot"
-    if view.limits_age_ns > LIMITS_AGE_MAX_NS:
-        return RejectReason.LIMITS_STALE, f"limits are {view.limits_age_ns // NS_PER_MS} ms old"
-    if view.limits_revision < view.config_revision:
+    if view.limits is not None and view.limits_revision < view.config_revision:
         return (
             RejectReason.CONFIG_BEHIND,
             f"limits are of revision {view.limits_revision}, the bot's is {view.config_revision}",
         )
+    return None
+
+
+def stale(view: View) -> Refusal | None:
+    """Return which input is missing or too old: then nothing may rest either."""
+    if view.limits is None:
+        return RejectReason.NO_LIMITS, "risk publishes no limits for this bot"
+    if view.limits_age_ns > LIMITS_AGE_MAX_NS:
+        return RejectReason.LIMITS_STALE, f"limits are {view.limits_age_ns // NS_PER_MS} ms old"
     if not view.position_known:
         return RejectReason.POSITION_UNKNOWN, "no position from risk"
     if not view.clock_known or view.clock_age_ns > CLOCK_AGE_MAX_NS:
@@ -215,8 +228,6 @@ def closed(view: View) -> Refusal | None:
         return RejectReason.FAIR_STALE, f"fair value is {view.fair_age_ns // NS_PER_MS} ms old"
     if view.book_stale:
         return RejectReason.BOOK_STALE, "the feed calls this market's data stale"
-    if view.venue_now_ns >= view.close_from_ns:
-        return RejectReason.CLOSE_TO_EXPIRY, "nothing may rest this close to expiry"
     return None
 
 

@@ -1,0 +1,1 @@
+"""Commitments: what a bot wants to quote, the difference to what rests, the last check, and the venue's session."""

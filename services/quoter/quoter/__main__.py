@@ -1,0 +1,7 @@
+"""Run the quoter: `python -m quoter`."""
+
+from common.service import run
+
+from quoter.wiring import Settings, wire
+
+run("quoter", Settings, wire)

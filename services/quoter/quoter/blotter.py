@@ -1,0 +1,261 @@
+"""What the venue tells about our orders, written down once: states, fills, account pictures, and the news of them.
+
+The blotter decides what a report means for the book of orders and the holdings; it sends nothing but the cancel of
+an order that must not rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from common.clock import NS_PER_MS
+from common.core import Effects
+from common.events import AccountState, AlertLevel, Fill, Halt
+from common.orders import OrderState, epoch_of
+
+from quoter.bot import Terms
+from quoter.desk import PRICE_HOLD_NS, Desk
+from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, order_update
+from quoter.orders import Order
+from quoter.venues.base import (
+    Absent,
+    AccountPicture,
+    CancelRefused,
+    Execution,
+    HistoryLost,
+    Lost,
+    OrderReport,
+    Ready,
+    Refused,
+    Report,
+    Trouble,
+    Unknown,
+)
+
+_ONE = Decimal(1)
+NEVER_ARRIVED = "never reached the venue"
+ALERTS_GAP_NS = 1_000 * NS_PER_MS
+"""Alerts of one kind about one bot are at least this far apart."""
+HALT_ACTOR = "quoter"
+
+
+class Blotter:
+    """Apply a session's reports to the desk and say what follows."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        terms: Callable[[str], Terms | None],
+        hold_price: Callable[[Order, int], None],
+        touched: Callable[[str, str, bool], None],
+    ) -> None:
+        self._desk = desk
+        self._terms = terms
+        self._hold_price = hold_price
+        """Told an order the venue refused, and until when its price is to be left alone."""
+        self._touched = touched
+        """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
+        self._live_untold: dict[int, Order] = {}
+        self._picture: AccountPicture | None = None
+        self._alerted_ns: dict[tuple[str, str], int] = {}
+        self._halts = 0
+        self.proven_sequence = 0
+        """Fills up to here are in FILL: an AccountState, which is published after them, has said so."""
+        self.fills = 0
+        self.unknown_fills = 0
+        self.rejects: dict[str, int] = {}
+
+    def on_report(self, report: Report, now_ns: int) -> Effects:
+        if isinstance(report, OrderReport):
+            return self._on_order(report, now_ns)
+        if isinstance(report, Execution):
+            return self._on_execution(report, now_ns)
+        if isinstance(report, Refused):
+            return self._on_refused(report, now_ns)
+        if isinstance(report, CancelRefused):
+            return self._on_cancel_refused(report)
+        if isinstance(report, Unknown):
+            return self._on_unknown(report, now_ns)
+        if isinstance(report, Absent):
+            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED, now_ns)
+        if isinstance(report, AccountPicture):
+            self._picture = report
+            return self.account_state(now_ns)
+        if isinstance(report, Lost):
+            return self._on_lost(report, now_ns)
+        if isinstance(report, Ready):
+            return []
+        if isinstance(report, Trouble):
+            return self.alert(report.level, PLATFORM, report.kind, report.text, now_ns)
+        assert isinstance(report, HistoryLost)
+        return self.halt(f"account-{self._desk.account}", "history_lost", report.text, now_ns)
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def _on_order(self, report: OrderReport, now_ns: int) -> Effects:
+        desk = self._desk
+        order = desk.orders.get(report.order_id)
+        if order is None:
+            if report.state is OrderState.LIVE and epoch_of(report.order_id) <= desk.epoch:
+                return self._cancel_stray(report.order_id, "is not known", now_ns)
+            return []
+        if report.state is OrderState.LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
+            return self._cancel_stray(report.order_id, f"was {order.state.value} for us", now_ns)
+        if desk.orders.report(report) is None:
+            return []
+        self._touched(order.algo_id, order.symbol, False)
+        if order.state is OrderState.LIVE:
+            # Most live for milliseconds: those that still do at the next timer are told.
+            self._live_untold[order.order_id] = order
+            return []
+        return self._tell(order, now_ns)
+
+    def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
+        """Cancel an order that rests at the venue although it should not."""
+        text = f"order {order_id} rests at the venue but {why}: cancelled"
+        yield from self.alert(AlertLevel.CRITICAL, PLATFORM, "stray_order", text, now_ns)
+        if self._desk.session.connected:
+            yield from self._desk.session.send([order_id], [], now_ns)
+
+    def _tell(self, order: Order, now_ns: int) -> Effects:
+        self._live_untold.pop(order.order_id, None)
+        if order.sequence > order.told_sequence:
+            desk = self._desk
+            yield order_update(order, desk.account, desk.venue, desk.epoch, now_ns)
+
+    def tell_live(self, now_ns: int) -> Effects:
+        """Publish the orders that came to rest since the last timer and are still there."""
+        if self._live_untold:
+            untold, self._live_untold = self._live_untold, {}
+            for order in untold.values():
+                yield from self._tell(order, now_ns)
+
+    def _on_refused(self, refused: Refused, now_ns: int) -> Effects:
+        self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
+        order = self._desk.orders.get(refused.order_id)
+        if order is not None:
+            self._hold_price(order, now_ns + PRICE_HOLD_NS)
+        return self._end(refused.order_id, OrderState.REJECTED, refused.code, now_ns)
+
+    def _end(self, order_id: int, state: OrderState, reason: str, now_ns: int) -> Effects:
+        order = self._desk.orders.get(order_id)
+        if order is None or not self._desk.orders.step(order, state, reason):
+            return []
+        self._touched(order.algo_id, order.symbol, False)
+        return self._tell(order, now_ns)
+
+    def _on_cancel_refused(self, refused: CancelRefused) -> Effects:
+        order = self._desk.orders.get(refused.order_id)
+        if order is not None and order.state is OrderState.CANCELLING:
+            self._desk.orders.step(order, OrderState.LIVE)
+            self._touched(order.algo_id, order.symbol, False)
+        return []
+
+    def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
+        order = self._desk.orders.get(unknown.order_id)
+        if order is None or order.state not in (OrderState.SUBMITTING, OrderState.CANCELLING):
+            return []
+        self._desk.orders.step(order, OrderState.UNKNOWN, unknown.why)
+        return self._tell(order, now_ns)
+
+    def _on_lost(self, lost: Lost, now_ns: int) -> Effects:
+        """Whatever had not ended may have been cancelled, filled or never have arrived."""
+        yield from self.alert(AlertLevel.WARNING, PLATFORM, "session_lost", lost.reason or "closed", now_ns)
+        for order in self._desk.orders.living():
+            if self._desk.orders.step(order, OrderState.UNKNOWN, "connection lost"):
+                self._touched(order.algo_id, order.symbol, False)
+                yield from self._tell(order, now_ns)
+
+    # --- fills --------------------------------------------------------------------------------------------------
+
+    def _on_execution(self, execution: Execution, now_ns: int) -> Effects:
+        desk = self._desk
+        order = desk.orders.get(execution.order_id)
+        if order is None:
+            if execution.recovered and execution.account_sequence <= self.proven_sequence:
+                return
+            self.unknown_fills += 1
+            text = f"trade {execution.trade_id} of order {execution.order_id}: the order is not known"
+            yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
+        elif desk.orders.execution(execution) is None:
+            return
+        terms = self._terms(execution.symbol)
+        fill = fill_of(
+            execution,
+            order,
+            account=desk.account,
+            venue=desk.venue,
+            currency=terms.currency if terms else desk.session.currency,
+            tick_size=terms.tick_size if terms else desk.session.tick_size,
+            lot_size=terms.lot_size if terms else _ONE,
+            multiplier=terms.multiplier if terms else _ONE,
+            epoch=desk.epoch,
+            now_ns=now_ns,
+        )
+        if not desk.holdings.on_fill(fill):
+            return
+        self.fills += 1
+        yield fill
+        if order is not None:
+            yield from self._tell(order, now_ns)
+            self._touched(order.algo_id, order.symbol, True)
+
+    def on_fill_published(self, fill: Fill, sequence: int, now_ns: int) -> Effects:
+        """The broker has stored a fill; an account picture may have waited for it."""
+        self._desk.holdings.on_published(fill, sequence)
+        return self.account_state(now_ns) if self._picture is not None else []
+
+    def account_state(self, now_ns: int) -> Effects:
+        """Publish the picture in hand once every fill it contains is in FILL: recovery begins from the newest one."""
+        picture, desk = self._picture, self._desk
+        if picture is None or desk.holdings.unpublished_up_to(picture.account_sequence):
+            return []
+        self._picture = None
+        self.proven_sequence = max(self.proven_sequence, picture.account_sequence)
+        return [
+            AccountState(
+                account=desk.account,
+                venue=desk.venue,
+                currency=desk.session.currency,
+                cash_total=picture.cash_total,
+                cash_available=picture.cash_available,
+                holdings=picture.holdings,
+                open_orders=picture.open_orders,
+                account_sequence=picture.account_sequence,
+                reason=picture.reason,
+                ts_event_ns=picture.ts_event_ns,
+                ts_received_ns=now_ns,
+                epoch=desk.epoch,
+            )
+        ]
+
+    # --- stops and alerts ---------------------------------------------------------------------------------------
+
+    def halt(self, scope: str, reason: str, detail: str, now_ns: int, actor: str = HALT_ACTOR) -> Effects:
+        """Halt here and now, and tell the bus; the halt holds whether or not the bus hears of it."""
+        self._halts += 1
+        halt = Halt(
+            scope=scope,
+            reason=reason,
+            actor=actor,
+            detail=detail[:500],
+            halt_id=f"{self._desk.account}-{self._desk.epoch}-{self._halts}",
+            ts_ns=now_ns,
+            epoch=self._desk.epoch,
+        )
+        self._desk.halts.impose(halt)
+        algo_id = scope.removeprefix("bot-") if scope.startswith("bot-") else PLATFORM
+        return [
+            halt,
+            *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{reason}"[:64], f"{scope}: {detail}"[:500], now_ns),
+        ]
+
+    def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
+        """Tell people, at most once a second per kind and bot."""
+        key = (algo_id, kind)
+        last_ns = self._alerted_ns.get(key)
+        if last_ns is not None and now_ns - last_ns < ALERTS_GAP_NS:
+            return []
+        self._alerted_ns[key] = now_ns
+        return [alert(level, algo_id, kind, text, now_ns)]

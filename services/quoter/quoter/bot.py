@@ -1,0 +1,150 @@
+"""What the quoter knows of a bot and of each market it works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from common.bots import BinaryBot
+from common.clock import NS_PER_S
+from common.events import FairValue, Market, MarketStatus, QuoteLevel
+from common.instruments import Outcome
+from common.pretrade import View
+
+from quoter.budget import Budget
+from quoter.inventory import Room
+from quoter.ladder import Grid
+from quoter.working import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the orders of one market have to obey."""
+
+    symbol: str
+    series: str
+    status: MarketStatus
+    currency: str
+    grid: Grid
+    tick_size: Decimal
+    lot_size: Decimal
+    multiplier: Decimal
+    min_lots: int
+    open_ns: int
+    """Venue time."""
+    expiry_ns: int
+
+    @property
+    def life_s(self) -> float:
+        return (self.expiry_ns - self.open_ns) / NS_PER_S
+
+    def seconds_left(self, venue_now_ns: int) -> float:
+        return (self.expiry_ns - venue_now_ns) / NS_PER_S
+
+    def elapsed(self, venue_now_ns: int) -> float:
+        """Return the fraction of the market's life that is over, 0 to 1."""
+        life_ns = self.expiry_ns - self.open_ns
+        return min(1.0, max(0.0, (venue_now_ns - self.open_ns) / life_ns)) if life_ns > 0 else 1.0
+
+
+def terms_of(market: Market) -> Terms:
+    """Return the terms of a binary market; ValueError names what makes it unusable."""
+    units = 1 / market.tick_size if market.tick_size > 0 else Decimal(0)
+    if units < 2 or units != units.to_integral_value():
+        raise ValueError(f"tick_size: must divide 1, is {market.tick_size}")
+    if market.expiry_ns <= 0:
+        raise ValueError("expiry_ns: a binary market must have one")
+    return Terms(
+        market.symbol,
+        market.series,
+        market.status,
+        market.currency,
+        Grid(float(market.tick_size), int(units)),
+        market.tick_size,
+        market.lot_size,
+        market.multiplier,
+        max(1, market.min_lots),
+        market.open_ns,
+        market.expiry_ns,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should rest in a market now, and why not more."""
+
+    bids: list[QuoteLevel]
+    asks: list[QuoteLevel]
+    wanted: list[Wanted]
+    room: Room
+    skew: float
+    state: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Line:
+    """One bot's business in one market."""
+
+    terms: Terms
+    view: View
+    selected: bool = True
+    fair: FairValue | None = None
+    fresh_at_ns: int = 0
+    """When the oldest input of the fair value was fresh."""
+    heard_at_ns: int = 0
+    stale_at_ns: int | None = None
+    """When an input was last found stale; quoting waits a while after that."""
+    plan: Plan | None = None
+    done_version: int = -1
+    """Version of the shelf at which nothing was left to do for `plan`."""
+    again: bool = False
+    """Something was refused that may pass soon."""
+    held_prices: dict[tuple[Outcome, int], int] = field(default_factory=dict)
+    """Prices the venue refused, and until when they are not tried again."""
+    told: tuple[list[QuoteLevel], list[QuoteLevel], str, str] | None = None
+    """The target last published."""
+    told_until_ns: int = 0
+    quote_updates: int = 0
+
+
+@dataclass(slots=True)
+class Bot:
+    """One bot on our account."""
+
+    algo_id: str
+    revision: int
+    running: bool
+    config: BinaryBot
+    scopes: frozenset[str]
+    lines: dict[str, Line] = field(default_factory=dict)
+    budget: Budget | None = None
+
+    def max_source_age_ns(self) -> int:
+        return self.config.pricing.max_source_age_ms * 1_000_000
+
+    def target_life_ns(self) -> int:
+        return self.config.quoting.target_life_ms * 1_000_000
+
+
+def new_line(bot: Bot, terms: Terms) -> Line:
+    """Return the business of a bot in a market it begins to work on."""
+    return Line(terms, _view(bot, terms))
+
+
+def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
+    """Take in new terms or a new configuration; the next pass looks at everything again."""
+    line.terms, line.view, line.plan = terms, _view(bot, terms), None
+
+
+def _view(bot: Bot, terms: Terms) -> View:
+    inventory = bot.config.inventory
+    return View(
+        now_ns=0,
+        venue_now_ns=0,
+        tick_size=terms.tick_size,
+        ticks_per_unit=terms.grid.ticks_per_unit,
+        min_lots=terms.min_lots,
+        reduce_only_from_ns=terms.expiry_ns - round(inventory.reduce_only_s * NS_PER_S),
+        close_from_ns=terms.expiry_ns - round(inventory.close_threshold_s * NS_PER_S),
+    )

@@ -1,0 +1,354 @@
+"""One pass over one market: what should rest, how that differs from what does, and what of it may go out.
+
+The desk holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check,
+one batch for the venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.clock import NS_PER_MS
+from common.core import Effect, Effects
+from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, QuoteTarget, RiskState
+from common.instruments import Outcome, Side, ceil_ticks
+from common.orders import OrderIds, OrderState
+from common.pretrade import NewOrder, View, check, first_halt, shut, stale
+
+from quoter.bot import Bot, Line, Plan
+from quoter.budget import Budget, Use
+from quoter.halts import Halts, pulls
+from quoter.holdings import Holdings
+from quoter.news import order_update
+from quoter.orders import Order, Orders
+from quoter.plan import plan, pulled
+from quoter.venues.base import Placement, Session
+from quoter.working import Changes, Tolerance, Wanted, changes
+
+RECOVERY_NS = 300 * NS_PER_MS
+"""After a stale input quotes come back only when all have been fresh for this long."""
+PRICE_HOLD_NS = 500 * NS_PER_MS
+"""A price the venue refused is not tried again for this long."""
+
+
+@dataclass(slots=True)
+class VenueClock:
+    """What the feed says of our venue."""
+
+    offset_ns: int = 0
+    known: bool = False
+    connected: bool = False
+    stale_symbols: frozenset[str] = frozenset()
+    heard_at_ns: int = 0
+
+
+class Desk:
+    """The account's business: bots and their markets, limits, halts, orders, holdings and the message budget."""
+
+    def __init__(self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float) -> None:
+        self.account, self.venue = account, venue
+        self.session = session
+        self.orders = orders
+        self.holdings = Holdings(account)
+        self.halts = Halts()
+        self.budget = Budget(messages_per_s, messages_per_s)
+        self.clock = VenueClock()
+        self.bus_up = False
+        self.latched = False
+        """True from `stop` on: nothing new, ever."""
+        self.epoch = 0
+        self.ids: OrderIds | None = None
+        self.rejections: dict[str, int] = {}
+        self._limits: dict[str, tuple[BotLimits, int, str]] = {}
+        self._risk_at_ns: dict[str, int] = {}
+        self._held_back_until_ns: dict[str, int] = {}
+
+    # --- what it is told ----------------------------------------------------------------------------------------
+
+    def on_risk(self, state: RiskState, fresh_at_ns: int) -> None:
+        """Take in limits and halts; a bot that its shard no longer lists has none."""
+        shard = state.shard
+        self._risk_at_ns[shard] = fresh_at_ns
+        self.halts.on_risk(shard, state.halts)
+        for algo_id in [algo_id for algo_id, known in self._limits.items() if known[2] == shard]:
+            if algo_id not in state.limits:
+                del self._limits[algo_id]
+        for algo_id, limits in state.limits.items():
+            self._limits[algo_id] = (limits, state.config_revisions.get(algo_id, 0), shard)
+
+    def on_feed_status(self, status: FeedStatus, fresh_at_ns: int) -> None:
+        self.clock = VenueClock(
+            status.clock_offset_ns,
+            status.clock_known,
+            status.connected,
+            frozenset(status.stale_symbols),
+            fresh_at_ns,
+        )
+
+    def hold_back(self, scope: str, until_ns: int) -> None:
+        """Let nothing new out in a scope for a while: a person has just cancelled everything there."""
+        self._held_back_until_ns[scope] = until_ns
+
+    def limits_of(self, algo_id: str) -> BotLimits | None:
+        known = self._limits.get(algo_id)
+        return known[0] if known else None
+
+    def venue_now_ns(self, now_ns: int) -> int:
+        return now_ns + self.clock.offset_ns
+
+    # --- a pass -------------------------------------------------------------------------------------------------
+
+    def quote(self, bot: Bot, line: Line, now_ns: int) -> list[Effect]:
+        """Make one market what it should be now; return the target, the frames and the new orders."""
+        view = line.view
+        self._look(view, bot, line, now_ns)
+        nothing = self._why_nothing(bot, line, view, now_ns)
+        wanted = pulled(nothing) if nothing else self._planned(bot, line, view)
+        # A halt, the bus or the session away only keep new orders in: what rests stays while it is where it should be.
+        shut_by = None if nothing else shut(view)
+        before, line.plan = line.plan, wanted
+        shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
+        outputs: list[Effect] = []
+        if (
+            line.again
+            or shelf.version != line.done_version
+            or before is None
+            or before.wanted != wanted.wanted
+            or before.room != wanted.room
+        ):
+            outputs += self._work(bot, line, wanted, shut_by is None, now_ns)
+            line.done_version = shelf.version
+        outputs += self._tell(bot, line, wanted, shut_by[0].value if shut_by else "", now_ns)
+        return outputs
+
+    def _planned(self, bot: Bot, line: Line, view: View) -> Plan:
+        assert line.fair is not None, "a fair value that is missing is stale"
+        assert view.limits is not None, "limits that are missing are stale"
+        return plan(
+            line.fair.fair,
+            view.held_yes_lots,
+            view.held_no_lots,
+            view.venue_now_ns,
+            line.terms,
+            bot.config,
+            view.limits,
+        )
+
+    def _look(self, view: View, bot: Bot, line: Line, now_ns: int) -> None:
+        """Enter what is known now into the market's view."""
+        view.now_ns = now_ns
+        view.venue_now_ns = now_ns + self.clock.offset_ns
+        halts = self.halts.active
+        view.halt = first_halt(halts, bot.scopes) if halts else ""
+        view.bus_up = self.bus_up
+        view.reconciled = self.session.reconciled
+        view.deadman_armed = self.session.armed(now_ns)
+        known = self._limits.get(bot.algo_id)
+        if known is None:
+            view.limits = None
+        else:
+            view.limits, view.limits_revision, shard = known
+            view.limits_age_ns = now_ns - self._risk_at_ns[shard]
+        view.config_revision = bot.revision
+        view.clock_known = self.clock.known
+        view.clock_age_ns = now_ns - self.clock.heard_at_ns
+        symbol = line.terms.symbol
+        view.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
+        fair = line.fair
+        if fair is None or not fair.ready or now_ns - line.heard_at_ns > bot.target_life_ns():
+            view.fair = None
+        else:
+            view.fair = fair.fair
+        view.fair_age_ns = now_ns - line.fresh_at_ns
+        view.fair_age_max_ns = bot.max_source_age_ns()
+        view.position_known = self.holdings.known(bot.algo_id)
+        view.held_yes_lots, view.held_no_lots = self.holdings.of(bot.algo_id, symbol)
+
+    def _why_nothing(self, bot: Bot, line: Line, view: View, now_ns: int) -> str:
+        """Return why nothing may rest at all, or an empty text."""
+        if self.latched:
+            return "stopping"
+        if not bot.running:
+            return "the bot is stopped"
+        if not line.selected:
+            return "the market is not selected"
+        if line.terms.status is not MarketStatus.OPEN:
+            return f"the market is {line.terms.status.value}"
+        if self._held_back_until_ns and self._held_back(bot, now_ns):
+            return "cancel-all was ordered"
+        if view.halt and any(pulls(halt) for halt in self.halts.active if halt.partition(":")[0] in bot.scopes):
+            return f"halted: {view.halt}"
+        old = stale(view)
+        if old is not None:
+            line.stale_at_ns = now_ns
+            return old[0].value
+        if line.stale_at_ns is not None:
+            if now_ns - line.stale_at_ns < RECOVERY_NS:
+                return "recovering from stale input"
+            line.stale_at_ns = None
+        return ""
+
+    def _held_back(self, bot: Bot, now_ns: int) -> bool:
+        for scope in [scope for scope, until_ns in self._held_back_until_ns.items() if now_ns >= until_ns]:
+            del self._held_back_until_ns[scope]
+        return any(scope in bot.scopes for scope in self._held_back_until_ns)
+
+    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> list[Effect]:
+        """Send the difference between what should rest and what does."""
+        symbol = line.terms.symbol
+        working = self.orders.of(bot.algo_id, symbol)
+        todo = changes(
+            wanted.wanted, working, self._tolerance(bot, line, wanted), wanted.room, line.terms.grid.ticks_per_unit
+        )
+        line.again = False
+        if not todo.cancel and not todo.place:
+            return []
+        cancels = self._cancels(bot, line, todo, now_ns)
+        orders = self._admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
+        if todo.place and not may_place:
+            line.again = True
+        if not cancels and not orders:
+            return []
+        return self._send(line, cancels, orders, now_ns)
+
+    def _tolerance(self, bot: Bot, line: Line, wanted: Plan) -> Tolerance:
+        quoting = bot.config.quoting
+        # Close to expiry and when nothing is wanted there is no queue place worth keeping.
+        ticks = quoting.price_tolerance_ticks if wanted.state == "quoting" else 0
+        limits = line.view.limits
+        least = ceil_ticks(limits.min_spread, line.terms.grid.tick_size) if limits else 1
+        return Tolerance(ticks, quoting.size_tolerance, least)
+
+    def _cancels(self, bot: Bot, line: Line, todo: Changes, now_ns: int) -> list[int]:
+        """Return the cancels that can be sent now; they are never refused, at most late."""
+        if not self.session.connected:
+            return []
+        most = int(self.budget.left(Use.CANCEL, now_ns))
+        cancels = todo.cancel[:most]
+        if len(cancels) < len(todo.cancel):
+            line.again = True
+        self.budget.take(Use.CANCEL, len(cancels), now_ns)
+        if bot.budget is not None:
+            bot.budget.take(Use.CANCEL, len(cancels), now_ns)
+        return cancels
+
+    def _admitted(
+        self, bot: Bot, line: Line, place: Sequence[Wanted], leaving: Sequence[int], now_ns: int
+    ) -> list[NewOrder]:
+        """Return the wanted orders that pass the last door, with their ids."""
+        view, terms = line.view, line.terms
+        assert self.ids is not None, "ids begin with the lease's epoch"
+        limits = view.limits
+        assert limits is not None, "an open door has limits"
+        self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
+        view.known_ids = self.orders
+        view.messages_left = min(
+            self.budget.left(Use.QUOTE, now_ns), self._bot_budget(bot, limits).left(Use.CANCEL, now_ns)
+        )
+        expires_at_ns = now_ns + bot.target_life_ns()
+        admitted: list[NewOrder] = []
+        for want in place:
+            if line.held_prices and _held(line, (want.outcome, want.price_ticks), now_ns):
+                line.again = True
+                continue
+            order = NewOrder(
+                self.ids.next(now_ns),
+                bot.algo_id,
+                self.account,
+                self.venue,
+                terms.symbol,
+                want.outcome,
+                Side.BUY,
+                want.price_ticks,
+                want.quantity_lots,
+                terms.tick_size,
+                expires_at_ns,
+            )
+            rejection = check(order, view)
+            if rejection is None:
+                view.admit(order)
+                admitted.append(order)
+            else:
+                line.again = True
+                reason = rejection.reason.value
+                self.rejections[reason] = self.rejections.get(reason, 0) + 1
+        if admitted:
+            self.budget.take(Use.QUOTE, len(admitted), now_ns)
+            self._bot_budget(bot, limits).take(Use.CANCEL, len(admitted), now_ns)
+        return admitted
+
+    def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:
+        rate = max(1, limits.max_messages_per_s)
+        if bot.budget is None or bot.budget.messages_per_s != rate:
+            bot.budget = Budget(rate, rate)
+        return bot.budget
+
+    def _send(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder], now_ns: int) -> list[Effect]:
+        """Enter cancels and new orders into the book of orders and hand them to the session as one batch."""
+        for order_id in cancels:
+            leaving = self.orders.get(order_id)
+            assert leaving is not None, "only known orders are cancelled"
+            self.orders.step(leaving, OrderState.CANCELLING)
+        placements: list[Placement] = []
+        updates: list[Effect] = []
+        for new in orders:
+            order = Order(
+                new.order_id,
+                new.algo_id,
+                new.symbol,
+                new.outcome,
+                new.side,
+                new.price_ticks,
+                new.quantity_lots,
+            )
+            self.orders.add(order)
+            updates.append(order_update(order, self.account, self.venue, self.epoch, now_ns))
+            placements.append(
+                Placement(
+                    new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, new.quantity_lots, post_only=True
+                )
+            )
+        line.quote_updates += 1
+        # The frame first: the updates are for people and for recovery, the frame is for the queue at the venue.
+        return [*self.session.send(cancels, placements, now_ns), *updates]
+
+    def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> Effects:
+        """Publish the target when it has changed, and renew it at half its life."""
+        shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str] = (
+            ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
+        )
+        life_ns = bot.target_life_ns()
+        if shown == line.told and line.told_until_ns - now_ns > life_ns // 2:
+            return []
+        line.told = shown
+        line.told_until_ns = now_ns + life_ns
+        fair = line.fair
+        return [
+            QuoteTarget(
+                algo_id=bot.algo_id,
+                account=self.account,
+                venue=self.venue,
+                symbol=line.terms.symbol,
+                bids=shown[0],
+                asks=shown[1],
+                fair=fair.fair if fair else 0.0,
+                skew=wanted.skew,
+                reason=shown[3],
+                state=shown[2],
+                valid_until_ns=line.told_until_ns,
+                ts_received_ns=fair.ts_received_ns if fair else 0,
+                epoch=self.epoch,
+            )
+        ]
+
+
+def _held(line: Line, price: tuple[Outcome, int], now_ns: int) -> bool:
+    """Say whether a price the venue refused is still to be left alone."""
+    until_ns = line.held_prices.get(price)
+    if until_ns is None:
+        return False
+    if now_ns >= until_ns:
+        del line.held_prices[price]
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""What a bot holds: the position in risk's ledger plus the own fills that the ledger does not contain yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.events import Fill, Position
+from common.instruments import Outcome, Side
+
+UNCOVERED_MAX = 10_000
+"""Own fills waiting to be covered by a Position; beyond it the position counts as unknown."""
+
+
+@dataclass(slots=True)
+class Uncovered:
+    """An own fill that risk's Position does not contain as far as we know."""
+
+    algo_id: str
+    symbol: str
+    yes_lots: int
+    no_lots: int
+    account_sequence: int
+    fill_sequence: int = 0
+    """Where it stands in the FILL stream; 0 until the broker has confirmed it."""
+
+
+class Holdings:
+    """Shares per bot and market on one account, never behind the fills we have seen."""
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._covered: dict[str, int] = {}
+        self._lines: dict[str, dict[str, tuple[int, int]]] = {}
+        self._uncovered: dict[str, Uncovered] = {}
+
+    def on_position(self, position: Position) -> bool:
+        """Take in risk's position; return False when it is older than one already seen."""
+        algo_id = position.algo_id
+        if position.fill_sequence < self._covered.get(algo_id, -1):
+            return False
+        self._covered[algo_id] = position.fill_sequence
+        self._lines[algo_id] = {
+            line.symbol: (line.yes_lots, line.no_lots) for line in position.lines if line.account == self._account
+        }
+        for key in [key for key, fill in self._uncovered.items() if self._is_covered(fill)]:
+            del self._uncovered[key]
+        return True
+
+    def on_fill(self, fill: Fill) -> bool:
+        """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet."""
+        key = fill.message_id()
+        if key in self._uncovered:
+            return False
+        lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
+        yes, no = (lots, 0) if fill.outcome is not Outcome.NO else (0, lots)
+        self._uncovered[key] = Uncovered(fill.algo_id, fill.symbol, yes, no, fill.account_sequence)
+        return True
+
+    def on_published(self, fill: Fill, fill_sequence: int) -> None:
+        """The broker has stored an own fill."""
+        found = self._uncovered.get(fill.message_id())
+        if found is not None:
+            found.fill_sequence = fill_sequence
+            if self._is_covered(found):
+                del self._uncovered[fill.message_id()]
+
+    def _is_covered(self, fill: Uncovered) -> bool:
+        return 0 < fill.fill_sequence <= self._covered.get(fill.algo_id, -1)
+
+    def known(self, algo_id: str) -> bool:
+        """Say whether the position of a bot is known."""
+        return algo_id in self._covered and len(self._uncovered) <= UNCOVERED_MAX
+
+    def of(self, algo_id: str, symbol: str) -> tuple[int, int]:
+        """Return the YES and NO shares a bot holds in a market."""
+        yes, no = self._lines.get(algo_id, _NOTHING).get(symbol, (0, 0))
+        if self._uncovered:
+            for fill in self._uncovered.values():
+                if fill.symbol == symbol and fill.algo_id == algo_id:
+                    yes, no = yes + fill.yes_lots, no + fill.no_lots
+        return yes, no
+
+    def symbols_of(self, algo_id: str) -> Iterator[str]:
+        """Return the markets where a bot may hold something."""
+        symbols = set(self._lines.get(algo_id, _NOTHING))
+        symbols |= {fill.symbol for fill in self._uncovered.values() if fill.algo_id == algo_id}
+        return iter(sorted(symbols))
+
+    def unpublished_up_to(self, account_sequence: int) -> int:
+        """Return how many own fills up to a place in the account's private stream the broker has not confirmed."""
+        return sum(
+            1
+            for fill in self._uncovered.values()
+            if not fill.fill_sequence and fill.account_sequence <= account_sequence
+        )
+
+    @property
+    def uncovered(self) -> int:
+        return len(self._uncovered)
+
+
+_NOTHING: dict[str, tuple[int, int]] = {}

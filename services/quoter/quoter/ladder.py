@@ -1,0 +1,63 @@
+"""Turn a fair value into a ladder of bids and asks on the tick grid, in YES terms, best first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from common.bots import Quoting
+from common.events import QuoteLevel
+from common.instruments import ceil_ticks, floor_ticks
+
+
+class Grid(NamedTuple):
+    """The prices a market knows: `tick_size` x 1 up to `tick_size` x (ticks_per_unit - 1)."""
+
+    tick_size: float
+    ticks_per_unit: int
+
+
+class Prices(NamedTuple):
+    """Prices of a ladder in ticks, best first."""
+
+    bids: list[int]
+    asks: list[int]
+
+
+def prices(fair: float, skew: float, quoting: Quoting, min_spread: float, grid: Grid, *, through_fair: bool) -> Prices:
+    """Return the ladder's prices: bids rounded down, asks up, after the skew; what is off the grid is dropped.
+
+    bid_i = fair - skew - spread/2 - i x spacing and ask_i = fair - skew + spread/2 + i x spacing. With fair 0.50,
+    no skew, spread 0.04 and spacing 0.01: bids 48, 47, 46 and asks 52, 53, 54 ticks. A bid above fair or an ask below
+    it is moved to fair, and its ladder with it, unless `through_fair` lets an order that only reduces pay for it.
+    """
+    half = max(quoting.spread, min_spread) / 2
+    best_bid, best_ask = fair - skew - half, fair - skew + half
+    if not through_fair:
+        best_bid, best_ask = min(best_bid, fair), max(best_ask, fair)
+    bids = _rungs([floor_ticks(best_bid - i * quoting.spacing, grid.tick_size) for i in range(quoting.levels)], grid)
+    asks = _rungs([ceil_ticks(best_ask + i * quoting.spacing, grid.tick_size) for i in range(quoting.levels)], grid)
+    return _apart(bids, asks, ceil_ticks(min_spread, grid.tick_size))
+
+
+def _rungs(ticks: list[int], grid: Grid) -> list[int]:
+    """Drop levels that are off the grid or fall on one that is there already, instead of piling them up."""
+    return [tick for tick in dict.fromkeys(ticks) if 0 < tick < grid.ticks_per_unit]
+
+
+def _apart(bids: list[int], asks: list[int], least_ticks: int) -> Prices:
+    """Drop the inner levels that rounding has left closer together than the least spread."""
+    while bids and asks and asks[0] - bids[0] < least_ticks:
+        bids, asks = bids[1:], asks[1:]
+    return Prices(bids, asks)
+
+
+def levels(ticks: list[int], size_lots: int, room_lots: int, min_lots: int) -> list[QuoteLevel]:
+    """Put sizes to prices, best first, until the room is used up."""
+    ladder = []
+    for tick in ticks:
+        lots = min(size_lots, room_lots)
+        if lots < max(1, min_lots):
+            break
+        ladder.append(QuoteLevel(tick, lots))
+        room_lots -= lots
+    return ladder

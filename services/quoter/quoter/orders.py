@@ -1,0 +1,279 @@
+"""The account's own orders by client id: what each is, how far it got, and what of it may still be executed.
+
+Only fills reduce what is open. When the venue says that more was executed than the fills we have seen, the difference
+stays in the exposure until its fills arrive. Orders that ended are remembered for a while, because a fill may come
+after the news of the cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from common.events import OrderUpdate
+from common.instruments import Outcome, Side
+from common.orders import OrderState, may_step
+from common.pretrade import View, yes_terms
+
+from quoter.venues.base import Execution, OrderReport
+
+FINISHED_MAX = 20_000
+"""Ended orders remembered for late fills and for recognising own ids."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One order of the account, from the moment it is sent."""
+
+    order_id: int
+    algo_id: str
+    symbol: str
+    outcome: Outcome
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    state: OrderState = OrderState.SUBMITTING
+    venue_order_id: str = ""
+    reason: str = ""
+    filled_lots: int = 0
+    """Sum of the fills seen."""
+    executed_lots: int = 0
+    """The most that the venue ever said was executed."""
+    sequence: int = 1
+    """Counts the changes of this order, as told in OrderUpdate and Fill."""
+    venue_sequence: int = 0
+    told_sequence: int = 0
+    """The last change that was published."""
+    sent_ns: int = 0
+    ts_event_ns: int = 0
+    inherited: bool = False
+    """Sent by a predecessor, whose fills we have not seen one by one."""
+    trades: set[str] = field(default_factory=set)
+
+    @property
+    def leaves_lots(self) -> int:
+        """Shares that may still be executed as far as we know."""
+        if not self.state.terminal:
+            return self.quantity_lots - self.filled_lots
+        return 0 if self.inherited else max(0, self.executed_lots - self.filled_lots)
+
+    def step(self, state: OrderState, reason: str = "") -> bool:
+        """Go to another state when that is a legal step; return whether something changed."""
+        if state is self.state or not may_step(self.state, state):
+            return False
+        self.state = state
+        self.reason = reason
+        self.sequence += 1
+        return True
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The living orders of one bot in one market."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    version: int = 0
+    """Grows with every change, so that an unchanged market is recognised without looking."""
+
+
+class Orders:
+    """All orders of the account: living ones by market and bot, ended ones by id."""
+
+    def __init__(self) -> None:
+        self._living: dict[int, Order] = {}
+        self._finished: dict[int, Order] = {}
+        self._markets: dict[str, dict[str, Shelf]] = {}
+        self._counts: dict[str, int] = {}
+
+    def __contains__(self, order_id: object) -> bool:
+        return order_id in self._living or order_id in self._finished
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    def get(self, order_id: int) -> Order | None:
+        return self._living.get(order_id) or self._finished.get(order_id)
+
+    def living(self) -> Iterator[Order]:
+        """Return a snapshot of every order that may still be executed, in order of id."""
+        return iter([self._living[order_id] for order_id in sorted(self._living)])
+
+    def unresolved(self) -> list[int]:
+        """Return the ids of living orders, which the venue has to be asked about after a break."""
+        return sorted(self._living)
+
+    def shelf(self, algo_id: str, symbol: str) -> Shelf:
+        return self._markets.setdefault(symbol, {}).setdefault(algo_id, Shelf())
+
+    def of(self, algo_id: str, symbol: str) -> list[Order]:
+        shelf = self._markets.get(symbol, {}).get(algo_id)
+        return list(shelf.orders.values()) if shelf else []
+
+    def symbols_of(self, algo_id: str) -> list[str]:
+        """Return the markets where a bot has living orders, sorted."""
+        return sorted(symbol for symbol, shelves in self._markets.items() if _has_orders(shelves.get(algo_id)))
+
+    def count(self, algo_id: str) -> int:
+        """Return how many living orders a bot has."""
+        return self._counts.get(algo_id, 0)
+
+    # --- changes ------------------------------------------------------------------------------------------------
+
+    def add(self, order: Order) -> None:
+        """Take in an order that is about to be sent."""
+        assert order.order_id not in self, f"order id {order.order_id} is used twice"
+        self._living[order.order_id] = order
+        shelf = self.shelf(order.algo_id, order.symbol)
+        shelf.orders[order.order_id] = order
+        shelf.version += 1
+        self._counts[order.algo_id] = self._counts.get(order.algo_id, 0) + 1
+
+    def remember(self, update: OrderUpdate) -> None:
+        """Take in what a predecessor said about an order; one that had not ended is of unknown outcome."""
+        order = self.get(update.order_id)
+        if order is None:
+            order = Order(
+                update.order_id,
+                update.algo_id,
+                update.symbol,
+                update.outcome,
+                update.side,
+                update.price_ticks,
+                update.quantity_lots,
+                state=OrderState.UNKNOWN,
+                inherited=True,
+            )
+            self.add(order)
+        if not order.inherited or update.order_sequence < order.told_sequence:
+            return
+        order.sequence = order.told_sequence = update.order_sequence
+        order.venue_order_id = update.venue_order_id or order.venue_order_id
+        if update.state.terminal:
+            order.state = update.state
+        else:
+            order.filled_lots = max(order.filled_lots, update.quantity_lots - update.leaves_lots)
+        self._settle(order)
+
+    def report(self, report: OrderReport) -> Order | None:
+        """Take in the venue's picture of an order; return it when something changed, None when nothing did."""
+        order = self.get(report.order_id)
+        if order is None or report.venue_sequence < order.venue_sequence:
+            return None
+        order.venue_sequence = report.venue_sequence
+        order.venue_order_id = report.venue_order_id
+        order.ts_event_ns = max(order.ts_event_ns, report.ts_event_ns)
+        executed = report.executed_lots > order.executed_lots
+        order.executed_lots = max(order.executed_lots, report.executed_lots)
+        state = report.state
+        if state is OrderState.LIVE and order.state is OrderState.CANCELLING:
+            # It rests, and our cancel is still on its way.
+            state = OrderState.CANCELLING
+        changed = order.step(state, report.reason)
+        self._settle(order)
+        return order if changed or executed else None
+
+    def execution(self, execution: Execution) -> Order | None:
+        """Book a fill on its order; return the order, or None when the order is unknown or the fill is a repeat."""
+        order = self.get(execution.order_id)
+        if order is None or execution.trade_id in order.trades:
+            return None
+        order.trades.add(execution.trade_id)
+        if order.inherited:
+            # The predecessor may have counted this very fill, so the venue's own sum is taken.
+            order.filled_lots = max(order.filled_lots, order.quantity_lots - execution.leaves_lots)
+        else:
+            order.filled_lots += execution.quantity_lots
+        order.executed_lots = max(order.executed_lots, order.filled_lots)
+        order.venue_order_id = execution.venue_order_id
+        order.venue_sequence = max(order.venue_sequence, execution.venue_sequence)
+        order.ts_event_ns = max(order.ts_event_ns, execution.ts_event_ns)
+        order.sequence += 1
+        if order.filled_lots >= order.quantity_lots and may_step(order.state, OrderState.FILLED):
+            order.state, order.reason = OrderState.FILLED, ""
+        elif order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN):
+            order.state = OrderState.LIVE
+        self._settle(order)
+        return order
+
+    def step(self, order: Order, state: OrderState, reason: str = "") -> bool:
+        """Move an order by something we did or did not hear; return whether it moved."""
+        moved = order.step(state, reason)
+        self._settle(order)
+        return moved
+
+    def _settle(self, order: Order) -> None:
+        """File an order among the living or the ended, whatever it was before."""
+        shelf = self.shelf(order.algo_id, order.symbol)
+        shelf.version += 1
+        alive = not order.state.terminal or order.leaves_lots > 0
+        if alive == (order.order_id in self._living):
+            return
+        if alive:
+            # A late report of executions we have not seen brings an ended order back into the exposure.
+            del self._finished[order.order_id]
+            self._living[order.order_id] = shelf.orders[order.order_id] = order
+            self._counts[order.algo_id] += 1
+            return
+        del self._living[order.order_id]
+        del shelf.orders[order.order_id]
+        self._counts[order.algo_id] -= 1
+        self._finished[order.order_id] = order
+        if len(self._finished) > FINISHED_MAX:
+            del self._finished[next(iter(self._finished))]
+
+    def forget_market(self, symbol: str) -> bool:
+        """Drop the shelves of a market that is over; return False while orders are left there."""
+        shelves = self._markets.get(symbol, {})
+        if any(_has_orders(shelf) for shelf in shelves.values()):
+            return False
+        self._markets.pop(symbol, None)
+        return True
+
+    # --- exposure -----------------------------------------------------------------------------------------------
+
+    def weigh(self, view: View, algo_id: str, symbol: str, leaving: Container[int]) -> None:
+        """Enter what is open in a market into a view: the bot's own sizes, and the best prices over all bots.
+
+        An order whose cancel has been sent, or goes ahead in the same frame (`leaving`), still counts as exposure. Its
+        price no longer counts against the other side: the venue works a connection's frames off in order, so it is gone
+        before a new order arrives.
+        """
+        ticks_per_unit = view.ticks_per_unit
+        view.open_buy_yes_lots = view.open_buy_no_lots = view.open_sell_yes_lots = view.open_sell_no_lots = 0
+        best_bid, best_ask = 0, 0
+        for shelf_algo_id, shelf in self._markets.get(symbol, {}).items():
+            own = shelf_algo_id == algo_id
+            for order in shelf.orders.values():
+                if own:
+                    _add_open(view, order)
+                if order.state is OrderState.CANCELLING or order.state.terminal or order.order_id in leaving:
+                    continue
+                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                if bids:
+                    best_bid = max(best_bid, ticks)
+                elif not best_ask or ticks < best_ask:
+                    best_ask = ticks
+        view.best_bid_ticks, view.best_ask_ticks = best_bid, best_ask
+        view.open_orders = self.count(algo_id)
+
+
+def _add_open(view: View, order: Order) -> None:
+    lots = order.leaves_lots
+    if order.side is Side.BUY:
+        if order.outcome is Outcome.YES:
+            view.open_buy_yes_lots += lots
+        else:
+            view.open_buy_no_lots += lots
+    elif order.outcome is Outcome.YES:
+        view.open_sell_yes_lots += lots
+    else:
+        view.open_sell_no_lots += lots
+
+
+def _has_orders(shelf: Shelf | None) -> bool:
+    return shelf is not None and bool(shelf.orders)
+
+
+def resting(orders: Iterable[Order]) -> list[Order]:
+    """Return the orders that a cancel could still reach and that have none on its way."""
+    return [order for order in orders if not order.state.terminal and order.state is not OrderState.CANCELLING]

@@ -1,0 +1,453 @@
+"""The quoter: for every bot of one account, keep the orders at the venue that should rest there, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from common.bots import sections_of
+from common.clock import NS_PER_MS, NS_PER_S
+from common.core import (
+    Answer,
+    Command,
+    Core,
+    Effect,
+    Effects,
+    Every,
+    Http,
+    Input,
+    Newest,
+    Ordered,
+    Receipt,
+    Sample,
+    Start,
+    Wire,
+)
+from common.errors import ConfigError
+from common.events import (
+    AccountState,
+    AlertLevel,
+    BotConfig,
+    Event,
+    FairValue,
+    FeedStatus,
+    Fill,
+    Halt,
+    Market,
+    MarketKind,
+    MarketStatus,
+    OrderUpdate,
+    Position,
+    RiskState,
+)
+from common.orders import OrderIds, OrderState
+from common.pretrade import scopes_of
+
+from quoter.blotter import Blotter
+from quoter.bot import Bot, Line, Terms, new_line, renew_line, terms_of
+from quoter.desk import Desk
+from quoter.halts import parse_reason, parse_scope
+from quoter.news import PLATFORM
+from quoter.orders import Order, Orders, resting
+from quoter.selection import Candidate, select
+from quoter.status import picture, samples, unready
+from quoter.venues.base import REPORTS, Outputs, Session
+
+TIMER_MS = 50
+SELECT_NS = 500 * NS_PER_MS
+PICTURE_NS = 30 * NS_PER_S
+"""An AccountState is published this often."""
+CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
+"""After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
+FORGET_NS = 3_600 * NS_PER_S
+"""A market that is over is remembered this long after its expiry, for late fills."""
+MARKETS_MAX = 5_000
+TEXT_MAX = 200
+MESSAGES_PER_S = 1_000.0
+CURRENCY = "USD"
+
+
+class Quoter(Core):
+    """Commitments of one account: targets, orders, fills, and the venue's private session."""
+
+    def __init__(
+        self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float = MESSAGES_PER_S
+    ) -> None:
+        self.account, self.venue = account, venue
+        self.session = session
+        self.desk = Desk(account, venue, session, orders, messages_per_s)
+        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch)
+        self.bots: dict[str, Bot] = {}
+        self.markets: dict[str, Terms] = {}
+        self._epochs: dict[str, int] = {}
+        self._dirty: dict[tuple[str, str], None] = {}
+        self._started = False
+        self._selected_at_ns = 0
+        self._pictured_at_ns = 0
+        self._account_sequence = 0
+        self.faults: dict[str, str] = {}
+        """By bot: what is wrong with its configuration."""
+
+    def inputs(self) -> Sequence[Input]:
+        session = self.session
+        return [
+            Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
+            Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT, {"venue": self.venue}),
+            Ordered(BotConfig, self.on_config, Start.LAST_PER_SUBJECT),
+            Newest(FeedStatus, self.on_feed_status, {"venue": self.venue}),
+            Newest(AccountState, self.on_account_state, {"account": self.account}),
+            Newest(Position, self.on_position),
+            Newest(RiskState, self.on_risk),
+            Newest(FairValue, self.on_fair),
+            Every(TIMER_MS, self.on_timer),
+            Wire(
+                session.name,
+                lambda receipt: self._relay(session.on_open(receipt.now_ns), receipt.now_ns),
+                lambda data, receipt: self._relay(session.on_frame(data, receipt.now_ns), receipt.now_ns),
+                lambda reason, receipt: self._relay(session.on_close(reason, receipt.now_ns), receipt.now_ns),
+            ),
+            Http(session.name, self.on_answer),
+            Command("halt", self.on_halt_command),
+            Command("cancel-all", self.on_cancel_all_command),
+        ]
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def remember(self, update: OrderUpdate) -> None:
+        """Take in an order update of a predecessor, before `start`: its fills may still come."""
+        if update.account == self.account:
+            self.desk.orders.remember(update)
+
+    def start(self, receipt: Receipt) -> Effects:
+        self._started = True
+        desk = self.desk
+        desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
+        desk.bus_up = True
+        self._pictured_at_ns = receipt.now_ns
+        self.blotter.proven_sequence = self._account_sequence
+        yield from self._relay(self.session.start(self.epoch, self._account_sequence, receipt.now_ns), receipt.now_ns)
+
+    def stop(self, receipt: Receipt) -> Effects:
+        self.desk.latched = True
+        for bot in self.bots.values():
+            for line in bot.lines.values():
+                yield from self._quote(bot, line, receipt.now_ns)
+        yield from self._relay(self.session.empty_out(receipt.now_ns), receipt.now_ns)
+
+    def stopped(self) -> bool:
+        return self.desk.latched and self.session.empty
+
+    def on_disconnected(self, receipt: Receipt) -> Effects:
+        self.desk.bus_up = False
+        return ()
+
+    def on_reconnected(self, receipt: Receipt) -> Effects:
+        self.desk.bus_up = self._started
+        return ()
+
+    def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
+        if type(event) is Fill:
+            return self._relay(self.blotter.on_fill_published(event, sequence, receipt.now_ns), receipt.now_ns)
+        if type(event) is Halt:
+            self.desk.halts.on_published(event, sequence)
+        return ()
+
+    def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
+        """A fill that the ledger's stream does not take stops the account: it must not trade beyond its books."""
+        if not isinstance(event, Fill | AccountState):
+            return ()
+        if isinstance(event, AccountState):
+            outputs = self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, "account_state_refused", reason, receipt.now_ns)
+        else:
+            outputs = self.blotter.halt(f"account-{self.account}", "fill_refused", reason, receipt.now_ns)
+        return [*self._relay(outputs, receipt.now_ns), *self._quote_all(receipt.now_ns)]
+
+    # --- what the bus tells -------------------------------------------------------------------------------------
+
+    def _fresh(self, sender: str, epoch: int) -> bool:
+        """Say whether an event comes from the newest holder of a role that has been heard."""
+        known = self._epochs.get(sender, 0)
+        if epoch < known:
+            return False
+        if epoch > known:
+            self._epochs[sender] = epoch
+        return True
+
+    def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
+        bot = self.bots.get(fair.algo_id)
+        if bot is None or not self._fresh(f"pricer/{fair.algo_id}", fair.epoch):
+            return ()
+        line = bot.lines.get(fair.symbol)
+        if line is None:
+            return ()
+        line.fair = fair if 0.0 <= fair.fair <= 1.0 else None
+        line.heard_at_ns = receipt.now_ns - receipt.age_ns
+        line.fresh_at_ns = line.heard_at_ns - fair.age_ns
+        return self._quote(bot, line, receipt.now_ns)
+
+    def on_position(self, position: Position, receipt: Receipt) -> Effects:
+        if self._fresh(f"risk/{position.algo_id}", position.epoch):
+            self.desk.holdings.on_position(position)
+        return ()
+
+    def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
+        if self._fresh(f"risk-state/{state.shard}", state.epoch):
+            self.desk.on_risk(state, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
+        if self._fresh(f"feed/{status.venue}", status.epoch):
+            self.desk.on_feed_status(status, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        self.desk.halts.on_halt(halt, receipt.sequence)
+        return ()
+
+    def on_account_state(self, state: AccountState, receipt: Receipt) -> Effects:
+        """Where a predecessor, or we, stood: recovery asks for the fills after it."""
+        self._account_sequence = max(self._account_sequence, state.account_sequence)
+        return ()
+
+    def on_market(self, market: Market, receipt: Receipt) -> Effects:
+        if market.kind is not MarketKind.BINARY:
+            return ()
+        try:
+            terms = terms_of(market)
+        except ValueError as error:
+            text = f"{market.symbol}: {error}"
+            return self._relay(
+                self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns), receipt.now_ns
+            )
+        if terms.symbol not in self.markets and len(self.markets) >= MARKETS_MAX:
+            return ()
+        self.markets[terms.symbol] = terms
+        effects: list[Effect] = []
+        for bot in self.bots.values():
+            line = bot.lines.get(terms.symbol)
+            if line is not None:
+                renew_line(bot, line, terms)
+                effects += self._quote(bot, line, receipt.now_ns)
+        self._selected_at_ns = 0
+        return effects
+
+    def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
+        """Take in a bot's configuration; one that cannot be used stops the bot and says why."""
+        algo_id = config.algo_id
+        self.faults.pop(algo_id, None)
+        try:
+            sections = sections_of(config)
+        except ConfigError as error:
+            self.faults[algo_id] = str(error)
+            yield from self._take_away(algo_id, receipt.now_ns)
+            yield from self._relay(
+                self.blotter.alert(AlertLevel.CRITICAL, algo_id, "bad_config", str(error)[:500], receipt.now_ns),
+                receipt.now_ns,
+            )
+            return
+        instrument = sections.instrument
+        if config.removed or instrument.account != self.account or instrument.venue != self.venue:
+            yield from self._take_away(algo_id, receipt.now_ns)
+            return
+        bot = self.bots.get(algo_id)
+        scopes = scopes_of(self.account, self.venue, algo_id, CURRENCY)
+        if bot is None:
+            self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes)
+        elif config.revision >= bot.revision:
+            bot.revision, bot.running, bot.config, bot.scopes = config.revision, config.running, sections, scopes
+            for line in bot.lines.values():
+                renew_line(bot, line, line.terms)
+                yield from self._quote(bot, line, receipt.now_ns)
+        self._selected_at_ns = 0
+
+    def _take_away(self, algo_id: str, now_ns: int) -> Effects:
+        """Stop a bot for good; its orders go with the next passes, its lines when nothing is left."""
+        bot = self.bots.get(algo_id)
+        if bot is not None:
+            bot.running = False
+            for line in bot.lines.values():
+                yield from self._quote(bot, line, now_ns)
+
+    # --- the venue ----------------------------------------------------------------------------------------------
+
+    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
+        return self._relay(self.session.on_answer(answer, receipt.now_ns), receipt.now_ns)
+
+    def _relay(self, outputs: Outputs, now_ns: int) -> Effects:
+        """Pass effects on, take reports in, and look again at the markets they touched."""
+        for output in outputs:
+            if isinstance(output, REPORTS):
+                yield from self._relay(self.blotter.on_report(output, now_ns), now_ns)
+            else:
+                yield output
+        while self._dirty:
+            dirty, self._dirty = self._dirty, {}
+            for algo_id, symbol in dirty:
+                bot = self.bots.get(algo_id)
+                line = bot.lines.get(symbol) if bot else None
+                if bot is not None and line is not None:
+                    yield from self._quote(bot, line, now_ns)
+
+    def _touch(self, algo_id: str, symbol: str, holding_changed: bool) -> None:
+        """Something that quotes depend on has changed: look again at once when it matters."""
+        bot = self.bots.get(algo_id)
+        line = bot.lines.get(symbol) if bot else None
+        if line is not None and (holding_changed or line.again):
+            self._dirty[algo_id, symbol] = None
+
+    def _hold_price(self, order: Order, until_ns: int) -> None:
+        """Leave a price alone that the venue has just refused."""
+        bot = self.bots.get(order.algo_id)
+        line = bot.lines.get(order.symbol) if bot else None
+        if line is not None:
+            line.held_prices[order.outcome, order.price_ticks] = until_ns
+
+    def _terms_of(self, symbol: str) -> Terms | None:
+        return self.markets.get(symbol)
+
+    # --- quoting ------------------------------------------------------------------------------------------------
+
+    def _quote(self, bot: Bot, line: Line, now_ns: int) -> Sequence[Effect]:
+        """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
+        if not self._started:
+            return ()
+        try:
+            return self.desk.quote(bot, line, now_ns)
+        except Exception as error:
+            return self._stop_bot(bot, line, error, now_ns)
+
+    def _stop_bot(self, bot: Bot, line: Line, error: Exception, now_ns: int) -> Sequence[Effect]:
+        scope = f"bot-{bot.algo_id}"
+        effects: list[Effect] = []
+        if f"{scope}:exception" not in self.desk.halts.active:
+            text = f"{type(error).__name__} in {line.terms.symbol}: {error}"
+            effects += self.blotter.halt(scope, "exception", text, now_ns)
+        orders = [order for symbol in bot.lines for order in self.desk.orders.of(bot.algo_id, symbol)]
+        return [*effects, *self._cancel(orders, now_ns)]
+
+    def _quote_all(self, now_ns: int) -> Effects:
+        for bot in self.bots.values():
+            for line in bot.lines.values():
+                yield from self._quote(bot, line, now_ns)
+
+    def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
+        """Cancel what rests, past every budget: this is not quoting."""
+        reachable = resting(orders)
+        if not reachable or not self.session.connected:
+            return ()
+        for order in reachable:
+            self.desk.orders.step(order, OrderState.CANCELLING)
+        return list(self.session.send([order.order_id for order in reachable], [], now_ns))
+
+    def on_timer(self, receipt: Receipt) -> Effects:
+        now_ns = receipt.now_ns
+        if not self._started:
+            return
+        yield from self._relay(self.session.on_timer(now_ns), now_ns)
+        yield from self.blotter.tell_live(now_ns)
+        if now_ns - self._selected_at_ns >= SELECT_NS:
+            self._selected_at_ns = now_ns
+            yield from self._select_markets(now_ns)
+        yield from self._quote_all(now_ns)
+        if now_ns - self._pictured_at_ns >= PICTURE_NS:
+            self._pictured_at_ns = now_ns
+            yield from self._relay(self.session.take_picture("timer", now_ns), now_ns)
+
+    def _select_markets(self, now_ns: int) -> Effects:
+        """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
+        venue_now_ns = self.desk.venue_now_ns(now_ns)
+        for bot in self.bots.values():
+            chosen = set(self._chosen(bot, venue_now_ns))
+            for symbol in sorted(chosen - bot.lines.keys()):
+                bot.lines[symbol] = new_line(bot, self.markets[symbol])
+            for symbol, line in list(bot.lines.items()):
+                line.selected = symbol in chosen
+                if not line.selected and not self.desk.orders.of(bot.algo_id, symbol):
+                    yield from self._quote(bot, line, now_ns)
+                    del bot.lines[symbol]
+        strays = [order for order in self.desk.orders.living() if not self._has_line(order)]
+        yield from self._cancel(strays, now_ns)
+        for symbol, terms in list(self.markets.items()):
+            over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
+            if over and self.desk.orders.forget_market(symbol):
+                del self.markets[symbol]
+
+    def _chosen(self, bot: Bot, venue_now_ns: int) -> list[str]:
+        if not bot.running:
+            return []
+        orders, holdings = self.desk.orders, self.desk.holdings
+        candidates = []
+        for terms in self.markets.values():
+            if terms.status is not MarketStatus.OPEN or terms.series not in bot.config.instrument.series:
+                continue
+            yes, no = holdings.of(bot.algo_id, terms.symbol)
+            open_lots = sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
+            candidates.append(
+                Candidate(
+                    terms.symbol,
+                    terms.seconds_left(venue_now_ns),
+                    terms.life_s,
+                    abs(yes - no) + open_lots,
+                    bool(yes or no or open_lots),
+                )
+            )
+        limits, inventory = bot.config.risk_limits, bot.config.inventory
+        most = limits.max_markets if limits else 0
+        return select(candidates, most, inventory.min_life_s, inventory.max_position)
+
+    def _has_line(self, order: Order) -> bool:
+        bot = self.bots.get(order.algo_id)
+        return bot is not None and order.symbol in bot.lines
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Halt at our own door: {"scope", "reason", "actor"}; works with the bus dead, and cannot lift."""
+        known = {"scope", "reason", "actor", "detail"}
+        unknown = sorted(set(document) - known)
+        if unknown:
+            raise ValueError(f"{unknown[0]}: unknown field; known are {', '.join(sorted(known))}")
+        scope = parse_scope(document.get("scope"))
+        reason = parse_reason(document.get("reason", "manual"))
+        actor = _text(document, "actor", "admin port")
+        detail = _text(document, "detail", "ordered at the quoter's door")
+        return [
+            *self._relay(self.blotter.halt(scope, reason, detail, receipt.now_ns, actor), receipt.now_ns),
+            *self._quote_all(receipt.now_ns),
+        ]
+
+    def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Cancel everything in a scope, {"scope", "actor"}, and let nothing new out there for 5 s."""
+        unknown = sorted(set(document) - {"scope", "actor"})
+        if unknown:
+            raise ValueError(f"{unknown[0]}: unknown field; known are actor, scope")
+        scope = parse_scope(document.get("scope", "global"))
+        actor = _text(document, "actor", "admin port")
+        now_ns = receipt.now_ns
+        self.desk.hold_back(scope, now_ns + CANCEL_ALL_HOLD_NS)
+        found = [
+            order
+            for order in self.desk.orders.living()
+            if scope in scopes_of(self.account, self.venue, order.algo_id, CURRENCY)
+        ]
+        text = f"{actor} cancels {len(found)} orders in {scope}"
+        return [
+            *self._cancel(found, now_ns),
+            *self._relay(self.blotter.alert(AlertLevel.WARNING, PLATFORM, "cancel_all", text, now_ns), now_ns),
+        ]
+
+    def unready(self, now_ns: int) -> list[str]:
+        return unready(self, now_ns)
+
+    def state(self, now_ns: int) -> dict[str, Any]:
+        return picture(self, now_ns)
+
+    def samples(self) -> Iterable[Sample]:
+        return samples(self)
+
+
+def _text(document: Mapping[str, Any], name: str, default: str) -> str:
+    value = document.get(name, default)
+    if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
+        raise ValueError(f"{name}: must be a text of 1 to {TEXT_MAX} characters")
+    return value

@@ -1,0 +1,119 @@
+"""What people and Prometheus see of the quoter: readiness, the picture on its admin port, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from common.clock import NS_PER_MS
+from common.core import Sample
+from common.pretrade import CLOCK_AGE_MAX_NS, scopes_of
+
+from quoter.bot import Bot, Line
+from quoter.budget import Use
+from quoter.orders import Order
+
+if TYPE_CHECKING:
+    from quoter.service import Quoter
+
+ORDERS_SHOWN_MAX = 200
+
+
+def unready(quoter: Quoter, now_ns: int) -> list[str]:
+    """Return why the account cannot be quoted now."""
+    desk, session = quoter.desk, quoter.session
+    reasons = []
+    if desk.latched:
+        reasons.append("stopping: " + ("nothing rests at the venue" if session.empty else "emptying the venue"))
+    if not desk.bus_up:
+        reasons.append("the bus is away or the lease in doubt")
+    if not session.reconciled:
+        reasons.append("the venue session is not up and reconciled")
+    elif not session.armed(now_ns):
+        reasons.append("the venue does not confirm its dead-man switch")
+    if not desk.clock.known or now_ns - desk.clock.heard_at_ns > CLOCK_AGE_MAX_NS:
+        reasons.append(f"the clock of {quoter.venue} is not known")
+    scopes = scopes_of(quoter.account, quoter.venue, "", "USD")
+    reasons += [f"halted: {halt}" for halt in desk.halts.active if halt.partition(":")[0] in scopes]
+    reasons += [
+        f"bot {bot.algo_id} has no limits from risk"
+        for bot in quoter.bots.values()
+        if bot.running and desk.limits_of(bot.algo_id) is None
+    ]
+    return reasons
+
+
+def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
+    """Return a JSON-able picture: session, halts, and each bot's markets with target, orders and holding."""
+    desk = quoter.desk
+    return {
+        "account": quoter.account,
+        "venue": quoter.venue,
+        "session": quoter.session.describe(now_ns),
+        "bus_up": desk.bus_up,
+        "stopping": desk.latched,
+        "nothing_rests": quoter.session.empty,
+        "halts": list(desk.halts.active),
+        "open_orders": len(desk.orders),
+        "fills": quoter.blotter.fills,
+        "fills_not_in_position": desk.holdings.uncovered,
+        "messages_left": round(desk.budget.left(Use.CANCEL, now_ns), 1),
+        "rejections": dict(sorted(desk.rejections.items())),
+        "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
+        "config_faults": dict(sorted(quoter.faults.items())),
+        "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
+    }
+
+
+def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
+    symbol, tick = line.terms.symbol, line.terms.grid.tick_size
+    yes, no = quoter.desk.holdings.of(bot.algo_id, symbol)
+    plan = line.plan
+    orders = quoter.desk.orders.of(bot.algo_id, symbol)
+    return {
+        "algo_id": bot.algo_id,
+        "symbol": symbol,
+        "state": line.told[2] if line.told else "waiting",
+        "reason": line.told[3] if line.told else "",
+        "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids] if plan else [],
+        "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks] if plan else [],
+        "fair": line.fair.fair if line.fair else None,
+        "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
+        "skew": plan.skew if plan else 0.0,
+        "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
+        "position": {"yes": yes, "no": no, "net": yes - no},
+        "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
+    }
+
+
+def _order(order: Order, tick: float) -> dict[str, Any]:
+    return {
+        "order_id": str(order.order_id),
+        "outcome": order.outcome.value,
+        "price": round(order.price_ticks * tick, 6),
+        "leaves": order.leaves_lots,
+        "state": order.state.value,
+    }
+
+
+def samples(quoter: Quoter) -> Iterable[Sample]:
+    """Return the quoter's figures."""
+    desk = quoter.desk
+    account = {"account": quoter.account}
+    yield Sample("mm_halts_active", "gauge", "Halts in force", account, len(desk.halts.active))
+    yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in quoter.bots.values()))
+    yield Sample("mm_venue_fills", "counter", "Executions told by the venue", account, quoter.blotter.fills)
+    yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, quoter.blotter.unknown_fills)
+    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, desk.holdings.uncovered)
+    yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, desk.budget.refused)
+    for reason, count in sorted(desk.rejections.items()):
+        yield Sample("mm_pretrade_rejections", "counter", "Orders refused at the last door", {"reason": reason}, count)
+    for code, count in sorted(quoter.blotter.rejects.items()):
+        yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
+    for bot in quoter.bots.values():
+        for symbol, line in bot.lines.items():
+            labels = {"algo_id": bot.algo_id, "symbol": symbol}
+            count = len(desk.orders.of(bot.algo_id, symbol))
+            yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
+            yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
+    yield from quoter.session.samples()

@@ -1,0 +1,243 @@
+"""What every venue's private session has in common: the neutral words it reports in, and what the quoter asks of it.
+
+A session is pure: it is told what arrived and what time it is, and answers with effects for the shell and reports for
+the quoter, in order. It owns login, framing, sequence checks, recovery questions and the dead-man switch; it knows
+nothing of bots and limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from common.core import Answer, Effect, Effects, Sample
+from common.events import AlertLevel, Holding, Liquidity, OpenOrder
+from common.instruments import Outcome, Side
+from common.orders import OrderState
+
+
+class Placement(NamedTuple):
+    """An order to send."""
+
+    order_id: int
+    symbol: str
+    outcome: Outcome
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    post_only: bool
+
+
+# --- reports: what a session tells the quoter -------------------------------------------------------------------
+
+
+class OrderReport(NamedTuple):
+    """The venue's picture of one order; the higher `venue_sequence` is the truth."""
+
+    order_id: int
+    venue_order_id: str
+    symbol: str
+    outcome: Outcome
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    executed_lots: int
+    state: OrderState
+    """LIVE, FILLED or CANCELLED."""
+    reason: str
+    venue_sequence: int
+    ts_event_ns: int
+
+
+class Execution(NamedTuple):
+    """An execution of an own order; repeats are told again and recognised by trade and order id."""
+
+    order_id: int
+    venue_order_id: str
+    trade_id: str
+    symbol: str
+    outcome: Outcome
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    leaves_lots: int
+    liquidity: Liquidity
+    fee: Decimal
+    match_type: str
+    venue_sequence: int
+    account_sequence: int
+    ts_event_ns: int
+    recovered: bool
+    """Fetched afterwards, not told when it happened."""
+
+
+class Refused(NamedTuple):
+    """The venue said no to a new order: it does not rest and never will."""
+
+    order_id: int
+    code: str
+    message: str
+
+
+class CancelRefused(NamedTuple):
+    """The venue did not carry out a cancel; the order stands as it stood."""
+
+    order_id: int
+    code: str
+    message: str
+
+
+class Unknown(NamedTuple):
+    """Nobody knows what became of a request about this order; the session is asking."""
+
+    order_id: int
+    why: str
+
+
+class Absent(NamedTuple):
+    """The venue does not know this order and can no longer receive it: it never got there."""
+
+    order_id: int
+
+
+class AccountPicture(NamedTuple):
+    """What the venue says the account holds, as of one place in its private stream."""
+
+    cash_total: Decimal
+    cash_available: Decimal
+    holdings: list[Holding]
+    open_orders: list[OpenOrder]
+    account_sequence: int
+    reason: str
+    ts_event_ns: int
+
+
+class Ready(NamedTuple):
+    """The session is up, nothing of older connections rests, and all fills so far have been told."""
+
+    account_sequence: int
+
+
+class Lost(NamedTuple):
+    """The session is gone; every order that has not ended is of unknown outcome."""
+
+    reason: str
+
+
+class Trouble(NamedTuple):
+    """Something people should know."""
+
+    level: AlertLevel
+    kind: str
+    text: str
+
+
+class HistoryLost(NamedTuple):
+    """The venue no longer has all fills since the last one we know: some may never be seen."""
+
+    text: str
+
+
+Report: TypeAlias = (
+    OrderReport
+    | Execution
+    | Refused
+    | CancelRefused
+    | Unknown
+    | Absent
+    | AccountPicture
+    | Ready
+    | Lost
+    | Trouble
+    | HistoryLost
+)
+REPORTS = (
+    OrderReport,
+    Execution,
+    Refused,
+    CancelRefused,
+    Unknown,
+    Absent,
+    AccountPicture,
+    Ready,
+    Lost,
+    Trouble,
+    HistoryLost,
+)
+Output: TypeAlias = Effect | Report
+Outputs: TypeAlias = Iterable[Output]
+
+
+class OwnOrders(Protocol):
+    """What a session needs to know of the quoter's orders while it recovers."""
+
+    def unresolved(self) -> list[int]:
+        """Return the ids of orders whose end has not been seen."""
+        ...
+
+    def __contains__(self, order_id: object) -> bool:
+        """Say whether an id belongs to a known order."""
+        ...
+
+
+class Session(Protocol):
+    """A venue's private session as the quoter uses it: one websocket and one HTTP source, both called `name`."""
+
+    name: str
+    currency: str
+    tick_size: Decimal
+    """Of markets we were not told about."""
+
+    def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
+        """Begin for a lease epoch, having everything up to a place in the account's private stream."""
+        ...
+
+    def on_open(self, now_ns: int) -> Outputs: ...
+
+    def on_frame(self, data: bytes, now_ns: int) -> Outputs: ...
+
+    def on_close(self, reason: str, now_ns: int) -> Outputs: ...
+
+    def on_answer(self, answer: Answer, now_ns: int) -> Outputs: ...
+
+    def on_timer(self, now_ns: int) -> Outputs: ...
+
+    def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
+        """Cancel, then place, in this order and in as few frames as the venue takes."""
+        ...
+
+    def empty_out(self, now_ns: int) -> Outputs:
+        """Cancel everything of this and older epochs, and ask the venue until nothing rests; then `empty` is True."""
+        ...
+
+    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+        """Ask for an AccountPicture."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """True while frames can be sent."""
+        ...
+
+    @property
+    def reconciled(self) -> bool:
+        """True while what we know of the account is what the venue knows."""
+        ...
+
+    @property
+    def empty(self) -> bool:
+        """True when the venue has said, after the last `empty_out`, that nothing of ours rests."""
+        ...
+
+    def armed(self, now_ns: int) -> bool:
+        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        ...
+
+    def describe(self, now_ns: int) -> dict[str, Any]:
+        """Return a JSON-able picture for people; no secrets."""
+        ...
+
+    def samples(self) -> Iterable[Sample]:
+        """Return figures for /metrics."""
+        ...

@@ -1,0 +1,467 @@
+"""The private session at the Degen Terminal, as docs/degen-terminal-api.md states it.
+
+1. Log in over REST, open the websocket, log in there with cancel_on_disconnect and the dead-man switch, subscribe.
+2. Recover: cancel what older connections left, ask until nothing of ours rests, fetch the fills since the last one
+   known (with overlap), ask for the end of every order whose end was not seen. Only then is the session reconciled.
+3. Frames carry account_sequence without gaps. A gap, a broken frame or an account that is further than the frames
+   we saw means that something was lost: it is fetched, and until then the session is not reconciled.
+4. Each of our frames has exactly one answer, in order. One that does not come in time leaves its orders of unknown
+   outcome: they are asked about, and when the venue goes on not knowing them the connection is closed, because only
+   then is "unknown order" final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from random import Random
+from typing import Any
+
+from common.clock import NS_PER_MS, NS_PER_S
+from common.core import Answer, Close, Effects, Open, Sample, Send
+from common.errors import ContractError
+from common.events import AlertLevel
+from common.orders import first_id_of
+
+from quoter.venues.base import (
+    Absent,
+    CancelRefused,
+    Lost,
+    Output,
+    Outputs,
+    OwnOrders,
+    Placement,
+    Ready,
+    Refused,
+    Trouble,
+    Unknown,
+)
+from quoter.venues.conversation import Backoff, Conversations, Pause, Script
+from quoter.venues.degen_frames import (
+    BATCH_ITEMS_MAX,
+    TICK_SIZE,
+    Frame,
+    Item,
+    WireError,
+    batch_frame,
+    cancel_all_frame,
+    execution,
+    heartbeat_frame,
+    login_frame,
+    order_report,
+    parse_frame,
+    subscribe_frame,
+)
+from quoter.venues.degen_rest import TOKEN_LIFETIME_S, ApiKey, DegenRest
+from quoter.venues.degen_stream import AccountStream
+
+DEADMAN_MS = 3_000
+BEAT_MS = 1_000
+BEAT_FRESH_MS = 2_500
+"""A heartbeat answered longer ago no longer vouches for the dead-man switch."""
+ANSWER_MAX_MS = 1_500
+"""A frame of ours unanswered for this long leaves its orders of unknown outcome."""
+SILENCE_MAX_MS = 4_000
+"""A connection whose heartbeats go unanswered for this long is closed."""
+OPEN_MAX_MS = 10_000
+ACCOUNT_CHECK_MS = 5_000
+"""How often we ask where the account stands: nothing else shows that the last frame before a quiet time was lost."""
+CANCEL_ALL_WAITS_MAX = 40
+CANCEL_ALL_WAIT_MS = 25.0
+TOKEN_RENEWAL_S = TOKEN_LIFETIME_S // 2
+RECONNECT_FIRST_MS = 100.0
+RECONNECT_MOST_MS = 3_000.0
+
+
+class Phase(Enum):
+    """How far the connection is."""
+
+    DOWN = "down"
+    CONNECTING = "connecting"
+    ENTERING = "entering"
+    RECOVERING = "recovering"
+    UP = "up"
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A frame of ours that has no answer yet."""
+
+    op: str
+    sent_ns: int
+    cancels: Sequence[int] = ()
+    places: Sequence[int] = ()
+
+
+class DegenSession:
+    """One account's private session: bytes, answers and timers in; frames, requests and reports out."""
+
+    name = "degen"
+    currency = "USD"
+    tick_size: Decimal = TICK_SIZE
+
+    def __init__(self, key: ApiKey, url: str, orders: OwnOrders, seed: int = 0, deadman_ms: int = DEADMAN_MS) -> None:
+        random = Random(seed)
+        self._url = url.rstrip("/")
+        self._deadman_ms = deadman_ms
+        self._rest = DegenRest(key, random)
+        self._talks: Conversations[Output] = Conversations(self.name, url, self._rest.headers)
+        self._stream = AccountStream(self._rest, orders, self.name, random)
+        self._backoff = Backoff(RECONNECT_FIRST_MS, RECONNECT_MOST_MS, random)
+        self._phase = Phase.DOWN
+        self._phase_since_ns = 0
+        self._now_ns = 0
+        self._retry_at_ns: int | None = None
+        self._waiting: dict[int, Waiting] = {}
+        self._next_frame = 1
+        self._token_at_ns = 0
+        self._armed_since_ns: int | None = None
+        self._beat_answered_ns = 0
+        self._beat_sent_ns = 0
+        self._checked_ns = 0
+        self._ending = False
+        self._empty = False
+        self.reconnects = 0
+        self.malformed = 0
+        self.unknown_outcomes = 0
+
+    # --- what the quoter reads ----------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._phase in (Phase.RECOVERING, Phase.UP)
+
+    @property
+    def reconciled(self) -> bool:
+        return self._phase is Phase.UP and self._stream.settled
+
+    @property
+    def empty(self) -> bool:
+        return self._empty
+
+    def armed(self, now_ns: int) -> bool:
+        return self._armed_since_ns is not None and now_ns - self._beat_answered_ns <= BEAT_FRESH_MS * NS_PER_MS
+
+    def describe(self, now_ns: int) -> dict[str, Any]:
+        return {
+            "phase": self._phase.value,
+            "for_ms": (now_ns - self._phase_since_ns) // NS_PER_MS,
+            "reconciled": self.reconciled,
+            "deadman_armed": self.armed(now_ns),
+            "account_sequence": self._stream.known,
+            "frames_unanswered": len(self._waiting),
+            "reconnects": self.reconnects,
+            "gaps": self._stream.gaps,
+            "malformed": self.malformed,
+        }
+
+    def samples(self) -> Iterable[Sample]:
+        labels = {"venue": self.name}
+        yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(self.reconciled))
+        yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, self.reconnects)
+        yield Sample("mm_session_gaps", "counter", "Times private frames were found lost", labels, self._stream.gaps)
+        yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, self.malformed)
+        yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, self._rest.faults)
+        yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, self.unknown_outcomes)
+        yield Sample("mm_session_frames_unanswered", "gauge", "Frames without answer", labels, len(self._waiting))
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        self._stream.begin(first_id_of(epoch + 1), known_sequence)
+        return self._connect()
+
+    def _connect(self) -> list[Output]:
+        self._retry_at_ns = None
+        self._enter(Phase.CONNECTING)
+        return self._talks.begin("connect", self._connecting(), self._now_ns)
+
+    def _connecting(self) -> Script[None]:
+        if not self._rest.token or self._now_ns - self._token_at_ns > TOKEN_RENEWAL_S * NS_PER_S:
+            yield from self._rest.login()
+            self._token_at_ns = self._now_ns
+        yield Open(self.name, f"{_websocket(self._url)}/ws")
+
+    def on_open(self, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        self._enter(Phase.ENTERING)
+        self._beat_sent_ns = self._beat_answered_ns = self._checked_ns = now_ns
+        frame_id = self._expect(Waiting("login", now_ns))
+        yield Send(self.name, login_frame(frame_id, self._rest.token, self._deadman_ms))
+        yield Send(self.name, subscribe_frame(self._expect(Waiting("subscribe", now_ns))))
+
+    def on_close(self, reason: str, now_ns: int) -> Outputs:
+        """A connection has ended: the venue cancels its orders, and what we know has to be proven anew."""
+        self._now_ns = now_ns
+        self._stream.lose()
+        self._armed_since_ns = None
+        self._waiting.clear()
+        for name in ("connect", "recover", "catch up", "picture", "ask", "renew"):
+            self._talks.abandon(name)
+        self._enter(Phase.DOWN)
+        self._retry_at_ns = now_ns + round(self._backoff.next_ms() * NS_PER_MS)
+        self.reconnects += 1
+        yield Lost(reason)
+
+    def on_answer(self, answer: Answer, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        return self._talks.on_answer(answer, now_ns)
+
+    def on_timer(self, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        yield from self._talks.on_timer(now_ns)
+        if self._phase is Phase.DOWN:
+            if self._retry_at_ns is not None and now_ns >= self._retry_at_ns and not self._ending:
+                yield from self._connect()
+            return
+        if self._phase is Phase.CONNECTING:
+            if now_ns - self._phase_since_ns > OPEN_MAX_MS * NS_PER_MS and not self._talks.open("connect"):
+                yield Close(self.name, "no connection in time")
+                self._phase_since_ns = now_ns
+            return
+        if now_ns - self._beat_answered_ns > SILENCE_MAX_MS * NS_PER_MS:
+            yield Close(self.name, "the venue is silent")
+            self._beat_answered_ns = now_ns
+            return
+        yield from self._overdue()
+        yield from self._beat()
+
+    def _beat(self) -> Iterable[Output]:
+        """Feed the dead-man switch, ask where the account stands, renew the token at half its life."""
+        now_ns = self._now_ns
+        if not self.connected:
+            return
+        if now_ns - self._beat_sent_ns >= BEAT_MS * NS_PER_MS:
+            self._beat_sent_ns = now_ns
+            yield Send(self.name, heartbeat_frame(self._expect(Waiting("heartbeat", now_ns))))
+        if now_ns - self._checked_ns >= ACCOUNT_CHECK_MS * NS_PER_MS:
+            self._checked_ns = now_ns
+            yield Send(self.name, subscribe_frame(self._expect(Waiting("subscribe", now_ns))))
+        if now_ns - self._token_at_ns > TOKEN_RENEWAL_S * NS_PER_S and not self._talks.open("renew"):
+            yield from self._talks.begin("renew", self._renewing(), now_ns)
+
+    def _renewing(self) -> Script[None]:
+        yield from self._rest.login()
+        self._token_at_ns = self._now_ns
+        frame_id = self._expect(Waiting("login", self._now_ns))
+        yield Send(self.name, login_frame(frame_id, self._rest.token, self._deadman_ms))
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
+        self._now_ns = now_ns
+        assert self.connected, "orders are sent on an open connection"
+        while cancels or places:
+            some_cancels, cancels = cancels[:BATCH_ITEMS_MAX], cancels[BATCH_ITEMS_MAX:]
+            room = BATCH_ITEMS_MAX - len(some_cancels)
+            some_places, places = places[:room], places[room:]
+            frame_id = self._next_frame
+            self._next_frame += 1
+            self._waiting[frame_id] = Waiting("batch", now_ns, some_cancels, [place.order_id for place in some_places])
+            yield Send(self.name, batch_frame(frame_id, some_cancels, some_places))
+
+    def empty_out(self, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        self._ending, self._empty = True, False
+        self._talks.abandon("empty")
+        frame_id = 0
+        if self.connected:
+            frame_id = self._expect(Waiting("cancel_all", now_ns))
+            yield Send(self.name, cancel_all_frame(frame_id, self._stream.below))
+        yield from self._talks.begin("empty", self._emptying(frame_id), now_ns)
+
+    def _emptying(self, frame_id: int) -> Script[None]:
+        # Orders sent before cancel_all are at the venue once it is answered, so that the list that follows is final.
+        for _ in range(CANCEL_ALL_WAITS_MAX):
+            if frame_id not in self._waiting:
+                break
+            yield Pause(CANCEL_ALL_WAIT_MS)
+        else:
+            yield Close(self.name, "cancel_all was not answered")
+        yield from self._stream.sweep()
+        yield from self._stream.fetch_fills()
+        self._empty = True
+
+    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        if not self.reconciled or self._talks.open("picture"):
+            return []
+        return self._talks.begin("picture", self._stream.picture(reason), now_ns)
+
+    # --- frames -------------------------------------------------------------------------------------------------
+
+    def on_frame(self, data: bytes, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        try:
+            return self._read(parse_frame(data))
+        except ContractError:
+            # It may have been a fill: ask rather than guess.
+            self.malformed += 1
+            return self._catch_up()
+
+    def _read(self, frame: Frame) -> list[Output]:
+        if frame.type == "reply":
+            return self._on_reply(frame)
+        if frame.type == "error":
+            return self._on_error(frame)
+        if frame.type not in ("order", "fill", "account"):
+            return []
+        if frame.account_sequence is None:
+            raise ContractError("degen frame", f"{frame.type} without account_sequence")
+        if self._stream.is_repeat(frame.account_sequence):
+            return []
+        told: list[Output] = []
+        if frame.type == "fill":
+            if frame.fill is None:
+                raise ContractError("degen frame", "fill without fill")
+            told.append(execution(frame.fill, recovered=False))
+        elif frame.type == "order":
+            if frame.order is None:
+                raise ContractError("degen frame", "order without order")
+            told.append(order_report(frame.order))
+        if self._stream.advance(frame.account_sequence, has_frame=True, moves_money=frame.type == "account"):
+            told += self._catch_up()
+        return told
+
+    def _on_reply(self, frame: Frame) -> list[Output]:
+        waiting, result = self._answered(frame.id), frame.result
+        if waiting is None or result is None:
+            return []
+        if waiting.op == "batch":
+            return self._on_results(waiting, result.results)
+        if waiting.op == "heartbeat":
+            self._beat_answered_ns = self._now_ns
+        elif waiting.op == "login":
+            self._beat_answered_ns = self._now_ns
+            if result.deadman_ms == self._deadman_ms and result.cancel_on_disconnect:
+                self._armed_since_ns = self._now_ns
+        elif waiting.op == "cancel_all":
+            return [order_report(order) for order in result.cancelled]
+        elif waiting.op == "subscribe":
+            return self._on_standing(result.account_sequence)
+        return []
+
+    def _on_standing(self, account_sequence: int | None) -> list[Output]:
+        """The venue says where the account stands; the first time, recovery begins from there."""
+        if account_sequence is None:
+            raise ContractError("degen frame", "subscribe without account_sequence")
+        if self._phase is Phase.ENTERING:
+            told = self._stream.join(account_sequence)
+            self._enter(Phase.RECOVERING)
+            return told + self._talks.begin("recover", self._recovering(), self._now_ns)
+        if self._stream.advance(account_sequence, has_frame=False):
+            return self._catch_up()
+        return []
+
+    def _on_error(self, frame: Frame) -> list[Output]:
+        error = frame.error or WireError("unknown", "an error without a reason")
+        waiting = self._answered(frame.id)
+        if waiting is None:
+            # An answer without id belongs to the oldest frame that has none.
+            self.malformed += 1
+            waiting = self._answered(next(iter(self._waiting), None))
+            if waiting is None:
+                return []
+        if waiting.op in ("login", "subscribe") or error.code in ("not_logged_in", "token_expired", "scope_missing"):
+            closing: list[Output] = [Close(self.name, f"{waiting.op}: {error.code}")]
+            if self._phase is Phase.ENTERING:
+                closing.insert(0, Trouble(AlertLevel.CRITICAL, "session_refused", f"{error.code}: {error.message}"))
+            self._rest.forget_token()
+            return closing + self._refused_items(waiting, error)
+        return self._refused_items(waiting, error)
+
+    def _refused_items(self, waiting: Waiting, error: WireError) -> list[Output]:
+        items = [Item("cancel", error=error) for _ in waiting.cancels]
+        items += [Item("place", error=error) for _ in waiting.places]
+        return self._on_results(waiting, items)
+
+    def _on_results(self, waiting: Waiting, items: Sequence[Item]) -> list[Output]:
+        """Take in the outcome of each item of a batch, in order; what has none is of unknown outcome."""
+        told: list[Output] = []
+        doubtful: list[int] = []
+        ids = [*waiting.cancels, *waiting.places]
+        cancels = len(waiting.cancels)
+        for index, order_id in enumerate(ids):
+            item = items[index] if index < len(items) else Item()
+            if item.order is not None:
+                told.append(order_report(item.order))
+            elif item.error is None or item.error.code == "internal_error":
+                told.append(Unknown(order_id, "the venue cannot say what became of it"))
+                doubtful.append(order_id)
+            elif index >= cancels:
+                if item.error.code == "deadman_expired":
+                    self._beat_answered_ns = 0
+                    self._beat_sent_ns = 0
+                told.append(Refused(order_id, item.error.code, item.error.message))
+            elif item.error.code == "unknown_order":
+                # The order went out before its cancel on this or an ended connection: it never got there.
+                told.append(Absent(order_id))
+            else:
+                told.append(CancelRefused(order_id, item.error.code, item.error.message))
+        return told + self._ask_about(doubtful)
+
+    def _answered(self, frame_id: int | str | None) -> Waiting | None:
+        return self._waiting.pop(frame_id, None) if isinstance(frame_id, int) else None
+
+    def _expect(self, waiting: Waiting) -> int:
+        frame_id = self._next_frame
+        self._next_frame += 1
+        self._waiting[frame_id] = waiting
+        return frame_id
+
+    def _overdue(self) -> Iterable[Output]:
+        """Give up waiting for answers that should have come, and ask about their orders."""
+        limit_ns = self._now_ns - ANSWER_MAX_MS * NS_PER_MS
+        late = []
+        for frame_id, waiting in self._waiting.items():
+            if waiting.sent_ns >= limit_ns:
+                break
+            late.append(frame_id)
+        doubtful: list[int] = []
+        for frame_id in late:
+            waiting = self._waiting.pop(frame_id)
+            for order_id in (*waiting.cancels, *waiting.places):
+                yield Unknown(order_id, "no answer in time")
+                doubtful.append(order_id)
+        yield from self._ask_about(doubtful)
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def _ask_about(self, order_ids: Sequence[int]) -> list[Output]:
+        if not order_ids:
+            return []
+        self.unknown_outcomes += len(order_ids)
+        return self._talks.begin("ask", self._asking(list(dict.fromkeys(order_ids))), self._now_ns)
+
+    def _asking(self, order_ids: Sequence[int]) -> Script[None]:
+        if (yield from self._stream.ask_about(order_ids)):
+            yield from self._stream.picture("unknown_outcome")
+
+    def _recovering(self) -> Script[None]:
+        yield from self._stream.recover()
+        self._backoff.reset()
+        self._enter(Phase.UP)
+        yield Ready(self._stream.sequence)
+        yield from self._stream.picture("start")
+
+    def _catch_up(self) -> list[Output]:
+        """Something was lost: fetch it, unless that is going on already."""
+        self._stream.lose()
+        if self._phase is not Phase.UP or self._talks.open("catch up"):
+            return []
+        return self._talks.begin("catch up", self._catching_up(), self._now_ns)
+
+    def _catching_up(self) -> Script[None]:
+        yield from self._stream.catch_up()
+        yield from self._stream.picture("unknown_outcome")
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._phase_since_ns = phase, self._now_ns
+
+
+def _websocket(url: str) -> str:
+    """Return the websocket address of an HTTP address: http://x -> ws://x, https://x -> wss://x."""
+    return "ws" + url.removeprefix("http")

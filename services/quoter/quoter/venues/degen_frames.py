@@ -1,0 +1,262 @@
+"""The words of the Degen Terminal API: what its frames and documents hold, and how ours are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+from common.errors import ContractError
+from common.events import Liquidity
+from common.instruments import Outcome, Side
+from common.orders import OrderState
+
+from quoter.venues.base import Execution, OrderReport, Placement
+
+TICK_SIZE = Decimal("0.01")
+TICKS_PER_UNIT = 100
+BATCH_ITEMS_MAX = 50
+PRIVATE_CHANNELS = b'["orders","fills","account"]'
+
+_PRICES = [f"0.{ticks:02d}" for ticks in range(TICKS_PER_UNIT)]
+_TICKS = {price: ticks for ticks, price in enumerate(_PRICES) if ticks}
+_STATES = {"open": OrderState.LIVE, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED}
+_SIDES = {"bid": Side.BUY, "ask": Side.SELL}
+_OUTCOMES = {"yes": Outcome.YES, "no": Outcome.NO}
+
+
+class WireOrder(msgspec.Struct):
+    """The order object, everywhere the same."""
+
+    order_id: str
+    client_order_id: str
+    market: str
+    side: str
+    outcome: str
+    price: str
+    size: int
+    filled: int
+    leaves: int
+    status: str
+    order_sequence: int
+    ts_ns: int
+    reason: str | None = None
+    account_sequence: int = 0
+
+
+class WireFill(msgspec.Struct):
+    """An execution."""
+
+    trade_id: str
+    order_id: str
+    client_order_id: str
+    market: str
+    outcome: str
+    side: str
+    price: str
+    size: int
+    leaves: int
+    liquidity: str
+    fee: str
+    order_sequence: int
+    account_sequence: int
+    ts_ns: int
+    match_type: str = ""
+
+
+class WireError(msgspec.Struct):
+    """Why something was not done."""
+
+    code: str
+    message: str = ""
+    field: str | None = None
+    oldest_after: int = 0
+
+
+class Item(msgspec.Struct):
+    """The outcome of one item of a batch."""
+
+    op: str = ""
+    client_order_id: str = ""
+    order: WireOrder | None = None
+    error: WireError | None = None
+
+
+class Result(msgspec.Struct):
+    """What a reply holds, depending on the op."""
+
+    order: WireOrder | None = None
+    results: list[Item] = []
+    cancelled: list[WireOrder] = []
+    account_sequence: int | None = None
+    deadman_ms: int | None = None
+    cancel_on_disconnect: bool = False
+
+
+class Frame(msgspec.Struct):
+    """A websocket frame of the venue, whatever its type."""
+
+    type: str
+    op: str | None = None
+    id: int | str | None = None
+    result: Result | None = None
+    error: WireError | None = None
+    order: WireOrder | None = None
+    fill: WireFill | None = None
+    account_sequence: int | None = None
+
+
+class Token(msgspec.Struct):
+    """The answer to a login."""
+
+    token: str
+    account: str
+
+
+class OrderPage(msgspec.Struct):
+    orders: list[WireOrder]
+    next_after: int
+    has_more: bool
+
+
+class FillPage(msgspec.Struct):
+    fills: list[WireFill]
+    next_after: int
+    has_more: bool
+
+
+class OneOrder(msgspec.Struct):
+    order: WireOrder
+
+
+class Cancelled(msgspec.Struct):
+    cancelled: list[WireOrder]
+    open_orders_left: int
+
+
+class Balance(msgspec.Struct):
+    cash: Decimal
+    available: Decimal
+
+
+class BalanceDocument(msgspec.Struct):
+    balance: Balance
+    account_sequence: int
+    ts_ns: int
+
+
+class WirePosition(msgspec.Struct):
+    market: str
+    yes: int
+    no: int
+
+
+class PositionsDocument(msgspec.Struct):
+    positions: list[WirePosition]
+    account_sequence: int
+    ts_ns: int
+
+
+class ErrorDocument(msgspec.Struct):
+    error: WireError
+
+
+T = TypeVar("T")
+_FRAMES = msgspec.json.Decoder(Frame)
+
+
+def parse_frame(data: bytes) -> Frame:
+    """Return a frame; ContractError names the member that is wrong."""
+    try:
+        return _FRAMES.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ContractError("degen frame", str(error)) from None
+
+
+def parse_document(cls: type[T], body: bytes) -> T:
+    """Return a REST document; ContractError names the member that is wrong."""
+    try:
+        return msgspec.json.decode(body, type=cls)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ContractError("degen document", f"{cls.__name__}: {error}") from None
+
+
+def order_report(order: WireOrder) -> OrderReport:
+    """Return the venue's picture of an order in neutral words."""
+    try:
+        return OrderReport(
+            int(order.client_order_id),
+            order.order_id,
+            order.market,
+            _OUTCOMES[order.outcome],
+            _SIDES[order.side],
+            _TICKS[order.price],
+            order.size,
+            order.filled,
+            _STATES[order.status],
+            order.reason or "",
+            order.order_sequence,
+            order.ts_ns,
+        )
+    except (KeyError, ValueError) as error:
+        raise ContractError("degen order", f"{type(error).__name__}: {error}") from None
+
+
+def execution(fill: WireFill, *, recovered: bool) -> Execution:
+    """Return an execution in neutral words."""
+    try:
+        return Execution(
+            int(fill.client_order_id),
+            fill.order_id,
+            fill.trade_id,
+            fill.market,
+            _OUTCOMES[fill.outcome],
+            _SIDES[fill.side],
+            _TICKS[fill.price],
+            fill.size,
+            fill.leaves,
+            Liquidity(fill.liquidity),
+            Decimal(fill.fee),
+            fill.match_type,
+            fill.order_sequence,
+            fill.account_sequence,
+            fill.ts_ns,
+            recovered,
+        )
+    except (KeyError, ValueError, ArithmeticError) as error:
+        raise ContractError("degen fill", f"{type(error).__name__}: {error}") from None
+
+
+# --- what we send -----------------------------------------------------------------------------------------------
+
+
+def login_frame(frame_id: int, token: str, deadman_ms: int) -> bytes:
+    document = {"op": "login", "id": frame_id, "token": token, "cancel_on_disconnect": True, "deadman_ms": deadman_ms}
+    return msgspec.json.encode(document)
+
+
+def heartbeat_frame(frame_id: int) -> bytes:
+    return b'{"op":"heartbeat","id":%d}' % frame_id
+
+
+def subscribe_frame(frame_id: int) -> bytes:
+    """Subscribe to the private channels; repeated, it asks where the account stands."""
+    return b'{"op":"subscribe","id":%d,"channels":%s}' % (frame_id, PRIVATE_CHANNELS)
+
+
+def cancel_all_frame(frame_id: int, below: int) -> bytes:
+    return b'{"op":"cancel_all","id":%d,"client_order_id_below":"%d"}' % (frame_id, below)
+
+
+def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placement]) -> bytes:
+    """Write a batch: cancels first, then places, at most `BATCH_ITEMS_MAX` in all."""
+    items = [f'{{"op":"cancel","client_order_id":"{order_id}"}}' for order_id in cancels]
+    items += [
+        f'{{"op":"place","client_order_id":"{place.order_id}","market":"{place.symbol}",'
+        f'"side":"{"bid" if place.side is Side.BUY else "ask"}","outcome":"{place.outcome.value}",'
+        f'"price":"{_PRICES[place.price_ticks]}","size":{place.quantity_lots},'
+        f'"post_only":{"true" if place.post_only else "false"}}}'
+        for place in places
+    ]
+    return f'{{"op":"batch","id":{frame_id},"items":[{",".join(items)}]}}'.encode()

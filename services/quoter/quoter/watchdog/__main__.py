@@ -1,0 +1,7 @@
+"""Run the watchdog: `python -m quoter.watchdog`."""
+
+from common.service import run
+
+from quoter.watchdog.wiring import Settings, wire
+
+run("watchdog", Settings, wire)

@@ -1,0 +1,121 @@
+"""The difference between the quotes a bot wants and the orders it has: what to cancel, what to place, what to leave.
+
+Wanted quotes are buying orders only: a YES ask at p is a NO bid at 1 - p, because the bot never sells what it does
+not own. Orders that are being cancelled count for nothing here; orders of unknown outcome count as resting, so that no
+second one is sent to their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from common.events import QuoteLevel
+from common.instruments import Outcome, opposite_ticks
+from common.orders import OrderState
+
+from quoter.inventory import Room
+
+
+class Wanted(NamedTuple):
+    """A buying order that should rest."""
+
+    outcome: Outcome
+    price_ticks: int
+    quantity_lots: int
+
+
+class Working(Protocol):
+    """An own order as `changes` needs to see it."""
+
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def price_ticks(self) -> int: ...
+    @property
+    def leaves_lots(self) -> int: ...
+    @property
+    def state(self) -> OrderState: ...
+
+
+class Tolerance(NamedTuple):
+    """How far a resting order may be from what is wanted and still keep its place in the queue."""
+
+    price_ticks: int
+    size: float
+    """Fraction of the wanted size."""
+    least_spread_ticks: int
+    """Kept orders never leave own bid and own ask closer together than this."""
+
+
+class Changes(NamedTuple):
+    """What makes the target true: cancels first, then places, in this order."""
+
+    cancel: list[int]
+    place: list[Wanted]
+
+
+def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[Wanted]:
+    """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
+    wanted = [Wanted(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
+    wanted += [
+        Wanted(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots) for level in asks
+    ]
+    return wanted
+
+
+def changes(
+    wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, ticks_per_unit: int
+) -> Changes:
+    """Return the cancels and places that turn the working orders into the wanted ones."""
+    found = _matched(wanted, working, tolerance, room)
+    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, ticks_per_unit):
+        return _matched(wanted, working, tolerance._replace(price_ticks=0), room)
+    return found
+
+
+def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room) -> Changes:
+    free = [order for order in working if order.state is not OrderState.CANCELLING]
+    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    place: list[Wanted] = []
+    for want in wanted:
+        kept = _nearest(want, free, tolerance, left[want.outcome])
+        if kept is None:
+            place.append(want)
+        else:
+            free.remove(kept)
+            left[want.outcome] -= kept.leaves_lots
+    return Changes([order.order_id for order in free], place)
+
+
+def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
+    """Return the free order closest in price to what is wanted, within tolerance and within the room that is left."""
+    best: Working | None = None
+    best_distance = tolerance.price_ticks + 1
+    slack_lots = want.quantity_lots * tolerance.size
+    for order in free:
+        if order.outcome is not want.outcome:
+            continue
+        distance = abs(order.price_ticks - want.price_ticks)
+        if (
+            distance < best_distance
+            and abs(order.leaves_lots - want.quantity_lots) <= slack_lots
+            and order.leaves_lots <= room_lots
+        ):
+            best, best_distance = order, distance
+    return best
+
+
+def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, ticks_per_unit: int) -> bool:
+    gone = set(found.cancel)
+    best = {Outcome.YES: 0, Outcome.NO: 0}
+    for order in working:
+        if order.order_id not in gone and order.state is not OrderState.CANCELLING:
+            best[order.outcome] = max(best[order.outcome], order.price_ticks)
+    for want in found.place:
+        best[want.outcome] = max(best[want.outcome], want.price_ticks)
+    if not best[Outcome.YES] or not best[Outcome.NO]:
+        return False
+    return best[Outcome.YES] + best[Outcome.NO] > ticks_per_unit - least_spread_ticks
