@@ -153,6 +153,12 @@ class Followed:
         self.sync.reset()
         return self._top((0.0, 0.0, 0.0, 0.0), 0, now_ns, epoch), self._book(now_ns, epoch)
 
+    def again(self, now_ns: int, epoch: int) -> list[Event]:
+        """Return what holds now once more, for readers who may have missed it; nothing while out of sync."""
+        if not (self.sync.synced and self._told):
+            return []
+        return [self._top(self.best, self._top_event_ns, now_ns, epoch), self._book(now_ns, epoch)]
+
     def flush(self, now_ns: int, epoch: int) -> Book | None:
         """Return the book that waited for its turn."""
         if not self._book_due or now_ns - self._book_sent_ns < BOOK_EVERY_MS * NS_PER_MS:

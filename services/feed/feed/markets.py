@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator
 
 from common.clock import NS_PER_S
 from common.events import Market, MarketKind, MarketStatus
+from msgspec.structs import replace
 
 from feed.messages import Listing
 
 MARKETS_MAX = 10_000
 """Markets remembered per venue; the oldest finished ones go first."""
 UNLISTED_NS = 3_600 * NS_PER_S
+RENEW_NS = 12 * 3_600 * NS_PER_S
+"""A living market is told again this often, because the stream forgets what was not told for a day."""
 
 _ORDER = {
     MarketStatus.LISTED: 0,
@@ -63,6 +66,20 @@ class Markets:
         if len(self._known) > MARKETS_MAX:
             self._forget_one()
         return market
+
+    def forget(self, symbol: str) -> None:
+        """Forget what was told of a market, so that its next description is news again."""
+        self._known.pop(symbol, None)
+
+    def renew(self, now_ns: int) -> list[Market]:
+        """Return the living markets that were last told too long ago."""
+        due = [
+            replace(market, ts_received_ns=now_ns)
+            for market in self._known.values()
+            if not market.status.over and now_ns - market.ts_received_ns >= RENEW_NS
+        ]
+        self._known.update({market.symbol: market for market in due})
+        return due
 
     def forget_unlisted(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
         """Forget markets that the venue no longer lists, once finished or an hour past expiry; gives their symbols.

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Answer, Core, Effect, Effects, Every, Http, Input, Receipt, Sample, Wire
-from common.events import Alert, AlertLevel
+from common.events import Alert, AlertLevel, Event, Market
 
 from feed.venue import VenueFeed
 
@@ -77,6 +77,16 @@ class Feed(Core):
         """Every venue says how it is doing."""
         for feed in self.venues.values():
             yield from self._guarded(feed, receipt.now_ns, feed.on_second)
+
+    def on_reconnected(self, receipt: Receipt) -> Effects:
+        for feed in self.venues.values():
+            yield from self._guarded(feed, receipt.now_ns, feed.again)
+
+    def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
+        # A market that the broker did not take is told again from the venue's next list.
+        if isinstance(event, Market) and event.venue in self.venues:
+            self.venues[event.venue].markets.forget(event.symbol)
+        return ()
 
     def unready(self, now_ns: int) -> list[str]:
         reasons: list[str] = []

@@ -24,6 +24,7 @@ NOTE_CHARS_MAX = 200
 MALFORMED_MAX = 50
 MALFORMED_WINDOW_NS = 10 * NS_PER_S
 """More unreadable frames than MALFORMED_MAX in this window: the connection is given up."""
+RENEW_EVERY_NS = 60 * NS_PER_S
 LATE_MAX_NS = 2 * NS_PER_S
 """Frames that trail the venue's clock by more are stale however many arrive."""
 
@@ -58,6 +59,7 @@ class VenueFeed:
         }
         self._told: tuple[object, ...] = ()
         self._malformed_at: list[int] = []
+        self._renewed_ns = 0
         self._changed = False
         """Something that FeedStatus tells may have changed since it was last looked at."""
         for connection in self.connections:
@@ -159,10 +161,22 @@ class VenueFeed:
         """Compare the venue's two statements of best prices, and tell how we are doing."""
         effects: list[Effect] = []
         for symbol, followed in self.followed.items():
-            if followed.split() and self._home[symbol].open:
-                self._give_up(self._home[symbol], f"{symbol}: best prices and book contradict", now_ns, effects)
+            home = self._home[symbol]
+            # While nothing arrives at all, neither stream can be said to have died before the other.
+            if home.open and home.silent_ns(now_ns) < NS_PER_S and followed.split():
+                self._give_up(home, f"{symbol}: best prices and book contradict", now_ns, effects)
+        if now_ns - self._renewed_ns >= RENEW_EVERY_NS:
+            self._renewed_ns = now_ns
+            effects += self.markets.renew(now_ns)
         effects.append(self.status(now_ns))
         return effects
+
+    def again(self, now_ns: int) -> list[Effect]:
+        """Tell everything that holds now once more: the bus was away, and quiet symbols would not speak soon."""
+        effects: list[Effect] = []
+        for followed in self.followed.values():
+            self._publish(followed.again(now_ns, self.epoch), effects)
+        return [*effects, self.status(now_ns)]
 
     def start_over(self, reason: str, now_ns: int) -> list[Effect]:
         """Give up every connection and believe nothing."""
@@ -211,8 +225,14 @@ class VenueFeed:
     def _status_if_changed(self, now_ns: int) -> list[Effect]:
         self._changed = self.upkeep.changed = False
         connected = any(connection.alive(now_ns) for connection in self.connections)
-        now = (connected, self.stale_symbols(now_ns), self.upkeep.offset.estimate(now_ns)[1])
-        return [self.status(now_ns)] if now != self._told else []
+        stale = self.stale_symbols(now_ns)
+        now = (connected, stale, self.upkeep.offset.estimate(now_ns)[1])
+        if now == self._told:
+            return []
+        if connected and not stale:
+            # What was wrong is over.
+            self.note = self.upkeep.note = ""
+        return [self.status(now_ns)]
 
     def _on_top(self, message: Top, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         event = self._known(message.symbol).on_top(message, now_ns, self.epoch)

@@ -324,3 +324,18 @@ def test_symbols_are_spread_over_bounded_connections() -> None:
     assert len(rehearsal.asked("limit=1000")) <= 4, "questions under way are bounded"
     assert rehearsal.status().connected
     assert set(rehearsal.status().stale_symbols) == set(symbols)
+
+
+def test_a_frozen_connection_is_judged_by_its_silence_not_by_one_stream() -> None:
+    rehearsal = synced()
+    rehearsal.frame(ticker(50))
+    assert [close.reason for close in only(rehearsal.wait(5_100), Close)] == ["silent for 5000 ms"]
+
+
+def test_what_was_wrong_is_no_longer_noted_once_it_is_over() -> None:
+    rehearsal = synced()
+    rehearsal.frame(depth(14, 15))
+    assert "sequence gap" in rehearsal.status().note
+    rehearsal.wait(50)
+    rehearsal.answer(rehearsal.asked("limit=1000")[-1], whole(15))
+    assert rehearsal.status().note == ""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from common.core import Ask, Close, Send
 from common.events import Book, FeedStatus, Market, MarketStatus, TieRule, TopOfBook, Trade
-from feed.markets import MARKETS_MAX, Markets
+from feed.markets import MARKETS_MAX, RENEW_NS, Markets
 from feed.messages import Listing
 from feed.rehearsal import START_NS, Rehearsal, only
 from feed.venues.degen import Degen
@@ -242,3 +242,20 @@ def test_an_unfinished_market_that_vanished_is_kept_for_an_hour_past_its_expiry(
     markets.on_listing(LISTING._replace(status=MarketStatus.OPEN), START_NS, 1)
     assert list(markets.forget_unlisted([], venue_ns=10 + 3_600_000_000_000)) == []
     assert list(markets.forget_unlisted([], venue_ns=11 + 3_600_000_000_000)) == ["M"]
+
+
+def test_a_living_market_is_told_again_before_the_stream_forgets_it() -> None:
+    markets = Markets("degen")
+    markets.on_listing(LISTING, START_NS, 1)
+    markets.on_listing(LISTING._replace(symbol="DONE", status=MarketStatus.RESOLVED), START_NS, 1)
+    assert markets.renew(START_NS + RENEW_NS - 1) == []
+    assert [market.symbol for market in markets.renew(START_NS + RENEW_NS)] == ["M"]
+    assert markets.renew(START_NS + RENEW_NS + 1) == []
+
+
+def test_living_markets_are_renewed_by_the_clock_of_the_feed(frame: Frame) -> None:
+    rehearsal = opened(frame)
+    rehearsal.frame(frame("degen/market"))
+    rehearsal.now_ns += RENEW_NS
+    again = only(rehearsal.wait(1_000), Market)
+    assert [(market.symbol, market.ts_received_ns > START_NS) for market in again] == [(MARKET, True)]

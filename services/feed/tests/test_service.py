@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from common.core import Ask, Close, Effect, Every, Http, Open, Receipt, Wire
 from common.errors import ConfigError
-from common.events import Alert, FeedStatus, TopOfBook, encode
+from common.events import Alert, Book, FeedStatus, Market, TopOfBook, encode
 from common.settings import load_settings
 from feed.config import Source, parse_venues, places
 from feed.messages import Message
@@ -19,6 +19,7 @@ from feed.service import Feed
 from feed.venue import VenueFeed
 from feed.venues.binance import Binance
 from feed.venues.coinbase import Coinbase
+from feed.venues.degen import Degen
 from feed.wiring import Settings, wire
 
 Frame = Callable[[str], bytes]
@@ -126,6 +127,28 @@ def test_its_end_closes_everything_and_tells_that_it_is_not_connected() -> None:
     assert feed.stopped()
     later = [effect for second in range(60) for effect in feed.on_timer(Receipt(START_NS + second * S))]
     assert only(later, Open) == []
+
+
+def test_after_a_break_of_the_bus_what_holds_is_told_again(frame: Frame) -> None:
+    feed = two_venues()
+    list(feed.start(NOW))
+    list(wires(feed)["coinbase-0-a"].on_open(NOW))
+    list(wires(feed)["coinbase-0-a"].on_frame(frame("coinbase/snapshot"), NOW))
+    effects = list(feed.on_reconnected(Receipt(START_NS + S)))
+    assert [(top.venue, top.bid) for top in only(effects, TopOfBook)] == [("coinbase", 10101.1)]
+    assert [(book.venue, len(book.bids)) for book in only(effects, Book)] == [("coinbase", 2)]
+    assert [status.venue for status in only(effects, FeedStatus)] == ["binance", "coinbase"]
+
+
+def test_a_market_the_broker_refused_is_told_again_from_the_next_list(frame: Frame) -> None:
+    feed = Feed([VenueFeed("degen", Degen([], "ws://d", "http://d"), Random(1))])
+    list(feed.start(NOW))
+    wire_a = wires(feed)["degen-0-a"]
+    list(wire_a.on_open(NOW))
+    (market,) = only(wire_a.on_frame(frame("degen/market"), NOW), Market)
+    assert only(wire_a.on_frame(frame("degen/market"), NOW), Market) == []
+    assert list(feed.on_refused(market, "stream full", NOW)) == []
+    assert only(wire_a.on_frame(frame("degen/market"), NOW), Market) == [market]
 
 
 def test_its_state_is_json_and_its_samples_have_their_venue(frame: Frame) -> None:
