@@ -41,7 +41,9 @@ class Ledger:
         self.account(VENUE_ACCOUNT)
 
     def account(self, name: str) -> Account:
-        return self.accounts.setdefault(name, Account(name))
+        if (account := self.accounts.get(name)) is None:
+            account = self.accounts[name] = Account(name)
+        return account
 
     def post(
         self,
