@@ -25,7 +25,8 @@ from websockets.asyncio.client import connect
 
 SYMBOLS = {"BTCUSDT": "BTC", "ETHUSDT": "ETH", "SOLUSDT": "SOL"}
 HEAD_BYTES = 2
-RECONNECT_S = 0.2
+# As long as the platform's order ids of a first epoch.
+FIRST_ID = 10**13
 
 TOP_BYTES = len(
     encode(
@@ -90,7 +91,7 @@ async def quoter(broker: Client, venue: str) -> None:
         listed = (await client.get(f"http://{venue}/markets")).json()["markets"]
     markets = {market["asset"]: market["id"] for market in listed}
     resting: dict[str, tuple[int, int]] = {}
-    newest_id = 0
+    newest_id = FIRST_ID
     async with open_socket(f"ws://{venue}/ws") as socket:
         await socket.send(b'{"op":"login","id":1,"token":"none"}', text=True)
         await socket.send(b'{"op":"subscribe","id":2,"channels":["orders","fills","account"]}', text=True)
@@ -104,7 +105,9 @@ async def quoter(broker: Client, venue: str) -> None:
             newest_id += 2
             items.append(place(bid_id, markets[asset], "yes", fair_cents - HALF_SPREAD_CENTS))
             items.append(place(ask_id, markets[asset], "no", 100 - (fair_cents + HALF_SPREAD_CENTS + 1)))
-            await socket.send(f'{{"op":"batch","id":{newest_id},"items":[{",".join(items)}]}}'.encode(), text=True)
+            await socket.send(
+                f'{{"op":"batch","id":{newest_id - FIRST_ID},"items":[{",".join(items)}]}}'.encode(), text=True
+            )
 
         await broker.subscribe("px.fair.1.*", cb=on_fair)
         while True:
@@ -112,13 +115,13 @@ async def quoter(broker: Client, venue: str) -> None:
 
 
 def cancel(client_id: int) -> str:
-    return f'{{"op":"cancel","client_order_id":"{client_id:019d}"}}'
+    return f'{{"op":"cancel","client_order_id":"{client_id}"}}'
 
 
 def place(client_id: int, market: str, outcome: str, cents: int) -> str:
     return (
-        f'{{"op":"place","client_order_id":"{client_id:019d}","market":"{market}","side":"bid","outcome":"{outcome}",'
-        f'"price":"0.{cents:02d}","size":100,"time_in_force":"gtc","post_only":true}}'
+        f'{{"op":"place","client_order_id":"{client_id}","market":"{market}","side":"bid","outcome":"{outcome}",'
+        f'"price":"0.{cents:02d}","size":100,"post_only":true}}'
     )
 
 

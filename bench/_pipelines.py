@@ -38,6 +38,9 @@ RUN_GRACE_S = 60.0
 ACCOUNT = "mm1"
 ASSETS = ("BTC", "ETH", "SOL")
 
+# The account's message budget would hold back most ticks; what is measured is how fast, not how politely.
+UNTHROTTLED = {"quoter": {"MM_MESSAGES_PER_S": "100000"}}
+
 PLATFORM = "platform"
 BARE = "bare"
 
@@ -86,7 +89,9 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
         {"name": f"{ACCOUNT}-trade", "api_key": "stand-in", "api_secret": "none", "scopes": ["read", "trade", "cancel"]}
     ]
     write_private(venue_keys_dir(data_dir) / f"{ACCOUNT}.json", json.dumps(keys))
-    instance = Instance(data_dir, ports, platform_id, source="model", config_dir=config_dir, log_level="warning")
+    instance = Instance(
+        data_dir, ports, platform_id, source="model", config_dir=config_dir, log_level="warning", overrides=UNTHROTTLED
+    )
     table = table_of(kind, instance, say)
     supervisor = Supervisor(table, instance.logs_dir, say)
     supervisor.start()
