@@ -33,23 +33,25 @@ def admin_app(
     """Return the admin application; `health` and `ready` return what is wrong, empty when nothing is."""
     app = FastAPI(title=f"{service} admin", docs_url="/docs", redoc_url=None)
 
+    # Coroutines all: FastAPI would run plain functions in a thread, beside the core they look into.
+
     @app.get("/health")
-    def get_health() -> Response:
+    async def get_health() -> Response:
         """Say whether the process works: its loop turns and the broker is connected."""
         return _verdict(service, health())
 
     @app.get("/ready")
-    def get_ready() -> Response:
+    async def get_ready() -> Response:
         """Say whether the service does its job: inputs fresh, lease held, recovered, not halted."""
         return _verdict(service, health() + ready())
 
     @app.get("/metrics")
-    def get_metrics() -> Response:
+    async def get_metrics() -> Response:
         """Figures in Prometheus' text format."""
         return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/state")
-    def get_state() -> Response:
+    async def get_state() -> Response:
         """A picture of what the service knows and does."""
         return _json(200, {"service": service, **state()})
 
@@ -60,9 +62,11 @@ def admin_app(
             return _error(401, "unauthorised", "authorization: needs 'Bearer' and the admin token")
         if command not in commands():
             return _error(404, "unknown_command", f"command: {service} knows {', '.join(commands()) or 'none'}")
-        body = await request.body()
-        if len(body) > COMMAND_BYTES_MAX:
-            return _error(413, "too_large", f"body: at most {COMMAND_BYTES_MAX} bytes")
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > COMMAND_BYTES_MAX:
+                return _error(413, "too_large", f"body: at most {COMMAND_BYTES_MAX} bytes")
         try:
             document = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         except msgspec.DecodeError as error:

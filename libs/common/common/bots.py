@@ -19,7 +19,7 @@ Text = Annotated[str, Field(min_length=1, max_length=64)]
 class Section(BaseModel):
     """One part of a bot's configuration."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PriceSource(Section):

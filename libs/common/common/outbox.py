@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -35,6 +37,7 @@ class Outbox:
         self._confirmed, self._refused = confirmed, refused
         self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stamp_ns = 0
 
     @property
     def unconfirmed(self) -> int:
@@ -58,7 +61,7 @@ class Outbox:
                 # A condition may have been met by the try whose ack was lost; the message id makes a repeat safe.
                 self._log.warning("unconfirmed, trying again", subject=event.address(), why=str(error))
                 continue
-            except PublishRefused as error:
+            except (PublishRefused, ContractError) as error:
                 self._log.error("refused by the broker", subject=event.address(), why=str(error))
                 # A spooled event stays on disk: a person frees the stream, the next start sends it.
                 await self._refused(event, str(error))
@@ -74,6 +77,9 @@ class Outbox:
         path = self._spool_dir / f"{type(event).__name__}-{name}"
         draft = path.with_suffix(".draft")
         draft.write_bytes(encode(event))
+        # The file system's own stamps are milliseconds apart, and a burst of fills is not: the order would be lost.
+        self._stamp_ns = max(self._stamp_ns + 1, time.time_ns())
+        os.utime(draft, ns=(self._stamp_ns, self._stamp_ns))
         draft.rename(path)
         return path
 

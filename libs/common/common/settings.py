@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.errors import ConfigError
 
@@ -66,6 +66,9 @@ def load_settings(cls: type[S], service: str) -> S:
             for fault in error.errors()
         ]
         raise ConfigError(faults) from None
+    except SettingsError as error:
+        # A list or mapping that is not JSON: 'error parsing value for field "symbols" from source ...'.
+        raise ConfigError([*faults, f"{PREFIX}*: {error}"]) from None
     if faults:
         raise ConfigError(faults)
     return settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -16,17 +16,30 @@ from prometheus_client.exposition import generate_latest
 from common.core import Sample
 
 _SECRET_NAMES = re.compile(r"password|secret|token|api_key|authorization|private_key|jwt", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(?i)(bearer\s+|eyJ[\w-]*\.)[\w.~+/=-]+")
+# A bearer token, a JWT, the password in an address.
+_SECRET_TEXT = re.compile(r"(?i)(bearer\s+|eyJ[\w-]*\.)[\w.~+/=-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)")
+_BLOT = "***"
 
 
 def blot_secrets(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace values of fields named like a secret, and anything that looks like a token, by '***'."""
+    """Replace values of fields named like a secret, however deep, and whatever looks like a token, by '***'."""
     for name, value in fields.items():
-        if _SECRET_NAMES.search(name) and not name.endswith(("_file", "_path")):
-            fields[name] = "***"
-        elif isinstance(value, str):
-            fields[name] = _SECRET_TEXT.sub(r"\1***", value)
+        fields[name] = _blotted(name, value)
     return fields
+
+
+def _blotted(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name) and not name.endswith(("_file", "_path")):
+        return _BLOT
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2]}{_BLOT}", value)
+    if isinstance(value, bytes):
+        return _blotted(name, value.decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {key: _blotted(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_blotted(name, inner) for inner in value]
+    return value
 
 
 def configure_logging(service: str, level: str) -> structlog.stdlib.BoundLogger:
@@ -57,20 +70,25 @@ class SampleCollector:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, Metric] = {}
+        families: dict[str, _Family] = {}
         for source in self._sources:
             for sample in source():
-                _add(families, sample)
-        yield from families.values()
+                families.setdefault(sample.name, _Family(sample)).add(sample)
+        yield from [family.metric for family in families.values()]
 
 
-def _add(families: dict[str, Metric], sample: Sample) -> None:
-    family = families.get(sample.name)
-    if family is None:
+class _Family:
+    """All samples of one name; its first sample says which labels they have."""
+
+    def __init__(self, first: Sample) -> None:
         # The client re-adds `_total` to counters.
-        cls = CounterMetricFamily if sample.kind == "counter" else GaugeMetricFamily
-        family = families[sample.name] = cls(sample.name, sample.description, labels=list(sample.labels))
-    family.add_metric([str(value) for value in sample.labels.values()], sample.value)  # type: ignore[attr-defined]
+        cls = CounterMetricFamily if first.kind == "counter" else GaugeMetricFamily
+        self._labels = list(first.labels)
+        self.metric = cls(first.name, first.description, labels=self._labels)
+
+    def add(self, sample: Sample) -> None:
+        assert set(sample.labels) == set(self._labels), f"{sample.name}: labels {list(sample.labels)}"
+        self.metric.add_metric([str(sample.labels[label]) for label in self._labels], sample.value)
 
 
 def render_metrics(*sources: Any) -> bytes:
