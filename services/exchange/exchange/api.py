@@ -12,8 +12,10 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi import Response as HttpResponse
 from msgspec import json
 
-from exchange.core import FRAME_BYTES_MAX
-from exchange.rest import ROUTES, Route
+from exchange.parse import FRAME_BYTES_MAX
+from exchange.report import figures
+from exchange.rest import Route
+from exchange.routes import ROUTES
 from exchange.session import Close, Output
 from exchange.shell import Outbound, Shell
 
@@ -88,7 +90,7 @@ def _openapi(route: Route) -> dict[str, Any]:
 
 def _metrics_text(shell: Shell) -> str:
     lines: list[str] = []
-    for name, value in shell.exchange.figures().items():
+    for name, value in figures(shell.exchange).items():
         kind = "counter" if name in _COUNTERS else "gauge"
         lines += [f"# TYPE mm_exchange_{name} {kind}", f"mm_exchange_{name} {value}"]
     return "\n".join(lines) + "\n"

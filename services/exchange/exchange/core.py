@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from exchange.accounts import OPEN_ORDERS_MAX
-from exchange.conversation import ORDER_OPS, SUBSCRIPTIONS_MAX, Conversation
+from exchange.config import ExchangeConfig
+from exchange.conversation import ORDER_OPS, Conversation
 from exchange.desk import Desk
 from exchange.faults import Faults
-from exchange.keys import Budgets, Key, Keyring, Rates
-from exchange.ledger import VENUE_ACCOUNT, FeeSchedule, Ledger
-from exchange.lifecycle import Lifecycle, Series
+from exchange.keys import Budgets, Keyring
+from exchange.ledger import Ledger
+from exchange.lifecycle import Lifecycle
 from exchange.markets import LIVE
-from exchange.money import MICROS_PER_DOLLAR, SIZE_MAX_SHARES, dollars_text
-from exchange.parse import BATCH_ITEMS_MAX, Json
+from exchange.parse import FRAME_BYTES_MAX, Json
 from exchange.refusals import Refusal
-from exchange.rest import PAGE_ITEMS_MAX, Call, bearer, find_route
+from exchange.rest import Call, bearer
 from exchange.restore import facts_of, restore_fact
+from exchange.routes import find_route
 from exchange.session import BOOK_DEPTH, Close, Delivery, Output, Session
-from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers, TakerSettings
+from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
 from exchange.tape import Ids, Tape
 from exchange.trading import Trading
 
-FRAME_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
 FACTS_PER_LINE: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What drives the underlying prices, as GET /info tells it."""
-
-    mode: str = "model"
-    assets: dict[str, str] = field(default_factory=dict)
-    fallback: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeConfig:
-    """Everything the venue is told at its start."""
-
-    seed: int
-    signing_secret: bytes
-    keys: tuple[Key, ...]
-    deposits: dict[str, int]  # micros each account is given once, when it is new
-    series: tuple[Series, ...] = ()
-    fees: FeeSchedule = field(default_factory=FeeSchedule)
-    rates: Rates = field(default_factory=Rates)
-    takers: TakerSettings = field(default_factory=TakerSettings)
-    source: Source = field(default_factory=Source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +95,7 @@ class Exchange:
         self._advance(now_ns)
         session = Session(connection, self.now_ns)
         if len(self.delivery.sessions) >= CONNECTIONS_MAX:
-            return [Close(connection, 1013, "too many connections")]
+            return [*self._outputs(), Close(connection, 1013, "too many connections")]
         self.delivery.sessions[connection] = session
         return self._outputs()
 
@@ -294,49 +269,6 @@ class Exchange:
                 market.book.sequence += 1
                 if self.delivery.anyone_follows_book(market_id):
                     self.delivery.publish_book(market_id, self._book_frame(market_id, snapshot=False), self.now_ns)
-
-    def info(self) -> Json:
-        """The body of GET /info, without the time."""
-        fees, rates = self.config.fees, self.config.rates
-        limits: dict[str, Any] = {
-            "frame_bytes": FRAME_BYTES_MAX,
-            "batch_items": BATCH_ITEMS_MAX,
-            "open_orders": OPEN_ORDERS_MAX,
-            "size": SIZE_MAX_SHARES,
-            "subscriptions": SUBSCRIPTIONS_MAX,
-            "page_items": PAGE_ITEMS_MAX,
-            "orders_per_s": rates.orders_per_s,
-            "orders_burst": rates.orders_burst,
-            "cancels_per_s": rates.cancels_per_s,
-            "cancels_burst": rates.cancels_burst,
-            "reads_per_s": rates.reads_per_s,
-            "reads_burst": rates.reads_burst,
-        }
-        return {
-            "venue": "degen",
-            "mode": self.source.mode,
-            "assets": self.source.assets,
-            "fallback": self.source.fallback,
-            "replay": None if self.replay_position is None else self.replay_position(self.now_ns),
-            "fees": {
-                "taker_rate": dollars_text(fees.taker_rate_ppm * MICROS_PER_DOLLAR // 1_000_000),
-                "maker_rebate_share": dollars_text(fees.maker_rebate_share_ppm * MICROS_PER_DOLLAR // 1_000_000),
-            },
-            "limits": limits,
-        }
-
-    def figures(self) -> dict[str, int]:
-        """What a monitor wants to see, by name."""
-        accounts = self.ledger.accounts.values()
-        return {
-            "connections": len(self.delivery.sessions),
-            "orders_open": sum(len(account.open_orders) for account in accounts),
-            "markets_open": sum(market.status == "OPEN" for market in self.trading.markets.values()),
-            "orders_total": self.ids.last["order"],
-            "trades_total": self.ids.last["trade"],
-            "fees_kept_micros": self.ledger.account(VENUE_ACCOUNT).cash_micros,
-            "money_total_micros": self.ledger.total_micros(),
-        }
 
     def state_lines(self) -> Iterator[bytes]:
         """The whole state as journal lines that `restore` takes back: what a fresh journal begins with."""

@@ -12,6 +12,7 @@ from exchange.money import SIZE_MAX_SHARES, ticks_of
 from exchange.refusals import Refusal
 from exchange.trading import CancelFilter, Ticket
 
+FRAME_BYTES_MAX: Final = 65_536
 BATCH_ITEMS_MAX: Final = 50
 REQUEST_ID_CHARS_MAX: Final = 64
 CLIENT_ORDER_ID_MAX: Final = 2**63 - 1

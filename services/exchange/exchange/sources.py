@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from exchange.core import Source
+from exchange.config import Source
 from exchange.lifecycle import ABSENCE_MAX_NS
 from exchange.live import FIRST_MESSAGE_WAIT_S, LiveFeed
 from exchange.markets import NS_PER_S

@@ -12,7 +12,8 @@ import uvicorn
 
 from exchange.api import make_app
 from exchange.binance import PublicStreams
-from exchange.core import FRAME_BYTES_MAX, Exchange, ExchangeConfig
+from exchange.config import ExchangeConfig
+from exchange.core import Exchange
 from exchange.journal import Journal
 from exchange.keyfiles import load_keys
 from exchange.keys import Rates
@@ -20,6 +21,7 @@ from exchange.ledger import FeeSchedule
 from exchange.lifecycle import Series
 from exchange.markets import NS_PER_S, Calendar, RollingCalendar
 from exchange.money import MICROS_PER_DOLLAR
+from exchange.parse import FRAME_BYTES_MAX
 from exchange.settings import ExchangeSettings
 from exchange.shell import Clock, Shell
 from exchange.sources import play_live, play_model, play_recording, replaying

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from exchange.core import Exchange, ExchangeConfig, Response, Source
+from exchange.config import ExchangeConfig, Source
+from exchange.core import Exchange, Response
 from exchange.keys import Key
 from exchange.lifecycle import Series
 from exchange.markets import NS_PER_S, RollingCalendar

@@ -11,7 +11,7 @@ from typing import Any
 from exchange.core import Exchange
 from exchange.faults import KINDS
 from exchange.refusals import HTTP_STATUS
-from exchange.rest import ROUTES
+from exchange.routes import ROUTES
 from exchange.session import Output, Send
 from exchange.testing import NOW_NS, opened
 
