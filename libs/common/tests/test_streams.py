@@ -1,0 +1,95 @@
+"""The streams' declared configurations, and how they are compared with what a server makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from common.bus.permissions import DUTIES
+from common.events import REGISTRY
+from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, Stream, differences, stream_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+values = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.text(max_size=3), max_size=2)
+configs = st.dictionaries(st.text("abcde", min_size=1, max_size=2), values, max_size=5)
+
+
+@given(configs, configs)
+def test_a_server_may_add_settings_but_not_change_ours(wanted: dict[str, Any], added: dict[str, Any]) -> None:
+    assert differences(wanted, {**added, **wanted}) == []
+
+
+@given(configs.filter(bool), st.data())
+def test_each_changed_or_dropped_setting_is_named_with_both_values(wanted: dict[str, Any], data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(sorted(wanted)))
+    other = data.draw(values.filter(lambda value: value != wanted[key]))
+    assert differences(wanted, {**wanted, key: other}) == [f"{key}: wanted {wanted[key]!r}, the server has {other!r}"]
+    dropped = {name: value for name, value in wanted.items() if name != key}
+    assert len(differences(wanted, dropped)) == (0 if wanted[key] is None else 1)
+
+
+def test_settings_the_server_leaves_out_at_their_default_are_no_difference() -> None:
+    for stream in STREAMS:
+        config = stream.config()
+        if not stream.max_age_s:
+            del config["max_age"]
+        assert differences(stream.config(), config) == []
+
+
+@pytest.mark.parametrize("key", ["allow_direct", "duplicate_window", "max_bytes", "discard", "storage"])
+def test_a_setting_an_old_server_drops_is_a_difference(key: str) -> None:
+    wanted = STREAM_BY_NAME["FILL"].config()
+    (fault,) = differences(wanted, {name: value for name, value in wanted.items() if name != key})
+    assert fault.startswith(f"{key}: wanted ")
+
+
+def test_every_stream_is_a_file_with_a_bound() -> None:
+    for stream in STREAMS:
+        config = stream.config()
+        assert config["storage"] == "file"
+        assert 0 < config["max_bytes"] <= 512 * MIB
+        assert stream.max_age_s or stream.max_msgs_per_subject or stream.refuse_when_full, stream.name
+        # A server refuses a window longer than the age.
+        assert not stream.max_age_s or config["duplicate_window"] <= stream.max_age_s * NS
+
+
+def test_together_the_streams_fit_into_the_store_they_are_given() -> None:
+    assert sum(stream.max_mib for stream in STREAMS) * MIB < 4 * 1000**3
+
+
+def test_the_ledgers_stream_never_forgets_and_refuses_instead() -> None:
+    fill = STREAM_BY_NAME["FILL"].config()
+    assert (fill["discard"], fill["max_age"], fill["max_msgs"], fill["max_msgs_per_subject"]) == ("new", 0, -1, -1)
+    assert [stream.name for stream in STREAMS if stream.refuse_when_full] == ["FILL"]
+
+
+def test_no_noun_is_held_by_two_streams() -> None:
+    nouns = [subject for stream in STREAMS for subject in stream.subjects]
+    assert len(nouns) == len(set(nouns))
+    assert all(subject.endswith(".>") and subject.count(".") == 1 for subject in nouns)
+    assert stream_of("fill.trade.mm1.1").name == stream_of("fill.>").name == "FILL"
+    with pytest.raises(KeyError):
+        stream_of("nobody.says.this")
+
+
+def test_values_that_replace_each_other_keep_few_and_facts_keep_all() -> None:
+    for cls in REGISTRY.values():
+        stream = stream_of(cls.subject)
+        if cls.spooled:
+            assert stream.max_msgs_per_subject == 0, cls.__name__
+    assert STREAM_BY_NAME["MD"].max_msgs_per_subject == 1
+    assert STREAM_BY_NAME["CONFIG"].max_msgs_per_subject >= 16
+
+
+def test_every_durable_reader_belongs_to_a_service_and_reads_its_stream_with_explicit_acks() -> None:
+    for reader in DURABLES:
+        assert reader.owner in DUTIES
+        assert stream_of(reader.filter_subject).name == reader.stream
+        config = reader.config()
+        assert (config["ack_policy"], config["deliver_policy"], config["max_deliver"]) == ("explicit", "all", -1)
+        assert 0 < config["max_ack_pending"] <= 1_000
+
+
+def test_the_copies_of_a_stream_are_as_many_as_the_cluster_is_told() -> None:
+    assert Stream("X", ("x.>",), 1).config(replicas=3)["num_replicas"] == 3
