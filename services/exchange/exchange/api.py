@@ -19,6 +19,8 @@ from exchange.routes import ROUTES
 from exchange.session import Close, Output
 from exchange.shell import Outbound, Shell
 
+CLOSE_WAIT_S: Final = 0.5
+
 _METHODS: Final = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 _COUNTERS: Final = ("orders_total", "trades_total")
 
@@ -151,13 +153,13 @@ async def _converse(shell: Shell, socket: WebSocket, outbound: Outbound, take: C
                 return
             await socket.send_text(output.data.decode())
 
-    async def watch() -> None:
-        await outbound.overflowed.wait()
-        await socket.close(1013, "reading too slowly")
-
-    tasks = [asyncio.create_task(work()) for work in (read, write, watch)]
+    tasks = [asyncio.create_task(work()) for work in (read, write, outbound.overflowed.wait)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if outbound.overflowed.is_set():
+            # A client that does not read may not take the closing either, so nobody waits for it.
+            with suppress(TimeoutError, RuntimeError):
+                await asyncio.wait_for(socket.close(1013, "reading too slowly"), CLOSE_WAIT_S)
     finally:
         for task in tasks:
             task.cancel()

@@ -183,6 +183,33 @@ async def test_frames_that_are_too_large_or_binary_close_only_their_connection(t
             assert {"/orders", "/markets/{market}/orderbook", "/statement"} <= set(paths)
 
 
+async def test_a_client_that_does_not_read_is_cut_off_and_its_orders_end(tmp_path: Path) -> None:
+    with venue_process(tmp_path) as process:
+        await process.ready()
+        market = await open_market(process)
+        async with trader(process) as watching:
+            ws = await connect(f"ws://127.0.0.1:{process.port}/ws", max_queue=1, close_timeout=0.1)
+            await ws.send(json.dumps({"op": "login", "id": 1, "token": watching.token}))
+            order = {"market": market, "side": "bid", "outcome": "yes", "price": "0.10", "size": 1}
+            await ws.send(json.dumps({"op": "place", "id": 2, "client_order_id": "1", **order}))
+            unknown = {"op": "cancel", "client_order_id": "9" * 18}
+            flood = json.dumps({"op": "batch", "id": 3, "items": [unknown] * 50})
+
+            async def keep_asking() -> None:
+                # Each answer is about 10 KB and none is read.
+                while True:
+                    await ws.send(flood)
+
+            asking = asyncio.create_task(keep_asking())
+            async with asyncio.timeout(60):
+                while (ended := (await watching.next("order"))["order"])["status"] == "open":
+                    continue
+            assert (ended["client_order_id"], ended["reason"]) == ("1", "disconnected")
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            ws.transport.abort()
+
+
 async def test_what_was_told_survives_kill_9(tmp_path: Path) -> None:
     second_account(tmp_path)
     with venue_process(tmp_path) as process:
