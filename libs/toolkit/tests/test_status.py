@@ -93,7 +93,17 @@ def test_a_person_sees_quotes_positions_and_halts() -> None:
     picture = compose({"feed": RUNS}, told | {"halts": [{"scope": "bot-1", "reason": "loss"}]})
     screen = io.StringIO()
     show(picture, Console(file=screen, width=120))
-    for text in ("feed", "ready", "12 ms", "1 min", "BTC-5M-1", "0.48 × 100", "0.52 × 100", "HALT bot-1 (loss)"):
+    for text in (
+        "feed",
+        "ready",
+        "12 ms",
+        "1 min",
+        "BTC-5M-1",
+        "0.48 × 100",
+        "0.52 × 100",
+        "+1.25",
+        "HALT bot-1 (loss)",
+    ):
         assert text in screen.getvalue(), text
 
 

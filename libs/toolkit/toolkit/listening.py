@@ -27,12 +27,18 @@ def can_bind(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+def first_outgoing_port() -> int:
+    """Return where the range begins from which the kernel gives ports to outgoing connections."""
+    return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+
 def _holder(port: int) -> str:
     wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and not wanted.isdisjoint(_open_files(process)):
             return f" by {(process / 'comm').read_text().strip()} (pid {process.name})"
-    return ""
+    # The kernel gives outgoing connections ports of its own choice from a range (usually from 32768).
+    return "" if wanted else " by an outgoing connection"
 
 
 def _open_files(process: Path) -> Iterator[str]:

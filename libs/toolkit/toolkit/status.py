@@ -92,10 +92,13 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
     silent = all(row["state"] == SILENT for row in picture["services"].values())
     console.print("no platform runs here" if silent else services)
     if picture["bots"]:
-        bots = Table("bot", "symbol", "state", "bid", "ask", "position", "P&L", box=None, pad_edge=False)
+        bots = Table("bot", box=None, pad_edge=False)
+        bots.add_column("symbol", no_wrap=True, overflow="ignore")
+        for column in ("state", "bid", "ask", "position", "P&L"):
+            bots.add_column(column)
         for bot in picture["bots"]:
             shown = [bot["algo_id"], bot["symbol"], bot["state"], _best(bot["bids"]), _best(bot["asks"])]
-            bots.add_row(*(Text(_text(value)) for value in [*shown, bot["position"], bot["pnl"]]))
+            bots.add_row(*(Text(_text(value)) for value in [*shown, bot["position"], _money(bot["pnl"])]))
         console.print(bots)
     for halt in picture["halts"]:
         console.print(Text(f"HALT {_halt_text(halt)}", "red"))
@@ -126,6 +129,13 @@ def _state(client: PlatformClient, port: int, clock: Callable[[], float] = time.
 
 def _best(levels: Any) -> str:
     return f"{levels[0][0]} × {levels[0][1]}" if levels else "–"
+
+
+def _money(value: Any) -> str | None:
+    try:
+        return f"{float(value):+.2f}"
+    except (TypeError, ValueError):
+        return None
 
 
 def _text(value: Any) -> str:

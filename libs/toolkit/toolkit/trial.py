@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from common.events import Fill, decode
 
 from toolkit.instance import find_running
 from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
+from toolkit.listening import can_bind, first_outgoing_port
 from toolkit.ports import SPAN, Ports, port_map
 
 ACCOUNT = "mm1"
@@ -247,18 +247,8 @@ class Trial:
 
 
 def free_port_base() -> int:
-    """Return a port base whose whole span is free just now."""
-    for base in range(20_000 + (os.getpid() * 7) % 20_000, 64_000, SPAN + 10):
-        if all(_free(base + offset) for offset in range(SPAN)):
+    """Return a port base whose whole span is free just now and out of the way of outgoing connections."""
+    for base in range(20_000 + (os.getpid() * 7) % 10_000, max(first_outgoing_port(), 32_768) - SPAN, SPAN + 10):
+        if all(can_bind(base + offset) for offset in range(SPAN)):
             return base
     raise TrialError("no free range of ports")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -17,7 +17,7 @@ from toolkit import sources
 from toolkit.child import last_lines
 from toolkit.exclusive import end_survivors, sole_instance
 from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
-from toolkit.listening import taken_ports
+from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
 from toolkit.screen import Screen, addresses
@@ -53,6 +53,9 @@ def up(options: UpOptions, screen: Screen) -> int:
         remove_left_over(options.data_dir)
         if taken := taken_ports(options.ports.listening()):
             raise CannotStartError("; ".join(taken) + " (--port-base N shifts all ports)")
+        outgoing = first_outgoing_port()
+        if any(port >= outgoing for port in options.ports.listening().values()):
+            screen.say(f"ports from {outgoing} may be taken by outgoing connections: prefer a lower --port-base")
         instance, table = plan(options, screen)
         return asyncio.run(supervise(instance, table, screen))
 
