@@ -118,7 +118,11 @@ class View:
 
     position_known: bool = False
     held_yes_lots: int = 0
+    """The most that may be held."""
     held_no_lots: int = 0
+    doubt_yes_lots: int = 0
+    """How much less it may be: own fills of which nobody can say yet whether risk's position contains them."""
+    doubt_no_lots: int = 0
     open_buy_yes_lots: int = 0
     open_buy_no_lots: int = 0
     open_sell_yes_lots: int = 0
@@ -289,9 +293,12 @@ def _too_much(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
     Inside the reduce-only window that is the only order there is.
     """
     yes = order.outcome is Outcome.YES
-    held, other = (view.held_yes_lots, view.held_no_lots) if yes else (view.held_no_lots, view.held_yes_lots)
+    yes_at_least = view.held_yes_lots - view.doubt_yes_lots
+    no_at_least = view.held_no_lots - view.doubt_no_lots
+    held, other = (view.held_yes_lots, no_at_least) if yes else (view.held_no_lots, yes_at_least)
     if order.side is Side.SELL:
         selling = view.open_sell_yes_lots if yes else view.open_sell_no_lots
+        held, other = (yes_at_least, view.held_no_lots) if yes else (no_at_least, view.held_yes_lots)
         left = held - selling - order.quantity_lots
         if left < 0:
             return RejectReason.WORST_CASE_POSITION, f"sells {-left} more {order.outcome.value} than is held"
@@ -311,11 +318,12 @@ def _too_much(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
 
 def _too_one_sided(bids: bool, lots: int, view: View, limits: BotLimits) -> Refusal | None:
     """Worst-case |YES - NO| in the direction of the order, with everything open on that side executed."""
-    net = view.held_yes_lots - view.held_no_lots
     if bids:
+        net = view.held_yes_lots - (view.held_no_lots - view.doubt_no_lots)
         worst = net + view.open_buy_yes_lots + view.open_sell_no_lots + lots
     else:
-        worst = -(net - view.open_buy_no_lots - view.open_sell_yes_lots - lots)
+        net = view.held_no_lots - (view.held_yes_lots - view.doubt_yes_lots)
+        worst = net + view.open_buy_no_lots + view.open_sell_yes_lots + lots
     if worst > limits.max_net_lots:
         return RejectReason.WORST_CASE_NET, f"worst case net {worst}, limit {limits.max_net_lots}"
     return None

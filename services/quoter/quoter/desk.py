@@ -19,7 +19,7 @@ from common.pretrade import NewOrder, View, check, first_halt, shut, stale
 from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.halts import Halts, pulls
-from quoter.holdings import Holdings
+from quoter.holdings import Held, Holdings
 from quoter.news import order_update
 from quoter.orders import Order, Orders
 from quoter.plan import plan, pulled
@@ -127,8 +127,7 @@ class Desk:
         assert view.limits is not None, "limits that are missing are stale"
         return plan(
             line.fair.fair,
-            view.held_yes_lots,
-            view.held_no_lots,
+            Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
             view.venue_now_ns,
             line.terms,
             bot.config,
@@ -163,7 +162,8 @@ class Desk:
         view.fair_age_ns = now_ns - line.fresh_at_ns
         view.fair_age_max_ns = bot.max_source_age_ns()
         view.position_known = self.holdings.known(bot.algo_id)
-        view.held_yes_lots, view.held_no_lots = self.holdings.of(bot.algo_id, symbol)
+        held = self.holdings.of(bot.algo_id, symbol)
+        view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots = held
 
     def _why_nothing(self, bot: Bot, line: Line, view: View, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.events import Fill, Position
 from common.instruments import Outcome, Side
@@ -23,6 +23,15 @@ class Uncovered:
     account_sequence: int
     fill_sequence: int = 0
     """Where it stands in the FILL stream; 0 until the broker has confirmed it."""
+
+
+class Held(NamedTuple):
+    """Shares of one market: between `yes_lots - doubt_yes_lots` and `yes_lots` YES are held, and NO likewise."""
+
+    yes_lots: int
+    no_lots: int
+    doubt_yes_lots: int = 0
+    doubt_no_lots: int = 0
 
 
 class Holdings:
@@ -72,20 +81,20 @@ class Holdings:
         """Say whether the position of a bot is known."""
         return algo_id in self._covered and len(self._uncovered) <= UNCOVERED_MAX
 
-    def of(self, algo_id: str, symbol: str) -> tuple[int, int]:
-        """Return the YES and NO shares a bot holds in a market."""
+    def of(self, algo_id: str, symbol: str) -> Held:
+        """Return the most a bot may hold in a market, and how much less it may be."""
         yes, no = self._lines.get(algo_id, _NOTHING).get(symbol, (0, 0))
-        if self._uncovered:
-            for fill in self._uncovered.values():
-                if fill.symbol == symbol and fill.algo_id == algo_id:
-                    yes, no = yes + fill.yes_lots, no + fill.no_lots
-        return yes, no
-
-    def symbols_of(self, algo_id: str) -> Iterator[str]:
-        """Return the markets where a bot may hold something."""
-        symbols = set(self._lines.get(algo_id, _NOTHING))
-        symbols |= {fill.symbol for fill in self._uncovered.values() if fill.algo_id == algo_id}
-        return iter(sorted(symbols))
+        doubt_yes = doubt_no = 0
+        for fill in self._uncovered.values():
+            if fill.symbol != symbol or fill.algo_id != algo_id:
+                continue
+            if fill.fill_sequence:
+                yes, no = yes + fill.yes_lots, no + fill.no_lots
+                continue
+            # Its place in FILL is not known yet, so the position may contain it or not.
+            yes, no = yes + max(0, fill.yes_lots), no + max(0, fill.no_lots)
+            doubt_yes, doubt_no = doubt_yes + abs(fill.yes_lots), doubt_no + abs(fill.no_lots)
+        return Held(yes, no, doubt_yes, doubt_no)
 
     def unpublished_up_to(self, account_sequence: int) -> int:
         """Return how many own fills up to a place in the account's private stream the broker has not confirmed."""

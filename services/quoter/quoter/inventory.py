@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from common.bots import Inventory
 
+from quoter.holdings import Held
+
 LATE_CUT = 4.0
 """In the aggressive phase the adding side is gone once |net| is a quarter of `max_position`; in the lean phase at all
 of it."""
@@ -84,18 +86,19 @@ def _pressure(elapsed: float, phase: Phase, inventory: Inventory) -> float:
     return 1.0
 
 
-def room(yes_lots: int, no_lots: int, phase: Phase, max_position_lots: int, max_net_lots: int) -> Room:
+def room(held: Held, phase: Phase, max_position_lots: int, max_net_lots: int) -> Room:
     """Return how many shares of each outcome may be bid for in all.
 
     Held shares of the other outcome may always be paired off, so a position at its limit on both sides is not stuck
-    and one beyond a lowered limit can shrink.
+    and one beyond a lowered limit can shrink. What is in doubt counts against an order, never for it.
     """
     if phase is Phase.CLOSED:
         return Room(0, 0)
+    to_pair_yes = held.no_lots - held.doubt_no_lots
+    to_pair_no = held.yes_lots - held.doubt_yes_lots
     if phase is Phase.REDUCE_ONLY:
-        return Room(max(0, no_lots - yes_lots), max(0, yes_lots - no_lots))
-    net = yes_lots - no_lots
+        return Room(max(0, to_pair_yes - held.yes_lots), max(0, to_pair_no - held.no_lots))
     return Room(
-        max(0, min(max(max_position_lots, no_lots) - yes_lots, max_net_lots - net)),
-        max(0, min(max(max_position_lots, yes_lots) - no_lots, max_net_lots + net)),
+        max(0, min(max(max_position_lots, to_pair_yes) - held.yes_lots, max_net_lots - held.yes_lots + to_pair_yes)),
+        max(0, min(max(max_position_lots, to_pair_no) - held.no_lots, max_net_lots - held.no_lots + to_pair_no)),
     )

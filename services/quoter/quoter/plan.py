@@ -8,6 +8,7 @@ from common.bots import BinaryBot
 from common.events import BotLimits, QuoteLevel
 
 from quoter.bot import Plan, Terms
+from quoter.holdings import Held
 from quoter.inventory import Phase, Room, lean, phase_of, room
 from quoter.ladder import levels, prices
 from quoter.working import as_buys
@@ -15,18 +16,16 @@ from quoter.working import as_buys
 NOTHING = Room(0, 0)
 
 
-def plan(
-    fair: float, yes_lots: int, no_lots: int, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits
-) -> Plan:
+def plan(fair: float, held: Held, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits) -> Plan:
     """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
     inventory, quoting = config.inventory, config.quoting
     elapsed = terms.elapsed(venue_now_ns)
     phase = phase_of(elapsed, terms.seconds_left(venue_now_ns), inventory)
     max_position = min(inventory.max_position, limits.max_position_lots)
-    free = room(yes_lots, no_lots, phase, max_position, limits.max_net_lots)
+    free = room(held, phase, max_position, limits.max_net_lots)
     if phase is Phase.CLOSED:
         return pulled("close to expiry")
-    leaning = lean(yes_lots, no_lots, elapsed, phase, inventory)
+    leaning = lean(held.yes_lots, held.no_lots, elapsed, phase, inventory)
     rungs = prices(
         fair,
         leaning.skew,

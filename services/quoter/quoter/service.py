@@ -380,7 +380,7 @@ class Quoter(Core):
         for terms in self.markets.values():
             if terms.status is not MarketStatus.OPEN or terms.series not in bot.config.instrument.series:
                 continue
-            yes, no = holdings.of(bot.algo_id, terms.symbol)
+            yes, no, _, _ = holdings.of(bot.algo_id, terms.symbol)
             open_lots = sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
             candidates.append(
                 Candidate(

@@ -67,7 +67,7 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
 
 def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
     symbol, tick = line.terms.symbol, line.terms.grid.tick_size
-    yes, no = quoter.desk.holdings.of(bot.algo_id, symbol)
+    yes, no, _, _ = quoter.desk.holdings.of(bot.algo_id, symbol)
     plan = line.plan
     orders = quoter.desk.orders.of(bot.algo_id, symbol)
     return {

@@ -228,6 +228,9 @@ class DegenSession:
             return
         yield from self._overdue()
         yield from self._beat()
+        if self._phase is Phase.UP and not self._stream.settled and not self._talks.open("catch up"):
+            # What was lost while a picture was being taken has nobody else to fetch it.
+            yield from self._talks.begin("catch up", self._catching_up(), now_ns)
 
     def _beat(self) -> Iterable[Output]:
         """Feed the dead-man switch, ask where the account stands, renew the token at half its life."""

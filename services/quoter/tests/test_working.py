@@ -1,0 +1,121 @@
+"""The difference between wanted quotes and working orders."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from common.events import QuoteLevel
+from common.instruments import Outcome, Side
+from common.orders import OrderState
+from hypothesis import given
+from hypothesis import strategies as st
+from quoter.inventory import Room
+from quoter.orders import Order
+from quoter.working import Changes, Tolerance, Wanted, as_buys, changes
+
+EXACT = Tolerance(0, 0.0, 2)
+PLENTY = Room(10_000, 10_000)
+
+
+def order(order_id: int, outcome: Outcome, price: int, lots: int, state: OrderState = OrderState.LIVE) -> Order:
+    return Order(order_id, "1", "M", outcome, Side.BUY, price, lots, state)
+
+
+def diff(wanted: list[Wanted], working: list[Order], tolerance: Tolerance = EXACT, room: Room = PLENTY) -> Changes:
+    return changes(wanted, working, tolerance, room, 100)
+
+
+def test_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
+    # Users buy YES at 0.40 -> we buy NO at 0.60; users sell YES at 0.38 -> we buy YES at 0.38.
+    assert as_buys([QuoteLevel(38, 100)], [QuoteLevel(40, 100)], 100) == [
+        Wanted(Outcome.YES, 38, 100),
+        Wanted(Outcome.NO, 60, 100),
+    ]
+
+
+def test_orders_where_they_should_be_are_left_alone() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 48, 100)]
+    working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.NO, 48, 100)]
+    assert diff(wanted, working) == Changes([], [])
+
+
+def test_only_the_level_that_moved_is_replaced() -> None:
+    wanted = [Wanted(Outcome.YES, 49, 100), Wanted(Outcome.YES, 48, 100)]
+    working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.YES, 47, 100)]
+    assert diff(wanted, working) == Changes([2], [Wanted(Outcome.YES, 49, 100)])
+
+
+def test_an_order_of_unknown_outcome_keeps_its_place_from_being_filled_twice() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 100)]
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Changes([], [])
+
+
+def test_an_order_being_cancelled_fills_no_place_and_is_not_cancelled_again() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 100)]
+    leaving = order(1, Outcome.YES, 48, 100, OrderState.CANCELLING)
+    assert diff(wanted, [leaving]) == Changes([], wanted)
+
+
+def test_within_the_tolerance_an_order_keeps_its_place_in_the_queue() -> None:
+    wanted = [Wanted(Outcome.YES, 49, 100)]
+    loose = Tolerance(1, 0.25, 2)
+    assert diff(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Changes([], [])
+    assert diff(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Changes([1], wanted)
+    assert diff(wanted, [order(1, Outcome.YES, 47, 100)], loose) == Changes([1], wanted)
+
+
+def test_tolerance_never_leaves_own_sides_too_close() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 48, 100)]
+    working = [order(1, Outcome.YES, 50, 100), order(2, Outcome.NO, 50, 100)]
+    assert diff(wanted, working, Tolerance(2, 0.0, 4)) == Changes([1, 2], wanted)
+
+
+def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 80)]
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(100, 0)) == Changes([], [])
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(99, 0)) == Changes([1], wanted)
+
+
+outcomes = st.sampled_from([Outcome.YES, Outcome.NO])
+wants = st.lists(
+    st.builds(Wanted, outcomes, st.integers(1, 49), st.integers(1, 200)),
+    max_size=6,
+    unique_by=lambda want: (want.outcome, want.price_ticks),
+)
+states = st.sampled_from([OrderState.LIVE, OrderState.SUBMITTING, OrderState.UNKNOWN, OrderState.CANCELLING])
+workings = st.lists(st.tuples(outcomes, st.integers(1, 49), st.integers(1, 200), states), max_size=10)
+
+
+def applied(working: list[Order], todo: Changes) -> Counter[tuple[Outcome, int, int]]:
+    gone = set(todo.cancel)
+    kept = [each for each in working if each.order_id not in gone and each.state is not OrderState.CANCELLING]
+    rows = [(each.outcome, each.price_ticks, each.leaves_lots) for each in kept]
+    return Counter(rows + [(want.outcome, want.price_ticks, want.quantity_lots) for want in todo.place])
+
+
+@given(wants, workings)
+def test_changes_applied_to_the_working_orders_give_the_target(
+    wanted: list[Wanted], rows: list[tuple[Outcome, int, int, OrderState]]
+) -> None:
+    working = [order(index, *row) for index, row in enumerate(rows, 1)]
+    todo = diff(wanted, working)
+    assert applied(working, todo) == Counter(tuple(want) for want in wanted)
+    assert all(each.state is not OrderState.CANCELLING for each in working if each.order_id in todo.cancel)
+
+
+@given(wants, workings, st.integers(0, 3), st.floats(0, 1), st.integers(0, 600))
+def test_with_tolerance_every_wanted_level_has_one_order_near_it_and_no_more_rests_than_fits(
+    wanted: list[Wanted], rows: list[tuple[Outcome, int, int, OrderState]], ticks: int, size: float, room: int
+) -> None:
+    working = [order(index, *row) for index, row in enumerate(rows, 1)]
+    todo = diff(wanted, working, Tolerance(ticks, size, 2), Room(room, room))
+    after = applied(working, todo)
+    assert sum(after.values()) == len(wanted)
+    kept = {each.order_id for each in working} - set(todo.cancel)
+    for outcome in (Outcome.YES, Outcome.NO):
+        resting = [
+            each.leaves_lots
+            for each in working
+            if each.order_id in kept and each.outcome is outcome and each.state is not OrderState.CANCELLING
+        ]
+        assert sum(resting) <= room
