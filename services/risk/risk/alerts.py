@@ -103,7 +103,6 @@ class Conditions:
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str, str], int] = {}
-        self._last_ts_ns = 0
 
     def hold(
         self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, key: str = ""
@@ -124,6 +123,5 @@ class Conditions:
         self._told.pop((kind, algo_id, key), None)
 
     def tell(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
-        """Return an alert; two of the same instant differ by a nanosecond, because their time is part of their id."""
-        self._last_ts_ns = max(now_ns, self._last_ts_ns + 1)
-        return Alert(level=level, algo_id=algo_id, source=SOURCE, kind=kind, text=text, ts_ns=self._last_ts_ns)
+        """Return an alert that is told whatever was told before."""
+        return Alert(level=level, algo_id=algo_id, source=SOURCE, kind=kind, text=text, ts_ns=now_ns)

@@ -131,16 +131,14 @@ def ledger_state(ledger: Ledger) -> dict[str, object]:
     }
 
 
-def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks) -> dict[str, object]:
+def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, *, frozen: bool) -> dict[str, object]:
     """Return what people want to know of a bot."""
     earned = earnings(ledger, algo_id, marks)
     book = ledger.bots.get(algo_id)
     return {
         "algo_id": algo_id,
         "revision": view.config.revision if view else None,
-        "limits": "in force"
-        if view and view.limits
-        else (view.fault if view and view.fault else "none: may not trade"),
+        "limits": "withheld: the ledger is frozen" if frozen else _limits_in_words(view),
         "pnl_realized": str(shown(earned.realized)),
         "pnl_unrealized": str(shown(earned.unrealized)),
         "daily_pnl": str(shown(earned.daily)),
@@ -158,3 +156,9 @@ def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks) 
             for line in ledger.lines_of(algo_id)
         ],
     }
+
+
+def _limits_in_words(view: BotView | None) -> str:
+    if view is not None and view.limits is not None:
+        return "in force"
+    return view.fault if view is not None and view.fault else "none: may not trade"

@@ -377,7 +377,11 @@ class Risk(Core):
         return faults
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        bots = [bot_state(self.ledger, self.bots.get(algo_id), algo_id, self.marks) for algo_id in self._all_bots()]
+        frozen = bool(self._faults)
+        bots = [
+            bot_state(self.ledger, self.bots.get(algo_id), algo_id, self.marks, frozen=frozen)
+            for algo_id in self._all_bots()
+        ]
         return {
             "shard": self.shard,
             **ledger_state(self.ledger),

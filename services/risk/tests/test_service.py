@@ -453,6 +453,7 @@ def test_a_ledger_that_cannot_be_trusted_deals_out_no_limits_and_folds_nothing()
     assert (state.limits, state.halts) == ({}, ["global:ledger_ahead"])
     assert of(Position, desk.wait(6)) == []
     assert desk.risk.unready(desk.now_ns) == ["ledger_ahead: FILL ends before it"]
+    assert desk.risk.state(desk.now_ns)["bots"][0]["limits"] == "withheld: the ledger is frozen"
 
 
 def test_a_store_that_is_found_ahead_freezes_a_running_ledger() -> None:
@@ -512,15 +513,14 @@ def test_a_difference_in_one_picture_only_is_not_yet_a_mismatch() -> None:
 
 def test_fills_after_the_picture_are_taken_off_before_comparing() -> None:
     desk = opened_desk()
-    desk.book(a_fill(1))
-    for sequence in (11, 12):
-        desk.tell(a_picture(sequence, "99960", {SYMBOL: (100, 0)}))
-        desk.book(a_fill(sequence, account_sequence=90 + sequence))
-        desk.wait(5)
-        desk.tell(a_picture(90 + sequence, str(99960 - 40 * (sequence - 10)), {SYMBOL: (100 * (sequence - 9), 0)}))
-        desk.wait(5)
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
-    assert of(Halt, desk.said) == []
+    desk.book(a_fill(1, outcome=Outcome.NO, fee=Decimal("0.25")))
+    desk.book(a_fill(2, fee=Decimal("-0.25")))
+    desk.wait(5)
+    desk.tell(a_picture(15, "99959.75", {SYMBOL: (0, 100)}))
+    desk.wait(3)
+    account = desk.risk.reconciliation.state(desk.now_ns)["mm1"]
+    assert account["differences"] == []
+    assert account["agreed_age_ms"] == 1_000
 
 
 def test_a_picture_during_a_settlement_is_not_judged() -> None:
@@ -549,6 +549,24 @@ def test_after_a_restart_a_picture_from_before_the_newest_fill_says_nothing() ->
     desk.tell(a_picture(70, "99960", {SYMBOL: (100, 0)}))
     desk.wait(5)
     assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["agreed_age_ms"] is not None
+
+
+def test_a_picture_read_back_at_a_start_says_nothing_of_an_account_with_a_history() -> None:
+    before = Desk()
+    before.book(a_fill(1))
+    before.tell(a_resolved_market("yes"))
+    desk = Desk(ledger=restore(documents(before.risk.ledger)))
+    desk.tell(a_picture(10, "99960", {SYMBOL: (100, 0)}), age_ns=20 * S)
+    assert of(Posting, desk.wait(5)) == []
+    desk.tell(a_picture(12, "100060"))
+    assert [posting.cash for posting in of(Posting, desk.wait(5))] == [Decimal(100_000)]
+
+
+def test_a_finished_market_stays_finished() -> None:
+    desk = Desk()
+    desk.tell(a_resolved_market("yes"))
+    desk.tell(a_market())
+    assert of(Position, desk.book(a_fill(1)))[-1].lines == []
 
 
 def test_events_of_a_sender_whose_lease_has_passed_on_are_dropped() -> None:
