@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from common.clock import NS_PER_MS
 from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
 
-from gateway.ages import ACCOUNT_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, RISK_STALE_NS, aged
+from gateway.ages import ACCOUNT_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, RISK_STALE_NS, STATISTICS_STALE_NS, aged
 from gateway.rows import Json, market_rows
 from gateway.view import View
 
@@ -39,7 +37,10 @@ def picture(view: View, now_ns: int) -> Json:
         ],
         "markets": markets,
         "accounts": accounts(view, now_ns),
-        "fills": [fill_row(sequence, fill) for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)],
+        "fills": [
+            {**fill_row(sequence, fill), **_market_of(view, fill)}
+            for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)
+        ],
         "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
     }
 
@@ -108,6 +109,7 @@ def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> 
         "venue": venue,
         "account": account,
         "series": list(instrument.get("series", [])),
+        "max_position": config.sections.get("inventory", {}).get("max_position"),
         "halts": [f"{halt.scope}:{halt.reason}" for halt in halts],
         "markets": len(own),
         "pnl": bot_pnl(view, config.algo_id, own, now_ns),
@@ -129,23 +131,34 @@ def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now
 
 
 def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | None:
-    """Return a bot's profit in account currency: settled, at fair value on what it holds, and since 00:00 UTC."""
+    """Return a bot's profit in account currency: settled, at fair value on what it holds, and since 00:00 UTC.
+
+    Risk's own figures where they are fresh; else the last position marked to the fair values of `own` rows.
+    """
     position = view.positions.get(algo_id)
+    stated = view.statistics.get(f"bot-{algo_id}")
+    if stated is not None and (position is None or stated.age_ns(now_ns) <= STATISTICS_STALE_NS):
+        figures = stated.event.figures
+        realized, unrealized = figures.get("pnl_realized", 0.0), figures.get("pnl_unrealized", 0.0)
+        age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
+        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees", 0.0), age)
     if position is None:
         return None
     marks = [row["position"]["pnl"] for row in own if row["position"] is not None]
-    known = all(mark is not None for mark in marks)
-    realized = float(position.event.realized)
-    unrealized = sum(mark for mark in marks if mark is not None)
+    known = [mark for mark in marks if mark is not None]
     daily = [state.event.daily_pnl[algo_id] for state in view.risk.values() if algo_id in state.event.daily_pnl]
-    return {
-        "realized": realized,
-        "unrealized": unrealized if known else None,
-        "total": realized + unrealized if known else None,
-        "daily": float(sum(daily, Decimal(0))) if daily else None,
-        "fees": float(position.event.fees),
-        **aged(position.age_ns(now_ns), POSITION_STALE_NS),
-    }
+    return _pnl(
+        float(position.event.realized),
+        sum(known) if len(known) == len(marks) else None,
+        float(sum(daily)) if daily else None,
+        float(position.event.fees),
+        aged(position.age_ns(now_ns), POSITION_STALE_NS),
+    )
+
+
+def _pnl(realized: float, unrealized: float | None, daily: float | None, fees: float, age: Json) -> Json:
+    total = None if unrealized is None else realized + unrealized
+    return {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees, **age}
 
 
 def halt_row(halt: Halt) -> Json:
@@ -189,6 +202,12 @@ def fill_row(sequence: int, fill: Fill) -> Json:
         "fee": fill.fee,
         "currency": fill.currency,
     }
+
+
+def _market_of(view: View, fill: Fill) -> Json:
+    """Return what a person calls the market of a fill; it is known for a day after its end."""
+    market = view.market(fill.venue, fill.symbol)
+    return {"series": market.series, "expiry_ns": market.expiry_ns} if market else {"series": "", "expiry_ns": 0}
 
 
 def alert_row(sequence: int, alert: Alert) -> Json:

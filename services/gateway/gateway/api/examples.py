@@ -34,6 +34,7 @@ _BOT = {
     "venue": "degen",
     "account": "mm1",
     "series": ["BTC-5M"],
+    "max_position": 1000,
     "halts": [],
     "markets": 1,
     "pnl": _PNL,

@@ -1,0 +1,241 @@
+// The live page: log in, follow the stream, show it, and carry out what a person confirms.
+
+import { LoggedOut, Session } from "/web/session.js";
+import { showPicture, takeHistory } from "/web/show.js";
+
+const SILENT_AFTER_MS = 2_000;
+const RETRY_MS = [500, 1_000, 2_000, 5_000];
+
+const session = new Session();
+const byId = (id) => document.getElementById(id);
+let me = { roles: [] };
+let picture = null;
+let heardAt = 0;
+let stopStream = null;
+
+// --- login ---------------------------------------------------------------------------------------------------------
+
+byId("login-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.submitter;
+  button.disabled = true;
+  byId("login-error").textContent = "";
+  try {
+    await session.logIn(byId("login-user").value.trim(), byId("login-password").value);
+    byId("login-password").value = "";
+    await enter();
+  } catch (error) {
+    byId("login-error").textContent = error.message;
+  } finally {
+    button.disabled = false;
+  }
+});
+
+byId("logout").addEventListener("click", async () => {
+  await session.logOut();
+  leave();
+});
+
+async function enter() {
+  try {
+    me = await (await session.request("GET", "/api/me")).json();
+  } catch (error) {
+    if (error instanceof LoggedOut) return leave();
+    throw error;
+  }
+  byId("login").hidden = true;
+  byId("app").hidden = false;
+  byId("who").textContent = `${me.name} · ${me.roles.join(", ")}`;
+  const mayStop = may("trader", "risk");
+  byId("halt").hidden = !mayStop;
+  byId("cancel-all").hidden = !mayStop;
+  follow();
+}
+
+function leave() {
+  stopStream?.abort();
+  stopStream = null;
+  picture = null;
+  byId("app").hidden = true;
+  byId("login").hidden = false;
+  byId("login-password").focus();
+}
+
+function may(...roles) {
+  return roles.some((role) => me.roles.includes(role));
+}
+
+// --- the stream ----------------------------------------------------------------------------------------------------
+
+async function follow() {
+  stopStream?.abort();
+  const stop = (stopStream = new AbortController());
+  for (let failures = 0; !stop.signal.aborted; ) {
+    try {
+      await readLines(stop.signal, (line) => {
+        failures = 0;
+        heardAt = performance.now();
+        if (line.type === "history") takeHistory(line);
+        else render((picture = line));
+      });
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      if (error instanceof LoggedOut) return leave();
+      failures += 1;
+    }
+    await new Promise((done) => setTimeout(done, failures ? RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] : 50));
+  }
+}
+
+async function readLines(signal, take) {
+  const token = await session.token();
+  const answer = await fetch("/api/stream", { headers: { authorization: `Bearer ${token}` }, signal });
+  if (answer.status === 401) {
+    session.forget();
+    throw new LoggedOut();
+  }
+  if (!answer.ok) throw new Error(`answer ${answer.status}`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) take(JSON.parse(line));
+  }
+}
+
+function render(line) {
+  showPicture(line, { lift, switchBot, mayLift: may("risk"), mayStart: may("trader"), mayStop: may("trader", "risk") });
+}
+
+setInterval(() => {
+  const silentMs = performance.now() - heardAt;
+  const silent = heardAt > 0 && silentMs > SILENT_AFTER_MS;
+  document.body.classList.toggle("silent", silent);
+  const link = byId("link");
+  if (silent) link.textContent = `no data for ${Math.round(silentMs / 1000)} s`;
+  else if (heardAt) link.textContent = picture && !picture.bus_connected ? "bus away" : "live";
+  link.className = `chip ${silent ? "down" : picture && !picture.bus_connected ? "unhealthy" : heardAt ? "ready" : "unknown"}`;
+  byId("clock").textContent = `${new Date().toISOString().slice(11, 19)} UTC`;
+}, 250);
+
+// --- orders of a person --------------------------------------------------------------------------------------------
+
+byId("halt").addEventListener("click", async () => {
+  const scopes = ["global"];
+  for (const bot of picture?.bots ?? []) scopes.push(`bot-${bot.algo_id}`);
+  for (const bot of picture?.bots ?? []) scopes.push(`account-${bot.account}`, `venue-${bot.venue}`);
+  const fields = await confirm({
+    title: "Halt trading",
+    text: "No new and no amended order leaves in this scope until a risk officer lifts the halt. What rests stays; cancel it with Cancel all.",
+    yes: "Halt",
+    fields: [
+      { name: "scope", label: "Scope", options: [...new Set(scopes)] },
+      { name: "reason", label: "Reason (a-z, 0-9, _ and -)", value: "manual", maxLength: 64 },
+      { name: "detail", label: "Remark", value: "", maxLength: 500 },
+    ],
+  });
+  if (fields) await order("POST", "/api/halts", fields, `Halted ${fields.scope}`);
+});
+
+byId("cancel-all").addEventListener("click", async () => {
+  const fields = await confirm({
+    title: "Cancel all orders",
+    text: "Every resting order of ours is cancelled at the venue. Bots that are not halted or stopped quote again.",
+    yes: "Cancel all",
+    fields: [],
+  });
+  if (fields) await order("POST", "/api/cancel-all", { scope: "global" }, "Cancel all is on its way");
+});
+
+async function lift(halt) {
+  const fields = await confirm({
+    title: `Lift ${halt.scope} : ${halt.reason}`,
+    text: `Called by ${halt.actor}. ${halt.detail || ""} Other reasons of this scope stay in force.`,
+    yes: "Lift",
+    fields: [],
+  });
+  if (!fields) return;
+  const path = `/api/halts/${encodeURIComponent(halt.scope)}/${encodeURIComponent(halt.reason)}`;
+  await order("DELETE", path, undefined, `Lifted ${halt.scope}:${halt.reason}`);
+}
+
+async function switchBot(bot, running) {
+  const word = running ? "Start" : "Stop";
+  const text = running ? "The bot begins to quote." : "The bot cancels what rests and quotes no more.";
+  if (!(await confirm({ title: `${word} bot ${bot.algo_id}`, text, yes: word, fields: [] }))) return;
+  await order("POST", `/api/bots/${bot.algo_id}/${running ? "start" : "stop"}`, {}, `${word}: bot ${bot.algo_id}`);
+}
+
+async function order(method, path, body, done) {
+  try {
+    const answer = await (await session.request(method, path, body)).json();
+    toast(answer.command_id ? `${done} (${answer.command_id.slice(0, 8)})` : done);
+  } catch (error) {
+    if (error instanceof LoggedOut) return leave();
+    toast(error.message, "error");
+  }
+}
+
+/** Ask for confirmation; returns the fields' values, or null. */
+function confirm({ title, text, yes, fields }) {
+  const dialog = byId("confirm");
+  byId("confirm-title").textContent = title;
+  byId("confirm-text").textContent = text;
+  byId("confirm-yes").textContent = yes;
+  byId("confirm-fields").replaceChildren(...fields.map(fieldOf));
+  dialog.showModal();
+  byId("confirm-no").focus();
+  return new Promise((resolve) => {
+    const end = (value) => {
+      byId("confirm-yes").onclick = byId("confirm-no").onclick = dialog.oncancel = null;
+      dialog.close();
+      resolve(value);
+    };
+    byId("confirm-yes").onclick = () =>
+      end(Object.fromEntries(fields.map(({ name }) => [name, byId(`confirm-${name}`).value.trim()])));
+    byId("confirm-no").onclick = () => end(null);
+    dialog.oncancel = () => end(null);
+  });
+}
+
+function fieldOf({ name, label, options, value, maxLength }) {
+  const wrapper = document.createElement("label");
+  const input = document.createElement(options ? "select" : "input");
+  input.id = `confirm-${name}`;
+  for (const option of options ?? []) input.append(new Option(option, option));
+  if (value !== undefined) input.value = value;
+  if (maxLength) input.maxLength = maxLength;
+  wrapper.append(label, input);
+  return wrapper;
+}
+
+function toast(text, kind = "") {
+  const note = document.createElement("div");
+  note.className = kind;
+  note.textContent = text;
+  byId("toasts").append(note);
+  setTimeout(() => note.remove(), kind ? 12_000 : 5_000);
+}
+
+// --- light and dark ------------------------------------------------------------------------------------------------
+
+function setTheme(theme) {
+  document.documentElement.style.colorScheme = theme;
+  document.documentElement.dataset.theme = theme;
+}
+
+byId("theme").addEventListener("click", () => {
+  const dark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = dark ? "light" : "dark";
+  localStorage.setItem("theme", theme);
+  setTheme(theme);
+});
+if (localStorage.getItem("theme")) setTheme(localStorage.getItem("theme"));
+
+if (session.open) enter().catch(leave);
+else leave();

@@ -1,0 +1,397 @@
+// Put one picture on the page; every number that is too old is grey and says how old it is.
+
+import { draw, Line } from "/web/chart.js";
+
+const LADDER_LEVELS_MAX = 6;
+const byId = (id) => document.getElementById(id);
+const lines = new Map();
+const cards = new Map();
+
+const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** Show the whole picture; `acts` holds what a person may do. */
+export function showPicture(picture, acts) {
+  showServices(picture);
+  showHalts(picture.halts, acts);
+  showFigures(picture);
+  showBots(picture.bots, acts);
+  showMarkets(picture);
+  showFills(picture);
+  showAlerts(picture.alerts);
+  showVenues(picture);
+}
+
+/** Take the past of the charts, so that a page just opened shows the whole life of a market. */
+export function takeHistory(history) {
+  lines.clear();
+  for (const line of history.lines) lines.set(keyOf(line), new Line(line.points));
+}
+
+function keyOf(row) {
+  return `${row.algo_id}\n${row.venue}\n${row.symbol}`;
+}
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== "") element.textContent = text;
+  return element;
+}
+
+function age(ms) {
+  if (ms === null || ms === undefined) return "never";
+  if (ms < 1_000) return `${ms} ms`;
+  return ms < 120_000 ? `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s` : `${Math.round(ms / 60_000)} min`;
+}
+
+function cash(value) {
+  return value === null || value === undefined ? "–" : money.format(Math.abs(value) < 0.005 ? 0 : value);
+}
+
+function tone(value) {
+  return value > 0.005 ? "up" : value < -0.005 ? "down" : "";
+}
+
+function timeOf(ns) {
+  return new Date(ns / 1e6).toISOString().slice(11, 19);
+}
+
+function showServices({ services }) {
+  const chips = Object.entries(services).map(([name, service]) => {
+    const chip = make("span", `chip ${service.state}`, service.state === "ready" ? name : `${name}: ${service.state}`);
+    chip.title = [...service.faults, `answered ${age(service.age_ms)} ago`].join("\n");
+    return chip;
+  });
+  byId("services").replaceChildren(...chips);
+}
+
+function showHalts(halts, acts) {
+  const banner = byId("halts");
+  banner.hidden = halts.length === 0;
+  // Rebuilt only when something changed: a button must not vanish between press and release.
+  const now = JSON.stringify([halts, acts.mayLift]);
+  if (banner.dataset.shown === now) return;
+  banner.dataset.shown = now;
+  banner.replaceChildren(
+    ...halts.map((halt) => {
+      const row = make("div");
+      row.append(make("b", "", `HALTED ${halt.scope}`), make("span", "", `${halt.reason} · ${halt.actor} · ${timeOf(halt.since_ns)} ${halt.detail}`));
+      if (acts.mayLift) {
+        const button = make("button", "small", "Lift");
+        button.addEventListener("click", () => acts.lift(halt));
+        row.append(button);
+      }
+      return row;
+    }),
+  );
+}
+
+function showFigures({ bots, markets, risk, accounts }) {
+  const sum = (name) => {
+    // A bot nobody has heard a position of has earned nothing, unless it runs: then the sum is not known.
+    const values = bots.filter((bot) => bot.pnl || bot.configured_running).map((bot) => bot.pnl?.[name]);
+    return values.length && values.every((value) => typeof value === "number") ? values.reduce((a, b) => a + b, 0) : null;
+  };
+  const stale = bots.some((bot) => bot.pnl?.stale) || risk.some((shard) => shard.stale) || risk.length === 0;
+  const resting = markets.reduce((count, row) => count + row.resting.orders, 0);
+  const unknown = markets.reduce((count, row) => count + row.resting.unknown, 0);
+  const quoting = markets.filter((row) => row.state === "quoting").length;
+  const figures = [
+    ["P&L today", cash(sum("daily")), tone(sum("daily")), stale],
+    ["P&L settled", cash(sum("realized")), tone(sum("realized")), stale],
+    ["P&L open", cash(sum("unrealized")), tone(sum("unrealized")), stale],
+    ["Fees and rebates", cash(sum("fees") === null ? null : -sum("fees")), "", stale],
+    ["Markets quoted", `${quoting} of ${markets.length}`, "", false],
+    ["Resting orders", unknown ? `${resting} (${unknown} unknown)` : `${resting}`, unknown ? "down" : "", false],
+    ...accounts.map((account) => [`Cash ${account.account}`, `${plain.format(Number(account.cash_total))} ${account.currency}`, "", account.stale]),
+  ];
+  byId("figures").replaceChildren(
+    ...figures.map(([label, value, className, old]) => {
+      const box = make("div", old ? "stale" : "");
+      box.append(make("small", "", label), make("b", className, value));
+      return box;
+    }),
+  );
+}
+
+function showBots(bots, acts) {
+  const body = byId("bots").tBodies[0];
+  // Cells are renewed in place, buttons only when the bot switches: a press must not lose its button.
+  const kept = new Map([...body.rows].map((row) => [row.dataset.bot, row]));
+  for (const bot of bots) {
+    let row = kept.get(bot.algo_id);
+    kept.delete(bot.algo_id);
+    if (!row) {
+      row = body.insertRow();
+      row.dataset.bot = bot.algo_id;
+      for (let cell = 0; cell < 10; cell += 1) row.insertCell();
+    }
+    const pnl = bot.pnl;
+    const pill = make("span", `pill ${bot.state === "stale" ? "stale-quote" : bot.state}`, bot.state.replace("_", " "));
+    pill.title = bot.halts.join("\n");
+    row.cells[0].replaceChildren(make("b", "", bot.algo_id), ` ${bot.kind}`);
+    row.cells[1].replaceChildren(pill);
+    row.cells[2].textContent = bot.series.join(" ");
+    row.cells[3].textContent = `${bot.account} @ ${bot.venue}`;
+    row.cells[4].textContent = bot.markets;
+    ["daily", "realized", "unrealized", "fees"].forEach((name, index) => {
+      const cell = row.cells[5 + index];
+      // A fee is money out, a rebate money in.
+      cell.textContent = cash(name === "fees" && pnl ? -pnl.fees : pnl?.[name]);
+      cell.className = `n ${name === "fees" ? "" : tone(pnl?.[name])} ${pnl?.stale ? "stale" : ""}`;
+      cell.title = pnl ? `${age(pnl.age_ms)} old` : "no position heard of yet";
+    });
+    row.cells[4].className = "n";
+    row.cells[9].className = "n";
+    const may = bot.configured_running ? acts.mayStop : acts.mayStart;
+    const switched = `${bot.configured_running} ${may}`;
+    if (row.dataset.switch !== switched) {
+      row.dataset.switch = switched;
+      const button = make("button", "small", bot.configured_running ? "Stop" : "Start");
+      button.addEventListener("click", () => acts.switchBot(bot, !bot.configured_running));
+      row.cells[9].replaceChildren(...(may ? [button] : []));
+    }
+  }
+  for (const row of kept.values()) row.remove();
+}
+
+function showMarkets(picture) {
+  const gone = new Set(cards.keys());
+  const order = [];
+  for (const row of picture.markets) {
+    const key = keyOf(row);
+    gone.delete(key);
+    if (!cards.has(key)) cards.set(key, newCard());
+    order.push(cards.get(key).root);
+    showMarket(cards.get(key), row, key, picture);
+  }
+  for (const key of gone) {
+    cards.get(key).root.remove();
+    cards.delete(key);
+    lines.delete(key);
+  }
+  const grid = byId("markets");
+  order.forEach((root, index) => {
+    if (grid.children[index] !== root) grid.insertBefore(root, grid.children[index] ?? null);
+  });
+  byId("no-markets").hidden = order.length > 0;
+}
+
+function newCard() {
+  const root = byId("market-card").content.firstElementChild.cloneNode(true);
+  const part = Object.fromEntries([...root.querySelectorAll("[data-is]")].map((element) => [element.dataset.is, element]));
+  return { root, part };
+}
+
+function put(element, text, stale = false) {
+  element.textContent = text;
+  element.classList.toggle("stale", stale);
+}
+
+function showMarket({ root, part }, row, key, picture) {
+  const { fair, book, target, resting, position } = row;
+  const bid = resting.bids[0]?.[0] ?? null, ask = resting.asks[0]?.[0] ?? null;
+  const tick = row.tick && row.tick < 0.01 ? 3 : 2;
+  root.dataset.symbol = row.symbol;
+  part.name.textContent = nameOf(row);
+  part.name.title = `${row.title}\n${row.symbol} at ${row.venue}, bot ${row.algo_id}, ${row.status}`;
+  part.state.textContent = row.state.replace("_", " ");
+  part.state.className = `pill ${row.state === "stale" ? "stale-quote" : row.state}`;
+  part.reason.textContent = row.reason;
+  showLife(part, row);
+
+  const old = (value) => (value?.stale ? ` · ${age(value.age_ms)} old` : "");
+  put(part.fair, fair ? fair.value.toFixed(3) : "–", !fair || fair.stale || !fair.ready);
+  part["fair-age"].textContent = fair && !fair.ready ? " · not ready" : old(fair);
+  part.fair.title = fair ? `${age(fair.age_ms)} old, delta ${fair.delta.toPrecision(3)}` : "";
+  const show = (price) => (price === null ? "–" : price.toFixed(tick));
+  put(part.quote, `${show(bid)} / ${show(ask)}`, !target || target.stale);
+  part["quote-age"].textContent = old(target);
+  put(part.book, `${show(book?.bid ?? null)} / ${show(book?.ask ?? null)}`, !book || book.stale);
+  part["book-age"].textContent = old(book);
+  put(part.spot, fair ? plain.format(fair.spot) : "–", !fair || fair.stale);
+  part.strike.textContent = row.strike === null ? "no strike yet" : `strike ${plain.format(row.strike)}`;
+  put(part.volatility, fair ? `${(fair.volatility * 100).toFixed(0)} %` : "–", !fair || fair.stale);
+
+  showLadder(part.ladder, resting, fair, tick, !target || target.stale);
+  showHolding(part, position, sizeLimit(picture, row));
+  if (!lines.has(key)) lines.set(key, new Line());
+  const nowMs = picture.now_ns / 1e6;
+  lines.get(key).add([nowMs, fair && !fair.stale ? fair.value : null, bid, ask]);
+  const toMs = row.seconds_left === null ? null : nowMs + row.seconds_left * 1000;
+  const lifeMs = (row.expiry_ns - row.open_ns) / 1e6;
+  draw(
+    part.chart,
+    lines.get(key).points,
+    // A market past its expiry keeps its last chart: its end is then where the stream says it was.
+    { fromMs: toMs && row.seconds_left > 0 ? toMs - lifeMs : null, toMs: row.seconds_left > 0 ? toMs : null, nowMs, fills: ownFills(picture, row) },
+    colour,
+  );
+}
+
+function colour(name) {
+  if (!colour.cache || colour.theme !== themeNow()) {
+    colour.cache = new Map();
+    colour.theme = themeNow();
+  }
+  if (!colour.cache.has(name)) {
+    // A custom property is not resolved by light-dark() until some real property uses it.
+    const swatch = make("i");
+    swatch.style.color = `var(${name})`;
+    document.body.append(swatch);
+    colour.cache.set(name, getComputedStyle(swatch).color);
+    swatch.remove();
+  }
+  return colour.cache.get(name);
+}
+
+function themeNow() {
+  return `${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+}
+
+function nameOf(row) {
+  if (!row.expiry_ns) return row.symbol;
+  const strike = row.strike === null ? "…" : plain.format(row.strike);
+  return `${row.underlying || row.symbol} > ${strike} at ${timeOf(row.expiry_ns).slice(0, 5)}`;
+}
+
+function showLife(part, row) {
+  const left = row.seconds_left;
+  part.left.textContent =
+    left === null ? "" : left > 0 ? `${Math.floor(left / 60)}:${String(Math.floor(left % 60)).padStart(2, "0")} left` : row.status;
+  const rest = row.elapsed === null ? 0 : 1 - row.elapsed;
+  part.life.firstElementChild.style.width = `${(rest * 100).toFixed(2)}%`;
+  part.life.className = `life ${rest < 0.1 ? "last" : rest < 0.3 ? "late" : ""}`;
+}
+
+function showLadder(table, resting, fair, decimals, stale) {
+  const bids = resting.bids.slice(0, LADDER_LEVELS_MAX), asks = resting.asks.slice(0, LADDER_LEVELS_MAX);
+  const largest = Math.max(1, ...bids.map(([, size]) => size), ...asks.map(([, size]) => size));
+  const rows = asks.toReversed().map(([price, size]) => level("a", price, size, largest, decimals));
+  const middle = make("tr", "fair");
+  const cell = make("td", fair?.stale ? "stale" : "", fair ? fair.value.toFixed(3) : "no fair value");
+  cell.colSpan = 3;
+  middle.append(cell);
+  rows.push(middle, ...bids.map(([price, size]) => level("b", price, size, largest, decimals)));
+  if (!bids.length && !asks.length) {
+    const none = make("tr", "none");
+    const text = make("td", "", "nothing rests");
+    text.colSpan = 3;
+    none.append(text);
+    rows.push(none);
+  }
+  table.classList.toggle("stale", stale);
+  table.replaceChildren(...rows);
+}
+
+function level(side, price, size, largest, decimals) {
+  const row = make("tr");
+  const bid = make("td", "b"), middle = make("td", side === "b" ? "bid" : "ask", price.toFixed(decimals)), ask = make("td", "a");
+  const cell = side === "b" ? bid : ask;
+  const bar = make("i");
+  bar.style.width = `${(size / largest) * 100}%`;
+  cell.append(bar, make("span", "", whole.format(size)));
+  row.append(bid, middle, ask);
+  return row;
+}
+
+function sizeLimit(picture, row) {
+  return picture.bots.find((bot) => bot.algo_id === row.algo_id)?.max_position ?? null;
+}
+
+function showHolding(part, position, limit) {
+  const held = position ?? { yes: 0, no: 0, net: 0, pnl: null };
+  part.holding.classList.toggle("stale", !position || position.stale);
+  part.yes.textContent = whole.format(held.yes);
+  part.no.textContent = whole.format(held.no);
+  part.net.textContent = (held.net > 0 ? "+" : "") + whole.format(held.net);
+  part.pnl.textContent = cash(held.pnl);
+  part.pnl.className = tone(held.pnl);
+  part["position-age"].textContent = position ? (position.stale ? `${age(position.age_ms)} old` : "") : "no position heard of";
+  const share = Math.min(1, Math.abs(held.net) / (limit || Math.max(1, held.yes + held.no)));
+  const bar = part.tilt.firstElementChild;
+  bar.style.width = `${share * 50}%`;
+  bar.style.left = held.net >= 0 ? "50%" : `${50 - share * 50}%`;
+  bar.style.background = held.net >= 0 ? "var(--bid)" : "var(--ask)";
+}
+
+function ownFills(picture, row) {
+  return picture.fills
+    .filter((fill) => fill.symbol === row.symbol && fill.algo_id === row.algo_id)
+    .map((fill) => [fill.ts_ns / 1e6, yesPrice(fill), yesSide(fill)]);
+}
+
+// Buying NO at 0.46 is selling YES at 0.54.
+function yesPrice(fill) {
+  return fill.outcome === "no" ? 1 - Number(fill.price) : Number(fill.price);
+}
+
+function yesSide(fill) {
+  return (fill.side === "buy") === (fill.outcome !== "no") ? "bid" : "ask";
+}
+
+function showFills({ fills }) {
+  const body = byId("fills").tBodies[0];
+  body.replaceChildren(
+    ...fills.map((fill) => {
+      const row = make("tr");
+      const market = make("td", "", fill.series ? `${fill.series} ${timeOf(fill.expiry_ns).slice(0, 5)}` : fill.symbol);
+      market.title = `${fill.symbol}, bot ${fill.algo_id}, order ${fill.order_id}, trade ${fill.venue_trade_id}, ${fill.liquidity}`;
+      const outcome = fill.outcome === "none" ? "" : `${fill.outcome.toUpperCase()} `;
+      row.append(
+        make("td", "quiet", timeOf(fill.ts_ns)),
+        market,
+        make("td", yesSide(fill), `${fill.side} ${outcome}${fill.price}`),
+        make("td", "n", whole.format(fill.size)),
+        make("td", "n quiet", cash(-Number(fill.fee))),
+      );
+      return row;
+    }),
+  );
+  if (!fills.length) {
+    const row = body.insertRow();
+    row.insertCell().colSpan = 5;
+    row.cells[0].append(make("span", "quiet", "none yet"));
+  }
+}
+
+function showAlerts(alerts) {
+  byId("alerts").replaceChildren(
+    ...alerts.map((alert) => {
+      const item = make("li", alert.level);
+      item.append(make("time", "", timeOf(alert.ts_ns)), `${alert.text}`);
+      item.title = `${alert.level} · ${alert.kind} · ${alert.source} · bot ${alert.algo_id} · #${alert.sequence}`;
+      return item;
+    }),
+    ...(alerts.length ? [] : [make("li", "quiet", "none")]),
+  );
+}
+
+function showVenues({ venues, accounts, risk }) {
+  const items = venues.map((venue) => {
+    const item = make("li", venue.stale ? "stale" : "");
+    const state = venue.connected && !venue.stale ? "ready" : "down";
+    const broken = venue.stale_symbols.length ? ` · stale: ${venue.stale_symbols.join(" ")}` : "";
+    item.append(
+      make("span", `chip ${state}`, venue.venue),
+      make("span", "quiet", `silent ${age(venue.silent_ms)} · clock ${venue.clock_known ? `${venue.clock_offset_ms.toFixed(0)} ms` : "unknown"} · ${venue.reconnects} reconnects${broken}`),
+    );
+    return item;
+  });
+  for (const account of accounts) {
+    const item = make("li", account.stale ? "stale" : "");
+    item.append(
+      make("b", "", `${account.account} @ ${account.venue}`),
+      make("span", "quiet", `free ${plain.format(Number(account.cash_available))} ${account.currency} · ${account.open_orders} open · ${age(account.age_ms)} ago`),
+    );
+    items.push(item);
+  }
+  for (const shard of risk) {
+    const item = make("li", shard.stale ? "stale" : "");
+    item.append(make("b", "", `risk ${shard.shard}`), make("span", "quiet", `ledger at ${shard.ledger_sequence} · ${age(shard.age_ms)} ago`));
+    items.push(item);
+  }
+  byId("venues").replaceChildren(...items);
+}

@@ -1,0 +1,317 @@
+"""The live page in a real browser, against the real application, fed by a story."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest_asyncio
+from common.admin import serving
+from common.clock import AnchoredClock
+from common.core import Receipt
+from common.events import Halt
+from fastapi import FastAPI
+from gateway.admin_ports import AdminPorts
+from gateway.api.app import build_app
+from gateway.auth.passwords import Passwords
+from gateway.auth.sessions import Sessions
+from gateway.auth.throttle import Throttle
+from gateway.desk import Desk
+from gateway.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
+from gateway.testing import SYMBOL, URLS, Story
+from gateway.view import View
+from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection, connect
+
+PASSWORD = "correct horse battery"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+WAIT_S = 30.0
+POLL_S = 0.05
+
+
+class Tab:
+    """One tab of a headless browser, driven over its own debugging socket."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self.complaints: list[str] = []
+        """What the browser logged as an error, refused by policy or threw."""
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        await self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message: dict[str, Any] = json.loads(await self._socket.recv())
+            if message.get("id") == number:
+                assert "error" not in message, message["error"]
+                result: dict[str, Any] = message["result"]
+                return result
+            self._note(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        parameters = message.get("params", {})
+        if message.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(parameters["exceptionDetails"]))
+        if message.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.complaints.append(parameters["entry"]["text"])
+
+    async def open(self, url: str, width: int = 1500, height: int = 1000) -> None:
+        for domain in ("Page", "Runtime", "Log"):
+            await self.call(f"{domain}.enable")
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        await self.call("Page.navigate", url=url)
+
+    async def value(self, expression: str) -> Any:
+        answer = await self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    async def until(self, expression: str) -> None:
+        """Wait until an expression is true in the page; fails with what the page shows instead."""
+        guarded = f"(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()"
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not await self.value(guarded):  # noqa: ASYNC110 - the page is another process
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            shown = await self.value("document.body.innerText")
+            raise AssertionError(f"never true: {expression}\n{self.complaints}\n{shown}") from None
+
+    async def log_in(self, user: str = "admin") -> None:
+        await self.until("document.getElementById('login').hidden === false")
+        await self.value(
+            f"document.getElementById('login-user').value = {user!r};"
+            f"document.getElementById('login-password').value = {PASSWORD!r};"
+            "document.querySelector('#login-form button').click()"
+        )
+        await self.until("document.getElementById('app').hidden === false")
+
+    async def text(self, selector: str) -> str:
+        return str(await self.value(f"document.querySelector({selector!r}).innerText"))
+
+
+@asynccontextmanager
+async def browser_tab() -> AsyncIterator[Tab]:
+    """Start a browser with an empty profile and yield its tab; ends with both gone."""
+    program = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+    assert program, f"needs one of {', '.join(CHROMIUM_NAMES)} on PATH; ./mm test installs it"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={profile}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            port = await _debugging_port(Path(profile) / "DevToolsActivePort")
+            async with httpx.AsyncClient(trust_env=False) as client:
+                tabs = (await client.get(f"http://127.0.0.1:{port}/json/list")).json()
+            address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+            async with connect(address, max_size=None, compression=None, proxy=None) as socket:
+                yield Tab(socket)
+        finally:
+            os.killpg(process.pid, 9)
+            await process.wait()
+
+
+async def _debugging_port(path: Path) -> int:
+    async with asyncio.timeout(WAIT_S):
+        while not (path.exists() and path.read_text()):  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(POLL_S)
+    return int(path.read_text().split()[0])
+
+
+class Served:
+    """The application on a port of its own, with its story."""
+
+    def __init__(self, passwords: Passwords) -> None:
+        clock = AnchoredClock()
+        self.story = Story(View(admin_urls=URLS, quoted_venues=["degen"]), clock)
+        self.bus, self.ports, store = FakeBus(), AdminPortsSeen(), MemoryTokenStore(clock)
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self.ports.handle))
+        self.desk = Desk(
+            view=self.story.view,
+            clock=clock,
+            sessions=Sessions(store, clock, self.story.view.users),
+            throttle=Throttle(store),
+            passwords=passwords,
+            admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), client),
+            bus=self.bus,
+        )
+        self.app: FastAPI = build_app(self.desk)
+        self.url = ""
+
+
+@pytest_asyncio.fixture
+async def served(passwords: Passwords) -> AsyncIterator[Served]:
+    served = Served(passwords)
+    for name, role in (("admin", "admin"), ("vera", "viewer")):
+        served.story.user(name, role, password_hash=await passwords.hash(PASSWORD))
+    served.story.quoting()
+    async with serving(served.app, "127.0.0.1", 0) as port:
+        served.url = f"http://127.0.0.1:{port}"
+        yield served
+        # A page still follows the stream; the core's stop lets it go, as in a real shutdown.
+        list(served.story.view.stop(Receipt(served.story.now_ns)))
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
+
+
+async def test_the_page_shows_fair_value_quotes_inventory_and_profit(served: Served) -> None:
+    story = served.story
+    story.statistics(12.5, 1.2, 13.7)
+    story.fill("9", 46, 40)
+    story.alert("bot 1 has lost 512.40 of 1000 today")
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        card = f"article[data-symbol='{SYMBOL}']"
+        await tab.until(f"document.querySelector(`{card}`)")
+        assert await tab.text(f"{card} [data-is=fair]") == "0.520"
+        assert numbers(await tab.text(f"{card} [data-is=quote]")) == [0.50, 0.54]
+        ladder = (await tab.text(f"{card} [data-is=ladder]")).split()
+        assert ladder == ["0.55", "100", "0.54", "100", "0.520", "100", "0.50", "100", "0.49"]
+        holding = await tab.text(f"{card} [data-is=holding]")
+        assert "YES 120" in holding
+        assert "NO 100" in holding
+        assert "net +20" in holding
+        # 120 * 0.52 + 100 * 0.48 - 109.20
+        assert "+1.20" in holding
+        assert "+13.70" in await tab.text("#bots")
+        assert "+13.70" in await tab.text("#figures")
+        assert "0.46" in await tab.text("#fills")
+        assert "512.40" in await tab.text("#alerts")
+        await tab.until(f"document.querySelector(`{card} canvas`).width > 100")
+        painted = await tab.value(
+            f"(() => {{ const c = document.querySelector(`{card} canvas`);"
+            "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((byte) => byte) })()"
+        )
+        assert painted
+        assert tab.complaints == []
+
+
+async def test_a_number_that_grew_old_is_grey_and_says_its_age(served: Served) -> None:
+    story = served.story
+    story.fair(0.61, age_ns=9_000_000_000)
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelector('article [data-is=fair]').textContent === '0.610'")
+        await tab.until("document.querySelector('article [data-is=fair]').classList.contains('stale')")
+        assert "old" in await tab.text("article [data-is=fair-age]")
+
+
+async def test_halt_is_confirmed_then_called_shown_and_lifted(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelectorAll('article').length === 1")
+        await tab.value("document.getElementById('halt').click()")
+        await tab.until("document.getElementById('confirm').open")
+        assert served.bus.of(Halt) == [], "nothing happens before the confirmation"
+        await tab.value(
+            "document.getElementById('confirm-scope').value = 'bot-1'; document.getElementById('confirm-yes').click()"
+        )
+        await tab.until("document.getElementById('halts').innerText.includes('bot-1')")
+        await tab.until("document.querySelector('article [data-is=state]').textContent === 'halted'")
+        await tab.value("document.querySelector('#halts button').click()")
+        await tab.until("document.getElementById('confirm').open")
+        await tab.value("document.getElementById('confirm-yes').click()")
+        await tab.until("document.getElementById('halts').hidden")
+        assert [(halt.scope, halt.lifted, halt.actor) for halt in served.bus.of(Halt)] == [
+            ("bot-1", False, "admin"),
+            ("bot-1", True, "admin"),
+        ]
+        assert tab.complaints == []
+
+
+async def test_cancel_all_reaches_the_quoter_only_after_the_confirmation(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        for button in ("confirm-no", "confirm-yes"):
+            await tab.value("document.getElementById('cancel-all').click()")
+            await tab.until("document.getElementById('confirm').open")
+            await tab.value(f"document.getElementById('{button}').click()")
+        await tab.until("document.getElementById('toasts').innerText.includes('Cancel all')")
+        assert served.ports.sent() == [("quoter.test", "/cancel-all")]
+
+
+async def test_a_viewer_sees_everything_and_finds_no_button(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in("vera")
+        await tab.until("document.querySelectorAll('article').length === 1")
+        assert await tab.value("document.getElementById('halt').hidden && document.getElementById('cancel-all').hidden")
+        assert await tab.value("document.querySelectorAll('#bots button').length") == 0
+
+
+async def test_text_from_venues_is_never_taken_for_markup(served: Served) -> None:
+    served.story.alert("<img src=x onerror=document.title='owned'>")
+    served.story.market(SYMBOL, title="<b>bold</b>", underlying="<i>BTC</i>")
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.getElementById('alerts').innerText.includes('onerror')")
+        assert await tab.value("document.querySelectorAll('#alerts img, article h3 i').length") == 0
+        assert await tab.value("document.title") == "Market maker"
+
+
+async def test_the_token_is_in_no_address_and_a_reload_stays_logged_in(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelectorAll('article').length === 1")
+        token = await tab.value("JSON.parse(sessionStorage.getItem('gateway-session')).access")
+        addresses = await tab.value(
+            "[location.href, ...performance.getEntriesByType('resource').map((each) => each.name)]"
+        )
+        assert len(addresses) > 3
+        assert not [address for address in addresses if token in address]
+        await tab.call("Page.reload")
+        await tab.until("document.querySelectorAll('article').length === 1")
+
+
+async def test_a_wrong_password_is_refused_in_words_on_the_page(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.until("document.getElementById('login').hidden === false")
+        await tab.value(
+            "document.getElementById('login-password').value = 'wrong password';"
+            "document.querySelector('#login-form button').click()"
+        )
+        await tab.until("document.getElementById('login-error').textContent.includes('wrong')")
+        assert await tab.value("document.getElementById('app').hidden")
+
+
+async def test_the_api_pages_show_every_route(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(f"{served.url}/api/docs")
+        await tab.until("document.querySelectorAll('details').length > 10")
+        paths = served.app.openapi()["paths"]
+        shown = await tab.value("[...document.querySelectorAll('details code')].map((each) => each.textContent)")
+        assert sorted(set(shown)) == sorted(paths)
+        assert tab.complaints == []
