@@ -165,6 +165,21 @@ def test_a_client_that_joins_at_any_time_holds_the_replayed_book(snapshot: bool)
     assert (["59000.00", "7.0"] in kept["bids"]) == snapshot
 
 
+def test_a_snapshot_older_than_the_diffs_before_it_is_brought_up_to_date_by_them() -> None:
+    book = DepthBook()
+    for first, price in ((1, "10"), (11, "11"), (21, "12")):
+        book.on_diff({"U": first, "u": first + 9, "b": [[price, "1"]], "a": [["20", "1"]]})
+    book.on_snapshot({"lastUpdateId": 15, "bids": [["9", "5"], ["10", "1"]], "asks": [["20", "1"]]})
+    assert book.snapshot(10) == {
+        "lastUpdateId": 30,
+        "bids": [["12", "1"], ["11", "1"], ["10", "1"], ["9", "5"]],
+        "asks": [["20", "1"]],
+    }
+    book.on_snapshot({"lastUpdateId": 40, "bids": [["8", "1"]], "asks": []})
+    book.on_diff({"U": 31, "u": 40, "b": [["7", "1"]], "a": []})
+    assert book.snapshot(10) == {"lastUpdateId": 40, "bids": [["8", "1"]], "asks": []}
+
+
 def test_a_replay_that_is_taken_up_in_the_middle_stands_where_it_would_be() -> None:
     lines = recorded(snapshot=True)
     later_ns = ORIGIN_NS + 700 * NS_PER_S

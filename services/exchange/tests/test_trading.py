@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from exchange.core import Exchange
-from exchange.money import micros_of, signed_micros_of, taker_fee_micros
+from exchange.money import maker_rebate_micros, micros_of, signed_micros_of, taker_fee_micros
 from exchange.testing import MARKET, Client, config, opened
 
 
@@ -205,3 +205,24 @@ def test_an_account_without_money_can_do_nothing_that_costs() -> None:
     poor = Client(venue, "mm1")
     assert poor.order("bid", "yes", "0.01", 1)["error"]["code"] == "insufficient_funds"
     assert poor.rest("POST", "/positions/split", {"market": MARKET, "size": 1})["error"]["code"] == "insufficient_funds"
+
+
+def test_a_fee_is_rounded_up_and_a_rebate_down_so_that_the_venue_never_pays() -> None:
+    # 0.00000099 of a dollar is charged as one millionth.
+    assert taker_fee_micros(1, 1, 100) == 1
+    assert taker_fee_micros(50, 4, 1) == 1
+    assert taker_fee_micros(50, 5, 1) == 2
+    assert maker_rebate_micros(9, 200_000) == 1
+
+
+@pytest.mark.parametrize("key", ["read", "cancel"])
+def test_a_key_without_the_scope_cannot_place_over_the_websocket_either(venue: Exchange, key: str) -> None:
+    client = Client(venue, "mm1", key=key, connection=6)
+    venue.on_connect(6, client.now_ns)
+    client.ws({"op": "login", "id": 1, "token": client.token})
+    order = {"client_order_id": "1", "market": MARKET, "side": "bid", "outcome": "yes", "price": "0.40", "size": 5}
+    assert client.ws({"op": "place", "id": 2, **order})[0]["error"]["code"] == "scope_missing"
+    batch = client.ws({"op": "batch", "id": 3, "items": [{"op": "place", **order}]})
+    assert batch[0]["result"]["results"][0]["error"]["code"] == "scope_missing"
+    allowed = client.ws({"op": "cancel_all", "id": 4})[0]["type"]
+    assert allowed == ("reply" if key == "cancel" else "error")
