@@ -2,7 +2,7 @@
 
 `feed` reads the venue's frame and publishes, `pricer` publishes again, `quoter` sends the order frame: nats-py,
 websockets and uvloop, each used as the platform uses it. What travels has the size of the platform's events and its
-batch frame the form the venue expects; only the fair value that the venue hid in the bid size is looked at.
+batch frame the form the venue expects; only the tick's place that the venue hid in the bid size is looked at.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import nats
 import uvloop
-from _ticks import HALF_SPREAD_CENTS
+from _ticks import PLACES, quote_of
 from common.events import FairValue, TopOfBook, encode
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -25,6 +25,7 @@ from websockets.asyncio.client import connect
 
 SYMBOLS = {"BTCUSDT": "BTC", "ETHUSDT": "ETH", "SOLUSDT": "SOL"}
 HEAD_BYTES = 2
+QUOTES = [quote_of(number) for number in range(PLACES)]
 # As long as the platform's order ids of a first epoch.
 FIRST_ID = 10**13
 
@@ -62,9 +63,9 @@ FAIR_BYTES = len(
 )
 
 
-def payload(fair_cents: int, size_bytes: int) -> bytes:
-    """Return a fair value in the first bytes of a message of a given size."""
-    return fair_cents.to_bytes(HEAD_BYTES, "big").ljust(size_bytes, b"x")
+def payload(place_number: int, size_bytes: int) -> bytes:
+    """Return the place of a tick in the first bytes of a message of a given size."""
+    return place_number.to_bytes(HEAD_BYTES, "big").ljust(size_bytes, b"x")
 
 
 async def feed(broker: Client, venue: str) -> None:
@@ -79,8 +80,8 @@ async def feed(broker: Client, venue: str) -> None:
 async def pricer(broker: Client, venue: str) -> None:
     async def on_top(message: Msg) -> None:
         asset = SYMBOLS[message.subject.rsplit(".", 1)[1]]
-        fair_cents = int.from_bytes(message.data[:HEAD_BYTES], "big")
-        await broker.publish(f"px.fair.1.{asset}", payload(fair_cents, FAIR_BYTES))
+        place_number = int.from_bytes(message.data[:HEAD_BYTES], "big")
+        await broker.publish(f"px.fair.1.{asset}", payload(place_number, FAIR_BYTES))
 
     await broker.subscribe("md.top.binance.*", cb=on_top)
     await asyncio.Event().wait()
@@ -99,12 +100,13 @@ async def quoter(broker: Client, venue: str) -> None:
         async def on_fair(message: Msg) -> None:
             nonlocal newest_id
             asset = message.subject.rsplit(".", 1)[1]
-            fair_cents = int.from_bytes(message.data[:HEAD_BYTES], "big")
+            place_number = int.from_bytes(message.data[:HEAD_BYTES], "big")
             items = [cancel(client_id) for client_id in resting.get(asset, ())]
             resting[asset] = bid_id, ask_id = newest_id + 1, newest_id + 2
             newest_id += 2
-            items.append(place(bid_id, markets[asset], "yes", fair_cents - HALF_SPREAD_CENTS))
-            items.append(place(ask_id, markets[asset], "no", 100 - (fair_cents + HALF_SPREAD_CENTS + 1)))
+            bid, ask = QUOTES[place_number]
+            items.append(place(bid_id, markets[asset], "yes", bid))
+            items.append(place(ask_id, markets[asset], "no", 100 - ask))
             await socket.send(
                 f'{{"op":"batch","id":{newest_id - FIRST_ID},"items":[{",".join(items)}]}}'.encode(), text=True
             )

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 from _front import Request, Socket
-from _ticks import fair_of_ask, fair_of_bid
 
 ACCOUNT = "mm1"
 MONEY = "1000000.000000"
@@ -41,8 +40,8 @@ INFO = {
     },
 }
 
-OnQuote = Callable[[str, int, int], None]
-"""(market, whole cents of the fair value a new order was made from, CLOCK_MONOTONIC when its frame arrived)"""
+OnQuote = Callable[[str, int | None, int | None, int], None]
+"""(market, newest YES bid and ask in cents after a frame that placed orders, CLOCK_MONOTONIC when it arrived)"""
 
 
 @dataclass(slots=True)
@@ -101,6 +100,9 @@ class Book:
     resting: dict[str, Order] = field(default_factory=dict)
     sequence: int = 0
     changed: bool = False
+    bid_cents: int | None = None
+    """Of the newest YES bid placed, and below of the newest YES ask."""
+    ask_cents: int | None = None
 
     def levels(self) -> tuple[list[list[Any]], list[list[Any]]]:
         """Return bids and asks in YES terms, best first."""
@@ -158,10 +160,10 @@ class Orders:
             self._subscribe(socket, request)
             return False
         if op == "batch":
-            items = [self._item(socket, item, changed, received_ns) for item in request["items"]]
+            items = [self._item(socket, item, changed) for item in request["items"]]
             self._reply(socket, request, {"results": items})
         elif op in ("place", "cancel"):
-            item = self._item(socket, request, changed, received_ns)
+            item = self._item(socket, request, changed)
             if "error" in item:
                 self._refuse(socket, request, item["error"])
             else:
@@ -178,7 +180,10 @@ class Orders:
             error = {"code": "unknown_op", "message": "the stand-in venue does not know this", "field": "op"}
             self._refuse(socket, request, error)
         self._tell(changed)
-        return any(order.status == "open" for order in changed)
+        placed = {order.market: self.books[order.market] for order in changed if order.status == "open"}
+        for book in placed.values():
+            self._on_quote(book.market, book.bid_cents, book.ask_cents, received_ns)
+        return bool(placed)
 
     def on_close(self, socket: Socket) -> None:
         for listeners in (self._private, self._public):
@@ -212,7 +217,7 @@ class Orders:
             for market in self._list_markets():
                 socket.send(self._encode({"type": "market", "market": market, "ts_ns": ts_ns}))
 
-    def _item(self, socket: Socket, item: dict[str, Any], changed: list[Order], received_ns: int) -> dict[str, Any]:
+    def _item(self, socket: Socket, item: dict[str, Any], changed: list[Order]) -> dict[str, Any]:
         client_id = str(item.get("client_order_id", ""))
         if item["op"] == "cancel":
             order = self._open.get(client_id)
@@ -244,10 +249,8 @@ class Orders:
         book.changed = True
         changed.append(order)
         bid, ask = order.yes_bid_cents(), order.yes_ask_cents()
-        if bid is not None:
-            self._on_quote(order.market, fair_of_bid(bid), received_ns)
-        if ask is not None:
-            self._on_quote(order.market, fair_of_ask(ask), received_ns)
+        book.bid_cents = book.bid_cents if bid is None else bid
+        book.ask_cents = book.ask_cents if ask is None else ask
         return {"op": "place", "order": order.document()}
 
     def _cancel_many(self, filters: Mapping[str, Any]) -> list[Order]:

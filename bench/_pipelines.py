@@ -56,7 +56,8 @@ class NotQuotingError(Exception):
 class Pipeline:
     """A running pipeline: send it ticks, get back what became of them."""
 
-    def __init__(self, venue_url: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, kind: str, venue_url: str, client: httpx.AsyncClient) -> None:
+        self._conflates = int(kind == PLATFORM)
         self._venue_url = venue_url
         self._client = client
 
@@ -64,7 +65,7 @@ class Pipeline:
         """Send ticks at a rate (per second, all symbols together) and return the venue's report."""
         answer = await self._client.get(
             f"{self._venue_url}/bench/run",
-            params={"rate": rate, "seconds": seconds},
+            params={"rate": rate, "seconds": seconds, "conflates": self._conflates},
             timeout=2 * seconds + RUN_GRACE_S,
         )
         answer.raise_for_status()
@@ -100,7 +101,7 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
             await supervisor.all_healthy()
             if kind == PLATFORM:
                 await configure_bot(instance)
-            pipeline = Pipeline(f"http://127.0.0.1:{ports.exchange}", client)
+            pipeline = Pipeline(kind, f"http://127.0.0.1:{ports.exchange}", client)
             await until_quoting(pipeline, table, client)
             yield pipeline
     finally:
@@ -176,7 +177,7 @@ async def configure_bot(instance: Instance) -> None:
         },
         "pricing": {"volatility_floor": 0.5, "volatility_prior": 0.5, "volatility_cap": 0.5},
         "quoting": {"spread": 2 * HALF_SPREAD_CENTS / 100, "levels": 1, "size": 100},
-        "risk_limits": {"max_messages_per_s": 100_000},
+        "risk_limits": {"max_messages_per_s": 100_000, "price_collar": 0.5},
     }
     connection = NatsConnection(settings, "gateway")
     await connection.connect()

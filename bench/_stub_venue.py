@@ -21,7 +21,7 @@ from typing import Any
 import uvloop
 from _front import Front, Request, Socket
 from _orders import Book, Orders
-from _ticks import HIGHEST, LOWEST, Track
+from _ticks import PLACE_OF_QUOTE, PLACES, Track, fair_of
 
 # Volatility and life of the stand-in markets, from which the price for a wanted fair value follows; the bot that is
 # measured has its volatility pinned to the same number.
@@ -34,7 +34,7 @@ HALF_TOP_SPREAD = 0.005
 
 # Between runs prices stand still and only their sizes change, often enough that nobody takes them for stale.
 IDLE_TICKS_PER_S = 10
-IDLE_FAIR_CENTS = 50
+IDLE_PLACE = PLACES // 2
 DEPTH_PERIOD_S = 0.1
 CATCH_UP_S = 2.0
 BURST_S = 1.0
@@ -51,13 +51,13 @@ class Asset:
     stream_head: bytes
     update_id: int = 1_000
     depth_id: int = 1_000
-    fair_cents: int = IDLE_FAIR_CENTS
+    place: int = IDLE_PLACE
     bid: str = ""
     ask: str = ""
     depth_bid: str = ""
     depth_ask: str = ""
     prices: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Best bid and offer that make each fair value."""
+    """Best bid and offer that make the fair value of each place."""
     listeners: list[Socket] = field(default_factory=list)
     depth_listeners: list[Socket] = field(default_factory=list)
 
@@ -91,20 +91,20 @@ class StubVenue:
         """Work out the best bid and offer for each fair value; minutes later they still make the same quotes."""
         left_s = self.expiry_ns / 1e9 - time.time()
         deviation = VOLATILITY * math.sqrt(left_s / SECONDS_PER_YEAR)
-        for cents in range(LOWEST, HIGHEST + 1):
-            mid = asset.strike * math.exp(deviation * NormalDist().inv_cdf((cents + 0.5) / 100))
-            asset.prices[cents] = (f"{mid - HALF_TOP_SPREAD:.8f}", f"{mid + HALF_TOP_SPREAD:.8f}")
-        asset.bid, asset.ask = asset.prices[asset.fair_cents]
+        for place in range(PLACES):
+            mid = asset.strike * math.exp(deviation * NormalDist().inv_cdf(fair_of(place)))
+            asset.prices[place] = (f"{mid - HALF_TOP_SPREAD:.8f}", f"{mid + HALF_TOP_SPREAD:.8f}")
+        asset.bid, asset.ask = asset.prices[asset.place]
         if not asset.depth_bid:
             asset.depth_bid, asset.depth_ask = asset.bid, asset.ask
 
-    def _tick(self, asset: Asset, fair_cents: int) -> None:
-        # The bid size tells the bare pipeline which fair value this is; nobody else reads it.
-        asset.fair_cents = fair_cents
+    def _tick(self, asset: Asset, place: int) -> None:
+        # The bid size tells the bare pipeline which place this is; nobody else reads it.
+        asset.place = place
         asset.update_id += 1
-        asset.bid, asset.ask = asset.prices[fair_cents]
+        asset.bid, asset.ask = asset.prices[place]
         frame = (
-            f'{asset.update_id},"s":"{asset.name}USDT","b":"{asset.bid}","B":"{fair_cents}.00000000",'
+            f'{asset.update_id},"s":"{asset.name}USDT","b":"{asset.bid}","B":"{place}.00000000",'
             f'"a":"{asset.ask}","A":"1.{asset.update_id % 100_000_000:08d}"}}}}'
         )
         text = asset.stream_head + frame.encode()
@@ -118,7 +118,7 @@ class StubVenue:
             for asset in self.assets.values():
                 if not self.running:
                     for _ in range(max(1, int(IDLE_TICKS_PER_S * DEPTH_PERIOD_S))):
-                        self._tick(asset, asset.fair_cents)
+                        self._tick(asset, asset.place)
                 self._depth(asset)
             self.orders.publish_books(time.time_ns())
 
@@ -127,7 +127,7 @@ class StubVenue:
             return
         sides = []
         for old, new in ((asset.depth_bid, asset.bid), (asset.depth_ask, asset.ask)):
-            sides.append(([] if old == new else [[old, "0.00000000"]]) + [[new, f"{asset.fair_cents}.00000000"]])
+            sides.append(([] if old == new else [[old, "0.00000000"]]) + [[new, f"{asset.place}.00000000"]])
         document = {
             "stream": f"{asset.name.lower()}usdt@depth@100ms",
             "data": {
@@ -144,10 +144,10 @@ class StubVenue:
         for socket in asset.depth_listeners:
             socket.send(json.dumps(document).encode())
 
-    async def run(self, rate: int, seconds: float) -> dict[str, Any]:
+    async def run(self, rate: int, seconds: float, *, conflates: bool) -> dict[str, Any]:
         """Send ticks at a rate in bursts of a second, each followed by silence until the newest were acted on."""
         assets = list(self.assets.values())
-        self.tracks = {asset.market: Track() for asset in assets}
+        self.tracks = {asset.market: Track(conflates) for asset in assets}
         for asset in assets:
             self._state_prices(asset)
         self.frames_in = self.bytes_in = 0
@@ -183,9 +183,9 @@ class StubVenue:
             while sent < due:
                 asset = assets[sent % len(assets)]
                 track = self.tracks[asset.market]
-                fair_cents = track.next_fair_cents()
+                place = track.next_place()
                 track.sent_ns.append(time.monotonic_ns())
-                self._tick(asset, fair_cents)
+                self._tick(asset, place)
                 sent += 1
             await asyncio.sleep(max(0.0, sent / rate - (time.monotonic_ns() - began_ns) / 1e9))
         return max((time.monotonic_ns() - began_ns) / 1e9, total / rate)
@@ -198,10 +198,11 @@ class StubVenue:
                     await self._quoted.wait()
                     self._quoted.clear()
 
-    def _on_quote(self, market: str, fair_cents: int, received_ns: int) -> None:
+    def _on_quote(self, market: str, bid_cents: int | None, ask_cents: int | None, received_ns: int) -> None:
         track = self.tracks.get(market)
-        if track is not None:
-            track.on_order(fair_cents, received_ns)
+        place = PLACE_OF_QUOTE.get((bid_cents, ask_cents))
+        if track is not None and place is not None:
+            track.on_quote(place, received_ns)
             self._quoted.set()
 
     # --- sockets ------------------------------------------------------------------------------------------------
@@ -245,7 +246,7 @@ class StubVenue:
             rate, seconds = int(request.query["rate"]), float(request.query["seconds"])
             if self.running or not 0 < rate <= RATE_MAX or not 0 < seconds <= SECONDS_MAX:
                 return 409, {"error": f"one run at a time, rate up to {RATE_MAX}/s, up to {SECONDS_MAX} s"}
-            return 200, await self.run(rate, seconds)
+            return 200, await self.run(rate, seconds, conflates=request.query["conflates"] == "1")
         if request.path == "/bench/quoted":
             return 200, {"quoted": [book.market for book in self.orders.books.values() if book.two_sided()]}
         if request.path == "/markets":
@@ -261,7 +262,7 @@ class StubVenue:
         asset = self.assets.get(request.query.get("symbol", "").removesuffix("USDT"))
         if call != "depth" or asset is None:
             return 400, {"code": -1121, "msg": "Invalid symbol."}
-        size = f"{asset.fair_cents}.00000000"
+        size = f"{asset.place}.00000000"
         return 200, {"lastUpdateId": asset.update_id, "bids": [[asset.bid, size]], "asks": [[asset.ask, size]]}
 
     def _markets(self) -> list[dict[str, Any]]:

@@ -1,65 +1,82 @@
-"""The ticks a benchmark sends and the orders that show which of them were acted on.
+"""The ticks a benchmark sends, and which of them the orders that come back were made from.
 
-Each symbol's price walks a fixed round of fair values, one per tick: up over every second one and back down over the
-others, so that a quote one tick wide of its neighbours moves with each tick and its price alone says which tick of the
-round it belongs to. Orders are matched to the oldest tick that fits, never to one before the last match, so a figure
-may be too high but not too low.
+Each symbol's price walks a fixed round of fair values, one step per tick, and every step moves the quote. The quote's
+two prices are rounded differently, so that together they say which half cent the fair value lies in: a quote names
+its place in the round. A pipeline that conflates acts on the newest price it has, so its quote is taken for the newest
+tick of that place; one that does not acts on every tick, so its quote is taken for the next tick of that place. Where
+more than one tick fits it is counted, for a latency of more than a round would be taken for a shorter one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# Fair values in half-tick steps of a 1-cent market: 15.5 to 84.5 cents. Between two ticks neither rounding nor the
-# seconds that pass can move the quote.
-LOWEST, HIGHEST = 15, 84
-ROUND: list[int] = [*range(LOWEST, HIGHEST + 1, 2), *range(HIGHEST, LOWEST, -2)]
-PLACE: dict[int, int] = {cents: place for place, cents in enumerate(ROUND)}
+# Places of the round, half a cent of fair value apart. An eighth of a cent lies between each and where its prices
+# would be rounded differently: the seconds that pass during a run do not move a fair value as far.
+PLACES = 94
+LOWEST_CENTS = 27
+OFF_BOUNDARY_CENTS = 0.125
 
-# Both quotes stand this far from the fair value: wide enough that a bid may pass over the ticks it missed without
-# meeting the bot's own offer of a moment ago.
-HALF_SPREAD_CENTS = 10
+# Both quotes stand this far from the fair value, so that no bid of the round meets an offer of it: a quote that has
+# missed ticks need not wait until the venue has confirmed that the old one is gone.
+HALF_SPREAD_CENTS = 25.25
+
+# Up over the even places, a cent per tick, and back down over the odd ones.
+ROUND: list[int] = [*range(0, PLACES, 2), *range(PLACES - 1, 0, -2)]
+STEP_OF_PLACE: dict[int, int] = {place: step for step, place in enumerate(ROUND)}
 
 
-def fair_of_bid(price_cents: int) -> int:
-    """Return the whole cents of the fair value a YES bid was made from: bid = floor(fair - half-spread)."""
-    return price_cents + HALF_SPREAD_CENTS
+def fair_of(place: int) -> float:
+    """Return the fair value of a place, as a probability. `fair_of(3) == 0.28625`."""
+    return (LOWEST_CENTS + place / 2 + OFF_BOUNDARY_CENTS) / 100
 
 
-def fair_of_ask(price_cents: int) -> int:
-    """Return the whole cents of the fair value a YES ask was made from: ask = ceil(fair + half-spread)."""
-    return price_cents - HALF_SPREAD_CENTS - 1
+def quote_of(place: int) -> tuple[int, int]:
+    """Return bid and ask of a place in whole cents: floor(fair - half-spread) and ceil(fair + half-spread).
+
+    Example: place 3, 28.625 cents: floor(3.375) = 3 and ceil(53.875) = 54.
+    """
+    cents, half = divmod(place, 2)
+    return LOWEST_CENTS + cents + half - 26, LOWEST_CENTS + cents + 26
+
+
+PLACE_OF_QUOTE: dict[tuple[int | None, int | None], int] = {quote_of(place): place for place in range(PLACES)}
 
 
 @dataclass(slots=True)
 class Track:
     """One symbol during one run: when each tick left, and which were acted on."""
 
+    conflates: bool
+    """Whether the pipeline acts on the newest price only."""
     sent_ns: list[int] = field(default_factory=list)
     acted: int = -1
+    """Newest tick acted on; -1 before the first."""
     acted_count: int = 0
     ambiguous: int = 0
-    """Orders that fitted more than one tick because a whole round had passed without any."""
+    """Quotes that fitted more than one tick."""
     latencies_ns: list[int] = field(default_factory=list)
 
-    def next_fair_cents(self) -> int:
+    def next_place(self) -> int:
         return ROUND[len(self.sent_ns) % len(ROUND)]
 
     def behind(self) -> bool:
-        """Say whether the newest tick has not been acted on."""
-        return self.acted < len(self.sent_ns) - 1
+        """Say whether the quote is not that of the newest tick."""
+        newest = len(self.sent_ns) - 1
+        return self.acted < 0 or (newest - self.acted) % len(ROUND) != 0
 
-    def on_order(self, fair_cents: int, now_ns: int) -> None:
-        """An order for this symbol was received, made from this fair value."""
-        place = PLACE.get(fair_cents)
-        if place is None or (self.acted >= 0 and self.acted % len(ROUND) == place):
-            # The other side of a quote already seen, or one from before the run.
+    def on_quote(self, place: int, received_ns: int) -> None:
+        """A quote made from a fair value of this place was received."""
+        step, first, newest = STEP_OF_PLACE[place], self.acted + 1, len(self.sent_ns) - 1
+        oldest_fit = first + (step - first) % len(ROUND)
+        newest_fit = newest - (newest - step) % len(ROUND)
+        if self.acted >= 0 and (self.acted - step) % len(ROUND) == 0:
+            # The quote in hand, seen again.
             return
-        first = self.acted + 1
-        tick = first + (place - first) % len(ROUND)
-        if tick >= len(self.sent_ns):
+        if newest_fit < oldest_fit:
+            # A quote from before the run.
             return
-        self.ambiguous += tick + len(ROUND) < len(self.sent_ns)
-        self.acted = tick
+        self.ambiguous += newest_fit != oldest_fit
+        self.acted = newest_fit if self.conflates else oldest_fit
         self.acted_count += 1
-        self.latencies_ns.append(now_ns - self.sent_ns[tick])
+        self.latencies_ns.append(received_ns - self.sent_ns[self.acted])
