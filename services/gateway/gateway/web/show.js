@@ -163,7 +163,11 @@ function showMarkets(picture) {
   for (const row of picture.markets) {
     const key = keyOf(row);
     gone.delete(key);
-    if (!cards.has(key)) cards.set(key, newCard());
+    if (!cards.has(key)) {
+      cards.set(key, newCard());
+      // A chart can only be drawn where it has a size.
+      byId("markets").append(cards.get(key).root);
+    }
     order.push(cards.get(key).root);
     showMarket(cards.get(key), row, key, picture);
   }
