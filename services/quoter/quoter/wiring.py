@@ -13,15 +13,13 @@ from common.settings import ServiceSettings
 from common.shell import Shell
 from pydantic import Field
 
+from quoter.assembly import make_quoter
 from quoter.keys import read_keys, trading_key
-from quoter.orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues.degen import DEADMAN_MS, DegenSession
-from quoter.venues.degen_rest import ApiKey
+from quoter.venues.degen import DEADMAN_MS
 
 UPDATES_READ_BACK_MAX = 2_000
 """The newest order updates read before the start, to know whose a fill is that happened while nobody looked."""
-VENUE = "degen"
 
 
 class Settings(ServiceSettings):
@@ -49,21 +47,6 @@ def wire(settings: Settings) -> Service:
         deadman_ms=settings.deadman_ms,
     )
     return Service(core=core, leases=[("quoter", settings.account)], prepare=_reading_back(core))
-
-
-def make_quoter(
-    key: ApiKey,
-    url: str,
-    *,
-    account: str = "mm1",
-    seed: int = 0,
-    messages_per_s: float = MESSAGES_PER_S,
-    deadman_ms: int = DEADMAN_MS,
-) -> Quoter:
-    """Return the pure core, as the live service and the simulation run it."""
-    orders = Orders()
-    session = DegenSession(key, url, orders, seed, deadman_ms)
-    return Quoter(account, VENUE, session, orders, messages_per_s)
 
 
 def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:

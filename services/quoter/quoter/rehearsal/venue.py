@@ -1,0 +1,262 @@
+"""A tiny Degen Terminal for scripts: it answers the way docs/degen-terminal-api.md shows, and misbehaves when told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.core import Answer, Ask, Open, Send
+
+START_SEQUENCE = 0
+
+
+@dataclass
+class VenueOrder:
+    """An order as the venue keeps it."""
+
+    order_id: str
+    client_order_id: str
+    market: str
+    side: str
+    outcome: str
+    price: str
+    size: int
+    post_only: bool
+    filled: int = 0
+    status: str = "open"
+    reason: str | None = None
+    order_sequence: int = 1
+    account_sequence: int = 0
+
+    def document(self) -> dict[str, Any]:
+        leaves = self.size - self.filled if self.status == "open" else 0
+        return {
+            "order_id": self.order_id,
+            "client_order_id": self.client_order_id,
+            "market": self.market,
+            "side": self.side,
+            "outcome": self.outcome,
+            "price": self.price,
+            "size": self.size,
+            "time_in_force": "gtc",
+            "post_only": self.post_only,
+            "filled": self.filled,
+            "leaves": leaves,
+            "status": self.status,
+            "reason": self.reason,
+            "order_sequence": self.order_sequence,
+            "account_sequence": self.account_sequence,
+            "created_ns": 1,
+            "ts_ns": 1,
+        }
+
+
+@dataclass
+class Venue:
+    """Accounts one market maker; frames for it wait in `frames` until the script delivers them."""
+
+    orders: dict[str, VenueOrder] = field(default_factory=dict)
+    fills: list[dict[str, Any]] = field(default_factory=list)
+    frames: list[bytes] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    sequence: int = START_SEQUENCE
+    next_order: int = 1
+    next_trade: int = 1
+    connected: bool = False
+    refuse: str = ""
+    """Error code for every new order."""
+    refuse_cancels: str = ""
+    mute: bool = False
+    """Do as told, but never answer on the websocket (a lost ack)."""
+    deaf: bool = False
+    """Frames are lost on their way to the venue."""
+    status: int = 200
+    """Answer every request with this status when it is not 200."""
+    oldest_after: int | None = None
+    deadman_ms: int | None = None
+
+    # --- websocket ----------------------------------------------------------------------------------------------
+
+    def on_send(self, effect: Send) -> None:
+        if self.deaf or not self.connected:
+            return
+        frame = json.loads(effect.data)
+        self.received.append(frame)
+        before = len(self.frames)
+        answer = self._answer(frame)
+        if self.mute and frame["op"] in ("batch", "cancel_all"):
+            return
+        self.frames.insert(before, json.dumps(answer).encode())
+
+    def _answer(self, frame: dict[str, Any]) -> dict[str, Any]:
+        op, result = frame["op"], {}
+        if op == "login":
+            self.deadman_ms = frame["deadman_ms"]
+            result = {
+                "account": "mm1",
+                "scopes": ["read", "trade", "cancel"],
+                "expires_ns": 1,
+                "cancel_on_disconnect": frame["cancel_on_disconnect"],
+                "deadman_ms": frame["deadman_ms"],
+                "account_sequence": self.sequence,
+            }
+        elif op == "subscribe":
+            result = {"channels": frame["channels"], "markets": None, "account_sequence": self.sequence}
+        elif op == "batch":
+            result = {"results": [self._item(item) for item in frame["items"]]}
+        elif op == "cancel_all":
+            below = int(frame["client_order_id_below"])
+            result = {"cancelled": self.cancel_below(below), "open_orders_left": 0}
+        return {"type": "reply", "op": op, "id": frame["id"], "ts_ns": 1, "result": result}
+
+    def _item(self, item: dict[str, Any]) -> dict[str, Any]:
+        head = {"op": item["op"], "client_order_id": item["client_order_id"]}
+        known = self.orders.get(item["client_order_id"])
+        if item["op"] == "cancel":
+            if self.refuse_cancels:
+                return head | {"error": {"code": self.refuse_cancels, "message": "told to", "field": None}}
+            if known is None:
+                return head | {"error": {"code": "unknown_order", "message": "no order", "field": None}}
+            if known.status != "open":
+                return head | {
+                    "error": {"code": "order_finished", "message": "finished", "field": None},
+                    "order": known.document(),
+                }
+            self.finish(known, "requested")
+            return head | {"order": known.document()}
+        if self.refuse:
+            return head | {"error": {"code": self.refuse, "message": "told to", "field": None}}
+        order = VenueOrder(
+            str(self.next_order),
+            item["client_order_id"],
+            item["market"],
+            item["side"],
+            item["outcome"],
+            item["price"],
+            item["size"],
+            item["post_only"],
+        )
+        self.next_order += 1
+        self.orders[order.client_order_id] = order
+        self._order_frame(order)
+        return head | {"order": order.document()}
+
+    def _private(self, kind: str, document: dict[str, Any]) -> None:
+        if not self.connected:
+            return
+        frame = {"type": kind, "account": "mm1", "account_sequence": self.sequence} | document
+        self.frames.append(json.dumps(frame).encode())
+
+    def _order_frame(self, order: VenueOrder) -> None:
+        self.sequence += 1
+        order.account_sequence = self.sequence
+        self._private("order", {"order": order.document()})
+
+    def finish(self, order: VenueOrder, reason: str) -> None:
+        order.status, order.reason = "cancelled", reason
+        order.order_sequence += 1
+        self._order_frame(order)
+
+    def fill(self, order: VenueOrder, size: int) -> dict[str, Any]:
+        """Execute part of an order, also of one that is cancelled: then it happened just before."""
+        order.filled += size
+        order.order_sequence += 1
+        if order.filled == order.size and order.status == "open":
+            order.status = "filled"
+        self.sequence += 1
+        row = {
+            "trade_id": str(self.next_trade),
+            "order_id": order.order_id,
+            "client_order_id": order.client_order_id,
+            "market": order.market,
+            "outcome": order.outcome,
+            "side": order.side,
+            "price": order.price,
+            "size": size,
+            "leaves": order.size - order.filled,
+            "liquidity": "maker",
+            "fee": "-0.010000",
+            "match_type": "mint",
+            "order_sequence": order.order_sequence,
+            "account_sequence": self.sequence,
+            "ts_ns": 5,
+        }
+        self.next_trade += 1
+        self.fills.append(row)
+        self._private("fill", {"fill": row})
+        self._order_frame(order)
+        self.sequence += 1
+        self._private("account", {"entry": {"account_sequence": self.sequence}})
+        return row
+
+    def cancel_below(self, below: int) -> list[dict[str, Any]]:
+        gone = [order for order in self.open_orders() if int(order.client_order_id) < below]
+        for order in gone:
+            self.finish(order, "requested")
+        return [order.document() for order in gone]
+
+    def disconnect(self) -> None:
+        """The connection ends: its frames are lost, its orders are cancelled."""
+        self.connected = False
+        for order in self.open_orders():
+            self.finish(order, "disconnected")
+        self.frames.clear()
+
+    def open_orders(self) -> list[VenueOrder]:
+        return [order for order in self.orders.values() if order.status == "open"]
+
+    def prices(self, outcome: str) -> list[str]:
+        return sorted(order.price for order in self.open_orders() if order.outcome == outcome)
+
+    # --- REST ---------------------------------------------------------------------------------------------------
+
+    def on_ask(self, ask: Ask) -> Answer:
+        path = ask.url.removeprefix("http://venue")
+        self.requests.append((ask.method, path))
+        if self.status != 200:
+            return Answer(ask.ask_id, self.status, b"{}", {})
+        status, document = self._request(ask.method, path)
+        return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
+
+    def _request(self, method: str, path: str) -> tuple[int, Any]:
+        route, _, query = path.partition("?")
+        parameters = dict(pair.split("=") for pair in query.split("&")) if query else {}
+        after = int(parameters.get("after", "0"))
+        if route == "/auth/login":
+            return 200, {"token": "t.t.t", "token_type": "Bearer", "expires_ns": 1, "account": "mm1", "scopes": []}
+        if method == "DELETE" and route == "/orders":
+            gone = self.cancel_below(int(parameters["client_order_id_below"]))
+            return 200, {"cancelled": gone, "open_orders_left": len(self.open_orders()), "ts_ns": 1}
+        if route.startswith("/orders/by-client-id/"):
+            order = self.orders.get(route.rsplit("/", 1)[1])
+            if order is None:
+                return 404, {"error": {"code": "unknown_order", "message": "no order", "field": None}}
+            if method == "DELETE":
+                self.finish(order, "requested")
+            return 200, {"order": order.document()}
+        if route == "/orders":
+            found = self.open_orders() if parameters["status"] == "open" else list(self.orders.values())
+            rows = [order.document() for order in found if order.account_sequence > after]
+            return 200, {"orders": rows, "next_after": self.sequence, "has_more": False}
+        if route == "/fills":
+            if self.oldest_after is not None and after < self.oldest_after:
+                return 410, {"error": {"code": "history_trimmed", "message": "gone", "oldest_after": self.oldest_after}}
+            rows = [fill for fill in self.fills if fill["account_sequence"] > after]
+            return 200, {"account": "mm1", "fills": rows, "next_after": self.sequence, "has_more": False}
+        if route == "/balance":
+            money = {"cash": "100000.000000", "locked": "0.000000", "available": "100000.000000"}
+            return 200, {"account": "mm1", "balance": money, "account_sequence": self.sequence, "ts_ns": 1}
+        if route == "/positions":
+            return 200, {"account": "mm1", "positions": [], "account_sequence": self.sequence, "ts_ns": 1}
+        return 404, {"error": {"code": "unknown_path", "message": route, "field": None}}
+
+    def take_frames(self) -> Iterator[bytes]:
+        while self.frames:
+            yield self.frames.pop(0)
+
+    def opened(self, effect: Open) -> bool:
+        self.connected = True
+        return effect.url == "ws://venue/ws"
