@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from common.events import Fill, decode
 from toolkit.instance import find_running
 from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
 from toolkit.listening import can_bind, first_outgoing_port
+from toolkit.paths import CONFIG_DIR
 from toolkit.ports import SPAN, Ports, port_map
 
 ACCOUNT = "mm1"
@@ -31,6 +33,10 @@ SHORT_MARKETS: Mapping[str, str] = {
     "exchange.MM_TAKER_NOISE_PER_S": "4",
     "exchange.MM_MODEL_TICKS_PER_S": "20",
 }
+
+
+INVENTORY = "[bots.sections.inventory]\n"
+SHORT_PHASES = "min_life_s = 10.0\nreduce_only_s = 8.0\nclose_threshold_s = 2.0\n"
 
 
 class TrialError(Exception):
@@ -59,10 +65,24 @@ class Trial:
 
     def start(self, timeout_s: float = 120.0) -> None:
         """Start everything and return when the supervisor says it runs."""
+        self._write_config()
         arguments = ["up", "--detach", "--source", self.source, *self._where()]
         for name, value in self.settings.items():
             arguments += ["--set", f"{name}={value}"]
         self._mm(arguments, timeout_s)
+
+    def _write_config(self) -> None:
+        """Give the first bot phases that fit the trial's short markets."""
+        folder = self.data_dir / "trial-config"
+        shutil.copytree(CONFIG_DIR, folder, dirs_exist_ok=True)
+        bots = folder / "bots.toml"
+        text = bots.read_text()
+        assert text.count(INVENTORY) == 1, f"{bots} has one {INVENTORY}"
+        length_s = int(self.settings.get("exchange.MM_SERIES_LENGTH_S", "300"))
+        length = f"{length_s // 60}M" if length_s % 60 == 0 else f"{length_s}S"
+        # The venue names a series by the life of its markets.
+        bots.write_text(text.replace(INVENTORY, INVENTORY + SHORT_PHASES).replace("-5M", f"-{length}"))
+        self.settings.setdefault("gateway.MM_CONFIG_DIR", str(folder))
 
     def stop(self, timeout_s: float = 90.0) -> None:
         """Stop everything; TrialError when a process remains or an order may rest."""
@@ -142,7 +162,7 @@ class Trial:
         """GET something of the market maker's account at the venue."""
         url = f"http://127.0.0.1:{self.ports.exchange}"
         for _ in range(2):
-            answer = self.http.get(url + path, headers={"Authorization": f"Bearer {self._venue_token}"})
+            answer = self.http.get(url + path, headers={"Authorization": f"Bearer {self._venue_token or 'none'}"})
             if answer.status_code != 401:
                 answer.raise_for_status()
                 return answer.json()

@@ -43,6 +43,7 @@ class VenueWatch:
         self.orders_seen = 0
         self.two_sided_ns: int | None = None
         """When both sides of a market first rested."""
+        self.last_two_sided_ns = 0
 
     def look(self, now_ns: int, last_price_ns: int) -> None:
         if self._account.sequence == self._last_sequence:
@@ -59,11 +60,13 @@ class VenueWatch:
             worst[key] += order.leaves
             best[key] = max(best.get(key, 0), order.price_ticks)
         for (market, outcome), leaves in worst.items():
-            held = self._account.positions[market].held(outcome) if market in self._account.positions else 0
-            if held + leaves > self._max_position:
+            other = "no" if outcome == "yes" else "yes"
+            position = self._account.positions.get(market)
+            held, held_other = (position.held(outcome), position.held(other)) if position else (0, 0)
+            # Pairs are riskless: beyond the limit an outcome may still be bought as far as it brings the net to zero.
+            if held + leaves > max(self._max_position, held_other):
                 self._findings.add("limit", f"{market} {outcome}: {held} held + {leaves} open > {self._max_position}")
-            other = best.get((market, "no" if outcome == "yes" else "yes"), 0)
-            if best[(market, outcome)] + other >= 100:
+            if best[(market, outcome)] + best.get((market, other), 0) >= 100:
                 self._findings.add("crossed", f"{market}: own YES and NO bids add up to a dollar or more")
 
     def _check_stale(self, now_ns: int, last_price_ns: int) -> None:
@@ -74,8 +77,9 @@ class VenueWatch:
             if now_ns - last_price_ns > self._max_price_age_ns:
                 self._findings.add("stale", f"a new order {(now_ns - last_price_ns) / 1e9:.3f} s after the last price")
         outcomes = {(order.market, order.outcome) for order in self._account.open_orders.values()}
-        if self.two_sided_ns is None and any((market, "no") in outcomes for market, side in outcomes if side == "yes"):
-            self.two_sided_ns = now_ns
+        if any((market, "no") in outcomes for market, outcome in outcomes if outcome == "yes"):
+            self.two_sided_ns = self.two_sided_ns or now_ns
+            self.last_two_sided_ns = now_ns
 
 
 def check_fills(account: Any, bus: MemoryBus, findings: Findings) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
+from common.events import OrderUpdate, decode
 
 from toolkit.paths import CONFIG_DIR
 from toolkit.simulation.bus import MemoryBus, Message
@@ -116,8 +117,8 @@ class _Loading:
         loaded = importlib.import_module("risk.store").Loaded
         return loaded(PLATFORM_ID if self._store.fields else "", dict(self._store.fields))
 
-    async def write_whole(self) -> None:
-        return
+    async def write_whole(self, ledger: Any) -> None:
+        """What recovery found is written below, once the core has it."""
 
 
 class _Fills:
@@ -142,8 +143,20 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 
 
 def quoter(seed: int) -> Core:
-    raise NotImplementedError
+    made: Core = importlib.import_module("quoter.wiring").make_quoter(_key("trade"), EXCHANGE_URL, seed=seed)
+    return made
+
+
+def prepare_quoter(node: Node) -> None:
+    """Hand the order updates of earlier lives to the core, as the quoter's own start does."""
+    for message in node.bus.stored("order.update.mm1.*"):
+        node.core.remember(decode(OrderUpdate, message.data))  # type: ignore[attr-defined]
 
 
 def watchdog(seed: int) -> Core:
-    raise NotImplementedError
+    made: Core = importlib.import_module("quoter.watchdog.core").Watchdog("mm1", _key("watchdog"), EXCHANGE_URL, seed)
+    return made
+
+
+def _key(name: str) -> Any:
+    return importlib.import_module("quoter.venues.degen_rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])

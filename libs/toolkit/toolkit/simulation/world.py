@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from common.events import BotConfig, encode
+from common.events import BotConfig, Halt, decode, encode
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
@@ -140,7 +140,14 @@ class World:
                 prepare=cores.prepare_risk,
                 store=self.store,
             ),
-            Node("quoter", lambda: cores.quoter(seed), self.bus, self.network, leases=[("quoter", ACCOUNT)]),
+            Node(
+                "quoter",
+                lambda: cores.quoter(seed),
+                self.bus,
+                self.network,
+                leases=[("quoter", ACCOUNT)],
+                prepare=cores.prepare_quoter,
+            ),
             Node("watchdog", lambda: cores.watchdog(seed), self.bus, self.network),
         ]
 
@@ -158,8 +165,7 @@ class World:
             self._at(trouble.at_s, lambda trouble=trouble: self._begin(trouble))  # type: ignore[misc]
         self._at(scenario.calm_s, self._calm)
         self.schedule.run_until(START_NS + int(scenario.end_s * NS_PER_S))
-        if self.watch.two_sided_ns is None:
-            self.findings.add("idle", "no market was ever quoted on both sides")
+        self._check_life()
         self._stop_quoter()
         self._settle()
         self._check()
@@ -191,6 +197,16 @@ class World:
     def _price_tick(self, number: int) -> None:
         self.network.price_tick(self.paths, trade=number % 3 == 0, ahead_ns=INFORMED_AHEAD_MS * MS)
         self.schedule.after(PRICE_STEP_MS * MS, lambda: self._price_tick(number + 1))
+
+    def _check_life(self) -> None:
+        """Everything has been well for a whole market: it must be quoted on both sides, and nothing may be halted."""
+        calm_ns = START_NS + int(self.scenario.calm_s * NS_PER_S)
+        if self.watch.two_sided_ns is None or self.watch.last_two_sided_ns < calm_ns:
+            self.findings.add("idle", "no market was quoted on both sides after the trouble had ended")
+        for message in self.bus.last_per_subject("risk.halt.>"):
+            halt = decode(Halt, message.data)
+            if not halt.lifted:
+                self.findings.add("halted", f"{halt.scope} {halt.reason} by {halt.actor}: {halt.detail}")
 
     def _stop_quoter(self) -> None:
         """Stop means: latched, cancelled, the venue asked, and nothing of ours rests there."""

@@ -1,0 +1,84 @@
+"""The platform as a person starts it: real processes, real NATS and Redis, the simulated exchange over sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from toolkit.trial import Trial, TrialError
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    made = Trial(tmp_path_factory.mktemp("platform"))
+    try:
+        made.start()
+        made.wait("two-sided quote", made.two_sided, 90)
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_market_is_quoted_on_both_sides_within_its_limits(trial: Trial) -> None:
+    trial.wait("two-sided quote", trial.two_sided, 60)
+    orders = trial.open_orders()
+    best = {}
+    for order in orders:
+        key = (order["market"], order["outcome"])
+        best[key] = max(best.get(key, 0), round(float(order["price"]) * 100))
+    for (market, outcome), ticks in best.items():
+        if outcome == "yes" and (market, "no") in best:
+            assert ticks + best[(market, "no")] <= 98, f"{market}: own bids leave less than two cents"
+
+
+def test_status_shows_services_bots_and_halts(trial: Trial) -> None:
+    picture = trial.status()
+    assert {"feed", "pricer", "quoter", "risk", "gateway", "exchange"} <= set(picture["services"])
+    assert picture["bots"]
+    assert all({"algo_id", "symbol", "state", "bids", "asks", "position", "pnl"} <= set(bot) for bot in picture["bots"])
+
+
+def test_a_market_settles_and_its_position_comes_back_to_zero(trial: Trial) -> None:
+    def filled_and_settled() -> bool:
+        entries = trial.venue_pages("/statement", "entries")
+        settled = {entry["market"] for entry in entries if entry["type"] == "settlement"}
+        sides = {(fill["market"], fill["outcome"]) for fill in trial.venue_pages("/fills", "fills")}
+        return any((market, "yes") in sides and (market, "no") in sides for market in settled)
+
+    trial.wait("settled market with fills on both sides", filled_and_settled, 150)
+    trial.wait("agreement of the books", lambda: not trial.books_agree(), 60)
+
+
+def test_a_halt_blocks_and_lifting_it_lets_quotes_return(trial: Trial) -> None:
+    trial.mm("halt", "bot-1", "drill")
+    trial.mm("cancel-all")
+    trial.wait("empty book", lambda: not trial.open_orders(), 30)
+    assert ["bot-1", "drill"] in [[halt["scope"], halt["reason"]] for halt in trial.status()["halts"]]
+    trial.mm("lift", "bot-1", "drill")
+    trial.wait("two-sided quote after the lift", trial.two_sided, 60)
+
+
+def test_the_admin_port_refuses_strangers_and_names_the_fault(trial: Trial) -> None:
+    port = trial.admin_port("quoter")
+    answer = httpx.post(f"http://127.0.0.1:{port}/halt", json={"scope": "global"}, trust_env=False)
+    assert answer.status_code == 401
+    refused = trial.command("quoter", "halt", {"scope": "everything", "reason": "x", "actor": "test"})
+    assert refused.status_code == 422
+    assert "scope" in refused.text
+
+
+def test_a_second_up_on_the_same_data_directory_is_refused(trial: Trial) -> None:
+    with pytest.raises(TrialError, match=r"(?i)already|runs"):
+        trial.mm("up", "--detach", "--source", "model")
+
+
+def test_down_leaves_no_order_and_no_process(trial: Trial, tmp_path: Path) -> None:
+    pids = {name: trial.pid(name) for name in ("quoter", "risk", "feed", "pricer", "gateway", "exchange", "nats")}
+    trial.stop()
+    for name, pid in pids.items():
+        assert not Path(f"/proc/{pid}").exists(), f"{name} still runs"

@@ -1,0 +1,56 @@
+"""Whole platforms in virtual time: calm and troubled seeds, one history per seed, and planted faults that must be caught."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from multiprocessing import cpu_count, get_context
+
+import pytest
+
+from toolkit.simulation.scenario import calm, troubled
+from toolkit.simulation.world import run_scenario
+
+SEEDS = 50
+
+
+def test_a_calm_run_quotes_fills_settles_and_agrees() -> None:
+    outcome = run_scenario(calm(1))
+    assert outcome.good, outcome.findings.rows
+    assert outcome.fills > 10
+    assert outcome.two_sided_s is not None
+
+
+@pytest.mark.timeout(600)
+def test_fifty_seeds_with_trouble_find_nothing() -> None:
+    with get_context("spawn").Pool(min(4, cpu_count())) as pool:
+        rows = pool.map(_findings, range(SEEDS))
+    assert [row for row in rows if row] == []
+
+
+def _findings(seed: int) -> list[str]:
+    scenario = troubled(seed)
+    outcome = run_scenario(scenario)
+    return [] if outcome.good else [str(scenario), *outcome.findings.rows]
+
+
+def test_one_seed_gives_one_history_under_two_hash_seeds() -> None:
+    histories = {_history(hash_seed) for hash_seed in ("0", "1", "4711")}
+    assert len(histories) == 1
+
+
+def _history(hash_seed: str) -> str:
+    code = (
+        "from toolkit.simulation.scenario import troubled; from toolkit.simulation.world import run_scenario;"
+        "print(run_scenario(troubled(7)).history)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout.strip()
