@@ -79,6 +79,18 @@ def test_images_are_built_from_the_members_own_dockerfiles_as_a_user_without_rig
             assert "USER 10001" in (ROOT / service["build"]["dockerfile"]).read_text()
 
 
+@pytest.mark.parametrize("name", ["exchange", "pricer", "quoter", "risk"])
+def test_the_services_are_built_the_same_way(name: str) -> None:
+    assert build_steps(name) == [step.replace("feed", name) for step in build_steps("feed")]
+
+
+def build_steps(service: str) -> list[str]:
+    """Return the steps of a service's build stage, which leaves only its environment behind."""
+    text = (ROOT / "services" / service / "Dockerfile").read_text().replace("--no-cache-dir ", "")
+    steps = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return steps[: steps.index("FROM python:3.11-slim")]
+
+
 def test_every_volume_is_handed_to_that_user_by_the_set_up() -> None:
     setup = SERVICES["setup"]
     mounted = {volume.split(":")[1] for volume in setup["volumes"]}

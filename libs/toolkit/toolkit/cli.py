@@ -144,7 +144,7 @@ def lift(
 
 @app.command("cancel-all")
 def cancel_all(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
-    """Cancel every order of ours at the venue."""
+    """Cancel every order of ours at the venue; halt first, or the bots quote anew."""
     _operate(data_dir, port_base, lambda ports, client: operate.cancel_all(ports, _say, client))
 
 
