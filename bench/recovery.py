@@ -57,7 +57,7 @@ def _kill_and_wait(trial: Trial, victim: str) -> float:
     newest = max((int(order["order_id"]) for order in trial.open_orders()), default=0)
     began = time.monotonic()
     trial.kill(victim)
-    trial.wait(f"new {victim}", lambda: _restarted(trial, victim, before))
+    trial.wait(f"new {victim}", lambda: trial.restarted(victim, before))
 
     def fresh() -> bool:
         # A quote that merely survived proves nothing: new orders must have gone out since.
@@ -68,13 +68,6 @@ def _kill_and_wait(trial: Trial, victim: str) -> float:
     took = time.monotonic() - began
     time.sleep(SETTLE_S)
     return took
-
-
-def _restarted(trial: Trial, victim: str, before: int) -> bool:
-    try:
-        return trial.pid(victim) != before
-    except (KeyError, TypeError):
-        return False
 
 
 def _books(trial: Trial) -> list[Figure]:

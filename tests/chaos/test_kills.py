@@ -29,7 +29,7 @@ def test_quoting_returns_after_a_kill(trial: Trial, victim: str) -> None:
     before = trial.pid(victim)
     newest = max((int(order["order_id"]) for order in trial.open_orders()), default=0)
     trial.kill(victim)
-    trial.wait(f"new {victim}", lambda: trial.pid(victim) != before, 60)
+    trial.wait(f"new {victim}", lambda: trial.restarted(victim, before), 60)
 
     def quoting_anew() -> bool:
         orders = trial.open_orders()

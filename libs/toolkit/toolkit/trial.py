@@ -124,15 +124,22 @@ class Trial:
     # --- looking ------------------------------------------------------------------------------------------------
 
     def pid(self, name: str) -> int:
-        """Return the pid of one process of the platform."""
+        """Return the pid of one process of the platform, 0 while it is between two lives."""
         running = find_running(self.data_dir)
         if running is None:
             raise TrialError("the platform is not up")
-        return int(running.children[name]["pid"])
+        return int(running.children[name]["pid"] or 0)
 
     def kill(self, name: str) -> None:
         """kill -9; the supervisor starts it again."""
-        os.kill(self.pid(name), signal.SIGKILL)
+        pid = self.pid(name)
+        if not pid:
+            raise TrialError(f"{name} does not run")
+        os.kill(pid, signal.SIGKILL)
+
+    def restarted(self, name: str, before: int) -> bool:
+        """Say whether a new process of a name runs, `before` being the pid of the old one."""
+        return self.pid(name) not in (0, before)
 
     def admin_port(self, service: str) -> int:
         return int(getattr(self.ports, f"{service}_admin"))
