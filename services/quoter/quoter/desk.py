@@ -243,9 +243,8 @@ class Desk:
         assert limits is not None, "an open door has limits"
         self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
         view.known_ids = self.orders
-        view.messages_left = min(
-            self.budget.left(Use.QUOTE, now_ns), self._bot_budget(bot, limits).left(Use.CANCEL, now_ns)
-        )
+        own_budget = self._bot_budget(bot, limits)
+        view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         expires_at_ns = now_ns + bot.target_life_ns()
         admitted: list[NewOrder] = []
         for want in place:
@@ -275,7 +274,7 @@ class Desk:
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:
             self.budget.take(Use.QUOTE, len(admitted), now_ns)
-            self._bot_budget(bot, limits).take(Use.CANCEL, len(admitted), now_ns)
+            own_budget.take(Use.CANCEL, len(admitted), now_ns)
         return admitted
 
     def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:

@@ -103,7 +103,13 @@ class Orders:
         return sorted(self._living)
 
     def shelf(self, algo_id: str, symbol: str) -> Shelf:
-        return self._markets.setdefault(symbol, {}).setdefault(algo_id, Shelf())
+        shelves = self._markets.get(symbol)
+        if shelves is None:
+            shelves = self._markets[symbol] = {}
+        shelf = shelves.get(algo_id)
+        if shelf is None:
+            shelf = shelves[algo_id] = Shelf()
+        return shelf
 
     def of(self, algo_id: str, symbol: str) -> list[Order]:
         shelf = self._markets.get(symbol, {}).get(algo_id)

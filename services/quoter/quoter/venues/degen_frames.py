@@ -23,6 +23,7 @@ _PRICES = [f"0.{ticks:02d}" for ticks in range(TICKS_PER_UNIT)]
 _TICKS = {price: ticks for ticks, price in enumerate(_PRICES) if ticks}
 _STATES = {"open": OrderState.LIVE, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED}
 _SIDES = {"bid": Side.BUY, "ask": Side.SELL}
+_OUTCOME_WORDS = {Outcome.YES: "yes", Outcome.NO: "no"}
 _OUTCOMES = {"yes": Outcome.YES, "no": Outcome.NO}
 
 
@@ -254,7 +255,7 @@ def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placemen
     items = [f'{{"op":"cancel","client_order_id":"{order_id}"}}' for order_id in cancels]
     items += [
         f'{{"op":"place","client_order_id":"{place.order_id}","market":"{place.symbol}",'
-        f'"side":"{"bid" if place.side is Side.BUY else "ask"}","outcome":"{place.outcome.value}",'
+        f'"side":"{"bid" if place.side is Side.BUY else "ask"}","outcome":"{_OUTCOME_WORDS[place.outcome]}",'
         f'"price":"{_PRICES[place.price_ticks]}","size":{place.quantity_lots},'
         f'"post_only":{"true" if place.post_only else "false"}}}'
         for place in places
