@@ -319,3 +319,25 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
     no_bids = [order.price_ticks for order in admitted if order.outcome is Outcome.NO]
     if bids and no_bids:
         assert max(bids) + max(no_bids) <= 100 - max(1, round(limits.min_spread * 100))
+
+
+def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_resolves() -> None:
+    # 308 YES if the last fill is not in the position yet, 300 if it is: NO may be paired off up to 300 only.
+    doubtful = a_view(
+        held_yes_lots=308, doubt_yes_lots=8, held_no_lots=284, limits=replace_limits(max_position_lots=300)
+    )
+    pairing = check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
+    assert pairing is not None
+    assert pairing.reason is RejectReason.WORST_CASE_POSITION
+    assert check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
+    one_sided = a_view(held_no_lots=100, doubt_no_lots=50, limits=replace_limits(max_net_lots=40))
+    adding = check(an_order(quantity_lots=100), one_sided)
+    assert adding is not None
+    assert adding.reason is RejectReason.WORST_CASE_NET
+
+
+def test_what_may_not_be_held_cannot_be_sold() -> None:
+    doubtful = a_view(held_yes_lots=100, doubt_yes_lots=1)
+    selling = check(an_order(side=Side.SELL, price_ticks=52), doubtful)
+    assert selling is not None
+    assert selling.reason is RejectReason.WORST_CASE_POSITION
