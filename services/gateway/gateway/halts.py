@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from common.events import Halt
 from common.instruments import TOKEN_CHARS_MAX, escape_token
@@ -62,7 +62,8 @@ class Halts:
         word = self._words.get((scope, reason))
         return word[0] if word is not None and not word[0].lifted else None
 
-    def touching(self, *, algo_id: str, venue: str, account: str, currency: str) -> Iterator[Halt]:
+    def touching(self, *, algo_id: str, venue: str, account: str, currencies: Iterable[str]) -> Iterator[Halt]:
         """Yield the halts that keep a bot from sending orders."""
-        scopes = {"global", f"bot-{algo_id}", f"venue-{venue}", f"account-{account}", f"currency-{currency}"}
+        scopes = {"global", f"bot-{algo_id}", f"venue-{venue}", f"account-{account}"}
+        scopes |= {f"currency-{currency}" for currency in currencies}
         return (halt for halt in self.active() if halt.scope in scopes)

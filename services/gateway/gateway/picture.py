@@ -97,7 +97,10 @@ def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> 
     own = [row for row in markets if row["algo_id"] == config.algo_id]
     instrument = config.sections.get("instrument", {})
     venue, account = str(instrument.get("venue", "")), str(instrument.get("account", ""))
-    halts = list(view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currency=""))
+    currencies = dict.fromkeys(market.currency for row in own if (market := view.market(row["venue"], row["symbol"])))
+    halts = list(
+        view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currencies=tuple(currencies))
+    )
     return {
         "algo_id": config.algo_id,
         "kind": config.kind,

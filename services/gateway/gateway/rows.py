@@ -94,7 +94,7 @@ def row_state(view: View, key: Key, now_ns: int) -> tuple[str, str]:
         algo_id=algo_id,
         venue=key[1] or str(instrument.get("venue", "")),
         account=str(instrument.get("account", "")),
-        currency=market.currency if market is not None else "",
+        currencies=(market.currency,) if market is not None else (),
     )
     halt = next(halts, None)
     if halt is not None:

@@ -72,7 +72,7 @@ def quoted_venues(config_dir: Path) -> list[str]:
     try:
         venues: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {})
         return [name for name, venue in venues.items() if venue["adapter"] == "degen"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError([f"{path.name}: {type(error).__name__}: {error}"]) from None
 
 

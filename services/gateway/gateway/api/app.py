@@ -19,6 +19,10 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
+ROUTERS = tuple(door.router for door in (oauth, reads, stream, bots, halts, users, pages))
+"""Every route there is, beside the API's own description."""
+
+
 def build_app(desk: Desk) -> FastAPI:
     """Return the application that serves the gateway's port."""
     app = FastAPI(
@@ -32,8 +36,8 @@ def build_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.streams = stream.Streams()
     errors.install(app)
-    for door in (oauth, reads, stream, bots, halts, users, pages):
-        app.include_router(door.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_middleware(BoundedBodies)
     app.add_middleware(SecurityHeaders)
     return app

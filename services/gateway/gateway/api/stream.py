@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
 import msgspec
 from common.clock import NS_PER_MS
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.access import DeskOf, Viewer
 from gateway.api.errors import ApiError
@@ -80,20 +81,30 @@ def chart_past(view: View, now_ns: int) -> Json:
 
 
 class PatientStream(StreamingResponse):
-    """A stream that gives up on a reader who takes nothing."""
+    """A stream that gives up on a reader who takes nothing, and gives its place back however it ends."""
+
+    def __init__(self, lines: AsyncGenerator[bytes, None], release: Callable[[], None]) -> None:
+        # Proxies are told not to collect lines before they pass them on.
+        super().__init__(lines, media_type="application/x-ndjson", headers={"X-Accel-Buffering": "no"})
+        self._lines, self._release = lines, release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._release()
+            await self._lines.aclose()
 
     async def stream_response(self, send: Send) -> None:
         async def send_soon(message: Message) -> None:
             async with asyncio.timeout(STALLED_S):
                 await send(message)
 
-        try:
+        with contextlib.suppress(TimeoutError):
             await super().stream_response(send_soon)
-        except TimeoutError:
-            return
 
 
-@router.get("/stream", response_class=PatientStream)
+@router.get("/stream", response_class=StreamingResponse)
 async def get_stream(
     request: Request, desk: DeskOf, caller: Viewer, authorization: Annotated[str, Header(include_in_schema=False)]
 ) -> PatientStream:
@@ -101,22 +112,15 @@ async def get_stream(
     streams: Streams = request.app.state.streams
     streams.enter(caller.user_id)
     token = authorization.partition(" ")[2].strip()
-    return PatientStream(
-        _lines(desk, streams, caller.user_id, token, caller.token_expires_ns),
-        media_type="application/x-ndjson",
-        headers={"X-Accel-Buffering": "no"},
-    )
+    return PatientStream(_lines(desk, streams, token, caller.token_expires_ns), lambda: streams.leave(caller.user_id))
 
 
-async def _lines(desk: Desk, streams: Streams, user_id: str, token: str, expires_ns: int) -> AsyncIterator[bytes]:
-    try:
-        yield encode_line(chart_past(desk.view, desk.now_ns()))
-        count = 0
-        while desk.now_ns() < expires_ns and not desk.view.stopping:
-            count += 1
-            if count % RECHECK_LINES == 0 and await desk.sessions.check(token) is None:
-                return
-            yield streams.line(desk.view, desk.now_ns())
-            await asyncio.sleep(PERIOD_S)
-    finally:
-        streams.leave(user_id)
+async def _lines(desk: Desk, streams: Streams, token: str, expires_ns: int) -> AsyncGenerator[bytes, None]:
+    yield encode_line(chart_past(desk.view, desk.now_ns()))
+    count = 0
+    while desk.now_ns() < expires_ns and not desk.view.stopping:
+        count += 1
+        if count % RECHECK_LINES == 0 and await desk.sessions.check(token) is None:
+            return
+        yield streams.line(desk.view, desk.now_ns())
+        await asyncio.sleep(PERIOD_S)
