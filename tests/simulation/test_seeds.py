@@ -1,4 +1,4 @@
-"""Whole platforms in virtual time: calm and troubled seeds, one history per seed, and planted faults that must be caught."""
+"""Whole platforms in virtual time: calm and troubled seeds find nothing, and one seed gives one history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from multiprocessing import cpu_count, get_context
 
 import pytest
-
 from toolkit.simulation.scenario import calm, troubled
 from toolkit.simulation.world import run_scenario
 

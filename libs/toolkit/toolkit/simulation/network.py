@@ -206,6 +206,8 @@ class MemoryNetwork:
             return 200, json.dumps({"serverTime": self.schedule.now_ns // MS}).encode(), {}
         tape = self.tapes.get(query.get("symbol", ""))
         if path == "/api/v3/depth" and tape is not None:
+            # A snapshot holds the price of this instant: who asked has seen it, also while the streams are silent.
+            self.last_price_ns = self.schedule.now_ns
             return 200, tape.snapshot(), {}
         return 404, b"{}", {}
 

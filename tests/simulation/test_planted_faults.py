@@ -1,0 +1,159 @@
+"""Faults planted into the code under test: each kind of break must be caught by the checker that is there for it."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from common.core import Receipt
+from common.events import Fill
+from toolkit.simulation.scenario import Scenario, Trouble, calm
+from toolkit.simulation.world import World
+
+
+def caught(scenario: Scenario) -> set[str]:
+    """Return the kinds of findings of a run."""
+    return set(World(scenario).run().findings.kinds)
+
+
+def with_trouble(*troubles: Trouble) -> Scenario:
+    scenario = calm(3)
+    scenario.troubles = list(troubles)
+    return scenario
+
+
+def test_the_unplanted_run_finds_nothing() -> None:
+    assert caught(with_trouble(Trouble("kill", 40.0, 0.5, "quoter"), Trouble("prices", 70.0, 6.0))) == set()
+
+
+def test_a_fill_that_is_never_published_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    blotter = importlib.import_module("quoter.blotter").Blotter
+    honest: Callable[..., Iterator[Any]] = blotter._on_execution
+    count = itertools.count(1)
+
+    def forgetful(self: Any, execution: Any, now_ns: int) -> Iterator[Any]:
+        for effect in honest(self, execution, now_ns):
+            if not (isinstance(effect, Fill) and next(count) == 5):
+                yield effect
+
+    monkeypatch.setattr(blotter, "_on_execution", forgetful)
+    assert "lost_fill" in caught(calm(3))
+
+
+def test_a_fill_that_is_published_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a stable message id, what recovery fetches again is stored again."""
+    monkeypatch.setattr(Fill, "message_id", lambda fill: f"{fill.venue_trade_id}:{fill.ts_received_ns}:{fill.epoch}")
+    assert "invented_fill" in caught(with_trouble(Trouble("kill", 40.0, 0.5, "quoter")))
+
+
+def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = importlib.import_module("risk.ledger")
+    honest = ledger.Ledger._book_fill
+    monkeypatch.setattr(
+        ledger.Ledger,
+        "_book_fill",
+        lambda self, fill: honest(self, msgspec.structs.replace(fill, fee=-fill.fee)),
+    )
+    assert caught(calm(3)) & {"cash", "halted"}
+
+
+def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    markets = importlib.import_module("risk.settlement").Markets
+    monkeypatch.setattr(markets, "due", lambda self, ledger, now_ns: iter(()))
+    assert "position" in caught(calm(3))
+
+
+def test_a_store_that_lags_behind_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = importlib.import_module("risk.service")
+    honest = service.changes
+
+    def forgetful(ledger: Any, folded: Any) -> dict[str, bytes]:
+        return {name: data for name, data in honest(ledger, folded).items() if not name.startswith("bot:")}
+
+    monkeypatch.setattr(service, "changes", forgetful)
+    assert "store" in caught(calm(3))
+
+
+def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    degen = importlib.import_module("quoter.venues.degen").DegenSession
+
+    def careless(self: Any, now_ns: int) -> list[Any]:
+        self._ending = self._empty = True
+        return []
+
+    monkeypatch.setattr(degen, "empty_out", careless)
+    # The dead-man switch would clean up after a while; at the moment of the stop the orders are still there.
+    assert "resting" in caught(calm(3))
+
+
+def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = importlib.import_module("quoter.plan")
+    desk = importlib.import_module("quoter.desk")
+    room = importlib.import_module("quoter.inventory").Room
+    monkeypatch.setattr(plan, "room", lambda *_: room(100_000, 100_000))
+    monkeypatch.setattr(desk, "check", lambda order, view: None)
+    assert "limit" in caught(calm(3))
+
+
+def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    aggregation = importlib.import_module("pricer.aggregation")
+    monkeypatch.setattr(aggregation.Source, "age_ns", lambda self, now_ns: None if self.top is None else 0)
+    monkeypatch.setattr(aggregation.Source, "forget", lambda self: None)
+    monkeypatch.setattr(aggregation.VenueFeed, "up", lambda self, now_ns: True)
+    monkeypatch.setattr(aggregation.VenueFeed, "stale", lambda self, symbol: False)
+    assert "stale" in caught(with_trouble(Trouble("prices", 40.0, 20.0)))
+
+
+def test_an_error_in_a_core_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    risk = importlib.import_module("risk.service").Risk
+    honest = risk.on_positions_due
+    count = itertools.count(1)
+
+    def broken(self: Any, receipt: Receipt) -> Any:
+        assert next(count) != 7, "planted"
+        return honest(self, receipt)
+
+    monkeypatch.setattr(risk, "on_positions_due", broken)
+    assert "crash" in caught(calm(3))
+
+
+def test_a_platform_that_does_not_come_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    degen = importlib.import_module("quoter.venues.degen").DegenSession
+    monkeypatch.setattr(degen, "_connect", lambda self: [])
+    assert "idle" in caught(calm(3))
+
+
+def test_an_order_that_depends_on_hashing_shows_in_the_history() -> None:
+    """The planted iteration over a set gives another history under another hash seed; the honest code does not."""
+    # A small set has few orders, so one pair of hash seeds may agree by chance; eight do not.
+    first = _history_with_a_set("0")
+    assert any(_history_with_a_set(str(seed)) != first for seed in range(1, 8))
+
+
+def _history_with_a_set(hash_seed: str) -> str:
+    code = (
+        "from feed.service import Feed\n"
+        "def hashed(self, receipt):\n"
+        "    for name in set(self.venues):\n"
+        "        feed = self.venues[name]\n"
+        "        yield from self._guarded(feed, receipt.now_ns, feed.on_second)\n"
+        "Feed.on_second = hashed\n"
+        "from toolkit.simulation.scenario import calm; from toolkit.simulation.world import run_scenario\n"
+        "print(run_scenario(calm(3)).history)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout.strip()
