@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from toolkit.trial import SHORT_MARKETS, Trial
 
 pytestmark = pytest.mark.timeout(420)

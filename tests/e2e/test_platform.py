@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from toolkit.trial import Trial, TrialError
 
 pytestmark = pytest.mark.timeout(300)
