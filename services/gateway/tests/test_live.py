@@ -224,7 +224,7 @@ async def test_a_restarted_gateway_still_shows_the_last_fills_and_orders(platfor
         return [fill["venue_trade_id"] for fill in fills], [order["state"] for order in orders]
 
     async with asyncio.timeout(WAIT_S):
-        while await shown() != (["new", "2", "1", "0"], ["live"]):
+        while await shown() != (["new", "2", "1", "0"], ["live"]):  # noqa: ASYNC110 - over the bus
             await asyncio.sleep(POLL_S)
     await quoter.close()
     assert await gateway.terminate() == 0
