@@ -109,7 +109,15 @@ class QuietServer(uvicorn.Server):
 async def serving(app: Any, host: str, port: int) -> AsyncIterator[int]:
     """Serve an application in this loop and yield the port; OSError when the port is taken."""
     config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, ws="websockets-sansio", lifespan="off"
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        lifespan="off",
+        # Otherwise anybody on this machine could name himself by X-Forwarded-For and escape limits per address.
+        proxy_headers=False,
     )
     server = QuietServer(config)
     config.load()

@@ -35,6 +35,8 @@ async def test_a_halt_is_published_audited_shown_and_lifted_by_reason(
         ("manual", True, "rita"),
     ]
     assert [audit.action for audit in bus.of(Audit)] == ["halt", "halt", "lift"]
+    assert [audit.audit_id for audit in bus.of(Audit)] == [halt.halt_id for halt in bus.of(Halt)]
+    assert lifted.json()["command_id"] == bus.of(Halt)[-1].halt_id
     again = await client.delete("/api/halts/venue-degen/manual", headers=risk)
     assert (again.status_code, again.json()["error"]["code"]) == (404, "unknown_halt")
 

@@ -201,6 +201,17 @@ async def test_first_start_two_replicas_conflicts_restart_and_an_orderly_end(pla
     assert await again.terminate() == 0
 
 
+async def test_a_forwarded_address_does_not_escape_the_login_throttle(platform: Platform) -> None:
+    gateway = platform.gateway("guessed")
+    await gateway.answering()
+    form = {"grant_type": "password", "username": "admin", "password": "a wrong guess"}
+    statuses = []
+    for number in range(7):
+        headers = {"x-forwarded-for": f"10.0.0.{number}"}
+        statuses.append((await gateway.client.post("/oauth/token", data=form, headers=headers)).status_code)
+    assert statuses == [400] * 5 + [429] * 2
+
+
 async def test_a_restarted_gateway_still_shows_the_last_fills_and_orders(platform: Platform) -> None:
     story = Story(View(admin_urls={}, quoted_venues=[]), AnchoredClock())
     settings = ServiceSettings(

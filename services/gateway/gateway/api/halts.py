@@ -80,7 +80,9 @@ async def post_halt(call: HaltCall, desk: DeskOf, caller: TraderOrRisk) -> Respo
     )
     if desk.connected:
         # A halt does not wait for its record, and is called even when the record cannot be kept.
-        record = asyncio.ensure_future(desk.audit(caller.user_id, "halt", call.scope, _detail(halt)))
+        record = asyncio.ensure_future(
+            desk.audit(caller.user_id, "halt", call.scope, _detail(halt), audit_id=halt.halt_id)
+        )
         try:
             sequence = await desk.publish(halt)
         except BusError:
@@ -124,7 +126,7 @@ async def delete_halt(
         halt_id=uuid.uuid4().hex,
         ts_ns=desk.now_ns(),
     )
-    await desk.audit(caller.user_id, "lift", scope, _detail(lift))
+    await desk.audit(caller.user_id, "lift", scope, _detail(lift), audit_id=lift.halt_id)
     sequence = await desk.publish(lift)
     desk.view.on_halt(lift, Receipt(desk.now_ns(), sequence=sequence))
     return answer({"command_id": lift.halt_id, "outcome": "done", "lifted": halt_row(lift)})
@@ -149,7 +151,7 @@ async def post_cancel_all(
 
 
 def _detail(halt: Halt) -> dict[str, Any]:
-    return {"reason": halt.reason, "detail": halt.detail, "halt_id": halt.halt_id}
+    return {"reason": halt.reason, "detail": halt.detail}
 
 
 def _by_service(outcomes: list[Outcome]) -> dict[str, Any]:
