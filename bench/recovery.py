@@ -1,7 +1,8 @@
 """How long until we quote again after a death: kill -9 of each service, NATS and Redis in turn, under load.
 
-Every figure is taken at the venue: quoting again means that a market has a YES bid and a NO bid of ours resting. After
-all rounds the books are compared: executions at the venue against FILL, cash in the ledger against the statement.
+Quoting again means: a new process runs, every service says it is ready, and after that new orders of ours came to rest
+at the venue on both sides of a market. After all rounds the books are compared: executions at the venue against FILL,
+cash in the ledger against the statement.
 """
 
 from __future__ import annotations
@@ -52,19 +53,11 @@ def _measure(trial: Trial, rounds: int, victims: list[str]) -> list[Figure]:
 
 
 def _kill_and_wait(trial: Trial, victim: str) -> float:
-    """Kill, wait until a new process of that name runs and a market is quoted on both sides by fresh orders."""
+    """Return the time from the kill until everybody is ready again and new orders rest on both sides, in s."""
     before = trial.pid(victim)
-    newest = max((int(order["order_id"]) for order in trial.open_orders()), default=0)
     began = time.monotonic()
     trial.kill(victim)
-    trial.wait(f"new {victim}", lambda: trial.restarted(victim, before))
-
-    def fresh() -> bool:
-        # A quote that merely survived proves nothing: new orders must have gone out since.
-        orders = trial.open_orders()
-        return trial.two_sided() and max((int(order["order_id"]) for order in orders), default=0) > newest
-
-    trial.wait("quoting again", fresh)
+    trial.quoting_again(victim, before)
     took = time.monotonic() - began
     time.sleep(SETTLE_S)
     return took

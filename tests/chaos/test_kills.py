@@ -26,15 +26,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 @pytest.mark.parametrize("victim", ["feed", "pricer", "quoter", "risk", "watchdog", "gateway", "nats", "redis"])
 def test_quoting_returns_after_a_kill(trial: Trial, victim: str) -> None:
     before = trial.pid(victim)
-    newest = max((int(order["order_id"]) for order in trial.open_orders()), default=0)
     trial.kill(victim)
-    trial.wait(f"new {victim}", lambda: trial.restarted(victim, before), 60)
-
-    def quoting_anew() -> bool:
-        orders = trial.open_orders()
-        return trial.two_sided() and max((int(order["order_id"]) for order in orders), default=0) > newest
-
-    trial.wait("two-sided quote by new orders", quoting_anew, 60)
+    trial.quoting_again(victim, before)
 
 
 def test_no_fill_is_lost_or_doubled_and_no_order_is_left(trial: Trial) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from toolkit.paths import CONFIG_DIR
 from toolkit.ports import SPAN, Ports, port_map
 
 ACCOUNT = "mm1"
+QUOTING = ("feed", "pricer", "risk", "quoter")
+"""The services without which nothing is quoted."""
 POLL_S = 0.05
 SHORT_MARKETS: Mapping[str, str] = {
     "exchange.MM_SERIES_LENGTH_S": "40",
@@ -37,6 +39,8 @@ SHORT_MARKETS: Mapping[str, str] = {
 
 INVENTORY = "[bots.sections.inventory]\n"
 SHORT_PHASES = "min_life_s = 10.0\nreduce_only_s = 8.0\nclose_threshold_s = 2.0\n"
+# Takers come far oftener than in the demo; pairs are not merged yet, so the usual limit would end the quoting.
+POSITION = ("max_position = 1000", "max_position = 10000")
 
 
 class TrialError(Exception):
@@ -81,7 +85,9 @@ class Trial:
         length_s = int(self.settings.get("exchange.MM_SERIES_LENGTH_S", "300"))
         length = f"{length_s // 60}M" if length_s % 60 == 0 else f"{length_s}S"
         # The venue names a series by the life of its markets.
-        bots.write_text(text.replace(INVENTORY, INVENTORY + SHORT_PHASES).replace("-5M", f"-{length}"))
+        bots.write_text(
+            text.replace(INVENTORY, INVENTORY + SHORT_PHASES).replace("-5M", f"-{length}").replace(*POSITION)
+        )
         self.settings.setdefault("gateway.MM_CONFIG_DIR", str(folder))
 
     def stop(self, timeout_s: float = 90.0) -> None:
@@ -186,6 +192,30 @@ class Trial:
         orders: list[dict[str, Any]] = self.venue("/orders?status=open")["orders"]
         return orders
 
+    def ready(self, names: Sequence[str] = QUOTING) -> bool:
+        """Say whether these services do their job, by their own word."""
+        try:
+            return all(
+                self.http.get(f"http://127.0.0.1:{self.admin_port(name)}/ready").status_code == 200 for name in names
+            )
+        except httpx.HTTPError:
+            return False
+
+    def quoting_again(self, victim: str, before: int, timeout_s: float = 60.0) -> None:
+        """Wait for the life after a kill: a new process, everybody ready, and then new orders on both sides.
+
+        Quotes that merely survived, or that were renewed from what a dead feed had said, prove nothing.
+        """
+        self.wait(f"new {victim}", lambda: self.restarted(victim, before), timeout_s)
+        names = QUOTING if victim in (*QUOTING, "nats", "redis") else (victim, *QUOTING)
+        self.wait(f"readiness after {victim}", lambda: self.ready(names), timeout_s)
+        newest = self.newest_order()
+        self.wait("new orders on both sides", lambda: self.newest_order() > newest and self.two_sided(), timeout_s)
+
+    def newest_order(self) -> int:
+        """Return the newest order id of ours at the venue; 0 when nothing rests."""
+        return max((int(order["order_id"]) for order in self.open_orders()), default=0)
+
     def two_sided(self) -> bool:
         """Say whether some market has a YES bid and a NO bid of ours resting."""
         try:
@@ -204,9 +234,15 @@ class Trial:
         return time.monotonic() - began
 
     def last_words(self) -> str:
-        """Return the last log lines of every process."""
+        """Return what the quoter says of itself, and the last log lines of every process."""
+        quoter = self.state("quoter")
+        said = {name: quoter.get(name) for name in ("stage", "faults", "halts", "rejections", "venue_refusals")}
+        said["bots"] = [
+            {name: bot[name] for name in ("symbol", "state", "reason", "position")} for bot in quoter.get("bots", [])
+        ]
         logs = sorted((self.data_dir / "logs").glob("*.log"))
-        return "\n".join(f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-6:]) for path in logs)
+        tails = [f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-6:]) for path in logs]
+        return "\n".join([f"quoter: {json.dumps(said)}", *tails])
 
     # --- books --------------------------------------------------------------------------------------------------
 
