@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 import time
@@ -31,6 +32,8 @@ STOP_TIMEOUT_S = 15.0
 """How long a core may take to end its business: cancel, ask the venue, report."""
 STREAMS_TIMEOUT_S = 60.0
 WAIT_S = 0.25
+DOUBT_LOOKS_PER_TTL = 20
+"""How often within a ttl it is asked whether a lease is still sure."""
 VERSION = "0.1.0"
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -87,7 +90,7 @@ async def _main(name: str, settings: ServiceSettings, service: Service, log: Bou
     told = asyncio.create_task(stopping.wait())
     await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
     # A service that is still waiting (broker, lease) has nothing to end; one that works ends its business itself.
-    if not work.done() and not progress.started:
+    if not work.done() and not (progress.shell and progress.shell.began):
         work.cancel()
     try:
         await work
@@ -234,48 +237,80 @@ async def _leases(
     """Wait until all leases are held, keep them while the body runs, give them back after an orderly end."""
     keepers = [LeaseKeeper(role, key, settings.instance, settings.lease_ttl_ms) for role, key in service.leases]
     progress.keepers = keepers
-    told_about = ""
-    for keeper in keepers:
-        while not await _beat(keeper, shell):
-            progress.stage = f"waiting for the lease {keeper.role}/{keeper.key}, held by {keeper.holder or 'nobody'}"
-            if progress.stage != told_about:
-                log.warning("standing by", why=progress.stage)
-                told_about = progress.stage
-            await asyncio.sleep(keeper.beat_ms / 1000 / 2)
-    service.core.epoch = max((keeper.epoch for keeper in keepers), default=0)
-    keeping = asyncio.create_task(_keep(keepers, shell))
+    ending = asyncio.Event()
+    keeping: set[asyncio.Task[None]] = set()
+    doubting: set[asyncio.Task[None]] = set()
     try:
+        for keeper in keepers:
+            shell.guarded(_keep(keeper, shell, ending), keeping)
+        await _until_held(keepers, shell, progress, log)
+        service.core.epoch = max((keeper.epoch for keeper in keepers), default=0)
+        if keepers:
+            shell.guarded(_watch_doubt(keepers, shell), doubting)
         yield
     finally:
-        keeping.cancel()
-        for keeper in keepers:
-            release = keeper.release()
-            if release is not None and shell.bus.connected and not shell.failed.done():
-                try:
-                    await shell.bus.publish_acked(release.event, expected_last_sequence=release.expected_last_sequence)
-                except BusError as error:
-                    log.warning("lease not given back, it will run out", why=str(error))
+        for task in list(doubting):
+            task.cancel()
+        # A beat on its way is waited for: giving back is refused when it does not follow the newest beat.
+        ending.set()
+        if keeping:
+            await asyncio.wait(list(keeping), timeout=WAIT_S * 4)
+        for task in list(keeping):
+            task.cancel()
+        await _give_back(keepers, shell, log)
 
 
-async def _keep(keepers: Sequence[LeaseKeeper], shell: Shell) -> None:
+async def _until_held(keepers: Sequence[LeaseKeeper], shell: Shell, progress: _Progress, log: BoundLogger) -> None:
+    while waiting := [keeper for keeper in keepers if keeper.state is not LeaseState.HELD]:
+        if shell.failed.done():
+            shell.failed.result()
+        first = waiting[0]
+        stage = f"waiting for the lease {first.role}/{first.key}, held by {first.holder or 'nobody'}"
+        if progress.stage != stage:
+            progress.stage = stage
+            log.warning("standing by", why=stage)
+        await asyncio.sleep(first.beat_ms / 1000 / 4)
+
+
+async def _keep(keeper: LeaseKeeper, shell: Shell, ending: asyncio.Event) -> None:
+    """Win one lease and renew it until the end; losing it ends the process."""
+    while not ending.is_set():
+        await _beat(keeper, shell)
+        if keeper.state is LeaseState.LOST:
+            raise MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: somebody else works now")
+        pause_s = keeper.beat_ms / 1000 / (1 if keeper.state is LeaseState.HELD else 2)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), pause_s)
+
+
+async def _watch_doubt(keepers: Sequence[LeaseKeeper], shell: Shell) -> None:
+    """Tell the core when a lease has not been renewed for half its ttl.
+
+    Apart from the renewing: a beat that gets no answer takes longer than that to give up.
+    """
+    period_s = min(keeper.ttl_ms for keeper in keepers) / 1000 / DOUBT_LOOKS_PER_TTL
     doubted = False
     while True:
-        for keeper in keepers:
-            await _beat(keeper, shell)
-            if keeper.state is LeaseState.LOST and not shell.failed.done():
-                shell.failed.set_exception(
-                    MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: somebody else works now")
-                )
-                return
         doubtful = any(keeper.doubtful(shell.clock.now_ns()) for keeper in keepers)
         if doubtful != doubted:
             doubted = doubtful
             await shell.set_doubt(doubtful)
-        await asyncio.sleep(min((keeper.beat_ms for keeper in keepers), default=1_000) / 1000)
+        await asyncio.sleep(period_s)
 
 
-async def _beat(keeper: LeaseKeeper, shell: Shell) -> bool:
-    """Look at the lease, publish what is due, and say whether it is held; a broker that is away changes nothing."""
+async def _give_back(keepers: Sequence[LeaseKeeper], shell: Shell, log: BoundLogger) -> None:
+    for keeper in keepers:
+        release = keeper.release()
+        if release is None or not shell.bus.connected or shell.failed.done():
+            continue
+        try:
+            await shell.bus.publish_acked(release.event, expected_last_sequence=release.expected_last_sequence)
+        except BusError as error:
+            log.warning("lease not given back, it will run out", why=str(error))
+
+
+async def _beat(keeper: LeaseKeeper, shell: Shell) -> None:
+    """Look at the lease and publish what is due; a broker that is away changes nothing."""
     try:
         if keeper.state is LeaseState.WAITING:
             address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
@@ -284,7 +319,7 @@ async def _beat(keeper: LeaseKeeper, shell: Shell) -> bool:
             keeper.observe(lease, stored.sequence if stored else 0, shell.clock.now_ns())
         due = keeper.beat(shell.clock.now_ns())
         if due is None:
-            return False
+            return
         assert isinstance(due.event, Lease)
         sequence = await shell.bus.publish_acked(due.event, expected_last_sequence=due.expected_last_sequence)
         keeper.won(due.event, sequence)
@@ -292,4 +327,3 @@ async def _beat(keeper: LeaseKeeper, shell: Shell) -> bool:
         keeper.refused()
     except BusUnavailable:
         pass
-    return keeper.state is LeaseState.HELD

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from structlog.stdlib import BoundLogger
 
+from common.bus.durable import Acknowledge, DurablePuller
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
-from common.bus.readers import Acknowledge, DurablePuller, NewestReader, OrderedReader
+from common.bus.readers import NewestReader, OrderedReader
 from common.clock import AnchoredClock
 from common.core import (
     Ask,
@@ -19,7 +20,6 @@ from common.core import (
     Command,
     Core,
     Durable,
-    Effect,
     Effects,
     Every,
     Http,
@@ -34,7 +34,7 @@ from common.core import (
     Store,
     Wire,
 )
-from common.errors import BusError, ContractError
+from common.errors import BusError, BusUnavailable, ContractError
 from common.events import Event, Parked, address_filter, class_of, decode
 from common.outbox import Outbox
 from common.settings import ServiceSettings
@@ -85,15 +85,23 @@ class Shell:
         self._pullers: list[DurablePuller] = []
         self._wires: dict[str, LiveWire] = {}
         self._https: dict[str, LiveHttp] = {}
-        self._timers: list[asyncio.Task[None]] = []
+        self._timers: set[asyncio.Task[None]] = set()
         self._stores: asyncio.Queue[tuple[list[Store], list[asyncio.Task[None]], Acknowledge]] = asyncio.Queue()
         self._parked_ids = itertools.count(1)
         self._handled = 0
+        self._breaks = 0
+        self._away: set[str] = set()
+        """Why the core may not rely on the bus now: 'bus' while the broker is away, 'lease' while that is in doubt."""
+        self.began = False
+        """True once the core has started: from here on it must be stopped, not dropped."""
+        self._ended = False
 
     # --- life ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
+        self.bus.on_disconnect(self._after_break)
+        self.bus.on_reconnect(self._after_reconnect)
         for event in self._outbox.left_behind():
             self._outbox.send(event)
         for wire in self._of(Wire):
@@ -104,58 +112,83 @@ class Shell:
             await self._start_ordered(ordered)
         for newest in self._of(Newest):
             await self._start_newest(newest)
+        self.began = True
         await self._call(self.core.start)
+        if self._away:
+            await self._call(self.core.on_disconnected)
+        self.guarded(self._work_off_stores(), self._timers)
         for durable in self._of(Durable):
-            puller = DurablePuller(self.bus, DURABLE_BY_NAME[durable.name], self._durable_delivery(durable))
+            reader = DURABLE_BY_NAME[durable.name]
+            puller = DurablePuller(self.bus, self.api, reader, self._durable_delivery(durable))
             self._pullers.append(puller)
             await puller.start()
-        self._timers.append(self._guarded(self._work_off_stores()))
-        self._timers += [self._guarded(self._tick(every)) for every in self._of(Every)]
-        self.bus.on_reconnect(self._after_reconnect)
-        self.bus.on_disconnect(lambda: self._call(self.core.on_disconnected))
-
-    async def set_doubt(self, doubtful: bool) -> None:
-        """Tell the core that its lease is in doubt, which is to it as if the bus were gone, or sure again."""
-        await self._call(self.core.on_disconnected if doubtful else self.core.on_reconnected)
+        for every in self._of(Every):
+            self.guarded(self._tick(every), self._timers)
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the core end its business, at most so long; return whether it did."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         await self._call(self.core.stop)
         # The core is ordinary Python and knows no asyncio.Event, so it is asked.
-        while not self.core.stopped() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        while not (self.core.stopped() or self.failed.done() or asyncio.get_running_loop().time() > deadline):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        for task in self._timers:
+        self._ended = True
+        for task in list(self._timers):
             task.cancel()
         for ordered in self._ordered:
             await ordered.stop()
         for puller in self._pullers:
             await puller.stop()
         await self._outbox.drain(2.0)
+        for wire in self._wires.values():
+            wire.end()
         for http in self._https.values():
             await http.close()
         return self.core.stopped()
 
+    # --- breaks -------------------------------------------------------------------------------------------------
+
+    async def set_doubt(self, doubtful: bool) -> None:
+        """Tell the core that its lease is in doubt, which is to it as if the bus were gone, or sure again."""
+        await self._set_away("lease", doubtful)
+
+    async def _set_away(self, cause: str, away: bool) -> None:
+        """Note one cause; the core hears of the first that comes and of the last that goes."""
+        before = bool(self._away)
+        if away:
+            self._away.add(cause)
+        else:
+            self._away.discard(cause)
+        if self.began and bool(self._away) != before:
+            await self._call(self.core.on_disconnected if away else self.core.on_reconnected)
+
+    async def _after_break(self) -> None:
+        self._breaks += 1
+        await self._set_away("bus", True)
+
     async def _after_reconnect(self) -> None:
         """Verify the streams and read everything back before the core hears that the bus is there again."""
-        task = asyncio.create_task(self._read_back())
-        task.add_done_callback(self._note_failure)
+        self.guarded(self._read_back(self._breaks), self._timers)
 
-    async def _read_back(self) -> None:
-        while True:
+    async def _read_back(self, breaks: int) -> None:
+        while breaks == self._breaks:
             try:
-                await self.api.verify_streams(self.settings.replicas)
+                missing = await self.api.verify_streams(self.settings.replicas)
+                if missing:
+                    raise BusUnavailable(f"not there after the break: {', '.join(missing)}")
                 for puller in self._pullers:
-                    await puller.pull()
+                    await puller.renew()
                 for ordered in self._ordered:
                     await ordered.renew()
                 for newest in self._newest:
                     await newest.read_back()
-                break
             except BusError as error:
                 self.log.warning("reading back after the reconnect failed, trying again", why=str(error))
                 await asyncio.sleep(STORE_RETRY_S)
-        await self._call(self.core.on_reconnected)
+                continue
+            if breaks == self._breaks:
+                await self._set_away("bus", False)
+            return
 
     # --- inputs -------------------------------------------------------------------------------------------------
 
@@ -165,7 +198,7 @@ class Shell:
     async def command(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Run a person's command; ValueError when the core refuses it."""
         command = next(each for each in self._of(Command) if each.name == name)
-        await self._call(lambda receipt: command.handler(document, receipt), fatal=False)
+        await self._call(lambda receipt: command.handler(document, receipt), refusable=True)
         return {"accepted": name}
 
     def commands(self) -> list[str]:
@@ -198,48 +231,29 @@ class Shell:
             except ContractError as error:
                 await self._park(subject, str(error), data)
                 return
-            async with self._turn:
-                receipt = Receipt(self.clock.now_ns(), age_ns, sequence)
-                try:
-                    for effect in handler(event, receipt):
-                        await self._carry_out(effect)
-                except Exception as error:
-                    self._fail(error)
+            await self._call(lambda receipt: handler(event, receipt), age_ns=age_ns, sequence=sequence)
 
         return deliver
 
     def _durable_delivery(self, durable: Durable) -> Callable[[str, bytes, int, Acknowledge], Awaitable[None]]:
         async def deliver(subject: str, data: bytes, sequence: int, acknowledge: Acknowledge) -> None:
-            receipt = Receipt(self.clock.now_ns(), 0, sequence)
             cls = class_of(subject)
             try:
                 if cls is None:
                     raise ContractError(subject, "no event has this subject")
                 event = decode(cls, data, subject)
             except ContractError as error:
-                await self._park(subject, str(error), data)
-                if durable.on_undecodable is None:
+                reason, on_undecodable = str(error), durable.on_undecodable
+                await self._park(subject, reason, data)
+                if on_undecodable is None:
                     await acknowledge()
                 else:
                     # Neither skipped nor acknowledged: the core halts what depends on it, a person decides.
-                    undecodable = durable.on_undecodable(subject, str(error), data, receipt)
-                    await self._call(lambda _receipt: undecodable)
+                    await self._call(lambda receipt: on_undecodable(subject, reason, data, receipt), sequence=sequence)
                 return
-            stores: list[Store] = []
-            sent: list[asyncio.Task[None]] = []
-            async with self._turn:
-                try:
-                    for effect in durable.handler(event, receipt):
-                        if isinstance(effect, Store):
-                            stores.append(effect)
-                        else:
-                            task = await self._carry_out(effect)
-                            if task is not None:
-                                sent.append(task)
-                except Exception as error:
-                    self._fail(error)
-                    return
-            self._stores.put_nowait((stores, sent, acknowledge))
+            await self._call(
+                lambda receipt: durable.handler(event, receipt), sequence=sequence, acknowledge=acknowledge
+            )
 
         return deliver
 
@@ -280,12 +294,7 @@ class Shell:
 
     def _live_wire(self, wire: Wire) -> LiveWire:
         async def on_frame(data: bytes) -> None:
-            async with self._turn:
-                try:
-                    for effect in wire.on_frame(data, Receipt(self.clock.now_ns())):
-                        await self._carry_out(effect)
-                except Exception as error:
-                    self._fail(error)
+            await self._call(lambda receipt: wire.on_frame(data, receipt))
 
         async def on_open() -> None:
             await self._call(wire.on_open)
@@ -298,19 +307,43 @@ class Shell:
 
         return call
 
-    async def _call(self, handler: Callable[[Receipt], Effects], *, fatal: bool = True) -> None:
+    async def _call(
+        self,
+        handler: Callable[[Receipt], Effects],
+        *,
+        age_ns: int = 0,
+        sequence: int = 0,
+        acknowledge: Acknowledge | None = None,
+        refusable: bool = False,
+    ) -> None:
+        """Give the core one turn and carry out what it asks for; one that has failed or ended gets none.
+
+        The documents to store go behind those of earlier turns, and the acknowledgement behind them.
+        """
         async with self._turn:
+            if self.failed.done() or self._ended:
+                return
+            stores: list[Store] = []
+            sent: list[asyncio.Task[None]] = []
             try:
-                for effect in handler(Receipt(self.clock.now_ns())):
-                    await self._carry_out(effect)
+                for effect in handler(Receipt(self.clock.now_ns(), age_ns, sequence)):
+                    if isinstance(effect, Store):
+                        stores.append(effect)
+                        continue
+                    task = await self._carry_out(effect)
+                    if task is not None and acknowledge is not None:
+                        sent.append(task)
             except Exception as error:
-                if not fatal and isinstance(error, ValueError):
+                if refusable and isinstance(error, ValueError):
                     raise
                 self._fail(error)
+                return
+            if stores or acknowledge is not None:
+                self._stores.put_nowait((stores, sent, acknowledge or _nothing))
 
     # --- effects ------------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, effect: Effect) -> asyncio.Task[None] | None:
+    async def _carry_out(self, effect: Event | Open | Send | Close | Ask | Publish) -> asyncio.Task[None] | None:
         self._handled += 1
         if isinstance(effect, Event):
             if effect.acked:
@@ -324,12 +357,8 @@ class Shell:
             self._wires[effect.wire].open(effect)
         elif isinstance(effect, Publish):
             return self._outbox.send(effect.event, effect.expected_last_sequence)
-        elif isinstance(effect, Close):
-            # In a task: the end of a connection is itself an input and waits for this turn to end.
-            self._guarded(self._wires[effect.wire].close(effect))
         else:
-            # Behind the stores of durable messages: documents are written in the order they were made.
-            self._stores.put_nowait(([effect], [], _nothing))
+            self._wires[effect.wire].close(effect)
         return None
 
     async def _on_confirmed(self, event: Event, sequence: int) -> None:
@@ -354,8 +383,11 @@ class Shell:
 
     # --- failure ------------------------------------------------------------------------------------------------
 
-    def _guarded(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+    def guarded(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        """Run work beside the core, kept in a set until it is done; when it fails the process ends."""
+        task = asyncio.create_task(work)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
         task.add_done_callback(self._note_failure)
         return task
 

@@ -26,18 +26,19 @@ OnClose = Callable[[str], Awaitable[None]]
 
 
 class LiveWire:
-    """One websocket client connection, opened when the core asks; a new Open replaces the old connection."""
+    """One websocket client connection, opened when the core asks; a new Open replaces the old connection.
+
+    Every Open ends in one on_close, unless another Open has replaced it by then.
+    """
 
     def __init__(self, on_open: OnOpen, on_frame: OnFrame, on_close: OnClose) -> None:
         self._on_open, self._on_frame, self._on_close = on_open, on_frame, on_close
         self._connection: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     def open(self, effect: Open) -> None:
-        # An Open that answers on_close comes out of the old connection's own task, which ends by itself.
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-        self._connection = None
+        self.end()
         self._task = asyncio.create_task(self._run(effect))
 
     async def send(self, data: bytes) -> None:
@@ -46,14 +47,34 @@ class LiveWire:
             with contextlib.suppress(ConnectionClosed):
                 await self._connection.send(data, text=True)
 
-    async def close(self, effect: Close) -> None:
-        if self._connection is not None:
-            await self._connection.close(1000, effect.reason[:100])
-        elif self._task is not None and not self._task.done():
+    def close(self, effect: Close) -> None:
+        """Begin to close what is open or connecting now; its on_close is an input and comes after this turn."""
+        if self._task is not None and not self._task.done():
+            closing = asyncio.create_task(self._close(self._task, effect.reason))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def end(self) -> None:
+        """Let go of the connection at once, without an on_close."""
+        # An Open that answers on_close or a frame comes out of the old connection's own task, which ends by itself.
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
-            await self._on_close(effect.reason)
+        if self._connection is not None:
+            self._connection.transport.abort()
+        self._connection = self._task = None
+
+    async def _close(self, task: asyncio.Task[None], reason: str) -> None:
+        if self._task is not task:
+            return  # an Open of the same turn has replaced it
+        if self._connection is not None:
+            await self._connection.close(1000, reason[:100])
+        elif not task.done():
+            task.cancel()
+            await self._on_close(reason)
 
     async def _run(self, effect: Open) -> None:
+        """Connect and hand frames in until the connection ends or another one takes its place."""
+        own = asyncio.current_task()
         try:
             connection = await connect(
                 effect.url,
@@ -67,23 +88,25 @@ class LiveWire:
                 max_queue=FRAMES_QUEUED_MAX,
                 proxy=None,
             )
-        except (TimeoutError, OSError, WebSocketException) as error:
-            await self._on_close(f"cannot connect: {type(error).__name__}: {error}"[:200])
+        except (TimeoutError, OSError, EOFError, ValueError, WebSocketException) as error:
+            if self._task is own:
+                await self._on_close(f"cannot connect: {type(error).__name__}: {error}"[:200])
             return
         self._connection = connection
-        reason = ""
         try:
             await self._on_open()
-            while True:
+            while self._task is own:
                 await self._on_frame(await connection.recv(decode=False))
         except ConnectionClosed as error:
             reason = str(error)
+        else:
+            return
         finally:
-            if self._connection is connection:
-                self._connection = None
             with contextlib.suppress(Exception):
                 connection.transport.abort()
-        await self._on_close(reason)
+        if self._task is own:
+            self._connection = None
+            await self._on_close(reason)
 
 
 class LiveHttp:
@@ -115,7 +138,8 @@ class LiveHttp:
                     content=effect.body or None,
                     timeout=timeout_s,
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+        except Exception as error:
+            # Whatever went wrong, exactly one answer follows, and it says that the outcome is unknown.
             await self._on_answer(Answer(effect.ask_id, 0, type(error).__name__.encode(), {}))
             return
         await self._on_answer(

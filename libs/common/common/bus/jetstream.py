@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from common.bus.nats import NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
-from common.streams import STREAMS, DurableReader, Stream, differences
+from common.streams import DURABLES, STREAMS, DurableReader, Stream, differences
 
 SUBJECTS_MAX = 10_000
 STREAM_NOT_FOUND = 10059
@@ -91,7 +91,10 @@ class JetStreamApi:
         return done
 
     async def verify_streams(self, replicas: int) -> list[str]:
-        """Return the names of missing streams; ConfigError when one differs from what we were built for."""
+        """Return what is missing of the streams and of this service's durable readers.
+
+        ConfigError when one differs from what we were built for.
+        """
         missing = []
         for stream in STREAMS:
             try:
@@ -102,7 +105,23 @@ class JetStreamApi:
                 missing.append(stream.name)
                 continue
             _demand_same(f"stream {stream.name}", stream.config(replicas), found)
+        for reader in DURABLES:
+            if reader.owner != self._connection.service:
+                continue
+            try:
+                found = (await self.call(f"CONSUMER.INFO.{reader.stream}.{reader.name}"))["config"]
+            except ApiError as error:
+                if error.code not in (STREAM_NOT_FOUND, CONSUMER_NOT_FOUND):
+                    raise
+                missing.append(reader.name)
+                continue
+            _demand_same(f"durable {reader.name}", reader.config(), found)
         return missing
+
+    async def durable_positions(self, reader: DurableReader) -> tuple[int, int]:
+        """Return the stream sequences up to which a durable reader has acknowledged, and been handed, everything."""
+        reply = await self.call(f"CONSUMER.INFO.{reader.stream}.{reader.name}")
+        return int(reply["ack_floor"]["stream_seq"]), int(reply["delivered"]["stream_seq"])
 
     async def last(self, stream: str, subject: str) -> Stored | None:
         """Return the last message of one subject, or None."""

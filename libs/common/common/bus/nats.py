@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -46,17 +47,32 @@ class NatsConnection:
         self.service = service
         self.inbox_prefix = f"_INBOX_{settings.nats_user or service}"
         self._client = Client()
-        self._ack_inbox = f"{self.inbox_prefix}.ack.{settings.instance.replace('.', '-')}"
+        # Nobody else's, not even a second process of the same name: its acks are numbered as ours are.
+        self._ack_inbox = f"{self.inbox_prefix}.ack.{secrets.token_hex(8)}"
         self._acks: dict[str, asyncio.Future[Msg]] = {}
         self._numbers = itertools.count(1)
         self._on_disconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self.closed = asyncio.Event()
+        self._refused = asyncio.Event()
         self.dropped = 0
         """Messages a slow subscription lost, since start."""
 
     async def connect(self) -> None:
         """Connect, retrying for ever; BusError when the broker refuses the credentials."""
+        connecting = asyncio.create_task(self._connect())
+        refused = asyncio.create_task(self._refused.wait())
+        try:
+            await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise BusError(f"the broker refused user {self._settings.nats_user or self.service}")
+            connecting.result()
+        finally:
+            connecting.cancel()
+            refused.cancel()
+        await self._client.subscribe(f"{self._ack_inbox}.*", cb=self._on_ack)
+
+    async def _connect(self) -> None:
         password = self._settings.nats_password()
         while True:
             try:
@@ -78,15 +94,10 @@ class NatsConnection:
                     reconnected_cb=self._reconnected,
                     closed_cb=self._closed,
                 )
-                break
-            except nats.errors.AuthorizationError as error:
-                raise BusError(f"the broker refused user {self._settings.nats_user or self.service}") from error
-            except (TimeoutError, OSError, nats.errors.Error) as error:
-                if "authorization" in str(error).lower():
-                    raise BusError(f"the broker refused user {self._settings.nats_user or self.service}") from error
+                return
+            except (TimeoutError, OSError, nats.errors.Error):
                 await asyncio.sleep(RECONNECT_WAIT_S)
                 self._client = Client()
-        await self._client.subscribe(f"{self._ack_inbox}.*", cb=self._on_ack)
 
     def on_disconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._on_disconnect.append(callback)
@@ -114,7 +125,10 @@ class NatsConnection:
         if not self._client.is_connected:
             # Buffering would flush values of the past when the broker returns.
             return
-        await self._client.publish(subject, data, reply)
+        try:
+            await self._client.publish(subject, data, reply)
+        except nats.errors.Error as error:
+            log.warning("not published", subject=subject, why=type(error).__name__)
 
     async def publish_acked(self, event: Event, *, expected_last_sequence: int | None = None) -> int:
         """Publish and return the stream sequence; a repeat of the message id returns the first one's.
@@ -162,7 +176,16 @@ class NatsConnection:
             raise BusUnavailable(f"{subject}: {type(error).__name__}") from None
 
     async def subscribe(self, subject: str, callback: Callback, queue: str = "") -> Subscription:
-        return await self._client.subscribe(subject, queue=queue, cb=callback)
+        """Subscribe; kept through breaks. BusUnavailable when the connection is closed for good."""
+        try:
+            return await self._client.subscribe(subject, queue=queue, cb=callback)
+        except nats.errors.Error as error:
+            raise BusUnavailable(f"{subject}: {type(error).__name__}") from None
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription and its callback, even in the middle of a message; nothing to do on a closed one."""
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
 
     async def close(self) -> None:
         """Send what is pending and close."""
@@ -172,6 +195,10 @@ class NatsConnection:
             await self._client.close()
 
     async def _disconnected(self) -> None:
+        # What was written in the moment of the break would be sent when the broker is back: values of the past that
+        # look like fresh ones. Subscriptions the client makes anew by itself, acked publishes are repeated by us.
+        self._client._pending.clear()
+        self._client._pending_data_size = 0
         for callback in self._on_disconnect:
             await callback()
 
@@ -185,6 +212,9 @@ class NatsConnection:
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             self.dropped += 1
+        if "authorization violation" in str(error).lower():
+            # The client itself would try the same password for ever.
+            self._refused.set()
         # Among these are the broker's refusals of subjects this user may not use.
         log.error("the broker or the client objects", service=self.service, why=str(error))
 

@@ -40,7 +40,7 @@ from common.streams import DURABLES, STREAMS, stream_of
 STORE_MAX = "4GB"
 EVERYONE_SAYS: tuple[type[Event], ...] = (Alert,)
 OPERATOR = "operator"
-"""A person with the NATS CLI: hears everything, says nothing."""
+"""A person with the NATS CLI: hears everything but the users' password hashes, says nothing."""
 ADMINISTRATOR = "streams"
 """The `streams` step: the only user that may create or change streams and durable readers."""
 
@@ -137,16 +137,20 @@ def publish_subjects(user: str) -> list[str]:
         return ["$JS.API.STREAM.*.*", "$JS.API.CONSUMER.>"]
     info = [f"$JS.API.STREAM.INFO.{stream.name}" for stream in STREAMS]
     if user == OPERATOR:
+        # No CONSUMER.MSG.NEXT: a person who pulls from the ledger's reader takes fills away from it.
         return [
             "$JS.API.INFO",
             "$JS.API.STREAM.NAMES",
             "$JS.API.STREAM.LIST",
-            "$JS.API.STREAM.MSG.GET.*",
-            "$JS.API.DIRECT.GET.>",
             "$JS.API.CONSUMER.NAMES.*",
             "$JS.API.CONSUMER.LIST.*",
             "$JS.API.CONSUMER.INFO.*.*",
-            *[f"$JS.API.CONSUMER.CREATE.{stream.name}" for stream in STREAMS],
+            *[
+                f"$JS.API.{verb}.{stream.name}"
+                for stream in STREAMS
+                if stream.name != "USER"
+                for verb in ("STREAM.MSG.GET", "DIRECT.GET", "CONSUMER.CREATE")
+            ],
             "$SRV.>",
             *info,
         ]
@@ -160,6 +164,7 @@ def publish_subjects(user: str) -> list[str]:
         *info,
         *[f"$JS.API.DIRECT.GET.{name}" for name in streams],
         *[f"$JS.API.CONSUMER.CREATE.{name}" for name in streams],
+        *[f"$JS.API.CONSUMER.INFO.{each.stream}.{each.name}" for each in DURABLES if each.owner == user],
         *[f"$JS.API.CONSUMER.MSG.NEXT.{each.stream}.{each.name}" for each in DURABLES if each.owner == user],
         *[f"$JS.ACK.{each.stream}.{each.name}.>" for each in DURABLES if each.owner == user],
     ]

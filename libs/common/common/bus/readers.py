@@ -1,12 +1,11 @@
-"""The three ways to read the bus: the newest per subject, everything in order, and durable with explicit ack."""
+"""Two ways to read the bus: the newest per subject, and everything in order. `common.bus.durable` is the third."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -16,14 +15,11 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.core import Start
 from common.errors import BusError
-from common.streams import DurableReader, stream_of
+from common.streams import stream_of
 
 HEARTBEAT_S = 1.0
 SILENCE_MAX_S = 3.0
 """A reader whose heartbeats stop for this long makes its consumer anew."""
-RETRY_S = 0.25
-PULL_BATCH = 256
-PULL_EXPIRES_S = 5.0
 NS_PER_S = 1_000_000_000
 
 _numbers = itertools.count(1)
@@ -88,36 +84,57 @@ class OrderedReader:
         self._filter, self._start_policy, self._deliver = subject_filter, start, deliver
         self._stream = stream_of(subject_filter).name
         self._last_sequence = 0
+        """Of the newest message delivered."""
+        self._behind: int | None = None
+        """Everything up to here has been delivered or was not wanted; None before that is known."""
+        self._newest_at_renewal = 0
         self._expected = 1
         self._subscription: Subscription | None = None
         self._heard_at_s = 0.0
         self._caught_up = asyncio.Event()
         self._renewing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._delivering = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.renewals = 0
 
     async def start(self) -> None:
         """Begin reading and return when everything stored so far has been delivered."""
-        await self._renew()
-        self._task = asyncio.create_task(self._watch())
+        await self.renew()
+        self._in_background(self._watch())
         await self._caught_up.wait()
 
     async def renew(self) -> None:
         """Make the consumer anew, continuing after the last message delivered."""
-        await self._renew()
-
-    async def _renew(self) -> None:
         async with self._renewing:
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-                self.renewals += 1
+            # The client cancels the callback of a subscription it ends. Not in the middle of a delivery: the message
+            # would come again to a core that has seen half of it.
+            async with self._delivering:
+                if self._subscription is not None:
+                    await self._connection.unsubscribe(self._subscription)
+                    self._subscription = None
+                    self.renewals += 1
+                self._expected = 1
+                self._heard_at_s = time.monotonic()
             inbox = f"{self._connection.inbox_prefix}.ordered.{self._connection.client.client_id}.{next(_numbers)}"
-            self._expected = 1
-            self._heard_at_s = time.monotonic()
             self._subscription = await self._connection.subscribe(inbox, self._on_message)
+            self._note_newest(await self._api.last_sequence(self._stream))
             reply = await self._api.call(f"CONSUMER.CREATE.{self._stream}", self._consumer(inbox))
-            if int(reply.get("num_pending", 0)) == 0:
-                self._caught_up.set()
+            if int(reply["num_pending"]) + int(reply["delivered"]["consumer_seq"]) == 0:
+                self._note_caught_up()
+
+    def _note_newest(self, sequence: int) -> None:
+        """Take in the newest sequence of the stream before a consumer is made on it."""
+        if sequence < max(self._last_sequence, self._behind or 0):
+            # The stream began anew, or a crash took its end with it: the sequences we know are given out again.
+            self._last_sequence = 0
+            self._behind = None if self._start_policy is Start.LAST_PER_SUBJECT else 0
+        if self._behind is None and self._start_policy is Start.NEW:
+            self._behind = sequence
+        self._newest_at_renewal = sequence
+
+    def _note_caught_up(self) -> None:
+        self._behind = max(self._newest_at_renewal, self._last_sequence)
+        self._caught_up.set()
 
     def _consumer(self, inbox: str) -> dict[str, Any]:
         config: dict[str, Any] = {
@@ -130,30 +147,33 @@ class OrderedReader:
             "mem_storage": True,
             "replay_policy": "instant",
         }
-        if self._last_sequence:
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last_sequence + 1}
+        if self._behind is not None:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._behind + 1}
         else:
             config["deliver_policy"] = self._start_policy.value
         return {"stream_name": self._stream, "config": config}
 
     async def _on_message(self, message: Msg) -> None:
-        self._heard_at_s = time.monotonic()
-        if not message.reply and message.headers and message.headers.get("Status") == "100":
-            last = message.headers.get("Nats-Last-Consumer")
-            if last is not None and int(last) != self._expected - 1:
-                asyncio.create_task(self._try_renew())  # noqa: RUF006  - runs once, guarded by its lock
-            return
-        parts = message.reply.split(".")
-        sequence, consumer_sequence, pending = int(parts[5]), int(parts[6]), int(parts[8])
-        if consumer_sequence != self._expected:
-            asyncio.create_task(self._try_renew())  # noqa: RUF006
-            return
-        self._expected += 1
-        if sequence > self._last_sequence:
-            await self._deliver(message.subject, message.data, sequence, 0)
-            self._last_sequence = sequence
-        if pending == 0:
-            self._caught_up.set()
+        async with self._delivering:
+            self._heard_at_s = time.monotonic()
+            if not message.reply:
+                last = (message.headers or {}).get("Nats-Last-Consumer")
+                if last is not None and int(last) != self._expected - 1:
+                    self._in_background(self._try_renew())
+                return
+            parts = message.reply.split(".")
+            sequence, consumer_sequence, pending = int(parts[5]), int(parts[6]), int(parts[8])
+            if consumer_sequence != self._expected:
+                self._in_background(self._try_renew())
+                return
+            self._expected += 1
+            if sequence > self._last_sequence:
+                await self._deliver(message.subject, message.data, sequence, 0)
+                self._last_sequence = sequence
+                if self._behind is not None or self._start_policy is not Start.LAST_PER_SUBJECT:
+                    self._behind = max(self._behind or 0, sequence)
+            if pending == 0:
+                self._note_caught_up()
 
     async def _watch(self) -> None:
         while True:
@@ -165,72 +185,21 @@ class OrderedReader:
         if self._renewing.locked():
             return
         try:
-            await self._renew()
+            await self.renew()
         except BusError:
             # The watch comes back a second later; until then the silence is visible as this reader's age.
             self._heard_at_s = 0.0
 
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-
-Acknowledge = Callable[[], Awaitable[None]]
-DeliverDurable = Callable[[str, bytes, int, Acknowledge], Awaitable[None]]
-
-
-class DurablePuller:
-    """Deliver the messages of a durable consumer one after another; the receiver acknowledges each when it is done.
-
-    One pull request is open at a time; it ends by its batch, its expiry or a break, and the next one follows. A
-    fresh inbox per request keeps the end of an old request from ending the new one.
-    """
-
-    def __init__(self, connection: NatsConnection, reader: DurableReader, deliver: DeliverDurable) -> None:
-        self._connection, self._reader, self._deliver = connection, reader, deliver
-        self._prefix = ""
-        self._current = ""
-        self._left = 0
-        self._heard_at_s = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._prefix = f"{self._connection.inbox_prefix}.pull.{self._connection.client.client_id}.{next(_numbers)}"
-        await self._connection.subscribe(f"{self._prefix}.*", self._on_message)
-        await self.pull()
-        self._task = asyncio.create_task(self._watch())
-
-    async def pull(self) -> None:
-        """Open the next pull request; also called after a reconnect, when the broker has forgotten the old one."""
-        self._current = f"{self._prefix}.{next(_numbers)}"
-        self._left = PULL_BATCH
-        self._heard_at_s = time.monotonic()
-        document = {
-            "batch": PULL_BATCH,
-            "expires": int(PULL_EXPIRES_S * NS_PER_S),
-            "idle_heartbeat": int(HEARTBEAT_S * NS_PER_S),
-        }
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._reader.stream}.{self._reader.name}"
-        await self._connection.publish_bytes(subject, json.dumps(document).encode(), self._current)
-
-    async def _on_message(self, message: Msg) -> None:
-        self._heard_at_s = time.monotonic()
-        if not message.reply:
-            status = (message.headers or {}).get("Status")
-            if status != "100" and message.subject == self._current:
-                await self.pull()
-            return
-        await self._deliver(message.subject, message.data, int(message.reply.split(".")[5]), message.ack)
-        self._left -= 1
-        if self._left == 0:
-            await self.pull()
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            if time.monotonic() - self._heard_at_s > SILENCE_MAX_S and self._connection.connected:
-                await self.pull()
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        """Hear no more; a delivery in progress is finished."""
+        for task in list(self._tasks):
+            task.cancel()
+        async with self._delivering:
+            if self._subscription is not None:
+                await self._connection.unsubscribe(self._subscription)
+                self._subscription = None

@@ -1,0 +1,84 @@
+"""What the bus tests share: connections as a service has them, patience, and a few events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+from common.bus.nats import NatsConnection
+from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade
+from common.instruments import Side
+
+from tests.servers import Broker
+
+PATIENCE_S = 60.0
+POLL_S = 0.01
+
+
+@asynccontextmanager
+async def connected(broker: Broker, user: str, **settings: Any) -> AsyncIterator[NatsConnection]:
+    """Yield a connection of a service, as the runner makes it."""
+    connection = NatsConnection(broker.settings(user, **settings), user)
+    await connection.connect()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait until it is so, however long a busy machine takes; AssertionError names what never came."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110  conditions of tests are plain functions
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise AssertionError(f"never came: {what}") from None
+
+
+async def in_thread(work: Callable[[], Any]) -> Any:
+    """Do something slow to a server while this loop goes on turning, as it would in a service."""
+    return await asyncio.to_thread(work)
+
+
+def top(symbol: str, bid: float, venue: str = "v") -> TopOfBook:
+    return TopOfBook(venue=venue, symbol=symbol, bid=bid, ask=bid + 1, bid_size=1, ask_size=1, ts_received_ns=1)
+
+
+def trade(number: int, symbol: str = "S", venue: str = "v") -> Trade:
+    return Trade(
+        venue=venue, symbol=symbol, trade_id=str(number), price=1, size=1, buyer_is_maker=True, ts_received_ns=1
+    )
+
+
+def halt(reason: str, scope: str = "global", halt_id: str = "1") -> Halt:
+    return Halt(scope=scope, reason=reason, actor="test", halt_id=halt_id, ts_ns=1)
+
+
+def alert(text: str) -> Alert:
+    return Alert(level=AlertLevel.INFO, algo_id="platform", source="test", kind="note", text=text, ts_ns=1)
+
+
+def fill(number: int, account: str = "mm1") -> Fill:
+    return Fill(
+        account=account,
+        algo_id="1",
+        venue="degen",
+        symbol="BTC-5M",
+        order_id=number,
+        order_sequence=1,
+        venue_order_id="",
+        venue_trade_id=f"t{number}",
+        side=Side.BUY,
+        price_ticks=50,
+        quantity_lots=1,
+        leaves_lots=0,
+        liquidity=Liquidity.MAKER,
+        currency="USD",
+        tick_size=Decimal("0.01"),
+        ts_event_ns=1,
+        ts_received_ns=2,
+    )

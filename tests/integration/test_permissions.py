@@ -1,0 +1,223 @@
+"""Each service's NATS user really denies: nobody says or hears what is another's, nobody administers streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import nats
+import pytest
+from common.bus.nats import NatsConnection
+from common.bus.permissions import DUTIES, USERS
+from common.errors import BusError, BusUnavailable
+from common.events import REGISTRY, Event
+from common.streams import DURABLES, STREAMS
+from nats.aio.client import Client
+
+from tests.integration.connections import connected, halt
+from tests.servers import Broker
+
+SERVICES = sorted(DUTIES)
+
+# Who may say what, as the design has it; written out, so that a slip in the code's own table shows.
+SPEAKERS: dict[str, set[str]] = {
+    "TopOfBook": {"feed"},
+    "Book": {"feed"},
+    "FeedStatus": {"feed"},
+    "Trade": {"feed"},
+    "Market": {"feed"},
+    "FairValue": {"pricer"},
+    "SourcePrice": {"pricer"},
+    "QuoteTarget": {"quoter"},
+    "OrderCommand": {"risk", "gateway"},
+    "OrderUpdate": {"quoter"},
+    "Fill": {"quoter"},
+    "Posting": {"risk", "quoter"},
+    "AccountState": {"quoter"},
+    "Position": {"risk"},
+    "Statistics": {"risk"},
+    "Halt": {"pricer", "quoter", "watchdog", "risk", "gateway"},
+    "RiskState": {"risk"},
+    "Alert": set(SERVICES),
+    "BotConfig": {"gateway"},
+    "PlatformConfig": {"gateway"},
+    "User": {"gateway"},
+    "Lease": {"feed", "pricer", "quoter", "risk"},
+    "Audit": set(SERVICES),
+    "Parked": set(SERVICES),
+}
+
+
+class RawUser:
+    """A client that tries things and notes what the broker forbids."""
+
+    def __init__(self, client: Client, forbidden: list[str]) -> None:
+        self.client, self._forbidden = client, forbidden
+
+    async def may_publish(self, subject: str, data: bytes = b"") -> bool:
+        await self.client.publish(subject, data)
+        return await self._allowed(subject)
+
+    async def may_subscribe(self, subject: str) -> bool:
+        subscription = await self.client.subscribe(subject)
+        allowed = await self._allowed(subject)
+        await subscription.unsubscribe()
+        return allowed
+
+    async def _allowed(self, subject: str) -> bool:
+        # The broker's objection, if any, comes before the answer to a ping. Two, because the client's ping overtakes
+        # what it has not written yet. It tells errors in lower case.
+        await self.client.flush(30)
+        await self.client.flush(30)
+        return not any(f'"{subject.lower()}"' in error for error in self._forbidden)
+
+
+@asynccontextmanager
+async def raw(broker: Broker, user: str) -> AsyncIterator[RawUser]:
+    forbidden: list[str] = []
+
+    async def note(error: Exception) -> None:
+        forbidden.append(str(error))
+
+    client = await nats.connect(
+        broker.url, user=user, password=broker.password_file(user).read_text().strip(), error_cb=note
+    )
+    try:
+        yield RawUser(client, forbidden)
+    finally:
+        await client.close()
+
+
+def address(cls: type[Event], user: str) -> str:
+    """Return a subject of the class; where it names its sender, this user is it."""
+    tokens = [
+        ("risk" if user == "nobody" else user) if token in ("{service}", "{role}") else token
+        for token in cls.subject.split(".")
+    ]
+    return ".".join("x" if token.startswith("{") else token for token in tokens)
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_a_service_may_publish_what_it_owns_and_nothing_else(shared_broker: Broker, user: str) -> None:
+    async with raw(shared_broker, user) as client:
+        said = {name for name, cls in REGISTRY.items() if await client.may_publish(address(cls, user))}
+    assert said == {name for name, speakers in SPEAKERS.items() if user in speakers}
+
+
+@pytest.mark.parametrize("user", ["operator", "streams"])
+async def test_operator_and_streams_step_say_nothing_at_all(shared_broker: Broker, user: str) -> None:
+    async with raw(shared_broker, user) as client:
+        assert [name for name, cls in REGISTRY.items() if await client.may_publish(address(cls, "risk"))] == []
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_a_service_hears_what_it_needs_and_nothing_else(shared_broker: Broker, user: str) -> None:
+    async with raw(shared_broker, user) as client:
+        heard = {
+            name
+            for name, cls in REGISTRY.items()
+            if await client.may_subscribe(".".join("*" if t.startswith("{") else t for t in cls.subject.split(".")))
+        }
+        assert heard == {cls.__name__ for cls in DUTIES[user].hears}
+        assert not await client.may_subscribe(">")
+        assert not await client.may_subscribe("fill.>")
+
+
+async def test_only_the_gateway_hears_and_reads_the_users(shared_broker: Broker) -> None:
+    for user in USERS:
+        async with raw(shared_broker, user) as client:
+            assert await client.may_subscribe("user.*") == (user == "gateway"), user
+            assert await client.may_publish("$JS.API.DIRECT.GET.USER", b"{}") == (user == "gateway"), user
+            assert await client.may_publish("$JS.API.CONSUMER.CREATE.USER", b"{}") == (user in ("gateway", "streams"))
+            assert not await client.may_publish("$JS.API.STREAM.MSG.GET.USER", b"{}") or user == "streams", user
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "streams"])
+async def test_streams_are_administered_by_nobody_but_the_streams_step(shared_broker: Broker, user: str) -> None:
+    requests = [
+        "STREAM.CREATE.MINE",
+        "STREAM.DELETE.FILL",
+        "STREAM.UPDATE.FILL",
+        "STREAM.PURGE.FILL",
+        "STREAM.MSG.DELETE.FILL",
+        "STREAM.SNAPSHOT.FILL",
+        "CONSUMER.DELETE.FILL.risk-ledger",
+        "CONSUMER.DURABLE.CREATE.FILL.mine",
+    ]
+    async with raw(shared_broker, user) as client:
+        assert [verb for verb in requests if await client.may_publish(f"$JS.API.{verb}", b"{}")] == []
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_only_the_owner_of_a_durable_reader_pulls_from_it_and_acknowledges(
+    shared_broker: Broker, user: str
+) -> None:
+    async with raw(shared_broker, user) as client:
+        for reader in DURABLES:
+            pull = f"$JS.API.CONSUMER.MSG.NEXT.{reader.stream}.{reader.name}"
+            owner = user in (reader.owner, "streams")
+            assert await client.may_publish(pull, b'{"no_wait": true}') == owner
+            acknowledge = f"$JS.ACK.{reader.stream}.{reader.name}.1.999999.999999.0.0"
+            assert await client.may_publish(acknowledge) == (user == reader.owner)
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_nobody_hears_the_answers_meant_for_another(shared_broker: Broker, user: str) -> None:
+    async with raw(shared_broker, user) as client:
+        for other in USERS:
+            assert await client.may_subscribe(f"_INBOX_{other}.>") == (user == other)
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_a_service_may_take_only_leases_of_its_roles(shared_broker: Broker, user: str) -> None:
+    async with raw(shared_broker, user) as client:
+        taken = {role for role in SERVICES if await client.may_publish(f"lease.{role}.x")}
+    assert taken == set(DUTIES[user].leases)
+
+
+async def test_an_audit_record_names_its_true_author(shared_broker: Broker) -> None:
+    async with raw(shared_broker, "feed") as client:
+        assert await client.may_publish("audit.feed")
+        assert not await client.may_publish("audit.gateway")
+        assert not await client.may_publish("parked.risk")
+
+
+async def test_the_operator_can_look_at_everything(shared_broker: Broker) -> None:
+    async with connected(shared_broker, "gateway") as gateway:
+        await gateway.publish_acked(halt("person"))
+    async with connected(shared_broker, "operator") as operator:
+
+        async def ask(verb: str, **document: object) -> dict[str, object]:
+            answer = await operator.request(f"$JS.API.{verb}", json.dumps(document).encode())
+            found: dict[str, object] = json.loads(answer.data)
+            assert "error" not in found, found
+            return found
+
+        names: Iterable[str] = (await ask("STREAM.NAMES"))["streams"]  # type: ignore[assignment]
+        assert set(names) == {stream.name for stream in STREAMS}
+        await ask("STREAM.LIST")
+        await ask("STREAM.INFO.RISK", subjects_filter=">")
+        await ask("STREAM.MSG.GET.RISK", last_by_subj="risk.halt.global.person")
+        await ask("CONSUMER.NAMES.FILL")
+        await ask("CONSUMER.LIST.FILL")
+        await ask("CONSUMER.INFO.FILL.risk-ledger")
+    async with raw(shared_broker, "operator") as client:
+        for subject in ("fill.>", "alert.>", "risk.halt.>", "md.top.*.*", "_INBOX.>"):
+            assert await client.may_subscribe(subject), subject
+
+
+async def test_wrong_credentials_are_an_error_and_not_a_wait(
+    shared_broker: Broker, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wrong = tmp_path_factory.mktemp("wrong") / "password"
+    wrong.write_text("wrong")
+    settings = shared_broker.settings("risk").model_copy(update={"nats_password_file": wrong})
+    with pytest.raises(BusError, match="refused user risk"):
+        await NatsConnection(settings, "risk").connect()
+
+
+async def test_a_request_the_broker_forbids_is_an_error_with_its_subject(shared_broker: Broker) -> None:
+    async with connected(shared_broker, "feed") as feed:
+        with pytest.raises(BusUnavailable, match=r"STREAM\.DELETE\.FILL"):
+            await feed.request("$JS.API.STREAM.DELETE.FILL", b"", timeout_s=0.2)

@@ -1,0 +1,275 @@
+"""Real NATS and Redis servers for tests: in containers where an engine answers, otherwise as local processes.
+
+Each has its own store, random passwords and free ports, can be killed without warning and comes back on its store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import docker
+from common.bus.permissions import USERS, render_server_config
+from common.settings import ServiceSettings
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
+
+NATS_IMAGE = "nats:2.14-alpine"
+REDIS_IMAGE = "redis:7-alpine"
+READY_WAIT_S = 30.0
+POLL_S = 0.02
+# Debian puts servers where an ordinary user's PATH does not look.
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
+
+
+class Runner(Protocol):
+    """One server program that can be started again and again on the same files."""
+
+    def start(self) -> None: ...
+
+    def send_signal(self, number: signal.Signals) -> None: ...
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        ...
+
+
+class LocalProcess:
+    """A server as a child of the tests."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._command, self._log = list(command), log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def wait(self) -> None:
+        if self._process is not None:
+            self._process.wait(READY_WAIT_S)
+
+
+class Container:
+    """A server in a container that shares the host's network and sees the same files under the same paths."""
+
+    def __init__(self, image: str, command: Sequence[str], files: Path) -> None:
+        self._container = (
+            DockerContainer(image)
+            .with_command(list(command))
+            .with_volume_mapping(str(files), str(files), "rw")
+            .with_kwargs(network_mode="host", user=f"{os.getuid()}:{os.getgid()}", entrypoint="")
+        )
+        self._started = False
+
+    def start(self) -> None:
+        if self._started:
+            self._container.get_wrapped_container().start()
+        else:
+            self._container.start()
+            self._started = True
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if not self._started:
+            return
+        with contextlib.suppress(DockerException):  # it has ended already
+            self._container.get_wrapped_container().kill(signal=number.name)
+
+    def wait(self) -> None:
+        if self._started:
+            self._container.get_wrapped_container().wait(timeout=READY_WAIT_S)
+
+
+def runner(image: str, command: Sequence[str], files: Path) -> Runner:
+    """Return how to run a server here; RuntimeError says what to install when there is no way."""
+    if _engine_has(image):
+        return Container(image, command, files)
+    program = shutil.which(command[0], path=SEARCH_PATH)
+    if program is None:
+        raise RuntimeError(f"no container engine answers and {command[0]} is missing: apt-get install {command[0]}")
+    return LocalProcess([program, *command[1:]], files / f"{command[0]}.log")
+
+
+_engine_answers: dict[str, bool] = {}
+
+
+def _engine_has(image: str) -> bool:
+    """Say whether a container engine answers and has the image, or can get it; asked once per image."""
+    if image not in _engine_answers:
+        # Its clean-up container would be one more image to have; we remove what we start.
+        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+        try:
+            client = docker.from_env(timeout=5)
+            client.ping()
+            if not client.images.list(image):
+                client.images.pull(image)
+            _engine_answers[image] = True
+        except DockerException:
+            _engine_answers[image] = False
+    return _engine_answers[image]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Callable[[], bool], what: str) -> None:
+    """Ask again and again until it is so; AssertionError names what never came."""
+    deadline_s = time.monotonic() + READY_WAIT_S
+    while not ready():
+        assert time.monotonic() < deadline_s, f"never came: {what}"
+        time.sleep(POLL_S)
+
+
+class Server:
+    """What a test does to a server: kill it, freeze it, bring it back."""
+
+    def __init__(self, run: Runner, ready: Callable[[], bool], what: str) -> None:
+        self._run, self._ready, self._what = run, ready, what
+
+    def start(self) -> None:
+        self._run.start()
+        wait_until(self._ready, f"{self._what} answers")
+
+    def kill(self) -> None:
+        """End it without warning, as a crash does."""
+        self._run.send_signal(signal.SIGKILL)
+        self._run.wait()
+
+    def freeze(self) -> None:
+        """Stop its clock: connections stay open and nothing answers."""
+        self._run.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._run.send_signal(signal.SIGCONT)
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+class Broker(Server):
+    """A NATS server with the platform's users and permissions."""
+
+    def __init__(self, files: Path) -> None:
+        self.files = files
+        self.port, self.monitor_port = free_port(), free_port()
+        self._passwords = {user: secrets.token_urlsafe(24) for user in USERS}
+        for user, password in self._passwords.items():
+            self.password_file(user).touch(mode=0o600)
+            self.password_file(user).write_text(password + "\n")
+        config = files / "nats.conf"
+        config.touch(mode=0o600)
+        config.write_text(
+            render_server_config(
+                self._passwords, store_dir=files / "jetstream", port=self.port, monitor_port=self.monitor_port
+            )
+        )
+        command = ["nats-server", "-c", str(config)]
+        super().__init__(runner(NATS_IMAGE, command, files), self._healthy, "the broker")
+
+    def password_file(self, user: str) -> Path:
+        return self.files / f"{user}.password"
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def environment(self, user: str, **more: str) -> dict[str, str]:
+        """Return the environment of a process that connects as this user."""
+        ours = {
+            "MM_NATS_URL": self.url,
+            "MM_NATS_USER": user,
+            "MM_NATS_PASSWORD_FILE": str(self.password_file(user)),
+            "MM_DATA_DIR": str(self.files / "data"),
+        }
+        return {name: value for name, value in os.environ.items() if not name.startswith("MM_")} | ours | more
+
+    def settings(self, user: str, **more: Any) -> ServiceSettings:
+        """Return the settings of a service of this name."""
+        return ServiceSettings(
+            nats_url=self.url,
+            nats_user=user,
+            nats_password_file=self.password_file(user),
+            data_dir=self.files / "data",
+            **more,
+        )
+
+    def _healthy(self) -> bool:
+        return _answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
+
+
+class RedisServer(Server):
+    """A Redis server that appends every write to its file."""
+
+    def __init__(self, files: Path) -> None:
+        self.port = free_port()
+        self._password = secrets.token_urlsafe(24)
+        config = files / "redis.conf"
+        config.touch(mode=0o600)
+        config.write_text(
+            f'port {self.port}\nbind 127.0.0.1\ndir {files}\nappendonly yes\nsave ""\nrequirepass {self._password}\n'
+        )
+        super().__init__(runner(REDIS_IMAGE, ["redis-server", str(config)], files), self._listens, "Redis")
+
+    @property
+    def password(self) -> str:
+        return self._password
+
+    def _listens(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith((b"-NOAUTH", b"+PONG"))
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def running_broker(files: Path) -> Iterator[Broker]:
+    """Run a broker with all streams made by the `streams` step; kill it in the end."""
+    broker = Broker(files)
+    try:
+        broker.start()
+        make_streams(broker)
+        yield broker
+    finally:
+        broker.thaw()
+        broker.kill()
+
+
+def make_streams(broker: Broker) -> subprocess.CompletedProcess[str]:
+    """Run the `streams` step as people do."""
+    return run_python(["-m", "common.streams"], broker.environment("streams"))
+
+
+def run_python(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], env=dict(environment), capture_output=True, text=True, check=True, timeout=60
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  our own loopback address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
