@@ -120,14 +120,15 @@ class LiveHttp:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, effect: Ask) -> None:
-        task = asyncio.create_task(self._ask(effect))
+        asking = self._refuse(effect) if len(self._tasks) >= ASKS_OPEN_MAX else self._ask(effect)
+        task = asyncio.create_task(asking)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _refuse(self, effect: Ask) -> None:
+        await self._on_answer(Answer(effect.ask_id, 0, b"too many requests open", {}))
+
     async def _ask(self, effect: Ask) -> None:
-        if len(self._tasks) > ASKS_OPEN_MAX:
-            await self._on_answer(Answer(effect.ask_id, 0, b"too many requests open", {}))
-            return
         timeout_s = effect.timeout_ms / 1000
         try:
             async with asyncio.timeout(timeout_s):
