@@ -26,7 +26,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 def test_a_market_is_quoted_on_both_sides_within_its_limits(trial: Trial) -> None:
     trial.wait("two-sided quote", trial.two_sided, 60)
     orders = trial.open_orders()
-    best = {}
+    best: dict[tuple[str, str], int] = {}
     for order in orders:
         key = (order["market"], order["outcome"])
         best[key] = max(best.get(key, 0), round(float(order["price"]) * 100))

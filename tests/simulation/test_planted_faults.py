@@ -108,7 +108,7 @@ def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(aggregation.Source, "forget", lambda self: None)
     monkeypatch.setattr(aggregation.VenueFeed, "up", lambda self, now_ns: True)
     monkeypatch.setattr(aggregation.VenueFeed, "stale", lambda self, symbol: False)
-    assert "stale" in caught(with_trouble(Trouble("prices", 40.0, 20.0)))
+    assert "stale" in caught(with_trouble(Trouble("prices_and_rest", 40.0, 20.0)))
 
 
 def test_an_error_in_a_core_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,9 @@ class MemoryNetwork:
         self._venue_timer_ns = 0
         self.tapes: dict[str, BinanceTape] = {}
         self.prices_flow = True
-        self.frames_to_feed = 0
+        """False: the public streams fall silent while their connections stand and REST answers."""
+        self.public_answers = True
+        """False: the public REST interface answers nothing either."""
         self.last_price_ns = 0
 
     def delay_ns(self) -> int:
@@ -202,6 +204,8 @@ class MemoryNetwork:
         return response.status, response.body, response.headers
 
     def _public_answer(self, path: str, query: dict[str, str]) -> tuple[int, bytes, Mapping[str, str]]:
+        if not self.public_answers:
+            return 0, b"", {}
         if path == "/api/v3/time":
             return 200, json.dumps({"serverTime": self.schedule.now_ns // MS}).encode(), {}
         tape = self.tapes.get(query.get("symbol", ""))

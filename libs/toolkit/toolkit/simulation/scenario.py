@@ -84,7 +84,19 @@ def troubled(seed: int) -> Scenario:
 def _trouble(random: Random, calm_s: float) -> Trouble:
     at_s = round(random.uniform(8.0, calm_s - 15.0), 3)
     kind = random.choice(
-        ("kill", "kill", "kill", "broker", "store", "prices", "cut_venue", "cut_prices", "venue_fault", "venue_fault")
+        (
+            "kill",
+            "kill",
+            "kill",
+            "broker",
+            "store",
+            "prices",
+            "prices_and_rest",
+            "cut_venue",
+            "cut_prices",
+            "venue_fault",
+            "venue_fault",
+        )
     )
     if kind == "kill":
         return Trouble(kind, at_s, round(random.uniform(0.2, 4.0), 3), random.choice(KILLABLE))

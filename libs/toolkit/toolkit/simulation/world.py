@@ -245,6 +245,7 @@ class World:
             "broker": self._break_broker,
             "store": self._break_store,
             "prices": self._stop_prices,
+            "prices_and_rest": self._stop_prices_and_rest,
             "cut_venue": lambda _: self.network.cut_all(public=False),
             "cut_prices": lambda _: self.network.cut_all(public=True),
             "venue_fault": self._fault_venue,
@@ -281,8 +282,12 @@ class World:
         self.network.prices_flow = False
         return self._start_prices
 
+    def _stop_prices_and_rest(self, _trouble: Trouble) -> Callable[[], None]:
+        self.network.prices_flow = self.network.public_answers = False
+        return self._start_prices
+
     def _start_prices(self) -> None:
-        self.network.prices_flow = True
+        self.network.prices_flow = self.network.public_answers = True
 
     def _fault_venue(self, trouble: Trouble) -> Callable[[], None]:
         body: dict[str, Any] = {"fault": trouble.target, "account": ACCOUNT, "probability": 0.3, "count": None}
