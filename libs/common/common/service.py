@@ -32,6 +32,7 @@ STOP_TIMEOUT_S = 15.0
 """How long a core may take to end its business: cancel, ask the venue, report."""
 STREAMS_TIMEOUT_S = 60.0
 WAIT_S = 0.25
+LEASE_LOOK_S = 0.02
 DOUBT_LOOKS_PER_TTL = 20
 """How often within a ttl it is asked whether a lease is still sure."""
 VERSION = "0.1.0"
@@ -268,8 +269,9 @@ async def _until_held(keepers: Sequence[LeaseKeeper], shell: Shell, progress: _P
         stage = f"waiting for the lease {first.role}/{first.key}, held by {first.holder or 'nobody'}"
         if progress.stage != stage:
             progress.stage = stage
-            log.warning("standing by", why=stage)
-        await asyncio.sleep(first.beat_ms / 1000 / 4)
+            if first.holder not in ("", first.instance):
+                log.warning("standing by", why=stage)
+        await asyncio.sleep(LEASE_LOOK_S)
 
 
 async def _keep(keeper: LeaseKeeper, shell: Shell, ending: asyncio.Event) -> None:

@@ -1,0 +1,121 @@
+"""The smallest service that uses everything the runner gives: it counts what it is told and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.core import Command, Core, Durable, Effects, Every, Input, Newest, Ordered, Receipt, Start
+from common.errors import ConfigError
+from common.events import Alert, AlertLevel, Event, Halt, Posting, TopOfBook
+from common.service import Service, run
+from common.settings import ServiceSettings
+from pydantic import Field
+
+
+class TinySettings(ServiceSettings):
+    """Settings of the tiny service."""
+
+    book_id: str = "tiny"
+    beats_max: int = Field(default=1_000_000, ge=1)
+    halts_on_poison: bool = True
+
+
+class Tiny(Core):
+    """Counts what it is told."""
+
+    def __init__(self, settings: TinySettings) -> None:
+        self.settings = settings
+        self.told: list[str] = []
+        self.fills: list[int] = []
+        self.halts: list[str] = []
+        self.bids: dict[str, float] = {}
+        self.beats = 0
+        self.said = 0
+        self.ended = False
+
+    def inputs(self) -> Sequence[Input]:
+        return [
+            Newest(TopOfBook, self.on_top),
+            Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
+            Durable("risk-ledger", self.on_entry, self.on_poison if self.settings.halts_on_poison else None),
+            Every(20, self.on_beat),
+            Command("say", self.on_say),
+            Command("fail", self.on_fail),
+        ]
+
+    def start(self, receipt: Receipt) -> Effects:
+        self.told.append(f"start, {len(self.halts)} halts known")
+        return ()
+
+    def stop(self, receipt: Receipt) -> Effects:
+        self.told.append("stop")
+        yield self._alert("going", receipt)
+
+    def stopped(self) -> bool:
+        return self.ended
+
+    def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
+        if isinstance(event, Alert) and event.kind == "going":
+            self.ended = True
+        return ()
+
+    def on_disconnected(self, receipt: Receipt) -> Effects:
+        self.told.append("away")
+        return ()
+
+    def on_reconnected(self, receipt: Receipt) -> Effects:
+        self.told.append("back")
+        return ()
+
+    def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
+        self.bids[top.symbol] = top.bid
+        return ()
+
+    def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        self.halts.append(halt.reason)
+        return ()
+
+    def on_entry(self, entry: Event, receipt: Receipt) -> Effects:
+        self.fills.append(receipt.sequence)
+        if isinstance(entry, Posting) and entry.reason == "break the core":
+            yield self._alert("half done", receipt)
+            raise RuntimeError("an invariant is broken")
+
+    def on_poison(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
+        self.told.append(f"poison {receipt.sequence}: {reason}")
+        return ()
+
+    def on_beat(self, receipt: Receipt) -> Effects:
+        self.beats += 1
+        return ()
+
+    def on_say(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        if not document.get("text"):
+            raise ValueError("text: must not be empty")
+        self.said += 1
+        return [self._alert(str(document["text"]), receipt)]
+
+    def on_fail(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        raise RuntimeError("told to fail")
+
+    def unready(self, now_ns: int) -> list[str]:
+        return [] if self.beats else ["no beat yet"]
+
+    def state(self, now_ns: int) -> dict[str, Any]:
+        return {"told": self.told, "fills": self.fills, "halts": self.halts, "bids": self.bids, "said": self.said}
+
+    def _alert(self, kind: str, receipt: Receipt) -> Alert:
+        return Alert(
+            level=AlertLevel.INFO, algo_id="platform", source="tiny", kind=kind, text=kind, ts_ns=receipt.now_ns
+        )
+
+
+def wire(settings: TinySettings) -> Service:
+    if settings.book_id == "unusable":
+        raise ConfigError(["MM_BOOK_ID: 'unusable' cannot be used", "second fault of the wiring"])
+    return Service(Tiny(settings), leases=[("risk", settings.book_id)])
+
+
+if __name__ == "__main__":
+    run("risk", TinySettings, wire)
