@@ -1,0 +1,323 @@
+"""The code itself under test: cores stay pure, services stay apart, files stay small, words stay plain."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Modules that may do I/O, relative to their member; everything else is a core or what a core is made of. A new
+# module is pure until somebody enters it here and says why.
+SHELL: dict[str, tuple[str, ...]] = {
+    "libs/common": (
+        "common/admin.py",
+        "common/bus/durable.py",
+        "common/bus/jetstream.py",
+        "common/bus/nats.py",
+        "common/bus/permissions.py",
+        "common/bus/readers.py",
+        "common/clock.py",
+        "common/outbox.py",
+        "common/service.py",
+        "common/settings.py",
+        "common/shell.py",
+        "common/streams/__main__.py",
+        "common/telemetry.py",
+        "common/wires.py",
+    ),
+    # The command line is a shell throughout; what runs in the simulation is seeded and pure.
+    "libs/toolkit": (
+        "toolkit/*.py",
+        "toolkit/bench/*.py",
+        "toolkit/simulation/cores.py",
+        "toolkit/simulation/world.py",
+    ),
+    "services/exchange": (
+        "exchange/__main__.py",
+        "exchange/api.py",
+        "exchange/journal.py",
+        "exchange/keyfiles.py",
+        "exchange/live.py",
+        "exchange/recording.py",
+        "exchange/settings.py",
+        "exchange/shell.py",
+        "exchange/sources.py",
+        "exchange/start.py",
+    ),
+    "services/feed": ("feed/__main__.py", "feed/recorder.py", "feed/wiring.py"),
+    "services/gateway": (
+        "gateway/__main__.py",
+        "gateway/admin_ports.py",
+        "gateway/api/*.py",
+        "gateway/auth/passwords.py",
+        "gateway/auth/sessions.py",
+        "gateway/auth/store.py",
+        "gateway/auth/throttle.py",
+        "gateway/configuration.py",
+        "gateway/desk.py",
+        "gateway/fakes.py",
+        "gateway/first_start.py",
+        "gateway/status.py",
+        "gateway/testing.py",
+        "gateway/wiring.py",
+    ),
+    "services/pricer": ("pricer/__main__.py", "pricer/wiring.py"),
+    "services/quoter": (
+        "quoter/__main__.py",
+        "quoter/keys.py",
+        "quoter/wiring.py",
+        "quoter/watchdog/__main__.py",
+        "quoter/watchdog/wiring.py",
+    ),
+    "services/risk": ("risk/__main__.py", "risk/recovery.py", "risk/store.py", "risk/wiring.py"),
+}
+
+IO_MODULES = frozenset(
+    """
+    asyncio concurrent fastapi http httpx logging multiprocessing nats os pathlib redis secrets select selectors shutil
+    signal socket sqlite3 ssl starlette structlog subprocess sys tempfile threading time urllib.request uvicorn uvloop
+    uuid websockets
+    """.split()  # noqa: SIM905  a paragraph is read faster than a column of quotes
+)
+# Of the clock's module a core may use what asks no clock.
+OF_THE_CLOCK = frozenset(("Clock", "ManualClock", "NS_PER_MS", "NS_PER_S", "SECONDS_PER_YEAR"))
+IO_CALLS = frozenset(("open", "print", "input", "breakpoint", "exec", "eval"))
+CLOCK_CALLS = frozenset(("now", "utcnow", "today"))
+
+PACKAGE_LINES_MAX = 500
+TEST_LINES_MAX = 700
+FUNCTION_LINES_MAX = 80
+# The whole table of processes is read at once.
+LONG_FUNCTIONS = frozenset(("libs/toolkit/toolkit/processes.py:process_table",))
+
+BANNED_WORDS = re.compile(r"manager|helper|utils?$|processor", re.IGNORECASE)
+BANNED_CLASSES = re.compile(r"(Manager|Helper|Utils?|Handler|Processor|Engine)(?![a-z])")
+# The gateway says once, on its terminal, where the first password is.
+MAY_PRINT = ("libs/toolkit/", "bench/", "services/gateway/gateway/wiring.py")
+
+TEXT_SUFFIXES = frozenset(
+    (".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".sh", ".json", ".js", ".ts", ".html", ".css", ".conf")
+)
+SKIPPED_FOLDERS = frozenset(("node_modules", "__pycache__", "fixtures", "golden", "dist", "build"))
+
+
+def files() -> Iterator[Path]:
+    """Yield every file of ours, relative to the root."""
+    folders = [ROOT]
+    while folders:
+        for path in sorted(folders.pop().iterdir()):
+            if path.is_dir():
+                if path.name not in SKIPPED_FOLDERS and (not path.name.startswith(".") or path.name == ".ci"):
+                    folders.append(path)
+            elif path.name != "uv.lock":
+                yield path.relative_to(ROOT)
+
+
+PYTHON = [path for path in files() if path.suffix == ".py"]
+PACKAGES = [path for path in PYTHON if path.parts[0] in ("libs", "services", "bench") and "tests" not in path.parts]
+MEMBERS = sorted({Path(*path.parts[:2]) for path in PACKAGES if path.parts[0] != "bench"})
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def is_shell(path: Path) -> bool:
+    member = "/".join(path.parts[:2])
+    return any(path.match(f"{member}/{pattern}") for pattern in SHELL.get(member, ()))
+
+
+PURE = [path for path in PACKAGES if path.parts[0] != "bench" and not is_shell(path)]
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the full names of the modules a file imports, at any depth; what only type checkers see is left out."""
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            found.add(node.module)
+            # `from common.bus import readers` imports the module readers, if it is one.
+            found |= {
+                f"{node.module}.{alias.name}" for alias in node.names if module_file(f"{node.module}.{alias.name}")
+            }
+    return frozenset(found)
+
+
+@cache
+def module_file(name: str) -> Path | None:
+    """Return the file of one of our modules, None for a foreign one."""
+    for member in MEMBERS:
+        base = member.joinpath(*name.split("."))
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if path in PACKAGE_FILES:
+                return path
+    return None
+
+
+PACKAGE_FILES = frozenset(PACKAGES)
+
+
+def top_level(path: Path) -> str:
+    """Return the import name of the package a file belongs to."""
+    return path.parts[2]
+
+
+@pytest.mark.parametrize("path", PURE, ids=str)
+def test_a_core_does_no_io_and_asks_no_clock(path: Path) -> None:
+    for name in sorted(imports(path)):
+        parts = name.split(".")
+        assert not {".".join(parts[: depth + 1]) for depth in range(len(parts))} & IO_MODULES, f"imports {name}"
+    # `import random`, not a seeded Random that goes by that name.
+    whole_module = any(
+        isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)
+        for node in ast.walk(tree(path))
+    )
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name):
+            assert called.id not in IO_CALLS, f"line {node.lineno}: calls {called.id}()"
+            assert called.id != "Random" or node.args, f"line {node.lineno}: Random() without a seed"
+        elif isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            owner = called.value.id
+            assert not (owner in ("datetime", "date") and called.attr in CLOCK_CALLS), (
+                f"line {node.lineno}: asks a clock"
+            )
+            seeded = called.attr == "Random" and node.args
+            assert owner != "random" or not whole_module or seeded, f"line {node.lineno}: unseeded chance"
+
+
+@pytest.mark.parametrize("path", PURE, ids=str)
+def test_a_core_imports_no_shell(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == "common.clock":
+            assert {alias.name for alias in node.names} <= OF_THE_CLOCK, f"line {node.lineno}: asks a clock"
+    for name in sorted(imports(path) - {"common.clock"}):
+        found = module_file(name)
+        assert found is None or not is_shell(found), f"imports {name}, which may do I/O"
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=str)
+def test_every_shell_entry_still_names_a_file(member: Path) -> None:
+    assert str(member) in SHELL, "say which modules of this member may do I/O"
+    for pattern in SHELL[str(member)]:
+        assert list((ROOT / member).glob(pattern)) or "*" in pattern, pattern
+
+
+def test_the_pure_part_is_the_greater_part_of_every_service() -> None:
+    for member in MEMBERS:
+        if member.parts[0] == "services" and member.name != "gateway":
+            own = [path for path in PACKAGES if path.parts[:2] == member.parts]
+            assert sum(not is_shell(path) for path in own) > len(own) / 2, member
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=str)
+def test_no_service_imports_another(path: Path) -> None:
+    services = {member.name for member in MEMBERS if member.parts[0] == "services"}
+    used = {name.split(".")[0] for name in imports(path)} & (services | {"toolkit", "common"})
+    if path.parts[0] == "bench":
+        return
+    if path.parts[1] == "exchange":
+        # Another party: its settings and logs are read as ours are, what it does shares nothing with us.
+        allowed = {"exchange", "common"} if is_shell(path) else {"exchange"}
+    elif path.parts[0] == "services":
+        allowed = {path.parts[1], "common"}
+    else:
+        # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
+        allowed = {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
+    assert used <= allowed
+
+
+def test_no_file_grows_past_what_a_person_can_hold() -> None:
+    for path in PYTHON:
+        lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+        assert lines <= (PACKAGE_LINES_MAX if path in PACKAGE_FILES else TEST_LINES_MAX), f"{path}: {lines} lines"
+
+
+def test_no_function_grows_past_a_screen_or_two() -> None:
+    for path in PYTHON:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                assert lines <= FUNCTION_LINES_MAX or f"{path}:{node.name}" in LONG_FUNCTIONS, f"{path}: {node.name}"
+
+
+def test_nothing_is_called_by_a_word_that_says_nothing() -> None:
+    for path in PYTHON:
+        assert not BANNED_WORDS.search(path.stem), path
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                assert not BANNED_CLASSES.search(node.name), f"{path}: class {node.name}"
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert not BANNED_WORDS.search(node.name), f"{path}: {node.name}"
+
+
+def test_every_module_says_in_a_sentence_what_it_is() -> None:
+    for path in PACKAGES:
+        if path.name in ("__init__.py", "__main__.py") and len(tree(path).body) < 5:
+            continue
+        said = ast.get_docstring(tree(path))
+        assert said, f"{path} has no docstring"
+        assert said[0].isupper() or not said[0].isalpha(), f"{path}: begins with {said[:20]!r}"
+        assert said.splitlines()[0].rstrip().endswith((".", ":", "?")), f"{path}: {said.splitlines()[0]!r}"
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in PACKAGES:
+        if str(path).startswith(MAY_PRINT) or path.name == "__main__.py":
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                to_stderr = any(keyword.arg == "file" for keyword in node.keywords)
+                assert to_stderr, f"{path}:{node.lineno} prints"
+
+
+NOT_RUN = re.compile(r"pytest\.(mark\.)?(sk" + r"ip|xf" + r"ail|importor" + r"skip)")
+
+
+def test_what_is_waived_is_named() -> None:
+    for path in PYTHON:
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+            assert not re.search(r"#\s*type:\s*ignore(?!\[)", line), f"{path}:{number}: which error is ignored?"
+            assert not re.search(r"#\s*noqa(?!:)", line), f"{path}:{number}: which rule is waived?"
+            waits_for_recordings = "skipif" in line and "recordings" in line
+            assert waits_for_recordings or not NOT_RUN.search(line), f"{path}:{number}: a test that proves nothing"
+
+
+# Put together here, so that this file does not hold what it looks for.
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.{}$])/(?:home|Users|root|wo" + r"rk)/[\w.]")
+REGISTRY_HOST = re.compile(
+    r"https?://[^\s\"')]*(?:py" + r"pi|pythonho" + r"sted|npm" + r"js|artifac" + r"tory)", re.IGNORECASE
+)
+
+
+def test_nothing_is_left_for_later_and_nothing_names_one_machine() -> None:
+    for path in files():
+        if path.suffix not in TEXT_SUFFIXES and path.name not in ("Dockerfile", "mm", "run"):
+            continue
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for rule, pattern in (("unfinished", UNFINISHED), ("path", MACHINE_PATH), ("registry", REGISTRY_HOST)):
+            found = pattern.search(text)
+            assert found is None, f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {rule} {found[0]!r}"
