@@ -44,6 +44,10 @@ class Runner(Protocol):
         """Return when it has ended."""
         ...
 
+    def remove(self) -> None:
+        """Leave nothing behind of one that has ended, its files excepted."""
+        ...
+
 
 class LocalProcess:
     """A server as a child of the tests."""
@@ -63,6 +67,9 @@ class LocalProcess:
     def wait(self) -> None:
         if self._process is not None:
             self._process.wait(READY_WAIT_S)
+
+    def remove(self) -> None:
+        self._process = None
 
 
 class Container:
@@ -93,6 +100,10 @@ class Container:
     def wait(self) -> None:
         if self._started:
             self._container.get_wrapped_container().wait(timeout=READY_WAIT_S)
+
+    def remove(self) -> None:
+        if self._started:
+            self._container.stop()
 
 
 def runner(image: str, command: Sequence[str], files: Path) -> Runner:
@@ -164,6 +175,12 @@ class Server:
     def restart(self) -> None:
         self.kill()
         self.start()
+
+    def remove(self) -> None:
+        """Kill it, frozen or not, and leave nothing behind but its files."""
+        self.thaw()
+        self.kill()
+        self._run.remove()
 
 
 class Broker(Server):
@@ -252,8 +269,7 @@ def running_broker(files: Path) -> Iterator[Broker]:
         make_streams(broker)
         yield broker
     finally:
-        broker.thaw()
-        broker.kill()
+        broker.remove()
 
 
 def make_streams(broker: Broker) -> subprocess.CompletedProcess[str]:
