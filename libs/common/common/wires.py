@@ -17,6 +17,10 @@ FRAME_BYTES_MAX = 8 * 1024 * 1024
 FRAMES_QUEUED_MAX = 4_096
 PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 10.0
+SEND_TIMEOUT_S = 1.0
+"""A venue that takes nothing for this long is cut off: the core waits, and a halt must not wait behind it."""
+SEND_AT_ONCE_BYTES_MAX = 16 * 1024
+"""A frame up to this size never waits on a connection that has taken all before it."""
 ASKS_OPEN_MAX = 64
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
@@ -43,9 +47,18 @@ class LiveWire:
 
     async def send(self, data: bytes) -> None:
         """Send a text frame; nothing happens on a closed wire, whose on_close is already on its way."""
-        if self._connection is not None:
-            with contextlib.suppress(ConnectionClosed):
-                await self._connection.send(data, text=True)
+        connection = self._connection
+        if connection is None:
+            return
+        with contextlib.suppress(ConnectionClosed):
+            if connection.transport.get_write_buffer_size() == 0 and len(data) <= SEND_AT_ONCE_BYTES_MAX:
+                await connection.send(data, text=True)
+                return
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await connection.send(data, text=True)
+            except TimeoutError:
+                connection.transport.abort()
 
     def close(self, effect: Close) -> None:
         """Begin to close what is open or connecting now; its on_close is an input and comes after this turn."""

@@ -202,6 +202,28 @@ async def test_ending_lets_go_without_a_word(venue: Venue, desk: Desk) -> None:
     assert desk.closes == 0
 
 
+async def test_a_venue_that_takes_nothing_is_cut_off_and_does_not_hold_the_core_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "SEND_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(wires, "PING_INTERVAL_S", 3_600.0)
+    stuck = asyncio.Event()
+
+    async def never_reads(connection: ServerConnection) -> None:
+        await stuck.wait()
+
+    async with serve(never_reads, "127.0.0.1", 0, close_timeout=0.1) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        desk.wire.open(Open("v", f"ws://127.0.0.1:{port}"))
+        await eventually(lambda: desk.told == ["open"])
+        async with asyncio.timeout(PATIENCE_S):
+            while desk.closes == 0:
+                await desk.wire.send(b"x" * 60_000)
+                await asyncio.sleep(0)
+        stuck.set()
+    assert desk.closes == 1
+
+
 # --- http -------------------------------------------------------------------------------------------------------
 
 
