@@ -1,15 +1,16 @@
-"""What the bus tests share: connections as a service has them, patience, and a few events."""
+"""What the bus tests share: connections as a service has them, patience, ears, and a few events."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
-from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade
+from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, decode
 from common.instruments import Side
 
 from tests.servers import Broker
@@ -42,6 +43,51 @@ async def eventually(condition: Callable[[], bool], what: str) -> None:
 async def in_thread(work: Callable[[], Any]) -> Any:
     """Do something slow to a server while this loop goes on turning, as it would in a service."""
     return await asyncio.to_thread(work)
+
+
+class Ears:
+    """A core's side of a reader: what it heard, and how long it takes over each message."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, bytes, int, int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = 0
+
+    async def deliver(self, subject: str, data: bytes, sequence: int, age_ns: int) -> None:
+        self.begun += 1
+        await self.gate.wait()
+        self.heard.append((subject, data, sequence, age_ns))
+
+    @property
+    def sequences(self) -> list[int]:
+        return [sequence for _, _, sequence, _ in self.heard]
+
+    @property
+    def trade_ids(self) -> list[int]:
+        return [int(decode(Trade, data).trade_id) for _, data, _, _ in self.heard]
+
+    @property
+    def bids(self) -> list[float]:
+        return [decode(TopOfBook, data).bid for _, data, _, _ in self.heard]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [decode(Halt, data).reason for _, data, _, _ in self.heard]
+
+
+async def written(connection: NatsConnection, stream: str, sequence: int) -> None:
+    """Wait until a plain publish has reached its stream."""
+    api = JetStreamApi(connection)
+    async with asyncio.timeout(60):
+        while await api.last_sequence(stream) < sequence:  # noqa: ASYNC110  the broker is asked
+            await asyncio.sleep(0.01)
+
+
+async def after_reconnect(connection: NatsConnection, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what the shell does when a broken connection is back."""
+    await eventually(lambda: connection.connected, "connected again")
+    await work()
 
 
 def top(symbol: str, bid: float, venue: str = "v") -> TopOfBook:

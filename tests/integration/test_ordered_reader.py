@@ -1,0 +1,175 @@
+"""Everything in order, against a real broker that is killed, restarted and robbed of consumers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from common.bus.jetstream import JetStreamApi
+from common.bus.nats import NatsConnection
+from common.bus.readers import OrderedReader
+from common.core import Start
+
+from tests.integration.connections import (
+    Ears,
+    after_reconnect,
+    connected,
+    eventually,
+    halt,
+    in_thread,
+    trade,
+    written,
+)
+from tests.servers import Broker
+
+
+async def publish_trades(feed: NatsConnection, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        await feed.publish(trade(number))
+    await written(feed, "TRADE", last)
+
+
+@pytest.mark.parametrize(("start", "expected"), [(Start.ALL, [1, 2, 3, 4]), (Start.NEW, [4])])
+async def test_an_ordered_reader_begins_where_it_is_told(broker: Broker, start: Start, expected: list[int]) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        await publish_trades(feed, 1, 3)
+        await OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", start, ears.deliver).start()
+        assert ears.trade_ids == expected[:-1], "start returns when everything stored has been delivered"
+        await publish_trades(feed, 4, 4)
+        await eventually(lambda: len(ears.heard) == len(expected), "the live one")
+        assert ears.trade_ids == expected
+
+
+async def test_last_per_subject_begins_with_the_last_word_on_each_and_misses_none_after(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "risk") as risk:
+        for number in range(30):
+            await risk.publish_acked(halt(f"r{number % 7}", halt_id=str(number)))
+        reader = OrderedReader(risk, JetStreamApi(risk), "risk.halt.*.*", Start.LAST_PER_SUBJECT, ears.deliver)
+        await reader.start()
+        assert ears.sequences == list(range(24, 31))
+        await asyncio.gather(*[risk.publish_acked(halt("r1", halt_id=f"more-{number}")) for number in range(10)])
+        await eventually(lambda: len(ears.heard) == 17, "every word after")
+        assert ears.sequences == list(range(24, 41)), "halts are never conflated away"
+
+
+async def test_starting_on_an_empty_stream_returns_at_once(broker: Broker) -> None:
+    async with connected(broker, "risk") as risk:
+        for start in Start:
+            ears = Ears()
+            await OrderedReader(risk, JetStreamApi(risk), "risk.halt.*.*", start, ears.deliver).start()
+            assert ears.heard == []
+
+
+@pytest.mark.parametrize("start", [Start.ALL, Start.NEW])
+async def test_no_gap_and_no_repeat_across_broker_kills(broker: Broker, start: Start) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        reader = OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", start, ears.deliver)
+        await reader.start()
+        for kill in range(3):
+            await publish_trades(feed, kill * 100 + 1, kill * 100 + 50)
+            await in_thread(broker.restart)
+            await eventually(lambda: feed.connected, "the feed connected again")
+            # Stored before the reader is back: a reader that begins with NEW again would never see them.
+            await publish_trades(feed, kill * 100 + 51, kill * 100 + 100)
+            await after_reconnect(pricer, reader.renew)
+        await eventually(lambda: len(ears.heard) >= 300, "everything")
+        assert ears.trade_ids == list(range(1, 301))
+
+
+async def test_a_reader_that_has_heard_nothing_yet_misses_nothing_of_a_break(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "risk") as risk, connected(broker, "gateway") as gateway:
+        reader = OrderedReader(risk, JetStreamApi(risk), "risk.halt.*.*", Start.LAST_PER_SUBJECT, ears.deliver)
+        await reader.start()
+        await in_thread(broker.restart)
+        await eventually(lambda: gateway.connected, "the gateway connected again")
+        for halt_id in ("1", "2", "3"):
+            await gateway.publish_acked(halt("person", halt_id=halt_id))
+        await after_reconnect(risk, reader.renew)
+        await eventually(lambda: len(ears.heard) >= 3, "all words on one halt, not the last alone")
+        assert ears.sequences == [1, 2, 3]
+
+
+async def test_a_deleted_consumer_is_made_anew_without_gap_or_repeat(broker: Broker, impatient: None) -> None:
+    ears = Ears()
+    async with (
+        connected(broker, "feed") as feed,
+        connected(broker, "pricer") as pricer,
+        connected(broker, "streams") as admin,
+    ):
+        reader = OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", Start.NEW, ears.deliver)
+        await reader.start()
+        for round_number in range(2):
+            await publish_trades(feed, round_number * 20 + 1, round_number * 20 + 10)
+            await eventually(lambda: len(ears.heard) >= round_number * 20 + 10, "before the deletion")  # noqa: B023
+            names = (await JetStreamApi(admin).call("CONSUMER.NAMES.TRADE"))["consumers"]
+            for name in names:
+                await JetStreamApi(admin).call(f"CONSUMER.DELETE.TRADE.{name}")
+            await publish_trades(feed, round_number * 20 + 11, round_number * 20 + 20)
+            await eventually(lambda: len(ears.heard) >= round_number * 20 + 20, "after the deletion")  # noqa: B023
+        assert ears.trade_ids == list(range(1, 41))
+        assert reader.renewals >= 2
+
+
+async def test_a_delivery_in_progress_is_neither_cut_off_nor_repeated_by_a_renewal(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        reader = OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", Start.ALL, ears.deliver)
+        await reader.start()
+        ears.gate.clear()
+        await publish_trades(feed, 1, 20)
+        await eventually(lambda: ears.begun == 1, "the core in the middle of the first")
+        renewing = asyncio.create_task(reader.renew())
+        await asyncio.sleep(0)
+        ears.gate.set()
+        await renewing
+        await eventually(lambda: len(ears.heard) >= 20, "everything")
+        assert ears.trade_ids == list(range(1, 21))
+        assert ears.begun == 20
+
+
+async def test_renewals_under_load_lose_and_repeat_nothing(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        reader = OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", Start.ALL, ears.deliver)
+        await reader.start()
+        for chunk in range(10):
+            renewing = asyncio.create_task(reader.renew())
+            await publish_trades(feed, chunk * 100 + 1, chunk * 100 + 100)
+            await renewing
+        await eventually(lambda: len(ears.heard) >= 1_000, "everything")
+        assert ears.trade_ids == list(range(1, 1_001))
+
+
+async def test_a_stream_that_began_anew_is_read_from_its_new_beginning(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "risk") as risk, connected(broker, "streams") as admin:
+        api = JetStreamApi(admin)
+        for number in range(20):
+            await risk.publish_acked(halt("old", halt_id=str(number)))
+        reader = OrderedReader(risk, JetStreamApi(risk), "risk.halt.*.*", Start.LAST_PER_SUBJECT, ears.deliver)
+        await reader.start()
+        config = (await api.call("STREAM.INFO.RISK"))["config"]
+        await api.call("STREAM.DELETE.RISK")
+        await api.call("STREAM.CREATE.RISK", config)
+        await risk.publish_acked(halt("new", halt_id="n"))
+        await reader.renew()
+        await eventually(lambda: "new" in ears.reasons, "a halt of the new stream")
+
+
+async def test_stopping_ends_a_reader(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        reader = OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", Start.ALL, ears.deliver)
+        await reader.start()
+        await publish_trades(feed, 1, 1)
+        await eventually(lambda: len(ears.heard) == 1, "the first")
+        await reader.stop()
+        other = Ears()
+        await OrderedReader(pricer, JetStreamApi(pricer), "trade.*.*", Start.NEW, other.deliver).start()
+        await publish_trades(feed, 2, 2)
+        await eventually(lambda: len(other.heard) == 1, "the second, by another reader")
+        assert len(ears.heard) == 1
