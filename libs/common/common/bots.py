@@ -137,7 +137,6 @@ class BinaryBot(Section):
 
 
 KINDS: dict[str, type[BinaryBot]] = {"binary": BinaryBot}
-Kind = Literal["binary"]
 
 
 def parse_bot(kind: str, sections: dict[str, Any]) -> BinaryBot:

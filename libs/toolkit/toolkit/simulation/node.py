@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from common.core import (
-    Answer,
     Ask,
     Close,
     Core,
@@ -395,6 +394,3 @@ class Node:
     def _confirmed(self, event: Event, sequence: int) -> None:
         self.spool.pop(event.message_id(), None)
         self.call(lambda receipt: self.core.on_published(event, sequence, receipt))
-
-    def answer(self, http: Http, answer: Answer) -> None:
-        self.feed(http.on_answer, answer)
