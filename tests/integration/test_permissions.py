@@ -31,7 +31,7 @@ SPEAKERS: dict[str, set[str]] = {
     "SourcePrice": {"pricer"},
     "QuoteTarget": {"quoter"},
     "OrderCommand": {"risk", "gateway"},
-    "OrderUpdate": {"quoter"},
+    "OrderUpdates": {"quoter"},
     "Fill": {"quoter"},
     "Posting": {"risk", "quoter"},
     "AccountState": {"quoter"},

@@ -163,14 +163,16 @@ async def test_the_outbox_delivers_everything_once_through_a_broker_restart(brok
     spool = tmp_path / "spool"
     async with connected(broker, "quoter") as quoter:
         outbox = Outbox(quoter, spool, note, never, structlog.get_logger())
+        working = asyncio.create_task(outbox.run())
         for number in range(1, 301):
-            outbox.send(fill(number))
+            await outbox.send(fill(number))
             if number in (100, 200):
                 await in_thread(broker.kill)
                 starting = asyncio.create_task(in_thread(broker.start))
             await asyncio.sleep(0)
         await starting
         assert await outbox.drain(60) == 0
+        working.cancel()
         assert list(spool.iterdir()) == []
         kept = await stored(quoter, "FILL")
         assert len(kept) == 300

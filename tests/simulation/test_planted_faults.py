@@ -99,7 +99,8 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     room = importlib.import_module("quoter.inventory").Room
     monkeypatch.setattr(plan, "room", lambda *_: room(100_000, 100_000))
     monkeypatch.setattr(desk, "check", lambda order, view: None)
-    assert "limit" in caught(calm(3))
+    # A seed whose takers push the inventory one way.
+    assert "limit" in caught(calm(5))
 
 
 def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

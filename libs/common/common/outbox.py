@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from nats.aio.msg import Msg
 from structlog.stdlib import BoundLogger
 
-from common.bus.nats import NatsConnection
-from common.errors import BusUnavailable, ContractError, PublishRefused
+from common.bus.nats import ACK_ATTEMPTS_MAX, ACK_TIMEOUT_S, NatsConnection, ack_headers, sequence_of
+from common.errors import ContractError, PublishRefused
 from common.events import REGISTRY, Event, decode, encode
 
 UNCONFIRMED_MAX = 20_000
 """More acked events than this waiting for the broker end the process: memory has a bound."""
+LOOK_S = ACK_TIMEOUT_S / 3
+"""How often it is looked for events whose ack is overdue."""
+REPEATS_AT_ONCE = 200
+"""After so many repeats everybody else gets a turn."""
 
 Confirmed = Callable[[Event, int], Awaitable[None]]
 Refused = Callable[[Event, str], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class _Letter:
+    """One event that the broker has not confirmed."""
+
+    event: Event
+    subject: str
+    headers: dict[str, str]
+    done: asyncio.Future[None] | None
+    number: str = ""
+    """What its ack is addressed to."""
+    data: bytes = b""
+    """Empty when it cannot be sent at all."""
+    path: Path | None = None
+    """Where it is kept on disk."""
+    sent_s: float = 0.0
+    tries: int = 0
 
 
 class Outbox:
@@ -28,6 +53,8 @@ class Outbox:
     An event whose class says `spooled` is written to a file of its own before it is sent and removed when the broker
     has it, so that a fill survives the death of the process that received it. The file is not forced to the platter:
     what a power failure takes, the venue still knows, and recovery asks it.
+
+    Sending costs no task: acks come through the connection's one inbox, and `run` repeats what is overdue.
     """
 
     def __init__(
@@ -36,47 +63,105 @@ class Outbox:
         self._connection, self._spool_dir = connection, spool_dir
         self._confirmed, self._refused = confirmed, refused
         self._log = log
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._letters: dict[str, _Letter] = {}
+        self._answers: asyncio.Queue[tuple[_Letter, Msg | ContractError]] = asyncio.Queue()
+        self._in_line = False
+        """True while letters wait for the connection: later ones go behind them."""
         self._stamp_ns = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @property
     def unconfirmed(self) -> int:
-        return len(self._tasks)
+        return len(self._letters)
 
-    def send(self, event: Event, expected_last_sequence: int | None = None) -> asyncio.Task[None]:
-        """Begin to deliver an event; the task ends when the broker has confirmed or refused it."""
-        if len(self._tasks) >= UNCONFIRMED_MAX:
+    async def send(
+        self, event: Event, expected_last_sequence: int | None = None, *, watched: bool = False
+    ) -> asyncio.Future[None] | None:
+        """Begin to deliver an event; a watched one returns what is done when the broker has confirmed or refused it."""
+        if len(self._letters) >= UNCONFIRMED_MAX:
             raise RuntimeError(f"outbox: {UNCONFIRMED_MAX} events wait for the broker")
-        path = self._spool(event) if event.spooled else None
-        task = asyncio.create_task(self._deliver(event, expected_last_sequence, path))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        done: asyncio.Future[None] | None = asyncio.get_running_loop().create_future() if watched else None
+        letter = _Letter(event, event.address(), ack_headers(event, expected_last_sequence), done)
+        letter.number = self._connection.expect_ack(lambda answer: self._answers.put_nowait((letter, answer)))
+        self._letters[letter.number] = letter
+        self._empty.clear()
+        try:
+            letter.data = encode(event)
+        except ContractError as error:
+            # It is told like a refusal of the broker's: never within the turn that sends.
+            self._answers.put_nowait((letter, error))
+            return done
+        if event.spooled:
+            letter.path = self._spool(event, letter.data)
+        if not self._in_line:
+            self._in_line = not await self._try(letter)
+        return done
 
-    async def _deliver(self, event: Event, expected_last_sequence: int | None, path: Path | None) -> None:
+    async def run(self) -> None:
+        """Take answers in and repeat what is overdue, for as long as the outbox is used."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._take_answers())
+            both.create_task(self._repeat())
+
+    async def _try(self, letter: _Letter) -> bool:
+        """Send a letter; return False when the connection does not take it."""
+        if not await self._connection.publish_for_ack(letter.subject, letter.data, letter.headers, letter.number):
+            return False
+        letter.sent_s = time.monotonic()
+        letter.tries += 1
+        return True
+
+    async def _repeat(self) -> None:
         while True:
-            try:
-                sequence = await self._connection.publish_acked(event, expected_last_sequence=expected_last_sequence)
-            except BusUnavailable as error:
-                # A condition may have been met by the try whose ack was lost; the message id makes a repeat safe.
-                self._log.warning("unconfirmed, trying again", subject=event.address(), why=str(error))
-                continue
-            except (PublishRefused, ContractError) as error:
-                self._log.error("refused by the broker", subject=event.address(), why=str(error))
-                # A spooled event stays on disk: a person frees the stream, the next start sends it.
-                await self._refused(event, str(error))
-                return
-            if path is not None:
-                path.unlink(missing_ok=True)
-            await self._confirmed(event, sequence)
-            return
+            await asyncio.sleep(LOOK_S)
+            overdue_s = time.monotonic() - ACK_TIMEOUT_S
+            overdue = [letter for letter in self._letters.values() if letter.data and letter.sent_s < overdue_s]
+            self._in_line = False
+            for place, letter in enumerate(overdue):
+                if letter.number not in self._letters:
+                    continue
+                if letter.tries and letter.tries % ACK_ATTEMPTS_MAX == 0:
+                    # A condition may have been met by the try whose ack was lost; the message id makes a repeat safe.
+                    self._log.warning("unconfirmed, trying again", subject=letter.subject, tries=letter.tries)
+                if not await self._try(letter):
+                    self._in_line = True
+                    break
+                if place % REPEATS_AT_ONCE == REPEATS_AT_ONCE - 1:
+                    await asyncio.sleep(0)
 
-    def _spool(self, event: Event) -> Path:
+    async def _take_answers(self) -> None:
+        while True:
+            letter, answer = await self._answers.get()
+            if letter.number in self._letters:  # else it is the second answer, to a repeat
+                await self._take(letter, answer)
+
+    async def _take(self, letter: _Letter, answer: Msg | ContractError) -> None:
+        try:
+            if isinstance(answer, ContractError):
+                raise answer
+            sequence = sequence_of(letter.subject, answer)
+        except (PublishRefused, ContractError) as error:
+            self._log.error("refused by the broker", subject=letter.subject, why=str(error))
+            # A spooled event stays on disk: a person frees the stream, the next start sends it.
+            await self._refused(letter.event, str(error))
+        else:
+            if letter.path is not None:
+                letter.path.unlink(missing_ok=True)
+            await self._confirmed(letter.event, sequence)
+        self._connection.forget_ack(letter.number)
+        del self._letters[letter.number]
+        if not self._letters:
+            self._empty.set()
+        if letter.done is not None and not letter.done.done():
+            letter.done.set_result(None)
+
+    def _spool(self, event: Event, data: bytes) -> Path:
         self._spool_dir.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(event.message_id().encode()).hexdigest()[:32]
         path = self._spool_dir / f"{type(event).__name__}-{name}"
         draft = path.with_suffix(".draft")
-        draft.write_bytes(encode(event))
+        draft.write_bytes(data)
         # The file system's own stamps are milliseconds apart, and a burst of fills is not: the order would be lost.
         self._stamp_ns = max(self._stamp_ns + 1, time.time_ns())
         os.utime(draft, ns=(self._stamp_ns, self._stamp_ns))
@@ -97,7 +182,7 @@ class Outbox:
         return events
 
     async def drain(self, timeout_s: float) -> int:
-        """Wait until all is confirmed, at most so long; return how many are left."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
-        return len(self._tasks)
+        """Wait until all is confirmed, at most so long, while `run` works; return how many are left."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), timeout_s)
+        return len(self._letters)

@@ -43,6 +43,7 @@ from common.wires import LiveHttp, LiveWire
 
 PARKED_BYTES_MAX = 64 * 1024
 STORE_RETRY_S = 0.2
+DRAIN_S = 2.0
 I = TypeVar("I")  # noqa: E741
 
 
@@ -86,7 +87,7 @@ class Shell:
         self._wires: dict[str, LiveWire] = {}
         self._https: dict[str, LiveHttp] = {}
         self._timers: set[asyncio.Task[None]] = set()
-        self._stores: asyncio.Queue[tuple[list[Store], list[asyncio.Task[None]], Acknowledge]] = asyncio.Queue()
+        self._stores: asyncio.Queue[tuple[list[Store], list[asyncio.Future[None]], Acknowledge]] = asyncio.Queue()
         self._parked_ids = itertools.count(1)
         self._handled = 0
         self._breaks = 0
@@ -102,8 +103,9 @@ class Shell:
         """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
         self.bus.on_disconnect(self._after_break)
         self.bus.on_reconnect(self._after_reconnect)
+        self._sending = self.guarded(self._outbox.run(), set())
         for event in self._outbox.left_behind():
-            self._outbox.send(event)
+            await self._outbox.send(event)
         for wire in self._of(Wire):
             self._wires[wire.name] = self._live_wire(wire)
         for http in self._of(Http):
@@ -139,7 +141,8 @@ class Shell:
             await ordered.stop()
         for puller in self._pullers:
             await puller.stop()
-        await self._outbox.drain(2.0)
+        await self._outbox.drain(DRAIN_S)
+        self._sending.cancel()
         for wire in self._wires.values():
             wire.end()
         for http in self._https.values():
@@ -324,15 +327,15 @@ class Shell:
             if self.failed.done() or self._ended:
                 return
             stores: list[Store] = []
-            sent: list[asyncio.Task[None]] = []
+            sent: list[asyncio.Future[None]] = []
             try:
                 for effect in handler(Receipt(self.clock.now_ns(), age_ns, sequence)):
                     if isinstance(effect, Store):
                         stores.append(effect)
                         continue
-                    task = await self._carry_out(effect)
-                    if task is not None and acknowledge is not None:
-                        sent.append(task)
+                    done = await self._carry_out(effect, watched=acknowledge is not None)
+                    if done is not None:
+                        sent.append(done)
             except Exception as error:
                 if refusable and isinstance(error, ValueError):
                     raise
@@ -343,11 +346,13 @@ class Shell:
 
     # --- effects ------------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, effect: Event | Open | Send | Close | Ask | Publish) -> asyncio.Task[None] | None:
+    async def _carry_out(
+        self, effect: Event | Open | Send | Close | Ask | Publish, *, watched: bool
+    ) -> asyncio.Future[None] | None:
         self._handled += 1
         if isinstance(effect, Event):
             if effect.acked:
-                return self._outbox.send(effect)
+                return await self._outbox.send(effect, watched=watched)
             await self.bus.publish(effect)
         elif isinstance(effect, Send):
             await self._wires[effect.wire].send(effect.data)
@@ -356,7 +361,7 @@ class Shell:
         elif isinstance(effect, Open):
             self._wires[effect.wire].open(effect)
         elif isinstance(effect, Publish):
-            return self._outbox.send(effect.event, effect.expected_last_sequence)
+            return await self._outbox.send(effect.event, effect.expected_last_sequence, watched=watched)
         else:
             self._wires[effect.wire].close(effect)
         return None
@@ -370,7 +375,7 @@ class Shell:
     async def _park(self, subject: str, reason: str, data: bytes) -> None:
         self.parked += 1
         self.log.error("parked", subject=subject, why=reason)
-        self._outbox.send(
+        await self._outbox.send(
             Parked(
                 service=self.name,
                 parked_id=f"{self.settings.instance}-{self.clock.now_ns()}-{next(self._parked_ids)}",

@@ -242,7 +242,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "Lease": ("role", "key", "epoch", "beat", "holder"),
     "Market": ("venue", "symbol", "status", "strike", "open_ns", "expiry_ns", "result", "settlement_price", "epoch"),
     "OrderCommand": ("account", "command_id"),
-    "OrderUpdate": ("account", "order_id", "order_sequence"),
+    "OrderUpdates": ("account", "epoch", "update_sequence"),
     "Parked": ("service", "parked_id"),
     "PlatformConfig": ("type", "id", "revision", "ts_ns"),
     "Posting": ("account", "posting_id"),

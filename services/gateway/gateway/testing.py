@@ -27,6 +27,7 @@ from common.events import (
     MarketStatus,
     OpenOrder,
     OrderUpdate,
+    OrderUpdates,
     Position,
     PositionLine,
     QuoteLevel,
@@ -61,6 +62,7 @@ class Story:
     clock: ManualClock | AnchoredClock
     _sequences: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _orders: dict[int, int] = field(default_factory=dict)
+    _updates: int = 0
 
     @property
     def now_ns(self) -> int:
@@ -164,7 +166,7 @@ class Story:
         symbol: str = SYMBOL,
         leaves: int | None = None,
         sequence: int | None = None,
-    ) -> OrderUpdate:
+    ) -> OrderUpdates:
         self._orders[order_id] = sequence or self._orders.get(order_id, 0) + 1
         update = OrderUpdate(
             account="mm1",
@@ -182,7 +184,9 @@ class Story:
             state=state,
             ts_received_ns=self.now_ns,
         )
-        return self.tell(self.view.on_order, update)
+        self._updates += 1
+        updates = OrderUpdates(account="mm1", algo_id="1", update_sequence=self._updates, orders=[update])
+        return self.tell(self.view.on_orders, updates)
 
     def fill(
         self, trade_id: str, ticks: int, lots: int, *, outcome: Outcome = Outcome.YES, symbol: str = SYMBOL

@@ -18,7 +18,7 @@ from common.events import (
     Fill,
     Halt,
     Market,
-    OrderUpdate,
+    OrderUpdates,
     Position,
     QuoteTarget,
     RiskState,
@@ -115,7 +115,7 @@ class View(Core):
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
             Ordered(Alert, self.on_alert, Start.ALL),
-            Ordered(OrderUpdate, self.on_order, Start.NEW),
+            Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
             Every(SAMPLE_PERIOD_MS, self.on_sample),
             Every(ASK_PERIOD_MS, self.on_round),
@@ -200,8 +200,9 @@ class View(Core):
         _keep_recent(self.alerts, receipt.sequence, alert, ALERTS_MAX)
         return ()
 
-    def on_order(self, update: OrderUpdate, receipt: Receipt) -> Effects:
-        self.orders.apply(update)
+    def on_orders(self, updates: OrderUpdates, receipt: Receipt) -> Effects:
+        for update in updates.orders:
+            self.orders.apply(update)
         return ()
 
     def on_fill(self, fill: Fill, receipt: Receipt) -> Effects:

@@ -11,7 +11,7 @@ import httpx
 from common.clock import AnchoredClock
 from common.core import Receipt
 from common.errors import BusError, ConfigError, ContractError
-from common.events import Event, Fill, OrderUpdate, address_filter, decode
+from common.events import Event, Fill, OrderUpdates, address_filter, decode
 from common.service import Service
 from common.settings import ServiceSettings, read_secret
 from common.shell import Shell
@@ -121,7 +121,7 @@ async def recall(shell: Shell, view: View) -> None:
         await asyncio.sleep(STARTED_POLL_S)
     try:
         await _recall(shell, Fill, "FILL", view.on_fill)
-        await _recall(shell, OrderUpdate, "ORDER", view.on_order)
+        await _recall(shell, OrderUpdates, "ORDER", view.on_orders)
     except BusError as error:
         shell.log.warning("the recent past could not be read back", why=str(error))
 

@@ -16,7 +16,7 @@ from common.orders import OrderState, epoch_of
 
 from quoter.bot import Terms
 from quoter.desk import PRICE_HOLD_NS, Desk
-from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, order_update
+from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of
 from quoter.orders import Order
 from quoter.venues.base import (
     Absent,
@@ -56,7 +56,6 @@ class Blotter:
         """Told an order the venue refused, and until when its price is to be left alone."""
         self._touched = touched
         """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
-        self._live_untold: dict[int, Order] = {}
         self._picture: AccountPicture | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -76,9 +75,9 @@ class Blotter:
         if isinstance(report, CancelRefused):
             return self._on_cancel_refused(report)
         if isinstance(report, Unknown):
-            return self._on_unknown(report, now_ns)
+            return self._on_unknown(report)
         if isinstance(report, Absent):
-            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED, now_ns)
+            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
         if isinstance(report, AccountPicture):
             self._picture = report
             return self.account_state(now_ns)
@@ -105,11 +104,8 @@ class Blotter:
         if desk.orders.report(report) is None:
             return []
         self._touched(order.algo_id, order.symbol, False)
-        if order.state is OrderState.LIVE:
-            # Most live for milliseconds: those that still do at the next timer are told.
-            self._live_untold[order.order_id] = order
-            return []
-        return self._tell(order, now_ns)
+        desk.news.note(order)
+        return []
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
         """Cancel an order that rests at the venue although it should not."""
@@ -118,32 +114,19 @@ class Blotter:
         if self._desk.session.connected:
             yield from self._desk.session.send([order_id], [], now_ns)
 
-    def _tell(self, order: Order, now_ns: int) -> Effects:
-        self._live_untold.pop(order.order_id, None)
-        if order.sequence > order.told_sequence:
-            desk = self._desk
-            yield order_update(order, desk.account, desk.venue, desk.epoch, now_ns)
-
-    def tell_live(self, now_ns: int) -> Effects:
-        """Publish the orders that came to rest since the last timer and are still there."""
-        if self._live_untold:
-            untold, self._live_untold = self._live_untold, {}
-            for order in untold.values():
-                yield from self._tell(order, now_ns)
-
     def _on_refused(self, refused: Refused, now_ns: int) -> Effects:
         self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
         order = self._desk.orders.get(refused.order_id)
         if order is not None:
             self._hold_price(order, now_ns + PRICE_HOLD_NS)
-        return self._end(refused.order_id, OrderState.REJECTED, refused.code, now_ns)
+        return self._end(refused.order_id, OrderState.REJECTED, refused.code)
 
-    def _end(self, order_id: int, state: OrderState, reason: str, now_ns: int) -> Effects:
+    def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
         order = self._desk.orders.get(order_id)
-        if order is None or not self._desk.orders.step(order, state, reason):
-            return []
-        self._touched(order.algo_id, order.symbol, False)
-        return self._tell(order, now_ns)
+        if order is not None and self._desk.orders.step(order, state, reason):
+            self._touched(order.algo_id, order.symbol, False)
+            self._desk.news.note(order)
+        return []
 
     def _on_cancel_refused(self, refused: CancelRefused) -> Effects:
         order = self._desk.orders.get(refused.order_id)
@@ -152,12 +135,12 @@ class Blotter:
             self._touched(order.algo_id, order.symbol, False)
         return []
 
-    def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
+    def _on_unknown(self, unknown: Unknown) -> Effects:
         order = self._desk.orders.get(unknown.order_id)
-        if order is None or order.state not in (OrderState.SUBMITTING, OrderState.CANCELLING):
-            return []
-        self._desk.orders.step(order, OrderState.UNKNOWN, unknown.why)
-        return self._tell(order, now_ns)
+        if order is not None and order.state in (OrderState.SUBMITTING, OrderState.CANCELLING):
+            self._desk.orders.step(order, OrderState.UNKNOWN, unknown.why)
+            self._desk.news.note(order)
+        return []
 
     def _on_lost(self, lost: Lost, now_ns: int) -> Effects:
         """Whatever had not ended may have been cancelled, filled or never have arrived."""
@@ -165,7 +148,7 @@ class Blotter:
         for order in self._desk.orders.living():
             if self._desk.orders.step(order, OrderState.UNKNOWN, "connection lost"):
                 self._touched(order.algo_id, order.symbol, False)
-                yield from self._tell(order, now_ns)
+                self._desk.news.note(order)
 
     # --- fills --------------------------------------------------------------------------------------------------
 
@@ -198,7 +181,7 @@ class Blotter:
         self.fills += 1
         yield fill
         if order is not None:
-            yield from self._tell(order, now_ns)
+            desk.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
 
     def on_fill_published(self, fill: Fill, sequence: int, now_ns: int) -> Effects:

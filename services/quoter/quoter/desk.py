@@ -20,7 +20,7 @@ from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
-from quoter.news import order_update
+from quoter.news import OrderNews
 from quoter.orders import Order, Orders
 from quoter.plan import plan, pulled
 from quoter.venues.base import Placement, Session
@@ -28,6 +28,8 @@ from quoter.working import Changes, Tolerance, Wanted, changes
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
+TARGET_GAP_NS = 20 * NS_PER_MS
+"""A target that only moves is published at most this often."""
 PRICE_HOLD_NS = 500 * NS_PER_MS
 """A price the venue refused is not tried again for this long."""
 
@@ -51,6 +53,7 @@ class Desk:
         self.session = session
         self.orders = orders
         self.holdings = Holdings(account)
+        self.news = OrderNews(account, venue)
         self.halts = Halts()
         self.budget = Budget(messages_per_s, messages_per_s)
         self.clock = VenueClock()
@@ -290,7 +293,6 @@ class Desk:
             assert leaving is not None, "only known orders are cancelled"
             self.orders.step(leaving, OrderState.CANCELLING)
         placements: list[Placement] = []
-        updates: list[Effect] = []
         for new in orders:
             order = Order(
                 new.order_id,
@@ -302,15 +304,19 @@ class Desk:
                 new.quantity_lots,
             )
             self.orders.add(order)
-            updates.append(order_update(order, self.account, self.venue, self.epoch, now_ns))
+            self.news.note(order)
             placements.append(
                 Placement(
                     new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, new.quantity_lots, post_only=True
                 )
             )
         line.quote_updates += 1
-        # The frame first: the updates are for people and for recovery, the frame is for the queue at the venue.
-        return [*self.session.send(cancels, placements, now_ns), *updates]
+        effects: list[Effect] = list(self.session.send(cancels, placements, now_ns))
+        if orders:
+            # After the frame, for the queue at the venue, but in the same turn: when we die, our successor knows whose
+            # orders these are. What has become of earlier ones goes along.
+            effects += self.news.tell_sent(orders[0].algo_id, self.epoch, now_ns)
+        return effects
 
     def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> Effects:
         """Publish the target when it has changed, and renew it at half its life."""
@@ -318,7 +324,11 @@ class Desk:
             ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
         )
         life_ns = bot.target_life_ns()
-        if shown == line.told and line.told_until_ns - now_ns > life_ns // 2:
+        told, told_at_ns = line.told, line.told_until_ns - life_ns
+        if shown == told and now_ns - told_at_ns < life_ns // 2:
+            return []
+        if told is not None and shown[2:] == told[2:] and 0 <= now_ns - told_at_ns < TARGET_GAP_NS:
+            # The next one replaces it anyway; the timer's pass tells what it is by then.
             return []
         line.told = shown
         line.told_until_ns = now_ns + life_ns

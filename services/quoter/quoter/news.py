@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from common.events import Alert, AlertLevel, Fill, OrderUpdate
+from common.events import Alert, AlertLevel, Fill, OrderUpdate, OrderUpdates
+from common.orders import OrderState
 
 from quoter.orders import Order
 from quoter.venues.base import Execution
@@ -12,30 +14,76 @@ from quoter.venues.base import Execution
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
 PLATFORM = "platform"
+ORDERS_PER_MESSAGE_MAX = 500
+"""A message of so many orders is well below what the bus carries."""
 
 
-def order_update(order: Order, account: str, venue: str, epoch: int, now_ns: int) -> OrderUpdate:
-    """Return the news of an order's present state, and note that it has been told."""
-    order.told_sequence = order.sequence
-    return OrderUpdate(
-        account=account,
-        algo_id=order.algo_id,
-        venue=venue,
-        symbol=order.symbol,
-        order_id=order.order_id,
-        order_sequence=order.sequence,
-        venue_order_id=order.venue_order_id,
-        outcome=order.outcome,
-        side=order.side,
-        price_ticks=order.price_ticks,
-        quantity_lots=order.quantity_lots,
-        leaves_lots=0 if order.state.terminal else order.quantity_lots - order.filled_lots,
-        state=order.state,
-        reason=order.reason,
-        ts_event_ns=order.ts_event_ns,
-        ts_received_ns=now_ns,
-        epoch=epoch,
-    )
+class OrderNews:
+    """The changes of orders that the bus has not heard of; of each order only its newest state is told."""
+
+    def __init__(self, account: str, venue: str) -> None:
+        self._account, self._venue = account, venue
+        self._untold: dict[str, dict[int, Order]] = {}
+        self._told = 0
+
+    def note(self, order: Order) -> None:
+        """Tell of this order the next time its bot's news goes out."""
+        if order.sequence > order.told_sequence:
+            waiting = self._untold.get(order.algo_id)
+            if waiting is None:
+                waiting = self._untold[order.algo_id] = {}
+            waiting[order.order_id] = order
+
+    def __bool__(self) -> bool:
+        return bool(self._untold)
+
+    def tell_sent(self, algo_id: str, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield the orders of a bot that are just being sent, and along with them those that have ended.
+
+        What rests may be gone in a moment: that it does is told by the timer, when it still does.
+        """
+        waiting = self._untold.pop(algo_id, {})
+        now = [order for order in waiting.values() if order.state is OrderState.SUBMITTING or order.state.terminal]
+        if len(now) < len(waiting):
+            told = {order.order_id for order in now}
+            self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in told}
+        return self._messages(algo_id, now, epoch, now_ns)
+
+    def tell_all(self, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield the news of every bot."""
+        untold, self._untold = self._untold, {}
+        for algo_id, waiting in untold.items():
+            yield from self._messages(algo_id, list(waiting.values()), epoch, now_ns)
+
+    def _messages(self, algo_id: str, orders: Sequence[Order], epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        for first in range(0, len(orders), ORDERS_PER_MESSAGE_MAX):
+            some = orders[first : first + ORDERS_PER_MESSAGE_MAX]
+            updates = [self._update(order, now_ns) for order in some]
+            self._told += 1
+            yield OrderUpdates(
+                account=self._account, algo_id=algo_id, update_sequence=self._told, orders=updates, epoch=epoch
+            )
+
+    def _update(self, order: Order, now_ns: int) -> OrderUpdate:
+        order.told_sequence = order.sequence
+        return OrderUpdate(
+            account=self._account,
+            algo_id=order.algo_id,
+            venue=self._venue,
+            symbol=order.symbol,
+            order_id=order.order_id,
+            order_sequence=order.sequence,
+            venue_order_id=order.venue_order_id,
+            outcome=order.outcome,
+            side=order.side,
+            price_ticks=order.price_ticks,
+            quantity_lots=order.quantity_lots,
+            leaves_lots=0 if order.state.terminal else order.quantity_lots - order.filled_lots,
+            state=order.state,
+            reason=order.reason,
+            ts_event_ns=order.ts_event_ns,
+            ts_received_ns=now_ns,
+        )
 
 
 def fill_of(

@@ -36,7 +36,7 @@ from common.events import (
     Market,
     MarketKind,
     MarketStatus,
-    OrderUpdate,
+    OrderUpdates,
     Position,
     RiskState,
 )
@@ -113,10 +113,11 @@ class Quoter(Core):
 
     # --- life ---------------------------------------------------------------------------------------------------
 
-    def remember(self, update: OrderUpdate) -> None:
-        """Take in an order update of a predecessor, before `start`: its fills may still come."""
-        if update.account == self.account:
-            self.desk.orders.remember(update)
+    def remember(self, updates: OrderUpdates) -> None:
+        """Take in what a predecessor told of its orders, before `start`: their fills may still come."""
+        if updates.account == self.account:
+            for update in updates.orders:
+                self.desk.orders.remember(update)
 
     def start(self, receipt: Receipt) -> Effects:
         self._started = True
@@ -135,7 +136,7 @@ class Quoter(Core):
         yield from self._relay(self.session.empty_out(receipt.now_ns), receipt.now_ns)
 
     def stopped(self) -> bool:
-        return self.desk.latched and self.session.empty
+        return self.desk.latched and self.session.empty and not self.desk.news
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
         self.desk.bus_up = False
@@ -344,11 +345,11 @@ class Quoter(Core):
         if not self._started:
             return
         yield from self._relay(self.session.on_timer(now_ns), now_ns)
-        yield from self.blotter.tell_live(now_ns)
         if now_ns - self._selected_at_ns >= SELECT_NS:
             self._selected_at_ns = now_ns
             yield from self._select_markets(now_ns)
         yield from self._quote_all(now_ns)
+        yield from self.desk.news.tell_all(self.epoch, now_ns)
         if now_ns - self._pictured_at_ns >= PICTURE_NS:
             self._pictured_at_ns = now_ns
             yield from self._relay(self.session.take_picture("timer", now_ns), now_ns)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from common.errors import ContractError
-from common.events import OrderUpdate, address_filter, decode
+from common.events import OrderUpdates, address_filter, decode
 from common.service import Service
 from common.settings import ServiceSettings
 from common.shell import Shell
@@ -53,10 +53,10 @@ def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:
     async def read_back(shell: Shell) -> None:
         """Hand the newest order updates of the account to the core; one that cannot be read names no order."""
         end = await shell.api.last_sequence("ORDER")
-        subject_filter = address_filter(OrderUpdate, account=core.account)
+        subject_filter = address_filter(OrderUpdates, account=core.account)
         async for stored in shell.api.read("ORDER", max(0, end - UPDATES_READ_BACK_MAX), subject_filter):
             try:
-                core.remember(decode(OrderUpdate, stored.data, stored.subject))
+                core.remember(decode(OrderUpdates, stored.data, stored.subject))
             except ContractError as error:
                 shell.log.warning("order update not read back", why=str(error))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from common.events import AccountState, Alert, Fill, Halt, OrderUpdate
+from common.events import AccountState, Alert, Fill, Halt, OrderUpdates
 from common.orders import OrderState, epoch_of
 from quoter.rehearsal.script import MARKET, MS, Script
 from quoter.rehearsal.venue import VenueOrder
@@ -115,7 +115,7 @@ def test_a_frame_that_never_arrived_ends_in_a_closed_connection_and_a_rejected_o
     script.quoting(0.50)
     script.venue.deaf = True
     script.fair(0.55)
-    lost = [event.order_id for event in script.of(OrderUpdate) if event.state is OrderState.SUBMITTING]
+    lost = [update.order_id for update in script.news() if update.state is OrderState.SUBMITTING]
     assert lost
     script.wait(4_000, fair=0.55)
     assert script.closes
@@ -132,10 +132,11 @@ def test_a_reject_ends_the_order_and_frees_its_room() -> None:
     script.quoting(0.50)
     script.venue.refuse = "insufficient_funds"
     script.fair(0.55)
-    rejected = [event for event in script.of(OrderUpdate) if event.state is OrderState.REJECTED]
-    assert rejected
-    assert {event.reason for event in rejected} == {"insufficient_funds"}
     assert len(script.core.desk.orders) == 0
+    script.wait(50, fair=0.55)
+    rejected = [update for update in script.news() if update.state is OrderState.REJECTED]
+    assert rejected
+    assert {update.reason for update in rejected} == {"insufficient_funds"}
 
 
 def test_a_refused_cancel_is_tried_again() -> None:
@@ -155,7 +156,8 @@ def test_an_internal_error_is_an_unknown_outcome_not_a_reject() -> None:
     script.venue.refuse = "internal_error"
     script.hold_answers = True
     script.fair(0.55)
-    states = {event.state for event in script.of(OrderUpdate)}
+    script.wait(50, fair=0.55)
+    states = {update.state for update in script.news()}
     assert OrderState.UNKNOWN in states
     assert OrderState.REJECTED not in states
 
@@ -302,10 +304,38 @@ def test_an_order_is_told_live_only_when_it_lives_to_the_next_timer() -> None:
     script = Script()
     script.quoting(0.50)
     script.fair(0.55)
-    first = [event.order_id for event in script.of(OrderUpdate) if event.state is OrderState.SUBMITTING]
+    first = [update.order_id for update in script.news() if update.state is OrderState.SUBMITTING]
     script.now_ns += 10 * MS
     script.fair(0.65)
     script.wait(50, fair=0.65)
     assert all(script.updates(order_id) == ["submitting", "cancelled"] for order_id in first)
     lasting = [int(order.client_order_id) for order in script.venue.open_orders()]
     assert all(script.updates(order_id) == ["submitting", "live"] for order_id in lasting)
+
+
+def test_new_orders_and_those_that_ended_go_out_in_one_message_behind_the_frame() -> None:
+    script = Script()
+    script.quoting(0.50)
+    ended = [int(order.client_order_id) for order in script.venue.open_orders()]
+    script.fair(0.55)
+    script.told.clear()
+    script.now_ns += 10 * MS
+    script.fair(0.65)
+    [updates] = script.of(OrderUpdates)
+    states = [update.state for update in updates.orders]
+    assert {update.order_id for update in updates.orders if update.state is OrderState.CANCELLED} == set(ended)
+    assert states.count(OrderState.SUBMITTING) == len(states) - len(ended) > 0
+
+
+def test_a_stopping_quoter_is_not_stopped_before_its_last_news_is_out() -> None:
+    script = Script()
+    script.quoting(0.50)
+    resting = [int(order.client_order_id) for order in script.venue.open_orders()]
+    script.carry(script.core.stop(script.receipt()))
+    script.now_ns += 50 * MS
+    script.carry(script.core.session.on_timer(script.now_ns))
+    assert script.core.session.empty
+    assert not script.core.stopped()
+    script.wait(50)
+    assert script.core.stopped()
+    assert all(script.updates(order_id)[-1] == "cancelled" for order_id in resting)

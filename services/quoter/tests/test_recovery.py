@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from common.events import AccountState, Alert, Fill, Halt, OrderUpdate
+from common.events import AccountState, Alert, Fill, Halt, OrderUpdate, OrderUpdates
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from quoter.orders import Orders
@@ -23,8 +23,8 @@ def left_behind(venue: Venue, order_id: int, price: str = "0.40", size: int = 10
     return order
 
 
-def update_of(order_id: int, algo_id: str = "1", leaves: int = 100) -> OrderUpdate:
-    return OrderUpdate(
+def update_of(order_id: int, algo_id: str = "1", leaves: int = 100) -> OrderUpdates:
+    update = OrderUpdate(
         account="mm1",
         algo_id=algo_id,
         venue="degen",
@@ -38,8 +38,8 @@ def update_of(order_id: int, algo_id: str = "1", leaves: int = 100) -> OrderUpda
         leaves_lots=leaves,
         state=OrderState.SUBMITTING,
         ts_received_ns=0,
-        epoch=2,
     )
+    return OrderUpdates(account="mm1", algo_id=algo_id, update_sequence=1, orders=[update], epoch=2)
 
 
 def account_state(account_sequence: int) -> AccountState:
@@ -121,7 +121,7 @@ def test_an_order_that_never_reached_the_venue_is_rejected_after_a_restart() -> 
     script = Script(epoch=3)
     script.core.remember(update_of(first_id_of(2) + 9))
     script.start()
-    [update] = script.of(OrderUpdate)
+    [update] = script.news()
     assert (update.state, update.reason) == (OrderState.REJECTED, "never reached the venue")
     assert update.order_sequence == 2
 

@@ -34,6 +34,8 @@ PENDING_BYTES_MAX = 8 * 1024 * 1024
 log = structlog.get_logger()
 
 Callback = Callable[[Msg], Awaitable[None]]
+OnAck = Callable[[Msg], None]
+"""Told the answer to an acked publish, within the client's own reading: it must only note it."""
 
 
 class NatsConnection:
@@ -49,7 +51,7 @@ class NatsConnection:
         self._client = Client()
         # Nobody else's, not even a second process of the same name: its acks are numbered as ours are.
         self._ack_inbox = f"{self.inbox_prefix}.ack.{secrets.token_hex(8)}"
-        self._acks: dict[str, asyncio.Future[Msg]] = {}
+        self._acks: dict[str, OnAck] = {}
         self._numbers = itertools.count(1)
         self._on_disconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
@@ -136,35 +138,42 @@ class NatsConnection:
         Raises PublishRefused (expected sequence wrong, stream full) or BusUnavailable after `ACK_ATTEMPTS_MAX`
         tries without an answer.
         """
-        headers = {"Nats-Msg-Id": event.message_id()}
-        if expected_last_sequence is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last_sequence)
-        subject, data = event.address(), encode(event)
-        for _ in range(ACK_ATTEMPTS_MAX):
-            answer = await self._ack_of(subject, data, headers)
-            if answer is not None:
-                return _sequence_of(subject, answer)
+        subject, data, headers = event.address(), encode(event), ack_headers(event, expected_last_sequence)
+        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        number = self.expect_ack(lambda message: None if answer.done() else answer.set_result(message))
+        try:
+            for _ in range(ACK_ATTEMPTS_MAX):
+                await self.publish_for_ack(subject, data, headers, number)
+                await asyncio.wait({answer}, timeout=ACK_TIMEOUT_S)
+                if answer.done():
+                    return sequence_of(subject, answer.result())
+        finally:
+            self.forget_ack(number)
         raise BusUnavailable(f"no ack for {subject} after {ACK_ATTEMPTS_MAX} tries")
 
-    async def _ack_of(self, subject: str, data: bytes, headers: dict[str, str]) -> Msg | None:
-        if not self._client.is_connected:
-            await asyncio.sleep(ACK_TIMEOUT_S)
-            return None
+    def expect_ack(self, on_ack: OnAck) -> str:
+        """Return the number under which answers to a publish come to `on_ack`, until it is forgotten."""
         number = str(next(self._numbers))
-        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        self._acks[number] = future
+        self._acks[number] = on_ack
+        return number
+
+    def forget_ack(self, number: str) -> None:
+        self._acks.pop(number, None)
+
+    async def publish_for_ack(self, subject: str, data: bytes, headers: dict[str, str], number: str) -> bool:
+        """Send once, with the answer to an expected number; return False when the connection does not take it."""
+        if not self._client.is_connected:
+            return False
         try:
             await self._client.publish(subject, data, f"{self._ack_inbox}.{number}", headers=headers)
-            return await asyncio.wait_for(future, ACK_TIMEOUT_S)
-        except (TimeoutError, nats.errors.Error):
-            return None
-        finally:
-            self._acks.pop(number, None)
+        except nats.errors.Error:
+            return False
+        return True
 
     async def _on_ack(self, message: Msg) -> None:
-        future = self._acks.get(message.subject.rsplit(".", 1)[1])
-        if future is not None and not future.done():
-            future.set_result(message)
+        on_ack = self._acks.get(message.subject.rsplit(".", 1)[1])
+        if on_ack is not None:
+            on_ack(message)
 
     async def request(self, subject: str, data: bytes, timeout_s: float = REQUEST_TIMEOUT_S) -> Msg:
         """Ask and wait for one answer; BusUnavailable when none comes or nobody listens."""
@@ -219,7 +228,15 @@ class NatsConnection:
         log.error("the broker or the client objects", service=self.service, why=str(error))
 
 
-def _sequence_of(subject: str, answer: Msg) -> int:
+def ack_headers(event: Event, expected_last_sequence: int | None) -> dict[str, str]:
+    """Return the headers of an acked publish: its message id and, where given, its condition."""
+    headers = {"Nats-Msg-Id": event.message_id()}
+    if expected_last_sequence is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last_sequence)
+    return headers
+
+
+def sequence_of(subject: str, answer: Msg) -> int:
     """Return the sequence in a publish ack; PublishRefused with the server's words otherwise.
 
     503 without a body means nobody stores this subject.

@@ -32,6 +32,7 @@ from common.events.trading import (
     OpenOrder,
     OrderCommand,
     OrderUpdate,
+    OrderUpdates,
     Posting,
     PostingKind,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "OpenOrder",
     "OrderCommand",
     "OrderUpdate",
+    "OrderUpdates",
     "Parked",
     "PlatformConfig",
     "Position",

@@ -36,12 +36,8 @@ class OrderCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
         return joined_id("command", self.account, self.command_id)
 
 
-@register
-class OrderUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An order changed state; `order_sequence` counts the changes of one order from 1."""
-
-    subject: ClassVar[str] = "order.update.{account}.{algo_id}"
-    acked: ClassVar[bool] = True
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order as it is after a change; `order_sequence` counts the changes of one order from 1."""
 
     account: str
     algo_id: str
@@ -60,8 +56,25 @@ class OrderUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_event_ns: int = 0
     ts_received_ns: int
 
+
+@register
+class OrderUpdates(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Orders of one bot that changed since the last of these; of one that changed twice only the newest state.
+
+    An order is in one of these in the turn in which it is sent; what becomes of it follows within a timer's period.
+    """
+
+    subject: ClassVar[str] = "order.update.{account}.{algo_id}"
+    acked: ClassVar[bool] = True
+
+    account: str
+    algo_id: str
+    update_sequence: int
+    """Counts these of one account within an epoch, from 1."""
+    orders: list[OrderUpdate]
+
     def message_id(self) -> str:
-        return joined_id("update", self.account, self.order_id, self.order_sequence)
+        return joined_id("update", self.account, self.epoch, self.update_sequence)
 
 
 class Liquidity(StrEnum):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import OrderUpdate, decode
+from common.events import OrderUpdates, decode
 
 from toolkit.paths import CONFIG_DIR
 from toolkit.simulation.bus import MemoryBus, Message
@@ -150,7 +150,7 @@ def quoter(seed: int) -> Core:
 def prepare_quoter(node: Node) -> None:
     """Hand the order updates of earlier lives to the core, as the quoter's own start does."""
     for message in node.bus.stored("order.update.mm1.*"):
-        node.core.remember(decode(OrderUpdate, message.data))  # type: ignore[attr-defined]
+        node.core.remember(decode(OrderUpdates, message.data))  # type: ignore[attr-defined]
 
 
 def watchdog(seed: int) -> Core:

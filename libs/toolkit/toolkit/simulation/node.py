@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from common.core import (
@@ -35,6 +36,7 @@ from toolkit.simulation.schedule import Schedule
 ACK_TIMEOUT_MS = 300
 LEASE_TTL_MS = 2_000
 RESTART_MS = 1_000
+STORE_RETRY_MS = 200
 I = TypeVar("I")  # noqa: E741
 
 
@@ -284,6 +286,7 @@ class Node:
         reader = DURABLE_BY_NAME[durable.name]
         done = self.acknowledged.setdefault(durable.name, set())
         delivered: set[int] = set()
+        handled: deque[tuple[list[Store], int]] = deque()
 
         def deliver(message: Message) -> None:
             delivered.add(message.sequence)
@@ -300,7 +303,17 @@ class Node:
                         yield effect
 
             self.call(handle, 0, message.sequence)
-            self.later(self.bus.hop_ns(), lambda: self._acknowledge(stores, done, message.sequence))
+            handled.append((stores, message.sequence))
+            self.later(self.bus.hop_ns(), acknowledge)
+
+        def acknowledge() -> None:
+            """Store and acknowledge what was handled first, as the shell does; the others wait behind it."""
+            if not self._store_ready():
+                self.later(STORE_RETRY_MS * MS, acknowledge)
+                return
+            stores, sequence = handled.popleft()
+            self._apply(stores)
+            done.add(sequence)
 
         def wake() -> None:
             if not self.bus.available:
@@ -318,14 +331,13 @@ class Node:
         self._readers.append(wake)
         wake()
 
-    def _acknowledge(self, stores: list[Store], done: set[int], sequence: int) -> None:
-        assert self.store is not None or not stores
-        if self.store is not None and not self.store.available:
-            self.later(200 * MS, lambda: self._acknowledge(stores, done, sequence))
-            return
+    def _store_ready(self) -> bool:
+        return self.store is None or self.store.available
+
+    def _apply(self, stores: Iterable[Store]) -> None:
         for store in stores:
-            self.store.apply(store)  # type: ignore[union-attr]
-        done.add(sequence)
+            assert self.store is not None, f"{self.name}: a Store effect needs a store"
+            self.store.apply(store)
 
     def _start_timer(self, every: Every) -> None:
         def tick() -> None:
@@ -359,10 +371,9 @@ class Node:
             self.network.open(self, self._wires[effect.wire], effect)
         elif isinstance(effect, Close):
             self.network.close(self, self._wires[effect.wire], effect)
-        elif isinstance(effect, Publish):
-            self._send_acked(effect.event, effect.expected_last_sequence)
         else:
-            self._acknowledge([effect], set(), 0)
+            assert isinstance(effect, Publish), "only what a durable message causes is stored"
+            self._send_acked(effect.event, effect.expected_last_sequence)
 
     def _store_plain(self, address: str, data: bytes) -> None:
         if self.bus.available:

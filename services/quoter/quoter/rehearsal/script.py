@@ -18,6 +18,7 @@ from common.events import (
     MarketKind,
     MarketStatus,
     OrderUpdate,
+    OrderUpdates,
     Position,
     PositionLine,
     RiskState,
@@ -234,8 +235,12 @@ class Script:
     def of(self, cls: type[E]) -> list[E]:
         return [event for event in self.told if isinstance(event, cls)]
 
+    def news(self) -> list[OrderUpdate]:
+        """Every change of an order that was told."""
+        return [update for updates in self.of(OrderUpdates) for update in updates.orders]
+
     def updates(self, order_id: int) -> list[str]:
-        return [event.state.value for event in self.of(OrderUpdate) if event.order_id == order_id]
+        return [update.state.value for update in self.news() if update.order_id == order_id]
 
 
 def run_core(core: Core) -> None:
