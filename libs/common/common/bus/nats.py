@@ -30,12 +30,35 @@ ACK_TIMEOUT_S = 0.3
 """After this long without an ack the same message id is sent again."""
 ACK_ATTEMPTS_MAX = 10
 PENDING_BYTES_MAX = 8 * 1024 * 1024
+UNWRITTEN_BYTES_MAX = 256 * 1024
+"""With more than this not yet taken by the socket, publishing waits its turn."""
 
 log = structlog.get_logger()
 
 Callback = Callable[[Msg], Awaitable[None]]
 OnAck = Callable[[Msg], None]
 """Told the answer to an acked publish, within the client's own reading: it must only note it."""
+
+
+class PromptClient(Client):
+    """Writes what is published in the same turn of the event loop, where the library wakes a task to do it.
+
+    The kernel takes it at the end of that turn either way, so several publishes of a turn still share a write.
+    """
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        if force_flush or not self.is_connected or self._unwritten_bytes() > UNWRITTEN_BYTES_MAX:
+            return await super()._flush_pending(force_flush)
+        assert self._transport is not None, "what is connected has a transport"
+        pending, self._pending = self._pending, []
+        self._pending_data_size = 0
+        self._transport.writelines(pending)
+        return None
+
+    def _unwritten_bytes(self) -> int:
+        """Return what the socket has not taken yet; with a transport that cannot tell, more than it may be."""
+        writer = getattr(self._transport, "_io_writer", None)
+        return UNWRITTEN_BYTES_MAX + 1 if writer is None else int(writer.transport.get_write_buffer_size())
 
 
 class NatsConnection:
@@ -48,7 +71,7 @@ class NatsConnection:
         self._settings = settings
         self.service = service
         self.inbox_prefix = f"_INBOX_{settings.nats_user or service}"
-        self._client = Client()
+        self._client: Client = PromptClient()
         # Nobody else's, not even a second process of the same name: its acks are numbered as ours are.
         self._ack_inbox = f"{self.inbox_prefix}.ack.{secrets.token_hex(8)}"
         self._acks: dict[str, OnAck] = {}
@@ -99,7 +122,7 @@ class NatsConnection:
                 return
             except (TimeoutError, OSError, nats.errors.Error):
                 await asyncio.sleep(RECONNECT_WAIT_S)
-                self._client = Client()
+                self._client = PromptClient()
 
     def on_disconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._on_disconnect.append(callback)
