@@ -24,6 +24,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/bus/readers.py",
         "common/clock.py",
         "common/outbox.py",
+        "common/websocket.py",
         "common/service.py",
         "common/settings.py",
         "common/shell.py",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
+from common.bus.readers import Value
 from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, decode
 from common.instruments import Side
 
@@ -54,10 +55,14 @@ class Ears:
         self.gate.set()
         self.begun = 0
 
-    async def deliver(self, subject: str, data: bytes, sequence: int, age_ns: int) -> None:
+    async def deliver(self, subject: str, data: bytes, sequence: int, age_ns: int = 0) -> None:
         self.begun += 1
         await self.gate.wait()
         self.heard.append((subject, data, sequence, age_ns))
+
+    async def deliver_burst(self, burst: Sequence[Value]) -> None:
+        for value in burst:
+            await self.deliver(*value)
 
     @property
     def sequences(self) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.bus.jetstream import JetStreamApi
-from common.bus.readers import NewestReader
+from common.bus.readers import NewestReader, SampledReader
 from common.events import TopOfBook, decode
 
 from tests.integration.connections import Ears, after_reconnect, connected, eventually, in_thread, top, written
@@ -13,7 +13,7 @@ from tests.servers import Broker
 async def test_a_slow_core_sees_the_newest_of_each_subject_and_not_the_queue(broker: Broker) -> None:
     ears = Ears()
     async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
-        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver)
+        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver_burst)
         await reader.start()
         ears.gate.clear()
         for bid in range(1, 201):
@@ -37,7 +37,7 @@ async def test_after_a_start_the_last_value_of_each_subject_comes_with_its_age(b
         await feed.publish(top("A", 2))
         await feed.publish(top("B", 3))
         await written(feed, "MD", 3)
-        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver)
+        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver_burst)
         await reader.start()
         assert ears.bids == [2, 3]
         assert ears.sequences == [2, 3]
@@ -50,7 +50,7 @@ async def test_after_a_start_the_last_value_of_each_subject_comes_with_its_age(b
 async def test_a_value_that_spoke_meanwhile_is_not_overtaken_by_its_stored_one(broker: Broker) -> None:
     ears = Ears()
     async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
-        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver)
+        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver_burst)
         await reader.start()
         for bid in range(1, 50):
             await feed.publish(top("A", bid))
@@ -63,7 +63,7 @@ async def test_a_value_that_spoke_meanwhile_is_not_overtaken_by_its_stored_one(b
 async def test_a_value_written_while_the_broker_restarted_arrives_when_read_back(broker: Broker) -> None:
     ears = Ears()
     async with connected(broker, "pricer") as pricer:
-        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver)
+        reader = NewestReader(pricer, JetStreamApi(pricer), "md.top.*.*", ears.deliver_burst)
         await reader.start()
         await in_thread(broker.kill)
         await eventually(lambda: not pricer.connected, "the break noticed")
@@ -84,8 +84,29 @@ async def test_only_what_the_filter_wants_is_read(broker: Broker) -> None:
         await feed.publish(top("A", 1, venue="binance"))
         await feed.publish(top("A", 2, venue="kraken"))
         await written(feed, "MD", 2)
-        await NewestReader(pricer, JetStreamApi(pricer), "md.top.binance.*", ears.deliver).start()
+        await NewestReader(pricer, JetStreamApi(pricer), "md.top.binance.*", ears.deliver_burst).start()
         await feed.publish(top("A", 3, venue="kraken"))
         await feed.publish(top("A", 4, venue="binance"))
         await eventually(lambda: len(ears.heard) == 2, "both of binance")
         assert ears.bids == [1, 4]
+
+
+async def test_a_look_delivers_what_is_new_since_the_last_look_and_nothing_twice(broker: Broker) -> None:
+    ears = Ears()
+    async with connected(broker, "feed") as feed, connected(broker, "pricer") as pricer:
+        reader = SampledReader(JetStreamApi(pricer), "md.top.*.*", ears.deliver_burst)
+        await reader.read_back()
+        assert ears.heard == []
+        for bid in range(1, 21):
+            await feed.publish(top("A", bid))
+        await feed.publish(top("B", 7))
+        await written(feed, "MD", 21)
+        await reader.read_back()
+        assert ears.bids == [20, 7]
+        assert all(age_ns > 0 for *_, age_ns in ears.heard)
+        await reader.read_back()
+        assert ears.bids == [20, 7]
+        await feed.publish(top("B", 8))
+        await written(feed, "MD", 22)
+        await reader.read_back()
+        assert ears.bids == [20, 7, 8]

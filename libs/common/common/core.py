@@ -121,6 +121,8 @@ class Newest:
     handler: Callable[[Any, Receipt], Effects]
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Fix some of the subject's fields, e.g. {'venue': 'binance'}."""
+    sampled_ms: int = 0
+    """When above 0: look at the last values this often, instead of hearing each. For whom a picture is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,10 @@ class Core:
     def stopped(self) -> bool:
         """Say whether nothing is left to do after `stop`."""
         return True
+
+    def after_burst(self, receipt: Receipt) -> Effects:
+        """Act on what has arrived together; called in the same turn, behind the last input of every burst."""
+        return ()
 
     def unready(self, now_ns: int) -> list[str]:
         """Reasons why this service is not doing its job now; empty when it is."""

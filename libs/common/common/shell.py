@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from structlog.stdlib import BoundLogger
 
 from common.bus.durable import Acknowledge, DurablePuller
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
-from common.bus.readers import NewestReader, OrderedReader
+from common.bus.readers import Deliver, DeliverBurst, NewestReader, OrderedReader, SampledReader, Value
 from common.clock import AnchoredClock
 from common.core import (
     Ask,
@@ -45,6 +47,25 @@ PARKED_BYTES_MAX = 64 * 1024
 STORE_RETRY_S = 0.2
 DRAIN_S = 2.0
 I = TypeVar("I")  # noqa: E741
+
+
+Handler = Callable[[Receipt], Effects]
+
+
+class Call(NamedTuple):
+    """One input of the core: its handler, and what its receipt says of it."""
+
+    handler: Handler
+    age_ns: int = 0
+    sequence: int = 0
+
+
+async def _keep_sampling(reader: SampledReader, period_s: float) -> None:
+    while True:
+        await asyncio.sleep(period_s)
+        # While the broker is away the values age, which their reader judges.
+        with contextlib.suppress(BusError):
+            await reader.read_back()
 
 
 async def _nothing() -> None:
@@ -82,6 +103,7 @@ class Shell:
         self._turn = asyncio.Lock()
         self._inputs: Sequence[Input] = core.inputs()
         self._newest: list[NewestReader] = []
+        self._sampled: list[SampledReader] = []
         self._ordered: list[OrderedReader] = []
         self._pullers: list[DurablePuller] = []
         self._wires: dict[str, LiveWire] = {}
@@ -185,6 +207,8 @@ class Shell:
                     await ordered.renew()
                 for newest in self._newest:
                     await newest.read_back()
+                for sampled in self._sampled:
+                    await sampled.read_back()
             except BusError as error:
                 self.log.warning("reading back after the reconnect failed, trying again", why=str(error))
                 await asyncio.sleep(STORE_RETRY_S)
@@ -208,9 +232,14 @@ class Shell:
         return [command.name for command in self._of(Command)]
 
     async def _start_newest(self, newest: Newest) -> None:
-        reader = NewestReader(
-            self.bus, self.api, address_filter(newest.event, **newest.tokens), self._plain_delivery(newest)
-        )
+        subject_filter, deliver = address_filter(newest.event, **newest.tokens), self._burst_delivery(newest)
+        if newest.sampled_ms:
+            sampled = SampledReader(self.api, subject_filter, deliver)
+            self._sampled.append(sampled)
+            await sampled.read_back()
+            self.guarded(_keep_sampling(sampled, newest.sampled_ms / 1000), self._timers)
+            return
+        reader = NewestReader(self.bus, self.api, subject_filter, deliver)
         self._newest.append(reader)
         await reader.start()
 
@@ -220,21 +249,37 @@ class Shell:
             self.api,
             address_filter(ordered.event, **ordered.tokens),
             ordered.start,
-            self._plain_delivery(ordered),
+            self._ordered_delivery(ordered),
         )
         self._ordered.append(reader)
         await reader.start()
 
-    def _plain_delivery(self, source: Newest | Ordered) -> Callable[[str, bytes, int, int], Awaitable[None]]:
-        cls, handler = source.event, source.handler
+    def _burst_delivery(self, newest: Newest) -> DeliverBurst:
+        cls, handler = newest.event, newest.handler
 
-        async def deliver(subject: str, data: bytes, sequence: int, age_ns: int) -> None:
+        async def deliver(burst: Sequence[Value]) -> None:
+            calls = []
+            for value in burst:
+                try:
+                    event = decode(cls, value.data, value.subject)
+                except ContractError as error:
+                    await self._park(value.subject, str(error), value.data)
+                else:
+                    calls.append(Call(partial(handler, event), value.age_ns, value.sequence))
+            await self._take_turn(calls)
+
+        return deliver
+
+    def _ordered_delivery(self, ordered: Ordered) -> Deliver:
+        cls, handler = ordered.event, ordered.handler
+
+        async def deliver(subject: str, data: bytes, sequence: int) -> None:
             try:
                 event = decode(cls, data, subject)
             except ContractError as error:
                 await self._park(subject, str(error), data)
                 return
-            await self._call(lambda receipt: handler(event, receipt), age_ns=age_ns, sequence=sequence)
+            await self._call(partial(handler, event), sequence=sequence)
 
         return deliver
 
@@ -296,13 +341,22 @@ class Shell:
                 due = loop.time() + period_s
 
     def _live_wire(self, wire: Wire) -> LiveWire:
-        async def on_frame(data: bytes) -> None:
-            await self._call(lambda receipt: wire.on_frame(data, receipt))
+        def calls(frames: list[bytes]) -> Iterator[Call]:
+            # One of them may make the core open another connection: those behind it are of the old one.
+            opening = live.openings
+            for frame in frames:
+                if live.openings != opening:
+                    return
+                yield Call(partial(wire.on_frame, frame))
+
+        async def on_frames(frames: list[bytes]) -> None:
+            await self._take_turn(calls(frames))
 
         async def on_open() -> None:
             await self._call(wire.on_open)
 
-        return LiveWire(on_open, on_frame, self._caller(wire.on_close))
+        live = LiveWire(on_open, on_frames, self._caller(wire.on_close))
+        return live
 
     def _caller(self, handler: Callable[[Any, Receipt], Effects]) -> Callable[[Any], Awaitable[None]]:
         async def call(argument: Any) -> None:
@@ -319,9 +373,15 @@ class Shell:
         acknowledge: Acknowledge | None = None,
         refusable: bool = False,
     ) -> None:
-        """Give the core one turn and carry out what it asks for; one that has failed or ended gets none.
+        await self._take_turn([Call(handler, age_ns, sequence)], acknowledge, refusable=refusable)
 
-        The documents to store go behind those of earlier turns, and the acknowledgement behind them.
+    async def _take_turn(
+        self, calls: Iterable[Call], acknowledge: Acknowledge | None = None, *, refusable: bool = False
+    ) -> None:
+        """Give the core one turn for what arrived together and carry out what it asks for.
+
+        A core that has failed or ended gets none. The documents to store go behind those of earlier turns, and the
+        acknowledgement behind them.
         """
         async with self._turn:
             if self.failed.done() or self._ended:
@@ -329,13 +389,14 @@ class Shell:
             stores: list[Store] = []
             sent: list[asyncio.Future[None]] = []
             try:
-                for effect in handler(Receipt(self.clock.now_ns(), age_ns, sequence)):
-                    if isinstance(effect, Store):
-                        stores.append(effect)
-                        continue
-                    done = await self._carry_out(effect, watched=acknowledge is not None)
-                    if done is not None:
-                        sent.append(done)
+                for handler, receipt in self._burst(calls):
+                    for effect in handler(receipt):
+                        if isinstance(effect, Store):
+                            stores.append(effect)
+                            continue
+                        done = await self._carry_out(effect, watched=acknowledge is not None)
+                        if done is not None:
+                            sent.append(done)
             except Exception as error:
                 if refusable and isinstance(error, ValueError):
                     raise
@@ -343,6 +404,11 @@ class Shell:
                 return
             if stores or acknowledge is not None:
                 self._stores.put_nowait((stores, sent, acknowledge or _nothing))
+
+    def _burst(self, calls: Iterable[Call]) -> Iterator[tuple[Handler, Receipt]]:
+        for handler, age_ns, sequence in calls:
+            yield handler, Receipt(self.clock.now_ns(), age_ns, sequence)
+        yield self.core.after_burst, Receipt(self.clock.now_ns())
 
     # --- effects ------------------------------------------------------------------------------------------------
 

@@ -7,25 +7,23 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from common.core import Answer, Ask, Close, Open
+from common.websocket import Websocket, connect
 
 OPEN_TIMEOUT_S = 5.0
 FRAME_BYTES_MAX = 8 * 1024 * 1024
-FRAMES_QUEUED_MAX = 4_096
 PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 10.0
 SEND_TIMEOUT_S = 1.0
 """A venue that takes nothing for this long is cut off: the core waits, and a halt must not wait behind it."""
-SEND_AT_ONCE_BYTES_MAX = 16 * 1024
-"""A frame up to this size never waits on a connection that has taken all before it."""
 ASKS_OPEN_MAX = 64
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 OnOpen = Callable[[], Awaitable[None]]
-OnFrame = Callable[[bytes], Awaitable[None]]
+OnFrames = Callable[[list[bytes]], Awaitable[None]]
+"""Told the frames that arrived together."""
 OnClose = Callable[[str], Awaitable[None]]
 
 
@@ -35,14 +33,17 @@ class LiveWire:
     Every Open ends in one on_close, unless another Open has replaced it by then.
     """
 
-    def __init__(self, on_open: OnOpen, on_frame: OnFrame, on_close: OnClose) -> None:
-        self._on_open, self._on_frame, self._on_close = on_open, on_frame, on_close
-        self._connection: ClientConnection | None = None
+    def __init__(self, on_open: OnOpen, on_frames: OnFrames, on_close: OnClose) -> None:
+        self._on_open, self._on_frames, self._on_close = on_open, on_frames, on_close
+        self._connection: Websocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self.openings = 0
+        """Counts the connections: frames of an earlier one are no longer anybody's."""
 
     def open(self, effect: Open) -> None:
         self.end()
+        self.openings += 1
         self._task = asyncio.create_task(self._run(effect))
 
     async def send(self, data: bytes) -> None:
@@ -51,14 +52,15 @@ class LiveWire:
         if connection is None:
             return
         with contextlib.suppress(ConnectionClosed):
-            if connection.transport.get_write_buffer_size() == 0 and len(data) <= SEND_AT_ONCE_BYTES_MAX:
-                await connection.send(data, text=True)
-                return
-            try:
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await connection.send(data, text=True)
-            except TimeoutError:
-                connection.transport.abort()
+            connection.send(data)
+            # The loop writes at the end of its pass: what else there is to do must not come before that.
+            await asyncio.sleep(0)
+            if not connection.writable:
+                try:
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await connection.drained()
+                except TimeoutError:
+                    connection.abort()
 
     def close(self, effect: Close) -> None:
         """Begin to close what is open or connecting now; its on_close is an input and comes after this turn."""
@@ -73,14 +75,14 @@ class LiveWire:
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         if self._connection is not None:
-            self._connection.transport.abort()
+            self._connection.abort()
         self._connection = self._task = None
 
     async def _close(self, task: asyncio.Task[None], reason: str) -> None:
         if self._task is not task:
             return  # an Open of the same turn has replaced it
         if self._connection is not None:
-            await self._connection.close(1000, reason[:100])
+            await self._connection.close(reason[:100])
         elif not task.done():
             task.cancel()
             await self._on_close(reason)
@@ -91,15 +93,11 @@ class LiveWire:
         try:
             connection = await connect(
                 effect.url,
-                additional_headers=dict(effect.headers),
-                compression=None,
-                open_timeout=OPEN_TIMEOUT_S,
-                close_timeout=1.0,
-                ping_interval=PING_INTERVAL_S,
-                ping_timeout=PING_TIMEOUT_S,
-                max_size=FRAME_BYTES_MAX,
-                max_queue=FRAMES_QUEUED_MAX,
-                proxy=None,
+                effect.headers,
+                frame_bytes_max=FRAME_BYTES_MAX,
+                open_timeout_s=OPEN_TIMEOUT_S,
+                ping_interval_s=PING_INTERVAL_S,
+                ping_timeout_s=PING_TIMEOUT_S,
             )
         except (TimeoutError, OSError, EOFError, ValueError, WebSocketException) as error:
             if self._task is own:
@@ -109,14 +107,13 @@ class LiveWire:
         try:
             await self._on_open()
             while self._task is own:
-                await self._on_frame(await connection.recv(decode=False))
+                await self._on_frames(await connection.receive())
         except ConnectionClosed as error:
             reason = str(error)
         else:
             return
         finally:
-            with contextlib.suppress(Exception):
-                connection.transport.abort()
+            connection.abort()
         if self._task is own:
             self._connection = None
             await self._on_close(reason)

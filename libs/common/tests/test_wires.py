@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from common import wires
+from common import websocket, wires
 from common.core import Answer, Ask, Close, Open
 from common.wires import LiveHttp, LiveWire
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -55,7 +55,7 @@ class Desk:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.on_told: dict[str, Callable[[], None]] = {}
-        self.wire = LiveWire(self._on_open, self._on_frame, self._on_close)
+        self.wire = LiveWire(self._on_open, self._on_frames, self._on_close)
 
     async def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -66,8 +66,9 @@ class Desk:
     async def _on_open(self) -> None:
         await self._tell("open")
 
-    async def _on_frame(self, data: bytes) -> None:
-        await self._tell(data.decode())
+    async def _on_frames(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            await self._tell(frame.decode())
 
     async def _on_close(self, reason: str) -> None:
         await self._tell(f"close: {reason}")
@@ -222,6 +223,104 @@ async def test_a_venue_that_takes_nothing_is_cut_off_and_does_not_hold_the_core_
                 await asyncio.sleep(0)
         stuck.set()
     assert desk.closes == 1
+
+
+async def test_frames_that_arrive_together_are_told_together_and_a_long_one_comes_whole(desk: Desk) -> None:
+    bursts: list[list[bytes]] = []
+    done = asyncio.Event()
+
+    async def note(frames: list[bytes]) -> None:
+        bursts.append(frames)
+
+    async def handle(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        for number in range(250):
+            connection.protocol.send_text(b"%d" % number)
+        connection.send_data()
+        await connection.send(["be", "gin ", "and end"])
+        await connection.send("ä" * 400_000)
+        await done.wait()
+
+    wire = LiveWire(desk._on_open, note, desk._on_close)
+    async with serve(handle, "127.0.0.1", 0, close_timeout=0.1) as server:
+        wire.open(Open("v", f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"))
+        await eventually(lambda: sum(map(len, bursts)) == 252)
+        wire.end()
+        done.set()
+    frames = [frame for burst in bursts for frame in burst]
+    assert frames[:250] == [b"%d" % number for number in range(250)]
+    assert frames[250:] == [b"begin and end", ("ä" * 400_000).encode()]
+    assert 2 < len(bursts) < 100
+    assert max(map(len, bursts)) <= websocket.BURST_FRAMES_MAX
+
+
+async def test_a_venue_that_gives_no_sign_of_life_is_let_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "PING_INTERVAL_S", 0.05)
+    monkeypatch.setattr(wires, "PING_TIMEOUT_S", 0.05)
+    done = asyncio.Event()
+
+    async def handle(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await done.wait()
+
+    async with serve(handle, "127.0.0.1", 0, close_timeout=0.1, ping_interval=None) as server:
+        desk.wire.open(Open("v", f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"))
+        await eventually(lambda: desk.closes == 1)
+        done.set()
+
+
+async def test_pings_are_answered_and_keep_a_quiet_connection_open(
+    venue: Venue, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "PING_INTERVAL_S", 0.02)
+    monkeypatch.setattr(wires, "PING_TIMEOUT_S", 5.0)
+    desk.wire.open(Open("v", venue.url))
+    await eventually(lambda: len(desk.told) == 2)
+    await asyncio.wait_for(await venue.connections[0].ping(), PATIENCE_S)
+    await asyncio.sleep(0.2)
+    await desk.wire.send(b"still here")
+    await eventually(lambda: desk.told[-1:] == ["still here"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "503"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200"),
+        (b"what?\r\n\r\n", "HTTP"),
+        (b"", "cannot connect"),
+    ],
+)
+async def test_a_server_that_is_no_websocket_is_named_in_the_close(desk: Desk, answer: bytes, said: str) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        desk.wire.open(Open("v", f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        await eventually(lambda: desk.closes == 1)
+    assert desk.told[0].startswith("close: cannot connect")
+    assert said in desk.told[0]
+
+
+async def test_a_frame_beyond_the_bound_closes_the_connection_and_says_so(
+    venue: Venue, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "FRAME_BYTES_MAX", 100)
+    desk.wire.open(Open("v", venue.url))
+    await eventually(lambda: len(desk.told) == 2)
+    await desk.wire.send(b"x" * 101)
+    await eventually(lambda: desk.closes == 1)
+    assert "1009" in desk.told[-1]
+
+
+async def test_garbage_after_the_handshake_closes_the_connection_and_says_so(venue: Venue, desk: Desk) -> None:
+    desk.wire.open(Open("v", venue.url))
+    await eventually(lambda: len(desk.told) == 2)
+    venue.connections[0].transport.write(b"\xff\xff garbage")
+    await eventually(lambda: desk.closes == 1)
+    assert "1002" in desk.told[-1]
 
 
 # --- http -------------------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ BOTS_MAX = 1_000
 ACCOUNTS_MAX = 1_000
 LINES_MAX = 5_000
 """Bots times symbols for which a value is remembered."""
+SAMPLE_MS = 250
+"""How often fair values and targets are looked at: a screen needs no more."""
 LINGER_NS = 60_000_000_000
 """How long the numbers of a market stay after its expiry, so that its end can be watched."""
 
@@ -102,8 +104,8 @@ class View(Core):
 
     def inputs(self) -> Sequence[Input]:
         return [
-            Newest(FairValue, self.on_fair),
-            Newest(QuoteTarget, self.on_target),
+            Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
+            Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(Position, self.on_position),
             Newest(Statistics, self.on_statistics),
             Newest(RiskState, self.on_risk),

@@ -1,7 +1,7 @@
 """One pass over one market: what should rest, how that differs from what does, and what of it may go out.
 
-The desk holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check,
-one batch for the venue.
+The desk holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check.
+What the passes of a turn want sent leaves together, as one batch for the venue, when the turn ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
-from common.core import Effect, Effects
+from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, QuoteTarget, RiskState
 from common.instruments import Outcome, Side, ceil_ticks
 from common.orders import OrderIds, OrderState
@@ -66,6 +66,11 @@ class Desk:
         self._limits: dict[str, tuple[BotLimits, int, str]] = {}
         self._risk_at_ns: dict[str, int] = {}
         self._held_back_until_ns: dict[str, int] = {}
+        self._cancelling: list[int] = []
+        self._placing: list[Placement] = []
+        self._targets: list[Effect] = []
+        self._senders: dict[str, None] = {}
+        """Bots with orders in the batch."""
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -102,8 +107,8 @@ class Desk:
 
     # --- a pass -------------------------------------------------------------------------------------------------
 
-    def quote(self, bot: Bot, line: Line, now_ns: int) -> list[Effect]:
-        """Make one market what it should be now; return the target, the frames and the new orders."""
+    def quote(self, bot: Bot, line: Line, now_ns: int) -> None:
+        """Make one market what it should be now: put cancels, new orders and the target into the batch."""
         view = line.view
         self._look(view, bot, line, now_ns)
         nothing = self._why_nothing(bot, line, view, now_ns)
@@ -112,7 +117,6 @@ class Desk:
         shut_by = None if nothing else shut(view)
         before, line.plan = line.plan, wanted
         shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
-        outputs: list[Effect] = []
         if (
             line.again
             or shelf.version != line.done_version
@@ -120,10 +124,9 @@ class Desk:
             or before.wanted != wanted.wanted
             or before.room != wanted.room
         ):
-            outputs += self._work(bot, line, wanted, shut_by is None, now_ns)
+            self._work(bot, line, wanted, shut_by is None, now_ns)
             line.done_version = shelf.version
-        outputs += self._tell(bot, line, wanted, shut_by[0].value if shut_by else "", now_ns)
-        return outputs
+        self._tell(bot, line, wanted, shut_by[0].value if shut_by else "", now_ns)
 
     def _planned(self, bot: Bot, line: Line, view: View) -> Plan:
         assert line.fair is not None, "a fair value that is missing is stale"
@@ -197,8 +200,8 @@ class Desk:
             del self._held_back_until_ns[scope]
         return any(scope in bot.scopes for scope in self._held_back_until_ns)
 
-    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> list[Effect]:
-        """Send the difference between what should rest and what does."""
+    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> None:
+        """Put the difference between what should rest and what does into the batch."""
         symbol = line.terms.symbol
         working = self.orders.of(bot.algo_id, symbol)
         todo = changes(
@@ -206,14 +209,13 @@ class Desk:
         )
         line.again = False
         if not todo.cancel and not todo.place:
-            return []
+            return
         cancels = self._cancels(bot, line, todo, now_ns)
         orders = self._admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
         if todo.place and not may_place:
             line.again = True
-        if not cancels and not orders:
-            return []
-        return self._send(line, cancels, orders, now_ns)
+        if cancels or orders:
+            self._put(line, cancels, orders)
 
     def _tolerance(self, bot: Bot, line: Line, wanted: Plan) -> Tolerance:
         quoting = bot.config.quoting
@@ -286,13 +288,13 @@ class Desk:
             bot.budget = Budget(rate, rate)
         return bot.budget
 
-    def _send(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder], now_ns: int) -> list[Effect]:
-        """Enter cancels and new orders into the book of orders and hand them to the session as one batch."""
+    def _put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
+        """Enter cancels and new orders into the book of orders and into the batch."""
         for order_id in cancels:
             leaving = self.orders.get(order_id)
             assert leaving is not None, "only known orders are cancelled"
             self.orders.step(leaving, OrderState.CANCELLING)
-        placements: list[Placement] = []
+        self._cancelling += cancels
         for new in orders:
             order = Order(
                 new.order_id,
@@ -305,20 +307,35 @@ class Desk:
             )
             self.orders.add(order)
             self.news.note(order)
-            placements.append(
+            self._senders[new.algo_id] = None
+            self._placing.append(
                 Placement(
                     new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, new.quantity_lots, post_only=True
                 )
             )
         line.quote_updates += 1
-        effects: list[Effect] = list(self.session.send(cancels, placements, now_ns))
-        if orders:
-            # After the frame, for the queue at the venue, but in the same turn: when we die, our successor knows whose
-            # orders these are. What has become of earlier ones goes along.
-            effects += self.news.tell_sent(orders[0].algo_id, self.epoch, now_ns)
+
+    def send(self, now_ns: int) -> list[Effect]:
+        """Hand the batch to the session; nothing else goes to the venue before it.
+
+        The news of new orders follows the frame, for the queue at the venue, but in the same turn: when we die, our
+        successor knows whose orders these are. What has become of earlier ones goes along. Targets come last.
+        """
+        effects: list[Effect] = []
+        if self._cancelling or self._placing:
+            cancels, placements, senders = self._cancelling, self._placing, self._senders
+            self._cancelling, self._placing, self._senders = [], [], {}
+            # Without a connection these were lost with it, and recovery asks what became of them.
+            if self.session.connected:
+                effects += self.session.send(cancels, placements, now_ns)
+            for algo_id in senders:
+                effects += self.news.tell_sent(algo_id, self.epoch, now_ns)
+        if self._targets:
+            effects += self._targets
+            self._targets = []
         return effects
 
-    def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> Effects:
+    def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> None:
         """Publish the target when it has changed, and renew it at half its life."""
         shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str] = (
             ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
@@ -326,14 +343,14 @@ class Desk:
         life_ns = bot.target_life_ns()
         told, told_at_ns = line.told, line.told_until_ns - life_ns
         if shown == told and now_ns - told_at_ns < life_ns // 2:
-            return []
+            return
         if told is not None and shown[2:] == told[2:] and 0 <= now_ns - told_at_ns < TARGET_GAP_NS:
             # The next one replaces it anyway; the timer's pass tells what it is by then.
-            return []
+            return
         line.told = shown
         line.told_until_ns = now_ns + life_ns
         fair = line.fair
-        return [
+        self._targets.append(
             QuoteTarget(
                 algo_id=bot.algo_id,
                 account=self.account,
@@ -349,7 +366,7 @@ class Desk:
                 ts_received_ns=fair.ts_received_ns if fair else 0,
                 epoch=self.epoch,
             )
-        ]
+        )
 
 
 def _held(line: Line, price: tuple[Outcome, int], now_ns: int) -> bool:

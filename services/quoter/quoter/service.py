@@ -133,6 +133,7 @@ class Quoter(Core):
         for bot in self.bots.values():
             for line in bot.lines.values():
                 yield from self._quote(bot, line, receipt.now_ns)
+        yield from self.desk.send(receipt.now_ns)
         yield from self._relay(self.session.empty_out(receipt.now_ns), receipt.now_ns)
 
     def stopped(self) -> bool:
@@ -313,9 +314,10 @@ class Quoter(Core):
         if not self._started:
             return ()
         try:
-            return self.desk.quote(bot, line, now_ns)
+            self.desk.quote(bot, line, now_ns)
         except Exception as error:
             return self._stop_bot(bot, line, error, now_ns)
+        return ()
 
     def _stop_bot(self, bot: Bot, line: Line, error: Exception, now_ns: int) -> Sequence[Effect]:
         scope = f"bot-{bot.algo_id}"
@@ -338,7 +340,13 @@ class Quoter(Core):
             return ()
         for order in reachable:
             self.desk.orders.step(order, OrderState.CANCELLING)
-        return list(self.session.send([order.order_id for order in reachable], [], now_ns))
+        # The batch first: an order in it must not arrive behind its own cancel.
+        effects = self.desk.send(now_ns)
+        effects += self.session.send([order.order_id for order in reachable], [], now_ns)
+        return effects
+
+    def after_burst(self, receipt: Receipt) -> Effects:
+        return self.desk.send(receipt.now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = receipt.now_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from common.core import Send
-from common.events import Alert, Halt, MarketStatus, QuoteTarget
+from common.events import Alert, Halt, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
 from msgspec.structs import replace
 from quoter.desk import Desk
@@ -15,6 +15,7 @@ def resting(script: Script) -> tuple[list[str], list[str]]:
     return script.venue.prices("yes"), script.venue.prices("no")
 
 
+LATER = "BTC-5M-1795223400"
 TWO_SIDED = (["0.46", "0.47", "0.48"], ["0.46", "0.47", "0.48"])
 NOTHING: tuple[list[str], list[str]] = ([], [])
 
@@ -393,8 +394,43 @@ def test_position_and_open_orders_never_pass_the_limit_however_the_market_moves(
             script.deliver()
 
 
-def test_an_order_frame_leaves_before_the_news_of_it() -> None:
+def test_an_order_frame_leaves_before_the_news_of_it_and_the_target() -> None:
     script = Script()
     script.quoting(0.50)
-    effects = list(script.core.on_fair(fair_value(0.55), script.receipt()))
-    assert isinstance(effects[0], Send)
+    script.now_ns += 30 * MS
+    assert list(script.core.on_fair(fair_value(0.55), script.receipt())) == []
+    effects = list(script.core.after_burst(script.receipt()))
+    assert [type(effect) for effect in effects] == [Send, OrderUpdates, QuoteTarget]
+
+
+def test_markets_that_move_together_share_one_frame_and_one_message_of_news() -> None:
+    script = Script()
+    script.start(config(instrument={"series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}}))
+    script.carry(script.core.on_market(market(symbol=LATER), script.receipt(3)))
+    for _ in range(20):
+        script.fair(0.50, symbol=LATER)
+        script.wait(50, fair=0.50)
+    script.told.clear()
+    script.now_ns += 30 * MS
+    for symbol in (MARKET, LATER):
+        assert list(script.core.on_fair(fair_value(0.55, symbol=symbol), script.receipt())) == []
+    effects = list(script.core.after_burst(script.receipt()))
+    [frame] = [effect for effect in effects if isinstance(effect, Send)]
+    [news] = [effect for effect in effects if isinstance(effect, OrderUpdates)]
+    assert frame.data.count(MARKET.encode()) == frame.data.count(LATER.encode()) == 6
+    assert {update.symbol for update in news.orders} == {MARKET, LATER}
+
+
+def test_a_bot_whose_pass_fails_behind_another_leaves_no_order_behind_its_own_cancel() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.carry(script.core.on_fair(fair_value(0.55), script.receipt()))
+    assert list(script.core.on_fair(fair_value(0.65), script.receipt())) == []
+    line = script.core.bots["1"].lines[MARKET]
+    assert line.fair is not None
+    line.fair = replace(line.fair, fair="no number")
+    script.carry(script.core.on_timer(script.receipt()))
+    assert [halt.scope for halt in script.of(Halt)] == ["bot-1"]
+    assert script.venue.open_orders() == []
+    script.wait(100)
+    assert len(script.core.desk.orders) == 0

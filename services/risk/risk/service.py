@@ -48,6 +48,8 @@ from risk.snapshot import StoreHealth, changes
 from risk.watch import Watch, deposit_posting
 
 RISK_STATE_MS = 250
+SAMPLE_MS = 250
+"""How often fair values and targets are looked at: marks and warnings need no more."""
 LOOK_MS = 1_000
 POSITIONS_MS = 5_000
 
@@ -96,9 +98,9 @@ class Risk(Core):
             Ordered(PlatformConfig, self.on_platform_config, Start.LAST_PER_SUBJECT, {"type": PLATFORM_TYPE}),
             Ordered(BotConfig, self.on_bot_config, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
-            Newest(FairValue, self.on_fair),
+            Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
             Newest(FeedStatus, self.on_feed_status),
-            Newest(QuoteTarget, self.on_target),
+            Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(AccountState, self.on_account),
             Durable("risk-ledger", self.on_entry, self.on_undecodable),
             Every(RISK_STATE_MS, self.on_risk_state_due),

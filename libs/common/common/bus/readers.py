@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -24,8 +24,23 @@ NS_PER_S = 1_000_000_000
 
 _numbers = itertools.count(1)
 
-Deliver = Callable[[str, bytes, int, int], Awaitable[None]]
-"""(subject, data, stream sequence or 0, age in ns of a value read back)"""
+Deliver = Callable[[str, bytes, int], Awaitable[None]]
+"""(subject, data, stream sequence)"""
+
+
+class Value(NamedTuple):
+    """The newest message of a subject."""
+
+    subject: str
+    data: bytes
+    sequence: int = 0
+    """In its stream, when it was read back; 0 when it has just arrived."""
+    age_ns: int = 0
+    """How long a value that was read back had been stored."""
+
+
+DeliverBurst = Callable[[Sequence[Value]], Awaitable[None]]
+"""Told the values that arrived together, one per subject."""
 
 
 class NewestReader:
@@ -35,7 +50,9 @@ class NewestReader:
     read back at start and after each reconnect; so there is no consumer that could go deaf.
     """
 
-    def __init__(self, connection: NatsConnection, api: JetStreamApi, subject_filter: str, deliver: Deliver) -> None:
+    def __init__(
+        self, connection: NatsConnection, api: JetStreamApi, subject_filter: str, deliver: DeliverBurst
+    ) -> None:
         self._connection, self._api = connection, api
         self._filter = subject_filter
         self._deliver = deliver
@@ -51,12 +68,9 @@ class NewestReader:
     async def read_back(self) -> None:
         """Deliver the last value of every subject that has not spoken since this began."""
         self._seen.clear()
-        stream = stream_of(self._filter).name
-        for subject in await self._api.subjects(stream, self._filter):
-            stored = await self._api.last(stream, subject)
-            if stored is not None and subject not in self._seen:
-                age_ns = max(0, time.time_ns() - stored.stored_ns)
-                await self._deliver(subject, stored.data, stored.sequence, age_ns)
+        async for value in _last_values(self._api, self._filter):
+            if value.subject not in self._seen:
+                await self._deliver([value])
 
     async def _on_message(self, message: Msg) -> None:
         waiting = self._waiting
@@ -70,8 +84,36 @@ class NewestReader:
         if self._subscription.pending_msgs > 0:
             return
         self._waiting = {}
-        for subject, data in waiting.items():
-            await self._deliver(subject, data, 0, 0)
+        await self._deliver([Value(subject, data) for subject, data in waiting.items()])
+
+
+class SampledReader:
+    """Look at the last message of every subject from time to time, and deliver those that are new since the last look.
+
+    Somebody who needs a picture four times a second has no use for every tick on the way to it.
+    """
+
+    def __init__(self, api: JetStreamApi, subject_filter: str, deliver: DeliverBurst) -> None:
+        self._api, self._filter, self._deliver = api, subject_filter, deliver
+        self._told: dict[str, int] = {}
+        """Stream sequence of the last message delivered, by subject."""
+
+    async def read_back(self) -> None:
+        """Look once; BusError when the broker does not answer."""
+        values = [value async for value in _last_values(self._api, self._filter)]
+        news = [value for value in values if self._told.get(value.subject) != value.sequence]
+        self._told = {value.subject: value.sequence for value in values}
+        if news:
+            await self._deliver(news)
+
+
+async def _last_values(api: JetStreamApi, subject_filter: str) -> AsyncIterator[Value]:
+    """Yield the last message of every subject that a stream holds, with its age."""
+    stream = stream_of(subject_filter).name
+    for subject in await api.subjects(stream, subject_filter):
+        stored = await api.last(stream, subject)
+        if stored is not None:
+            yield Value(subject, stored.data, stored.sequence, max(0, time.time_ns() - stored.stored_ns))
 
 
 class OrderedReader:
@@ -168,7 +210,7 @@ class OrderedReader:
                 return
             self._expected += 1
             if sequence > self._last_sequence:
-                await self._deliver(message.subject, message.data, sequence, 0)
+                await self._deliver(message.subject, message.data, sequence)
                 self._last_sequence = sequence
                 if self._behind is not None or self._start_policy is not Start.LAST_PER_SUBJECT:
                     self._behind = max(self._behind or 0, sequence)

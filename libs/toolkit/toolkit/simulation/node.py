@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from common.core import (
@@ -209,11 +210,15 @@ class Node:
 
     def call(self, handler: Callable[[Receipt], Effects], age_ns: int = 0, sequence: int = 0) -> None:
         """Hand an input to the core and carry its effects out; an error ends the process, as it does live."""
+        self._take_turn([(handler, Receipt(self.schedule.now_ns, age_ns, sequence))])
+
+    def _take_turn(self, calls: Sequence[tuple[Callable[[Receipt], Effects], Receipt]]) -> None:
         if not self.running:
             return
         try:
-            for effect in handler(Receipt(self.schedule.now_ns, age_ns, sequence)):
-                self._carry_out(effect)
+            for handler, receipt in [*calls, (self.core.after_burst, Receipt(self.schedule.now_ns))]:
+                for effect in handler(receipt):
+                    self._carry_out(effect)
         except Exception:
             self.crashes.append(traceback.format_exc(limit=-4))
             self.kill()
@@ -230,9 +235,9 @@ class Node:
         def drain() -> None:
             ready = dict(waiting)
             waiting.clear()
-            for subject, data in ready.items():
-                event = decode(newest.event, data, subject)
-                self.call(lambda receipt, event=event: newest.handler(event, receipt))  # type: ignore[misc]
+            events = [decode(newest.event, data, subject) for subject, data in ready.items()]
+            receipt = Receipt(self.schedule.now_ns)
+            self._take_turn([(partial(newest.handler, event), receipt) for event in events])
 
         def heard(message: Message) -> None:
             if self.bus.faults.drop and self.bus.random.random() < self.bus.faults.drop:
@@ -243,15 +248,23 @@ class Node:
             if not planned:
                 self.later(self.bus.hop_ns(), drain)
 
+        def look() -> None:
+            if self.bus.available:
+                read_back()
+            self.later(newest.sampled_ms * MS, look)
+
         def read_back() -> None:
             for message in self.bus.last_per_subject(pattern):
                 event = decode(newest.event, message.data, message.subject)
                 age_ns = self.schedule.now_ns - message.stored_ns
-                self.call(lambda receipt, event=event: newest.handler(event, receipt), age_ns, message.sequence)  # type: ignore[misc]
+                self.call(partial(newest.handler, event), age_ns, message.sequence)
 
-        self._listen(pattern, heard)
         self._readers.append(read_back)
         read_back()
+        if newest.sampled_ms:
+            self.later(newest.sampled_ms * MS, look)
+        else:
+            self._listen(pattern, heard)
 
     def _start_ordered(self, ordered: Ordered) -> None:
         pattern = address_filter(ordered.event, **ordered.tokens)

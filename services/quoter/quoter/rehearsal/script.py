@@ -146,6 +146,8 @@ class Script:
         """Carry effects out, and hand in what they cause, until nothing is left to do."""
         for effect in list(effects):
             self._carry_one(effect)
+        for effect in list(self.core.after_burst(self.receipt())):
+            self._carry_one(effect)
         if not self.hold_frames:
             self.deliver()
 

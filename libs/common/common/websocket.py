@@ -1,0 +1,226 @@
+"""A websocket client connection that hands over what arrived together: the protocol is the library's, the socket ours.
+
+The library's own connection wakes a task per frame. A venue answers an order with several frames at once, and a burst
+of prices is several frames too; here they are one list, read in one go (ADR 0007).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import cast
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Frame, Opcode
+from websockets.http11 import USER_AGENT, Response
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
+
+CLOSE_TIMEOUT_S = 1.0
+BURST_FRAMES_MAX = 100
+READ_AHEAD_BYTES_MAX = 16 * 1024 * 1024
+"""With more than this not yet taken by the reader, the socket is left alone until it is."""
+
+
+class Websocket(asyncio.Protocol):
+    """One open connection; `connect` makes it."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        self._protocol = protocol
+        self._transport: asyncio.Transport | None = None
+        self._frames: list[bytes] = []
+        self._parts: list[bytes] = []
+        """Of a message in several frames, until the last of them."""
+        self._unread_bytes = 0
+        self._reading_paused = False
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()
+        """Set when there is something to receive, or nothing more will come."""
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._keeping: asyncio.Task[None] | None = None
+        self._heard = True
+
+    # --- what its owner calls -----------------------------------------------------------------------------------
+
+    async def receive(self) -> list[bytes]:
+        """Return the messages that have arrived, at least one; ConnectionClosed when no more will come."""
+        if self._frames:
+            # A backlog: everybody else gets a turn first.
+            await asyncio.sleep(0)
+        while not self._frames:
+            if self._lost.done():
+                raise self._protocol.close_exc
+            await self._news.wait()
+            self._news.clear()
+        frames, self._frames = self._frames[:BURST_FRAMES_MAX], self._frames[BURST_FRAMES_MAX:]
+        self._unread_bytes -= sum(map(len, frames))
+        if self._reading_paused and not self._frames and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        return frames
+
+    def send(self, text: bytes) -> None:
+        """Send a text message; ConnectionClosed when the connection is closing or gone."""
+        if self._protocol.state is not OPEN:
+            raise self._protocol.close_exc if self._lost.done() else ConnectionClosedError(None, None)
+        self._protocol.send_text(text)
+        self._write()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the socket takes what is sent as fast as it is sent."""
+        return self._writable.is_set()
+
+    async def drained(self) -> None:
+        """Return when the socket takes more; at once while it keeps up, or when it is gone."""
+        await self._writable.wait()
+
+    async def close(self, reason: str) -> None:
+        """Close in an orderly way, or without the venue when it does not answer in time."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(1000, reason)
+            self._write()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._lost), CLOSE_TIMEOUT_S)
+        self.abort()
+
+    def abort(self) -> None:
+        """Let go of the socket at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- what the event loop calls ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not derive from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        self._protocol.receive_data(data)
+        self._take_in()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._take_in()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.receive_eof()
+        self._take_in()
+        if self._keeping is not None:
+            self._keeping.cancel()
+        self._writable.set()
+        self._lost.set_result(None)
+        if not self._opened.done():
+            refused = self._protocol.handshake_exc or exc or ConnectionResetError("closed during the handshake")
+            self._opened.set_exception(refused)
+        self._news.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    async def shake_hands(self, headers: Mapping[str, str], ping_interval_s: float, ping_timeout_s: float) -> None:
+        """Do the opening handshake; InvalidHandshake or OSError when it fails."""
+        request = self._protocol.connect()
+        request.headers["User-Agent"] = USER_AGENT
+        for name, value in headers.items():
+            request.headers[name] = value
+        self._protocol.send_request(request)
+        self._write()
+        await self._opened
+        self._keeping = asyncio.create_task(self._keep_alive(ping_interval_s, ping_timeout_s))
+
+    def _take_in(self) -> None:
+        frames = self._frames
+        before = len(frames)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._take_frame(event)
+            elif isinstance(event, Response) and not self._opened.done():
+                if self._protocol.handshake_exc is None:
+                    self._opened.set_result(None)
+                else:
+                    self._opened.set_exception(self._protocol.handshake_exc)
+        self._write()
+        if len(frames) > before:
+            self._news.set()
+            if self._unread_bytes > READ_AHEAD_BYTES_MAX and self._transport is not None and not self._reading_paused:
+                self._reading_paused = True
+                self._transport.pause_reading()
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY or frame.opcode is Opcode.CONT:
+            data = bytes(frame.data)
+            if self._parts or not frame.fin:
+                self._parts.append(data)
+                if not frame.fin:
+                    return
+                data, self._parts = b"".join(self._parts), []
+            self._frames.append(data)
+            self._unread_bytes += len(data)
+
+    def _write(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for data in self._protocol.data_to_send():
+            if data:
+                transport.write(data)
+            else:
+                # The protocol is done: the other side has said goodbye, or what it said cannot be understood.
+                transport.close()
+
+    async def _keep_alive(self, interval_s: float, timeout_s: float) -> None:
+        """Ask for a sign of life when there was none for a while; without one, let go."""
+        while True:
+            self._heard = False
+            await asyncio.sleep(interval_s)
+            if self._heard or self._protocol.state is not OPEN:
+                continue
+            self._protocol.send_ping(b"")
+            self._write()
+            await asyncio.sleep(timeout_s)
+            if not self._heard:
+                self.abort()
+                return
+
+
+async def connect(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    frame_bytes_max: int,
+    open_timeout_s: float,
+    ping_interval_s: float,
+    ping_timeout_s: float,
+) -> Websocket:
+    """Open a connection; OSError, TimeoutError, ValueError or WebSocketException when it cannot be had."""
+    uri = parse_uri(url)
+    made: Websocket | None = None
+
+    def make() -> Websocket:
+        nonlocal made
+        made = Websocket(ClientProtocol(uri, max_size=frame_bytes_max))
+        return made
+
+    try:
+        async with asyncio.timeout(open_timeout_s):
+            _, socket = await asyncio.get_running_loop().create_connection(
+                make, uri.host, uri.port, ssl=ssl.create_default_context() if uri.secure else None
+            )
+            await socket.shake_hands(headers, ping_interval_s, ping_timeout_s)
+    except BaseException:
+        if made is not None:
+            made.abort()
+        raise
+    return socket
