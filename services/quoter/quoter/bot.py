@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from common.pretrade import View
 from quoter.budget import Budget
 from quoter.inventory import Room
 from quoter.ladder import Grid
+from quoter.signals import CALM, Signals
 from quoter.working import Wanted
 
 
@@ -80,6 +82,8 @@ class Plan:
     skew: float
     state: str
     reason: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What spread and skew are made of, by name, in price: for people who ask why."""
 
 
 @dataclass(slots=True)
@@ -106,6 +110,8 @@ class Line:
     """The target last published."""
     told_until_ns: int = 0
     quote_updates: int = 0
+    signals: Signals = CALM
+    """What flow and other markets say; renewed outside the path of a tick."""
 
 
 @dataclass(slots=True)

@@ -36,6 +36,10 @@ class FairValue(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Venue time of the newest price it used."""
     ts_received_ns: int = 0
     """Our time when that price arrived at the feed; follows a tick through to its order."""
+    uncertainty: float = 0.0
+    """Standard deviation of `fair` for reasons other than time: basis between venues, error of the volatility."""
+    basis: float = 0.0
+    """What was added to the sources' price to get `spot`, the price the market settles on; in the price's unit."""
 
 
 @register
