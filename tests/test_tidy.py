@@ -28,6 +28,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/service.py",
         "common/settings.py",
         "common/shell.py",
+        "common/storing.py",
         "common/streams/__main__.py",
         "common/telemetry.py",
         "common/wires.py",

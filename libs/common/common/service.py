@@ -26,7 +26,8 @@ from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerErro
 from common.events import Lease, decode
 from common.lease import LeaseKeeper, LeaseState
 from common.settings import ServiceSettings, load_settings
-from common.shell import Shell, Storage
+from common.shell import Shell
+from common.storing import Storage
 from common.telemetry import configure_logging, process_samples, render_metrics
 
 STOP_TIMEOUT_S = 15.0

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from structlog.stdlib import BoundLogger
 
@@ -40,11 +40,12 @@ from common.errors import BusError, BusUnavailable, ContractError
 from common.events import Event, Parked, address_filter, class_of, decode
 from common.outbox import Outbox
 from common.settings import ServiceSettings
+from common.storing import Due, Storage, StoreLine
 from common.streams import DURABLE_BY_NAME
 from common.wires import LiveHttp, LiveWire
 
 PARKED_BYTES_MAX = 64 * 1024
-STORE_RETRY_S = 0.2
+READ_BACK_RETRY_S = 0.2
 DRAIN_S = 2.0
 I = TypeVar("I")  # noqa: E741
 
@@ -68,18 +69,6 @@ async def _keep_sampling(reader: SampledReader, period_s: float) -> None:
             await reader.read_back()
 
 
-async def _nothing() -> None:
-    return
-
-
-class Storage(Protocol):
-    """Where `Store` effects go: the positions store."""
-
-    async def apply(self, store: Store) -> None:
-        """Write, or return when it is already written; raises while the store is away."""
-        ...
-
-
 class Shell:
     """One core, live. Everything that reaches the core passes `_turn`, so its handlers never interleave."""
 
@@ -96,7 +85,6 @@ class Shell:
         self.bus = connection
         self.api = JetStreamApi(connection)
         self.clock = AnchoredClock()
-        self.storage = storage
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.parked = 0
         self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
@@ -109,7 +97,7 @@ class Shell:
         self._wires: dict[str, LiveWire] = {}
         self._https: dict[str, LiveHttp] = {}
         self._timers: set[asyncio.Task[None]] = set()
-        self._stores: asyncio.Queue[tuple[list[Store], list[asyncio.Future[None]], Acknowledge]] = asyncio.Queue()
+        self._storing = StoreLine(name, storage, log)
         self._parked_ids = itertools.count(1)
         self._handled = 0
         self._breaks = 0
@@ -140,7 +128,7 @@ class Shell:
         await self._call(self.core.start)
         if self._away:
             await self._call(self.core.on_disconnected)
-        self.guarded(self._work_off_stores(), self._timers)
+        self.guarded(self._storing.run(), self._timers)
         for durable in self._of(Durable):
             reader = DURABLE_BY_NAME[durable.name]
             puller = DurablePuller(self.bus, self.api, reader, self._durable_delivery(durable))
@@ -211,7 +199,7 @@ class Shell:
                     await sampled.read_back()
             except BusError as error:
                 self.log.warning("reading back after the reconnect failed, trying again", why=str(error))
-                await asyncio.sleep(STORE_RETRY_S)
+                await asyncio.sleep(READ_BACK_RETRY_S)
                 continue
             if breaks == self._breaks:
                 await self._set_away("bus", False)
@@ -305,29 +293,6 @@ class Shell:
 
         return deliver
 
-    async def _work_off_stores(self) -> None:
-        """Acknowledge durable messages in order, each after its events are confirmed and its document is stored.
-
-        While the store is away this waits and the core goes on; the reader's `max_ack_pending` bounds the lag.
-        """
-        while True:
-            stores, sent, acknowledge = await self._stores.get()
-            if sent:
-                await asyncio.gather(*sent)
-            for store in stores:
-                await self._store(store)
-            await acknowledge()
-
-    async def _store(self, store: Store) -> None:
-        assert self.storage is not None, f"{self.name}: a Store effect needs a storage"
-        while True:
-            try:
-                await self.storage.apply(store)
-                return
-            except (TimeoutError, OSError) as error:
-                self.log.warning("the positions store is away", why=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(STORE_RETRY_S)
-
     async def _tick(self, every: Every) -> None:
         """Call a timer at its period; a late turn is not made up for."""
         loop = asyncio.get_running_loop()
@@ -403,7 +368,7 @@ class Shell:
                 self._fail(error)
                 return
             if stores or acknowledge is not None:
-                self._stores.put_nowait((stores, sent, acknowledge or _nothing))
+                self._storing.put(Due(stores, sent, acknowledge))
 
     def _burst(self, calls: Iterable[Call]) -> Iterator[tuple[Handler, Receipt]]:
         for handler, age_ns, sequence in calls:
