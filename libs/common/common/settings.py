@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.errors import ConfigError
@@ -15,12 +16,26 @@ from common.errors import ConfigError
 PREFIX = "MM_"
 
 
+def _redis_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if parts.password or parts.query:
+        raise ValueError("must be an address only: the password comes from MM_REDIS_PASSWORD_FILE")
+    return url
+
+
+RedisAddress = Annotated[str, AfterValidator(_redis_address)]
+"""Where a Redis server listens; its password is a file of its own."""
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs to know; services add their own fields in a subclass."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: str = Field(default="nats://127.0.0.1:4222", pattern=r"^(nats|tls)://[^/@\s]+$")
+    """Host and port, without a login: that comes from `nats_user` and its password file."""
     nats_user: str = ""
     """Empty: the service's own name."""
     nats_password_file: Path | None = None

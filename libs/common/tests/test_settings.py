@@ -83,6 +83,18 @@ def test_every_bad_value_is_listed_with_its_rule_and_so_is_every_unknown_name(
     assert any(fault.startswith("MM_LEASE_TTL_MS: Input should be a valid integer") for fault in found)
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1", "127.0.0.1:4222", "nats://user:secret@127.0.0.1:4222", "nats://a b", "nats://a/b"]
+)
+def test_a_broker_address_of_another_kind_or_with_a_login_in_it_is_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MM_NATS_URL", url)
+    [fault] = faults()
+    assert fault.startswith("MM_NATS_URL: String should match pattern")
+    assert "secret" not in fault
+
+
 def test_a_list_that_is_no_list_is_a_fault_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_SYMBOLS", "btcusdt,ethusdt")
     monkeypatch.setenv("MM_COLOUR", "red")

@@ -13,7 +13,7 @@ from common.core import Receipt
 from common.errors import BusError, ConfigError, ContractError
 from common.events import Event, Fill, OrderUpdates, address_filter, decode
 from common.service import Service
-from common.settings import ServiceSettings, read_secret
+from common.settings import RedisAddress, ServiceSettings, read_secret
 from common.shell import Shell
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -59,7 +59,7 @@ class Settings(ServiceSettings):
     """Admin ports of the other services: name=url, separated by commas."""
     profile: str = "demo"
     """Bots whose `run_in` names it run from the first start."""
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: RedisAddress = "redis://127.0.0.1:6379/0"
     redis_password_file: Path | None = None
 
     def redis_password(self) -> SecretStr | None:

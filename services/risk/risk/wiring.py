@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from common.errors import ConfigError
 from common.service import Service
-from common.settings import ServiceSettings, read_secret
+from common.settings import RedisAddress, ServiceSettings, read_secret
 from common.shell import Shell
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from risk.limits import PlatformLimits, parse_platform_limits
 from risk.recovery import recover
@@ -24,19 +23,9 @@ LIMITS_FILE = "risk.toml"
 class Settings(ServiceSettings):
     """Where risk finds its positions store."""
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: RedisAddress = "redis://127.0.0.1:6379/0"
     redis_password_file: Path | None = None
     shard: str = Field(default="0", pattern="^[A-Za-z0-9_-]{1,32}$")
-
-    @field_validator("redis_url")
-    @classmethod
-    def _address_only(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        if parts.password or parts.query:
-            raise ValueError("must be an address only: the password comes from MM_REDIS_PASSWORD_FILE")
-        return url
 
     def redis_password(self) -> SecretStr | None:
         return read_secret(self.redis_password_file, "MM_REDIS_PASSWORD_FILE")

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ REQUEST_TIMEOUT_S = 1.0
 ACK_TIMEOUT_S = 0.3
 """After this long without an ack the same message id is sent again."""
 ACK_ATTEMPTS_MAX = 10
+SAME_OBJECTION_S = 10.0
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 UNWRITTEN_BYTES_MAX = 256 * 1024
 """With more than this not yet taken by the socket, publishing waits its turn."""
@@ -82,6 +84,7 @@ class NatsConnection:
         self._refused = asyncio.Event()
         self.dropped = 0
         """Messages a slow subscription lost, since start."""
+        self._objection, self._objected_s = "", 0.0
 
     async def connect(self) -> None:
         """Connect, retrying for ever; BusError when the broker refuses the credentials."""
@@ -247,8 +250,12 @@ class NatsConnection:
         if "authorization violation" in str(error).lower():
             # The client itself would try the same password for ever.
             self._refused.set()
-        # Among these are the broker's refusals of subjects this user may not use.
-        log.error("the broker or the client objects", service=self.service, why=str(error))
+        # Among these are the broker's refusals of subjects this user may not use. A broker that cannot be reached is
+        # the same news four times a second.
+        text, now_s = str(error), time.monotonic()
+        if text != self._objection or now_s - self._objected_s >= SAME_OBJECTION_S:
+            self._objection, self._objected_s = text, now_s
+            log.error("the broker or the client objects", service=self.service, why=text)
 
 
 def ack_headers(event: Event, expected_last_sequence: int | None) -> dict[str, str]:
