@@ -175,7 +175,12 @@ async def configure_bot(instance: Instance) -> None:
             "series": [f"{asset}-5M" for asset in ASSETS],
             "sources": {asset: [{"venue": "binance", "symbol": f"{asset}USDT"}] for asset in ASSETS},
         },
-        "pricing": {"volatility_floor": 0.5, "volatility_prior": 0.5, "volatility_cap": 0.5},
+        "pricing": {
+            "distribution": "diffusion",
+            "volatility_floor": 0.5,
+            "volatility_prior": 0.5,
+            "volatility_cap": 0.5,
+        },
         "quoting": {"spread": 2 * HALF_SPREAD_CENTS / 100, "levels": 1, "size": 100},
         "risk_limits": {"max_messages_per_s": 100_000, "price_collar": 0.5},
     }

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from common.errors import ConfigError
 from common.events import BotConfig
 
+SMILE_MAX = 4
+"""Gatheral and Jacquier's bound against butterfly arbitrage."""
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -47,7 +49,11 @@ class Pricing(Section):
 
     interval_ms: int = Field(default=100, ge=10, le=10_000)
     """Fair values are renewed this often even when no price moves, because time itself moves them."""
-    volatility_half_life_s: float = Field(default=900.0, gt=0, le=86_400)
+    volatility_half_life_s: float = Field(default=600.0, gt=0, le=86_400)
+    volatility_slow_half_life_s: float = Field(default=3_600.0, gt=0, le=604_800)
+    """Of a second average, which steadies the first."""
+    volatility_fast_share: float = Field(default=0.7, ge=0, le=1)
+    """Of the variance, how much the first average makes; 1 is that average alone."""
     volatility_sample_s: float = Field(default=5.0, gt=0, le=300)
     """Returns are taken over at least this much time, so that bid-ask bounce does not count as movement."""
     volatility_floor: float = Field(default=0.10, gt=0, le=5)
@@ -59,11 +65,27 @@ class Pricing(Section):
     """Seconds of prices needed before quoting; the prior carries until the market speaks."""
     max_source_age_ms: int = Field(default=5_000, ge=100, le=60_000)
     """Older prices are not priced from: nothing out."""
+    distribution: Literal["diffusion", "student", "jumps", "surface"] = "student"
+    """Shape of the log price at expiry; its variance is the estimate's with each."""
+    student_df: float = Field(default=12.0, gt=2, le=1_000)
+    """Degrees of freedom for `student`: few are a high middle and long tails, many are the diffusion."""
+    jumps_per_day: float = Field(default=48.0, ge=0, le=10_000)
+    jump_mean: float = Field(default=0.0, ge=-0.1, le=0.1)
+    """In log price, for `jumps`."""
+    jump_deviation: float = Field(default=0.001, ge=0, le=0.1)
+    smile_rho: float = Field(default=0.0, gt=-1, lt=1)
+    """Skew for `surface`: below 0 when falls are feared more than rises."""
+    smile_eta: float = Field(default=0.5, gt=0, le=2)
+    """Curvature for `surface`."""
 
     @model_validator(mode="after")
     def _floor_below_cap(self) -> Pricing:
         if not self.volatility_floor <= self.volatility_prior <= self.volatility_cap:
             raise ValueError("volatility_prior must lie between volatility_floor and volatility_cap")
+        if self.smile_eta**2 * (1 + abs(self.smile_rho)) > SMILE_MAX:
+            raise ValueError(
+                f"smile_eta: smile_eta^2 (1 + |smile_rho|) must be at most {SMILE_MAX}, or it has arbitrage"
+            )
         return self
 
 

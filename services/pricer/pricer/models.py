@@ -2,7 +2,12 @@
 
 Every model is asked the same: given x = ln(S/K) and the variance v of the log price over the time left, the probability
 of ending above the strike and its derivative by x. The level of v is the estimator's business; a model only says what
-shape it has. As in `digital.py` there is no drift, but for `Surface`, whose smile belongs to the exact measure.
+shape it has.
+
+The exact risk-neutral drift of -sigma^2/2 is left out, but for `Surface`, whose smile belongs to the exact measure: at
+50 % volatility it moves an at-the-money probability by 0.0003 at 5 minutes and 0.0011 at 1 hour, and without it a price
+as far below the strike as another is above it has exactly the opposite probability. Nothing is clamped: far from the
+strike the losing side is worth 0, not a cent.
 """
 
 from __future__ import annotations
@@ -47,7 +52,11 @@ def normal_density(distance: float) -> float:
 
 
 class Diffusion:
-    """Brownian motion: P = N(x / sqrt(v))."""
+    """Brownian motion: P = N(x / sqrt(v)).
+
+    Example: S 95,100, K 95,000, 50 % a year, 300 s left: sqrt(v) = 0.00154215, x / sqrt(v) = 0.682214, P = 0.752448,
+    and a dollar more of S adds 0.00215545.
+    """
 
     def value(self, x: float, variance: float, years_left: float) -> Value:
         deviation = math.sqrt(variance)

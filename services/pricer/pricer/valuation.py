@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from common.bots import PriceSource, Pricing
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
 from common.events import FairValue, Market, TopOfBook
 
 from pricer.aggregation import Source, SourceChoice, VenueFeed, micro_price, mid_price
-from pricer.digital import delta_above, probability_above
-from pricer.volatility import Volatility, VolatilityParams
+from pricer.models import Diffusion, Jumps, Model, Student, Surface
+from pricer.volatility import TwoSpeeds, VolatilityParams
+
+DAYS_PER_YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,9 @@ def contract_of(market: Market, feed: VenueFeed) -> Contract | None:
     )
 
 
-def volatility_params(pricing: Pricing) -> VolatilityParams:
-    """Return the part of a bot's configuration that makes its volatility."""
-    return VolatilityParams(
+def volatility_params(pricing: Pricing) -> tuple[VolatilityParams, VolatilityParams]:
+    """Return the parts of a bot's configuration that make its fast and its slow average."""
+    fast = VolatilityParams(
         half_life_s=pricing.volatility_half_life_s,
         sample_s=pricing.volatility_sample_s,
         floor=pricing.volatility_floor,
@@ -55,6 +58,18 @@ def volatility_params(pricing: Pricing) -> VolatilityParams:
         prior=pricing.volatility_prior,
         prior_s=pricing.volatility_prior_s,
     )
+    return fast, fast._replace(half_life_s=pricing.volatility_slow_half_life_s)
+
+
+def model_of(pricing: Pricing) -> Model:
+    """Return the distribution that a bot's configuration asks for."""
+    if pricing.distribution == "student":
+        return Student(pricing.student_df)
+    if pricing.distribution == "jumps":
+        return Jumps(pricing.jumps_per_day * DAYS_PER_YEAR, pricing.jump_mean, pricing.jump_deviation)
+    if pricing.distribution == "surface":
+        return Surface(pricing.smile_rho, pricing.smile_eta)
+    return Diffusion()
 
 
 @dataclass(slots=True)
@@ -66,7 +81,8 @@ class Valuation:
     pricing: Pricing
     configured: tuple[PriceSource, ...]
     choice: SourceChoice
-    volatilities: tuple[Volatility, ...]
+    model: Model
+    volatilities: tuple[TwoSpeeds, ...]
     """One for each source, so that a change of source is not taken for a move of the price."""
     contracts: tuple[Contract, ...] = ()
     priced_at_ns: int = 0
@@ -79,14 +95,18 @@ class Valuation:
     def of(
         cls, algo_id: str, underlying: str, pricing: Pricing, configured: list[PriceSource], sources: list[Source]
     ) -> Valuation:
-        params = volatility_params(pricing)
+        fast, slow = volatility_params(pricing)
+        share = pricing.volatility_fast_share
         return cls(
             algo_id=algo_id,
             underlying=underlying,
             pricing=pricing,
             configured=tuple(configured),
             choice=SourceChoice(sources, pricing.max_source_age_ms * NS_PER_MS),
-            volatilities=tuple(source.volatility(params) for source in sources),
+            model=model_of(pricing),
+            volatilities=tuple(
+                TwoSpeeds(source.volatility(fast), source.volatility(slow), share) for source in sources
+            ),
         )
 
     def hold(self, contracts: tuple[Contract, ...]) -> None:
@@ -119,6 +139,7 @@ class Valuation:
         volatility = self.volatilities[place]
         ready = self.choice.steady and volatility.observed_s >= self.pricing.ready_after_s
         self.silent = "" if self.contracts else "no open market"
+        annual = volatility.annual
         values = []
         for contract in self.contracts:
             venue_now_ns = contract.feed.venue_time_ns(now_ns)
@@ -129,14 +150,18 @@ class Valuation:
             if seconds_left <= 0.0:
                 # The venue decides by its last price before expiry; ours after it says nothing about that.
                 continue
+            years_left = seconds_left / SECONDS_PER_YEAR
+            probability, slope = self.model.value(
+                math.log(spot / contract.strike), annual * annual * years_left, years_left
+            )
             value = FairValue(
                 epoch=epoch,
                 algo_id=self.algo_id,
                 venue=contract.venue,
                 symbol=contract.symbol,
-                fair=probability_above(spot, contract.strike, volatility.annual, seconds_left),
-                delta=delta_above(spot, contract.strike, volatility.annual, seconds_left),
-                volatility=volatility.annual,
+                fair=probability,
+                delta=slope / spot,
+                volatility=annual,
                 spot=spot,
                 seconds_left=seconds_left,
                 ready=ready,

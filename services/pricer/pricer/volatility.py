@@ -14,7 +14,6 @@ from common.clock import NS_PER_S, SECONDS_PER_YEAR
 # Prices further apart than this are not joined by a return. What happened between them is unknown: counting nothing
 # would understate the movement, counting the jump would put all of it on one moment.
 TICK_GAP_MAX_S = 15.0
-_TICK_GAP_MAX_NS = int(TICK_GAP_MAX_S * NS_PER_S)
 
 
 class VolatilityParams(NamedTuple):
@@ -26,6 +25,26 @@ class VolatilityParams(NamedTuple):
     cap: float
     prior: float
     prior_s: float
+    gap_s: float = TICK_GAP_MAX_S
+    """Prices further apart than this are not joined; bars of a minute need more than ticks do."""
+
+
+class TwoSpeeds(NamedTuple):
+    """Two averages of one price series as one estimate: variance = share * fast + (1 - share) * slow."""
+
+    fast: Volatility
+    slow: Volatility
+    share: float
+
+    @property
+    def annual(self) -> float:
+        """Annualised volatility."""
+        return math.sqrt(self.share * self.fast.annual**2 + (1.0 - self.share) * self.slow.annual**2)
+
+    @property
+    def observed_s(self) -> float:
+        """Seconds of prices seen."""
+        return self.fast.observed_s
 
 
 class Volatility:
@@ -42,7 +61,7 @@ class Volatility:
     2^(-5/900) = 0.99616, the variance is (0.99616 * 9e-8 + 1e-8) / (0.99616 * 5 + 5) = 9.9846e-9 per second, 56.11 %
     a year.
 
-    Gaps: after `interrupt` (the feed said that prices were missing) and after TICK_GAP_MAX_S without a price, the
+    Gaps: after `interrupt` (the feed said that prices were missing) and after `gap_s` without a price, the
     series starts again at the next price: neither the time nor the move in between counts, nor does an unfinished
     sample before it. Weights have aged all the same; where less than `prior_s` seconds are left of them, the prior is
     entered again for the rest.
@@ -51,6 +70,7 @@ class Volatility:
     __slots__ = (
         "_annual",
         "_broken",
+        "_gap_ns",
         "_params",
         "_sample_ns",
         "_sampled_at_ns",
@@ -65,6 +85,7 @@ class Volatility:
     def __init__(self, params: VolatilityParams) -> None:
         self._params = params
         self._sample_ns = int(params.sample_s * NS_PER_S)
+        self._gap_ns = int(params.gap_s * NS_PER_S)
         self._seconds = 0.0
         self._squares = 0.0
         self._weighed_at_ns = 0
@@ -83,7 +104,7 @@ class Volatility:
 
     def observe(self, price: float, at_ns: int) -> None:
         """Take in a mid price (> 0); times must not run backwards, those that do are left out."""
-        if self._broken or at_ns - self._ticked_at_ns > _TICK_GAP_MAX_NS:
+        if self._broken or at_ns - self._ticked_at_ns > self._gap_ns:
             self._begin(price, at_ns)
             return
         if at_ns < self._ticked_at_ns:

@@ -1,14 +1,24 @@
-"""The probability above a strike: its formula, its shape and its edges."""
+"""The diffusion, and so the default level of all models: its formula, its shape and its edges."""
 
 import math
 
 import pytest
 from common.clock import SECONDS_PER_YEAR
-from common.events import TieRule
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pricer.digital import delta_above, probability_above
+from pricer.models import Diffusion
 from scipy.stats import norm
+
+
+def probability_above(spot: float, strike: float, volatility: float, life_s: float) -> float:
+    years = life_s / SECONDS_PER_YEAR
+    return Diffusion().value(math.log(spot / strike), volatility**2 * years, years).probability
+
+
+def delta_above(spot: float, strike: float, volatility: float, life_s: float) -> float:
+    years = life_s / SECONDS_PER_YEAR
+    return Diffusion().value(math.log(spot / strike), volatility**2 * years, years).slope / spot
+
 
 prices = st.floats(min_value=0.01, max_value=1e6)
 volatilities = st.floats(min_value=0.05, max_value=5.0)
@@ -16,7 +26,7 @@ lives_s = st.floats(min_value=0.01, max_value=7 * 86_400)
 moves = st.floats(min_value=-0.2, max_value=0.2)
 
 
-def test_the_worked_number_of_the_docstring() -> None:
+def test_s1_3_the_worked_number_of_the_docstring() -> None:
     assert probability_above(95_100, 95_000, 0.5, 300) == pytest.approx(0.752448, abs=5e-7)
     assert delta_above(95_100, 95_000, 0.5, 300) == pytest.approx(0.00215545, abs=5e-9)
 
@@ -31,7 +41,7 @@ def test_it_is_the_normal_distribution_to_twelve_digits(
 
 
 @given(prices, moves, moves, volatilities, lives_s)
-def test_a_higher_price_is_never_worth_less(
+def test_a3_a_higher_price_is_never_worth_less(
     strike: float, one: float, other: float, volatility: float, life_s: float
 ) -> None:
     low, high = sorted((strike * math.exp(one), strike * math.exp(other)))
@@ -70,32 +80,20 @@ def test_the_delta_is_the_slope_of_the_value(strike: float, d: float, volatility
     assert slope == pytest.approx((up - down) / (2 * step), abs=2e-5 * steepest)
 
 
-@pytest.mark.parametrize(("volatility", "life_s"), [(0.5, 0.0), (0.5, -3.0), (0.0, 300.0)])
-def test_when_nothing_can_move_any_more_the_value_is_the_result(volatility: float, life_s: float) -> None:
-    assert probability_above(100.01, 100.0, volatility, life_s) == 1.0
-    assert probability_above(99.99, 100.0, volatility, life_s) == 0.0
-    assert delta_above(100.01, 100.0, volatility, life_s) == 0.0
-
-
-@pytest.mark.parametrize(("tie_rule", "worth"), [(TieRule.STRICTLY_ABOVE, 0.0), (TieRule.AT_OR_ABOVE, 1.0)])
-def test_on_the_strike_at_expiry_the_tie_rule_decides(tie_rule: TieRule, worth: float) -> None:
-    assert probability_above(100.0, 100.0, 0.5, 0.0, tie_rule) == worth
-
-
 def test_the_last_nanosecond_goes_over_into_the_result() -> None:
     assert probability_above(100.01, 100.0, 0.5, 1e-9) == 1.0
     assert probability_above(99.99, 100.0, 0.5, 1e-9) == 0.0
     assert probability_above(100.0, 100.0, 0.5, 1e-9) == 0.5
 
 
-def test_the_losing_side_is_worth_nothing_not_a_cent() -> None:
+def test_b3_the_losing_side_is_worth_nothing_not_a_cent() -> None:
     # 95,000 against a strike of 97,000 with 30 s left is 42 deviations away.
     assert probability_above(95_000, 97_000, 0.5, 30) < 1e-100
     assert probability_above(97_000, 95_000, 0.5, 30) == 1.0
 
 
 @given(prices, moves, volatilities, lives_s)
-def test_the_drift_that_is_left_out_would_move_less_than_half_a_tick_within_an_hour(
+def test_b32_the_drift_that_is_left_out_would_move_less_than_half_a_tick_within_an_hour(
     strike: float, move: float, volatility: float, life_s: float
 ) -> None:
     assume(life_s <= 3_600 and volatility <= 1.0)

@@ -1,14 +1,15 @@
 """The pricer as a whole: events in, fair values out, and when nothing may come out."""
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
 from common.core import Effect, Newest, Receipt
 from common.events import Alert, BotConfig, FairValue, FeedStatus, Halt, Market, MarketKind, MarketStatus, TopOfBook
-from pricer.digital import delta_above, probability_above
+from pricer.models import Diffusion, Jumps, Model, Student, Surface
 from pricer.service import Pricer
 from pricer.valuation import Valuation
 
@@ -119,14 +120,16 @@ def test_a_tick_becomes_the_fair_value_of_its_market(desk: Desk) -> None:
     desk.wait(60)
     desk.statuses()
     life_s = 240 - OFFSET_NS / NS_PER_S
+    years = life_s / SECONDS_PER_YEAR
+    probability, slope = Student(12.0).value(math.log(60_030.0 / 60_000.0), 0.25 * years, years)
     assert desk.top(60_030.0) == [
         FairValue(
             epoch=3,
             algo_id="1",
             venue="degen",
             symbol="BTC-5M-1",
-            fair=probability_above(60_030.0, 60_000.0, 0.5, life_s),
-            delta=delta_above(60_030.0, 60_000.0, 0.5, life_s),
+            fair=probability,
+            delta=slope / 60_030.0,
             volatility=0.5,
             spot=60_030.0,
             seconds_left=life_s,
@@ -413,3 +416,59 @@ def test_only_the_venues_that_prices_come_from_are_listened_to() -> None:
         each for each in Pricer(["binance", "kraken"]).inputs() if isinstance(each, Newest) and each.event is TopOfBook
     ]
     assert [dict(each.tokens) for each in tops] == [{"venue": "binance"}, {"venue": "kraken"}]
+
+
+@pytest.mark.parametrize(
+    ("pricing", "model"),
+    [
+        ({"distribution": "diffusion"}, Diffusion()),
+        ({"distribution": "student", "student_df": 5}, Student(5.0)),
+        ({"distribution": "jumps", "jumps_per_day": 96, "jump_deviation": 0.0008}, Jumps(96 * 365, 0.0, 0.0008)),
+        ({"distribution": "surface", "smile_rho": -0.3, "smile_eta": 0.7}, Surface(-0.3, 0.7)),
+    ],
+)
+def test_f1_the_configured_distribution_prices_from_the_next_tick_on(pricing: dict[str, Any], model: Model) -> None:
+    desk = Desk()
+    desk.statuses()
+    desk.bot()
+    desk.market()
+    desk.wait(60)
+    desk.statuses()
+    [before] = desk.top(60_030.0)
+    desk.bot(revision=2, pricing=pricing)
+    [after] = desk.top(60_030.0)
+    assert isinstance(before, FairValue)
+    assert isinstance(after, FairValue)
+    years = after.seconds_left / SECONDS_PER_YEAR
+    value = model.value(math.log(60_030.0 / 60_000.0), after.volatility**2 * years, years)
+    assert after.fair == pytest.approx(value.probability, rel=1e-12)
+    assert after.delta == pytest.approx(value.slope / 60_030.0, rel=1e-12)
+    assert after.fair != before.fair
+
+
+def test_both_averages_make_the_volatility_in_their_shares() -> None:
+    def volatility(share: float) -> float:
+        desk = Desk()
+        desk.statuses()
+        desk.bot(
+            pricing={
+                "volatility_half_life_s": 20,
+                "volatility_slow_half_life_s": 7_200,
+                "volatility_prior_s": 0,
+                "volatility_fast_share": share,
+                "distribution": "diffusion",
+            }
+        )
+        desk.market()
+        for step in range(30):
+            desk.statuses()
+            desk.top(60_000.0 + (100.0 if step % 2 and step > 20 else 0.0))
+            desk.wait(5)
+        desk.statuses()
+        [value] = desk.top(60_000.0)
+        assert isinstance(value, FairValue)
+        return value.volatility
+
+    fast, slow, mixed = volatility(1.0), volatility(0.0), volatility(0.4)
+    assert fast > 1.2 * slow
+    assert mixed**2 == pytest.approx(0.4 * fast**2 + 0.6 * slow**2)
