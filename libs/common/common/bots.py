@@ -104,6 +104,24 @@ class Quoting(Section):
     """Fraction by which a resting size may differ from its target before it is replaced."""
     target_life_ms: int = Field(default=1_000, ge=100, le=10_000)
     """A target that is not renewed for this long pulls its quotes."""
+    staleness_ms: float = Field(default=0.0, ge=0, le=10_000)
+    """Time from a price to our order at the venue, over which the fair value may move; 0 leaves it out."""
+    staleness_factor: float = Field(default=1.0, ge=0, le=10)
+    """Standard deviations of that move to add to each side."""
+    uncertainty_factor: float = Field(default=1.0, ge=0, le=10)
+    """Of the fair value's own standard error, how many to add to each side."""
+    volatility_reference: float = Field(default=0.0, ge=0, le=5)
+    """Annual volatility at which `spread` is meant; 0 leaves it as it is at any volatility."""
+    tightest_factor: float = Field(default=0.75, gt=0, le=1)
+    widest_factor: float = Field(default=2.5, ge=1, le=20)
+    maker_rebate: float = Field(default=0.0, ge=0, le=0.5)
+    """Rebate per share as a multiple of p (1 - p), handed on in the price: fee rate times our share of it."""
+    max_spread: float = Field(default=1.0, gt=0, le=1)
+    """With a wider one the market is not quoted: nobody trades there, and orders far out are only a risk."""
+    dead_side_from: float = Field(default=0.85, ge=0, le=1)
+    """Fraction of the life elapsed from which the side that has all but lost is no longer bid for."""
+    dead_side_below: float = Field(default=0.10, ge=0, lt=0.5)
+    """What its share is worth at most then; what only pairs off a holding is bid for all the same."""
 
 
 class Inventory(Section):
@@ -117,6 +135,10 @@ class Inventory(Section):
     """The same at the end of the ramp."""
     lean_until: float = Field(default=0.25, ge=0, le=1)
     """Fraction of the life elapsed up to which a lean is tolerated."""
+    model: Literal["linear", "cara", "avellaneda_stoikov"] = "linear"
+    """How what is held moves the quotes: by `skew_factor`, or by what a further share is worth to a holder."""
+    risk_aversion: float = Field(default=1e-4, gt=0, le=1)
+    """Per unit of money, for `cara` and `avellaneda_stoikov`; 1e-4 is 2.5 cents at 1,000 shares at the money."""
     aggressive_from: float = Field(default=0.35, ge=0, le=1)
     """Fraction elapsed from which the full late skew applies."""
     reduce_only_s: float = Field(default=45.0, ge=0, le=86_400)

@@ -22,7 +22,7 @@ from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
 from quoter.news import OrderNews
 from quoter.orders import Order, Orders
-from quoter.plan import plan, pulled
+from quoter.plan import Opinion, plan, pulled
 from quoter.venues.base import Placement, Session
 from quoter.working import Changes, Tolerance, Wanted, changes
 
@@ -132,7 +132,7 @@ class Desk:
         assert line.fair is not None, "a fair value that is missing is stale"
         assert view.limits is not None, "limits that are missing are stale"
         return plan(
-            line.fair.fair,
+            Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals),
             Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
             view.venue_now_ns,
             line.terms,

@@ -23,15 +23,22 @@ class Prices(NamedTuple):
     asks: list[int]
 
 
-def prices(fair: float, skew: float, quoting: Quoting, min_spread: float, grid: Grid, *, through_fair: bool) -> Prices:
+def prices(
+    fair: float,
+    best_bid: float,
+    best_ask: float,
+    quoting: Quoting,
+    min_spread: float,
+    grid: Grid,
+    *,
+    through_fair: bool,
+) -> Prices:
     """Return the ladder's prices: bids rounded down, asks up, after the skew; what is off the grid is dropped.
 
-    bid_i = fair - skew - spread/2 - i x spacing and ask_i = fair - skew + spread/2 + i x spacing. With fair 0.50,
-    no skew, spread 0.04 and spacing 0.01: bids 48, 47, 46 and asks 52, 53, 54 ticks. A bid above fair or an ask below
-    it is moved to fair, and its ladder with it, unless `through_fair` lets an order that only reduces pay for it.
+    bid_i = best_bid - i x spacing and ask_i = best_ask + i x spacing. With 0.48, 0.52 and spacing 0.01: bids 48, 47,
+    46 and asks 52, 53, 54 ticks. A bid above fair or an ask below it is moved to fair, and its ladder with it, unless
+    `through_fair` lets an order that only reduces pay for it.
     """
-    half = max(quoting.spread, min_spread) / 2
-    best_bid, best_ask = fair - skew - half, fair - skew + half
     if not through_fair:
         best_bid, best_ask = min(best_bid, fair), max(best_ask, fair)
     bids = _rungs([floor_ticks(best_bid - i * quoting.spacing, grid.tick_size) for i in range(quoting.levels)], grid)

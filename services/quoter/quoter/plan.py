@@ -3,46 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from common.bots import BinaryBot
+from common.bots import BinaryBot, Inventory, Quoting
 from common.events import BotLimits, QuoteLevel
 
 from quoter.bot import Plan, Terms
 from quoter.holdings import Held
 from quoter.inventory import Phase, Room, lean, phase_of, room
 from quoter.ladder import levels, prices
+from quoter.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
+from quoter.signals import Signals
+from quoter.spread import distances
 from quoter.working import as_buys
 
 NOTHING = Room(0, 0)
 
 
-def plan(fair: float, held: Held, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits) -> Plan:
+class Opinion(NamedTuple):
+    """What is believed of a market now."""
+
+    fair: float
+    volatility: float
+    uncertainty: float
+    signals: Signals
+
+
+def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits) -> Plan:
     """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
-    inventory, quoting = config.inventory, config.quoting
-    elapsed = terms.elapsed(venue_now_ns)
-    phase = phase_of(elapsed, terms.seconds_left(venue_now_ns), inventory)
-    max_position = min(inventory.max_position, limits.max_position_lots)
-    free = room(held, phase, max_position, limits.max_net_lots)
+    inventory, quoting, signals = config.inventory, config.quoting, opinion.signals
+    if signals.frozen:
+        return pulled(signals.frozen, "frozen")
+    fair = opinion.fair
+    elapsed, seconds_left = terms.elapsed(venue_now_ns), terms.seconds_left(venue_now_ns)
+    phase = phase_of(elapsed, seconds_left, inventory)
     if phase is Phase.CLOSED:
         return pulled("close to expiry")
+    max_position = min(inventory.max_position, limits.max_position_lots)
+    free = room(held, phase, max_position, limits.max_net_lots)
     leaning = lean(held.yes_lots, held.no_lots, elapsed, phase, inventory)
-    rungs = prices(
-        fair,
-        leaning.skew,
-        quoting,
-        limits.min_spread,
-        terms.grid,
-        through_fair=phase is Phase.REDUCE_ONLY,
-    )
-    size = min(quoting.size, limits.max_order_lots)
     reducing = phase is Phase.REDUCE_ONLY
+    size = min(quoting.size, limits.max_order_lots)
+    away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
+    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, inventory)
+    best_bid = bid_from - signals.net_skew - away.bid
+    best_ask = ask_from - signals.net_skew + away.ask
+    if best_ask - best_bid > quoting.max_spread and not reducing:
+        return pulled(f"the spread would be {best_ask - best_bid:.3f}")
+    rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=reducing)
     bid_size = size if reducing else int(size * leaning.bid_share)
     ask_size = size if reducing else int(size * leaning.ask_share)
-    bids = levels(rungs.bids, bid_size, free.yes_lots, terms.min_lots)
-    asks = levels(rungs.asks, ask_size, free.no_lots, terms.min_lots)
+    yes_room, no_room = _alive(fair, elapsed, held, free, quoting)
+    bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
+    asks = levels(rungs.asks, ask_size, no_room, terms.min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
-    state = "reduce_only" if reducing else "quoting"
-    return Plan(bids, asks, wanted, free, leaning.skew, state, _missing(bids, asks, rungs.bids, rungs.asks))
+    parts = away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew}
+    return Plan(
+        bids,
+        asks,
+        wanted,
+        free,
+        fair - (bid_from + ask_from) / 2 + signals.net_skew,
+        "reduce_only" if reducing else "quoting",
+        _missing(bids, asks, rungs.bids, rungs.asks),
+        parts,
+    )
+
+
+def _reservation(fair: float, held: Held, size: int, skew: float, inventory: Inventory) -> tuple[float, float]:
+    """Return what a further share is worth to somebody who holds this, bought and sold."""
+    if inventory.model == "linear":
+        return fair - skew, fair - skew
+    net, gamma = held.yes_lots - held.no_lots, inventory.risk_aversion
+    if inventory.model == "cara":
+        return reservation_bid(fair, net, size, gamma), reservation_ask(fair, net, size, gamma)
+    # Of a settling share the variance that is left is that of the result, whatever the time.
+    price = avellaneda_stoikov_price(fair, net, gamma, fair * (1.0 - fair))
+    return price, price
+
+
+def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting) -> tuple[int, int]:
+    """Return the room for YES and NO bids without the side that has all but lost near the end.
+
+    What of it would only pair off shares of the other outcome is bid for all the same.
+    """
+    yes_lots, no_lots = free.yes_lots, free.no_lots
+    if elapsed >= quoting.dead_side_from:
+        if fair <= quoting.dead_side_below:
+            yes_lots = min(yes_lots, max(0, held.no_lots - held.doubt_no_lots - held.yes_lots))
+        elif 1.0 - fair <= quoting.dead_side_below:
+            no_lots = min(no_lots, max(0, held.yes_lots - held.doubt_yes_lots - held.no_lots))
+    return yes_lots, no_lots
 
 
 def pulled(reason: str, state: str = "pulled") -> Plan:

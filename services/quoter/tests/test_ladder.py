@@ -6,7 +6,7 @@ from common.bots import Quoting
 from common.events import QuoteLevel
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.ladder import Grid, levels, prices
+from quoter.ladder import Grid, Prices, levels, prices
 
 CENTS = Grid(0.01, 100)
 fairs = st.floats(0, 1)
@@ -19,10 +19,15 @@ quotings = st.builds(
 )
 
 
+def quoted(fair: float, skew: float, quoting: Quoting, min_spread: float, grid: Grid, *, through_fair: bool) -> Prices:
+    half = max(quoting.spread, min_spread) / 2
+    return prices(fair, fair - skew - half, fair - skew + half, quoting, min_spread, grid, through_fair=through_fair)
+
+
 def ladder(
     fair: float, skew: float = 0.0, *, min_spread: float = 0.02, through_fair: bool = False
 ) -> tuple[list[int], list[int]]:
-    found = prices(fair, skew, Quoting(), min_spread, CENTS, through_fair=through_fair)
+    found = quoted(fair, skew, Quoting(), min_spread, CENTS, through_fair=through_fair)
     return found.bids, found.asks
 
 
@@ -46,7 +51,7 @@ def test_on_the_dead_side_there_is_no_bid_rather_than_a_bid_of_one_cent() -> Non
 
 def test_levels_that_round_to_one_price_are_one_level() -> None:
     fine = Quoting(spacing=0.001)
-    found = prices(0.50, 0.0, fine, 0.02, CENTS, through_fair=False)
+    found = quoted(0.50, 0.0, fine, 0.02, CENTS, through_fair=False)
     assert found.bids == [48, 47]
     assert found.asks == [52, 53]
 
@@ -58,13 +63,13 @@ def test_a_bid_is_moved_to_fair_with_its_ladder_and_only_reducing_orders_pay_mor
 
 def test_the_least_spread_widens_a_ladder_that_is_configured_tighter() -> None:
     tight = Quoting(spread=0.005)
-    found = prices(0.50, 0.0, tight, 0.05, CENTS, through_fair=False)
+    found = quoted(0.50, 0.0, tight, 0.05, CENTS, through_fair=False)
     assert found.asks[0] - found.bids[0] >= 5
 
 
 def test_inner_levels_go_when_rounding_has_left_them_too_close() -> None:
     # A least spread a hair above two ticks needs three; the float distance alone would say two.
-    found = prices(0.50, 0.0, Quoting(spread=0.01), 0.02000000002, CENTS, through_fair=False)
+    found = quoted(0.50, 0.0, Quoting(spread=0.01), 0.02000000002, CENTS, through_fair=False)
     assert found.asks[0] - found.bids[0] >= 3
 
 
@@ -72,7 +77,7 @@ def test_inner_levels_go_when_rounding_has_left_them_too_close() -> None:
 def test_a_ladder_is_never_crossed_never_tight_never_off_the_grid(
     fair: float, skew: float, quoting: Quoting, min_spread: float
 ) -> None:
-    found = prices(fair, skew, quoting, min_spread, CENTS, through_fair=False)
+    found = quoted(fair, skew, quoting, min_spread, CENTS, through_fair=False)
     for side in (found.bids, found.asks):
         assert len(set(side)) == len(side) <= quoting.levels
         assert all(1 <= tick <= 99 for tick in side)
@@ -87,16 +92,16 @@ def test_a_ladder_is_never_crossed_never_tight_never_off_the_grid(
 @given(st.integers(0, 1_000), st.integers(-100, 100))
 def test_yes_and_no_are_treated_alike(fair_thousandths: int, skew_thousandths: int) -> None:
     fair, skew = fair_thousandths / 1_000, skew_thousandths / 1_000
-    ours = prices(fair, skew, Quoting(), 0.02, CENTS, through_fair=False)
-    mirrored = prices(1 - fair, -skew, Quoting(), 0.02, CENTS, through_fair=False)
+    ours = quoted(fair, skew, Quoting(), 0.02, CENTS, through_fair=False)
+    mirrored = quoted(1 - fair, -skew, Quoting(), 0.02, CENTS, through_fair=False)
     assert [100 - tick for tick in mirrored.asks] == ours.bids
     assert [100 - tick for tick in mirrored.bids] == ours.asks
 
 
 @given(fairs, st.floats(0, 0.1), st.floats(0, 0.1))
 def test_the_longer_the_lower(fair: float, skew: float, more: float) -> None:
-    flat = prices(fair, skew, Quoting(), 0.02, CENTS, through_fair=True)
-    longer = prices(fair, skew + more, Quoting(), 0.02, CENTS, through_fair=True)
+    flat = quoted(fair, skew, Quoting(), 0.02, CENTS, through_fair=True)
+    longer = quoted(fair, skew + more, Quoting(), 0.02, CENTS, through_fair=True)
     if flat.bids and longer.bids:
         assert longer.bids[0] <= flat.bids[0]
     if flat.asks and longer.asks and len(flat.asks) == len(longer.asks) == 3:
