@@ -170,6 +170,20 @@ class RiskLimits(Section):
     price_collar: float | None = Field(default=None, ge=0, lt=1)
 
 
+class Override(Section):
+    """Fields that differ in some markets; those not named stay as they are."""
+
+    quoting: dict[str, Any] = Field(default_factory=dict)
+    inventory: dict[str, Any] = Field(default_factory=dict)
+
+
+class Overrides(Section):
+    """What differs by underlying, and by market, which comes last. The bot's limits hold all the same."""
+
+    by_underlying: dict[Text, Override] = Field(default_factory=dict, max_length=100)
+    by_market: dict[Text, Override] = Field(default_factory=dict, max_length=1_000)
+
+
 class BinaryBot(Section):
     """All sections of a bot that quotes YES/NO markets. Without `risk_limits` it does not trade."""
 
@@ -177,7 +191,32 @@ class BinaryBot(Section):
     pricing: Pricing = Pricing()
     quoting: Quoting = Quoting()
     inventory: Inventory = Inventory()
+    overrides: Overrides = Overrides()
     risk_limits: RiskLimits | None = None
+
+    @model_validator(mode="after")
+    def _usable_overrides(self) -> BinaryBot:
+        for kind, found in (("by_underlying", self.overrides.by_underlying), ("by_market", self.overrides.by_market)):
+            for name, override in found.items():
+                try:
+                    self._with(override)
+                except ValidationError as error:
+                    faults = "; ".join(faults_of(error))
+                    raise ValueError(f"overrides.{kind}.{name}: {faults}") from None
+        return self
+
+    def in_market(self, underlying: str, symbol: str) -> BinaryBot:
+        """Return the configuration as it is for one market."""
+        found = self
+        for override in (self.overrides.by_underlying.get(underlying), self.overrides.by_market.get(symbol)):
+            if override is not None:
+                found = found._with(override)
+        return found
+
+    def _with(self, override: Override) -> BinaryBot:
+        quoting = Quoting.model_validate(self.quoting.model_dump() | override.quoting)
+        inventory = Inventory.model_validate(self.inventory.model_dump() | override.inventory)
+        return self.model_copy(update={"quoting": quoting, "inventory": inventory})
 
 
 KINDS: dict[str, type[BinaryBot]] = {"binary": BinaryBot}

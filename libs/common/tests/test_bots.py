@@ -140,3 +140,40 @@ def test_every_bot_of_the_first_start_is_valid() -> None:
     assert bots
     for bot in bots:
         parse_bot(bot["kind"], bot["sections"])
+
+
+def test_a1_an_override_changes_what_it_names_in_its_markets_and_nothing_else() -> None:
+    bot = parse_bot(
+        "binary",
+        SMALLEST
+        | {
+            "quoting": {"spread": 0.05, "size": 80},
+            "overrides": {
+                "by_underlying": {"BTC": {"quoting": {"spread": 0.03}, "inventory": {"max_position": 500}}},
+                "by_market": {"BTC-5M-1": {"quoting": {"size": 10}}},
+            },
+        },
+    )
+    assert bot.in_market("ETH", "ETH-5M-1") == bot
+    here = bot.in_market("BTC", "BTC-5M-1")
+    assert (here.quoting.spread, here.quoting.size, here.inventory.max_position) == (0.03, 10, 500)
+    there = bot.in_market("BTC", "BTC-5M-2")
+    assert (there.quoting.spread, there.quoting.size) == (0.03, 80)
+    assert there.quoting.levels == bot.quoting.levels
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ({"quoting": {"spred": 0.1}}, "overrides.by_market.M: spred: Extra inputs are not permitted"),
+        ({"quoting": {"spread": 2}}, "overrides.by_market.M: spread: Input should be less than 1"),
+        ({"inventory": {"lean_until": 0.9}}, "aggressive_from must not be below lean_until"),
+        ({"risk_limits": {}}, "Extra inputs are not permitted"),
+    ],
+)
+def test_an_override_that_cannot_be_is_refused_with_its_place_field_and_rule(
+    override: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_bot("binary", SMALLEST | {"overrides": {"by_market": {"M": override}}})
+    assert any(said in fault for fault in refused.value.faults)

@@ -35,6 +35,7 @@ class Terms:
     open_ns: int
     """Venue time."""
     expiry_ns: int
+    underlying: str = ""
 
     @property
     def life_s(self) -> float:
@@ -68,6 +69,7 @@ def terms_of(market: Market) -> Terms:
         max(1, market.min_lots),
         market.open_ns,
         market.expiry_ns,
+        market.underlying,
     )
 
 
@@ -92,6 +94,8 @@ class Line:
 
     terms: Terms
     view: View
+    config: BinaryBot
+    """The bot's, as it is for this market."""
     selected: bool = True
     fair: FairValue | None = None
     fresh_at_ns: int = 0
@@ -135,16 +139,18 @@ class Bot:
 
 def new_line(bot: Bot, terms: Terms) -> Line:
     """Return the business of a bot in a market it begins to work on."""
-    return Line(terms, _view(bot, terms))
+    config = bot.config.in_market(terms.underlying, terms.symbol)
+    return Line(terms, _view(config, terms), config)
 
 
 def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
     """Take in new terms or a new configuration; the next pass looks at everything again."""
-    line.terms, line.view, line.plan = terms, _view(bot, terms), None
+    config = bot.config.in_market(terms.underlying, terms.symbol)
+    line.terms, line.view, line.config, line.plan = terms, _view(config, terms), config, None
 
 
-def _view(bot: Bot, terms: Terms) -> View:
-    inventory = bot.config.inventory
+def _view(config: BinaryBot, terms: Terms) -> View:
+    inventory = config.inventory
     return View(
         now_ns=0,
         venue_now_ns=0,

@@ -112,7 +112,7 @@ class Desk:
         view = line.view
         self._look(view, bot, line, now_ns)
         nothing = self._why_nothing(bot, line, view, now_ns)
-        wanted = pulled(nothing) if nothing else self._planned(bot, line, view)
+        wanted = pulled(nothing) if nothing else self._planned(line, view)
         # A halt, the bus or the session away only keep new orders in: what rests stays while it is where it should be.
         shut_by = None if nothing else shut(view)
         before, line.plan = line.plan, wanted
@@ -128,7 +128,7 @@ class Desk:
             line.done_version = shelf.version
         self._tell(bot, line, wanted, shut_by[0].value if shut_by else "", now_ns)
 
-    def _planned(self, bot: Bot, line: Line, view: View) -> Plan:
+    def _planned(self, line: Line, view: View) -> Plan:
         assert line.fair is not None, "a fair value that is missing is stale"
         assert view.limits is not None, "limits that are missing are stale"
         return plan(
@@ -136,7 +136,7 @@ class Desk:
             Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
             view.venue_now_ns,
             line.terms,
-            bot.config,
+            line.config,
             view.limits,
         )
 
@@ -205,7 +205,7 @@ class Desk:
         symbol = line.terms.symbol
         working = self.orders.of(bot.algo_id, symbol)
         todo = changes(
-            wanted.wanted, working, self._tolerance(bot, line, wanted), wanted.room, line.terms.grid.ticks_per_unit
+            wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.grid.ticks_per_unit
         )
         line.again = False
         if not todo.cancel and not todo.place:
@@ -217,8 +217,8 @@ class Desk:
         if cancels or orders:
             self._put(line, cancels, orders)
 
-    def _tolerance(self, bot: Bot, line: Line, wanted: Plan) -> Tolerance:
-        quoting = bot.config.quoting
+    def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
+        quoting = line.config.quoting
         # Close to expiry and when nothing is wanted there is no queue place worth keeping.
         ticks = quoting.price_tolerance_ticks if wanted.state == "quoting" else 0
         limits = line.view.limits

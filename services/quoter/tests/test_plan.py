@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quoter.bot import Plan, Terms, terms_of
 from quoter.holdings import Held
 from quoter.plan import Opinion, plan
-from quoter.rehearsal.script import LIMITS, SECTIONS, START_NS, Script, config, market
+from quoter.rehearsal.script import LIMITS, MARKET, SECTIONS, START_NS, Script, config, market
 from quoter.signals import CALM, Signals
 
 TERMS: Terms = terms_of(market())
@@ -136,3 +136,32 @@ def test_the_parts_of_a_quote_are_told() -> None:
     assert parts["uncertainty"] == pytest.approx(0.01)
     assert parts["staleness"] > 0
     assert parts["reservation_bid"] == pytest.approx(0.5)
+
+
+def test_a1_a2_spread_and_size_differ_by_underlying_and_by_market_and_only_what_changed_moves() -> None:
+    later = "BTC-5M-1795223400"
+    script = Script()
+    overrides = {"by_underlying": {"BTC": {"quoting": {"size": 50}}}}
+    script.start(config(overrides=overrides))
+    script.carry(script.core.on_market(market(symbol=later), script.receipt(3)))
+
+    def go_on(revision: int) -> None:
+        for _ in range(15):
+            script.now_ns += 50_000_000
+            script.feed_inputs(revision=revision)
+            for symbol in (MARKET, later):
+                script.fair(0.50, symbol=symbol)
+            script.carry(script.core.on_timer(script.receipt()))
+
+    def resting(symbol: str) -> set[tuple[str, str, int]]:
+        found = [order for order in script.venue.open_orders() if order.market == symbol]
+        return {(order.client_order_id, order.price, order.size) for order in found if order.outcome == "yes"}
+
+    go_on(1)
+    before = resting(MARKET)
+    assert {(price, size) for _, price, size in before} == {("0.48", 50), ("0.47", 50), ("0.46", 50)}
+    changed = overrides | {"by_market": {later: {"quoting": {"spread": 0.10, "levels": 1}}}}
+    script.carry(script.core.on_config(config(2, overrides=changed), script.receipt()))
+    go_on(2)
+    assert {(price, size) for _, price, size in resting(later)} == {("0.45", 50)}
+    assert resting(MARKET) == before, "what did not change keeps its place in the queue"

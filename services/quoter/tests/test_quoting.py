@@ -303,14 +303,14 @@ def test_an_exception_in_one_bot_halts_and_pulls_it_and_the_other_goes_on(monkey
         script.fair(0.50)
         script.fair(0.50, "2")
     assert len(script.venue.open_orders()) == 12
-    plan_of = Desk._planned
+    quote = Desk.quote
 
     def broken(desk: Desk, bot: object, *rest: object) -> object:
         if bot.algo_id == "1":  # type: ignore[attr-defined]
             raise ZeroDivisionError("planted")
-        return plan_of(desk, bot, *rest)  # type: ignore[arg-type]
+        return quote(desk, bot, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Desk, "_planned", broken)
+    monkeypatch.setattr(Desk, "quote", broken)
     script.fair(0.51)
     script.fair(0.51, "2")
     mine = {order.order_id for order in script.core.desk.orders.living()}
