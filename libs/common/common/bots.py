@@ -157,6 +157,18 @@ class Inventory(Section):
         return self
 
 
+class Protection(Section):
+    """When a market is pulled and left alone for a while because too much was taken too fast; 0 turns a limit off."""
+
+    window_s: float = Field(default=5.0, gt=0, le=3_600)
+    max_fills: int = Field(default=30, ge=0, le=100_000)
+    max_volume: int = Field(default=3_000, ge=0, le=100_000_000)
+    """Shares filled within the window."""
+    max_net: int = Field(default=1_000, ge=0, le=100_000_000)
+    """Shares by which YES less NO has moved within the window."""
+    freeze_s: float = Field(default=5.0, gt=0, le=86_400)
+
+
 class RiskLimits(Section):
     """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'."""
 
@@ -192,6 +204,7 @@ class BinaryBot(Section):
     quoting: Quoting = Quoting()
     inventory: Inventory = Inventory()
     overrides: Overrides = Overrides()
+    protection: Protection = Protection()
     risk_limits: RiskLimits | None = None
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from common.pretrade import View
 from quoter.budget import Budget
 from quoter.inventory import Room
 from quoter.ladder import Grid
+from quoter.protection import Window
 from quoter.signals import CALM, Signals
 from quoter.working import Wanted
 
@@ -114,6 +115,8 @@ class Line:
     """The target last published."""
     told_until_ns: int = 0
     quote_updates: int = 0
+    window: Window = field(default_factory=Window)
+    """Own fills of the last seconds."""
     signals: Signals = CALM
     """What flow and other markets say; renewed outside the path of a tick."""
 

@@ -40,6 +40,7 @@ from common.events import (
     Position,
     RiskState,
 )
+from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
 from common.pretrade import scopes_of
 
@@ -76,7 +77,7 @@ class Quoter(Core):
         self.account, self.venue = account, venue
         self.session = session
         self.desk = Desk(account, venue, session, orders, messages_per_s)
-        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch)
+        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch, self._on_fill)
         self.bots: dict[str, Bot] = {}
         self.markets: dict[str, Terms] = {}
         self._epochs: dict[str, int] = {}
@@ -297,6 +298,23 @@ class Quoter(Core):
         if line is not None and (holding_changed or line.again):
             self._dirty[algo_id, symbol] = None
 
+    def _on_fill(self, fill: Fill, now_ns: int) -> str:
+        """Count a fill against its market's protection; return why the market is frozen, if it is."""
+        bot = self.bots.get(fill.algo_id)
+        line = bot.lines.get(fill.symbol) if bot else None
+        if bot is None or line is None:
+            return ""
+        bought_yes = (fill.side is Side.BUY) == (fill.outcome is not Outcome.NO)
+        lots = fill.quantity_lots
+        why = line.window.on_fill(lots, lots if bought_yes else -lots, now_ns, bot.config.protection)
+        if why:
+            line.signals = line.signals._replace(frozen=why)
+        return why
+
+    def _thaw(self, line: Line, now_ns: int) -> None:
+        if line.signals.frozen and not line.window.frozen(now_ns):
+            line.signals = line.signals._replace(frozen="")
+
     def _hold_price(self, order: Order, until_ns: int) -> None:
         """Leave a price alone that the venue has just refused."""
         bot = self.bots.get(order.algo_id)
@@ -331,6 +349,7 @@ class Quoter(Core):
     def _quote_all(self, now_ns: int) -> Effects:
         for bot in self.bots.values():
             for line in bot.lines.values():
+                self._thaw(line, now_ns)
                 yield from self._quote(bot, line, now_ns)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:

@@ -80,6 +80,7 @@ def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]
         "fair": line.fair.fair if line.fair else None,
         "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
         "skew": plan.skew if plan else 0.0,
+        "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
         "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
         "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
@@ -116,4 +117,5 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             count = len(desk.orders.of(bot.algo_id, symbol))
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
             yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
+            yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
     yield from quoter.session.samples()
