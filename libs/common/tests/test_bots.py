@@ -52,7 +52,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
         parse_bot("spto", SMALLEST)
 
 
-def test_an_unknown_key_is_refused_with_its_whole_path() -> None:
+def test_b24_an_unknown_key_is_refused_with_its_whole_path() -> None:
     assert faults(with_section("quoting", sprad=0.02)) == ("quoting.sprad: Extra inputs are not permitted",)
     assert faults({**SMALLEST, "hedging": {}}) == ("hedging: Extra inputs are not permitted",)
 

@@ -34,7 +34,7 @@ MAPPING = [
 
 
 @pytest.mark.parametrize(("side", "outcome", "price", "bought", "bought_at"), MAPPING)
-def test_the_market_maker_only_ever_buys(
+def test_s1_2_the_market_maker_only_ever_buys(
     maker: Client, taker: Client, side: str, outcome: str, price: str, bought: str, bought_at: str
 ) -> None:
     taker.rest("POST", "/positions/split", {"market": MARKET, "size": 10})

@@ -90,7 +90,7 @@ def test_a_quiet_book_is_not_stale_while_its_connection_lives(story: Story) -> N
     assert row_of(story)["book"]["stale"] is True
 
 
-def test_time_left_is_judged_by_the_venues_clock(story: Story) -> None:
+def test_b23_time_left_is_judged_by_the_venues_clock(story: Story) -> None:
     story.quoting()
     assert row_of(story)["seconds_left"] == 295
     story.feed(clock_offset_ns=5_000_000_000)

@@ -136,7 +136,7 @@ def test_after_trouble_only_a_new_price_counts(trouble: FeedStatus) -> None:
     assert source.age_ns(NOW_NS) == 0
 
 
-def test_a_stale_symbol_does_not_silence_its_neighbours() -> None:
+def test_b18_a_stale_symbol_does_not_silence_its_neighbours() -> None:
     bitcoin = live_source()
     ether = bitcoin.feed.sources["ETHUSDT"] = Source("ETHUSDT", bitcoin.feed)
     bitcoin.hear(top(), NOW_NS, 0)

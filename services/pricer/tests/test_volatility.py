@@ -114,7 +114,7 @@ def test_the_rate_of_ticks_does_not_change_the_estimate(true_annual: float) -> N
         assert volatility.annual == pytest.approx(true_annual, rel=0.05)
 
 
-def test_counting_ticks_as_seconds_understates_it_tenfold_and_we_do_not() -> None:
+def test_b1_counting_ticks_as_seconds_understates_it_tenfold_and_we_do_not() -> None:
     path = seeded_gbm(0.7, seconds=3_600, step_s=0.01, seed=3)
     returns = [math.log(after[1] / before[1]) for before, after in pairwise(path)]
     as_if_seconds = stdev(returns[-100:]) * math.sqrt(SECONDS_PER_YEAR)
@@ -136,7 +136,7 @@ def test_bid_ask_bounce_hardly_counts() -> None:
     assert slow.annual < 0.25
 
 
-def test_a_price_that_never_moves_gives_the_floor() -> None:
+def test_b2_a_price_that_never_moves_gives_the_floor() -> None:
     volatility = Volatility(params(floor=0.1))
     for number in range(20_000):
         volatility.observe(60_000.0, T0_NS + number * NS_PER_S)

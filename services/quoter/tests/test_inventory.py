@@ -27,16 +27,16 @@ working_phases = st.sampled_from([Phase.LEAN, Phase.RAMP, Phase.AGGRESSIVE, Phas
         (1.0, -1, Phase.CLOSED),
     ],
 )
-def test_the_phases_of_a_five_minute_market(elapsed: float, seconds_left: float, phase: Phase) -> None:
+def test_a5_the_phases_of_a_five_minute_market(elapsed: float, seconds_left: float, phase: Phase) -> None:
     assert phase_of(elapsed, seconds_left, INVENTORY) is phase
 
 
-def test_the_worked_example_leans_eight_tenths_of_a_cent() -> None:
+def test_s1_5_the_worked_example_leans_eight_tenths_of_a_cent() -> None:
     assert lean(500, 100, 0.1, Phase.LEAN, INVENTORY).skew == pytest.approx(0.008)
     assert lean(100, 500, 0.1, Phase.LEAN, INVENTORY).skew == pytest.approx(-0.008)
 
 
-def test_the_lean_grows_over_the_ramp_to_the_late_factor() -> None:
+def test_b8_the_lean_grows_over_the_ramp_to_the_late_factor() -> None:
     halfway = lean(500, 0, 0.30, Phase.RAMP, INVENTORY).skew
     assert halfway == pytest.approx(0.5 * (0.02 + 0.10) / 2)
     assert lean(500, 0, 0.5, Phase.AGGRESSIVE, INVENTORY).skew == pytest.approx(0.05)
@@ -90,12 +90,12 @@ def test_room_holds_whichever_way_a_doubt_resolves(
             assert found.no_lots <= sure.no_lots
 
 
-def test_a_position_full_on_both_sides_is_not_stuck_and_one_beyond_a_lowered_limit_can_shrink() -> None:
+def test_b14_a_position_full_on_both_sides_is_not_stuck_and_one_beyond_a_lowered_limit_can_shrink() -> None:
     assert room(Held(1_000, 1_000), Phase.LEAN, 1_000, 1_000) == Room(0, 0)
     assert room(Held(1_000, 900), Phase.LEAN, 1_000, 1_000) == Room(0, 100)
     assert room(Held(1_500, 1_400), Phase.LEAN, 1_000, 1_000) == Room(0, 100)
 
 
-def test_close_to_expiry_only_what_flattens_may_rest_and_then_nothing() -> None:
+def test_b25_close_to_expiry_only_what_flattens_may_rest_and_then_nothing() -> None:
     assert room(Held(300, 100), Phase.REDUCE_ONLY, 1_000, 1_000) == Room(0, 200)
     assert room(Held(300, 100), Phase.CLOSED, 1_000, 1_000) == Room(0, 0)

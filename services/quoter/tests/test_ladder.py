@@ -31,16 +31,16 @@ def ladder(
     return found.bids, found.asks
 
 
-def test_the_worked_example_quotes_two_cents_either_side_of_a_half() -> None:
+def test_s1_4_the_worked_example_quotes_two_cents_either_side_of_a_half() -> None:
     assert ladder(0.50) == ([48, 47, 46], [52, 53, 54])
 
 
-def test_skew_is_applied_before_rounding_and_rounding_is_to_the_safe_side() -> None:
+def test_b5_skew_is_applied_before_rounding_and_rounding_is_to_the_safe_side() -> None:
     # 0.472 and 0.512 of the worked example: the bid goes down to 47, the ask up to 52.
     assert ladder(0.50, 0.008) == ([47, 46, 45], [52, 53, 54])
 
 
-def test_on_the_dead_side_there_is_no_bid_rather_than_a_bid_of_one_cent() -> None:
+def test_b3_on_the_dead_side_there_is_no_bid_rather_than_a_bid_of_one_cent() -> None:
     bids, asks = ladder(0.015)
     assert bids == []
     assert asks == [4, 5, 6]
@@ -49,14 +49,14 @@ def test_on_the_dead_side_there_is_no_bid_rather_than_a_bid_of_one_cent() -> Non
     assert bids == [96, 95, 94]
 
 
-def test_levels_that_round_to_one_price_are_one_level() -> None:
+def test_b4_levels_that_round_to_one_price_are_one_level() -> None:
     fine = Quoting(spacing=0.001)
     found = quoted(0.50, 0.0, fine, 0.02, CENTS, through_fair=False)
     assert found.bids == [48, 47]
     assert found.asks == [52, 53]
 
 
-def test_a_bid_is_moved_to_fair_with_its_ladder_and_only_reducing_orders_pay_more() -> None:
+def test_b7_a_bid_is_moved_to_fair_with_its_ladder_and_only_reducing_orders_pay_more() -> None:
     assert ladder(0.50, -0.10)[0] == [50, 49, 48]
     assert ladder(0.50, -0.10, through_fair=True)[0] == [58, 57, 56]
 

@@ -89,7 +89,7 @@ def test_executions_the_venue_speaks_of_stay_in_the_exposure_until_their_fill_co
     assert mine in list(script.core.desk.orders.living())
 
 
-def test_a_lost_ack_makes_the_order_unknown_until_the_venue_is_asked() -> None:
+def test_b21_a_lost_ack_makes_the_order_unknown_until_the_venue_is_asked() -> None:
     script = Script()
     script.quoting(0.50)
     script.venue.mute = True

@@ -114,7 +114,7 @@ def test_a_fair_value_that_is_no_probability_is_not_quoted_from(value: float) ->
     assert resting(script) == NOTHING
 
 
-def test_after_a_stale_input_quotes_come_back_only_when_it_has_been_fresh_for_a_while() -> None:
+def test_b19_after_a_stale_input_quotes_come_back_only_when_it_has_been_fresh_for_a_while() -> None:
     script = Script()
     script.quoting(0.50)
     script.fair(0.50, age_ms=6_000)
@@ -232,7 +232,7 @@ def test_a_market_the_feed_calls_stale_is_pulled() -> None:
     assert resting(script) == NOTHING
 
 
-def test_time_left_is_judged_by_the_venues_clock() -> None:
+def test_b23_time_left_is_judged_by_the_venues_clock() -> None:
     script = Script()
     script.quoting(0.50)
     ahead = Status(venue="degen", connected=True, silent_ns=0, clock_offset_ns=286 * S, clock_known=True)
@@ -295,7 +295,7 @@ def test_a_configuration_that_cannot_be_used_stops_the_bot_and_names_the_field()
     assert "quoting.spred" in alerts[0].text
 
 
-def test_an_exception_in_one_bot_halts_and_pulls_it_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_b22_an_exception_in_one_bot_halts_and_pulls_it_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script()
     script.start(config(), config(algo_id="2"))
     for _ in range(12):
@@ -372,7 +372,7 @@ def test_the_message_budget_keeps_cancels_for_the_last() -> None:
     assert script.core.desk.rejections["message_rate"] > 0
 
 
-def test_position_and_open_orders_never_pass_the_limit_however_the_market_moves() -> None:
+def test_b13_position_and_open_orders_never_pass_the_limit_however_the_market_moves() -> None:
     script = Script()
     script.start()
     small = replace(LIMITS, max_position_lots=250, max_net_lots=200)

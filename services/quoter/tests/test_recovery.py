@@ -288,7 +288,7 @@ def test_cancel_all_in_another_scope_leaves_orders_alone() -> None:
     assert len(script.venue.open_orders()) == 6
 
 
-def test_no_secret_is_shown() -> None:
+def test_b30_no_secret_is_shown() -> None:
     script = Script()
     script.quoting(0.50)
     shown = repr(script.core.state(script.now_ns)) + repr(list(script.core.samples())) + repr(vars(script.core.session))

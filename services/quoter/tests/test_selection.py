@@ -11,7 +11,7 @@ def market(symbol: str, seconds_left: float, exposure: int = 0, *, managed: bool
     return Candidate(symbol, seconds_left, 300.0, exposure, managed)
 
 
-def test_all_are_scored_before_the_best_are_taken() -> None:
+def test_b26_all_are_scored_before_the_best_are_taken() -> None:
     found = select([market("a", 100), market("b", 290), market("c", 200)], 2, 60, 1_000)
     assert found == ["b", "c"]
 

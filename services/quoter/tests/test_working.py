@@ -25,7 +25,7 @@ def diff(wanted: list[Wanted], working: list[Order], tolerance: Tolerance = EXAC
     return changes(wanted, working, tolerance, room, 100)
 
 
-def test_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
+def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
     # Users buy YES at 0.40 -> we buy NO at 0.60; users sell YES at 0.38 -> we buy YES at 0.38.
     assert as_buys([QuoteLevel(38, 100)], [QuoteLevel(40, 100)], 100) == [
         Wanted(Outcome.YES, 38, 100),
@@ -39,7 +39,7 @@ def test_orders_where_they_should_be_are_left_alone() -> None:
     assert diff(wanted, working) == Changes([], [])
 
 
-def test_only_the_level_that_moved_is_replaced() -> None:
+def test_b20_only_the_level_that_moved_is_replaced() -> None:
     wanted = [Wanted(Outcome.YES, 49, 100), Wanted(Outcome.YES, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.YES, 47, 100)]
     assert diff(wanted, working) == Changes([2], [Wanted(Outcome.YES, 49, 100)])

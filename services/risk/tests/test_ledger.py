@@ -33,19 +33,19 @@ def lopsided() -> Ledger:
     return fold_all(a_fill(1), a_fill(2, outcome=Outcome.NO, price_ticks=55, quantity_lots=500))
 
 
-def test_a_hundred_yes_and_five_hundred_no_lose_215_when_yes_wins() -> None:
+def test_b9_a_hundred_yes_and_five_hundred_no_lose_215_when_yes_wins() -> None:
     ledger = lopsided()
     ledger.fold(a_settlement(result="yes"), 3)
     assert ledger.bots["1"].realized == -215
 
 
-def test_a_hundred_yes_and_five_hundred_no_win_185_when_no_wins() -> None:
+def test_b9_a_hundred_yes_and_five_hundred_no_win_185_when_no_wins() -> None:
     ledger = lopsided()
     ledger.fold(a_settlement(result="no"), 3)
     assert ledger.bots["1"].realized == 185
 
 
-def test_a_hundred_yes_and_five_hundred_no_are_net_four_hundred_no() -> None:
+def test_b9_a_hundred_yes_and_five_hundred_no_are_net_four_hundred_no() -> None:
     assert lopsided().lines[KEY].net_lots == -400
 
 

@@ -220,7 +220,7 @@ def test_a_resolved_market_is_settled_and_the_position_goes_to_zero() -> None:
     assert (position.lines, position.realized, position.fill_sequence) == ([], Decimal(5), 3)
 
 
-def test_a_settlement_asked_twice_is_the_same_posting_and_waits_for_its_return() -> None:
+def test_b17_a_settlement_asked_twice_is_the_same_posting_and_waits_for_its_return() -> None:
     desk = Desk()
     desk.book(a_fill(1))
     first = list(desk.risk.on_market(a_resolved_market(), desk.receipt()))
@@ -262,7 +262,7 @@ def test_a_settlement_due_is_published_after_a_restart() -> None:
     assert [posting.kind for posting in of(Posting, risk.start(Receipt(NOW_NS)))] == [PostingKind.SETTLEMENT]
 
 
-def test_a_void_market_pays_half_and_an_undecided_one_is_told() -> None:
+def test_b17_a_void_market_pays_half_and_an_undecided_one_is_told() -> None:
     desk = Desk()
     desk.book(a_fill(1))
     desk.tell(a_market(MarketStatus.RESOLVED, result="perhaps"))
@@ -279,7 +279,7 @@ def test_a_result_against_strike_and_price_is_paid_as_the_venue_says_and_told() 
     assert desk.risk.ledger.bots["1"].realized == 60
 
 
-def test_half_the_daily_loss_warns_once_and_all_of_it_halts_the_bot() -> None:
+def test_b15_half_the_daily_loss_warns_once_and_all_of_it_halts_the_bot() -> None:
     desk = Desk()
     desk.book(a_fill(1, quantity_lots=250))
     desk.tell(a_fair(0.19))
@@ -318,7 +318,7 @@ def test_a_lift_holds_until_the_loss_is_looked_at_again() -> None:
     assert of(Halt, desk.wait(2)) == []
 
 
-def test_the_day_rolls_at_midnight_utc_and_the_opening_equity_survives_a_restart() -> None:
+def test_b16_the_day_rolls_at_midnight_utc_and_the_opening_equity_survives_a_restart() -> None:
     desk = Desk()
     desk.book(a_fill(1))
     desk.tell(a_fair(0.30))
@@ -366,7 +366,7 @@ def test_ten_minutes_of_live_quotes_without_a_fill_are_told() -> None:
     assert ("warning", "no_fills") in kinds(desk.said) + kinds(desk.wait(1))
 
 
-def test_no_fills_without_live_quotes_are_nothing_to_tell() -> None:
+def test_b31_no_fills_without_live_quotes_are_nothing_to_tell() -> None:
     desk = Desk()
     desk.tell(a_target(desk.now_ns + 1_000 * S, bids=[], asks=[]))
     assert ("warning", "no_fills") not in kinds(desk.wait(700))
