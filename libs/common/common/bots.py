@@ -169,6 +169,23 @@ class Protection(Section):
     freeze_s: float = Field(default=5.0, gt=0, le=86_400)
 
 
+class Exposure(Section):
+    """How quotes lean against what is held in other markets of the same underlying."""
+
+    max_per_percent: float = Field(default=500.0, gt=0, le=1e9)
+    """Money won or lost when the underlying moves by one per cent, at which the lean is at its full."""
+    skew: float = Field(default=0.01, ge=0, le=0.5)
+    """Shift of both quotes, in price, then; 0 turns it off."""
+    shocks: list[float] = Field(default=[-0.02, -0.01, -0.005, 0.005, 0.01, 0.02], max_length=20)
+    """Moves of the underlying, as fractions of its price, for which the loss is told."""
+
+    @model_validator(mode="after")
+    def _possible_shocks(self) -> Exposure:
+        if not all(-0.9 <= shock <= 10 for shock in self.shocks):
+            raise ValueError("shocks must lie between -0.9 and 10")
+        return self
+
+
 class RiskLimits(Section):
     """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'."""
 
@@ -205,6 +222,7 @@ class BinaryBot(Section):
     inventory: Inventory = Inventory()
     overrides: Overrides = Overrides()
     protection: Protection = Protection()
+    exposure: Exposure = Exposure()
     risk_limits: RiskLimits | None = None
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from common.instruments import Outcome
 from common.pretrade import View
 
 from quoter.budget import Budget
+from quoter.exposure import Summary
 from quoter.inventory import Room
 from quoter.ladder import Grid
 from quoter.protection import Window
@@ -132,6 +133,8 @@ class Bot:
     scopes: frozenset[str]
     lines: dict[str, Line] = field(default_factory=dict)
     budget: Budget | None = None
+    exposures: dict[str, Summary] = field(default_factory=dict)
+    """By underlying, as of the last timer."""
 
     def max_source_age_ns(self) -> int:
         return self.config.pricing.max_source_age_ms * 1_000_000

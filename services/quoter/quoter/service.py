@@ -40,7 +40,6 @@ from common.events import (
     Position,
     RiskState,
 )
-from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
 from common.pretrade import scopes_of
 
@@ -52,6 +51,7 @@ from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
 from quoter.selection import Candidate, select
 from quoter.status import picture, samples, unready
+from quoter.surroundings import lean_against_others, note_fill, thaw
 from quoter.venues.base import REPORTS, Outputs, Session
 
 TIMER_MS = 50
@@ -302,18 +302,7 @@ class Quoter(Core):
         """Count a fill against its market's protection; return why the market is frozen, if it is."""
         bot = self.bots.get(fill.algo_id)
         line = bot.lines.get(fill.symbol) if bot else None
-        if bot is None or line is None:
-            return ""
-        bought_yes = (fill.side is Side.BUY) == (fill.outcome is not Outcome.NO)
-        lots = fill.quantity_lots
-        why = line.window.on_fill(lots, lots if bought_yes else -lots, now_ns, bot.config.protection)
-        if why:
-            line.signals = line.signals._replace(frozen=why)
-        return why
-
-    def _thaw(self, line: Line, now_ns: int) -> None:
-        if line.signals.frozen and not line.window.frozen(now_ns):
-            line.signals = line.signals._replace(frozen="")
+        return note_fill(bot, line, fill, now_ns) if bot is not None and line is not None else ""
 
     def _hold_price(self, order: Order, until_ns: int) -> None:
         """Leave a price alone that the venue has just refused."""
@@ -349,7 +338,7 @@ class Quoter(Core):
     def _quote_all(self, now_ns: int) -> Effects:
         for bot in self.bots.values():
             for line in bot.lines.values():
-                self._thaw(line, now_ns)
+                thaw(line, now_ns)
                 yield from self._quote(bot, line, now_ns)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
@@ -375,6 +364,8 @@ class Quoter(Core):
         if now_ns - self._selected_at_ns >= SELECT_NS:
             self._selected_at_ns = now_ns
             yield from self._select_markets(now_ns)
+            for bot in self.bots.values():
+                lean_against_others(bot, self.desk.holdings)
         yield from self._quote_all(now_ns)
         yield from self.desk.news.tell_all(self.epoch, now_ns)
         if now_ns - self._pictured_at_ns >= PICTURE_NS:

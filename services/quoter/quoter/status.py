@@ -61,6 +61,10 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
         "rejections": dict(sorted(desk.rejections.items())),
         "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
         "config_faults": dict(sorted(quoter.faults.items())),
+        "exposure": {
+            bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}
+            for bot in quoter.bots.values()
+        },
         "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
     }
 
@@ -112,6 +116,10 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
     for code, count in sorted(quoter.blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in quoter.bots.values():
+        for underlying, found in bot.exposures.items():
+            where = {"algo_id": bot.algo_id, "underlying": underlying}
+            yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)
+            yield Sample("mm_exposure_worst", "gauge", "Loss in the worst scenario", where, found.worst)
         for symbol, line in bot.lines.items():
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(desk.orders.of(bot.algo_id, symbol))
