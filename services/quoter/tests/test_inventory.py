@@ -99,3 +99,15 @@ def test_b14_a_position_full_on_both_sides_is_not_stuck_and_one_beyond_a_lowered
 def test_b25_close_to_expiry_only_what_flattens_may_rest_and_then_nothing() -> None:
     assert room(Held(300, 100), Phase.REDUCE_ONLY, 1_000, 1_000) == Room(0, 200)
     assert room(Held(300, 100), Phase.CLOSED, 1_000, 1_000) == Room(0, 0)
+
+
+@given(st.integers(0, 5_000), st.integers(1, 5_000), st.floats(0, 1))
+def test_b28_as_many_yes_as_no_is_neutral_whatever_the_time_and_anything_else_is_not(
+    pairs: int, more: int, elapsed: float
+) -> None:
+    phase = phase_of(elapsed, 300 * (1 - elapsed), INVENTORY)
+    neutral = lean(pairs, pairs, elapsed, phase, INVENTORY)
+    assert (neutral.skew, neutral.bid_share, neutral.ask_share) == (0.0, 1.0, 1.0)
+    long = lean(pairs + more, pairs, elapsed, phase, INVENTORY)
+    assert long.skew > 0
+    assert long.bid_share < 1 == long.ask_share
