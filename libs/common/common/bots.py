@@ -186,6 +186,31 @@ class Exposure(Section):
         return self
 
 
+class Unwind(Section):
+    """How what is held is given up: pairs are merged into cash, and what is left near the end is taken from the book."""
+
+    merge_pairs: int = Field(default=200, ge=0, le=10_000_000)
+    """So many YES and NO held together are merged through the venue; 0 leaves them until settlement."""
+    merge_below_cash: float = Field(default=1_000.0, ge=0, le=1e12)
+    """With less free cash than this every pair is merged, however few; 0 never."""
+    merge_gap_s: float = Field(default=1.0, ge=0.05, le=3_600)
+    """Time between two merges of an account."""
+    cross_from_s: float = Field(default=30.0, ge=0, le=86_400)
+    """Seconds before expiry from which |net| is taken down by orders that cross the book; 0 never crosses."""
+    cross_tolerance: int = Field(default=10, ge=0, le=10_000_000)
+    """Shares of |net| that are left alone."""
+    max_cross_cost: float = Field(default=0.05, ge=0, lt=1)
+    """At most so much worse than fair value per share, the taker's fee included."""
+    cross_budget: float = Field(default=50.0, ge=0, le=1e9)
+    """Money that crossing may cost in one market, measured in the same way."""
+    cross_gap_ms: int = Field(default=250, ge=50, le=60_000)
+    """Time between two such orders in a market."""
+    taker_fee: float = Field(default=0.072, ge=0, le=0.5)
+    """Fee per share taken, as a multiple of p (1 - p)."""
+    sell_held: bool = False
+    """Offer shares that are held instead of bidding for the other outcome, where that needs no collateral."""
+
+
 class RiskLimits(Section):
     """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'."""
 
@@ -223,6 +248,7 @@ class BinaryBot(Section):
     overrides: Overrides = Overrides()
     protection: Protection = Protection()
     exposure: Exposure = Exposure()
+    unwind: Unwind = Unwind()
     risk_limits: RiskLimits | None = None
 
     @model_validator(mode="after")

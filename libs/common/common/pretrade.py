@@ -6,6 +6,7 @@ unknown or too old; a limit of 0 is no room at all, never 'no limit'. Cancels ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,6 +49,7 @@ class RejectReason(StrEnum):
     MIN_SPREAD = "min_spread"
     WORST_CASE_POSITION = "worst_case_position"
     WORST_CASE_NET = "worst_case_net"
+    COLLATERAL = "collateral"
     OPEN_ORDERS = "open_orders"
     MESSAGE_RATE = "message_rate"
 
@@ -135,11 +137,14 @@ class View:
     """Of the bot, in all its markets."""
     messages_left: float = 0.0
     known_ids: Container[int] = frozenset()
+    free_cash: float = math.inf
+    """What the account may still commit to bids; without an account of it, whatever the venue lets it."""
 
     def admit(self, order: NewOrder) -> None:
         """Count an order that goes out."""
         lots = order.quantity_lots
         if order.side is Side.BUY:
+            self.free_cash -= order.price_ticks * lots / self.ticks_per_unit
             if order.outcome is Outcome.YES:
                 self.open_buy_yes_lots += lots
             else:
@@ -264,6 +269,7 @@ def _beyond(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
         _too_tight(bids, ticks, view, limits)
         or _too_much(order, view, limits)
         or _too_one_sided(bids, lots, view, limits)
+        or _too_dear(order, view)
         or _too_many(view, limits)
     )
 
@@ -326,6 +332,14 @@ def _too_one_sided(bids: bool, lots: int, view: View, limits: BotLimits) -> Refu
         worst = net + view.open_buy_no_lots + view.open_sell_yes_lots + lots
     if worst > limits.max_net_lots:
         return RejectReason.WORST_CASE_NET, f"worst case net {worst}, limit {limits.max_net_lots}"
+    return None
+
+
+def _too_dear(order: NewOrder, view: View) -> Refusal | None:
+    """A bid has to be covered by cash that nothing else locks."""
+    cost = order.price_ticks * order.quantity_lots / view.ticks_per_unit
+    if order.side is Side.BUY and cost > view.free_cash:
+        return RejectReason.COLLATERAL, f"costs {cost:.2f}, {max(0.0, view.free_cash):.2f} is free"
     return None
 
 

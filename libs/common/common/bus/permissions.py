@@ -65,6 +65,7 @@ DUTIES: dict[str, Duties] = {
             FairValue,
             SourcePrice,
             TopOfBook,
+            Book,
             Position,
             RiskState,
             FeedStatus,

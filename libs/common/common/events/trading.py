@@ -168,6 +168,8 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     ts_event_ns: int = 0
     ts_received_ns: int
+    account_sequence: int = 0
+    """Where the venue's own entry stands in its private stream; 0 for what only the ledger knows of."""
 
     def message_id(self) -> str:
         return joined_id("posting", self.account, self.posting_id)
