@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from common.errors import ConfigError
 from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, locks, operate
+from toolkit import checks, doctor, importer, locks, operate
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import PlatformClient
 from toolkit.instance import CannotStartError, find_running
-from toolkit.paths import DEFAULT_DATA_DIR, ROOT, VENV_BIN
+from toolkit.layout import venue_keys_dir
+from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
 from toolkit.sources import SOURCES
@@ -171,6 +173,26 @@ def bench(
         print(benchmarks.as_json(report))
     else:
         benchmarks.show(report, console)
+
+
+@app.command("import-config")
+def import_config(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A config.yaml, or a Python file with CONFIG.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the bot, write nothing.")] = False,
+    bots: Annotated[Path, typer.Option(help="The file of bots it is added to.")] = CONFIG_DIR / "bots.toml",
+    keys: Annotated[Path | None, typer.Option(help="Where the account's keys go: the quoter's keys folder.")] = None,
+    account: Annotated[str, typer.Option(help="The account at the venue.")] = "mm1",
+    life: Annotated[list[str] | None, typer.Option(help="Life of the markets quoted, such as 5M.")] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Take over a config.yaml of the first sketch, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
+    folder = keys or venue_keys_dir(data_dir)
+    try:
+        said = importer.import_config(config, bots, folder, account, tuple(life or ["5M"]), dry_run=dry_run)
+    except ConfigError as error:
+        _refuse("\n    ".join(error.faults))
+    for each in said:
+        _say(each)
 
 
 @app.command()
