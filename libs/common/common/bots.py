@@ -186,8 +186,43 @@ class Exposure(Section):
         return self
 
 
+class Flow(Section):
+    """How quotes stand back from those who seem to know more: by own markouts, one-sided flow, and VPIN."""
+
+    markout_horizon_s: Literal[0.1, 1.0, 5.0, 30.0] = 1.0
+    """Of the four that are kept, the one whose losses widen a side."""
+    markout_half_life_s: float = Field(default=600.0, gt=0, le=86_400)
+    markout_prior: float = Field(default=500.0, gt=0, le=1e9)
+    """Shares that did not move against us, as the belief before the first fill; with time it comes back."""
+    markout_factor: float = Field(default=1.0, ge=0, le=10)
+    half_life_s: float = Field(default=10.0, gt=0, le=3_600)
+    """Of signed flow, and of VPIN while nothing is traded."""
+    prior: float = Field(default=100.0, gt=0, le=1e9)
+    """Shares of balanced flow, as the belief before the first trade."""
+    imbalance_factor: float = Field(default=1.0, ge=0, le=10)
+    vpin_bucket: float = Field(default=250.0, gt=0, le=1e9)
+    """Shares."""
+    vpin_buckets: int = Field(default=10, ge=4, le=1_000)
+    vpin_factor: float = Field(default=1.0, ge=0, le=10)
+    informed_ahead_s: float = Field(default=1.0, gt=0, le=3_600)
+    """How far ahead those who know are taken to see; what that is worth grows as expiry comes near."""
+    confidence: float = Field(default=1.5, ge=0, le=10)
+    """Standard errors that a signal must exceed before it counts, and by which it is cut."""
+    max_toxicity: float = Field(default=0.03, ge=0, le=0.5)
+    """The most that a side moves away, in price; 0 turns all of it off."""
+
+
+class Selection(Section):
+    """Which markets a bot takes up when there are more than it may work on; 0 is no cap."""
+
+    max_per_series: int = Field(default=0, ge=0, le=1_000)
+    max_per_underlying: int = Field(default=0, ge=0, le=1_000)
+    keep_bonus: float = Field(default=0.25, ge=0, le=1)
+    """Fraction of a life by which another market must be better before one that is quoted is given up for it."""
+
+
 class Unwind(Section):
-    """How what is held is given up: pairs are merged into cash, and what is left near the end is taken from the book."""
+    """How a holding is given up: pairs are merged into cash, and what is left near the end is crossed with the book."""
 
     merge_pairs: int = Field(default=200, ge=0, le=10_000_000)
     """So many YES and NO held together are merged through the venue; 0 leaves them until settlement."""
@@ -248,6 +283,8 @@ class BinaryBot(Section):
     overrides: Overrides = Overrides()
     protection: Protection = Protection()
     exposure: Exposure = Exposure()
+    flow: Flow = Flow()
+    selection: Selection = Selection()
     unwind: Unwind = Unwind()
     risk_limits: RiskLimits | None = None
 

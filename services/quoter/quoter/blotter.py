@@ -11,20 +11,23 @@ from decimal import Decimal
 
 from common.clock import NS_PER_MS
 from common.core import Effects
-from common.events import AccountState, AlertLevel, Fill, Halt
+from common.events import AccountState, AlertLevel, Fill, Halt, Posting
 from common.orders import OrderState, epoch_of
 
 from quoter.bot import Terms
 from quoter.desk import PRICE_HOLD_NS, Desk
-from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of
+from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, posting_of
 from quoter.orders import Order
 from quoter.venues.base import (
     Absent,
     AccountPicture,
     CancelRefused,
+    Conversion,
     Execution,
     HistoryLost,
     Lost,
+    MergeEnded,
+    Money,
     OrderReport,
     Ready,
     Refused,
@@ -37,6 +40,10 @@ _ONE = Decimal(1)
 NEVER_ARRIVED = "never reached the venue"
 ALERTS_GAP_NS = 1_000 * NS_PER_MS
 """Alerts of one kind about one bot are at least this far apart."""
+CONVERSIONS_MAX = 20_000
+"""Entries remembered, to know one that is told again."""
+ASSIGN_MAX_NS = 10_000 * NS_PER_MS
+"""A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
 
 
@@ -62,6 +69,10 @@ class Blotter:
         self._picture: AccountPicture | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
+        self._conversions: dict[str, None] = {}
+        """Entries taken in, oldest first."""
+        self._unasked: list[tuple[Conversion, int]] = []
+        """Conversions nobody here asked for, and when they were told, that wait to be assigned."""
         self.proven_sequence = 0
         """Fills up to here are in FILL: an AccountState, which is published after them, has said so."""
         self.fills = 0
@@ -83,7 +94,15 @@ class Blotter:
             return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
         if isinstance(report, AccountPicture):
             self._picture = report
+            self._desk.collateral.on_money(Money(report.cash_total, report.account_sequence))
             return self.account_state(now_ns)
+        if isinstance(report, Money):
+            self._desk.collateral.on_money(report)
+            return []
+        if isinstance(report, Conversion):
+            return self._on_conversion(report, now_ns)
+        if isinstance(report, MergeEnded):
+            return self._on_merge_ended(report, now_ns)
         if isinstance(report, Lost):
             return self._on_lost(report, now_ns)
         if isinstance(report, Ready):
@@ -189,15 +208,71 @@ class Blotter:
             desk.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
 
-    def on_fill_published(self, fill: Fill, sequence: int, now_ns: int) -> Effects:
-        """The broker has stored a fill; an account picture may have waited for it."""
-        self._desk.holdings.on_published(fill, sequence)
+    def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
+        """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""
+        if report.entry_id in self._conversions:
+            return []
+        self._conversions[report.entry_id] = None
+        if len(self._conversions) > CONVERSIONS_MAX:
+            del self._conversions[next(iter(self._conversions))]
+        if report.recovered and report.account_sequence <= self.proven_sequence:
+            return []
+        algo_id = self._desk.merger.owner(report.symbol, report.pairs)
+        if algo_id:
+            return self._book_conversion(report, algo_id, now_ns)
+        self._unasked.append((report, now_ns))
+        return self.assign(now_ns)
+
+    def assign(self, now_ns: int) -> Effects:
+        """Book conversions that this process did not ask for on the only bot that can have had the pairs.
+
+        Whose they can have been is known when every position is. A predecessor may have booked one already: it has
+        the same id then, and counts once.
+        """
+        desk = self._desk
+        while self._unasked and (desk.positions_known or now_ns - self._unasked[0][1] > ASSIGN_MAX_NS):
+            report, _ = self._unasked.pop(0)
+            found = desk.holdings.with_pairs(report.symbol, -report.pairs) if report.pairs < 0 else []
+            algo_id = found[0] if len(found) == 1 else UNASSIGNED
+            what = "merged into cash" if report.pairs < 0 else "made of cash"
+            text = f"{abs(report.pairs)} pairs of {report.symbol} were {what} unasked: booked on {algo_id}"
+            yield from self.alert(AlertLevel.WARNING, algo_id, "unasked_conversion", text, now_ns)
+            yield from self._book_conversion(report, algo_id, now_ns)
+
+    def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
+        desk = self._desk
+        terms = self._terms(report.symbol)
+        posting = posting_of(
+            report,
+            algo_id,
+            account=desk.account,
+            venue=desk.venue,
+            currency=terms.currency if terms else desk.session.currency,
+            epoch=desk.epoch,
+            now_ns=now_ns,
+        )
+        if desk.holdings.on_posting(posting):
+            yield posting
+            self._touched(algo_id, report.symbol, True)
+
+    def _on_merge_ended(self, ended: MergeEnded, now_ns: int) -> Effects:
+        algo_id = self._desk.merger.on_ended(ended, now_ns)
+        if ended.refused and algo_id:
+            text = f"{ended.pairs} pairs of {ended.symbol} were not merged: {ended.refused}"
+            return self.alert(AlertLevel.WARNING, algo_id, "merge_refused", text, now_ns)
+        return []
+
+    def on_booked(self, event: Fill | Posting, sequence: int, now_ns: int) -> Effects:
+        """The broker has stored a fill or posting; an account picture may have waited for it."""
+        self._desk.holdings.on_published(event, sequence)
         return self.account_state(now_ns) if self._picture is not None else []
 
     def account_state(self, now_ns: int) -> Effects:
-        """Publish the picture in hand once every fill it contains is in FILL: recovery begins from the newest one."""
+        """Publish the picture in hand once every entry it contains is in FILL: recovery begins from the newest one."""
         picture, desk = self._picture, self._desk
         if picture is None or desk.holdings.unpublished_up_to(picture.account_sequence):
+            return []
+        if any(report.account_sequence <= picture.account_sequence for report, _ in self._unasked):
             return []
         self._picture = None
         self.proven_sequence = max(self.proven_sequence, picture.account_sequence)

@@ -6,7 +6,7 @@ What the passes of a turn want sent leaves together, as one batch for the venue,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
@@ -20,10 +20,11 @@ from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
+from quoter.merging import Collateral, Merger
 from quoter.news import OrderNews
 from quoter.orders import Order, Orders
 from quoter.plan import Opinion, plan, pulled
-from quoter.venues.base import Placement, Session
+from quoter.venues.base import Outputs, Placement, Session
 from quoter.working import Changes, Tolerance, Wanted, changes
 
 RECOVERY_NS = 300 * NS_PER_MS
@@ -54,6 +55,10 @@ class Desk:
         self.orders = orders
         self.holdings = Holdings(account)
         self.news = OrderNews(account, venue)
+        self.collateral = Collateral()
+        self.merger = Merger(session)
+        self.positions_known = False
+        """True once risk has told the position of every bot."""
         self.halts = Halts()
         self.budget = Budget(messages_per_s, messages_per_s)
         self.clock = VenueClock()
@@ -104,6 +109,24 @@ class Desk:
 
     def venue_now_ns(self, now_ns: int) -> int:
         return now_ns + self.clock.offset_ns
+
+    # --- cash ---------------------------------------------------------------------------------------------------
+
+    def take_stock(self, bots: Iterable[Bot], now_ns: int) -> Outputs:
+        """Reckon what bids lock, and merge pairs where that is due; outside the path of a tick."""
+        bots = list(bots)
+        self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
+        ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
+        otherwise = float(self.session.tick_size)
+        self.collateral.locked = sum(
+            order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise)
+            for order in self.orders.living()
+            if order.side is Side.BUY
+        )
+        if not self.bus_up or self.latched or not self.session.reconciled:
+            return []
+        free = [bot for bot in bots if not first_halt(self.halts.active, bot.scopes)]
+        return self.merger.look(free, self.holdings, self.orders, self.collateral.free, now_ns)
 
     # --- a pass -------------------------------------------------------------------------------------------------
 
@@ -248,6 +271,7 @@ class Desk:
         assert limits is not None, "an open door has limits"
         self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
         view.known_ids = self.orders
+        view.free_cash = self.collateral.free
         own_budget = self._bot_budget(bot, limits)
         view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         expires_at_ns = now_ns + bot.target_life_ns()
@@ -313,6 +337,9 @@ class Desk:
                     new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, new.quantity_lots, post_only=True
                 )
             )
+            if new.side is Side.BUY:
+                # Counted here already: the next pass may come before the timer has reckoned anew.
+                self.collateral.locked += new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
         line.quote_updates += 1
 
     def send(self, now_ns: int) -> list[Effect]:

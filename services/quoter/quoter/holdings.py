@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from common.events import Fill, Position
+from common.events import Fill, Position, Posting
 from common.instruments import Outcome, Side
 
 UNCOVERED_MAX = 10_000
@@ -58,21 +58,33 @@ class Holdings:
 
     def on_fill(self, fill: Fill) -> bool:
         """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet."""
-        key = fill.message_id()
-        if key in self._uncovered:
-            return False
         lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
         yes, no = (lots, 0) if fill.outcome is not Outcome.NO else (0, lots)
-        self._uncovered[key] = Uncovered(fill.algo_id, fill.symbol, yes, no, fill.account_sequence)
+        return self._take_in(fill, yes, no)
+
+    def on_posting(self, posting: Posting) -> bool:
+        """Take in pairs that the venue merged or split; return False for a repeat of one that is not covered yet."""
+        return self._take_in(posting, posting.yes_lots, posting.no_lots)
+
+    def _take_in(self, event: Fill | Posting, yes_lots: int, no_lots: int) -> bool:
+        key = event.message_id()
+        if key in self._uncovered:
+            return False
+        self._uncovered[key] = Uncovered(event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence)
         return True
 
-    def on_published(self, fill: Fill, fill_sequence: int) -> None:
-        """The broker has stored an own fill."""
-        found = self._uncovered.get(fill.message_id())
+    def on_published(self, event: Fill | Posting, fill_sequence: int) -> None:
+        """The broker has stored an own fill or posting."""
+        found = self._uncovered.get(event.message_id())
         if found is not None:
             found.fill_sequence = fill_sequence
             if self._is_covered(found):
-                del self._uncovered[fill.message_id()]
+                del self._uncovered[event.message_id()]
+
+    def with_pairs(self, symbol: str, pairs: int) -> list[str]:
+        """Return the bots that may hold so many YES and NO of a market together, sorted."""
+        bots = self._lines.keys() | {fill.algo_id for fill in self._uncovered.values()}
+        return sorted(bot for bot in bots if min(self.of(bot, symbol)[:2]) >= pairs)
 
     def _is_covered(self, fill: Uncovered) -> bool:
         return 0 < fill.fill_sequence <= self._covered.get(fill.algo_id, -1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from common.events import Alert, AlertLevel, Fill, OrderUpdate, OrderUpdates
+from common.events import Alert, AlertLevel, Fill, OrderUpdate, OrderUpdates, Posting, PostingKind
 from common.orders import OrderState
 
 from quoter.orders import Order
-from quoter.venues.base import Execution
+from quoter.venues.base import Conversion, Execution
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -124,6 +124,29 @@ def fill_of(
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
         ts_received_ns=now_ns,
+        epoch=epoch,
+    )
+
+
+def posting_of(
+    conversion: Conversion, algo_id: str, *, account: str, venue: str, currency: str, epoch: int, now_ns: int
+) -> Posting:
+    """Return the ledger's view of pairs merged or split: its id is the venue's own entry, so it counts once."""
+    kind = PostingKind.MERGE if conversion.pairs < 0 else PostingKind.SPLIT
+    return Posting(
+        account=account,
+        algo_id=algo_id,
+        posting_id=f"{kind.value}:{venue}:{conversion.entry_id}",
+        kind=kind,
+        venue=venue,
+        symbol=conversion.symbol,
+        yes_lots=conversion.pairs,
+        no_lots=conversion.pairs,
+        cash=conversion.cash,
+        currency=currency,
+        ts_event_ns=conversion.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=conversion.account_sequence,
         epoch=epoch,
     )
 

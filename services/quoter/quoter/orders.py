@@ -115,6 +115,12 @@ class Orders:
         shelf = self._markets.get(symbol, {}).get(algo_id)
         return list(shelf.orders.values()) if shelf else []
 
+    def selling(self, algo_id: str, symbol: str) -> tuple[int, int]:
+        """Return how many YES and NO shares a bot's asks may still sell."""
+        sells = [order for order in self.of(algo_id, symbol) if order.side is Side.SELL]
+        yes = sum(order.leaves_lots for order in sells if order.outcome is not Outcome.NO)
+        return yes, sum(order.leaves_lots for order in sells) - yes
+
     def symbols_of(self, algo_id: str) -> list[str]:
         """Return the markets where a bot has living orders, sorted."""
         return sorted(symbol for symbol, shelves in self._markets.items() if _has_orders(shelves.get(algo_id)))

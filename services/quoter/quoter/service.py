@@ -38,6 +38,7 @@ from common.events import (
     MarketStatus,
     OrderUpdates,
     Position,
+    Posting,
     RiskState,
 )
 from common.orders import OrderIds, OrderState
@@ -149,15 +150,15 @@ class Quoter(Core):
         return ()
 
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
-        if type(event) is Fill:
-            return self._relay(self.blotter.on_fill_published(event, sequence, receipt.now_ns), receipt.now_ns)
+        if type(event) is Fill or type(event) is Posting:
+            return self._relay(self.blotter.on_booked(event, sequence, receipt.now_ns), receipt.now_ns)
         if type(event) is Halt:
             self.desk.halts.on_published(event, sequence)
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
-        """A fill that the ledger's stream does not take stops the account: it must not trade beyond its books."""
-        if not isinstance(event, Fill | AccountState):
+        """What the ledger's stream does not take stops the account: it must not trade beyond its books."""
+        if not isinstance(event, Fill | Posting | AccountState):
             return ()
         if isinstance(event, AccountState):
             outputs = self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, "account_state_refused", reason, receipt.now_ns)
@@ -366,6 +367,8 @@ class Quoter(Core):
             yield from self._select_markets(now_ns)
             for bot in self.bots.values():
                 lean_against_others(bot, self.desk.holdings)
+        yield from self._relay(self.desk.take_stock(self.bots.values(), now_ns), now_ns)
+        yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._quote_all(now_ns)
         yield from self.desk.news.tell_all(self.epoch, now_ns)
         if now_ns - self._pictured_at_ns >= PICTURE_NS:

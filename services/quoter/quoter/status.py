@@ -60,12 +60,25 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
         "messages_left": round(desk.budget.left(Use.CANCEL, now_ns), 1),
         "rejections": dict(sorted(desk.rejections.items())),
         "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
+        "cash": _cash(quoter),
         "config_faults": dict(sorted(quoter.faults.items())),
         "exposure": {
             bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}
             for bot in quoter.bots.values()
         },
         "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
+    }
+
+
+def _cash(quoter: Quoter) -> dict[str, Any]:
+    collateral, merger = quoter.desk.collateral, quoter.desk.merger
+    known = collateral.cash is not None
+    return {
+        "total": str(collateral.cash) if known else None,
+        "locked_by_bids": round(collateral.locked, 6),
+        "free": round(collateral.free, 6) if known else None,
+        "pairs_merged": merger.merged_pairs,
+        "merging": merger.request._asdict() if merger.request else None,
     }
 
 
@@ -111,6 +124,9 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
     yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, quoter.blotter.unknown_fills)
     yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, desk.holdings.uncovered)
     yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, desk.budget.refused)
+    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, desk.merger.merged_pairs)
+    if desk.collateral.cash is not None:
+        yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, desk.collateral.free)
     for reason, count in sorted(desk.rejections.items()):
         yield Sample("mm_pretrade_rejections", "counter", "Orders refused at the last door", {"reason": reason}, count)
     for code, count in sorted(quoter.blotter.rejects.items()):

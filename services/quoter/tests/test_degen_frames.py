@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from common.errors import ContractError
 from common.events import Liquidity
@@ -24,11 +26,15 @@ from quoter.venues.degen_frames import (
     BalanceDocument,
     Cancelled,
     FillPage,
+    Merged,
     OrderPage,
     PositionsDocument,
+    StatementPage,
     Token,
+    WireEntry,
     batch_frame,
     cancel_all_frame,
+    conversion,
     execution,
     heartbeat_frame,
     login_frame,
@@ -98,6 +104,34 @@ def test_the_golden_documents_are_read() -> None:
     assert str(parse_document(BalanceDocument, document_after("GET /balance")).balance.cash) == "100000.000000"
     assert parse_document(PositionsDocument, document_after("GET /positions")).positions[0].yes == 10
     assert parse_document(FillPage, document_after("GET /fills?after=7")).fills[0].trade_id == "1"
+    statement = parse_document(StatementPage, document_after("GET /statement?after=5&limit=2"))
+    told = [found for entry in statement.entries if (found := conversion(entry, recovered=True)) is not None]
+    assert [(each.entry_id, each.pairs, each.cash, each.account_sequence) for each in told] == [
+        ("4", 10, Decimal(-10), 6),
+        ("5", -10, Decimal(10), 7),
+    ]
+    assert parse_document(Merged, document_after("POST /positions/merge")).account_sequence == 7
+
+
+def test_what_a_fill_or_the_end_of_a_market_explains_is_no_conversion() -> None:
+    merged = WireEntry("8", 12, "merge", "1.000000", "M", -1, -1)
+    assert conversion(merged, recovered=False) is not None
+    assert conversion(msgspec.structs.replace(merged, trade_id="3"), recovered=False) is None
+    for kind in ("deposit", "trade", "mint", "fee", "rebate", "settlement", "void"):
+        assert conversion(msgspec.structs.replace(merged, type=kind), recovered=False) is None
+
+
+@pytest.mark.parametrize("change", [{"entry_id": ""}, {"market": None}, {"no_change": 0}, {"amount": "x"}])
+def test_a_conversion_that_is_not_what_the_page_says_is_a_contract_error(change: dict[str, Any]) -> None:
+    merged = WireEntry("8", 12, "merge", "1.000000", "M", -1, -1)
+    with pytest.raises(ContractError):
+        conversion(msgspec.structs.replace(merged, **change), recovered=False)
+
+
+def test_an_order_that_must_not_rest_says_so_on_the_wire() -> None:
+    place = Placement(1, "M", Outcome.NO, Side.BUY, 40, 5, False, immediate=True)
+    (item,) = json.loads(batch_frame(1, [], [place]))["items"]
+    assert (item["time_in_force"], item["post_only"]) == ("ioc", False)
 
 
 def golden_send(op: str) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class AccountBook:
     cash: dict[str, Decimal] = field(default_factory=dict)
     """By currency."""
     account_sequence: int = 0
-    """Highest venue sequence of a booked fill."""
+    """Highest venue sequence of what is booked."""
     deposited: bool = False
     """True once any deposit is booked: before that the ledger's cash is only a change."""
     disputed: list[int] = field(default_factory=list)
@@ -292,6 +292,8 @@ class Ledger:
         balance.post(cash=posting.cash, shares=line.cost - cost_before, profit=-profit)
         self._move_cash(self._account(posting.account), posting.currency, posting.cash)
         line.last_sequence = self.sequence
+        account = self._account(posting.account)
+        account.account_sequence = max(account.account_sequence, posting.account_sequence)
         return key
 
     def _line(self, key: LineKey, currency: str, lot_size: Decimal, multiplier: Decimal) -> Line:

@@ -26,7 +26,7 @@ SETTLE_NS = 2_000_000_000
 PICTURES_MIN = 2
 """Judged pictures running that must differ before an account halts."""
 MOVES_MAX = 10_000
-"""Recent fills remembered per account, to look back to the point of a picture."""
+"""Recent entries remembered per account, to look back to the point of a picture."""
 
 
 class Verdict(NamedTuple):
@@ -81,21 +81,10 @@ class Reconciliation:
     def note(self, entry: Fill | Posting, now_ns: int) -> None:
         """Remember an entry the ledger has just booked."""
         account = self._accounts.setdefault(entry.account, _Account())
-        if not isinstance(entry, Fill) or entry.account_sequence == 0:
+        if entry.account_sequence == 0:
             account.undated_at_ns = now_ns
             return
-        lots = entry.side.sign * entry.quantity_lots
-        in_no = entry.outcome is Outcome.NO
-        account.moves.append(
-            _Move(
-                entry.account_sequence,
-                entry.currency,
-                -paid_for(entry) - entry.fee,
-                entry.symbol,
-                0 if in_no else lots,
-                lots if in_no else 0,
-            )
-        )
+        account.moves.append(_move(entry))
         if len(account.moves) > MOVES_MAX:
             account.floor = max(account.floor, account.moves.popleft().account_sequence)
 
@@ -154,6 +143,16 @@ class Reconciliation:
             # After a person has lifted the halt, the next one needs its two pictures again.
             account.running = 0
         return Verdict(picture.account, picture.venue, picture.currency, deposit, account.differences, mismatch)
+
+
+def _move(entry: Fill | Posting) -> _Move:
+    """Return what an entry with a place in the venue's stream moved."""
+    dated, currency, symbol = entry.account_sequence, entry.currency, entry.symbol
+    if isinstance(entry, Posting):
+        return _Move(dated, currency, entry.cash, symbol, entry.yes_lots, entry.no_lots)
+    lots, in_no = entry.side.sign * entry.quantity_lots, entry.outcome is Outcome.NO
+    cash = -paid_for(entry) - entry.fee
+    return _Move(dated, currency, cash, symbol, 0 if in_no else lots, lots if in_no else 0)
 
 
 def _share_differences(ledger: Ledger, picture: AccountState, later: list[_Move]) -> Iterator[str]:

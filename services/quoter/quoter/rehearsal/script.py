@@ -21,6 +21,7 @@ from common.events import (
     OrderUpdates,
     Position,
     PositionLine,
+    Posting,
     RiskState,
 )
 
@@ -155,7 +156,7 @@ class Script:
         core = self.core
         if isinstance(effect, Event):
             self.told.append(effect)
-            if isinstance(effect, Fill) and self.confirm:
+            if isinstance(effect, Fill | Posting) and self.confirm:
                 self.confirm_fill(effect)
         elif isinstance(effect, Send):
             self.venue.on_send(effect)
@@ -185,7 +186,7 @@ class Script:
         self.venue.disconnect()
         self.carry(self.core._relay(self.core.session.on_close(reason, self.now_ns), self.now_ns))
 
-    def confirm_fill(self, fill: Fill) -> None:
+    def confirm_fill(self, fill: Fill | Posting) -> None:
         self.fill_sequence += 1
         self.carry(self.core.on_published(fill, self.fill_sequence, self.receipt()))
 

@@ -76,6 +76,13 @@ class Venue:
     status: int = 200
     """Answer every request with this status when it is not 200."""
     oldest_after: int | None = None
+    held: dict[str, list[int]] = field(default_factory=dict)
+    """YES and NO by market, for merging."""
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    merge_answers: list[int] = field(default_factory=list)
+    """Status of the next answers to a merge that is carried out all the same; 200 when there is none."""
+    merges_lost: int = 0
+    """So many requests to merge never arrive."""
     deadman_ms: int | None = None
 
     # --- websocket ----------------------------------------------------------------------------------------------
@@ -218,6 +225,9 @@ class Venue:
         self.requests.append((ask.method, path))
         if self.status != 200:
             return Answer(ask.ask_id, self.status, b"{}", {})
+        if path == "/positions/merge":
+            status, document = self._on_merge(json.loads(ask.body))
+            return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
         status, document = self._request(ask.method, path)
         return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
 
@@ -246,12 +256,47 @@ class Venue:
                 return 410, {"error": {"code": "history_trimmed", "message": "gone", "oldest_after": self.oldest_after}}
             rows = [fill for fill in self.fills if fill["account_sequence"] > after]
             return 200, {"account": "mm1", "fills": rows, "next_after": self.sequence, "has_more": False}
+        if route == "/statement":
+            rows = [entry for entry in self.entries if entry["account_sequence"] > after]
+            return 200, {"account": "mm1", "entries": rows, "next_after": self.sequence, "has_more": False}
         if route == "/balance":
             money = {"cash": "100000.000000", "locked": "0.000000", "available": "100000.000000"}
             return 200, {"account": "mm1", "balance": money, "account_sequence": self.sequence, "ts_ns": 1}
         if route == "/positions":
             return 200, {"account": "mm1", "positions": [], "account_sequence": self.sequence, "ts_ns": 1}
         return 404, {"error": {"code": "unknown_path", "message": route, "field": None}}
+
+    def _on_merge(self, body: dict[str, Any]) -> tuple[int, Any]:
+        if self.merges_lost:
+            self.merges_lost -= 1
+            return 0, {}
+        held = self.held.get(body["market"], [0, 0])
+        if min(held) < body["size"]:
+            return 409, {"error": {"code": "insufficient_shares", "message": "pairs needed", "field": "size"}}
+        self.convert(body["market"], -body["size"])
+        status = self.merge_answers.pop(0) if self.merge_answers else 200
+        return status, {"account_sequence": self.sequence} if status == 200 else {}
+
+    def convert(self, market: str, pairs: int) -> None:
+        """Merge or split pairs, whoever asked for it."""
+        held = self.held.setdefault(market, [0, 0])
+        self.held[market] = [held[0] + pairs, held[1] + pairs]
+        self.sequence += 1
+        entry = {
+            "entry_id": str(1_000 + len(self.entries)),
+            "account_sequence": self.sequence,
+            "type": "merge" if pairs < 0 else "split",
+            "amount": f"{-pairs}.000000",
+            "balance": "100000.000000",
+            "market": market,
+            "yes_change": pairs,
+            "no_change": pairs,
+            "trade_id": None,
+            "order_id": None,
+            "ts_ns": 7,
+        }
+        self.entries.append(entry)
+        self._private("account", {"entry": entry})
 
     def take_frames(self) -> Iterator[bytes]:
         while self.frames:

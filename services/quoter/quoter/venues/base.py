@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from common.core import Answer, Effect, Effects, Sample
 from common.events import AlertLevel, Holding, Liquidity, OpenOrder
@@ -27,6 +27,8 @@ class Placement(NamedTuple):
     price_ticks: int
     quantity_lots: int
     post_only: bool
+    immediate: bool = False
+    """Immediate or cancel: what cannot trade at once is gone, nothing of it ever rests."""
 
 
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
@@ -113,6 +115,37 @@ class AccountPicture(NamedTuple):
     ts_event_ns: int
 
 
+class Conversion(NamedTuple):
+    """Pairs of YES and NO made of cash, or turned back into it; told again and recognised by entry id."""
+
+    entry_id: str
+    symbol: str
+    pairs: int
+    """Below 0 when they were merged into cash, above when split from it."""
+    cash: Decimal
+    account_sequence: int
+    ts_event_ns: int
+    recovered: bool
+
+
+class Money(NamedTuple):
+    """The account's cash, with what its bids lock, as of one place in its private stream."""
+
+    cash_total: Decimal
+    account_sequence: int
+
+
+class MergeEnded(NamedTuple):
+    """What became of a request to merge; the conversion itself has been told before."""
+
+    symbol: str
+    pairs: int
+    refused: str
+    """Why nothing was merged as far as the venue's own statement says; empty when it was."""
+    doubtful: bool = False
+    """True when it may still be carried out."""
+
+
 class Ready(NamedTuple):
     """The session is up, nothing of older connections rests, and all fills so far have been told."""
 
@@ -147,6 +180,9 @@ Report: TypeAlias = (
     | Unknown
     | Absent
     | AccountPicture
+    | Conversion
+    | Money
+    | MergeEnded
     | Ready
     | Lost
     | Trouble
@@ -160,6 +196,9 @@ REPORTS = (
     Unknown,
     Absent,
     AccountPicture,
+    Conversion,
+    Money,
+    MergeEnded,
     Ready,
     Lost,
     Trouble,
@@ -240,4 +279,13 @@ class Session(Protocol):
 
     def samples(self) -> Iterable[Sample]:
         """Return figures for /metrics."""
+        ...
+
+
+@runtime_checkable
+class Merging(Protocol):
+    """A session of a venue where pairs can be turned back into cash; one without this is never asked to."""
+
+    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+        """Ask for it, once; ends in exactly one MergeEnded, after the Conversion that it caused, if any."""
         ...

@@ -29,6 +29,7 @@ from quoter.venues.base import (
     Absent,
     CancelRefused,
     Lost,
+    MergeEnded,
     Output,
     Outputs,
     OwnOrders,
@@ -45,6 +46,7 @@ from quoter.venues.degen_frames import (
     Frame,
     Item,
     WireError,
+    account_news,
     batch_frame,
     cancel_all_frame,
     execution,
@@ -54,6 +56,7 @@ from quoter.venues.degen_frames import (
     parse_frame,
     subscribe_frame,
 )
+from quoter.venues.degen_merge import merging
 from quoter.venues.degen_rest import TOKEN_LIFETIME_S, ApiKey, DegenRest
 from quoter.venues.degen_stream import AccountStream
 
@@ -288,6 +291,11 @@ class DegenSession:
         yield from self._stream.fetch_fills()
         self._empty = True
 
+    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        begun = self._talks.begin("merge", merging(self._rest, self._stream, symbol, pairs), now_ns)
+        return begun or [MergeEnded(symbol, pairs, "too many conversations with the venue")]
+
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         if not self.reconciled or self._talks.open("picture"):
@@ -325,6 +333,8 @@ class DegenSession:
             if frame.order is None:
                 raise ContractError("degen frame", "order without order")
             told.append(order_report(frame.order))
+        else:
+            told += account_news(frame)
         if self._stream.advance(frame.account_sequence, has_frame=True, moves_money=frame.type == "account"):
             told += self._catch_up()
         return told

@@ -12,13 +12,14 @@ from common.events import Liquidity
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
-from quoter.venues.base import Execution, OrderReport, Placement
+from quoter.venues.base import Conversion, Execution, Money, OrderReport, Placement
 
 TICK_SIZE = Decimal("0.01")
 TICKS_PER_UNIT = 100
 BATCH_ITEMS_MAX = 50
 PRIVATE_CHANNELS = b'["orders","fills","account"]'
 
+_IMMEDIATE = ',"time_in_force":"ioc"'
 _PRICES = [f"0.{ticks:02d}" for ticks in range(TICKS_PER_UNIT)]
 _TICKS = {price: ticks for ticks, price in enumerate(_PRICES) if ticks}
 _STATES = {"open": OrderState.LIVE, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED}
@@ -66,6 +67,25 @@ class WireFill(msgspec.Struct):
     match_type: str = ""
 
 
+class WireEntry(msgspec.Struct):
+    """A movement of money and shares, as in the statement."""
+
+    entry_id: str = ""
+    account_sequence: int = 0
+    type: str = ""
+    amount: str = "0"
+    market: str | None = None
+    yes_change: int = 0
+    no_change: int = 0
+    trade_id: str | None = None
+    ts_ns: int = 0
+
+
+class Balance(msgspec.Struct):
+    cash: Decimal
+    available: Decimal
+
+
 class WireError(msgspec.Struct):
     """Why something was not done."""
 
@@ -106,6 +126,8 @@ class Frame(msgspec.Struct):
     order: WireOrder | None = None
     fill: WireFill | None = None
     account_sequence: int | None = None
+    entry: WireEntry | None = None
+    balance: Balance | None = None
 
 
 class Token(msgspec.Struct):
@@ -131,14 +153,21 @@ class OneOrder(msgspec.Struct):
     order: WireOrder
 
 
+class StatementPage(msgspec.Struct):
+    entries: list[WireEntry]
+    next_after: int
+    has_more: bool
+
+
+class Merged(msgspec.Struct):
+    """The answer to a merge."""
+
+    account_sequence: int
+
+
 class Cancelled(msgspec.Struct):
     cancelled: list[WireOrder]
     open_orders_left: int
-
-
-class Balance(msgspec.Struct):
-    cash: Decimal
-    available: Decimal
 
 
 class BalanceDocument(msgspec.Struct):
@@ -229,6 +258,31 @@ def execution(fill: WireFill, *, recovered: bool) -> Execution:
         raise ContractError("degen fill", f"{type(error).__name__}: {error}") from None
 
 
+def conversion(entry: WireEntry, *, recovered: bool) -> Conversion | None:
+    """Return pairs that were made or merged on their own; None for every movement that a fill or the end explains."""
+    if entry.type not in ("merge", "split") or entry.trade_id is not None:
+        return None
+    if not entry.entry_id or not entry.market or entry.yes_change != entry.no_change:
+        raise ContractError("degen entry", f"a {entry.type} of {entry.yes_change} yes and {entry.no_change} no")
+    try:
+        cash = Decimal(entry.amount)
+    except ArithmeticError as error:
+        raise ContractError("degen entry", f"amount {entry.amount!r}: {type(error).__name__}") from None
+    return Conversion(
+        entry.entry_id, entry.market, entry.yes_change, cash, entry.account_sequence, entry.ts_ns, recovered
+    )
+
+
+def account_news(frame: Frame) -> list[Conversion | Money]:
+    """Return what an account frame says beyond the fills it belongs to."""
+    news: list[Conversion | Money] = []
+    if frame.entry is not None and (found := conversion(frame.entry, recovered=False)) is not None:
+        news.append(found)
+    if frame.balance is not None and frame.account_sequence is not None:
+        news.append(Money(frame.balance.cash, frame.account_sequence))
+    return news
+
+
 # --- what we send -----------------------------------------------------------------------------------------------
 
 
@@ -257,7 +311,7 @@ def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placemen
         f'{{"op":"place","client_order_id":"{place.order_id}","market":"{place.symbol}",'
         f'"side":"{"bid" if place.side is Side.BUY else "ask"}","outcome":"{_OUTCOME_WORDS[place.outcome]}",'
         f'"price":"{_PRICES[place.price_ticks]}","size":{place.quantity_lots},'
-        f'"post_only":{"true" if place.post_only else "false"}}}'
+        f'"post_only":{"true" if place.post_only else "false"}{_IMMEDIATE if place.immediate else ""}}}'
         for place in places
     ]
     return f'{{"op":"batch","id":{frame_id},"items":[{",".join(items)}]}}'.encode()

@@ -10,7 +10,7 @@ import msgspec
 from common.errors import ContractError
 from common.events import AlertLevel
 
-from quoter.venues.base import Execution, HistoryLost, OrderReport, Trouble
+from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, Trouble
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
 from quoter.venues.degen_frames import (
     BalanceDocument,
@@ -20,7 +20,9 @@ from quoter.venues.degen_frames import (
     OneOrder,
     OrderPage,
     PositionsDocument,
+    StatementPage,
     Token,
+    conversion,
     execution,
     order_report,
     parse_document,
@@ -168,6 +170,30 @@ class DegenRest:
                     raise ContractError("GET /fills", _said(reply))
                 page = parse_document(FillPage, reply.body)
                 found += [execution(fill, recovered=True) for fill in page.fills]
+            except ContractError as fault:
+                yield from self._fault("bad_answer", str(fault))
+                yield Pause(self._backoff.next_ms())
+                continue
+            if not page.has_more:
+                break
+            after = page.next_after
+        return found
+
+    def conversions(self, after: int) -> Script[list[Conversion]]:
+        """Return all pairs made or merged after a place in the private stream, oldest first."""
+        found: list[Conversion] = []
+        for _ in range(PAGES_MAX):
+            reply = yield from self.call("GET", f"/statement?after={after}&limit={PAGE_ITEMS}")
+            try:
+                if reply.status == 410:
+                    error = parse_document(ErrorDocument, reply.body).error
+                    yield HistoryLost(f"entries after {after} are gone, the oldest kept follows {error.oldest_after}")
+                    after = max(after + 1, error.oldest_after)
+                    continue
+                if reply.status != 200:
+                    raise ContractError("GET /statement", _said(reply))
+                page = parse_document(StatementPage, reply.body)
+                found += [each for entry in page.entries if (each := conversion(entry, recovered=True)) is not None]
             except ContractError as fault:
                 yield from self._fault("bad_answer", str(fault))
                 yield Pause(self._backoff.next_ms())

@@ -128,7 +128,10 @@ class AccountStream:
             yield Pause(self._backoff.next_ms())
 
     def fetch_fills(self) -> Script[None]:
-        yield from (yield from self._rest.fills(self._from()))
+        """Fetch what changed the account's shares without an order of ours telling it: fills and conversions."""
+        after = self._from()
+        yield from (yield from self._rest.fills(after))
+        yield from (yield from self._rest.conversions(after))
 
     def _from(self) -> int:
         return max(0, self.known - SEQUENCE_OVERLAP)

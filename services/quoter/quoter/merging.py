@@ -1,0 +1,147 @@
+"""Pairs of YES and NO turned back into cash, and how much cash is free at all.
+
+A pair pays 1 whatever happens, so it is no risk; but it locks what it cost until settlement. Merging it through the
+venue costs no spread. One request is open at a time per account, and the ledger is told by the venue's own entries,
+never by what we asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.bots import Unwind
+from common.clock import NS_PER_S
+from common.events import MarketStatus
+
+from quoter.bot import Bot, Line
+from quoter.holdings import Held, Holdings
+from quoter.orders import Orders
+from quoter.venues.base import MergeEnded, Merging, Money, Outputs
+
+REFUSED_PAUSE_NS = 10 * NS_PER_S
+"""A market whose merge was refused is left alone for this long."""
+DOUBTFUL_MAX = 64
+"""Requests remembered that ended without a word of the venue: it may yet carry them out."""
+MERGING_STATUSES = (MarketStatus.OPEN, MarketStatus.CLOSED)
+
+
+class Collateral:
+    """Cash of the account and what its own bids lock of it."""
+
+    def __init__(self) -> None:
+        self.cash: Decimal | None = None
+        self._sequence = -1
+        self.locked = 0.0
+
+    def on_money(self, money: Money) -> None:
+        """Take in what the venue says; what is older than what is known changes nothing."""
+        if money.account_sequence >= self._sequence:
+            self.cash, self._sequence = money.cash_total, money.account_sequence
+
+    @property
+    def free(self) -> float:
+        """Cash that no bid locks; without a word from the venue there is no bound but its own."""
+        return math.inf if self.cash is None else float(self.cash) - self.locked
+
+
+def pairs_to_merge(held: Held, selling_yes: int, selling_no: int, free_cash: float, unwind: Unwind) -> int:
+    """Return how many pairs to merge now: all that are certainly held and not offered, when they are worth it."""
+    pairs = min(
+        held.yes_lots - held.doubt_yes_lots - selling_yes,
+        held.no_lots - held.doubt_no_lots - selling_no,
+    )
+    if pairs <= 0:
+        return 0
+    many = 0 < unwind.merge_pairs <= pairs
+    return pairs if many or free_cash < unwind.merge_below_cash else 0
+
+
+class Request(NamedTuple):
+    """A merge that has not ended."""
+
+    algo_id: str
+    symbol: str
+    pairs: int
+
+
+@dataclass(slots=True)
+class _Choice:
+    bot: Bot
+    line: Line
+    pairs: int
+
+
+class Merger:
+    """Which pairs are merged next, and the request that is open."""
+
+    def __init__(self, session: object) -> None:
+        self._session = session if isinstance(session, Merging) else None
+        self.request: Request | None = None
+        self._doubtful: dict[tuple[str, int], str] = {}
+        """Whose they were, by market and pairs, oldest first."""
+        self._next_at_ns = 0
+        self._left_alone: dict[str, int] = {}
+        """Until when, by market."""
+        self.merged_pairs = 0
+        self.refused = 0
+
+    def owner(self, symbol: str, pairs: int) -> str:
+        """Return the bot whose request a change of pairs answers, or an empty text."""
+        request = self.request
+        if request is not None and (request.symbol, -request.pairs) == (symbol, pairs):
+            algo_id = request.algo_id
+        else:
+            algo_id = self._doubtful.pop((symbol, pairs), "")
+        if algo_id:
+            self.merged_pairs -= pairs
+        return algo_id
+
+    def on_ended(self, ended: MergeEnded, now_ns: int) -> str:
+        """Close the request; return whose it was."""
+        request, self.request = self.request, None
+        if ended.refused:
+            self.refused += 1
+            self._left_alone[ended.symbol] = now_ns + REFUSED_PAUSE_NS
+        if request is None:
+            return ""
+        if ended.doubtful:
+            self._doubtful[request.symbol, -request.pairs] = request.algo_id
+            if len(self._doubtful) > DOUBTFUL_MAX:
+                del self._doubtful[next(iter(self._doubtful))]
+        return request.algo_id
+
+    def look(self, bots: Iterable[Bot], holdings: Holdings, orders: Orders, free_cash: float, now_ns: int) -> Outputs:
+        """Ask for the merge that releases most, when one is due and none is open."""
+        if self._session is None or self.request is not None or now_ns < self._next_at_ns:
+            return []
+        best: _Choice | None = None
+        for bot in bots:
+            if not bot.running or not holdings.known(bot.algo_id):
+                continue
+            for line in bot.lines.values():
+                pairs = self._pairs(bot, line, holdings, orders, free_cash, now_ns)
+                if pairs and (best is None or pairs > best.pairs):
+                    best = _Choice(bot, line, pairs)
+        if best is None:
+            return []
+        symbol = best.line.terms.symbol
+        self.request = Request(best.bot.algo_id, symbol, best.pairs)
+        self._next_at_ns = now_ns + round(best.bot.config.unwind.merge_gap_s * NS_PER_S)
+        return self._session.merge(symbol, best.pairs, now_ns)
+
+    def _pairs(self, bot: Bot, line: Line, holdings: Holdings, orders: Orders, free_cash: float, now_ns: int) -> int:
+        terms = line.terms
+        if terms.status not in MERGING_STATUSES:
+            return 0
+        until_ns = self._left_alone.get(terms.symbol)
+        if until_ns is not None:
+            if now_ns < until_ns:
+                return 0
+            del self._left_alone[terms.symbol]
+        held = holdings.of(bot.algo_id, terms.symbol)
+        selling_yes, selling_no = orders.selling(bot.algo_id, terms.symbol)
+        return pairs_to_merge(held, selling_yes, selling_no, free_cash, line.config.unwind)
