@@ -8,13 +8,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.errors import ConfigError
 from common.events import BotConfig
 
 SMILE_MAX = 4
 """Gatheral and Jacquier's bound against butterfly arbitrage."""
+MARKOUT_HORIZONS_S = (0.1, 1.0, 5.0, 30.0)
+"""Times after a fill at which it is judged."""
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -189,8 +191,8 @@ class Exposure(Section):
 class Flow(Section):
     """How quotes stand back from those who seem to know more: by own markouts, one-sided flow, and VPIN."""
 
-    markout_horizon_s: Literal[0.1, 1.0, 5.0, 30.0] = 1.0
-    """Of the four that are kept, the one whose losses widen a side."""
+    markout_horizon_s: float = 1.0
+    """Of MARKOUT_HORIZONS_S, the one whose losses widen a side."""
     markout_half_life_s: float = Field(default=600.0, gt=0, le=86_400)
     markout_prior: float = Field(default=500.0, gt=0, le=1e9)
     """Shares that did not move against us, as the belief before the first fill; with time it comes back."""
@@ -210,6 +212,13 @@ class Flow(Section):
     """Standard errors that a signal must exceed before it counts, and by which it is cut."""
     max_toxicity: float = Field(default=0.03, ge=0, le=0.5)
     """The most that a side moves away, in price; 0 turns all of it off."""
+
+    @field_validator("markout_horizon_s")
+    @classmethod
+    def _kept_horizon(cls, value: float) -> float:
+        if value not in MARKOUT_HORIZONS_S:
+            raise ValueError(f"must be one of {', '.join(f'{each:g}' for each in MARKOUT_HORIZONS_S)}")
+        return value
 
 
 class Selection(Section):
