@@ -1,0 +1,352 @@
+"""The platform's own maker in virtual time: the pricer's core and the quoter's core, as they run live.
+
+Left out are what does not decide: the bus (an event reaches the next core in the same instant), the text of frames,
+login and recovery, and risk, whose limits are made by its own function and whose positions are the fills' sums.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Ask, Fact, Schedule, Venue
+from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
+from common.bots import BinaryBot, parse_bot
+from common.core import Effect, Receipt, Sample
+from common.events import (
+    Alert,
+    BotConfig,
+    BotLimits,
+    Event,
+    FairValue,
+    FeedStatus,
+    Fill,
+    Halt,
+    Market,
+    MarketKind,
+    MarketStatus,
+    Position,
+    PositionLine,
+    Posting,
+    RiskState,
+    TopOfBook,
+)
+from common.instruments import Outcome, Side
+from exchange.money import underlying_text
+from exchange.trading import Ticket
+from pricer.service import Pricer
+from quoter.orders import Orders
+from quoter.service import Quoter
+from quoter.venues.base import CancelRefused, MergeEnded, Output, Outputs, Placement, Refused
+from quoter.venues.degen_frames import TICK_SIZE, Frame, account_news, execution, order_report
+from risk.limits import limits_of, parse_platform_limits
+from toolkit.paths import CONFIG_DIR
+
+BOT, ACCOUNT, VENUE, SOURCE, SYMBOL = "1", "mm1", "degen", "binance", "BTCUSDT"
+EPOCH = 1
+TIMER_NS = 50_000_000
+RISK_NS = 500_000_000
+STATUS_NS = NS_PER_S
+WARM_EVERY_S = 5
+LEAD_S = 3
+"""Before the opening the cores hear status and prices each second for this long, as they would live."""
+
+
+def sections_with(settings: Sequence[str]) -> BinaryBot:
+    """Return a bot of nothing but defaults with some settings of its own, such as 'inventory.model=cara'."""
+    document: dict[str, Any] = {
+        "instrument": {"series": [SERIES], "sources": {ASSET: [{"venue": SOURCE, "symbol": SYMBOL}]}},
+        "risk_limits": {},
+    }
+    for setting in settings:
+        path, _, value = setting.partition("=")
+        section, _, name = path.partition(".")
+        try:
+            found = msgspec.json.decode(value.encode())
+        except msgspec.DecodeError:
+            found = value
+        document.setdefault(section, {})[name] = found
+    return parse_bot("binary", document)
+
+
+def limits_for(sections: BinaryBot) -> BotLimits:
+    """Return the limits that risk would publish."""
+    document = tomllib.loads((Path(CONFIG_DIR) / "risk.toml").read_text())
+    found = limits_of(sections, parse_platform_limits(document["limits"]))
+    assert found is not None, "the bot states risk_limits"
+    return found
+
+
+class MemorySession:
+    """The quoter's private session without the frames: always up, and every word of the venue arrives."""
+
+    name = "degen"
+    currency = "USD"
+    tick_size = TICK_SIZE
+    connected = reconciled = empty = True
+
+    def __init__(self, venue: Venue, report: Any) -> None:
+        self._venue, self._report = venue, report
+
+    def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
+        return []
+
+    def on_open(self, now_ns: int) -> Outputs:
+        return []
+
+    def on_frame(self, data: bytes, now_ns: int) -> Outputs:
+        return []
+
+    def on_close(self, reason: str, now_ns: int) -> Outputs:
+        return []
+
+    def on_answer(self, answer: Any, now_ns: int) -> Outputs:
+        return []
+
+    def on_timer(self, now_ns: int) -> Outputs:
+        return []
+
+    def empty_out(self, now_ns: int) -> Outputs:
+        return []
+
+    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+        return []
+
+    def armed(self, now_ns: int) -> bool:
+        return True
+
+    def describe(self, now_ns: int) -> dict[str, Any]:
+        return {}
+
+    def samples(self) -> Iterable[Sample]:
+        return ()
+
+    def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Iterable[Effect]:
+        self._venue.send(list(cancels), [_ticket(place) for place in places])
+        return ()
+
+    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+        self._venue.send_merge(pairs, lambda why: self._report([MergeEnded(symbol, pairs, why)]))
+        return []
+
+
+def _ticket(place: Placement) -> Ticket:
+    return Ticket(
+        place.order_id,
+        place.symbol,
+        "bid" if place.side is Side.BUY else "ask",
+        "no" if place.outcome is Outcome.NO else "yes",
+        place.price_ticks,
+        place.quantity_lots,
+        "ioc" if place.immediate else "gtc",
+        place.post_only,
+    )
+
+
+class Ours:
+    """Pricer and quoter with what they need to hear, at one venue."""
+
+    def __init__(self, sections: BinaryBot, venue: Venue, schedule: Schedule) -> None:
+        self._venue, self._schedule = venue, schedule
+        self._limits = limits_for(sections)
+        self._pricer = Pricer([SOURCE])
+        orders = Orders()
+        self.quoter = Quoter(ACCOUNT, VENUE, MemorySession(venue, self._on_reports), orders)
+        self._pricer.epoch = self.quoter.epoch = EPOCH
+        self._spots = venue.world.spots
+        self._held: dict[str, tuple[int, int]] = {}
+        self._fills = 0
+        self.alerts: dict[str, int] = {}
+        """How often something was said that people should know, by kind."""
+        self._config = BotConfig(
+            algo_id=BOT,
+            kind="binary",
+            revision=1,
+            running=True,
+            sections=sections.model_dump(mode="json"),
+            actor="bench",
+            ts_ns=OPEN_NS,
+        )
+        venue.on_facts = self._on_facts
+
+    def start(self) -> None:
+        """Hear the past, begin, and plan what is heard in the life of the market."""
+        begin_ns = OPEN_NS - LEAD_S * NS_PER_S
+        pricer, quoter = self._pricer, self.quoter
+        # The position is known before anything is quoted, as recovery sees to it live.
+        for event in (self._position(), self._risk_state(begin_ns)):
+            self._hand(event, begin_ns)
+        list(pricer.on_bot(self._config, Receipt(begin_ns)))
+        list(quoter.on_config(self._config, Receipt(begin_ns)))
+        for second in range(-WARM_S, -LEAD_S, WARM_EVERY_S):
+            self._hear_price(OPEN_NS + second * NS_PER_S, float(self._venue.world.warm[WARM_S + second]))
+        list(quoter.start(Receipt(begin_ns)))
+        schedule = self._schedule
+        schedule.at(begin_ns, self._on_risk)
+        schedule.at(begin_ns, self._on_status)
+        for second in range(-LEAD_S, 0):
+            price = float(self._venue.world.warm[WARM_S + second])
+            schedule.at(OPEN_NS + second * NS_PER_S + FEED_NS, lambda price=price: self._on_price(price))  # type: ignore[misc]
+        schedule.at(OPEN_NS + FEED_NS, self._on_opened)
+        schedule.at(OPEN_NS + FEED_NS, lambda: self._on_step(0))
+        schedule.at(begin_ns, self._on_timer)
+
+    # --- what it hears --------------------------------------------------------------------------------------------
+
+    def _over(self) -> bool:
+        return self._schedule.now_ns > EXPIRY_NS
+
+    def _on_step(self, step: int) -> None:
+        self._on_price(float(self._spots[step]))
+        if step < STEPS:
+            self._schedule.at(OPEN_NS + (step + 1) * STEP_NS + FEED_NS, lambda: self._on_step(step + 1))
+
+    def _on_price(self, price: float) -> None:
+        self._hear_price(self._schedule.now_ns, price)
+        self._take_turn(())
+
+    def _hear_price(self, now_ns: int, price: float) -> None:
+        top = TopOfBook(
+            venue=SOURCE,
+            symbol=SYMBOL,
+            bid=price,
+            ask=price,
+            bid_size=1.0,
+            ask_size=1.0,
+            ts_event_ns=now_ns - FEED_NS,
+            ts_received_ns=now_ns,
+            epoch=EPOCH,
+        )
+        for value in self._pricer.on_top(top, Receipt(now_ns)):
+            if isinstance(value, FairValue):
+                self._carry_out(self.quoter.on_fair(value, Receipt(now_ns)))
+
+    def _on_opened(self) -> None:
+        market = self._venue.market
+        assert market.strike_units is not None
+        event = Market(
+            venue=VENUE,
+            symbol=market.id,
+            kind=MarketKind.BINARY,
+            status=MarketStatus.OPEN,
+            underlying=ASSET,
+            series=SERIES,
+            strike=Decimal(underlying_text(market.strike_units)),
+            tick_size=TICK_SIZE,
+            open_ns=market.open_ns,
+            expiry_ns=market.expiry_ns,
+            ts_received_ns=self._schedule.now_ns,
+            epoch=EPOCH,
+        )
+        receipt = Receipt(self._schedule.now_ns)
+        list(self._pricer.on_market(event, receipt))
+        self._take_turn(self.quoter.on_market(event, receipt))
+
+    def _on_timer(self) -> None:
+        now_ns = self._schedule.now_ns
+        self._take_turn(self.quoter.on_timer(Receipt(now_ns)))
+        if not self._over():
+            self._schedule.at(now_ns + TIMER_NS, self._on_timer)
+
+    def _on_risk(self) -> None:
+        now_ns = self._schedule.now_ns
+        self._hand(self._risk_state(now_ns), now_ns)
+        if not self._over():
+            self._schedule.at(now_ns + RISK_NS, self._on_risk)
+
+    def _on_status(self) -> None:
+        now_ns = self._schedule.now_ns
+        for venue in (SOURCE, VENUE):
+            status = FeedStatus(
+                venue=venue, connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True, epoch=EPOCH
+            )
+            list(self._pricer.on_status(status, Receipt(now_ns)))
+            if venue == VENUE:
+                list(self.quoter.on_feed_status(status, Receipt(now_ns)))
+        if not self._over():
+            self._schedule.at(now_ns + STATUS_NS, self._on_status)
+
+    def _on_facts(self, facts: list[Fact], refused: list[Ask]) -> None:
+        outputs: list[Output] = []
+        for fact in facts:
+            frame = msgspec.convert(fact, Frame, strict=False)
+            if frame.fill is not None:
+                outputs.append(execution(frame.fill, recovered=False))
+            elif frame.order is not None:
+                outputs.append(order_report(frame.order))
+            else:
+                outputs += account_news(frame)
+        for ask in refused:
+            kind = Refused if ask.op == "place" else CancelRefused
+            outputs.append(kind(ask.client_order_id, ask.code, ""))
+        self._on_reports(outputs)
+
+    def _on_reports(self, outputs: Iterable[Output]) -> None:
+        self._take_turn(self.quoter._relay(outputs, self._schedule.now_ns))
+
+    # --- what it does ---------------------------------------------------------------------------------------------
+
+    def _take_turn(self, effects: Iterable[Effect]) -> None:
+        self._carry_out(effects)
+        self._carry_out(self.quoter.after_burst(Receipt(self._schedule.now_ns)))
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        booked = []
+        for effect in effects:
+            if isinstance(effect, Fill | Posting):
+                booked.append(effect)
+            elif isinstance(effect, Alert):
+                self.alerts[effect.kind] = self.alerts.get(effect.kind, 0) + 1
+            else:
+                assert not isinstance(effect, Halt), f"the quoter halted: {effect.reason}: {effect.detail}"
+        if booked:
+            self._book(booked)
+
+    def _book(self, events: Iterable[Fill | Posting]) -> None:
+        """Do what broker and ledger do: number each event, and state the position that contains it."""
+        now_ns = self._schedule.now_ns
+        for event in events:
+            self._fills += 1
+            if isinstance(event, Fill):
+                lots = event.quantity_lots * event.side.sign
+                change = (0, lots) if event.outcome is Outcome.NO else (lots, 0)
+            else:
+                change = (event.yes_lots, event.no_lots)
+            yes, no = self._held.get(event.symbol, (0, 0))
+            self._held[event.symbol] = (yes + change[0], no + change[1])
+            self._carry_out(self.quoter.on_published(event, self._fills, Receipt(now_ns)))
+        self._hand(self._position(), now_ns)
+
+    def _hand(self, event: Event, now_ns: int) -> None:
+        handler = self.quoter.on_position if isinstance(event, Position) else self.quoter.on_risk
+        self._carry_out(handler(event, Receipt(now_ns)))  # type: ignore[arg-type]
+
+    def _position(self) -> Position:
+        lines = [
+            PositionLine(ACCOUNT, VENUE, symbol, yes, no, Decimal(0), Decimal(0), self._fills)
+            for symbol, (yes, no) in self._held.items()
+        ]
+        return Position(
+            algo_id=BOT,
+            lines=lines,
+            realized=Decimal(0),
+            fees=Decimal(0),
+            fill_sequence=self._fills,
+            ts_ns=self._schedule.now_ns,
+            epoch=EPOCH,
+        )
+
+    def _risk_state(self, now_ns: int) -> RiskState:
+        return RiskState(
+            shard="0",
+            ledger_sequence=self._fills,
+            limits={BOT: self._limits},
+            config_revisions={BOT: 1},
+            halts=[],
+            ts_ns=now_ns,
+            epoch=EPOCH,
+        )
