@@ -266,7 +266,7 @@ class Venue:
         self._tell([])
 
     def _mispriced(self, truth: float) -> tuple[bool, int] | None:
-        """Return (buys YES, worst price in YES ticks) for who knows the true probability; None when nothing is cheap."""
+        """Return (buys YES, worst price in YES ticks) for who knows the true probability; None: nothing is cheap."""
         book = self.market.book
         ask, bid = book.best_ask_ticks(), book.best_bid_ticks()
         fee = self.exchange.ledger.fees.taker_rate_ppm / 1e6

@@ -2,13 +2,13 @@
 
 The exchange's core matches and settles; ours is the pricer's and the quoter's core with nothing but their defaults,
 which `--set section.field=value` changes. Prices move each 100 ms as a diffusion of 50 % a year, in half of the cases
-with jumps on top (6 an hour of 0.15 %); our feed has them 50 ms later, and orders and answers take 50 ms each. Volatility
-is not told: both makers estimate it from half an hour of prices before the market and from what follows.
+with jumps on top (6 an hour of 0.15 %); our feed has them 50 ms later, orders and answers take 50 ms each. Nobody is
+told the volatility: both makers estimate it from half an hour of prices before the market and from what follows.
 
 Takers arrive at random, one in 2 s, with lognormal sizes (median 20, sigma 1.2). One who knows nothing chooses a side
 at random and takes at the market, up to his size and to 0.99. An informed one knows the price that our feed will show
-500 ms later and takes what is then mispriced by more than a cent, if anything is. Nobody pays fees or has rebates unless
-`--fees` puts the exchange's schedule in force. There is no other liquidity: nothing but takers can flatten a position.
+500 ms later and takes what is then mispriced by more than a cent, if anything is. Without `--fees`, which puts the
+exchange's schedule in force, nobody pays anything. Nobody else quotes: nothing but takers can flatten a position.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from _session_market import Row, Task, run
+from _session_market import Maker, Row, Task, run
 from _session_ours import sections_with
 from _session_report import compared, of_maker
 from common.errors import ConfigError
@@ -64,7 +64,7 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
 def tasks_of(arguments: argparse.Namespace) -> list[Task]:
     """Return every market to run, a whole case after the other."""
     kinds = {"both": (False, True), "no": (False,), "yes": (True,)}[arguments.jumps]
-    makers = ("ours", "sketch") if arguments.makers == "both" else (arguments.makers,)
+    makers: tuple[Maker, ...] = ("ours", "sketch") if arguments.makers == "both" else (arguments.makers,)
     return [
         Task(
             arguments.seed,
