@@ -13,18 +13,19 @@ from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, QuoteTarget, RiskState
 from common.instruments import Outcome, Side, ceil_ticks
-from common.orders import OrderIds, OrderState
+from common.orders import OrderIds
 from common.pretrade import NewOrder, View, check, first_halt, shut, stale
 
+from quoter.batch import Batch
 from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
 from quoter.merging import Collateral, Merger
 from quoter.news import OrderNews
-from quoter.orders import Order, Orders
+from quoter.orders import Orders
 from quoter.plan import Opinion, plan, pulled
-from quoter.venues.base import Outputs, Placement, Session
+from quoter.venues.base import Outputs, Session
 from quoter.working import Changes, Tolerance, Wanted, changes
 
 RECOVERY_NS = 300 * NS_PER_MS
@@ -71,11 +72,7 @@ class Desk:
         self._limits: dict[str, tuple[BotLimits, int, str]] = {}
         self._risk_at_ns: dict[str, int] = {}
         self._held_back_until_ns: dict[str, int] = {}
-        self._cancelling: list[int] = []
-        self._placing: list[Placement] = []
-        self._targets: list[Effect] = []
-        self._senders: dict[str, None] = {}
-        """Bots with orders in the batch."""
+        self._batch = Batch(session, orders, self.news)
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -312,55 +309,19 @@ class Desk:
             bot.budget = Budget(rate, rate)
         return bot.budget
 
-    def _put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
+    def _put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder], *, immediate: bool = False) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
-        for order_id in cancels:
-            leaving = self.orders.get(order_id)
-            assert leaving is not None, "only known orders are cancelled"
-            self.orders.step(leaving, OrderState.CANCELLING)
-        self._cancelling += cancels
+        self._batch.cancel(cancels)
         for new in orders:
-            order = Order(
-                new.order_id,
-                new.algo_id,
-                new.symbol,
-                new.outcome,
-                new.side,
-                new.price_ticks,
-                new.quantity_lots,
-            )
-            self.orders.add(order)
-            self.news.note(order)
-            self._senders[new.algo_id] = None
-            self._placing.append(
-                Placement(
-                    new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, new.quantity_lots, post_only=True
-                )
-            )
+            self._batch.place(new, immediate=immediate)
             if new.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
                 self.collateral.locked += new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
         line.quote_updates += 1
 
     def send(self, now_ns: int) -> list[Effect]:
-        """Hand the batch to the session; nothing else goes to the venue before it.
-
-        The news of new orders follows the frame, for the queue at the venue, but in the same turn: when we die, our
-        successor knows whose orders these are. What has become of earlier ones goes along. Targets come last.
-        """
-        effects: list[Effect] = []
-        if self._cancelling or self._placing:
-            cancels, placements, senders = self._cancelling, self._placing, self._senders
-            self._cancelling, self._placing, self._senders = [], [], {}
-            # Without a connection these were lost with it, and recovery asks what became of them.
-            if self.session.connected:
-                effects += self.session.send(cancels, placements, now_ns)
-            for algo_id in senders:
-                effects += self.news.tell_sent(algo_id, self.epoch, now_ns)
-        if self._targets:
-            effects += self._targets
-            self._targets = []
-        return effects
+        """Hand what this turn put together to the session and the bus."""
+        return self._batch.send(self.epoch, now_ns)
 
     def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> None:
         """Publish the target when it has changed, and renew it at half its life."""
@@ -377,7 +338,7 @@ class Desk:
         line.told = shown
         line.told_until_ns = now_ns + life_ns
         fair = line.fair
-        self._targets.append(
+        self._batch.tell(
             QuoteTarget(
                 algo_id=bot.algo_id,
                 account=self.account,

@@ -46,6 +46,8 @@ class Order:
     """The last change that was published."""
     sent_ns: int = 0
     ts_event_ns: int = 0
+    immediate: bool = False
+    """It never rests: what cannot trade at once is gone."""
     inherited: bool = False
     """Sent by a predecessor, whose fills we have not seen one by one."""
     trades: set[str] = field(default_factory=set)
