@@ -160,7 +160,7 @@ class Inventory(Section):
 
 
 class Protection(Section):
-    """When a market is pulled and left alone for a while because too much was taken too fast; 0 turns a limit off."""
+    """When a market, or a bot, is pulled for a while because too much was taken too fast; 0 turns a limit off."""
 
     window_s: float = Field(default=5.0, gt=0, le=3_600)
     max_fills: int = Field(default=30, ge=0, le=100_000)
@@ -168,7 +168,8 @@ class Protection(Section):
     """Shares filled within the window."""
     max_net: int = Field(default=1_000, ge=0, le=100_000_000)
     """Shares by which YES less NO has moved within the window."""
-    freeze_s: float = Field(default=5.0, gt=0, le=86_400)
+    freeze_s: float = Field(default=5.0, ge=0, le=86_400)
+    """With 0 the whole bot is halted until a person lifts it."""
 
 
 class Exposure(Section):
@@ -291,6 +292,9 @@ class BinaryBot(Section):
     inventory: Inventory = Inventory()
     overrides: Overrides = Overrides()
     protection: Protection = Protection()
+    """Of each market."""
+    bot_protection: Protection = Protection(max_fills=100, max_volume=10_000, max_net=4_000)
+    """Of all markets of the bot together."""
     exposure: Exposure = Exposure()
     flow: Flow = Flow()
     selection: Selection = Selection()

@@ -56,7 +56,7 @@ class Blotter:
         terms: Callable[[str], Terms | None],
         hold_price: Callable[[Order, int], None],
         touched: Callable[[str, str, bool], None],
-        filled: Callable[[Fill, int], str],
+        filled: Callable[[Fill, int], Effects],
     ) -> None:
         self._desk = desk
         self._terms = terms
@@ -65,7 +65,7 @@ class Blotter:
         self._touched = touched
         """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
         self._filled = filled
-        """Told every new fill; says why its market is left alone from now on, if it is."""
+        """Told every new fill; says what follows from it beyond its booking."""
         self._picture: AccountPicture | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -202,8 +202,8 @@ class Blotter:
             return
         self.fills += 1
         yield fill
-        if not execution.recovered and (why := self._filled(fill, now_ns)):
-            yield from self.alert(AlertLevel.WARNING, fill.algo_id, "protection", f"{fill.symbol}: {why}", now_ns)
+        if not execution.recovered:
+            yield from self._filled(fill, now_ns)
         if order is not None:
             desk.news.note(order)
             self._touched(order.algo_id, order.symbol, True)

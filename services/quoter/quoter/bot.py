@@ -14,8 +14,10 @@ from common.pretrade import View
 
 from quoter.budget import Budget
 from quoter.exposure import Summary
+from quoter.flow import UNTOUCHED, MarketFlow, Toxicity
 from quoter.inventory import Room
 from quoter.ladder import Grid
+from quoter.markouts import Markouts
 from quoter.protection import Window
 from quoter.signals import CALM, Signals
 from quoter.working import Wanted
@@ -120,6 +122,9 @@ class Line:
     """Own fills of the last seconds."""
     signals: Signals = CALM
     """What flow and other markets say; renewed outside the path of a tick."""
+    traded: MarketFlow = field(default_factory=MarketFlow)
+    toxicity: Toxicity = UNTOUCHED
+    """As of the last timer."""
 
 
 @dataclass(slots=True)
@@ -135,6 +140,12 @@ class Bot:
     budget: Budget | None = None
     exposures: dict[str, Summary] = field(default_factory=dict)
     """By underlying, as of the last timer."""
+    leaned_at_ns: int = 0
+    window: Window = field(default_factory=Window)
+    """Own fills of the last seconds, in all markets."""
+    markouts: Markouts = field(default_factory=Markouts)
+    looked_at_ns: int = 0
+    """When the markouts were last looked at."""
 
     def max_source_age_ns(self) -> int:
         return self.config.pricing.max_source_age_ms * 1_000_000

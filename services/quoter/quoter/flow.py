@@ -147,6 +147,9 @@ class Toxicity(NamedTuple):
     ask_by: str = ""
 
 
+UNTOUCHED = Toxicity()
+
+
 def informed_cost(informed: float, fair: float, seconds_left: float, ahead_s: float) -> float:
     """Return what a trade loses on average when a share of the takers knows the fair value so long ahead.
 

@@ -13,13 +13,15 @@ from common.clock import NS_PER_S
 
 
 class Window:
-    """The own fills of one market within the last seconds."""
+    """The own fills of one market, or of all of a bot's, within the last seconds."""
 
     def __init__(self) -> None:
         self._fills: deque[tuple[int, int, int]] = deque()
         """(when, shares, shares towards YES)"""
         self._volume = self._net = 0
         self.frozen_until_ns = 0
+        self.why = ""
+        """What led to the last freeze."""
         self.freezes = 0
 
     def on_fill(self, lots: int, towards_yes: int, now_ns: int, limits: Protection) -> str:
@@ -38,6 +40,7 @@ class Window:
             self._fills.clear()
             self._volume = self._net = 0
             self.frozen_until_ns = now_ns + round(limits.freeze_s * NS_PER_S)
+            self.why = reason
             self.freezes += 1
         return reason
 

@@ -1,9 +1,19 @@
-"""Choose the markets a bot works on: those it is in already, then the ones with most life left."""
+"""Choose the markets a bot works on: those it holds shares of, then the ones with most life left and least held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from common.bots import Selection
+from common.events import MarketStatus
+
+from quoter.bot import Bot, Terms
+from quoter.holdings import Holdings
+from quoter.orders import Orders
+
+NO_CAPS = Selection()
 
 
 class Candidate(NamedTuple):
@@ -15,22 +25,102 @@ class Candidate(NamedTuple):
     exposure_lots: int
     """|YES - NO| held, plus what rests."""
     managed: bool
-    """True when the bot holds shares or has orders there: such a market always stays."""
+    """True when the bot holds shares there, or protection has frozen it: such a market always stays."""
+    working: bool = False
+    """True when it is one of those worked on now."""
+    series: str = ""
+    underlying: str = ""
 
 
-def select(candidates: Iterable[Candidate], max_markets: int, min_life_s: float, max_position_lots: int) -> list[str]:
+def select(
+    candidates: Iterable[Candidate],
+    max_markets: int,
+    min_life_s: float,
+    max_position_lots: int,
+    rules: Selection = NO_CAPS,
+    close_threshold_s: float = 0.0,
+) -> list[str]:
     """Return the symbols to work on, at most `max_markets` besides those that must stay.
 
-    All are scored before any is taken. Ties go to the earlier expiry, then to the name.
+    All are scored before any is taken. Ties go to the earlier expiry, then to the name. Markets that stay count
+    towards the number and the caps, except when they are so close to expiry that nothing may rest there any more. One
+    that is worked on without holding anything keeps its place until another is better by `keep_bonus` of a life.
     """
     candidates = list(candidates)
-    staying = sorted(each.symbol for each in candidates if each.managed)
-    fresh = [each for each in candidates if not each.managed and each.seconds_left >= min_life_s]
-    fresh.sort(key=lambda each: (-score(each, max_position_lots), each.seconds_left, each.symbol))
-    return staying + [each.symbol for each in fresh[: max(0, max_markets - len(staying))]]
+    staying = [each for each in candidates if each.managed]
+    counted = [each for each in staying if each.seconds_left > close_threshold_s]
+    by_series = Counter(each.series for each in counted)
+    by_underlying = Counter(each.underlying for each in counted)
+    others = [
+        each
+        for each in candidates
+        if not each.managed and each.seconds_left >= (close_threshold_s if each.working else min_life_s)
+    ]
+    others.sort(
+        key=lambda each: (
+            -score(each, max_position_lots) - (rules.keep_bonus if each.working else 0.0),
+            each.seconds_left,
+            each.symbol,
+        )
+    )
+    taken: list[str] = []
+    places = max_markets - len(counted)
+    for each in others:
+        if len(taken) >= places:
+            break
+        if not _below(by_series[each.series], rules.max_per_series):
+            continue
+        if not _below(by_underlying[each.underlying], rules.max_per_underlying):
+            continue
+        by_series[each.series] += 1
+        by_underlying[each.underlying] += 1
+        taken.append(each.symbol)
+    return sorted(each.symbol for each in staying) + taken
+
+
+def _below(count: int, cap: int) -> bool:
+    return not cap or count < cap
 
 
 def score(candidate: Candidate, max_position_lots: int) -> float:
-    """Return the attraction of a market, at most 1: the share of its life left minus the exposure already in it."""
+    """Return the attraction of a market, at most 1: the share of its life left minus the exposure already in it.
+
+    Orders of ours that rest count as exposure only where nobody works: else being quoted would speak against it.
+    """
     left = min(1.0, candidate.seconds_left / candidate.life_s) if candidate.life_s > 0 else 0.0
-    return left - candidate.exposure_lots / max_position_lots
+    exposure = 0 if candidate.working and not candidate.managed else candidate.exposure_lots
+    return left - exposure / max_position_lots
+
+
+def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Holdings, venue_now_ns: int) -> list[str]:
+    """Return the symbols a bot is to work on now, of the open markets of its series."""
+    if not bot.running:
+        return []
+    candidates = []
+    for terms in markets.values():
+        if terms.status is not MarketStatus.OPEN or terms.series not in bot.config.instrument.series:
+            continue
+        held = holdings.of(bot.algo_id, terms.symbol)
+        open_lots = sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
+        line = bot.lines.get(terms.symbol)
+        candidates.append(
+            Candidate(
+                terms.symbol,
+                terms.seconds_left(venue_now_ns),
+                terms.life_s,
+                abs(held.yes_lots - held.no_lots) + open_lots,
+                bool(held.yes_lots or held.no_lots or (line and line.signals.frozen)),
+                bool(line and line.selected),
+                terms.series,
+                terms.underlying,
+            )
+        )
+    limits, inventory = bot.config.risk_limits, bot.config.inventory
+    return select(
+        candidates,
+        limits.max_markets if limits else 0,
+        inventory.min_life_s,
+        inventory.max_position,
+        bot.config.selection,
+        inventory.close_threshold_s,
+    )

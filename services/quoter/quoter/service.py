@@ -35,11 +35,11 @@ from common.events import (
     Halt,
     Market,
     MarketKind,
-    MarketStatus,
     OrderUpdates,
     Position,
     Posting,
     RiskState,
+    Trade,
 )
 from common.orders import OrderIds, OrderState
 from common.pretrade import scopes_of
@@ -50,9 +50,9 @@ from quoter.desk import Desk
 from quoter.halts import parse_reason, parse_scope
 from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
-from quoter.selection import Candidate, select
+from quoter.selection import chosen
 from quoter.status import picture, samples, unready
-from quoter.surroundings import lean_against_others, note_fill, thaw
+from quoter.surroundings import look_around, note_fill, note_trade, thaw
 from quoter.venues.base import REPORTS, Outputs, Session
 
 TIMER_MS = 50
@@ -96,6 +96,7 @@ class Quoter(Core):
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT, {"venue": self.venue}),
             Ordered(BotConfig, self.on_config, Start.LAST_PER_SUBJECT),
+            Ordered(Trade, self.on_trade, Start.NEW, {"venue": self.venue}),
             Newest(FeedStatus, self.on_feed_status, {"venue": self.venue}),
             Newest(AccountState, self.on_account_state, {"account": self.account}),
             Newest(Position, self.on_position),
@@ -204,6 +205,11 @@ class Quoter(Core):
             self.desk.on_feed_status(status, receipt.now_ns - receipt.age_ns)
         return ()
 
+    def on_trade(self, trade: Trade, receipt: Receipt) -> Effects:
+        if self._fresh(f"feed/{trade.venue}", trade.epoch):
+            note_trade(self.bots.values(), trade, receipt.now_ns)
+        return ()
+
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         self.desk.halts.on_halt(halt, receipt.sequence)
         return ()
@@ -299,11 +305,20 @@ class Quoter(Core):
         if line is not None and (holding_changed or line.again):
             self._dirty[algo_id, symbol] = None
 
-    def _on_fill(self, fill: Fill, now_ns: int) -> str:
-        """Count a fill against its market's protection; return why the market is frozen, if it is."""
+    def _on_fill(self, fill: Fill, now_ns: int) -> Effects:
+        """Learn from a fill; where too much is taken too fast, freeze at once."""
         bot = self.bots.get(fill.algo_id)
         line = bot.lines.get(fill.symbol) if bot else None
-        return note_fill(bot, line, fill, now_ns) if bot is not None and line is not None else ""
+        trip = note_fill(bot, line, fill, now_ns) if bot is not None and line is not None else None
+        if bot is None or trip is None:
+            return ()
+        if trip.whole_bot or trip.until_lifted:
+            for symbol, other in bot.lines.items():
+                thaw(bot, other, now_ns)
+                self._dirty[bot.algo_id, symbol] = None
+        if trip.until_lifted:
+            return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
+        return self.blotter.alert(AlertLevel.WARNING, bot.algo_id, "protection", trip.text, now_ns)
 
     def _hold_price(self, order: Order, until_ns: int) -> None:
         """Leave a price alone that the venue has just refused."""
@@ -324,14 +339,14 @@ class Quoter(Core):
         try:
             self.desk.quote(bot, line, now_ns)
         except Exception as error:
-            return self._stop_bot(bot, line, error, now_ns)
+            return self._stop_bot(bot, line.terms.symbol, error, now_ns)
         return ()
 
-    def _stop_bot(self, bot: Bot, line: Line, error: Exception, now_ns: int) -> Sequence[Effect]:
+    def _stop_bot(self, bot: Bot, where: str, error: Exception, now_ns: int) -> Sequence[Effect]:
         scope = f"bot-{bot.algo_id}"
         effects: list[Effect] = []
         if f"{scope}:exception" not in self.desk.halts.active:
-            text = f"{type(error).__name__} in {line.terms.symbol}: {error}"
+            text = f"{type(error).__name__} in {where}: {error}"
             effects += self.blotter.halt(scope, "exception", text, now_ns)
         orders = [order for symbol in bot.lines for order in self.desk.orders.of(bot.algo_id, symbol)]
         return [*effects, *self._cancel(orders, now_ns)]
@@ -339,7 +354,7 @@ class Quoter(Core):
     def _quote_all(self, now_ns: int) -> Effects:
         for bot in self.bots.values():
             for line in bot.lines.values():
-                thaw(line, now_ns)
+                thaw(bot, line, now_ns)
                 yield from self._quote(bot, line, now_ns)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
@@ -365,8 +380,11 @@ class Quoter(Core):
         if now_ns - self._selected_at_ns >= SELECT_NS:
             self._selected_at_ns = now_ns
             yield from self._select_markets(now_ns)
-            for bot in self.bots.values():
-                lean_against_others(bot, self.desk.holdings)
+        for bot in self.bots.values():
+            try:
+                look_around(bot, self.desk.holdings, self.desk.venue_now_ns(now_ns), now_ns)
+            except Exception as error:
+                yield from self._stop_bot(bot, "its surroundings", error, now_ns)
         yield from self._relay(self.desk.take_stock(self.bots.values(), now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._quote_all(now_ns)
@@ -379,11 +397,11 @@ class Quoter(Core):
         """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
         venue_now_ns = self.desk.venue_now_ns(now_ns)
         for bot in self.bots.values():
-            chosen = set(self._chosen(bot, venue_now_ns))
-            for symbol in sorted(chosen - bot.lines.keys()):
+            wanted = set(chosen(bot, self.markets, self.desk.orders, self.desk.holdings, venue_now_ns))
+            for symbol in sorted(wanted - bot.lines.keys()):
                 bot.lines[symbol] = new_line(bot, self.markets[symbol])
             for symbol, line in list(bot.lines.items()):
-                line.selected = symbol in chosen
+                line.selected = symbol in wanted
                 if not line.selected and not self.desk.orders.of(bot.algo_id, symbol):
                     yield from self._quote(bot, line, now_ns)
                     del bot.lines[symbol]
@@ -393,29 +411,6 @@ class Quoter(Core):
             over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
             if over and self.desk.orders.forget_market(symbol):
                 del self.markets[symbol]
-
-    def _chosen(self, bot: Bot, venue_now_ns: int) -> list[str]:
-        if not bot.running:
-            return []
-        orders, holdings = self.desk.orders, self.desk.holdings
-        candidates = []
-        for terms in self.markets.values():
-            if terms.status is not MarketStatus.OPEN or terms.series not in bot.config.instrument.series:
-                continue
-            yes, no, _, _ = holdings.of(bot.algo_id, terms.symbol)
-            open_lots = sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
-            candidates.append(
-                Candidate(
-                    terms.symbol,
-                    terms.seconds_left(venue_now_ns),
-                    terms.life_s,
-                    abs(yes - no) + open_lots,
-                    bool(yes or no or open_lots),
-                )
-            )
-        limits, inventory = bot.config.risk_limits, bot.config.inventory
-        most = limits.max_markets if limits else 0
-        return select(candidates, most, inventory.min_life_s, inventory.max_position)
 
     def _has_line(self, order: Order) -> bool:
         bot = self.bots.get(order.algo_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
             bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}
             for bot in quoter.bots.values()
         },
+        "markouts": {bot.algo_id: _markouts(bot, now_ns) for bot in quoter.bots.values()},
         "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
     }
 
@@ -79,6 +81,33 @@ def _cash(quoter: Quoter) -> dict[str, Any]:
         "free": round(collateral.free, 6) if known else None,
         "pairs_merged": merger.merged_pairs,
         "merging": merger.request._asdict() if merger.request else None,
+    }
+
+
+def _markouts(bot: Bot, now_ns: int) -> list[dict[str, Any]]:
+    marks = bot.markouts.marks(now_ns, bot.config.flow.markout_half_life_s)
+    return [
+        {
+            "series": series,
+            "side": side.name.lower(),
+            "horizon_s": horizon_s,
+            "markout": round(mark.markout, 6),
+            "adverse": round(mark.adverse, 6),
+            "error": round(mark.error, 6) if math.isfinite(mark.error) else None,
+            "shares": round(mark.shares, 1),
+            "fills": mark.fills,
+        }
+        for series, side, horizon_s, mark in marks
+    ]
+
+
+def _flow(bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
+    flow, vpin = bot.config.flow, line.traded.vpin.value()
+    return {
+        "imbalance": round(line.traded.public.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "own_imbalance": round(line.traded.own.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "vpin": round(vpin, 4) if vpin is not None else None,
+        **line.toxicity._asdict(),
     }
 
 
@@ -97,6 +126,7 @@ def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]
         "fair": line.fair.fair if line.fair else None,
         "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
         "skew": plan.skew if plan else 0.0,
+        "flow": _flow(bot, line, now_ns),
         "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
         "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
@@ -142,4 +172,29 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
             yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
             yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
+            yield from _flow_samples(bot, line, labels)
+        yield from _markout_samples(bot)
     yield from quoter.session.samples()
+
+
+def _flow_samples(bot: Bot, line: Line, labels: dict[str, str]) -> Iterable[Sample]:
+    traded, flow = line.traded, bot.config.flow
+    for name, found in (("public", traded.public), ("own", traded.own)):
+        share = found.imbalance(bot.looked_at_ns, flow.half_life_s, flow.prior)
+        yield Sample("mm_flow_imbalance", "gauge", "Taker flow, -1 to 1", labels | {"of": name}, share)
+    vpin = traded.vpin.value()
+    if vpin is not None:
+        yield Sample("mm_vpin", "gauge", "Volume-synchronised probability of informed trading", labels, vpin)
+    for side, cost in (("bid", line.toxicity.bid), ("ask", line.toxicity.ask)):
+        yield Sample("mm_toxicity", "gauge", "Price that a side stands back by", labels | {"side": side}, cost)
+
+
+def _markout_samples(bot: Bot) -> Iterable[Sample]:
+    bot_label = {"algo_id": bot.algo_id}
+    yield Sample("mm_markouts_missed", "counter", "Fills without a price later", bot_label, bot.markouts.missed)
+    freezes = bot.window.freezes
+    yield Sample("mm_bot_protection_freezes", "counter", "Times all was left alone", bot_label, freezes)
+    for series, side, horizon_s, mark in bot.markouts.marks(bot.looked_at_ns, bot.config.flow.markout_half_life_s):
+        where = bot_label | {"series": series, "side": side.name.lower(), "horizon_s": f"{horizon_s:g}"}
+        yield Sample("mm_markout", "gauge", "Value less price of a fill, per share", where, mark.markout)
+        yield Sample("mm_markout_fills", "counter", "Fills judged", where, mark.fills)

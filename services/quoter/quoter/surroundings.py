@@ -1,35 +1,119 @@
-"""What own flow and other markets say of a market, kept in its signals outside the path of a tick."""
+"""What own flow, public flow and other markets say of a market, kept in its signals outside the path of a tick."""
 
 from __future__ import annotations
 
-from common.events import Fill
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from common.clock import NS_PER_MS
+from common.events import Fill, Liquidity, Trade
 from common.instruments import Outcome, Side
 
 from quoter.bot import Bot, Line
 from quoter.exposure import Leg, net_skews, summary
+from quoter.flow import toxicity
 from quoter.holdings import Holdings
+from quoter.markouts import QuoteSide
 
-NET_SKEW_STEP = 0.0005
-"""A lean against other markets is changed in steps of this, so that it does not move quotes all the time."""
+STEP = 0.0005
+"""Leans and distances are changed in steps of this, so that they do not move quotes all the time."""
+
+LEAN_NS = 500 * NS_PER_MS
+"""Exposure over all markets is reckoned this often."""
 
 
-def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> str:
-    """Count a fill against its market's protection; return why the market is frozen from now on, if it is."""
+class Trip(NamedTuple):
+    """Protection has frozen something."""
+
+    text: str
+    whole_bot: bool
+    until_lifted: bool
+    """A person has to let it go; otherwise time does."""
+
+
+def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
+    """Take in a new fill: its flow, its markout to come, and what protection says to it.
+
+    Orders of ours that took from others were our own idea: they say nothing of who trades with us.
+    """
+    if fill.liquidity is Liquidity.TAKER:
+        return None
+    side = _side_of(fill)
+    lots, towards_yes = fill.quantity_lots, side * fill.quantity_lots
+    line.traded.on_own(-towards_yes, now_ns, bot.config.flow)
+    if line.fair is not None:
+        tick, units = line.terms.grid.tick_size, line.terms.grid.ticks_per_unit
+        ticks = fill.price_ticks if fill.outcome is not Outcome.NO else units - fill.price_ticks
+        series = line.terms.series
+        bot.markouts.on_fill(fill.symbol, series, side, ticks * tick, line.fair.fair, lots, now_ns)
+    limits, bot_limits = bot.config.protection, bot.config.bot_protection
+    why = line.window.on_fill(lots, towards_yes, now_ns, limits)
+    bot_why = bot.window.on_fill(lots, towards_yes, now_ns, bot_limits)
+    thaw(bot, line, now_ns)
+    if bot_why:
+        return Trip(f"all markets: {bot_why}", whole_bot=True, until_lifted=not bot_limits.freeze_s)
+    return Trip(f"{fill.symbol}: {why}", whole_bot=False, until_lifted=not limits.freeze_s) if why else None
+
+
+def _side_of(fill: Fill) -> QuoteSide:
     bought_yes = (fill.side is Side.BUY) == (fill.outcome is not Outcome.NO)
-    lots = fill.quantity_lots
-    why = line.window.on_fill(lots, lots if bought_yes else -lots, now_ns, bot.config.protection)
-    if why:
-        line.signals = line.signals._replace(frozen=why)
-    return why
+    return QuoteSide.BID if bought_yes else QuoteSide.ASK
 
 
-def thaw(line: Line, now_ns: int) -> None:
-    """Let a market go whose freeze has run out."""
-    if line.signals.frozen and not line.window.frozen(now_ns):
-        line.signals = line.signals._replace(frozen="")
+def note_trade(bots: Iterable[Bot], trade: Trade, now_ns: int) -> None:
+    """Take in a public trade at our venue."""
+    signed = -trade.size if trade.buyer_is_maker else trade.size
+    for bot in bots:
+        line = bot.lines.get(trade.symbol)
+        if line is not None:
+            line.traded.on_trade(signed, now_ns, bot.config.flow)
 
 
-def lean_against_others(bot: Bot, holdings: Holdings) -> None:
+def thaw(bot: Bot, line: Line, now_ns: int) -> None:
+    """Freeze a market whose protection, or whose bot's, is in force; let it go when that has run out."""
+    frozen = ""
+    if bot.window.frozen(now_ns):
+        frozen = bot.window.why
+    elif line.window.frozen(now_ns):
+        frozen = line.window.why
+    if line.signals.frozen != frozen:
+        line.signals = line.signals._replace(frozen=frozen)
+
+
+def look_around(bot: Bot, holdings: Holdings, venue_now_ns: int, now_ns: int) -> None:
+    """Renew what flow and other markets say of every market of a bot; called by the timer."""
+    _stand_back(bot, venue_now_ns, now_ns)
+    if now_ns - bot.leaned_at_ns >= LEAN_NS:
+        bot.leaned_at_ns = now_ns
+        _lean_against_others(bot, holdings)
+
+
+def _stand_back(bot: Bot, venue_now_ns: int, now_ns: int) -> None:
+    """Judge the fills whose time has come, and say of each market how far its quotes stand back."""
+    flow = bot.config.flow
+    oldest_ns = now_ns - bot.max_source_age_ns()
+
+    def fair_of(symbol: str) -> float | None:
+        line = bot.lines.get(symbol)
+        return line.fair.fair if line and line.fair and line.fresh_at_ns >= oldest_ns else None
+
+    bot.looked_at_ns = now_ns
+    bot.markouts.look(now_ns, fair_of, flow.markout_half_life_s)
+    for symbol, line in bot.lines.items():
+        fair = fair_of(symbol)
+        if fair is None:
+            # Nothing is quoted then either.
+            continue
+        left_s = line.terms.seconds_left(venue_now_ns)
+        found = toxicity(line.traded, bot.markouts, line.terms.series, fair, left_s, now_ns, flow)
+        line.toxicity, signals = found, line.signals
+        bid = found.bid if abs(found.bid - signals.bid_toxicity) > STEP else signals.bid_toxicity
+        ask = found.ask if abs(found.ask - signals.ask_toxicity) > STEP else signals.ask_toxicity
+        if bid != signals.bid_toxicity or ask != signals.ask_toxicity:
+            line.signals = signals._replace(bid_toxicity=bid, ask_toxicity=ask)
+
+
+def _lean_against_others(bot: Bot, holdings: Holdings) -> None:
     """Look at what a bot holds over the markets of each underlying, and lean its quotes against it."""
     legs: dict[str, list[Leg]] = {}
     for symbol, line in bot.lines.items():
@@ -43,5 +127,5 @@ def lean_against_others(bot: Bot, holdings: Holdings) -> None:
     for found in legs.values():
         for symbol, skew in net_skews(found, limits).items():
             line = bot.lines[symbol]
-            if abs(line.signals.net_skew - skew) > NET_SKEW_STEP:
+            if abs(line.signals.net_skew - skew) > STEP:
                 line.signals = line.signals._replace(net_skew=skew)

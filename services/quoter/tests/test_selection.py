@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+from common.bots import Selection
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from quoter.rehearsal.script import MARKET, START_NS, S, Script, config, fair_value, position
+from quoter.rehearsal.script import market as listed
 from quoter.selection import Candidate, select
 
 
-def market(symbol: str, seconds_left: float, exposure: int = 0, *, managed: bool = False) -> Candidate:
-    return Candidate(symbol, seconds_left, 300.0, exposure, managed)
+def market(
+    symbol: str,
+    seconds_left: float,
+    exposure: int = 0,
+    *,
+    managed: bool = False,
+    working: bool = False,
+    series: str = "BTC-5M",
+    underlying: str = "BTC",
+) -> Candidate:
+    return Candidate(symbol, seconds_left, 300.0, exposure, managed, working, series, underlying)
 
 
 def test_b26_all_are_scored_before_the_best_are_taken() -> None:
@@ -16,7 +30,7 @@ def test_b26_all_are_scored_before_the_best_are_taken() -> None:
     assert found == ["b", "c"]
 
 
-def test_a_market_with_inventory_or_orders_always_stays() -> None:
+def test_b26_a_market_with_inventory_always_stays_and_counts() -> None:
     found = select([market("new", 290), market("old", 10, 500, managed=True)], 1, 60, 1_000)
     assert found == ["old"]
 
@@ -52,10 +66,86 @@ candidates = st.lists(
 def test_selection_is_bounded_stable_and_keeps_what_is_managed(
     found: list[Candidate], most: int, random: object
 ) -> None:
-    chosen = select(found, most, 60, 1_000)
+    chosen = select(found, most, 60, 1_000, close_threshold_s=5.0)
     managed = {each.symbol for each in found if each.managed}
     assert managed <= set(chosen)
-    assert len(chosen) <= max(most, len(managed))
+    late = sum(each.seconds_left <= 5 for each in found if each.managed)
+    assert len(chosen) <= max(most + late, len(managed))
     shuffled = list(found)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert select(shuffled, most, 60, 1_000) == chosen
+    assert select(shuffled, most, 60, 1_000, close_threshold_s=5.0) == chosen
+
+
+def test_b26_a_market_in_which_nothing_may_rest_any_more_takes_no_place() -> None:
+    found = [market("over", 4.0, 500, managed=True), market("held", 30, 500, managed=True), market("new", 290)]
+    assert select(found, 2, 60, 1_000, close_threshold_s=5.0) == ["held", "over", "new"]
+    assert select(found, 2, 60, 1_000, close_threshold_s=3.0) == ["held", "over"]
+
+
+@given(candidates, st.integers(0, 4), st.integers(0, 4), st.integers(1, 8))
+def test_s1_8_caps_per_series_and_underlying_hold_for_what_is_taken_up(
+    found: list[Candidate], per_series: int, per_underlying: int, most: int
+) -> None:
+    spread = [
+        each._replace(series=f"{'AB'[place % 2]}-{place % 3}M", underlying="AB"[place % 2])
+        for place, each in enumerate(found)
+    ]
+    rules = Selection(max_per_series=per_series, max_per_underlying=per_underlying)
+    chosen = {each.symbol: each for each in spread if each.symbol in select(spread, most, 60, 1_000, rules)}
+    for cap, key in ((per_series, "series"), (per_underlying, "underlying")):
+        for name in {getattr(each, key) for each in spread}:
+            inside = [each for each in chosen.values() if getattr(each, key) == name]
+            assert not cap or len(inside) <= max(cap, sum(each.managed for each in inside))
+
+
+def test_s1_8_a_capped_series_leaves_its_place_to_the_next_best() -> None:
+    found = [market("a", 290), market("b", 280), market("c", 200, series="ETH-5M", underlying="ETH")]
+    assert select(found, 2, 60, 1_000, Selection(max_per_series=1)) == ["a", "c"]
+    assert select(found, 2, 60, 1_000, Selection(max_per_underlying=1)) == ["a", "c"]
+    assert select(found, 2, 60, 1_000) == ["a", "b"]
+
+
+def test_a_market_that_is_worked_on_keeps_its_place_until_another_is_clearly_better() -> None:
+    rules = Selection(keep_bonus=0.25)
+    for left, expected in ((240, "old"), (224, "new")):
+        found = [market("old", left, 600, working=True), market("new", 300)]
+        assert select(found, 1, 60, 1_000, rules) == [expected], "own orders do not speak against a market"
+    assert select([market("old", 50, working=True)], 1, 60, 1_000, rules) == ["old"], "the least life is for new ones"
+
+
+def two_markets(**sections: object) -> Script:
+    """Return a script with a market that has 290 s left and one that has 300 s left, of which one may be worked on."""
+    script = Script()
+    script.start(config(risk_limits={"max_markets": 1}, **sections))
+    later = replace(listed(symbol=LATER), open_ns=START_NS + 12 * S, expiry_ns=START_NS + 312 * S)
+    script.carry(script.core.on_market(later, script.receipt(3)))
+    return script
+
+
+LATER = "BTC-5M-1795223400"
+
+
+def go_on(script: Script, seconds: float) -> set[str]:
+    for _ in range(int(seconds * 20)):
+        script.now_ns += 50_000_000
+        script.feed_inputs()
+        for symbol in (MARKET, LATER):
+            script.carry(script.core.on_fair(fair_value(0.5, symbol=symbol), script.receipt()))
+        script.carry(script.core.on_timer(script.receipt()))
+    return {order.market for order in script.venue.open_orders()}
+
+
+@pytest.mark.parametrize(("bonus", "expected"), [(0.25, MARKET), (0.0, LATER)])
+def test_selection_does_not_flap_between_markets_of_like_worth(bonus: float, expected: str) -> None:
+    script = two_markets(selection={"keep_bonus": bonus})
+    seen = [go_on(script, 1.0) for _ in range(5)]
+    assert seen[-1] == {expected}
+    assert len(script.core.bots["1"].lines) == 1
+
+
+def test_b26_with_inventory_a_better_market_does_not_take_its_place() -> None:
+    script = two_markets(selection={"keep_bonus": 0.0})
+    script.carry(script.core.on_position(position(10, yes=5), script.receipt()))
+    assert go_on(script, 2.0) == {MARKET}
+    script.carry(script.core.on_position(position(11), script.receipt()))
+    assert go_on(script, 2.0) == {LATER}

@@ -76,6 +76,7 @@ DUTIES: dict[str, Duties] = {
             OrderUpdates,
             OrderCommand,
             Fill,
+            Trade,
         ),
         ("quoter",),
     ),
