@@ -24,6 +24,7 @@ from pathlib import Path
 
 from _session_market import Maker, Row, Task, run
 from _session_ours import sections_with
+from _session_plot import session_svg
 from _session_report import compared, of_maker
 from common.errors import ConfigError
 from toolkit.bench import Figure
@@ -50,6 +51,7 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="of our bot")
     parser.add_argument("--fees", action="store_true", help="with the exchange's taker fee and maker rebate")
+    parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
     arguments = parser.parse_args(list(options))
     try:
@@ -109,14 +111,18 @@ def main(options: list[str]) -> list[Figure]:
     if arguments.rows:
         lines = [json.dumps({"task": asdict(task), "row": asdict(row)}) for task, row in zip(tasks, rows, strict=True)]
         arguments.rows.write_text("\n".join([*lines, ""]))
-    by_case: dict[tuple[bool, float], dict[str, list[Row]]] = {}
+    informed_of: dict[str, float] = {}
+    by_case: dict[str, dict[str, list[Row]]] = {}
     for task, row in zip(tasks, rows, strict=True):
-        by_case.setdefault((task.jumps, task.informed), {}).setdefault(task.maker, []).append(row)
+        case = f"{'jumps' if task.jumps else 'no jumps'}, {100 * task.informed:g} % informed"
+        informed_of[case] = task.informed
+        by_case.setdefault(case, {}).setdefault(task.maker, []).append(row)
+    arguments.plot.write_text(session_svg(by_case))
+    print(f"profits and holdings drawn to {arguments.plot}")
     figures = []
-    for (jumps, informed), found in by_case.items():
-        case = f"{'jumps' if jumps else 'no jumps'}, {100 * informed:g} % informed"
+    for case, found in by_case.items():
         if "ours" in found:
-            figures += compared(case, informed, found["ours"], found.get("sketch", []))
+            figures += compared(case, informed_of[case], found["ours"], found.get("sketch", []))
         for maker, each in found.items():
             figures += of_maker(f"{case}, {maker}", each)
     figures.append(Figure("markets", len(tasks), "runs"))
