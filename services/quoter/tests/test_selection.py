@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from common.bots import Selection
 from hypothesis import given
@@ -113,7 +115,7 @@ def test_a_market_that_is_worked_on_keeps_its_place_until_another_is_clearly_bet
     assert select([market("old", 50, working=True)], 1, 60, 1_000, rules) == ["old"], "the least life is for new ones"
 
 
-def two_markets(**sections: object) -> Script:
+def two_markets(**sections: Any) -> Script:
     """Return a script with a market that has 290 s left and one that has 300 s left, of which one may be worked on."""
     script = Script()
     script.start(config(risk_limits={"max_markets": 1}, **sections))
