@@ -267,6 +267,26 @@ class RiskLimits(Section):
     max_open_orders: int | None = Field(default=None, ge=0)
     max_messages_per_s: int | None = Field(default=None, ge=0)
     price_collar: float | None = Field(default=None, ge=0, lt=1)
+    book_collar: float | None = Field(default=None, ge=0, lt=1)
+    """How far a price may reach into the other side of the public book."""
+    max_order_notional: float | None = Field(default=None, ge=0, le=1e9)
+    """Money in one order."""
+    max_notional: float | None = Field(default=None, ge=0, le=1e9)
+    """Money in all open bids and in what is held unpaired."""
+    max_drawdown: Decimal | None = Field(default=None, ge=0)
+    """From the day's highest profit."""
+    max_bid: float | None = Field(default=None, ge=0, lt=1)
+    """No bid for YES stands higher."""
+    min_ask: float | None = Field(default=None, ge=0, lt=1)
+    """YES is not offered lower."""
+    max_side_orders: int | None = Field(default=None, ge=0)
+    """Open orders on one side of one market."""
+    min_quote_life_ms: int | None = Field(default=None, ge=0, le=60_000)
+    """A quote that is cancelled younger than this is not replaced before."""
+    max_cancels_per_s: int | None = Field(default=None, ge=0)
+    """With more of them new orders wait; cancels never do."""
+    max_orders_per_fill: int | None = Field(default=None, ge=0)
+    """Over an hour."""
 
 
 class Override(Section):

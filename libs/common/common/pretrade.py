@@ -6,170 +6,34 @@ unknown or too old; a limit of 0 is no room at all, never 'no limit'. Cancels ne
 
 from __future__ import annotations
 
-import math
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from common.clock import NS_PER_MS
-from common.events import BotLimits
+from common.events import BotLimits, Conduct
 from common.instruments import Outcome, Side, ceil_ticks
+from common.view import NewOrder, Rejection, RejectReason, View, yes_terms
+
+__all__ = [
+    "CLOCK_AGE_MAX_NS",
+    "LIMITS_AGE_MAX_NS",
+    "NewOrder",
+    "RejectReason",
+    "Rejection",
+    "View",
+    "check",
+    "closed",
+    "first_halt",
+    "scopes_of",
+    "shut",
+    "stale",
+    "yes_terms",
+]
 
 LIMITS_AGE_MAX_NS = 1_000 * NS_PER_MS
 """Limits, halts and positions are as fresh as the RiskState that carries them, which comes every 250 ms."""
 CLOCK_AGE_MAX_NS = 3_000 * NS_PER_MS
 """FeedStatus, which carries the venue's clock, comes every second."""
 COLLAR_EPSILON = 1e-9
-
-
-class RejectReason(StrEnum):
-    """Why an order may not go out."""
-
-    HALTED = "halted"
-    BUS_DOWN = "bus_down"
-    NOT_RECONCILED = "not_reconciled"
-    DEADMAN_NOT_ARMED = "deadman_not_armed"
-    NO_LIMITS = "no_limits"
-    LIMITS_STALE = "limits_stale"
-    CONFIG_BEHIND = "config_behind"
-    POSITION_UNKNOWN = "position_unknown"
-    CLOCK_UNKNOWN = "clock_unknown"
-    FAIR_STALE = "fair_stale"
-    BOOK_STALE = "book_stale"
-    EXPIRED = "expired"
-    CLOSE_TO_EXPIRY = "close_to_expiry"
-    DUPLICATE = "duplicate"
-    OFF_TICK = "off_tick"
-    OFF_RANGE = "off_range"
-    SIZE = "size"
-    PRICE_COLLAR = "price_collar"
-    SELF_CROSS = "self_cross"
-    MIN_SPREAD = "min_spread"
-    WORST_CASE_POSITION = "worst_case_position"
-    WORST_CASE_NET = "worst_case_net"
-    COLLATERAL = "collateral"
-    OPEN_ORDERS = "open_orders"
-    MESSAGE_RATE = "message_rate"
-
-
-class NewOrder(NamedTuple):
-    """An order that somebody wants to send."""
-
-    order_id: int
-    algo_id: str
-    account: str
-    venue: str
-    symbol: str
-    outcome: Outcome
-    side: Side
-    price_ticks: int
-    quantity_lots: int
-    tick_size: Decimal
-    """The grid the price was made on: a market may change its tick."""
-    expires_at_ns: int
-    """Our clock; a command or target that is older than this is dead."""
-
-
-class Rejection(NamedTuple):
-    """A refusal: which order, why, and the numbers behind it."""
-
-    order_id: int
-    reason: RejectReason
-    detail: str
-
-
-@dataclass(slots=True)
-class View:
-    """What is known about one bot's business in one market at the moment of an order.
-
-    Exposure is the position in risk's ledger, plus own fills it does not contain yet, plus everything that rests, is
-    in flight or of unknown outcome. `admit` counts an order that passed, so that one view serves a whole ladder.
-    """
-
-    now_ns: int
-    venue_now_ns: int
-    tick_size: Decimal
-    ticks_per_unit: int
-    """Ticks between a price of 0 and of 1."""
-    min_lots: int
-    reduce_only_from_ns: int
-    """Venue time from which only orders pass that pair off what is held."""
-    close_from_ns: int
-    """Venue time from which no order passes."""
-
-    halt: str = ""
-    """First active halt of a scope that contains this business, as 'scope:reason'; empty without one."""
-    bus_up: bool = False
-    reconciled: bool = False
-    """The venue's session is up and what it told has been compared with what we know."""
-    deadman_armed: bool = False
-
-    limits: BotLimits | None = None
-    limits_age_ns: int = 0
-    limits_revision: int = 0
-    config_revision: int = 0
-
-    clock_known: bool = False
-    clock_age_ns: int = 0
-    fair: float | None = None
-    fair_age_ns: int = 0
-    fair_age_max_ns: int = 0
-    book_stale: bool = False
-
-    position_known: bool = False
-    held_yes_lots: int = 0
-    """The most that may be held."""
-    held_no_lots: int = 0
-    doubt_yes_lots: int = 0
-    """How much less it may be: own fills of which nobody can say yet whether risk's position contains them."""
-    doubt_no_lots: int = 0
-    open_buy_yes_lots: int = 0
-    open_buy_no_lots: int = 0
-    open_sell_yes_lots: int = 0
-    open_sell_no_lots: int = 0
-    best_bid_ticks: int = 0
-    """Highest own buying interest of all bots of the account, in YES terms; 0 when there is none."""
-    best_ask_ticks: int = 0
-    """Lowest own selling interest in YES terms (a NO bid at q stands at 1 - q); 0 when there is none."""
-    open_orders: int = 0
-    """Of the bot, in all its markets."""
-    messages_left: float = 0.0
-    known_ids: Container[int] = frozenset()
-    free_cash: float = math.inf
-    """What the account may still commit to bids; without an account of it, whatever the venue lets it."""
-
-    def admit(self, order: NewOrder) -> None:
-        """Count an order that goes out."""
-        lots = order.quantity_lots
-        if order.side is Side.BUY:
-            self.free_cash -= order.price_ticks * lots / self.ticks_per_unit
-            if order.outcome is Outcome.YES:
-                self.open_buy_yes_lots += lots
-            else:
-                self.open_buy_no_lots += lots
-        elif order.outcome is Outcome.YES:
-            self.open_sell_yes_lots += lots
-        else:
-            self.open_sell_no_lots += lots
-        bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, self.ticks_per_unit)
-        if bids:
-            self.best_bid_ticks = max(self.best_bid_ticks, ticks)
-        else:
-            self.best_ask_ticks = min(self.best_ask_ticks, ticks) if self.best_ask_ticks else ticks
-        self.open_orders += 1
-        self.messages_left -= 1
-
-
-def yes_terms(outcome: Outcome, side: Side, price_ticks: int, ticks_per_unit: int) -> tuple[bool, int]:
-    """Return whether an order buys YES or its equivalent, and its price as a YES price.
-
-    `yes_terms(Outcome.NO, Side.BUY, 46, 100) == (False, 54)`: buying NO at 0.46 is selling YES at 0.54.
-    """
-    if outcome is Outcome.NO:
-        return side is Side.SELL, ticks_per_unit - price_ticks
-    return side is Side.BUY, price_ticks
 
 
 def scopes_of(account: str, venue: str, algo_id: str, currency: str) -> frozenset[str]:
@@ -246,6 +110,8 @@ def _misfit(order: NewOrder, view: View) -> Refusal | None:
         return RejectReason.EXPIRED, f"expired {(view.now_ns - order.expires_at_ns) // NS_PER_MS} ms ago"
     if order.order_id in view.known_ids:
         return RejectReason.DUPLICATE, f"order id {order.order_id} was used"
+    if (order.outcome, order.side, order.price_ticks) in view.own_prices:
+        return RejectReason.DUPLICATE, f"an own order rests at {order.price_ticks} ticks already"
     if order.tick_size != view.tick_size:
         return RejectReason.OFF_TICK, f"priced on a tick of {order.tick_size}, the market's is {view.tick_size}"
     if not 0 < order.price_ticks < view.ticks_per_unit:
@@ -266,12 +132,32 @@ def _beyond(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
     if distance > limits.price_collar + COLLAR_EPSILON:
         return RejectReason.PRICE_COLLAR, f"{distance:.4f} from fair value, limit {limits.price_collar}"
     return (
-        _too_tight(bids, ticks, view, limits)
+        _out_of_place(bids, ticks, view, limits)
+        or _too_tight(bids, ticks, view, limits)
         or _too_much(order, view, limits)
         or _too_one_sided(bids, lots, view, limits)
+        or _takes(order, view)
         or _too_dear(order, view)
-        or _too_many(view, limits)
+        or _too_large(order, view, limits)
+        or _too_many(bids, view, limits)
+        or _too_busy(bids, view, limits.conduct)
     )
+
+
+def _out_of_place(bids: bool, ticks: int, view: View, limits: BotLimits) -> Refusal | None:
+    """A price stays within its absolute bounds and does not reach far into the other side of the public book."""
+    price = ticks / view.ticks_per_unit
+    if bids:
+        if price > limits.quotes.max_bid + COLLAR_EPSILON:
+            return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {limits.quotes.max_bid}"
+        through = price - view.book_ask_ticks / view.ticks_per_unit if view.book_ask_ticks else 0.0
+    else:
+        if price < limits.quotes.min_ask - COLLAR_EPSILON:
+            return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {limits.quotes.min_ask}"
+        through = view.book_bid_ticks / view.ticks_per_unit - price if view.book_bid_ticks else 0.0
+    if through > limits.book_collar + COLLAR_EPSILON:
+        return RejectReason.BOOK_COLLAR, f"{through:.4f} through the best other side, limit {limits.book_collar}"
+    return None
 
 
 def _too_tight(bids: bool, ticks: int, view: View, limits: BotLimits) -> Refusal | None:
@@ -343,9 +229,59 @@ def _too_dear(order: NewOrder, view: View) -> Refusal | None:
     return None
 
 
-def _too_many(view: View, limits: BotLimits) -> Refusal | None:
+def _pairs_off(order: NewOrder, view: View) -> bool:
+    """Say whether a bid, with those open beside it, only pairs off shares of the other outcome."""
+    if order.outcome is Outcome.YES:
+        worst = view.held_yes_lots + view.open_buy_yes_lots
+        return worst + order.quantity_lots <= view.held_no_lots - view.doubt_no_lots
+    worst = view.held_no_lots + view.open_buy_no_lots
+    return worst + order.quantity_lots <= view.held_yes_lots - view.doubt_yes_lots
+
+
+def _takes(order: NewOrder, view: View) -> Refusal | None:
+    """Only what makes the position smaller may execute against the book, and only where that is allowed."""
+    if order.post_only or (view.may_take and (order.side is Side.SELL or _pairs_off(order, view))):
+        return None
+    return RejectReason.POST_ONLY, "it could take, and only a reduction may do so"
+
+
+def _too_large(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
+    """Money: of the order, of the bot, of the account. What pairs off a holding frees money and always passes."""
+    cost = order.price_ticks * order.quantity_lots / view.ticks_per_unit
+    if cost > limits.max_order_notional:
+        return RejectReason.NOTIONAL, f"{cost:.2f} in one order, limit {limits.max_order_notional:.2f}"
+    if order.side is Side.SELL or _pairs_off(order, view):
+        return None
+    if view.bot_notional + cost > limits.max_notional:
+        return RejectReason.NOTIONAL, f"bot would have {view.bot_notional + cost:.2f}, limit {limits.max_notional:.2f}"
+    if view.account_notional + cost > limits.max_account_notional:
+        total = view.account_notional + cost
+        return RejectReason.NOTIONAL, f"account would have {total:.2f}, limit {limits.max_account_notional:.2f}"
+    return None
+
+
+def _too_many(bids: bool, view: View, limits: BotLimits) -> Refusal | None:
     if view.open_orders >= limits.max_open_orders:
         return RejectReason.OPEN_ORDERS, f"{view.open_orders} orders open, limit {limits.max_open_orders}"
+    on_side = view.open_bids if bids else view.open_asks
+    if on_side >= limits.quotes.max_side_orders:
+        return RejectReason.OPEN_ORDERS, f"{on_side} orders open on this side, limit {limits.quotes.max_side_orders}"
     if view.messages_left < 1:
         return RejectReason.MESSAGE_RATE, "the message budget is used up for now"
+    return None
+
+
+def _too_busy(bids: bool, view: View, conduct: Conduct) -> Refusal | None:
+    """Every new order brings a cancel: who cancels too much, or trades too little, sends none for a while."""
+    free_from_ns = view.bid_free_from_ns if bids else view.ask_free_from_ns
+    if view.now_ns < free_from_ns:
+        left_ms = (free_from_ns - view.now_ns) / NS_PER_MS
+        return RejectReason.QUOTE_LIFE, f"replaces a quote that should have stood {left_ms:.1f} ms longer"
+    if view.cancels_left < 1:
+        return RejectReason.CANCEL_RATE, f"more than {conduct.max_cancels_per_s} cancels within a second"
+    if view.orders_per_fill > conduct.max_orders_per_fill:
+        return (
+            RejectReason.ORDER_TO_FILL,
+            f"{view.orders_per_fill:.0f} orders per fill, limit {conduct.max_orders_per_fill}",
+        )
     return None

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotLimits
+from common.events import BotLimits, Conduct, QuoteBounds
 from common.instruments import Outcome, Side
 from common.pretrade import (
     CLOCK_AGE_MAX_NS,
@@ -33,6 +33,12 @@ LIMITS = BotLimits(
     price_collar=0.10,
     max_messages_per_s=100,
     max_daily_loss=Decimal(1_000),
+    max_order_notional=60.0,
+    max_notional=500.0,
+    max_account_notional=900.0,
+    book_collar=0.30,
+    quotes=QuoteBounds(max_bid=0.90, min_ask=0.05, max_side_orders=6),
+    conduct=Conduct(max_cancels_per_s=20, max_orders_per_fill=50),
 )
 
 
@@ -119,6 +125,28 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 201}),
         (RejectReason.OPEN_ORDERS, {}, {"open_orders": 12}),
         (RejectReason.MESSAGE_RATE, {}, {"messages_left": 0.99}),
+        (RejectReason.DUPLICATE, {}, {"own_prices": {(Outcome.YES, Side.BUY, 48)}}),
+        (RejectReason.OPEN_ORDERS, {}, {"open_bids": 6}),
+        (RejectReason.OPEN_ORDERS, {"outcome": Outcome.NO}, {"open_asks": 6}),
+        (RejectReason.BOOK_COLLAR, {}, {"book_ask_ticks": 17, "book_bid_ticks": 15}),
+        (RejectReason.BOOK_COLLAR, {"outcome": Outcome.NO}, {"book_bid_ticks": 83}),
+        (
+            RejectReason.BOOK_COLLAR,
+            {"side": Side.SELL, "price_ticks": 52},
+            {"book_bid_ticks": 83, "held_yes_lots": 100},
+        ),
+        (RejectReason.PRICE_BOUND, {"price_ticks": 91}, {"fair": 0.90}),
+        (RejectReason.PRICE_BOUND, {"outcome": Outcome.NO, "price_ticks": 96}, {"fair": 0.05}),
+        (RejectReason.NOTIONAL, {"quantity_lots": 126}, {}),
+        (RejectReason.NOTIONAL, {}, {"bot_notional": 452.1}),
+        (RejectReason.NOTIONAL, {}, {"account_notional": 852.1}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "held_no_lots": 99}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"held_no_lots": 200}),
+        (RejectReason.QUOTE_LIFE, {}, {"bid_free_from_ns": 1_001}),
+        (RejectReason.QUOTE_LIFE, {"outcome": Outcome.NO}, {"ask_free_from_ns": 1_001}),
+        (RejectReason.CANCEL_RATE, {}, {"cancels_left": 0.0}),
+        (RejectReason.ORDER_TO_FILL, {}, {"orders_per_fill": 51.0}),
     ],
 )
 def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any], view: dict[str, Any]) -> None:
@@ -334,6 +362,88 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
     adding = check(an_order(quantity_lots=100), one_sided)
     assert adding is not None
     assert adding.reason is RejectReason.WORST_CASE_NET
+
+
+@pytest.mark.parametrize(
+    ("order", "view"),
+    [
+        # A price is judged against the side it could execute with, and only when it reaches into it.
+        ({}, {"book_ask_ticks": 18}),
+        ({}, {"book_bid_ticks": 1, "book_ask_ticks": 99}),
+        ({}, {"book_bid_ticks": 99}),
+        ({"outcome": Outcome.NO}, {"book_bid_ticks": 82}),
+        # The other side's quotes neither count nor wait.
+        ({}, {"open_asks": 6, "ask_free_from_ns": 9_000}),
+        ({}, {"bid_free_from_ns": 1_000, "orders_per_fill": 50.0, "cancels_left": 1.0}),
+        ({"price_ticks": 90, "quantity_lots": 50}, {"fair": 0.90}),
+        ({"outcome": Outcome.NO, "price_ticks": 95, "quantity_lots": 50}, {"fair": 0.05}),
+        ({"quantity_lots": 125}, {}),
+        ({}, {"bot_notional": 452.0, "account_notional": 852.0}),
+        # What pairs off a holding frees money, and may take where taking is allowed.
+        ({}, {"bot_notional": 9_999.0, "account_notional": 9_999.0, "held_no_lots": 100}),
+        ({"post_only": False}, {"may_take": True, "held_no_lots": 100}),
+        ({"post_only": False, "side": Side.SELL, "price_ticks": 52}, {"may_take": True, "held_yes_lots": 100}),
+        ({}, {"own_prices": {(Outcome.YES, Side.BUY, 47), (Outcome.NO, Side.BUY, 48)}}),
+    ],
+)
+def test_what_is_just_within_a_bound_passes(order: dict[str, Any], view: dict[str, Any]) -> None:
+    assert check(an_order(**order), a_view(**view)) is None
+
+
+@given(st.lists(buys, max_size=15), st.integers(0, 99), st.integers(0, 99), st.floats(0, 600), st.floats(0, 1_000))
+def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
+    orders: list[NewOrder], book_bid: int, book_ask: int, bot: float, account: float
+) -> None:
+    wide = replace_limits(price_collar=0.99, max_open_orders=50, max_net_lots=5_000, max_position_lots=5_000)
+    view = a_view(
+        limits=wide,
+        book_bid_ticks=book_bid,
+        book_ask_ticks=book_ask,
+        bot_notional=bot,
+        account_notional=account,
+        messages_left=50.0,
+    )
+    admitted: list[NewOrder] = []
+    for order in orders:
+        if check(order, view) is None:
+            view.admit(order)
+            admitted.append(order)
+    costs = [order.price_ticks * order.quantity_lots / 100 for order in admitted]
+    assert all(cost <= wide.max_order_notional for cost in costs)
+    if admitted:
+        assert bot + sum(costs) <= wide.max_notional + 1e-6
+        assert account + sum(costs) <= wide.max_account_notional + 1e-6
+    places = [(order.outcome, order.price_ticks) for order in admitted]
+    assert len(set(places)) == len(places)
+    for outcome in (Outcome.YES, Outcome.NO):
+        prices = [ticks for each, ticks in places if each is outcome]
+        assert len(prices) <= wide.quotes.max_side_orders
+        if not prices:
+            continue
+        if outcome is Outcome.YES:
+            assert max(prices) <= 90
+            assert not book_ask or max(prices) - book_ask <= 30
+        else:
+            assert max(prices) <= 95
+            assert not book_bid or book_bid - (100 - max(prices)) <= 30
+
+
+@given(buys, st.integers(0, 300), st.integers(0, 300), st.integers(0, 300), st.booleans())
+def test_an_order_that_takes_only_ever_makes_the_position_smaller(
+    order: NewOrder, held_yes: int, held_no: int, being_bought: int, may_take: bool
+) -> None:
+    yes = order.outcome is Outcome.YES
+    view = a_view(
+        limits=replace_limits(price_collar=0.99),
+        held_yes_lots=held_yes,
+        held_no_lots=held_no,
+        may_take=may_take,
+        **{"open_buy_yes_lots" if yes else "open_buy_no_lots": being_bought},
+    )
+    if check(order._replace(post_only=False), view) is None:
+        own, other = (held_yes, held_no) if yes else (held_no, held_yes)
+        assert may_take
+        assert own + being_bought + order.quantity_lots <= other
 
 
 def test_what_may_not_be_held_cannot_be_sold() -> None:

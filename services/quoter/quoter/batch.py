@@ -31,12 +31,13 @@ class Batch:
             self._orders.step(leaving, OrderState.CANCELLING)
         self._cancelling += order_ids
 
-    def place(self, new: NewOrder, *, immediate: bool = False) -> None:
+    def place(self, new: NewOrder, now_ns: int, *, immediate: bool = False) -> None:
         """Send an order that rests and never takes, or one that takes at once and never rests."""
         lots = new.quantity_lots
         order = Order(
             new.order_id, new.algo_id, new.symbol, new.outcome, new.side, new.price_ticks, lots, immediate=immediate
         )
+        order.sent_ns = now_ns
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None

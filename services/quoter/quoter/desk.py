@@ -19,6 +19,7 @@ from common.pretrade import NewOrder, View, check, first_halt, shut, stale
 from quoter.batch import Batch
 from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
+from quoter.conduct import Conduct, young_until
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
 from quoter.merging import Collateral, Merger
@@ -58,6 +59,7 @@ class Desk:
         self.news = OrderNews(account, venue)
         self.collateral = Collateral()
         self.merger = Merger(session)
+        self.conduct = Conduct()
         self.positions_known = False
         """True once risk has told the position of every bot."""
         self.halts = Halts()
@@ -115,6 +117,7 @@ class Desk:
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
         otherwise = float(self.session.tick_size)
+        self.conduct.look(bots, self.orders, self.holdings, otherwise, now_ns)
         self.collateral.locked = sum(
             order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise)
             for order in self.orders.living()
@@ -254,9 +257,22 @@ class Desk:
         if len(cancels) < len(todo.cancel):
             line.again = True
         self.budget.take(Use.CANCEL, len(cancels), now_ns)
+        if cancels:
+            self.conduct.cancels_of(bot.algo_id).add(len(cancels), now_ns)
+            self._keep_young(line, cancels, now_ns)
         if bot.budget is not None:
             bot.budget.take(Use.CANCEL, len(cancels), now_ns)
         return cancels
+
+    def _keep_young(self, line: Line, cancels: Sequence[int], now_ns: int) -> None:
+        """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
+        view = line.view
+        if view.limits is None:
+            return
+        leaving = [order for order in map(self.orders.get, cancels) if order is not None]
+        bids_ns, asks_ns = young_until(leaving, view.limits.quotes.min_life_ms * NS_PER_MS, now_ns)
+        view.bid_free_from_ns = max(view.bid_free_from_ns, bids_ns)
+        view.ask_free_from_ns = max(view.ask_free_from_ns, asks_ns)
 
     def _admitted(
         self, bot: Bot, line: Line, place: Sequence[Wanted], leaving: Sequence[int], now_ns: int
@@ -269,6 +285,10 @@ class Desk:
         self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
         view.known_ids = self.orders
         view.free_cash = self.collateral.free
+        conduct = self.conduct
+        view.bot_notional, view.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
+        view.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
+        view.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
         own_budget = self._bot_budget(bot, limits)
         view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         expires_at_ns = now_ns + bot.target_life_ns()
@@ -313,10 +333,12 @@ class Desk:
         """Enter cancels and new orders into the book of orders and into the batch."""
         self._batch.cancel(cancels)
         for new in orders:
-            self._batch.place(new, immediate=immediate)
+            self._batch.place(new, line.view.now_ns, immediate=immediate)
             if new.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
-                self.collateral.locked += new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
+                cost = new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
+                self.collateral.locked += cost
+                self.conduct.money.add(new.algo_id, cost)
         line.quote_updates += 1
 
     def send(self, now_ns: int) -> list[Effect]:

@@ -108,6 +108,12 @@ class Holdings:
             doubt_yes, doubt_no = doubt_yes + abs(fill.yes_lots), doubt_no + abs(fill.no_lots)
         return Held(yes, no, doubt_yes, doubt_no)
 
+    def all_of(self, algo_id: str) -> list[tuple[str, Held]]:
+        """Return every market a bot may hold shares of, in order, with what it holds there."""
+        symbols = set(self._lines.get(algo_id, _NOTHING))
+        symbols |= {fill.symbol for fill in self._uncovered.values() if fill.algo_id == algo_id}
+        return [(symbol, self.of(algo_id, symbol)) for symbol in sorted(symbols)]
+
     def unpublished_up_to(self, account_sequence: int) -> int:
         """Return how many own fills up to a place in the account's private stream the broker has not confirmed."""
         return sum(

@@ -86,6 +86,8 @@ class Orders:
         self._finished: dict[int, Order] = {}
         self._markets: dict[str, dict[str, Shelf]] = {}
         self._counts: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
+        self._executions: dict[str, int] = {}
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._living or order_id in self._finished
@@ -131,6 +133,10 @@ class Orders:
         """Return how many living orders a bot has."""
         return self._counts.get(algo_id, 0)
 
+    def counts_of(self, algo_id: str) -> tuple[int, int]:
+        """Return how many orders of a bot were ever taken in, and how many executions there ever were."""
+        return self._sent.get(algo_id, 0), self._executions.get(algo_id, 0)
+
     # --- changes ------------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
@@ -141,6 +147,7 @@ class Orders:
         shelf.orders[order.order_id] = order
         shelf.version += 1
         self._counts[order.algo_id] = self._counts.get(order.algo_id, 0) + 1
+        self._sent[order.algo_id] = self._sent.get(order.algo_id, 0) + 1
 
     def remember(self, update: OrderUpdate) -> None:
         """Take in what a predecessor said about an order; one that had not ended is of unknown outcome."""
@@ -192,6 +199,7 @@ class Orders:
         if order is None or execution.trade_id in order.trades:
             return None
         order.trades.add(execution.trade_id)
+        self._executions[order.algo_id] = self._executions.get(order.algo_id, 0) + 1
         if order.inherited:
             # The predecessor may have counted this very fill, so the venue's own sum is taken.
             order.filled_lots = max(order.filled_lots, order.quantity_lots - execution.leaves_lots)
@@ -254,15 +262,23 @@ class Orders:
         """
         ticks_per_unit = view.ticks_per_unit
         view.open_buy_yes_lots = view.open_buy_no_lots = view.open_sell_yes_lots = view.open_sell_no_lots = 0
+        view.open_bids = view.open_asks = 0
+        view.own_prices.clear()
         best_bid, best_ask = 0, 0
         for shelf_algo_id, shelf in self._markets.get(symbol, {}).items():
             own = shelf_algo_id == algo_id
             for order in shelf.orders.values():
                 if own:
                     _add_open(view, order)
+                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                if own and bids:
+                    view.open_bids += 1
+                elif own:
+                    view.open_asks += 1
                 if order.state is OrderState.CANCELLING or order.state.terminal or order.order_id in leaving:
                     continue
-                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                if own:
+                    view.own_prices.add((order.outcome, order.side, order.price_ticks))
                 if bids:
                     best_bid = max(best_bid, ticks)
                 elif not best_ask or ticks < best_ask:

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.bots import BinaryBot, faults_of, sections_of
 from common.errors import ConfigError
-from common.events import BotConfig, BotLimits
+from common.events import BotConfig, BotLimits, Conduct, QuoteBounds
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PLATFORM_TYPE = "risk"
@@ -31,6 +31,21 @@ class PlatformLimits(BaseModel):
     price_collar: float = Field(gt=0, lt=1)
     max_daily_loss: Decimal = Field(gt=0, lt=Decimal(10) ** 12)
     """In account currency, per bot."""
+    max_drawdown: Decimal = Field(gt=0, lt=Decimal(10) ** 12)
+    """From the highest profit of the day, per bot."""
+    max_order_notional: float = Field(gt=0, le=1e9)
+    max_notional: float = Field(gt=0, le=1e9)
+    """Per bot."""
+    max_account_notional: float = Field(gt=0, le=1e9)
+    """Per account, all its bots together."""
+    book_collar: float = Field(gt=0, lt=1)
+    max_bid: float = Field(gt=0, lt=1)
+    min_ask: float = Field(gt=0, lt=1)
+    max_side_orders: int = Field(gt=0, le=2_000)
+    min_quote_life_ms: int = Field(ge=0, le=60_000)
+    """The only one that may be 0: no venue of ours asks for it, and to wait with a new quote has a risk of its own."""
+    max_cancels_per_s: int = Field(gt=0, le=100_000)
+    max_orders_per_fill: int = Field(gt=0, le=1_000_000_000)
     max_clock_offset_ms: int = Field(gt=0, le=60_000)
     """A venue whose clock differs from ours by more is halted: expiry is judged by it."""
 
@@ -65,4 +80,19 @@ def limits_of(bot: BinaryBot, platform: PlatformLimits) -> BotLimits | None:
         price_collar=own.price_collar or platform.price_collar,
         max_messages_per_s=own.max_messages_per_s or platform.max_messages_per_s,
         max_daily_loss=own.max_daily_loss or platform.max_daily_loss,
+        max_drawdown=own.max_drawdown or platform.max_drawdown,
+        max_order_notional=own.max_order_notional or platform.max_order_notional,
+        max_notional=own.max_notional or platform.max_notional,
+        max_account_notional=platform.max_account_notional,
+        book_collar=own.book_collar or platform.book_collar,
+        quotes=QuoteBounds(
+            max_bid=own.max_bid or platform.max_bid,
+            min_ask=own.min_ask or platform.min_ask,
+            max_side_orders=own.max_side_orders or platform.max_side_orders,
+            min_life_ms=own.min_quote_life_ms or platform.min_quote_life_ms,
+        ),
+        conduct=Conduct(
+            max_cancels_per_s=own.max_cancels_per_s or platform.max_cancels_per_s,
+            max_orders_per_fill=own.max_orders_per_fill or platform.max_orders_per_fill,
+        ),
     )

@@ -41,6 +41,17 @@ PLATFORM_LIMITS = PlatformLimits(
     min_spread=0.03,
     price_collar=0.25,
     max_daily_loss=Decimal(500),
+    max_drawdown=Decimal(500),
+    max_order_notional=600.0,
+    max_notional=5_000.0,
+    max_account_notional=9_000.0,
+    book_collar=0.30,
+    max_bid=0.99,
+    min_ask=0.01,
+    max_side_orders=10,
+    min_quote_life_ms=5,
+    max_cancels_per_s=40,
+    max_orders_per_fill=10_000,
     max_clock_offset_ms=2_000,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ FALLBACKS = {
     "min_spread": "min_spread",
     "price_collar": "price_collar",
     "max_daily_loss": "max_daily_loss",
+    "max_drawdown": "max_drawdown",
+    "max_order_notional": "max_order_notional",
+    "max_notional": "max_notional",
+    "book_collar": "book_collar",
+    "quotes.max_bid": "max_bid",
+    "quotes.min_ask": "min_ask",
+    "quotes.max_side_orders": "max_side_orders",
+    "quotes.min_life_ms": "min_quote_life_ms",
+    "conduct.max_cancels_per_s": "max_cancels_per_s",
+    "conduct.max_orders_per_fill": "max_orders_per_fill",
+}
+PLATFORM_NAMES = {ours: ours for ours in FALLBACKS} | {
+    ours: theirs for ours, theirs in FALLBACKS.items() if "." in ours
 }
 
 
@@ -36,20 +50,31 @@ def a_bot(**limits: Any) -> BinaryBot:
 @pytest.mark.parametrize(("ours", "theirs"), FALLBACKS.items())
 def test_a_zero_falls_back_to_the_platforms_limit(ours: str, theirs: str) -> None:
     limits = limits_of(a_bot(**{theirs: 0}), PLATFORM_LIMITS)
-    assert getattr(limits, ours) == getattr(PLATFORM_LIMITS, ours) > 0
+    assert limits is not None
+    assert attrgetter(ours)(limits) == getattr(PLATFORM_LIMITS, PLATFORM_NAMES[ours]) > 0
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [each for each in FALLBACKS.items() if each[1] != "min_spread"])
 def test_a_null_falls_back_to_the_platforms_limit(ours: str, theirs: str) -> None:
     limits = limits_of(a_bot(**{theirs: None}), PLATFORM_LIMITS)
-    assert getattr(limits, ours) == getattr(PLATFORM_LIMITS, ours)
+    assert limits is not None
+    assert attrgetter(ours)(limits) == getattr(PLATFORM_LIMITS, PLATFORM_NAMES[ours])
 
 
 def test_a_bots_own_limits_hold_where_it_states_them() -> None:
-    own = {"max_net": 5, "max_order": 6, "max_open_orders": 7, "max_messages_per_s": 8, "min_spread": 0.09}
-    limits = limits_of(a_bot(**own, price_collar=0.11, max_daily_loss="12.5"), PLATFORM_LIMITS)
+    own: dict[str, Any] = {
+        "max_net": 5,
+        "max_order": 6,
+        "max_open_orders": 7,
+        "max_messages_per_s": 8,
+        "min_spread": 0.09,
+    }
+    own |= {"price_collar": 0.11, "max_daily_loss": "12.5", "max_drawdown": "3.5", "max_order_notional": 10}
+    own |= {"max_notional": 11, "book_collar": 0.12, "max_bid": 0.8, "min_ask": 0.2, "max_side_orders": 13}
+    own |= {"min_quote_life_ms": 14, "max_cancels_per_s": 15, "max_orders_per_fill": 16}
+    limits = limits_of(a_bot(**own), PLATFORM_LIMITS)
     assert limits is not None
-    assert {name: getattr(limits, name) for name in FALLBACKS} == {
+    assert {name: attrgetter(name)(limits) for name in FALLBACKS} == {
         "max_net_lots": 5,
         "max_order_lots": 6,
         "max_open_orders": 7,
@@ -57,7 +82,18 @@ def test_a_bots_own_limits_hold_where_it_states_them() -> None:
         "min_spread": 0.09,
         "price_collar": 0.11,
         "max_daily_loss": Decimal("12.5"),
+        "max_drawdown": Decimal("3.5"),
+        "max_order_notional": 10,
+        "max_notional": 11,
+        "book_collar": 0.12,
+        "quotes.max_bid": 0.8,
+        "quotes.min_ask": 0.2,
+        "quotes.max_side_orders": 13,
+        "quotes.min_life_ms": 14,
+        "conduct.max_cancels_per_s": 15,
+        "conduct.max_orders_per_fill": 16,
     }
+    assert limits.max_account_notional == PLATFORM_LIMITS.max_account_notional
 
 
 def test_no_bot_holds_more_than_the_platform_allows() -> None:
@@ -88,7 +124,9 @@ def test_whatever_a_bot_states_every_limit_is_a_positive_bound(limits: RiskLimit
     bot = a_bot().model_copy(update={"risk_limits": limits, "inventory": Inventory(max_position=max_position)})
     made = limits_of(bot, PLATFORM_LIMITS)
     assert made is not None
-    assert all(getattr(made, name) > 0 for name in made.__struct_fields__)
+    figures = [made, made.quotes, made.conduct]
+    stated = [getattr(each, name) for each in figures for name in each.__struct_fields__]
+    assert all(figure > 0 for figure in stated if figure not in (made.quotes, made.conduct))
 
 
 def test_the_built_in_limits_are_complete_and_reach_a_bot_of_the_demo() -> None:
@@ -101,6 +139,8 @@ def test_the_built_in_limits_are_complete_and_reach_a_bot_of_the_demo() -> None:
 @pytest.mark.parametrize("name", type(PLATFORM_LIMITS).model_fields)
 @pytest.mark.parametrize("fault", ["missing", 0, None, "much", -1])
 def test_a_platform_limit_that_is_no_bound_is_refused_by_name(name: str, fault: object) -> None:
+    if (name, fault) == ("min_quote_life_ms", 0):
+        fault = 60_001
     document = PLATFORM_LIMITS.model_dump(mode="json")
     if fault == "missing":
         del document[name]
