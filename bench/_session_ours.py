@@ -34,6 +34,7 @@ from common.events import (
     Posting,
     RiskState,
     TopOfBook,
+    Trade,
 )
 from common.instruments import Outcome, Side
 from exchange.money import underlying_text
@@ -173,6 +174,7 @@ class Ours:
             ts_ns=OPEN_NS,
         )
         venue.on_facts = self._on_facts
+        venue.on_print = self._on_print
 
     def start(self) -> None:
         """Hear the past, begin, and plan what is heard in the life of the market."""
@@ -270,6 +272,20 @@ class Ours:
                 list(self.quoter.on_feed_status(status, Receipt(now_ns)))
         if not self._over():
             self._schedule.at(now_ns + STATUS_NS, self._on_status)
+
+    def _on_print(self, fact: Fact) -> None:
+        now_ns = self._schedule.now_ns
+        trade = Trade(
+            venue=VENUE,
+            symbol=fact["market"],
+            trade_id=fact["trade_id"],
+            price=float(fact["price"]),
+            size=float(fact["size"]),
+            buyer_is_maker=fact["taker_side"] == "ask",
+            ts_received_ns=now_ns,
+            epoch=EPOCH,
+        )
+        self._take_turn(self.quoter.on_trade(trade, Receipt(now_ns)))
 
     def _on_facts(self, facts: list[Fact], refused: list[Ask]) -> None:
         outputs: list[Output] = []

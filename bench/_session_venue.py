@@ -123,6 +123,8 @@ class Venue:
         )
         self.on_facts: Callable[[list[Fact], list[Ask]], None] = lambda _facts, _refused: None
         """Told the private news, in the order in which the venue made them, and what it refused."""
+        self.on_print: Callable[[Fact], None] = lambda _trade: None
+        """Told every public trade, as late as the feed is."""
         self.seen = Seen(window_end_ns)
         self._orders = 0
         self._looked_ns = OPEN_NS
@@ -207,6 +209,9 @@ class Venue:
         facts, _ = self.exchange.tape.take()
         mine = [fact.frame for fact in facts if fact.account == MAKER]
         now_ns, seen = self.schedule.now_ns, self.seen
+        for fact in facts:
+            if fact.channel == "trades":
+                self.schedule.at(now_ns + FEED_NS, lambda trade=fact.frame: self.on_print(trade))  # type: ignore[misc]
         for frame in mine:
             if frame["type"] == "fill":
                 fill = frame["fill"]
