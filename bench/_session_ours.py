@@ -89,6 +89,7 @@ class MemorySession:
     name = "degen"
     currency = "USD"
     tick_size = TICK_SIZE
+    lot_size = Decimal(1)
     connected = reconciled = empty = True
 
     def __init__(self, venue: Venue, report: Any) -> None:
