@@ -9,7 +9,7 @@ from common.events import Halt
 
 SCOPE = re.compile(r"global|(venue|account|bot|currency)-[A-Za-z0-9_-]{1,64}")
 REASON = re.compile(r"[A-Za-z0-9_-]{1,64}")
-PULLING_REASONS = frozenset({"daily_loss", "exception", "fill_refused", "history_lost", "protection"})
+PULLING_REASONS = frozenset({"daily_loss", "drawdown", "exception", "fill_refused", "history_lost", "protection"})
 """Stops after which nothing may rest. Any other halt leaves orders alone that are still where the bot wants them."""
 
 

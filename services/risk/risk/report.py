@@ -8,7 +8,7 @@ from typing import NamedTuple
 from common.core import Sample
 from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
 
-from risk.equity import Earnings, Marks, earnings, shown, unrealized
+from risk.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
 from risk.ledger import Ledger
 from risk.positions import ZERO
 
@@ -57,7 +57,7 @@ def risk_state(
 
 
 def bot_statistics(
-    ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, epoch: int, now_ns: int
+    ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, peaks: Peaks, epoch: int, now_ns: int
 ) -> Statistics:
     """Return a bot's figures: money in account currency, shares by symbol."""
     earned = earnings(ledger, algo_id, marks)
@@ -65,8 +65,10 @@ def bot_statistics(
     lines = ledger.lines_of(algo_id)
     figures = _money(earned, float(book.fees) if book else 0.0)
     figures |= {"fills": float(book.fills if book else 0), "markets": float(len(lines))}
+    figures |= peaks.figures(algo_id)
     if view is not None and view.limits is not None:
         figures["max_daily_loss"] = float(view.limits.max_daily_loss)
+        figures["max_drawdown"] = float(view.limits.max_drawdown)
     for line in lines:
         symbol = line.key.symbol
         figures[f"position_yes.{symbol}"] = figures.get(f"position_yes.{symbol}", 0.0) + line.yes.lots

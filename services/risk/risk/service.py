@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,11 +24,12 @@ from common.events import (
     Posting,
     QuoteTarget,
     RiskState,
+    Statistics,
 )
 
 from risk.alerts import PLATFORM, Conditions
 from risk.entries import Entry, Undecodable, undecodable
-from risk.equity import Marks, cutoff_posting, earnings, shown
+from risk.equity import Marks, Peaks, cutoff_posting, earnings, shown
 from risk.halts import Halts
 from risk.intake import Pending, Turns
 from risk.ledger import Folded, FoldStatus, Ledger
@@ -62,7 +64,7 @@ class Risk(Core):
         self.store = store or StoreHealth()
         self.ledger = Ledger()
         self.bots: dict[str, BotView] = {}
-        self.halts, self.markets, self.marks = Halts(), Markets(), Marks()
+        self.halts, self.markets, self.marks, self.peaks = Halts(), Markets(), Marks(), Peaks()
         self.conditions = Conditions()
         self.watch = Watch(self.conditions)
         self.reconciliation = Reconciliation()
@@ -102,6 +104,7 @@ class Risk(Core):
             Newest(FeedStatus, self.on_feed_status),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(AccountState, self.on_account),
+            Newest(Statistics, self.on_statistics),
             Durable("risk-ledger", self.on_entry, self.on_undecodable),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
@@ -268,6 +271,14 @@ class Risk(Core):
             self.reconciliation.on_picture(picture, receipt.now_ns)
         return ()
 
+    def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
+        """What a predecessor told of the day's highest profit holds after a restart as well."""
+        day, peak = told.figures.get("day"), told.figures.get("daily_peak")
+        before_us = not self._started or told.epoch < self.epoch
+        if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
+            self.peaks.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+        return ()
+
     def _stale_epoch(self, role: str, key: str, epoch: int) -> bool:
         """Say whether somebody else has taken the sender's place since; remembers the highest epoch."""
         seen = self._epochs.get((role, key), 0)
@@ -291,6 +302,10 @@ class Risk(Core):
             assert view.limits is not None
             detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
             yield from self._impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+        drawdown = self.peaks.look(self.ledger, algo_id, daily)
+        if view.limits is not None and drawdown > view.limits.max_drawdown:
+            detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.max_drawdown}"
+            yield from self._impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
         yield from self.watch.loss_warning(view, daily, now_ns)
 
     def on_look_due(self, receipt: Receipt) -> Effects:
@@ -321,7 +336,7 @@ class Risk(Core):
             yield from self._pending.ask(cutoff, now_ns)
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, self.marks, self.epoch, now_ns)
+        yield bot_statistics(self.ledger, view, algo_id, self.marks, self.peaks, self.epoch, now_ns)
 
     def _judge_pictures(self, now_ns: int) -> Iterator[Effect]:
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))

@@ -96,6 +96,7 @@ DUTIES: dict[str, Duties] = {
             FeedStatus,
             QuoteTarget,
             OrderUpdates,
+            Statistics,
         ),
         ("risk",),
     ),

@@ -1,0 +1,113 @@
+"""The ledger beside what the venue shows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from common.events import (
+    Halt,
+    Posting,
+    PostingKind,
+)
+from common.instruments import Outcome
+from risk.rehearsal import Desk, of
+from risk.snapshot import documents, restore
+from risk.testing import (
+    SYMBOL,
+    S,
+    a_fill,
+    a_picture,
+    a_resolved_market,
+)
+
+
+def test_a_picture_that_agrees_changes_nothing_and_opens_the_cash_once() -> None:
+    desk = Desk()
+    desk.tell(a_picture(5, "100000.000000"))
+    opened = of(Posting, desk.wait(3))
+    assert [(posting.kind, posting.cash, posting.algo_id) for posting in opened] == [
+        (PostingKind.DEPOSIT, Decimal("100000.000000"), "unassigned")
+    ]
+    desk.book(a_fill(1))
+    desk.wait(3)
+    desk.tell(a_picture(10, "99960.000000", {SYMBOL: (100, 0)}))
+    quiet = desk.wait(5)
+    assert (of(Posting, quiet), of(Halt, quiet)) == ([], [])
+    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+
+
+def opened_desk() -> Desk:
+    desk = Desk()
+    desk.tell(a_picture(5, "100000"))
+    desk.wait(5)
+    return desk
+
+
+def test_a_fill_the_ledger_never_saw_halts_the_account_naming_both_numbers() -> None:
+    desk = opened_desk()
+    for _ in range(2):
+        desk.tell(a_picture(20, "99960", {SYMBOL: (100, 0)}))
+        desk.wait(5)
+    halt = of(Halt, desk.said)[0]
+    assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
+    assert halt.detail == f"cash in USD: venue 99960, ledger 100000; {SYMBOL} YES: venue 100, ledger 0"
+    assert desk.risk.ledger.lines == {}
+
+
+def test_a_difference_in_one_picture_only_is_not_yet_a_mismatch() -> None:
+    desk = opened_desk()
+    for cash in ("99960", "100000", "99960", "100000"):
+        desk.tell(a_picture(20, cash))
+        desk.wait(5)
+    assert of(Halt, desk.said) == []
+
+
+def test_fills_after_the_picture_are_taken_off_before_comparing() -> None:
+    desk = opened_desk()
+    desk.book(a_fill(1, outcome=Outcome.NO, fee=Decimal("0.25")))
+    desk.book(a_fill(2, fee=Decimal("-0.25")))
+    desk.wait(5)
+    desk.tell(a_picture(15, "99959.75", {SYMBOL: (0, 100)}))
+    desk.wait(3)
+    account = desk.risk.reconciliation.state(desk.now_ns)["mm1"]
+    assert account["differences"] == []
+    assert account["agreed_age_ms"] == 1_000
+
+
+def test_a_picture_during_a_settlement_is_not_judged() -> None:
+    desk = opened_desk()
+    desk.book(a_fill(1))
+    desk.wait(5)
+    desk.tell(a_picture(12, "99960", {SYMBOL: (100, 0)}))
+    desk.wait(1)
+    desk.tell(a_resolved_market("yes"))
+    desk.wait(4)
+    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+    desk.tell(a_picture(14, "100060"))
+    desk.wait(4)
+    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+    assert of(Halt, desk.said) == []
+
+
+def test_after_a_restart_a_picture_from_before_the_newest_fill_says_nothing() -> None:
+    before = opened_desk()
+    before.book(a_fill(7))
+    desk = Desk(ledger=restore(documents(before.risk.ledger)))
+    for _ in range(3):
+        desk.tell(a_picture(69, "100000"))
+        desk.wait(5)
+    assert of(Halt, desk.said) == []
+    desk.tell(a_picture(70, "99960", {SYMBOL: (100, 0)}))
+    desk.wait(5)
+    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["agreed_age_ms"] is not None
+
+
+def test_a_picture_read_back_at_a_start_says_nothing_of_an_account_with_a_history() -> None:
+    before = Desk()
+    before.book(a_fill(1))
+    before.tell(a_resolved_market("yes"))
+    desk = Desk(ledger=restore(documents(before.risk.ledger)))
+    desk.tell(a_picture(10, "99960", {SYMBOL: (100, 0)}), age_ns=20 * S)
+    assert of(Posting, desk.wait(5)) == []
+    desk.tell(a_picture(12, "100060"))
+    assert [posting.cash for posting in of(Posting, desk.wait(5))] == [Decimal(100_000)]

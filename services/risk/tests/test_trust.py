@@ -1,0 +1,104 @@
+"""When the ledger cannot be trusted: what stops, and what goes on."""
+
+from __future__ import annotations
+
+import pytest
+from common.core import Receipt, Store
+from common.events import (
+    Alert,
+    Halt,
+    Position,
+    PostingKind,
+)
+from risk.intake import LedgerGap
+from risk.rehearsal import Desk, kinds, of
+from risk.service import Risk
+from risk.snapshot import documents, restore
+from risk.testing import (
+    NOW_NS,
+    PLATFORM_LIMITS,
+    a_fill,
+    a_lift,
+    a_posting,
+)
+
+
+def test_an_entry_that_cannot_be_booked_halts_its_account_and_the_ledger_goes_on() -> None:
+    desk = Desk()
+    effects = desk.book(a_fill(1, quantity_lots=0))
+    assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "disputed-1")]
+    assert "quantity_lots" in of(Alert, effects)[0].text
+    assert of(Position, desk.book(a_fill(2)))[0].lines[0].yes_lots == 100
+
+
+def test_undecodable_bytes_halt_their_account() -> None:
+    desk = Desk()
+    effects = desk.do(desk.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", desk.receipt(1)))
+    assert [halt.scope for halt in of(Halt, effects)] == ["account-mm7"]
+    assert [effect.sequence for effect in effects if isinstance(effect, Store)] == [1]
+    again = desk.do(desk.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", desk.receipt(1)))
+    assert [type(effect) for effect in again] == [Position]
+    assert desk.risk.ledger.disputes == 1
+
+
+def test_a_disputed_entry_halts_at_the_next_start_unless_a_person_has_lifted_it() -> None:
+    before = Desk()
+    halt = of(Halt, before.book(a_fill(1, quantity_lots=0)))[0]
+    ledger = restore(documents(before.risk.ledger))
+    forgotten, remembered = Risk(PLATFORM_LIMITS), Risk(PLATFORM_LIMITS)
+    forgotten.recover(ledger)
+    remembered.recover(ledger)
+    list(remembered.on_halt(a_lift(halt), Receipt(NOW_NS)))
+    assert [each.reason for each in of(Halt, forgotten.start(Receipt(NOW_NS)))] == ["disputed-1"]
+    assert of(Halt, remembered.start(Receipt(NOW_NS))) == []
+
+
+def test_an_entry_that_overtakes_another_waits_for_it() -> None:
+    desk = Desk()
+    assert desk.deliver(a_fill(3), 3) == []
+    assert desk.deliver(a_fill(2), 2) == []
+    assert desk.risk.unready(desk.now_ns) == ["waits for FILL sequence 1"]
+    effects = desk.deliver(a_fill(1), 1)
+    assert [store.sequence for store in effects if isinstance(store, Store)] == [1, 2, 3]
+    assert of(Position, effects)[-1].lines[0].yes_lots == 300
+    assert desk.risk.unready(desk.now_ns) == []
+
+
+def test_a_gap_that_stays_ends_the_process_so_that_the_next_start_reads_the_stream() -> None:
+    desk = Desk()
+    desk.deliver(a_fill(2), 2)
+    with pytest.raises(LedgerGap, match="sequence 1"):
+        desk.wait(4)
+
+
+def test_a_ledger_that_cannot_be_trusted_deals_out_no_limits_and_folds_nothing() -> None:
+    desk = Desk(faults={"ledger_ahead": "FILL ends before it"})
+    assert [(halt.scope, halt.reason) for halt in of(Halt, desk.said)] == [("global", "ledger_ahead")]
+    assert desk.book(a_fill(1)) == []
+    assert desk.risk.ledger.sequence == 0
+    state = desk.risk_state()
+    assert (state.limits, state.halts) == ({}, ["global:ledger_ahead"])
+    assert of(Position, desk.wait(6)) == []
+    assert desk.risk.unready(desk.now_ns) == ["ledger_ahead: FILL ends before it"]
+    assert desk.risk.state(desk.now_ns)["bots"][0]["limits"] == "withheld: the ledger is frozen"
+
+
+def test_a_store_that_is_found_ahead_freezes_a_running_ledger() -> None:
+    desk = Desk()
+    desk.health.ahead = "the positions store is at FILL sequence 9"
+    assert [halt.reason for halt in of(Halt, desk.wait(1))] == ["ledger_ahead"]
+    assert desk.risk_state().limits == {}
+
+
+def test_a_store_that_is_away_is_told_and_the_ledger_goes_on() -> None:
+    desk = Desk()
+    desk.health.away = True
+    assert ("critical", "store_away") in kinds(desk.wait(1))
+    assert of(Position, desk.book(a_fill(1)))[0].fill_sequence == 1
+
+
+def test_a_refused_posting_halts_its_account() -> None:
+    desk = Desk()
+    posting = a_posting("p", PostingKind.SETTLEMENT)
+    effects = desk.do(desk.risk.on_refused(posting, "maximum bytes exceeded", desk.receipt()))
+    assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "posting_refused")]
