@@ -42,7 +42,17 @@ class Batch:
         self._news.note(order)
         self._senders[new.algo_id] = None
         self._placing.append(
-            Placement(new.order_id, new.symbol, new.outcome, new.side, new.price_ticks, lots, not immediate, immediate)
+            Placement(
+                new.order_id,
+                new.symbol,
+                new.outcome,
+                new.side,
+                new.price_ticks,
+                lots,
+                not immediate,
+                immediate,
+                new.tick_size,
+            )
         )
 
     def tell(self, target: Effect) -> None:

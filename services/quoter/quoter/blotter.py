@@ -16,7 +16,7 @@ from common.orders import OrderState, epoch_of
 
 from quoter.bot import Terms
 from quoter.desk import PRICE_HOLD_NS, Desk
-from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, posting_of
+from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, posting_of, reversal_of
 from quoter.orders import Order
 from quoter.venues.base import (
     Absent,
@@ -32,6 +32,7 @@ from quoter.venues.base import (
     Ready,
     Refused,
     Report,
+    Reversal,
     Trouble,
     Unknown,
 )
@@ -84,6 +85,8 @@ class Blotter:
             return self._on_order(report, now_ns)
         if isinstance(report, Execution):
             return self._on_execution(report, now_ns)
+        if isinstance(report, Reversal):
+            return self._on_reversal(report, now_ns)
         if isinstance(report, Refused):
             return self._on_refused(report, now_ns)
         if isinstance(report, CancelRefused):
@@ -192,8 +195,8 @@ class Blotter:
             account=desk.account,
             venue=desk.venue,
             currency=terms.currency if terms else desk.session.currency,
-            tick_size=terms.tick_size if terms else desk.session.tick_size,
-            lot_size=terms.lot_size if terms else _ONE,
+            tick_size=execution.tick_size or (terms.tick_size if terms else desk.session.tick_size),
+            lot_size=terms.lot_size if terms else desk.session.lot_size,
             multiplier=terms.multiplier if terms else _ONE,
             epoch=desk.epoch,
             now_ns=now_ns,
@@ -207,6 +210,32 @@ class Blotter:
         if order is not None:
             desk.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
+
+    def _on_reversal(self, report: Reversal, now_ns: int) -> Effects:
+        """Take back a fill that did not come to be: an entry of its own, so that both stay to be seen."""
+        desk, execution = self._desk, report.execution
+        order = desk.orders.get(execution.order_id)
+        if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
+            return
+        algo_id = order.algo_id if order else UNASSIGNED
+        terms = self._terms(execution.symbol)
+        posting = reversal_of(
+            report,
+            algo_id,
+            account=desk.account,
+            venue=desk.venue,
+            currency=terms.currency if terms else desk.session.currency,
+            tick_size=execution.tick_size or (terms.tick_size if terms else desk.session.tick_size),
+            lot_size=terms.lot_size if terms else desk.session.lot_size,
+            multiplier=terms.multiplier if terms else _ONE,
+            epoch=desk.epoch,
+            now_ns=now_ns,
+        )
+        if desk.holdings.on_posting(posting):
+            text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
+            yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
+            yield posting
+            self._touched(algo_id, execution.symbol, True)
 
     def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
         """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from common.events import Alert, AlertLevel, Fill, OrderUpdate, OrderUpdates, Posting, PostingKind
+from common.instruments import Outcome, notional
 from common.orders import OrderState
 
 from quoter.orders import Order
-from quoter.venues.base import Conversion, Execution
+from quoter.venues.base import Conversion, Execution, Reversal
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -147,6 +148,43 @@ def posting_of(
         ts_event_ns=conversion.ts_event_ns,
         ts_received_ns=now_ns,
         account_sequence=conversion.account_sequence,
+        epoch=epoch,
+    )
+
+
+def reversal_of(
+    reversal: Reversal,
+    algo_id: str,
+    *,
+    account: str,
+    venue: str,
+    currency: str,
+    tick_size: Decimal,
+    lot_size: Decimal,
+    multiplier: Decimal,
+    epoch: int,
+    now_ns: int,
+) -> Posting:
+    """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
+    execution = reversal.execution
+    sign = -execution.side.sign
+    lots = sign * execution.quantity_lots
+    cost = notional(execution.price_ticks, execution.quantity_lots, tick_size, lot_size, multiplier)
+    return Posting(
+        account=account,
+        algo_id=algo_id,
+        posting_id=f"reversal:{venue}:{execution.trade_id}:{execution.order_id}",
+        kind=PostingKind.REVERSAL,
+        venue=venue,
+        symbol=execution.symbol,
+        yes_lots=0 if execution.outcome is Outcome.NO else lots,
+        no_lots=lots if execution.outcome is Outcome.NO else 0,
+        cash=execution.fee - sign * cost,
+        currency=currency,
+        reason=reversal.why,
+        ts_event_ns=execution.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=execution.account_sequence,
         epoch=epoch,
     )
 

@@ -226,7 +226,7 @@ def test_an_order_that_rests_after_its_end_is_cancelled_and_reported() -> None:
     order = best_bid(script)
     script.fair(0.60)
     order.status, order.order_sequence = "open", order.order_sequence + 1
-    script.venue._order_frame(order)
+    script.venue.tell_order(order)
     script.deliver()
     assert order.status == "cancelled"
     assert [alert.kind for alert in script.of(Alert)] == ["stray_order"]

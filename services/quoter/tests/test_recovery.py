@@ -19,7 +19,7 @@ def left_behind(venue: Venue, order_id: int, price: str = "0.40", size: int = 10
     order = VenueOrder(str(venue.next_order), str(order_id), MARKET, "bid", "yes", price, size, True)
     venue.next_order += 1
     venue.orders[str(order_id)] = order
-    venue._order_frame(order)
+    venue.tell_order(order)
     return order
 
 

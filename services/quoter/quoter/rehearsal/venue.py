@@ -68,11 +68,15 @@ class Venue:
     connected: bool = False
     refuse: str = ""
     """Error code for every new order."""
+    refuse_nth: int | None = None
+    """Refuse this order of the next batch, from 0."""
     refuse_cancels: str = ""
     mute: bool = False
     """Do as told, but never answer on the websocket (a lost ack)."""
     deaf: bool = False
     """Frames are lost on their way to the venue."""
+    no_beats: bool = False
+    """Heartbeats are lost on their way to the venue."""
     status: int = 200
     """Answer every request with this status when it is not 200."""
     oldest_after: int | None = None
@@ -83,6 +87,8 @@ class Venue:
     """Status of the next answers to a merge that is carried out all the same; 200 when there is none."""
     merges_lost: int = 0
     """So many requests to merge never arrive."""
+    takeable: int = 0
+    """Shares that orders which never rest find in the book."""
     deadman_ms: int | None = None
 
     # --- websocket ----------------------------------------------------------------------------------------------
@@ -91,6 +97,8 @@ class Venue:
         if self.deaf or not self.connected:
             return
         frame = json.loads(effect.data)
+        if self.no_beats and frame["op"] == "heartbeat":
+            return
         self.received.append(frame)
         before = len(self.frames)
         answer = self._answer(frame)
@@ -134,6 +142,9 @@ class Venue:
                 }
             self.finish(known, "requested")
             return head | {"order": known.document()}
+        nth, self.refuse_nth = self.refuse_nth, None if not self.refuse_nth else self.refuse_nth - 1
+        if nth == 0:
+            return head | {"error": {"code": "would_cross", "message": "told to", "field": None}}
         if self.refuse:
             return head | {"error": {"code": self.refuse, "message": "told to", "field": None}}
         order = VenueOrder(
@@ -148,8 +159,21 @@ class Venue:
         )
         self.next_order += 1
         self.orders[order.client_order_id] = order
-        self._order_frame(order)
+        if item.get("time_in_force") == "ioc":
+            self._take(order)
+        else:
+            self.tell_order(order)
         return head | {"order": order.document()}
+
+    def _take(self, order: VenueOrder) -> None:
+        """Execute what is there at the order's own price, and end the rest."""
+        size = min(order.size, self.takeable)
+        if size:
+            self.takeable -= size
+            price = float(order.price)
+            self.fill(order, size, liquidity="taker", fee=f"{0.072 * price * (1 - price) * size:.6f}")
+        if order.status == "open":
+            self.finish(order, "ioc_remainder")
 
     def _private(self, kind: str, document: dict[str, Any]) -> None:
         if not self.connected:
@@ -157,7 +181,7 @@ class Venue:
         frame = {"type": kind, "account": "mm1", "account_sequence": self.sequence} | document
         self.frames.append(json.dumps(frame).encode())
 
-    def _order_frame(self, order: VenueOrder) -> None:
+    def tell_order(self, order: VenueOrder) -> None:
         self.sequence += 1
         order.account_sequence = self.sequence
         self._private("order", {"order": order.document()})
@@ -165,9 +189,9 @@ class Venue:
     def finish(self, order: VenueOrder, reason: str) -> None:
         order.status, order.reason = "cancelled", reason
         order.order_sequence += 1
-        self._order_frame(order)
+        self.tell_order(order)
 
-    def fill(self, order: VenueOrder, size: int) -> dict[str, Any]:
+    def fill(self, order: VenueOrder, size: int, liquidity: str = "maker", fee: str = "-0.010000") -> dict[str, Any]:
         """Execute part of an order, also of one that is cancelled: then it happened just before."""
         order.filled += size
         order.order_sequence += 1
@@ -184,8 +208,8 @@ class Venue:
             "price": order.price,
             "size": size,
             "leaves": order.size - order.filled,
-            "liquidity": "maker",
-            "fee": "-0.010000",
+            "liquidity": liquidity,
+            "fee": fee,
             "match_type": "mint",
             "order_sequence": order.order_sequence,
             "account_sequence": self.sequence,
@@ -193,11 +217,14 @@ class Venue:
         }
         self.next_trade += 1
         self.fills.append(row)
-        self._private("fill", {"fill": row})
-        self._order_frame(order)
+        self.tell_fill(row)
+        self.tell_order(order)
         self.sequence += 1
         self._private("account", {"entry": {"account_sequence": self.sequence}})
         return row
+
+    def tell_fill(self, row: dict[str, Any]) -> None:
+        self._private("fill", {"fill": row})
 
     def cancel_below(self, below: int) -> list[dict[str, Any]]:
         gone = [order for order in self.open_orders() if int(order.client_order_id) < below]

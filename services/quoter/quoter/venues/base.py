@@ -29,6 +29,8 @@ class Placement(NamedTuple):
     post_only: bool
     immediate: bool = False
     """Immediate or cancel: what cannot trade at once is gone, nothing of it ever rests."""
+    tick_size: Decimal = Decimal(0)
+    """What a tick of the price is worth; 0 where it cannot change."""
 
 
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
@@ -72,6 +74,15 @@ class Execution(NamedTuple):
     ts_event_ns: int
     recovered: bool
     """Fetched afterwards, not told when it happened."""
+    tick_size: Decimal | None = None
+    """What a tick of its price is worth, where that may differ from what the market says by now."""
+
+
+class Reversal(NamedTuple):
+    """An execution did not come to be after all: what was told of it is taken back, by an entry of its own."""
+
+    execution: Execution
+    why: str
 
 
 class Refused(NamedTuple):
@@ -175,6 +186,7 @@ class HistoryLost(NamedTuple):
 Report: TypeAlias = (
     OrderReport
     | Execution
+    | Reversal
     | Refused
     | CancelRefused
     | Unknown
@@ -191,6 +203,7 @@ Report: TypeAlias = (
 REPORTS = (
     OrderReport,
     Execution,
+    Reversal,
     Refused,
     CancelRefused,
     Unknown,
@@ -208,8 +221,25 @@ Output: TypeAlias = Effect | Report
 Outputs: TypeAlias = Iterable[Output]
 
 
+class OwnOrder(Protocol):
+    """An order of the quoter's as it was sent."""
+
+    order_id: int
+    symbol: str
+    outcome: Outcome
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+    venue_order_id: str
+    """Empty until the venue has named it."""
+
+
 class OwnOrders(Protocol):
     """What a session needs to know of the quoter's orders while it recovers."""
+
+    def get(self, order_id: int) -> OwnOrder | None:
+        """Return a known order."""
+        ...
 
     def unresolved(self) -> list[int]:
         """Return the ids of orders whose end has not been seen."""
@@ -227,6 +257,8 @@ class Session(Protocol):
     currency: str
     tick_size: Decimal
     """Of markets we were not told about."""
+    lot_size: Decimal
+    """Likewise."""
 
     def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
         """Begin for a lease epoch, having everything up to a place in the account's private stream."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from common.clock import NS_PER_MS
@@ -16,6 +17,7 @@ from common.core import Answer, Ask
 
 CONVERSATIONS_MAX = 64
 REQUEST_TIMEOUT_MS = 2_000
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Request(NamedTuple):
@@ -24,6 +26,8 @@ class Request(NamedTuple):
     method: str
     path: str
     body: bytes = b""
+    headers: Mapping[str, str] = NO_HEADERS
+    """What proves this request alone, where a venue wants each one signed."""
 
 
 class Pause(NamedTuple):
@@ -55,10 +59,15 @@ class Conversations(Generic[T]):
 
     def begin(self, name: str, script: Script[None], now_ns: int) -> list[T | Ask]:
         """Start a script under a name and return what it yields before its first wait."""
-        if len(self._asked) + len(self._paused) >= CONVERSATIONS_MAX:
+        if self.full:
             script.close()
             return []
         return self._go_on(name, script, None, now_ns)
+
+    @property
+    def full(self) -> bool:
+        """True while no further conversation can be begun."""
+        return len(self._asked) + len(self._paused) >= CONVERSATIONS_MAX
 
     def open(self, name: str) -> bool:
         """Say whether a conversation of this name is going on."""
@@ -114,7 +123,7 @@ class Conversations(Generic[T]):
             return outputs
 
     def _ask(self, ask_id: int, request: Request) -> Ask:
-        headers = dict(self._headers())
+        headers = {**self._headers(), **request.headers}
         if request.body:
             headers["content-type"] = "application/json"
         return Ask(

@@ -104,6 +104,7 @@ class DegenSession:
     name = "degen"
     currency = "USD"
     tick_size: Decimal = TICK_SIZE
+    lot_size: Decimal = Decimal(1)
 
     def __init__(self, key: ApiKey, url: str, orders: OwnOrders, seed: int = 0, deadman_ms: int = DEADMAN_MS) -> None:
         random = Random(seed)

@@ -27,6 +27,7 @@ class SilentSession:
     name = "silent"
     currency = "USD"
     tick_size = Decimal("0.01")
+    lot_size = Decimal(1)
 
     def __init__(self, url: str) -> None:
         self._url = url

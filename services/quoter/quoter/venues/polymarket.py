@@ -1,0 +1,418 @@
+"""The private session at Polymarket: orders over REST, their news over the user channel.
+
+1. The venue has no order entry over a websocket and no client order ids. An order is named by its hash, which follows
+   from our order id (polymarket_ticket.py), so that an order whose answer was lost can be asked for and cancelled.
+2. `POST /v1/heartbeats` every 5 s; after 10 s without one the venue cancels everything. That is the dead-man switch:
+   without a fresh heartbeat nothing is placed, and after 10 s everything is taken to be of unknown outcome.
+3. Requests travel on their own, in no order: a new order waits until every cancel sent before it in its market is
+   answered, and is given up when that takes too long.
+4. The user channel numbers nothing, so a lost frame does not show. The account's trades are asked for every 5 s, its
+   open orders with every picture. The place in its stream is the second of the newest trade known.
+5. A trade that was matched may fail on the chain: it is told as an execution at once and taken back when it fails.
+6. Recovery: cancel everything of the account until nothing rests, fetch trades with overlap, ask for the end of every
+   order. One the venue does not know is given up only when its request can no longer arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from enum import Enum
+from random import Random
+from typing import Any, NamedTuple
+
+from common.clock import NS_PER_MS, NS_PER_S
+from common.core import Answer, Close, Effects, Open, Sample, Send
+from common.errors import ContractError
+from common.events import AlertLevel
+
+from quoter.venues.base import CancelRefused, Lost, Output, Outputs, OwnOrders, Placement, Ready, Refused, Trouble
+from quoter.venues.conversation import Backoff, Conversations, Pause, Script
+from quoter.venues.polymarket_account import Account
+from quoter.venues.polymarket_entry import OrderEntry
+from quoter.venues.polymarket_orders import OwnBook
+from quoter.venues.polymarket_rest import PolymarketRest
+from quoter.venues.polymarket_ticket import Signer, write
+from quoter.venues.polymarket_words import (
+    LOT_SIZE,
+    PING,
+    PLACES_MAX,
+    PRICE_UNITS,
+    Details,
+    WireOrder,
+    WireTrade,
+    parse_frame,
+)
+
+BEAT_MS = 5_000
+BEAT_AGAIN_MS = 1_000
+BEAT_FRESH_MS = 8_000
+"""A heartbeat sent longer ago, counted from its sending, no longer vouches for the dead-man switch."""
+BEAT_DEAD_MS = 10_000
+"""The venue has cancelled everything by then."""
+PING_MS = 5_000
+SILENCE_MAX_MS = 15_000
+CHECK_MS = 5_000
+OPEN_MAX_MS = 10_000
+HELD_MAX_MS = 1_000
+"""An order that had to wait longer for a cancel is given up: its price is old."""
+RECONNECT_FIRST_MS = 200.0
+RECONNECT_MOST_MS = 5_000.0
+
+
+class Phase(Enum):
+    """How far the session is."""
+
+    DOWN = "down"
+    CONNECTING = "connecting"
+    RECOVERING = "recovering"
+    UP = "up"
+
+
+class Held(NamedTuple):
+    """An order that waits for cancels of its market."""
+
+    place: Placement
+    since_ns: int
+
+
+class PolymarketSession:
+    """One account's private session: frames, answers and timers in; frames, requests and reports out."""
+
+    name = "polymarket"
+    currency = "USD"
+    tick_size = Decimal("0.01")
+    lot_size = LOT_SIZE
+
+    def __init__(
+        self,
+        signer: Signer,
+        url: str,
+        channel_url: str,
+        orders: OwnOrders,
+        seed: int = 0,
+        *,
+        signature_type: int = 0,
+        order_lifetime_s: int = 0,
+    ) -> None:
+        """Make a session; with an order lifetime, what rests ends by itself after so many seconds."""
+        random = Random(seed)
+        self._signer, self._channel_url = signer, channel_url
+        self._lifetime_s = order_lifetime_s
+        self._rest = PolymarketRest(signer, lambda: self._now_ns // NS_PER_S, random, signature_type)
+        self._talks: Conversations[Output] = Conversations(self.name, url, dict)
+        self.own_book = OwnBook(orders, signer)
+        self._account = Account(self._rest, self.own_book, orders, lambda: self._now_ns)
+        self._entry = OrderEntry(self._rest, self.own_book, self._account, lambda: self._now_ns)
+        self._backoff = Backoff(RECONNECT_FIRST_MS, RECONNECT_MOST_MS, random)
+        self._phase = Phase.DOWN
+        self._now_ns = self._phase_since_ns = 0
+        self._retry_at_ns: int | None = None
+        self._held: list[Held] = []
+        self._deferred: list[Output] = []
+        """What a call that may only return effects has found out."""
+        self._beat_id = ""
+        self._beat_sent_ns = self._beat_taken_ns = 0
+        self._ping_ns = self._heard_ns = self._checked_ns = 0
+        self._ending = self._empty = False
+        self.reconnects = 0
+        self.malformed = 0
+
+    # --- what the quoter reads ----------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._phase in (Phase.RECOVERING, Phase.UP)
+
+    @property
+    def reconciled(self) -> bool:
+        return self._phase is Phase.UP and self._account.settled
+
+    @property
+    def empty(self) -> bool:
+        return self._empty
+
+    def armed(self, now_ns: int) -> bool:
+        return self._beat_taken_ns > 0 and now_ns - self._beat_taken_ns <= BEAT_FRESH_MS * NS_PER_MS
+
+    def describe(self, now_ns: int) -> dict[str, Any]:
+        return {
+            "phase": self._phase.value,
+            "for_ms": (now_ns - self._phase_since_ns) // NS_PER_MS,
+            "reconciled": self.reconciled,
+            "deadman_armed": self.armed(now_ns),
+            "account_sequence": self._account.floor_s,
+            "orders_held": len(self._held),
+            "cancels_unanswered": len(self._entry.cancelling),
+            "trades_unsettled": len(self.own_book.unsettled),
+            "reconnects": self.reconnects,
+            "gaps": self._account.gaps,
+            "malformed": self.malformed,
+        }
+
+    def samples(self) -> Iterable[Sample]:
+        labels = {"venue": self.name}
+        yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(self.reconciled))
+        yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, self.reconnects)
+        yield Sample("mm_session_gaps", "counter", "Times private frames were found lost", labels, self._account.gaps)
+        yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, self.malformed)
+        yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, self._rest.faults)
+        unknown = self._entry.unknown_outcomes
+        yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, unknown)
+        yield Sample("mm_session_reversals", "counter", "Trades that failed", labels, self.own_book.reversals)
+        unsettled = len(self.own_book.unsettled)
+        yield Sample("mm_session_trades_unsettled", "gauge", "Trades that may still fail", labels, unsettled)
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        # What an account did before it was ours is none of our business.
+        self._account.begin(epoch, known_sequence or now_ns // NS_PER_S)
+        return self._connect()
+
+    def _connect(self) -> list[Output]:
+        self._retry_at_ns = None
+        self._enter(Phase.CONNECTING)
+        return self._talks.begin("connect", self._connecting(), self._now_ns)
+
+    def _connecting(self) -> Script[None]:
+        yield from self._rest.check_version()
+        yield from self._beating()
+        yield Open(self.name, self._channel_url)
+
+    def on_open(self, now_ns: int) -> Outputs:
+        self._now_ns = self._ping_ns = self._heard_ns = self._checked_ns = now_ns
+        self._enter(Phase.RECOVERING)
+        yield Send(self.name, self._signer.user_channel())
+        yield from self._talks.begin("recover", self._recovering(), now_ns)
+
+    def on_close(self, reason: str, now_ns: int) -> Outputs:
+        """The channel has ended: nothing may rest unseen, and what we know has to be proven anew."""
+        self._now_ns = now_ns
+        yield from self._abandon(reason)
+        self._enter(Phase.DOWN)
+        self._retry_at_ns = now_ns + round(self._backoff.next_ms() * NS_PER_MS)
+        self.reconnects += 1
+        if not self._ending:
+            yield from self._talks.begin("clear", self._clearing(), now_ns)
+
+    def _abandon(self, reason: str) -> Outputs:
+        self._account.lose()
+        for name in ("connect", "recover", "check", "picture", "ask", "clear"):
+            self._talks.abandon(name)
+        yield from self._deferred_out()
+        yield from self._give_up_held("the session was lost")
+        yield Lost(reason)
+
+    def _clearing(self) -> Script[None]:
+        yield from self._rest.cancel_all()
+
+    def on_answer(self, answer: Answer, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        yield from self._deferred_out()
+        yield from self._talks.on_answer(answer, now_ns)
+        yield from self._flush()
+
+    def on_timer(self, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        yield from self._deferred_out()
+        yield from self._talks.on_timer(now_ns)
+        if self._phase is Phase.DOWN:
+            if self._retry_at_ns is not None and now_ns >= self._retry_at_ns and not self._ending:
+                yield from self._connect()
+            return
+        if self._phase is Phase.CONNECTING:
+            if now_ns - self._phase_since_ns > OPEN_MAX_MS * NS_PER_MS and not self._talks.open("connect"):
+                yield Close(self.name, "no connection in time")
+                self._phase_since_ns = now_ns
+            return
+        if now_ns - self._heard_ns > SILENCE_MAX_MS * NS_PER_MS:
+            yield Close(self.name, "the user channel is silent")
+            self._heard_ns = now_ns
+            return
+        yield from self._keep_alive()
+        yield from self._flush()
+
+    def _keep_alive(self) -> Outputs:
+        """Ping the channel, send the heartbeat, and ask for what the channel may have lost."""
+        now_ns = self._now_ns
+        if now_ns - self._ping_ns >= PING_MS * NS_PER_MS:
+            self._ping_ns = now_ns
+            yield Send(self.name, PING)
+        # One that was not taken is sent again soon: two in a row cost everything.
+        pause_ms = BEAT_MS if self._beat_taken_ns == self._beat_sent_ns else BEAT_AGAIN_MS
+        if now_ns - self._beat_sent_ns >= pause_ms * NS_PER_MS and not self._talks.open("beat"):
+            yield from self._talks.begin("beat", self._beating(), now_ns)
+        if now_ns - self._beat_taken_ns > BEAT_DEAD_MS * NS_PER_MS and not self._talks.open("recover"):
+            yield Trouble(AlertLevel.CRITICAL, "heartbeat_lost", "no heartbeat in 10 s: the venue has cancelled all")
+            yield from self._abandon("no heartbeat was taken in time")
+            self._enter(Phase.RECOVERING)
+            yield from self._talks.begin("recover", self._recovering(), now_ns)
+        elif self._phase is Phase.UP and now_ns - self._checked_ns >= CHECK_MS * NS_PER_MS:
+            if not self._talks.open("check"):
+                self._checked_ns = now_ns
+                yield from self._talks.begin("check", self._account.check(), now_ns)
+        elif self._phase is Phase.UP and not self._account.settled and not self._talks.open("check"):
+            yield from self._talks.begin("check", self._account.catch_up(), now_ns)
+        if self._entry.picture_due and self.reconciled and not self._talks.open("picture"):
+            self._entry.picture_due = False
+            yield from self.take_picture("unknown_outcome", now_ns)
+
+    def _beating(self) -> Script[None]:
+        self._beat_sent_ns = sent_ns = self._now_ns
+        beat_id = yield from self._rest.beat(self._beat_id)
+        if beat_id is not None:
+            self._beat_id = beat_id
+            self._beat_taken_ns = max(self._beat_taken_ns, sent_ns)
+
+    def _recovering(self) -> Script[None]:
+        yield from self._account.recover()
+        # Orders are placed again only behind a heartbeat that was taken.
+        while not self.armed(self._now_ns):
+            yield from self._beating()
+            if not self.armed(self._now_ns):
+                yield Pause(BEAT_AGAIN_MS)
+        self._backoff.reset()
+        self._enter(Phase.UP)
+        yield Ready(self._account.floor_s)
+        yield from self._account.picture("start")
+
+    def empty_out(self, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        self._ending, self._empty = True, False
+        self._talks.abandon("empty")
+        yield from self._give_up_held("stopping")
+        yield from self._talks.begin("empty", self._emptying(), now_ns)
+
+    def _emptying(self) -> Script[None]:
+        yield from self._entry.until_answered()
+        yield from self._account.sweep()
+        yield from self._account.fetch_trades()
+        self._empty = True
+
+    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+        self._now_ns = now_ns
+        if not self.reconciled or self._talks.open("picture"):
+            return []
+        return self._talks.begin("picture", self._account.picture(reason), now_ns)
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
+        self._now_ns = now_ns
+        assert self.connected, "orders are sent on an open connection"
+        if cancels:
+            if self._talks.full:
+                self._deferred += [CancelRefused(each, "busy", "too many requests open") for each in cancels]
+            else:
+                # Its first step is the request, so what comes back is effects alone.
+                yield from self._effects("cancel", self._entry.cancelling_script(cancels))
+        self._held += [Held(place, now_ns) for place in places]
+        yield from self._effects_of(self._flush())
+
+    def _effects(self, name: str, script: Script[None]) -> Effects:
+        return self._effects_of(self._talks.begin(name, script, self._now_ns))
+
+    def _effects_of(self, outputs: Outputs) -> Effects:
+        for output in outputs:
+            if isinstance(output, tuple):
+                self._deferred.append(output)
+            else:
+                yield output
+
+    def _deferred_out(self) -> Outputs:
+        deferred, self._deferred = self._deferred, []
+        return deferred
+
+    def _give_up_held(self, why: str) -> Outputs:
+        held, self._held = self._held, []
+        return [Refused(each.place.order_id, "not_sent", why) for each in held]
+
+    def _flush(self) -> Outputs:
+        """Send the held orders whose market has no cancel under way; give up those that waited too long."""
+        if not self._held:
+            return
+        if not self.connected or not self.armed(self._now_ns):
+            yield from self._give_up_held("no session, or no heartbeat")
+            return
+        waiting: list[Held] = []
+        ready: list[Placement] = []
+        for held in self._held:
+            place = held.place
+            if self._now_ns - held.since_ns > HELD_MAX_MS * NS_PER_MS:
+                yield Refused(place.order_id, "late", "cancels before it were not answered in time")
+            elif self._entry.busy(place.symbol):
+                waiting.append(held)
+            else:
+                ready.append(place)
+        self._held = waiting
+        documents: list[tuple[Placement, bytes]] = []
+        for place in ready:
+            refused = self._written(place, documents)
+            if refused is not None:
+                yield refused
+                yield from self._learn(place.symbol)
+        for first in range(0, len(documents), PLACES_MAX):
+            some = documents[first : first + PLACES_MAX]
+            if self._talks.full:
+                for place, _ in some:
+                    yield Refused(place.order_id, "busy", "too many requests open")
+                continue
+            yield from self._talks.begin("place", self._entry.placing_script(some), self._now_ns)
+
+    def _written(self, place: Placement, documents: list[tuple[Placement, bytes]]) -> Refused | None:
+        """Sign an order and add it to those that go out, or say why it cannot."""
+        details = self._account.details.get(place.symbol)
+        if details is None:
+            return Refused(place.order_id, "market_unknown", "its details are being asked for")
+        if place.tick_size and place.tick_size * PRICE_UNITS != details.tick_units:
+            self._account.details.pop(place.symbol, None)
+            return Refused(place.order_id, "tick_size_changed", f"priced on a tick of {place.tick_size}")
+        ticket = write(place, details, self._lifetime_s)
+        if isinstance(ticket, str):
+            return Refused(place.order_id, ticket, "")
+        signed = self._signer.sign(ticket)
+        self.own_book.add(place, details, signed.order_hash)
+        documents.append((place, signed.document))
+        return None
+
+    def _learn(self, symbol: str) -> Outputs:
+        """Ask for the details of a market that are not known, once at a time."""
+        name = f"market {symbol}"
+        if symbol in self._account.details or self._talks.open(name):
+            return []
+        return self._talks.begin(name, self._learning(symbol), self._now_ns)
+
+    def _learning(self, symbol: str) -> Script[None]:
+        yield from self._account.learn(symbol)
+
+    # --- frames -------------------------------------------------------------------------------------------------
+
+    def on_frame(self, data: bytes, now_ns: int) -> Outputs:
+        self._now_ns = self._heard_ns = now_ns
+        yield from self._deferred_out()
+        try:
+            news = parse_frame(data)
+            for each in news:
+                yield from self._on_news(each)
+        except ContractError:
+            # It may have been a fill: ask rather than guess.
+            self.malformed += 1
+            self._account.lose()
+
+    def _on_news(self, news: WireOrder | WireTrade) -> list[Output]:
+        if isinstance(news, WireTrade):
+            details: Details | None = self._account.details.get(news.market)
+            if details is None:
+                return self._talks.begin("trade", self._account.on_strange_trade(news), self._now_ns)
+            return list(self._account.on_trade(news, details, recovered=False))
+        report = self.own_book.on_order(news, self._now_ns)
+        if report is not None:
+            return [report]
+        if news.type.upper() == "PLACEMENT" and self._phase is Phase.UP:
+            return self._talks.begin("disown", self._account.disown([news]), self._now_ns)
+        return []
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._phase_since_ns = phase, self._now_ns

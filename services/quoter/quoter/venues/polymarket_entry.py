@@ -1,0 +1,207 @@
+"""Order entry at Polymarket as scripts: place and cancel once, and ask about whatever nobody can say the outcome of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+from common.clock import NS_PER_MS
+from common.errors import ContractError
+from common.events import AlertLevel
+from common.orders import OrderState
+
+from quoter.venues.base import Absent, CancelRefused, Output, Placement, Refused, Trouble, Unknown
+from quoter.venues.conversation import Pause, Reply, Script
+from quoter.venues.polymarket_account import FINAL_MS, Account
+from quoter.venues.polymarket_orders import Known, OwnBook
+from quoter.venues.polymarket_rest import PolymarketRest, said
+from quoter.venues.polymarket_words import CANCELS_MAX, Cancelled, Placed, parse
+
+QUERY_PAUSE_MS = 250.0
+WAITS_MAX = 100
+WAIT_MS = 25.0
+DOUBTFUL = ("system error", "could not run", "delaying", "duplicated", "timed out", "internal")
+"""Parts of refusals after which the order may be there all the same."""
+NOT_TAKEN = frozenset((400, 401, 403, 404, 413, 422, 425, 429))
+"""Statuses that say that nothing of a request was done."""
+
+
+class OrderEntry:
+    """Requests about orders that are under way."""
+
+    def __init__(self, rest: PolymarketRest, book: OwnBook, account: Account, now_ns: Callable[[], int]) -> None:
+        self._rest, self._book, self._account, self._now_ns = rest, book, account, now_ns
+        self.cancelling: dict[int, str] = {}
+        """Orders whose cancel is not answered yet, with their market."""
+        self.placing: dict[int, None] = {}
+        self.unknown_outcomes = 0
+        self.picture_due = False
+        """An outcome was unknown: what the account holds has to be looked at."""
+
+    def busy(self, symbol: str) -> bool:
+        """Say whether a cancel in a market is not answered yet."""
+        return symbol in self.cancelling.values()
+
+    def until_answered(self) -> Script[None]:
+        """Wait until no request about an order is under way; each ends by itself."""
+        for _ in range(WAITS_MAX):
+            if not self.cancelling and not self.placing:
+                return
+            yield Pause(WAIT_MS)
+
+    # --- placing ------------------------------------------------------------------------------------------------
+
+    def placing_script(self, documents: Sequence[tuple[Placement, bytes]]) -> Script[None]:
+        """Place orders in one request, which is never repeated."""
+        order_ids = [place.order_id for place, _ in documents]
+        self.placing.update(dict.fromkeys(order_ids))
+        body = b"[" + b",".join(document for _, document in documents) + b"]"
+        reply: Reply = yield self._rest.request("POST", "/orders", body=body)
+        for order_id in order_ids:
+            self.placing.pop(order_id, None)
+        doubtful: list[int] = []
+        yield from self._on_placed(reply, order_ids, doubtful)
+        yield from self.ask_about(doubtful)
+
+    def _on_placed(self, reply: Reply, order_ids: Sequence[int], doubtful: list[int]) -> Iterator[Output]:
+        """Tell the outcome of each order; what has none, or one that is not final, goes among the doubtful."""
+        if reply.status in NOT_TAKEN:
+            code = "rate_limited" if reply.status == 429 else f"status_{reply.status}"
+            yield from self._doubt_keys(reply)
+            for order_id in order_ids:
+                yield Refused(order_id, code, said(reply))
+            return
+        answers: list[Placed] = []
+        if 200 <= reply.status < 300:
+            try:
+                answers = parse(list[Placed], reply.body)
+            except ContractError as error:
+                yield from self._rest.fault("bad_answer", str(error))
+        for index, order_id in enumerate(order_ids):
+            known = self._book.by_id(order_id)
+            assert known is not None, "an order is remembered before it is sent"
+            answer = answers[index] if index < len(answers) else None
+            if answer is None:
+                yield self._unknown(order_id, "no answer that says what became of it")
+                doubtful.append(order_id)
+            elif answer.error_msg or not answer.success:
+                text = answer.error_msg or "refused without a reason"
+                if any(part in text.lower() for part in DOUBTFUL):
+                    yield self._unknown(order_id, text[:100])
+                    doubtful.append(order_id)
+                else:
+                    yield Refused(order_id, _code(text), text[:200])
+            else:
+                yield from self._on_accepted(known, answer)
+                if (answer.status or "live").lower() != "live":
+                    # Matched, in part or whole, or put off: the order itself says what is left of it.
+                    doubtful.append(order_id)
+
+    def _on_accepted(self, known: Known, answer: Placed) -> Iterator[Output]:
+        if answer.order_id and answer.order_id != known.order_hash:
+            text = f"order {known.order_id} is {answer.order_id[:18]} at the venue, not as computed"
+            yield Trouble(AlertLevel.CRITICAL, "order_hash", text)
+            self._book.rename(known, answer.order_id)
+        if (answer.status or "live").lower() == "live":
+            yield self._book.report(known, OrderState.LIVE, "", self._now_ns())
+
+    # --- cancelling ---------------------------------------------------------------------------------------------
+
+    def cancelling_script(self, order_ids: Sequence[int]) -> Script[None]:
+        """Cancel orders in one request; every one ends in a report."""
+        found = [known for order_id in order_ids if (known := self._book.by_id(order_id)) is not None]
+        strangers = [order_id for order_id in order_ids if self._book.by_id(order_id) is None]
+        for known in found:
+            self.cancelling[known.order_id] = known.symbol
+        doubtful: list[int] = []
+        for first in range(0, len(found), CANCELS_MAX):
+            some = found[first : first + CANCELS_MAX]
+            body = msgspec.json.encode([known.order_hash for known in some])
+            reply: Reply = yield self._rest.request("DELETE", "/orders", body=body)
+            for known in some:
+                self.cancelling.pop(known.order_id, None)
+            yield from self._on_cancelled(reply, some, doubtful)
+        for order_id in strangers:
+            # Recovery cancels everything; what it did not know never came this far.
+            yield CancelRefused(order_id, "unknown_order", "no hash is known for it")
+        yield from self.ask_about(doubtful)
+
+    def _on_cancelled(self, reply: Reply, some: Sequence[Known], doubtful: list[int]) -> Iterator[Output]:
+        if reply.status in NOT_TAKEN:
+            code = "rate_limited" if reply.status == 429 else f"status_{reply.status}"
+            yield from self._doubt_keys(reply)
+            for known in some:
+                yield CancelRefused(known.order_id, code, said(reply))
+            return
+        answer = Cancelled()
+        if 200 <= reply.status < 300:
+            try:
+                answer = parse(Cancelled, reply.body)
+            except ContractError as error:
+                yield from self._rest.fault("bad_answer", str(error))
+        gone = set(answer.canceled)
+        for known in some:
+            if known.order_hash in gone:
+                yield self._book.report(known, OrderState.CANCELLED, "requested", self._now_ns())
+            else:
+                # "Already canceled or matched" does not say which, and has been said of orders that rest.
+                why = answer.not_canceled.get(known.order_hash) or "no answer that says what became of it"
+                yield self._unknown(known.order_id, why[:100])
+                doubtful.append(known.order_id)
+
+    def _doubt_keys(self, reply: Reply) -> Iterator[Output]:
+        if reply.status in (401, 403):
+            yield from self._rest.fault("bad_credentials", f"the venue refuses the API key: {said(reply)}")
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def _unknown(self, order_id: int, why: str) -> Unknown:
+        self.unknown_outcomes += 1
+        self.picture_due = True
+        return Unknown(order_id, why)
+
+    def ask_about(self, order_ids: Sequence[int]) -> Script[None]:
+        """Ask what became of orders until each has an answer; those nobody knows are final after a while only."""
+        since_ns = self._now_ns()
+        left = list(dict.fromkeys(order_ids))
+        if not left:
+            return
+        while left:
+            unanswered: list[int] = []
+            for order_id in left:
+                known = self._book.by_id(order_id)
+                if known is None or known.state.terminal:
+                    continue
+                wire = yield from self._rest.order(known.order_hash)
+                if wire is not None:
+                    report = self._book.on_order(wire, self._now_ns())
+                    assert report is not None, "it was asked for by a known hash"
+                    yield report
+                elif self._now_ns() - since_ns > FINAL_MS * NS_PER_MS:
+                    yield Absent(order_id)
+                else:
+                    unanswered.append(order_id)
+            left = unanswered
+            if left:
+                yield Pause(QUERY_PAUSE_MS)
+        yield from self._account.fetch_trades()
+
+
+def _code(text: str) -> str:
+    """Return a short word for a refusal."""
+    lowered = text.lower()
+    for part, code in (
+        ("cross", "would_cross"),
+        ("post-only", "would_cross"),
+        ("post_only", "would_cross"),
+        ("balance", "insufficient_funds"),
+        ("allowance", "insufficient_funds"),
+        ("tick", "invalid_price"),
+        ("minimum", "below_minimum_size"),
+        ("expir", "expired"),
+        ("fully filled", "fok_not_filled"),
+        ("no orders found", "nothing_to_take"),
+    ):
+        if part in lowered:
+            return code
+    return "refused"
