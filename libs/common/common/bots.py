@@ -137,10 +137,16 @@ class Inventory(Section):
     """The same at the end of the ramp."""
     lean_until: float = Field(default=0.25, ge=0, le=1)
     """Fraction of the life elapsed up to which a lean is tolerated."""
-    model: Literal["linear", "cara", "avellaneda_stoikov"] = "linear"
+    model: Literal["linear", "cara", "avellaneda_stoikov", "glft"] = "linear"
     """How what is held moves the quotes: by `skew_factor`, or by what a further share is worth to a holder."""
+    fill_decay: float = Field(default=50.0, gt=0, le=10_000)
+    """For `glft`: the chance of a fill falls by e with every 1 / fill_decay of distance from fair value."""
+    fill_intensity: float = Field(default=0.5, gt=0, le=1_000)
+    """For `glft`: fills of a tenth of `max_position` per second at fair value."""
+    terminal_penalty: float = Field(default=0.10, ge=0, le=1)
+    """For `glft`: price at which the last share of a full position is given up when quoting stops."""
     risk_aversion: float = Field(default=1e-4, gt=0, le=1)
-    """Per unit of money, for `cara` and `avellaneda_stoikov`; 1e-4 is 2.5 cents at 1,000 shares at the money."""
+    """Per unit of money, for all models but `linear`; 1e-4 is 2.5 cents at 1,000 shares at the money."""
     aggressive_from: float = Field(default=0.35, ge=0, le=1)
     """Fraction elapsed from which the full late skew applies."""
     reduce_only_s: float = Field(default=45.0, ge=0, le=86_400)
@@ -173,7 +179,7 @@ class Protection(Section):
 
 
 class Exposure(Section):
-    """How quotes lean against what is held in other markets of the same underlying."""
+    """How quotes lean against what is held in other markets of the same underlying, and how much that may be."""
 
     max_per_percent: float = Field(default=500.0, gt=0, le=1e9)
     """Money won or lost when the underlying moves by one per cent, at which the lean is at its full."""
@@ -181,6 +187,11 @@ class Exposure(Section):
     """Shift of both quotes, in price, then; 0 turns it off."""
     shocks: list[float] = Field(default=[-0.02, -0.01, -0.005, 0.005, 0.01, 0.02], max_length=20)
     """Moves of the underlying, as fractions of its price, for which the loss is told."""
+    max_scenario_loss: float = Field(default=1_000.0, ge=0, le=1e12)
+    """Money: when the worst of the shocks would lose more, nothing that adds to it is bid for; 0 is no limit."""
+    limit_per_percent: float = Field(default=0.0, ge=0, le=1e12)
+    """The same for money lost to first order when the underlying moves by one per cent, which near a strike and expiry
+    has no bound: hence off with 0."""
 
     @model_validator(mode="after")
     def _possible_shocks(self) -> Exposure:

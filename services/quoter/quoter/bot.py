@@ -15,6 +15,7 @@ from common.pretrade import View
 from quoter.budget import Budget
 from quoter.exposure import Summary
 from quoter.flow import UNTOUCHED, MarketFlow, Toxicity
+from quoter.glft import leans_for
 from quoter.inventory import Room
 from quoter.ladder import Grid
 from quoter.markouts import Markouts
@@ -156,14 +157,21 @@ class Bot:
 
 def new_line(bot: Bot, terms: Terms) -> Line:
     """Return the business of a bot in a market it begins to work on."""
-    config = bot.config.in_market(terms.underlying, terms.symbol)
+    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol))
     return Line(terms, _view(config, terms), config)
 
 
 def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
     """Take in new terms or a new configuration; the next pass looks at everything again."""
-    config = bot.config.in_market(terms.underlying, terms.symbol)
+    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol))
     line.terms, line.view, line.config, line.plan = terms, _view(config, terms), config, None
+
+
+def _prepared(config: BinaryBot) -> BinaryBot:
+    """Solve what passes will only look up."""
+    if config.inventory.model == "glft":
+        leans_for(config.inventory)
+    return config
 
 
 def _view(config: BinaryBot, terms: Terms) -> View:

@@ -17,6 +17,9 @@ from common.bots import Exposure
 _NORMAL = NormalDist()
 _SQRT_2_PI = math.sqrt(2.0 * math.pi)
 PERCENT = 0.01
+RELEASED = 0.9
+EVEN = 0.5
+"""A driftless share is worth this where the price is at the strike."""
 
 
 class Leg(NamedTuple):
@@ -40,6 +43,8 @@ class Summary(NamedTuple):
     """The most that any of the shocks would lose, 0 or more."""
     worst_shock: float
     """Which one that is, as a fraction of the price; 0 when none loses."""
+    settled: float = 0.0
+    """Money won if every market settled now, at the price of now; below 0 it is lost."""
 
 
 def shocked(leg: Leg, shock: float) -> float:
@@ -67,7 +72,22 @@ def summary(legs: Sequence[Leg], shocks: Sequence[float]) -> Summary:
         change = sum(leg.net * (shocked(leg, shock) - leg.fair) for leg in legs)
         if -change > worst:
             worst, worst_shock = -change, shock
-    return Summary(per_percent(legs), worst, worst_shock)
+    settled = sum(leg.net * (float(leg.fair >= EVEN) - leg.fair) for leg in legs)
+    return Summary(per_percent(legs), worst, worst_shock, settled)
+
+
+def closed_side(found: Summary, limits: Exposure, closed: str = "") -> str:
+    """Return which side would add to an exposure beyond its limit, 'bid' or 'ask'; empty when none is.
+
+    A YES share gains when the price rises, whatever its strike: who loses too much from a fall buys none, who loses
+    too much from a rise sells none. A limit of 0 is none. A side that is `closed` opens again below RELEASED of it.
+    """
+    share = RELEASED if closed else 1.0
+    if limits.max_scenario_loss and found.worst > share * limits.max_scenario_loss:
+        return "bid" if found.worst_shock < 0.0 else "ask"
+    if limits.limit_per_percent and abs(found.per_percent) > share * limits.limit_per_percent:
+        return "bid" if found.per_percent > 0.0 else "ask"
+    return ""
 
 
 def net_skews(legs: Sequence[Leg], limits: Exposure) -> dict[str, float]:

@@ -9,6 +9,7 @@ from common.bots import BinaryBot, Inventory, Quoting
 from common.events import BotLimits, QuoteLevel
 
 from quoter.bot import Plan, Terms
+from quoter.glft import leans_for
 from quoter.holdings import Held
 from quoter.inventory import Phase, Room, lean, phase_of, room
 from quoter.ladder import levels, prices
@@ -45,7 +46,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     reducing = phase is Phase.REDUCE_ONLY
     size = min(quoting.size, limits.max_order_lots)
     away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
-    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, inventory)
+    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, inventory)
     best_bid = bid_from - signals.net_skew - away.bid
     best_ask = ask_from - signals.net_skew + away.ask
     if best_ask - best_bid > quoting.max_spread and not reducing:
@@ -53,7 +54,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=reducing)
     bid_size = size if reducing else int(size * leaning.bid_share)
     ask_size = size if reducing else int(size * leaning.ask_share)
-    yes_room, no_room = _alive(fair, elapsed, held, free, quoting)
+    yes_room, no_room = _alive(fair, elapsed, held, free, quoting, signals)
     bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
     asks = levels(rungs.asks, ask_size, no_room, terms.min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
@@ -65,34 +66,40 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
         free,
         fair - (bid_from + ask_from) / 2 + signals.net_skew,
         "reduce_only" if reducing else "quoting",
-        _missing(bids, asks, rungs.bids, rungs.asks),
+        _missing(bids, asks, rungs.bids, rungs.asks, signals),
         parts,
     )
 
 
-def _reservation(fair: float, held: Held, size: int, skew: float, inventory: Inventory) -> tuple[float, float]:
+def _reservation(
+    fair: float, held: Held, size: int, skew: float, seconds_left: float, inventory: Inventory
+) -> tuple[float, float]:
     """Return what a further share is worth to somebody who holds this, bought and sold."""
     if inventory.model == "linear":
         return fair - skew, fair - skew
     net, gamma = held.yes_lots - held.no_lots, inventory.risk_aversion
     if inventory.model == "cara":
         return reservation_bid(fair, net, size, gamma), reservation_ask(fair, net, size, gamma)
+    if inventory.model == "glft":
+        leans = leans_for(inventory)
+        return fair - leans.bid_lean(fair, seconds_left, net), fair + leans.ask_lean(fair, seconds_left, net)
     # Of a settling share the variance that is left is that of the result, whatever the time.
     price = avellaneda_stoikov_price(fair, net, gamma, fair * (1.0 - fair))
     return price, price
 
 
-def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting) -> tuple[int, int]:
+def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting, signals: Signals) -> tuple[int, int]:
     """Return the room for YES and NO bids without the side that has all but lost near the end.
 
-    What of it would only pair off shares of the other outcome is bid for all the same.
+    Nor is there any for what would add to an exposure over all markets that is beyond its limit. What would only pair
+    off shares of the other outcome is bid for all the same: it makes this market riskless.
     """
     yes_lots, no_lots = free.yes_lots, free.no_lots
-    if elapsed >= quoting.dead_side_from:
-        if fair <= quoting.dead_side_below:
-            yes_lots = min(yes_lots, max(0, held.no_lots - held.doubt_no_lots - held.yes_lots))
-        elif 1.0 - fair <= quoting.dead_side_below:
-            no_lots = min(no_lots, max(0, held.yes_lots - held.doubt_yes_lots - held.no_lots))
+    late = elapsed >= quoting.dead_side_from
+    if signals.closed_side == "bid" or (late and fair <= quoting.dead_side_below):
+        yes_lots = min(yes_lots, max(0, held.no_lots - held.doubt_no_lots - held.yes_lots))
+    if signals.closed_side == "ask" or (late and 1.0 - fair <= quoting.dead_side_below):
+        no_lots = min(no_lots, max(0, held.yes_lots - held.doubt_yes_lots - held.no_lots))
     return yes_lots, no_lots
 
 
@@ -102,12 +109,16 @@ def pulled(reason: str, state: str = "pulled") -> Plan:
 
 
 def _missing(
-    bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], bid_ticks: Sequence[int], ask_ticks: Sequence[int]
+    bids: Sequence[QuoteLevel],
+    asks: Sequence[QuoteLevel],
+    bid_ticks: Sequence[int],
+    ask_ticks: Sequence[int],
+    signals: Signals,
 ) -> str:
     """Say why a side is missing, for people."""
     reasons = []
-    if not bids:
-        reasons.append("no bids: " + ("no room" if bid_ticks else "worth less than a tick"))
-    if not asks:
-        reasons.append("no asks: " + ("no room" if ask_ticks else "worth less than a tick"))
+    for name, side, ticks in (("bid", bids, bid_ticks), ("ask", asks, ask_ticks)):
+        if not side:
+            no_room = "exposure over all markets" if signals.closed_side == name else "no room"
+            reasons.append(f"no {name}s: {no_room if ticks else 'worth less than a tick'}")
     return ", ".join(reasons)

@@ -133,14 +133,14 @@ def _stepped_back(
     step = time_left / steps
     if step > 0.0:
         for _ in range(steps):
-            values = _solve_tridiagonal([1.0 + step * entry for entry in diagonal], -step * beside, values)
+            values = solve_tridiagonal([1.0 + step * entry for entry in diagonal], -step * beside, values)
             peak = max(values)
             logs_taken += math.log(peak)
             values = [value / peak for value in values]
     return [math.log(value) + logs_taken for value in values]
 
 
-def _solve_tridiagonal(diagonal: list[float], beside: float, right: list[float]) -> list[float]:
+def solve_tridiagonal(diagonal: list[float], beside: float, right: list[float]) -> list[float]:
     """Solve a symmetric tridiagonal system with one number beside the diagonal (Thomas algorithm)."""
     count = len(diagonal)
     upper, solved = [0.0] * count, [0.0] * count

@@ -14,6 +14,8 @@ class Signals(NamedTuple):
     """The same for those who buy from us."""
     net_skew: float = 0.0
     """To subtract from both sides because of what is held in other markets of the same underlying."""
+    closed_side: str = ""
+    """'bid' or 'ask': the side that would add to an exposure over all markets that is beyond its limit."""
     frozen: str = ""
     """Why nothing may rest for now: too many fills, too much volume or delta in too short a time; empty otherwise."""
 

@@ -166,6 +166,7 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             where = {"algo_id": bot.algo_id, "underlying": underlying}
             yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)
             yield Sample("mm_exposure_worst", "gauge", "Loss in the worst scenario", where, found.worst)
+            yield Sample("mm_exposure_settled", "gauge", "Money won if all settled now", where, found.settled)
         for symbol, line in bot.lines.items():
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(desk.orders.of(bot.algo_id, symbol))

@@ -10,7 +10,7 @@ from common.events import Fill, Liquidity, Trade
 from common.instruments import Outcome, Side
 
 from quoter.bot import Bot, Line
-from quoter.exposure import Leg, net_skews, summary
+from quoter.exposure import Leg, closed_side, net_skews, summary
 from quoter.flow import toxicity
 from quoter.holdings import Holdings
 from quoter.markouts import QuoteSide
@@ -124,8 +124,10 @@ def _lean_against_others(bot: Bot, holdings: Holdings) -> None:
             legs.setdefault(line.terms.underlying, []).append(leg)
     limits = bot.config.exposure
     bot.exposures = {underlying: summary(found, limits.shocks) for underlying, found in legs.items()}
-    for found in legs.values():
+    for underlying, found in legs.items():
+        before = next((side for leg in found if (side := bot.lines[leg.symbol].signals.closed_side)), "")
+        closed = closed_side(bot.exposures[underlying], limits, before)
         for symbol, skew in net_skews(found, limits).items():
             line = bot.lines[symbol]
-            if abs(line.signals.net_skew - skew) > STEP:
-                line.signals = line.signals._replace(net_skew=skew)
+            if abs(line.signals.net_skew - skew) > STEP or line.signals.closed_side != closed:
+                line.signals = line.signals._replace(net_skew=skew, closed_side=closed)

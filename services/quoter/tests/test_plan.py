@@ -43,10 +43,11 @@ def best(found: Plan) -> tuple[int, int]:
     return found.bids[0].price_ticks, found.asks[0].price_ticks
 
 
-@pytest.mark.parametrize("model", ["linear", "cara", "avellaneda_stoikov"])
+@pytest.mark.parametrize("model", ["linear", "cara", "avellaneda_stoikov", "glft"])
 def test_b6_every_model_moves_both_sides_down_when_long_and_up_when_short(model: str) -> None:
     flat, long, short = (
-        best(quoted(held=held, model=model, risk_aversion=4e-4)) for held in (Held(0, 0), Held(600, 0), Held(0, 600))
+        best(quoted(held=held, model=model, risk_aversion=4e-4, fill_intensity=0.05))
+        for held in (Held(0, 0), Held(600, 0), Held(0, 600))
     )
     assert long[0] < flat[0] < short[0]
     assert long[1] < flat[1] < short[1]
@@ -57,7 +58,7 @@ def test_b6_every_model_moves_both_sides_down_when_long_and_up_when_short(model:
     st.integers(0, 1_000),
     st.integers(0, 1_000),
     st.floats(0, 0.98),
-    st.sampled_from(["linear", "cara", "avellaneda_stoikov"]),
+    st.sampled_from(["linear", "cara", "avellaneda_stoikov", "glft"]),
     st.floats(0, 0.1),
 )
 def test_b12_own_bids_for_both_outcomes_never_add_up_to_more_than_one_less_the_least_spread(

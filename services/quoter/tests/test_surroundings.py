@@ -210,7 +210,7 @@ def test_f2_protection_without_an_end_halts_the_bot_until_a_person_lifts_it(sect
 def test_a_new_plan_does_not_end_a_freeze() -> None:
     script = two_markets(protection={"max_volume": 60, "freeze_s": 60.0})
     take(script, MARKET, 80)
-    settings = {"protection": {"max_volume": 60, "freeze_s": 60.0}, "quoting": {"spread": 0.06}}
+    settings: dict[str, Any] = {"protection": {"max_volume": 60, "freeze_s": 60.0}, "quoting": {"spread": 0.06}}
     script.carry(script.core.on_config(config(2, **settings), script.receipt(2)))
     assert go_on(script, 2_000) == {LATER}
 
