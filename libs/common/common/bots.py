@@ -33,6 +33,16 @@ class PriceSource(Section):
     symbol: Text
     price: Literal["mid", "micro"] = "mid"
     """Markets settle on the mid; the micro-price leans towards the thinner side and leads it by a moment."""
+    weight: float = Field(default=1.0, ge=0, le=100)
+    """How much it counts beside others; 0 is not priced from, only compared with."""
+    reference: bool = False
+    """Markets settle on this one, unless they say otherwise; without any it is the first of the list."""
+    offset_bps: float = Field(default=0.0, ge=-1_000, le=1_000)
+    """What is added to its price before anything has been measured, in basis points of it."""
+    offset_deviation_bps: float = Field(default=0.0, ge=0, le=1_000)
+    """How unsure that is; 0 is sure of a single source or a reference, and `basis_prior_bps` for others."""
+    taker_fee_bps: float = Field(default=10.0, ge=0, le=1_000)
+    """Cost of taking there, for telling an arbitrage from a difference."""
 
 
 class Instrument(Section):
@@ -44,6 +54,43 @@ class Instrument(Section):
     """Rolling series, e.g. BTC-5M."""
     sources: dict[Text, list[PriceSource]]
     """By underlying asset, best first, e.g. BTC = [{venue = "binance", symbol = "BTCUSDT"}]."""
+
+    @model_validator(mode="after")
+    def _usable_sources(self) -> Instrument:
+        for underlying, sources in self.sources.items():
+            named = [(source.venue, source.symbol) for source in sources]
+            if len(set(named)) < len(named):
+                raise ValueError(f"sources.{underlying}: a source comes twice")
+            if sum(source.reference for source in sources) > 1:
+                raise ValueError(f"sources.{underlying}: more than one is the reference")
+            if sources and not any(source.weight > 0 for source in sources):
+                raise ValueError(f"sources.{underlying}: none has a weight")
+        return self
+
+
+class Combination(Section):
+    """How several sources of an underlying become one price; a single one is taken as it comes."""
+
+    method: Literal["consensus", "first"] = "consensus"
+    """All that agree, by their precision; or the first of the list that is fresh."""
+    min_agreeing: int = Field(default=1, ge=1, le=16)
+    """With fewer fresh sources that agree nothing is quoted; nor without a majority, nor when the reference differs."""
+    agree_deviations: float = Field(default=4.0, ge=1, le=100)
+    """A source disagrees when it is further from the middle than so many standard deviations of the difference..."""
+    agree_bps: float = Field(default=5.0, gt=0, le=1_000)
+    """... and than this, in basis points."""
+    diverged_after_s: float = Field(default=5.0, ge=0, le=3_600)
+    """A source that disagrees for so long is told of, and again when it has agreed for as long."""
+    noise_bps: float = Field(default=0.2, gt=0, le=100)
+    """Least deviation of a venue's price from its true one."""
+    basis_half_life_s: float = Field(default=300.0, ge=1, le=86_400)
+    """In which half of a lasting change between two sources is taken up."""
+    basis_prior_bps: float = Field(default=20.0, gt=0, le=1_000)
+    """How far a source may lie from the reference before the two have been compared."""
+    entry_s: float = Field(default=5.0, gt=0, le=3_600)
+    """A source that comes back gains its weight over this time."""
+    arbitrage_after_s: float = Field(default=0.5, ge=0, le=3_600)
+    """A bid above another venue's offer, basis and fees taken off, is told of when it has lasted for so long."""
 
 
 class Pricing(Section):
@@ -318,6 +365,7 @@ class BinaryBot(Section):
     """All sections of a bot that quotes YES/NO markets. Without `risk_limits` it does not trade."""
 
     instrument: Instrument
+    combination: Combination = Combination()
     pricing: Pricing = Pricing()
     quoting: Quoting = Quoting()
     inventory: Inventory = Inventory()
@@ -331,6 +379,14 @@ class BinaryBot(Section):
     selection: Selection = Selection()
     unwind: Unwind = Unwind()
     risk_limits: RiskLimits | None = None
+
+    @model_validator(mode="after")
+    def _enough_sources(self) -> BinaryBot:
+        for underlying, sources in self.instrument.sources.items():
+            usable = sum(source.weight > 0 for source in sources)
+            if sources and self.combination.min_agreeing > usable:
+                raise ValueError(f"combination.min_agreeing: {underlying} has only {usable} sources with a weight")
+        return self
 
     @model_validator(mode="after")
     def _usable_overrides(self) -> BinaryBot:

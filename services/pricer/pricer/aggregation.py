@@ -24,7 +24,7 @@ _FEED_STATUS_AGE_MAX_NS = int(FEED_STATUS_AGE_MAX_S * NS_PER_S)
 
 # A source that comes back must stay fresh this long before the bot returns to it, or quotes again after an outage.
 SETTLED_AFTER_S = 1.0
-_SETTLED_AFTER_NS = int(SETTLED_AFTER_S * NS_PER_S)
+SETTLED_AFTER_NS = int(SETTLED_AFTER_S * NS_PER_S)
 
 
 def mid_price(top: TopOfBook) -> float:
@@ -51,13 +51,15 @@ def two_sided(top: TopOfBook) -> bool:
 class Source:
     """The newest usable price of one symbol at one venue, and how much that price moves."""
 
-    __slots__ = ("_seen_live", "_volatilities", "arrived_at_ns", "feed", "symbol", "top")
+    __slots__ = ("_seen_live", "_volatilities", "arrived_at_ns", "breaks", "feed", "symbol", "top")
 
     def __init__(self, symbol: str, feed: VenueFeed) -> None:
         self.symbol = symbol
         self.feed = feed
         self.top: TopOfBook | None = None
         self.arrived_at_ns = 0
+        self.breaks = 0
+        """How often prices may have been missed."""
         self._seen_live = False
         self._volatilities: dict[VolatilityParams, Volatility] = {}
 
@@ -75,6 +77,7 @@ class Source:
     def forget(self) -> None:
         """Prices may have been missed: only the next one counts, and no return is taken up to it."""
         self.top = None
+        self.breaks += 1
         for volatility in self._volatilities.values():
             volatility.interrupt()
 
@@ -171,14 +174,14 @@ class SourceChoice:
                 continue
             if freshest is None:
                 freshest = place
-            if settled is None and (place == self.current or fresh_ns >= _SETTLED_AFTER_NS):
+            if settled is None and (place == self.current or fresh_ns >= SETTLED_AFTER_NS):
                 settled = place
         if freshest is None and self.current is not None:
             self.steady = False
         self.current = freshest if settled is None else settled
         if not self.steady and self.current is not None:
             since_ns = self._fresh_since_ns[self.current]
-            self.steady = since_ns is not None and now_ns - since_ns >= _SETTLED_AFTER_NS
+            self.steady = since_ns is not None and now_ns - since_ns >= SETTLED_AFTER_NS
         return self.current
 
     def _fresh_for_ns(self, place: int, now_ns: int) -> int | None:

@@ -11,7 +11,8 @@ from common.errors import ConfigError
 from common.events import Market
 
 from pricer.aggregation import Source, VenueFeed
-from pricer.valuation import Contract, Valuation, contract_of, volatility_params
+from pricer.contracts import Contract, contract_of
+from pricer.valuation import Valuation, volatility_params
 from pricer.volatility import VolatilityParams
 
 # A market nobody closed is forgotten this long after its expiry.
@@ -64,9 +65,11 @@ class Roster:
 
     def put_bot(self, bot: PricedBot) -> None:
         """Take up a bot, in place of an earlier configuration of it; ConfigError when it cannot be followed."""
+        known = self.bots.get(bot.algo_id)
+        before = {} if known is None else {each.underlying: each for each in known.valuations}
         bot.valuations = [
-            Valuation.of(bot.algo_id, underlying, bot.sections.pricing, configured, self._sources(underlying, bot))
-            for underlying, configured in bot.sections.instrument.sources.items()
+            Valuation.of(bot.algo_id, underlying, bot.sections, self._sources(underlying, bot), before.get(underlying))
+            for underlying in bot.sections.instrument.sources
         ]
         self.bots[bot.algo_id] = bot
         self._hand_out(bot)
@@ -122,7 +125,7 @@ class Roster:
         self._pricing_from = {}
         wanted: dict[Source, list[VolatilityParams]] = {}
         for bot, valuation in self.valuations():
-            for source in valuation.choice.sources:
+            for source in valuation.spot.sources:
                 self._pricing_from.setdefault(source, []).append((bot, valuation))
                 wanted.setdefault(source, []).extend(volatility_params(valuation.pricing))
         for feed in self.feeds.values():

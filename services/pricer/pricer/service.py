@@ -77,6 +77,7 @@ class Pricer(Core):
         for bot, valuation in self._roster.valuations():
             if valuation.due(receipt.now_ns):
                 effects += self._price(bot, valuation, receipt.now_ns)
+            effects += self._tell(bot, valuation, receipt.now_ns)
         return effects
 
     def on_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -196,10 +197,9 @@ class Pricer(Core):
             labels = {"algo_id": bot.algo_id, "underlying": valuation.underlying}
             priced = not valuation.silent and not bot.halted
             yield Sample("mm_pricer_priced", "gauge", "1 while fair values go out", labels, priced)
-            current = valuation.choice.current
-            if current is not None:
-                volatility = valuation.volatilities[current].annual
-                yield Sample("mm_volatility", "gauge", "Annualised volatility", labels, volatility)
+            if valuation.annual is not None:
+                yield Sample("mm_volatility", "gauge", "Annualised volatility", labels, valuation.annual)
+            yield from valuation.spot.samples(labels)
             for symbol, value in valuation.newest.items():
                 market = {"algo_id": bot.algo_id, "symbol": symbol}
                 yield Sample("mm_fair_value", "gauge", "Probability of YES", market, value.fair)
@@ -214,6 +214,22 @@ class Pricer(Core):
         if values:
             self._values[bot.algo_id] = self._values.get(bot.algo_id, 0) + len(values)
         return values
+
+    def _tell(self, bot: PricedBot, valuation: Valuation, now_ns: int) -> list[Alert]:
+        if not self._may_speak or bot.halted:
+            return []
+        return [
+            Alert(
+                epoch=self.epoch,
+                level=AlertLevel.INFO if news.calm else AlertLevel.WARNING,
+                algo_id=bot.algo_id,
+                source="pricer",
+                kind=news.kind,
+                text=f"{valuation.underlying}: {news.text}",
+                ts_ns=now_ns,
+            )
+            for news in valuation.spot.news(now_ns)
+        ]
 
     def _halt(self, bot: PricedBot, valuation: Valuation, error: Exception, now_ns: int) -> Halt:
         bot.halted = f"pricing {valuation.underlying} failed: {type(error).__name__}: {error}"

@@ -9,6 +9,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from common.clock import NS_PER_S
+
+GAP_MAX_S = 5.0
+"""A price is taken to have held for at most so long when an average is made of it."""
+UNKNOWN_SHARE_MAX = 0.1
+UNKNOWN_MAX_S = 1.0
+"""Of the past part of a window, what may be missing before its average is not to be relied on."""
+
 
 class Terms(NamedTuple):
     """A market on a last price that is worth the same."""
@@ -41,3 +49,37 @@ def on_average(spot: float, strike: float, seconds_left: float, window_s: float,
     if needed <= 0:
         return Terms(math.inf, seconds_left / 3)
     return Terms(math.log(spot / needed), seconds_left / 3)
+
+
+class WindowAverage:
+    """The average of the price over the part of a market's last `window_s` seconds that is past.
+
+    Each price counts for as long as it held, in venue time; venues that average a print a second come to the same.
+    """
+
+    __slots__ = ("_covered_ns", "_from_ns", "_held", "_held_at_ns", "_summed")
+
+    def __init__(self, window_s: float, expiry_ns: int) -> None:
+        self._from_ns = expiry_ns - round(window_s * NS_PER_S)
+        self._held = 0.0
+        self._held_at_ns: int | None = None
+        self._summed = 0.0
+        self._covered_ns = 0
+
+    def observe(self, price: float, now_ns: int) -> None:
+        """Take in the price that holds from now on; venue time, not running backwards."""
+        if self._held_at_ns is not None:
+            since_ns = max(self._held_at_ns, self._from_ns)
+            if since_ns < now_ns and now_ns - self._held_at_ns <= GAP_MAX_S * NS_PER_S:
+                self._summed += self._held * (now_ns - since_ns)
+                self._covered_ns += now_ns - since_ns
+        self._held, self._held_at_ns = price, now_ns
+
+    def average(self) -> float:
+        """Return the average so far; what was missed is taken to be like the rest, or like the price now."""
+        return self._summed / self._covered_ns if self._covered_ns else self._held
+
+    def reliable(self, now_ns: int) -> bool:
+        """Say whether enough of the window was seen."""
+        missing_ns = now_ns - self._from_ns - self._covered_ns
+        return missing_ns <= max(UNKNOWN_MAX_S * NS_PER_S, UNKNOWN_SHARE_MAX * (now_ns - self._from_ns))

@@ -1,4 +1,4 @@
-"""What one bot thinks the open markets of one underlying are worth, from one source at a time."""
+"""What one bot thinks the open markets of one underlying are worth."""
 
 from __future__ import annotations
 
@@ -6,46 +6,20 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.bots import PriceSource, Pricing
+from common.bots import BinaryBot, PriceSource, Pricing
 from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
-from common.events import FairValue, Market, TopOfBook
+from common.events import FairValue
 
-from pricer.aggregation import Source, SourceChoice, VenueFeed, micro_price, mid_price
-from pricer.models import Diffusion, Jumps, Model, Student, Surface
-from pricer.volatility import TwoSpeeds, VolatilityParams
+from pricer.aggregation import Source
+from pricer.combined import Combined
+from pricer.contracts import Contract
+from pricer.models import Diffusion, Jumps, Model, Student, Surface, Value
+from pricer.settlement import Terms, WindowAverage, on_average, on_last
+from pricer.spot import FirstFresh, Spot, name_of
+from pricer.volatility import VolatilityParams
 
 DAYS_PER_YEAR = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """An open YES/NO market as far as its value depends on it."""
-
-    venue: str
-    symbol: str
-    underlying: str
-    series: str
-    strike: float
-    expiry_ns: int
-    """Venue time."""
-    feed: VenueFeed
-    """Of its venue, whose clock says how much time is left."""
-
-
-def contract_of(market: Market, feed: VenueFeed) -> Contract | None:
-    """Return what there is to price; None for a market that is not open or says no usable strike or expiry."""
-    strike = 0.0 if market.strike is None else float(market.strike)
-    if not 0.0 < strike < float("inf") or market.expiry_ns <= 0:
-        return None
-    return Contract(
-        venue=market.venue,
-        symbol=market.symbol,
-        underlying=market.underlying,
-        series=market.series,
-        strike=strike,
-        expiry_ns=market.expiry_ns,
-        feed=feed,
-    )
+DECIDED = Value(1.0, 0.0)
 
 
 def volatility_params(pricing: Pricing) -> tuple[VolatilityParams, VolatilityParams]:
@@ -72,6 +46,39 @@ def model_of(pricing: Pricing) -> Model:
     return Diffusion()
 
 
+def spot_of(sections: BinaryBot, configured: list[PriceSource], sources: list[Source], before: Spot | None) -> Spot:
+    """Return how the sources become one price, carrying on what is known of the same sources."""
+    pricing, combination = sections.pricing, sections.combination
+    max_age_ns = pricing.max_source_age_ms * NS_PER_MS
+    spot: Spot
+    if len(sources) < 2 or combination.method == "first":
+        spot = FirstFresh(configured, sources, max_age_ns)
+    elif isinstance(before, Combined) and before.continues(configured, sources, combination):
+        before.configure(configured, combination, max_age_ns)
+        spot = before
+    else:
+        spot = Combined(configured, sources, combination, max_age_ns)
+    spot.keep(volatility_params(pricing), pricing.volatility_fast_share)
+    return spot
+
+
+@dataclass(slots=True)
+class Line:
+    """A contract as one bot prices it."""
+
+    contract: Contract
+    settles_at: int | None
+    """Place of the source that decides it among the bot's; None where that is not one of them."""
+    window: WindowAverage | None
+
+    def terms(self, spot: float, seconds_left: float) -> Terms:
+        """Return what the contract comes to."""
+        contract = self.contract
+        if self.window is None:
+            return on_last(spot, contract.strike, seconds_left)
+        return on_average(spot, contract.strike, seconds_left, contract.window_s, self.window.average())
+
+
 @dataclass(slots=True)
 class Valuation:
     """The fair values of one bot in the markets of one underlying."""
@@ -79,39 +86,43 @@ class Valuation:
     algo_id: str
     underlying: str
     pricing: Pricing
-    configured: tuple[PriceSource, ...]
-    choice: SourceChoice
+    spot: Spot
     model: Model
-    volatilities: tuple[TwoSpeeds, ...]
-    """One for each source, so that a change of source is not taken for a move of the price."""
-    contracts: tuple[Contract, ...] = ()
+    lines: tuple[Line, ...] = ()
     priced_at_ns: int = 0
     silent: str = "no price yet"
     """Why nothing goes out, for people; empty while values do."""
     newest: dict[str, FairValue] = field(default_factory=dict)
     """Last value of each contract, by symbol."""
+    annual: float | None = None
+    """Volatility it last priced with."""
 
     @classmethod
     def of(
-        cls, algo_id: str, underlying: str, pricing: Pricing, configured: list[PriceSource], sources: list[Source]
+        cls,
+        algo_id: str,
+        underlying: str,
+        sections: BinaryBot,
+        sources: list[Source],
+        before: Valuation | None = None,
     ) -> Valuation:
-        fast, slow = volatility_params(pricing)
-        share = pricing.volatility_fast_share
-        return cls(
+        """Return the valuation of a configuration; what the one `before` has learnt stays where it still applies."""
+        configured = sections.instrument.sources[underlying]
+        made = cls(
             algo_id=algo_id,
             underlying=underlying,
-            pricing=pricing,
-            configured=tuple(configured),
-            choice=SourceChoice(sources, pricing.max_source_age_ms * NS_PER_MS),
-            model=model_of(pricing),
-            volatilities=tuple(
-                TwoSpeeds(source.volatility(fast), source.volatility(slow), share) for source in sources
-            ),
+            pricing=sections.pricing,
+            spot=spot_of(sections, configured, sources, None if before is None else before.spot),
+            model=model_of(sections.pricing),
         )
+        if before is not None and before.spot is made.spot:
+            made.lines = before.lines
+        return made
 
     def hold(self, contracts: tuple[Contract, ...]) -> None:
         """Price these contracts from now on and forget the others."""
-        self.contracts = contracts
+        known = {line.contract: line for line in self.lines}
+        self.lines = tuple(known.get(contract) or self._line(contract) for contract in contracts)
         self.newest = {
             contract.symbol: self.newest[contract.symbol] for contract in contracts if contract.symbol in self.newest
         }
@@ -122,26 +133,21 @@ class Valuation:
 
     def prices_from(self, source: Source) -> bool:
         """Say whether a new price of this source moves the values."""
-        current = self.choice.current
-        return current is None or self.choice.sources[current] is source
+        return self.spot.moved_by(source)
 
     def values(self, now_ns: int, epoch: int) -> list[FairValue]:
         """Return the fair values; nothing without a fresh price or while the time at the venue is unknown."""
         self.priced_at_ns = now_ns
-        place = self.choice.pick(now_ns)
-        if place is None:
-            self.silent = "no fresh source"
+        belief = self.spot.believe(now_ns)
+        if belief is None:
+            self.silent, self.annual = "no fresh source", None
             return []
-        source = self.choice.sources[place]
-        top, age_ns = source.top, source.age_ns(now_ns)
-        assert top is not None and age_ns is not None, "a picked source has a price"
-        spot = _price(self.configured[place], top)
-        volatility = self.volatilities[place]
-        ready = self.choice.steady and volatility.observed_s >= self.pricing.ready_after_s
-        self.silent = "" if self.contracts else "no open market"
-        annual = volatility.annual
+        ready = belief.sound and belief.observed_s >= self.pricing.ready_after_s
+        self.silent = "" if self.lines else "no open market"
+        annual = self.annual = belief.annual
         values = []
-        for contract in self.contracts:
+        for line in self.lines:
+            contract = line.contract
             venue_now_ns = contract.feed.venue_time_ns(now_ns)
             if venue_now_ns is None:
                 self.silent = f"clock of {contract.venue} unknown"
@@ -150,24 +156,33 @@ class Valuation:
             if seconds_left <= 0.0:
                 # The venue decides by its last price before expiry; ours after it says nothing about that.
                 continue
-            years_left = seconds_left / SECONDS_PER_YEAR
-            probability, slope = self.model.value(
-                math.log(spot / contract.strike), annual * annual * years_left, years_left
-            )
+            spot, basis, variance = self.spot.settling(line.settles_at, belief)
+            line_ready = ready
+            if line.window is not None:
+                line.window.observe(spot, venue_now_ns)
+                line_ready = ready and line.window.reliable(venue_now_ns)
+            x, seconds = line.terms(spot, seconds_left)
+            if x == math.inf:
+                worth = DECIDED
+            else:
+                movement = annual * annual * (seconds / SECONDS_PER_YEAR)
+                worth = self.model.value(x, movement, seconds_left / SECONDS_PER_YEAR)
             value = FairValue(
                 epoch=epoch,
                 algo_id=self.algo_id,
                 venue=contract.venue,
                 symbol=contract.symbol,
-                fair=probability,
-                delta=slope / spot,
+                fair=worth.probability,
+                delta=worth.slope / spot,
                 volatility=annual,
                 spot=spot,
                 seconds_left=seconds_left,
-                ready=ready,
-                age_ns=age_ns,
-                ts_event_ns=top.ts_event_ns,
-                ts_received_ns=top.ts_received_ns,
+                ready=line_ready,
+                age_ns=belief.age_ns,
+                ts_event_ns=belief.ts_event_ns,
+                ts_received_ns=belief.ts_received_ns,
+                uncertainty=worth.slope * math.sqrt(variance),
+                basis=basis,
             )
             self.newest[contract.symbol] = value
             values.append(value)
@@ -175,20 +190,15 @@ class Valuation:
 
     def picture(self, now_ns: int) -> dict[str, Any]:
         """Return a JSON-able view for people."""
-        current = self.choice.current
-        source = None if current is None else self.choice.sources[current]
-        age_ns = None if source is None else source.age_ns(now_ns)
-        return {
-            "source": None if source is None else f"{source.feed.venue}:{source.symbol}",
-            "age_ms": None if age_ns is None else round(age_ns / NS_PER_MS, 3),
-            "volatility": None if current is None else self.volatilities[current].annual,
-            "observed_s": 0.0 if current is None else self.volatilities[current].observed_s,
+        return self.spot.picture(now_ns) | {
             "silent": self.silent,
             "markets": {
                 symbol: {
                     "fair": value.fair,
                     "delta": value.delta,
                     "spot": value.spot,
+                    "basis": value.basis,
+                    "uncertainty": value.uncertainty,
                     "seconds_left": value.seconds_left,
                     "ready": value.ready,
                 }
@@ -196,6 +206,8 @@ class Valuation:
             },
         }
 
-
-def _price(configured: PriceSource, top: TopOfBook) -> float:
-    return micro_price(top) if configured.price == "micro" else mid_price(top)
+    def _line(self, contract: Contract) -> Line:
+        names = [name_of(source) for source in self.spot.sources]
+        settles_at = names.index(contract.settles_on) if contract.settles_on in names else None
+        window = WindowAverage(contract.window_s, contract.expiry_ns) if contract.window_s else None
+        return Line(contract, settles_at, window)

@@ -123,6 +123,17 @@ class TieRule(StrEnum):
     """YES needs price >= strike."""
 
 
+class SettlementRule(StrEnum):
+    """Which price of the underlying decides a market."""
+
+    LAST = "last"
+    """The last one at or before expiry."""
+    AVERAGE = "average"
+    """The average over the last `settlement_window_s` seconds."""
+    ORACLE = "oracle"
+    """What a third party says the price was at expiry."""
+
+
 @register
 class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The life of a tradable thing: listed, opened with its strike, closed, resolved or voided."""
@@ -156,6 +167,13 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     settlement_price: Decimal | None = None
     ts_event_ns: int = 0
     ts_received_ns: int
+    settlement: SettlementRule = SettlementRule.LAST
+    settlement_window_s: float = 0.0
+    """Of an average."""
+    settlement_source: str = ""
+    """Whose price decides, as 'venue:symbol'; empty where it is the venue's own or unknown."""
+    settlement_step: float = 0.0
+    """Grid of the settlement price, where it makes ties likely; 0 is as good as continuous."""
 
     def message_id(self) -> str:
         # A corrected time or price is a new fact; the same word said again is none.

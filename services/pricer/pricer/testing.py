@@ -1,0 +1,111 @@
+"""A pricer on a bench: told what tests tell it, at the times they say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from common.clock import NS_PER_MS, NS_PER_S
+from common.core import Effect, Receipt
+from common.events import BotConfig, FeedStatus, Market, MarketKind, MarketStatus, TopOfBook
+
+from pricer.service import Pricer
+
+T0_NS = 1_795_222_800 * NS_PER_S
+EXPIRY_NS = T0_NS + 300 * NS_PER_S
+OFFSET_NS = 250 * NS_PER_MS
+
+
+class Desk:
+    """A pricer and the shortest way to tell it things; time moves only when told."""
+
+    def __init__(self) -> None:
+        self.pricer = Pricer()
+        self.pricer.epoch = 3
+        self.now_ns = T0_NS
+
+    def receipt(self, age_ns: int = 0) -> Receipt:
+        return Receipt(self.now_ns, age_ns)
+
+    def wait(self, seconds: float) -> Desk:
+        self.now_ns += round(seconds * NS_PER_S)
+        return self
+
+    def bot(self, algo_id: str = "1", *, revision: int = 1, removed: bool = False, **sections: Any) -> list[Effect]:
+        document = {
+            "instrument": {
+                "venue": "degen",
+                "series": ["BTC-5M", "ETH-5M"],
+                "sources": {"BTC": [{"symbol": "BTCUSDT"}], "ETH": [{"symbol": "ETHUSDT"}]},
+            }
+        } | sections
+        config = BotConfig(
+            algo_id=algo_id,
+            kind="binary",
+            revision=revision,
+            running=True,
+            sections=document,
+            removed=removed,
+            actor="test",
+            ts_ns=self.now_ns,
+        )
+        return list(self.pricer.on_bot(config, self.receipt()))
+
+    def market(
+        self, symbol: str = "BTC-5M-1", *, status: MarketStatus = MarketStatus.OPEN, epoch: int = 0, **changes: Any
+    ) -> list[Effect]:
+        fields: dict[str, Any] = {
+            "underlying": symbol[:3],
+            "series": symbol[:6],
+            "strike": Decimal(60_000),
+            "expiry_ns": EXPIRY_NS,
+        } | changes
+        market = Market(
+            venue="degen",
+            symbol=symbol,
+            kind=MarketKind.BINARY,
+            status=status,
+            tick_size=Decimal("0.01"),
+            ts_received_ns=self.now_ns,
+            epoch=epoch,
+            **fields,
+        )
+        return list(self.pricer.on_market(market, self.receipt()))
+
+    def status(self, venue: str, *, epoch: int = 0, **changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "connected": True,
+            "silent_ns": 0,
+            "clock_offset_ns": 0,
+            "clock_known": True,
+        } | changes
+        self.pricer.on_status(FeedStatus(venue=venue, epoch=epoch, **fields), self.receipt())
+
+    def statuses(self) -> None:
+        self.status("binance")
+        self.status("degen", clock_offset_ns=OFFSET_NS)
+
+    def top(
+        self,
+        price: float = 60_000.0,
+        symbol: str = "BTCUSDT",
+        *,
+        venue: str = "binance",
+        epoch: int = 0,
+        half_spread: float = 0.5,
+    ) -> list[Effect]:
+        top = TopOfBook(
+            venue=venue,
+            symbol=symbol,
+            bid=price - half_spread,
+            ask=price + half_spread,
+            bid_size=1.0,
+            ask_size=3.0,
+            ts_event_ns=self.now_ns - 7,
+            ts_received_ns=self.now_ns - 5,
+            epoch=epoch,
+        )
+        return list(self.pricer.on_top(top, self.receipt()))
+
+    def timer(self) -> list[Effect]:
+        return list(self.pricer.on_timer(self.receipt()))
