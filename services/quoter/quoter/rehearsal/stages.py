@@ -109,8 +109,7 @@ class PolymarketStage(Stage):
     def name_of(self, order_id: int) -> str:
         assert isinstance(self.session, PolymarketSession)
         known = self.session.own_book.by_id(order_id)
-        assert known is not None
-        return known.order_hash
+        return known.order_hash if known else ""
 
     def order(self, order_id: int) -> PaperOrder:
         return self.venue.orders[self.name_of(order_id)]

@@ -15,6 +15,7 @@ from common.instruments import Outcome
 
 LOT_SIZE = Decimal("0.01")
 MICROS = 1_000_000
+MICROS_MAX = 10**18
 MICROS_PER_LOT = 10_000
 PRICE_UNITS = 10_000
 """Price units of a dollar."""
@@ -250,7 +251,7 @@ def micros(text: str, what: str) -> int:
         whole = int(scaled)
     except (ArithmeticError, ValueError):
         raise ContractError("polymarket number", f"{what}: {text[:40]!r} is not a decimal") from None
-    if whole != scaled or whole < 0:
+    if whole != scaled or not 0 <= whole < MICROS_MAX:
         raise ContractError("polymarket number", f"{what}: {text[:40]!r} is not in millionths from 0")
     return whole
 
