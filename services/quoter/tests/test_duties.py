@@ -1,0 +1,120 @@
+"""What even the smallest market maker owes: prices around the middle, renewed in their place, and nothing ever sold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from common.bots import Pricing, Quoting
+from common.core import Every
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quoter.rehearsal.script import S, Script, config
+
+SMALLEST: dict[str, Any] = {"spread": 0.04, "size": 100, "levels": 1, "spacing": 0.01}
+
+
+def middle(yes_price: float, no_price: float) -> float:
+    """Return what the source's quick start takes for fair: (yes + (1 - no)) / 2."""
+    return (yes_price + (1 - no_price)) / 2
+
+
+def smallest() -> Script:
+    script = Script()
+    script.start(config(quoting=SMALLEST))
+    return script
+
+
+def resting(script: Script) -> list[tuple[str, str, Decimal, int]]:
+    orders = script.venue.open_orders()
+    return sorted((order.side, order.outcome, Decimal(order.price), order.size) for order in orders)
+
+
+def test_s1_11_the_minimum_viable_market_maker_bids_two_cents_around_the_middle() -> None:
+    script = smallest()
+    script.wait(500, fair=middle(0.52, 0.50))
+    # The middle is 0.51: YES is bid for at 0.49, and NO at 1 - 0.53.
+    assert resting(script) == [("bid", "no", Decimal("0.47"), 100), ("bid", "yes", Decimal("0.49"), 100)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(0.30, 0.70), min_size=5, max_size=30))
+def test_b29_however_often_the_middle_moves_two_orders_rest_on_the_grid_and_none_sells(middles: list[float]) -> None:
+    script = smallest()
+    script.wait(500, fair=0.50)
+    for fair in middles:
+        script.wait(1_000, fair=fair)
+        orders = resting(script)
+        assert [(side, outcome) for side, outcome, _, _ in orders] == [("bid", "no"), ("bid", "yes")]
+        assert all(price % Decimal("0.01") == 0 for _, _, price, _ in orders)
+        assert orders[0][2] + orders[1][2] <= Decimal("0.98")
+    assert {order.side for order in script.venue.orders.values()} == {"bid"}
+    # What was replaced is gone: nothing is left behind at former prices.
+    assert len([order for order in script.venue.orders.values() if order.status == "open"]) == 2
+
+
+def test_b29_a_minute_in_which_nothing_moves_sends_nothing() -> None:
+    script = smallest()
+    script.wait(500, fair=0.50)
+    sent = len(script.venue.orders)
+    script.wait(60_000, fair=0.50)
+    assert len(script.venue.orders) == sent == 2
+
+
+def test_s1_6_a_market_is_looked_at_at_least_every_tenth_of_a_second() -> None:
+    script = Script()
+    assert Pricing().interval_ms <= 100
+    assert min(each.period_ms for each in script.core.inputs() if isinstance(each, Every)) <= 100
+
+
+def test_s1_6_without_a_price_nothing_is_quoted() -> None:
+    script = Script()
+    script.start()
+    script.wait(2_000)
+    assert script.venue.orders == {}
+
+
+def test_s1_6_cancels_come_before_places_and_what_need_not_move_stays() -> None:
+    script = Script()
+    script.quoting(0.50)
+    kept = {order.client_order_id for order in script.venue.open_orders()}
+    script.fair(0.51)
+    items = script.venue.received[-1]["items"]
+    kinds = [item["op"] for item in items]
+    assert kinds == sorted(kinds)
+    assert set(kinds) == {"cancel", "place"}
+    assert len(items) < 2 * Quoting().levels * 2
+    assert len(kept & {order.client_order_id for order in script.venue.open_orders()}) == 4
+
+
+def test_s1_6_from_the_close_threshold_on_everything_is_cancelled() -> None:
+    script = Script()
+    script.start(config(inventory={"close_threshold_s": 30.0, "reduce_only_s": 30.0}))
+    script.wait(500, fair=0.50)
+    assert resting(script)
+    script.now_ns += 258 * S
+    script.wait(500, fair=0.50)
+    assert resting(script)
+    script.now_ns += S
+    script.wait(500, fair=0.50)
+    assert resting(script) == []
+
+
+def test_s1_7_daily_loss_position_and_least_spread_are_asked_before_every_order() -> None:
+    stopped = Script()
+    stopped.quoting(0.50)
+    stopped.feed_inputs(halts=["bot-1:daily_loss"])
+    stopped.fair(0.50)
+    assert resting(stopped) == []
+    full = Script()
+    full.start(config(inventory={"max_position": 150}))
+    full.wait(500, fair=0.50)
+    by_outcome = {"yes": 0, "no": 0}
+    for _, outcome, _, size in resting(full):
+        by_outcome[outcome] += size
+    assert by_outcome == {"yes": 150, "no": 150}
+    tight = Script()
+    tight.start(config(quoting={"spread": 0.001}))
+    tight.wait(500, fair=0.50)
+    best = {outcome: max(price for _, each, price, _ in resting(tight) if each == outcome) for outcome in ("yes", "no")}
+    assert best["yes"] + best["no"] <= Decimal("0.98")
