@@ -5,12 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from common.bots import Pricing, Quoting
 from common.core import Every
+from common.events import Halt
+from common.telemetry import render_metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quoter.rehearsal.script import S, Script, config
+from msgspec.structs import replace
+from quoter.rehearsal.script import MARKET, S, Script, config, market
 
+OTHER = "ETH-5M-1795223100"
+TWO_SERIES = {
+    "series": ["BTC-5M", "ETH-5M"],
+    "sources": {"BTC": [{"symbol": "BTCUSDT"}], "ETH": [{"symbol": "ETHUSDT"}]},
+}
 SMALLEST: dict[str, Any] = {"spread": 0.04, "size": 100, "levels": 1, "spacing": 0.01}
 
 
@@ -118,3 +127,57 @@ def test_s1_7_daily_loss_position_and_least_spread_are_asked_before_every_order(
     tight.wait(500, fair=0.50)
     best = {outcome: max(price for _, each, price, _ in resting(tight) if each == outcome) for outcome in ("yes", "no")}
     assert best["yes"] + best["no"] <= Decimal("0.98")
+
+
+def test_s1_9_open_orders_and_quote_updates_are_told_for_each_market() -> None:
+    script = Script()
+    script.quoting(0.50)
+    text = render_metrics(script.core.samples).decode()
+    where = f'{{algo_id="1",symbol="{MARKET}"}}'
+    assert f"mm_orders_open{where} 6.0" in text
+    before = float(text.split(f"mm_quote_updates_total{where} ")[1].split()[0])
+    script.fair(0.52)
+    script.fair(0.52)
+    after = render_metrics(script.core.samples).decode()
+    assert float(after.split(f"mm_quote_updates_total{where} ")[1].split()[0]) == before + 1
+    assert "# TYPE mm_orders_open gauge" in text
+    assert "# TYPE mm_quote_updates_total counter" in text
+
+
+def test_s1_9_prices_more_than_five_seconds_old_stop_quoting() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.fair(0.50, age_ms=5_000)
+    assert len(resting(script)) == 6
+    script.fair(0.50, age_ms=5_001)
+    assert resting(script) == []
+
+
+def test_b19_a_stale_market_is_emptied_and_its_neighbour_stays() -> None:
+    script = Script()
+    script.start(config(instrument=TWO_SERIES))
+    other = replace(market(symbol=OTHER), series="ETH-5M", underlying="ETH")
+    script.carry(script.core.on_market(other, script.receipt(3)))
+    for _ in range(14):
+        script.fair(0.50, symbol=OTHER)
+        script.wait(50, fair=0.50)
+    assert {order.market for order in script.venue.open_orders()} == {MARKET, OTHER}
+    script.fair(0.50, age_ms=6_000)
+    assert {order.market for order in script.venue.open_orders()} == {OTHER}
+    for _ in range(14):
+        script.fair(0.50, symbol=OTHER)
+        script.wait(50, fair=0.50)
+    assert {order.market for order in script.venue.open_orders()} == {MARKET, OTHER}
+
+
+@pytest.mark.parametrize("reason", ["daily_loss", "drawdown"])
+def test_b15_a_breach_takes_everything_away_at_once_and_nothing_returns_until_it_is_lifted(reason: str) -> None:
+    script = Script()
+    script.quoting(0.50)
+    stop = Halt(scope="bot-1", reason=reason, actor="risk", halt_id="h1", ts_ns=script.now_ns)
+    script.carry(script.core.on_halt(stop, script.receipt(7)))
+    script.wait(10_000, fair=0.50)
+    assert resting(script) == []
+    script.carry(script.core.on_halt(replace(stop, lifted=True, actor="anna", halt_id="h2"), script.receipt(8)))
+    script.wait(1_000, fair=0.50)
+    assert len(resting(script)) == 6
