@@ -116,6 +116,8 @@ def _missing(
     signals: Signals,
 ) -> str:
     """Say why a side is missing, for people."""
+    if bids and asks:
+        return ""
     reasons = []
     for name, side, ticks in (("bid", bids, bid_ticks), ("ask", asks, ask_ticks)):
         if not side:
