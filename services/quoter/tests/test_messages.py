@@ -52,9 +52,7 @@ def test_b20_a_price_that_moves_all_the_time_costs_a_cancel_and_an_order_per_lev
 def test_b20_the_market_is_never_empty_between_two_targets() -> None:
     script = started()
     for step in range(100):
-        script.now_ns += 20 * MS
-        script.feed_inputs()
-        script.fair(0.505 + 0.01 * (4 - abs(step % 8 - 4)))
+        script.wait(50, fair=0.505 + 0.01 * (4 - abs(step % 8 - 4)))
         assert script.venue.prices("yes")
         assert script.venue.prices("no")
 
