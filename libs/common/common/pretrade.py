@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from common.clock import NS_PER_MS
 from common.events import BotLimits, Conduct
 from common.instruments import Outcome, Side, ceil_ticks
-from common.view import NewOrder, Rejection, RejectReason, View, yes_terms
+from common.view import NewOrder, Rejection, RejectReason, View, place_of, yes_terms
 
 __all__ = [
     "CLOCK_AGE_MAX_NS",
@@ -23,6 +23,7 @@ __all__ = [
     "check",
     "closed",
     "first_halt",
+    "place_of",
     "scopes_of",
     "shut",
     "stale",
@@ -110,7 +111,7 @@ def _misfit(order: NewOrder, view: View) -> Refusal | None:
         return RejectReason.EXPIRED, f"expired {(view.now_ns - order.expires_at_ns) // NS_PER_MS} ms ago"
     if order.order_id in view.known_ids:
         return RejectReason.DUPLICATE, f"order id {order.order_id} was used"
-    if (order.outcome, order.side, order.price_ticks) in view.own_prices:
+    if place_of(order.outcome, order.side, order.price_ticks) in view.own_places:
         return RejectReason.DUPLICATE, f"an own order rests at {order.price_ticks} ticks already"
     if order.tick_size != view.tick_size:
         return RejectReason.OFF_TICK, f"priced on a tick of {order.tick_size}, the market's is {view.tick_size}"
@@ -250,14 +251,14 @@ def _too_large(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None
     cost = order.price_ticks * order.quantity_lots / view.ticks_per_unit
     if cost > limits.max_order_notional:
         return RejectReason.NOTIONAL, f"{cost:.2f} in one order, limit {limits.max_order_notional:.2f}"
+    of_bot, of_account = view.bot_notional + cost, view.account_notional + cost
+    if of_bot <= limits.max_notional and of_account <= limits.max_account_notional:
+        return None
     if order.side is Side.SELL or _pairs_off(order, view):
         return None
-    if view.bot_notional + cost > limits.max_notional:
-        return RejectReason.NOTIONAL, f"bot would have {view.bot_notional + cost:.2f}, limit {limits.max_notional:.2f}"
-    if view.account_notional + cost > limits.max_account_notional:
-        total = view.account_notional + cost
-        return RejectReason.NOTIONAL, f"account would have {total:.2f}, limit {limits.max_account_notional:.2f}"
-    return None
+    if of_bot > limits.max_notional:
+        return RejectReason.NOTIONAL, f"bot would have {of_bot:.2f}, limit {limits.max_notional:.2f}"
+    return RejectReason.NOTIONAL, f"account would have {of_account:.2f}, limit {limits.max_account_notional:.2f}"
 
 
 def _too_many(bids: bool, view: View, limits: BotLimits) -> Refusal | None:
