@@ -120,6 +120,10 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         settlement_price=listing.settlement_price,
         ts_event_ns=listing.ts_event_ns,
         ts_received_ns=received_ns,
+        settlement=listing.settlement,
+        settlement_window_s=listing.settlement_window_s,
+        settlement_source=listing.settlement_source,
+        settlement_step=listing.settlement_step,
     )
 
 
@@ -136,4 +140,8 @@ def _facts(market: Market) -> tuple[object, ...]:
         market.result,
         market.settlement_price,
         market.title,
+        market.settlement,
+        market.settlement_window_s,
+        market.settlement_source,
+        market.settlement_step,
     )

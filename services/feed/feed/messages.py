@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
-from common.events import MarketStatus, TieRule
+from common.events import MarketStatus, SettlementRule, TieRule
 
 PRICE_MAX = 1e15
 Number = Annotated[float, msgspec.Meta(ge=0.0, le=PRICE_MAX)]
@@ -112,6 +112,10 @@ class Listing(NamedTuple):
     result: str
     settlement_price: Decimal | None
     ts_event_ns: int
+    settlement: SettlementRule = SettlementRule.LAST
+    settlement_window_s: float = 0.0
+    settlement_source: str = ""
+    settlement_step: float = 0.0
 
 
 class Prepared(NamedTuple):

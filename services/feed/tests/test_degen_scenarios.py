@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from common.core import Ask, Close, Send
-from common.events import Book, FeedStatus, Market, MarketStatus, TieRule, TopOfBook, Trade
+from common.events import Book, FeedStatus, Market, MarketStatus, SettlementRule, TieRule, TopOfBook, Trade
 from feed.markets import MARKETS_MAX, RENEW_NS, Markets
 from feed.messages import Listing
 from feed.rehearsal import START_NS, Rehearsal, only
@@ -259,3 +260,22 @@ def test_living_markets_are_renewed_by_the_clock_of_the_feed(frame: Frame) -> No
     rehearsal.now_ns += RENEW_NS
     again = only(rehearsal.wait(1_000), Market)
     assert [(market.symbol, market.ts_received_ns > START_NS) for market in again] == [(MARKET, True)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "rule"),
+    [
+        ({}, SettlementRule.LAST),
+        ({"settlement": "average_mid", "settlement_window_s": 60}, SettlementRule.AVERAGE),
+        ({"settlement": "oracle", "settlement_source": "coinbase:BTC-USD"}, SettlementRule.ORACLE),
+        ({"settlement": "coin_toss"}, SettlementRule.UNKNOWN),
+    ],
+)
+def test_s1_3_a_market_is_told_with_the_rule_it_settles_by(
+    frame: Frame, stated: dict[str, Any], rule: SettlementRule
+) -> None:
+    rehearsal = opened(frame)
+    (market,) = only(rehearsal.frame(changed(frame("degen/market"), **stated)), Market)
+    assert market.settlement is rule
+    assert market.settlement_window_s == stated.get("settlement_window_s", 0.0)
+    assert market.settlement_source == stated.get("settlement_source", "")

@@ -34,6 +34,8 @@ def contract_of(market: Market, feed: VenueFeed) -> Contract | None:
     strike = 0.0 if market.strike is None else float(market.strike)
     if not 0.0 < strike < float("inf") or market.expiry_ns <= 0:
         return None
+    if market.settlement is SettlementRule.UNKNOWN:
+        return None
     averaged = market.settlement is SettlementRule.AVERAGE
     if averaged and not market.settlement_window_s > 0.0:
         return None

@@ -132,6 +132,8 @@ class SettlementRule(StrEnum):
     """The average over the last `settlement_window_s` seconds."""
     ORACLE = "oracle"
     """What a third party says the price was at expiry."""
+    UNKNOWN = "unknown"
+    """One that we have no word for: such a market is not priced."""
 
 
 @register

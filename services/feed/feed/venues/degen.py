@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
-from common.events import MarketStatus, TieRule
+from common.events import MarketStatus, SettlementRule, TieRule
 
 from feed.connection import Patience
 from feed.messages import (
@@ -67,6 +67,13 @@ class TradeFrame(msgspec.Struct, tag="trade"):
     ts_ns: Nanoseconds
 
 
+SETTLEMENTS = {
+    "last_mid": SettlementRule.LAST,
+    "average_mid": SettlementRule.AVERAGE,
+    "oracle": SettlementRule.ORACLE,
+}
+
+
 class MarketFields(msgspec.Struct):
     """A market as listed."""
 
@@ -84,6 +91,10 @@ class MarketFields(msgspec.Struct):
     opened_ns: Nanoseconds | None = None
     settlement_price: Decimal | None = None
     result: Literal["yes", "no", "void"] | None = None
+    settlement: Text = "last_mid"
+    settlement_window_s: Number = 0.0
+    settlement_source: str = ""
+    settlement_step: Number = 0.0
 
 
 class MarketFrame(msgspec.Struct, tag="market"):
@@ -232,4 +243,8 @@ def _listing(fields: MarketFields, ts_ns: int) -> Listing:
         result=fields.result or "",
         settlement_price=fields.settlement_price,
         ts_event_ns=ts_ns,
+        settlement=SETTLEMENTS.get(fields.settlement, SettlementRule.UNKNOWN),
+        settlement_window_s=fields.settlement_window_s,
+        settlement_source=fields.settlement_source,
+        settlement_step=fields.settlement_step,
     )
