@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from common.clock import NS_PER_MS
 from common.events import BotLimits, Conduct
 from common.instruments import Outcome, Side, ceil_ticks
-from common.view import NewOrder, Rejection, RejectReason, View, place_of, yes_terms
+from common.view import NewOrder, Rejection, RejectReason, View, yes_terms
 
 __all__ = [
     "CLOCK_AGE_MAX_NS",
@@ -23,7 +23,6 @@ __all__ = [
     "check",
     "closed",
     "first_halt",
-    "place_of",
     "scopes_of",
     "shut",
     "stale",
@@ -111,7 +110,7 @@ def _misfit(order: NewOrder, view: View) -> Refusal | None:
         return RejectReason.EXPIRED, f"expired {(view.now_ns - order.expires_at_ns) // NS_PER_MS} ms ago"
     if order.order_id in view.known_ids:
         return RejectReason.DUPLICATE, f"order id {order.order_id} was used"
-    if place_of(order.outcome, order.side, order.price_ticks) in view.own_places:
+    if (order.outcome, order.side, order.price_ticks) in view.own_places:
         return RejectReason.DUPLICATE, f"an own order rests at {order.price_ticks} ticks already"
     if order.tick_size != view.tick_size:
         return RejectReason.OFF_TICK, f"priced on a tick of {order.tick_size}, the market's is {view.tick_size}"
@@ -129,15 +128,16 @@ def _beyond(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
         return RejectReason.SIZE, f"{lots} lots, limit {limits.max_order_lots}"
     bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, view.ticks_per_unit)
     assert view.fair is not None, "closed() lets nothing through without a fair value"
-    distance = abs(ticks / view.ticks_per_unit - view.fair)
+    price = ticks / view.ticks_per_unit
+    distance = abs(price - view.fair)
     if distance > limits.price_collar + COLLAR_EPSILON:
         return RejectReason.PRICE_COLLAR, f"{distance:.4f} from fair value, limit {limits.price_collar}"
     return (
-        _out_of_place(bids, ticks, view, limits)
+        _out_of_place(bids, price, view, limits)
         or _too_tight(bids, ticks, view, limits)
         or _too_much(order, view, limits)
         or _too_one_sided(bids, lots, view, limits)
-        or _takes(order, view)
+        or (None if order.post_only else _takes(order, view))
         or _too_dear(order, view)
         or _too_large(order, view, limits)
         or _too_many(bids, view, limits)
@@ -145,17 +145,19 @@ def _beyond(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
     )
 
 
-def _out_of_place(bids: bool, ticks: int, view: View, limits: BotLimits) -> Refusal | None:
+def _out_of_place(bids: bool, price: float, view: View, limits: BotLimits) -> Refusal | None:
     """A price stays within its absolute bounds and does not reach far into the other side of the public book."""
-    price = ticks / view.ticks_per_unit
+    through = 0.0
     if bids:
         if price > limits.quotes.max_bid + COLLAR_EPSILON:
             return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {limits.quotes.max_bid}"
-        through = price - view.book_ask_ticks / view.ticks_per_unit if view.book_ask_ticks else 0.0
+        if view.book_ask_ticks:
+            through = price - view.book_ask_ticks / view.ticks_per_unit
     else:
         if price < limits.quotes.min_ask - COLLAR_EPSILON:
             return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {limits.quotes.min_ask}"
-        through = view.book_bid_ticks / view.ticks_per_unit - price if view.book_bid_ticks else 0.0
+        if view.book_bid_ticks:
+            through = view.book_bid_ticks / view.ticks_per_unit - price
     if through > limits.book_collar + COLLAR_EPSILON:
         return RejectReason.BOOK_COLLAR, f"{through:.4f} through the best other side, limit {limits.book_collar}"
     return None
@@ -241,7 +243,7 @@ def _pairs_off(order: NewOrder, view: View) -> bool:
 
 def _takes(order: NewOrder, view: View) -> Refusal | None:
     """Only what makes the position smaller may execute against the book, and only where that is allowed."""
-    if order.post_only or (view.may_take and (order.side is Side.SELL or _pairs_off(order, view))):
+    if view.may_take and (order.side is Side.SELL or _pairs_off(order, view)):
         return None
     return RejectReason.POST_ONLY, "it could take, and only a reduction may do so"
 

@@ -142,8 +142,8 @@ class View:
     book_bid_ticks: int = 0
     """Best public bid for YES; 0 when there is none or it is not known."""
     book_ask_ticks: int = 0
-    own_places: set[int] = field(default_factory=set)
-    """Where (`place_of`) an own order of the bot rests or is on its way, and is not being cancelled."""
+    own_places: set[tuple[Outcome, Side, int]] = field(default_factory=set)
+    """Where an own order of the bot rests or is on its way, and is not being cancelled."""
     open_bids: int = 0
     """Open orders of the bot in this market that buy YES or sell NO."""
     open_asks: int = 0
@@ -160,7 +160,7 @@ class View:
     def admit(self, order: NewOrder) -> None:
         """Count an order that goes out."""
         lots = order.quantity_lots
-        self.own_places.add(place_of(order.outcome, order.side, order.price_ticks))
+        self.own_places.add((order.outcome, order.side, order.price_ticks))
         if order.side is Side.BUY:
             cost = order.price_ticks * lots / self.ticks_per_unit
             self.free_cash -= cost
@@ -183,11 +183,6 @@ class View:
             self.best_ask_ticks = min(self.best_ask_ticks, ticks) if self.best_ask_ticks else ticks
         self.open_orders += 1
         self.messages_left -= 1
-
-
-def place_of(outcome: Outcome, side: Side, price_ticks: int) -> int:
-    """Return one number for outcome, side and price: hashing it is far cheaper than hashing the three."""
-    return price_ticks * 4 + (2 if outcome is Outcome.NO else 0) + (side is Side.SELL)
 
 
 def yes_terms(outcome: Outcome, side: Side, price_ticks: int, ticks_per_unit: int) -> tuple[bool, int]:

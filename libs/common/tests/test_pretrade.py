@@ -17,7 +17,6 @@ from common.pretrade import (
     View,
     check,
     first_halt,
-    place_of,
     scopes_of,
     yes_terms,
 )
@@ -126,7 +125,7 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 201}),
         (RejectReason.OPEN_ORDERS, {}, {"open_orders": 12}),
         (RejectReason.MESSAGE_RATE, {}, {"messages_left": 0.99}),
-        (RejectReason.DUPLICATE, {}, {"own_places": {place_of(Outcome.YES, Side.BUY, 48)}}),
+        (RejectReason.DUPLICATE, {}, {"own_places": {(Outcome.YES, Side.BUY, 48)}}),
         (RejectReason.OPEN_ORDERS, {}, {"open_bids": 6}),
         (RejectReason.OPEN_ORDERS, {"outcome": Outcome.NO}, {"open_asks": 6}),
         (RejectReason.BOOK_COLLAR, {}, {"book_ask_ticks": 17, "book_bid_ticks": 15}),
@@ -384,8 +383,8 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         ({}, {"bot_notional": 9_999.0, "account_notional": 9_999.0, "held_no_lots": 100}),
         ({"post_only": False}, {"may_take": True, "held_no_lots": 100}),
         ({"post_only": False, "side": Side.SELL, "price_ticks": 52}, {"may_take": True, "held_yes_lots": 100}),
-        ({}, {"own_places": {place_of(Outcome.YES, Side.BUY, 47), place_of(Outcome.NO, Side.BUY, 48)}}),
-        ({}, {"own_places": {place_of(Outcome.YES, Side.SELL, 48), place_of(Outcome.NO, Side.SELL, 48)}}),
+        ({}, {"own_places": {(Outcome.YES, Side.BUY, 47), (Outcome.NO, Side.BUY, 48)}}),
+        ({}, {"own_places": {(Outcome.YES, Side.SELL, 48), (Outcome.NO, Side.SELL, 48)}}),
     ],
 )
 def test_what_is_just_within_a_bound_passes(order: dict[str, Any], view: dict[str, Any]) -> None:
@@ -428,12 +427,6 @@ def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
         else:
             assert max(prices) <= 95
             assert not book_bid or book_bid - (100 - max(prices)) <= 30
-
-
-@given(st.lists(st.tuples(st.sampled_from(["yes", "no"]), st.sampled_from(["buy", "sell"]), st.integers(0, 10_000))))
-def test_places_are_the_same_only_where_outcome_side_and_price_are(places: list[tuple[str, str, int]]) -> None:
-    numbers = {place_of(Outcome(outcome), Side(side), ticks) for outcome, side, ticks in places}
-    assert len(numbers) == len(set(places))
 
 
 @given(buys, st.integers(0, 300), st.integers(0, 300), st.integers(0, 300), st.booleans())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from common.events import OrderUpdate
 from common.instruments import Outcome, Side
 from common.orders import OrderState, may_step
-from common.pretrade import View, place_of, yes_terms
+from common.pretrade import View, yes_terms
 
 from quoter.venues.base import Execution, OrderReport
 
@@ -278,7 +278,7 @@ class Orders:
                 if order.state is OrderState.CANCELLING or order.state.terminal or order.order_id in leaving:
                     continue
                 if own:
-                    view.own_places.add(place_of(order.outcome, order.side, order.price_ticks))
+                    view.own_places.add((order.outcome, order.side, order.price_ticks))
                 if bids:
                     best_bid = max(best_bid, ticks)
                 elif not best_ask or ticks < best_ask:
