@@ -31,9 +31,9 @@ class Batch:
             self._orders.step(leaving, OrderState.CANCELLING)
         self._cancelling += order_ids
 
-    def place(self, new: NewOrder, now_ns: int, *, immediate: bool = False) -> None:
+    def place(self, new: NewOrder, now_ns: int) -> None:
         """Send an order that rests and never takes, or one that takes at once and never rests."""
-        lots = new.quantity_lots
+        lots, immediate = new.quantity_lots, not new.post_only
         order = Order(
             new.order_id, new.algo_id, new.symbol, new.outcome, new.side, new.price_ticks, lots, immediate=immediate
         )

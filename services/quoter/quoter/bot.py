@@ -13,6 +13,7 @@ from common.instruments import Outcome
 from common.pretrade import View
 
 from quoter.budget import Budget
+from quoter.crossing import Crossing
 from quoter.exposure import Summary
 from quoter.flow import UNTOUCHED, MarketFlow, Toxicity
 from quoter.glft import leans_for
@@ -123,6 +124,7 @@ class Line:
     """Own fills of the last seconds."""
     signals: Signals = CALM
     """What flow and other markets say; renewed outside the path of a tick."""
+    crossing: Crossing = field(default_factory=Crossing)
     traded: MarketFlow = field(default_factory=MarketFlow)
     toxicity: Toxicity = UNTOUCHED
     """As of the last timer."""

@@ -7,7 +7,7 @@ What the passes of a turn want sent leaves together, as one batch for the venue,
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.clock import NS_PER_MS
 from common.core import Effect
@@ -25,9 +25,9 @@ from quoter.holdings import Held, Holdings
 from quoter.merging import Collateral, Merger
 from quoter.news import OrderNews
 from quoter.orders import Orders
-from quoter.plan import Opinion, plan, pulled
+from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
-from quoter.working import Changes, Tolerance, Wanted, changes
+from quoter.working import Changes, Tolerance, Wanted, changes, selling_held
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
@@ -154,7 +154,7 @@ class Desk:
     def _planned(self, line: Line, view: View) -> Plan:
         assert line.fair is not None, "a fair value that is missing is stale"
         assert view.limits is not None, "limits that are missing are stale"
-        return plan(
+        found = plan(
             Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals),
             Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
             view.venue_now_ns,
@@ -162,6 +162,12 @@ class Desk:
             line.config,
             view.limits,
         )
+        if line.crossing.taking is not None:
+            return giving_way(found)
+        if line.config.unwind.sell_held:
+            yes, no = view.held_yes_lots - view.doubt_yes_lots, view.held_no_lots - view.doubt_no_lots
+            return replace(found, wanted=selling_held(found.wanted, yes, no, line.terms.grid.ticks_per_unit))
+        return found
 
     def _look(self, view: View, bot: Bot, line: Line, now_ns: int) -> None:
         """Enter what is known now into the market's view."""
@@ -226,7 +232,7 @@ class Desk:
     def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> None:
         """Put the difference between what should rest and what does into the batch."""
         symbol = line.terms.symbol
-        working = self.orders.of(bot.algo_id, symbol)
+        working = [order for order in self.orders.of(bot.algo_id, symbol) if not order.immediate]
         todo = changes(
             wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.grid.ticks_per_unit
         )
@@ -234,11 +240,11 @@ class Desk:
         if not todo.cancel and not todo.place:
             return
         cancels = self._cancels(bot, line, todo, now_ns)
-        orders = self._admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
+        orders = self.admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
         if todo.place and not may_place:
             line.again = True
         if cancels or orders:
-            self._put(line, cancels, orders)
+            self.put(line, cancels, orders)
 
     def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
         quoting = line.config.quoting
@@ -274,8 +280,15 @@ class Desk:
         view.bid_free_from_ns = max(view.bid_free_from_ns, bids_ns)
         view.ask_free_from_ns = max(view.ask_free_from_ns, asks_ns)
 
-    def _admitted(
-        self, bot: Bot, line: Line, place: Sequence[Wanted], leaving: Sequence[int], now_ns: int
+    def admitted(
+        self,
+        bot: Bot,
+        line: Line,
+        place: Sequence[Wanted],
+        leaving: Sequence[int],
+        now_ns: int,
+        *,
+        immediate: bool = False,
     ) -> list[NewOrder]:
         """Return the wanted orders that pass the last door, with their ids."""
         view, terms = line.view, line.terms
@@ -285,6 +298,7 @@ class Desk:
         self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
         view.known_ids = self.orders
         view.free_cash = self.collateral.free
+        view.may_take = immediate
         conduct = self.conduct
         view.bot_notional, view.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
         view.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
@@ -304,11 +318,12 @@ class Desk:
                 self.venue,
                 terms.symbol,
                 want.outcome,
-                Side.BUY,
+                want.side,
                 want.price_ticks,
                 want.quantity_lots,
                 terms.tick_size,
                 expires_at_ns,
+                post_only=not immediate,
             )
             rejection = check(order, view)
             if rejection is None:
@@ -329,11 +344,11 @@ class Desk:
             bot.budget = Budget(rate, rate)
         return bot.budget
 
-    def _put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder], *, immediate: bool = False) -> None:
+    def put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
         self._batch.cancel(cancels)
         for new in orders:
-            self._batch.place(new, line.view.now_ns, immediate=immediate)
+            self._batch.place(new, line.view.now_ns)
             if new.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
                 cost = new.price_ticks * new.quantity_lots * line.terms.grid.tick_size

@@ -125,6 +125,16 @@ class Orders:
         yes = sum(order.leaves_lots for order in sells if order.outcome is not Outcome.NO)
         return yes, sum(order.leaves_lots for order in sells) - yes
 
+    def levels(self, symbol: str, ticks_per_unit: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the account's own shares bid for and offered in a market, by price, all in YES terms."""
+        sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        for shelf in self._markets.get(symbol, {}).values():
+            for order in shelf.orders.values():
+                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                side = sides[0 if bids else 1]
+                side[ticks] = side.get(ticks, 0) + order.leaves_lots
+        return sides
+
     def symbols_of(self, algo_id: str) -> list[str]:
         """Return the markets where a bot has living orders, sorted."""
         return sorted(symbol for symbol, shelves in self._markets.items() if _has_orders(shelves.get(algo_id)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from common.bots import BinaryBot, Inventory, Quoting
@@ -101,6 +102,11 @@ def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting
     if signals.closed_side == "ask" or (late and 1.0 - fair <= quoting.dead_side_below):
         no_lots = min(no_lots, max(0, held.yes_lots - held.doubt_yes_lots - held.no_lots))
     return yes_lots, no_lots
+
+
+def giving_way(plan: Plan) -> Plan:
+    """Return the plan while an order that takes is on its way: nothing of ours rests beside it."""
+    return replace(plan, bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
 
 
 def pulled(reason: str, state: str = "pulled") -> Plan:

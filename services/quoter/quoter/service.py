@@ -27,6 +27,7 @@ from common.errors import ConfigError
 from common.events import (
     AccountState,
     AlertLevel,
+    Book,
     BotConfig,
     Event,
     FairValue,
@@ -52,10 +53,13 @@ from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
 from quoter.selection import chosen
 from quoter.status import picture, samples, unready
-from quoter.surroundings import look_around, note_fill, note_trade, thaw
+from quoter.surroundings import look_around, note_book, note_fill, note_trade, thaw
+from quoter.unwind import cross
 from quoter.venues.base import REPORTS, Outputs, Session
 
 TIMER_MS = 50
+BOOK_MS = 200
+"""How often the venue's books are looked at, for what could be taken from them."""
 SELECT_NS = 500 * NS_PER_MS
 PICTURE_NS = 30 * NS_PER_S
 """An AccountState is published this often."""
@@ -102,6 +106,7 @@ class Quoter(Core):
             Newest(Position, self.on_position),
             Newest(RiskState, self.on_risk),
             Newest(FairValue, self.on_fair),
+            Newest(Book, self.on_book, {"venue": self.venue}, sampled_ms=BOOK_MS),
             Every(TIMER_MS, self.on_timer),
             Wire(
                 session.name,
@@ -210,6 +215,13 @@ class Quoter(Core):
             note_trade(self.bots.values(), trade, receipt.now_ns)
         return ()
 
+    def on_book(self, book: Book, receipt: Receipt) -> Effects:
+        for bot in self.bots.values():
+            line = bot.lines.get(book.symbol)
+            if line is not None:
+                note_book(line, book)
+        return ()
+
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         self.desk.halts.on_halt(halt, receipt.sequence)
         return ()
@@ -309,6 +321,8 @@ class Quoter(Core):
         """Learn from a fill; where too much is taken too fast, freeze at once."""
         bot = self.bots.get(fill.algo_id)
         line = bot.lines.get(fill.symbol) if bot else None
+        if line is not None and line.fair is not None:
+            line.crossing.on_fill(fill, line.fair.fair)
         trip = note_fill(bot, line, fill, now_ns) if bot is not None and line is not None else None
         if bot is None or trip is None:
             return ()
@@ -332,12 +346,14 @@ class Quoter(Core):
 
     # --- quoting ------------------------------------------------------------------------------------------------
 
-    def _quote(self, bot: Bot, line: Line, now_ns: int) -> Sequence[Effect]:
+    def _quote(self, bot: Bot, line: Line, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
         """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
         if not self._started:
             return ()
         try:
             self.desk.quote(bot, line, now_ns)
+            if crossing:
+                cross(self.desk, bot, line, now_ns)
         except Exception as error:
             return self._stop_bot(bot, line.terms.symbol, error, now_ns)
         return ()
@@ -355,7 +371,7 @@ class Quoter(Core):
         for bot in self.bots.values():
             for line in bot.lines.values():
                 thaw(bot, line, now_ns)
-                yield from self._quote(bot, line, now_ns)
+                yield from self._quote(bot, line, now_ns, crossing=True)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
         """Cancel what rests, past every budget: this is not quoting."""

@@ -127,6 +127,11 @@ def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]
         "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
         "skew": plan.skew if plan else 0.0,
         "flow": _flow(bot, line, now_ns),
+        "crossing": {
+            "taking": line.crossing.taking._asdict() if line.crossing.taking else None,
+            "orders": line.crossing.orders,
+            "cost": round(line.crossing.spent, 6),
+        },
         "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
         "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
@@ -171,6 +176,8 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(desk.orders.of(bot.algo_id, symbol))
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
+            yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, line.crossing.orders)
+            yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, line.crossing.spent)
             yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
             yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
             yield from _flow_samples(bot, line, labels)

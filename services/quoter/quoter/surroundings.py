@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from common.clock import NS_PER_MS
-from common.events import Fill, Liquidity, Trade
+from common.events import Book, Fill, Liquidity, Trade
 from common.instruments import Outcome, Side
 
 from quoter.bot import Bot, Line
@@ -58,6 +58,14 @@ def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
 def _side_of(fill: Fill) -> QuoteSide:
     bought_yes = (fill.side is Side.BUY) == (fill.outcome is not Outcome.NO)
     return QuoteSide.BID if bought_yes else QuoteSide.ASK
+
+
+def note_book(line: Line, book: Book) -> None:
+    """Take in what the venue's book shows: to keep prices from reaching far into it, and to take from it."""
+    units = line.terms.grid.ticks_per_unit
+    line.crossing.book = book
+    line.view.book_bid_ticks = round(book.bids[0].price * units) if book.bids else 0
+    line.view.book_ask_ticks = round(book.asks[0].price * units) if book.asks else 0
 
 
 def note_trade(bots: Iterable[Bot], trade: Trade, now_ns: int) -> None:

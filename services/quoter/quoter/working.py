@@ -1,8 +1,8 @@
 """The difference between the quotes a bot wants and the orders it has: what to cancel, what to place, what to leave.
 
-Wanted quotes are buying orders only: a YES ask at p is a NO bid at 1 - p, because the bot never sells what it does
-not own. Orders that are being cancelled count for nothing here; orders of unknown outcome count as resting, so that no
-second one is sent to their place.
+Wanted quotes are buying orders: a YES ask at p is a NO bid at 1 - p, because the bot never sells what it does not own.
+Only where it is told to may it sell, and only what it holds. Orders that are being cancelled count for nothing here;
+orders of unknown outcome count as resting, so that no second one is sent to their place.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from common.events import QuoteLevel
-from common.instruments import Outcome, opposite_ticks
+from common.instruments import Outcome, Side, opposite_ticks
 from common.orders import OrderState
 
 from quoter.inventory import Room
 
+_OTHER = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES}
+
 
 class Wanted(NamedTuple):
-    """A buying order that should rest."""
+    """An order that should be there."""
 
     outcome: Outcome
     price_ticks: int
     quantity_lots: int
+    side: Side = Side.BUY
 
 
 class Working(Protocol):
@@ -32,6 +35,8 @@ class Working(Protocol):
     def order_id(self) -> int: ...
     @property
     def outcome(self) -> Outcome: ...
+    @property
+    def side(self) -> Side: ...
     @property
     def price_ticks(self) -> int: ...
     @property
@@ -66,6 +71,20 @@ def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_un
     return wanted
 
 
+def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[Wanted]:
+    """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
+    left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
+    found = []
+    for want in wanted:
+        held = _OTHER[want.outcome]
+        if left[held] >= want.quantity_lots:
+            left[held] -= want.quantity_lots
+            ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
+            want = Wanted(held, ticks, want.quantity_lots, Side.SELL)
+        found.append(want)
+    return found
+
+
 def changes(
     wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, ticks_per_unit: int
 ) -> Changes:
@@ -81,12 +100,14 @@ def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: To
     left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
     place: list[Wanted] = []
     for want in wanted:
-        kept = _nearest(want, free, tolerance, left[want.outcome])
+        # Selling YES moves the position as buying NO does, so it takes of the same room.
+        towards = want.outcome if want.side is Side.BUY else _OTHER[want.outcome]
+        kept = _nearest(want, free, tolerance, left[towards])
         if kept is None:
             place.append(want)
         else:
             free.remove(kept)
-            left[want.outcome] -= kept.leaves_lots
+            left[towards] -= kept.leaves_lots
     return Changes([order.order_id for order in free], place)
 
 
@@ -96,7 +117,7 @@ def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_l
     best_distance = tolerance.price_ticks + 1
     slack_lots = want.quantity_lots * tolerance.size
     for order in free:
-        if order.outcome is not want.outcome:
+        if order.outcome is not want.outcome or order.side is not want.side:
             continue
         distance = abs(order.price_ticks - want.price_ticks)
         if (
@@ -111,11 +132,16 @@ def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_l
 def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, ticks_per_unit: int) -> bool:
     gone = set(found.cancel)
     best = {Outcome.YES: 0, Outcome.NO: 0}
-    for order in working:
-        if order.order_id not in gone and order.state is not OrderState.CANCELLING:
-            best[order.outcome] = max(best[order.outcome], order.price_ticks)
-    for want in found.place:
-        best[want.outcome] = max(best[want.outcome], want.price_ticks)
+    rows = [(want.outcome, want.side, want.price_ticks) for want in found.place]
+    rows += [
+        (order.outcome, order.side, order.price_ticks)
+        for order in working
+        if order.order_id not in gone and order.state is not OrderState.CANCELLING
+    ]
+    for outcome, side, ticks in rows:
+        if side is Side.SELL:
+            outcome, ticks = _OTHER[outcome], opposite_ticks(ticks, ticks_per_unit)
+        best[outcome] = max(best[outcome], ticks)
     if not best[Outcome.YES] or not best[Outcome.NO]:
         return False
     return best[Outcome.YES] + best[Outcome.NO] > ticks_per_unit - least_spread_ticks

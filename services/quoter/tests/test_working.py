@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quoter.inventory import Room
 from quoter.orders import Order
-from quoter.working import Changes, Tolerance, Wanted, as_buys, changes
+from quoter.working import Changes, Tolerance, Wanted, as_buys, changes, selling_held
 
 EXACT = Tolerance(0, 0.0, 2)
 PLENTY = Room(10_000, 10_000)
@@ -76,6 +76,31 @@ def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance(
     assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(99, 0)) == Changes([1], wanted)
 
 
+def test_b10_held_shares_are_sold_instead_of_buying_the_other_outcome_as_far_as_they_last() -> None:
+    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 47, 100), Wanted(Outcome.NO, 46, 100)]
+    assert selling_held(wanted, 150, 99, 100) == [
+        Wanted(Outcome.YES, 48, 100),
+        Wanted(Outcome.YES, 53, 100, Side.SELL),
+        Wanted(Outcome.NO, 46, 100),
+    ]
+    assert selling_held(wanted, 99, 99, 100) == wanted
+
+
+def test_an_order_to_sell_is_never_taken_for_one_to_buy() -> None:
+    selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 53, 100, OrderState.LIVE)
+    wanted = [Wanted(Outcome.YES, 53, 100)]
+    assert diff(wanted, [selling]) == Changes([1], wanted)
+    offered = [Wanted(Outcome.YES, 53, 100, Side.SELL)]
+    assert diff(offered, [selling]) == Changes([], [])
+    assert diff(offered, [selling], room=Room(10_000, 99)) == Changes([1], offered)
+
+
+def test_tolerance_keeps_a_sale_and_a_bid_apart_as_it_does_two_bids() -> None:
+    selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 51, 100, OrderState.LIVE)
+    wanted = [Wanted(Outcome.YES, 50, 100), Wanted(Outcome.YES, 52, 100, Side.SELL)]
+    assert diff(wanted, [selling], Tolerance(1, 0.0, 2)) == Changes([1], wanted)
+
+
 outcomes = st.sampled_from([Outcome.YES, Outcome.NO])
 wants = st.lists(
     st.builds(Wanted, outcomes, st.integers(1, 49), st.integers(1, 200)),
@@ -99,7 +124,7 @@ def test_changes_applied_to_the_working_orders_give_the_target(
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
     todo = diff(wanted, working)
-    assert applied(working, todo) == Counter(tuple(want) for want in wanted)
+    assert applied(working, todo) == Counter(tuple(want[:3]) for want in wanted)
     assert all(each.state is not OrderState.CANCELLING for each in working if each.order_id in todo.cancel)
 
 
