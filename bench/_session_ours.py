@@ -19,6 +19,7 @@ from common.bots import BinaryBot, parse_bot
 from common.core import Effect, Receipt, Sample
 from common.events import (
     Alert,
+    Book,
     BotConfig,
     BotLimits,
     Event,
@@ -26,6 +27,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    Level,
     Market,
     MarketKind,
     MarketStatus,
@@ -53,6 +55,9 @@ TIMER_NS = 100_000_000
 """Live it is 50 ms; half as often gives the same figures here, where a price comes each 100 ms, in less time."""
 RISK_NS = 500_000_000
 STATUS_NS = NS_PER_S
+BOOK_NS = 200_000_000
+"""The quoter looks at books this often, as it asks for; what it sees is as old as the feed makes it."""
+BOOK_LEVELS = 10
 WARM_EVERY_S = 5
 LEAD_S = 3
 """Before the opening the cores hear status and prices each second for this long, as they would live."""
@@ -198,6 +203,7 @@ class Ours:
         schedule.at(OPEN_NS + FEED_NS, self._on_opened)
         schedule.at(OPEN_NS + FEED_NS, lambda: self._on_step(0))
         schedule.at(begin_ns, self._on_timer)
+        schedule.at(OPEN_NS + FEED_NS, self._look_at_book)
 
     # --- what it hears --------------------------------------------------------------------------------------------
 
@@ -273,6 +279,26 @@ class Ours:
                 list(self.quoter.on_feed_status(status, Receipt(now_ns)))
         if not self._over():
             self._schedule.at(now_ns + STATUS_NS, self._on_status)
+
+    def _look_at_book(self) -> None:
+        """Take the book as it is and hand it over when the feed would have brought it."""
+        now_ns = self._schedule.now_ns
+        bids, asks = self._venue.market.book.levels(BOOK_LEVELS)
+        book = Book(
+            venue=VENUE,
+            symbol=self._venue.market.id,
+            bids=[Level(float(price), float(size)) for price, size in bids],
+            asks=[Level(float(price), float(size)) for price, size in asks],
+            ts_event_ns=now_ns,
+            ts_received_ns=now_ns + FEED_NS,
+            epoch=EPOCH,
+        )
+        self._schedule.at(now_ns + FEED_NS, lambda: self._on_book(book))
+        if not self._over():
+            self._schedule.at(now_ns + BOOK_NS, self._look_at_book)
+
+    def _on_book(self, book: Book) -> None:
+        self._take_turn(self.quoter.on_book(book, Receipt(self._schedule.now_ns)))
 
     def _on_print(self, fact: Fact) -> None:
         now_ns = self._schedule.now_ns
