@@ -41,7 +41,7 @@ def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
     side = _side_of(fill)
     lots, towards_yes = fill.quantity_lots, side * fill.quantity_lots
     line.traded.on_own(-towards_yes, now_ns, bot.config.flow)
-    if line.fair is not None:
+    if line.fair is not None and now_ns - line.fresh_at_ns <= bot.max_source_age_ns():
         tick, units = line.terms.grid.tick_size, line.terms.grid.ticks_per_unit
         ticks = fill.price_ticks if fill.outcome is not Outcome.NO else units - fill.price_ticks
         series = line.terms.series
