@@ -167,6 +167,7 @@ class Ours:
         self._pricer.epoch = self.quoter.epoch = EPOCH
         self._spots = venue.world.spots
         self._held: dict[str, tuple[int, int]] = {}
+        self._costs: dict[str, Decimal] = {}
         self._fills = 0
         self.alerts: dict[str, int] = {}
         """How often something was said that people should know, by kind."""
@@ -358,8 +359,11 @@ class Ours:
             if isinstance(event, Fill):
                 lots = event.quantity_lots * event.side.sign
                 change = (0, lots) if event.outcome is Outcome.NO else (lots, 0)
+                cost = lots * event.price_ticks * event.tick_size
             else:
-                change = (event.yes_lots, event.no_lots)
+                # Of merged pairs that is their payout: about what they cost.
+                change, cost = (event.yes_lots, event.no_lots), -event.cash
+            self._costs[event.symbol] = self._costs.get(event.symbol, Decimal(0)) + cost
             yes, no = self._held.get(event.symbol, (0, 0))
             self._held[event.symbol] = (yes + change[0], no + change[1])
             self._carry_out(self.quoter.on_published(event, self._fills, Receipt(now_ns)))
@@ -371,7 +375,7 @@ class Ours:
 
     def _position(self) -> Position:
         lines = [
-            PositionLine(ACCOUNT, VENUE, symbol, yes, no, Decimal(0), Decimal(0), self._fills)
+            PositionLine(ACCOUNT, VENUE, symbol, yes, no, self._costs[symbol], Decimal(0), self._fills)
             for symbol, (yes, no) in self._held.items()
         ]
         return Position(

@@ -196,8 +196,20 @@ class Inventory(Section):
     """Per unit of money, for all models but `linear`; 1e-4 is 2.5 cents at 1,000 shares at the money."""
     aggressive_from: float = Field(default=0.35, ge=0, le=1)
     """Fraction elapsed from which the full late skew applies."""
-    reduce_only_s: float = Field(default=45.0, ge=0, le=86_400)
+    lean_net: int = Field(default=300, ge=1, le=10_000_000)
+    """Shares of |net| towards which the size of the adding side shrinks, up to `lean_until`..."""
+    late_net: int = Field(default=150, ge=1, le=10_000_000)
+    """... at `aggressive_from`..."""
+    final_net: int = Field(default=40, ge=1, le=10_000_000)
+    """... and where the reduce-only window begins."""
+    adding_min: int = Field(default=10, ge=0, le=10_000_000)
+    """Shares that the adding side still shows beyond that, up to twice of it; 0 makes the quote one-sided at once."""
+    max_settlement_loss: float = Field(default=500.0, gt=0, le=1e9)
+    """Money that the worse result of one market may cost; what would lessen it may always be bought."""
+    reduce_only_s: float = Field(default=80.0, ge=0, le=86_400)
     """Seconds before expiry from which only orders that reduce |net| may rest."""
+    reduce_cost: float = Field(default=0.03, ge=0, lt=0.5)
+    """How much worse than fair value a resting order may be then, to be rid of what is left."""
     close_threshold_s: float = Field(default=5.0, ge=0, le=86_400)
     """Seconds before expiry from which nothing rests."""
     min_life_s: float = Field(default=60.0, ge=0, le=86_400)
@@ -207,6 +219,8 @@ class Inventory(Section):
     def _ordered_phases(self) -> Inventory:
         if self.lean_until > self.aggressive_from:
             raise ValueError("aggressive_from must not be below lean_until")
+        if not self.lean_net >= self.late_net >= self.final_net:
+            raise ValueError("lean_net, late_net and final_net must not grow")
         if self.close_threshold_s > self.reduce_only_s:
             raise ValueError("reduce_only_s must not be below close_threshold_s")
         return self

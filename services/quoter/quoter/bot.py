@@ -122,6 +122,8 @@ class Line:
     quote_updates: int = 0
     window: Window = field(default_factory=Window)
     """Own fills of the last seconds."""
+    cost: float = 0.0
+    """Cash paid for what is held."""
     signals: Signals = CALM
     """What flow and other markets say; renewed outside the path of a tick."""
     crossing: Crossing = field(default_factory=Crossing)

@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 
 from common.clock import NS_PER_MS
 from common.core import Effect
-from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, QuoteTarget, RiskState
+from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
 from common.instruments import Outcome, Side, ceil_ticks
 from common.orders import OrderIds
-from common.pretrade import NewOrder, View, check, first_halt, shut, stale
+from common.pretrade import NewOrder, Rejection, View, check, first_halt, shut, stale
 
 from quoter.batch import Batch
 from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.conduct import Conduct, young_until
+from quoter.explain import NOTHING_SENT, Memory, Sent, record_of
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
 from quoter.merging import Collateral, Merger
-from quoter.news import OrderNews
+from quoter.news import OrderNews, target_of
 from quoter.orders import Orders
 from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
@@ -71,6 +72,9 @@ class Desk:
         self.epoch = 0
         self.ids: OrderIds | None = None
         self.rejections: dict[str, int] = {}
+        self.refused: list[tuple[NewOrder, Rejection]] = []
+        """What the last door refused in the pass of this moment."""
+        self.memory = Memory()
         self._limits: dict[str, tuple[BotLimits, int, str]] = {}
         self._risk_at_ns: dict[str, int] = {}
         self._held_back_until_ns: dict[str, int] = {}
@@ -147,15 +151,20 @@ class Desk:
             or before.wanted != wanted.wanted
             or before.room != wanted.room
         ):
-            self._work(bot, line, wanted, shut_by is None, now_ns)
+            sent = self._work(bot, line, wanted, shut_by is None, now_ns)
             line.done_version = shelf.version
-        self._tell(bot, line, wanted, shut_by[0].value if shut_by else "", now_ns)
+        else:
+            sent = None
+        waiting = shut_by[0].value if shut_by else ""
+        if sent or before is None or before.state != wanted.state or before.reason != wanted.reason:
+            self.memory.note(bot.algo_id, record_of(line, waiting, *(sent or NOTHING_SENT)))
+        self._tell(bot, line, wanted, waiting, now_ns)
 
     def _planned(self, line: Line, view: View) -> Plan:
         assert line.fair is not None, "a fair value that is missing is stale"
         assert view.limits is not None, "limits that are missing are stale"
         found = plan(
-            Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals),
+            Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals, line.cost),
             Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
             view.venue_now_ns,
             line.terms,
@@ -199,6 +208,7 @@ class Desk:
         view.position_known = self.holdings.known(bot.algo_id)
         held = self.holdings.of(bot.algo_id, symbol)
         view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots = held
+        line.cost = self.holdings.cost_of(bot.algo_id, symbol)
 
     def _why_nothing(self, bot: Bot, line: Line, view: View, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""
@@ -229,8 +239,8 @@ class Desk:
             del self._held_back_until_ns[scope]
         return any(scope in bot.scopes for scope in self._held_back_until_ns)
 
-    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> None:
-        """Put the difference between what should rest and what does into the batch."""
+    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
+        """Put the difference between what should rest and what does into the batch; None when there is none."""
         symbol = line.terms.symbol
         working = [order for order in self.orders.of(bot.algo_id, symbol) if not order.immediate]
         todo = changes(
@@ -238,13 +248,15 @@ class Desk:
         )
         line.again = False
         if not todo.cancel and not todo.place:
-            return
+            return None
+        self.refused = []
         cancels = self._cancels(bot, line, todo, now_ns)
         orders = self.admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
         if todo.place and not may_place:
             line.again = True
         if cancels or orders:
             self.put(line, cancels, orders)
+        return Sent(cancels, orders, self.refused)
 
     def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
         quoting = line.config.quoting
@@ -331,6 +343,7 @@ class Desk:
                 admitted.append(order)
             else:
                 line.again = True
+                self.refused.append((order, rejection))
                 reason = rejection.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:
@@ -374,24 +387,7 @@ class Desk:
             return
         line.told = shown
         line.told_until_ns = now_ns + life_ns
-        fair = line.fair
-        self._batch.tell(
-            QuoteTarget(
-                algo_id=bot.algo_id,
-                account=self.account,
-                venue=self.venue,
-                symbol=line.terms.symbol,
-                bids=shown[0],
-                asks=shown[1],
-                fair=fair.fair if fair else 0.0,
-                skew=wanted.skew,
-                reason=shown[3],
-                state=shown[2],
-                valid_until_ns=line.told_until_ns,
-                ts_received_ns=fair.ts_received_ns if fair else 0,
-                epoch=self.epoch,
-            )
-        )
+        self._batch.tell(target_of(bot.algo_id, self.account, self.venue, line, shown, wanted.skew, self.epoch))
 
 
 def _held(line: Line, price: tuple[Outcome, int], now_ns: int) -> bool:

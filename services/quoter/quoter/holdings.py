@@ -21,6 +21,8 @@ class Uncovered:
     yes_lots: int
     no_lots: int
     account_sequence: int
+    cost: float
+    """Cash paid for it; below 0 when cash came in. Of merged pairs that is their payout, about what they cost."""
     fill_sequence: int = 0
     """Where it stands in the FILL stream; 0 until the broker has confirmed it."""
 
@@ -41,6 +43,7 @@ class Holdings:
         self._account = account
         self._covered: dict[str, int] = {}
         self._lines: dict[str, dict[str, tuple[int, int]]] = {}
+        self._costs: dict[str, dict[str, float]] = {}
         self._uncovered: dict[str, Uncovered] = {}
 
     def on_position(self, position: Position) -> bool:
@@ -52,6 +55,9 @@ class Holdings:
         self._lines[algo_id] = {
             line.symbol: (line.yes_lots, line.no_lots) for line in position.lines if line.account == self._account
         }
+        self._costs[algo_id] = {
+            line.symbol: float(line.cost) for line in position.lines if line.account == self._account
+        }
         for key in [key for key, fill in self._uncovered.items() if self._is_covered(fill)]:
             del self._uncovered[key]
         return True
@@ -60,17 +66,17 @@ class Holdings:
         """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet."""
         lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
         yes, no = (lots, 0) if fill.outcome is not Outcome.NO else (0, lots)
-        return self._take_in(fill, yes, no)
+        return self._take_in(fill, yes, no, lots * fill.price_ticks * float(fill.tick_size))
 
     def on_posting(self, posting: Posting) -> bool:
         """Take in pairs that the venue merged or split; return False for a repeat of one that is not covered yet."""
-        return self._take_in(posting, posting.yes_lots, posting.no_lots)
+        return self._take_in(posting, posting.yes_lots, posting.no_lots, -float(posting.cash))
 
-    def _take_in(self, event: Fill | Posting, yes_lots: int, no_lots: int) -> bool:
+    def _take_in(self, event: Fill | Posting, yes_lots: int, no_lots: int, cost: float) -> bool:
         key = event.message_id()
         if key in self._uncovered:
             return False
-        self._uncovered[key] = Uncovered(event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence)
+        self._uncovered[key] = Uncovered(event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence, cost)
         return True
 
     def on_published(self, event: Fill | Posting, fill_sequence: int) -> None:
@@ -108,6 +114,14 @@ class Holdings:
             doubt_yes, doubt_no = doubt_yes + abs(fill.yes_lots), doubt_no + abs(fill.no_lots)
         return Held(yes, no, doubt_yes, doubt_no)
 
+    def cost_of(self, algo_id: str, symbol: str) -> float:
+        """Return what a bot paid for what it holds in a market, fees excluded; what is in doubt counts when it adds."""
+        cost = self._costs.get(algo_id, _NO_COSTS).get(symbol, 0.0)
+        for fill in self._uncovered.values():
+            if fill.symbol == symbol and fill.algo_id == algo_id:
+                cost += fill.cost if fill.fill_sequence else max(0.0, fill.cost)
+        return cost
+
     def all_of(self, algo_id: str) -> list[tuple[str, Held]]:
         """Return every market a bot may hold shares of, in order, with what it holds there."""
         symbols = set(self._lines.get(algo_id, _NOTHING))
@@ -128,3 +142,4 @@ class Holdings:
 
 
 _NOTHING: dict[str, tuple[int, int]] = {}
+_NO_COSTS: dict[str, float] = {}

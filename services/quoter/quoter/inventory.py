@@ -14,9 +14,12 @@ from common.bots import Inventory
 
 from quoter.holdings import Held
 
-LATE_CUT = 4.0
-"""In the aggressive phase the adding side is gone once |net| is a quarter of `max_position`; in the lean phase at all
-of it."""
+CHEAPEST = 0.01
+"""What a share is taken to cost at least, when room for more is reckoned from money."""
+ONE_SIDED_FROM = 2.0
+"""The adding side is gone once |net| is so many times what its age allows."""
+FULL_CONCESSION_AT = 0.5
+"""Fraction of the reduce-only window after which what is left is offered at its full concession."""
 
 
 class Phase(StrEnum):
@@ -38,6 +41,8 @@ class Lean(NamedTuple):
     bid_share: float
     """Fraction of the configured size to bid for YES, 0 to 1."""
     ask_share: float
+    bound: float
+    """Shares of |net| that the age of the market allows."""
 
 
 class Room(NamedTuple):
@@ -58,23 +63,69 @@ def phase_of(elapsed: float, seconds_left: float, inventory: Inventory) -> Phase
     return Phase.LEAN if elapsed <= inventory.lean_until else Phase.RAMP
 
 
-def lean(yes_lots: int, no_lots: int, elapsed: float, phase: Phase, inventory: Inventory) -> Lean:
-    """Return skew and sizes for a holding.
+def lean(yes_lots: int, no_lots: int, elapsed: float, reduce_from: float, phase: Phase, inventory: Inventory) -> Lean:
+    """Return skew and sizes for a holding at a fraction of the life elapsed; `reduce_from` is where reduce-only begins.
 
     skew = clamp((yes - no) / max_position, -1, 1) x factor, where the factor grows from `skew_factor` at `lean_until`
     to `late_skew_factor` at `aggressive_from`. With 500 YES, 100 NO, max_position 1,000 and skew_factor 0.02 the skew
     is 0.008: an ask of 0.52 becomes 0.512 and a bid of 0.48 becomes 0.472, before they are rounded to the grid.
+
+    The side that adds shrinks with |net| towards a bound, which falls with age: `lean_net`, `late_net`, `final_net`.
     """
-    imbalance = max(-1.0, min(1.0, (yes_lots - no_lots) / inventory.max_position))
+    net = yes_lots - no_lots
+    imbalance = max(-1.0, min(1.0, net / inventory.max_position))
     pressure = _pressure(elapsed, phase, inventory)
     factor = inventory.skew_factor + (inventory.late_skew_factor - inventory.skew_factor) * pressure
-    adding = max(0.0, 1.0 - abs(imbalance) * (1.0 + (LATE_CUT - 1.0) * pressure))
-    return Lean(
-        phase,
-        imbalance * factor,
-        adding if imbalance > 0 else 1.0,
-        adding if imbalance < 0 else 1.0,
+    bound = inventory.lean_net + (inventory.late_net - inventory.lean_net) * pressure
+    if phase in (Phase.AGGRESSIVE, Phase.REDUCE_ONLY):
+        way = reduce_from - inventory.aggressive_from
+        done = min(1.0, (elapsed - inventory.aggressive_from) / way) if way > 0 else 1.0
+        bound += (inventory.final_net - inventory.late_net) * done
+    adding = max(0.0, 1.0 - abs(net) / bound)
+    return Lean(phase, imbalance * factor, adding if net > 0 else 1.0, adding if net < 0 else 1.0, bound)
+
+
+def within(free: Room, held: Held, leaning: Lean, adding_min: int) -> Room:
+    """Return the room that is left when |net| is to stay within what the market's age allows.
+
+    Up to twice of that, `adding_min` shares are quoted all the same, so that the market stays two-sided. In doubt the
+    net is what is worse for the side in question.
+    """
+    long = held.yes_lots - held.no_lots + held.doubt_no_lots
+    short = held.no_lots - held.yes_lots + held.doubt_yes_lots
+    return Room(
+        min(free.yes_lots, _adding(long, leaning.bound, adding_min)),
+        min(free.no_lots, _adding(short, leaning.bound, adding_min)),
     )
+
+
+def _adding(net: int, bound: float, adding_min: int) -> int:
+    """Return how many more shares may be bought of the outcome that `net` shares more are held of."""
+    return max(int(bound - net), adding_min if net < ONE_SIDED_FROM * bound else 0)
+
+
+def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float) -> Room:
+    """Return the room that is left when the worst result of a market may cost so much money at most.
+
+    A holding that cost `cost` loses cost - yes when YES is paid, and cost - no when NO is. A YES share bought at about
+    its fair value adds that to the loss when NO is paid; what lessens the worse of the two has room all the same.
+    """
+    sure_yes, sure_no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
+    spare_if_no, spare_if_yes = loss_max - (cost - sure_no), loss_max - (cost - sure_yes)
+    return Room(
+        min(free.yes_lots, max(0, int(spare_if_no / max(fair, CHEAPEST)), sure_no - held.yes_lots)),
+        min(free.no_lots, max(0, int(spare_if_yes / max(1.0 - fair, CHEAPEST)), sure_yes - held.no_lots)),
+    )
+
+
+def concession(seconds_left: float, tick: float, inventory: Inventory) -> float:
+    """Return how far beyond fair value to go for a share that is to be given up in the reduce-only window.
+
+    One tick short of fair value at its start, `reduce_cost` beyond it from the middle on.
+    """
+    window_s = inventory.reduce_only_s - inventory.close_threshold_s
+    gone = (inventory.reduce_only_s - seconds_left) / window_s if window_s > 0 else 1.0
+    return (inventory.reduce_cost + tick) * min(1.0, max(0.0, gone) / FULL_CONCESSION_AT) - tick
 
 
 def _pressure(elapsed: float, phase: Phase, inventory: Inventory) -> float:

@@ -12,8 +12,8 @@ from common.events import BotLimits, QuoteLevel
 from quoter.bot import Plan, Terms
 from quoter.glft import leans_for
 from quoter.holdings import Held
-from quoter.inventory import Phase, Room, lean, phase_of, room
-from quoter.ladder import levels, prices
+from quoter.inventory import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond
+from quoter.ladder import Grid, levels, prices
 from quoter.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
 from quoter.signals import Signals
 from quoter.spread import distances
@@ -29,6 +29,8 @@ class Opinion(NamedTuple):
     volatility: float
     uncertainty: float
     signals: Signals
+    cost: float = 0.0
+    """What was paid for what is held."""
 
 
 def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits) -> Plan:
@@ -43,7 +45,8 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
         return pulled("close to expiry")
     max_position = min(inventory.max_position, limits.max_position_lots)
     free = room(held, phase, max_position, limits.max_net_lots)
-    leaning = lean(held.yes_lots, held.no_lots, elapsed, phase, inventory)
+    reduce_from = 1.0 - inventory.reduce_only_s / terms.life_s
+    leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory)
     reducing = phase is Phase.REDUCE_ONLY
     size = min(quoting.size, limits.max_order_lots)
     away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
@@ -52,10 +55,15 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     best_ask = ask_from - signals.net_skew + away.ask
     if best_ask - best_bid > quoting.max_spread and not reducing:
         return pulled(f"the spread would be {best_ask - best_bid:.3f}")
+    if reducing:
+        best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, terms.grid, inventory)
     rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=reducing)
-    bid_size = size if reducing else int(size * leaning.bid_share)
-    ask_size = size if reducing else int(size * leaning.ask_share)
-    yes_room, no_room = _alive(fair, elapsed, held, free, quoting, signals)
+    least = min(size, inventory.adding_min)
+    bid_size = size if reducing else max(int(size * leaning.bid_share), least)
+    ask_size = size if reducing else max(int(size * leaning.ask_share), least)
+    fitting = free if reducing else within(free, held, leaning, inventory.adding_min)
+    fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss)
+    yes_room, no_room = _alive(fair, elapsed, held, fitting, quoting, signals)
     bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
     asks = levels(rungs.asks, ask_size, no_room, terms.min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
@@ -87,6 +95,18 @@ def _reservation(
     # Of a settling share the variance that is left is that of the result, whatever the time.
     price = avellaneda_stoikov_price(fair, net, gamma, fair * (1.0 - fair))
     return price, price
+
+
+def _giving_up(
+    fair: float, bid: float, ask: float, held: Held, seconds_left: float, grid: Grid, inventory: Inventory
+) -> tuple[float, float]:
+    """Return the best prices once what is left is to go: better ones there, and on the grid even for a dead share."""
+    tick, beyond = grid.tick_size, concession(seconds_left, grid.tick_size, inventory)
+    if held.no_lots > held.yes_lots:
+        on_grid = tick if tick <= fair + inventory.reduce_cost else 0.0
+        return max(bid, fair + beyond, on_grid), ask
+    on_grid = 1.0 - tick if 1.0 - tick >= fair - inventory.reduce_cost else 1.0
+    return bid, min(ask, fair - beyond, on_grid)
 
 
 def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting, signals: Signals) -> tuple[int, int]:

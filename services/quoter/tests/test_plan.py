@@ -46,7 +46,7 @@ def best(found: Plan) -> tuple[int, int]:
 @pytest.mark.parametrize("model", ["linear", "cara", "avellaneda_stoikov", "glft"])
 def test_b6_every_model_moves_both_sides_down_when_long_and_up_when_short(model: str) -> None:
     flat, long, short = (
-        best(quoted(held=held, model=model, risk_aversion=4e-4, fill_intensity=0.05))
+        best(quoted(held=held, model=model, risk_aversion=4e-4, fill_intensity=0.05, lean_net=2_000))
         for held in (Held(0, 0), Held(600, 0), Held(0, 600))
     )
     assert long[0] < flat[0] < short[0]
