@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from quoter.orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues.degen import DEADMAN_MS, DegenSession
+from quoter.venues.degen import DegenSession
+from quoter.venues.degen_fallback import Fallback
 from quoter.venues.degen_rest import ApiKey
+from quoter.venues.degen_timing import DEADMAN_MS
 
 VENUE = "degen"
 
@@ -18,8 +20,9 @@ def make_quoter(
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
     deadman_ms: int = DEADMAN_MS,
+    fallback: Fallback = Fallback.CANCEL,
 ) -> Quoter:
     """Return the quoter of an account at the Degen Terminal."""
     orders = Orders()
-    session = DegenSession(key, url, orders, seed, deadman_ms)
+    session = DegenSession(key, url, orders, seed, deadman_ms, fallback)
     return Quoter(account, VENUE, session, orders, messages_per_s)

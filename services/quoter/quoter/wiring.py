@@ -16,7 +16,7 @@ from pydantic import Field
 from quoter.assembly import make_quoter
 from quoter.keys import read_keys, trading_key
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues.degen import DEADMAN_MS
+from quoter.venues.degen_timing import DEADMAN_MS
 
 UPDATES_READ_BACK_MAX = 2_000
 """The newest order updates read before the start, to know whose a fill is that happened while nobody looked."""

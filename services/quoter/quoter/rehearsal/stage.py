@@ -91,6 +91,8 @@ class Stage:
             self.urls.append(effect.url)
             if self.tiny.opened(effect):
                 self.relay(self.session.on_open(self.now_ns))
+            else:
+                self.relay(self.session.on_close("cannot connect", self.now_ns))
         elif isinstance(effect, Close):
             self.cut(effect.reason)
 

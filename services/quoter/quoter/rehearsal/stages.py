@@ -31,11 +31,11 @@ class DegenStage(Stage):
     symbol = "BTC-5M-1795223100"
     secrets = (DEGEN_SECRET, "t.t.t")
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.venue = Venue()
         orders = Orders()
         key = ApiKey("trade", "mm1-trade", DEGEN_SECRET, ("read", "trade", "cancel"))
-        super().__init__(DegenSession(key, "http://venue", orders), orders, self.venue)
+        super().__init__(DegenSession(key, "http://venue", orders, **settings), orders, self.venue)
 
     def _order(self, order_id: int) -> VenueOrder:
         return self.venue.orders[str(order_id)]

@@ -75,6 +75,12 @@ class Venue:
     """Do as told, but never answer on the websocket (a lost ack)."""
     deaf: bool = False
     """Frames are lost on their way to the venue."""
+    no_socket: bool = False
+    """Refuse the websocket."""
+    lose_next: int = 0
+    """Do so many requests about orders without an answer."""
+    drop: bool = False
+    """Requests about orders are lost on their way to the venue."""
     no_beats: bool = False
     """Heartbeats are lost on their way to the venue."""
     status: int = 200
@@ -255,10 +261,16 @@ class Venue:
         if path == "/positions/merge":
             status, document = self._on_merge(json.loads(ask.body))
             return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
-        status, document = self._request(ask.method, path)
+        about_orders = path.startswith("/orders") and ask.method != "GET"
+        if about_orders and self.drop:
+            return Answer(ask.ask_id, 0, b"", {})
+        status, document = self._request(ask.method, path, json.loads(ask.body) if ask.body else None)
+        if self.lose_next and about_orders:
+            self.lose_next -= 1
+            status = 0
         return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
 
-    def _request(self, method: str, path: str) -> tuple[int, Any]:
+    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         route, _, query = path.partition("?")
         parameters = dict(pair.split("=") for pair in query.split("&")) if query else {}
         after = int(parameters.get("after", "0"))
@@ -271,9 +283,15 @@ class Venue:
             order = self.orders.get(route.rsplit("/", 1)[1])
             if order is None:
                 return 404, {"error": {"code": "unknown_order", "message": "no order", "field": None}}
+            if method == "DELETE" and order.status != "open":
+                error = {"code": "order_finished", "message": "finished", "field": None}
+                return 409, {"error": error, "order": order.document()}
             if method == "DELETE":
                 self.finish(order, "requested")
             return 200, {"order": order.document()}
+        if route == "/orders" and method == "POST":
+            results = [self._item({"op": "place", **each}) for each in body["orders"]]
+            return 200, {"results": results}
         if route == "/orders":
             found = self.open_orders() if parameters["status"] == "open" else list(self.orders.values())
             rows = [order.document() for order in found if order.account_sequence > after]
@@ -330,5 +348,7 @@ class Venue:
             yield self.frames.pop(0)
 
     def opened(self, effect: Open) -> bool:
+        if self.no_socket:
+            return False
         self.connected = True
         return effect.url == "ws://venue/ws"

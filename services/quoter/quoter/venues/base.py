@@ -321,3 +321,23 @@ class Merging(Protocol):
     def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
         """Ask for it, once; ends in exactly one MergeEnded, after the Conversion that it caused, if any."""
         ...
+
+
+def session_samples(
+    venue: str,
+    *,
+    reconciled: bool,
+    reconnects: int,
+    gaps: int,
+    malformed: int,
+    rest_faults: int,
+    unknown_outcomes: int,
+) -> Iterable[Sample]:
+    """Return the figures that every session has."""
+    labels = {"venue": venue}
+    yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(reconciled))
+    yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, reconnects)
+    yield Sample("mm_session_gaps", "counter", "Times private news were found lost", labels, gaps)
+    yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, malformed)
+    yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, rest_faults)
+    yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, unknown_outcomes)

@@ -8,12 +8,12 @@
 4. Each of our frames has exactly one answer, in order. One that does not come in time leaves its orders of unknown
    outcome: they are asked about, and when the venue goes on not knowing them the connection is closed, because only
    then is "unknown order" final.
+5. While no websocket can be had, REST cancels, and as configured places what cannot rest (degen_fallback.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from random import Random
@@ -25,8 +25,8 @@ from common.errors import ContractError
 from common.events import AlertLevel
 from common.orders import first_id_of
 
+from quoter.venues import degen_timing as timing
 from quoter.venues.base import (
-    Absent,
     CancelRefused,
     Lost,
     MergeEnded,
@@ -38,8 +38,11 @@ from quoter.venues.base import (
     Refused,
     Trouble,
     Unknown,
+    session_samples,
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
+from quoter.venues.degen_answers import Unanswered, Waiting, outcomes
+from quoter.venues.degen_fallback import POLL_MS, REOPEN_MS, SILENT_MS, Fallback, RestEntry
 from quoter.venues.degen_frames import (
     BATCH_ITEMS_MAX,
     TICK_SIZE,
@@ -57,25 +60,8 @@ from quoter.venues.degen_frames import (
     subscribe_frame,
 )
 from quoter.venues.degen_merge import merging
-from quoter.venues.degen_rest import TOKEN_LIFETIME_S, ApiKey, DegenRest
+from quoter.venues.degen_rest import ApiKey, DegenRest
 from quoter.venues.degen_stream import AccountStream
-
-DEADMAN_MS = 3_000
-BEAT_MS = 1_000
-BEAT_FRESH_MS = 2_500
-"""A heartbeat answered longer ago no longer vouches for the dead-man switch."""
-ANSWER_MAX_MS = 1_500
-"""A frame of ours unanswered for this long leaves its orders of unknown outcome."""
-SILENCE_MAX_MS = 4_000
-"""A connection whose heartbeats go unanswered for this long is closed."""
-OPEN_MAX_MS = 10_000
-ACCOUNT_CHECK_MS = 5_000
-"""How often we ask where the account stands: nothing else shows that the last frame before a quiet time was lost."""
-CANCEL_ALL_WAITS_MAX = 40
-CANCEL_ALL_WAIT_MS = 25.0
-TOKEN_RENEWAL_S = TOKEN_LIFETIME_S // 2
-RECONNECT_FIRST_MS = 100.0
-RECONNECT_MOST_MS = 3_000.0
 
 
 class Phase(Enum):
@@ -86,16 +72,8 @@ class Phase(Enum):
     ENTERING = "entering"
     RECOVERING = "recovering"
     UP = "up"
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A frame of ours that has no answer yet."""
-
-    op: str
-    sent_ns: int
-    cancels: Sequence[int] = ()
-    places: Sequence[int] = ()
+    FALLBACK = "fallback"
+    """No websocket, but REST answers."""
 
 
 class DegenSession:
@@ -106,20 +84,28 @@ class DegenSession:
     tick_size: Decimal = TICK_SIZE
     lot_size: Decimal = Decimal(1)
 
-    def __init__(self, key: ApiKey, url: str, orders: OwnOrders, seed: int = 0, deadman_ms: int = DEADMAN_MS) -> None:
+    def __init__(
+        self,
+        key: ApiKey,
+        url: str,
+        orders: OwnOrders,
+        seed: int = 0,
+        deadman_ms: int = timing.DEADMAN_MS,
+        fallback: Fallback = Fallback.CANCEL,
+    ) -> None:
         random = Random(seed)
         self._url = url.rstrip("/")
         self._deadman_ms = deadman_ms
         self._rest = DegenRest(key, random)
         self._talks: Conversations[Output] = Conversations(self.name, url, self._rest.headers)
         self._stream = AccountStream(self._rest, orders, self.name, random)
-        self._backoff = Backoff(RECONNECT_FIRST_MS, RECONNECT_MOST_MS, random)
+        self._entry = RestEntry(self._rest, self._stream, fallback, lambda: self._now_ns)
+        self._backoff = Backoff(timing.RECONNECT_FIRST_MS, timing.RECONNECT_MOST_MS, random)
         self._phase = Phase.DOWN
         self._phase_since_ns = 0
         self._now_ns = 0
         self._retry_at_ns: int | None = None
-        self._waiting: dict[int, Waiting] = {}
-        self._next_frame = 1
+        self._waiting = Unanswered()
         self._token_at_ns = 0
         self._armed_since_ns: int | None = None
         self._beat_answered_ns = 0
@@ -127,6 +113,9 @@ class DegenSession:
         self._checked_ns = 0
         self._ending = False
         self._empty = False
+        self._failed_opens = 0
+        self._deferred: list[Output] = []
+        """Reports of a call that may only return effects."""
         self.reconnects = 0
         self.malformed = 0
         self.unknown_outcomes = 0
@@ -135,10 +124,16 @@ class DegenSession:
 
     @property
     def connected(self) -> bool:
+        return self._has_wire or self._phase is Phase.FALLBACK
+
+    @property
+    def _has_wire(self) -> bool:
         return self._phase in (Phase.RECOVERING, Phase.UP)
 
     @property
     def reconciled(self) -> bool:
+        if self._phase is Phase.FALLBACK:
+            return self._entry.fresh(self._now_ns)
         return self._phase is Phase.UP and self._stream.settled
 
     @property
@@ -146,7 +141,10 @@ class DegenSession:
         return self._empty
 
     def armed(self, now_ns: int) -> bool:
-        return self._armed_since_ns is not None and now_ns - self._beat_answered_ns <= BEAT_FRESH_MS * NS_PER_MS
+        if self._phase is Phase.FALLBACK:
+            # What goes out then never rests, so there is nothing to be cancelled.
+            return self._entry.policy is Fallback.REDUCE
+        return self._armed_since_ns is not None and now_ns - self._beat_answered_ns <= timing.BEAT_FRESH_MS * NS_PER_MS
 
     def describe(self, now_ns: int) -> dict[str, Any]:
         return {
@@ -162,13 +160,16 @@ class DegenSession:
         }
 
     def samples(self) -> Iterable[Sample]:
+        yield from session_samples(
+            self.name,
+            reconciled=self.reconciled,
+            reconnects=self.reconnects,
+            gaps=self._stream.gaps,
+            malformed=self.malformed,
+            rest_faults=self._rest.faults,
+            unknown_outcomes=self.unknown_outcomes,
+        )
         labels = {"venue": self.name}
-        yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(self.reconciled))
-        yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, self.reconnects)
-        yield Sample("mm_session_gaps", "counter", "Times private frames were found lost", labels, self._stream.gaps)
-        yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, self.malformed)
-        yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, self._rest.faults)
-        yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, self.unknown_outcomes)
         yield Sample("mm_session_frames_unanswered", "gauge", "Frames without answer", labels, len(self._waiting))
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -180,26 +181,38 @@ class DegenSession:
 
     def _connect(self) -> list[Output]:
         self._retry_at_ns = None
-        self._enter(Phase.CONNECTING)
+        if self._phase is not Phase.FALLBACK:
+            self._enter(Phase.CONNECTING)
         return self._talks.begin("connect", self._connecting(), self._now_ns)
 
     def _connecting(self) -> Script[None]:
-        if not self._rest.token or self._now_ns - self._token_at_ns > TOKEN_RENEWAL_S * NS_PER_S:
+        if not self._rest.token or self._now_ns - self._token_at_ns > timing.TOKEN_RENEWAL_S * NS_PER_S:
             yield from self._rest.login()
             self._token_at_ns = self._now_ns
-        yield Open(self.name, f"{_websocket(self._url)}/ws")
+        # http://x is ws://x, https://x is wss://x.
+        yield Open(self.name, f"ws{self._url.removeprefix('http')}/ws")
 
     def on_open(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         self._enter(Phase.ENTERING)
         self._beat_sent_ns = self._beat_answered_ns = self._checked_ns = now_ns
-        frame_id = self._expect(Waiting("login", now_ns))
+        frame_id = self._waiting.expect(Waiting("login", now_ns))
         yield Send(self.name, login_frame(frame_id, self._rest.token, self._deadman_ms))
-        yield Send(self.name, subscribe_frame(self._expect(Waiting("subscribe", now_ns))))
+        yield Send(self.name, subscribe_frame(self._waiting.expect(Waiting("subscribe", now_ns))))
 
     def on_close(self, reason: str, now_ns: int) -> Outputs:
         """A connection has ended: the venue cancels its orders, and what we know has to be proven anew."""
         self._now_ns = now_ns
+        if self._phase is Phase.FALLBACK:
+            # Another try that failed: REST goes on.
+            self._retry_at_ns = now_ns + REOPEN_MS * NS_PER_MS
+            return
+        tried = self._phase in (Phase.CONNECTING, Phase.ENTERING)
+        self._failed_opens = self._failed_opens + 1 if tried else 0
+        yield from self._lose(reason)
+
+    def _lose(self, reason: str) -> Outputs:
+        now_ns = self._now_ns
         self._stream.lose()
         self._armed_since_ns = None
         self._waiting.clear()
@@ -216,17 +229,18 @@ class DegenSession:
 
     def on_timer(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
+        deferred, self._deferred = self._deferred, []
+        yield from deferred
         yield from self._talks.on_timer(now_ns)
-        if self._phase is Phase.DOWN:
-            if self._retry_at_ns is not None and now_ns >= self._retry_at_ns and not self._ending:
-                yield from self._connect()
+        if self._phase in (Phase.DOWN, Phase.FALLBACK):
+            yield from self._without_wire()
             return
         if self._phase is Phase.CONNECTING:
-            if now_ns - self._phase_since_ns > OPEN_MAX_MS * NS_PER_MS and not self._talks.open("connect"):
+            if now_ns - self._phase_since_ns > timing.OPEN_MAX_MS * NS_PER_MS and not self._talks.open("connect"):
                 yield Close(self.name, "no connection in time")
                 self._phase_since_ns = now_ns
             return
-        if now_ns - self._beat_answered_ns > SILENCE_MAX_MS * NS_PER_MS:
+        if now_ns - self._beat_answered_ns > timing.SILENCE_MAX_MS * NS_PER_MS:
             yield Close(self.name, "the venue is silent")
             self._beat_answered_ns = now_ns
             return
@@ -236,24 +250,49 @@ class DegenSession:
             # What was lost while a picture was being taken has nobody else to fetch it.
             yield from self._talks.begin("catch up", self._catching_up(), now_ns)
 
+    def _without_wire(self) -> Outputs:
+        """Try again to get a connection; after some tries in vain, go on over REST in between."""
+        now_ns = self._now_ns
+        if self._retry_at_ns is not None and now_ns >= self._retry_at_ns and not self._ending:
+            if self._phase is Phase.DOWN and self._entry.wanted(self._failed_opens):
+                self._retry_at_ns = now_ns + REOPEN_MS * NS_PER_MS
+                self._failed_opens = 0
+                self._talks.abandon("fallback")
+                yield from self._talks.begin("fallback", self._falling_back(), now_ns)
+            else:
+                yield from self._connect()
+        if self._phase is not Phase.FALLBACK:
+            return
+        if now_ns - self._entry.polled_ns > SILENT_MS * NS_PER_MS:
+            self._talks.abandon("fallback")
+            yield from self._lose("neither websocket nor REST answer")
+        elif now_ns - self._entry.polled_ns >= POLL_MS * NS_PER_MS and not self._talks.open("fallback"):
+            yield from self._talks.begin("fallback", self._entry.poll(), now_ns)
+
+    def _falling_back(self) -> Script[None]:
+        yield from self._entry.take_over()
+        if self._phase in (Phase.DOWN, Phase.CONNECTING):
+            self._enter(Phase.FALLBACK)
+            yield Trouble(AlertLevel.WARNING, "rest_fallback", "no websocket: orders are cancelled over REST")
+
     def _beat(self) -> Iterable[Output]:
         """Feed the dead-man switch, ask where the account stands, renew the token at half its life."""
         now_ns = self._now_ns
-        if not self.connected:
+        if not self._has_wire:
             return
-        if now_ns - self._beat_sent_ns >= BEAT_MS * NS_PER_MS:
+        if now_ns - self._beat_sent_ns >= timing.BEAT_MS * NS_PER_MS:
             self._beat_sent_ns = now_ns
-            yield Send(self.name, heartbeat_frame(self._expect(Waiting("heartbeat", now_ns))))
-        if now_ns - self._checked_ns >= ACCOUNT_CHECK_MS * NS_PER_MS:
+            yield Send(self.name, heartbeat_frame(self._waiting.expect(Waiting("heartbeat", now_ns))))
+        if now_ns - self._checked_ns >= timing.ACCOUNT_CHECK_MS * NS_PER_MS:
             self._checked_ns = now_ns
-            yield Send(self.name, subscribe_frame(self._expect(Waiting("subscribe", now_ns))))
-        if now_ns - self._token_at_ns > TOKEN_RENEWAL_S * NS_PER_S and not self._talks.open("renew"):
+            yield Send(self.name, subscribe_frame(self._waiting.expect(Waiting("subscribe", now_ns))))
+        if now_ns - self._token_at_ns > timing.TOKEN_RENEWAL_S * NS_PER_S and not self._talks.open("renew"):
             yield from self._talks.begin("renew", self._renewing(), now_ns)
 
     def _renewing(self) -> Script[None]:
         yield from self._rest.login()
         self._token_at_ns = self._now_ns
-        frame_id = self._expect(Waiting("login", self._now_ns))
+        frame_id = self._waiting.expect(Waiting("login", self._now_ns))
         yield Send(self.name, login_frame(frame_id, self._rest.token, self._deadman_ms))
 
     # --- orders -------------------------------------------------------------------------------------------------
@@ -261,31 +300,44 @@ class DegenSession:
     def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
         self._now_ns = now_ns
         assert self.connected, "orders are sent on an open connection"
+        if self._phase is Phase.FALLBACK:
+            yield from self._send_over_rest(cancels, places)
+            return
         while cancels or places:
             some_cancels, cancels = cancels[:BATCH_ITEMS_MAX], cancels[BATCH_ITEMS_MAX:]
             room = BATCH_ITEMS_MAX - len(some_cancels)
             some_places, places = places[:room], places[room:]
-            frame_id = self._next_frame
-            self._next_frame += 1
-            self._waiting[frame_id] = Waiting("batch", now_ns, some_cancels, [place.order_id for place in some_places])
+            waiting = Waiting("batch", now_ns, some_cancels, [place.order_id for place in some_places])
+            frame_id = self._waiting.expect(waiting)
             yield Send(self.name, batch_frame(frame_id, some_cancels, some_places))
+
+    def _send_over_rest(self, cancels: Sequence[int], places: Sequence[Placement]) -> Effects:
+        sent = [] if self._talks.full else [place for place in places if self._entry.may_place(place)]
+        rest = {place.order_id for place in places} - {place.order_id for place in sent}
+        self._deferred += [Refused(each, "no_websocket", "nothing that may rest goes over REST") for each in rest]
+        if self._talks.full:
+            self._deferred += [CancelRefused(each, "busy", "too many requests open") for each in cancels]
+        elif cancels or sent:
+            for output in self._talks.begin("rest batch", self._entry.trade(cancels, sent), self._now_ns):
+                assert not isinstance(output, tuple), "a batch begins with its request"
+                yield output
 
     def empty_out(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         self._ending, self._empty = True, False
         self._talks.abandon("empty")
         frame_id = 0
-        if self.connected:
-            frame_id = self._expect(Waiting("cancel_all", now_ns))
+        if self._has_wire:
+            frame_id = self._waiting.expect(Waiting("cancel_all", now_ns))
             yield Send(self.name, cancel_all_frame(frame_id, self._stream.below))
         yield from self._talks.begin("empty", self._emptying(frame_id), now_ns)
 
     def _emptying(self, frame_id: int) -> Script[None]:
         # Orders sent before cancel_all are at the venue once it is answered, so that the list that follows is final.
-        for _ in range(CANCEL_ALL_WAITS_MAX):
+        for _ in range(timing.CANCEL_ALL_WAITS_MAX):
             if frame_id not in self._waiting:
                 break
-            yield Pause(CANCEL_ALL_WAIT_MS)
+            yield Pause(timing.CANCEL_ALL_WAIT_MS)
         else:
             yield Close(self.name, "cancel_all was not answered")
         yield from self._stream.sweep()
@@ -341,7 +393,7 @@ class DegenSession:
         return told
 
     def _on_reply(self, frame: Frame) -> list[Output]:
-        waiting, result = self._answered(frame.id), frame.result
+        waiting, result = self._waiting.take(frame.id), frame.result
         if waiting is None or result is None:
             return []
         if waiting.op == "batch":
@@ -372,11 +424,11 @@ class DegenSession:
 
     def _on_error(self, frame: Frame) -> list[Output]:
         error = frame.error or WireError("unknown", "an error without a reason")
-        waiting = self._answered(frame.id)
+        waiting = self._waiting.take(frame.id)
         if waiting is None:
             # An answer without id belongs to the oldest frame that has none.
             self.malformed += 1
-            waiting = self._answered(next(iter(self._waiting), None))
+            waiting = self._waiting.take_oldest()
             if waiting is None:
                 return []
         if waiting.op in ("login", "subscribe") or error.code in ("not_logged_in", "token_expired", "scope_missing"):
@@ -394,49 +446,15 @@ class DegenSession:
 
     def _on_results(self, waiting: Waiting, items: Sequence[Item]) -> list[Output]:
         """Take in the outcome of each item of a batch, in order; what has none is of unknown outcome."""
-        told: list[Output] = []
         doubtful: list[int] = []
-        ids = [*waiting.cancels, *waiting.places]
-        cancels = len(waiting.cancels)
-        for index, order_id in enumerate(ids):
-            item = items[index] if index < len(items) else Item()
-            if item.order is not None:
-                told.append(order_report(item.order))
-            elif item.error is None or item.error.code == "internal_error":
-                told.append(Unknown(order_id, "the venue cannot say what became of it"))
-                doubtful.append(order_id)
-            elif index >= cancels:
-                if item.error.code == "deadman_expired":
-                    self._beat_answered_ns = 0
-                    self._beat_sent_ns = 0
-                told.append(Refused(order_id, item.error.code, item.error.message))
-            elif item.error.code == "unknown_order":
-                # The order went out before its cancel on this or an ended connection: it never got there.
-                told.append(Absent(order_id))
-            else:
-                told.append(CancelRefused(order_id, item.error.code, item.error.message))
-        return told + self._ask_about(doubtful)
-
-    def _answered(self, frame_id: int | str | None) -> Waiting | None:
-        return self._waiting.pop(frame_id, None) if isinstance(frame_id, int) else None
-
-    def _expect(self, waiting: Waiting) -> int:
-        frame_id = self._next_frame
-        self._next_frame += 1
-        self._waiting[frame_id] = waiting
-        return frame_id
+        if any(item.error is not None and item.error.code == "deadman_expired" for item in items):
+            self._beat_answered_ns = self._beat_sent_ns = 0
+        return outcomes(waiting, items, doubtful) + self._ask_about(doubtful)
 
     def _overdue(self) -> Iterable[Output]:
         """Give up waiting for answers that should have come, and ask about their orders."""
-        limit_ns = self._now_ns - ANSWER_MAX_MS * NS_PER_MS
-        late = []
-        for frame_id, waiting in self._waiting.items():
-            if waiting.sent_ns >= limit_ns:
-                break
-            late.append(frame_id)
         doubtful: list[int] = []
-        for frame_id in late:
-            waiting = self._waiting.pop(frame_id)
+        for waiting in self._waiting.overdue(self._now_ns - timing.ANSWER_MAX_MS * NS_PER_MS):
             for order_id in (*waiting.cancels, *waiting.places):
                 yield Unknown(order_id, "no answer in time")
                 doubtful.append(order_id)
@@ -455,6 +473,8 @@ class DegenSession:
             yield from self._stream.picture("unknown_outcome")
 
     def _recovering(self) -> Script[None]:
+        self._talks.abandon("fallback")
+        yield from self._entry.until_final()
         yield from self._stream.recover()
         self._backoff.reset()
         self._enter(Phase.UP)
@@ -474,8 +494,3 @@ class DegenSession:
 
     def _enter(self, phase: Phase) -> None:
         self._phase, self._phase_since_ns = phase, self._now_ns
-
-
-def _websocket(url: str) -> str:
-    """Return the websocket address of an HTTP address: http://x -> ws://x, https://x -> wss://x."""
-    return "ws" + url.removeprefix("http")

@@ -315,3 +315,17 @@ def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placemen
         for place in places
     ]
     return f'{{"op":"batch","id":{frame_id},"items":[{",".join(items)}]}}'.encode()
+
+
+def place_document(place: Placement) -> dict[str, object]:
+    """Return a placement as REST takes it."""
+    document: dict[str, object] = {
+        "client_order_id": str(place.order_id),
+        "market": place.symbol,
+        "side": "bid" if place.side is Side.BUY else "ask",
+        "outcome": _OUTCOME_WORDS[place.outcome],
+        "price": _PRICES[place.price_ticks],
+        "size": place.quantity_lots,
+        "post_only": place.post_only,
+    }
+    return document | {"time_in_force": "ioc"} if place.immediate else document

@@ -26,7 +26,18 @@ from common.core import Answer, Close, Effects, Open, Sample, Send
 from common.errors import ContractError
 from common.events import AlertLevel
 
-from quoter.venues.base import CancelRefused, Lost, Output, Outputs, OwnOrders, Placement, Ready, Refused, Trouble
+from quoter.venues.base import (
+    CancelRefused,
+    Lost,
+    Output,
+    Outputs,
+    OwnOrders,
+    Placement,
+    Ready,
+    Refused,
+    Trouble,
+    session_samples,
+)
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.polymarket_account import Account
 from quoter.venues.polymarket_entry import OrderEntry
@@ -151,14 +162,16 @@ class PolymarketSession:
         }
 
     def samples(self) -> Iterable[Sample]:
+        yield from session_samples(
+            self.name,
+            reconciled=self.reconciled,
+            reconnects=self.reconnects,
+            gaps=self._account.gaps,
+            malformed=self.malformed,
+            rest_faults=self._rest.faults,
+            unknown_outcomes=self._entry.unknown_outcomes,
+        )
         labels = {"venue": self.name}
-        yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(self.reconciled))
-        yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, self.reconnects)
-        yield Sample("mm_session_gaps", "counter", "Times private frames were found lost", labels, self._account.gaps)
-        yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, self.malformed)
-        yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, self._rest.faults)
-        unknown = self._entry.unknown_outcomes
-        yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, unknown)
         yield Sample("mm_session_reversals", "counter", "Trades that failed", labels, self.own_book.reversals)
         unsettled = len(self.own_book.unsettled)
         yield Sample("mm_session_trades_unsettled", "gauge", "Trades that may still fail", labels, unsettled)

@@ -1,0 +1,19 @@
+"""How long the session at the Degen Terminal waits for what."""
+
+DEADMAN_MS = 3_000
+BEAT_MS = 1_000
+BEAT_FRESH_MS = 2_500
+"""A heartbeat answered longer ago no longer vouches for the dead-man switch."""
+ANSWER_MAX_MS = 1_500
+"""A frame of ours unanswered for this long leaves its orders of unknown outcome."""
+SILENCE_MAX_MS = 4_000
+"""A connection whose heartbeats go unanswered for this long is closed."""
+OPEN_MAX_MS = 10_000
+ACCOUNT_CHECK_MS = 5_000
+"""How often we ask where the account stands: nothing else shows that the last frame before a quiet time was lost."""
+CANCEL_ALL_WAITS_MAX = 40
+CANCEL_ALL_WAIT_MS = 25.0
+TOKEN_RENEWAL_S = 1_800
+"""Half of the token's life."""
+RECONNECT_FIRST_MS = 100.0
+RECONNECT_MOST_MS = 3_000.0
