@@ -26,6 +26,7 @@ def admin_app(
     ready: Callable[[], list[str]],
     metrics: Callable[[], bytes],
     state: Callable[[], dict[str, Any]],
+    explain: Callable[[Mapping[str, str]], dict[str, Any] | None],
     commands: Callable[[], list[str]],
     run: Run,
     token: SecretStr | None,
@@ -54,6 +55,17 @@ def admin_app(
     async def get_state() -> Response:
         """A picture of what the service knows and does."""
         return _json(200, {"service": service, **state()})
+
+    @app.get("/explain")
+    async def get_explain(request: Request) -> Response:
+        """Why the service does what it does; which parameters there are is the service's business."""
+        try:
+            found = explain(dict(request.query_params))
+        except ValueError as error:
+            return _error(422, "invalid", str(error))
+        if found is None:
+            return _error(404, "unknown", f"{service} knows nothing (any more) of what was asked for")
+        return _json(200, found)
 
     @app.post("/{command}")
     async def post_command(command: str, request: Request) -> Response:

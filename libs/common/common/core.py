@@ -229,6 +229,10 @@ class Core:
         """A JSON-able picture for people: the admin port's /state."""
         return {}
 
+    def explain(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
+        """Why something is as it is: the admin port's /explain; None for what is not known, ValueError for nonsense."""
+        return None
+
     def samples(self) -> Iterable[Sample]:
         """Figures for /metrics."""
         return ()

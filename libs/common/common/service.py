@@ -238,6 +238,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
         ready=ready,
         metrics=metrics,
         state=state,
+        explain=lambda query: service.core.explain(query, clock.now_ns()),
         commands=lambda: progress.shell.commands() if progress.shell else [],
         run=run_command,
         token=settings.admin_token(),

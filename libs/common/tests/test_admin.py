@@ -38,6 +38,11 @@ class FakeService:
         self.threads.add(threading.get_ident())
         return self.unready
 
+    def explain(self, query: Mapping[str, str]) -> dict[str, Any] | None:
+        if "order" not in query:
+            raise ValueError("order: is missing")
+        return {"asked": query["order"]} if query["order"] == "7" else None
+
     async def run(self, command: str, document: Mapping[str, Any]) -> dict[str, Any]:
         if document.get("scope") == "":
             raise ValueError("scope: must not be empty")
@@ -51,6 +56,7 @@ class FakeService:
             ready=self.ready,
             metrics=self.metrics,
             state=self.state,
+            explain=self.explain,
             commands=lambda: ["cancel-all", "halt"],
             run=self.run,
             token=SecretStr(token) if token else None,
@@ -92,6 +98,14 @@ async def test_figures_and_state_are_served_as_they_are(admin: httpx.AsyncClient
     assert metrics.content == b"mm_up 1\n"
     assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert (await admin.get("/state")).json() == {"service": "quoter", "stage": "running"}
+
+
+async def test_why_something_is_as_it_is_can_be_asked(admin: httpx.AsyncClient) -> None:
+    assert (await admin.get("/explain?order=7")).json() == {"asked": "7"}
+    missing = await admin.get("/explain?order=8")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown")
+    nonsense = await admin.get("/explain")
+    assert (nonsense.status_code, nonsense.json()["error"]["message"]) == (422, "order: is missing")
 
 
 async def test_the_core_is_looked_into_only_between_its_turns(service: FakeService, admin: httpx.AsyncClient) -> None:

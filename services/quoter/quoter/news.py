@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from common.events import Alert, AlertLevel, Fill, OrderUpdate, OrderUpdates, Posting, PostingKind
+from common.events import (
+    Alert,
+    AlertLevel,
+    Fill,
+    OrderUpdate,
+    OrderUpdates,
+    Posting,
+    PostingKind,
+    QuoteLevel,
+    QuoteTarget,
+)
 from common.instruments import Outcome, notional
 from common.orders import OrderState
 
+from quoter.bot import Line
 from quoter.orders import Order
 from quoter.venues.base import Conversion, Execution, Reversal
 
@@ -185,6 +196,34 @@ def reversal_of(
         ts_event_ns=execution.ts_event_ns,
         ts_received_ns=now_ns,
         account_sequence=execution.account_sequence,
+        epoch=epoch,
+    )
+
+
+def target_of(
+    algo_id: str,
+    account: str,
+    venue: str,
+    line: Line,
+    shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str],
+    skew: float,
+    epoch: int,
+) -> QuoteTarget:
+    """Return what a market's quotes should be, or why there are none: (bids, asks, state, reason)."""
+    fair = line.fair
+    return QuoteTarget(
+        algo_id=algo_id,
+        account=account,
+        venue=venue,
+        symbol=line.terms.symbol,
+        bids=shown[0],
+        asks=shown[1],
+        fair=fair.fair if fair else 0.0,
+        skew=skew,
+        reason=shown[3],
+        state=shown[2],
+        valid_until_ns=line.told_until_ns,
+        ts_received_ns=fair.ts_received_ns if fair else 0,
         epoch=epoch,
     )
 

@@ -48,6 +48,7 @@ from common.pretrade import scopes_of
 from quoter.blotter import Blotter
 from quoter.bot import Bot, Line, Terms, new_line, renew_line, terms_of
 from quoter.desk import Desk
+from quoter.explain import explanation
 from quoter.halts import parse_reason, parse_scope
 from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
@@ -474,6 +475,9 @@ class Quoter(Core):
 
     def state(self, now_ns: int) -> dict[str, Any]:
         return picture(self, now_ns)
+
+    def explain(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
+        return explanation(self, query, now_ns)
 
     def samples(self) -> Iterable[Sample]:
         return samples(self)

@@ -8,6 +8,7 @@ from common.pretrade import View, shut
 
 from quoter.bot import Bot, Line
 from quoter.crossing import Taking, bound, offers, taking, to_give_up
+from quoter.explain import record_of
 from quoter.holdings import Held
 from quoter.orders import Orders
 from quoter.working import Wanted
@@ -39,8 +40,10 @@ def cross(desk: Desk, bot: Bot, line: Line, now_ns: int) -> None:
     if not desk.orders.of(bot.algo_id, line.terms.symbol) and shut(view) is None:
         wanted = crossing.taking
         want = Wanted(wanted.outcome, wanted.price_ticks, wanted.quantity_lots, wanted.side)
+        desk.refused = []
         admitted = desk.admitted(bot, line, [want], [], now_ns, immediate=True)
         desk.put(line, [], admitted)
+        desk.memory.note(bot.algo_id, record_of(line, "", [], admitted, desk.refused, taking=True))
         crossing.orders += len(admitted)
         crossing.sent(now_ns, line.config.unwind)
 
