@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
 from common.errors import ContractError
 from common.events import OrderUpdates, address_filter, decode
@@ -13,9 +15,10 @@ from common.settings import ServiceSettings
 from common.shell import Shell
 from pydantic import Field
 
-from quoter.assembly import make_quoter
-from quoter.keys import read_keys, trading_key
+from quoter.assembly import make_polymarket_quoter, make_quoter
+from quoter.keys import degen_key, polymarket_key
 from quoter.service import MESSAGES_PER_S, Quoter
+from quoter.venues.degen_fallback import Fallback
 from quoter.venues.degen_timing import DEADMAN_MS
 
 UPDATES_READ_BACK_MAX = 2_000
@@ -26,27 +29,58 @@ class Settings(ServiceSettings):
     """Which account, where its venue is, and where its keys are."""
 
     account: str = Field(default="mm1", pattern="^[A-Za-z0-9_-]{1,64}$")
+    venue: Literal["degen", "polymarket"] = "degen"
     exchange_url: str = Field(default="http://127.0.0.1:9000", pattern="^https?://[^/@]+$")
     venue_keys_dir: Path = Path(".mm/exchange/keys")
     messages_per_s: float = Field(default=MESSAGES_PER_S, ge=10, le=100_000)
     """Message budget of the account: cancels may use all of it, quotes half."""
     deadman_ms: int = Field(default=DEADMAN_MS, ge=2_000, le=60_000)
     """The venue cancels our orders after so long without a word from us, who speak every second."""
+    rest_fallback: Fallback = Fallback.CANCEL
+    """At the Degen Terminal, without a websocket: nothing, cancels only, or also orders that cannot rest."""
+    user_channel_url: str = Field(
+        default="wss://ws-subscriptions-clob.polymarket.com/ws/user", pattern="^wss?://[^/@]+/"
+    )
+    """At Polymarket: where the news of our orders come from."""
+    order_lifetime_s: int = Field(default=0, ge=0, le=86_400)
+    """At Polymarket: what rests ends by itself after so many seconds; 0 for never."""
 
 
 def wire(settings: Settings) -> Service:
     """Return the quoter of one account."""
-    key = trading_key(read_keys(settings.venue_keys_dir, settings.account), settings.account)
-    core = make_quoter(
-        key,
+    # Replicas that lost their connections together should not come back together.
+    seed = zlib.crc32(settings.instance.encode())
+    core = _polymarket(settings, seed) if settings.venue == "polymarket" else _degen(settings, seed)
+    return Service(core=core, leases=[("quoter", settings.account)], prepare=_reading_back(core))
+
+
+def _degen(settings: Settings, seed: int) -> Quoter:
+    return make_quoter(
+        degen_key(os.environ, settings.venue_keys_dir, settings.account),
         settings.exchange_url,
         account=settings.account,
-        # Replicas that lost their connections together should not come back together.
-        seed=zlib.crc32(settings.instance.encode()),
+        seed=seed,
         messages_per_s=settings.messages_per_s,
         deadman_ms=settings.deadman_ms,
+        fallback=settings.rest_fallback,
     )
-    return Service(core=core, leases=[("quoter", settings.account)], prepare=_reading_back(core))
+
+
+def _polymarket(settings: Settings, seed: int) -> Quoter:
+    # Half a second and some tens of megabytes, for those who trade there.
+    from quoter.venues.polymarket_signing import LibraryKeys
+
+    key = polymarket_key(os.environ, settings.venue_keys_dir, settings.account)
+    return make_polymarket_quoter(
+        LibraryKeys(key),
+        settings.exchange_url,
+        settings.user_channel_url,
+        account=settings.account,
+        seed=seed,
+        messages_per_s=settings.messages_per_s,
+        signature_type=key.signature_type,
+        order_lifetime_s=settings.order_lifetime_s,
+    )
 
 
 def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:

@@ -18,8 +18,8 @@ from py_clob_client_v2.order_builder.builder import ROUNDING_CONFIG, OrderBuilde
 from py_clob_client_v2.order_utils import Side as LibrarySide
 from py_clob_client_v2.signer import Signer as LibrarySigner
 from quoter.venues.base import Placement
-from quoter.venues.polymarket_signing import LibraryKeys, PolymarketKey
-from quoter.venues.polymarket_ticket import Ticket, sent_s, write
+from quoter.venues.polymarket_signing import LibraryKeys
+from quoter.venues.polymarket_ticket import PolymarketKey, Ticket, sent_s, write
 from quoter.venues.polymarket_words import (
     Details,
     MarketDocument,

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from common.bots import parse_bot
 from common.errors import ConfigError
 from pydantic import ValidationError
 from quoter import wiring
-from quoter.keys import KEYS_FILE_BYTES_MAX, cancelling_key, read_keys, trading_key
+from quoter.keys import KEYS_FILE_BYTES_MAX, cancelling_key, degen_key, polymarket_key, read_keys, trading_key
+from quoter.service import Quoter
 from quoter.watchdog import wiring as watchdog_wiring
 
 ROWS: list[dict[str, Any]] = [
@@ -69,9 +71,75 @@ def test_one_quoter_per_account_holds_the_lease_and_any_number_of_watchdogs_none
     assert list(watchdog.leases) == []
 
 
+WALLET = {
+    "wallet_key": "0x" + "11" * 32,
+    "api_key": "key-id",
+    "api_secret": "c2VjcmV0",
+    "api_passphrase": "very-secret",
+}
+
+
+def test_b30_the_names_of_the_source_are_taken_from_the_environment_before_the_file(keys_dir: Path) -> None:
+    given = {"DEGEN_API_KEY": "k9", "DEGEN_WALLET_KEY": "wallet-secret"}
+    key = degen_key(given, keys_dir, "mm1")
+    assert (key.api_key, key.api_secret) == ("k9", "wallet-secret")
+    assert "wallet-secret" not in repr(key)
+    assert degen_key({}, keys_dir, "mm1").api_key == "k1"
+
+
+@pytest.mark.parametrize(
+    ("set_one", "named"), [("DEGEN_API_KEY", "DEGEN_WALLET_KEY"), ("DEGEN_WALLET_KEY", "DEGEN_API_KEY")]
+)
+def test_b30_half_a_key_in_the_environment_is_refused_by_name_and_not_shown(
+    keys_dir: Path, set_one: str, named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named) as refused:
+        degen_key({set_one: "very-secret"}, keys_dir, "mm1")
+    assert "very-secret" not in str(refused.value)
+
+
+def test_b30_keys_at_polymarket_come_from_the_environment_or_a_file_of_their_own(tmp_path: Path) -> None:
+    given = {f"POLYMARKET_{name.upper()}": value for name, value in WALLET.items()}
+    key = polymarket_key(given | {"POLYMARKET_SIGNATURE_TYPE": "2", "POLYMARKET_FUNDER": "0xabc"}, tmp_path, "mm1")
+    assert (key.wallet_key, key.signature_type, key.funder) == (WALLET["wallet_key"], 2, "0xabc")
+    (tmp_path / "mm1.polymarket.json").write_text(json.dumps(WALLET))
+    assert polymarket_key({}, tmp_path, "mm1").api_passphrase == "very-secret"
+    del given["POLYMARKET_API_SECRET"]
+    with pytest.raises(ConfigError, match="POLYMARKET_API_SECRET: is not set") as refused:
+        polymarket_key(given, tmp_path, "mm1")
+    assert "very-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"wallet_key": "very-secret"}', '{"wallet_key": 1}'])
+def test_b30_a_key_file_of_another_shape_is_refused_without_showing_it(tmp_path: Path, content: str) -> None:
+    (tmp_path / "mm1.polymarket.json").write_text(content)
+    with pytest.raises(ConfigError, match="must hold wallet_key") as refused:
+        polymarket_key({}, tmp_path, "mm1")
+    assert "very-secret" not in str(refused.value)
+
+
+def test_b30_no_configuration_file_has_a_place_for_a_key() -> None:
+    sections = {"instrument": {"series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}}, "risk_limits": {}}
+    parse_bot("binary", sections)
+    with pytest.raises(ConfigError, match="api_key") as refused:
+        parse_bot("binary", sections | {"api_key": "very-secret"})
+    assert "very-secret" not in str(refused.value)
+
+
+def test_a_quoter_at_polymarket_is_wired_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "mm1.polymarket.json").write_text(json.dumps(WALLET))
+    settings = wiring.Settings(venue="polymarket", exchange_url="https://clob.polymarket.com", venue_keys_dir=tmp_path)
+    service = wiring.wire(settings)
+    assert isinstance(service.core, Quoter)
+    assert service.core.venue == service.core.session.name == "polymarket"
+
+
 @pytest.mark.parametrize(
     "setting",
     [
+        {"venue": "elsewhere"},
+        {"rest_fallback": "everything"},
+        {"user_channel_url": "https://x/ws"},
         {"exchange_url": "ftp://x"},
         {"exchange_url": "http://user:pass@x"},
         {"account": "../etc"},

@@ -7,7 +7,6 @@ is sent. What a signature costs stands in docs/adr/0008.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 from common.errors import ConfigError
@@ -25,25 +24,7 @@ from py_clob_client_v2.order_utils.model.order_data_v2 import (
 )
 from py_clob_client_v2.signer import Signer as LibrarySigner
 
-from quoter.venues.polymarket_ticket import SignedOrder, Ticket
-
-POLYGON = 137
-
-
-@dataclass(frozen=True)
-class PolymarketKey:
-    """What an account at Polymarket consists of; what is secret is shown nowhere."""
-
-    wallet_key: str = field(repr=False)
-    """The private key that signs orders."""
-    api_key: str
-    api_secret: str = field(repr=False)
-    api_passphrase: str = field(repr=False)
-    funder: str = ""
-    """The wallet that holds the money, when it is not the signing key's own."""
-    signature_type: int = 0
-    """0 own wallet, 1 and 2 proxy wallets, 3 contract wallet, as the client library numbers them."""
-    chain_id: int = POLYGON
+from quoter.venues.polymarket_ticket import PolymarketKey, SignedOrder, Ticket
 
 
 class LibraryKeys:

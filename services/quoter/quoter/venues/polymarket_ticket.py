@@ -8,6 +8,7 @@ known before it is sent, can be asked for after a lost answer, and can be comput
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from common.instruments import Side
@@ -22,6 +23,7 @@ from quoter.venues.polymarket_words import (
     Details,
 )
 
+POLYGON = 137
 MARKETABLE_MIN_MICROS = 1 * MICROS
 """An order that takes must be worth a dollar."""
 CENT_MICROS = MICROS // 100
@@ -29,6 +31,22 @@ TAKEN_STEP_MICROS = 100
 """An order that takes may count its shares in ten-thousandths."""
 EXPIRY_MARGIN_S = 60
 """The venue ends a dated order a minute before its date."""
+
+
+@dataclass(frozen=True)
+class PolymarketKey:
+    """What an account at Polymarket consists of; what is secret is shown nowhere."""
+
+    wallet_key: str = field(repr=False)
+    """The private key that signs orders."""
+    api_key: str
+    api_secret: str = field(repr=False)
+    api_passphrase: str = field(repr=False)
+    funder: str = ""
+    """The wallet that holds the money, when it is not the signing key's own."""
+    signature_type: int = 0
+    """0 own wallet, 1 and 2 proxy wallets, 3 contract wallet, as the client library numbers them."""
+    chain_id: int = POLYGON
 
 
 class Ticket(NamedTuple):
