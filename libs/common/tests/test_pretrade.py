@@ -16,8 +16,11 @@ from common.pretrade import (
     RejectReason,
     View,
     check,
+    closed,
     first_halt,
     scopes_of,
+    shut,
+    stale,
     yes_terms,
 )
 from hypothesis import given
@@ -143,6 +146,28 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.POST_ONLY, {"post_only": False}, {}),
         (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "held_no_lots": 99}),
         (RejectReason.POST_ONLY, {"post_only": False}, {"held_no_lots": 200}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "held_no_lots": 100, "doubt_no_lots": 1}),
+        (
+            RejectReason.POST_ONLY,
+            {"post_only": False, "outcome": Outcome.NO},
+            {"may_take": True, "held_yes_lots": 100, "doubt_yes_lots": 1},
+        ),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000, "held_no_lots": 200}),
+        (RejectReason.COLLATERAL, {}, {"free_cash": 47.99}),
+        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 600, "open_buy_yes_lots": 101}),
+        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 600, "open_sell_no_lots": 101, "held_no_lots": 0}),
+        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 600, "open_sell_yes_lots": 101}),
+        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 701, "held_no_lots": 100, "doubt_no_lots": 100}),
+        (
+            RejectReason.WORST_CASE_NET,
+            {"outcome": Outcome.NO},
+            {"held_no_lots": 701, "held_yes_lots": 100, "doubt_yes_lots": 100},
+        ),
+        (
+            RejectReason.WORST_CASE_POSITION,
+            {},
+            {"held_yes_lots": 1_000, "held_no_lots": 1_101, "doubt_no_lots": 2},
+        ),
         (RejectReason.QUOTE_LIFE, {}, {"bid_free_from_ns": 1_001}),
         (RejectReason.QUOTE_LIFE, {"outcome": Outcome.NO}, {"ask_free_from_ns": 1_001}),
         (RejectReason.CANCEL_RATE, {}, {"cancels_left": 0.0}),
@@ -155,6 +180,29 @@ def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any]
     assert rejection.reason is reason
     assert rejection.order_id == 7
     assert rejection.detail
+
+
+@pytest.mark.parametrize(
+    ("detail", "view"),
+    [
+        ("2.0 ms longer", {"bid_free_from_ns": 2_001_000}),
+        ("account would have 900.50, limit 900.00", {"account_notional": 852.5, "bot_notional": 452.0}),
+        ("bot would have 500.50, limit 500.00", {"account_notional": 900.0, "bot_notional": 452.5}),
+        ("1 ticks through it", {"best_ask_ticks": 47}),
+        ("limits are 1500 ms old", {"limits_age_ns": 1_500_000_000}),
+    ],
+)
+def test_a_refusal_says_by_how_much(detail: str, view: dict[str, Any]) -> None:
+    rejection = check(an_order(), a_view(**view))
+    assert rejection is not None
+    assert detail in rejection.detail
+
+
+def test_what_shuts_the_door_is_said_before_that_the_market_is_closing() -> None:
+    late = {"venue_now_ns": 6_000}
+    assert closed(a_view(bus_up=False, **late)) == shut(a_view(bus_up=False))
+    assert closed(a_view(fair=None, **late)) == stale(a_view(fair=None))
+    assert closed(a_view()) is None
 
 
 def test_what_is_held_of_the_other_outcome_may_be_paired_off_beyond_the_position_limit() -> None:
@@ -382,6 +430,20 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         # What pairs off a holding frees money, and may take where taking is allowed.
         ({}, {"bot_notional": 9_999.0, "account_notional": 9_999.0, "held_no_lots": 100}),
         ({"post_only": False}, {"may_take": True, "held_no_lots": 100}),
+        ({"post_only": False, "outcome": Outcome.NO}, {"may_take": True, "held_yes_lots": 100}),
+        # Exactly at a limit is within it.
+        ({}, {"limits_age_ns": LIMITS_AGE_MAX_NS, "clock_age_ns": CLOCK_AGE_MAX_NS, "fair_age_ns": 500}),
+        ({}, {"min_lots": 100, "messages_left": 1.0, "free_cash": 48.0}),
+        ({"price_ticks": 25, "quantity_lots": 200}, {"fair": 0.25}),
+        ({"price_ticks": 40}, {}),
+        ({}, {"best_ask_ticks": 50}),
+        ({}, {"held_yes_lots": 700}),
+        ({}, {"held_yes_lots": 750, "held_no_lots": 100}),
+        ({"outcome": Outcome.NO}, {"held_no_lots": 750, "held_yes_lots": 100}),
+        ({"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 200}),
+        ({"side": Side.SELL}, {"venue_now_ns": 5_000, "held_yes_lots": 200, "held_no_lots": 100}),
+        # Selling needs no cash, and before the window it may turn the position.
+        ({"side": Side.SELL}, {"held_yes_lots": 150, "held_no_lots": 100, "free_cash": 0.0}),
         ({"post_only": False, "side": Side.SELL, "price_ticks": 52}, {"may_take": True, "held_yes_lots": 100}),
         ({}, {"own_places": {(Outcome.YES, Side.BUY, 47), (Outcome.NO, Side.BUY, 48)}}),
         ({}, {"own_places": {(Outcome.YES, Side.SELL, 48), (Outcome.NO, Side.SELL, 48)}}),
