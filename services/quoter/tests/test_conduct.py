@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from common.events import BotLimits, Conduct, QuoteBounds
+from common.events import Book, BotLimits, Conduct, Level, QuoteBounds
 from common.instruments import Outcome, Side
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,3 +158,32 @@ def test_a_quote_that_left_young_is_replaced_only_when_its_time_is_over() -> Non
     assert "0.50" not in script.venue.prices("yes")
     script.wait(500, fair=0.50)
     assert script.venue.prices("yes") == ["0.46", "0.47", "0.48"]
+
+
+def a_book(bid: float, ask: float) -> Book:
+    return Book(
+        venue="degen", symbol=MARKET, bids=[Level(bid, 500.0)], asks=[Level(ask, 500.0)], sequence=1, ts_received_ns=0
+    )
+
+
+def test_no_quote_reaches_far_into_the_other_side_of_the_public_book() -> None:
+    script = Limited(book_collar=0.10)
+    script.quoting(0.50)
+    # Somebody bids 0.90 for what we would sell at 0.70: one of the two is badly wrong.
+    script.carry(script.core.on_book(a_book(0.90, 0.95), script.receipt()))
+    script.fair(0.68)
+    assert script.venue.prices("no") == []
+    assert script.venue.prices("yes") == ["0.64", "0.65", "0.66"]
+    assert script.rejections()["book_collar"] > 0
+    script.carry(script.core.on_book(a_book(0.66, 0.72), script.receipt()))
+    script.wait(100, fair=0.68)
+    assert script.venue.prices("no") == ["0.28", "0.29", "0.30"]
+
+
+def test_an_empty_book_holds_nothing_back() -> None:
+    script = Limited(book_collar=0.01)
+    script.start()
+    empty = Book(venue="degen", symbol=MARKET, bids=[], asks=[], sequence=1, ts_received_ns=0)
+    script.carry(script.core.on_book(empty, script.receipt()))
+    script.wait(500, fair=0.50)
+    assert len(script.venue.open_orders()) == 6
