@@ -98,20 +98,21 @@ def polymarket_key(environment: Mapping[str, str], directory: Path, account: str
         if not kind.isdecimal():
             raise ConfigError([f"{POLYMARKET}SIGNATURE_TYPE: must be a number"])
         funder = environment.get(f"{POLYMARKET}FUNDER", "")
-        return PolymarketKey(*(given[name] for name in names), funder=funder, signature_type=int(kind))
+        wallet, api_key, secret, passphrase = (given[name] for name in names)
+        return PolymarketKey(wallet, api_key, secret, passphrase, funder, int(kind))
     if len(missing) < len(names):
         raise ConfigError([f"{POLYMARKET}{name.upper()}: is not set, and all four are needed" for name in missing])
     path = directory / f"{account}.polymarket.json"
     data = _read(path)
     try:
-        wallet = msgspec.json.decode(data, type=_Wallet)
+        found = msgspec.json.decode(data, type=_Wallet)
     except (msgspec.DecodeError, ValueError):
         raise ConfigError([f"MM_VENUE_KEYS_DIR: {path} must hold {', '.join(names)}, funder, signature_type"]) from None
     return PolymarketKey(
-        wallet.wallet_key,
-        wallet.api_key,
-        wallet.api_secret,
-        wallet.api_passphrase,
-        wallet.funder,
-        wallet.signature_type,
+        found.wallet_key,
+        found.api_key,
+        found.api_secret,
+        found.api_passphrase,
+        found.funder,
+        found.signature_type,
     )
