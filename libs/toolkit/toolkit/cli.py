@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, importer, locks, operate
+from toolkit import checks, doctor, explain, importer, locks, operate
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
-from toolkit.gateway_client import PlatformClient
+from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError, find_running
 from toolkit.layout import venue_keys_dir
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
@@ -120,6 +120,28 @@ def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) ->
         console.print(Text(f"{finding.state:5}", colour), Text(f"{finding.what:11} {finding.text}"), soft_wrap=True)
         findings.append(finding)
     raise typer.Exit(doctor.exit_code(findings))
+
+
+@app.command("explain")
+def explain_why(
+    what: Annotated[str, typer.Argument(metavar="[MARKET | ORDER ID]", help="Without it: what is remembered.")] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Say why a market is quoted as it is, or what became of an order and why."""
+    running = find_running(data_dir)
+    try:
+        with PlatformClient(data_dir) as client:
+            told = explain.explain(what, running.ports if running is not None else _ports(port_base), client)
+    except NoAnswerError as error:
+        _refuse(str(error))
+    if as_json:
+        print(json.dumps(told))
+        return
+    for explanation in told:
+        for line in explain.lines(explanation):
+            _say(line)
 
 
 @app.command()

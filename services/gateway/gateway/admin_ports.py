@@ -22,6 +22,14 @@ class Outcome(NamedTuple):
     detail: str
 
 
+class Answer(NamedTuple):
+    """What one service said to a question; status 0 when it said nothing."""
+
+    service: str
+    status: int
+    document: dict[str, Any]
+
+
 class AdminPorts:
     """The admin ports of the services, by name, and the token that opens their commands."""
 
@@ -49,3 +57,13 @@ class AdminPorts:
             return Outcome(service, "unreachable", type(error).__name__)
         outcome = "done" if answer.is_success else "refused"
         return Outcome(service, outcome, answer.text[:DETAIL_CHARS_MAX])
+
+    async def ask(self, service: str, page: str, query: Mapping[str, str]) -> Answer:
+        """Return what a service answers on one of its pages; silence and nonsense are status 0, never an error."""
+        try:
+            answer = await self._client.get(
+                f"{self._urls[service]}/{page}", params=dict(query), timeout=COMMAND_TIMEOUT_S
+            )
+            return Answer(service, answer.status_code, msgspec.json.decode(answer.content, type=dict[str, Any]))
+        except (httpx.HTTPError, msgspec.DecodeError):
+            return Answer(service, 0, {})

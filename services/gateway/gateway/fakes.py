@@ -95,13 +95,16 @@ class AdminPortsSeen:
     requests: list[httpx.Request] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
     """HTTP status by host; 0 for silence."""
+    documents: dict[str, Any] = field(default_factory=dict)
+    """What is answered, by path."""
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         status = self.answers.get(request.url.host, 202)
         if status == 0:
             raise httpx.ConnectError("refused")
-        return httpx.Response(status, json={"accepted": request.url.path[1:]})
+        accepted = {"accepted": request.url.path[1:]}
+        return httpx.Response(status, json=self.documents.get(request.url.path, accepted))
 
     def sent(self) -> list[tuple[str, str]]:
         return [(request.url.host, request.url.path) for request in self.requests]

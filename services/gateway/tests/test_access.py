@@ -31,6 +31,7 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/positions"): {Role.VIEWER},
     ("GET", "/api/orders"): {Role.VIEWER},
     ("GET", "/api/fills"): {Role.VIEWER},
+    ("GET", "/api/explain"): {Role.VIEWER},
     ("GET", "/api/markets"): {Role.VIEWER},
     ("GET", "/api/alerts"): {Role.VIEWER},
     ("GET", "/api/stream"): {Role.VIEWER},

@@ -70,7 +70,68 @@ _VENUE = {
 }
 _USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "disabled": False, "revision": 1}
 
+_EXPLAINED: dict[str, Any] = {
+    "explanations": [
+        {
+            "service": "quoter",
+            "account": "mm1",
+            "market": "BTC-5M-1795223100",
+            "order_id": "4611686018427387905",
+            "algo_id": "1",
+            "order": {
+                "order_id": "4611686018427387905",
+                "side": "buy",
+                "outcome": "no",
+                "price": 0.46,
+                "size": 100,
+                "filled": 0,
+                "state": "live",
+                "reason": "",
+                "age_ms": 350,
+            },
+            "passes": [
+                {
+                    "ago_ms": 350,
+                    "at_ns": 1795222805000000000,
+                    "state": "quoting",
+                    "reason": "",
+                    "waiting_for": "",
+                    "phase": "lean",
+                    "elapsed": 0.02,
+                    "seconds_left": 294.1,
+                    "inputs": {
+                        "fair_value": {"fair": 0.521, "volatility": 0.48, "uncertainty": 0.004, "age_ms": 40},
+                        "limits": {"age_ms": 120, "revision": 2},
+                        "clock": {"age_ms": 600},
+                        "position": {"yes": 120, "no": 100, "net": 20},
+                        "free_cash": 99310.5,
+                    },
+                    "parts": {"floor": 0.02, "staleness": 0.0, "reservation_bid": 0.5206},
+                    "skew": 0.0004,
+                    "signals": {"bid_toxicity": 0.0, "ask_toxicity": 0.0, "net_skew": 0.0, "frozen": ""},
+                    "bids": [[0.5, 100]],
+                    "asks": [[0.54, 100]],
+                    "cancelled": [],
+                    "placed": [
+                        {
+                            "order_id": "4611686018427387905",
+                            "side": "buy",
+                            "outcome": "no",
+                            "price": 0.46,
+                            "size": 100,
+                            "takes": False,
+                            "checks": "all passed",
+                        }
+                    ],
+                    "refused": [],
+                }
+            ],
+        }
+    ]
+}
+
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "explained": _EXPLAINED,
     "status": {
         "services": _SERVICES,
         "bots": [
