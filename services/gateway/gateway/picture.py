@@ -130,7 +130,9 @@ def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now
     if not any(config.algo_id in state.event.limits for state in view.risk.values()):
         return "no_limits"
     states = [row["state"] for row in own]
-    return next((state for state in ("quoting", "reduce_only", "crossing", "pulled", "stale") if state in states), "waiting")
+    return next(
+        (state for state in ("quoting", "reduce_only", "crossing", "pulled", "stale") if state in states), "waiting"
+    )
 
 
 def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | None:
