@@ -266,7 +266,7 @@ class Flow(Section):
 
     markout_horizon_s: float = 1.0
     """Of MARKOUT_HORIZONS_S, the one whose losses widen a side."""
-    markout_half_life_s: float = Field(default=600.0, gt=0, le=86_400)
+    markout_half_life_s: float = Field(default=1_800.0, gt=0, le=86_400)
     markout_prior: float = Field(default=500.0, gt=0, le=1e9)
     """Shares that did not move against us, as the belief before the first fill; with time it comes back."""
     markout_factor: float = Field(default=1.0, ge=0, le=10)

@@ -116,8 +116,9 @@ def test_fills_after_which_the_price_only_wanders_say_nothing() -> None:
 
 def test_f2_what_was_toxic_is_forgotten_when_it_is_quiet() -> None:
     markouts, now_ns = fills([0.02] * 50)
-    at_once = cost(markouts, now_ns).bid
-    later = [cost(markouts, now_ns + minutes * 60 * NS_PER_S).bid for minutes in (10, 30, 60, 180)]
+    hasty = Flow(markout_half_life_s=600.0)
+    at_once = cost(markouts, now_ns, hasty).bid
+    later = [cost(markouts, now_ns + minutes * 60 * NS_PER_S, hasty).bid for minutes in (10, 30, 60, 180)]
     assert at_once > later[0] > later[1] > later[2] > later[3]
     assert later[3] < at_once / 100
     traded = MarketFlow()

@@ -97,7 +97,10 @@ def test_parameters_without_a_solution_are_refused(bad: dict[str, float]) -> Non
 
 
 def quoted(elapsed: float, held: Held) -> Plan:
-    bot = BinaryBot(instrument=SECTIONS["instrument"], inventory=Inventory(model="glft", reduce_only_s=20.0, late_net=300, final_net=300))
+    bot = BinaryBot(
+        instrument=SECTIONS["instrument"],
+        inventory=Inventory(model="glft", reduce_only_s=20.0, late_net=300, final_net=300),
+    )
     now_ns = START_NS + int(elapsed * 300 * NS_PER_S)
     return plan(Opinion(0.5, 0.5, 0.0, CALM), held, now_ns, terms_of(market()), bot, LIMITS)
 
