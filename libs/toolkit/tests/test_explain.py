@@ -113,6 +113,12 @@ def test_nobody_to_ask_is_said_with_both_reasons(platform: Platform, client: Pla
         explain("7", PORTS, client)
 
 
+def test_what_no_quoter_knows_is_said_in_one_sentence(platform: Platform, client: PlatformClient) -> None:
+    platform.answers[PORTS.gateway] = (404, {"error": {"code": "unknown"}})
+    with pytest.raises(NoAnswerError, match=r"^7: no quoter knows of it"):
+        explain("7", PORTS, client)
+
+
 def test_a_market_in_words() -> None:
     told = {
         "account": "mm1",
@@ -126,7 +132,7 @@ def test_a_market_in_words() -> None:
         "fair 0.5210 (40 ms old)",
         "book 0.5 / None",
         "floor 0.0200, skew",
-        "bid_toxicity 0.01",
+        "bid_toxicity 0.0100",
         "bids 100@0.5  asks none",
         "placed 7: buy 9 no at 0.46, takes at once or never, all passed",
         "cancelled 6",

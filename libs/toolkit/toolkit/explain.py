@@ -9,6 +9,8 @@ from toolkit.ports import Ports
 
 ORDER_DIGITS_MAX = 19
 PASSES_SHOWN = 5
+UNKNOWN = ": 404 "
+"""In what the client says of an answer that nobody knows what was asked for."""
 
 
 def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, Any]]:
@@ -23,6 +25,8 @@ def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, A
         told = client.get(f"{url}/api/explain{query}", client.login(url))
         return list(told["explanations"])
     except NoAnswerError as error:
+        if UNKNOWN in str(error):
+            raise NoAnswerError(f"{what}: no quoter knows of it (any more)") from error
         try:
             return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}")]
         except NoAnswerError as second:
@@ -68,7 +72,7 @@ def _pass(told: dict[str, Any]) -> Iterator[str]:
     if told["parts"]:
         parts = ", ".join(f"{name} {value:.4f}" for name, value in told["parts"].items() if value)
         yield f"  made of: {parts}, skew {told['skew']:.4f}"
-    signals = ", ".join(f"{name} {value}" for name, value in told["signals"].items() if value)
+    signals = ", ".join(f"{name} {_figure(value)}" for name, value in told["signals"].items() if value)
     if signals:
         yield f"  signals: {signals}"
     if told["bids"] or told["asks"]:
@@ -92,6 +96,10 @@ def _inputs(inputs: dict[str, Any]) -> str:
     if inputs["free_cash"] is not None:
         found.append(f"free cash {inputs['free_cash']:.2f}")
     return ", ".join(found)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _order(order: dict[str, Any]) -> str:
