@@ -18,6 +18,8 @@ SMILE_MAX = 4
 MARKOUT_HORIZONS_S = (0.1, 1.0, 5.0, 30.0)
 """Times after a fill at which it is judged."""
 Text = Annotated[str, Field(min_length=1, max_length=64)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+"""Of a file in the pricer's directory of models; a name, not a path."""
 
 
 class Section(BaseModel):
@@ -126,6 +128,14 @@ class Pricing(Section):
     """Skew for `surface`: below 0 when falls are feared more than rises."""
     smile_eta: float = Field(default=0.5, gt=0, le=2)
     """Curvature for `surface`."""
+    smiles: dict[Text, FileName] = Field(default_factory=dict)
+    """By underlying, a file of option quotes that `surface` takes its shape from instead."""
+    smile_max_age_s: float = Field(default=86_400.0, ge=60, le=31_536_000)
+    """With older quotes nothing is quoted."""
+    smile_level_from_s: float = Field(default=86_400.0, ge=60, le=31_536_000)
+    """Life from which the options give the volatility's level too; from half of it on they do so in part."""
+    time_of_day: dict[Text, FileName] = Field(default_factory=dict)
+    """By underlying, a file of how much prices move at each time of the day."""
 
     @model_validator(mode="after")
     def _floor_below_cap(self) -> Pricing:

@@ -12,6 +12,7 @@ from common.events import Market
 
 from pricer.aggregation import Source, VenueFeed
 from pricer.contracts import Contract, contract_of
+from pricer.library import Library
 from pricer.valuation import Valuation, volatility_params
 from pricer.volatility import VolatilityParams
 
@@ -36,7 +37,8 @@ class PricedBot:
 class Roster:
     """Bots, open markets and sources, and the paths between them that a tick takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: Library) -> None:
+        self.library = library
         self.feeds: dict[str, VenueFeed] = {}
         self.bots: dict[str, PricedBot] = {}
         self.contracts: dict[tuple[str, str], Contract] = {}
@@ -68,12 +70,24 @@ class Roster:
         known = self.bots.get(bot.algo_id)
         before = {} if known is None else {each.underlying: each for each in known.valuations}
         bot.valuations = [
-            Valuation.of(bot.algo_id, underlying, bot.sections, self._sources(underlying, bot), before.get(underlying))
+            Valuation.of(
+                bot.algo_id,
+                underlying,
+                bot.sections,
+                self._sources(underlying, bot),
+                self.library,
+                before.get(underlying),
+            )
             for underlying in bot.sections.instrument.sources
         ]
         self.bots[bot.algo_id] = bot
         self._hand_out(bot)
         self._connect()
+
+    def renew(self) -> None:
+        """Price with what the library holds now."""
+        for bot in list(self.bots.values()):
+            self.put_bot(bot)
 
     def drop_bot(self, algo_id: str) -> None:
         self.bots.pop(algo_id, None)

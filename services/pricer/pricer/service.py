@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from common.bots import sections_of
-from common.core import Core, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample
+from common.core import Command, Core, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample
 from common.errors import ConfigError
 from common.events import (
     Alert,
@@ -20,6 +21,7 @@ from common.events import (
     TopOfBook,
 )
 
+from pricer.library import Library
 from pricer.roster import PricedBot, Roster
 from pricer.valuation import Valuation
 
@@ -32,9 +34,10 @@ HALT_REASON = "exception"
 class Pricer(Core):
     """Fair values of every open market for every bot whose series it belongs to, running or not."""
 
-    def __init__(self, price_venues: Sequence[str] = ()) -> None:
+    def __init__(self, price_venues: Sequence[str] = (), library: Library | None = None) -> None:
         self._price_venues = tuple(price_venues)
-        self._roster = Roster()
+        self._library = library or Library()
+        self._roster = Roster(self._library)
         self._market_epochs: dict[tuple[str, str], int] = {}
         self._halts_sent = 0
         self._may_speak = True
@@ -53,6 +56,8 @@ class Pricer(Core):
             Newest(FeedStatus, self.on_status),
             *(tops or [Newest(TopOfBook, self.on_top)]),
             Every(TIMER_PERIOD_MS, self.on_timer),
+            Command("reload", self.on_reload),
+            Command("quotes", self.on_quotes),
         ]
 
     def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
@@ -143,6 +148,26 @@ class Pricer(Core):
             bot = self._roster.bots.get(halt.scope.removeprefix("bot-"))
             if bot is not None:
                 bot.halted = ""
+        return ()
+
+    def on_reload(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Read a file of models again: {"name": "btc-options.json"}."""
+        name = _named(document, {"name"})
+        try:
+            self._library.reread(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        self._roster.renew()
+        return ()
+
+    def on_quotes(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Take option quotes in place of a file's until it is read again: {"name": ..., "result": [...]}."""
+        name = _named(document, {"name", "result"})
+        try:
+            self._library.put_quotes(name, msgspec.json.encode({"result": document.get("result")}))
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        self._roster.renew()
         return ()
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
@@ -245,3 +270,11 @@ class Pricer(Core):
             halt_id=f"pricer-{self.epoch}-{self._halts_sent}",
             ts_ns=now_ns,
         )
+
+
+def _named(document: Mapping[str, Any], members: set[str]) -> str:
+    """Return the name in a command; ValueError when it has other members than these."""
+    unknown = sorted(set(document) - members)
+    if unknown:
+        raise ValueError(f"{unknown[0]}: unknown; known are {', '.join(sorted(members))}")
+    return str(document.get("name", ""))

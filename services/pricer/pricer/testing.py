@@ -9,6 +9,7 @@ from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Effect, Receipt
 from common.events import BotConfig, FeedStatus, Market, MarketKind, MarketStatus, TopOfBook
 
+from pricer.library import Library
 from pricer.service import Pricer
 
 T0_NS = 1_795_222_800 * NS_PER_S
@@ -19,8 +20,8 @@ OFFSET_NS = 250 * NS_PER_MS
 class Desk:
     """A pricer and the shortest way to tell it things; time moves only when told."""
 
-    def __init__(self) -> None:
-        self.pricer = Pricer()
+    def __init__(self, library: Library | None = None) -> None:
+        self.pricer = Pricer(library=library)
         self.pricer.epoch = 3
         self.now_ns = T0_NS
 

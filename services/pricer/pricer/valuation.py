@@ -13,9 +13,12 @@ from common.events import FairValue
 from pricer.aggregation import Source
 from pricer.combined import Combined
 from pricer.contracts import Contract
+from pricer.library import Library
 from pricer.models import Diffusion, Jumps, Model, Student, Surface, Value
 from pricer.settlement import Terms, WindowAverage, on_average, on_last
+from pricer.smiles import Shape, Smiles
 from pricer.spot import FirstFresh, Spot, name_of
+from pricer.time_of_day import DayCurve
 from pricer.volatility import VolatilityParams
 
 DAYS_PER_YEAR = 365
@@ -70,6 +73,7 @@ class Line:
     settles_at: int | None
     """Place of the source that decides it among the bot's; None where that is not one of them."""
     window: WindowAverage | None
+    model: Model
 
     def terms(self, spot: float, seconds_left: float) -> Terms:
         """Return what the contract comes to."""
@@ -88,10 +92,15 @@ class Valuation:
     pricing: Pricing
     spot: Spot
     model: Model
+    """Of contracts without a smile of their own."""
+    smiles: Smiles | None
+    curve: DayCurve | None
     lines: tuple[Line, ...] = ()
     priced_at_ns: int = 0
     silent: str = "no price yet"
     """Why nothing goes out, for people; empty while values do."""
+    note: str = ""
+    """Why values may not be quoted from, for people."""
     newest: dict[str, FairValue] = field(default_factory=dict)
     """Last value of each contract, by symbol."""
     annual: float | None = None
@@ -104,25 +113,35 @@ class Valuation:
         underlying: str,
         sections: BinaryBot,
         sources: list[Source],
+        library: Library,
         before: Valuation | None = None,
     ) -> Valuation:
-        """Return the valuation of a configuration; what the one `before` has learnt stays where it still applies."""
+        """Return the valuation of a configuration; what the one `before` has learnt stays where it still applies.
+
+        ConfigError when a file it needs cannot be used.
+        """
+        pricing = sections.pricing
+        smiles = pricing.smiles.get(underlying) if pricing.distribution == "surface" else None
+        curve = pricing.time_of_day.get(underlying)
         configured = sections.instrument.sources[underlying]
         made = cls(
             algo_id=algo_id,
             underlying=underlying,
-            pricing=sections.pricing,
+            pricing=pricing,
+            smiles=None if smiles is None else library.smiles(smiles),
+            curve=None if curve is None else library.curve(curve),
             spot=spot_of(sections, configured, sources, None if before is None else before.spot),
-            model=model_of(sections.pricing),
+            model=model_of(pricing),
         )
-        if before is not None and before.spot is made.spot:
+        if before is not None and before.spot.sources == made.spot.sources:
+            # What is known of averages that are being made is not known again.
             made.lines = before.lines
         return made
 
     def hold(self, contracts: tuple[Contract, ...]) -> None:
         """Price these contracts from now on and forget the others."""
-        known = {line.contract: line for line in self.lines}
-        self.lines = tuple(known.get(contract) or self._line(contract) for contract in contracts)
+        windows = {line.contract: line.window for line in self.lines}
+        self.lines = tuple(self._line(contract, windows.get(contract)) for contract in contracts)
         self.newest = {
             contract.symbol: self.newest[contract.symbol] for contract in contracts if contract.symbol in self.newest
         }
@@ -144,7 +163,10 @@ class Valuation:
             return []
         ready = belief.sound and belief.observed_s >= self.pricing.ready_after_s
         self.silent = "" if self.lines else "no open market"
-        annual = self.annual = belief.annual
+        self.annual = belief.annual
+        self.note = ""
+        if self.smiles is not None and now_ns - self.smiles.as_of_ns > self.pricing.smile_max_age_s * NS_PER_S:
+            ready, self.note = False, "option quotes too old"
         values = []
         for line in self.lines:
             contract = line.contract
@@ -162,11 +184,12 @@ class Valuation:
                 line.window.observe(spot, venue_now_ns)
                 line_ready = ready and line.window.reliable(venue_now_ns)
             x, seconds = line.terms(spot, seconds_left)
+            annual = self._level(line, belief.annual, venue_now_ns, seconds_left)
             if x == math.inf:
                 worth = DECIDED
             else:
                 movement = annual * annual * (seconds / SECONDS_PER_YEAR)
-                worth = self.model.value(x, movement, seconds_left / SECONDS_PER_YEAR)
+                worth = line.model.value(x, movement, seconds_left / SECONDS_PER_YEAR)
             value = FairValue(
                 epoch=epoch,
                 algo_id=self.algo_id,
@@ -192,6 +215,9 @@ class Valuation:
         """Return a JSON-able view for people."""
         return self.spot.picture(now_ns) | {
             "silent": self.silent,
+            "note": self.note,
+            "smiles": None if self.smiles is None else self.smiles.picture(now_ns),
+            "time_of_day": None if self.curve is None else self.curve.at(now_ns),
             "markets": {
                 symbol: {
                     "fair": value.fair,
@@ -206,8 +232,25 @@ class Valuation:
             },
         }
 
-    def _line(self, contract: Contract) -> Line:
+    def _level(self, line: Line, measured: float, venue_now_ns: int, seconds_left: float) -> float:
+        """Return the annual volatility of a contract's remaining life."""
+        level = measured
+        if self.curve is not None:
+            pricing = self.pricing
+            share = pricing.volatility_fast_share
+            behind = share * self.curve.seen(venue_now_ns, pricing.volatility_half_life_s)
+            behind += (1.0 - share) * self.curve.seen(venue_now_ns, pricing.volatility_slow_half_life_s)
+            level *= math.sqrt(self.curve.mean(venue_now_ns, line.contract.expiry_ns) / behind)
+        if isinstance(line.model, Shape):
+            listed = min(1.0, max(0.0, 2.0 * seconds_left / self.pricing.smile_level_from_s - 1.0))
+            if listed > 0.0:
+                level = math.sqrt((1.0 - listed) * level**2 + listed * line.model.annual**2)
+        return level
+
+    def _line(self, contract: Contract, window: WindowAverage | None) -> Line:
         names = [name_of(source) for source in self.spot.sources]
         settles_at = names.index(contract.settles_on) if contract.settles_on in names else None
-        window = WindowAverage(contract.window_s, contract.expiry_ns) if contract.window_s else None
-        return Line(contract, settles_at, window)
+        if window is None and contract.window_s:
+            window = WindowAverage(contract.window_s, contract.expiry_ns)
+        model = self.model if self.smiles is None else self.smiles.shape(contract.expiry_ns)
+        return Line(contract, settles_at, window, model)

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 
 from common.errors import ConfigError
 from common.service import Service
 from common.settings import ServiceSettings
 
+from pricer.library import Library
 from pricer.service import Pricer
 
 # Public data of these comes from where markets trade, and nobody prices a market from its own quotes.
 MARKET_ADAPTERS = frozenset({"degen"})
+MODEL_BYTES_MAX = 4 * 1024 * 1024
 
 
 class Settings(ServiceSettings):
-    """The pricer needs no settings beyond those of every service."""
+    """What the pricer needs to know beyond every service's settings."""
+
+    models_dir: Path | None = None
+    """Where the files lie that bots name in `pricing`; `models` in the configuration's directory when not given."""
 
 
 def wire(settings: Settings) -> Service:
     """Return the pricer of bots' quotes, one at a time."""
-    return Service(core=Pricer(price_venues(settings.config_dir)), leases=[("pricer", "quotes-0")])
+    directory = settings.models_dir or settings.config_dir / "models"
+    core = Pricer(price_venues(settings.config_dir), Library(partial(read_model, directory)))
+    return Service(core=core, leases=[("pricer", "quotes-0")])
+
+
+def read_model(directory: Path, name: str) -> bytes:
+    """Return the bytes of a file in a directory; OSError when it is not there, is too large or lies elsewhere."""
+    path = (directory / name).resolve()
+    if path.parent != directory.resolve():
+        raise PermissionError(f"{name}: not in the directory of models")
+    if path.stat().st_size > MODEL_BYTES_MAX:
+        raise OSError(f"{name}: more than {MODEL_BYTES_MAX} bytes")
+    return path.read_bytes()
 
 
 def price_venues(config_dir: Path) -> list[str]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from common.bots import parse_bot
 from common.errors import ConfigError
 from pricer.service import Pricer
-from pricer.wiring import Settings, price_venues, wire
+from pricer.wiring import Settings, price_venues, read_model, wire
 
 
 def test_prices_come_from_every_venue_but_those_where_markets_trade(tmp_path: Path) -> None:
@@ -28,3 +29,21 @@ def test_one_pricer_of_quotes_works_at_a_time(tmp_path: Path) -> None:
     service = wire(Settings(config_dir=tmp_path))
     assert isinstance(service.core, Pricer)
     assert list(service.leases) == [("pricer", "quotes-0")]
+
+
+def test_models_are_read_from_their_directory_and_nowhere_else(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "day.json").write_bytes(b"{}")
+    (tmp_path / "secret").write_bytes(b"password")
+    (models / "link.json").symlink_to(tmp_path / "secret")
+    assert read_model(models, "day.json") == b"{}"
+    for elsewhere in ("../secret", "link.json", "absent.json"):
+        with pytest.raises(OSError):
+            read_model(models, elsewhere)
+
+
+def test_a_bot_can_name_a_file_and_no_path() -> None:
+    document = {"instrument": {"series": ["A"], "sources": {}}, "pricing": {"smiles": {"BTC": "../secret"}}}
+    with pytest.raises(ConfigError, match=r"pricing\.smiles\.BTC"):
+        parse_bot("binary", document)
