@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     seconds_left: float
     life_s: float
     exposure_lots: int
-    """|YES - NO| held, plus what rests."""
+    """|YES - NO| held in all markets of its underlying together, plus what rests here unless it is worked on."""
     managed: bool
     """True when the bot holds shares there, or protection has frozen it: such a market always stays."""
     working: bool = False
@@ -83,34 +83,37 @@ def _below(count: int, cap: int) -> bool:
 
 
 def score(candidate: Candidate, max_position_lots: int) -> float:
-    """Return the attraction of a market, at most 1: the share of its life left minus the exposure already in it.
-
-    Orders of ours that rest count as exposure only where nobody works: else being quoted would speak against it.
-    """
+    """Return the attraction of a market, at most 1: the share of its life left minus the exposure there is already."""
     left = min(1.0, candidate.seconds_left / candidate.life_s) if candidate.life_s > 0 else 0.0
-    exposure = 0 if candidate.working and not candidate.managed else candidate.exposure_lots
-    return left - exposure / max_position_lots
+    return left - candidate.exposure_lots / max_position_lots
 
 
 def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Holdings, venue_now_ns: int) -> list[str]:
     """Return the symbols a bot is to work on now, of the open markets of its series."""
     if not bot.running:
         return []
+    usable = [
+        (terms, holdings.of(bot.algo_id, terms.symbol))
+        for terms in markets.values()
+        if terms.status is MarketStatus.OPEN and terms.series in bot.config.instrument.series
+    ]
+    net_lots = Counter[str]()
+    for terms, held in usable:
+        net_lots[terms.underlying] += held.yes_lots - held.no_lots
     candidates = []
-    for terms in markets.values():
-        if terms.status is not MarketStatus.OPEN or terms.series not in bot.config.instrument.series:
-            continue
-        held = holdings.of(bot.algo_id, terms.symbol)
-        open_lots = sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
+    for terms, held in usable:
         line = bot.lines.get(terms.symbol)
+        working = bool(line and line.selected)
+        # Of a market that is worked on, being quoted does not speak against it.
+        open_lots = 0 if working else sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
         candidates.append(
             Candidate(
                 terms.symbol,
                 terms.seconds_left(venue_now_ns),
                 terms.life_s,
-                abs(held.yes_lots - held.no_lots) + open_lots,
+                abs(net_lots[terms.underlying]) + open_lots,
                 bool(held.yes_lots or held.no_lots or (line and line.signals.frozen)),
-                bool(line and line.selected),
+                working,
                 terms.series,
                 terms.underlying,
             )

@@ -111,8 +111,8 @@ def test_s1_8_a_capped_series_leaves_its_place_to_the_next_best() -> None:
 def test_a_market_that_is_worked_on_keeps_its_place_until_another_is_clearly_better() -> None:
     rules = Selection(keep_bonus=0.25)
     for left, expected in ((240, "old"), (224, "new")):
-        found = [market("old", left, 600, working=True), market("new", 300)]
-        assert select(found, 1, 60, 1_000, rules) == [expected], "own orders do not speak against a market"
+        found = [market("old", left, working=True), market("new", 300)]
+        assert select(found, 1, 60, 1_000, rules) == [expected]
     assert select([market("old", 50, working=True)], 1, 60, 1_000, rules) == ["old"], "the least life is for new ones"
 
 
@@ -152,3 +152,31 @@ def test_b26_with_inventory_a_better_market_does_not_take_its_place() -> None:
     assert go_on(script, 2.0) == {MARKET}
     script.carry(script.core.on_position(position(11), script.receipt()))
     assert go_on(script, 2.0) == {LATER}
+
+
+@pytest.mark.parametrize(("held", "expected"), [(0, "BTC-5M-B"), (300, "ETH-5M-B")])
+def test_s1_8_of_two_like_markets_the_one_of_the_underlying_with_less_exposure_is_preferred(
+    held: int, expected: str
+) -> None:
+    script = Script()
+    instrument = {
+        "series": ["BTC-5M", "ETH-5M"],
+        "sources": {"BTC": [{"symbol": "BTCUSDT"}], "ETH": [{"symbol": "ETHUSDT"}]},
+    }
+    script.start(config(instrument=instrument, risk_limits={"max_markets": 2}))
+    script.carry(script.core.on_position(position(10, yes=held), script.receipt()))
+    for symbol, asset, early_s in (("BTC-5M-B", "BTC", 1), ("ETH-5M-B", "ETH", 0)):
+        terms = replace(
+            listed(symbol=symbol),
+            underlying=asset,
+            series=f"{asset}-5M",
+            open_ns=START_NS + (5 + early_s) * S,
+            expiry_ns=START_NS + (305 + early_s) * S,
+        )
+        script.carry(script.core.on_market(terms, script.receipt(3)))
+    held_market = script.core.markets[MARKET]
+    script.wait(600)
+    assert held_market.underlying == "BTC"
+    lines = set(script.core.bots["1"].lines)
+    assert expected in lines
+    assert len(lines) == 2
