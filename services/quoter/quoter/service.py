@@ -59,8 +59,6 @@ from quoter.unwind import cross
 from quoter.venues.base import REPORTS, Outputs, Session
 
 TIMER_MS = 50
-BOOK_MS = 200
-"""How often the venue's books are looked at, for what could be taken from them."""
 SELECT_NS = 500 * NS_PER_MS
 PICTURE_NS = 30 * NS_PER_S
 """An AccountState is published this often."""
@@ -107,7 +105,7 @@ class Quoter(Core):
             Newest(Position, self.on_position),
             Newest(RiskState, self.on_risk),
             Newest(FairValue, self.on_fair),
-            Newest(Book, self.on_book, {"venue": self.venue}, sampled_ms=BOOK_MS),
+            Newest(Book, self.on_book, {"venue": self.venue}),
             Every(TIMER_MS, self.on_timer),
             Wire(
                 session.name,
