@@ -19,7 +19,6 @@ from pricer.deribit import Quotes
 from pricer.models import Value, normal_above, normal_density
 from pricer.svi import Points, Svi, fit_ssvi, fit_svi
 
-
 MISS_MAX = 0.05
 """Quotes that a smile misses by more, as an annual volatility, are not believed."""
 
