@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from _session_ours import Ours, sections_with
+from _session_ours import TIMER_MS, Ours, sections_with
 from _session_sketch import Sketch
 from _session_venue import EXPIRY_NS, FREE, OPEN_NS, Schedule, Trade, Venue
 from _session_world import NS_PER_S, World, make_world
@@ -29,6 +29,7 @@ class Task:
     """For ours, e.g. 'quoting.spread=0.03'."""
     fees: bool = False
     """With the exchange's taker fee and rebate; without, nobody pays anything."""
+    timer_ms: int = TIMER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def run(task: Task) -> Row:
     schedule = Schedule(OPEN_NS)
     venue = Venue(world, task.informed, schedule, window_end_ns, FeeSchedule() if task.fees else FREE)
     venue.start()
-    maker = Ours(sections, venue, schedule) if task.maker == "ours" else Sketch(venue, schedule)
+    maker = Ours(sections, venue, schedule, task.timer_ms) if task.maker == "ours" else Sketch(venue, schedule)
     maker.start()
     schedule.run()
     return _row(task, world, venue, maker.alerts)

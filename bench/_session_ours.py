@@ -51,7 +51,7 @@ from toolkit.paths import CONFIG_DIR
 
 BOT, ACCOUNT, VENUE, SOURCE, SYMBOL = "1", "mm1", "degen", "binance", "BTCUSDT"
 EPOCH = 1
-TIMER_NS = 100_000_000
+TIMER_MS = 100
 """Live it is 50 ms; half as often gives the same figures here, where a price comes each 100 ms, in less time."""
 RISK_NS = 500_000_000
 STATUS_NS = NS_PER_S
@@ -158,8 +158,9 @@ def _ticket(place: Placement) -> Ticket:
 class Ours:
     """Pricer and quoter with what they need to hear, at one venue."""
 
-    def __init__(self, sections: BinaryBot, venue: Venue, schedule: Schedule) -> None:
+    def __init__(self, sections: BinaryBot, venue: Venue, schedule: Schedule, timer_ms: int = TIMER_MS) -> None:
         self._venue, self._schedule = venue, schedule
+        self._timer_ns = timer_ms * 1_000_000
         self._limits = limits_for(sections)
         self._pricer = Pricer([SOURCE])
         orders = Orders()
@@ -261,7 +262,7 @@ class Ours:
         now_ns = self._schedule.now_ns
         self._take_turn(self.quoter.on_timer(Receipt(now_ns)))
         if not self._over():
-            self._schedule.at(now_ns + TIMER_NS, self._on_timer)
+            self._schedule.at(now_ns + self._timer_ns, self._on_timer)
 
     def _on_risk(self) -> None:
         now_ns = self._schedule.now_ns

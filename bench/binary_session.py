@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from _session_market import Maker, Row, Task, run
-from _session_ours import sections_with
+from _session_ours import TIMER_MS, sections_with
 from _session_plot import session_svg
 from _session_report import compared, of_maker
 from common.errors import ConfigError
@@ -51,6 +51,12 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="of our bot")
     parser.add_argument("--fees", action="store_true", help="with the exchange's taker fee and maker rebate")
+    parser.add_argument(
+        "--timer-ms",
+        type=int,
+        default=TIMER_MS,
+        help="of the quoter: live 50, which 100 agrees with; 400 is quicker and within a few per cent",
+    )
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
     arguments = parser.parse_args(list(options))
@@ -58,8 +64,8 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
         sections_with(arguments.set)
     except ConfigError as error:
         parser.error(f"--set: {error}")
-    if arguments.markets < 1 or arguments.workers < 1:
-        parser.error("--markets and --workers must be at least 1")
+    if min(arguments.markets, arguments.workers, arguments.timer_ms) < 1:
+        parser.error("--markets, --workers and --timer-ms must be at least 1")
     return arguments
 
 
@@ -76,6 +82,7 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
             maker,
             tuple(arguments.set) if maker == "ours" else (),
             arguments.fees,
+            arguments.timer_ms,
         )
         for jumps in kinds
         for informed in arguments.cases
