@@ -7,16 +7,16 @@ import math
 import statistics
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from common.clock import NS_PER_S
 from pricer.volatility import Volatility, VolatilityParams
 
 MINUTES_PER_DAY = 1_440
 MINUTE_NS = 60 * 10**9
 YEAR_S = 365 * 24 * 3600
 SEED_WINDOW = 100
-BUCKET_MINUTES = 5
-"""Of the curve over the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,17 @@ class Row:
     won: bool
 
 
-def read_closes(path: Path) -> list[float]:
-    """Return the closes of one-minute bars; ValueError when one is missing between two others."""
+def read_bars(path: Path) -> list[tuple[int, float]]:
+    """Return time (ns of UTC) and close of one-minute bars; ValueError when a minute comes twice."""
     with path.open(newline="") as file:
         bars = list(csv.DictReader(file))
     times = [bar["timestamp"][:16] for bar in bars]
     if len(set(times)) != len(times):
         raise ValueError(f"{path}: a minute comes twice")
-    return [float(bar["close"]) for bar in bars]
+    return [
+        (int(datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()) * NS_PER_S, float(bar["close"]))
+        for time, bar in zip(times, bars, strict=True)
+    ]
 
 
 def rows_of(closes: list[float], minutes: int, every: int, days: range) -> list[Row]:
@@ -78,21 +81,3 @@ def seed_volatilities(closes: list[float]) -> list[float]:
         known = len(returns) > 1
         found.append((statistics.stdev(returns) if known else 0.0) * math.sqrt(YEAR_S))
     return found
-
-
-def curve_of_the_day(closes: list[float], days: range, smooth: int = 7) -> list[float]:
-    """Return the variance of each five minutes of the day relative to the mean, smoothed in a circle of 35 minutes."""
-    buckets = MINUTES_PER_DAY // BUCKET_MINUTES
-    sums = [[0.0] * buckets for _ in days]
-    for place, day in enumerate(days):
-        for minute in range(day * MINUTES_PER_DAY + 1, (day + 1) * MINUTES_PER_DAY):
-            move = math.log(closes[minute] / closes[minute - 1])
-            sums[place][minute % MINUTES_PER_DAY // BUCKET_MINUTES] += move * move
-    middle = [statistics.median(day[bucket] for day in sums) for bucket in range(buckets)]
-    half = smooth // 2
-    curve = [
-        sum(middle[(bucket + shift) % buckets] for shift in range(-half, half + 1)) / smooth
-        for bucket in range(buckets)
-    ]
-    mean = sum(curve) / buckets
-    return [value / mean for value in curve]

@@ -13,22 +13,23 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from _fair_value_data import (
-    BUCKET_MINUTES,
+    MINUTE_NS,
     MINUTES_PER_DAY,
     YEAR_S,
     Row,
     annual_volatilities,
-    curve_of_the_day,
-    read_closes,
+    read_bars,
     rows_of,
     seed_volatilities,
 )
 from _fair_value_plot import calibration_svg
 from numpy.typing import NDArray
 from pricer.models import Diffusion, Jumps, Model, Student, Surface
+from pricer.time_of_day import DayCurve, curve_document, fitted
 from toolkit.bench import Figure, at_most
 
 HORIZONS = {5: 1, 15: 1, 60: 3}
@@ -54,6 +55,17 @@ class Scores:
     briers: Vector
 
 
+class Mix(NamedTuple):
+    """Two averages as one estimate."""
+
+    variances: list[float]
+    """Annual, after each bar."""
+    fast_s: float
+    slow_s: float
+    share: float
+    """Of the variance, how much the first one makes."""
+
+
 def by_model(model: Model, variances: Sequence[float]) -> Price:
     """Return prices from annual variances after each bar and a shape."""
 
@@ -64,20 +76,16 @@ def by_model(model: Model, variances: Sequence[float]) -> Price:
     return price
 
 
-def with_curve(variances: Sequence[float], curve: Sequence[float], half_life_minutes: float) -> Price:
+def with_curve(mix: Mix, curve: DayCurve, times_ns: Sequence[int], model: Model) -> Price:
     """Return prices whose variance follows the day's curve from what was seen to what is to come."""
-    kept, level, seen = 2.0 ** (-1.0 / half_life_minutes), 1.0, []
-    for minute in range(len(variances)):
-        level = kept * level + (1 - kept) * curve[minute % MINUTES_PER_DAY // BUCKET_MINUTES]
-        seen.append(level)
-    shape = Diffusion()
 
     def price(row: Row) -> float:
-        ahead = range(row.minute + 1, row.minute + row.left + 1)
-        coming = sum(curve[minute % MINUTES_PER_DAY // BUCKET_MINUTES] for minute in ahead) / row.left
+        now_ns = times_ns[row.minute]
+        seen = mix.share * curve.seen(now_ns, mix.fast_s) + (1 - mix.share) * curve.seen(now_ns, mix.slow_s)
+        coming = curve.mean(now_ns, now_ns + row.left * MINUTE_NS)
         years = row.left * 60 / YEAR_S
-        variance = variances[row.minute] * coming / seen[row.minute] * years
-        return shape.value(row.x, max(variance, 1e-12), years).probability
+        variance = mix.variances[row.minute] * coming / seen * years
+        return model.value(row.x, max(variance, 1e-12), years).probability
 
     return price
 
@@ -102,19 +110,20 @@ def bootstrapped(differences: Vector, rows: Sequence[Row], minutes: int, seed: i
     return means
 
 
-def chosen_mix(closes: Sequence[float], rows: dict[int, list[Row]]) -> list[float]:
-    """Return annual variances after each bar from the two half-lives that fit best, and say which they are."""
+def chosen_mix(closes: Sequence[float], rows: dict[int, list[Row]]) -> Mix:
+    """Return the two half-lives that fit best, and say which they are."""
     by_half_life = {
         half_life_s: [volatility**2 for volatility in annual_volatilities(list(closes), half_life_s)]
         for half_life_s in (*FAST_S, *SLOW_S)
     }
-    best, best_loss, said = [], float("inf"), ""
+    best, best_loss = Mix([], 0.0, 0.0, 0.0), float("inf")
     for fast_s, slow_s, share in itertools.product(FAST_S, SLOW_S, FAST_SHARES):
         pairs = zip(by_half_life[fast_s], by_half_life[slow_s], strict=True)
         mixed = [share * fast + (1 - share) * slow for fast, slow in pairs]
         loss = sum(float(score(by_model(Diffusion(), mixed), each).losses.mean()) for each in rows.values())
         if loss < best_loss:
-            best, best_loss, said = mixed, loss, f"{share:g} of {fast_s:g} s and the rest of {slow_s:g} s"
+            best, best_loss = Mix(mixed, fast_s, slow_s, share), loss
+    said = f"{best.share:g} of {best.fast_s:g} s and the rest of {best.slow_s:g} s"
     print(f"fitted, half-lives: {said}, log-loss {best_loss:.4f} in all")
     return best
 
@@ -144,9 +153,11 @@ def main(options: list[str]) -> list[Figure]:
     parser = argparse.ArgumentParser(prog="bench fair-value", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="one-minute bars: timestamp,open,high,low,close,...")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--curve", type=Path, help="write the day's curve of all bars here, for `pricing.time_of_day`")
     parser.add_argument("--plot", type=Path, default=Path("fair-value-calibration.svg"))
     arguments = parser.parse_args(options)
-    closes = read_closes(arguments.data)
+    bars = read_bars(arguments.data)
+    closes = [close for _, close in bars]
     if len(closes) < SCORE_DAYS.stop * MINUTES_PER_DAY:
         parser.error(f"--data: needs {SCORE_DAYS.stop} days of minutes, has {len(closes)} bars")
     fit, held_out = (
@@ -154,7 +165,9 @@ def main(options: list[str]) -> list[Figure]:
         for days in (FIT_DAYS, SCORE_DAYS)
     )
     ewma = [volatility**2 for volatility in annual_volatilities(closes, 900.0)]
-    mixed = chosen_mix(closes, fit)
+    mix = chosen_mix(closes, fit)
+    mixed = mix.variances
+    curve = fitted(bars[: FIT_DAYS.stop * MINUTES_PER_DAY])
     degrees = chosen_degrees(mixed, fit, arguments.seed)
     seed_variances = [volatility**2 for volatility in seed_volatilities(closes)]
     prices: dict[str, Price] = {
@@ -164,7 +177,7 @@ def main(options: list[str]) -> list[Figure]:
         "two half-lives, t 5": by_model(Student(5.0), mixed),
         "two half-lives, jumps": by_model(Jumps(48 * 365, 0.0, 0.001), mixed),
         "two half-lives, smile": by_model(Surface(-0.3, 0.6), mixed),
-        "two half-lives, time of day": with_curve(mixed, curve_of_the_day(closes, FIT_DAYS), 15.0),
+        "two half-lives, time of day": with_curve(mix, curve, [at_ns for at_ns, _ in bars], Diffusion()),
         "flat 50 %": by_model(Diffusion(), [0.25] * len(closes)),
         "the source's formula": by_model(Diffusion(), seed_variances),
     }
@@ -182,4 +195,7 @@ def main(options: list[str]) -> list[Figure]:
     everything = [(prices["default"](row), row.won) for rows in held_out.values() for row in rows]
     arguments.plot.write_text(calibration_svg(everything))
     print(f"calibration of the default drawn to {arguments.plot}")
+    if arguments.curve is not None:
+        arguments.curve.write_text(curve_document(fitted(bars), f"{len(bars)} bars of {arguments.data.name}"))
+        print(f"curve of the day, of all bars, written to {arguments.curve}")
     return figures

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _fair_value_data import annual_volatilities, curve_of_the_day, read_closes, rows_of, seed_volatilities
+from _fair_value_data import MINUTE_NS, Row, annual_volatilities, read_bars, rows_of, seed_volatilities
 from _fair_value_plot import calibration_svg
-from fair_value import bootstrapped, by_model, main, score, with_curve
+from fair_value import Mix, bootstrapped, by_model, main, score, with_curve
 from pricer.models import Diffusion
+from pricer.time_of_day import DayCurve, parse_curve
 
 YEAR_MINUTES = 365 * 24 * 60
 VOLATILITY = 0.6
@@ -53,20 +54,21 @@ def test_the_true_variance_scores_best_of_its_multiples(closes: list[float]) -> 
 
 def test_a_curve_without_shape_changes_nothing(closes: list[float]) -> None:
     rows = rows_of(closes, 60, 3, range(1))
-    variances = [VOLATILITY**2] * len(closes)
-    flat = [1.0] * 288
+    mix = Mix([VOLATILITY**2] * len(closes), 600.0, 3_600.0, 0.7)
+    flat, times_ns = DayCurve([1.0] * 288, [1.0] * 288), [minute * MINUTE_NS for minute in range(len(closes))]
     for row in rows[:50]:
-        expected = by_model(Diffusion(), variances)(row)
-        assert with_curve(variances, flat, 15.0)(row) == pytest.approx(expected)
+        expected = by_model(Diffusion(), mix.variances)(row)
+        assert with_curve(mix, flat, times_ns, Diffusion())(row) == pytest.approx(expected)
 
 
-def test_a_busy_hour_shows_in_the_curve() -> None:
-    calm = bars(5, seed=3)
-    moves = np.diff(np.log(calm), prepend=math.log(calm[0]))
-    moves[np.arange(len(moves)) % 1_440 // 60 == 14] *= 3
-    curve = curve_of_the_day(list(calm[0] * np.exp(np.cumsum(moves))), range(5))
-    assert sum(curve) / len(curve) == pytest.approx(1.0)
-    assert min(curve[14 * 12 + 3 : 15 * 12 - 3]) > 2 * max(curve[: 13 * 12])
+def test_a_busy_hour_ahead_makes_the_far_side_likelier(closes: list[float]) -> None:
+    busy = DayCurve([3.0 if hour == 1 else 1.0 for hour in range(24) for _ in range(12)], [1.0] * 288)
+    mix = Mix([VOLATILITY**2] * len(closes), 600.0, 3_600.0, 0.7)
+    # The epoch began on a Thursday, a weekday.
+    times_ns = [minute * MINUTE_NS for minute in range(len(closes))]
+    before = Row(market=0, minute=59, x=-0.02, left=60, won=False)
+    plain = by_model(Diffusion(), mix.variances)(before)
+    assert with_curve(mix, busy, times_ns, Diffusion())(before) > 2 * plain
 
 
 def test_the_bootstrap_of_equal_rows_has_the_error_of_a_mean(closes: list[float]) -> None:
@@ -78,25 +80,28 @@ def test_the_bootstrap_of_equal_rows_has_the_error_of_a_mean(closes: list[float]
 
 
 def test_a_whole_run_reports_every_model_and_draws_its_plot(closes: list[float], tmp_path: Path) -> None:
-    data, plot = tmp_path / "bars.csv", tmp_path / "plot.svg"
+    data, plot, curve = tmp_path / "bars.csv", tmp_path / "plot.svg", tmp_path / "day.json"
     lines = [
         f"2022-01-{1 + minute // 1_440:02d} {minute // 60 % 24:02d}:{minute % 60:02d}:00,{close}"
         for minute, close in enumerate(closes)
     ]
     data.write_text("timestamp,close\n" + "\n".join(lines))
-    figures = {figure.name: figure for figure in main(["--data", str(data), "--plot", str(plot)])}
+    figures = {
+        figure.name: figure for figure in main(["--data", str(data), "--plot", str(plot), "--curve", str(curve)])
+    }
     for minutes in (5, 15, 60):
         assert float(figures[f"{minutes} min, the source's formula: log-loss"].value) > 0.55
         assert float(figures[f"{minutes} min, default: log-loss"].value) < 0.52
         assert figures[f"{minutes} min, upper 95 % bound"].aim == "≤ 0.002"
     assert plot.read_text().count("<circle") == 20
+    assert len(parse_curve(curve.read_bytes()).weekend) == 288
 
 
 def test_too_little_data_and_a_minute_twice_are_refused(tmp_path: Path) -> None:
     data = tmp_path / "bars.csv"
     data.write_text("timestamp,close\n2022-01-01 00:00:00,1\n2022-01-01 00:00:00,2\n")
     with pytest.raises(ValueError, match="twice"):
-        read_closes(data)
+        read_bars(data)
     data.write_text("timestamp,close\n2022-01-01 00:00:00,1\n")
     with pytest.raises(SystemExit):
         main(["--data", str(data)])
