@@ -113,6 +113,7 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         strike=listing.strike,
         tie_rule=listing.tie_rule,
         tick_size=listing.tick_size,
+        lot_size=listing.lot_size,
         min_lots=listing.min_lots,
         open_ns=listing.open_ns,
         expiry_ns=listing.expiry_ns,

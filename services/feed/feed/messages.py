@@ -116,6 +116,14 @@ class Listing(NamedTuple):
     settlement_window_s: float = 0.0
     settlement_source: str = ""
     settlement_step: float = 0.0
+    lot_size: Decimal = Decimal(1)
+
+
+class Reset(NamedTuple):
+    """What was known of a symbol's book holds no more; a new one has to come."""
+
+    symbol: str
+    reason: str
 
 
 class Prepared(NamedTuple):
@@ -146,5 +154,5 @@ class Check(NamedTuple):
     sequence: int = 0
 
 
-Message: TypeAlias = Top | Snapshot | Diff | Print | Beat | Listing | Prepared | Refused | Ending | Alive
+Message: TypeAlias = Top | Snapshot | Diff | Print | Beat | Listing | Reset | Prepared | Refused | Ending | Alive
 ALIVE = Alive()

@@ -103,9 +103,9 @@ class Upkeep:
             first = self._time_answers < TIME_FIRST_COUNT
             self._time_due_ns = now_ns + (TIME_FIRST_EVERY_MS if first else TIME_EVERY_MS) * NS_PER_MS
             self.asks.want(About.TIME, "", adapter.time_url())
-        if adapter.markets_url() and now_ns >= self._markets_due_ns:
+        if adapter.discovers and now_ns >= self._markets_due_ns:
             self._markets_due_ns = now_ns + MARKETS_EVERY_MS * NS_PER_MS
-            self.asks.want(About.MARKETS, "", adapter.markets_url())
+            self.asks.want(About.MARKETS, "", adapter.markets_url(now_ns + self.offset.estimate(now_ns)[0]))
         return list(self.asks.due(now_ns))
 
     def on_answer(self, answer: Answer, now_ns: int) -> tuple[Snapshot, ...] | tuple[Listing, ...]:

@@ -14,7 +14,7 @@ from common.events import Book, Event, FeedStatus, MarketStatus
 from feed.connection import Connection, Opened
 from feed.followed import Followed
 from feed.markets import Markets
-from feed.messages import Alive, Beat, Diff, Ending, Listing, Prepared, Print, Refused, Snapshot, Top
+from feed.messages import Alive, Beat, Diff, Ending, Listing, Prepared, Print, Refused, Reset, Snapshot, Top
 from feed.upkeep import UNREADABLE, Doubt, Upkeep
 from feed.venues.adapter import Adapter
 
@@ -52,6 +52,7 @@ class VenueFeed:
             Print: self._on_print,
             Beat: self._on_beat,
             Listing: self._on_listing,
+            Reset: self._on_reset,
             Prepared: self._on_prepared,
             Refused: self._on_refused,
             Ending: self._on_ending,
@@ -289,9 +290,18 @@ class VenueFeed:
             effects.append(event)
         status = self.markets.status(message.symbol)
         if status is MarketStatus.OPEN:
-            self._follow(message.symbol, connection, now_ns)
+            if self._follow(message.symbol, connection, now_ns) and connection.serving:
+                frames = self.adapter.subscribe_listed(message.symbol)
+                effects += [Send(connection.serving, frame) for frame in frames]
         elif message.symbol in self.followed:
             self._unfollow(message.symbol, now_ns, effects)
+
+    def _on_reset(self, message: Reset, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        followed = self.followed.get(message.symbol)
+        if followed is not None:
+            followed.unsync(now_ns)
+            self.note = f"{message.symbol}: {message.reason}"
+            self._changed = True
 
     def _on_prepared(self, message: Prepared, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         if connection.serving:
@@ -366,17 +376,19 @@ class VenueFeed:
         self._follow(symbol, connection, now_ns)
         return symbol in self.followed
 
-    def _follow(self, symbol: str, connection: Connection, now_ns: int) -> None:
+    def _follow(self, symbol: str, connection: Connection, now_ns: int) -> bool:
+        """Begin to follow a symbol; return whether it is a new one."""
         if symbol in self.followed:
-            return
+            return False
         if len(self.followed) >= SYMBOLS_MAX:
             self.note = f"{symbol}: not followed, {SYMBOLS_MAX} symbols are"
-            return
+            return False
         followed = self.followed[symbol] = Followed(self.venue, symbol, self.adapter)
         followed.restart(now_ns)
         self._home[symbol] = connection
         self.upkeep.follow(symbol, now_ns)
         self._changed = True
+        return True
 
     def _unfollow(self, symbol: str, now_ns: int, effects: list[Effect]) -> None:
         followed = self.followed.pop(symbol, None)

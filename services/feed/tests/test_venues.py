@@ -22,6 +22,7 @@ from feed.venues.binance import Binance
 from feed.venues.coinbase import Coinbase
 from feed.venues.degen import Degen
 from feed.venues.kraken import Kraken, checksum
+from feed.venues.polymarket import Polymarket
 from feed.venues.template import Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ BINANCE = Binance(["BTCUSDT"], "wss://stream.example/stream", "https://rest.exam
 COINBASE = Coinbase(["BTC-USD"], "wss://feed.example", "https://rest.example/")
 KRAKEN = Kraken(["BTC/USD"], "wss://ws.example/v2", "https://rest.example")
 DEGEN = Degen([], "ws://127.0.0.1:9000/ws", "http://127.0.0.1:9000")
+POLYMARKET = Polymarket(["btc-updown-5m"], "wss://ws.example/ws/market", "https://clob.example")
 TEMPLATE = Template(["X"], "wss://invented.example", "https://invented.example")
 
 MARKET = Listing(
@@ -52,6 +54,11 @@ MARKET = Listing(
 )
 
 MEANINGS: list[tuple[Adapter, str, list[Message]]] = [
+    # Of markets nobody has listed; with one listed: test_polymarket_scenarios.py.
+    (POLYMARKET, "book", [ALIVE]),
+    (POLYMARKET, "price_change", [ALIVE]),
+    (POLYMARKET, "last_trade_price", [ALIVE]),
+    (POLYMARKET, "tick_size_change", [ALIVE]),
     (BINANCE, "book_ticker", [Top("BTCUSDT", 61837.63, 61837.64, 3.78826, 1.54698, 400900217)]),
     (BINANCE, "trade", [Print("BTCUSDT", 12345, 61837.63, 0.02, True, 1672515782136000000)]),
     (
@@ -287,7 +294,13 @@ def test_kinds_of_frames_a_venue_may_add_later_are_only_signs_of_life() -> None:
 
 
 def adapters() -> list[Adapter]:
-    symbols = {"binance": ["BTCUSDT"], "coinbase": ["BTC-USD"], "kraken": ["BTC/USD"], "degen": []}
+    symbols = {
+        "binance": ["BTCUSDT"],
+        "coinbase": ["BTC-USD"],
+        "kraken": ["BTC/USD"],
+        "degen": [],
+        "polymarket": ["btc-updown-5m"],
+    }
     assert set(symbols) == set(ADAPTERS)
     return [cls(symbols[name], "ws://127.0.0.1:1/ws", "http://127.0.0.1:1") for name, cls in ADAPTERS.items()]
 
@@ -301,11 +314,13 @@ FIELDS = [
     *("stream", "data", "e", "u", "U", "s", "b", "a", "B", "A", "t", "p", "q", "T", "m", "E", "id", "msg", "error"),
     *("type", "product_id", "changes", "bids", "asks", "time", "sequence", "last_trade_id", "side", "price", "size"),
     *("channel", "method", "success", "symbol", "checksum", "timestamp", "qty", "trade_id", "pairs"),
+    *("event_type", "asset_id", "price_changes", "slug", "conditionId", "clobTokenIds", "endDate"),
     *("market", "ts_ns", "snapshot", "asset", "series", "title", "status", "open_ns", "taker_side", "op"),
 ]
 VALUES = [
     *("btcusdt@bookTicker", "btcusdt@trade", "btcusdt@depth@100ms", "BTCUSDT", "BTC-USD", "BTC/USD"),
     *("l2update", "ticker", "match", "heartbeat", "book", "trade", "instrument", "update", "snapshot"),
+    *("price_change", "last_trade_price", "tick_size_change", "market_resolved", "btc-updown-5m-1", '["1","2"]'),
     *("orderbook", "market", "error", "reply", "OPEN", "buy", "sell", "bid", "1", "0.5", "-1", "nan", "1e999"),
 ]
 likely = st.recursive(

@@ -5,10 +5,12 @@ from feed.venues.binance import Binance
 from feed.venues.coinbase import Coinbase
 from feed.venues.degen import Degen
 from feed.venues.kraken import Kraken
+from feed.venues.polymarket import Polymarket
 
 ADAPTERS: dict[str, type[Adapter]] = {
     "binance": Binance,
     "coinbase": Coinbase,
     "kraken": Kraken,
     "degen": Degen,
+    "polymarket": Polymarket,
 }

@@ -53,6 +53,10 @@ class Adapter:
         """Return the frames to send after the venue's answer made a `Prepared`."""
         return ()
 
+    def subscribe_listed(self, symbol: str) -> Sequence[bytes]:
+        """Return the frames that add a market that was just listed; empty where a subscription covers it."""
+        return ()
+
     def resubscribe(self, symbol: str) -> Sequence[bytes]:
         """Return the frames that make the stream bring a new snapshot of one symbol."""
         return ()
@@ -93,8 +97,8 @@ class Adapter:
         """Return the venue's time in ns from a REST answer."""
         raise ContractError("time", "this venue does not tell its time over REST")
 
-    def markets_url(self) -> str:
-        """Return where to ask what can be traded; empty where the symbols are configured."""
+    def markets_url(self, now_ns: int) -> str:
+        """Return where to ask what can be traded now; empty where the symbols are configured."""
         return ""
 
     def parse_markets(self, body: bytes) -> Sequence[Listing]:

@@ -209,7 +209,7 @@ class Degen(Adapter):
     def parse_time(self, body: bytes) -> int:
         return _TIME.decode(body).ts_ns
 
-    def markets_url(self) -> str:
+    def markets_url(self, now_ns: int) -> str:
         return f"{self.rest}/markets"
 
     def parse_markets(self, body: bytes) -> Sequence[Listing]:
