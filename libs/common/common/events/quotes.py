@@ -31,7 +31,7 @@ class FairValue(Event, frozen=True, kw_only=True, omit_defaults=True):
     ready: bool
     """False while the volatility has not seen enough: do not quote from it."""
     age_ns: int
-    """Age of the oldest input when this was published."""
+    """Age of what it was made from when this was published: the price's, or of several prices by their weight."""
     ts_event_ns: int = 0
     """Venue time of the newest price it used."""
     ts_received_ns: int = 0
