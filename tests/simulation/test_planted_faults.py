@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from common.core import Receipt
-from common.events import Fill
+from common.events import Fill, Posting
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import World
 
@@ -61,6 +61,27 @@ def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) ->
         "_book_fill",
         lambda self, fill: honest(self, msgspec.structs.replace(fill, fee=-fill.fee)),
     )
+    assert caught(calm(3)) & {"cash", "halted"}
+
+
+def test_a_merge_that_is_never_booked_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    blotter = importlib.import_module("quoter.blotter").Blotter
+    monkeypatch.setattr(blotter, "_book_conversion", lambda *_: iter(()))
+    assert caught(calm(3)) & {"cash", "halted"}
+
+
+def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    blotter = importlib.import_module("quoter.blotter").Blotter
+    honest: Callable[..., Iterator[Any]] = blotter._book_conversion
+    count = itertools.count(1)
+
+    def doubled(self: Any, report: Any, algo_id: str, now_ns: int) -> Iterator[Any]:
+        for effect in honest(self, report, algo_id, now_ns):
+            yield effect
+            if isinstance(effect, Posting):
+                yield msgspec.structs.replace(effect, posting_id=f"{effect.posting_id}:{next(count)}")
+
+    monkeypatch.setattr(blotter, "_book_conversion", doubled)
     assert caught(calm(3)) & {"cash", "halted"}
 
 

@@ -51,6 +51,8 @@ def bot_sections(market_s: int) -> dict[str, Any]:
             "reduce_only_s": market_s * 0.15,
             "close_threshold_s": 2.0,
         },
+        # Few pairs, so that every run merges, whatever else befalls it.
+        "unwind": {"merge_pairs": 30},
         "risk_limits": {"max_markets": 10, "max_daily_loss": "5000", "min_spread": 0.02},
     }
 
