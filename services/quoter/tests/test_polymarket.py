@@ -379,6 +379,14 @@ def test_a_channel_that_answers_no_pings_is_opened_anew(stage: PolymarketStage) 
     assert stage.session.describe(stage.now_ns)["reconnects"] >= 1
 
 
+def test_a_channel_that_has_answered_nothing_yet_does_not_count_as_up() -> None:
+    stage = PolymarketStage()
+    stage.venue.on_send = lambda effect: None  # type: ignore[method-assign]
+    stage.start()
+    stage.wait(5_000)
+    assert not stage.session.reconciled
+
+
 def test_pictures_wait_for_trades_to_reach_the_chain_and_count_dust_as_nothing(stage: PolymarketStage) -> None:
     (order_id,) = stage.place(40)
     trade = stage.venue.fill(stage.order(order_id), 25)

@@ -64,6 +64,7 @@ BEAT_DEAD_MS = 10_000
 PING_MS = 5_000
 SILENCE_MAX_MS = 15_000
 CHECK_MS = 5_000
+ANSWER_PAUSE_MS = 50.0
 OPEN_MAX_MS = 10_000
 HELD_MAX_MS = 1_000
 """An order that had to wait longer for a cancel is given up: its price is old."""
@@ -125,7 +126,7 @@ class PolymarketSession:
         self._beat_id = ""
         self._beat_sent_ns = self._beat_taken_ns = 0
         self._ping_ns = self._heard_ns = self._checked_ns = 0
-        self._ending = self._empty = False
+        self._answered = self._ending = self._empty = False
         self.reconnects = 0
         self.malformed = 0
 
@@ -197,7 +198,9 @@ class PolymarketSession:
     def on_open(self, now_ns: int) -> Outputs:
         self._now_ns = self._ping_ns = self._heard_ns = self._checked_ns = now_ns
         self._enter(Phase.RECOVERING)
+        self._answered = False
         yield Send(self.name, self._signer.user_channel())
+        yield Send(self.name, PING)
         yield from self._talks.begin("recover", self._recovering(), now_ns)
 
     def on_close(self, reason: str, now_ns: int) -> Outputs:
@@ -280,6 +283,9 @@ class PolymarketSession:
             self._beat_taken_ns = max(self._beat_taken_ns, sent_ns)
 
     def _recovering(self) -> Script[None]:
+        # A login is not answered, a refused one ends the channel: what is answered behind it shows that it was taken.
+        while not self._answered:
+            yield Pause(ANSWER_PAUSE_MS)
         yield from self._account.recover()
         # Orders are placed again only behind a heartbeat that was taken.
         while not self.armed(self._now_ns):
@@ -404,6 +410,7 @@ class PolymarketSession:
 
     def on_frame(self, data: bytes, now_ns: int) -> Outputs:
         self._now_ns = self._heard_ns = now_ns
+        self._answered = True
         yield from self._deferred_out()
         try:
             news = parse_frame(data)
