@@ -314,7 +314,7 @@ async def test_a_poisoned_fill_is_told_to_the_core_and_never_acknowledged(broker
         assert info["num_ack_pending"] >= 1
 
 
-async def test_a_core_that_breaks_ends_the_process_and_gets_no_further_turn(broker: Broker, run: Run) -> None:
+async def test_b22_a_core_that_breaks_ends_the_process_and_gets_no_further_turn(broker: Broker, run: Run) -> None:
     tiny = run()
     await in_thread(lambda: until(tiny.ready, "ready"))
     async with connected(broker, "quoter") as quoter:

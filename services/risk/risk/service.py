@@ -412,6 +412,9 @@ class Risk(Core):
 
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
+        for algo_id in sorted(self.bots):
+            peak = self.peaks.figures(algo_id)["daily_peak"]
+            yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
         yield Sample("mm_halts", "gauge", "Active halts", {}, len(self.halts.listed()))
         yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, len(self._pending))
         yield Sample(

@@ -162,3 +162,10 @@ def test_b15_a_loss_limit_once_hit_stays_until_a_person_lifts_it_even_when_the_l
     desk.tell(a_lift(halt))
     desk.wait(5)
     assert desk.risk_state().halts == []
+
+
+def test_b16_the_days_highest_profit_is_shown() -> None:
+    desk = Desk(a_config(risk_limits={"max_drawdown": "50"}))
+    falling(desk)
+    shown = {each.labels["algo_id"]: each.value for each in desk.risk.samples() if each.name == "mm_daily_peak"}
+    assert shown == {"1": 30.0}

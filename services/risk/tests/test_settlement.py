@@ -74,7 +74,7 @@ def test_a_fill_between_the_posting_and_its_return_is_paid_once() -> None:
     assert desk.risk.ledger.accounts["mm1"].cash == {"USD": 120}
 
 
-def test_a_settlement_due_is_published_after_a_restart() -> None:
+def test_b17_a_settlement_due_is_published_after_a_restart() -> None:
     before = Desk()
     before.book(a_fill(1))
     risk = Risk(PLATFORM_LIMITS)
