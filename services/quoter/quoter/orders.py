@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
 from common.instruments import Outcome, Side
@@ -252,6 +253,22 @@ class Orders:
         self._finished[order.order_id] = order
         if len(self._finished) > FINISHED_MAX:
             del self._finished[next(iter(self._finished))]
+
+    def regrid(self, symbol: str, old: Decimal, new: Decimal) -> list[Order]:
+        """Count the prices of a market's living orders in its new ticks; return those that lie between two of them.
+
+        A price between is counted at the tick that weighs more, until its order is gone.
+        """
+        between = []
+        for shelf in self._markets.get(symbol, {}).values():
+            shelf.version += 1
+            for order in shelf.orders.values():
+                exact = order.price_ticks * old / new
+                rounding = ROUND_CEILING if order.side is Side.BUY else ROUND_FLOOR
+                order.price_ticks = int(exact.to_integral_value(rounding))
+                if order.price_ticks != exact:
+                    between.append(order)
+        return between
 
     def forget_market(self, symbol: str) -> bool:
         """Drop the shelves of a market that is over; return False while orders are left there."""

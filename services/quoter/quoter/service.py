@@ -242,12 +242,20 @@ class Quoter(Core):
             )
         if terms.symbol not in self.markets and len(self.markets) >= MARKETS_MAX:
             return ()
-        self.markets[terms.symbol] = terms
         effects: list[Effect] = []
+        known = self.markets.get(terms.symbol)
+        regridded = known is not None and known.tick_size != terms.tick_size
+        if known is not None and regridded:
+            # What rests keeps its price, and its place where that lies on the new grid.
+            between = self.desk.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
+            effects += self._cancel(between, receipt.now_ns)
+        self.markets[terms.symbol] = terms
         for bot in self.bots.values():
             line = bot.lines.get(terms.symbol)
             if line is not None:
                 renew_line(bot, line, terms)
+                if regridded:
+                    line.held_prices.clear()
                 effects += self._quote(bot, line, receipt.now_ns)
         self._selected_at_ns = 0
         return effects

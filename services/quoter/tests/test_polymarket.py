@@ -7,12 +7,31 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import AccountState, Fill, Liquidity, Posting, PostingKind
+from common.events import (
+    AccountState,
+    Fill,
+    Liquidity,
+    Market,
+    MarketKind,
+    MarketStatus,
+    Posting,
+    PostingKind,
+)
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 from quoter.orders import Order, Orders
-from quoter.rehearsal.polymarket import CHANNEL_URL, NO_TOKEN, OTHER, OWNER, URL, YES_TOKEN, PaperKeys, PaperOrder
-from quoter.rehearsal.stage import EPOCH, S
+from quoter.rehearsal.polymarket import (
+    CHANNEL_URL,
+    MARKET,
+    NO_TOKEN,
+    OTHER,
+    OWNER,
+    URL,
+    YES_TOKEN,
+    PaperKeys,
+    PaperOrder,
+)
+from quoter.rehearsal.stage import EPOCH, START_NS, S
 from quoter.rehearsal.stages import PolymarketStage
 from quoter.venues.base import Placement
 from quoter.venues.polymarket import PolymarketSession
@@ -284,6 +303,46 @@ def test_a_cancel_that_was_not_done_is_not_taken_for_one(stage: PolymarketStage)
     stage.wait(500)
     assert stage.state(order_id) is OrderState.LIVE
     assert stage.resting() == {order_id}
+
+
+def market(tick_size: str) -> Market:
+    return Market(
+        venue="polymarket",
+        symbol=MARKET,
+        kind=MarketKind.BINARY,
+        status=MarketStatus.OPEN,
+        tick_size=Decimal(tick_size),
+        lot_size=Decimal("0.01"),
+        open_ns=START_NS,
+        expiry_ns=START_NS + 300 * S,
+        ts_received_ns=START_NS,
+    )
+
+
+def test_orders_keep_their_price_and_place_when_the_grid_gets_finer(stage: PolymarketStage) -> None:
+    stage.carry(stage.core.on_market(market("0.01"), stage.receipt()))
+    (order_id,) = stage.place(40)
+    stage.carry(stage.core.on_market(market("0.001"), stage.receipt()))
+    order = stage.orders.get(order_id)
+    assert order is not None and order.price_ticks == 400
+    assert stage.resting() == {order_id}
+    # Executed at the price it was sent with, whatever a tick is by now.
+    stage.fill(order_id, 500)
+    (fill,) = stage.fills(order_id)
+    assert fill.price_ticks * fill.tick_size == Decimal("0.40")
+
+
+def test_orders_between_two_ticks_of_a_coarser_grid_are_cancelled(stage: PolymarketStage) -> None:
+    stage.venue.tick_size, stage.tick_size = "0.001", Decimal("0.001")
+    stage.carry(stage.core.on_market(market("0.001"), stage.receipt()))
+    stage.place(400)
+    stage.wait(100)
+    on, between = stage.place(410, 405)
+    stage.carry(stage.core.on_market(market("0.01"), stage.receipt()))
+    assert stage.resting() == {on}
+    order = stage.orders.get(on)
+    assert order is not None and order.price_ticks == 41
+    assert stage.state(between) is OrderState.CANCELLED
 
 
 # --- names, keys, heartbeats ------------------------------------------------------------------------------------

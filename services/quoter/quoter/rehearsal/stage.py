@@ -7,6 +7,7 @@ them stand in tests/test_session_conformance.py and know no venue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any, Protocol
 
 from common.core import Answer, Ask, Close, Effect, Open, Receipt, Send
@@ -45,6 +46,8 @@ class Stage:
     symbol = ""
     lots = 100
     """A size the venue takes."""
+    tick_size = Decimal(0)
+    """Stated with every order; 0 for not at all."""
     secrets: tuple[str, ...] = ()
 
     def __init__(self, session: Session, orders: Orders, venue: Venue) -> None:
@@ -139,7 +142,9 @@ class Stage:
         for ticks in prices:
             order_id = self.ids.next(self.now_ns)
             self.orders.add(Order(order_id, "1", self.symbol, outcome, Side.BUY, ticks, self.lots))
-            places.append(Placement(order_id, self.symbol, outcome, Side.BUY, ticks, self.lots, post_only=True))
+            places.append(
+                Placement(order_id, self.symbol, outcome, Side.BUY, ticks, self.lots, True, tick_size=self.tick_size)
+            )
         order_ids = [place.order_id for place in places]
         self.placed += order_ids
         self._leave(cancels)

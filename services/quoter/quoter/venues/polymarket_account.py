@@ -248,6 +248,7 @@ class Account:
             known = self._book.by_hash(wire.id)
             assert known is not None, "strange orders were taken out"
             left = known.quantity_lots - micros(wire.size_matched, "size_matched") // MICROS_PER_LOT
-            yield OpenOrder(
-                known.order_id, wire.id, known.symbol, known.outcome, known.side, known.price_ticks, max(0, left)
-            )
+            details = self.details.get(known.symbol)
+            # In ticks of now, as everybody else counts them by now.
+            ticks = known.price_ticks * known.tick_units // (details.tick_units if details else known.tick_units)
+            yield OpenOrder(known.order_id, wire.id, known.symbol, known.outcome, known.side, ticks, max(0, left))
