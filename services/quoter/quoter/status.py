@@ -167,6 +167,10 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
     for code, count in sorted(quoter.blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in quoter.bots.values():
+        one, money = {"algo_id": bot.algo_id}, desk.conduct.money.of(bot.algo_id)
+        yield Sample("mm_notional", "gauge", "Money in open bids and unpaired shares", one, money)
+        ratio = desk.conduct.orders_per_fill(bot.algo_id)
+        yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
         for underlying, found in bot.exposures.items():
             where = {"algo_id": bot.algo_id, "underlying": underlying}
             yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)

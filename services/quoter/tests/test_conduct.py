@@ -89,6 +89,9 @@ def test_a_bot_never_has_more_money_in_the_market_than_its_limit() -> None:
     script = Limited(max_notional=110.0)
     script.quoting(0.50)
     assert 0 < script.notional() <= 110
+    shown = {each.name: each.value for each in script.core.samples()}
+    assert shown["mm_notional"] == pytest.approx(script.notional())
+    assert shown["mm_orders_per_fill"] == len(script.venue.orders)
     assert script.rejections()["notional"] > 0
     # 100 YES held at 0.50 are 50 of the 110.
     script.carry(script.core.on_position(position(yes=100), script.receipt()))
