@@ -12,6 +12,8 @@ from common.clock import NS_PER_S
 from common.core import Effect
 from common.errors import ConfigError
 from common.events import Alert, AlertLevel, FairValue
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pricer.combined import Combined
 from pricer.testing import T0_NS, Desk
 
@@ -329,3 +331,43 @@ def test_a_known_offset_of_a_single_source_moves_spot_and_its_error_widens_the_v
     assert value.spot == pytest.approx(venues.true * math.exp(10 * BP))
     assert value.basis == pytest.approx(value.spot - venues.true, rel=1e-6)
     assert value.uncertainty == pytest.approx(value.delta * value.spot * 2 * BP)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(VENUES)),
+            st.sampled_from(["talks", "silent", "lost", "wild", "calm", "crossed"]),
+            st.floats(0.05, 3.0),
+        ),
+        min_size=5,
+        max_size=60,
+    ),
+    st.booleans(),
+)
+def test_f6_whatever_happens_to_the_sources_the_price_stays_among_them(
+    story: list[tuple[str, str, float]], marked: bool
+) -> None:
+    sources = [each | {"reference": marked and each["venue"] == "coinbase"} for each in SOURCES]
+    venues = Venues(sources)
+    for venue, event, seconds in story:
+        if event == "talks":
+            venues.silent.discard(venue)
+        elif event == "silent":
+            venues.silent.add(venue)
+        elif event == "lost":
+            venues.status(venue, connected=False)
+        elif event == "crossed":
+            venues.top(venues.true, VENUES[venue], venue=venue, half_spread=-1.0)
+        else:
+            venues.away[venue] = 60 * BP if event == "wild" else 0.0
+        for value in venues.step(seconds):
+            # Offsets move by what they have seen, at most by what the sources differ.
+            assert abs(math.log(value.spot / venues.true)) < 130 * BP
+            assert value.uncertainty >= 0.0
+            assert math.isfinite(value.basis)
+            assert value.age_ns <= 5 * NS_PER_S
+        weights = [source["weight"] for source in venues.picture["sources"].values()]
+        assert sum(weights) == pytest.approx(1.0, abs=1e-3) or not any(weights)
+    assert venues.pricer.state(venues.now_ns)["bots"]["1"]["halted"] == ""
