@@ -73,6 +73,17 @@ def test_a_trade_counts_when_it_is_matched_and_not_again_when_it_is_mined_and_co
     assert stage.session.describe(stage.now_ns)["trades_unsettled"] == 0
 
 
+def test_the_session_tells_each_half_of_a_trade_once(stage: PolymarketStage) -> None:
+    (order_id,) = stage.place(40)
+    trade = stage.venue.fill(stage.order(order_id), 25)
+    told = []
+    for status in ("MATCHED", "MINED", "MATCHED", "FAILED", "FAILED"):
+        stage.venue.step(trade, status)
+    for frame in list(stage.venue.take_frames()):
+        told += [type(report).__name__ for report in stage.session.on_frame(frame, stage.now_ns)]
+    assert [name for name in told if name != "OrderReport"] == ["Execution", "Reversal"]
+
+
 def test_a_trade_that_fails_is_taken_back_by_an_entry_of_its_own(stage: PolymarketStage) -> None:
     (order_id,) = stage.place(40, outcome=Outcome.NO)
     trade = stage.venue.fill(stage.order(order_id), 25)

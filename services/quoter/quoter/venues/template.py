@@ -5,6 +5,10 @@ A venue's files, by the same names each time:
 - `<venue>_rest.py`: its REST side as scripts for `conversation.py` (login, pages, single orders);
 - `<venue>.py`: this class. Quote the venue's rules (login, sequence, dead-man, batches) as a numbered list up here.
 
+A tiny venue that misbehaves when told (`rehearsal/<venue>.py`) and a stage for it (`rehearsal/stages.py`) bring it into
+the conformance suite, `tests/test_session_conformance.py`: lost and late answers; fills doubled, early, late or never
+told; cuts, strangers' orders, refused logins, rates, broken frames, partly refused batches, lost heartbeats, secrets.
+
 What has to hold for a session: nothing is sent before recovery has ended; every order sent ends in reports; a
 request without answer ends in `Unknown` and is asked about; `armed` is true only while the venue confirms that it would
 cancel our orders if we fell silent, and a venue without such a switch says so by never being armed.
