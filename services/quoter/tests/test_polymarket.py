@@ -457,6 +457,25 @@ def test_a_channel_that_has_answered_nothing_yet_does_not_count_as_up() -> None:
     assert not stage.session.reconciled
 
 
+def test_a_trade_the_channel_lost_is_found_by_the_next_look_and_said(stage: PolymarketStage) -> None:
+    (order_id,) = stage.place(40)
+    stage.fill(order_id, 2_500, told=False)
+    stage.wait(6_000)
+    assert stage.filled(order_id) == 2_500
+    assert "missed_trades" in stage.alerts()
+
+
+def test_a_frame_that_cannot_be_read_is_asked_about_at_once(stage: PolymarketStage) -> None:
+    (order_id,) = stage.place(40)
+    stage.hold = True
+    stage.fill(order_id, 2_500)
+    stage.hold = False
+    stage.garble()
+    stage.wait(100)
+    assert stage.filled(order_id) == 2_500
+    assert stage.session.reconciled
+
+
 def test_pictures_wait_for_trades_to_reach_the_chain_and_count_dust_as_nothing(stage: PolymarketStage) -> None:
     (order_id,) = stage.place(40)
     trade = stage.venue.fill(stage.order(order_id), 25)
