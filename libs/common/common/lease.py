@@ -38,6 +38,7 @@ class LeaseKeeper:
         self._beat = 0
         self._seen_at_ns: int | None = None
         self._renewed_at_ns = 0
+        self._sent = (0, 0)
         self._sent_at_ns = 0
 
     @property
@@ -70,7 +71,10 @@ class LeaseKeeper:
         return self.holder in ("", self.instance) or silent_ns >= self.ttl_ms * NS_PER_MS
 
     def _publish(self, epoch: int, beat: int, now_ns: int) -> Publish:
-        self._sent_at_ns = now_ns
+        # A beat sent again, because its answer was lost, may be answered as the repeat it is: then it holds from when
+        # it was first sent, and says nothing of who has taken over since.
+        if (epoch, beat) != self._sent:
+            self._sent, self._sent_at_ns = (epoch, beat), now_ns
         lease = Lease(role=self.role, key=self.key, holder=self.instance, beat=beat, ttl_ms=self.ttl_ms, epoch=epoch)
         return Publish(lease, expected_last_sequence=self._sequence)
 

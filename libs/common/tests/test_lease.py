@@ -268,6 +268,24 @@ def test_a_holder_doubts_after_half_the_ttl_counted_from_when_it_sent() -> None:
     assert keeper.doubtful(1_601 * NS_PER_MS)
 
 
+def test_a_beat_sent_again_holds_from_when_it_was_first_sent() -> None:
+    keeper = held()
+    first = keeper.beat(600 * NS_PER_MS)
+    again = keeper.beat(3_000 * NS_PER_MS)
+    assert first is not None
+    assert again is not None
+    assert isinstance(again.event, Lease)
+    assert first == again
+    # The broker knows the repeat and answers with the first one's place, whoever has published behind it.
+    keeper.won(again.event, 2)
+    assert keeper.doubtful(3_000 * NS_PER_MS)
+    following = keeper.beat(3_100 * NS_PER_MS)
+    assert following is not None
+    assert isinstance(following.event, Lease)
+    keeper.won(following.event, 3)
+    assert not keeper.doubtful(4_100 * NS_PER_MS)
+
+
 def test_a_holder_whose_beat_is_refused_has_lost_for_good() -> None:
     keeper = held()
     keeper.refused()
