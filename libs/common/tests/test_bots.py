@@ -86,7 +86,11 @@ def test_every_fault_is_named_at_once() -> None:
         ("pricing", {"volatility_floor": 0.6}, "volatility_prior must lie between"),
         ("pricing", {"volatility_prior": 6.0}, "pricing.volatility_prior"),
         ("inventory", {"lean_until": 0.5, "aggressive_from": 0.4}, "aggressive_from must not be below lean_until"),
-        ("inventory", {"close_threshold_s": 50}, "reduce_only_s must not be below close_threshold_s"),
+        (
+            "inventory",
+            {"close_threshold_s": 50, "reduce_only_s": 45},
+            "reduce_only_s must not be below close_threshold_s",
+        ),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_with_the_rule(
