@@ -129,6 +129,25 @@ def test_b21_an_order_over_rest_that_never_arrived_is_given_up_only_after_its_re
     assert fallen.state(order_id) is OrderState.REJECTED
 
 
+def test_b21_a_cancel_over_rest_of_an_order_that_is_on_its_way_does_not_end_it(fallen: DegenStage) -> None:
+    fallen.venue.drop = True
+    order_id = take(fallen, 60)
+    fallen.venue.drop = False
+    fallen.cancel(order_id)
+    fallen.wait(2_000)
+    assert not fallen.state(order_id).terminal, "its request may still arrive"
+    fallen.wait(10_000)
+    assert fallen.state(order_id) is OrderState.REJECTED
+
+
+def test_tries_for_a_websocket_that_fail_leave_rest_at_work(fallen: DegenStage) -> None:
+    lost = fallen.alerts().count("session_lost")
+    for _ in range(200):
+        fallen.wait(100)
+        assert phase(fallen) == "fallback"
+    assert fallen.alerts().count("session_lost") == lost
+
+
 def test_a_fill_nobody_told_is_found_within_seconds(fallen: DegenStage) -> None:
     fallen.venue.takeable = 3
     order_id = take(fallen, 60)
