@@ -117,10 +117,17 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = importlib.import_module("quoter.plan")
     desk = importlib.import_module("quoter.desk")
+    world = importlib.import_module("toolkit.simulation.world")
     room = importlib.import_module("quoter.inventory").Room
+    honest = world.bot_sections
+    # A ladder that only fits because it is cut to the room there is.
+    large = {"quoting": {"spread": 0.04, "size": 200, "levels": 2, "spacing": 0.01}}
+    monkeypatch.setattr(world, "bot_sections", lambda market_s: honest(market_s) | large)
+    assert caught(calm(5)) == set()
     monkeypatch.setattr(plan, "room", lambda *_: room(100_000, 100_000))
+    for name in ("within", "without_loss_beyond"):
+        monkeypatch.setattr(plan, name, lambda free, *_: free)
     monkeypatch.setattr(desk, "check", lambda order, view: None)
-    # A seed whose takers push the inventory one way.
     assert "limit" in caught(calm(5))
 
 

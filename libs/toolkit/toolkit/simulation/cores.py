@@ -11,6 +11,7 @@ from common.core import Core
 from common.events import OrderUpdates, decode
 
 from toolkit.paths import CONFIG_DIR
+from toolkit.simulation import rival
 from toolkit.simulation.bus import MemoryBus, Message
 from toolkit.simulation.node import MemoryStore, Node
 
@@ -38,10 +39,11 @@ def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, i
             series=tuple(
                 lifecycle.Series(f"{asset}-5M", asset, markets.RollingCalendar(market_s * NS_PER_S)) for asset in assets
             ),
-            keys=tuple(
-                keys.Key.of("mm1", name, f"mm1-{name}", secret_of(name), scopes) for name, scopes in KEYS.items()
+            keys=(
+                *(keys.Key.of("mm1", name, f"mm1-{name}", secret_of(name), scopes) for name, scopes in KEYS.items()),
+                keys.Key.of(rival.NAME, "trade", f"{rival.NAME}-trade", secret_of(rival.NAME), KEYS["trade"]),
             ),
-            deposits={"mm1": deposit * MICROS},
+            deposits={"mm1": deposit * MICROS, rival.NAME: deposit * MICROS},
             takers=takers.TakerSettings(
                 noise=noise, informed=takers.Informed() if informed else takers.Informed(edge_ticks=99.0)
             ),

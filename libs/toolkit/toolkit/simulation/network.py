@@ -111,7 +111,7 @@ class MemoryNetwork:
         if not link.open or link.node.life != link.life:
             return
         if not link.public:
-            self._venue_does(lambda venue: venue.on_connect(link.number, self.schedule.now_ns))
+            self.venue_does(lambda venue: venue.on_connect(link.number, self.schedule.now_ns))
         if link.open:
             link.node.call(link.wire.on_open)
 
@@ -128,7 +128,7 @@ class MemoryNetwork:
         if link.public:
             self._subscribe(link, data)
         else:
-            self._venue_does(lambda venue: venue.on_frame(link.number, data, self.schedule.now_ns))
+            self.venue_does(lambda venue: venue.on_frame(link.number, data, self.schedule.now_ns))
 
     def _subscribe(self, link: Link, data: bytes) -> None:
         document = json.loads(data)
@@ -163,7 +163,7 @@ class MemoryNetwork:
         if not link.public:
             self.schedule.after(
                 self.delay_ns(),
-                lambda: self._venue_does(lambda venue: venue.on_close(link.number, self.schedule.now_ns)),
+                lambda: self.venue_does(lambda venue: venue.on_close(link.number, self.schedule.now_ns)),
             )
         if tell:
             link.node.later(self.delay_ns(), lambda: link.node.feed(link.wire.on_close, reason))
@@ -225,7 +225,7 @@ class MemoryNetwork:
             if self.venue is not None:
                 self.venue.on_ahead(path.underlying.asset, round(path.mid(now_ns + ahead_ns) * 100_000_000))
                 asset = path.underlying.asset
-                self._venue_does(lambda venue, asset=asset, units=units: venue.on_price(asset, units, units, now_ns))  # type: ignore[misc]
+                self.venue_does(lambda venue, asset=asset, units=units: venue.on_price(asset, units, units, now_ns))  # type: ignore[misc]
             frames = self.tapes[path.underlying.symbol].frames(now_ns, trade=trade)
             if self.prices_flow:
                 self.last_price_ns = now_ns
@@ -234,7 +234,7 @@ class MemoryNetwork:
                         if name in link.streams:
                             self._down(link, data)
 
-    def _venue_does(self, action: Callable[[Venue], list[object]]) -> None:
+    def venue_does(self, action: Callable[[Venue], list[object]]) -> None:
         if self.venue is None:
             return
         self._deliver(action(self.venue))
@@ -252,7 +252,7 @@ class MemoryNetwork:
         def due() -> None:
             if self._venue_timer_ns == planned:
                 self._venue_timer_ns = 0
-                self._venue_does(lambda venue: venue.on_timer(self.schedule.now_ns))
+                self.venue_does(lambda venue: venue.on_timer(self.schedule.now_ns))
 
         self.schedule.at(planned, due)
 

@@ -43,6 +43,8 @@ class Scenario:
     volatility: float = 0.5
     jumps_per_hour: float = 0.0
     informed: bool = False
+    rival: bool = False
+    """Another maker quotes markets that are about to end, so that there is somebody to take from."""
     faults: Faults = field(default_factory=Faults)
     troubles: list[Trouble] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from toolkit.simulation.checks import Findings, VenueWatch, check_fills, check_l
 from toolkit.simulation.network import MemoryNetwork
 from toolkit.simulation.node import MemoryStore, Node
 from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
+from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.schedule import Schedule
 
@@ -51,8 +52,8 @@ def bot_sections(market_s: int) -> dict[str, Any]:
             "reduce_only_s": market_s * 0.15,
             "close_threshold_s": 2.0,
         },
-        # Few pairs, so that every run merges, whatever else befalls it.
-        "unwind": {"merge_pairs": 30},
+        # Few pairs are enough, so that every run merges; and what a rival offers at the end may cost something.
+        "unwind": {"merge_pairs": 30, "cross_from_s": 14.0, "max_cross_cost": 0.15, "cross_budget": 500.0},
         "risk_limits": {"max_markets": 10, "max_daily_loss": "5000", "min_spread": 0.02},
     }
 
@@ -108,6 +109,7 @@ class World:
         ]
         self.network.tapes = {path.underlying.symbol: BinanceTape(path) for path in self.paths}
         self.nodes = {node.name: node for node in self._nodes()}
+        self.rival = Rival(self.venue, cores.secret_of(NAME))
 
     def _network(self) -> MemoryNetwork:
         session = importlib.import_module("exchange.session")
@@ -163,6 +165,8 @@ class World:
         for node in self.nodes.values():
             node.start()
         self._price_tick(0)
+        if scenario.rival:
+            self._rival_quotes()
         for trouble in scenario.troubles:
             self._at(trouble.at_s, lambda trouble=trouble: self._begin(trouble))  # type: ignore[misc]
         self._at(scenario.calm_s, self._calm)
@@ -199,6 +203,10 @@ class World:
     def _price_tick(self, number: int) -> None:
         self.network.price_tick(self.paths, trade=number % 3 == 0, ahead_ns=INFORMED_AHEAD_MS * MS)
         self.schedule.after(PRICE_STEP_MS * MS, lambda: self._price_tick(number + 1))
+
+    def _rival_quotes(self) -> None:
+        self.network.venue_does(lambda _: self.rival.quote(self.schedule.now_ns))
+        self.schedule.after(EVERY_MS * MS, self._rival_quotes)
 
     def _check_life(self) -> None:
         """Everything has been well for a whole market: it must be quoted on both sides, and nothing may be halted."""
