@@ -124,6 +124,10 @@ class MemorySession:
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         return []
 
+    @property
+    def may_rest(self) -> bool:
+        return True
+
     def armed(self, now_ns: int) -> bool:
         return True
 

@@ -34,6 +34,8 @@ RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 20 * NS_PER_MS
 """A target that only moves is published at most this often."""
+NOTHING_RESTS = "no_websocket"
+"""Why nothing new is quoted while the session takes only what does not rest."""
 PRICE_HOLD_NS = 500 * NS_PER_MS
 """A price the venue refused is not tried again for this long."""
 
@@ -151,11 +153,11 @@ class Desk:
             or before.wanted != wanted.wanted
             or before.room != wanted.room
         ):
-            sent = self._work(bot, line, wanted, shut_by is None, now_ns)
+            sent = self._work(bot, line, wanted, shut_by is None and self.session.may_rest, now_ns)
             line.done_version = shelf.version
         else:
             sent = None
-        waiting = shut_by[0].value if shut_by else ""
+        waiting = shut_by[0].value if shut_by else "" if self.session.may_rest else NOTHING_RESTS
         if sent or before is None or before.state != wanted.state or before.reason != wanted.reason:
             self.memory.note(bot.algo_id, record_of(line, waiting, *(sent or NOTHING_SENT)))
         self._tell(bot, line, wanted, waiting, now_ns)

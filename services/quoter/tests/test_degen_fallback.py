@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from common.core import Open
+from common.events import QuoteTarget
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 from quoter.orders import Order
+from quoter.rehearsal.script import Script
 from quoter.rehearsal.stages import DegenStage
 from quoter.rehearsal.venue import VenueOrder
 from quoter.venues.base import Placement
@@ -198,3 +200,31 @@ def test_a_websocket_that_refuses_the_login_counts_as_none() -> None:
         stage.wait(100)
         seen.add(phase(stage))
     assert "fallback" in seen
+
+
+@pytest.mark.parametrize(("policy", "why"), [(Fallback.CANCEL, "deadman_not_armed"), (Fallback.REDUCE, "no_websocket")])
+def test_a6_a_bot_without_a_websocket_waits_with_nothing_resting_and_says_why(policy: Fallback, why: str) -> None:
+    script = Script(fallback=policy)
+    script.quoting()
+    assert script.venue.open_orders()
+    script.venue.no_socket = True
+    script.cut()
+    script.wait(10_000, fair=0.50)
+    assert script.venue.open_orders() == []
+    assert script.of(QuoteTarget)[-1].reason == why
+    sent = len(script.venue.requests)
+    for fair in (0.40, 0.60, 0.50):
+        script.wait(1_000, fair=fair)
+    assert ("POST", "/orders") not in script.venue.requests[sent:]
+    assert not script.core.blotter.rejects, "nothing is tried in vain"
+    script.venue.no_socket = False
+    script.wait(6_000, fair=0.50)
+    assert script.venue.open_orders()
+
+
+def test_s1_2_orders_are_placed_and_cancelled_by_the_documented_requests(fallen: DegenStage) -> None:
+    fallen.venue.drop = True
+    order_id = take(fallen, 60)
+    fallen.cancel(order_id)
+    assert ("POST", "/orders") in fallen.venue.requests
+    assert ("DELETE", f"/orders/by-client-id/{order_id}") in fallen.venue.requests

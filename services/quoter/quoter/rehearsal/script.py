@@ -28,6 +28,7 @@ from common.events import (
 from quoter.assembly import make_quoter
 from quoter.rehearsal.venue import Venue
 from quoter.service import Quoter
+from quoter.venues.degen_fallback import Fallback
 from quoter.venues.degen_rest import ApiKey
 
 MS = 1_000_000
@@ -123,10 +124,10 @@ def fair_value(
 class Script:
     """Drives one quoter against one venue; `told` collects every event that came out."""
 
-    def __init__(self, venue: Venue | None = None, *, epoch: int = 3) -> None:
+    def __init__(self, venue: Venue | None = None, *, epoch: int = 3, fallback: Fallback = Fallback.CANCEL) -> None:
         self.venue = venue or Venue()
         self.now_ns = START_NS + 10 * S
-        self.core: Quoter = make_quoter(KEY, "http://venue")
+        self.core: Quoter = make_quoter(KEY, "http://venue", fallback=fallback)
         self.core.epoch = epoch
         self.told: list[Event] = []
         self.fill_sequence = 100
@@ -166,8 +167,10 @@ class Script:
             else:
                 self.carry(core.on_answer(self.venue.on_ask(effect), self.receipt()))
         elif isinstance(effect, Open):
-            assert self.venue.opened(effect)
-            self.carry(core._relay(core.session.on_open(self.now_ns), self.now_ns))
+            if self.venue.opened(effect):
+                self.carry(core._relay(core.session.on_open(self.now_ns), self.now_ns))
+            else:
+                self.carry(core._relay(core.session.on_close("cannot connect", self.now_ns), self.now_ns))
         elif isinstance(effect, Close):
             self.closes.append(effect.reason)
             self.cut(effect.reason)

@@ -292,6 +292,11 @@ class Session(Protocol):
         ...
 
     @property
+    def may_rest(self) -> bool:
+        """True while orders that rest are taken; without it only such as take at once or never."""
+        ...
+
+    @property
     def reconciled(self) -> bool:
         """True while what we know of the account is what the venue knows."""
         ...

@@ -131,6 +131,10 @@ class DegenSession:
         return self._phase in (Phase.RECOVERING, Phase.UP)
 
     @property
+    def may_rest(self) -> bool:
+        return self._phase is not Phase.FALLBACK
+
+    @property
     def reconciled(self) -> bool:
         if self._phase is Phase.FALLBACK:
             return self._entry.fresh(self._now_ns)

@@ -137,6 +137,10 @@ class PolymarketSession:
         return self._phase in (Phase.RECOVERING, Phase.UP)
 
     @property
+    def may_rest(self) -> bool:
+        return True
+
+    @property
     def reconciled(self) -> bool:
         return self._phase is Phase.UP and self._account.settled
 

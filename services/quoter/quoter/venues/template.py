@@ -70,6 +70,10 @@ class SilentSession:
         return False
 
     @property
+    def may_rest(self) -> bool:
+        return True
+
+    @property
     def reconciled(self) -> bool:
         return False
 
