@@ -28,7 +28,7 @@ from quoter.news import OrderNews, target_of
 from quoter.orders import Orders
 from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
-from quoter.working import Changes, Tolerance, Wanted, changes, selling_held
+from quoter.working import Changes, Tolerance, Wanted, changes, fitting, selling_held
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
@@ -244,7 +244,8 @@ class Desk:
     def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
         """Put the difference between what should rest and what does into the batch; None when there is none."""
         symbol = line.terms.symbol
-        working = [order for order in self.orders.of(bot.algo_id, symbol) if not order.immediate]
+        living = self.orders.of(bot.algo_id, symbol)
+        working = [order for order in living if not order.immediate]
         todo = changes(
             wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.grid.ticks_per_unit
         )
@@ -253,7 +254,8 @@ class Desk:
             return None
         self.refused = []
         cancels = self._cancels(bot, line, todo, now_ns)
-        orders = self.admitted(bot, line, todo.place, cancels, now_ns) if may_place and todo.place else []
+        place = fitting(todo.place, living, wanted.room)
+        orders = self.admitted(bot, line, place, cancels, now_ns) if may_place and place else []
         if todo.place and not may_place:
             line.again = True
         if cancels or orders:

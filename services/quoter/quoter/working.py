@@ -100,8 +100,7 @@ def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: To
     left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
     place: list[Wanted] = []
     for want in wanted:
-        # Selling YES moves the position as buying NO does, so it takes of the same room.
-        towards = want.outcome if want.side is Side.BUY else _OTHER[want.outcome]
+        towards = _towards(want)
         kept = _nearest(want, free, tolerance, left[towards])
         if kept is None:
             place.append(want)
@@ -109,6 +108,28 @@ def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: To
             free.remove(kept)
             left[towards] -= kept.leaves_lots
     return Changes([order.order_id for order in free], place)
+
+
+def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> list[Wanted]:
+    """Return the wanted orders that have room beside all that may still be executed, in order.
+
+    An order that is being cancelled can be executed until the venue says that it is gone. What has no room beside it
+    waits for that word, instead of being refused at the door with each new price.
+    """
+    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    for order in working:
+        left[_towards(order)] -= order.leaves_lots
+    found = []
+    for want in place:
+        if want.quantity_lots <= left[_towards(want)]:
+            left[_towards(want)] -= want.quantity_lots
+            found.append(want)
+    return found
+
+
+def _towards(order: Wanted | Working) -> Outcome:
+    """Return the outcome that an order adds to: selling YES moves the position as buying NO does."""
+    return order.outcome if order.side is Side.BUY else _OTHER[order.outcome]
 
 
 def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:

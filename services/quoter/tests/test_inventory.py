@@ -47,11 +47,11 @@ def test_b8_the_adding_side_shrinks_with_what_is_held_and_faster_late() -> None:
     early = lean(150, 0, 0.1, REDUCE_FROM, Phase.LEAN, INVENTORY)
     assert (early.bound, early.bid_share, early.ask_share) == (300, 0.5, 1.0)
     halfway = lean(0, 90, 0.30, REDUCE_FROM, Phase.RAMP, INVENTORY)
-    assert (halfway.bound, halfway.bid_share, halfway.ask_share) == (pytest.approx(225), 1.0, pytest.approx(0.6))
+    assert (halfway.bound, halfway.bid_share, halfway.ask_share) == pytest.approx((225, 1.0, 0.6))
     late = lean(150, 0, INVENTORY.aggressive_from, REDUCE_FROM, Phase.AGGRESSIVE, INVENTORY)
     assert (late.bound, late.bid_share, late.ask_share) == (150, 0.0, 1.0)
     last = lean(20, 0, REDUCE_FROM, REDUCE_FROM, Phase.AGGRESSIVE, INVENTORY)
-    assert (last.bound, last.bid_share) == (pytest.approx(40), pytest.approx(0.5))
+    assert (last.bound, last.bid_share) == pytest.approx((40, 0.5))
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quoter.inventory import Room
 from quoter.orders import Order
-from quoter.working import Changes, Tolerance, Wanted, as_buys, changes, selling_held
+from quoter.working import Changes, Tolerance, Wanted, as_buys, changes, fitting, selling_held
 
 EXACT = Tolerance(0, 0.0, 2)
 PLENTY = Room(10_000, 10_000)
@@ -74,6 +74,13 @@ def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance(
     wanted = [Wanted(Outcome.YES, 48, 80)]
     assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(100, 0)) == Changes([], [])
     assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(99, 0)) == Changes([1], wanted)
+
+
+def test_what_has_no_room_beside_an_order_that_is_being_cancelled_waits_for_it() -> None:
+    leaving = order(1, Outcome.YES, 48, 60, OrderState.CANCELLING)
+    wanted = [Wanted(Outcome.YES, 49, 50), Wanted(Outcome.YES, 47, 40), Wanted(Outcome.NO, 49, 30)]
+    assert fitting(wanted, [leaving], Room(100, 30)) == [Wanted(Outcome.YES, 47, 40), Wanted(Outcome.NO, 49, 30)]
+    assert fitting(wanted, [], Room(100, 30)) == wanted
 
 
 def test_b10_held_shares_are_sold_instead_of_buying_the_other_outcome_as_far_as_they_last() -> None:
@@ -144,3 +151,17 @@ def test_with_tolerance_every_wanted_level_has_one_order_near_it_and_no_more_res
             if each.order_id in kept and each.outcome is outcome and each.state is not OrderState.CANCELLING
         ]
         assert sum(resting) <= room
+
+
+@given(wants, wants, st.integers(0, 500), st.integers(0, 500))
+def test_what_fits_never_exceeds_the_room_with_all_that_may_still_be_executed(
+    wanted: list[Wanted], others: list[Wanted], yes_lots: int, no_lots: int
+) -> None:
+    working = [order(place, each.outcome, each.price_ticks, each.quantity_lots) for place, each in enumerate(others)]
+    found = fitting(wanted, working, Room(yes_lots, no_lots))
+    for outcome, room in ((Outcome.YES, yes_lots), (Outcome.NO, no_lots)):
+        adding = [each for each in wanted if (each.outcome is outcome) is (each.side is Side.BUY)]
+        new = sum(each.quantity_lots for each in found if each in adding)
+        resting = sum(each.leaves_lots for each in working if each.outcome is outcome)
+        assert not new or new + resting <= room
+        assert all(new + resting + each.quantity_lots > room for each in adding if each not in found)
