@@ -1,0 +1,1 @@
+"""Tests of the whole; a package, because a dependency installs one of this name, which would hide a mere folder."""
