@@ -36,7 +36,7 @@ def test_a5_with_somebody_to_take_from_less_is_left_at_expiry() -> None:
     assert left_at_the_end(rivalled) < left_at_the_end(alone)
 
 
-@pytest.mark.parametrize("seed", [2, 7])
+@pytest.mark.parametrize("seed", [2, 6, 7])
 def test_orders_that_take_are_booked_to_the_last_digit_through_trouble_too(seed: int) -> None:
     fills = fills_of(replace(troubled(seed), rival=True))
     assert [fill for fill in fills if fill.liquidity is Liquidity.TAKER]

@@ -221,6 +221,7 @@ class VenueFeed:
             gaps=self.gaps,
             malformed=self.malformed,
             note=(self.note or self.upkeep.note)[:NOTE_CHARS_MAX],
+            heard_ns=min(connection.silent_ns(now_ns) for connection in self.connections),
         )
 
     def _status_if_changed(self, now_ns: int) -> list[Effect]:

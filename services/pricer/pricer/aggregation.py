@@ -74,6 +74,13 @@ class Source:
         for volatility in self._volatilities.values():
             volatility.observe(mid_price(top), self.arrived_at_ns)
 
+    def not_after(self, heard_at_ns: int) -> None:
+        """No price can have come in after the venue was last heard of.
+
+        A price that a broken bus held back arrives as if it were new; what the feed says of its silence tells its age.
+        """
+        self.arrived_at_ns = min(self.arrived_at_ns, heard_at_ns)
+
     def forget(self) -> None:
         """Prices may have been missed: only the next one counts, and no return is taken up to it."""
         self.top = None
@@ -132,6 +139,8 @@ class VenueFeed:
         for symbol, source in self.sources.items():
             if lost or symbol in status.stale_symbols:
                 source.forget()
+            else:
+                source.not_after(said_at_ns - max(0, status.heard_ns))
 
     def stale(self, symbol: str) -> bool:
         """Say whether the feed told us not to price from a symbol."""

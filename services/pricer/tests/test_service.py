@@ -124,6 +124,20 @@ def test_a_connection_without_a_sign_of_life_silences_after_the_age_limit(desk: 
     assert desk.timer() == []
 
 
+def test_a_price_that_a_broken_bus_held_back_is_as_old_as_the_silence_of_its_venue(desk: Desk) -> None:
+    # It arrives with age 0, but the venue was last heard of three seconds ago, on the liveliest of its connections.
+    (value,) = desk.top()
+    assert isinstance(value, FairValue)
+    assert value.age_ns == 0
+    desk.status("binance", silent_ns=8 * NS_PER_S, heard_ns=3 * NS_PER_S)
+    (value,) = desk.wait(0.1).timer()
+    assert isinstance(value, FairValue)
+    assert value.age_ns == 3_100 * NS_PER_MS
+    (value,) = desk.top()
+    assert isinstance(value, FairValue)
+    assert value.age_ns == 0
+
+
 def test_a_feed_that_died_silences(desk: Desk) -> None:
     desk.top()
     assert desk.wait(5).top()

@@ -74,6 +74,8 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     malformed: int = 0
     """Frames that could not be parsed, since start."""
     note: str = ""
+    heard_ns: int = 0
+    """Time since anything arrived on any of the connections; `silent_ns` is of the one that is silent for longest."""
 
 
 @register
