@@ -73,6 +73,7 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/quoter": (
         "quoter/__main__.py",
         "quoter/keys.py",
+        "quoter/venues/polymarket_library.py",
         "quoter/venues/polymarket_signing.py",
         "quoter/wiring.py",
         "quoter/watchdog/__main__.py",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -15,9 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py_clob_client_v2.clob_types import CreateOrderOptions, OrderArgsV2
 from py_clob_client_v2.order_builder.builder import ROUNDING_CONFIG, OrderBuilder
-from py_clob_client_v2.order_utils import Side as LibrarySide
-from py_clob_client_v2.signer import Signer as LibrarySigner
 from quoter.venues.base import Placement
+from quoter.venues.polymarket_library import LibrarySide, LibrarySigner
 from quoter.venues.polymarket_signing import LibraryKeys
 from quoter.venues.polymarket_ticket import PolymarketKey, Ticket, sent_s, write
 from quoter.venues.polymarket_words import (
@@ -173,3 +174,16 @@ def test_any_bytes_are_a_frame_or_a_contract_error(data: bytes) -> None:
 def test_stamps_come_in_seconds_and_milliseconds() -> None:
     assert stamp_s("1672290701") == stamp_s(1_672_290_701_000) == 1_672_290_701
     assert stamp_s("") == stamp_s("soon") == stamp_s(None) == 0
+
+
+def test_frames_nested_without_end_are_refused_although_a_library_raises_the_limit_of_recursion() -> None:
+    # In a process of its own: here other tests have imported what they like.
+    code = (
+        "import sys; before = sys.getrecursionlimit(); import quoter.venues.polymarket_signing;"
+        "from quoter.venues.polymarket_words import parse_frame; from common.errors import ContractError\n"
+        "assert sys.getrecursionlimit() == before\n"
+        "try: parse_frame(b'[' * 200_000)\n"
+        "except ContractError: print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout.strip(), done.returncode) == ("refused", 0), done.stderr

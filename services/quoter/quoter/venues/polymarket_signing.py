@@ -1,7 +1,7 @@
 """The account's keys at Polymarket, and what they sign: the maintained client library writes and signs, we send.
 
-Only this module imports that library, and none of its requests are used: it has no say in when and how often something
-is sent. What a signature costs stands in docs/adr/0008.
+It comes in through `polymarket_library` alone, and none of its requests are used: it has no say in when and how often
+something is sent. What a signature costs stands in docs/adr/0008.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from collections.abc import Mapping
 import msgspec
 from common.errors import ConfigError
 from common.instruments import Side
-from py_clob_client_v2.clob_types import ApiCreds, RequestArgs
-from py_clob_client_v2.config import get_contract_config
-from py_clob_client_v2.headers.headers import create_level_2_headers
-from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2, SignatureTypeV2
-from py_clob_client_v2.order_utils import Side as LibrarySide
-from py_clob_client_v2.order_utils.model.order_data_v2 import (
+
+from quoter.venues.polymarket_library import (
+    ApiCreds,
+    ExchangeOrderBuilderV2,
+    LibrarySide,
+    LibrarySigner,
     OrderDataV2,
     OrderV2,
+    RequestArgs,
+    SignatureTypeV2,
     SignedOrderV2,
+    create_level_2_headers,
+    get_contract_config,
     order_to_json_v2,
 )
-from py_clob_client_v2.signer import Signer as LibrarySigner
-
 from quoter.venues.polymarket_ticket import PolymarketKey, SignedOrder, Ticket
 
 
