@@ -47,9 +47,9 @@ from common.pretrade import scopes_of
 
 from quoter.blotter import Blotter
 from quoter.bot import Bot, Line, Terms, new_line, renew_line, terms_of
+from quoter.commands import parse_cancel_all, parse_halt
 from quoter.desk import Desk
 from quoter.explain import explanation
-from quoter.halts import parse_reason, parse_scope
 from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
 from quoter.selection import chosen
@@ -67,7 +67,6 @@ CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 FORGET_NS = 3_600 * NS_PER_S
 """A market that is over is remembered this long after its expiry, for late fills."""
 MARKETS_MAX = 5_000
-TEXT_MAX = 200
 MESSAGES_PER_S = 1_000.0
 CURRENCY = "USD"
 
@@ -443,26 +442,13 @@ class Quoter(Core):
 
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         """Halt at our own door: {"scope", "reason", "actor"}; works with the bus dead, and cannot lift."""
-        known = {"scope", "reason", "actor", "detail"}
-        unknown = sorted(set(document) - known)
-        if unknown:
-            raise ValueError(f"{unknown[0]}: unknown field; known are {', '.join(sorted(known))}")
-        scope = parse_scope(document.get("scope"))
-        reason = parse_reason(document.get("reason", "manual"))
-        actor = _text(document, "actor", "admin port")
-        detail = _text(document, "detail", "ordered at the quoter's door")
-        return [
-            *self._relay(self.blotter.halt(scope, reason, detail, receipt.now_ns, actor), receipt.now_ns),
-            *self._quote_all(receipt.now_ns),
-        ]
+        order, now_ns = parse_halt(document), receipt.now_ns
+        halt = self.blotter.halt(order.scope, order.reason, order.detail, now_ns, order.actor)
+        return [*self._relay(halt, now_ns), *self._quote_all(now_ns)]
 
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         """Cancel everything in a scope, {"scope", "actor"}, and let nothing new out there for 5 s."""
-        unknown = sorted(set(document) - {"scope", "actor"})
-        if unknown:
-            raise ValueError(f"{unknown[0]}: unknown field; known are actor, scope")
-        scope = parse_scope(document.get("scope", "global"))
-        actor = _text(document, "actor", "admin port")
+        scope, actor = parse_cancel_all(document)
         now_ns = receipt.now_ns
         self.desk.hold_back(scope, now_ns + CANCEL_ALL_HOLD_NS)
         found = [
@@ -487,10 +473,3 @@ class Quoter(Core):
 
     def samples(self) -> Iterable[Sample]:
         return samples(self)
-
-
-def _text(document: Mapping[str, Any], name: str, default: str) -> str:
-    value = document.get(name, default)
-    if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
-        raise ValueError(f"{name}: must be a text of 1 to {TEXT_MAX} characters")
-    return value

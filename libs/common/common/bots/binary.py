@@ -1,0 +1,104 @@
+"""The whole document of a bot that quotes YES/NO markets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from common.bots.pricing import Combination, Instrument, Pricing
+from common.bots.protection import Exposure, Flow, Protection, RiskLimits, Selection
+from common.bots.quoting import Inventory, Quoting, Unwind
+from common.bots.section import Section, Text
+from common.errors import ConfigError
+from common.events import BotConfig
+
+
+class Override(Section):
+    """Fields that differ in some markets; those not named stay as they are."""
+
+    quoting: dict[str, Any] = Field(default_factory=dict)
+    inventory: dict[str, Any] = Field(default_factory=dict)
+
+
+class Overrides(Section):
+    """What differs by underlying, and by market, which comes last. The bot's limits hold all the same."""
+
+    by_underlying: dict[Text, Override] = Field(default_factory=dict, max_length=100)
+    by_market: dict[Text, Override] = Field(default_factory=dict, max_length=1_000)
+
+
+class BinaryBot(Section):
+    """All sections of a bot that quotes YES/NO markets. Without `risk_limits` it does not trade."""
+
+    instrument: Instrument
+    combination: Combination = Combination()
+    pricing: Pricing = Pricing()
+    quoting: Quoting = Quoting()
+    inventory: Inventory = Inventory()
+    overrides: Overrides = Overrides()
+    protection: Protection = Protection()
+    """Of each market."""
+    bot_protection: Protection = Protection(max_fills=100, max_volume=10_000, max_net=4_000)
+    """Of all markets of the bot together."""
+    exposure: Exposure = Exposure()
+    flow: Flow = Flow()
+    selection: Selection = Selection()
+    unwind: Unwind = Unwind()
+    risk_limits: RiskLimits | None = None
+
+    @model_validator(mode="after")
+    def _enough_sources(self) -> BinaryBot:
+        for underlying, sources in self.instrument.sources.items():
+            usable = sum(source.weight > 0 for source in sources)
+            if sources and self.combination.min_agreeing > usable:
+                raise ValueError(f"combination.min_agreeing: {underlying} has only {usable} sources with a weight")
+        return self
+
+    @model_validator(mode="after")
+    def _usable_overrides(self) -> BinaryBot:
+        for kind, found in (("by_underlying", self.overrides.by_underlying), ("by_market", self.overrides.by_market)):
+            for name, override in found.items():
+                try:
+                    self._with(override)
+                except ValidationError as error:
+                    faults = "; ".join(faults_of(error))
+                    raise ValueError(f"overrides.{kind}.{name}: {faults}") from None
+        return self
+
+    def in_market(self, underlying: str, symbol: str) -> BinaryBot:
+        """Return the configuration as it is for one market."""
+        found = self
+        for override in (self.overrides.by_underlying.get(underlying), self.overrides.by_market.get(symbol)):
+            if override is not None:
+                found = found._with(override)
+        return found
+
+    def _with(self, override: Override) -> BinaryBot:
+        quoting = Quoting.model_validate(self.quoting.model_dump() | override.quoting)
+        inventory = Inventory.model_validate(self.inventory.model_dump() | override.inventory)
+        return self.model_copy(update={"quoting": quoting, "inventory": inventory})
+
+
+KINDS: dict[str, type[BinaryBot]] = {"binary": BinaryBot}
+
+
+def parse_bot(kind: str, sections: dict[str, Any]) -> BinaryBot:
+    """Return the validated sections; ConfigError lists every field and the rule it breaks."""
+    model = KINDS.get(kind)
+    if model is None:
+        raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
+    try:
+        return model.model_validate(sections)
+    except ValidationError as error:
+        raise ConfigError(faults_of(error)) from None
+
+
+def sections_of(config: BotConfig) -> BinaryBot:
+    """Return the validated sections of a configuration event."""
+    return parse_bot(config.kind, config.sections)
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """Return 'field.path: rule' for each fault pydantic found."""
+    return [f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}" for fault in error.errors()]
