@@ -44,7 +44,7 @@ from exchange.trading import Ticket
 from pricer.service import Pricer
 from quoter.orders import Orders
 from quoter.service import Quoter
-from quoter.venues.base import CancelRefused, MergeEnded, Output, Outputs, Placement, Refused
+from quoter.venues.base import CancelRefused, ConversionEnded, Output, Outputs, Placement, Refused
 from quoter.venues.degen_frames import TICK_SIZE, Frame, account_news, execution, order_report
 from risk.limits import limits_of, parse_platform_limits
 from toolkit.paths import CONFIG_DIR
@@ -141,8 +141,8 @@ class MemorySession:
         self._venue.send(list(cancels), [_ticket(place) for place in places])
         return ()
 
-    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
-        self._venue.send_merge(pairs, lambda why: self._report([MergeEnded(symbol, pairs, why)]))
+    def convert(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+        self._venue.send_conversion(pairs, lambda why: self._report([ConversionEnded(symbol, pairs, why)]))
         return []
 
 

@@ -167,9 +167,9 @@ class Venue:
         now_ns = self.schedule.now_ns
         self.schedule.at(now_ns + ORDER_NS, lambda: self._receive(cancels, tickets, done))
 
-    def send_merge(self, pairs: int, done: Callable[[str], None]) -> None:
+    def send_conversion(self, pairs: int, done: Callable[[str], None]) -> None:
         """Ask for pairs to be merged; `done` is told why not, or an empty text."""
-        self.schedule.at(self.schedule.now_ns + ORDER_NS, lambda: self._merge(pairs, done))
+        self.schedule.at(self.schedule.now_ns + ORDER_NS, lambda: self._convert(pairs, done))
 
     def _receive(self, cancels: Sequence[int], tickets: Sequence[Ticket], done: Callable[[], None] | None) -> None:
         now_ns, trading, account = self.schedule.now_ns, self.exchange.trading, self.account
@@ -195,10 +195,11 @@ class Venue:
         if done is not None:
             self.schedule.at(now_ns + ORDER_NS, done)
 
-    def _merge(self, pairs: int, done: Callable[[str], None]) -> None:
+    def _convert(self, pairs: int, done: Callable[[str], None]) -> None:
         now_ns, why = self.schedule.now_ns, ""
         try:
-            self.exchange.trading.merge(self.account, self.market.id, pairs, now_ns)
+            convert = self.exchange.trading.merge if pairs < 0 else self.exchange.trading.split
+            convert(self.account, self.market.id, abs(pairs), now_ns)
         except Refusal as refusal:
             why = refusal.code
         self._tell([])

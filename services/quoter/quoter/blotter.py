@@ -23,10 +23,10 @@ from quoter.venues.base import (
     AccountPicture,
     CancelRefused,
     Conversion,
+    ConversionEnded,
     Execution,
     HistoryLost,
     Lost,
-    MergeEnded,
     Money,
     OrderReport,
     Ready,
@@ -104,8 +104,8 @@ class Blotter:
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
-        if isinstance(report, MergeEnded):
-            return self._on_merge_ended(report, now_ns)
+        if isinstance(report, ConversionEnded):
+            return self._on_conversion_ended(report, now_ns)
         if isinstance(report, Lost):
             return self._on_lost(report, now_ns)
         if isinstance(report, Ready):
@@ -246,7 +246,7 @@ class Blotter:
             del self._conversions[next(iter(self._conversions))]
         if report.recovered and report.account_sequence <= self.proven_sequence:
             return []
-        algo_id = self._desk.merger.owner(report.symbol, report.pairs)
+        algo_id = self._desk.converter.owner(report.symbol, report.pairs)
         if algo_id:
             return self._book_conversion(report, algo_id, now_ns)
         self._unasked.append((report, now_ns))
@@ -284,11 +284,12 @@ class Blotter:
             yield posting
             self._touched(algo_id, report.symbol, True)
 
-    def _on_merge_ended(self, ended: MergeEnded, now_ns: int) -> Effects:
-        algo_id = self._desk.merger.on_ended(ended, now_ns)
+    def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
+        algo_id = self._desk.converter.on_ended(ended, now_ns)
         if ended.refused and algo_id:
-            text = f"{ended.pairs} pairs of {ended.symbol} were not merged: {ended.refused}"
-            return self.alert(AlertLevel.WARNING, algo_id, "merge_refused", text, now_ns)
+            done = "merged" if ended.pairs < 0 else "split"
+            text = f"{abs(ended.pairs)} pairs of {ended.symbol} were not {done}: {ended.refused}"
+            return self.alert(AlertLevel.WARNING, algo_id, "conversion_refused", text, now_ns)
         return []
 
     def on_booked(self, event: Fill | Posting, sequence: int, now_ns: int) -> Effects:

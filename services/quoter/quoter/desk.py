@@ -23,9 +23,9 @@ from quoter.conduct import Conduct, young_until
 from quoter.explain import NOTHING_SENT, Memory, Sent, record_of
 from quoter.halts import Halts, pulls
 from quoter.holdings import Held, Holdings
-from quoter.merging import Collateral, Merger
 from quoter.news import OrderNews, target_of
 from quoter.orders import Orders
+from quoter.pairs import Collateral, Converter
 from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
 from quoter.working import Changes, Tolerance, Wanted, changes, fitting, selling_held
@@ -61,7 +61,7 @@ class Desk:
         self.holdings = Holdings(account)
         self.news = OrderNews(account, venue)
         self.collateral = Collateral()
-        self.merger = Merger(session)
+        self.converter = Converter(session)
         self.conduct = Conduct()
         self.positions_known = False
         """True once risk has told the position of every bot."""
@@ -118,7 +118,7 @@ class Desk:
     # --- cash ---------------------------------------------------------------------------------------------------
 
     def take_stock(self, bots: Iterable[Bot], now_ns: int) -> Outputs:
-        """Reckon what bids lock, and merge pairs where that is due; outside the path of a tick."""
+        """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
         bots = list(bots)
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
@@ -132,7 +132,7 @@ class Desk:
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         free = [bot for bot in bots if not first_halt(self.halts.active, bot.scopes)]
-        return self.merger.look(free, self.holdings, self.orders, self.collateral.free, now_ns)
+        return self.converter.look(free, self.holdings, self.orders, self.collateral.free, self.limits_of, now_ns)
 
     # --- a pass -------------------------------------------------------------------------------------------------
 

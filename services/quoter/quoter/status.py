@@ -73,14 +73,15 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
 
 
 def _cash(quoter: Quoter) -> dict[str, Any]:
-    collateral, merger = quoter.desk.collateral, quoter.desk.merger
+    collateral, converter = quoter.desk.collateral, quoter.desk.converter
     known = collateral.cash is not None
     return {
         "total": str(collateral.cash) if known else None,
         "locked_by_bids": round(collateral.locked, 6),
         "free": round(collateral.free, 6) if known else None,
-        "pairs_merged": merger.merged_pairs,
-        "merging": merger.request._asdict() if merger.request else None,
+        "pairs_merged": converter.merged_pairs,
+        "pairs_split": converter.split_pairs,
+        "converting": converter.request._asdict() if converter.request else None,
     }
 
 
@@ -159,7 +160,8 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
     yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, quoter.blotter.unknown_fills)
     yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, desk.holdings.uncovered)
     yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, desk.budget.refused)
-    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, desk.merger.merged_pairs)
+    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, desk.converter.merged_pairs)
+    yield Sample("mm_pairs_split", "counter", "Pairs made of cash", account, desk.converter.split_pairs)
     if desk.collateral.cash is not None:
         yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, desk.collateral.free)
     for reason, count in sorted(desk.rejections.items()):

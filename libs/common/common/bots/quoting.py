@@ -105,7 +105,7 @@ class Unwind(Section):
     merge_below_cash: float = Field(default=1_000.0, ge=0, le=1e12)
     """With less free cash than this every pair is merged, however few; 0 never."""
     merge_gap_s: float = Field(default=1.0, ge=0.05, le=3_600)
-    """Time between two merges of an account."""
+    """Time between two conversions of an account."""
     cross_from_s: float = Field(default=30.0, ge=0, le=86_400)
     """Seconds before expiry from which |net| is taken down by orders that cross the book; 0 never crosses."""
     cross_tolerance: int = Field(default=10, ge=0, le=10_000_000)
@@ -120,3 +120,5 @@ class Unwind(Section):
     """Fee per share taken, as a multiple of p (1 - p)."""
     sell_held: bool = False
     """Offer shares that are held instead of bidding for the other outcome, where that needs no collateral."""
+    seed_pairs: int = Field(default=0, ge=0, le=10_000_000)
+    """With `sell_held`, so many pairs of each market are split from cash to have something to sell, and not merged."""

@@ -89,10 +89,10 @@ class Venue:
     held: dict[str, list[int]] = field(default_factory=dict)
     """YES and NO by market, for merging."""
     entries: list[dict[str, Any]] = field(default_factory=list)
-    merge_answers: list[int] = field(default_factory=list)
-    """Status of the next answers to a merge that is carried out all the same; 200 when there is none."""
-    merges_lost: int = 0
-    """So many requests to merge never arrive."""
+    conversion_answers: list[int] = field(default_factory=list)
+    """Status of the next answers to a conversion that is carried out all the same; 200 when there is none."""
+    conversions_lost: int = 0
+    """So many requests to convert never arrive."""
     takeable: int = 0
     """Shares that orders which never rest find in the book."""
     deadman_ms: int | None = None
@@ -258,8 +258,8 @@ class Venue:
         self.requests.append((ask.method, path))
         if self.status != 200:
             return Answer(ask.ask_id, self.status, b"{}", {})
-        if path == "/positions/merge":
-            status, document = self._on_merge(json.loads(ask.body))
+        if path in ("/positions/merge", "/positions/split"):
+            status, document = self._on_conversion(json.loads(ask.body), split=path.endswith("split"))
             return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
         about_orders = path.startswith("/orders") and ask.method != "GET"
         if about_orders and self.drop:
@@ -311,15 +311,15 @@ class Venue:
             return 200, {"account": "mm1", "positions": [], "account_sequence": self.sequence, "ts_ns": 1}
         return 404, {"error": {"code": "unknown_path", "message": route, "field": None}}
 
-    def _on_merge(self, body: dict[str, Any]) -> tuple[int, Any]:
-        if self.merges_lost:
-            self.merges_lost -= 1
+    def _on_conversion(self, body: dict[str, Any], *, split: bool) -> tuple[int, Any]:
+        if self.conversions_lost:
+            self.conversions_lost -= 1
             return 0, {}
         held = self.held.get(body["market"], [0, 0])
-        if min(held) < body["size"]:
+        if not split and min(held) < body["size"]:
             return 409, {"error": {"code": "insufficient_shares", "message": "pairs needed", "field": "size"}}
-        self.convert(body["market"], -body["size"])
-        status = self.merge_answers.pop(0) if self.merge_answers else 200
+        self.convert(body["market"], body["size"] if split else -body["size"])
+        status = self.conversion_answers.pop(0) if self.conversion_answers else 200
         return status, {"account_sequence": self.sequence} if status == 200 else {}
 
     def convert(self, market: str, pairs: int) -> None:

@@ -146,13 +146,14 @@ class Money(NamedTuple):
     account_sequence: int
 
 
-class MergeEnded(NamedTuple):
-    """What became of a request to merge; the conversion itself has been told before."""
+class ConversionEnded(NamedTuple):
+    """What became of a request to convert pairs; the conversion itself has been told before."""
 
     symbol: str
     pairs: int
+    """Below 0 to be merged into cash, above to be split from it."""
     refused: str
-    """Why nothing was merged as far as the venue's own statement says; empty when it was."""
+    """Why nothing was converted as far as the venue's own statement says; empty when it was."""
     doubtful: bool = False
     """True when it may still be carried out."""
 
@@ -194,7 +195,7 @@ Report: TypeAlias = (
     | AccountPicture
     | Conversion
     | Money
-    | MergeEnded
+    | ConversionEnded
     | Ready
     | Lost
     | Trouble
@@ -211,7 +212,7 @@ REPORTS = (
     AccountPicture,
     Conversion,
     Money,
-    MergeEnded,
+    ConversionEnded,
     Ready,
     Lost,
     Trouble,
@@ -320,11 +321,14 @@ class Session(Protocol):
 
 
 @runtime_checkable
-class Merging(Protocol):
-    """A session of a venue where pairs can be turned back into cash; one without this is never asked to."""
+class Converting(Protocol):
+    """A session of a venue where pairs can be made of cash and turned back into it; others are never asked to."""
 
-    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
-        """Ask for it, once; ends in exactly one MergeEnded, after the Conversion that it caused, if any."""
+    def convert(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+        """Merge pairs (below 0) or split them from cash (above), once.
+
+        Ends in exactly one ConversionEnded, after the Conversion that it caused, if any.
+        """
         ...
 
 

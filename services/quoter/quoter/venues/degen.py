@@ -28,8 +28,8 @@ from common.orders import first_id_of
 from quoter.venues import degen_timing as timing
 from quoter.venues.base import (
     CancelRefused,
+    ConversionEnded,
     Lost,
-    MergeEnded,
     Output,
     Outputs,
     OwnOrders,
@@ -59,7 +59,7 @@ from quoter.venues.degen_frames import (
     parse_frame,
     subscribe_frame,
 )
-from quoter.venues.degen_merge import merging
+from quoter.venues.degen_pairs import converting
 from quoter.venues.degen_rest import ApiKey, DegenRest
 from quoter.venues.degen_stream import AccountStream
 
@@ -348,10 +348,10 @@ class DegenSession:
         yield from self._stream.fetch_fills()
         self._empty = True
 
-    def merge(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
+    def convert(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
         self._now_ns = now_ns
-        begun = self._talks.begin("merge", merging(self._rest, self._stream, symbol, pairs), now_ns)
-        return begun or [MergeEnded(symbol, pairs, "too many conversations with the venue")]
+        begun = self._talks.begin("convert", converting(self._rest, self._stream, symbol, pairs), now_ns)
+        return begun or [ConversionEnded(symbol, pairs, "too many conversations with the venue")]
 
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         self._now_ns = now_ns

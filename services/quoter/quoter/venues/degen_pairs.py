@@ -1,7 +1,7 @@
-"""Pairs turned into cash at the Degen Terminal: one request, and then the statement says what became of it.
+"""Pairs merged into cash or split from it at the Degen Terminal: one request, and then the statement says what became.
 
-The venue knows no id of ours for a merge, so a request is never repeated on a guess. What counts is the entry in the
-account's statement, which comes with the private stream or is fetched; the answer only says when to look.
+The venue knows no id of ours for a conversion, so a request is never repeated on a guess. What counts is the entry in
+the account's statement, which comes with the private stream or is fetched; the answer only says when to look.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from common.errors import ContractError
 
-from quoter.venues.base import MergeEnded
+from quoter.venues.base import ConversionEnded
 from quoter.venues.conversation import Pause, Reply, Request, Script
 from quoter.venues.degen_frames import ErrorDocument, Merged, parse_document
 from quoter.venues.degen_rest import DegenRest
@@ -22,19 +22,19 @@ ASK_PAUSE_MS = 500.0
 """A request without an answer is asked about for as long as the venue could still be working on it."""
 
 
-def merging(rest: DegenRest, stream: AccountStream, symbol: str, pairs: int) -> Script[None]:
-    """Merge pairs of a market once; ends in one MergeEnded."""
+def converting(rest: DegenRest, stream: AccountStream, symbol: str, pairs: int) -> Script[None]:
+    """Merge pairs of a market (below 0) or split them (above), once; ends in one ConversionEnded."""
     before = stream.known
-    body = msgspec.json.encode({"market": symbol, "size": pairs})
-    reply: Reply = yield Request("POST", "/positions/merge", body)
+    body = msgspec.json.encode({"market": symbol, "size": abs(pairs)})
+    reply: Reply = yield Request("POST", "/positions/merge" if pairs < 0 else "/positions/split", body)
     if reply.status == 200:
         yield from _until_told(rest, stream, reply, before)
-        yield MergeEnded(symbol, pairs, "")
+        yield ConversionEnded(symbol, pairs, "")
     elif 400 <= reply.status < 500:
         if reply.status == 401:
             rest.forget_token()
             yield from rest.login()
-        yield MergeEnded(symbol, pairs, _code(reply))
+        yield ConversionEnded(symbol, pairs, _code(reply))
     else:
         yield from _asked_for(rest, symbol, pairs, before)
 
@@ -58,10 +58,10 @@ def _asked_for(rest: DegenRest, symbol: str, pairs: int, before: int) -> Script[
         yield Pause(ASK_PAUSE_MS)
         found = yield from rest.conversions(before)
         yield from found
-        if any((each.symbol, each.pairs) == (symbol, -pairs) for each in found):
-            yield MergeEnded(symbol, pairs, "")
+        if any((each.symbol, each.pairs) == (symbol, pairs) for each in found):
+            yield ConversionEnded(symbol, pairs, "")
             return
-    yield MergeEnded(symbol, pairs, "no answer, and the statement does not show it", doubtful=True)
+    yield ConversionEnded(symbol, pairs, "no answer, and the statement does not show it", doubtful=True)
 
 
 def _code(reply: Reply) -> str:

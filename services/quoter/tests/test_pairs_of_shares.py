@@ -11,7 +11,7 @@ from common.events import AccountState, Alert, Posting, PostingKind
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.holdings import Held
-from quoter.merging import Collateral, pairs_to_merge
+from quoter.pairs import Collateral, pairs_to_merge, pairs_to_split
 from quoter.rehearsal.script import MARKET, Script, config, position, run_core
 from quoter.rehearsal.venue import Venue
 from quoter.venues.base import Money
@@ -101,7 +101,7 @@ def test_b14_a_bot_full_of_pairs_on_both_sides_goes_on_quoting_both_sides_and_fr
 def test_b11_a_merge_without_an_answer_is_asked_for_and_never_repeated_on_a_guess(status: int) -> None:
     script = Script()
     script.quoting()
-    script.venue.merge_answers = [status]
+    script.venue.conversion_answers = [status]
     script.hold_frames = True
     asked_before = sum(path.startswith("/statement") for _, path in script.venue.requests)
     holding(script, 300, 300)
@@ -119,11 +119,11 @@ def test_b11_a_merge_without_an_answer_is_asked_for_and_never_repeated_on_a_gues
 def test_a_merge_that_never_arrived_is_asked_for_anew_only_after_a_while() -> None:
     script = Script()
     script.quoting()
-    script.venue.merges_lost = 1
+    script.venue.conversions_lost = 1
     holding(script, 300, 300)
     script.wait(5_000, fair=0.50)
     assert (merges(script), script.of(Posting)) == (1, [])
-    assert [alert.kind for alert in script.of(Alert)] == ["merge_refused"]
+    assert [alert.kind for alert in script.of(Alert)] == ["conversion_refused"]
     script.wait(9_000, fair=0.50)
     assert merges(script) == 2
     assert [posting.yes_lots for posting in script.of(Posting)] == [-300]
@@ -133,11 +133,11 @@ def test_a_merge_carried_out_long_after_it_was_given_up_still_belongs_to_who_ask
     script = Script()
     script.start(config(), config(algo_id="2"))
     script.wait(500, fair=0.50)
-    script.venue.merges_lost = 1
+    script.venue.conversions_lost = 1
     holding(script, 300, 300, "1")
     holding(script, 300, 300, "2")
     script.wait(4_000, fair=0.50)
-    asked = script.core.desk.merger.refused
+    asked = script.core.desk.converter.refused
     script.venue.held[MARKET] = [600, 600]
     script.venue.convert(MARKET, -300)
     script.deliver()
@@ -236,11 +236,65 @@ def test_b11_what_an_older_word_says_of_cash_changes_nothing() -> None:
     assert collateral.free == 380.0
 
 
-def test_people_see_cash_and_merging() -> None:
+def test_people_see_cash_and_conversions() -> None:
     script = Script()
     script.quoting()
     holding(script, 300, 300)
     script.wait(200, fair=0.50)
     cash: dict[str, Any] = script.core.state(script.now_ns)["cash"]
-    assert (cash["total"], cash["pairs_merged"], cash["merging"]) == ("100000.000000", 300, None)
+    assert (cash["total"], cash["pairs_merged"], cash["converting"]) == ("100000.000000", 300, None)
     assert cash["locked_by_bids"] == pytest.approx(sum(float(o.price) * o.size for o in script.venue.open_orders()))
+
+
+SELLER: dict[str, Any] = {"sell_held": True, "seed_pairs": 100}
+
+
+def splits(script: Script) -> int:
+    return script.venue.requests.count(("POST", "/positions/split"))
+
+
+@given(lots, lots, lots, lots, st.floats(0, 5_000), st.integers(0, 500), st.floats(0, 5_000), st.integers(0, 2_000))
+def test_b11_what_is_split_never_exceeds_the_seed_the_limit_or_the_cash_that_is_spare(
+    yes: int, no: int, doubt_yes: int, doubt_no: int, cash: float, seed: int, low: float, most: int
+) -> None:
+    unwind = Unwind(sell_held=True, seed_pairs=seed, merge_below_cash=low, merge_pairs=1)
+    held = Held(yes, no, min(yes, doubt_yes), min(no, doubt_no))
+    pairs = pairs_to_split(held, cash, most, unwind)
+    assert pairs >= 0
+    if pairs:
+        assert min(yes, no) + pairs <= seed
+        assert max(yes, no) + pairs <= most
+        assert cash - pairs >= low
+        # What was just split is not merged again, or both would follow each other for ever.
+        assert pairs_to_merge(Held(yes + pairs, no + pairs), 0, 0, cash - pairs, unwind) == 0
+    assert pairs_to_split(held, cash, most, Unwind(seed_pairs=seed, merge_below_cash=low)) == 0
+
+
+def test_b11_a_bot_that_sells_what_it_holds_begins_with_pairs_split_from_cash_and_booked_once() -> None:
+    script = Script()
+    script.start(config(unwind=SELLER))
+    script.wait(1_000, fair=0.50)
+    assert splits(script) == 1
+    posting = script.of(Posting)[0]
+    assert (posting.kind, posting.algo_id) == (PostingKind.SPLIT, "1")
+    assert (posting.yes_lots, posting.no_lots, posting.cash) == (100, 100, Decimal(-100))
+    assert held(script) == (100, 100)
+    assert {order.side for order in script.venue.open_orders()} == {"ask", "bid"}
+    script.wait(3_000, fair=0.50)
+    assert (splits(script), merges(script)) == (1, 0)
+    cash: dict[str, Any] = script.core.state(script.now_ns)["cash"]
+    assert (cash["pairs_split"], cash["pairs_merged"]) == (100, 0)
+
+
+def test_nothing_is_split_for_a_market_that_is_not_quoted() -> None:
+    script = Script()
+    script.start(config(unwind=SELLER, inventory={"reduce_only_s": 300.0}))
+    script.wait(1_000, fair=0.50)
+    assert splits(script) == 0
+
+
+def test_b11_the_seed_is_kept_from_merging_until_cash_runs_low() -> None:
+    unwind = Unwind(**SELLER, merge_pairs=50)
+    assert pairs_to_merge(Held(149, 160), 0, 0, 50_000.0, unwind) == 0
+    assert pairs_to_merge(Held(150, 160), 0, 0, 50_000.0, unwind) == 50
+    assert pairs_to_merge(Held(150, 160), 0, 0, 900.0, unwind) == 150
