@@ -182,7 +182,7 @@ async def configure_bot(instance: Instance) -> None:
             "volatility_cap": 0.5,
         },
         "quoting": {"spread": 2 * HALF_SPREAD_CENTS / 100, "levels": 1, "size": 100},
-        "risk_limits": {"max_messages_per_s": 100_000, "price_collar": 0.5},
+        "risk_limits": {"max_messages_per_s": 100_000, "max_cancels_per_s": 100_000, "price_collar": 0.5},
     }
     connection = NatsConnection(settings, "gateway")
     await connection.connect()
