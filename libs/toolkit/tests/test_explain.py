@@ -40,7 +40,7 @@ PASS: dict[str, Any] = {
             "price": 0.46,
             "size": 9,
             "takes": True,
-            "checks": "all passed",
+            "passed": ["halted", "size"],
         }
     ],
     "refused": [
@@ -134,7 +134,7 @@ def test_a_market_in_words() -> None:
         "floor 0.0200, skew",
         "bid_toxicity 0.0100",
         "bids 100@0.5  asks none",
-        "placed 7: buy 9 no at 0.46, takes at once or never, all passed",
+        "placed 7: buy 9 no at 0.46, takes at once or never, passed 2 checks",
         "cancelled 6",
         "refused 8: buy 9 yes at 0.5, size: limit 5",
         "live, 2 filled, sent 0.350 s ago",

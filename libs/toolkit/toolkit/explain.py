@@ -78,7 +78,7 @@ def _pass(told: dict[str, Any]) -> Iterator[str]:
     if told["bids"] or told["asks"]:
         yield f"  bids {_ladder(told['bids'])}  asks {_ladder(told['asks'])}"
     for order in told["placed"]:
-        yield f"    placed {order['order_id']}: {_order(order)}, {order['checks']}"
+        yield f"    placed {order['order_id']}: {_order(order)}, passed {len(order['passed'])} checks"
     if told["cancelled"]:
         yield f"    cancelled {', '.join(told['cancelled'])}"
     for order in told["refused"]:

@@ -30,6 +30,8 @@ LINES_MAX = 300
 """Markets remembered, over all bots; the one heard of longest ago goes first."""
 KEPT_NS = 900 * NS_PER_S
 SHOWN_MAX = 20
+PASSED = [reason.value for reason in RejectReason]
+"""An order that was placed has been held against every one of them."""
 ID_DIGITS_MAX = 19
 
 
@@ -191,7 +193,7 @@ def told(record: Record, now_ns: int) -> dict[str, Any]:
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks],
         "room": plan.room._asdict(),
         "cancelled": [str(order_id) for order_id in record.cancelled],
-        "placed": [_order(order, tick, taking=record.taking) | {"checks": "all passed"} for order in record.placed],
+        "placed": [_order(order, tick, taking=record.taking) | {"passed": PASSED} for order in record.placed],
         "refused": [
             _order(order, tick, taking=record.taking) | {"check": rejection.reason.value, "detail": rejection.detail}
             for order, rejection in record.refused

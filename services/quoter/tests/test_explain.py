@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from common.events import Book, Level
+from common.pretrade import RejectReason
 from msgspec.structs import replace
 from quoter.explain import RECORDS_MAX
 from quoter.rehearsal.script import LIMITS, MARKET, START_NS, S, Script, config, position
@@ -32,7 +33,7 @@ def test_a_resting_order_tells_what_it_was_made_of_and_that_it_passed_every_chec
     assert (found["algo_id"], found["market"], found["order"]["state"]) == ("1", MARKET, "live")
     (made,) = found["passes"]
     (placed,) = [each for each in made["placed"] if each["order_id"] == order.client_order_id]
-    assert (placed["price"], placed["size"], placed["checks"]) == (float(order.price), order.size, "all passed")
+    assert (placed["price"], placed["size"], placed["passed"]) == (float(order.price), order.size, list(RejectReason))
     assert made["parts"]["floor"] > 0
     assert made["inputs"]["fair_value"]["fair"] == 0.50
     assert made["inputs"]["limits"] == {"age_ms": 0, "revision": 1}

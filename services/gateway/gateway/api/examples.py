@@ -120,7 +120,7 @@ _EXPLAINED: dict[str, Any] = {
                             "price": 0.46,
                             "size": 100,
                             "takes": False,
-                            "checks": "all passed",
+                            "passed": ["halted", "limits_stale", "price_collar", "worst_case_position"],
                         }
                     ],
                     "refused": [],
