@@ -48,7 +48,8 @@ class Stream:
 
 
 STREAMS: tuple[Stream, ...] = (
-    Stream("MD", ("md.>",), 64, max_msgs_per_subject=1),
+    # Nobody prices from a day-old book, and each market that ever was would leave its subjects behind.
+    Stream("MD", ("md.>",), 64, max_age_s=DAY_S, max_msgs_per_subject=1),
     Stream("TRADE", ("trade.>",), 64, max_age_s=600),
     # A market leaves a day after its last news; it is the feed that goes on publishing the living ones.
     Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1),
