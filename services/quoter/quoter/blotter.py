@@ -16,7 +16,7 @@ from common.orders import OrderState, epoch_of
 
 from quoter.bot import Terms
 from quoter.desk import PRICE_HOLD_NS, Desk
-from quoter.news import PLATFORM, UNASSIGNED, alert, fill_of, posting_of, reversal_of
+from quoter.news import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
 from quoter.orders import Order
 from quoter.venues.base import (
     Absent,
@@ -188,19 +188,7 @@ class Blotter:
             yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
         elif desk.orders.execution(execution) is None:
             return
-        terms = self._terms(execution.symbol)
-        fill = fill_of(
-            execution,
-            order,
-            account=desk.account,
-            venue=desk.venue,
-            currency=terms.currency if terms else desk.session.currency,
-            tick_size=execution.tick_size or (terms.tick_size if terms else desk.session.tick_size),
-            lot_size=terms.lot_size if terms else desk.session.lot_size,
-            multiplier=terms.multiplier if terms else _ONE,
-            epoch=desk.epoch,
-            now_ns=now_ns,
-        )
+        fill = fill_of(execution, order, self._books(execution.symbol, execution.tick_size, now_ns))
         if not desk.holdings.on_fill(fill):
             return
         self.fills += 1
@@ -218,19 +206,7 @@ class Blotter:
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
         algo_id = order.algo_id if order else UNASSIGNED
-        terms = self._terms(execution.symbol)
-        posting = reversal_of(
-            report,
-            algo_id,
-            account=desk.account,
-            venue=desk.venue,
-            currency=terms.currency if terms else desk.session.currency,
-            tick_size=execution.tick_size or (terms.tick_size if terms else desk.session.tick_size),
-            lot_size=terms.lot_size if terms else desk.session.lot_size,
-            multiplier=terms.multiplier if terms else _ONE,
-            epoch=desk.epoch,
-            now_ns=now_ns,
-        )
+        posting = reversal_of(report, algo_id, self._books(execution.symbol, execution.tick_size, now_ns))
         if desk.holdings.on_posting(posting):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
@@ -270,19 +246,24 @@ class Blotter:
 
     def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
         desk = self._desk
-        terms = self._terms(report.symbol)
-        posting = posting_of(
-            report,
-            algo_id,
-            account=desk.account,
-            venue=desk.venue,
-            currency=terms.currency if terms else desk.session.currency,
-            epoch=desk.epoch,
-            now_ns=now_ns,
-        )
+        posting = posting_of(report, algo_id, self._books(report.symbol, None, now_ns))
         if desk.holdings.on_posting(posting):
             yield posting
             self._touched(algo_id, report.symbol, True)
+
+    def _books(self, symbol: str, tick_size: Decimal | None, now_ns: int) -> Books:
+        """Return what an entry of a market is booked with; `tick_size` is the execution's own, where it has one."""
+        desk, terms = self._desk, self._terms(symbol)
+        return Books(
+            desk.account,
+            desk.venue,
+            terms.currency if terms else desk.session.currency,
+            tick_size or (terms.tick_size if terms else desk.session.tick_size),
+            terms.lot_size if terms else desk.session.lot_size,
+            terms.multiplier if terms else _ONE,
+            desk.epoch,
+            now_ns,
+        )
 
     def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
         algo_id = self._desk.converter.on_ended(ended, now_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from common.events import (
     Alert,
@@ -98,24 +99,25 @@ class OrderNews:
         )
 
 
-def fill_of(
-    execution: Execution,
-    order: Order | None,
-    *,
-    account: str,
-    venue: str,
-    currency: str,
-    tick_size: Decimal,
-    lot_size: Decimal,
-    multiplier: Decimal,
-    epoch: int,
-    now_ns: int,
-) -> Fill:
+class Books(NamedTuple):
+    """Whose books something goes into, in what units, and by which holder of the lease."""
+
+    account: str
+    venue: str
+    currency: str
+    tick_size: Decimal
+    lot_size: Decimal
+    multiplier: Decimal
+    epoch: int
+    now_ns: int
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
     return Fill(
-        account=account,
+        account=books.account,
         algo_id=order.algo_id if order else UNASSIGNED,
-        venue=venue,
+        venue=books.venue,
         symbol=execution.symbol,
         order_id=execution.order_id,
         order_sequence=order.sequence if order else execution.venue_sequence,
@@ -128,75 +130,61 @@ def fill_of(
         leaves_lots=execution.leaves_lots,
         liquidity=execution.liquidity,
         fee=execution.fee,
-        currency=currency,
-        tick_size=tick_size,
-        lot_size=lot_size,
-        multiplier=multiplier,
+        currency=books.currency,
+        tick_size=books.tick_size,
+        lot_size=books.lot_size,
+        multiplier=books.multiplier,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
-        ts_received_ns=now_ns,
-        epoch=epoch,
+        ts_received_ns=books.now_ns,
+        epoch=books.epoch,
     )
 
 
-def posting_of(
-    conversion: Conversion, algo_id: str, *, account: str, venue: str, currency: str, epoch: int, now_ns: int
-) -> Posting:
+def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
     """Return the ledger's view of pairs merged or split: its id is the venue's own entry, so it counts once."""
     kind = PostingKind.MERGE if conversion.pairs < 0 else PostingKind.SPLIT
     return Posting(
-        account=account,
+        account=books.account,
         algo_id=algo_id,
-        posting_id=f"{kind.value}:{venue}:{conversion.entry_id}",
+        posting_id=f"{kind.value}:{books.venue}:{conversion.entry_id}",
         kind=kind,
-        venue=venue,
+        venue=books.venue,
         symbol=conversion.symbol,
         yes_lots=conversion.pairs,
         no_lots=conversion.pairs,
         cash=conversion.cash,
-        currency=currency,
+        currency=books.currency,
         ts_event_ns=conversion.ts_event_ns,
-        ts_received_ns=now_ns,
+        ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
-        epoch=epoch,
+        epoch=books.epoch,
     )
 
 
-def reversal_of(
-    reversal: Reversal,
-    algo_id: str,
-    *,
-    account: str,
-    venue: str,
-    currency: str,
-    tick_size: Decimal,
-    lot_size: Decimal,
-    multiplier: Decimal,
-    epoch: int,
-    now_ns: int,
-) -> Posting:
+def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
     sign = -execution.side.sign
     lots = sign * execution.quantity_lots
-    cost = notional(execution.price_ticks, execution.quantity_lots, tick_size, lot_size, multiplier)
+    cost = notional(execution.price_ticks, execution.quantity_lots, books.tick_size, books.lot_size, books.multiplier)
     return Posting(
-        account=account,
+        account=books.account,
         algo_id=algo_id,
-        posting_id=f"reversal:{venue}:{execution.trade_id}:{execution.order_id}",
+        posting_id=f"reversal:{books.venue}:{execution.trade_id}:{execution.order_id}",
         kind=PostingKind.REVERSAL,
-        venue=venue,
+        venue=books.venue,
         symbol=execution.symbol,
         yes_lots=0 if execution.outcome is Outcome.NO else lots,
         no_lots=lots if execution.outcome is Outcome.NO else 0,
         cash=execution.fee - sign * cost,
-        currency=currency,
+        currency=books.currency,
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,
-        ts_received_ns=now_ns,
+        ts_received_ns=books.now_ns,
         account_sequence=execution.account_sequence,
-        epoch=epoch,
+        epoch=books.epoch,
     )
 
 

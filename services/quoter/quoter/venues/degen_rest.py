@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
 
 import msgspec
 from common.errors import ContractError
@@ -27,6 +28,9 @@ from quoter.venues.degen_frames import (
     order_report,
     parse_document,
 )
+
+P = TypeVar("P", FillPage, StatementPage)
+R = TypeVar("R")
 
 PAGE_ITEMS = 1_000
 PAGES_MAX = 1_000
@@ -157,43 +161,29 @@ class DegenRest:
 
     def fills(self, after: int) -> Script[list[Execution]]:
         """Return all fills after a place in the private stream, oldest first; says so when the venue has lost some."""
-        found: list[Execution] = []
-        for _ in range(PAGES_MAX):
-            reply = yield from self.call("GET", f"/fills?after={after}&limit={PAGE_ITEMS}")
-            try:
-                if reply.status == 410:
-                    error = parse_document(ErrorDocument, reply.body).error
-                    yield HistoryLost(f"fills after {after} are gone, the oldest kept follows {error.oldest_after}")
-                    after = max(after + 1, error.oldest_after)
-                    continue
-                if reply.status != 200:
-                    raise ContractError("GET /fills", _said(reply))
-                page = parse_document(FillPage, reply.body)
-                found += [execution(fill, recovered=True) for fill in page.fills]
-            except ContractError as fault:
-                yield from self._fault("bad_answer", str(fault))
-                yield Pause(self._backoff.next_ms())
-                continue
-            if not page.has_more:
-                break
-            after = page.next_after
-        return found
+        return self._history("fills", "/fills", after, FillPage, _executions)
 
     def conversions(self, after: int) -> Script[list[Conversion]]:
         """Return all pairs made or merged after a place in the private stream, oldest first."""
-        found: list[Conversion] = []
+        return self._history("entries", "/statement", after, StatementPage, _conversions)
+
+    def _history(
+        self, what: str, route: str, after: int, page_type: type[P], read: Callable[[P], list[R]]
+    ) -> Script[list[R]]:
+        """Return what a list of the account holds after a place in its private stream, page by page."""
+        found: list[R] = []
         for _ in range(PAGES_MAX):
-            reply = yield from self.call("GET", f"/statement?after={after}&limit={PAGE_ITEMS}")
+            reply = yield from self.call("GET", f"{route}?after={after}&limit={PAGE_ITEMS}")
             try:
                 if reply.status == 410:
                     error = parse_document(ErrorDocument, reply.body).error
-                    yield HistoryLost(f"entries after {after} are gone, the oldest kept follows {error.oldest_after}")
+                    yield HistoryLost(f"{what} after {after} are gone, the oldest kept follows {error.oldest_after}")
                     after = max(after + 1, error.oldest_after)
                     continue
                 if reply.status != 200:
-                    raise ContractError("GET /statement", _said(reply))
-                page = parse_document(StatementPage, reply.body)
-                found += [each for entry in page.entries if (each := conversion(entry, recovered=True)) is not None]
+                    raise ContractError(f"GET {route}", _said(reply))
+                page = parse_document(page_type, reply.body)
+                found += read(page)
             except ContractError as fault:
                 yield from self._fault("bad_answer", str(fault))
                 yield Pause(self._backoff.next_ms())
@@ -228,3 +218,11 @@ class DegenRest:
 def _said(reply: Reply) -> str:
     """Return what the venue said, cut to a readable length."""
     return f"status {reply.status}: {reply.body[:200].decode(errors='replace')}"
+
+
+def _executions(page: FillPage) -> list[Execution]:
+    return [execution(fill, recovered=True) for fill in page.fills]
+
+
+def _conversions(page: StatementPage) -> list[Conversion]:
+    return [each for entry in page.entries if (each := conversion(entry, recovered=True)) is not None]
