@@ -119,6 +119,41 @@ def test_b30_a_file_that_cannot_be_read_is_named_without_its_content(tmp_path: P
     assert "very-secret" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("quoting: {size: 0100}", "quoting.size"),
+        ("quoting: {size: 1_00}", "quoting.size"),
+        ("quoting: {size: 0x64}", "quoting.size"),
+        ("quoting: {spread: 0:04.5}", "quoting.spread"),
+        ("quoting: {levels: yes}", "quoting.levels"),
+        ("quoting: {levels: OFF}", "quoting.levels"),
+        ("risk: {max_daily_loss: 1:30}", "risk.max_daily_loss"),
+        ("risk: {max_daily_loss: .inf}", "risk.max_daily_loss"),
+        ("inventory: {close_threshold: 2026-11-26}", "inventory.close_threshold"),
+        ("feeds: {binance: {symbols: [btcusdt, NO]}}", "feeds.binance.symbols[1]"),
+    ],
+)
+def test_r54_what_yaml_reads_otherwise_than_it_looks_is_refused_by_name(tmp_path: Path, line: str, field: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"{field}: YAML reads this value as ")):
+        read_source(written(tmp_path, f"{line}\n"))
+
+
+def test_r54_values_that_look_like_what_they_are_and_quoted_texts_are_read(tmp_path: Path) -> None:
+    text = "quoting: {spread: 4.0e-2, size: 100, levels: -1}\nfeeds: {binance: {symbols: ['NO', btcusdt]}}\n"
+    document = read_source(written(tmp_path, text))
+    assert document["quoting"] == {"spread": 0.04, "size": 100, "levels": -1}
+    assert document["feeds"] == {"binance": {"symbols": ["NO", "btcusdt"]}}
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_r54_true_and_false_are_no_numbers_wherever_a_configuration_comes_from(value: bool) -> None:
+    assert "quoting.levels: Value error, must not be true or false" in refused({"quoting": {"levels": value}})
+    sections = convert({"feeds": {"binance": {"symbols": ["btcusdt"]}}}).sections
+    with pytest.raises(ConfigError, match=r"quoting.levels: .*true or false"):
+        parse_bot("binary", sections | {"quoting": {"levels": value}})
+
+
 def test_a_key_given_twice_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="max_daily_loss: is given twice"):
         read_source(written(tmp_path, "risk:\n  max_daily_loss: 1\n  max_daily_loss: 100\n"))

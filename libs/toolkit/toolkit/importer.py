@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -28,6 +29,17 @@ SECRETS = ("api_key", "wallet_key", "private_key", "api_secret")
 FEEDS = {"binance": "wss://stream.binance.com:9443/ws", "coinbase": "wss://ws-feed.exchange.coinbase.com"}
 QUOTES = ("usdt", "usdc", "usd")
 """What a feed's symbols are priced in; what is left of one is its asset."""
+PLAIN = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "tag:yaml.org,2002:float": re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+    "tag:yaml.org,2002:bool": re.compile(r"[Tt]rue|[Ff]alse"),
+    "tag:yaml.org,2002:null": re.compile(r"~|null|"),
+    "tag:yaml.org,2002:str": re.compile(r"(?s).*"),
+}
+"""How a value without quotes must be written to be read as what it looks like, by YAML type.
+
+YAML 1.1 reads more: 0100 as 64, 1:30 as 90, 1_000 as 1000, `yes` and `off` as true and false, dates.
+"""
 
 
 class SourceFeed(Section):
@@ -95,32 +107,57 @@ def read_source(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: is larger than {FILE_BYTES_MAX} bytes"])
     try:
         text = data.decode()
-        document = _config_of(text) if path.suffix == ".py" else yaml.load(text, Loader=_StrictLoader)  # noqa: S506
+        document = _config_of(text) if path.suffix == ".py" else _yaml_of(text)
     except (yaml.YAMLError, SyntaxError, ValueError, RecursionError) as error:
         # A parser's own words may quote the line, and the line may be a secret.
         place = getattr(error, "problem_mark", None)
         where = f", line {place.line + 1}" if place is not None else ""
-        why = str(error) if isinstance(error, _RepeatedKeyError) else type(error).__name__
+        why = str(error) if isinstance(error, _RefusedValueError) else type(error).__name__
         raise ConfigError([f"{path}{where}: {why}"]) from None
     if not isinstance(document, dict):
         raise ConfigError([f"{path}: must hold a table of feeds, quoting, inventory and risk"])
     return document
 
 
-class _RepeatedKeyError(yaml.YAMLError):  # type: ignore[misc]
-    """Of two values for one key nobody can say which was meant."""
+class _RefusedValueError(yaml.YAMLError):  # type: ignore[misc]
+    """A value of which nobody can say what was meant; the text names its field and shows nothing but the field."""
 
 
-class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads plain values only, and no key twice."""
+def _yaml_of(text: str) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _demand_plain(root, "")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = [key.value for key, _ in node.value]
-        for key in seen:
-            if seen.count(key) > 1:
-                raise _RepeatedKeyError(f"{key}: is given twice")
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
+
+def _demand_plain(node: yaml.Node, path: str) -> None:
+    """Refuse a key given twice, and values that YAML 1.1 reads as something else than they look like."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, value in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            if keys.count(name) > 1:
+                raise _RefusedValueError(f"{path}{name}: is given twice")
+            _demand_plain(value, f"{path}{name}.")
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            _demand_plain(value, f"{path.removesuffix('.')}[{place}].")
+    elif node.style is None and not _plainly(node):
+        kind = node.tag.rpartition(":")[2]
+        raise _RefusedValueError(
+            f"{path.removesuffix('.')}: YAML reads this value as {kind}, not as it is written: "
+            "write a plain decimal number, true or false, or put a text into quotes"
+        )
+
+
+def _plainly(node: yaml.ScalarNode) -> bool:
+    form = PLAIN.get(node.tag)
+    return form is not None and form.fullmatch(node.value) is not None
 
 
 def _config_of(text: str) -> Any:
