@@ -26,13 +26,21 @@ if TYPE_CHECKING:
 
 RECORDS_MAX = 200
 """Of one bot in one market."""
-LINES_MAX = 300
-"""Markets remembered, over all bots; the one heard of longest ago goes first."""
+ALL_RECORDS_MAX = 6_000
+"""Of all bots in all markets, some 3 KiB each: reached within minutes, so that memory does not grow for hours."""
 KEPT_NS = 900 * NS_PER_S
 SHOWN_MAX = 20
 PASSED = [reason.value for reason in RejectReason]
 """An order that was placed has been held against every one of them."""
 ID_DIGITS_MAX = 19
+
+
+class Touch(NamedTuple):
+    """The best prices of a book; a record that held the whole book would hold its hundred levels."""
+
+    bid: float | None
+    ask: float | None
+    ts_received_ns: int
 
 
 class Record(NamedTuple):
@@ -51,7 +59,7 @@ class Record(NamedTuple):
     clock_age_ns: int
     free_cash: float
     signals: Signals
-    book: Book | None
+    book: Touch | None
     plan: Plan
     waiting: str
     """What kept new orders in although they were wanted."""
@@ -105,7 +113,7 @@ def record_of(
         view.clock_age_ns,
         view.free_cash,
         line.signals,
-        line.crossing.book,
+        _touch(line.crossing.book),
         plan,
         waiting,
         cancelled,
@@ -115,11 +123,20 @@ def record_of(
     )
 
 
+def _touch(book: Book | None) -> Touch | None:
+    if book is None:
+        return None
+    bid = book.bids[0].price if book.bids else None
+    return Touch(bid, book.asks[0].price if book.asks else None, book.ts_received_ns)
+
+
 class Memory:
-    """The last records of every market that a bot works on."""
+    """The last records of every market that a bot works on, bounded in number and age."""
 
     def __init__(self) -> None:
         self._lines: OrderedDict[tuple[str, str], deque[Record]] = OrderedDict()
+        self._noted: deque[tuple[tuple[str, str], Record]] = deque()
+        """Every record in the order of its coming, those that have left their market's queue included."""
 
     def note(self, algo_id: str, record: Record) -> None:
         """Keep a record, unless nothing was sent and it says the same as the one before."""
@@ -127,15 +144,20 @@ class Memory:
         found = self._lines.get(key)
         if found is None:
             found = self._lines[key] = deque(maxlen=RECORDS_MAX)
-            if len(self._lines) > LINES_MAX:
-                self._lines.popitem(last=False)
-        elif found:
-            if not record.cancelled and not record.placed and found[-1].outcome == record.outcome:
-                return
-            while found and found[0].now_ns < record.now_ns - KEPT_NS:
-                found.popleft()
+        elif found and not record.cancelled and not record.placed and found[-1].outcome == record.outcome:
+            return
         self._lines.move_to_end(key)
         found.append(record)
+        self._noted.append((key, record))
+        while len(self._noted) > ALL_RECORDS_MAX or self._noted[0][1].now_ns < record.now_ns - KEPT_NS:
+            self._forget(*self._noted.popleft())
+
+    def _forget(self, key: tuple[str, str], record: Record) -> None:
+        found = self._lines.get(key)
+        if found and found[0] is record:
+            found.popleft()
+            if not found:
+                del self._lines[key]
 
     def of(self, symbol: str) -> Iterator[tuple[str, list[Record]]]:
         """Yield each bot in a market with its records, newest first."""
@@ -220,8 +242,8 @@ def _inputs(record: Record) -> dict[str, Any]:
         "book": None
         if book is None
         else {
-            "bid": book.bids[0].price if book.bids else None,
-            "ask": book.asks[0].price if book.asks else None,
+            "bid": book.bid,
+            "ask": book.ask,
             "age_ms": max(0, now_ns - book.ts_received_ns) // NS_PER_MS,
         },
         "limits": {"age_ms": record.limits_age_ns // NS_PER_MS, "revision": record.limits_revision},

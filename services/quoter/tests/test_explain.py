@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from common.events import Book, Level
 from common.pretrade import RejectReason
 from msgspec.structs import replace
-from quoter.explain import RECORDS_MAX
+from quoter.explain import ALL_RECORDS_MAX, KEPT_NS, RECORDS_MAX, Memory, Record
 from quoter.rehearsal.script import LIMITS, MARKET, START_NS, S, Script, config, position
 
 
@@ -141,3 +142,40 @@ def test_what_nobody_knows_has_no_answer() -> None:
     script.quoting(0.50)
     assert script.core.explain({"order": "1"}, script.now_ns) is None
     assert script.core.explain({"market": "ETH-5M-1"}, script.now_ns) is None
+
+
+def a_record(script: Script) -> Record:
+    script.quoting(0.50)
+    ((_, record),) = script.core.desk.memory.newest()
+    return record
+
+
+def test_r82_memory_is_bounded_over_all_markets_and_forgets_the_oldest_first() -> None:
+    record, memory = a_record(Script()), Memory()
+    markets = ALL_RECORDS_MAX // RECORDS_MAX * 2
+    for step in range(2 * ALL_RECORDS_MAX):
+        terms = dataclasses.replace(record.terms, symbol=f"M{step % markets}")
+        memory.note("1", record._replace(terms=terms, now_ns=record.now_ns + step))
+    assert len(memory) == ALL_RECORDS_MAX
+    kept = sorted(
+        each.now_ns - record.now_ns for market in range(markets) for _, rows in memory.of(f"M{market}") for each in rows
+    )
+    assert kept == list(range(ALL_RECORDS_MAX, 2 * ALL_RECORDS_MAX))
+
+
+def test_r82_markets_that_are_over_leave_memory_with_age() -> None:
+    record, memory = a_record(Script()), Memory()
+    memory.note("1", record)
+    memory.note(
+        "1", record._replace(terms=dataclasses.replace(record.terms, symbol="NEXT"), now_ns=record.now_ns + KEPT_NS + 1)
+    )
+    assert [symbol for symbol in (record.terms.symbol, "NEXT") if list(memory.of(symbol))] == ["NEXT"]
+
+
+def test_r82_a_busy_market_keeps_to_its_share() -> None:
+    record, memory = a_record(Script()), Memory()
+    quiet = record._replace(terms=dataclasses.replace(record.terms, symbol="QUIET"))
+    memory.note("1", quiet)
+    for step in range(ALL_RECORDS_MAX - 1):
+        memory.note("1", record._replace(now_ns=record.now_ns + step))
+    assert len(memory) == RECORDS_MAX + 1
