@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import shutil
 import tempfile
 import time
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,77 +21,22 @@ from typing import Any
 import msgspec
 import nats
 from _converging import Change, Tolerance, VenueHistory, differing, levels_changed, target_change
-from common.bots import BinaryBot, parse_bot
+from _ten_markets import ASSETS, TenMarkets
+from common.bots import BinaryBot
 from common.bus.permissions import OPERATOR
 from common.events import QuoteTarget, decode
 from exchange.journal import decode_line
 from nats.aio.msg import Msg
 from toolkit.bench import Figure, at_most
-from toolkit.instance import find_running
 from toolkit.layout import nats_password_file
-from toolkit.paths import CONFIG_DIR
-from toolkit.trial import ACCOUNT, Trial
+from toolkit.trial import ACCOUNT
 
-ASSETS = ("BTC", "ETH", "SOL", "AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG")
 ALLOWED_NS = 200_000_000
 LATE_MAX = 0.01
 NS_PER_MS, NS_PER_S = 1_000_000, 1_000_000_000
 SETTLE_S = 20.0
 """From the first quotes on, before anything is measured."""
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 RATE_REASONS = ("message_rate", "rate_limited")
-
-
-class TenMarkets(Trial):
-    """A platform whose exchange has ten assets, and whose bot quotes them all with the defaults."""
-
-    def _write_config(self) -> None:
-        folder = self.data_dir / "trial-config"
-        shutil.copytree(CONFIG_DIR, folder, dirs_exist_ok=True)
-        venues = folder / "venues.toml"
-        text, few = venues.read_text(), '["BTCUSDT", "ETHUSDT", "SOLUSDT"]'
-        assert few in text, f"{venues} lists the symbols of the price source"
-        venues.write_text(text.replace(few, json.dumps([f"{asset}USDT" for asset in ASSETS])))
-        sources = "\n".join(f'{asset} = [{{ venue = "binance", symbol = "{asset}USDT" }}]' for asset in ASSETS)
-        (folder / "bots.toml").write_text(
-            f'[[bots]]\nalgo_id = "1"\nkind = "binary"\nrunning = true\n\n[bots.sections.instrument]\n'
-            f"series = {json.dumps([f'{asset}-5M' for asset in ASSETS])}\n\n"
-            f"[bots.sections.instrument.sources]\n{sources}\n\n"
-            # Takers who know more may win for ten minutes on end; that is another benchmark's business.
-            '[bots.sections.risk_limits]\nmax_daily_loss = "1000000"\n'
-        )
-        for service in ("gateway", "feed"):
-            self.settings[f"{service}.MM_CONFIG_DIR"] = str(folder)
-
-    def bot(self) -> BinaryBot:
-        document = tomllib.loads((self.data_dir / "trial-config" / "bots.toml").read_text())
-        return parse_bot("binary", document["bots"][0]["sections"])
-
-    def cpu_s(self) -> dict[str, float]:
-        """Return the processor time each process has used so far, by name."""
-        running = find_running(self.data_dir)
-        assert running is not None, "the platform is up"
-        used = {}
-        for name, child in running.children.items():
-            if child.get("pid"):
-                fields = Path(f"/proc/{child['pid']}/stat").read_text().rpartition(")")[2].split()
-                used[name] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
-        return used
-
-    def refusals(self) -> dict[str, int]:
-        """Return how often an order was refused so far, by the quoter's door and by the venue, by reason."""
-        state = self.state("quoter")
-        counts: dict[str, int] = dict(state.get("rejections", {}))
-        for code, count in state.get("venue_refusals", {}).items():
-            counts[code] = counts.get(code, 0) + count
-        return counts
-
-    def quoted(self) -> int:
-        """Return in how many markets orders rest on both sides."""
-        sides: dict[str, set[str]] = {}
-        for order in self.open_orders():
-            sides.setdefault(order["market"], set()).add(order["outcome"])
-        return sum(len(each) == 2 for each in sides.values())
 
 
 @dataclass

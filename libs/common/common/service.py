@@ -28,7 +28,7 @@ from common.lease import LeaseKeeper, LeaseState
 from common.settings import ServiceSettings, load_settings
 from common.shell import Shell
 from common.storing import Storage
-from common.telemetry import configure_logging, process_samples, render_metrics
+from common.telemetry import configure_logging, object_samples, process_samples, render_metrics
 
 STOP_TIMEOUT_S = 15.0
 """How long a core may take to end its business: cancel, ask the venue, report."""
@@ -224,6 +224,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
         return render_metrics(
             service.core.samples,
             lambda: process_samples(began_ns, clock.now_ns()),
+            *([object_samples] if settings.count_objects else []),
             *([shell.samples] if shell else []),
         )
 

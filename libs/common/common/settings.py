@@ -54,6 +54,8 @@ class ServiceSettings(BaseSettings):
     lease_ttl_ms: int = Field(default=2_000, ge=300, le=60_000)
     replicas: int = Field(default=1, ge=1, le=5)
     """Copies of each stream in the NATS cluster."""
+    count_objects: bool = False
+    """Tell in /metrics how many objects of each type live: a look takes tens of milliseconds, so for soak runs only."""
 
     def nats_password(self) -> SecretStr | None:
         return read_secret(self.nats_password_file, "MM_NATS_PASSWORD_FILE")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -19,6 +21,7 @@ _SECRET_NAMES = re.compile(r"password|secret|token|api_key|authorization|private
 # A bearer token, a JWT, the password in an address.
 _SECRET_TEXT = re.compile(r"(?i)(bearer\s+|eyJ[\w-]*\.)[\w.~+/=-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)")
 _BLOT = "***"
+TYPES_MAX = 60
 
 
 def blot_secrets(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -102,3 +105,11 @@ def render_metrics(*sources: Any) -> bytes:
 def process_samples(started_ns: int, now_ns: int) -> Iterable[Sample]:
     """Return uptime of this process in seconds."""
     yield Sample("mm_uptime_seconds", "gauge", "Time since start", {}, (now_ns - started_ns) / 1e9)
+
+
+def object_samples() -> Iterable[Sample]:
+    """Return how many objects of the commonest types live that were made since the start, garbage collected first."""
+    gc.collect()
+    counts = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+    for name, count in counts.most_common(TYPES_MAX):
+        yield Sample("mm_objects", "gauge", "Live objects by type", {"type": name}, count)

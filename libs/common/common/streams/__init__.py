@@ -55,7 +55,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1),
     Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1),
     Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1),
-    # Ten busy markets write some 180 MiB an hour: there this is the newest three hours, and the age bounds quiet ones.
+    # Ten busy markets write 100 to 180 MiB an hour: of them this is some hours; the age bounds quiet ones.
     Stream("ORDER", ("order.>",), 512, max_age_s=7 * DAY_S),
     Stream("FILL", ("fill.>",), 512, refuse_when_full=True),
     Stream("ACCOUNT", ("account.>",), 16, max_msgs_per_subject=1),
