@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from common.bus.jetstream import JetStreamApi
+from common.bus.messages import Message
 from common.bus.nats import NatsConnection
-from common.bus.readers import Value
 from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, decode
 from common.instruments import Side
 
@@ -55,14 +55,14 @@ class Ears:
         self.gate.set()
         self.begun = 0
 
-    async def deliver(self, subject: str, data: bytes, sequence: int, age_ns: int = 0) -> None:
+    async def deliver(self, message: Message) -> None:
         self.begun += 1
         await self.gate.wait()
-        self.heard.append((subject, data, sequence, age_ns))
+        self.heard.append(message[:4])
 
-    async def deliver_burst(self, burst: Sequence[Value]) -> None:
-        for value in burst:
-            await self.deliver(*value)
+    async def deliver_burst(self, burst: Sequence[Message]) -> None:
+        for message in burst:
+            await self.deliver(message)
 
     @property
     def sequences(self) -> list[int]:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from common.bus.durable import Acknowledge, DurablePuller
 from common.bus.jetstream import JetStreamApi
+from common.bus.messages import Message
 from common.bus.nats import NatsConnection
 from common.errors import BusError
 from common.events import Fill, decode
@@ -28,11 +29,12 @@ class Ledger:
         self.booked: dict[int, int] = {}
         self.pending: dict[int, Acknowledge] = {}
 
-    async def deliver(self, subject: str, data: bytes, sequence: int, acknowledge: Acknowledge) -> None:
+    async def deliver(self, message: Message, acknowledge: Acknowledge) -> None:
+        sequence = message.sequence
         self.delivered.append(sequence)
         if sequence not in self.booked:
             assert sequence == len(self.booked) + 1, "new fills come in the order of the stream"
-            self.booked[sequence] = decode(Fill, data).order_id
+            self.booked[sequence] = decode(Fill, message.data).order_id
         self.pending[sequence] = acknowledge
         if self.acknowledges:
             await acknowledge()

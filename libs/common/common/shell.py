@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from structlog.stdlib import BoundLogger
 
-from common.bus.durable import Acknowledge, DurablePuller
+from common.bus.durable import Acknowledge, DeliverDurable, DurablePuller
 from common.bus.jetstream import JetStreamApi
+from common.bus.messages import Message
 from common.bus.nats import NatsConnection
-from common.bus.readers import Deliver, DeliverBurst, NewestReader, OrderedReader, SampledReader, Value
+from common.bus.readers import Deliver, DeliverBurst, NewestReader, OrderedReader, SampledReader
 from common.clock import AnchoredClock
 from common.core import (
     Ask,
@@ -245,15 +246,15 @@ class Shell:
     def _burst_delivery(self, newest: Newest) -> DeliverBurst:
         cls, handler = newest.event, newest.handler
 
-        async def deliver(burst: Sequence[Value]) -> None:
+        async def deliver(burst: Sequence[Message]) -> None:
             calls = []
-            for value in burst:
+            for message in burst:
                 try:
-                    event = decode(cls, value.data, value.subject)
+                    event = decode(cls, message.data, message.subject)
                 except ContractError as error:
-                    await self._park(value.subject, str(error), value.data)
+                    await self._park(message.subject, str(error), message.data)
                 else:
-                    calls.append(Call(partial(handler, event), value.age_ns, value.sequence))
+                    calls.append(Call(partial(handler, event), message.age_ns, message.sequence))
             await self._take_turn(calls)
 
         return deliver
@@ -261,18 +262,19 @@ class Shell:
     def _ordered_delivery(self, ordered: Ordered) -> Deliver:
         cls, handler = ordered.event, ordered.handler
 
-        async def deliver(subject: str, data: bytes, sequence: int) -> None:
+        async def deliver(message: Message) -> None:
             try:
-                event = decode(cls, data, subject)
+                event = decode(cls, message.data, message.subject)
             except ContractError as error:
-                await self._park(subject, str(error), data)
+                await self._park(message.subject, str(error), message.data)
                 return
-            await self._call(partial(handler, event), sequence=sequence)
+            await self._call(partial(handler, event), sequence=message.sequence)
 
         return deliver
 
-    def _durable_delivery(self, durable: Durable) -> Callable[[str, bytes, int, Acknowledge], Awaitable[None]]:
-        async def deliver(subject: str, data: bytes, sequence: int, acknowledge: Acknowledge) -> None:
+    def _durable_delivery(self, durable: Durable) -> DeliverDurable:
+        async def deliver(message: Message, acknowledge: Acknowledge) -> None:
+            subject, data, sequence = message.subject, message.data, message.sequence
             cls = class_of(subject)
             try:
                 if cls is None:

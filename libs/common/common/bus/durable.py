@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from common.bus.jetstream import JetStreamApi
+from common.bus.messages import NO_HEADERS, Message
 from common.bus.nats import NatsConnection
 from common.errors import BusError
 from common.streams import DurableReader
@@ -33,8 +34,8 @@ _numbers = itertools.count(1)
 log = structlog.get_logger()
 
 Acknowledge = Callable[[], Awaitable[None]]
-DeliverDurable = Callable[[str, bytes, int, Acknowledge], Awaitable[None]]
-"""(subject, data, stream sequence, what to call when the message has been dealt with)"""
+DeliverDurable = Callable[[Message, Acknowledge], Awaitable[None]]
+"""(message, what to call when it has been dealt with)"""
 
 
 class DurablePuller:
@@ -110,7 +111,9 @@ class DurablePuller:
                     log.warning("a gap before this message, cannot look yet", sequence=sequence, why=str(error))
                     return
             self._consumer_sequence = consumer_sequence
-            await self._deliver(message.subject, message.data, sequence, message.ack)
+            await self._deliver(
+                Message(message.subject, message.data, sequence, headers=message.headers or NO_HEADERS), message.ack
+            )
             self._delivered = max(self._delivered, sequence)
         self._left -= 1
         if self._left == 0:
@@ -134,7 +137,9 @@ class DurablePuller:
             if stored.sequence > up_to:
                 return
             acknowledge = functools.partial(self._acknowledge, stored.sequence)
-            await self._deliver(stored.subject, stored.data, stored.sequence, acknowledge)
+            await self._deliver(
+                Message(stored.subject, stored.data, stored.sequence, headers=stored.headers), acknowledge
+            )
             self._delivered = stored.sequence
 
     async def _acknowledge(self, sequence: int) -> None:

@@ -7,10 +7,11 @@ services may send exactly these and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from common.bus.messages import NO_HEADERS
 from common.bus.nats import NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
 from common.streams import DURABLES, STREAMS, DurableReader, Stream, differences
@@ -35,6 +36,8 @@ class Stored(NamedTuple):
     data: bytes
     sequence: int
     stored_ns: int
+    headers: Mapping[str, str] = NO_HEADERS
+    """Everything its publisher and the broker wrote beside the bytes."""
 
 
 class JetStreamApi:
@@ -154,8 +157,8 @@ class JetStreamApi:
             if headers.get("Status") == "404":
                 return None
             raise BusUnavailable(f"direct get on {stream}: {headers.get('Status')} {headers.get('Description')}")
-        stored = headers["Nats-Time-Stamp"]
-        return Stored(headers["Nats-Subject"], answer.data, int(headers["Nats-Sequence"]), _timestamp_ns(stored))
+        subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+        return Stored(subject, answer.data, sequence, _timestamp_ns(headers["Nats-Time-Stamp"]), headers)
 
 
 def _demand_same(what: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from common.bus.jetstream import JetStreamApi
+from common.bus.messages import NO_HEADERS, Message
 from common.bus.nats import NatsConnection
 from common.core import Start
 from common.errors import BusError
@@ -24,23 +25,9 @@ NS_PER_S = 1_000_000_000
 
 _numbers = itertools.count(1)
 
-Deliver = Callable[[str, bytes, int], Awaitable[None]]
-"""(subject, data, stream sequence)"""
-
-
-class Value(NamedTuple):
-    """The newest message of a subject."""
-
-    subject: str
-    data: bytes
-    sequence: int = 0
-    """In its stream, when it was read back; 0 when it has just arrived."""
-    age_ns: int = 0
-    """How long a value that was read back had been stored."""
-
-
-DeliverBurst = Callable[[Sequence[Value]], Awaitable[None]]
-"""Told the values that arrived together, one per subject."""
+Deliver = Callable[[Message], Awaitable[None]]
+DeliverBurst = Callable[[Sequence[Message]], Awaitable[None]]
+"""Told the newest messages that arrived together, one per subject."""
 
 
 class NewestReader:
@@ -56,7 +43,7 @@ class NewestReader:
         self._connection, self._api = connection, api
         self._filter = subject_filter
         self._deliver = deliver
-        self._waiting: dict[str, bytes] = {}
+        self._waiting: dict[str, Msg] = {}
         self._subscription: Subscription | None = None
         self._seen: set[str] = set()
         self.conflated = 0
@@ -77,14 +64,16 @@ class NewestReader:
         if message.subject in waiting:
             self.conflated += 1
         self._seen.add(message.subject)
-        waiting[message.subject] = message.data
+        waiting[message.subject] = message
         # The client calls us once per message without letting the socket be read in between; only after the last
         # one of a burst is it time to work.
         assert self._subscription is not None
         if self._subscription.pending_msgs > 0:
             return
         self._waiting = {}
-        await self._deliver([Value(subject, data) for subject, data in waiting.items()])
+        await self._deliver(
+            [Message(each.subject, each.data, headers=each.headers or NO_HEADERS) for each in waiting.values()]
+        )
 
 
 class SampledReader:
@@ -107,13 +96,14 @@ class SampledReader:
             await self._deliver(news)
 
 
-async def _last_values(api: JetStreamApi, subject_filter: str) -> AsyncIterator[Value]:
+async def _last_values(api: JetStreamApi, subject_filter: str) -> AsyncIterator[Message]:
     """Yield the last message of every subject that a stream holds, with its age."""
     stream = stream_of(subject_filter).name
     for subject in await api.subjects(stream, subject_filter):
         stored = await api.last(stream, subject)
         if stored is not None:
-            yield Value(subject, stored.data, stored.sequence, max(0, time.time_ns() - stored.stored_ns))
+            age_ns = max(0, time.time_ns() - stored.stored_ns)
+            yield Message(subject, stored.data, stored.sequence, age_ns, stored.headers)
 
 
 class OrderedReader:
@@ -210,7 +200,9 @@ class OrderedReader:
                 return
             self._expected += 1
             if sequence > self._last_sequence:
-                await self._deliver(message.subject, message.data, sequence)
+                await self._deliver(
+                    Message(message.subject, message.data, sequence, headers=message.headers or NO_HEADERS)
+                )
                 self._last_sequence = sequence
                 if self._behind is not None or self._start_policy is not Start.LAST_PER_SUBJECT:
                     self._behind = max(self._behind or 0, sequence)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from common.bus.messages import NO_HEADERS
 from common.streams import STREAMS, stream_of
 
 from toolkit.simulation.schedule import Schedule
@@ -46,6 +47,7 @@ class Message:
     data: bytes
     sequence: int
     stored_ns: int
+    headers: Mapping[str, str] = NO_HEADERS
 
 
 @dataclass(slots=True)
@@ -105,7 +107,14 @@ class MemoryBus:
         self._listeners = [each for each in self._listeners if each[1] is not listener]
         self._routes.clear()
 
-    def store(self, subject: str, data: bytes, message_id: str = "", expected_last_sequence: int | None = None) -> int:
+    def store(
+        self,
+        subject: str,
+        data: bytes,
+        message_id: str = "",
+        expected_last_sequence: int | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> int:
         """Store a message now and tell the listeners; Refused when the expected sequence is not the last one."""
         state = self.streams[stream_of(subject).name]
         if message_id and message_id in state.ids:
@@ -115,7 +124,7 @@ class MemoryBus:
             if (last.sequence if last else 0) != expected_last_sequence:
                 raise Refused(f"wrong last sequence on {subject}")
         state.sequence += 1
-        message = Message(subject, data, state.sequence, self.schedule.now_ns)
+        message = Message(subject, data, state.sequence, self.schedule.now_ns, headers)
         if state.per_subject != 1:
             state.messages.append(message)
         state.last[subject] = message
