@@ -121,6 +121,9 @@ class MemorySession:
     def empty_out(self, now_ns: int) -> Outputs:
         return []
 
+    def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
+        return []
+
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         return []
 

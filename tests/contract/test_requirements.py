@@ -40,11 +40,11 @@ DEFERRED = {
 }
 # Rows that are still being built: each leaves with its first test, and the list may only shrink.
 NOT_YET: frozenset[str] = frozenset(DEFERRED) | {
-    *("r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r11", "r12", "r13", "r14"),
+    *("r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r11", "r14"),
     *("r20", "r21", "r22", "r23", "r24", "r25", "r26", "r27", "r28", "r29", "r30", "r31"),
     *("r50", "r51", "r52", "r53", "r57"),
     *("r60", "r61", "r62", "r63", "r64", "r65", "r66", "r67", "r68"),
-    *("r70", "r71", "r72", "r73", "r74", "r75", "r76", "r77", "r78", "r79", "r80", "r81", "r83"),
+    *("r70", "r71", "r73", "r74", "r75", "r76", "r77", "r78", "r79", "r80", "r81", "r83"),
 }
 
 

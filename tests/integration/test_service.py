@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from common.bus.jetstream import JetStreamApi
-from common.events import Lease, Parked, Posting, PostingKind, decode
+from common.events import Alert, Lease, Parked, Posting, PostingKind, decode
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.connections import connected, eventually, fill, halt, in_thread, top
@@ -58,6 +58,10 @@ class Tiny:
             return 0, b""
 
     def post(self, path: str, document: dict[str, Any], token: str = TOKEN) -> int:
+        return self.order(path, document, token)[0]
+
+    def order(self, path: str, document: dict[str, Any], token: str = TOKEN) -> tuple[int, dict[str, Any]]:
+        """Return status and document of the answer to a command; status 0 when nobody listens."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=json.dumps(document).encode(),
@@ -66,9 +70,11 @@ class Tiny:
         )
         try:
             with opener.open(request, timeout=10) as answer:
-                return int(answer.status)
+                return int(answer.status), dict(json.loads(answer.read()))
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, dict(json.loads(error.read()))
+        except OSError:
+            return 0, {}
 
     def state(self) -> dict[str, Any]:
         status, body = self.get("/state")
@@ -333,3 +339,58 @@ async def test_a_command_that_breaks_the_core_ends_the_process(broker: Broker, r
     tiny.post("/fail", {})
     assert await in_thread(tiny.wait) == 1
     assert "told to fail" in tiny.logged()
+
+
+async def test_r72_an_early_command_works_without_the_broker_and_is_on_disk_when_it_is_answered(
+    broker: Broker, run: Run
+) -> None:
+    broker.kill()
+    tiny = run()
+    await in_thread(lambda: until(lambda: tiny.get("/state")[0] == 200, "the admin port"))
+    status, answer = await in_thread(lambda: tiny.order("/note", {"name": "a", "text": "stop"}))
+    assert (status, answer["notes"], answer["started"]) == (202, {"a": "stop"}, False)
+    status, answer = await in_thread(lambda: tiny.order("/say", {"text": "hello"}))
+    assert (status, answer["error"]["code"]) == (503, "not_done")
+    tiny.process.kill()
+    tiny.wait()
+    second = run()
+    await in_thread(lambda: until(lambda: second.state().get("notes") == {"a": "stop"}, "what was kept"))
+    broker.start()
+    await in_thread(lambda: until(second.ready, "ready"))
+    status, answer = await in_thread(lambda: second.order("/note", {"name": "a"}))
+    assert (status, answer["notes"], answer["started"]) == (202, {}, True)
+    second.process.kill()
+    second.wait()
+    third = run()
+    await in_thread(lambda: until(third.ready, "ready again"))
+    assert third.state()["notes"] == {}
+
+
+async def test_r72_what_an_early_command_told_the_bus_is_told_when_the_bus_is_there(broker: Broker, run: Run) -> None:
+    broker.kill()
+    tiny = run()
+    await in_thread(lambda: until(lambda: tiny.get("/state")[0] == 200, "the admin port"))
+    assert await in_thread(lambda: tiny.post("/note", {"name": "a", "text": "stop"})) == 202
+    broker.start()
+    await in_thread(lambda: until(tiny.ready, "ready"))
+    async with connected(broker, "gateway") as gateway:
+        stored = await JetStreamApi(gateway).last("ALERT", "alert.info.platform")
+    assert stored is not None
+    assert decode(Alert, stored.data).kind == "noted a"
+
+
+async def test_r72_a_disk_that_does_not_take_it_is_said_and_nothing_ends(broker: Broker, run: Run) -> None:
+    (broker.files / "data" / "risk").mkdir(parents=True)
+    (broker.files / "data" / "risk" / "kept").write_text("a file where the folder should be")
+    tiny = run()
+    await in_thread(lambda: until(tiny.ready, "ready"))
+    status, answer = await in_thread(lambda: tiny.order("/note", {"name": "a", "text": "stop"}))
+    assert (status, answer["error"]["code"]) == (503, "not_done")
+    assert "not on disk" in answer["error"]["message"]
+    assert tiny.ready()
+
+
+async def test_a_command_to_a_process_that_ends_is_not_said_to_be_accepted(broker: Broker, run: Run) -> None:
+    tiny = run()
+    await in_thread(lambda: until(tiny.ready, "ready"))
+    assert await in_thread(lambda: tiny.post("/fail", {})) in (0, 503)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.core import Command, Core, Durable, Effects, Every, Input, Newest, Ordered, Receipt, Start
+from common.core import (
+    Answered,
+    AnswerLater,
+    Command,
+    Core,
+    Durable,
+    Effects,
+    Every,
+    Input,
+    Keep,
+    Newest,
+    Ordered,
+    Receipt,
+    Start,
+)
 from common.errors import ConfigError
 from common.events import Alert, AlertLevel, Event, Halt, Posting, TopOfBook
 from common.service import Service, run
@@ -33,6 +47,12 @@ class Tiny(Core):
         self.beats = 0
         self.said = 0
         self.ended = False
+        self.notes: dict[str, str] = {}
+        self.answering: list[int] = []
+        self.started = False
+
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        self.notes = {name: data.decode() for name, data in documents.items()}
 
     def inputs(self) -> Sequence[Input]:
         return [
@@ -40,12 +60,15 @@ class Tiny(Core):
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
             Durable("risk-ledger", self.on_entry, self.on_poison if self.settings.halts_on_poison else None),
             Every(20, self.on_beat),
+            Every(20, self.on_early_beat, early=True),
+            Command("note", self.on_note, early=True),
             Command("say", self.on_say),
             Command("fail", self.on_fail),
         ]
 
     def start(self, receipt: Receipt) -> Effects:
         self.told.append(f"start, {len(self.halts)} halts known")
+        self.started = True
         return ()
 
     def stop(self, receipt: Receipt) -> Effects:
@@ -90,6 +113,21 @@ class Tiny(Core):
         self.beats += 1
         return ()
 
+    def on_early_beat(self, receipt: Receipt) -> Effects:
+        answering, self.answering = self.answering, []
+        return [Answered(ticket, {"notes": self.notes, "started": self.started}) for ticket in answering]
+
+    def on_note(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Keep a note on disk, and answer with the next beat."""
+        name, text = str(document["name"]), str(document.get("text", ""))
+        self.notes.pop(name, None)
+        if text:
+            self.notes[name] = text
+        yield Keep(name, text.encode())
+        self.answering.append(receipt.now_ns)
+        yield AnswerLater(receipt.now_ns)
+        yield self._alert(f"noted {name}", receipt)
+
     def on_say(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         if not document.get("text"):
             raise ValueError("text: must not be empty")
@@ -103,7 +141,14 @@ class Tiny(Core):
         return [] if self.beats else ["no beat yet"]
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        return {"told": self.told, "fills": self.fills, "halts": self.halts, "bids": self.bids, "said": self.said}
+        return {
+            "told": self.told,
+            "fills": self.fills,
+            "halts": self.halts,
+            "bids": self.bids,
+            "said": self.said,
+            "notes": self.notes,
+        }
 
     def _alert(self, kind: str, receipt: Receipt) -> Alert:
         return Alert(

@@ -14,6 +14,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
+from common.errors import CommandUndone
+
 COMMAND_BYTES_MAX = 64 * 1024
 
 Run = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -87,6 +89,8 @@ def admin_app(
             return _json(202, await run(command, document))
         except ValueError as error:
             return _error(422, "invalid", str(error))
+        except CommandUndone as error:
+            return _error(503, "not_done", str(error))
 
     return app
 

@@ -88,7 +88,34 @@ class Publish:
     """Last stream sequence of the event's subject; 0 means 'nothing there yet'."""
 
 
-Effect: TypeAlias = Event | Open | Send | Close | Ask | Store | Publish
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Have a small document on disk, or no longer when `data` is empty: done before the next effect is begun.
+
+    The next start hands it to `Core.restore`, before anything else. A command whose document the disk does not take is
+    answered as not done.
+    """
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLater:
+    """Let the command that is being carried out be answered by the `Answered` of this ticket."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a command that was to be answered later has come to."""
+
+    ticket: int
+    document: Mapping[str, Any]
+
+
+Effect: TypeAlias = Event | Open | Send | Close | Ask | Store | Publish | Keep | AnswerLater | Answered
 Effects: TypeAlias = Iterable[Effect]
 
 
@@ -152,6 +179,8 @@ class Every:
 
     period_ms: int
     handler: Callable[[Receipt], Effects]
+    early: bool = False
+    """It runs before the core has started, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +208,8 @@ class Command:
     name: str
     handler: Callable[[Mapping[str, Any], Receipt], Effects]
     """ValueError from it becomes a 422 with its text."""
+    early: bool = False
+    """It may be ordered before the core has started: while broker, streams or lease are waited for."""
 
 
 Input: TypeAlias = Newest | Ordered | Durable | Every | Wire | Http | Command
@@ -204,6 +235,9 @@ class Core:
     def inputs(self) -> Sequence[Input]:
         """Everything this core listens to; asked once."""
         raise NotImplementedError
+
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        """Take in the documents that earlier lives had kept on disk; called once, before everything else."""
 
     def start(self, receipt: Receipt) -> Effects:
         """Begin; called once, when the inputs are subscribed and the last values have been handed in."""

@@ -9,6 +9,7 @@ MarketMakerError
 │   ├── VenueUnreachable   transient: back off, mark stale, retry
 │   ├── VenueRefused       the venue said no: becomes an OrderUpdate with status REJECTED
 │   └── VenueUnknown       nobody knows what happened: stop, ask the venue, then go on
+├── CommandUndone          a person's command was not, or not surely, carried out: say so
 └── ContractError          bytes we cannot decode: park them with the reason, count, alert
 
 A refusal that belongs to the trade (a pre-trade check, a limit) is a value, not an error from this tree.
@@ -65,6 +66,10 @@ class VenueRefused(VenueError):
 
 class VenueUnknown(VenueError):
     """The outcome of a request is unknown; ask the venue before anything else."""
+
+
+class CommandUndone(MarketMakerError):
+    """What a person ordered was not, or not surely, carried out here; somebody else may have to be asked."""
 
 
 class ContractError(MarketMakerError):

@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -69,6 +69,8 @@ class _Progress:
     stage: str = "starting"
     shell: Shell | None = None
     keepers: list[LeaseKeeper] = field(default_factory=list)
+    bus_ready: bool = False
+    """True once the streams have been verified."""
     started: bool = False
 
 
@@ -119,19 +121,22 @@ async def _work(
     progress: _Progress,
 ) -> None:
     async with AsyncExitStack() as stack:
+        connection = NatsConnection(settings, name)
+        # The shell first: the doors of an emergency work while the broker is waited for.
+        shell = progress.shell = Shell(name, service.core, settings, connection, log, service.storage)
+        stack.push_async_callback(shell.close)
+        shell.open()
         port = await stack.enter_async_context(_admin(name, settings, service, progress))
         log.info("admin port open", port=port)
-        connection = NatsConnection(settings, name)
         progress.stage = "waiting for the broker"
-        await connection.connect()
+        await _unless_failed(connection.connect(), shell)
         stack.push_async_callback(connection.close)
         progress.stage = "waiting for the streams"
         await _await_streams(JetStreamApi(connection), settings, log)
         await nats.micro.add_service(
             connection.client, name=name, version=VERSION, description=(service.core.__doc__ or "").split("\n")[0]
         )
-        shell = Shell(name, service.core, settings, connection, log, service.storage)
-        progress.shell = shell
+        progress.bus_ready = True
         await stack.enter_async_context(_leases(service, settings, shell, progress, log))
         progress.stage = "recovering"
         if service.on_shell is not None:
@@ -159,6 +164,18 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+async def _unless_failed(waiting: Coroutine[Any, Any, None], shell: Shell) -> None:
+    """Wait for something, but not longer than the core lives, which may have early commands to carry out."""
+    task = asyncio.create_task(waiting)
+    try:
+        await asyncio.wait({task, shell.failed}, return_when=asyncio.FIRST_COMPLETED)
+        if shell.failed.done():
+            shell.failed.result()
+        task.result()
+    finally:
+        task.cancel()
 
 
 async def _until(stopping: asyncio.Event, shell: Shell, connection: NatsConnection) -> None:
@@ -198,7 +215,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
     began_ns = clock.now_ns()
 
     def health() -> list[str]:
-        if progress.shell is None:
+        if progress.shell is None or not progress.bus_ready:
             return [progress.stage]
         return [] if progress.shell.bus.connected else ["not connected to the broker"]
 
@@ -229,8 +246,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
         )
 
     async def run_command(command: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        if progress.shell is None:
-            raise ValueError(f"{command}: {name} is still {progress.stage}")
+        assert progress.shell is not None, "the admin port opens after the shell"
         return await progress.shell.command(command, document)
 
     app = admin_app(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +19,8 @@ from common.bus.nats import NatsConnection
 from common.bus.readers import Deliver, DeliverBurst, NewestReader, OrderedReader, SampledReader
 from common.clock import AnchoredClock
 from common.core import (
+    Answered,
+    AnswerLater,
     Ask,
     Close,
     Command,
@@ -27,6 +30,7 @@ from common.core import (
     Every,
     Http,
     Input,
+    Keep,
     Newest,
     Open,
     Ordered,
@@ -37,9 +41,11 @@ from common.core import (
     Store,
     Wire,
 )
-from common.errors import BusError, BusUnavailable, ContractError
+from common.disk import Documents
+from common.errors import BusError, BusUnavailable, CommandUndone, ContractError
 from common.events import Event, Parked, address_filter, class_of, decode
 from common.outbox import Outbox
+from common.promises import Order, Promises
 from common.settings import ServiceSettings
 from common.storing import Due, Storage, StoreLine
 from common.streams import DURABLE_BY_NAME
@@ -48,6 +54,8 @@ from common.wires import LiveHttp, LiveWire
 PARKED_BYTES_MAX = 64 * 1024
 READ_BACK_RETRY_S = 0.2
 DRAIN_S = 2.0
+EARLY_EVENTS_MAX = 1_000
+"""Acked events of the time before the bus is there; beyond it the oldest go, what must not be lost is on disk."""
 I = TypeVar("I")  # noqa: E741
 
 
@@ -107,8 +115,22 @@ class Shell:
         self.began = False
         """True once the core has started: from here on it must be stopped, not dropped."""
         self._ended = False
+        self._early: deque[Event] | None = deque(maxlen=EARLY_EVENTS_MAX)
+        """What is to be published once the bus is there; None from then on."""
+        self._promises = Promises(Documents(settings.data_dir / name / "kept"), log)
 
     # --- life ---------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Hand in what is kept on disk and begin what needs no bus: people's early commands, HTTP, early timers."""
+        self.core.restore(self._promises.documents.all())
+        for wire in self._of(Wire):
+            self._wires[wire.name] = self._live_wire(wire)
+        for http in self._of(Http):
+            self._https[http.name] = LiveHttp(self._caller(http.on_answer))
+        for every in self._of(Every):
+            if every.early:
+                self.guarded(self._tick(every), self._timers)
 
     async def start(self) -> None:
         """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
@@ -117,10 +139,9 @@ class Shell:
         self._sending = self.guarded(self._outbox.run(), set())
         for event in self._outbox.left_behind():
             await self._outbox.send(event)
-        for wire in self._of(Wire):
-            self._wires[wire.name] = self._live_wire(wire)
-        for http in self._of(Http):
-            self._https[http.name] = LiveHttp(self._caller(http.on_answer))
+        early, self._early = self._early or (), None
+        for event in early:
+            await self._outbox.send(event)
         for ordered in self._of(Ordered):
             await self._start_ordered(ordered)
         for newest in self._of(Newest):
@@ -136,7 +157,8 @@ class Shell:
             self._pullers.append(puller)
             await puller.start()
         for every in self._of(Every):
-            self.guarded(self._tick(every), self._timers)
+            if not every.early:
+                self.guarded(self._tick(every), self._timers)
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the core end its business, at most so long; return whether it did."""
@@ -154,11 +176,18 @@ class Shell:
             await puller.stop()
         await self._outbox.drain(DRAIN_S)
         self._sending.cancel()
+        await self.close()
+        return self.core.stopped()
+
+    async def close(self) -> None:
+        """Let go of everything that `open` began, whether or not the core has started."""
+        self._ended = True
+        for task in list(self._timers):
+            task.cancel()
         for wire in self._wires.values():
             wire.end()
         for http in self._https.values():
             await http.close()
-        return self.core.stopped()
 
     # --- breaks -------------------------------------------------------------------------------------------------
 
@@ -212,10 +241,16 @@ class Shell:
         return [each for each in self._inputs if isinstance(each, cls)]
 
     async def command(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a person's command; ValueError when the core refuses it."""
+        """Carry a person's command out and return its answer.
+
+        ValueError when the core refuses it, CommandUndone when it was not, or not surely, carried out.
+        """
         command = next(each for each in self._of(Command) if each.name == name)
-        await self._call(lambda receipt: command.handler(document, receipt), refusable=True)
-        return {"accepted": name}
+        if not (self.began or command.early):
+            raise CommandUndone(f"{name}: {self.name} has not begun its work yet")
+        order = Order()
+        await self._take_turn([Call(lambda receipt: command.handler(document, receipt))], order=order)
+        return await self._promises.outcome(name, order, self.failed)
 
     def commands(self) -> list[str]:
         return [command.name for command in self._of(Command)]
@@ -338,23 +373,23 @@ class Shell:
         age_ns: int = 0,
         sequence: int = 0,
         acknowledge: Acknowledge | None = None,
-        refusable: bool = False,
     ) -> None:
-        await self._take_turn([Call(handler, age_ns, sequence)], acknowledge, refusable=refusable)
+        await self._take_turn([Call(handler, age_ns, sequence)], acknowledge)
 
     async def _take_turn(
-        self, calls: Iterable[Call], acknowledge: Acknowledge | None = None, *, refusable: bool = False
+        self, calls: Iterable[Call], acknowledge: Acknowledge | None = None, *, order: Order | None = None
     ) -> None:
         """Give the core one turn for what arrived together and carry out what it asks for.
 
         A core that has failed or ended gets none. The documents to store go behind those of earlier turns, and the
-        acknowledgement behind them.
+        acknowledgement behind them. A ValueError in the turn of a person's order is his to hear.
         """
         async with self._turn:
             if self.failed.done() or self._ended:
                 return
             stores: list[Store] = []
             sent: list[asyncio.Future[None]] = []
+            self._promises.order = order
             try:
                 for handler, receipt in self._burst(calls):
                     for effect in handler(receipt):
@@ -365,10 +400,14 @@ class Shell:
                         if done is not None:
                             sent.append(done)
             except Exception as error:
-                if refusable and isinstance(error, ValueError):
+                if order is not None and isinstance(error, ValueError):
                     raise
                 self._fail(error)
                 return
+            finally:
+                self._promises.order = None
+            if order is not None:
+                order.taken = True
             if stores or acknowledge is not None:
                 self._storing.put(Due(stores, sent, acknowledge))
 
@@ -380,10 +419,14 @@ class Shell:
     # --- effects ------------------------------------------------------------------------------------------------
 
     async def _carry_out(
-        self, effect: Event | Open | Send | Close | Ask | Publish, *, watched: bool
+        self, effect: Event | Open | Send | Close | Ask | Publish | Keep | AnswerLater | Answered, *, watched: bool
     ) -> asyncio.Future[None] | None:
         self._handled += 1
         if isinstance(effect, Event):
+            if self._early is not None:
+                if effect.acked:
+                    self._early.append(effect)
+                return None
             if effect.acked:
                 return await self._outbox.send(effect, watched=watched)
             await self.bus.publish(effect)
@@ -395,6 +438,8 @@ class Shell:
             self._wires[effect.wire].open(effect)
         elif isinstance(effect, Publish):
             return await self._outbox.send(effect.event, effect.expected_last_sequence, watched=watched)
+        elif isinstance(effect, Keep | AnswerLater | Answered):
+            self._promises.carry_out(effect)
         else:
             self._wires[effect.wire].close(effect)
         return None
@@ -447,6 +492,7 @@ class Shell:
         yield Sample(
             "mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self._outbox.unconfirmed
         )
+        yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)
         conflated = sum(reader.conflated for reader in self._newest)
         yield Sample("mm_conflated", "counter", "Values overtaken by a newer one", {}, conflated)
         yield Sample("mm_clock_drift_seconds", "gauge", "Wall clock minus ours", {}, self.clock.drift_ns() / 1e9)

@@ -268,6 +268,7 @@ class Pricer(Core):
             actor="pricer",
             detail=bot.halted,
             halt_id=f"pricer-{self.epoch}-{self._halts_sent}",
+            cancels=True,
             ts_ns=now_ns,
         )
 

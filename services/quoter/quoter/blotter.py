@@ -58,6 +58,7 @@ class Blotter:
         hold_price: Callable[[Order, int], None],
         touched: Callable[[str, str, bool], None],
         filled: Callable[[Fill, int], Effects],
+        halted: Callable[[Halt, int], Effects],
     ) -> None:
         self._desk = desk
         self._terms = terms
@@ -67,6 +68,8 @@ class Blotter:
         """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
         self._filled = filled
         """Told every new fill; says what follows from it beyond its booking."""
+        self._halted = halted
+        """Told every halt of our own; says what is to be cancelled."""
         self._picture: AccountPicture | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -112,7 +115,7 @@ class Blotter:
             return []
         if isinstance(report, Trouble):
             return self.alert(report.level, PLATFORM, report.kind, report.text, now_ns)
-        assert isinstance(report, HistoryLost)
+        assert isinstance(report, HistoryLost), "what rests is told to whoever empties"
         return self.halt(f"account-{self._desk.account}", "history_lost", report.text, now_ns)
 
     # --- orders -------------------------------------------------------------------------------------------------
@@ -306,23 +309,38 @@ class Blotter:
 
     # --- stops and alerts ---------------------------------------------------------------------------------------
 
-    def halt(self, scope: str, reason: str, detail: str, now_ns: int, actor: str = HALT_ACTOR) -> Effects:
-        """Halt here and now, and tell the bus; the halt holds whether or not the bus hears of it."""
-        self._halts += 1
+    def halt(self, scope: str, reason: str, detail: str, now_ns: int) -> Effects:
+        """Halt by our own decision, on disk and on the bus; it holds whether or not the bus hears of it."""
+        desk = self._desk
         halt = Halt(
             scope=scope,
             reason=reason,
-            actor=actor,
+            actor=HALT_ACTOR,
             detail=detail[:500],
-            halt_id=f"{self._desk.account}-{self._desk.epoch}-{self._halts}",
+            halt_id=self.new_halt_id(now_ns),
+            cancels=True,
             ts_ns=now_ns,
-            epoch=self._desk.epoch,
+            epoch=desk.epoch,
         )
-        self._desk.halts.impose(halt)
+        return self.impose(halt, now_ns)
+
+    def new_halt_id(self, now_ns: int) -> str:
+        """Return an id that no other halt has, of this process or of one before or after it."""
+        self._halts += 1
+        return f"{self._desk.account}-{self._desk.epoch}-{now_ns}-{self._halts}"
+
+    def impose(self, halt: Halt, now_ns: int) -> Effects:
+        """Put a halt in force: on disk first, then out with what it empties, then on the bus and to people."""
+        desk, scope = self._desk, halt.scope
+        desk.halts.impose(halt)
         algo_id = scope.removeprefix("bot-") if scope.startswith("bot-") else PLATFORM
+        text = f"{scope}: {halt.detail}"[:500]
         return [
-            halt,
-            *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{reason}"[:64], f"{scope}: {detail}"[:500], now_ns),
+            *desk.halts.words.changes(),
+            *self._halted(halt, now_ns),
+            # Before the start all that is in force and that the stream does not know is published by it.
+            *([halt] if desk.ids is not None else []),
+            *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{halt.reason}"[:64], text, now_ns),
         ]
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:

@@ -21,7 +21,7 @@ from quoter.bot import Bot, Line, Plan
 from quoter.budget import Budget, Use
 from quoter.conduct import Conduct, young_until
 from quoter.explain import NOTHING_SENT, Memory, Sent, record_of
-from quoter.halts import Halts, pulls
+from quoter.halts import Halts
 from quoter.holdings import Held, Holdings
 from quoter.news import OrderNews, target_of
 from quoter.orders import Orders
@@ -142,7 +142,8 @@ class Desk:
         self._look(view, bot, line, now_ns)
         nothing = self._why_nothing(bot, line, view, now_ns)
         wanted = pulled(nothing) if nothing else self._planned(line, view)
-        # A halt, the bus or the session away only keep new orders in: what rests stays while it is where it should be.
+        # A halt that keeps what rests, the bus or the session away only keep new orders in: what rests stays where it
+        # should be.
         shut_by = None if nothing else shut(view)
         before, line.plan = line.plan, wanted
         shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
@@ -224,7 +225,7 @@ class Desk:
             return f"the market is {line.terms.status.value}"
         if self._held_back_until_ns and self._held_back(bot, now_ns):
             return "cancel-all was ordered"
-        if view.halt and any(pulls(halt) for halt in self.halts.active if halt.partition(":")[0] in bot.scopes):
+        if view.halt and self.halts.empties(bot.scopes):
             return f"halted: {view.halt}"
         old = stale(view)
         if old is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,8 +48,9 @@ from common.pretrade import scopes_of
 
 from quoter.blotter import Blotter
 from quoter.bot import Bot, Line, Terms, new_line, renew_line, terms_of
-from quoter.commands import parse_cancel_all, parse_halt
 from quoter.desk import Desk
+from quoter.doors import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
+from quoter.emptying import Emptying
 from quoter.explain import explanation
 from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
@@ -56,19 +58,16 @@ from quoter.selection import chosen
 from quoter.status import picture, samples, unready
 from quoter.surroundings import look_around, note_book, note_fill, note_trade, thaw
 from quoter.unwind import cross
-from quoter.venues.base import REPORTS, Outputs, Session
+from quoter.venues.base import REPORTS, Outputs, Resting, Session
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
 PICTURE_NS = 30 * NS_PER_S
 """An AccountState is published this often."""
-CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
-"""After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
 FORGET_NS = 3_600 * NS_PER_S
 """A market that is over is remembered this long after its expiry, for late fills."""
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
-CURRENCY = "USD"
 
 
 class Quoter(Core):
@@ -80,15 +79,18 @@ class Quoter(Core):
         self.account, self.venue = account, venue
         self.session = session
         self.desk = Desk(account, venue, session, orders, messages_per_s)
-        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch, self._on_fill)
+        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch, self._on_fill, self._empty_for)
+        self.emptying = Emptying(self.desk, self._scopes_of, self._cancel)
         self.bots: dict[str, Bot] = {}
         self.markets: dict[str, Terms] = {}
         self._epochs: dict[str, int] = {}
         self._dirty: dict[tuple[str, str], None] = {}
-        self._started = False
+        self.started = False
         self._selected_at_ns = 0
         self._pictured_at_ns = 0
         self._account_sequence = 0
+        self._tickets = itertools.count(1)
+        self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
 
@@ -105,7 +107,7 @@ class Quoter(Core):
             Newest(RiskState, self.on_risk),
             Newest(FairValue, self.on_fair),
             Newest(Book, self.on_book, {"venue": self.venue}),
-            Every(TIMER_MS, self.on_timer),
+            Every(TIMER_MS, self.on_timer, early=True),
             Wire(
                 session.name,
                 lambda receipt: self._relay(session.on_open(receipt.now_ns), receipt.now_ns),
@@ -113,11 +115,15 @@ class Quoter(Core):
                 lambda reason, receipt: self._relay(session.on_close(reason, receipt.now_ns), receipt.now_ns),
             ),
             Http(session.name, self.on_answer),
-            Command("halt", self.on_halt_command),
-            Command("cancel-all", self.on_cancel_all_command),
+            Command("halt", self.on_halt_command, early=True),
+            Command("cancel-all", self.on_cancel_all_command, early=True),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
+
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        """Take in the halts that were in force when this account was last quoted, or ordered at our door since."""
+        self._unreadable = self.desk.halts.restore(documents)
 
     def remember(self, updates: OrderUpdates) -> None:
         """Take in what a predecessor told of its orders, before `start`: their fills may still come."""
@@ -126,12 +132,17 @@ class Quoter(Core):
                 self.desk.orders.remember(update)
 
     def start(self, receipt: Receipt) -> Effects:
-        self._started = True
+        self.started = True
         desk = self.desk
         desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
         desk.bus_up = True
         self._pictured_at_ns = receipt.now_ns
         self.blotter.proven_sequence = self._account_sequence
+        yield from self.desk.halts.words.unheard()
+        yield from self.desk.halts.words.changes()
+        for fault in self._unreadable:
+            text = f"a halt on disk cannot be read: {fault}"
+            yield from self.blotter.halt(f"account-{self.account}", "kept_unreadable", text, receipt.now_ns)
         yield from self._relay(self.session.start(self.epoch, self._account_sequence, receipt.now_ns), receipt.now_ns)
 
     def stop(self, receipt: Receipt) -> Effects:
@@ -150,7 +161,7 @@ class Quoter(Core):
         return ()
 
     def on_reconnected(self, receipt: Receipt) -> Effects:
-        self.desk.bus_up = self._started
+        self.desk.bus_up = self.started
         return ()
 
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
@@ -158,6 +169,7 @@ class Quoter(Core):
             return self._relay(self.blotter.on_booked(event, sequence, receipt.now_ns), receipt.now_ns)
         if type(event) is Halt:
             self.desk.halts.on_published(event, sequence)
+            return self.desk.halts.words.changes()
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
@@ -221,8 +233,18 @@ class Quoter(Core):
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        """Obey a halt or lift of the bus: on disk first, then what it empties."""
+        known = self.desk.halts.words.find(halt.scope, halt.reason)
         self.desk.halts.on_halt(halt, receipt.sequence)
-        return ()
+        yield from self.desk.halts.words.changes()
+        if halt.lifted:
+            self.emptying.end(name_of(halt))
+        elif known is None and halt.scope in (known_scopes(self) or ()):
+            yield from self._empty_for(halt, receipt.now_ns)
+            yield from self._quote_all(receipt.now_ns)
+
+    def _empty_for(self, halt: Halt, now_ns: int) -> Effects:
+        return self.emptying.begin(name_of(halt), halt.scope, now_ns) if halt.empties else ()
 
     def on_account_state(self, state: AccountState, receipt: Receipt) -> Effects:
         """Where a predecessor, or we, stood: recovery asks for the fills after it."""
@@ -304,7 +326,9 @@ class Quoter(Core):
     def _relay(self, outputs: Outputs, now_ns: int) -> Effects:
         """Pass effects on, take reports in, and look again at the markets they touched."""
         for output in outputs:
-            if isinstance(output, REPORTS):
+            if isinstance(output, Resting):
+                yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, REPORTS):
                 yield from self._relay(self.blotter.on_report(output, now_ns), now_ns)
             else:
                 yield output
@@ -354,7 +378,7 @@ class Quoter(Core):
 
     def _quote(self, bot: Bot, line: Line, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
         """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
-        if not self._started:
+        if not self.started:
             return ()
         try:
             self.desk.quote(bot, line, now_ns)
@@ -396,9 +420,10 @@ class Quoter(Core):
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = receipt.now_ns
-        if not self._started:
-            return
         yield from self._relay(self.session.on_timer(now_ns), now_ns)
+        yield from self._relay(self.emptying.on_timer(now_ns), now_ns)
+        if not self.started:
+            return
         if now_ns - self._selected_at_ns >= SELECT_NS:
             self._selected_at_ns = now_ns
             yield from self._select_markets(now_ns)
@@ -441,26 +466,14 @@ class Quoter(Core):
     # --- people -------------------------------------------------------------------------------------------------
 
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Halt at our own door: {"scope", "reason", "actor"}; works with the bus dead, and cannot lift."""
-        order, now_ns = parse_halt(document), receipt.now_ns
-        halt = self.blotter.halt(order.scope, order.reason, order.detail, now_ns, order.actor)
-        return [*self._relay(halt, now_ns), *self._quote_all(now_ns)]
+        yield from self._relay(order_halt(self, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
+        yield from self._quote_all(receipt.now_ns)
 
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Cancel everything in a scope, {"scope", "actor"}, and let nothing new out there for 5 s."""
-        scope, actor = parse_cancel_all(document)
-        now_ns = receipt.now_ns
-        self.desk.hold_back(scope, now_ns + CANCEL_ALL_HOLD_NS)
-        found = [
-            order
-            for order in self.desk.orders.living()
-            if scope in scopes_of(self.account, self.venue, order.algo_id, CURRENCY)
-        ]
-        text = f"{actor} cancels {len(found)} orders in {scope}"
-        return [
-            *self._cancel(found, now_ns),
-            *self._relay(self.blotter.alert(AlertLevel.WARNING, PLATFORM, "cancel_all", text, now_ns), now_ns),
-        ]
+        return self._relay(order_cancel_all(self, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
+
+    def _scopes_of(self, algo_id: str) -> frozenset[str]:
+        return scopes_of(self.account, self.venue, algo_id, CURRENCY)
 
     def unready(self, now_ns: int) -> list[str]:
         return unready(self, now_ns)

@@ -14,7 +14,7 @@ from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.budget import Budget, Use
-from quoter.halts import Halts, pulls
+from quoter.halts import Halts
 from quoter.holdings import Held, Holdings
 from quoter.orders import FINISHED_MAX, Order, Orders
 from quoter.venues.base import Execution, OrderReport
@@ -228,8 +228,8 @@ def test_the_real_holding_is_always_within_the_doubt(story: list[tuple[str, int]
 # --- halts, budget, conversations -----------------------------------------------------------------------------------
 
 
-def a_halt(scope: str = "global", reason: str = "x", *, lifted: bool = False, halt_id: str = "h") -> Halt:
-    return Halt(scope=scope, reason=reason, lifted=lifted, actor="a", halt_id=halt_id, ts_ns=0)
+def a_halt(scope: str = "global", reason: str = "x", *, halt_id: str = "h", **more: Any) -> Halt:
+    return Halt(scope=scope, reason=reason, actor="a", halt_id=halt_id, ts_ns=0, **more)
 
 
 def test_lifting_one_reason_leaves_the_others() -> None:
@@ -248,9 +248,22 @@ def test_what_risk_repeats_holds_until_risk_drops_it() -> None:
     assert halts.active == ()
 
 
-def test_only_some_reasons_take_away_what_rests() -> None:
-    assert pulls("bot-1:daily_loss")
-    assert not pulls("bot-1:manual")
+def test_r13_what_only_risk_speaks_of_empties_its_scope_until_the_stream_says_otherwise() -> None:
+    halts = Halts()
+    halts.on_risk("0", ["bot-1:daily_loss", "venue-degen:manual"])
+    assert halts.empties({"bot-1"})
+    halts.on_halt(a_halt("venue-degen", "manual", cancels=True, keep_resting=True), 4)
+    assert not halts.empties({"venue-degen"})
+    assert not halts.empties({"bot-2"})
+
+
+def test_r13_a_halt_stored_before_halts_cancelled_keeps_what_it_kept() -> None:
+    halts = Halts()
+    halts.on_halt(a_halt("bot-1", "manual"), 1)
+    assert halts.active == ("bot-1:manual",)
+    assert not halts.empties({"bot-1", "global"})
+    halts.on_halt(a_halt("bot-1", "manual", cancels=True, halt_id="new"), 2)
+    assert halts.empties({"bot-1", "global"})
 
 
 def test_quotes_stop_at_half_the_budget_hedges_at_a_quarter_cancels_at_nothing() -> None:

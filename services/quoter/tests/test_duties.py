@@ -174,7 +174,7 @@ def test_b19_a_stale_market_is_emptied_and_its_neighbour_stays() -> None:
 def test_b15_a_breach_takes_everything_away_at_once_and_nothing_returns_until_it_is_lifted(reason: str) -> None:
     script = Script()
     script.quoting(0.50)
-    stop = Halt(scope="bot-1", reason=reason, actor="risk", halt_id="h1", ts_ns=script.now_ns)
+    stop = Halt(scope="bot-1", reason=reason, actor="risk", halt_id="h1", cancels=True, ts_ns=script.now_ns)
     script.carry(script.core.on_halt(stop, script.receipt(7)))
     script.wait(10_000, fair=0.50)
     assert resting(script) == []

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from common.events import Book, Level
+from common.events import Book, Halt, Level
 from common.pretrade import RejectReason
 from msgspec.structs import replace
 from quoter.explain import ALL_RECORDS_MAX, KEPT_NS, RECORDS_MAX, Memory, Record
@@ -92,10 +92,11 @@ def test_a_market_without_quotes_tells_why() -> None:
     assert (row["market"], row["state"], row["reason"]) == (MARKET, "pulled", "fair_stale")
 
 
-def test_a_halt_is_what_an_order_waits_for() -> None:
+def test_a_halt_that_keeps_what_rests_is_what_an_order_waits_for() -> None:
     script = Script()
     script.quoting(0.50)
-    script.feed_inputs(halts=["bot-1:manual"])
+    halt = Halt(scope="bot-1", reason="manual", actor="x", halt_id="1", cancels=True, keep_resting=True, ts_ns=0)
+    script.carry(script.core.on_halt(halt, script.receipt(3)))
     script.fair(0.60)
     newest = market(script)["passes"][0]
     assert (newest["waiting_for"], newest["placed"]) == ("halted", [])

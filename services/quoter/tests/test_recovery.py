@@ -9,7 +9,7 @@ from common.events import AccountState, Alert, Fill, Halt, OrderUpdate, OrderUpd
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from quoter.orders import Orders
-from quoter.rehearsal.script import MARKET, Script, run_core
+from quoter.rehearsal.script import MARKET, Script, config, run_core
 from quoter.rehearsal.venue import Venue, VenueOrder
 from quoter.service import Quoter
 from quoter.venues.template import SilentSession
@@ -284,6 +284,7 @@ def test_cancel_all_takes_everything_and_holds_it_back_for_five_seconds() -> Non
 def test_cancel_all_in_another_scope_leaves_orders_alone() -> None:
     script = Script()
     script.quoting(0.50)
+    script.carry(script.core.on_config(config(algo_id="2"), script.receipt(3)))
     script.carry(script.core.on_cancel_all_command({"scope": "bot-2"}, script.receipt()))
     assert len(script.venue.open_orders()) == 6
 

@@ -128,9 +128,9 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 @register
 class Halt(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """New and amended orders in a scope are refused until this reason is lifted; cancels always pass.
+    """What rests in a scope is cancelled, and new and amended orders are refused until this reason is lifted.
 
-    Scopes: `global`, `venue-X`, `account-X`, `bot-N`, `currency-C`.
+    Scopes: `global`, `venue-X`, `account-X`, `bot-N`, `currency-C`. Cancels always pass.
     """
 
     subject: ClassVar[str] = "risk.halt.{scope}.{reason}"
@@ -143,7 +143,16 @@ class Halt(Event, frozen=True, kw_only=True, omit_defaults=True):
     actor: str
     detail: str = ""
     halt_id: str
+    cancels: bool = False
+    """True in every halt since halts cancel; one stored before keeps what it kept."""
+    keep_resting: bool = False
+    """A person wants what rests to stay: new orders alone are refused."""
     ts_ns: int
+
+    @property
+    def empties(self) -> bool:
+        """Say whether nothing may rest in the scope."""
+        return self.cancels and not self.keep_resting and not self.lifted
 
     def message_id(self) -> str:
         return joined_id("halt", self.scope, self.reason, self.lifted, self.halt_id)

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from common.core import (
+    Answered,
+    AnswerLater,
     Ask,
     Close,
     Core,
@@ -17,6 +19,7 @@ from common.core import (
     Effects,
     Every,
     Http,
+    Keep,
     Newest,
     Open,
     Ordered,
@@ -98,6 +101,8 @@ class Node:
         self.life = 0
         """Counts starts; what was planned for an earlier life finds out that it is over."""
         self.spool: dict[str, Event] = {}
+        self.kept: dict[str, bytes] = {}
+        """Documents on its disk."""
         self.acknowledged: dict[str, set[int]] = {}
         self._keepers: list[LeaseKeeper] = []
         self._wires: dict[str, Wire] = {}
@@ -113,6 +118,7 @@ class Node:
         assert not self.alive
         self.alive, self.life = True, self.life + 1
         self.core = self._build()
+        self.core.restore(self.kept)
         # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
         self._keepers = [LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS) for role, key in self._leases]
         self._beat()
@@ -384,6 +390,12 @@ class Node:
             self.network.open(self, self._wires[effect.wire], effect)
         elif isinstance(effect, Close):
             self.network.close(self, self._wires[effect.wire], effect)
+        elif isinstance(effect, Keep):
+            self.kept.pop(effect.name, None)
+            if effect.data:
+                self.kept[effect.name] = effect.data
+        elif isinstance(effect, AnswerLater | Answered):
+            pass  # nobody stands at a door here
         else:
             assert isinstance(effect, Publish), "only what a durable message causes is stored"
             self._send_acked(effect.event, effect.expected_last_sequence)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from common.core import Ask, Close, Core, Effect, Open, Receipt, Send
+from common.core import Answered, Ask, Close, Core, Effect, Keep, Open, Receipt, Send
 from common.events import (
     BotConfig,
     BotLimits,
@@ -130,6 +130,10 @@ class Script:
         self.core: Quoter = make_quoter(KEY, "http://venue", fallback=fallback)
         self.core.epoch = epoch
         self.told: list[Event] = []
+        self.answered: list[Answered] = []
+        """What waited commands have come to."""
+        self.kept: dict[str, bytes] = {}
+        """Documents on disk."""
         self.fill_sequence = 100
         self.confirm = True
         """Whether the broker confirms fills at once."""
@@ -159,6 +163,12 @@ class Script:
             self.told.append(effect)
             if isinstance(effect, Fill | Posting) and self.confirm:
                 self.confirm_fill(effect)
+        elif isinstance(effect, Answered):
+            self.answered.append(effect)
+        elif isinstance(effect, Keep):
+            self.kept.pop(effect.name, None)
+            if effect.data:
+                self.kept[effect.name] = effect.data
         elif isinstance(effect, Send):
             self.venue.on_send(effect)
         elif isinstance(effect, Ask):

@@ -184,6 +184,17 @@ class HistoryLost(NamedTuple):
     text: str
 
 
+class Resting(NamedTuple):
+    """What the venue says rests, of our orders and of strangers in the account."""
+
+    order_ids: frozenset[int]
+    """An order whose id is not ours has one below 0."""
+    gone: frozenset[int]
+    """What was cancelled just before, when that was asked for."""
+    asked_at_ns: int
+    """When the question left, by our clock."""
+
+
 Report: TypeAlias = (
     OrderReport
     | Execution
@@ -200,6 +211,7 @@ Report: TypeAlias = (
     | Lost
     | Trouble
     | HistoryLost
+    | Resting
 )
 REPORTS = (
     OrderReport,
@@ -217,6 +229,7 @@ REPORTS = (
     Lost,
     Trouble,
     HistoryLost,
+    Resting,
 )
 Output: TypeAlias = Effect | Report
 Outputs: TypeAlias = Iterable[Output]
@@ -281,6 +294,13 @@ class Session(Protocol):
 
     def empty_out(self, now_ns: int) -> Outputs:
         """Cancel everything of this and older epochs, and ask the venue until nothing rests; then `empty` is True."""
+        ...
+
+    def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
+        """Ask the venue what rests, with `sweep` having cancelled everything of the account; ends in a Resting.
+
+        It needs no connection and no start; while it is being asked, asking again does nothing.
+        """
         ...
 
     def take_picture(self, reason: str, now_ns: int) -> Outputs:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from enum import Enum
 from random import Random
 from typing import Any
 
@@ -61,19 +60,9 @@ from quoter.venues.degen_frames import (
 )
 from quoter.venues.degen_pairs import converting
 from quoter.venues.degen_rest import ApiKey, DegenRest
+from quoter.venues.degen_resting import asking_resting
 from quoter.venues.degen_stream import AccountStream
-
-
-class Phase(Enum):
-    """How far the connection is."""
-
-    DOWN = "down"
-    CONNECTING = "connecting"
-    ENTERING = "entering"
-    RECOVERING = "recovering"
-    UP = "up"
-    FALLBACK = "fallback"
-    """No websocket, but REST answers."""
+from quoter.venues.degen_timing import Phase
 
 
 class DegenSession:
@@ -347,6 +336,12 @@ class DegenSession:
         yield from self._stream.sweep()
         yield from self._stream.fetch_fills()
         self._empty = True
+
+    def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
+        self._now_ns = now_ns
+        if self._talks.open("resting"):
+            return []
+        return self._talks.begin("resting", asking_resting(self._rest, now_ns, sweep=sweep), now_ns)
 
     def convert(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
         self._now_ns = now_ns

@@ -1,4 +1,6 @@
-"""How long the session at the Degen Terminal waits for what."""
+"""How far the session at the Degen Terminal is, and how long it waits for what."""
+
+from enum import Enum
 
 DEADMAN_MS = 3_000
 BEAT_MS = 1_000
@@ -17,3 +19,15 @@ TOKEN_RENEWAL_S = 1_800
 """Half of the token's life."""
 RECONNECT_FIRST_MS = 100.0
 RECONNECT_MOST_MS = 3_000.0
+
+
+class Phase(Enum):
+    """How far the connection is."""
+
+    DOWN = "down"
+    CONNECTING = "connecting"
+    ENTERING = "entering"
+    RECOVERING = "recovering"
+    UP = "up"
+    FALLBACK = "fallback"
+    """No websocket, but REST answers."""

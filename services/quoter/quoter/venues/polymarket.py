@@ -35,6 +35,7 @@ from quoter.venues.base import (
     Placement,
     Ready,
     Refused,
+    Resting,
     Trouble,
     session_samples,
 )
@@ -313,6 +314,23 @@ class PolymarketSession:
         yield from self._account.sweep()
         yield from self._account.fetch_trades()
         self._empty = True
+
+    def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
+        self._now_ns = now_ns
+        if self._talks.open("resting"):
+            return []
+        return self._talks.begin("resting", self._asking_resting(sweep), now_ns)
+
+    def _asking_resting(self, sweep: bool) -> Script[None]:
+        asked_at_ns = self._now_ns
+        gone = (yield from self._rest.cancel_all()).canceled if sweep else []
+        left = yield from self._rest.open_orders()
+        yield Resting(self._named([wire.id for wire in left]), self._named(gone), asked_at_ns)
+
+    def _named(self, order_hashes: Sequence[str]) -> frozenset[int]:
+        """Return our ids of orders; what is not ours gets one below 0."""
+        known = [self.own_book.by_hash(order_hash) for order_hash in order_hashes]
+        return frozenset(-number if each is None else each.order_id for number, each in enumerate(known, 1))
 
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         self._now_ns = now_ns

@@ -62,6 +62,9 @@ class SilentSession:
         self._ending = True
         return []
 
+    def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
+        return []
+
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
         return []
 

@@ -1,0 +1,63 @@
+"""Small documents on disk: when one has been put or removed, a power failure does not undo it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+DOCUMENT_BYTES_MAX = 64 * 1024
+DOCUMENTS_MAX = 2_000
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_DRAFT = ".draft"
+
+
+class Documents:
+    """Documents by name, each in a file of its own in one folder that only we can read.
+
+    OSError when the disk does not take a change; what was there before is there still.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a document whole, in place of the one of that name; on the platter when this returns."""
+        assert _NAME.fullmatch(name), f"{name!r} names no document"
+        assert len(data) <= DOCUMENT_BYTES_MAX, f"{name}: a document has at most {DOCUMENT_BYTES_MAX} bytes"
+        self._make_folder()
+        draft = self._folder / f"{name}{_DRAFT}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._folder / name)
+        _sync_folder(self._folder)
+
+    def remove(self, name: str) -> None:
+        """Remove a document; nothing to do when there is none."""
+        (self._folder / name).unlink(missing_ok=True)
+        if self._folder.is_dir():
+            _sync_folder(self._folder)
+
+    def all(self) -> dict[str, bytes]:
+        """Return every document by name, in order of name; drafts of a death in between are none."""
+        if not self._folder.is_dir():
+            return {}
+        paths = [path for path in sorted(self._folder.iterdir()) if _NAME.fullmatch(path.name)]
+        return {path.name: path.read_bytes() for path in paths[:DOCUMENTS_MAX]}
+
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A folder is an entry of its parent, which has to be on the platter as well.
+            _sync_folder(self._folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
