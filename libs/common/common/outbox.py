@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import time
@@ -15,6 +16,7 @@ from nats.aio.msg import Msg
 from structlog.stdlib import BoundLogger
 
 from common.bus.nats import ACK_ATTEMPTS_MAX, ACK_TIMEOUT_S, NatsConnection, ack_headers, sequence_of
+from common.descriptors import Reserve
 from common.errors import ContractError, PublishRefused
 from common.events import REGISTRY, Event, decode, encode
 
@@ -52,7 +54,8 @@ class Outbox:
 
     An event whose class says `spooled` is written to a file of its own before it is sent and removed when the broker
     has it, so that a fill survives the death of the process that received it. The file is not forced to the platter:
-    what a power failure takes, the venue still knows, and recovery asks it.
+    what a power failure takes, the venue still knows, and recovery asks it. While the disk takes nothing the event is
+    sent all the same, kept in memory and written as soon as there is room; `spool_fault` says so meanwhile.
 
     Sending costs no task: acks come through the connection's one inbox, and `run` repeats what is overdue.
     """
@@ -68,6 +71,11 @@ class Outbox:
         self._in_line = False
         """True while letters wait for the connection: later ones go behind them."""
         self._stamp_ns = 0
+        self._reserve = Reserve()
+        self.spool_fault = ""
+        """Why the disk does not take what has to be on it; empty while it does."""
+        self.spool_changed = asyncio.Event()
+        """Set when `spool_fault` has begun or ended."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -93,7 +101,7 @@ class Outbox:
             self._answers.put_nowait((letter, error))
             return done
         if event.spooled:
-            letter.path = self._spool(event, letter.data)
+            self._spool(letter)
         if not self._in_line:
             self._in_line = not await self._try(letter)
         return done
@@ -118,6 +126,8 @@ class Outbox:
             overdue_s = time.monotonic() - ACK_TIMEOUT_S
             overdue = [letter for letter in self._letters.values() if letter.data and letter.sent_s < overdue_s]
             self._in_line = False
+            if self.spool_fault:
+                self._spool_again()
             for place, letter in enumerate(overdue):
                 if letter.number not in self._letters:
                     continue
@@ -147,7 +157,9 @@ class Outbox:
             await self._refused(letter.event, str(error))
         else:
             if letter.path is not None:
-                letter.path.unlink(missing_ok=True)
+                # One that cannot be removed is sent again by the next start: its id makes that harmless.
+                with contextlib.suppress(OSError):
+                    letter.path.unlink(missing_ok=True)
             await self._confirmed(letter.event, sequence)
         self._connection.forget_ack(letter.number)
         del self._letters[letter.number]
@@ -156,12 +168,55 @@ class Outbox:
         if letter.done is not None and not letter.done.done():
             letter.done.set_result(None)
 
-    def _spool(self, event: Event, data: bytes) -> Path:
+    def _spool(self, letter: _Letter) -> None:
+        """Write a letter to disk; what the disk does not take is waited for, and told, but ends nothing."""
+        try:
+            try:
+                letter.path = self._write(letter)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                with self._reserve.lent():
+                    letter.path = self._write(letter)
+        except OSError as error:
+            self._note_spool(f"{self._spool_dir}: {error.strerror or type(error).__name__}")
+
+    def _spool_again(self) -> None:
+        """Write what the disk did not take before; the first that it refuses again ends the attempt."""
+        unwritten = [each for each in self._letters.values() if each.event.spooled and each.data and each.path is None]
+        for letter in unwritten:
+            self._spool(letter)
+            if letter.path is None:
+                return
+        if not unwritten and not self._takes_writes():
+            return
+        self._note_spool("")
+
+    def _takes_writes(self) -> bool:
+        """Say whether the disk has room again, although nothing waits for it."""
+        probe = self._spool_dir / "probe.draft"
+        try:
+            self._spool_dir.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"?")
+            probe.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _note_spool(self, fault: str) -> None:
+        if bool(fault) != bool(self.spool_fault):
+            self.spool_changed.set()
+        if fault and not self.spool_fault:
+            self._log.error("the spool takes nothing", why=fault)
+        self.spool_fault = fault
+
+    def _write(self, letter: _Letter) -> Path:
+        event = letter.event
         self._spool_dir.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(event.message_id().encode()).hexdigest()[:32]
         path = self._spool_dir / f"{type(event).__name__}-{name}"
         draft = path.with_suffix(".draft")
-        draft.write_bytes(data)
+        draft.write_bytes(letter.data)
         # The file system's own stamps are milliseconds apart, and a burst of fills is not: the order would be lost.
         self._stamp_ns = max(self._stamp_ns + 1, time.time_ns())
         os.utime(draft, ns=(self._stamp_ns, self._stamp_ns))

@@ -22,6 +22,7 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.clock import AnchoredClock
 from common.core import Core
+from common.descriptors import raise_limit
 from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
 from common.events import Lease, decode
 from common.lease import LeaseKeeper, LeaseState
@@ -79,6 +80,7 @@ def run(name: str, settings_class: type[S], wire: Callable[[S], Service]) -> Non
     try:
         settings = load_settings(settings_class, name)
         log = configure_logging(name, settings.log_level)
+        raise_limit()
         service = wire(settings)
     except ConfigError as error:
         for fault in error.faults:
@@ -153,6 +155,8 @@ async def _work(
         progress.stage = "stopping"
         if not await shell.stop(STOP_TIMEOUT_S):
             raise MarketMakerError(f"could not end its business within {STOP_TIMEOUT_S} s: see its state")
+        if shell.checks.stepped.is_set():
+            raise MarketMakerError("the machine's clock was stepped: starts anew to follow it")
         log.info("stopped")
 
 
@@ -181,12 +185,13 @@ async def _unless_failed(waiting: Coroutine[Any, Any, None], shell: Shell) -> No
 async def _until(stopping: asyncio.Event, shell: Shell, connection: NatsConnection) -> None:
     told = asyncio.create_task(stopping.wait())
     closed = asyncio.create_task(connection.closed.wait())
+    stepped = asyncio.create_task(shell.checks.stepped.wait())
     try:
-        waiting: set[asyncio.Future[Any]] = {told, closed, shell.failed}
+        waiting: set[asyncio.Future[Any]] = {told, closed, stepped, shell.failed}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        told.cancel()
-        closed.cancel()
+        for task in (told, closed, stepped):
+            task.cancel()
     if shell.failed.done():
         shell.failed.result()
     if connection.closed.is_set():
@@ -220,7 +225,9 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
         return [] if progress.shell.bus.connected else ["not connected to the broker"]
 
     def ready() -> list[str]:
-        return service.core.unready(clock.now_ns()) if progress.started else [progress.stage]
+        if progress.shell is None or not progress.started:
+            return [progress.stage]
+        return progress.shell.checks.unready() + service.core.unready(clock.now_ns())
 
     def state() -> dict[str, Any]:
         return {

@@ -44,11 +44,14 @@ from common.core import (
 from common.disk import Documents
 from common.errors import BusError, BusUnavailable, CommandUndone, ContractError
 from common.events import Event, Parked, address_filter, class_of, decode
+from common.machine import Machine
 from common.outbox import Outbox
 from common.promises import Order, Promises
+from common.selfcheck import SelfCheck
 from common.settings import ServiceSettings
 from common.storing import Due, Storage, StoreLine
 from common.streams import DURABLE_BY_NAME
+from common.telemetry import lines_lost
 from common.wires import LiveHttp, LiveWire
 
 PARKED_BYTES_MAX = 64 * 1024
@@ -97,6 +100,8 @@ class Shell:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.parked = 0
         self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
+        machine = Machine(name, settings.data_dir, self.clock, lines_lost=lines_lost)
+        self.checks = SelfCheck(machine, self.api, self._outbox, self._set_away)
         self._turn = asyncio.Lock()
         self._inputs: Sequence[Input] = core.inputs()
         self._newest: list[NewestReader] = []
@@ -111,7 +116,7 @@ class Shell:
         self._handled = 0
         self._breaks = 0
         self._away: set[str] = set()
-        """Why the core may not rely on the bus now: 'bus' while the broker is away, 'lease' while that is in doubt."""
+        """Why the core may not go on: 'bus' while the broker is away, 'lease' in doubt, 'disk' that takes no fills."""
         self.began = False
         """True once the core has started: from here on it must be stopped, not dropped."""
         self._ended = False
@@ -127,7 +132,7 @@ class Shell:
         for wire in self._of(Wire):
             self._wires[wire.name] = self._live_wire(wire)
         for http in self._of(Http):
-            self._https[http.name] = LiveHttp(self._caller(http.on_answer))
+            self._https[http.name] = self._live_http(http)
         for every in self._of(Every):
             if every.early:
                 self.guarded(self._tick(every), self._timers)
@@ -159,6 +164,7 @@ class Shell:
         for every in self._of(Every):
             if not every.early:
                 self.guarded(self._tick(every), self._timers)
+        self.guarded(self.checks.run(), self._timers)
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the core end its business, at most so long; return whether it did."""
@@ -342,6 +348,12 @@ class Shell:
             if due < loop.time():
                 due = loop.time() + period_s
 
+    def _live_http(self, http: Http) -> LiveHttp:
+        def on_rebuilt(why: str) -> None:
+            self.checks.machine.note("http_rebuilt", f"{http.name}: {why}")
+
+        return LiveHttp(self._caller(http.on_answer), on_rebuilt)
+
     def _live_wire(self, wire: Wire) -> LiveWire:
         def calls(frames: list[bytes]) -> Iterator[Call]:
             # One of them may make the core open another connection: those behind it are of the old one.
@@ -495,4 +507,6 @@ class Shell:
         yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)
         conflated = sum(reader.conflated for reader in self._newest)
         yield Sample("mm_conflated", "counter", "Values overtaken by a newer one", {}, conflated)
-        yield Sample("mm_clock_drift_seconds", "gauge", "Wall clock minus ours", {}, self.clock.drift_ns() / 1e9)
+        for name, http in self._https.items():
+            yield from http.samples(name)
+        yield from self.checks.samples()

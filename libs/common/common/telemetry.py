@@ -8,7 +8,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -45,8 +45,42 @@ def _blotted(name: str, value: Any) -> Any:
     return value
 
 
+class Unfailing:
+    """A text stream that loses what it cannot write and counts it: a log never ends what it reports on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+        """Writes that failed, since start."""
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # a full disk, a reader that is gone, a stream that is closed
+            self.lost += 1
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+
+_stderr: Unfailing | None = None
+
+
+def lines_lost() -> int:
+    """Return how many log lines of this process could not be written."""
+    return 0 if _stderr is None else _stderr.lost
+
+
 def configure_logging(service: str, level: str) -> structlog.stdlib.BoundLogger:
     """Send every log line of this process to stderr as one JSON object; return the service's logger."""
+    global _stderr
+    _stderr = Unfailing(sys.stderr)
+    # Python reports a failing log handler on stderr, which is where the handler just failed.
+    logging.raiseExceptions = False
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -57,10 +91,10 @@ def configure_logging(service: str, level: str) -> structlog.stdlib.BoundLogger:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _stderr)),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, stream=_stderr, format="%(message)s", force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(service=service)
     return logger

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
-import httpx
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from common.core import Answer, Ask, Close, Open
+from common.core import Answer, Ask, Close, Open, Sample
+from common.webclient import RequestFailed, WebClient
 from common.websocket import Websocket, connect
 
 OPEN_TIMEOUT_S = 5.0
@@ -19,7 +19,6 @@ PING_TIMEOUT_S = 10.0
 SEND_TIMEOUT_S = 1.0
 """A venue that takes nothing for this long is cut off: the core waits, and a halt must not wait behind it."""
 ASKS_OPEN_MAX = 64
-ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 OnOpen = Callable[[], Awaitable[None]]
 OnFrames = Callable[[list[bytes]], Awaitable[None]]
@@ -122,11 +121,11 @@ class LiveWire:
 class LiveHttp:
     """HTTP requests of a core, each ending in exactly one answer; status 0 says that the outcome is unknown."""
 
-    def __init__(self, on_answer: Callable[[Answer], Awaitable[None]]) -> None:
+    def __init__(
+        self, on_answer: Callable[[Answer], Awaitable[None]], on_rebuilt: Callable[[str], None] = lambda why: None
+    ) -> None:
         self._on_answer = on_answer
-        self._client = httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=16), trust_env=True, follow_redirects=False
-        )
+        self.client = WebClient(on_rebuilt=on_rebuilt)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, effect: Ask) -> None:
@@ -139,25 +138,27 @@ class LiveHttp:
         await self._on_answer(Answer(effect.ask_id, 0, b"too many requests open", {}))
 
     async def _ask(self, effect: Ask) -> None:
-        timeout_s = effect.timeout_ms / 1000
         try:
-            async with asyncio.timeout(timeout_s):
-                response = await self._client.request(
-                    effect.method,
-                    effect.url,
-                    headers=dict(effect.headers),
-                    content=effect.body or None,
-                    timeout=timeout_s,
-                )
-        except Exception as error:
+            answered = await self.client.request(
+                effect.method,
+                effect.url,
+                timeout_s=effect.timeout_ms / 1000,
+                headers=effect.headers,
+                body=effect.body,
+            )
+        except RequestFailed as error:
             # Whatever went wrong, exactly one answer follows, and it says that the outcome is unknown.
-            await self._on_answer(Answer(effect.ask_id, 0, type(error).__name__.encode(), {}))
+            await self._on_answer(Answer(effect.ask_id, 0, str(error).encode(), {}))
             return
-        await self._on_answer(
-            Answer(effect.ask_id, response.status_code, response.content[:ANSWER_BYTES_MAX], dict(response.headers))
-        )
+        await self._on_answer(Answer(effect.ask_id, answered.status, answered.body, dict(answered.headers)))
+
+    def samples(self, name: str) -> Iterable[Sample]:
+        client, labels = self.client, {"client": name}
+        yield Sample("mm_http_timeouts", "counter", "Requests without an answer in time", labels, client.timeouts)
+        yield Sample("mm_http_rebuilds", "counter", "Times connections were made anew", labels, client.rebuilds)
 
     async def close(self) -> None:
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
-        await self._client.aclose()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.client.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import errno
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +15,7 @@ import pytest
 import structlog
 from common import outbox as outbox_module
 from common.bus.nats import NatsConnection, OnAck
+from common.descriptors import Reserve
 from common.errors import ContractError
 from common.events import Alert, AlertLevel, Event, Fill, Liquidity, Parked
 from common.events.base import EVENT_BYTES_MAX, encode
@@ -268,3 +271,91 @@ async def test_more_than_the_bound_waiting_ends_the_process(desk: Desk, monkeypa
     await desk.outbox.send(alert())
     with pytest.raises(RuntimeError, match="2 events wait for the broker"):
         await desk.outbox.send(alert())
+
+
+class FullDisk:
+    """Every write to a spool fails while `refuses` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int = errno.ENOSPC) -> None:
+        self.refuses, self.tries = True, 0
+        write_bytes = Path.write_bytes
+
+        def write(path: Path, data: bytes) -> int:
+            self.tries += 1
+            if self.refuses:
+                raise OSError(code, os.strerror(code), str(path))
+            return write_bytes(path, data)
+
+        monkeypatch.setattr(Path, "write_bytes", write)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def test_r20_r80_a_full_disk_ends_nothing_and_the_fill_is_sent_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(monkeypatch)
+    desk = Desk(tmp_path / "spool")
+    await desk.deliver(fill(1))
+    assert [event for event, _ in desk.confirmed] == [fill(1)]
+    assert desk.outbox.spool_fault == f"{tmp_path / 'spool'}: {os.strerror(errno.ENOSPC)}"
+    assert desk.outbox.spool_changed.is_set()
+
+
+async def test_r80_what_the_disk_did_not_take_is_written_as_soon_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "LOOK_S", 0.01)
+    disk = FullDisk(monkeypatch)
+    desk = Desk(tmp_path / "spool")
+    desk.broker.holding = True
+    async with desk.at_work():
+        for number in (1, 2):
+            await desk.outbox.send(fill(number))
+        assert spooled(tmp_path / "spool") == []
+        disk.refuses = False
+        await until(lambda: not desk.outbox.spool_fault)
+        assert len(spooled(tmp_path / "spool")) == 2
+        assert desk.outbox.left_behind() == [fill(1), fill(2)]
+        desk.broker.release()
+        await until(lambda: not desk.outbox.unconfirmed)
+        assert spooled(tmp_path / "spool") == []
+
+
+async def test_r80_the_fault_ends_with_the_full_disk_although_nothing_waits_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "LOOK_S", 0.01)
+    disk = FullDisk(monkeypatch)
+    desk = Desk(tmp_path / "spool")
+    await desk.deliver(fill(1))
+    async with desk.at_work():
+        tries = disk.tries
+        await until(lambda: disk.tries > tries + 2)
+        assert desk.outbox.spool_fault
+        disk.refuses = False
+        await until(lambda: not desk.outbox.spool_fault)
+
+
+async def test_r77_without_a_free_descriptor_a_fill_still_reaches_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent = Reserve.lent
+
+    @contextmanager
+    def lending(reserve: Reserve) -> Iterator[None]:
+        disk.refuses = False
+        with lent(reserve):
+            yield
+
+    disk = FullDisk(monkeypatch, errno.EMFILE)
+    monkeypatch.setattr(Reserve, "lent", lending)
+    desk = Desk(tmp_path / "spool")
+    desk.broker.holding = True
+    await desk.outbox.send(fill(1))
+    assert desk.outbox.spool_fault == ""
+    assert len(spooled(tmp_path / "spool")) == 1

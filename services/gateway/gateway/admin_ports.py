@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import httpx
 import msgspec
+from common.webclient import RequestFailed, WebClient
 from pydantic import SecretStr
 
 COMMAND_TIMEOUT_S = 5.0
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 class AdminPorts:
     """The admin ports of the services, by name, and the token that opens their commands."""
 
-    def __init__(self, urls: Mapping[str, str], token: SecretStr | None, client: httpx.AsyncClient) -> None:
+    def __init__(self, urls: Mapping[str, str], token: SecretStr | None, client: WebClient) -> None:
         self._urls = {name: url.rstrip("/") for name, url in urls.items()}
         self._token, self._client = token, client
 
@@ -43,27 +43,34 @@ class AdminPorts:
 
     async def order(self, service: str, command: str, document: Mapping[str, Any]) -> Outcome:
         """Send one command and return what came of it; silence is 'unreachable', never an error."""
-        headers = {"content-type": "application/json"}
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {self._token.get_secret_value()}"
         try:
-            answer = await self._client.post(
+            answer = await self._client.request(
+                "POST",
                 f"{self._urls[service]}/{command}",
-                content=msgspec.json.encode(document),
-                headers=headers,
-                timeout=COMMAND_TIMEOUT_S,
+                timeout_s=COMMAND_TIMEOUT_S,
+                headers=self._authorised({"content-type": "application/json"}),
+                body=msgspec.json.encode(document),
             )
-        except httpx.HTTPError as error:
-            return Outcome(service, "unreachable", type(error).__name__)
-        outcome = "done" if answer.is_success else "refused"
-        return Outcome(service, outcome, answer.text[:DETAIL_CHARS_MAX])
+        except RequestFailed as error:
+            return Outcome(service, "unreachable", str(error))
+        outcome = "done" if 200 <= answer.status < 300 else "refused"
+        return Outcome(service, outcome, answer.body.decode(errors="replace")[:DETAIL_CHARS_MAX])
 
     async def ask(self, service: str, page: str, query: Mapping[str, str]) -> Answer:
         """Return what a service answers on one of its pages; silence and nonsense are status 0, never an error."""
         try:
-            answer = await self._client.get(
-                f"{self._urls[service]}/{page}", params=dict(query), timeout=COMMAND_TIMEOUT_S
+            answer = await self._client.request(
+                "GET",
+                f"{self._urls[service]}/{page}",
+                timeout_s=COMMAND_TIMEOUT_S,
+                headers=self._authorised({}),
+                params=query,
             )
-            return Answer(service, answer.status_code, msgspec.json.decode(answer.content, type=dict[str, Any]))
-        except (httpx.HTTPError, msgspec.DecodeError):
+            return Answer(service, answer.status, msgspec.json.decode(answer.body, type=dict[str, Any]))
+        except (RequestFailed, msgspec.DecodeError):
             return Answer(service, 0, {})
+
+    def _authorised(self, headers: dict[str, str]) -> dict[str, str]:
+        if self._token is None:
+            return headers
+        return {**headers, "authorization": f"Bearer {self._token.get_secret_value()}"}

@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 from common.clock import AnchoredClock
 from common.core import Receipt
 from common.errors import BusError, ConfigError, ContractError
@@ -15,6 +14,7 @@ from common.events import Event, Fill, OrderUpdates, address_filter, decode
 from common.service import Service
 from common.settings import RedisAddress, ServiceSettings, read_secret
 from common.shell import Shell
+from common.webclient import WebClient
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.admin_ports import AdminPorts
@@ -89,7 +89,7 @@ def wire(settings: Settings) -> Service:
         sessions=Sessions(store, clock, view.users),
         throttle=Throttle(store),
         passwords=passwords,
-        admin_ports=AdminPorts(urls, settings.admin_token(), httpx.AsyncClient(trust_env=False)),
+        admin_ports=AdminPorts(urls, settings.admin_token(), WebClient(trust_env=False)),
     )
     recalls: list[asyncio.Task[None]] = []
 

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from common.clock import ManualClock
+from common.webclient import WebClient
 from fastapi import FastAPI
 from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
@@ -64,7 +65,7 @@ def desk(
     passwords: Passwords,
     admin_ports: AdminPortsSeen,
 ) -> Desk:
-    client = httpx.AsyncClient(transport=httpx.MockTransport(admin_ports.handle))
+    client = WebClient(transport=lambda: httpx.MockTransport(admin_ports.handle))
     return Desk(
         view=story.view,
         clock=clock,

@@ -20,6 +20,7 @@ from common.admin import serving
 from common.clock import NS_PER_S, AnchoredClock
 from common.core import Receipt
 from common.events import Halt
+from common.webclient import WebClient
 from fastapi import FastAPI
 from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
@@ -149,7 +150,7 @@ class Served:
         clock = AnchoredClock()
         self.story = Story(View(admin_urls=URLS, quoted_venues=["degen"]), clock)
         self.bus, self.ports, store = FakeBus(), AdminPortsSeen(), MemoryTokenStore(clock)
-        client = httpx.AsyncClient(transport=httpx.MockTransport(self.ports.handle))
+        client = WebClient(transport=lambda: httpx.MockTransport(self.ports.handle))
         self.desk = Desk(
             view=self.story.view,
             clock=clock,
