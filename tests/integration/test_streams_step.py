@@ -9,9 +9,10 @@ import pytest
 from common.bus.jetstream import ApiError, JetStreamApi
 from common.errors import ConfigError
 from common.streams import DURABLES, MIB, STREAM_BY_NAME, STREAMS
+from common.streams import __main__ as step_of_streams
 
 from tests.integration.connections import connected, fill
-from tests.servers import Broker, make_streams
+from tests.servers import Broker, make_streams, run_python
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> set[str]:
@@ -90,3 +91,58 @@ async def test_what_the_server_will_not_change_ends_the_step_with_its_words(brok
     assert ended.value.returncode == 1
     assert "storage" in ended.value.stderr
     assert "Traceback" not in ended.value.stderr
+
+
+def step(broker: Broker, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_python(["-m", "common.streams", *arguments], broker.environment("streams"))
+
+
+def refused(broker: Broker, *arguments: str) -> str:
+    """Return what a step that ends with code 1 says."""
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        step(broker, *arguments)
+    assert ended.value.returncode == 1
+    assert "Traceback" not in ended.value.stderr
+    return str(ended.value.stderr)
+
+
+async def test_r81_an_enlarged_stream_is_used_and_never_made_small_again(broker: Broker) -> None:
+    assert step(broker, "resize", "FILL", "1024").stdout == "stream FILL: 0 % of 1024 MiB\n"
+    async with connected(broker, "quoter") as quoter:
+        api = JetStreamApi(quoter)
+        assert await api.verify_streams(replicas=1) == [], "services start with a larger stream"
+        assert "stream FILL: as it should be" in lines(make_streams(broker))
+        await changed(broker, "FILL", max_bytes=1024 * MIB, duplicate_window=60_000_000_000)
+        assert "stream FILL: updated" in lines(make_streams(broker))
+        (fill_level,) = [level for level in await api.levels() if level.stream == "FILL"]
+        assert fill_level.bytes_max == 1024 * MIB, "what a person enlarged stays so when something else is set right"
+    step(broker, "resize", "fill", "512")
+
+
+def test_r81_a_size_that_cannot_be_is_refused_with_the_reason(shared_broker: Broker) -> None:
+    assert refused(shared_broker, "resize", "FILL", "511") == (
+        "streams: stream FILL: services were built for 512 MiB, refuse 511\n"
+    )
+    assert "stream FILLS: there is none; there are MD, TRADE" in refused(shared_broker, "resize", "FILLS", "1024")
+    assert "insufficient storage resources" in refused(shared_broker, "resize", "FILL", "999999"), "the server's words"
+
+
+async def test_r81_the_list_says_what_each_stream_holds_and_for_how_long(broker: Broker) -> None:
+    async with connected(broker, "quoter") as quoter:
+        await quoter.publish_acked(fill(1))
+    rows = {row.split()[0]: row.split() for row in step(broker, "list").stdout.splitlines()}
+    assert rows["stream"] == ["stream", "holds", "of", "full", "messages", "holds", "since", "kept"]
+    assert set(rows) == {"stream"} | {stream.name for stream in STREAMS}
+    assert rows["FILL"][1:7] == ["0.0", "MiB", "512", "MiB", "0%", "1"]
+    assert rows["FILL"][-4:] == ["without", "an", "age", "limit"]
+    assert rows["ALERT"][-4:] == ["30", "days", "at", "most"]
+
+
+def test_the_list_without_a_broker_says_that_none_answers(
+    shared_broker: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(step_of_streams, "CONNECT_S_MAX", 0.05)
+    for name, value in (shared_broker.environment("streams") | {"MM_NATS_URL": "nats://127.0.0.1:9"}).items():
+        monkeypatch.setenv(name, value)
+    assert step_of_streams.main(["list"]) == 1
+    assert capsys.readouterr().err == "streams: no broker answers at nats://127.0.0.1:9\n"

@@ -205,7 +205,7 @@ async def _await_streams(api: JetStreamApi, settings: ServiceSettings, log: Boun
             missing = await api.verify_streams(settings.replicas)
             if not missing:
                 return
-            why = f"streams not there yet: {', '.join(missing)} (run python -m common.streams)"
+            why = f"streams not there yet: {', '.join(missing)} (run ./mm streams)"
         except BusUnavailable as error:
             why = str(error)
         if time.monotonic() > deadline:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from common.bus.permissions import DUTIES
 from common.events import REGISTRY
-from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, Stream, differences, stream_of
+from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, Stream, differences, kept_size, stream_of
+from common.streams.levels import Level, alarming, level_of, said
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,38 @@ def test_every_durable_reader_belongs_to_a_service_and_reads_its_stream_with_exp
 
 def test_the_copies_of_a_stream_are_as_many_as_the_cluster_is_told() -> None:
     assert Stream("X", ("x.>",), 1).config(replicas=3)["num_replicas"] == 3
+
+
+def test_a_stream_larger_than_built_for_is_no_difference_a_smaller_or_boundless_one_is() -> None:
+    wanted = STREAM_BY_NAME["FILL"].config()
+    larger = wanted | {"max_bytes": 600 * MIB}
+    assert differences(wanted, larger) == []
+    assert kept_size(wanted, larger)["max_bytes"] == 600 * MIB
+    for other in (511 * MIB, -1):
+        assert differences(wanted, wanted | {"max_bytes": other}) == [
+            f"max_bytes: wanted {512 * MIB}, the server has {other}"
+        ]
+        assert kept_size(wanted, wanted | {"max_bytes": other}) == wanted
+
+
+def a_level(stream: str, share: float) -> Level:
+    bytes_max = STREAM_BY_NAME[stream].max_mib * MIB
+    return Level(stream, int(share * bytes_max), bytes_max, 3, 1)
+
+
+def test_r81_a_person_is_told_before_a_stream_that_may_not_forget_is_full() -> None:
+    """FILL, halts, configurations, users: at 80 %. What is kept for an age may fill up: it only holds less of it."""
+    told = {stream.name for stream in STREAMS if alarming(a_level(stream.name, 0.81))}
+    assert told == {"FILL", "ACCOUNT", "POSITION", "RISK", "CONFIG", "USER", "LEASE"}
+    assert not any(alarming(a_level(stream.name, 0.8)) for stream in STREAMS)
+    assert said(a_level("FILL", 0.831)) == "FILL: 83 % of 512 MiB"
+
+
+def test_a_level_is_what_the_broker_says() -> None:
+    info = {
+        "config": {"name": "FILL", "max_bytes": 512 * MIB},
+        "state": {"bytes": 64 * MIB, "messages": 7, "first_ts": "2026-11-21T01:00:00.5Z"},
+    }
+    level = level_of(info)
+    assert (level.share, level.messages, level.first_ns) == (0.125, 7, 1_795_222_800_500_000_000)
+    assert level_of({**info, "state": {"bytes": 0, "messages": 0, "first_ts": "0001-01-01T00:00:00Z"}}).first_ns == 0

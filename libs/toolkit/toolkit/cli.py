@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, explain, importer, locks, operate
+from toolkit import checks, doctor, explain, importer, locks, operate, streams
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
@@ -66,7 +66,7 @@ def up(
     port_base: PortBase = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PROCESS.NAME=VALUE", help="One setting of one process.")
+        list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
     ] = None,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE ...]", help="More recordings to replay.")] = None,
 ) -> None:
@@ -95,8 +95,9 @@ def up(
 
 
 @app.command()
-def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def down(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Stop the platform: orders cancelled at the venue first, then every process."""
+    _ports_of(data_dir, port_base)
     raise typer.Exit(stop_platform(data_dir, Screen(console)))
 
 
@@ -104,7 +105,7 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Show services, bots with their quotes, and halts."""
     with PlatformClient(data_dir) as client:
-        picture = statuses.status(data_dir, _ports(port_base), client)
+        picture = statuses.status(data_dir, _ports_of(data_dir, port_base), client)
     if as_json:
         print(json.dumps(picture))
     else:
@@ -130,10 +131,9 @@ def explain_why(
     port_base: PortBase = None,
 ) -> None:
     """Say why a market is quoted as it is, or what became of an order and why."""
-    running = find_running(data_dir)
     try:
         with PlatformClient(data_dir) as client:
-            told = explain.explain(what, running.ports if running is not None else _ports(port_base), client)
+            told = explain.explain(what, _ports_of(data_dir, port_base), client)
     except NoAnswerError as error:
         _refuse(str(error))
     if as_json:
@@ -170,6 +170,21 @@ def lift(
 def cancel_all(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Cancel every order of ours at the venue; halt first, or the bots quote anew."""
     _operate(data_dir, port_base, lambda ports, client: operate.cancel_all(ports, _say, client))
+
+
+@app.command("streams", context_settings=PASS_ON)
+def administer_streams(
+    step: Annotated[
+        list[str] | None, typer.Argument(metavar="[list | resize STREAM MIB]", help="Without it: create or update all.")
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Create or update the streams of the bus, list how full they are, or give one another size."""
+    try:
+        raise typer.Exit(streams.run(step or [], data_dir, _ports_of(data_dir, port_base)))
+    except NoAnswerError as error:
+        _refuse(str(error))
 
 
 @app.command("test", context_settings=PASS_ON)
@@ -234,14 +249,26 @@ def lock(
 
 
 def _operate(data_dir: Path, port_base: int | None, command: Callable[[Ports, PlatformClient], int]) -> None:
-    """Run a command against the platform that runs on a data directory, wherever its ports are."""
-    running = find_running(data_dir)
+    """Run a command against a platform and end with its exit code."""
     try:
         with PlatformClient(data_dir) as client:
-            code = command(running.ports if running is not None else _ports(port_base), client)
+            code = command(_ports_of(data_dir, port_base), client)
     except ValueError as error:
         _refuse(str(error))
     raise typer.Exit(code)
+
+
+def _ports_of(data_dir: Path, port_base: int | None) -> Ports:
+    """Return the ports of the platform that runs on a data directory, wherever they are; else those asked for."""
+    running = find_running(data_dir)
+    if running is None:
+        return _ports(port_base)
+    if port_base is not None and running.ports != _ports(port_base):
+        _refuse(
+            f"--port-base {port_base}: the platform on {data_dir} has its gateway at {running.ports.gateway}; "
+            "leave the option out, or name another --data-dir"
+        )
+    return running.ports
 
 
 def _ports(port_base: int | None) -> Ports:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from common.bus.messages import NO_HEADERS
 from common.bus.nats import NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
-from common.streams import DURABLES, STREAMS, DurableReader, Stream, differences
+from common.streams import DURABLES, MIB, STREAMS, DurableReader, Stream, differences, kept_size
+from common.streams.levels import Level, level_of, timestamp_ns
 
 SUBJECTS_MAX = 10_000
 STREAM_NOT_FOUND = 10059
@@ -57,7 +57,10 @@ class JetStreamApi:
         return reply
 
     async def ensure_stream(self, stream: Stream, replicas: int) -> str:
-        """Create or update a stream; ConfigError when the server made something else of the configuration."""
+        """Create or update a stream; ConfigError when the server made something else of the configuration.
+
+        A stream that somebody has enlarged keeps its size.
+        """
         wanted = stream.config(replicas)
         try:
             found = (await self.call(f"STREAM.INFO.{stream.name}"))["config"]
@@ -68,11 +71,39 @@ class JetStreamApi:
         if found is None:
             reply, done = await self.call(f"STREAM.CREATE.{stream.name}", wanted), "created"
         elif differences(wanted, found):
-            reply, done = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **wanted}), "updated"
+            config = {**found, **kept_size(wanted, found)}
+            reply, done = await self.call(f"STREAM.UPDATE.{stream.name}", config), "updated"
         else:
             return "as it should be"
         _demand_same(f"stream {stream.name}", wanted, reply["config"])
         return done
+
+    async def resize_stream(self, stream: Stream, mib: int) -> Level:
+        """Give a stream another size in MiB and return its level then.
+
+        ConfigError when it would be smaller than what it holds or than what services were built for.
+        """
+        reply = await self.call(f"STREAM.INFO.{stream.name}")
+        held = level_of(reply)
+        if mib < stream.max_mib:
+            raise ConfigError([f"stream {stream.name}: services were built for {stream.max_mib} MiB, refuse {mib}"])
+        if mib * MIB < held.held_bytes:
+            raise ConfigError([f"stream {stream.name}: holds {held.held_bytes / MIB:.0f} MiB, more than {mib}"])
+        config = {**reply["config"], "max_bytes": mib * MIB}
+        reply = await self.call(f"STREAM.UPDATE.{stream.name}", config)
+        _demand_same(f"stream {stream.name}", {"max_bytes": mib * MIB}, reply["config"])
+        return level_of(reply)
+
+    async def levels(self) -> list[Level]:
+        """Return how full each stream is, those that are not there left out."""
+        found = []
+        for stream in STREAMS:
+            try:
+                found.append(level_of(await self.call(f"STREAM.INFO.{stream.name}")))
+            except ApiError as error:
+                if error.code != STREAM_NOT_FOUND:
+                    raise
+        return found
 
     async def ensure_durable(self, reader: DurableReader) -> str:
         """Create a durable consumer or update it in place; its position in the stream is kept."""
@@ -158,20 +189,10 @@ class JetStreamApi:
                 return None
             raise BusUnavailable(f"direct get on {stream}: {headers.get('Status')} {headers.get('Description')}")
         subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-        return Stored(subject, answer.data, sequence, _timestamp_ns(headers["Nats-Time-Stamp"]), headers)
+        return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
 
 
 def _demand_same(what: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     faults = differences(wanted, found)
     if faults:
         raise ConfigError([f"{what}: {fault}" for fault in faults])
-
-
-def _timestamp_ns(text: str) -> int:
-    """Return ns since the epoch of an RFC 3339 time with up to nine decimals, in UTC."""
-    if not text.endswith("Z"):  # older servers write '2026-11-21 01:00:00.123456789 +0000 UTC'
-        date, clock, *_ = text.split(" ")
-        text = f"{date}T{clock}Z"
-    whole, _, fraction = text[:-1].partition(".")
-    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
-    return seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0")[:9])

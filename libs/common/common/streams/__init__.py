@@ -110,12 +110,26 @@ DURABLE_BY_NAME = {reader.name: reader for reader in DURABLES}
 
 
 def differences(wanted: dict[str, Any], echoed: dict[str, Any]) -> list[str]:
-    """Compare a configuration with what the server says it made of it: old servers drop fields silently."""
+    """Compare a configuration with what the server says it made of it: old servers drop fields silently.
+
+    A stream that a person has enlarged is no difference: `max_bytes` is the least we were built for.
+    """
     return [
         f"{key}: wanted {value!r}, the server has {echoed.get(key)!r}"
         for key, value in wanted.items()
-        if echoed.get(key, _ABSENT.get(key)) != value
+        if echoed.get(key, _ABSENT.get(key)) != value and not (key == "max_bytes" and _is_larger(echoed, wanted))
     ]
+
+
+def kept_size(wanted: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the size a person has given the stream, where that is the larger one."""
+    return {**wanted, "max_bytes": found["max_bytes"]} if _is_larger(found, wanted) else wanted
+
+
+def _is_larger(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Say whether a stream has a bound, and a higher one; -1 is none at all."""
+    least, has = wanted.get("max_bytes"), found.get("max_bytes")
+    return isinstance(least, int) and isinstance(has, int) and has > least
 
 
 # The server leaves out of its answers what has its default.

@@ -1,39 +1,112 @@
-"""The `streams` step: create or update every stream and durable reader, then say what was done.
+"""The `streams` step: create or update every stream and durable reader; list them; give one another size.
 
 Runs once before the services, as its own NATS user, the only one that may administer streams.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
-from common.errors import MarketMakerError
+from common.errors import BusUnavailable, ConfigError, MarketMakerError
 from common.settings import ServiceSettings, load_settings
-from common.streams import DURABLES, STREAMS
+from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS
+from common.streams.levels import Level, alarming, said
+
+HOUR_S = 3600
+CONNECT_S_MAX = 10.0
+"""How long a person waits for the broker."""
 
 
 async def create_all(settings: ServiceSettings) -> None:
     """Create or update all streams and durables; MarketMakerError when the server has something else in the end."""
-    connection = NatsConnection(settings, "streams")
-    await connection.connect()
-    try:
-        api = JetStreamApi(connection)
+    # Before the services start the broker may still be starting as well.
+    async with _api(settings, patient=True) as api:
         for stream in STREAMS:
             done = await api.ensure_stream(stream, settings.replicas)
             print(f"stream {stream.name}: {done}")
         for reader in DURABLES:
             done = await api.ensure_durable(reader)
             print(f"durable {reader.name} on {reader.stream}: {done}")
+
+
+async def list_all(settings: ServiceSettings) -> None:
+    """Print size, bound, share and age held of every stream."""
+    async with _api(settings) as api:
+        levels = await api.levels()
+    print(f"{'stream':<9} {'holds':>10} {'of':>9} {'full':>5} {'messages':>9}  holds since    kept")
+    for level in levels:
+        print(row(level, time.time_ns()) + (f"  {resize_hint(level)}" if alarming(level) else ""))
+
+
+async def resize(settings: ServiceSettings, name: str, mib: int) -> None:
+    """Give one stream another size; ConfigError when it is no stream of ours or the size cannot be."""
+    stream = STREAM_BY_NAME.get(name.upper())
+    if stream is None:
+        raise ConfigError([f"stream {name}: there is none; there are {', '.join(STREAM_BY_NAME)}"])
+    async with _api(settings) as api:
+        print(f"stream {said(await api.resize_stream(stream, mib))}")
+
+
+def row(level: Level, now_ns: int) -> str:
+    """Return a stream as one line of the list."""
+    stream = STREAM_BY_NAME[level.stream]
+    age_s = (now_ns - level.first_ns) // NS if level.first_ns else 0
+    kept = f"{_length(stream.max_age_s)} at most" if stream.max_age_s else "without an age limit"
+    return (
+        f"{level.stream:<9} {level.held_bytes / MIB:>6.1f} MiB {level.mib_max:>5} MiB {level.share:>5.0%} "
+        f"{level.messages:>9}  {_length(age_s):<12}  {kept}"
+    )
+
+
+def resize_hint(level: Level) -> str:
+    """Return the command that gives a nearly full stream twice its size."""
+    return f"enlarge it: ./mm streams resize {level.stream} {2 * level.mib_max}"
+
+
+def _length(seconds: int) -> str:
+    if seconds < 2 * HOUR_S:
+        return f"{seconds} s"
+    return f"{seconds // HOUR_S} h" if seconds < 48 * HOUR_S else f"{seconds // (24 * HOUR_S)} days"
+
+
+@asynccontextmanager
+async def _api(settings: ServiceSettings, *, patient: bool = False) -> AsyncIterator[JetStreamApi]:
+    """Yield the API; BusUnavailable when no broker answers in time, unless it is waited for patiently."""
+    connection = NatsConnection(settings, "streams")
+    try:
+        async with asyncio.timeout(None if patient else CONNECT_S_MAX):
+            await connection.connect()
+    except TimeoutError:
+        raise BusUnavailable(f"no broker answers at {settings.nats_url}") from None
+    try:
+        yield JetStreamApi(connection)
     finally:
         await connection.close()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m common.streams", description=__doc__)
+    steps = parser.add_subparsers(dest="step", metavar="list | resize", help="without one: create or update all")
+    steps.add_parser("list", help="how full each stream is")
+    resizing = steps.add_parser("resize", help="give one stream another size; it is never made smaller than built for")
+    resizing.add_argument("stream", help="such as FILL")
+    resizing.add_argument("mib", type=int, help="its new bound in MiB")
+    options = parser.parse_args(arguments)
     try:
-        asyncio.run(create_all(load_settings(ServiceSettings, "streams")))
+        settings = load_settings(ServiceSettings, "streams")
+        if options.step == "list":
+            asyncio.run(list_all(settings))
+        elif options.step == "resize":
+            asyncio.run(resize(settings, options.stream, options.mib))
+        else:
+            asyncio.run(create_all(settings))
     except MarketMakerError as error:
         print(f"streams: {error}", file=sys.stderr)
         return 1
