@@ -20,13 +20,20 @@ from common.bus.nats import NatsConnection
 from common.events import BotConfig
 from common.settings import ServiceSettings
 from toolkit.instance import Instance
-from toolkit.layout import nats_password_file, venue_keys_dir
+from toolkit.layout import (
+    nats_password_file,
+    public_keys_file,
+    root_key_file,
+    signing_key_file,
+    venue_keys_dir,
+)
 from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports, port_map
+from toolkit.private_files import write_private
 from toolkit.processes import Process, process_table
 from toolkit.servers import find_servers
-from toolkit.setup import Addresses, prepare, write_private
+from toolkit.setup import Addresses, prepare
 from toolkit.supervisor import Supervisor
 
 HERE = Path(__file__).parent
@@ -167,6 +174,11 @@ async def configure_bot(instance: Instance) -> None:
         nats_user="gateway",
         nats_password_file=nats_password_file(instance.data_dir, "gateway"),
         instance="tick-to-order",
+        data_dir=instance.data_dir,
+        platform_id=instance.platform_id,
+        signing_key_file=signing_key_file(instance.data_dir, "gateway"),
+        public_keys_file=public_keys_file(instance.data_dir),
+        root_key_file=root_key_file(instance.data_dir),
     )
     sections: dict[str, Any] = {
         "instrument": {

@@ -22,9 +22,12 @@ from typing import Any, Protocol
 import docker
 from common.bus.permissions import USERS, render_server_config
 from common.settings import ServiceSettings
+from common.signing.roles import ROLES
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
+from toolkit.keyring import KeyPlaces, Keyring
 
+PLATFORM_ID = "tests"
 NATS_IMAGE = "nats:2.14-alpine"
 REDIS_IMAGE = "redis:7-alpine"
 READY_WAIT_S = 30.0
@@ -193,6 +196,8 @@ class Broker(Server):
         for user, password in self._passwords.items():
             self.password_file(user).touch(mode=0o600)
             self.password_file(user).write_text(password + "\n")
+        self.keyring = Keyring(KeyPlaces.of(files / "data"), PLATFORM_ID)
+        self.keyring.ensure()
         config = files / "nats.conf"
         config.touch(mode=0o600)
         config.write_text(
@@ -217,7 +222,10 @@ class Broker(Server):
             "MM_NATS_USER": user,
             "MM_NATS_PASSWORD_FILE": str(self.password_file(user)),
             "MM_DATA_DIR": str(self.files / "data"),
+            "MM_PLATFORM_ID": PLATFORM_ID,
         }
+        if user in ROLES:
+            ours |= {f"MM_{name.upper()}": str(path) for name, path in self._key_files(user).items()}
         return {name: value for name, value in os.environ.items() if not name.startswith("MM_")} | ours | more
 
     def settings(self, user: str, **more: Any) -> ServiceSettings:
@@ -227,8 +235,19 @@ class Broker(Server):
             nats_user=user,
             nats_password_file=self.password_file(user),
             data_dir=self.files / "data",
+            platform_id=PLATFORM_ID,
+            **(self._key_files(user) if user in ROLES else {}),
             **more,
         )
+
+    def _key_files(self, service: str) -> dict[str, Any]:
+        """Return the settings a service finds its keys by."""
+        places = self.keyring.places
+        return {
+            "signing_key_file": places.signing_keys[service],
+            "public_keys_file": places.public_keys,
+            "root_key_file": places.root_public,
+        }
 
     def _healthy(self) -> bool:
         return _answers(f"http://127.0.0.1:{self.monitor_port}/healthz")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from common.bus import durable, readers
 
+from tests.integration.tiny import Run, Tiny
 from tests.servers import Broker, running_broker
 
 
@@ -29,3 +31,20 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (readers, durable):
         monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
         monkeypatch.setattr(module, "SILENCE_MAX_S", 0.6)
+
+
+@pytest.fixture
+def run(broker: Broker) -> Iterator[Run]:
+    """Start tiny services; whatever still runs in the end is killed."""
+    started: list[Tiny] = []
+
+    def start(instance: str = "tiny-0", **environment: str) -> Tiny:
+        started.append(Tiny(broker, instance, **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.process.send_signal(signal.SIGCONT)
+            each.process.kill()
+            each.process.wait()

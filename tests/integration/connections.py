@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -11,10 +12,11 @@ from typing import Any
 from common.bus.jetstream import JetStreamApi
 from common.bus.messages import Message
 from common.bus.nats import NatsConnection
-from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, decode
+from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, class_of, decode
 from common.instruments import Side
+from common.signing import HEADER, Signer
 
-from tests.servers import Broker
+from tests.servers import PLATFORM_ID, Broker
 
 PATIENCE_S = 60.0
 POLL_S = 0.01
@@ -79,6 +81,14 @@ class Ears:
     @property
     def reasons(self) -> list[str]:
         return [decode(Halt, data).reason for _, data, _, _ in self.heard]
+
+
+def signed_as(broker: Broker, user: str, subject: str, data: bytes) -> dict[str, str]:
+    """Return the header with which a role would publish some bytes, whether or not they are an event."""
+    cls = class_of(subject)
+    assert cls is not None
+    signer = Signer(broker.keyring.key_of(user), PLATFORM_ID, time.time_ns())
+    return {HEADER: signer.sign(subject, cls.__name__, "", data).header()}
 
 
 async def written(connection: NatsConnection, stream: str, sequence: int) -> None:

@@ -4,122 +4,23 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 from common.bus.jetstream import JetStreamApi
 from common.events import Alert, Lease, Parked, Posting, PostingKind, decode
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.connections import connected, eventually, fill, halt, in_thread, top
-from tests.servers import Broker, free_port
+from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as, top
+from tests.integration.tiny import Run, until
+from tests.servers import Broker
 
-TINY = Path(__file__).with_name("tiny_service.py")
-TOKEN = "admin-token"
-PATIENCE_S = 60.0
-
-# Loopback never goes through a proxy.
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Tiny:
-    """One process of the tiny service."""
-
-    def __init__(self, broker: Broker, instance: str, **environment: str) -> None:
-        self.port = free_port()
-        self.log = broker.files / f"{instance}-{self.port}.log"
-        token = broker.files / "admin.token"
-        token.write_text(TOKEN)
-        usual = {
-            "MM_INSTANCE": instance,
-            "MM_ADMIN_PORT": str(self.port),
-            "MM_ADMIN_TOKEN_FILE": str(token),
-            "MM_LEASE_TTL_MS": "1500",
-        }
-        environment = broker.environment("risk", **usual | environment)
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen([sys.executable, str(TINY)], env=environment, stderr=log, stdout=log)
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        try:
-            with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except OSError:
-            return 0, b""
-
-    def post(self, path: str, document: dict[str, Any], token: str = TOKEN) -> int:
-        return self.order(path, document, token)[0]
-
-    def order(self, path: str, document: dict[str, Any], token: str = TOKEN) -> tuple[int, dict[str, Any]]:
-        """Return status and document of the answer to a command; status 0 when nobody listens."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            data=json.dumps(document).encode(),
-            headers={"authorization": f"Bearer {token}"},
-            method="POST",
-        )
-        try:
-            with opener.open(request, timeout=10) as answer:
-                return int(answer.status), dict(json.loads(answer.read()))
-        except urllib.error.HTTPError as error:
-            return error.code, dict(json.loads(error.read()))
-        except OSError:
-            return 0, {}
-
-    def state(self) -> dict[str, Any]:
-        status, body = self.get("/state")
-        return dict(json.loads(body)) if status == 200 else {}
-
-    def ready(self) -> bool:
-        return self.get("/ready")[0] == 200
-
-    def wait(self) -> int:
-        return self.process.wait(PATIENCE_S)
-
-    def logged(self) -> str:
-        return self.log.read_text()
-
-
-Run = Callable[..., Tiny]
-
-
-@pytest.fixture
-def run(broker: Broker) -> Iterator[Run]:
-    """Start tiny services; whatever still runs in the end is killed."""
-    started: list[Tiny] = []
-
-    def start(instance: str = "tiny-0", **environment: str) -> Tiny:
-        started.append(Tiny(broker, instance, **environment))
-        return started[-1]
-
-    yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.process.send_signal(signal.SIGCONT)
-            each.process.kill()
-            each.process.wait()
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"never came: {what}"
-        time.sleep(0.02)
+SUBJECT, NONSENSE = "fill.trade.mm1.1", b"\xc1 no msgpack"
 
 
 def posting(number: int, reason: str = "") -> Posting:
     return Posting(
-        account="mm1", algo_id="1", posting_id=str(number), kind=PostingKind.DEPOSIT, venue="degen",
+        account="mm1", algo_id="1", posting_id=str(number), kind=PostingKind.MERGE, venue="degen",
         cash=Decimal(1), reason=reason, ts_received_ns=1,
     )  # fmt: skip
 
@@ -291,7 +192,7 @@ async def test_an_unreadable_message_is_parked_and_its_neighbours_go_on(broker: 
     tiny = run(MM_HALTS_ON_POISON="false")
     async with connected(broker, "quoter") as quoter:
         await quoter.publish_acked(fill(1))
-        await quoter.client.publish("fill.trade.mm1.1", b"\xc1 no msgpack")
+        await quoter.client.publish(SUBJECT, NONSENSE, headers=signed_as(broker, "quoter", SUBJECT, NONSENSE))
         await quoter.publish_acked(fill(3))
     await in_thread(lambda: until(lambda: tiny.state().get("fills") == [1, 3], "both neighbours"))
     async with connected(broker, "risk") as risk:
@@ -301,7 +202,7 @@ async def test_an_unreadable_message_is_parked_and_its_neighbours_go_on(broker: 
             stored = await JetStreamApi(gateway).last("PARKED", "parked.risk")
         assert stored is not None
         parked = decode(Parked, stored.data)
-        assert (parked.from_subject, parked.data) == ("fill.trade.mm1.1", b"\xc1 no msgpack")
+        assert (parked.from_subject, parked.data) == (SUBJECT, NONSENSE)
         assert "Fill" in parked.reason
         info = await api.call("CONSUMER.INFO.FILL.risk-ledger")
         assert info["ack_floor"]["stream_seq"] == 3
@@ -310,7 +211,7 @@ async def test_an_unreadable_message_is_parked_and_its_neighbours_go_on(broker: 
 async def test_a_poisoned_fill_is_told_to_the_core_and_never_acknowledged(broker: Broker, run: Run) -> None:
     tiny = run()
     async with connected(broker, "quoter") as quoter:
-        await quoter.client.publish("fill.trade.mm1.1", b"\xc1 no msgpack")
+        await quoter.client.publish(SUBJECT, NONSENSE, headers=signed_as(broker, "quoter", SUBJECT, NONSENSE))
         await quoter.publish_acked(fill(2))
     await in_thread(lambda: until(lambda: tiny.state().get("fills") == [2], "its neighbour"))
     assert any(told.startswith("poison 1: ") for told in tiny.state()["told"])

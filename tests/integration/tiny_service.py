@@ -43,6 +43,7 @@ class Tiny(Core):
         self.told: list[str] = []
         self.fills: list[int] = []
         self.halts: list[str] = []
+        self.words: list[str] = []
         self.bids: dict[str, float] = {}
         self.beats = 0
         self.said = 0
@@ -58,7 +59,12 @@ class Tiny(Core):
         return [
             Newest(TopOfBook, self.on_top),
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
-            Durable("risk-ledger", self.on_entry, self.on_poison if self.settings.halts_on_poison else None),
+            Durable(
+                "risk-ledger",
+                self.on_entry,
+                self.on_poison if self.settings.halts_on_poison else None,
+                self.on_forged,
+            ),
             Every(20, self.on_beat),
             Every(20, self.on_early_beat, early=True),
             Command("note", self.on_note, early=True),
@@ -97,6 +103,7 @@ class Tiny(Core):
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         self.halts.append(halt.reason)
+        self.words.append(f"{halt.reason} {'lifted' if halt.lifted else 'halted'} {halt.halt_id}")
         return ()
 
     def on_entry(self, entry: Event, receipt: Receipt) -> Effects:
@@ -107,6 +114,10 @@ class Tiny(Core):
 
     def on_poison(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
         self.told.append(f"poison {receipt.sequence}: {reason}")
+        return ()
+
+    def on_forged(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
+        self.told.append(f"forged {receipt.sequence}: {reason}")
         return ()
 
     def on_beat(self, receipt: Receipt) -> Effects:
@@ -148,11 +159,12 @@ class Tiny(Core):
             "bids": self.bids,
             "said": self.said,
             "notes": self.notes,
+            "words": self.words,
         }
 
     def _alert(self, kind: str, receipt: Receipt) -> Alert:
         return Alert(
-            level=AlertLevel.INFO, algo_id="platform", source="tiny", kind=kind, text=kind, ts_ns=receipt.now_ns
+            level=AlertLevel.INFO, algo_id="platform", source="risk", kind=kind, text=kind, ts_ns=receipt.now_ns
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from common.events import BotConfig, Halt, decode, encode
+from common.events import BotConfig, Halt, decode
 from toolkit.simulation import world as worlds
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import BOT, NS_PER_S, START_NS, World
@@ -67,7 +67,7 @@ def test_b15_a_loss_beyond_the_limit_empties_the_venue_until_a_person_lifts_it(m
             scope=f"bot-{BOT}", reason="daily_loss", lifted=True, actor="anna", halt_id="anna-1", ts_ns=now_ns
         )
         for event in (config, lifted):
-            world.bus.store(event.address(), encode(event), event.message_id())
+            world.say(event)
 
     each_moment(world, look)
     world._at(lifted_s, lift)

@@ -92,6 +92,10 @@ class LeaseKeeper:
         else:
             self._seen_at_ns, self._sequence = None, 0
 
+    def follow(self, sequence: int) -> None:
+        """Something that no holder has said is stored behind our last beat: the next one follows that."""
+        self._sequence = sequence
+
     def doubtful(self, now_ns: int) -> bool:
         """Say whether a holder must stop sending: not renewed for half the ttl."""
         return self.state is not LeaseState.HELD or now_ns - self._renewed_at_ns > self.ttl_ms * NS_PER_MS // 2

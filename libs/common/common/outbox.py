@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from structlog.stdlib import BoundLogger
@@ -19,6 +20,7 @@ from common.bus.nats import ACK_ATTEMPTS_MAX, ACK_TIMEOUT_S, NatsConnection, ack
 from common.descriptors import Reserve
 from common.errors import ContractError, PublishRefused
 from common.events import REGISTRY, Event, decode, encode
+from common.signing import HEADER, parse_header
 
 UNCONFIRMED_MAX = 20_000
 """More acked events than this waiting for the broker end the process: memory has a bound."""
@@ -26,6 +28,9 @@ LOOK_S = ACK_TIMEOUT_S / 3
 """How often it is looked for events whose ack is overdue."""
 REPEATS_AT_ONCE = 200
 """After so many repeats everybody else gets a turn."""
+
+SPOOLED = b"mm-spool 1 "
+"""Begins a spool file: a line with the signature, then the bytes. One without it is bytes alone, of before signing."""
 
 Confirmed = Callable[[Event, int], Awaitable[None]]
 Refused = Callable[[Event, str], Awaitable[None]]
@@ -43,10 +48,23 @@ class _Letter:
     """What its ack is addressed to."""
     data: bytes = b""
     """Empty when it cannot be sent at all."""
+    after: int | None = None
+    """Of a compare-and-set publish: the sequence it follows."""
+    key_id: str = ""
+    """Which key it is signed with."""
     path: Path | None = None
     """Where it is kept on disk."""
     sent_s: float = 0.0
     tries: int = 0
+
+
+class Kept(NamedTuple):
+    """An event a predecessor left on disk: its bytes as they were first sent, and what was signed over them."""
+
+    event: Event
+    data: bytes
+    signature: str
+    """'' of one that was written before messages were signed."""
 
 
 class Outbox:
@@ -56,6 +74,9 @@ class Outbox:
     has it, so that a fill survives the death of the process that received it. The file is not forced to the platter:
     what a power failure takes, the venue still knows, and recovery asks it. While the disk takes nothing the event is
     sent all the same, kept in memory and written as soon as there is room; `spool_fault` says so meanwhile.
+
+    An event is signed once, when its letter is made: its repeats are the same message. Only when the key has changed
+    since, which no reader believes any longer, is it signed anew.
 
     Sending costs no task: acks come through the connection's one inbox, and `run` repeats what is overdue.
     """
@@ -67,7 +88,7 @@ class Outbox:
         self._confirmed, self._refused = confirmed, refused
         self._log = log
         self._letters: dict[str, _Letter] = {}
-        self._answers: asyncio.Queue[tuple[_Letter, Msg | ContractError]] = asyncio.Queue()
+        self._answers: asyncio.Queue[tuple[_Letter, Msg | ContractError | PublishRefused]] = asyncio.Queue()
         self._in_line = False
         """True while letters wait for the connection: later ones go behind them."""
         self._stamp_ns = 0
@@ -84,27 +105,58 @@ class Outbox:
         return len(self._letters)
 
     async def send(
-        self, event: Event, expected_last_sequence: int | None = None, *, watched: bool = False
+        self,
+        event: Event,
+        expected_last_sequence: int | None = None,
+        *,
+        watched: bool = False,
+        kept: Kept | None = None,
     ) -> asyncio.Future[None] | None:
-        """Begin to deliver an event; a watched one returns what is done when the broker has confirmed or refused it."""
+        """Begin to deliver an event; a watched one returns what is done when the broker has confirmed or refused it.
+
+        One that was kept on disk goes out with the bytes and the signature it had.
+        """
         if len(self._letters) >= UNCONFIRMED_MAX:
             raise RuntimeError(f"outbox: {UNCONFIRMED_MAX} events wait for the broker")
         done: asyncio.Future[None] | None = asyncio.get_running_loop().create_future() if watched else None
         letter = _Letter(event, event.address(), ack_headers(event, expected_last_sequence), done)
-        letter.number = self._connection.expect_ack(lambda answer: self._answers.put_nowait((letter, answer)))
+        letter.after = expected_last_sequence
+        letter.number = self._connection.expect_ack(
+            letter.subject, lambda answer: self._answers.put_nowait((letter, answer))
+        )
         self._letters[letter.number] = letter
         self._empty.clear()
         try:
-            letter.data = encode(event)
+            data = kept.data if kept is not None else encode(event)
         except ContractError as error:
             # It is told like a refusal of the broker's: never within the turn that sends.
             self._answers.put_nowait((letter, error))
             return done
+        refusal = self._sign(letter, data, kept.signature if kept is not None else "")
         if event.spooled:
+            # Before anything else: a fill that cannot be signed now is signed at the next start.
+            letter.data = data
             self._spool(letter)
+        letter.data = data if refusal is None else b""
+        if refusal is not None:
+            self._answers.put_nowait((letter, refusal))
+            return done
         if not self._in_line:
             self._in_line = not await self._try(letter)
         return done
+
+    def _sign(self, letter: _Letter, data: bytes, kept: str = "") -> PublishRefused | None:
+        """Sign a letter, unless a signature of our present key was kept; return why nobody would believe ours."""
+        found = parse_header(kept)
+        letter.key_id = self._connection.key_id
+        if found is not None and found.key_id == letter.key_id:
+            letter.headers[HEADER] = kept
+            return None
+        try:
+            letter.headers |= self._connection.signature(letter.event, letter.subject, data, letter.after)
+        except PublishRefused as refusal:
+            return refusal
+        return None
 
     async def run(self) -> None:
         """Take answers in and repeat what is overdue, for as long as the outbox is used."""
@@ -134,6 +186,8 @@ class Outbox:
                 if letter.tries and letter.tries % ACK_ATTEMPTS_MAX == 0:
                     # A condition may have been met by the try whose ack was lost; the message id makes a repeat safe.
                     self._log.warning("unconfirmed, trying again", subject=letter.subject, tries=letter.tries)
+                if letter.key_id != self._connection.key_id:
+                    self._sign(letter, letter.data)
                 if not await self._try(letter):
                     self._in_line = True
                     break
@@ -146,9 +200,9 @@ class Outbox:
             if letter.number in self._letters:  # else it is the second answer, to a repeat
                 await self._take(letter, answer)
 
-    async def _take(self, letter: _Letter, answer: Msg | ContractError) -> None:
+    async def _take(self, letter: _Letter, answer: Msg | ContractError | PublishRefused) -> None:
         try:
-            if isinstance(answer, ContractError):
+            if isinstance(answer, ContractError | PublishRefused):
                 raise answer
             sequence = sequence_of(letter.subject, answer)
         except (PublishRefused, ContractError) as error:
@@ -216,28 +270,37 @@ class Outbox:
         name = hashlib.sha256(event.message_id().encode()).hexdigest()[:32]
         path = self._spool_dir / f"{type(event).__name__}-{name}"
         draft = path.with_suffix(".draft")
-        draft.write_bytes(letter.data)
+        draft.write_bytes(SPOOLED + letter.headers.get(HEADER, "").encode() + b"\n" + letter.data)
         # The file system's own stamps are milliseconds apart, and a burst of fills is not: the order would be lost.
         self._stamp_ns = max(self._stamp_ns + 1, time.time_ns())
         os.utime(draft, ns=(self._stamp_ns, self._stamp_ns))
         draft.rename(path)
         return path
 
-    def left_behind(self) -> list[Event]:
+    def left_behind(self) -> list[Kept]:
         """Return what a predecessor wrote to disk and did not see confirmed, oldest first."""
         if not self._spool_dir.is_dir():
             return []
-        events = []
+        kept = []
         paths = [path for path in self._spool_dir.iterdir() if path.suffix != ".draft"]
         for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name)):
             cls = REGISTRY.get(path.name.split("-")[0])
             if cls is None:
                 raise ContractError(str(path), "spooled event of an unknown class")
-            events.append(decode(cls, path.read_bytes(), str(path)))
-        return events
+            signature, data = _read_spooled(path.read_bytes())
+            kept.append(Kept(decode(cls, data, str(path)), data, signature))
+        return kept
 
     async def drain(self, timeout_s: float) -> int:
         """Wait until all is confirmed, at most so long, while `run` works; return how many are left."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), timeout_s)
         return len(self._letters)
+
+
+def _read_spooled(content: bytes) -> tuple[str, bytes]:
+    """Return the signature and the bytes in a spool file."""
+    if not content.startswith(SPOOLED):
+        return "", content
+    line, _, data = content.partition(b"\n")
+    return line.removeprefix(SPOOLED).decode("ascii", "replace"), data

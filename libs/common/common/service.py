@@ -18,13 +18,14 @@ import uvloop
 from structlog.stdlib import BoundLogger
 
 from common.admin import admin_app, serving
-from common.bus.jetstream import JetStreamApi
+from common.bus.jetstream import JetStreamApi, Stored
+from common.bus.messages import message_of
 from common.bus.nats import NatsConnection
 from common.clock import AnchoredClock
 from common.core import Core
 from common.descriptors import raise_limit
 from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
-from common.events import Lease, decode
+from common.events import Lease
 from common.lease import LeaseKeeper, LeaseState
 from common.settings import ServiceSettings, load_settings
 from common.shell import Shell
@@ -139,6 +140,7 @@ async def _work(
             connection.client, name=name, version=VERSION, description=(service.core.__doc__ or "").split("\n")[0]
         )
         progress.bus_ready = True
+        await shell.begin_judging()
         await stack.enter_async_context(_leases(service, settings, shell, progress, log))
         progress.stage = "recovering"
         if service.on_shell is not None:
@@ -351,14 +353,37 @@ async def _give_back(keepers: Sequence[LeaseKeeper], shell: Shell, log: BoundLog
             log.warning("lease not given back, it will run out", why=str(error))
 
 
+async def _believed(stored: Stored | None, shell: Shell) -> Lease | None:
+    """Return the newest lease that a holder has signed; whatever is stored behind it only has to be followed."""
+    if stored is None:
+        return None
+    found = await shell.gate.admit(Lease, message_of(stored))
+    if found.refusal is not None:
+        shell.log.error("a lease was not believed", subject=stored.subject, why=found.refusal.reason)
+    return found.event if isinstance(found.event, Lease) else None
+
+
+async def _follows_nobody(keeper: LeaseKeeper, shell: Shell) -> bool:
+    """Say whether our beat was refused only for a message that is no lease; the next beat then follows that one."""
+    if keeper.state is not LeaseState.HELD:
+        return False
+    stored = await shell.api.last("LEASE", _lease_address(keeper))
+    if stored is None or shell.gate.check_stored(stored) is None:
+        return False
+    keeper.follow(stored.sequence)
+    return True
+
+
+def _lease_address(keeper: LeaseKeeper) -> str:
+    return Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
+
+
 async def _beat(keeper: LeaseKeeper, shell: Shell) -> None:
     """Look at the lease and publish what is due; a broker that is away changes nothing."""
     try:
         if keeper.state is LeaseState.WAITING:
-            address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
-            stored = await shell.api.last("LEASE", address)
-            lease = decode(Lease, stored.data, stored.subject) if stored else None
-            keeper.observe(lease, stored.sequence if stored else 0, shell.clock.now_ns())
+            stored = await shell.api.last("LEASE", _lease_address(keeper))
+            keeper.observe(await _believed(stored, shell), stored.sequence if stored else 0, shell.clock.now_ns())
         due = keeper.beat(shell.clock.now_ns())
         if due is None:
             return
@@ -366,6 +391,8 @@ async def _beat(keeper: LeaseKeeper, shell: Shell) -> None:
         sequence = await shell.bus.publish_acked(due.event, expected_last_sequence=due.expected_last_sequence)
         keeper.won(due.event, sequence)
     except PublishRefused:
-        keeper.refused()
+        # What nobody with a key has said takes no lease away.
+        if not await _follows_nobody(keeper, shell):
+            keeper.refused()
     except BusUnavailable:
         pass

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.errors import ConfigError
@@ -44,11 +44,19 @@ class ServiceSettings(BaseSettings):
     """0 picks a free port."""
     admin_token_file: Path | None = None
     """Bearer token for commands on the admin port; without it they are refused."""
+    signing_key_file: Path | None = None
+    """This process's own private key, mode 600; every service needs one."""
+    public_keys_file: Path | None = None
+    """Everybody's public keys, in the list the set-up signs."""
+    root_key_file: Path | None = None
+    """The public half of the key that signs that list."""
     data_dir: Path = Path(".mm")
     config_dir: Path = Path("config")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    platform_id: str = "default"
-    """Shared by the streams, Redis and the data directory of one installation."""
+    platform_id: str = ""
+    """Shared by the keys, the streams, Redis and the data directory of one installation; the set-up makes it."""
+    platform_id_file: Path | None = None
+    """Where the set-up wrote it, instead of `platform_id`."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     """Names this process in leases. A supervisor gives a restarted process the name of its predecessor."""
     lease_ttl_ms: int = Field(default=2_000, ge=300, le=60_000)
@@ -56,6 +64,17 @@ class ServiceSettings(BaseSettings):
     """Copies of each stream in the NATS cluster."""
     count_objects: bool = False
     """Tell in /metrics how many objects of each type live: a look takes tens of milliseconds, so for soak runs only."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_platform_id(cls, values: Any) -> Any:
+        file = values.get("platform_id_file")
+        if file and not values.get("platform_id"):
+            try:
+                values = values | {"platform_id": Path(file).read_text(encoding="utf-8").strip()}
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"platform_id_file: cannot read {file}: {type(error).__name__}") from None
+        return values
 
     def nats_password(self) -> SecretStr | None:
         return read_secret(self.nats_password_file, "MM_NATS_PASSWORD_FILE")

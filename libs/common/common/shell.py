@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from structlog.stdlib import BoundLogger
 
-from common.bus.durable import Acknowledge, DeliverDurable, DurablePuller
+from common.bus.durable import Acknowledge, DurablePuller
 from common.bus.jetstream import JetStreamApi
-from common.bus.messages import Message
 from common.bus.nats import NatsConnection
-from common.bus.readers import Deliver, DeliverBurst, NewestReader, OrderedReader, SampledReader
+from common.bus.readers import NewestReader, OrderedReader, SampledReader
 from common.clock import AnchoredClock
 from common.core import (
     Answered,
@@ -42,8 +40,10 @@ from common.core import (
     Wire,
 )
 from common.disk import Documents
-from common.errors import BusError, BusUnavailable, CommandUndone, ContractError
-from common.events import Event, Parked, address_filter, class_of, decode
+from common.errors import BusError, BusUnavailable, CommandUndone, ConfigError
+from common.events import Event, address_filter
+from common.gate import Gate
+from common.intake import Call, Handler, Intake
 from common.machine import Machine
 from common.outbox import Outbox
 from common.promises import Order, Promises
@@ -54,23 +54,11 @@ from common.streams import DURABLE_BY_NAME
 from common.telemetry import lines_lost
 from common.wires import LiveHttp, LiveWire
 
-PARKED_BYTES_MAX = 64 * 1024
 READ_BACK_RETRY_S = 0.2
 DRAIN_S = 2.0
 EARLY_EVENTS_MAX = 1_000
 """Acked events of the time before the bus is there; beyond it the oldest go, what must not be lost is on disk."""
 I = TypeVar("I")  # noqa: E741
-
-
-Handler = Callable[[Receipt], Effects]
-
-
-class Call(NamedTuple):
-    """One input of the core: its handler, and what its receipt says of it."""
-
-    handler: Handler
-    age_ns: int = 0
-    sequence: int = 0
 
 
 async def _keep_sampling(reader: SampledReader, period_s: float) -> None:
@@ -98,10 +86,22 @@ class Shell:
         self.api = JetStreamApi(connection)
         self.clock = AnchoredClock()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.parked = 0
+        if connection.keys is None:
+            raise ConfigError(["MM_SIGNING_KEY_FILE: must be given: what is not signed is not obeyed"])
+        self.gate = Gate(connection.keys, self.api, settings.data_dir / name / "obeyed", log)
         self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
         machine = Machine(name, settings.data_dir, self.clock, lines_lost=lines_lost)
         self.checks = SelfCheck(machine, self.api, self._outbox, self._set_away)
+        self._intake = Intake(
+            name,
+            settings.instance,
+            self.gate,
+            self.clock,
+            self._outbox.send,
+            self._take_turn,
+            lambda: self._ended or self.failed.done(),
+            log,
+        )
         self._turn = asyncio.Lock()
         self._inputs: Sequence[Input] = core.inputs()
         self._newest: list[NewestReader] = []
@@ -112,7 +112,6 @@ class Shell:
         self._https: dict[str, LiveHttp] = {}
         self._timers: set[asyncio.Task[None]] = set()
         self._storing = StoreLine(name, storage, log)
-        self._parked_ids = itertools.count(1)
         self._handled = 0
         self._breaks = 0
         self._away: set[str] = set()
@@ -137,13 +136,24 @@ class Shell:
             if every.early:
                 self.guarded(self._tick(every), self._timers)
 
+    async def begin_judging(self) -> None:
+        """Know what was obeyed in these streams and follow the key files, before anything is read."""
+        while True:
+            try:
+                await self.gate.begin()
+                break
+            except BusUnavailable as error:
+                self.log.warning("cannot look at the streams yet", why=str(error))
+                await asyncio.sleep(READ_BACK_RETRY_S)
+        self.guarded(self.gate.run(), self._timers)
+
     async def start(self) -> None:
         """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
         self.bus.on_disconnect(self._after_break)
         self.bus.on_reconnect(self._after_reconnect)
         self._sending = self.guarded(self._outbox.run(), set())
-        for event in self._outbox.left_behind():
-            await self._outbox.send(event)
+        for kept in self._outbox.left_behind():
+            await self._outbox.send(kept.event, kept=kept)
         early, self._early = self._early or (), None
         for event in early:
             await self._outbox.send(event)
@@ -158,7 +168,7 @@ class Shell:
         self.guarded(self._storing.run(), self._timers)
         for durable in self._of(Durable):
             reader = DURABLE_BY_NAME[durable.name]
-            puller = DurablePuller(self.bus, self.api, reader, self._durable_delivery(durable))
+            puller = DurablePuller(self.bus, self.api, reader, self._intake.durable(durable))
             self._pullers.append(puller)
             await puller.start()
         for every in self._of(Every):
@@ -181,6 +191,7 @@ class Shell:
         for puller in self._pullers:
             await puller.stop()
         await self._outbox.drain(DRAIN_S)
+        await self.gate.save()
         self._sending.cancel()
         await self.close()
         return self.core.stopped()
@@ -225,6 +236,7 @@ class Shell:
                 missing = await self.api.verify_streams(self.settings.replicas)
                 if missing:
                     raise BusUnavailable(f"not there after the break: {', '.join(missing)}")
+                await self.gate.begin()
                 for puller in self._pullers:
                     await puller.renew()
                 for ordered in self._ordered:
@@ -242,6 +254,19 @@ class Shell:
             return
 
     # --- inputs -------------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self.bus.connected
+
+    async def publish_acked(self, event: Event, *, expected_last_sequence: int | None = None) -> int:
+        """Publish for an application beside the core and return the sequence; raises as the bus does.
+
+        What is expected is the last genuine message the caller knows of.
+        """
+        if expected_last_sequence is not None:
+            expected_last_sequence = self.gate.behind(event.address(), expected_last_sequence)
+        return await self.bus.publish_acked(event, expected_last_sequence=expected_last_sequence)
 
     def _of(self, cls: type[I]) -> list[I]:
         return [each for each in self._inputs if isinstance(each, cls)]
@@ -262,7 +287,7 @@ class Shell:
         return [command.name for command in self._of(Command)]
 
     async def _start_newest(self, newest: Newest) -> None:
-        subject_filter, deliver = address_filter(newest.event, **newest.tokens), self._burst_delivery(newest)
+        subject_filter, deliver = address_filter(newest.event, **newest.tokens), self._intake.burst(newest)
         if newest.sampled_ms:
             sampled = SampledReader(self.api, subject_filter, deliver)
             self._sampled.append(sampled)
@@ -279,62 +304,10 @@ class Shell:
             self.api,
             address_filter(ordered.event, **ordered.tokens),
             ordered.start,
-            self._ordered_delivery(ordered),
+            self._intake.ordered(ordered),
         )
         self._ordered.append(reader)
         await reader.start()
-
-    def _burst_delivery(self, newest: Newest) -> DeliverBurst:
-        cls, handler = newest.event, newest.handler
-
-        async def deliver(burst: Sequence[Message]) -> None:
-            calls = []
-            for message in burst:
-                try:
-                    event = decode(cls, message.data, message.subject)
-                except ContractError as error:
-                    await self._park(message.subject, str(error), message.data)
-                else:
-                    calls.append(Call(partial(handler, event), message.age_ns, message.sequence))
-            await self._take_turn(calls)
-
-        return deliver
-
-    def _ordered_delivery(self, ordered: Ordered) -> Deliver:
-        cls, handler = ordered.event, ordered.handler
-
-        async def deliver(message: Message) -> None:
-            try:
-                event = decode(cls, message.data, message.subject)
-            except ContractError as error:
-                await self._park(message.subject, str(error), message.data)
-                return
-            await self._call(partial(handler, event), sequence=message.sequence)
-
-        return deliver
-
-    def _durable_delivery(self, durable: Durable) -> DeliverDurable:
-        async def deliver(message: Message, acknowledge: Acknowledge) -> None:
-            subject, data, sequence = message.subject, message.data, message.sequence
-            cls = class_of(subject)
-            try:
-                if cls is None:
-                    raise ContractError(subject, "no event has this subject")
-                event = decode(cls, data, subject)
-            except ContractError as error:
-                reason, on_undecodable = str(error), durable.on_undecodable
-                await self._park(subject, reason, data)
-                if on_undecodable is None:
-                    await acknowledge()
-                else:
-                    # Neither skipped nor acknowledged: the core halts what depends on it, a person decides.
-                    await self._call(lambda receipt: on_undecodable(subject, reason, data, receipt), sequence=sequence)
-                return
-            await self._call(
-                lambda receipt: durable.handler(event, receipt), sequence=sequence, acknowledge=acknowledge
-            )
-
-        return deliver
 
     async def _tick(self, every: Every) -> None:
         """Call a timer at its period; a late turn is not made up for."""
@@ -462,20 +435,6 @@ class Shell:
     async def _on_refused(self, event: Event, reason: str) -> None:
         await self._call(lambda receipt: self.core.on_refused(event, reason, receipt))
 
-    async def _park(self, subject: str, reason: str, data: bytes) -> None:
-        self.parked += 1
-        self.log.error("parked", subject=subject, why=reason)
-        await self._outbox.send(
-            Parked(
-                service=self.name,
-                parked_id=f"{self.settings.instance}-{self.clock.now_ns()}-{next(self._parked_ids)}",
-                from_subject=subject,
-                reason=reason,
-                data=data[:PARKED_BYTES_MAX],
-                ts_ns=self.clock.now_ns(),
-            )
-        )
-
     # --- failure ------------------------------------------------------------------------------------------------
 
     def guarded(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
@@ -499,7 +458,8 @@ class Shell:
     def samples(self) -> Iterable[Sample]:
         yield Sample("mm_bus_connected", "gauge", "1 when connected", {}, float(self.bus.connected))
         yield Sample("mm_bus_dropped", "counter", "Messages lost by slow subscriptions", {}, self.bus.dropped)
-        yield Sample("mm_parked", "counter", "Messages that could not be handled", {}, self.parked)
+        yield Sample("mm_parked", "counter", "Messages that could not be handled", {}, self._intake.parked)
+        yield Sample("mm_doubted", "counter", "Messages not obeyed for their signature", {}, self._intake.doubted)
         yield Sample("mm_effects", "counter", "Effects carried out", {}, self._handled)
         yield Sample(
             "mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self._outbox.unconfirmed

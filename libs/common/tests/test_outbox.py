@@ -16,11 +16,12 @@ import structlog
 from common import outbox as outbox_module
 from common.bus.nats import NatsConnection, OnAck
 from common.descriptors import Reserve
-from common.errors import ContractError
+from common.errors import ContractError, PublishRefused
 from common.events import Alert, AlertLevel, Event, Fill, Liquidity, Parked
 from common.events.base import EVENT_BYTES_MAX, encode
 from common.instruments import Side
-from common.outbox import Outbox
+from common.outbox import SPOOLED, Outbox
+from common.signing import HEADER, Order, Signature
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -38,10 +39,18 @@ class FakeBroker:
         self.spool_dir = spool_dir
         self.connected = True
         self.holding = False
+        self.key_id, self.signed, self.distrusted = "quoter-1", 0, False
         self._held: list[tuple[str, int | str | None]] = []
         self._acks: dict[str, OnAck] = {}
 
-    def expect_ack(self, on_ack: OnAck) -> str:
+    def signature(self, event: Event, subject: str, data: bytes, after: int | None = None) -> dict[str, str]:
+        if self.distrusted:
+            raise PublishRefused(subject, 403, "our key is revoked")
+        self.signed += 1
+        order = Order(7, self.signed) if after is None else Order(0, after)
+        return {HEADER: Signature("quoter", self.key_id, order, f"{len(data):086}==").header()}
+
+    def expect_ack(self, _subject: str, on_ack: OnAck) -> str:
         number = str(len(self._acks) + 1)
         self._acks[number] = on_ack
         return number
@@ -93,6 +102,15 @@ class Desk:
         yield
         assert not working.done()
         working.cancel()
+
+    def left(self) -> list[Event]:
+        return [kept.event for kept in self.outbox.left_behind()]
+
+    async def resend(self) -> None:
+        async with self.at_work():
+            for kept in self.outbox.left_behind():
+                await self.outbox.send(kept.event, kept=kept)
+            assert await self.outbox.drain(10) == 0
 
     async def deliver(self, *events: Event) -> None:
         async with self.at_work():
@@ -153,6 +171,7 @@ async def test_what_need_not_survive_us_is_not_written(desk: Desk) -> None:
         await desk.outbox.send(alert(), expected_last_sequence=7)
     [(subject, data, headers)] = desk.broker.published
     assert (subject, data) == (alert().address(), encode(alert()))
+    assert headers.pop(HEADER).startswith("1 quoter quoter-1 0.7 "), "it names the message it follows"
     assert headers == {"Nats-Msg-Id": alert().message_id(), "Nats-Expected-Last-Subject-Sequence": "7"}
     assert desk.broker.spooled_at_publish == [0]
 
@@ -208,7 +227,7 @@ async def test_a_refused_fill_stays_on_disk_for_the_next_start(desk: Desk, spool
     ((event, reason),) = desk.refused
     assert event == fill(1)
     assert "maximum bytes exceeded" in reason
-    assert Desk(spool_dir).outbox.left_behind() == [fill(1)]
+    assert Desk(spool_dir).left() == [fill(1)]
 
 
 async def test_an_event_too_large_to_be_sent_is_refused_and_not_tried_at_all(desk: Desk) -> None:
@@ -224,11 +243,10 @@ async def test_what_a_dead_process_left_is_read_back_in_the_order_it_was_written
     for number in range(1, 201):
         await dead.outbox.send(fill(number))
     heir = Desk(spool_dir)
-    left = heir.outbox.left_behind()
-    assert left == [fill(number) for number in range(1, 201)]
-    await heir.deliver(*left)
+    assert heir.left() == [fill(number) for number in range(1, 201)]
+    await heir.resend()
     assert spooled(spool_dir) == []
-    assert heir.outbox.left_behind() == []
+    assert heir.left() == []
 
 
 async def test_sending_what_was_left_again_keeps_it_on_disk_once(spool_dir: Path) -> None:
@@ -242,7 +260,7 @@ async def test_sending_what_was_left_again_keeps_it_on_disk_once(spool_dir: Path
 async def test_a_draft_torn_by_a_crash_is_ignored(desk: Desk, spool_dir: Path) -> None:
     spool_dir.mkdir(parents=True)
     (spool_dir / "Fill-0123.draft").write_bytes(b"\x93half a fi")
-    assert desk.outbox.left_behind() == []
+    assert desk.left() == []
 
 
 @pytest.mark.parametrize(("name", "data"), [("Fill-0123", b"\xc1"), ("Unheard-0123", b"\x80")])
@@ -320,7 +338,7 @@ async def test_r80_what_the_disk_did_not_take_is_written_as_soon_as_there_is_roo
         disk.refuses = False
         await until(lambda: not desk.outbox.spool_fault)
         assert len(spooled(tmp_path / "spool")) == 2
-        assert desk.outbox.left_behind() == [fill(1), fill(2)]
+        assert desk.left() == [fill(1), fill(2)]
         desk.broker.release()
         await until(lambda: not desk.outbox.unconfirmed)
         assert spooled(tmp_path / "spool") == []
@@ -359,3 +377,58 @@ async def test_r77_without_a_free_descriptor_a_fill_still_reaches_the_disk(
     await desk.outbox.send(fill(1))
     assert desk.outbox.spool_fault == ""
     assert len(spooled(tmp_path / "spool")) == 1
+
+
+async def test_r70_a_fill_is_signed_once_and_goes_out_again_as_it_was(spool_dir: Path) -> None:
+    dead = Desk(spool_dir)
+    dead.broker.holding = True
+    await dead.outbox.send(fill(1))
+    _, data, headers = dead.broker.published[0]
+    heir = Desk(spool_dir)
+    await heir.resend()
+    assert heir.broker.published[0][1:] == (data, headers), "the same bytes under the same signature"
+    assert heir.broker.signed == 0
+
+
+async def test_r70_a_repeat_carries_the_signature_of_the_first(desk: Desk, monkeypatch: Any) -> None:
+    monkeypatch.setattr(outbox_module, "ACK_TIMEOUT_S", 0.0)
+    desk.broker.answers = [None]
+    await desk.deliver(fill(1))
+    first, second = desk.broker.published[:2]
+    assert first == second
+    assert desk.broker.signed == 1
+
+
+async def test_r70_what_an_unsigned_spool_holds_is_signed_by_its_owner(desk: Desk, spool_dir: Path) -> None:
+    dead = Desk(spool_dir)
+    dead.broker.holding = True
+    await dead.outbox.send(fill(1))
+    (path,) = spooled(spool_dir)
+    path.write_bytes(encode(fill(1)))  # as it was written before there were signatures
+    await desk.resend()
+    _, data, headers = desk.broker.published[0]
+    assert data == encode(fill(1))
+    assert headers[HEADER].startswith("1 quoter quoter-1 ")
+    assert spooled(spool_dir) == [], "and it is gone once it is confirmed"
+
+
+async def test_r70_what_a_former_key_signed_is_signed_anew(spool_dir: Path) -> None:
+    dead = Desk(spool_dir)
+    dead.broker.holding = True
+    await dead.outbox.send(fill(1))
+    heir = Desk(spool_dir)
+    heir.broker.key_id = "quoter-2"
+    await heir.resend()
+    assert heir.broker.published[0][2][HEADER].startswith("1 quoter quoter-2 ")
+
+
+async def test_r70_a_fill_that_nobody_would_believe_is_refused_and_kept(desk: Desk, spool_dir: Path) -> None:
+    desk.broker.distrusted = True
+    await desk.deliver(fill(1))
+    assert desk.broker.published == []
+    assert "our key is revoked" in desk.refused[0][1]
+    (path,) = spooled(spool_dir)
+    assert path.read_bytes() == SPOOLED + b"\n" + encode(fill(1)), "not signed, not lost"
+    desk.broker.distrusted = False
+    await desk.resend()
+    assert desk.confirmed == [(fill(1), 1)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from common.signing.roles import ROLES
 from toolkit.instance import Instance
 from toolkit.paths import ROOT
 from toolkit.ports import port_map
@@ -13,6 +14,7 @@ from toolkit.processes import Process, Servers, process_table
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PUBLIC = {"MM_PLATFORM_ID_FILE", "MM_PUBLIC_KEYS_FILE", "MM_ROOT_KEY_FILE"}
 ONE_SHOT = {"setup", "streams"}
 
 INSTANCE = Instance(data_dir=Path("/data"), ports=port_map(None), platform_id="compose")
@@ -64,7 +66,27 @@ def test_no_secret_stands_in_the_file() -> None:
         for setting, value in service.get("environment", {}).items():
             assert not re.search("PASSWORD$|TOKEN$|SECRET$|KEY$", setting), f"{name} {setting}"
             if setting.endswith("_FILE"):
-                assert value.startswith("/setup/secrets/")
+                assert value.startswith("/setup/secrets/") or setting in PUBLIC | {"MM_SIGNING_KEY_FILE"}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_r70_a_private_key_lies_in_the_volume_of_its_one_service(name: str) -> None:
+    assert f"--state=/state/{name}" in SERVICES["setup"]["command"]
+    volume = next(volume for volume in SERVICES["setup"]["volumes"] if volume.endswith(f":/state/{name}")).split(":")[0]
+    assert SERVICES[name]["environment"]["MM_SIGNING_KEY_FILE"] == "/data/signing-key"
+    assert f"{volume}:/data" in SERVICES[name]["volumes"]
+    others = [other for other, service in SERVICES.items() if other not in (name, "setup") and holds(service, volume)]
+    assert others == []
+
+
+def test_r70_the_key_that_signs_the_list_is_in_no_service_and_no_identity_is_a_constant() -> None:
+    assert [name for name, service in SERVICES.items() if holds(service, "root")] == ["setup"]
+    assert "--root-key-dir=/state/root" in SERVICES["setup"]["command"]
+    assert not any("platform-id=" in argument for argument in SERVICES["setup"]["command"])
+
+
+def holds(service: dict[str, Any], volume: str) -> bool:
+    return any(each.split(":")[0] == volume for each in service.get("volumes", []))
 
 
 def test_old_compose_reads_the_file_too() -> None:
@@ -95,6 +117,6 @@ def test_every_volume_is_handed_to_that_user_by_the_set_up() -> None:
     setup = SERVICES["setup"]
     mounted = {volume.split(":")[1] for volume in setup["volumes"]}
     assert {argument.removeprefix("--state=") for argument in setup["command"] if "--state=" in argument} == (
-        mounted - {"/setup"}
+        mounted - {"/setup", "/state/root"}
     )
     assert {volume.split(":")[0] for volume in setup["volumes"]} == set(COMPOSE["volumes"])

@@ -8,7 +8,7 @@ from toolkit.explain import explain, lines
 from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.layout import admin_password_file
 from toolkit.ports import port_map
-from toolkit.setup import write_private
+from toolkit.private_files import write_private
 
 PORTS = port_map(None)
 PASS: dict[str, Any] = {

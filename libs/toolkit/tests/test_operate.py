@@ -8,7 +8,7 @@ from toolkit import operate
 from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.layout import admin_password_file, admin_token_file
 from toolkit.ports import port_map
-from toolkit.setup import write_private
+from toolkit.private_files import write_private
 
 PORTS = port_map(None)
 

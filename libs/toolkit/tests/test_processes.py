@@ -7,6 +7,9 @@ from toolkit.processes import Process, Servers, process_table, stop_waves
 
 SERVERS = Servers(nats=("nats-server",), redis=("redis-server",))
 
+PUBLIC = ("MM_PLATFORM_ID_FILE", "MM_PUBLIC_KEYS_FILE", "MM_ROOT_KEY_FILE")
+ROOT_KEY = "/data/keys/root-key.public"
+
 
 def table(**changes: object) -> dict[str, Process]:
     instance = Instance(data_dir=Path("/data"), ports=port_map(None), platform_id="p1", **changes)  # type: ignore[arg-type]
@@ -53,9 +56,11 @@ def test_each_program_on_the_bus_has_its_own_user_and_no_secret_stands_in_argume
     assert len(users) == 7
     for process in processes.values():
         assert not any(word in value for value in process.argv for word in ("password", "secret"))
-        assert all(
-            value.startswith("/data/secrets/") for name, value in process.environment.items() if name.endswith("_FILE")
-        )
+        files = {name: value for name, value in process.environment.items() if name.endswith("_FILE")}
+        own, public = files.pop("MM_SIGNING_KEY_FILE", ""), [files.pop(name, "") for name in PUBLIC]
+        assert own in ("", f"/data/{process.name}/signing-key"), "its own key and nobody else's"
+        assert {value for value in public if value} <= {"/data/platform-id", "/data/keys/public-keys", ROOT_KEY}
+        assert all(value.startswith("/data/secrets/") for value in files.values())
 
 
 def test_recordings_are_named_to_the_exchange_under_replay_only() -> None:

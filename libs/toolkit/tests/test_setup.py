@@ -12,7 +12,8 @@ from toolkit.layout import (
     redis_password_file,
     secrets_dir,
 )
-from toolkit.setup import Addresses, prepare, write_private
+from toolkit.private_files import write_private
+from toolkit.setup import Addresses, prepare
 
 ADDRESSES = Addresses("127.0.0.1", 4222, 8222, 6379)
 
@@ -21,7 +22,7 @@ def test_every_secret_is_made_once_and_readable_by_its_owner_only(tmp_path: Path
     data_dir = tmp_path / "platform"
     platform_id = prepare(data_dir, ADDRESSES)
     secrets = {path.name: path.read_text() for path in secrets_dir(data_dir).iterdir()}
-    assert set(secrets) == {f"nats-{user}" for user in USERS} | {"redis", "admin-token"}
+    assert set(secrets) == {f"nats-{user}" for user in USERS} | {"redis", "admin-token", "root-key"}
     assert len(set(secrets.values())) == len(secrets)
     assert prepare(data_dir, ADDRESSES) == platform_id
     assert {path.name: path.read_text() for path in secrets_dir(data_dir).iterdir()} == secrets

@@ -7,7 +7,7 @@ from rich.console import Console
 from toolkit.gateway_client import PlatformClient
 from toolkit.layout import admin_password_file
 from toolkit.ports import port_map
-from toolkit.setup import write_private
+from toolkit.private_files import write_private
 from toolkit.status import BOT_FIELDS, compose, from_states, show, status
 
 BOT = {

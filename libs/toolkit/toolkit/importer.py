@@ -21,7 +21,7 @@ from common.bots import Inventory, Quoting, RiskLimits, Section, faults_of, pars
 from common.errors import ConfigError
 from pydantic import Field, ValidationError
 
-from toolkit.setup import write_private
+from toolkit.private_files import write_private
 
 FILE_BYTES_MAX = 64 * 1024
 API_KEY, WALLET_KEY = "DEGEN_API_KEY", "DEGEN_WALLET_KEY"

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+ROOT_KEY = "root-key"
+SIGNING_KEY = "signing-key"
+
 
 def secrets_dir(data_dir: Path) -> Path:
     return data_dir / "secrets"
@@ -28,6 +31,24 @@ def admin_password_file(data_dir: Path) -> Path:
 def venue_keys_dir(data_dir: Path) -> Path:
     """Where the simulated exchange leaves the keys of the accounts it opens on its first start."""
     return data_dir / "exchange" / "keys"
+
+
+def root_private_file(data_dir: Path) -> Path:
+    """The private half of the key that signs the list of public keys; it belongs to the set-up, to no service."""
+    return secrets_dir(data_dir) / ROOT_KEY
+
+
+def root_key_file(data_dir: Path) -> Path:
+    return data_dir / "keys" / "root-key.public"
+
+
+def public_keys_file(data_dir: Path) -> Path:
+    return data_dir / "keys" / "public-keys"
+
+
+def signing_key_file(data_dir: Path, service: str) -> Path:
+    """A service's private key, among what is the service's own."""
+    return data_dir / service / SIGNING_KEY
 
 
 def platform_id_file(data_dir: Path) -> Path:

@@ -15,8 +15,12 @@ from toolkit.layout import (
     admin_token_file,
     nats_config_file,
     nats_password_file,
+    platform_id_file,
+    public_keys_file,
     redis_config_file,
     redis_password_file,
+    root_key_file,
+    signing_key_file,
     venue_keys_dir,
 )
 
@@ -90,6 +94,9 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
             "MM_ADMIN_PORT": str(admin_ports[name]),
             "MM_ADMIN_TOKEN_FILE": str(admin_token_file(instance.data_dir)),
             "MM_CONFIG_DIR": str(instance.config_dir),
+            "MM_SIGNING_KEY_FILE": str(signing_key_file(instance.data_dir, name)),
+            "MM_PUBLIC_KEYS_FILE": str(public_keys_file(instance.data_dir)),
+            "MM_ROOT_KEY_FILE": str(root_key_file(instance.data_dir)),
         }
         return Process(
             name=name,
@@ -189,7 +196,7 @@ def nats_environment(instance: Instance, user: str) -> dict[str, str]:
         "MM_NATS_USER": user,
         "MM_NATS_PASSWORD_FILE": str(nats_password_file(instance.data_dir, user)),
         "MM_DATA_DIR": str(instance.data_dir),
-        "MM_PLATFORM_ID": instance.platform_id,
+        "MM_PLATFORM_ID_FILE": str(platform_id_file(instance.data_dir)),
         "MM_LOG_LEVEL": instance.log_level,
     }
 

@@ -8,13 +8,17 @@ import argparse
 import os
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.bus.permissions import USERS, render_server_config
+from common.signing.roles import ROLES
 
+from toolkit.keyring import KeyPlaces, Keyring, role_of
 from toolkit.layout import (
+    ROOT_KEY,
+    SIGNING_KEY,
     admin_token_file,
     nats_config_file,
     nats_password_file,
@@ -25,6 +29,7 @@ from toolkit.layout import (
     redis_store_dir,
     secrets_dir,
 )
+from toolkit.private_files import write_private
 
 PASSWORD_BYTES = 24
 REDIS_MAX_MEMORY = "256mb"
@@ -40,8 +45,13 @@ class Addresses:
     redis_port: int
 
 
-def prepare(data_dir: Path, addresses: Addresses, platform_id: str | None = None) -> str:
-    """Create what is missing, write the server configuration, and return the platform id (generated unless given)."""
+def prepare(
+    data_dir: Path, addresses: Addresses, platform_id: str | None = None, places: KeyPlaces | None = None
+) -> str:
+    """Create what is missing, write the server configuration, and return the platform id (generated unless given).
+
+    `places` says where keys lie when the services do not share this data directory.
+    """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
     for store in (nats_store_dir(data_dir), redis_store_dir(data_dir)):
@@ -49,6 +59,7 @@ def prepare(data_dir: Path, addresses: Addresses, platform_id: str | None = None
     kept_id = _once(platform_id_file(data_dir), lambda: platform_id or uuid.uuid4().hex)
     if platform_id not in (None, kept_id):
         raise ValueError(f"platform-id {platform_id}: {data_dir} belongs to platform {kept_id}")
+    Keyring(places or KeyPlaces.of(data_dir), kept_id).ensure()
     passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in USERS}
     redis_password = _once(redis_password_file(data_dir), _password)
     _once(admin_token_file(data_dir), _password)
@@ -80,17 +91,6 @@ maxmemory-policy noeviction
 """
 
 
-def write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner may read, never readable by others in between."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
-    fresh.replace(path)
-
-
 def give_to(place: Path, uid: int) -> None:
     """Make a user the owner of a volume: containers run without root, new volumes belong to root."""
     for path in (place, *place.rglob("*")):
@@ -107,6 +107,17 @@ def _password() -> str:
     return secrets.token_hex(PASSWORD_BYTES)
 
 
+def _places(data_dir: Path, states: Sequence[Path], root_dir: Path | None) -> KeyPlaces:
+    """Return where keys lie: a service that has a volume of its own finds its key there and nowhere else."""
+    places = KeyPlaces.of(data_dir)
+    own = {state.name: state / SIGNING_KEY for state in states if role_of(state.name) in ROLES}
+    return replace(
+        places,
+        root_private=root_dir / ROOT_KEY if root_dir is not None else places.root_private,
+        signing_keys=own or places.signing_keys,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m toolkit.setup", description=prepare.__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -116,12 +127,15 @@ def main() -> None:
     parser.add_argument("--redis-port", type=int, default=6379)
     parser.add_argument("--platform-id", help="name of the installation; generated unless given")
     parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
-    parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own empty volume")
+    parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own volume")
+    parser.add_argument("--root-key-dir", type=Path, help="where the key lies that signs the list of public keys")
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
-    platform_id = prepare(options.data_dir, addresses, options.platform_id)
+    places = _places(options.data_dir, options.state, options.root_key_dir)
+    platform_id = prepare(options.data_dir, addresses, options.platform_id, places)
     if options.owner is not None:
-        for place in (options.data_dir, *options.state):
+        roots = [options.root_key_dir] if options.root_key_dir else []
+        for place in (options.data_dir, *options.state, *roots):
             give_to(place, options.owner)
     print(f"platform {platform_id} is set up in {options.data_dir}")
 

@@ -62,6 +62,10 @@ class Halts:
         word = self._words.get((scope, reason))
         return word[0] if word is not None and not word[0].lifted else None
 
+    def sequence_of(self, halt: Halt) -> int:
+        """Return where the word on a halt's scope and reason stands in the stream; a lift names it."""
+        return self._words[halt.scope, halt.reason][1]
+
     def touching(self, *, algo_id: str, venue: str, account: str, currencies: Iterable[str]) -> Iterator[Halt]:
         """Yield the halts that keep a bot from sending orders."""
         scopes = {"global", f"bot-{algo_id}", f"venue-{venue}", f"account-{account}"}

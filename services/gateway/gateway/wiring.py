@@ -94,7 +94,7 @@ def wire(settings: Settings) -> Service:
     recalls: list[asyncio.Task[None]] = []
 
     def attach(shell: Shell) -> None:
-        desk.bus = shell.bus
+        desk.bus = shell
 
     async def prepare(shell: Shell) -> None:
         password_path = settings.data_dir / "gateway" / "admin-password"
@@ -129,6 +129,10 @@ async def recall(shell: Shell, view: View) -> None:
 async def _recall(shell: Shell, cls: type[Event], stream: str, handler: Any) -> None:
     first = max(0, await shell.api.last_sequence(stream) - RECALLED_MAX)
     async for stored in shell.api.read(stream, first, address_filter(cls)):
+        doubt = shell.gate.check_stored(stored)
+        if doubt is not None:
+            shell.log.warning("left out of the recent past", why=doubt.reason)
+            continue
         try:
             event = decode(cls, stored.data, stored.subject)
         except ContractError as error:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest_asyncio
@@ -22,6 +23,9 @@ from common.orders import OrderState
 from common.settings import ServiceSettings
 from gateway.testing import Story
 from gateway.view import View
+from toolkit.keyring import KeyPlaces, Keyring
+
+PLATFORM_ID = "gateway-tests"
 
 ROOT = Path(__file__).parents[3]
 WAIT_S = 40.0
@@ -42,6 +46,8 @@ class Platform:
         self.directory = directory
         self.nats_port, self.redis_port = free_port(), free_port()
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.keyring = Keyring(KeyPlaces.of(directory / "data"), PLATFORM_ID)
+        self.keyring.ensure()
         for name in (*USERS, "redis-password", "admin-token"):
             (directory / name).write_text(f"secret-of-{name}")
         config = render_server_config(
@@ -71,7 +77,20 @@ class Platform:
             "MM_NATS_USER": user,
             "MM_NATS_PASSWORD_FILE": str(self.directory / user),
             "MM_DATA_DIR": str(self.directory / "data"),
+            "MM_PLATFORM_ID": PLATFORM_ID,
             **own,
+        }
+
+    def keys(self, role: str, instance: str) -> dict[str, Path]:
+        """Return where a process of a role finds its keys; every replica has one of its own."""
+        path = self.directory / f"{instance}.key"
+        if not path.exists():
+            self.keyring.place(self.keyring.list_new(role, instance), path)
+        places = self.keyring.places
+        return {
+            "signing_key_file": path,
+            "public_keys_file": places.public_keys,
+            "root_key_file": places.root_public,
         }
 
     def start(
@@ -84,8 +103,10 @@ class Platform:
 
     def gateway(self, instance: str) -> Gateway:
         port = free_port()
+        keys = {f"MM_{name.upper()}": str(path) for name, path in self.keys("gateway", instance).items()}
         environment = self.environment(
             "gateway",
+            **keys,
             MM_INSTANCE=instance,
             MM_GATEWAY_PORT=str(port),
             MM_CONFIG_DIR=str(ROOT / "config"),
@@ -214,8 +235,13 @@ async def test_a_forwarded_address_does_not_escape_the_login_throttle(platform: 
 
 async def test_a_restarted_gateway_still_shows_the_last_fills_and_orders(platform: Platform) -> None:
     story = Story(View(admin_urls={}, quoted_venues=[]), AnchoredClock())
+    keys: dict[str, Any] = platform.keys("quoter", "quoter")
     settings = ServiceSettings(
-        nats_url=f"nats://127.0.0.1:{platform.nats_port}", nats_password_file=platform.directory / "quoter"
+        nats_url=f"nats://127.0.0.1:{platform.nats_port}",
+        nats_password_file=platform.directory / "quoter",
+        data_dir=platform.directory / "data",
+        platform_id=PLATFORM_ID,
+        **keys,
     )
     quoter = NatsConnection(settings, "quoter")
     await quoter.connect()

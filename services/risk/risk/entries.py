@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 import msgspec
+from common.bus.messages import StoredMessage
 from common.errors import ContractError
 from common.events import Fill, Posting, PostingKind, class_of, decode, encode
 from common.instruments import Outcome, unescape_token
+from common.signing import Refusal
 
 from risk.positions import canonical, exact_money, exact_product
 from risk.seen import CONTENT_BYTES, IDENTITY_BYTES
@@ -31,7 +34,28 @@ class Undecodable(NamedTuple):
     reason: str
 
 
-Entry: TypeAlias = Fill | Posting | Undecodable
+class Forged(NamedTuple):
+    """A message of the FILL stream that no owner of the stream has said: only its place is counted."""
+
+    account: str
+    algo_id: str
+    data: bytes
+    reason: str
+
+
+Entry: TypeAlias = Fill | Posting | Undecodable | Forged
+
+Check: TypeAlias = Callable[[StoredMessage], Refusal | None]
+"""Says why a stored message is not its owner's; the live reader and a rebuild ask the same."""
+
+
+def check_entry(message: StoredMessage, check: Check) -> Entry:
+    """Return what a stored message of FILL says once it is known whose it is."""
+    refusal = check(message)
+    if refusal is None:
+        return read_entry(message.subject, message.data)
+    make = forged if refusal.fault.forged else undecodable
+    return make(message.subject, message.data, refusal.reason)
 
 
 def read_entry(subject: str, data: bytes) -> Entry:
@@ -54,6 +78,11 @@ def undecodable(subject: str, data: bytes, reason: str) -> Undecodable:
     return Undecodable(account, algo_id, data, reason)
 
 
+def forged(subject: str, data: bytes, reason: str) -> Forged:
+    """Return what stands in the place of a message that its owner never said; its subject names whom it meant."""
+    return Forged(*undecodable(subject, data, reason))
+
+
 def _plain(token: str) -> str:
     try:
         return unescape_token(token) or "unknown"
@@ -63,7 +92,7 @@ def _plain(token: str) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes an entry stands for in the hash chain: its own encoding, or what came when none was possible."""
-    return entry.data if isinstance(entry, Undecodable) else encode(entry)
+    return entry.data if isinstance(entry, Undecodable | Forged) else encode(entry)
 
 
 def mark_of(entry: Fill | Posting) -> bytes:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
-from risk.entries import Entry, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
+from risk.entries import Entry, Forged, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
 from risk.positions import (
     BALANCE_MAX,
     ZERO,
@@ -45,6 +45,8 @@ class FoldStatus(StrEnum):
     """Its identity is booked already: it counts once."""
     DISPUTED = "disputed"
     """Not booked: undecodable, impossible, or contradicting what is booked. A person decides."""
+    FORGED = "forged"
+    """Nobody who may write here has said it: its place in the stream is counted, nothing else."""
     OLD = "old"
     """Its sequence is folded already; nothing changed."""
 
@@ -162,6 +164,8 @@ class Ledger:
         self.sequence = sequence
         content = canonical_bytes(entry)
         self.tip = hashlib.sha256(content).digest()
+        if isinstance(entry, Forged):
+            return Folded(FoldStatus.FORGED, entry.algo_id, entry.account, reason=entry.reason)
         folded = self._take(entry)
         if folded.status is FoldStatus.REPEAT:
             self.repeats += 1
@@ -184,7 +188,7 @@ class Ledger:
         book = self.bots.get(algo_id)
         return canonical((book.realized if book else ZERO) + unrealized)
 
-    def _take(self, entry: Entry) -> Folded:
+    def _take(self, entry: Fill | Posting | Undecodable) -> Folded:
         if isinstance(entry, Undecodable):
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=entry.reason)
         fault = fault_in(entry)

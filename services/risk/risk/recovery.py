@@ -8,26 +8,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.bus.messages import StoredMessage
 from common.errors import ContractError
 
-from risk.entries import canonical_bytes, read_entry
+from risk.entries import Check, canonical_bytes, check_entry
 from risk.ledger import Ledger
 from risk.snapshot import restore
 from risk.store import Loaded, RedisStore
 
 LOAD_ATTEMPTS_MAX = 5
 LOAD_RETRY_S = 0.3
-
-
-class StoredMessage(Protocol):
-    """A message as the stream holds it."""
-
-    @property
-    def subject(self) -> str: ...
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def sequence(self) -> int: ...
 
 
 class FillStream(Protocol):
@@ -48,15 +38,18 @@ class Recovered:
     notes: list[str] = field(default_factory=list)
 
 
-async def recover(store: RedisStore, stream: FillStream, platform_id: str) -> Recovered:
-    """Load, check and catch up; the store then holds the same ledger, unless it is away or not ours."""
+async def recover(store: RedisStore, stream: FillStream, platform_id: str, check: Check) -> Recovered:
+    """Load, check and catch up; the store then holds the same ledger, unless it is away or not ours.
+
+    `check` says of each message of FILL whether it is its owner's.
+    """
     loaded = await _load(store)
     found = _restored(loaded, platform_id)
     if found.faults:
         return found
     ledger = found.ledger
     begun_at, holes_before = ledger.sequence, ledger.holes
-    fault = await _catch_up(ledger, stream)
+    fault = await _catch_up(ledger, stream, check)
     if fault:
         found.faults["ledger_ahead"] = fault
         return found
@@ -90,12 +83,12 @@ def _restored(loaded: Loaded | None, platform_id: str) -> Recovered:
         return Recovered(Ledger(), notes=[f"the positions store cannot be read ({error}): rebuilt from FILL"])
 
 
-async def _catch_up(ledger: Ledger, stream: FillStream) -> str:
+async def _catch_up(ledger: Ledger, stream: FillStream, check: Check) -> str:
     """Fold what FILL has beyond the ledger; return why FILL is not the stream the ledger came from, '' when it is."""
     at, tip = ledger.sequence, ledger.tip
     confirmed = at == 0
     async for message in stream.read("FILL", max(0, at - 1)):
-        entry = read_entry(message.subject, message.data)
+        entry = check_entry(message, check)
         if not confirmed:
             if message.sequence != at:
                 return f"the positions store is at FILL sequence {at}, which FILL does not have: FILL has lost entries"

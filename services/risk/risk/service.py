@@ -28,7 +28,7 @@ from common.events import (
 )
 
 from risk.alerts import PLATFORM, Conditions
-from risk.entries import Entry, Undecodable, undecodable
+from risk.entries import Entry, Forged, Undecodable, forged, undecodable
 from risk.equity import Marks, Peaks, cutoff_posting, earnings, shown
 from risk.halts import Halts
 from risk.intake import Pending, Turns
@@ -105,7 +105,7 @@ class Risk(Core):
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(AccountState, self.on_account),
             Newest(Statistics, self.on_statistics),
-            Durable("risk-ledger", self.on_entry, self.on_undecodable),
+            Durable("risk-ledger", self.on_entry, self.on_undecodable, self.on_forged),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
@@ -131,12 +131,17 @@ class Risk(Core):
     def on_undecodable(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
         yield from self._on_message(undecodable(subject, data, reason), receipt)
 
+    def on_forged(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
+        """Count the place of what nobody who may write to FILL has said; a real fill behind it shows in the account."""
+        yield from self._on_message(forged(subject, data, reason), receipt)
+
     def _on_message(self, entry: Entry, receipt: Receipt) -> Iterator[Effect]:
         """Fold the message if it is the next; an earlier one is known, a later one waits for those before it."""
         if self._faults:
             return
         if receipt.sequence <= self.ledger.sequence:
-            yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
+            if not isinstance(entry, Forged):
+                yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
             return
         if receipt.sequence > self.ledger.sequence + 1:
             self._turns.hold(entry, receipt.sequence, receipt.now_ns)
@@ -150,12 +155,13 @@ class Risk(Core):
         folded = self.ledger.fold(entry, sequence)
         if folded.status is FoldStatus.DISPUTED:
             yield from self._dispute(folded.account, sequence, folded.reason, now_ns)
-        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable):
+        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable | Forged):
             self.reconciliation.note(entry, now_ns)
             if isinstance(entry, Fill):
                 self.watch.on_fill(entry.algo_id)
         self._pending.ended(entry)
-        yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
+        if folded.status is not FoldStatus.FORGED:
+            yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
         yield from self._settle_late(folded, now_ns)
 

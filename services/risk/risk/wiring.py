@@ -57,7 +57,7 @@ def wire(settings: Settings) -> Service:
     )
 
     async def prepare(shell: Shell) -> None:
-        found = await recover(storage, shell.api, settings.platform_id)
+        found = await recover(storage, shell.api, settings.platform_id, shell.gate.check_stored)
         core.recover(found.ledger, found.faults, found.halts, found.notes)
         shell.log.info(
             "ledger recovered",

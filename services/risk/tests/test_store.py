@@ -72,7 +72,7 @@ class Setting:
         return documents(self.ledger) | head
 
     async def recover(self, stream: Stream) -> Recovered:
-        found = await recover(self.store, stream, self.platform_id)
+        found = await recover(self.store, stream, self.platform_id, lambda message: None)
         self.ledger = found.ledger
         return found
 

@@ -161,6 +161,10 @@ class JetStreamApi:
         """Return the last message of one subject, or None."""
         return await self._direct_get(stream, {"last_by_subj": subject})
 
+    async def after(self, stream: str, subject: str, sequence: int) -> Stored | None:
+        """Return the first message of a subject or filter after a sequence, or None."""
+        return await self._direct_get(stream, {"seq": sequence + 1, "next_by_subj": subject})
+
     async def subjects(self, stream: str, subject_filter: str) -> list[str]:
         """Return the subjects of a stream that match a filter and hold a message, sorted."""
         reply = await self.call(f"STREAM.INFO.{stream}", {"subjects_filter": subject_filter})
@@ -175,7 +179,7 @@ class JetStreamApi:
         end = await self.last_sequence(stream)
         sequence = after_sequence
         while sequence < end:
-            stored = await self._direct_get(stream, {"seq": sequence + 1, "next_by_subj": subject_filter})
+            stored = await self.after(stream, subject_filter, sequence)
             if stored is None or stored.sequence > end:
                 return
             sequence = stored.sequence

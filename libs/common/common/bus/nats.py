@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from nats.aio.subscription import Subscription
 
 from common.errors import BusError, BusUnavailable, PublishRefused
 from common.events.base import Event, encode
+from common.keyfiles import key_files
 from common.settings import ServiceSettings
 
 CONNECT_TIMEOUT_S = 2
@@ -34,6 +36,10 @@ SAME_OBJECTION_S = 10.0
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 UNWRITTEN_BYTES_MAX = 256 * 1024
 """With more than this not yet taken by the socket, publishing waits its turn."""
+
+FORBIDDEN = b'{"error": {"err_code": 403, "description": "this user may not publish here"}}'
+"""What an acked publish is answered when the broker will not take it from this user."""
+_FORBIDDEN = re.compile(r'permissions violation for publish to "([^"]+)"')
 
 log = structlog.get_logger()
 
@@ -72,11 +78,13 @@ class NatsConnection:
     def __init__(self, settings: ServiceSettings, service: str) -> None:
         self._settings = settings
         self.service = service
+        self.keys = key_files(settings, service)
+        """What this process signs with; None for one that may publish but is not believed."""
         self.inbox_prefix = f"_INBOX_{settings.nats_user or service}"
         self._client: Client = PromptClient()
         # Nobody else's, not even a second process of the same name: its acks are numbered as ours are.
         self._ack_inbox = f"{self.inbox_prefix}.ack.{secrets.token_hex(8)}"
-        self._acks: dict[str, OnAck] = {}
+        self._acks: dict[str, tuple[str, OnAck]] = {}
         self._numbers = itertools.count(1)
         self._on_disconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
@@ -147,14 +155,34 @@ class NatsConnection:
 
     async def publish(self, event: Event) -> None:
         """Publish without waiting for anything; lost when the broker is away, never sent later."""
-        await self.publish_bytes(event.address(), encode(event))
+        subject, data = event.address(), encode(event)
+        try:
+            headers = self.signature(event, subject, data) if event.signed else None
+        except PublishRefused as error:
+            self._note_objection(str(error))
+            return
+        await self.publish_bytes(subject, data, headers=headers)
 
-    async def publish_bytes(self, subject: str, data: bytes, reply: str = "") -> None:
+    @property
+    def key_id(self) -> str:
+        """Return which key signs now; '' for none."""
+        return self.keys.key_id if self.keys is not None else ""
+
+    def signature(self, event: Event, subject: str, data: bytes, after: int | None = None) -> dict[str, str]:
+        """Return the header that proves a signed event ours, made once per message and kept for its repeats.
+
+        PublishRefused when nobody would believe our key.
+        """
+        return self.keys.headers(event, subject, data, after) if event.signed and self.keys is not None else {}
+
+    async def publish_bytes(
+        self, subject: str, data: bytes, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         if not self._client.is_connected:
             # Buffering would flush values of the past when the broker returns.
             return
         try:
-            await self._client.publish(subject, data, reply)
+            await self._client.publish(subject, data, reply, headers=headers)
         except nats.errors.Error as error:
             log.warning("not published", subject=subject, why=type(error).__name__)
 
@@ -164,9 +192,14 @@ class NatsConnection:
         Raises PublishRefused (expected sequence wrong, stream full) or BusUnavailable after `ACK_ATTEMPTS_MAX`
         tries without an answer.
         """
-        subject, data, headers = event.address(), encode(event), ack_headers(event, expected_last_sequence)
+        subject, data = event.address(), encode(event)
+        headers = ack_headers(event, expected_last_sequence)
+        headers |= self.signature(event, subject, data, expected_last_sequence)
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        number = self.expect_ack(lambda message: None if answer.done() else answer.set_result(message))
+        number = self.expect_ack(
+            subject,
+            lambda message: None if answer.done() else answer.set_result(message),
+        )
         try:
             for _ in range(ACK_ATTEMPTS_MAX):
                 await self.publish_for_ack(subject, data, headers, number)
@@ -177,10 +210,10 @@ class NatsConnection:
             self.forget_ack(number)
         raise BusUnavailable(f"no ack for {subject} after {ACK_ATTEMPTS_MAX} tries")
 
-    def expect_ack(self, on_ack: OnAck) -> str:
+    def expect_ack(self, subject: str, on_ack: OnAck) -> str:
         """Return the number under which answers to a publish come to `on_ack`, until it is forgotten."""
         number = str(next(self._numbers))
-        self._acks[number] = on_ack
+        self._acks[number] = (subject, on_ack)
         return number
 
     def forget_ack(self, number: str) -> None:
@@ -197,9 +230,16 @@ class NatsConnection:
         return True
 
     async def _on_ack(self, message: Msg) -> None:
-        on_ack = self._acks.get(message.subject.rsplit(".", 1)[1])
-        if on_ack is not None:
-            on_ack(message)
+        found = self._acks.get(message.subject.rsplit(".", 1)[1])
+        if found is not None:
+            found[1](message)
+
+    def _tell_forbidden(self, subject: str) -> None:
+        """Answer those who wait for a publish that this user may not make: the broker itself answers nothing."""
+        for waiting, on_ack in list(self._acks.values()):
+            # The client gives the broker's words in lower case.
+            if waiting.lower() == subject:
+                on_ack(Msg(self._client, subject=waiting, data=FORBIDDEN))
 
     async def request(self, subject: str, data: bytes, timeout_s: float = REQUEST_TIMEOUT_S) -> Msg:
         """Ask and wait for one answer; BusUnavailable when none comes or nobody listens."""
@@ -250,9 +290,14 @@ class NatsConnection:
         if "authorization violation" in str(error).lower():
             # The client itself would try the same password for ever.
             self._refused.set()
-        # Among these are the broker's refusals of subjects this user may not use. A broker that cannot be reached is
-        # the same news four times a second.
-        text, now_s = str(error), time.monotonic()
+        forbidden = _FORBIDDEN.search(str(error).lower())
+        if forbidden is not None:
+            self._tell_forbidden(forbidden[1])
+        self._note_objection(str(error))
+
+    def _note_objection(self, text: str) -> None:
+        # A broker that cannot be reached is the same news four times a second.
+        now_s = time.monotonic()
         if text != self._objection or now_s - self._objected_s >= SAME_OBJECTION_S:
             self._objection, self._objected_s = text, now_s
             log.error("the broker or the client objects", service=self.service, why=text)

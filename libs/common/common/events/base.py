@@ -32,6 +32,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """True when its loss costs money: published with a message id and confirmed by the broker."""
     spooled: ClassVar[bool] = False
     """True when it must survive the death of its sender: kept on disk until the broker has confirmed it."""
+    signed: ClassVar[bool] = False
+    """True when readers obey it only with the signature of a role that may say it (`common.signing.roles`)."""
+    in_turn: ClassVar[bool] = False
+    """True when one that is not newer than what was obeyed under its subject is refused. Facts are not: whoever takes
+    them in knows them again by their id."""
 
     epoch: int = 0
 

@@ -59,6 +59,8 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     """How well the connections to one venue's public data are doing; sent every second and at each change."""
 
     subject: ClassVar[str] = "md.status.{venue}"
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     venue: str
     connected: bool
@@ -144,6 +146,8 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "market.{venue}.{symbol}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     venue: str
     symbol: str

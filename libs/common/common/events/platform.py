@@ -15,6 +15,8 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "config.bot.{algo_id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     algo_id: str
     kind: str
@@ -43,6 +45,8 @@ class PlatformConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "config.platform.{type}.{id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     type: str
     id: str
@@ -62,6 +66,8 @@ class User(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "user.{id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     id: str
     name: str
@@ -83,6 +89,8 @@ class Lease(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "lease.{role}.{key}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     role: str
     key: str
@@ -102,6 +110,7 @@ class Audit(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "audit.{service}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     service: str
     audit_id: str
@@ -122,6 +131,7 @@ class Parked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "parked.{service}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     service: str
     parked_id: str

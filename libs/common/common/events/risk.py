@@ -33,6 +33,8 @@ class Position(Event, frozen=True, kw_only=True, omit_defaults=True):
     """All live symbols of a bot after applying the FILL stream up to `fill_sequence`."""
 
     subject: ClassVar[str] = "position.{algo_id}"
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     algo_id: str
     lines: list[PositionLine]
@@ -111,6 +113,8 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Everything the last door needs from risk, every 250 ms: its age is the freshness of limits and positions."""
 
     subject: ClassVar[str] = "risk.state.{shard}"
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     shard: str
     ledger_sequence: int
@@ -135,6 +139,8 @@ class Halt(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "risk.halt.{scope}.{reason}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     scope: str
     reason: str
@@ -172,6 +178,7 @@ class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "alert.{level}.{algo_id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     level: AlertLevel
     algo_id: str

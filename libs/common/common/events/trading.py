@@ -19,6 +19,8 @@ class OrderCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "order.command.{account}.{algo_id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     account: str
     algo_id: str
@@ -91,6 +93,7 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
     subject: ClassVar[str] = "fill.trade.{account}.{algo_id}"
     acked: ClassVar[bool] = True
     spooled: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     account: str
     algo_id: str
@@ -145,6 +148,7 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     subject: ClassVar[str] = "fill.posting.{account}.{algo_id}"
     acked: ClassVar[bool] = True
     spooled: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     account: str
     algo_id: str
@@ -201,6 +205,8 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "account.{account}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
 
     account: str
     venue: str

@@ -47,7 +47,7 @@ class Message:
     data: bytes
     sequence: int
     stored_ns: int
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from toolkit.paths import CONFIG_DIR
 from toolkit.simulation import rival
 from toolkit.simulation.bus import MemoryBus, Message
 from toolkit.simulation.node import MemoryStore, Node
+from toolkit.simulation.signing import PLATFORM_ID
 
 EXCHANGE_URL = "http://exchange:9000"
 FEED_LEASES: Sequence[tuple[str, str]] = (("feed", "binance"), ("feed", "degen"))
-PLATFORM_ID = "simulation"
 NS_PER_S = 1_000_000_000
 MICROS = 1_000_000
 KEYS = {"trade": ("read", "trade", "cancel"), "watchdog": ("cancel",)}
@@ -86,7 +86,7 @@ def prepare_risk(node: Node) -> None:
     store, core = node.store, node.core
     assert store is not None
     recovery.LOAD_RETRY_S = 0  # nobody waits in virtual time
-    found = run_now(recovery.recover(_Loading(store, snapshot), _Fills(node.bus), PLATFORM_ID))
+    found = run_now(recovery.recover(_Loading(store, snapshot), _Fills(node.bus), PLATFORM_ID, node.hand.check))
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:

@@ -6,7 +6,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from common.core import (
     Answered,
@@ -30,12 +30,13 @@ from common.core import (
     Store,
     Wire,
 )
-from common.events import Event, Lease, address_filter, class_of, decode, encode
+from common.events import Event, Lease, address_filter, class_of, encode
 from common.lease import LeaseKeeper, LeaseState
 from common.streams import DURABLE_BY_NAME
 
 from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
 from toolkit.simulation.schedule import Schedule
+from toolkit.simulation.signing import Hand
 
 ACK_TIMEOUT_MS = 300
 LEASE_TTL_MS = 2_000
@@ -52,6 +53,15 @@ class Network(Protocol):
     def close(self, node: Node, wire: Wire, effect: Close) -> None: ...
     def ask(self, node: Node, http: Http, effect: Ask) -> None: ...
     def cut(self, node: Node) -> None: ...
+
+
+class Letter(NamedTuple):
+    """An event as it is sent, and sent again: the same bytes under the same signature."""
+
+    event: Event
+    data: bytes
+    headers: Mapping[str, str]
+    after: int | None
 
 
 class MemoryStore:
@@ -100,9 +110,10 @@ class Node:
         self.running = False
         self.life = 0
         """Counts starts; what was planned for an earlier life finds out that it is over."""
-        self.spool: dict[str, Event] = {}
+        self.spool: dict[str, Letter] = {}
         self.kept: dict[str, bytes] = {}
         """Documents on its disk."""
+        self.hand = Hand(name)
         self.acknowledged: dict[str, set[int]] = {}
         self._keepers: list[LeaseKeeper] = []
         self._wires: dict[str, Wire] = {}
@@ -119,6 +130,7 @@ class Node:
         self.alive, self.life = True, self.life + 1
         self.core = self._build()
         self.core.restore(self.kept)
+        self.hand.begin_life(self.life)
         # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
         self._keepers = [LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS) for role, key in self._leases]
         self._beat()
@@ -162,13 +174,15 @@ class Node:
         if keeper.state is LeaseState.WAITING:
             address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
             stored = self.bus.last(address)
-            keeper.observe(decode(Lease, stored.data) if stored else None, stored.sequence if stored else 0, now_ns)
+            lease = self.hand.read(Lease, stored) if stored else None
+            assert lease is None or isinstance(lease, Lease)
+            keeper.observe(lease, stored.sequence if stored else 0, now_ns)
         due = keeper.beat(now_ns)
         if due is None:
             return
         assert isinstance(due.event, Lease)
         try:
-            keeper.won(due.event, self._store_event(due.event, due.expected_last_sequence))
+            keeper.won(due.event, self._store(self._letter(due.event, due.expected_last_sequence)))
         except Refused:
             keeper.refused()
 
@@ -178,8 +192,8 @@ class Node:
         inputs = self.core.inputs()
         self._wires = {each.name: each for each in inputs if isinstance(each, Wire)}
         self._https = {each.name: each for each in inputs if isinstance(each, Http)}
-        for event in list(self.spool.values()):
-            self._send_acked(event, None)
+        for letter in list(self.spool.values()):
+            self._send_acked(letter)
         if self._prepare is not None:
             self._prepare(self)
         for each in inputs:
@@ -236,12 +250,13 @@ class Node:
 
     def _start_newest(self, newest: Newest) -> None:
         pattern = address_filter(newest.event, **newest.tokens)
-        waiting: dict[str, bytes] = {}
+        waiting: dict[str, Message] = {}
 
         def drain() -> None:
             ready = dict(waiting)
             waiting.clear()
-            events = [decode(newest.event, data, subject) for subject, data in ready.items()]
+            read = [self.hand.read(newest.event, message) for message in ready.values()]
+            events = [event for event in read if event is not None]
             receipt = Receipt(self.schedule.now_ns)
             self._take_turn([(partial(newest.handler, event), receipt) for event in events])
 
@@ -250,7 +265,7 @@ class Node:
                 return
             # A burst that arrives before the reader gets to work is overtaken by its newest value.
             planned = bool(waiting)
-            waiting[message.subject] = message.data
+            waiting[message.subject] = message
             if not planned:
                 self.later(self.bus.hop_ns(), drain)
 
@@ -261,7 +276,9 @@ class Node:
 
         def read_back() -> None:
             for message in self.bus.last_per_subject(pattern):
-                event = decode(newest.event, message.data, message.subject)
+                event = self.hand.read(newest.event, message)
+                if event is None:
+                    continue
                 age_ns = self.schedule.now_ns - message.stored_ns
                 self.call(partial(newest.handler, event), age_ns, message.sequence)
 
@@ -280,7 +297,9 @@ class Node:
             if message.sequence <= position[0]:
                 return
             position[0] = message.sequence
-            event = decode(ordered.event, message.data, message.subject)
+            event = self.hand.read(ordered.event, message)
+            if event is None:
+                return
             self.call(lambda receipt: ordered.handler(event, receipt), 0, message.sequence)
 
         def wake() -> None:
@@ -311,7 +330,7 @@ class Node:
             delivered.add(message.sequence)
             cls = class_of(message.subject)
             assert cls is not None
-            event = decode(cls, message.data, message.subject)
+            event = self.hand.read(cls, message)
             stores: list[Store] = []
 
             def handle(receipt: Receipt) -> Effects:
@@ -378,10 +397,10 @@ class Node:
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Event):
             if effect.acked:
-                self._send_acked(effect, None)
+                self._send_acked(self._letter(effect, None))
             elif self.bus.available:
-                data, address = encode(effect), effect.address()
-                self.later(self.bus.hop_ns(), lambda: self._store_plain(address, data))
+                letter = self._letter(effect, None)
+                self.later(self.bus.hop_ns(), lambda: self._store_plain(letter))
         elif isinstance(effect, Send):
             self.network.send(self, effect)
         elif isinstance(effect, Ask):
@@ -398,34 +417,39 @@ class Node:
             pass  # nobody stands at a door here
         else:
             assert isinstance(effect, Publish), "only what a durable message causes is stored"
-            self._send_acked(effect.event, effect.expected_last_sequence)
+            self._send_acked(self._letter(effect.event, effect.expected_last_sequence))
 
-    def _store_plain(self, address: str, data: bytes) -> None:
+    def _letter(self, event: Event, after: int | None) -> Letter:
+        data = encode(event)
+        return Letter(event, data, self.hand.headers(event, data, after), after)
+
+    def _store_plain(self, letter: Letter) -> None:
         if self.bus.available:
-            self.bus.store(address, data)
+            self.bus.store(letter.event.address(), letter.data, headers=letter.headers)
 
-    def _store_event(self, event: Event, expected_last_sequence: int | None) -> int:
-        return self.bus.store(event.address(), encode(event), event.message_id(), expected_last_sequence)
+    def _store(self, letter: Letter) -> int:
+        event = letter.event
+        return self.bus.store(event.address(), letter.data, event.message_id(), letter.after, letter.headers)
 
-    def _send_acked(self, event: Event, expected_last_sequence: int | None) -> None:
-        if event.spooled:
-            self.spool[event.message_id()] = event
-        self.later(self.bus.hop_ns(), lambda: self._try_acked(event, expected_last_sequence))
+    def _send_acked(self, letter: Letter) -> None:
+        if letter.event.spooled:
+            self.spool[letter.event.message_id()] = letter
+        self.later(self.bus.hop_ns(), lambda: self._try_acked(letter))
 
-    def _try_acked(self, event: Event, expected_last_sequence: int | None) -> None:
+    def _try_acked(self, letter: Letter) -> None:
         lost = not self.bus.available
         if not lost:
             try:
-                sequence = self._store_event(event, expected_last_sequence)
+                sequence = self._store(letter)
             except Refused as error:
                 reason = str(error)
-                self.call(lambda receipt: self.core.on_refused(event, reason, receipt))
+                self.call(lambda receipt: self.core.on_refused(letter.event, reason, receipt))
                 return
             lost = bool(self.bus.faults.lost_ack) and self.bus.random.random() < self.bus.faults.lost_ack
         if lost:
-            self.later(ACK_TIMEOUT_MS * MS, lambda: self._try_acked(event, expected_last_sequence))
+            self.later(ACK_TIMEOUT_MS * MS, lambda: self._try_acked(letter))
             return
-        self.later(self.bus.hop_ns(), lambda: self._confirmed(event, sequence))
+        self.later(self.bus.hop_ns(), lambda: self._confirmed(letter.event, sequence))
 
     def _confirmed(self, event: Event, sequence: int) -> None:
         self.spool.pop(event.message_id(), None)

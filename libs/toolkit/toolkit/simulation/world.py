@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from common.events import BotConfig, Halt, decode, encode
+from common.events import BotConfig, Event, Halt, decode, encode
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
@@ -19,6 +19,7 @@ from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
 from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.schedule import Schedule
+from toolkit.simulation.signing import Hand
 
 # A whole minute, so that rolling markets open and close at round seconds of the run.
 START_NS = 1_795_222_800 * 1_000_000_000
@@ -109,6 +110,7 @@ class World:
         ]
         self.network.tapes = {path.underlying.symbol: BinanceTape(path) for path in self.paths}
         self.nodes = {node.name: node for node in self._nodes()}
+        self._gateway = Hand("gateway")
         self.rival = Rival(self.venue, cores.secret_of(NAME))
 
     def _network(self) -> MemoryNetwork:
@@ -195,7 +197,14 @@ class World:
             actor="simulation",
             ts_ns=START_NS,
         )
-        self.bus.store(config.address(), encode(config), config.message_id())
+        self.say(config)
+
+    def say(self, event: Event) -> None:
+        """Publish a change or a lift as the gateway, which has no process of its own here."""
+        data, last = encode(event), self.bus.last(event.address())
+        after = last.sequence if last is not None else 0
+        headers = self._gateway.headers(event, data, after)
+        self.bus.store(event.address(), data, event.message_id(), after, headers)
 
     def _at(self, at_s: float, action: Callable[[], None]) -> None:
         self.schedule.at(START_NS + int(at_s * NS_PER_S), action)

@@ -115,8 +115,10 @@ async def delete_halt(
         check_reason(reason)
     except ValueError as error:
         raise bad_field("reason", str(error)) from None
-    if desk.view.halts.find(scope, reason) is None:
+    halt = desk.view.halts.find(scope, reason)
+    if halt is None:
         raise ApiError(404, "unknown_halt", f"no halt {scope}:{reason} is in force", [("reason", "must be in force")])
+    lifted = desk.view.halts.sequence_of(halt)
     lift = Halt(
         scope=scope,
         reason=reason,
@@ -127,7 +129,8 @@ async def delete_halt(
         ts_ns=desk.now_ns(),
     )
     await desk.audit(caller.user_id, "lift", scope, _detail(lift), audit_id=lift.halt_id)
-    sequence = await desk.publish(lift)
+    # Not the scope's reason as such but this one halt: when it is called again meanwhile, that one stays.
+    sequence = await desk.publish(lift, expected_last_sequence=lifted)
     desk.view.on_halt(lift, Receipt(desk.now_ns(), sequence=sequence))
     return answer({"command_id": lift.halt_id, "outcome": "done", "lifted": halt_row(lift)})
 
