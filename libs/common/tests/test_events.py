@@ -240,7 +240,10 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "Fill": ("account", "symbol", "venue_trade_id", "order_id"),
     "Halt": ("scope", "reason", "lifted", "halt_id"),
     "Lease": ("role", "key", "epoch", "beat", "holder"),
-    "Market": ("venue", "symbol", "status", "strike", "open_ns", "expiry_ns", "result", "settlement_price", "epoch"),
+    "Market": (
+        *("venue", "symbol", "status", "strike", "open_ns", "expiry_ns", "result", "settlement_price", "epoch"),
+        *("tick_size", "settlement", "settlement_window_s", "ts_event_ns"),
+    ),
     "OrderCommand": ("account", "command_id"),
     "OrderUpdates": ("account", "epoch", "update_sequence"),
     "Parked": ("service", "parked_id"),

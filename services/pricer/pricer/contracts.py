@@ -56,10 +56,11 @@ def threshold(strike: float, step: float, tie_rule: TieRule) -> float:
     """Return the price that a continuous settlement price has to exceed to be worth the same as one on a grid.
 
     On a grid of `step` a price that must exceed the strike is at least one step above it, one that may equal it is not:
-    half a step up, or half a step down. 0 is no grid: a tie then has no probability.
+    half a step up, or half a step down; one that pays half lies between them. 0 is no grid: a tie then has no
+    probability.
 
-    Example: strike 100, step 0.5: strictly above 100.25, at or above 99.75.
+    Example: strike 100, step 0.5: strictly above 100.25, at or above 99.75, half each 100.
     """
-    if not 0.0 < step < 2.0 * strike:
+    if not 0.0 < step < 2.0 * strike or tie_rule is TieRule.SPLIT:
         return strike
     return strike + (0.5 * step if tie_rule is TieRule.STRICTLY_ABOVE else -0.5 * step)

@@ -37,11 +37,13 @@ def payout_of(market: Market) -> Payout | None:
 
 
 def own_result(market: Market) -> str:
-    """Return who should have won by strike, settlement price and tie rule; '' when that cannot be said."""
+    """Return yes, no or void by strike, settlement price and tie rule; '' when that cannot be said."""
     if market.kind is not MarketKind.BINARY or market.strike is None or market.settlement_price is None:
         return ""
     above = market.settlement_price > market.strike
     tie = market.settlement_price == market.strike
+    if tie and market.tie_rule is TieRule.SPLIT:
+        return "void"
     return "yes" if above or (tie and market.tie_rule is TieRule.AT_OR_ABOVE) else "no"
 
 

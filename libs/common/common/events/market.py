@@ -125,6 +125,8 @@ class TieRule(StrEnum):
     """YES needs price > strike."""
     AT_OR_ABOVE = "at_or_above"
     """YES needs price >= strike."""
+    SPLIT = "split"
+    """YES needs price > strike; equal, each outcome is paid half."""
 
 
 class SettlementRule(StrEnum):
@@ -184,6 +186,8 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Grid of the settlement price, where it makes ties likely; 0 is as good as continuous."""
 
     def message_id(self) -> str:
-        # A corrected time or price is a new fact; the same word said again is none.
+        # A corrected time or price, another grid or rule is a new fact, and so is going back to the one before; the
+        # same word said again is none.
         life = (self.status, self.strike, self.open_ns, self.expiry_ns, self.result, self.settlement_price)
-        return joined_id(self.venue, self.symbol, *life, self.epoch)
+        rule = (self.tick_size, self.settlement, self.settlement_window_s, self.ts_event_ns)
+        return joined_id(self.venue, self.symbol, *life, *rule, self.epoch)
