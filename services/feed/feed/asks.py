@@ -9,14 +9,13 @@ from typing import NamedTuple
 from common.clock import NS_PER_S
 from common.core import Answer, Ask
 
+from feed.retry_after import PAUSE_MAX_S, pause_s
+
 IN_FLIGHT_MAX = 4
 WAITING_MAX = 1_000
 TIMEOUT_MS = 3_000
 LOST_NS = 30 * NS_PER_S
 """An answer that never came is given up after this."""
-PAUSE_DEFAULT_S = 10.0
-PAUSE_MAX_S = 600.0
-TOO_MANY = (418, 429)
 
 
 class About(Enum):
@@ -26,6 +25,8 @@ class About(Enum):
     CHECK = "check"
     TIME = "time"
     MARKETS = "markets"
+    UNDECIDED = "undecided"
+    """Markets past their end whose result is not known yet."""
 
 
 class Question(NamedTuple):
@@ -50,8 +51,11 @@ class Asks:
         self._http = http
         self._waiting: deque[Question] = deque()
         self._under_way: dict[int, Asked] = {}
+        self._lost: list[Question] = []
         self._last_id = 0
         self._paused_until_ns = 0
+        self.pause_asked_s = 0.0
+        """What the venue asked for last, as it said it; the reader takes it back to 0."""
 
     def want(self, about: About, symbol: str, url: str) -> None:
         """Put a question in the queue, unless it is there, is under way, or the queue is full."""
@@ -77,9 +81,13 @@ class Asks:
         return asks
 
     def on_answer(self, answer: Answer, now_ns: int) -> Asked | None:
-        """Return the question an answer belongs to; None for one given up. A refusal for haste pauses all."""
-        if answer.status in TOO_MANY:
-            self._paused_until_ns = now_ns + int(_retry_after_s(answer) * NS_PER_S)
+        """Return the question an answer belongs to; None for one given up. A venue that asks for a pause gets it."""
+        asked_s = pause_s(answer, now_ns)
+        if asked_s:
+            self.pause_asked_s = max(self.pause_asked_s, asked_s)
+            # An answer that was under way when the venue said to wait does not shorten the wait.
+            until_ns = now_ns + int(min(asked_s, PAUSE_MAX_S) * NS_PER_S)
+            self._paused_until_ns = max(self._paused_until_ns, until_ns)
         return self._under_way.pop(answer.ask_id, None)
 
     def question(self, ask_id: int) -> Question | None:
@@ -93,13 +101,11 @@ class Asks:
         for ask_id in [key for key, asked in self._under_way.items() if asked.question[:2] == (about, symbol)]:
             del self._under_way[ask_id]
 
+    def take_lost(self) -> list[Question]:
+        """Return the questions given up since this was last called: nobody will ever answer them."""
+        lost, self._lost = self._lost, []
+        return lost
+
     def _give_up_lost(self, now_ns: int) -> None:
         for ask_id in [key for key, asked in self._under_way.items() if now_ns - asked.asked_ns > LOST_NS]:
-            del self._under_way[ask_id]
-
-
-def _retry_after_s(answer: Answer) -> float:
-    for name, value in answer.headers.items():
-        if name.lower() == "retry-after" and value.isdigit() and len(value) <= 6:
-            return min(PAUSE_MAX_S, float(value))
-    return PAUSE_DEFAULT_S
+            self._lost.append(self._under_way.pop(ask_id).question)

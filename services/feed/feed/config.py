@@ -149,11 +149,23 @@ def places(venues: dict[str, VenueConfig], source: Source, wanted: str, exchange
         for place in found
         if not place.symbols and not ADAPTERS[place.adapter].discovers
     ]
+    faults += [
+        f"venues.toml: venues.{place.venue}.symbols: {fault}" for place in found for fault in _symbol_faults(place)
+    ]
     if not found and not faults:
         faults.append(f"venues.toml: no venue can be followed with prices from {source}")
     if faults:
         raise ConfigError(faults)
     return found
+
+
+def _symbol_faults(place: Place) -> list[str]:
+    """Return why an adapter cannot follow its symbols, before anything is connected."""
+    try:
+        ADAPTERS[place.adapter](place.symbols, place.websocket, place.rest)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def _checked_address(value: str, schemes: tuple[str, ...]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from common.clock import NS_PER_MS
 from common.events import Book, Event, TopOfBook, Trade
 
+from feed.crosscheck import Ours
 from feed.messages import Beat, Diff, Print, Snapshot, Top
+from feed.steady import Steady, sober_stamp
 from feed.sync import BookSync, Outcome
 from feed.venues.adapter import BOOK_LEVELS, Adapter
 
@@ -16,6 +18,15 @@ FIRST_SNAPSHOT_MS = {True: 500, False: 3_000}
 it comes by itself."""
 SPLIT_SAMPLES_MAX = 3
 """Seconds for which best prices and book may contradict each other before one of their streams counts as dead."""
+CONTRADICTION_FIRST_MS = 1_000
+CONTRADICTION_PAUSE_MAX_MS = 60_000
+CONTRADICTION_OVER_MS = 180_000
+"""A book that was not contradicted for so long counts as sound again."""
+
+
+def contradiction_pause_ms(times: int) -> int:
+    """Return how long a book that was contradicted so many times before is left alone: at once, then 1 s to 60 s."""
+    return min(CONTRADICTION_PAUSE_MAX_MS, CONTRADICTION_FIRST_MS * 2 ** min(times - 1, 10)) if times else 0
 
 
 class Followed:
@@ -38,16 +49,20 @@ class Followed:
         """True once `best` has been published on this connection."""
         self._counts_trades = adapter.trade_ids_consecutive
         self._book_makes_top = adapter.book_makes_top
-        self._top_sequence = 0
+        self._top_sequence = Steady()
         self._top_event_ns = 0
         self._book_event_ns = 0
         self._book_sent_ns = 0
         self._book_due = False
-        self._trade_number = -1
-        """Last trade seen; -1 for none."""
+        self._trades = Steady()
         self._beat_trade = 0
         self._split_samples = 0
         self._split_at = (0, 0)
+        self.changes = 0
+        """Snapshots and changes applied so far."""
+        self.contradictions = 0
+        """Times in a row that this book had to begin anew because something contradicted it."""
+        self._contradicted_ns = self._held_until_ns = 0
 
     def restart(self, now_ns: int) -> None:
         """Believe nothing of an ended connection; a new one is given a moment to bring its own snapshot."""
@@ -55,8 +70,8 @@ class Followed:
         self.attempts = 0
         self.retry_ns = now_ns + FIRST_SNAPSHOT_MS[self.sync.buffered] * NS_PER_MS
         self._told = False
-        self._top_sequence = self._top_event_ns = 0
-        self._trade_number, self._beat_trade = -1, 0
+        self._top_sequence, self._trades = Steady(), Steady()
+        self._top_event_ns = self._beat_trade = 0
         self._split_samples = 0
 
     def unsync(self, now_ns: int) -> None:
@@ -65,30 +80,38 @@ class Followed:
         self._broken(now_ns)
 
     def _broken(self, now_ns: int) -> None:
-        self.retry_ns = now_ns
+        self.retry_ns = max(now_ns, self._held_until_ns)
         self._book_due = False
 
+    def contradicted(self, now_ns: int) -> None:
+        """Begin the book anew because something contradicts it: again and again only after longer and longer."""
+        if now_ns - self._contradicted_ns > CONTRADICTION_OVER_MS * NS_PER_MS:
+            self.contradictions = 0
+        self._held_until_ns = now_ns + contradiction_pause_ms(self.contradictions) * NS_PER_MS
+        self.unsync(now_ns)
+        self.contradictions += 1
+        self._contradicted_ns = now_ns
+        self._split_samples = 0
+
     @property
-    def sequence(self) -> int:
-        """The venue's own count of the book's updates, as far as the stream brought it."""
-        return self.sync.last_id
+    def ours(self) -> Ours:
+        """What our copy says of itself, for the cross-check."""
+        return Ours(self.sync.last_id, self.changes, self._book_event_ns)
 
     @property
     def split_ids(self) -> tuple[int, int]:
         """Update ids of the best prices and of the book, which tell when both speak of the same state."""
-        return self._top_sequence, self.sync.last_id
+        return self._top_sequence.last or 0, self.sync.last_id
 
     def on_top(self, top: Top, now_ns: int, epoch: int) -> TopOfBook | None:
         """Return the best prices a frame states; None when they are older than what we have, or crossed."""
-        sequence = top.sequence
-        if sequence:
-            if sequence <= self._top_sequence:
+        if top.sequence and not self._top_sequence.news(top.sequence):
+            return None
+        ts_event_ns = sober_stamp(top.ts_event_ns, now_ns)
+        if ts_event_ns:
+            if ts_event_ns < self._top_event_ns:
                 return None
-            self._top_sequence = sequence
-        if top.ts_event_ns:
-            if top.ts_event_ns < self._top_event_ns:
-                return None
-            self._top_event_ns = top.ts_event_ns
+            self._top_event_ns = ts_event_ns
         bid, ask = top.bid, top.ask
         if bid >= ask > 0.0:
             return None
@@ -102,29 +125,28 @@ class Followed:
             ask=ask,
             bid_size=top.bid_size,
             ask_size=top.ask_size,
-            ts_event_ns=top.ts_event_ns,
+            ts_event_ns=ts_event_ns,
             ts_received_ns=now_ns,
         )
 
     def on_snapshot(self, snapshot: Snapshot, now_ns: int, epoch: int, events: list[Event]) -> Outcome:
         """Start the book over; what is news is added to `events`."""
         outcome = self.sync.on_snapshot(snapshot)
-        self._judge(outcome, snapshot.ts_event_ns, now_ns, epoch, events)
+        self._judge(outcome, sober_stamp(snapshot.ts_event_ns, now_ns), now_ns, epoch, events)
         return outcome
 
     def on_diff(self, diff: Diff, now_ns: int, epoch: int, events: list[Event]) -> Outcome:
         """Apply changed levels; what is news is added to `events`."""
         outcome = self.sync.on_diff(diff)
-        self._judge(outcome, diff.ts_event_ns, now_ns, epoch, events)
+        self._judge(outcome, sober_stamp(diff.ts_event_ns, now_ns), now_ns, epoch, events)
         return outcome
 
     def on_print(self, trade: Print, now_ns: int, epoch: int) -> tuple[Trade | None, bool]:
         """Return the trade, None when it was told before, and whether trades before it are missing."""
-        known = self._trade_number
-        if trade.number <= known:
+        known = self._trades.last
+        if not self._trades.news(trade.number):
             return None, False
-        self._trade_number = trade.number
-        missing = self._counts_trades and 0 <= known < trade.number - 1
+        missing = self._counts_trades and known is not None and known < trade.number - 1
         if trade.past:
             return None, missing
         event = Trade(
@@ -142,9 +164,8 @@ class Followed:
 
     def on_beat(self, beat: Beat) -> bool:
         """Say whether the trade that the heartbeat before named has still not been seen: it was lost."""
-        lost = 0 <= self._trade_number < self._beat_trade
-        if lost:
-            self._trade_number = self._beat_trade
+        known = self._trades.last
+        lost = known is not None and known < self._beat_trade and self._trades.news(self._beat_trade)
         self._beat_trade = beat.last_trade
         return lost
 
@@ -187,15 +208,17 @@ class Followed:
             self._broken(now_ns)
             return
         if outcome is Outcome.BUFFERED and self.sync.waiting == 1 and not self.attempts:
-            self.retry_ns = now_ns
+            self.retry_ns = max(now_ns, self._held_until_ns)
         if outcome is not Outcome.APPLIED:
             return
         self.attempts = 0
+        self.changes += 1
         self._book_event_ns = ts_event_ns
         if self._speaks_for_top(ts_event_ns):
             best = self.sync.book.best()
             if best != self.best or not self._told:
-                self._top_sequence = max(self._top_sequence, self.sync.last_id)
+                if self.sync.last_id:
+                    self._top_sequence.news(self.sync.last_id)
                 events.append(self._top(best, ts_event_ns, now_ns, epoch))
         self._book_due = True
         if now_ns - self._book_sent_ns >= BOOK_EVERY_MS * NS_PER_MS:

@@ -13,6 +13,11 @@ from feed.messages import Listing
 MARKETS_MAX = 10_000
 """Markets remembered per venue; the oldest finished ones go first."""
 UNLISTED_NS = 3_600 * NS_PER_S
+"""A finished market that the venue lists no more is forgotten so long after its end."""
+GIVE_UP_NS = 7 * 86_400 * NS_PER_S
+"""A market without a result is waited for so long."""
+END_GRACE_NS = NS_PER_S
+"""An open market ends by the clock so long after its end, where the venue has not said so itself."""
 RENEW_NS = 12 * 3_600 * NS_PER_S
 """A living market is told again this often, because the stream forgets what was not told for a day."""
 
@@ -81,19 +86,44 @@ class Markets:
         self._known.update({market.symbol: market for market in due})
         return due
 
-    def forget_unlisted(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
-        """Forget markets that the venue no longer lists, once finished or an hour past expiry; gives their symbols.
+    def undecided(self, venue_ns: int) -> list[Market]:
+        """Return the markets that had ended by a time and have no result yet, in order of listing."""
+        return [
+            market for market in self._known.values() if not market.status.over and 0 < market.expiry_ns <= venue_ns
+        ]
 
-        A market that vanished without a result is not given one here: what happened to it is for a person to find.
+    def close_ended(self, venue_ns: int, now_ns: int, epoch: int) -> list[Market]:
+        """Return the markets past their end of which nobody has said so: a list that cannot be read ends nothing."""
+        ended = [
+            replace(
+                market, epoch=epoch, status=MarketStatus.CLOSED, ts_event_ns=market.expiry_ns, ts_received_ns=now_ns
+            )
+            for market in self.undecided(venue_ns - END_GRACE_NS)
+            if market.status is not MarketStatus.CLOSED
+        ]
+        self._known.update({market.symbol: market for market in ended})
+        return ended
+
+    def forget_finished(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
+        """Forget finished markets that the venue lists no more; gives their symbols.
+
+        One without a result is not forgotten for its absence: venues leave decided markets out of their list.
         """
         gone = [
             symbol
             for symbol, market in self._known.items()
-            if symbol not in listed and (market.status.over or venue_ns > market.expiry_ns + UNLISTED_NS)
+            if symbol not in listed and market.status.over and venue_ns > market.expiry_ns + UNLISTED_NS
         ]
         for symbol in gone:
             del self._known[symbol]
             yield symbol
+
+    def give_up(self, venue_ns: int) -> list[Market]:
+        """Forget and return the markets whose result was waited for in vain; what they came to is for a person."""
+        lost = self.undecided(venue_ns - GIVE_UP_NS)
+        for market in lost:
+            del self._known[market.symbol]
+        return lost
 
     def _forget_one(self) -> None:
         oldest = next((symbol for symbol, market in self._known.items() if market.status.over), next(iter(self._known)))

@@ -119,6 +119,14 @@ class Listing(NamedTuple):
     lot_size: Decimal = Decimal(1)
 
 
+class Dropped(NamedTuple):
+    """A row or a market that cannot be used: it alone is left out, and people are told why."""
+
+    symbol: str
+    """Empty where the row does not say."""
+    reason: str
+
+
 class Reset(NamedTuple):
     """What was known of a symbol's book holds no more; a new one has to come."""
 
@@ -152,7 +160,11 @@ class Check(NamedTuple):
     bid: float
     ask: float
     sequence: int = 0
+    ts_event_ns: int = 0
+    """Venue's stamp of the answer's book; 0 where it gives none."""
 
 
-Message: TypeAlias = Top | Snapshot | Diff | Print | Beat | Listing | Reset | Prepared | Refused | Ending | Alive
+Message: TypeAlias = (
+    Top | Snapshot | Diff | Print | Beat | Listing | Dropped | Reset | Prepared | Refused | Ending | Alive
+)
 ALIVE = Alive()

@@ -7,6 +7,8 @@ from statistics import median
 
 from common.clock import NS_PER_S
 
+from feed.steady import FUTURE_MAX_NS
+
 BUCKETS_MAX = 30
 """Seconds of stream stamps looked at."""
 BUCKETS_MIN = 3
@@ -37,6 +39,8 @@ class ClockOffset:
 
     def on_stamp(self, ts_event_ns: int, received_ns: int) -> None:
         """Take in the venue's stamp of a frame."""
+        if ts_event_ns > received_ns + FUTURE_MAX_NS:
+            return
         difference = ts_event_ns - received_ns
         second = received_ns // NS_PER_S
         if self._best is None or second != self._second:

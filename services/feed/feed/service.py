@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_MS
 from common.core import Answer, Core, Effect, Effects, Every, Http, Input, Receipt, Sample, Wire
-from common.events import Alert, AlertLevel, Event, Market
+from common.events import AlertLevel, Event, Market
 
 from feed.venue import VenueFeed
 
 TIMER_MS = 50
 STATUS_MS = 1_000
-ALERT_EVERY_NS = 60 * NS_PER_S
-"""A venue whose frames break our own code is reported at most this often."""
 
 
 class Feed(Core):
@@ -25,7 +23,6 @@ class Feed(Core):
         self.venues = {feed.venue: feed for feed in venues}
         self.faults = 0
         """Times our own code failed on a venue."""
-        self._alerted_ns: dict[str, int] = {}
 
     def inputs(self) -> Sequence[Input]:
         inputs: list[Input] = [Every(TIMER_MS, self.on_timer), Every(STATUS_MS, self.on_second)]
@@ -85,7 +82,7 @@ class Feed(Core):
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         # A market that the broker did not take is told again from the venue's next list.
         if isinstance(event, Market) and event.venue in self.venues:
-            self.venues[event.venue].markets.forget(event.symbol)
+            self.venues[event.venue].listings.markets.forget(event.symbol)
         return ()
 
     def unready(self, now_ns: int) -> list[str]:
@@ -118,9 +115,11 @@ class Feed(Core):
             yield Sample("mm_feed_trades", "counter", "Trades published", venue, feed.trades)
             yield Sample("mm_feed_gaps", "counter", "Lost or contradicted updates", venue, feed.gaps)
             yield Sample("mm_feed_malformed", "counter", "Frames that could not be read", venue, feed.malformed)
+            yield Sample("mm_feed_rows_dropped", "counter", "Rows left out", venue, feed.listings.dropped)
+            yield Sample("mm_feed_markets_left_out", "gauge", "Markets left out", venue, len(feed.listings.left_out))
             yield Sample("mm_feed_refused", "counter", "Requests the venue refused", venue, feed.refused)
             yield Sample("mm_feed_reconnects", "counter", "Connections made anew", venue, feed.reconnects)
-            yield Sample("mm_feed_markets", "gauge", "Markets known", venue, len(feed.markets))
+            yield Sample("mm_feed_markets", "gauge", "Markets known", venue, len(feed.listings.markets))
 
     def _guarded(self, feed: VenueFeed, now_ns: int, handler: Callable[[int], list[Effect]]) -> list[Effect]:
         try:
@@ -131,21 +130,9 @@ class Feed(Core):
     def _on_fault(self, feed: VenueFeed, error: Exception, now_ns: int) -> list[Effect]:
         """Our own code failed on one venue: start that venue over, tell a person, leave the others alone."""
         self.faults += 1
-        text = f"{feed.venue}: {type(error).__name__}: {error}"[:500]
+        text = f"{type(error).__name__}: {error}"[:500]
         effects = feed.start_over(text, now_ns)
-        if now_ns - self._alerted_ns.get(feed.venue, -ALERT_EVERY_NS) >= ALERT_EVERY_NS:
-            self._alerted_ns[feed.venue] = now_ns
-            effects.append(
-                Alert(
-                    epoch=self.epoch,
-                    level=AlertLevel.CRITICAL,
-                    algo_id="platform",
-                    source="feed",
-                    kind=f"feed_fault_{feed.venue}",
-                    text=text,
-                    ts_ns=now_ns,
-                )
-            )
+        feed.notices.tell("feed_fault", text, self.epoch, now_ns, effects, AlertLevel.CRITICAL)
         return effects
 
 
@@ -161,7 +148,8 @@ def _venue_state(feed: VenueFeed, now_ns: int) -> dict[str, Any]:
         "malformed": status.malformed,
         "note": status.note,
         "frames": feed.frames,
-        "markets": len(feed.markets),
+        "markets": len(feed.listings.markets),
+        "left_out": dict(feed.listings.left_out),
         "symbols": {
             symbol: {"bid": one.best[0], "ask": one.best[1], "synced": one.sync.synced}
             for symbol, one in feed.followed.items()

@@ -8,6 +8,7 @@ from enum import Enum
 
 from feed.book import LocalBook
 from feed.messages import Diff, Snapshot
+from feed.steady import LEAP_MAX
 
 BUFFER_DIFFS_MAX = 2_000
 """Changes kept while a snapshot is on its way: over three minutes of Binance's depth@100ms."""
@@ -89,9 +90,10 @@ class BookSync:
             self._waiting.append(diff)
             return Outcome.BUFFERED
         if diff.last_id:
-            if diff.last_id <= self.last_id:
+            if self.last_id - LEAP_MAX <= diff.last_id <= self.last_id:
                 return Outcome.IGNORED
-            if diff.first_id > self.last_id + 1:
+            # Far below ours means that ours, of a snapshot, was never the venue's.
+            if not self.last_id - LEAP_MAX <= diff.first_id <= self.last_id + 1:
                 self.reset()
                 if self.buffered:
                     self._waiting.append(diff)

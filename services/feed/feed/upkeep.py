@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 from common.clock import NS_PER_MS
 from common.core import Answer, Effect, Send
 from common.errors import ContractError
 
 from feed.asks import About, Asked, Asks
 from feed.connection import Connection
-from feed.crosscheck import DISPROVED_AT, CrossCheck
+from feed.crosscheck import DISPROVED_AT, CrossCheck, Verdict
 from feed.followed import Followed
-from feed.messages import Listing, Snapshot
+from feed.messages import Dropped, Listing, Snapshot
+from feed.notices import Notices
 from feed.offset import ClockOffset
+from feed.reading import UNREADABLE
+from feed.retry_after import PAUSE_MAX_S
 from feed.venues.adapter import Adapter
 
 SNAPSHOT_RETRY_MS = 500
@@ -26,23 +29,38 @@ TIME_EVERY_MS = 15_000
 TIME_FIRST_EVERY_MS = 2_000
 TIME_FIRST_COUNT = 3
 MARKETS_EVERY_MS = 5_000
-
-UNREADABLE = (ContractError, msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
-"""What parsing a venue's bytes may raise."""
+UNDECIDED_EVERY_MS = 5_000
+LONG_PAUSE_S = 60.0
+"""A venue that asks to be left alone for longer is told to a person: what it lists and counts goes unasked."""
 
 
 class Doubt(NamedTuple):
-    """A connection that should be given up, and why."""
+    """A connection that should be given up, and why; with `neighbours` only its symbol, where others are sound."""
 
     connection: Connection
     reason: str
+    symbol: str
+    neighbours: bool = False
+
+
+class Heard(NamedTuple):
+    """What an answer says about books and markets."""
+
+    books: tuple[Snapshot, ...] = ()
+    markets: tuple[Listing | Dropped, ...] = ()
+    whole_list: bool = False
+    """True where a market that is not among them is listed no more."""
+
+
+NOTHING = Heard()
 
 
 class Upkeep:
     """Keep the books of one venue believable."""
 
-    def __init__(self, venue: str, adapter: Adapter) -> None:
+    def __init__(self, venue: str, adapter: Adapter, notices: Notices) -> None:
         self._adapter = adapter
+        self._notices = notices
         self.asks = Asks(venue)
         self.checks = CrossCheck()
         self.offset = ClockOffset()
@@ -52,7 +70,7 @@ class Upkeep:
         """True when what is stale may have changed; the reader takes it back."""
         self._resubscribed_ns = 0
         self._time_due_ns = self._time_answers = 0
-        self._markets_due_ns = 0
+        self._markets_due_ns = self._undecided_due_ns = 0
 
     def follow(self, symbol: str, now_ns: int) -> None:
         """Take a symbol into care."""
@@ -75,15 +93,15 @@ class Upkeep:
         self._markets_due_ns = now_ns
 
     def tend(
-        self, followed: Followed, connection: Connection, alone: bool, now_ns: int, effects: list[Effect]
+        self, followed: Followed, connection: Connection, alone: bool, epoch: int, now_ns: int, effects: list[Effect]
     ) -> Doubt | None:
         """Do what is due for one symbol of an open connection; `alone` says that none of its books is in sync."""
         if followed.sync.synced:
-            return self._check(followed, connection, now_ns)
+            return self._check(followed, connection, epoch, now_ns, effects)
         if now_ns < followed.retry_ns or self.asks.pending(About.SNAPSHOT, followed.symbol):
             return None
         if followed.attempts >= ATTEMPTS_MAX and alone:
-            return Doubt(connection, f"{followed.symbol}: no snapshot")
+            return Doubt(connection, f"{followed.symbol}: no snapshot", followed.symbol)
         if self._adapter.snapshot_over_rest:
             self.asks.want(About.SNAPSHOT, followed.symbol, self._adapter.snapshot_url(followed.symbol))
         elif now_ns - self._resubscribed_ns < RESUBSCRIBE_EVERY_MS * NS_PER_MS:
@@ -96,8 +114,8 @@ class Upkeep:
         followed.retry_ns = now_ns + retry_ms * NS_PER_MS
         return None
 
-    def ask(self, now_ns: int) -> list[Effect]:
-        """Return the questions that are due, the time and the market list among them."""
+    def ask(self, now_ns: int, waiting: Sequence[str] = ()) -> list[Effect]:
+        """Return the questions that are due; `waiting` are the markets past their end without a result."""
         adapter = self._adapter
         if adapter.time_url() and now_ns >= self._time_due_ns:
             first = self._time_answers < TIME_FIRST_COUNT
@@ -105,40 +123,69 @@ class Upkeep:
             self.asks.want(About.TIME, "", adapter.time_url())
         if adapter.discovers and now_ns >= self._markets_due_ns:
             self._markets_due_ns = now_ns + MARKETS_EVERY_MS * NS_PER_MS
-            self.asks.want(About.MARKETS, "", adapter.markets_url(now_ns + self.offset.estimate(now_ns)[0]))
-        return list(self.asks.due(now_ns))
+            self.asks.want(About.MARKETS, "", adapter.markets_url(self.venue_ns(now_ns)))
+        elif adapter.discovers and now_ns >= self._undecided_due_ns:
+            self._undecided_due_ns = now_ns + UNDECIDED_EVERY_MS * NS_PER_MS
+            self.asks.want(About.UNDECIDED, "", adapter.undecided_url(self.venue_ns(now_ns), waiting))
+        due = self.asks.due(now_ns)
+        for question in self.asks.take_lost():
+            if question.about is About.CHECK:
+                self.checks.on_answer(question.symbol, None, now_ns)
+        return list(due)
 
-    def on_answer(self, answer: Answer, now_ns: int) -> tuple[Snapshot, ...] | tuple[Listing, ...]:
+    def venue_ns(self, now_ns: int) -> int:
+        """Return the venue's time, as well as it is known."""
+        return now_ns + self.offset.estimate(now_ns)[0]
+
+    def on_answer(self, answer: Answer, epoch: int, now_ns: int, effects: list[Effect]) -> Heard:
         """Use an answer; what it says about books and markets is returned. An unreadable answer counts as none."""
         asked = self.asks.on_answer(answer, now_ns)
+        told = self._tell_pause(answer, epoch, now_ns, effects)
         if asked is None:
-            return ()
+            return NOTHING
+        about, symbol = asked.question.about, asked.question.symbol
         try:
             if answer.status != 200:
-                raise ContractError(asked.question.about.value, f"HTTP status {answer.status or 'none, no answer'}")
+                raise ContractError(about.value, f"HTTP status {answer.status or 'none, no answer'}")
             return self._use(asked, answer.body, now_ns)
         except UNREADABLE as error:
-            self.note = f"{asked.question.about.value} {asked.question.symbol}: {error}"
-            if asked.question.about is About.CHECK:
-                self.checks.on_answer(asked.question.symbol, None, now_ns)
-            return ()
+            if not told:
+                self.note = f"{about.value} {symbol}: {error}"
+            if about is About.CHECK:
+                self.checks.on_answer(symbol, None, now_ns)
+            elif about is About.MARKETS and answer.status == 200:
+                self._notices.tell("list_unreadable", f"market list: {error}", epoch, now_ns, effects)
+            return NOTHING
 
-    def _use(self, asked: Asked, body: bytes, now_ns: int) -> tuple[Snapshot, ...] | tuple[Listing, ...]:
+    def _tell_pause(self, answer: Answer, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
+        asked_s, self.asks.pause_asked_s = self.asks.pause_asked_s, 0.0
+        if asked_s <= LONG_PAUSE_S:
+            return False
+        capped = f", asked again after {PAUSE_MAX_S:.0f} s all the same" if asked_s > PAUSE_MAX_S else ""
+        self.note = f"answered {answer.status}: not asked over REST for {asked_s:.0f} s{capped}"
+        self._notices.tell("left_alone", self.note, epoch, now_ns, effects)
+        return True
+
+    def _use(self, asked: Asked, body: bytes, now_ns: int) -> Heard:
         symbol = asked.question.symbol
         match asked.question.about:
             case About.SNAPSHOT:
-                return (self._adapter.parse_snapshot(symbol, body),)
+                return Heard(books=(self._adapter.parse_snapshot(symbol, body),))
             case About.MARKETS:
-                return tuple(self._adapter.parse_markets(body))
+                return Heard(markets=tuple(self._adapter.parse_markets(body)), whole_list=True)
+            case About.UNDECIDED:
+                return Heard(markets=tuple(self._adapter.parse_undecided(body)))
             case About.CHECK:
                 self.checks.on_answer(symbol, self._adapter.parse_check(body), now_ns)
             case About.TIME:
                 self._time_answers += 1
                 self.offset.on_answer(self._adapter.parse_time(body), asked.asked_ns, now_ns)
                 self.changed = True
-        return ()
+        return NOTHING
 
-    def _check(self, followed: Followed, connection: Connection, now_ns: int) -> Doubt | None:
+    def _check(
+        self, followed: Followed, connection: Connection, epoch: int, now_ns: int, effects: list[Effect]
+    ) -> Doubt | None:
         symbol, checks = followed.symbol, self.checks
         url = self._adapter.check_url(symbol)
         if not url:
@@ -146,16 +193,19 @@ class Upkeep:
         if checks.due(symbol, now_ns):
             self.asks.want(About.CHECK, symbol, url)
         bid, ask, _, _ = followed.best
-        checks.sample(symbol, bid, ask)
-        agrees = checks.judge(symbol, followed.sequence, now_ns)
-        if agrees is None:
+        checks.sample(symbol, bid, ask, followed.changes)
+        verdict = checks.judge(symbol, followed.ours, now_ns)
+        if verdict is Verdict.OPEN:
             return None
         self.changed = True
-        if agrees:
+        if verdict is Verdict.AGREES:
             return None
         self.note = f"{symbol}: REST disagrees with the stream"
-        if checks.failures(symbol) > DISPROVED_AT:
-            return Doubt(connection, self.note)
-        if checks.failures(symbol) == DISPROVED_AT:
+        if verdict is Verdict.ALONE:
+            self.note = f"{symbol}: REST disagrees with a living stream and its fresh book, and is not believed"
+            self._notices.tell("second_opinion", self.note, epoch, now_ns, effects)
+        elif checks.failures(symbol) > DISPROVED_AT:
+            return Doubt(connection, self.note, symbol, neighbours=True)
+        elif checks.failures(symbol) == DISPROVED_AT:
             followed.unsync(now_ns)
         return None

@@ -12,19 +12,32 @@ from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
 
 from feed.connection import Connection, Opened
+from feed.flood import Flood
 from feed.followed import Followed
-from feed.markets import Markets
-from feed.messages import Alive, Beat, Diff, Ending, Listing, Prepared, Print, Refused, Reset, Snapshot, Top
-from feed.upkeep import UNREADABLE, Doubt, Upkeep
-from feed.venues.adapter import Adapter
+from feed.listings import Listings
+from feed.messages import (
+    Alive,
+    Beat,
+    Diff,
+    Dropped,
+    Ending,
+    Listing,
+    Message,
+    Prepared,
+    Print,
+    Refused,
+    Reset,
+    Snapshot,
+    Top,
+)
+from feed.notices import Notices
+from feed.reading import UNREADABLE
+from feed.upkeep import Doubt, Upkeep
+from feed.venues.adapter import Adapter, connections_of
 
 SYMBOLS_MAX = 1_000
 """Symbols followed per venue, discovered ones included."""
 NOTE_CHARS_MAX = 200
-MALFORMED_MAX = 50
-MALFORMED_WINDOW_NS = 10 * NS_PER_S
-"""More unreadable frames than MALFORMED_MAX in this window: the connection is given up."""
-RENEW_EVERY_NS = 60 * NS_PER_S
 LATE_MAX_NS = 2 * NS_PER_S
 """Frames that trail the venue's clock by more are stale however many arrive."""
 
@@ -36,9 +49,10 @@ class VenueFeed:
         self.venue, self.adapter = venue, adapter
         self.epoch = 0
         self.followed: dict[str, Followed] = {}
-        self.connections = _connections(venue, adapter, random)
-        self.markets = Markets(venue)
-        self.upkeep = Upkeep(venue, adapter)
+        self.connections = connections_of(venue, adapter, random)
+        self.notices = Notices(venue)
+        self.listings = Listings(venue, self.notices)
+        self.upkeep = Upkeep(venue, adapter, self.notices)
         self.note = ""
         self.frames = self.malformed = self.gaps = self.refused = 0
         self.tops = self.books = self.trades = 0
@@ -52,6 +66,7 @@ class VenueFeed:
             Print: self._on_print,
             Beat: self._on_beat,
             Listing: self._on_listing,
+            Dropped: self._on_dropped,
             Reset: self._on_reset,
             Prepared: self._on_prepared,
             Refused: self._on_refused,
@@ -59,8 +74,7 @@ class VenueFeed:
             Alive: _on_alive,
         }
         self._told: tuple[object, ...] = ()
-        self._malformed_at: list[int] = []
-        self._renewed_ns = 0
+        self._flood = Flood()
         self._changed = False
         """Something that FeedStatus tells may have changed since it was last looked at."""
         for connection in self.connections:
@@ -109,10 +123,12 @@ class VenueFeed:
         self.frames += 1
         effects: list[Effect] = []
         try:
-            for message in self.adapter.parse(frame):
-                self._handlers[type(message)](message, connection, now_ns, effects)
+            messages = self.adapter.parse(frame)
         except UNREADABLE as error:
-            self._on_unreadable(connection, error, now_ns, effects)
+            self._on_unreadable(connection, frame, error, now_ns, effects)
+        else:
+            for message in messages:
+                self._use(message, connection, now_ns, effects)
         if self._changed:
             effects += self._status_if_changed(now_ns)
         return effects
@@ -120,15 +136,15 @@ class VenueFeed:
     def on_answer(self, answer: Answer, now_ns: int) -> list[Effect]:
         """Use the answer to one of our questions."""
         effects: list[Effect] = []
-        said = self.upkeep.on_answer(answer, now_ns)
-        for message in said:
-            if isinstance(message, Listing):
-                self._on_listing(message, self.connections[0], now_ns, effects)
-            elif message.symbol in self.followed:
-                self._on_snapshot(message, self._home[message.symbol], now_ns, effects)
-        if said and isinstance(said[0], Listing):
-            listed = frozenset(message.symbol for message in said)
-            for symbol in self.markets.forget_unlisted(listed, said[0].ts_event_ns):
+        heard = self.upkeep.on_answer(answer, self.epoch, now_ns, effects)
+        for book in heard.books:
+            if book.symbol in self.followed:
+                self._on_snapshot(book, self._home[book.symbol], now_ns, effects)
+        for said in heard.markets:
+            self._use(said, self.connections[0], now_ns, effects)
+        if heard.whole_list:
+            listed = frozenset(said.symbol for said in heard.markets)
+            for symbol in self.listings.after_list(listed, self.upkeep.venue_ns(now_ns)):
                 self._unfollow(symbol, now_ns, effects)
         return effects + self._status_if_changed(now_ns)
 
@@ -148,12 +164,13 @@ class VenueFeed:
                 self._publish([book], effects)
             home = self._home[symbol]
             if home.open:
-                doubt = self.upkeep.tend(followed, home, home.name not in synced_homes, now_ns, effects)
+                alone = home.name not in synced_homes
+                doubt = self.upkeep.tend(followed, home, alone, self.epoch, now_ns, effects)
                 if doubt is not None:
                     doubts.append(doubt)
-        for connection, reason in doubts:
-            self._give_up(connection, reason, now_ns, effects)
-        effects += self.upkeep.ask(now_ns)
+        for doubt in doubts:
+            self._on_doubt(doubt, now_ns, effects)
+        effects += self.upkeep.ask(now_ns, self.listings.waiting(self.upkeep.venue_ns(now_ns)))
         if self._changed or self.upkeep.changed:
             effects += self._status_if_changed(now_ns)
         return effects
@@ -165,10 +182,12 @@ class VenueFeed:
             home = self._home[symbol]
             # While nothing arrives at all, neither stream can be said to have died before the other.
             if home.open and home.silent_ns(now_ns) < NS_PER_S and followed.split():
-                self._give_up(home, f"{symbol}: best prices and book contradict", now_ns, effects)
-        if now_ns - self._renewed_ns >= RENEW_EVERY_NS:
-            self._renewed_ns = now_ns
-            effects += self.markets.renew(now_ns)
+                reason = f"{symbol}: best prices and book contradict"
+                self._on_doubt(Doubt(home, reason, symbol, neighbours=True), now_ns, effects)
+        for market in self.listings.due(self.upkeep.venue_ns(now_ns), now_ns, self.epoch, effects):
+            effects.append(market)
+            if market.status is not MarketStatus.OPEN:
+                self._unfollow(market.symbol, now_ns, effects)
         effects.append(self.status(now_ns))
         return effects
 
@@ -271,11 +290,15 @@ class VenueFeed:
     def _on_print(self, message: Print, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         if not self._concerns_us(message.symbol, connection, now_ns):
             return
+        if message.price <= 0.0 or message.size <= 0.0:
+            # Binance prints its own corrections so; nothing was traded.
+            return
         event, missing = self._known(message.symbol).on_print(message, now_ns, self.epoch)
         self.gaps += missing
         if event is not None:
             self.upkeep.offset.on_stamp(message.ts_event_ns, now_ns)
             self.trades += 1
+            self.upkeep.checks.on_trade(message.symbol, message.price)
             effects.append(event)
 
     def _on_beat(self, message: Beat, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
@@ -286,16 +309,19 @@ class VenueFeed:
     def _on_listing(self, message: Listing, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         if self.adapter.symbols and message.series not in self.adapter.symbols:
             return
-        event = self.markets.on_listing(message, now_ns, self.epoch)
+        event = self.listings.on_listing(message, now_ns, self.epoch)
         if event is not None:
             effects.append(event)
-        status = self.markets.status(message.symbol)
+        status = self.listings.markets.status(message.symbol)
         if status is MarketStatus.OPEN:
             if self._follow(message.symbol, connection, now_ns) and connection.serving:
                 frames = self.adapter.subscribe_listed(message.symbol)
                 effects += [Send(connection.serving, frame) for frame in frames]
         elif message.symbol in self.followed:
             self._unfollow(message.symbol, now_ns, effects)
+
+    def _on_dropped(self, message: Dropped, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        self.note = self.listings.on_dropped(message, self.epoch, now_ns, effects)
 
     def _on_reset(self, message: Reset, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         followed = self.followed.get(message.symbol)
@@ -325,19 +351,48 @@ class VenueFeed:
                 self.tops += 1
             effects.append(event)
 
-    def _on_unreadable(self, connection: Connection, error: Exception, now_ns: int, effects: list[Effect]) -> None:
+    def _use(self, message: Message, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        try:
+            self._handlers[type(message)](message, connection, now_ns, effects)
+        except UNREADABLE as error:
+            # What came in the same frame is none the worse for it.
+            self.malformed += 1
+            self.note = f"unusable {type(message).__name__}: {error}"
+
+    def _on_unreadable(
+        self, connection: Connection, frame: bytes, error: Exception, now_ns: int, effects: list[Effect]
+    ) -> None:
         self.malformed += 1
         self.note = f"unreadable frame: {error}"
-        self._malformed_at = [at for at in self._malformed_at if now_ns - at < MALFORMED_WINDOW_NS] + [now_ns]
-        if len(self._malformed_at) > MALFORMED_MAX:
-            self._malformed_at = []
+        self.notices.tell("unreadable", self.note, self.epoch, now_ns, effects)
+        if self._flood.on_unreadable(self.frames, now_ns):
             self._give_up(connection, "too many unreadable frames", now_ns, effects)
-        elif not self.adapter.lost_frame_shows:
-            # The frame may have been a change of any book of this connection.
-            for symbol, followed in self.followed.items():
-                if self._home[symbol] is connection and followed.sync.synced:
-                    followed.unsync(now_ns)
-                    self._changed = True
+            return
+        here = [symbol for symbol in self.followed if self._home[symbol] is connection]
+        for symbol in self.adapter.doubted(frame, here):
+            followed = self.followed.get(symbol)
+            if followed is not None and followed.sync.synced:
+                followed.unsync(now_ns)
+                self._changed = True
+
+    def _on_doubt(self, doubt: Doubt, now_ns: int, effects: list[Effect]) -> None:
+        """Begin one symbol anew where its neighbours are sound, else their whole connection."""
+        connection, followed = doubt.connection, self.followed.get(doubt.symbol)
+        sound = doubt.neighbours and any(
+            other.sync.synced and not other.contradictions and not self.upkeep.checks.disproved(symbol)
+            for symbol, other in self.followed.items()
+            if symbol != doubt.symbol and self._home[symbol] is connection
+        )
+        if followed is None or not sound:
+            self._give_up(connection, doubt.reason, now_ns, effects)
+            return
+        followed.contradicted(now_ns)
+        self.note = doubt.reason
+        self.gaps += 1
+        self._changed = True
+        self.notices.tell("contradiction", doubt.reason, self.epoch, now_ns, effects)
+        if followed.contradictions == 1 or followed.retry_ns > now_ns:
+            effects += [Send(connection.serving, frame) for frame in self.adapter.resubscribe(doubt.symbol)]
 
     def _on_broken(self, followed: Followed, why: str) -> None:
         self.gaps += 1
@@ -358,6 +413,7 @@ class VenueFeed:
             if self._home[symbol] is connection:
                 followed.restart(now_ns)
                 self.upkeep.restart(symbol, now_ns)
+        self.adapter.restarted()
         if len(self.connections) == 1:
             self.upkeep.offset.forget_stream()
         self._changed = True
@@ -372,7 +428,7 @@ class VenueFeed:
         """Say whether a symbol is to be followed; a listed one may speak before its listing has reached us."""
         if not self.adapter.discovers or symbol in self.followed:
             return True
-        if self.adapter.symbols or self.markets.status(symbol) is not None:
+        if self.adapter.symbols or self.listings.markets.status(symbol) is not None:
             return False
         self._follow(symbol, connection, now_ns)
         return symbol in self.followed
@@ -399,17 +455,6 @@ class VenueFeed:
         self.upkeep.unfollow(symbol)
         self._changed = True
         self._publish(followed.empty(now_ns, self.epoch), effects)
-
-
-def _connections(venue: str, adapter: Adapter, random: Random) -> list[Connection]:
-    size = adapter.symbols_per_connection
-    groups = [adapter.symbols[start : start + size] for start in range(0, len(adapter.symbols), size)]
-    if adapter.discovers:
-        groups = [()]
-    return [
-        Connection(f"{venue}-{index}", adapter.url(group), group, adapter.patience, adapter.ping(), random)
-        for index, group in enumerate(groups)
-    ]
 
 
 def _on_alive(message: Alive, connection: Connection, now_ns: int, effects: list[Effect]) -> None:

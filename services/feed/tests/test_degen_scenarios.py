@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from common.core import Ask, Close, Send
 from common.events import Book, FeedStatus, Market, MarketStatus, SettlementRule, TieRule, TopOfBook, Trade
-from feed.markets import MARKETS_MAX, RENEW_NS, Markets
+from feed.markets import GIVE_UP_NS, MARKETS_MAX, RENEW_NS, UNLISTED_NS, Markets
 from feed.messages import Listing
 from feed.rehearsal import START_NS, Rehearsal, only
 from feed.venues.degen import Degen
@@ -110,11 +110,13 @@ def test_a_closed_market_leaves_an_empty_book_and_is_followed_no_more(frame: Fra
     assert rehearsal.status().stale_symbols == []
 
 
-def test_an_unreadable_frame_costs_all_books_which_one_subscription_brings_back(frame: Frame) -> None:
+def test_an_unreadable_book_costs_that_book_which_one_subscription_brings_back(frame: Frame) -> None:
     rehearsal = opened(frame)
     rehearsal.frame(frame("degen/market"))
     rehearsal.frame(frame("degen/orderbook"))
     rehearsal.frame(b"\x00broken")
+    assert rehearsal.status().stale_symbols == [], "what is no JSON is no book"
+    rehearsal.frame(frame("degen/orderbook")[:-20])
     assert rehearsal.status().stale_symbols == [MARKET]
     sends = only(rehearsal.wait(1_000), Send)
     assert [send.data for send in sends if b"subscribe" in send.data] == [Degen([], "", "").subscribe([])[0]]
@@ -233,16 +235,19 @@ def test_finished_markets_are_forgotten_with_the_venue_and_never_beyond_the_boun
         markets.on_listing(LISTING._replace(symbol=f"M{number}", status=MarketStatus.RESOLVED), START_NS, 1)
     assert len(markets) == MARKETS_MAX
     kept = [f"M{number}" for number in range(100, 200)]
-    gone = list(markets.forget_unlisted(kept, venue_ns=11))
+    gone = list(markets.forget_finished(kept, venue_ns=11 + UNLISTED_NS))
     assert len(gone) == MARKETS_MAX - 100
     assert len(markets) == 100
 
 
-def test_an_unfinished_market_that_vanished_is_kept_for_an_hour_past_its_expiry() -> None:
+def test_an_unfinished_market_that_vanished_is_waited_for_until_it_is_given_up_by_name() -> None:
     markets = Markets("degen")
     markets.on_listing(LISTING._replace(status=MarketStatus.OPEN), START_NS, 1)
-    assert list(markets.forget_unlisted([], venue_ns=10 + 3_600_000_000_000)) == []
-    assert list(markets.forget_unlisted([], venue_ns=11 + 3_600_000_000_000)) == ["M"]
+    assert list(markets.forget_finished([], venue_ns=10 + GIVE_UP_NS)) == []
+    assert [market.symbol for market in markets.undecided(10)] == ["M"]
+    assert markets.give_up(9 + GIVE_UP_NS) == []
+    assert [market.symbol for market in markets.give_up(10 + GIVE_UP_NS)] == ["M"]
+    assert len(markets) == 0
 
 
 def test_a_living_market_is_told_again_before_the_stream_forgets_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from common.core import Answer
 from feed.asks import IN_FLIGHT_MAX, WAITING_MAX, About, Asks
-from feed.crosscheck import CHECK_EVERY_MS, GRACE_MS, RECHECK_MS, CrossCheck
+from feed.crosscheck import CHECK_EVERY_MS, GRACE_MS, RECHECK_MS, CrossCheck, Ours, Verdict
 from feed.messages import Check
 from feed.offset import ANSWER_AGE_MAX_NS, ROUND_TRIP_MAX_NS, ClockOffset
 from hypothesis import given
@@ -114,8 +114,8 @@ def test_a_count_that_catches_up_in_time_agrees() -> None:
     checks = checking()
     at_ns = ask(checks, 0)
     checks.on_answer("X", Check(1.0, 2.0, 100), at_ns)
-    assert checks.judge("X", 99, at_ns) is None
-    assert checks.judge("X", 100, at_ns + 10 * MS) is True
+    assert checks.judge("X", Ours(99), at_ns) is Verdict.OPEN
+    assert checks.judge("X", Ours(100), at_ns + 10 * MS) is Verdict.AGREES
     assert ask(checks, at_ns) - at_ns >= CHECK_EVERY_MS * MS
     assert not checks.disproved("X")
 
@@ -127,13 +127,13 @@ def test_a_count_that_stays_behind_twice_disproves_and_one_agreement_heals() -> 
         at_ns = ask(checks, at_ns)
         checks.on_answer("X", Check(1.0, 2.0, 100), at_ns)
         at_ns += GRACE_MS * MS
-        assert checks.judge("X", 99, at_ns) is False
+        assert checks.judge("X", Ours(99), at_ns) is Verdict.DISAGREES
         assert checks.failures("X") == failures
         assert checks.disproved("X") is (failures == 2)
     again_ns = ask(checks, at_ns)
     assert again_ns - at_ns <= (RECHECK_MS + 50) * MS
     checks.on_answer("X", Check(1.0, 2.0, 100), again_ns)
-    assert checks.judge("X", 101, again_ns) is True
+    assert checks.judge("X", Ours(101), again_ns) is Verdict.AGREES
     assert not checks.disproved("X")
 
 
@@ -158,8 +158,8 @@ def test_prices_without_a_count_must_lie_in_the_range_of_ours(
     checks.on_answer("X", Check(*theirs), at_ns)
     for bid, offer in ours:
         checks.sample("X", bid, offer)
-    assert checks.judge("X", 0, at_ns) is None
-    assert checks.judge("X", 0, at_ns + GRACE_MS * MS) is agrees
+    assert checks.judge("X", Ours(), at_ns) is Verdict.OPEN
+    assert checks.judge("X", Ours(), at_ns + GRACE_MS * MS) is (Verdict.AGREES if agrees else Verdict.DISAGREES)
 
 
 def test_no_answer_proves_nothing() -> None:
@@ -167,7 +167,7 @@ def test_no_answer_proves_nothing() -> None:
     for _ in range(5):
         at_ns = ask(checks, 0)
         checks.on_answer("X", None, at_ns)
-        assert checks.judge("X", 0, at_ns + GRACE_MS * MS) is None
+        assert checks.judge("X", Ours(), at_ns + GRACE_MS * MS) is Verdict.OPEN
     assert not checks.disproved("X")
 
 
@@ -176,7 +176,7 @@ def test_an_answer_to_a_question_of_an_ended_connection_is_not_used() -> None:
     at_ns = ask(checks, 0)
     checks.restart("X", at_ns)
     checks.on_answer("X", Check(1.0, 2.0, 100), at_ns)
-    assert checks.judge("X", 0, at_ns + GRACE_MS * MS) is None
+    assert checks.judge("X", Ours(), at_ns + GRACE_MS * MS) is Verdict.OPEN
 
 
 def test_questions_are_few_at_a_time_and_never_twice_about_the_same() -> None:
@@ -213,6 +213,8 @@ def test_an_answer_is_used_once_and_a_lost_one_frees_its_place() -> None:
     asks.want(About.TIME, "", "http://x")
     assert len(asks.due(31 * S)) == 1
     assert asks.on_answer(Answer(lost.ask_id, 200, b"", {}), 31 * S) is None
+    assert [question.about for question in asks.take_lost()] == [About.TIME]
+    assert asks.take_lost() == []
 
 
 def test_waiting_questions_are_bounded() -> None:

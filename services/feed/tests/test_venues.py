@@ -14,8 +14,8 @@ from common.errors import ContractError
 from common.events import Market, MarketStatus, TieRule
 from feed.book import LocalBook
 from feed.messages import ALIVE, Beat, Check, Diff, Ending, Listing, Message, Prepared, Print, Refused, Snapshot, Top
+from feed.reading import UNREADABLE
 from feed.rehearsal import Rehearsal, only
-from feed.upkeep import UNREADABLE
 from feed.venues import ADAPTERS
 from feed.venues.adapter import Adapter
 from feed.venues.binance import Binance
@@ -243,8 +243,8 @@ WRONG: list[tuple[Adapter, str, str]] = [
     (COINBASE, '{"type":"l2update","product_id":"X","changes":[["up","1","1"]],"time":"2022-08-04T15:25:05Z"}', "chan"),
     (COINBASE, '{"type":"heartbeat","product_id":"X","sequence":1,"last_trade_id":1,"time":"2022-08-04"}', "time"),
     (COINBASE, '{"type":"snapshot","product_id":"X","bids":[],"asks":[],"time":"9000-08-04T00:00:00Z"}', "time"),
-    (KRAKEN, '{"channel":"book","type":"update","data":[{"symbol":"X","bids":[],"asks":[],"checksum":-1}]}', "check"),
-    (KRAKEN, '{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD"}]}', "side"),
+    (KRAKEN, '{"channel":"book","type":"changed","data":[]}', "type"),
+    (KRAKEN, '{"channel":"trade","type":"update","data":{}}', "data"),
     (KRAKEN, "{}", "channel or method is missing"),
     (DEGEN, '{"type":"orderbook","market":"a.b","sequence":1,"bids":[],"asks":[],"ts_ns":1}', "market"),
     (DEGEN, '{"type":"orderbook","market":"ab","sequence":1,"bids":[["0.5"]],"asks":[],"ts_ns":1}', "bids"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from random import Random
 from typing import ClassVar
 
 from common.errors import ContractError
 
 from feed.book import LocalBook
-from feed.connection import Patience
-from feed.messages import Check, Listing, Message, Snapshot
+from feed.connection import Connection, Patience
+from feed.messages import Check, Dropped, Listing, Message, Snapshot
 
 BOOK_LEVELS = 20
 """Levels per side that go on the bus."""
@@ -19,7 +20,8 @@ class Adapter:
     """One venue's public data. A subclass is one file that can be compared with the venue's documentation.
 
     `parse` and the `parse_*` methods raise ContractError, msgspec's errors or ValueError for what they cannot
-    read, and nothing else; the caller counts it and goes on.
+    read, and nothing else; the caller counts it and goes on. Of a list, a row that cannot be read is a `Dropped` among
+    the others, and a `Reset` of the book it may have changed.
     """
 
     patience: ClassVar[Patience]
@@ -34,7 +36,7 @@ class Adapter:
     """True where the best prices are those of the book; else the venue states them in frames of their own."""
     trade_ids_consecutive: ClassVar[bool] = True
     lost_frame_shows: ClassVar[bool] = True
-    """True where a lost change is noticed by its ids or checksum; else an unreadable frame costs the books."""
+    """True where a lost change is noticed by its ids or checksum; else an unreadable frame casts doubt on books."""
 
     def __init__(self, symbols: Sequence[str], websocket: str, rest: str) -> None:
         self.symbols = tuple(symbols)
@@ -60,6 +62,13 @@ class Adapter:
     def resubscribe(self, symbol: str) -> Sequence[bytes]:
         """Return the frames that make the stream bring a new snapshot of one symbol."""
         return ()
+
+    def restarted(self) -> None:
+        """Forget what only a living connection keeps up to date: it begins anew."""
+
+    def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
+        """Return the followed symbols whose book an unreadable frame may have changed without a trace."""
+        return () if self.lost_frame_shows else tuple(followed)
 
     def ping(self) -> bytes:
         """Return a frame that the venue answers; empty where there is none."""
@@ -101,10 +110,30 @@ class Adapter:
         """Return where to ask what can be traded now; empty where the symbols are configured."""
         return ""
 
-    def parse_markets(self, body: bytes) -> Sequence[Listing]:
+    def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
         """Return the markets in a REST answer."""
         raise ContractError("markets", "this venue lists no markets over REST")
+
+    def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
+        """Return where to ask by name for markets past their end, `waiting` and others; empty where none is due."""
+        return ""
+
+    def parse_undecided(self, body: bytes) -> Sequence[Listing | Dropped]:
+        """Return the markets in the answer to that."""
+        raise ContractError("markets", "this venue tells no market by its name")
 
     def checksum(self, symbol: str, book: LocalBook) -> int | None:
         """Return what the venue would compute over our copy; None where it sends no checksum or before it is known."""
         return None
+
+
+def connections_of(venue: str, adapter: Adapter, random: Random) -> list[Connection]:
+    """Return the connections of one venue, each with its share of the symbols."""
+    size = adapter.symbols_per_connection
+    groups = [adapter.symbols[start : start + size] for start in range(0, len(adapter.symbols), size)]
+    if adapter.discovers:
+        groups = [()]
+    return [
+        Connection(f"{venue}-{index}", adapter.url(group), group, adapter.patience, adapter.ping(), random)
+        for index, group in enumerate(groups)
+    ]

@@ -11,8 +11,9 @@ developers.binance.com, spot websocket streams):
 6. Sizes are absolute; 0 removes the level; removing a level that is not there is normal.
 
 `bookTicker` carries the update id u of the book it is the top of, and no time; one with a lower u than already seen
-is dropped. A connection lives 24 h at most, may be told `serverShutdown`, is pinged every 20 s (answered by the
-websocket library), and may send 5 messages a second. At most 1024 streams per connection.
+is dropped. Futures count by other rules (`pu` names the id before) and are refused. A connection lives 24 h at most,
+may be told `serverShutdown`, is pinged every 20 s (answered by the websocket library), and may send 5 messages a
+second. At most 1024 streams per connection.
 """
 
 from __future__ import annotations
@@ -82,8 +83,11 @@ class TradeFrame(msgspec.Struct):
     data: TradeFields
 
 
-class Depth(msgspec.Struct, rename={"event_ms": "E", "first_id": "U", "last_id": "u", "bids": "b", "asks": "a"}):
-    """Levels changed since the event before."""
+class Depth(
+    msgspec.Struct,
+    rename={"event_ms": "E", "first_id": "U", "last_id": "u", "bids": "b", "asks": "a", "previous_id": "pu"},
+):
+    """Levels changed since the event before; only futures name the id before theirs."""
 
     event_ms: Milliseconds
     s: str
@@ -91,6 +95,7 @@ class Depth(msgspec.Struct, rename={"event_ms": "E", "first_id": "U", "last_id":
     last_id: Count
     bids: Levels
     asks: Levels
+    previous_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class DepthFrame(msgspec.Struct):
@@ -152,6 +157,13 @@ class Binance(Adapter):
 
     def ping(self) -> bytes:
         return b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
+
+    def resubscribe(self, symbol: str) -> Sequence[bytes]:
+        names = [f"{symbol.lower()}@{stream}" for stream in STREAMS]
+        return tuple(
+            msgspec.json.encode({"method": method, "params": names, "id": number})
+            for number, method in enumerate(("UNSUBSCRIBE", "SUBSCRIBE"), 2)
+        )
 
     def parse(self, frame: bytes) -> Sequence[Message]:
         # The name of the stream comes first, so most frames are decoded once, straight into what they are.
@@ -216,6 +228,8 @@ def _print(frame: bytes) -> Sequence[Message]:
 
 def _diff(frame: bytes) -> Sequence[Message]:
     depth = _DEPTH.decode(frame).data
+    if depth.previous_id is not msgspec.UNSET:
+        raise ContractError("depthUpdate", "pu: this is a stream of futures, whose ids follow other rules than spot's")
     if depth.first_id > depth.last_id:
         raise ContractError("depthUpdate", "U must not be above u")
     return (Diff(depth.s, depth.bids, depth.asks, depth.first_id, depth.last_id, None, depth.event_ms * NS_PER_MS),)

@@ -5,9 +5,10 @@ How what it sends is kept right (docs.cdp.coinbase.com, Exchange websocket feed)
 1. Subscribe within 5 s of connecting or be disconnected.
 2. `level2_batch` sends one `snapshot` per product, then `l2update` every 50 ms with [side, price, new size];
    size 0 removes the level. Its delivery is guaranteed and it carries no sequence, so a frame of it that cannot be
-   read, or a crossed book, costs the book: unsubscribe, subscribe, wait for the new snapshot.
+   read, or a crossed book, costs that product's book: unsubscribe, subscribe, wait for the new snapshot.
 3. `ticker` and `matches` may be dropped or come out of order; their `sequence` orders the messages of a product:
-   a ticker with a lower sequence than already seen is old.
+   a ticker with a lower sequence than already seen is old. That of a product which has never traded has no time, no
+   sequence and no sizes, and says nothing.
 4. `heartbeat` comes every second per product with `last_trade_id`: a trade not seen by the next heartbeat was lost.
    `last_match` repeats the trade before the subscription.
 5. `side` of a match is the maker's: `sell` means the buyer took.
@@ -15,7 +16,7 @@ How what it sends is kept right (docs.cdp.coinbase.com, Exchange websocket feed)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -38,6 +39,7 @@ from feed.messages import (
     Top,
     stamp_ns,
 )
+from feed.reading import decode, doubted
 from feed.venues.adapter import Adapter
 
 CHANNELS = ("ticker", "matches", "level2_batch", "heartbeat")
@@ -66,12 +68,12 @@ class Ticker(msgspec.Struct, tag="ticker"):
     """Best prices right after a match."""
 
     product_id: str
-    sequence: Count
     best_bid: Number
-    best_bid_size: Number
     best_ask: Number
-    best_ask_size: Number
-    time: Instant
+    sequence: Count | None = None
+    best_bid_size: Number | None = None
+    best_ask_size: Number | None = None
+    time: Instant | None = None
 
 
 class Match(msgspec.Struct, tag="match"):
@@ -142,6 +144,7 @@ _KNOWN = frozenset(
     kind.__struct_config__.tag
     for kind in (BookSnapshot, BookUpdate, Ticker, Match, LastMatch, Heartbeat, Subscriptions, Error)
 )
+_BOOKLESS = _KNOWN - {"snapshot", "l2update"}
 _FRAME = msgspec.json.Decoder(Frame, strict=False)
 _TAG = msgspec.json.Decoder(Tag)
 _BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
@@ -168,13 +171,16 @@ class Coinbase(Adapter):
 
     def parse(self, frame: bytes) -> Sequence[Message]:
         try:
-            message = _FRAME.decode(frame)
+            message = decode(_FRAME, frame)
         except msgspec.ValidationError:
             # "Clients are expected to ignore messages they do not support."
             if _TAG.decode(frame).type in _KNOWN:
                 raise
             return (ALIVE,)
         return (_neutral(message),)
+
+    def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
+        return doubted(frame, "type", _BOOKLESS, {symbol: symbol for symbol in followed})
 
     def check_url(self, symbol: str) -> str:
         return f"{self.rest}/products/{symbol}/book?level=1"
@@ -200,16 +206,10 @@ def _neutral(frame: Frame) -> Message:
             bids = [(price, size) for side, price, size in changes if side == "buy"]
             asks = [(price, size) for side, price, size in changes if side == "sell"]
             return Diff(product_id, bids, asks, ts_event_ns=stamp_ns(time))
-        case Ticker():
-            return Top(
-                frame.product_id,
-                frame.best_bid,
-                frame.best_ask,
-                frame.best_bid_size,
-                frame.best_ask_size,
-                frame.sequence,
-                stamp_ns(frame.time),
-            )
+        case Ticker(product_id, bid, ask, sequence, bid_size, ask_size, time):
+            if sequence is None or bid_size is None or ask_size is None or time is None:
+                return ALIVE
+            return Top(product_id, bid, ask, bid_size, ask_size, sequence, stamp_ns(time))
         case Match() | LastMatch():
             past = isinstance(frame, LastMatch)
             buyer_is_maker = frame.side == "buy"

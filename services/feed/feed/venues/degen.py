@@ -6,14 +6,15 @@ How what it sends is kept right (sections 6.2, 6.5 and 7 of that page):
    `orderbook` frame per open market and one `market` frame per market that is listed, open or closed.
 2. An `orderbook` frame is the whole book (20 levels a side, in YES terms) and replaces the one before. `sequence`
    grows by one per frame of a market; a gap means a lost frame, the book in hand is right all the same.
-3. A frame that is not understood may have been a book: subscribe again, which brings all of them.
+3. A frame that is not understood may have been the book of the market it names: subscribe again, which brings it.
 4. `GET /markets/{id}/orderbook` has the same `sequence`, `GET /markets` the same markets: both cross-check the stream.
+   A market past its end that the list leaves out is asked for by `GET /markets/{id}`.
 5. The venue's clock is asked with `GET /time`; all its stamps are ns of that clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
@@ -26,6 +27,7 @@ from feed.messages import (
     ALIVE,
     Check,
     Count,
+    Dropped,
     Levels,
     Listing,
     Message,
@@ -35,6 +37,7 @@ from feed.messages import (
     Refused,
     Snapshot,
 )
+from feed.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
 from feed.venues.adapter import Adapter
 
 SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades"]}'
@@ -145,7 +148,14 @@ class TimeAnswer(msgspec.Struct):
 class MarketsAnswer(msgspec.Struct):
     """Answer of /markets."""
 
-    markets: list[MarketFields]
+    markets: msgspec.Raw
+    ts_ns: Nanoseconds
+
+
+class MarketAnswer(msgspec.Struct):
+    """Answer of /markets/{id}."""
+
+    market: MarketFields
     ts_ns: Nanoseconds
 
 
@@ -155,6 +165,9 @@ _TAG = msgspec.json.Decoder(Tag)
 _BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
 _TIME = msgspec.json.Decoder(TimeAnswer)
 _MARKETS = msgspec.json.Decoder(MarketsAnswer)
+_FIELDS = msgspec.json.Decoder(MarketFields)
+_MARKET = msgspec.json.Decoder(MarketAnswer)
+_BOOKLESS = _KNOWN - {"orderbook"}
 
 
 class Degen(Adapter):
@@ -166,8 +179,16 @@ class Degen(Adapter):
     trade_ids_consecutive: ClassVar[bool] = False
     lost_frame_shows: ClassVar[bool] = False
 
+    def __init__(self, symbols: Sequence[str], websocket: str, rest: str) -> None:
+        super().__init__(symbols, websocket, rest)
+        self._asked = 0
+        """Undecided markets asked for so far, so that each has its turn."""
+
     def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
         return (SUBSCRIBE,)
+
+    def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
+        return doubted(frame, "type", _BOOKLESS, {symbol: symbol for symbol in followed})
 
     def resubscribe(self, symbol: str) -> Sequence[bytes]:
         return (SUBSCRIBE,)
@@ -212,11 +233,25 @@ class Degen(Adapter):
     def markets_url(self, now_ns: int) -> str:
         return f"{self.rest}/markets"
 
-    def parse_markets(self, body: bytes) -> Sequence[Listing]:
+    def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
         answer = _MARKETS.decode(body)
-        if len(answer.markets) > LISTED_MAX:
-            raise ContractError("markets", f"more than {LISTED_MAX} markets")
-        return [_listing(fields, answer.ts_ns) for fields in answer.markets]
+        said: list[Listing | Dropped] = []
+        for raw, fields, fault in read_rows(_FIELDS, raw_rows(answer.markets, "markets", LISTED_MAX)):
+            try:
+                said.append(Dropped(text_of(raw, "id"), fault) if fields is None else _listing(fields, answer.ts_ns))
+            except UNREADABLE as error:
+                said.append(Dropped(text_of(raw, "id"), str(error)))
+        return said
+
+    def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
+        if not waiting:
+            return ""
+        self._asked += 1
+        return f"{self.rest}/markets/{waiting[self._asked % len(waiting)]}"
+
+    def parse_undecided(self, body: bytes) -> Sequence[Listing | Dropped]:
+        answer = _MARKET.decode(body)
+        return (_listing(answer.market, answer.ts_ns),)
 
 
 def _listing(fields: MarketFields, ts_ns: int) -> Listing:

@@ -31,20 +31,25 @@ from feed.messages import (
     Check,
     Count,
     Diff,
+    Dropped,
     Instant,
     Message,
     Number,
     Prepared,
     Print,
     Refused,
+    Reset,
     Snapshot,
     stamp_ns,
 )
+from feed.reading import read_rows, text_of
 from feed.venues.adapter import Adapter
 
 BOOK_DEPTH = 25
 CHECKSUM_LEVELS = 10
 PAIRS_MAX = 20_000
+UNPROVABLE = -1
+"""Equal to no checksum: a book whose decimals the venue did not tell never counts as proved."""
 
 Decimals = Annotated[int, msgspec.Meta(ge=0, le=18)]
 
@@ -76,11 +81,11 @@ class BookFields(msgspec.Struct):
     timestamp: Instant | None = None
 
 
-class BookFrame(msgspec.Struct):
-    """Channel `book`."""
+class Rows(msgspec.Struct):
+    """A frame of channel `book` or `trade`; each row is read by itself."""
 
     type: Literal["snapshot", "update"]
-    data: list[BookFields]
+    data: list[msgspec.Raw]
 
 
 class TradeFields(msgspec.Struct):
@@ -94,13 +99,6 @@ class TradeFields(msgspec.Struct):
     timestamp: Instant
 
 
-class TradeFrame(msgspec.Struct):
-    """Channel `trade`."""
-
-    type: Literal["snapshot", "update"]
-    data: list[TradeFields]
-
-
 class Pair(msgspec.Struct):
     """How a pair is written."""
 
@@ -112,7 +110,7 @@ class Pair(msgspec.Struct):
 class Instruments(msgspec.Struct):
     """What can be traded."""
 
-    pairs: list[Pair] = []
+    pairs: list[msgspec.Raw] = []
 
 
 class InstrumentFrame(msgspec.Struct):
@@ -137,8 +135,10 @@ class DepthAnswer(msgspec.Struct):
 
 
 _HEAD = msgspec.json.Decoder(Head)
-_BOOK = msgspec.json.Decoder(BookFrame, strict=False)
-_TRADE = msgspec.json.Decoder(TradeFrame, strict=False)
+_ROWS = msgspec.json.Decoder(Rows)
+_BOOK = msgspec.json.Decoder(BookFields, strict=False)
+_TRADE = msgspec.json.Decoder(TradeFields, strict=False)
+_PAIR = msgspec.json.Decoder(Pair)
 _INSTRUMENT = msgspec.json.Decoder(InstrumentFrame)
 _DEPTH = msgspec.json.Decoder(DepthAnswer, strict=False)
 
@@ -155,6 +155,8 @@ class Kraken(Adapter):
         self._wanted = frozenset(symbols)
         self._decimals: dict[str, tuple[int, int]] = {}
         """Decimals of price and quantity by symbol."""
+        self._told = False
+        """True once the venue has told the decimals of what it trades."""
 
     def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
         return (_request("subscribe", channel="instrument", snapshot=True),)
@@ -190,9 +192,16 @@ class Kraken(Adapter):
         return (ALIVE,)
 
     def _parse_book(self, frame: bytes) -> Sequence[Message]:
-        decoded = _BOOK.decode(frame)
+        decoded = _ROWS.decode(frame)
         messages: list[Message] = []
-        for data in decoded.data:
+        for raw, data, fault in read_rows(_BOOK, decoded.data):
+            if data is None:
+                symbol = text_of(raw, "symbol")
+                messages.append(Dropped(symbol, fault))
+                if symbol in self._wanted:
+                    # The checksum of the next change would show it; there may be none for a while.
+                    messages.append(Reset(symbol, f"unreadable book: {fault}"))
+                continue
             bids = [(level.price, level.qty) for level in data.bids]
             asks = [(level.price, level.qty) for level in data.asks]
             stamp = stamp_ns(data.timestamp) if data.timestamp else 0
@@ -206,14 +215,24 @@ class Kraken(Adapter):
         decoded = _INSTRUMENT.decode(frame)
         if len(decoded.data.pairs) > PAIRS_MAX:
             raise ContractError("instrument", f"more than {PAIRS_MAX} pairs")
-        for pair in decoded.data.pairs:
-            if pair.symbol in self._wanted:
+        messages: list[Message] = []
+        for raw, pair, fault in read_rows(_PAIR, decoded.data.pairs):
+            if pair is None:
+                symbol = text_of(raw, "symbol")
+                if symbol in self._wanted or not symbol:
+                    messages.append(Dropped(symbol, fault))
+            elif pair.symbol in self._wanted:
                 self._decimals[pair.symbol] = (pair.price_precision, pair.qty_precision)
-        return (Prepared(),) if decoded.type == "snapshot" else (ALIVE,)
+        if decoded.type == "snapshot":
+            self._told = True
+            messages.append(Prepared())
+        return messages or (ALIVE,)
 
     def checksum(self, symbol: str, book: LocalBook) -> int | None:
         decimals = self._decimals.get(symbol)
-        return None if decimals is None else checksum(book, *decimals)
+        if decimals is None:
+            return UNPROVABLE if self._told else None
+        return checksum(book, *decimals)
 
     def check_url(self, symbol: str) -> str:
         return f"{self.rest}/0/public/Depth?pair={symbol.replace('/', '')}&count=1"
@@ -241,14 +260,17 @@ def checksum(book: LocalBook, price_decimals: int, size_decimals: int) -> int:
 
 
 def _parse_trades(frame: bytes) -> Sequence[Message]:
-    decoded = _TRADE.decode(frame)
+    decoded = _ROWS.decode(frame)
     past = decoded.type == "snapshot"
-    return [
-        Print(
-            trade.symbol, trade.trade_id, trade.price, trade.qty, trade.side == "sell", stamp_ns(trade.timestamp), past
-        )
-        for trade in decoded.data
-    ]
+    messages: list[Message] = []
+    for raw, trade, fault in read_rows(_TRADE, decoded.data):
+        if trade is None:
+            messages.append(Dropped(text_of(raw, "symbol"), f"trade: {fault}"))
+            continue
+        stamp = stamp_ns(trade.timestamp)
+        sells = trade.side == "sell"
+        messages.append(Print(trade.symbol, trade.trade_id, trade.price, trade.qty, sells, stamp, past))
+    return messages
 
 
 def _request(method: str, **params: object) -> bytes:

@@ -3,58 +3,76 @@
 How what it sends is kept right (the venue's pages on the market channel, its order book and its market list):
 
 1. A market is listed by `GET /markets?slug=` of the list host, which is that of the order book with `gamma-api` for
-   `clob`. A series is a slug without its time (`btc-updown-5m`); its markets are named by the second they begin at.
-2. Each outcome has a token and a book of its own, which mirror each other: the first one's is followed, as YES.
-3. Subscribing brings one `book` frame per token, then `price_change` frames with absolute sizes, 0 removes. Nothing is
-   numbered: a lost frame shows by a crossed book, or by `GET /book`, which is asked in turn.
-4. `tick_size_change` makes the grid of a market another one: its book begins anew, and the market is told again.
-5. `PING` is answered `PONG`; a quiet channel has been seen to stay open and dead, so silence counts.
-6. The strike is the underlying's price at the beginning, which the list tells some time after it (`priceToBeat`): until
-   then a market counts as listed and not yet open. A tie is Up.
+   `clob`. What names a series' markets have is in `polymarket_series.py`, what a row means in `polymarket_list.py`.
+2. Closed markets are listed only with `closed=true`: every market past its end is asked for by name until decided.
+3. Each outcome has a token and a book of its own, which mirror each other: that of Up (Yes) is followed, as YES.
+4. Subscribing brings one `book` frame per token, then `price_change` frames with absolute sizes, 0 removes. Nothing is
+   numbered: a lost frame shows by a crossed book, or by `GET /book`, which is asked in turn. That answer has been seen
+   to be a ghost (0.01 and 0.99) beside a right channel, so it is not believed alone.
+5. `tick_size_change` makes the grid of a market another one: its book begins anew, and the market is told again. The
+   list is behind by up to a minute; what was changed while the connection was away is in the list alone.
+6. `PING` is answered `PONG`; a quiet channel has been seen to stay open and dead, so silence counts. Other texts, like
+   `INVALID OPERATION`, say nothing about any book.
+7. The strike is the underlying's price at the beginning, which the list tells some time after it (`priceToBeat`): until
+   then a market counts as listed and not yet open.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 from common.clock import NS_PER_MS, NS_PER_S
 from common.errors import ContractError
-from common.events import MarketStatus, SettlementRule, TieRule
+from common.events import MarketStatus, SettlementRule
 
 from feed.connection import Patience
 from feed.messages import (
     ALIVE,
     Check,
     Diff,
-    Instant,
+    Dropped,
     Levels,
     Listing,
     Message,
     Milliseconds,
     Number,
     Print,
+    Refused,
     Reset,
     Snapshot,
-    stamp_ns,
 )
+from feed.reading import FAULT_CHARS_MAX, UNREADABLE, decode, doubted, raw_rows, read_rows, text_of
 from feed.venues.adapter import Adapter
+from feed.venues.polymarket_list import (
+    Condition,
+    MarketFields,
+    Token,
+    Tokens,
+    UnknownRule,
+    checked_tick,
+    listing_of,
+    tokens_of,
+)
+from feed.venues.polymarket_series import Series, Window
 
-LOT_SIZE = Decimal("0.01")
 PAST_WINDOWS, COMING_WINDOWS = 3, 2
-"""Markets of a series that are asked for: those that may still be decided, the present one, and the next."""
-LISTED_MAX = 500
-SERIES = re.compile(r"([a-z]{2,10})-updown-(\d{1,4})([mhd])")
-BARE_POINT = re.compile(rb'"\.(?=\d)')
-UNIT_S = {"m": 60, "h": 3_600, "d": 86_400}
-
-Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,80}$")]
-Condition = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{1,64}$")]
-Text = Annotated[str, msgspec.Meta(max_length=300)]
+"""Markets of a series that the list is asked for beside the present one."""
+PAST_S = 2 * 3_600
+"""How far back the markets of a series are asked for until decided, also those ended while nobody listened."""
+SLUGS_MAX = 100
+"""Names in one question: the list answers at most so many markets."""
+SERIES_MAX = SLUGS_MAX // (PAST_WINDOWS + COMING_WINDOWS + 1)
+ROWS_MAX = 500
+EVENTS_MAX = 1_000
+KNOWN_MAX = 5_000
+"""Markets remembered; the oldest decided ones go first."""
+LIST_BEHIND_NS = 60 * NS_PER_S
+"""For so long after the channel told a new tick the list is taken to be behind."""
 
 
 class Level(msgspec.Struct):
@@ -70,7 +88,7 @@ class Change(msgspec.Struct):
     asset_id: Token
     price: Number
     size: Number
-    side: str
+    side: Literal["BUY", "SELL"]
 
 
 class BookFrame(msgspec.Struct, tag_field="event_type", tag="book"):
@@ -83,9 +101,9 @@ class BookFrame(msgspec.Struct, tag_field="event_type", tag="book"):
 
 
 class PriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"):
-    """Changed levels, of one token or both."""
+    """Changed levels, of one token or both; each is read by itself."""
 
-    price_changes: list[Change]
+    price_changes: list[msgspec.Raw]
     timestamp: Milliseconds
 
 
@@ -95,7 +113,7 @@ class LastTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):
     asset_id: Token
     price: Number
     size: Number
-    side: str
+    side: Literal["BUY", "SELL"]
     timestamp: Milliseconds
 
 
@@ -116,37 +134,9 @@ class Resolved(msgspec.Struct, tag_field="event_type", tag="market_resolved"):
 
 
 class Kind(msgspec.Struct):
+    """What tells events apart."""
+
     event_type: str = ""
-
-
-class Metadata(msgspec.Struct, rename="camel"):
-    """What the list knows of an event."""
-
-    price_to_beat: Decimal | None = None
-    final_price: Decimal | None = None
-
-
-class EventFields(msgspec.Struct, rename="camel"):
-    """The event a market belongs to."""
-
-    event_metadata: Metadata | None = None
-
-
-class MarketFields(msgspec.Struct, rename="camel"):
-    """A market as listed; lists inside it are texts that hold JSON."""
-
-    condition_id: Condition
-    slug: Text
-    question: Text
-    clob_token_ids: str
-    end_date: Instant
-    outcome_prices: str = "[]"
-    event_start_time: Instant | None = None
-    order_price_min_tick_size: Decimal = Decimal("0.01")
-    order_min_size: Decimal = Decimal(5)
-    accepting_orders: bool = True
-    closed: bool = False
-    events: list[EventFields] = []
 
 
 class BookAnswer(msgspec.Struct):
@@ -154,6 +144,15 @@ class BookAnswer(msgspec.Struct):
 
     bids: list[Level]
     asks: list[Level]
+    timestamp: Milliseconds = 0
+
+
+class Known(NamedTuple):
+    """A market that has been listed."""
+
+    listing: Listing
+    slug: str
+    tokens: Tokens
 
 
 _KINDS: dict[str, msgspec.json.Decoder[Any]] = {
@@ -166,11 +165,12 @@ _KINDS: dict[str, msgspec.json.Decoder[Any]] = {
         ("market_resolved", Resolved),
     )
 }
+_REFUSAL = re.compile(rb"[A-Z][A-Z ]{1,60}")
 _KIND = msgspec.json.Decoder(Kind)
-_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_MARKETS = msgspec.json.Decoder(list[MarketFields], strict=False)
+_BOOKLESS = frozenset(("last_trade_price", "market_resolved"))
+_CHANGE = msgspec.json.Decoder(Change, strict=False)
+_MARKET = msgspec.json.Decoder(MarketFields, strict=False)
 _BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
-_TEXTS = msgspec.json.Decoder(list[str], strict=False)
 
 
 class Polymarket(Adapter):
@@ -183,17 +183,20 @@ class Polymarket(Adapter):
 
     def __init__(self, symbols: Sequence[str], websocket: str, rest: str) -> None:
         super().__init__(symbols, websocket, rest)
+        if len(symbols) > SERIES_MAX:
+            raise ValueError(f"series: at most {SERIES_MAX}, are {len(symbols)}")
+        self._series = [Series(name) for name in symbols]
+        self._asked = 0
+        """Names of undecided markets asked for so far, so that each has its turn."""
         self._now_ns = 0
+        self._known: dict[str, Known] = {}
         self._symbols: dict[str, str] = {}
         """Market by token, for the tokens that are followed."""
-        self._tokens: dict[str, tuple[str, str]] = {}
-        """YES and NO by market."""
-        self._listings: dict[str, Listing] = {}
-        self._ticks: dict[str, Decimal] = {}
-        """What the channel said last; the list is behind."""
+        self._decided: dict[str, None] = {}
+        """Names of decided markets, which need not be asked for again."""
+        self._ticks: dict[str, tuple[Decimal, int]] = {}
+        """The tick that the channel said last on this connection, and when."""
         self._prints = 0
-        for series in symbols:
-            _period_s(series)
 
     # --- the channel --------------------------------------------------------------------------------------------
 
@@ -203,32 +206,51 @@ class Polymarket(Adapter):
         return (msgspec.json.encode({"assets_ids": tokens, "type": "market", "custom_feature_enabled": True}),)
 
     def subscribe_listed(self, symbol: str) -> Sequence[bytes]:
-        if symbol not in self._tokens:
+        if symbol not in self._known:
             return ()
-        change = {"operation": "subscribe", "assets_ids": [self._tokens[symbol][0]], "custom_feature_enabled": True}
+        token = self._known[symbol].tokens.yes
+        change = {"operation": "subscribe", "assets_ids": [token], "custom_feature_enabled": True}
         return (msgspec.json.encode(change),)
 
     def resubscribe(self, symbol: str) -> Sequence[bytes]:
-        if symbol not in self._tokens:
+        if symbol not in self._known:
             return ()
         # What is subscribed already would bring no new book.
-        token = self._tokens[symbol][0]
-        leave = msgspec.json.encode({"operation": "unsubscribe", "assets_ids": [token]})
+        leave = msgspec.json.encode({"operation": "unsubscribe", "assets_ids": [self._known[symbol].tokens.yes]})
         return (leave, *self.subscribe_listed(symbol))
+
+    def restarted(self) -> None:
+        # A tick may have been changed while the connection was away.
+        self._ticks.clear()
 
     def ping(self) -> bytes:
         return b"PING"
 
     def parse(self, frame: bytes) -> Sequence[Message]:
-        if frame.strip() == b"PONG":
-            return (ALIVE,)
-        raws = _RAWS.decode(frame) if frame.lstrip()[:1] == b"[" else [msgspec.Raw(frame)]
+        text = frame.strip()
+        if text[:1] not in (b"{", b"["):
+            return _said(text)
         messages: list[Message] = []
-        for raw in raws:
-            decoder = _KINDS.get(_KIND.decode(raw).event_type)
-            if decoder is not None:
-                messages += self._messages(_decoded(decoder, raw))
+        for raw in raw_rows(text, "frame", EVENTS_MAX) if text[:1] == b"[" else [msgspec.Raw(text)]:
+            try:
+                kind = _KIND.decode(raw).event_type
+                if kind in _KINDS:
+                    messages += self._messages(decode(_KINDS[kind], raw))
+                elif not kind:
+                    raise ContractError("event_type", "is missing")
+            except UNREADABLE as error:
+                messages += self._doubts(raw, str(error))
         return messages or (ALIVE,)
+
+    def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
+        return doubted(frame, "event_type", _BOOKLESS, self._symbols)
+
+    def _doubts(self, raw: msgspec.Raw, reason: str) -> Iterator[Message]:
+        """Yield what an event that cannot be read costs: the books it may have changed, and nothing of its siblings."""
+        kind = text_of(raw, "event_type") or "event"
+        yield Dropped("", f"{kind}: {reason}"[:FAULT_CHARS_MAX])
+        for symbol in doubted(bytes(raw), "event_type", _BOOKLESS, self._symbols):
+            yield Reset(symbol, f"unreadable {kind}")
 
     def _messages(self, event: object) -> Sequence[Message]:
         match event:
@@ -243,188 +265,184 @@ class Polymarket(Adapter):
                 if symbol is not None:
                     # The venue gives trades no number.
                     self._prints = max(self._prints + 1, timestamp)
-                    return (Print(symbol, self._prints, price, size, _sells(side), timestamp * NS_PER_MS),)
+                    return (Print(symbol, self._prints, price, size, side == "SELL", timestamp * NS_PER_MS),)
             case TickSizeChange(asset_id, new_tick_size, timestamp):
                 symbol = self._symbols.get(asset_id)
                 if symbol is not None:
-                    return self._on_tick(symbol, new_tick_size, timestamp * NS_PER_MS)
+                    return self._on_tick(symbol, checked_tick(symbol, new_tick_size), timestamp * NS_PER_MS)
             case Resolved(market, winning_asset_id, timestamp):
                 return self._on_resolved(market, winning_asset_id, timestamp * NS_PER_MS)
         return ()
 
-    def _diffs(self, changes: Sequence[Change], ts_ns: int) -> Sequence[Message]:
+    def _diffs(self, changes: Sequence[msgspec.Raw], ts_ns: int) -> Sequence[Message]:
         bids: dict[str, Levels] = {}
         asks: dict[str, Levels] = {}
-        for change in changes:
+        faults: list[Message] = []
+        for raw, change, fault in read_rows(_CHANGE, changes):
+            if change is None:
+                faults += self._doubts(raw, fault)
+                continue
             symbol = self._symbols.get(change.asset_id)
             if symbol is not None:
-                side = asks if _sells(change.side) else bids
+                side = asks if change.side == "SELL" else bids
                 side.setdefault(symbol, []).append((change.price, change.size))
-        return [
+        diffs = [
             Diff(symbol, bids.get(symbol, []), asks.get(symbol, []), ts_event_ns=ts_ns)
             for symbol in dict.fromkeys((*bids, *asks))
         ]
+        return [*diffs, *faults]
 
     def _on_tick(self, symbol: str, tick_size: Decimal, ts_ns: int) -> Sequence[Message]:
-        self._ticks[symbol] = _checked_tick(symbol, tick_size)
-        listing = self._listings[symbol] = self._listings[symbol]._replace(tick_size=tick_size, ts_event_ns=ts_ns)
+        self._ticks[symbol] = (tick_size, ts_ns)
+        listing = self._remember(symbol, tick_size=tick_size, ts_event_ns=ts_ns)
         return (listing, Reset(symbol, f"its tick is {tick_size} now"))
 
     def _on_resolved(self, symbol: str, winner: str, ts_ns: int) -> Sequence[Message]:
-        listing, tokens = self._listings.get(symbol), self._tokens.get(symbol)
-        if listing is None or tokens is None:
+        known = self._known.get(symbol)
+        if known is None:
             return ()
-        if winner not in tokens:
+        if winner not in known.tokens:
             raise ContractError(symbol, "won by a token that is none of its own")
-        self._symbols.pop(tokens[0], None)
-        result = "yes" if winner == tokens[0] else "no"
-        decided = listing._replace(status=MarketStatus.RESOLVED, result=result, ts_event_ns=ts_ns)
-        self._listings[symbol] = decided
+        result = "yes" if winner == known.tokens.yes else "no"
+        decided = self._remember(symbol, status=MarketStatus.RESOLVED, result=result, ts_event_ns=ts_ns)
+        self._follow_open()
         return (decided,)
 
     # --- REST ---------------------------------------------------------------------------------------------------
 
     def check_url(self, symbol: str) -> str:
-        tokens = self._tokens.get(symbol)
-        return f"{self.rest}/book?token_id={tokens[0]}" if tokens else ""
+        known = self._known.get(symbol)
+        return f"{self.rest}/book?token_id={known.tokens.yes}" if known else ""
 
     def parse_check(self, body: bytes) -> Check:
-        book = _BOOK.decode(body)
+        book = decode(_BOOK, body)
         bids = [level.price for level in book.bids if level.size]
         asks = [level.price for level in book.asks if level.size]
-        return Check(max(bids, default=0.0), min(asks, default=0.0))
+        stamp_ns = book.timestamp * NS_PER_MS
+        return Check(max(bids, default=0.0), min(asks, default=0.0), ts_event_ns=stamp_ns)
 
     def markets_url(self, now_ns: int) -> str:
         self._now_ns = now_ns
-        slugs = []
-        for series in self.symbols:
-            period_s = _period_s(series)
-            present = now_ns // NS_PER_S // period_s
-            first, last = present - PAST_WINDOWS, present + COMING_WINDOWS
-            slugs += [("slug", f"{series}-{window * period_s}") for window in range(first, last + 1)]
-        return f"{self.rest.replace('//clob.', '//gamma-api.')}/markets?{urlencode([*slugs, ('limit', len(slugs))])}"
+        now_s = now_ns // NS_PER_S
+        slugs: list[str] = []
+        for series in self._series:
+            present = series.windows(now_s, now_s)[0]
+            length_s = present.end_s - present.open_s
+            around = series.windows(now_s - PAST_WINDOWS * length_s, now_s + COMING_WINDOWS * length_s)
+            slugs += [window.slug for window in around]
+        return self._list_url(slugs)
 
-    def parse_markets(self, body: bytes) -> Sequence[Listing]:
-        markets = _MARKETS.decode(body)
-        if len(markets) > LISTED_MAX:
-            raise ContractError("markets", f"more than {LISTED_MAX} markets")
-        listings: list[Listing] = []
-        fault: Exception | None = None
-        for fields in markets:
+    def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
+        now_s = now_ns // NS_PER_S
+        slugs = [self._known[symbol].slug for symbol in waiting if symbol in self._known]
+        for series in self._series:
+            past = series.windows(now_s - PAST_S, now_s)
+            slugs += [window.slug for window in past if window.end_s <= now_s and window.slug not in self._decided]
+        if not slugs:
+            return ""
+        first = self._asked % len(slugs)
+        self._asked += SLUGS_MAX
+        return self._list_url([*slugs[first:], *slugs[:first]], ("closed", "true"))
+
+    def _list_url(self, slugs: Sequence[str], *members: tuple[str, str]) -> str:
+        named = list(dict.fromkeys(slugs))[:SLUGS_MAX]
+        if not named:
+            return ""
+        query = [*(("slug", slug) for slug in named), ("limit", str(len(named))), *members]
+        return f"{self.rest.replace('//clob.', '//gamma-api.')}/markets?{urlencode(query)}"
+
+    def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
+        said: list[Listing | Dropped] = []
+        for raw, fields, fault in read_rows(_MARKET, raw_rows(body, "markets", ROWS_MAX)):
+            symbol = text_of(raw, "conditionId")
+            if fields is None:
+                said.append(Dropped(symbol or text_of(raw, "slug"), fault))
+                continue
             try:
-                listings.append(self._listing(fields))
-            except (ContractError, ValueError, ArithmeticError) as error:
-                # One market that makes no sense does not hide the others.
-                fault = error
-        if fault is not None and not listings:
-            raise fault
-        listed = {listing.symbol for listing in listings}
-        self._listings = {listing.symbol: listing for listing in listings}
-        self._tokens = {symbol: tokens for symbol, tokens in self._tokens.items() if symbol in listed}
-        self._ticks = {symbol: tick for symbol, tick in self._ticks.items() if symbol in listed}
-        # Only what is open is followed; the rest of a channel's frames concerns nobody.
-        self._symbols = {
-            self._tokens[listing.symbol][0]: listing.symbol
-            for listing in listings
-            if listing.status is MarketStatus.OPEN
-        }
-        return listings
+                said.append(self._listing(fields))
+            except UnknownRule as error:
+                said += self._withdrawn(symbol)
+                said.append(Dropped(symbol, str(error)[:FAULT_CHARS_MAX]))
+            except UNREADABLE as error:
+                said.append(Dropped(symbol, str(error)[:FAULT_CHARS_MAX]))
+        self._forget_oldest()
+        self._follow_open()
+        return said
+
+    def parse_undecided(self, body: bytes) -> Sequence[Listing | Dropped]:
+        return self.parse_markets(body)
 
     def _listing(self, fields: MarketFields) -> Listing:
         symbol = fields.condition_id
-        series, _, start = fields.slug.rpartition("-")
-        if series not in self.symbols or not start.isdecimal():
+        series, window = self._window(fields.slug)
+        if series is None or window is None:
             raise ContractError(symbol, f"slug {fields.slug!r} is of no series asked for")
-        tokens = _TEXTS.decode(fields.clob_token_ids)
-        if len(tokens) != 2 or tokens[0] == tokens[1] or not all(token.isdecimal() for token in tokens):
-            raise ContractError(symbol, "clobTokenIds: must hold two different tokens")
-        self._tokens[symbol] = (tokens[0], tokens[1])
-        open_ns = stamp_ns(fields.event_start_time) if fields.event_start_time else int(start) * NS_PER_S
-        expiry_ns = stamp_ns(fields.end_date)
-        if expiry_ns <= open_ns:
-            raise ContractError(symbol, "endDate: must be after the beginning")
-        metadata = next((event.event_metadata for event in fields.events if event.event_metadata), None)
-        strike = _price(symbol, metadata.price_to_beat if metadata else None)
-        result = _result(fields)
-        known = self._listings.get(symbol)
-        if known is not None and known.status is MarketStatus.RESOLVED and not result:
-            result = known.result
-        return Listing(
-            symbol=symbol,
-            status=self._status(fields, result, strike, open_ns, expiry_ns),
-            underlying=series.partition("-")[0].upper(),
-            series=series,
-            title=fields.question,
-            strike=strike,
-            tie_rule=TieRule.AT_OR_ABOVE,
-            tick_size=self._ticks.get(symbol) or _checked_tick(symbol, fields.order_price_min_tick_size),
-            min_lots=max(1, int(fields.order_min_size / LOT_SIZE)),
-            open_ns=open_ns,
-            expiry_ns=expiry_ns,
-            result="" if result == "void" else result,
-            settlement_price=_price(symbol, metadata.final_price if metadata and result else None),
-            ts_event_ns=self._now_ns,
-            settlement=SettlementRule.ORACLE,
-            settlement_source="chainlink",
-            lot_size=LOT_SIZE,
-        )
+        tokens = tokens_of(fields)
+        listing = listing_of(fields, series, window, self._now_ns)
+        told, told_ns = self._ticks.get(symbol, (listing.tick_size, 0))
+        if self._now_ns - told_ns < LIST_BEHIND_NS:
+            listing = listing._replace(tick_size=told)
+        known = self._known.get(symbol)
+        if known is not None and known.tokens != tokens:
+            raise UnknownRule(symbol, "clobTokenIds: are others than before")
+        if known is not None and known.listing.result and not listing.result:
+            # The channel knew first.
+            listing = listing._replace(status=known.listing.status, result=known.listing.result)
+        self._known[symbol] = Known(listing, fields.slug, tokens)
+        if _over(listing):
+            self._decided[fields.slug] = None
+        return listing
 
-    def _status(
-        self, fields: MarketFields, result: str, strike: Decimal | None, open_ns: int, expiry_ns: int
-    ) -> MarketStatus:
-        if result:
-            return MarketStatus.VOIDED if result == "void" else MarketStatus.RESOLVED
-        if fields.closed or not fields.accepting_orders or self._now_ns >= expiry_ns:
-            return MarketStatus.CLOSED
-        if self._now_ns < open_ns or strike is None:
-            return MarketStatus.LISTED
-        return MarketStatus.OPEN
+    def _window(self, slug: str) -> tuple[Series | None, Window | None]:
+        for series in self._series:
+            window = series.window(slug)
+            if window is not None:
+                return series, window
+        return None, None
+
+    def _withdrawn(self, symbol: str) -> Iterator[Listing]:
+        """Yield a market that was told under a rule we know, under one that nobody prices: the row says otherwise."""
+        known = self._known.get(symbol)
+        if known is not None and not _over(known.listing):
+            yield self._remember(symbol, settlement=SettlementRule.UNKNOWN, ts_event_ns=self._now_ns)
+
+    def _remember(self, symbol: str, **changed: Any) -> Listing:
+        known = self._known[symbol]
+        listing = known.listing._replace(**changed)
+        self._known[symbol] = known._replace(listing=listing)
+        if _over(listing):
+            self._decided[known.slug] = None
+        return listing
+
+    def _follow_open(self) -> None:
+        # Only what is open is followed; the rest of a channel's frames concerns nobody.
+        self._symbols = {
+            known.tokens.yes: symbol
+            for symbol, known in self._known.items()
+            if known.listing.status is MarketStatus.OPEN and known.listing.expiry_ns > self._now_ns
+        }
+
+    def _forget_oldest(self) -> None:
+        surplus = len(self._known) - KNOWN_MAX
+        if surplus > 0:
+            for symbol in [symbol for symbol, known in self._known.items() if _over(known.listing)][:surplus]:
+                del self._known[symbol]
+        while len(self._decided) > KNOWN_MAX:
+            del self._decided[next(iter(self._decided))]
 
 
-def _period_s(series: str) -> int:
-    """Return how long a market of a series lasts; ValueError when its name does not say."""
-    match = SERIES.fullmatch(series)
-    if match is None or not int(match[2]):
-        raise ValueError(f"series {series!r}: must be like btc-updown-5m")
-    return int(match[2]) * UNIT_S[match[3]]
+def _said(text: bytes) -> Sequence[Message]:
+    """Return what a frame means that is no JSON; ContractError for one that nobody has seen."""
+    if text.upper() in (b"", b"PONG"):
+        return (ALIVE,)
+    if _REFUSAL.fullmatch(text):
+        return (Refused(text.decode()),)
+    raise ContractError("frame", f"no JSON: {text[:40]!r}")
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> object:
-    """Return an event; some of the venue's numbers have no digit before their point."""
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        filled = BARE_POINT.sub(rb'"0.', bytes(raw))
-        if filled == bytes(raw):
-            raise
-        return decoder.decode(filled)
+def _over(listing: Listing) -> bool:
+    return listing.status.over
 
 
 def _levels(levels: Sequence[Level]) -> Levels:
     return [(level.price, level.size) for level in levels]
-
-
-def _sells(side: str) -> bool:
-    if side not in ("BUY", "SELL"):
-        raise ContractError("side", f"must be BUY or SELL, is {side[:20]!r}")
-    return side == "SELL"
-
-
-def _checked_tick(symbol: str, tick_size: Decimal) -> Decimal:
-    if not tick_size.is_finite() or not 0 < tick_size < 1 or 1 % tick_size:
-        raise ContractError(symbol, f"tick size: must divide 1, is {tick_size}")
-    return tick_size
-
-
-def _price(symbol: str, value: Decimal | None) -> Decimal | None:
-    if value is not None and not (value.is_finite() and 0 <= value < Decimal(10**15)):
-        raise ContractError(symbol, f"price: must be finite, is {value}")
-    return value
-
-
-def _result(fields: MarketFields) -> str:
-    """Return how a closed market was decided; empty while it is not."""
-    prices = [Decimal(text) for text in _TEXTS.decode(fields.outcome_prices)] if fields.closed else []
-    if len(prices) != 2 or sum(prices) != 1:
-        return ""
-    return {Decimal(1): "yes", Decimal(0): "no", Decimal("0.5"): "void"}.get(prices[0], "")
