@@ -162,6 +162,13 @@ class Exchange:
         self._advance(now_ns)
         return self._outputs()
 
+    def on_fresh(self, asset: str, now_ns: int) -> list[Output]:
+        """The underlying's prices begin anew, as a recording that starts over: no market opens on an older one."""
+        self._advance(now_ns)
+        self.now_ns = max(self.now_ns, now_ns)
+        self.lifecycle.mids.pop(asset, None)
+        return self._outputs()
+
     def on_ahead(self, asset: str, units: int) -> None:
         """The mid the underlying will soon have, which only informed takers see."""
         self.takers.on_ahead(asset, units)

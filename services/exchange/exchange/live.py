@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from exchange.binance import Message
-from exchange.parse import Json
+from exchange.frames import is_snapshot, spot_event
 
 FIRST_MESSAGE_WAIT_S: Final = 5.0
 SILENCE_MAX_S: Final = 10.0
@@ -83,18 +83,18 @@ class LiveFeed:
                 try:
                     response = await client.get(f"{self._rest_url}/api/v3/depth", params=parameters)
                     response.raise_for_status()
-                    self._take(Message(self._now_ns(), symbol, "", response.json(), for_book_only=True))
+                    body = response.json()
+                    if not is_snapshot(body):
+                        raise ValueError("not a book")
+                    self._take(Message(self._now_ns(), symbol, "", body, for_book_only=True))
                 except (httpx.HTTPError, ValueError) as error:
                     log.warning("no depth snapshot", symbol=symbol, error=type(error).__name__)
 
 
 def read_message(raw: str | bytes, now_ns: int) -> Message | None:
-    """A combined-stream frame as an event, or None for anything else."""
+    """A combined-stream frame as an event, or None for anything else, a damaged one too: it costs itself alone."""
     try:
-        body = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+        event = spot_event(msgspec.json.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    data: Json | None = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, dict) or not isinstance(data.get("s"), str) or not isinstance(body.get("stream"), str):
-        return None
-    return Message(now_ns, data["s"], body["stream"], data)
+    return None if event is None else Message(now_ns, *event)

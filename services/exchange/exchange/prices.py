@@ -74,7 +74,7 @@ def pass_event(event: Event, exchange: Exchange, streams: PublicStreams, ticker_
     """Publish one event and tell the markets the price it carries: the ticker's, or the book's where there is none."""
     if isinstance(event, FreshBook):
         streams.books[event.symbol] = DepthBook()
-        return []
+        return exchange.on_fresh(asset_of(event.symbol), event.due_ns)
     outputs = streams.publish(event)
     if event.for_book_only:
         return outputs

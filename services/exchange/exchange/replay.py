@@ -11,22 +11,26 @@ from typing import Final
 import msgspec
 
 from exchange.binance import FreshBook, Message
+from exchange.frames import is_snapshot, spot_event
 from exchange.markets import LoopCalendar, Window
 from exchange.parse import Json
 
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 LEAD_IN_NS: Final = 5 * NS_PER_S
-END_SLACK_NS: Final = NS_PER_S  # a recording that stops this close to a boundary holds the market whole
+SLACK_NS: Final = NS_PER_S  # a recording that starts or stops this close to a boundary holds the market whole
 IDS_PER_LOOP: Final = 10_000_000_000  # more than any recording uses, so ids never go back
 STAMPS_SCANNED_MAX: Final = 10_000
+HEAD_BYTES: Final = 200  # what is looked for in a line stands this near its beginning
 SPEED_MAX: Final = 60.0
 
 Line = tuple[int, bytes]  # local receive time in ns, raw message
 
 _EVENT_TIME = re.compile(rb'"E":\s?(\d{13})[,}]')
 _UPDATE_ID = re.compile(rb'"u":\s?(\d{1,18})[,}]')
-_SYMBOL = re.compile(rb'"s":\s?"([A-Z0-9]{2,20})"')
+_SYMBOL = re.compile(rb'"s":\s?"([^"\\]{1,60})"')
+_SPOT_SYMBOL = re.compile(r"[A-Z0-9]{2,20}")
+_FUTURES = re.compile(rb'"pu":\s?\d|@depth@(?:0|500)ms')
 
 
 class UnusableRecording(ValueError):
@@ -68,16 +72,18 @@ def plan_replay(lines: Iterable[Line], market_length_ns: int) -> ReplayPlan:
     for local_ns, raw in lines:
         first_ns = local_ns if first_ns is None else min(first_ns, local_ns)
         last_ns = local_ns if last_ns is None else max(last_ns, local_ns)
-        if len(offsets_ns) < STAMPS_SCANNED_MAX:
-            if (stamp := _EVENT_TIME.search(raw, 0, 200)) is not None:
-                offsets_ns.append(int(stamp[1]) * NS_PER_MS - local_ns)
-            symbol, update_id = _SYMBOL.search(raw, 0, 200), _UPDATE_ID.search(raw, 0, 200)
-            if symbol is not None and update_id is not None:
-                first_ids.setdefault(symbol[1].decode(), int(update_id[1]))
+        if len(offsets_ns) < STAMPS_SCANNED_MAX and (stamp := _EVENT_TIME.search(raw, 0, HEAD_BYTES)) is not None:
+            offsets_ns.append(int(stamp[1]) * NS_PER_MS - local_ns)
+        symbol, update_id = _SYMBOL.search(raw, 0, HEAD_BYTES), _UPDATE_ID.search(raw, 0, HEAD_BYTES)
+        if symbol is not None and update_id is not None:
+            name = symbol[1].decode("utf-8", "replace")
+            if name not in first_ids:
+                _check_spot(name, raw)
+                first_ids[name] = int(update_id[1])
     if first_ns is None or last_ns is None or not first_ids:
         raise UnusableRecording("the recording holds no Binance stream messages")
-    first_open_ns = -(-first_ns // market_length_ns) * market_length_ns
-    count = (last_ns + END_SLACK_NS - first_open_ns) // market_length_ns
+    first_open_ns = -(-(first_ns - SLACK_NS) // market_length_ns) * market_length_ns
+    count = (last_ns + SLACK_NS - first_open_ns) // market_length_ns
     if count < 1:
         raise UnusableRecording(
             f"the recording holds no complete market of {market_length_ns // NS_PER_S} s between two boundaries"
@@ -90,6 +96,18 @@ def plan_replay(lines: Iterable[Line], market_length_ns: int) -> ReplayPlan:
     end_ns = max(last_ns + 1, boundaries[-1][1])
     offset_ns = int(median(offsets_ns)) if offsets_ns else 0
     return ReplayPlan(start_ns, end_ns, boundaries, offset_ns, first_ids)
+
+
+def _check_spot(symbol: str, raw: bytes) -> None:
+    if _FUTURES.search(raw, 0, HEAD_BYTES) is not None:
+        raise UnusableRecording(
+            f"the recording holds Binance futures ({symbol}: 'pu' or '@depth@0ms'), whose ids follow other rules; "
+            "only spot can be replayed"
+        )
+    if _SPOT_SYMBOL.fullmatch(symbol) is None:
+        raise UnusableRecording(
+            f"the recording holds {symbol!r}, which is the name of no spot symbol: those are capital letters and digits"
+        )
 
 
 def replay_events(
@@ -133,25 +151,24 @@ class _Shift:
         return self.due_ns(local_ns) // NS_PER_MS
 
     def message(self, local_ns: int, raw: bytes) -> Message | None:
-        """A recorded line as an event, or None for one that is none (a subscription's answer, say)."""
+        """A recorded line as an event; None for one that is none (a subscription's answer, say) or is damaged."""
         try:
             body = msgspec.json.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if not isinstance(body, dict):
-            return None
-        if "lastUpdateId" in body:
+        if is_snapshot(body):
             return self._snapshot(local_ns, body)
-        data = body.get("data")
-        if not isinstance(data, dict) or not isinstance(body.get("stream"), str) or "s" not in data:
+        event = spot_event(body)
+        if event is None:
             return None
+        symbol, stream, data = event
         for name in ("E", "T"):
             if name in data:
                 data[name] = self._stamp_ms(data[name])
         for name in ("U", "u", "t"):
             if name in data:
                 data[name] += self.ids
-        return Message(self.due_ns(local_ns), data["s"], body["stream"], data)
+        return Message(self.due_ns(local_ns), symbol, stream, data)
 
     def _snapshot(self, local_ns: int, body: Json) -> Message:
         # A REST snapshot does not name its symbol, but symbols count in ranges far apart.
