@@ -1,4 +1,4 @@
-import asyncio
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -6,6 +6,8 @@ import websockets
 from rich.console import Console
 from toolkit import sources
 from toolkit.instance import CannotStartError
+from toolkit.live_needs import Need, Stream, live_needs
+from toolkit.paths import CONFIG_DIR
 from toolkit.ports import port_map
 from toolkit.screen import Screen
 from toolkit.up import UpOptions, resolve_source
@@ -17,7 +19,7 @@ def options(**changes: object) -> UpOptions:
     return UpOptions(data_dir=Path("/data"), ports=port_map(None), **changes)  # type: ignore[arg-type]
 
 
-async def test_the_first_stream_that_speaks_is_the_answer() -> None:
+async def test_the_streams_that_speak_are_told_from_the_mute_and_the_dead() -> None:
     async def speak(socket: websockets.ServerConnection) -> None:
         assert await socket.recv() == "subscribe"
         await socket.send("{}")
@@ -27,29 +29,84 @@ async def test_the_first_stream_that_speaks_is_the_answer() -> None:
 
     async with websockets.serve(speak, "127.0.0.1", 0) as good, websockets.serve(stay_silent, "127.0.0.1", 0) as mute:
         addresses = [f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}" for server in (mute, good)]
-        answered = await sources.first_to_answer([(addresses[0], None), (addresses[1], "subscribe")], timeout_s=20.0)
-    assert answered == addresses[1]
+        silent, spoken = Stream("a", addresses[0]), Stream("b", addresses[1], "subscribe")
+        dead = Stream("c", "ws://127.0.0.1:1")
+        # Long enough for a busy machine; what speaks and what is dead do not wait for it.
+        assert await sources.streams_that_speak([spoken, dead], timeout_s=60.0) == {spoken}
+        assert await sources.streams_that_speak([silent], timeout_s=0.05) == frozenset()
+        assert await sources.streams_that_speak([]) == frozenset()
 
 
-async def test_silence_until_the_timeout_is_no_answer() -> None:
-    async def stay_silent(socket: websockets.ServerConnection) -> None:
-        await socket.wait_closed()
-
-    async with websockets.serve(stay_silent, "127.0.0.1", 0) as server:
-        address = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        assert await sources.first_to_answer([(address, None)], timeout_s=0.05) is None
+BTC = Stream("binance", "wss://b/stream?streams=btcusdt@bookTicker")
+SOL = Stream("binance", "wss://b/stream?streams=solusdt@bookTicker")
+COINBASE_SOL = Stream("coinbase", "wss://c", "SOL-USD")
 
 
-async def test_refused_connections_are_no_answer_at_once() -> None:
-    async with asyncio.timeout(20.0):
-        assert await sources.first_to_answer([("ws://127.0.0.1:1", None)], timeout_s=60.0) is None
+@pytest.mark.parametrize(
+    ("speaking", "needs", "source", "said"),
+    [
+        ({BTC, SOL}, [Need("BTC", (BTC,)), Need("SOL", (SOL,))], "live", "live prices: binance"),
+        (
+            {COINBASE_SOL},
+            [Need("BTC", (BTC,)), Need("SOL", (SOL, COINBASE_SOL))],
+            "model",
+            "no live price of BTC within 5 s (asked binance): prices come from the seeded model",
+        ),
+        ({SOL}, [Need("SOL", (SOL, COINBASE_SOL))], "live", "live prices: binance, coinbase"),
+        (
+            {SOL},
+            [Need("SOL", (SOL, COINBASE_SOL), enough=2)],
+            "model",
+            "no live price of SOL within 5 s (asked binance, coinbase): prices come from the seeded model",
+        ),
+        (
+            set(),
+            [Need("GOLD", ())],
+            "model",
+            "no live price of GOLD within 5 s (asked nobody): prices come from the seeded model",
+        ),
+    ],
+)
+def test_r30_live_is_chosen_by_what_the_bots_price_from(
+    monkeypatch: pytest.MonkeyPatch, speaking: set[Stream], needs: list[Need], source: str, said: str
+) -> None:
+    async def answer(streams: object) -> frozenset[Stream]:
+        return frozenset(speaking)
+
+    told: list[str] = []
+    monkeypatch.setattr(sources, "streams_that_speak", answer)
+    monkeypatch.setattr(sources, "live_needs", lambda config, profile: needs)
+    assert sources.live_or_model(told.append, "demo") == source
+    assert told[-1] == said
 
 
-def test_without_live_prices_the_model_is_used_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(sources, "LIVE_STREAMS", (("ws://127.0.0.1:1", None),))
-    assert sources.live_or_model(said.append) == "model"
-    assert said[-1] == "no live venue answered within 5 s: prices come from the seeded model"
+def test_r30_the_shipped_bots_need_what_they_price_from_and_the_exchange_needs_its_own() -> None:
+    needs = {need.what: need for need in live_needs(CONFIG_DIR, "demo")}
+    assert set(needs) == {"the exchange", "BTC", "ETH", "SOL"}
+    first = tomllib.loads((CONFIG_DIR / "bots.toml").read_text())["bots"][0]["sections"]["instrument"]["sources"]
+    for underlying, named in first.items():
+        assert [stream.venue for stream in needs[underlying].streams] == [source["venue"] for source in named]
+    assert needs["SOL"].streams[0].address.endswith("/stream?streams=solusdt@bookTicker")
+    assert [need.what for need in live_needs(CONFIG_DIR, "bonds")] == ["the exchange"]
+
+
+def test_r30_every_adapter_of_public_prices_can_be_asked(tmp_path: Path) -> None:
+    (tmp_path / "venues.toml").write_text((CONFIG_DIR / "venues.toml").read_text())
+    (tmp_path / "bots.toml").write_text(
+        "[[bots]]\nrunning = true\n[bots.sections.combination]\nmin_agreeing = 2\n[bots.sections.instrument.sources]\n"
+        'BTC = [{symbol = "BTCUSDT"}, {venue = "coinbase", symbol = "BTC-USD"}, {venue = "kraken", symbol = "BTC/USD"},'
+        '{venue = "coinbase", symbol = "BTC-EUR", weight = 0}, {venue = "nowhere", symbol = "X"}]\n'
+    )
+    _, need = live_needs(tmp_path, "spot")
+    assert (need.what, need.enough, len(need.streams)) == ("BTC", 2, 3)
+    assert '"product_ids": ["BTC-USD"]' in need.streams[1].request
+    assert '"symbol": ["BTC/USD"]' in need.streams[2].request
+
+
+def test_r30_files_that_cannot_be_read_are_for_their_own_readers_to_tell(tmp_path: Path) -> None:
+    for text in ("bots = 5", "bots = [5]", "[[bots]]\nrunning = true", "[[bots]]\nrunning = true\nsections = 5", "]"):
+        (tmp_path / "bots.toml").write_text(text)
+        assert [need.what for need in live_needs(tmp_path, "demo")] == ["the exchange"]
 
 
 def test_named_recordings_are_replayed_and_a_missing_one_is_refused(tmp_path: Path) -> None:

@@ -1,24 +1,18 @@
-"""Decide what drives the prices: live venues when one answers, else the model; or recordings, and which."""
+"""Decide what drives the prices: live venues when what is priced from answers, else the model; or recordings."""
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import websockets
 
-from toolkit.paths import ROOT
+from toolkit.live_needs import Need, Stream, live_needs
+from toolkit.paths import CONFIG_DIR, ROOT
 
 SOURCES = ("live", "model", "replay")
 
 LIVE_ANSWER_TIMEOUT_S = 5.0
-
-# One public stream per live venue, with what must be sent before it speaks.
-LIVE_STREAMS = (
-    ("wss://stream.binance.com:9443/ws/btcusdt@bookTicker", None),
-    ("wss://ws-feed.exchange.coinbase.com", '{"type":"subscribe","product_ids":["BTC-USD"],"channels":["ticker"]}'),
-    ("wss://ws.kraken.com/v2", '{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD"]}}'),
-)
 
 RECORDING_GLOB = "*.jsonl.gz"
 
@@ -51,42 +45,46 @@ def recording_folders() -> list[Path]:
     return [Path(shared) / "recordings", *folders] if shared else folders
 
 
-def live_or_model(report: Callable[[str], None]) -> str:
-    """Return `live` when a public stream speaks within 5 s, else `model`, and say which."""
+def live_or_model(report: Callable[[str], None], profile: str) -> str:
+    """Return `live` when everything that the profile's bots price from speaks within 5 s, else `model`, and say why."""
     report("asking the live venues for prices")
-    address = asyncio.run(first_to_answer(LIVE_STREAMS))
-    if address is None:
-        report(f"no live venue answered within {LIVE_ANSWER_TIMEOUT_S:.0f} s: prices come from the seeded model")
+    needs = live_needs(CONFIG_DIR, profile)
+    speaking = asyncio.run(streams_that_speak([stream for need in needs for stream in need.streams]))
+    missing = [need for need in needs if not need.met_by(speaking)]
+    if missing:
+        report(
+            f"no live price of {', '.join(need.what for need in missing)} within {LIVE_ANSWER_TIMEOUT_S:.0f} s "
+            f"(asked {_asked(missing)}): prices come from the seeded model"
+        )
         return "model"
-    report(f"live prices: {address} answers")
+    report(f"live prices: {_asked(needs)}")
     return "live"
 
 
-async def first_to_answer(
-    streams: Iterable[tuple[str, str | None]], timeout_s: float = LIVE_ANSWER_TIMEOUT_S
-) -> str | None:
-    """Return the address of the first stream that sends anything, or None when none does in time."""
-    asked = [asyncio.create_task(_speaks(address, request)) for address, request in streams]
+async def streams_that_speak(streams: Iterable[Stream], timeout_s: float = LIVE_ANSWER_TIMEOUT_S) -> frozenset[Stream]:
+    """Return the streams that send anything in time, each asked once."""
+    asked = {stream: asyncio.create_task(_speaks(stream)) for stream in dict.fromkeys(streams)}
+    if not asked:
+        return frozenset()
     try:
-        async with asyncio.timeout(timeout_s):
-            for answer in asyncio.as_completed(asked):
-                if address := await answer:
-                    return address
-    except TimeoutError:
-        return None
+        await asyncio.wait(asked.values(), timeout=timeout_s)
+        return frozenset(stream for stream, task in asked.items() if task.done() and task.result())
     finally:
-        for task in asked:
+        for task in asked.values():
             task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-    return None
+        await asyncio.gather(*asked.values(), return_exceptions=True)
 
 
-async def _speaks(address: str, request: str | None) -> str | None:
+async def _speaks(stream: Stream) -> bool:
     try:
-        async with websockets.connect(address, open_timeout=LIVE_ANSWER_TIMEOUT_S) as socket:
-            if request is not None:
-                await socket.send(request)
+        async with websockets.connect(stream.address, open_timeout=LIVE_ANSWER_TIMEOUT_S) as socket:
+            if stream.request:
+                await socket.send(stream.request)
             await socket.recv()
-            return address
-    except (OSError, TimeoutError, websockets.WebSocketException):
-        return None
+            return True
+    except (OSError, TimeoutError, ValueError, websockets.WebSocketException):
+        return False
+
+
+def _asked(needs: Sequence[Need]) -> str:
+    return ", ".join(dict.fromkeys(stream.venue for need in needs for stream in need.streams)) or "nobody"

@@ -96,7 +96,7 @@ def resolve_source(options: UpOptions, screen: Screen) -> tuple[str, tuple[Path,
         raise CannotStartError("--replay FILE needs --source replay")
     if options.source == "model":
         return "model", ()
-    return sources.live_or_model(screen.say), ()
+    return sources.live_or_model(screen.say, options.profile), ()
 
 
 async def supervise(instance: Instance, table: Sequence[Process], screen: Screen) -> int:
