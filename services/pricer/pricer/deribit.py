@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
+from statistics import median_high
+from typing import Annotated, NamedTuple
 
 import msgspec
 from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
@@ -38,13 +39,16 @@ class Entry(msgspec.Struct):
     underlying_price: float | None = None
     bid_price: float | None = None
     ask_price: float | None = None
-    creation_timestamp: int = 0
+    creation_timestamp: Annotated[int, msgspec.Meta(ge=0, le=9_223_372_036_854)] = 0
 
 
 class Answer(msgspec.Struct):
-    """The answer as it arrives; without the envelope of JSON-RPC its members are the same."""
+    """The answer as it arrives, its entries still unread; without the envelope of JSON-RPC its members are the same."""
 
-    result: list[Entry]
+    result: list[msgspec.Raw]
+
+
+_ENTRY = msgspec.json.Decoder(Entry)
 
 
 class Option(NamedTuple):
@@ -93,18 +97,21 @@ def parse_name(name: str) -> Option:
 def parse_quotes(data: bytes) -> Quotes:
     """Return the usable quotes of an answer, out-of-the-money ones only; ValueError when no expiry is left.
 
-    Left out are entries that are no options, without a volatility or a forward, and those that nobody bids for or
-    offers; of a strike the put below the forward and the call above it counts.
+    Left out are entries that cannot be read, that are no options, without a volatility or a forward, and those that
+    nobody bids for or offers; of a strike the put below the forward and the call above it counts. The quotes are as old
+    as most entries say.
     """
     try:
-        entries = msgspec.json.decode(data, type=Answer).result
+        rows = msgspec.json.decode(data, type=Answer).result
     except msgspec.DecodeError as error:
         raise ValueError(f"not an answer of get_book_summary_by_currency: {error}") from None
-    if len(entries) > ENTRIES_MAX:
+    if len(rows) > ENTRIES_MAX:
         raise ValueError(f"result: more than {ENTRIES_MAX} entries")
-    as_of_ns = max((entry.creation_timestamp for entry in entries), default=0) * NS_PER_MS
-    if as_of_ns <= 0:
+    entries = [entry for row in rows if (entry := _entry(row)) is not None]
+    stamps_ms = [entry.creation_timestamp for entry in entries if entry.creation_timestamp]
+    if not stamps_ms:
         raise ValueError("creation_timestamp: missing everywhere, so nobody knows how old these quotes are")
+    as_of_ns = median_high(stamps_ms) * NS_PER_MS
     by_expiry: dict[int, dict[float, float]] = {}
     for entry in entries:
         option = _option(entry)
@@ -126,6 +133,14 @@ def parse_quotes(data: bytes) -> Quotes:
     return Quotes(as_of_ns, tuple(chains[:EXPIRIES_MAX]))
 
 
+def _entry(row: msgspec.Raw) -> Entry | None:
+    """Return an entry; None for one that cannot be read, which says nothing of the others."""
+    try:
+        return _ENTRY.decode(row)
+    except msgspec.ValidationError:
+        return None
+
+
 def _option(entry: Entry) -> Option | None:
     """Return what an entry is about, None where there is nothing to learn from it."""
     if entry.bid_price is None or entry.ask_price is None:
@@ -138,4 +153,4 @@ def _option(entry: Entry) -> Option | None:
         option = parse_name(entry.instrument_name)
     except ValueError:
         return None
-    return option if option.strike > 0.0 else None
+    return option if 0.0 < option.strike < math.inf else None

@@ -120,6 +120,21 @@ def test_f1_quotes_are_read_by_expiry_with_one_volatility_for_a_strike() -> None
 
 
 @pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("instrument_name", value) for value in (None, 5, "", "BTC-27DEC24-" + "9" * 400 + "-C")),
+        *(("mark_iv", value) for value in ("52.5", [], 10**400, -1)),
+        *(("underlying_price", value) for value in ("x", 10**400, -1.0)),
+        *(("creation_timestamp", value) for value in (None, "now", 10**18, -1, 9_000_000_000_000)),
+    ],
+)
+def test_r21_one_entry_that_cannot_be_read_costs_itself(member: str, value: object) -> None:
+    document = json.loads(answer())
+    document["result"].insert(0, {**document["result"][0], member: value})
+    assert parse_quotes(json.dumps(document).encode()) == parse_quotes(answer())
+
+
+@pytest.mark.parametrize(
     ("data", "fault"),
     [
         (b"{}", "result"),
