@@ -100,6 +100,10 @@ class Stage:
         self.bids[symbol] = new = round(old + self.bid_step, 6)
         return [effect for document in self.moved(symbol, old, new) for effect in self.tell(document)]
 
+    def refuse(self, status: int, retry_after: str) -> None:
+        """Let the next question be refused."""
+        self.refusal = (status, retry_after)
+
     def serve(self, ms: int) -> list[Effect]:
         """Let time pass while the venue answers everything and is heard."""
         effects: list[Effect] = []

@@ -120,7 +120,7 @@ def _plain(venue: str) -> str:
 )
 def test_r28_a_venue_that_asks_for_a_pause_is_not_asked_meanwhile(venue: str, status: int, retry_after: str) -> None:
     stage = STAGES[venue]()
-    stage.refusal = (status, retry_after)
+    stage.refuse(status, retry_after)
     while stage.refusal is not None:
         stage.serve(100)
     assert only(stage.serve(1_800), Ask) == []

@@ -137,6 +137,31 @@ def test_s1_3_within_the_window_the_past_part_counts_as_known() -> None:
     assert value.ready
 
 
+def test_r2_a_polymarket_average_that_is_won_already_is_not_priced_like_a_last_price() -> None:
+    def eleven_seconds_before_the_end(**market: Any) -> float:
+        """Return the value where the price stood 40 dollars above from 55 to 12 seconds before the end, 3 below since."""
+        desk = Desk()
+        desk.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
+        desk.market(settlement_source="chainlink", **market)
+        values: list[FairValue] = []
+        for second in range(290):
+            desk.statuses()
+            desk.status("degen")
+            left_s = 300 - second - 0.25
+            price = 60_040.0 if 12 < left_s <= 55 else 59_997.0
+            values += [effect for effect in desk.top(price) if isinstance(effect, FairValue)]
+            desk.wait(1)
+        return next(value.fair for value in values if round(value.seconds_left) == 11)
+
+    average = eleven_seconds_before_the_end(settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
+    assert average > 0.999
+    assert eleven_seconds_before_the_end(settlement=SettlementRule.ORACLE) < 0.5
+
+
+def test_r2_a_tie_that_pays_half_is_worth_half_on_a_grid() -> None:
+    assert threshold(100.0, 0.5, TieRule.SPLIT) == 100.0
+
+
 def test_a_window_that_was_not_seen_is_shown_and_not_quoted() -> None:
     desk = Desk()
     desk.wait(270)

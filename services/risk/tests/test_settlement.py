@@ -157,7 +157,9 @@ def test_b17_a_market_nobody_held_is_settled_without_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "winner"), [(TieRule.STRICTLY_ABOVE, "no"), (TieRule.AT_OR_ABOVE, "yes")], ids=["above", "at or above"]
+    ("rule", "winner"),
+    [(TieRule.STRICTLY_ABOVE, "no"), (TieRule.AT_OR_ABOVE, "yes"), (TieRule.SPLIT, "void")],
+    ids=["above", "at or above", "half each"],
 )
 def test_b17_who_wins_a_tie_is_the_markets_own_rule(rule: TieRule, winner: str) -> None:
     at_strike = a_resolved_market("yes", tie_rule=rule, settlement_price=Decimal(60_000))

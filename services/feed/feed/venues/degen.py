@@ -89,7 +89,7 @@ class MarketFields(msgspec.Struct):
     expiry_ns: Nanoseconds
     tick: Decimal
     min_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    tie: TieRule
+    tie: Literal["strictly_above", "at_or_above"]
     strike: Decimal | None = None
     opened_ns: Nanoseconds | None = None
     settlement_price: Decimal | None = None
@@ -269,7 +269,7 @@ def _listing(fields: MarketFields, ts_ns: int) -> Listing:
         series=fields.series,
         title=fields.title,
         strike=fields.strike,
-        tie_rule=fields.tie,
+        tie_rule=TieRule(fields.tie),
         tick_size=fields.tick,
         min_lots=fields.min_size,
         # The planned open until it happened; then the real one, from which the life counts.
