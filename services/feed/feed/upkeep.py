@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from common.clock import NS_PER_MS
@@ -114,8 +114,8 @@ class Upkeep:
         followed.retry_ns = now_ns + retry_ms * NS_PER_MS
         return None
 
-    def ask(self, now_ns: int, waiting: Sequence[str] = ()) -> list[Effect]:
-        """Return the questions that are due; `waiting` are the markets past their end without a result."""
+    def ask(self, now_ns: int, waiting: Callable[[int], Sequence[str]]) -> list[Effect]:
+        """Return the questions that are due; `waiting` gives the markets past their end at a time of the venue's."""
         adapter = self._adapter
         if adapter.time_url() and now_ns >= self._time_due_ns:
             first = self._time_answers < TIME_FIRST_COUNT
@@ -126,7 +126,8 @@ class Upkeep:
             self.asks.want(About.MARKETS, "", adapter.markets_url(self.venue_ns(now_ns)))
         elif adapter.discovers and now_ns >= self._undecided_due_ns:
             self._undecided_due_ns = now_ns + UNDECIDED_EVERY_MS * NS_PER_MS
-            self.asks.want(About.UNDECIDED, "", adapter.undecided_url(self.venue_ns(now_ns), waiting))
+            venue_ns = self.venue_ns(now_ns)
+            self.asks.want(About.UNDECIDED, "", adapter.undecided_url(venue_ns, waiting(venue_ns)))
         due = self.asks.due(now_ns)
         for question in self.asks.take_lost():
             if question.about is About.CHECK:

@@ -170,7 +170,7 @@ class VenueFeed:
                     doubts.append(doubt)
         for doubt in doubts:
             self._on_doubt(doubt, now_ns, effects)
-        effects += self.upkeep.ask(now_ns, self.listings.waiting(self.upkeep.venue_ns(now_ns)))
+        effects += self.upkeep.ask(now_ns, self.listings.waiting)
         if self._changed or self.upkeep.changed:
             effects += self._status_if_changed(now_ns)
         return effects
@@ -391,7 +391,8 @@ class VenueFeed:
         self.gaps += 1
         self._changed = True
         self.notices.tell("contradiction", doubt.reason, self.epoch, now_ns, effects)
-        if followed.contradictions == 1 or followed.retry_ns > now_ns:
+        if self.adapter.snapshot_over_rest:
+            # The book comes over REST; a stream of best prices that died comes back by its subscription alone.
             effects += [Send(connection.serving, frame) for frame in self.adapter.resubscribe(doubt.symbol)]
 
     def _on_broken(self, followed: Followed, why: str) -> None:

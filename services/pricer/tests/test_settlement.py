@@ -139,7 +139,7 @@ def test_s1_3_within_the_window_the_past_part_counts_as_known() -> None:
 
 def test_r2_a_polymarket_average_that_is_won_already_is_not_priced_like_a_last_price() -> None:
     def eleven_seconds_before_the_end(**market: Any) -> float:
-        """Return the value where the price stood 40 dollars above from 55 to 12 seconds before the end, 3 below since."""
+        """Return the value where the price was 40 dollars above from 55 to 12 s before the end, and 3 below since."""
         desk = Desk()
         desk.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
         desk.market(settlement_source="chainlink", **market)
