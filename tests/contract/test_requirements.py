@@ -60,7 +60,6 @@ NOT_YET: frozenset[str] = frozenset(DEFERRED) | {
     "r66",
     "r67",
     "r68",
-    "r70",
     "r71",
     "r73",
     "r74",
