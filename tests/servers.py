@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import docker
-from common.bus.permissions import USERS, render_server_config
+from common.bus.accounts import render_server_config
+from common.bus.permissions import USERS
 from common.settings import ServiceSettings
 from common.signing.roles import ROLES
 from docker.errors import DockerException
@@ -186,10 +187,22 @@ class Server:
         self._run.remove()
 
 
-class Broker(Server):
-    """A NATS server with the platform's users and permissions."""
+def nats_programs() -> dict[str, Path]:
+    """Return the NATS servers of this machine by version: the system's, and the newer one of the development tools."""
+    places = (shutil.which("nats-server", path=SEARCH_PATH), str(Path(sys.executable).with_name("nats-server")))
+    found = [Path(place) for place in places if place is not None and Path(place).exists()]
+    return {_version(program): program for program in found}
 
-    def __init__(self, files: Path) -> None:
+
+def _version(program: Path) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=READY_WAIT_S)
+    return said.stdout.strip().removeprefix("nats-server: v")
+
+
+class Broker(Server):
+    """A NATS server with the platform's users and permissions: a given program, or what `runner` finds."""
+
+    def __init__(self, files: Path, program: Path | None = None) -> None:
         self.files = files
         self.port, self.monitor_port = free_port(), free_port()
         self._passwords = {user: secrets.token_urlsafe(24) for user in USERS}
@@ -202,11 +215,14 @@ class Broker(Server):
         config.touch(mode=0o600)
         config.write_text(
             render_server_config(
-                self._passwords, store_dir=files / "jetstream", port=self.port, monitor_port=self.monitor_port
+                self._passwords, store_dir=str(files / "jetstream"), port=self.port, monitor_port=self.monitor_port
             )
         )
-        command = ["nats-server", "-c", str(config)]
-        super().__init__(runner(NATS_IMAGE, command, files), self._healthy, "the broker")
+        if program is None:
+            run = runner(NATS_IMAGE, ["nats-server", "-c", str(config)], files)
+        else:
+            run = LocalProcess([str(program), "-c", str(config)], files / "nats-server.log")
+        super().__init__(run, self._healthy, "the broker")
 
     def password_file(self, user: str) -> Path:
         return self.files / f"{user}.password"
@@ -280,9 +296,9 @@ class RedisServer(Server):
 
 
 @contextlib.contextmanager
-def running_broker(files: Path) -> Iterator[Broker]:
+def running_broker(files: Path, program: Path | None = None) -> Iterator[Broker]:
     """Run a broker with all streams made by the `streams` step; kill it in the end."""
-    broker = Broker(files)
+    broker = Broker(files, program)
     try:
         broker.start()
         make_streams(broker)

@@ -20,7 +20,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/bus/durable.py",
         "common/bus/jetstream.py",
         "common/bus/nats.py",
-        "common/bus/permissions.py",
+        "common/bus/ordered.py",
         "common/bus/readers.py",
         "common/clock.py",
         "common/gate.py",

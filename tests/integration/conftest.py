@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from common.bus import durable, readers
+from common.bus import durable, ordered
 
 from tests.integration.tiny import Run, Tiny
 from tests.servers import Broker, running_broker
@@ -28,9 +28,9 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let readers take a shorter silence for a fault, to wait less."""
-    for module in (readers, durable):
-        monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
-        monkeypatch.setattr(module, "SILENCE_MAX_S", 0.6)
+    monkeypatch.setattr(durable, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(durable, "SILENCE_MAX_S", 0.6)
+    monkeypatch.setattr(ordered, "LOOK_S", 0.2)
 
 
 @pytest.fixture

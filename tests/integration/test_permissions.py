@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
-import nats
 import pytest
 from common.bus.nats import NatsConnection
 from common.bus.permissions import DUTIES, USERS
 from common.errors import BusError, BusUnavailable
-from common.events import REGISTRY, Event
+from common.events import REGISTRY
 from common.streams import DURABLES, STREAMS
-from nats.aio.client import Client
+from nats.aio.msg import Msg
 
-from tests.integration.connections import connected, halt
+from tests.integration.connections import alert, connected, eventually, fill, halt, top
+from tests.integration.raw_users import address, raw
 from tests.servers import Broker
 
 SERVICES = sorted(DUTIES)
@@ -49,55 +48,6 @@ SPEAKERS: dict[str, set[str]] = {
 }
 
 
-class RawUser:
-    """A client that tries things and notes what the broker forbids."""
-
-    def __init__(self, client: Client, forbidden: list[str]) -> None:
-        self.client, self._forbidden = client, forbidden
-
-    async def may_publish(self, subject: str, data: bytes = b"") -> bool:
-        await self.client.publish(subject, data)
-        return await self._allowed(subject)
-
-    async def may_subscribe(self, subject: str) -> bool:
-        subscription = await self.client.subscribe(subject)
-        allowed = await self._allowed(subject)
-        await subscription.unsubscribe()
-        return allowed
-
-    async def _allowed(self, subject: str) -> bool:
-        # The broker's objection, if any, comes before the answer to a ping. Two, because the client's ping overtakes
-        # what it has not written yet. It tells errors in lower case.
-        await self.client.flush(30)
-        await self.client.flush(30)
-        return not any(f'"{subject.lower()}"' in error for error in self._forbidden)
-
-
-@asynccontextmanager
-async def raw(broker: Broker, user: str) -> AsyncIterator[RawUser]:
-    forbidden: list[str] = []
-
-    async def note(error: Exception) -> None:
-        forbidden.append(str(error))
-
-    client = await nats.connect(
-        broker.url, user=user, password=broker.password_file(user).read_text().strip(), error_cb=note
-    )
-    try:
-        yield RawUser(client, forbidden)
-    finally:
-        await client.close()
-
-
-def address(cls: type[Event], user: str) -> str:
-    """Return a subject of the class; where it names its sender, this user is it."""
-    tokens = [
-        ("risk" if user == "nobody" else user) if token in ("{service}", "{role}") else token
-        for token in cls.subject.split(".")
-    ]
-    return ".".join("x" if token.startswith("{") else token for token in tokens)
-
-
 @pytest.mark.parametrize("user", SERVICES)
 async def test_a_service_may_publish_what_it_owns_and_nothing_else(shared_broker: Broker, user: str) -> None:
     async with raw(shared_broker, user) as client:
@@ -128,9 +78,13 @@ async def test_only_the_gateway_hears_and_reads_the_users(shared_broker: Broker)
     for user in USERS:
         async with raw(shared_broker, user) as client:
             assert await client.may_subscribe("user.*") == (user == "gateway"), user
-            assert await client.may_publish("$JS.API.DIRECT.GET.USER", b"{}") == (user == "gateway"), user
-            assert await client.may_publish("$JS.API.CONSUMER.CREATE.USER", b"{}") == (user in ("gateway", "streams"))
-            assert not await client.may_publish("$JS.API.STREAM.MSG.GET.USER", b"{}") or user == "streams", user
+            if user == "streams":  # made the password file's user what it is: whoever has it may do everything
+                continue
+            for prefix in ("streams", "$JS.API"):
+                direct = await client.may_publish(f"{prefix}.DIRECT.GET.USER", b"{}")
+                assert direct == (user == "gateway" and prefix == "streams"), user
+                assert not await client.may_publish(f"{prefix}.CONSUMER.CREATE.USER", b"{}"), user
+                assert not await client.may_publish(f"{prefix}.STREAM.MSG.GET.USER", b"{}"), user
 
 
 @pytest.mark.parametrize("user", [user for user in USERS if user != "streams"])
@@ -143,10 +97,13 @@ async def test_streams_are_administered_by_nobody_but_the_streams_step(shared_br
         "STREAM.MSG.DELETE.FILL",
         "STREAM.SNAPSHOT.FILL",
         "CONSUMER.DELETE.FILL.risk-ledger",
+        "CONSUMER.CREATE.FILL",
+        "CONSUMER.CREATE.FILL.mine",
         "CONSUMER.DURABLE.CREATE.FILL.mine",
     ]
     async with raw(shared_broker, user) as client:
-        assert [verb for verb in requests if await client.may_publish(f"$JS.API.{verb}", b"{}")] == []
+        for prefix in ("streams", "$JS.API"):
+            assert [verb for verb in requests if await client.may_publish(f"{prefix}.{verb}", b"{}")] == []
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -155,9 +112,10 @@ async def test_only_the_owner_of_a_durable_reader_pulls_from_it_and_acknowledges
 ) -> None:
     async with raw(shared_broker, user) as client:
         for reader in DURABLES:
-            pull = f"$JS.API.CONSUMER.MSG.NEXT.{reader.stream}.{reader.name}"
+            pull = f"CONSUMER.MSG.NEXT.{reader.stream}.{reader.name}"
+            prefix = "$JS.API" if user == "streams" else "streams"
             owner = user in (reader.owner, "streams")
-            assert await client.may_publish(pull, b'{"no_wait": true}') == owner
+            assert await client.may_publish(f"{prefix}.{pull}", b'{"no_wait": true}') == owner
             acknowledge = f"$JS.ACK.{reader.stream}.{reader.name}.1.999999.999999.0.0"
             assert await client.may_publish(acknowledge) == (user == reader.owner)
 
@@ -189,7 +147,7 @@ async def test_the_operator_can_look_at_everything(shared_broker: Broker) -> Non
     async with connected(shared_broker, "operator") as operator:
 
         async def ask(verb: str, **document: object) -> dict[str, object]:
-            answer = await operator.request(f"$JS.API.{verb}", json.dumps(document).encode())
+            answer = await operator.request(f"streams.{verb}", json.dumps(document).encode())
             found: dict[str, object] = json.loads(answer.data)
             assert "error" not in found, found
             return found
@@ -207,6 +165,38 @@ async def test_the_operator_can_look_at_everything(shared_broker: Broker) -> Non
             assert await client.may_subscribe(subject), subject
 
 
+async def test_the_operator_hears_what_every_service_says(shared_broker: Broker) -> None:
+    heard: set[str] = set()
+
+    async def note(message: Msg) -> None:
+        heard.add(message.subject)
+
+    async with (
+        connected(shared_broker, "operator") as operator,
+        connected(shared_broker, "feed") as feed,
+        connected(shared_broker, "quoter") as quoter,
+        connected(shared_broker, "risk") as risk,
+    ):
+        for subject in ("md.>", "fill.>", "risk.>", "alert.>"):
+            await operator.subscribe(subject, note)
+        await asked(operator)
+        await feed.publish(top("S", 1))
+        await quoter.publish_acked(fill(1))
+        await risk.publish_acked(halt("operator-hears"))
+        await quoter.publish_acked(halt("operator-hears-too"))
+        await risk.publish_acked(alert("note"))
+        expected = {
+            "md.top.v.S", "fill.trade.mm1.1", "risk.halt.global.operator-hears",
+            "risk.halt.global.operator-hears-too", "alert.info.platform",
+        }  # fmt: skip
+        await eventually(lambda: expected <= heard, f"all of {expected}")
+
+
+async def asked(connection: NatsConnection) -> None:
+    """Return when the broker has dealt with everything this connection wrote."""
+    await connection.request("streams.STREAM.INFO.RISK", b"")
+
+
 async def test_wrong_credentials_are_an_error_and_not_a_wait(
     shared_broker: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -220,4 +210,4 @@ async def test_wrong_credentials_are_an_error_and_not_a_wait(
 async def test_a_request_the_broker_forbids_is_an_error_with_its_subject(shared_broker: Broker) -> None:
     async with connected(shared_broker, "feed") as feed:
         with pytest.raises(BusUnavailable, match=r"STREAM\.DELETE\.FILL"):
-            await feed.request("$JS.API.STREAM.DELETE.FILL", b"", timeout_s=0.2)
+            await feed.request("streams.STREAM.DELETE.FILL", b"", timeout_s=0.2)

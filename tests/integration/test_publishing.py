@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from common.bus import nats
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, PublishRefused
@@ -16,7 +17,7 @@ from common.outbox import Outbox
 from nats.aio.msg import Msg
 
 from tests.integration.connections import alert, connected, eventually, fill, halt, in_thread, top
-from tests.servers import Broker
+from tests.servers import Broker, make_streams
 
 
 class DeafToAcks(NatsConnection):
@@ -90,11 +91,17 @@ async def test_of_many_who_expect_the_same_exactly_one_is_stored(broker: Broker)
         assert sum(isinstance(outcome, PublishRefused) for outcome in outcomes) == 39
 
 
-async def test_a_subject_without_stream_is_refused_at_once(broker: Broker) -> None:
+async def test_a_subject_without_stream_is_never_confirmed_and_stored_once_it_has_one(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with connected(broker, "streams") as admin, connected(broker, "quoter") as quoter:
         await JetStreamApi(admin).call("STREAM.DELETE.FILL")
-        with pytest.raises(PublishRefused, match="no stream stores this subject"):
-            await quoter.publish_acked(fill(1))
+        with monkeypatch.context() as patched:
+            patched.setattr(nats, "ACK_TIMEOUT_S", 0.01)
+            with pytest.raises(BusUnavailable, match=r"no ack for fill\.trade\.mm1\.1 after 10 tries"):
+                await quoter.publish_acked(fill(1))
+        await in_thread(lambda: make_streams(broker))
+        assert await quoter.publish_acked(fill(1)) == 1
 
 
 async def test_a_full_ledger_refuses_rather_than_forgets(broker: Broker) -> None:

@@ -13,7 +13,7 @@ import structlog
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.messages import message_of
 from common.bus.nats import NatsConnection
-from common.bus.readers import OrderedReader
+from common.bus.ordered import OrderedReader
 from common.core import Start
 from common.errors import ConfigError, PublishRefused
 from common.events import (

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import nats.micro
 import uvloop
 from structlog.stdlib import BoundLogger
 
@@ -39,7 +38,6 @@ WAIT_S = 0.25
 LEASE_LOOK_S = 0.02
 DOUBT_LOOKS_PER_TTL = 20
 """How often within a ttl it is asked whether a lease is still sure."""
-VERSION = "0.1.0"
 COLLECT_AFTER = (50_000, 20, 50)
 """New objects before a young collection, young before a middle one, middle before a full one."""
 
@@ -136,9 +134,6 @@ async def _work(
         stack.push_async_callback(connection.close)
         progress.stage = "waiting for the streams"
         await _await_streams(JetStreamApi(connection), settings, log)
-        await nats.micro.add_service(
-            connection.client, name=name, version=VERSION, description=(service.core.__doc__ or "").split("\n")[0]
-        )
         progress.bus_ready = True
         await shell.begin_judging()
         await stack.enter_async_context(_leases(service, settings, shell, progress, log))

@@ -14,7 +14,8 @@ from structlog.stdlib import BoundLogger
 from common.bus.durable import Acknowledge, DurablePuller
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
-from common.bus.readers import NewestReader, OrderedReader, SampledReader
+from common.bus.ordered import OrderedReader
+from common.bus.readers import NewestReader, SampledReader
 from common.clock import AnchoredClock
 from common.core import (
     Answered,

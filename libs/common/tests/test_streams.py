@@ -129,3 +129,10 @@ def test_a_level_is_what_the_broker_says() -> None:
     level = level_of(info)
     assert (level.share, level.messages, level.first_ns) == (0.125, 7, 1_795_222_800_500_000_000)
     assert level_of({**info, "state": {"bytes": 0, "messages": 0, "first_ts": "0001-01-01T00:00:00Z"}}).first_ns == 0
+
+
+def test_a_stream_that_confirms_nothing_holds_plain_events_alone() -> None:
+    # Nobody may wait for a confirmation that never comes, and plain words must not be able to ask for one.
+    wrong = [name for name, cls in REGISTRY.items() if cls.acked and not stream_of(cls.subject).acked]
+    assert wrong == []
+    assert {stream.name for stream in STREAMS if not stream.acked} == {"MD", "TRADE", "PX", "QUOTE", "POSITION"}

@@ -7,12 +7,14 @@ again changes nothing but the server configuration, which follows the ports.
 import argparse
 import os
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from common.bus.permissions import USERS, render_server_config
+from common.bus.accounts import STREAMS_ACCOUNT, render_server_config
+from common.bus.permissions import USERS
 from common.signing.roles import ROLES
 
 from toolkit.keyring import KeyPlaces, Keyring, role_of
@@ -33,6 +35,11 @@ from toolkit.private_files import write_private
 
 PASSWORD_BYTES = 24
 REDIS_MAX_MEMORY = "256mb"
+GLOBAL_ACCOUNT = "$G"
+"""Where a broker without accounts keeps streams."""
+QUIET_S = 2.0
+"""A store in use is written to more often: leases are renewed several times a second."""
+STILL_WRITTEN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ def prepare(
     secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
     for store in (nats_store_dir(data_dir), redis_store_dir(data_dir)):
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    give_streams_their_account(nats_store_dir(data_dir))
     kept_id = _once(platform_id_file(data_dir), lambda: platform_id or uuid.uuid4().hex)
     if platform_id not in (None, kept_id):
         raise ValueError(f"platform-id {platform_id}: {data_dir} belongs to platform {kept_id}")
@@ -65,7 +73,7 @@ def prepare(
     _once(admin_token_file(data_dir), _password)
     nats_config = render_server_config(
         passwords,
-        store_dir=nats_store_dir(data_dir),
+        store_dir=str(nats_store_dir(data_dir)),
         host=addresses.host,
         port=addresses.nats_port,
         monitor_port=addresses.nats_monitor_port,
@@ -73,6 +81,23 @@ def prepare(
     write_private(nats_config_file(data_dir), nats_config)
     write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
     return kept_id
+
+
+def give_streams_their_account(store: Path) -> None:
+    """Move streams that a broker without accounts left into the account they have now; ValueError when it still writes.
+
+    The broker keeps an account's streams in a folder of the account's name, so all of them, with their readers'
+    positions, move by one rename.
+    """
+    old, new = (store / "jetstream" / account for account in (GLOBAL_ACCOUNT, STREAMS_ACCOUNT))
+    if not old.is_dir() or new.exists():
+        return
+    deadline_s = time.monotonic() + STILL_WRITTEN_S
+    while time.time() - max(path.stat().st_mtime for path in (old, *old.rglob("*"))) < QUIET_S:
+        if time.monotonic() > deadline_s:
+            raise ValueError(f"{old}: a broker still writes here; stop it before its streams are moved")
+        time.sleep(QUIET_S / 4)
+    old.rename(new)
 
 
 def redis_config(addresses: Addresses, store: Path, password: str) -> str:

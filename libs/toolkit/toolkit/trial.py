@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import nats
 from common.events import Fill, decode
+from common.streams import JETSTREAM_API
 
 from toolkit.instance import find_running
 from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
@@ -274,12 +275,12 @@ class Trial:
             inbox_prefix="_INBOX_risk",
         )
         try:
-            info = json.loads((await client.request("$JS.API.STREAM.INFO.FILL", b"")).data)
+            info = json.loads((await client.request(f"{JETSTREAM_API}.STREAM.INFO.FILL", b"")).data)
             fills: Counter[tuple[str, str, int]] = Counter()
             sequence = int(info["state"]["first_seq"])
             while sequence <= int(info["state"]["last_seq"]):
                 question = json.dumps({"seq": sequence, "next_by_subj": "fill.trade.>"}).encode()
-                answer = await client.request("$JS.API.DIRECT.GET.FILL", question)
+                answer = await client.request(f"{JETSTREAM_API}.DIRECT.GET.FILL", question)
                 if not answer.headers or "Nats-Sequence" not in answer.headers:
                     break
                 fill = decode(Fill, answer.data)

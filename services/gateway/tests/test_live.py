@@ -16,8 +16,9 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from common.bus.accounts import render_server_config
 from common.bus.nats import NatsConnection
-from common.bus.permissions import USERS, render_server_config
+from common.bus.permissions import USERS
 from common.clock import AnchoredClock
 from common.orders import OrderState
 from common.settings import ServiceSettings
@@ -52,7 +53,7 @@ class Platform:
             (directory / name).write_text(f"secret-of-{name}")
         config = render_server_config(
             {user: f"secret-of-{user}" for user in USERS},
-            store_dir=directory / "jetstream",
+            store_dir=str(directory / "jetstream"),
             port=self.nats_port,
             monitor_port=free_port(),
         )

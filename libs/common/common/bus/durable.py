@@ -17,7 +17,7 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.messages import NO_HEADERS, Message
 from common.bus.nats import NatsConnection
 from common.errors import BusError
-from common.streams import DurableReader
+from common.streams import JETSTREAM_API, DurableReader
 
 HEARTBEAT_S = 1.0
 SILENCE_MAX_S = 3.0
@@ -92,7 +92,7 @@ class DurablePuller:
             "expires": int(PULL_EXPIRES_S * NS_PER_S),
             "idle_heartbeat": int(HEARTBEAT_S * NS_PER_S),
         }
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._reader.stream}.{self._reader.name}"
+        subject = f"{JETSTREAM_API}.CONSUMER.MSG.NEXT.{self._reader.stream}.{self._reader.name}"
         await self._connection.publish_bytes(subject, json.dumps(document).encode(), self._current)
 
     async def _on_message(self, message: Msg) -> None:

@@ -6,17 +6,21 @@ services may send exactly these and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from common.bus.messages import NO_HEADERS
 from common.bus.nats import NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
-from common.streams import DURABLES, MIB, STREAMS, DurableReader, Stream, differences, kept_size
+from common.streams import DURABLES, JETSTREAM_API, MIB, STREAMS, DurableReader, Stream, differences, kept_size
 from common.streams.levels import Level, level_of, timestamp_ns
 
 SUBJECTS_MAX = 10_000
+READ_AHEAD_MAX = 64
+"""Messages asked for at once, so that reading many does not wait for each answer in turn."""
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 
@@ -40,6 +44,15 @@ class Stored(NamedTuple):
     """Everything its publisher and the broker wrote beside the bytes."""
 
 
+class StreamState(NamedTuple):
+    """What tells one life of a stream from another, and how far it has come."""
+
+    created: str
+    """When the stream was made, as the broker writes it."""
+    last_sequence: int
+    """Of the newest message it ever stored."""
+
+
 class JetStreamApi:
     """Requests to the JetStream API over one connection."""
 
@@ -48,7 +61,7 @@ class JetStreamApi:
 
     async def call(self, verb: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send one API request; ApiError with the server's code, BusUnavailable without an answer."""
-        subject = f"$JS.API.{verb}"
+        subject = f"{JETSTREAM_API}.{verb}"
         answer = await self._connection.request(subject, json.dumps(document).encode() if document else b"")
         reply: dict[str, Any] = json.loads(answer.data)
         error = reply.get("error")
@@ -170,23 +183,55 @@ class JetStreamApi:
         reply = await self.call(f"STREAM.INFO.{stream}", {"subjects_filter": subject_filter})
         return sorted(reply["state"].get("subjects") or {})[:SUBJECTS_MAX]
 
+    async def state(self, stream: str) -> StreamState:
+        """Return when a stream was made and how far it has come."""
+        info = await self.call(f"STREAM.INFO.{stream}")
+        return StreamState(str(info["created"]), int(info["state"]["last_seq"]))
+
     async def last_sequence(self, stream: str) -> int:
         """Return the sequence of the newest message a stream ever stored."""
-        return int((await self.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
+        return (await self.state(stream)).last_sequence
+
+    async def last_values(self, stream: str, subject_filter: str) -> AsyncIterator[Stored]:
+        """Yield the last message of every subject a stream holds, in the order of the subjects."""
+        subjects = await self.subjects(stream, subject_filter)
+        for first in range(0, len(subjects), READ_AHEAD_MAX):
+            batch = subjects[first : first + READ_AHEAD_MAX]
+            for stored in await asyncio.gather(*[self.last(stream, subject) for subject in batch]):
+                if stored is not None:
+                    yield stored
+
+    async def following(self, stream: str, after_sequence: int, subject_filter: str) -> AsyncIterator[Stored]:
+        """Yield every message after a sequence that a stream holds now, in order.
+
+        Old servers answer one message to a request, so several are asked for at once: each "the next from here on",
+        from consecutive places. Where messages lie close together all answers differ; where they do not, it asks
+        for fewer.
+        """
+        ahead = 1
+        while True:
+            places = range(after_sequence + 1, after_sequence + 1 + ahead)
+            asked = [self._direct_get(stream, {"seq": place, "next_by_subj": subject_filter}) for place in places]
+            found = in_order(await asyncio.gather(*asked))
+            for stored in found:
+                yield stored
+            if not found:
+                return
+            after_sequence = found[-1].sequence
+            ahead = min(2 * ahead, READ_AHEAD_MAX) if len(found) > ahead // 2 else max(1, len(found))
 
     async def read(self, stream: str, after_sequence: int, subject_filter: str = ">") -> AsyncIterator[Stored]:
         """Yield every message after a sequence up to the one that is newest now, in order."""
         end = await self.last_sequence(stream)
-        sequence = after_sequence
-        while sequence < end:
-            stored = await self.after(stream, subject_filter, sequence)
-            if stored is None or stored.sequence > end:
+        if after_sequence >= end:
+            return
+        async for stored in self.following(stream, after_sequence, subject_filter):
+            if stored.sequence > end:
                 return
-            sequence = stored.sequence
             yield stored
 
     async def _direct_get(self, stream: str, document: dict[str, Any]) -> Stored | None:
-        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps(document).encode())
+        answer = await self._connection.request(f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode())
         headers = answer.headers or {}
         if "Nats-Sequence" not in headers:
             if headers.get("Status") == "404":
@@ -194,6 +239,23 @@ class JetStreamApi:
             raise BusUnavailable(f"direct get on {stream}: {headers.get('Status')} {headers.get('Description')}")
         subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
         return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
+
+
+def in_order(answers: Sequence[Stored | None]) -> list[Stored]:
+    """Return the messages in answers to "the next from here on" at rising places, each once.
+
+    In a cluster a replica that lags may answer "nothing", or a later message, where another already has one: what
+    comes after such an answer is left for the next look, or a message would be passed over.
+    """
+    earliest_later, trusted = math.inf, len(answers)
+    for place in range(len(answers) - 1, -1, -1):
+        stored = answers[place]
+        if stored is None or stored.sequence > earliest_later:
+            trusted = place
+        if stored is not None:
+            earliest_later = min(earliest_later, stored.sequence)
+    by_sequence = {stored.sequence: stored for stored in answers[:trusted] if stored is not None}
+    return list(by_sequence.values())
 
 
 def _demand_same(what: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:

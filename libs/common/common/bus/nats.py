@@ -312,12 +312,7 @@ def ack_headers(event: Event, expected_last_sequence: int | None) -> dict[str, s
 
 
 def sequence_of(subject: str, answer: Msg) -> int:
-    """Return the sequence in a publish ack; PublishRefused with the server's words otherwise.
-
-    503 without a body means nobody stores this subject.
-    """
-    if answer.headers and answer.headers.get("Status") == "503":
-        raise PublishRefused(subject, 503, "no stream stores this subject")
+    """Return the sequence in a publish ack; PublishRefused with the server's words otherwise."""
     document: dict[str, Any] = json.loads(answer.data)
     error = document.get("error")
     if error:

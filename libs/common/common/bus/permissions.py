@@ -1,11 +1,10 @@
-"""Who may say and hear what on the bus: the ownership rules of the design as broker permissions."""
+"""Who may say and hear what on the bus: the ownership rules of the design as subjects."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from common.events import (
     AccountState,
@@ -35,9 +34,8 @@ from common.events import (
     User,
     address_filter,
 )
-from common.streams import DURABLES, STREAMS, stream_of
+from common.streams import DURABLES, JETSTREAM_API, OTHERS, SERVER_API, STREAMS, stream_of
 
-STORE_MAX = "4GB"
 EVERYONE_SAYS: tuple[type[Event], ...] = (Alert,)
 OPERATOR = "operator"
 """A person with the NATS CLI: hears everything but the users' password hashes, says nothing."""
@@ -134,101 +132,88 @@ DUTIES: dict[str, Duties] = {
 USERS = (*DUTIES, ADMINISTRATOR, OPERATOR)
 
 
-def publish_subjects(user: str) -> list[str]:
-    """Return the subjects a user may publish."""
+class Saying(NamedTuple):
+    """Subjects a service publishes, as narrow as its name and roles make them."""
+
+    event: type[Event]
+    subject: str
+
+
+def sayings(service: str) -> Iterator[Saying]:
+    """Yield what a service publishes: 'fill.trade.*.*' for the quoter, 'audit.risk' for risk alone."""
+    duties = DUTIES[service]
+    for event in (*duties.says, *EVERYONE_SAYS):
+        yield Saying(event, address_filter(event))
+    yield Saying(Audit, address_filter(Audit, service=service))
+    yield Saying(Parked, address_filter(Parked, service=service))
+    for role in duties.leases:
+        yield Saying(Lease, address_filter(Lease, role=role))
+
+
+def speakers_of(event: type[Event]) -> Iterator[tuple[str, str]]:
+    """Yield the services that publish an event, each with the subjects it uses for it."""
+    for service in DUTIES:
+        for saying in sayings(service):
+            if saying.event is event:
+                yield service, saying.subject
+
+
+def api_requests(user: str) -> list[str]:
+    """Return the JetStream API requests a user may make, without the prefix: 'DIRECT.GET.RISK'.
+
+    None of them names where the answer goes but the request's own reply, which stays in the user's account. So no
+    user but the administrator may create consumers: those name a subject of their own to deliver to.
+    """
     if user == ADMINISTRATOR:
-        return ["$JS.API.STREAM.*.*", "$JS.API.CONSUMER.>"]
-    info = [f"$JS.API.STREAM.INFO.{stream.name}" for stream in STREAMS]
+        return ["STREAM.*.*", "CONSUMER.>"]
+    info = [f"STREAM.INFO.{stream.name}" for stream in STREAMS]
     if user == OPERATOR:
         # No CONSUMER.MSG.NEXT: a person who pulls from the ledger's reader takes fills away from it.
+        readable = [stream.name for stream in STREAMS if stream.name != "USER"]
         return [
-            "$JS.API.INFO",
-            "$JS.API.STREAM.NAMES",
-            "$JS.API.STREAM.LIST",
-            "$JS.API.CONSUMER.NAMES.*",
-            "$JS.API.CONSUMER.LIST.*",
-            "$JS.API.CONSUMER.INFO.*.*",
-            *[
-                f"$JS.API.{verb}.{stream.name}"
-                for stream in STREAMS
-                if stream.name != "USER"
-                for verb in ("STREAM.MSG.GET", "DIRECT.GET", "CONSUMER.CREATE")
-            ],
-            "$SRV.>",
+            "INFO",
+            "STREAM.NAMES",
+            "STREAM.LIST",
+            *[f"{verb}.{stream.name}" for verb in ("CONSUMER.NAMES", "CONSUMER.LIST") for stream in STREAMS],
+            *[f"CONSUMER.INFO.{reader.stream}.{reader.name}" for reader in DURABLES],
+            *[f"{verb}.{name}" for verb in ("STREAM.MSG.GET", "DIRECT.GET") for name in readable],
             *info,
         ]
     duties = DUTIES[user]
     streams = sorted({stream_of(each.subject).name for each in duties.hears} | ({"LEASE"} if duties.leases else set()))
+    readers = [f"{reader.stream}.{reader.name}" for reader in DURABLES if reader.owner == user]
     return [
-        *[address_filter(each) for each in (*duties.says, *EVERYONE_SAYS)],
-        f"audit.{user}",
-        f"parked.{user}",
-        *[f"lease.{role}.*" for role in duties.leases],
         *info,
-        *[f"$JS.API.DIRECT.GET.{name}" for name in streams],
-        *[f"$JS.API.CONSUMER.CREATE.{name}" for name in streams],
-        *[f"$JS.API.CONSUMER.INFO.{each.stream}.{each.name}" for each in DURABLES if each.owner == user],
-        *[f"$JS.API.CONSUMER.MSG.NEXT.{each.stream}.{each.name}" for each in DURABLES if each.owner == user],
-        *[f"$JS.ACK.{each.stream}.{each.name}.>" for each in DURABLES if each.owner == user],
+        *[f"DIRECT.GET.{name}" for name in streams],
+        *[f"{verb}.{reader}" for verb in ("CONSUMER.INFO", "CONSUMER.MSG.NEXT") for reader in readers],
     ]
+
+
+def acknowledgements(user: str) -> list[str]:
+    """Return the subjects on which a user acknowledges what its durable readers delivered."""
+    return [f"$JS.ACK.{each.stream}.{each.name}.>" for each in DURABLES if each.owner == user]
+
+
+def publish_subjects(user: str) -> list[str]:
+    """Return the subjects a user may publish."""
+    if user == ADMINISTRATOR:
+        # In the account of the streams the broker looks at a subject after it has mapped it.
+        return [f"{SERVER_API}.{request}" for request in api_requests(user)]
+    said = [saying.subject for saying in sayings(user)] if user in DUTIES else []
+    return [*said, *[f"{JETSTREAM_API}.{request}" for request in api_requests(user)], *acknowledgements(user)]
 
 
 def subscribe_subjects(user: str) -> list[str]:
     """Return the subjects a user may subscribe to; `_INBOX_<user>` is its own and nobody else's."""
-    own = [f"_INBOX_{user}.>", "$SRV.>"]
+    own = [f"_INBOX_{user}.>"]
     if user == ADMINISTRATOR:
         return own
     if user == OPERATOR:
+        # The NATS CLI takes inboxes of its own making unless told otherwise; in the operator's account lives no other.
         return [
             *[subject for stream in STREAMS if stream.name != "USER" for subject in stream.subjects],
             "_INBOX.>",
             *own,
         ]
-    return [*[address_filter(each) for each in DUTIES[user].hears], *own]
-
-
-def render_server_config(
-    passwords: Mapping[str, str],
-    *,
-    store_dir: Path | str,
-    host: str = "127.0.0.1",
-    port: int = 4222,
-    monitor_port: int = 8222,
-) -> str:
-    """Return the nats-server configuration with one user per service; `passwords` by user name.
-
-    KeyError when a user has no password. The text holds the passwords: write it with mode 600.
-    """
-    users = ",\n".join(_user(user, passwords[user]) for user in USERS)
-    return f"""# Written by the platform's set-up; passwords inside.
-server_name: mm
-listen: {json.dumps(f"{host}:{port}")}
-http: {json.dumps(f"{host}:{monitor_port}")}
-max_payload: 1MB
-max_pending: 64MB
-ping_interval: "5s"
-ping_max: 2
-write_deadline: "5s"
-jetstream {{
-  store_dir: {json.dumps(str(store_dir))}
-  max_file_store: {STORE_MAX}
-  max_memory_store: 128MB
-}}
-authorization {{
-  users = [
-{users}
-  ]
-}}
-"""
-
-
-def _user(user: str, password: str) -> str:
-    permissions = {
-        "publish": {"allow": publish_subjects(user)},
-        "subscribe": {"allow": subscribe_subjects(user)},
-        # Answers to nats.micro's PING and INFO go to inboxes nobody could list beforehand.
-        "allow_responses": {"max": 16, "expires": "5s"},
-    }
-    return (
-        f"    {{ user: {json.dumps(user)}, password: {json.dumps(password)}, permissions: {json.dumps(permissions)} }}"
-    )
+    heard = [address_filter(each) for each in DUTIES[user].hears]
+    return [*heard, *[f"{OTHERS}.{subject}" for subject in heard], *own]

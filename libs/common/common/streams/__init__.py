@@ -11,6 +11,11 @@ from typing import Any
 MIB = 1024 * 1024
 DAY_S = 24 * 3600
 NS = 1_000_000_000
+SERVER_API = "$JS.API"
+JETSTREAM_API = "streams"
+"""Where every user finds the broker's API in its own account (see `common.bus.accounts`)."""
+OTHERS = "others"
+"""Before the subject of an event that a service publishes itself and hears from others, when it is another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,9 @@ class Stream:
     refuse_when_full: bool = False
     """Refuse a publish rather than forget an old message: for the ledger."""
     duplicate_window_s: int = 600
+    acked: bool = True
+    """The broker confirms what it stores here. Where every event is plain it confirms nothing: a confirmation goes to
+    any subject the publisher names."""
 
     def config(self, replicas: int = 1) -> dict[str, Any]:
         """Return the server's configuration document for this stream."""
@@ -41,6 +49,7 @@ class Stream:
             "max_msgs": -1,
             "max_msg_size": MIB,
             "max_consumers": -1,
+            "no_ack": not self.acked,
             "duplicate_window": window_s * NS,
             "allow_direct": True,
             "num_replicas": replicas,
@@ -49,17 +58,17 @@ class Stream:
 
 STREAMS: tuple[Stream, ...] = (
     # Nobody prices from a day-old book, and each market that ever was would leave its subjects behind.
-    Stream("MD", ("md.>",), 64, max_age_s=DAY_S, max_msgs_per_subject=1),
-    Stream("TRADE", ("trade.>",), 64, max_age_s=600),
+    Stream("MD", ("md.>",), 64, max_age_s=DAY_S, max_msgs_per_subject=1, acked=False),
+    Stream("TRADE", ("trade.>",), 64, max_age_s=600, acked=False),
     # A market leaves a day after its last news; it is the feed that goes on publishing the living ones.
     Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1),
-    Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1),
-    Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1),
+    Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
+    Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     # Ten busy markets write 100 to 180 MiB an hour: of them this is some hours; the age bounds quiet ones.
     Stream("ORDER", ("order.>",), 512, max_age_s=7 * DAY_S),
     Stream("FILL", ("fill.>",), 512, refuse_when_full=True),
     Stream("ACCOUNT", ("account.>",), 16, max_msgs_per_subject=1),
-    Stream("POSITION", ("position.>", "stats.>"), 32, max_msgs_per_subject=1),
+    Stream("POSITION", ("position.>", "stats.>"), 32, max_msgs_per_subject=1, acked=False),
     Stream("RISK", ("risk.>",), 32, max_msgs_per_subject=16),
     Stream("ALERT", ("alert.>",), 32, max_age_s=30 * DAY_S),
     Stream("CONFIG", ("config.>",), 64, max_msgs_per_subject=64),
@@ -133,4 +142,4 @@ def _is_larger(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 # The server leaves out of its answers what has its default.
-_ABSENT: dict[str, Any] = {"max_age": 0, "replay_policy": "instant", "max_deliver": -1}
+_ABSENT: dict[str, Any] = {"max_age": 0, "no_ack": False, "replay_policy": "instant", "max_deliver": -1}
