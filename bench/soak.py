@@ -89,7 +89,7 @@ async def watch(trial: TenMarkets, seconds: float) -> Samples:
                     counted_s = now_s
                     await _sample_objects(trial, http, samples, at_s)
                 for stream in STREAMS:
-                    answer = await client.request(f"$JS.API.STREAM.INFO.{stream.name}", b"")
+                    answer = await client.request(f"{JETSTREAM_API}.STREAM.INFO.{stream.name}", b"")
                     samples.streams[stream.name].append((at_s, float(json.loads(answer.data)["state"]["bytes"])))
                 for folder in sorted(each for each in trial.data_dir.iterdir() if each.is_dir()):
                     samples.folders[folder.name].append((at_s, float(_size(folder))))

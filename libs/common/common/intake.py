@@ -16,7 +16,7 @@ from common.bus.readers import Deliver, DeliverBurst
 from common.clock import NS_PER_S, Clock
 from common.core import Durable, Effects, Newest, Ordered, Receipt
 from common.errors import BusError, ContractError
-from common.events import Alert, AlertLevel, Event, Parked, class_of, decode
+from common.events import Alert, AlertLevel, Event, Parked, class_of, received
 from common.gate import Admission, Gate
 from common.signing import Fault, Refusal
 
@@ -26,6 +26,8 @@ ALERT_EVERY_S = 60
 """Doubt of one kind is told this often, however many messages are in it."""
 PARKED_PER_ALERT = 60
 """Messages in doubt kept between two alerts of their kind; more are counted only, so that a flood fills nothing."""
+UNSAID_MAX = 100
+"""Reasons for which plain events could not be said that are remembered, and told."""
 PLATFORM = "platform"
 
 Handler = Callable[[Receipt], Effects]
@@ -65,6 +67,7 @@ class Intake:
         self.parked = 0
         self.doubted = 0
         self._parked_ids = itertools.count(1)
+        self._unsaid: set[str] = set()
         self._told_ns: dict[str, int] = {}
         """When each kind of doubt was told last."""
         self._since_told: dict[str, int] = {}
@@ -133,7 +136,7 @@ class Intake:
 
     async def _decoded(self, cls: type[Event], message: Message) -> tuple[Event, Message] | None:
         try:
-            return decode(cls, message.data, message.subject), message
+            return received(cls, message.data, message.subject), message
         except ContractError as error:
             await self.park(message, str(error))
             return None
@@ -182,6 +185,12 @@ class Intake:
         self._since_told[kind] += 1
         if self._since_told[kind] <= PARKED_PER_ALERT:
             await self.park(message, refusal.reason)
+
+    async def park_unsaid(self, error: ContractError) -> None:
+        """Keep that a plain event of ours could not be said; once for each reason, it comes again with every tick."""
+        if error.reason not in self._unsaid and len(self._unsaid) < UNSAID_MAX:
+            self._unsaid.add(error.reason)
+            await self.park(Message(error.where, b""), f"could not be published: {error.reason}")
 
     async def park(self, message: Message, reason: str) -> None:
         """Keep what cannot be handled where people find it."""

@@ -119,7 +119,8 @@ class Outbox:
         if len(self._letters) >= UNCONFIRMED_MAX:
             raise RuntimeError(f"outbox: {UNCONFIRMED_MAX} events wait for the broker")
         done: asyncio.Future[None] | None = asyncio.get_running_loop().create_future() if watched else None
-        letter = _Letter(event, event.address(), ack_headers(event, expected_last_sequence), done)
+        address = _address(event)
+        letter = _Letter(event, str(address), ack_headers(event, expected_last_sequence), done)
         letter.after = expected_last_sequence
         letter.number = self._connection.expect_ack(
             letter.subject, lambda answer: self._answers.put_nowait((letter, answer))
@@ -127,6 +128,8 @@ class Outbox:
         self._letters[letter.number] = letter
         self._empty.clear()
         try:
+            if isinstance(address, ContractError):
+                raise address
             data = kept.data if kept is not None else encode(event)
         except ContractError as error:
             # It is told like a refusal of the broker's: never within the turn that sends.
@@ -304,3 +307,11 @@ def _read_spooled(content: bytes) -> tuple[str, bytes]:
         return "", content
     line, _, data = content.partition(b"\n")
     return line.removeprefix(SPOOLED).decode("ascii", "replace"), data
+
+
+def _address(event: Event) -> str | ContractError:
+    """Return where an event goes, or why it can go nowhere."""
+    try:
+        return event.address()
+    except ContractError as error:
+        return error

@@ -41,7 +41,7 @@ from common.core import (
     Wire,
 )
 from common.disk import Documents
-from common.errors import BusError, BusUnavailable, CommandUndone, ConfigError
+from common.errors import BusError, BusUnavailable, CommandUndone, ConfigError, ContractError
 from common.events import Event, address_filter
 from common.gate import Gate
 from common.intake import Call, Handler, Intake
@@ -415,7 +415,7 @@ class Shell:
                 return None
             if effect.acked:
                 return await self._outbox.send(effect, watched=watched)
-            await self.bus.publish(effect)
+            await self._publish_plain(effect)
         elif isinstance(effect, Send):
             await self._wires[effect.wire].send(effect.data)
         elif isinstance(effect, Ask):
@@ -429,6 +429,13 @@ class Shell:
         else:
             self._wires[effect.wire].close(effect)
         return None
+
+    async def _publish_plain(self, event: Event) -> None:
+        try:
+            await self.bus.publish(event)
+        except ContractError as error:
+            # It concerns what this event is about and nothing else: a market with an impossible name ends no process.
+            await self._intake.park_unsaid(error)
 
     async def _on_confirmed(self, event: Event, sequence: int) -> None:
         await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))

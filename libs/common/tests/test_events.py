@@ -14,6 +14,7 @@ import pytest
 from common.errors import ContractError
 from common.events import (
     REGISTRY,
+    BotConfig,
     Event,
     Fill,
     Parked,
@@ -23,6 +24,7 @@ from common.events import (
     class_of,
     decode,
     encode,
+    received,
 )
 from common.events.base import EVENT_BYTES_MAX, joined_id
 from common.instruments import unescape_token
@@ -195,6 +197,25 @@ def test_the_address_leads_back_to_the_class_and_its_fields(cls: type[Event], da
     assert len(tokens) == len(pattern)
     for want, token in zip(pattern, tokens, strict=True):
         assert (unescape_token(token) == str(getattr(event, want[1:-1]))) if want.startswith("{") else want == token
+
+
+@pytest.mark.parametrize(
+    ("algo_id", "fault"),
+    [
+        ("", r"BotConfig: token: must not be empty - at `\$\.algo_id`"),
+        ("_" * 64, r"BotConfig: token: longer than 128 characters once escaped - at `\$\.algo_id`"),
+        ("2", r"BotConfig: its fields say config\.bot\.2"),
+    ],
+)
+def test_r76_r83_an_event_whose_fields_do_not_say_its_subject_is_a_contract_error(algo_id: str, fault: str) -> None:
+    config = BotConfig(algo_id=algo_id, kind="binary", revision=1, running=True, sections={}, actor="a", ts_ns=1)
+    with pytest.raises(ContractError, match=fault):
+        received(BotConfig, encode(config), "config.bot.1")
+
+
+def test_an_event_on_its_own_subject_is_taken() -> None:
+    config = BotConfig(algo_id="a.b", kind="binary", revision=1, running=True, sections={}, actor="a", ts_ns=1)
+    assert received(BotConfig, encode(config), "config.bot.a_2Eb") == config
 
 
 def test_no_subject_belongs_to_two_events() -> None:

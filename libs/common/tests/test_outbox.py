@@ -237,6 +237,12 @@ async def test_an_event_too_large_to_be_sent_is_refused_and_not_tried_at_all(des
     assert "at most" in desk.refused[0][1]
 
 
+async def test_r76_an_event_without_an_address_is_refused_and_ends_nothing(desk: Desk) -> None:
+    await desk.deliver(Alert(level=AlertLevel.INFO, algo_id="", source="t", kind="note", text="t", ts_ns=1))
+    assert desk.broker.published == []
+    assert "Alert: token: must not be empty - at `$.algo_id`" in desk.refused[0][1]
+
+
 async def test_what_a_dead_process_left_is_read_back_in_the_order_it_was_written(spool_dir: Path) -> None:
     dead = Desk(spool_dir)
     dead.broker.holding = True

@@ -1,6 +1,6 @@
 """Every event of the platform, by stream noun; nothing travels on the bus that is not declared here."""
 
-from common.events.base import REGISTRY, Event, address_filter, class_of, decode, encode
+from common.events.base import REGISTRY, Event, address_filter, class_of, decode, encode, received
 from common.events.market import (
     Book,
     FeedStatus,
@@ -87,4 +87,5 @@ __all__ = [
     "class_of",
     "decode",
     "encode",
+    "received",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
@@ -41,7 +42,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch: int = 0
 
     def address(self) -> str:
-        """Return the concrete subject, e.g. 'md.top.binance.BTCUSDT'."""
+        """Return the concrete subject, e.g. 'md.top.binance.BTCUSDT'; ContractError when a field can be no token."""
         return _address(type(self), self)
 
     def message_id(self) -> str:
@@ -86,8 +87,16 @@ def _address(cls: type[Event], event: Event) -> str:
     if found is None:
         if len(_ADDRESSES) >= _ADDRESSES_MAX:
             _ADDRESSES.clear()
-        found = _ADDRESSES[key] = template.format(*[escape_token(str(value)) for value in key[1:]])
+        found = _ADDRESSES[key] = template.format(*_tokens(cls, fields, key[1:]))
     return found
+
+
+def _tokens(cls: type[Event], fields: Sequence[str], values: Sequence[object]) -> Iterator[str]:
+    for field, value in zip(fields, values, strict=True):
+        try:
+            yield escape_token(str(value))
+        except ValueError as error:
+            raise ContractError(cls.subject, f"{cls.__name__}: {error} - at `$.{field}`") from None
 
 
 def address_filter(cls: type[Event], **tokens: str) -> str:
@@ -139,6 +148,19 @@ def decode(cls: type[E], data: bytes, where: str = "") -> E:
     for field in _NUMBERS[cls]:
         if not _finite(getattr(event, field)):
             raise ContractError(where or cls.subject, f"{cls.__name__}: Expected a finite number - at `$.{field}`")
+    return event
+
+
+def received(cls: type[E], data: bytes, subject: str) -> E:
+    """Return the event in bytes that came on a subject; ContractError when they are not one, or speak of another.
+
+    Subjects are what the broker's permissions are about: an event whose fields say another subject than it came on, or
+    none, is nobody's.
+    """
+    event = decode(cls, data, subject)
+    address = event.address()
+    if address != subject:
+        raise ContractError(subject, f"{cls.__name__}: its fields say {address}")
     return event
 
 

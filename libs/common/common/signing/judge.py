@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.bus.messages import Message
-from common.events import Event, decode
+from common.events import Event, received
 from common.signing.obeyed import Obeyed
 from common.signing.roles import fault_in
 from common.signing.statement import Signature
@@ -16,11 +16,11 @@ def read(verifier: Verifier, cls: type[Event], message: Message) -> tuple[Event 
     ContractError when genuine bytes do not decode.
     """
     if not cls.signed:
-        return decode(cls, message.data, message.subject), None
+        return received(cls, message.data, message.subject), None
     signature = verifier.check(message, cls)
     if isinstance(signature, Refusal):
         return signature, None
-    event = decode(cls, message.data, message.subject)
+    event = received(cls, message.data, message.subject)
     if signature is None:
         return event, None
     fault = fault_in(signature.role, event, chained=signature.order.chained)
