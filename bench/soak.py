@@ -23,7 +23,7 @@ import nats
 from _slopes import Slope, slope_of
 from _ten_markets import ASSETS, TenMarkets
 from common.bus.permissions import OPERATOR
-from common.streams import DAY_S, MIB, STREAMS
+from common.streams import DAY_S, JETSTREAM_API, MIB, STREAMS
 from prometheus_client.parser import text_string_to_metric_families
 from toolkit.bench import Figure, at_most
 from toolkit.layout import nats_password_file
