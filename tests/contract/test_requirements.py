@@ -64,7 +64,6 @@ NOT_YET: frozenset[str] = frozenset(DEFERRED) | {
     "r73",
     "r74",
     "r75",
-    "r76",
     "r78",
     "r79",
 }

@@ -89,7 +89,10 @@ def opposite_ticks(price_ticks: int, ticks_per_unit: int) -> int:
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]+")
 _ESCAPED = re.compile(r"_([0-9A-F]{2})")
-TOKEN_CHARS_MAX = 128
+NAME_CHARS_MAX = 64
+"""What venues' contracts and our configuration allow for a name of a market, instrument, account or bot."""
+TOKEN_CHARS_MAX = 3 * NAME_CHARS_MAX
+"""A name of ASCII characters always fits, even when each of them has to be escaped."""
 
 
 @lru_cache(maxsize=65_536)

@@ -203,7 +203,7 @@ def test_the_address_leads_back_to_the_class_and_its_fields(cls: type[Event], da
     ("algo_id", "fault"),
     [
         ("", r"BotConfig: token: must not be empty - at `\$\.algo_id`"),
-        ("_" * 64, r"BotConfig: token: longer than 128 characters once escaped - at `\$\.algo_id`"),
+        ("_" * 65, r"BotConfig: token: longer than 192 characters once escaped - at `\$\.algo_id`"),
         ("2", r"BotConfig: its fields say config\.bot\.2"),
     ],
 )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from common.instruments import (
+    NAME_CHARS_MAX,
     TOKEN_CHARS_MAX,
     Outcome,
     Side,
@@ -144,3 +145,10 @@ def test_selling_yes_at_52_is_buying_no_at_48() -> None:
 
 def test_the_notional_of_250_shares_at_52_cents_is_130_dollars() -> None:
     assert notional(52, 250, Decimal("0.01"), Decimal(1), Decimal(1)) == Decimal("130.00")
+
+
+def test_r83_a_market_named_by_64_underscores_has_an_address_and_a_longer_name_is_refused_by_its_rule() -> None:
+    name = "_" * NAME_CHARS_MAX
+    assert unescape_token(escape_token(name)) == name
+    with pytest.raises(ValueError, match="token: longer than 192 characters once escaped"):
+        escape_token(name + "_")

@@ -17,6 +17,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    Lease,
     Market,
     OrderUpdates,
     Position,
@@ -26,11 +27,11 @@ from common.events import (
     TopOfBook,
     User,
 )
+from common.fence import EpochFence
 from common.instruments import Side
 
 from gateway.ages import FAIR_STALE_NS
 from gateway.auth.users import Users
-from gateway.fence import Fence
 from gateway.halts import Halts
 from gateway.history import SAMPLE_PERIOD_MS, History, Point
 from gateway.ladders import Ladder, ladders
@@ -75,7 +76,7 @@ class View(Core):
 
     def __init__(self, *, admin_urls: Mapping[str, str], quoted_venues: Sequence[str]) -> None:
         self._quoted_venues = tuple(quoted_venues)
-        self._fence = Fence()
+        self._fence = EpochFence()
         self.connected = True
         self.users = Users()
         self.halts = Halts()
@@ -106,6 +107,7 @@ class View(Core):
         return [
             Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
+            Newest(Lease, self.on_lease),
             Newest(Position, self.on_position),
             Newest(Statistics, self.on_statistics),
             Newest(RiskState, self.on_risk),
@@ -212,6 +214,10 @@ class View(Core):
         _keep_recent(self.fills, receipt.sequence, fill, FILLS_MAX)
         return ()
 
+    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
+        self._fence.on_lease(lease)
+        return ()
+
     def on_sample(self, receipt: Receipt) -> Effects:
         """Add a point to the chart of every priced market and let go of markets that are over."""
         resting = self.ladders()
@@ -229,7 +235,7 @@ class View(Core):
         for venue, symbol in dict.fromkeys([*quoted, *self.tops]):
             if self._is_gone(venue, symbol, receipt.now_ns):
                 self._forget(venue, symbol)
-        return ()
+        return list(self._fence.alerts("gateway", receipt.now_ns))
 
     def on_round(self, receipt: Receipt) -> Effects:
         return self.surveillance.asks()
@@ -258,7 +264,7 @@ class View(Core):
             "resting_orders": len(self.orders),
             "halts": [f"{halt.scope}:{halt.reason}" for halt in self.halts.active()],
             "services": {name: health.state(now_ns) for name, health in self.surveillance.services.items()},
-            "refused_epochs": self._fence.refused,
+            "refused_epochs": self._fence.old + self._fence.ahead,
         }
 
     def samples(self) -> Iterable[Sample]:

@@ -122,13 +122,13 @@ class VenueFeed:
         self._status: FeedStatus | None = None
         self._said_at_ns = 0
 
-    def admits(self, epoch: int) -> bool:
-        """Say whether a sender of this epoch may still speak; a newer one ends what the one before vouched for."""
+    def begin(self, epoch: int) -> None:
+        """Note whose words follow: another feed's end what the one before vouched for."""
         if epoch > self.epoch:
-            self.epoch, self._status = epoch, None
+            self._status = None
             for source in self.sources.values():
                 source.forget()
-        return epoch >= self.epoch
+        self.epoch = epoch
 
     def hear(self, status: FeedStatus, said_at_ns: int) -> None:
         """Take in a status; prices from before a lost connection, and those of stale symbols, are forgotten."""

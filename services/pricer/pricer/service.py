@@ -15,12 +15,15 @@ from common.events import (
     BotConfig,
     FeedStatus,
     Halt,
+    Lease,
     Market,
     MarketKind,
     MarketStatus,
     TopOfBook,
 )
+from common.fence import EpochFence
 
+from pricer.aggregation import VenueFeed
 from pricer.library import Library
 from pricer.roster import PricedBot, Roster
 from pricer.valuation import Valuation
@@ -38,12 +41,12 @@ class Pricer(Core):
         self._price_venues = tuple(price_venues)
         self._library = library or Library()
         self._roster = Roster(self._library)
-        self._market_epochs: dict[tuple[str, str], int] = {}
+        self._fence = EpochFence()
         self._halts_sent = 0
         self._may_speak = True
         self._ticks = 0
         self._values: dict[str, int] = {}
-        self._dropped = {"old_epoch": 0, "unusable_market": 0, "invalid_config": 0, "too_many_venues": 0}
+        self._dropped = {"unusable_market": 0, "invalid_config": 0, "too_many_venues": 0}
 
     def inputs(self) -> Sequence[Input]:
         # Markets have tops of book too, and each of our own quotes moves them: where the venues that prices come
@@ -53,6 +56,7 @@ class Pricer(Core):
             Ordered(BotConfig, self.on_bot),
             Ordered(Market, self.on_market),
             Ordered(Halt, self.on_halt),
+            Newest(Lease, self.on_lease),
             Newest(FeedStatus, self.on_status),
             *(tops or [Newest(TopOfBook, self.on_top)]),
             Every(TIMER_PERIOD_MS, self.on_timer),
@@ -65,8 +69,7 @@ class Pricer(Core):
         source = self._roster.source(top.venue, top.symbol)
         if source is None:
             return ()
-        if not source.feed.admits(top.epoch):
-            self._dropped["old_epoch"] += 1
+        if not self._admits(source.feed, top.epoch):
             return ()
         self._ticks += 1
         source.hear(top, receipt.now_ns, receipt.age_ns)
@@ -76,9 +79,20 @@ class Pricer(Core):
                 effects += self._price(bot, valuation, receipt.now_ns)
         return effects
 
+    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
+        self._fence.on_lease(lease)
+        return ()
+
+    def _admits(self, feed: VenueFeed, epoch: int) -> bool:
+        """Say whether a sender of this epoch may speak for a venue; with a newer one the feed begins anew."""
+        if not self._fence.passes("feed", feed.venue, epoch):
+            return False
+        feed.begin(epoch)
+        return True
+
     def on_timer(self, receipt: Receipt) -> Effects:
         """Time itself moves the values, and a source that falls silent is noticed only here."""
-        effects: list[Effect] = []
+        effects: list[Effect] = [*self._fence.alerts("pricer", receipt.now_ns)]
         for bot, valuation in self._roster.valuations():
             if valuation.due(receipt.now_ns):
                 effects += self._price(bot, valuation, receipt.now_ns)
@@ -89,9 +103,7 @@ class Pricer(Core):
         feed = self._roster.feed(status.venue)
         if feed is None:
             self._dropped["too_many_venues"] += 1
-        elif not feed.admits(status.epoch):
-            self._dropped["old_epoch"] += 1
-        else:
+        elif self._admits(feed, status.epoch):
             feed.hear(status, receipt.now_ns - receipt.age_ns)
         return ()
 
@@ -102,15 +114,13 @@ class Pricer(Core):
         if market.kind is not MarketKind.BINARY or feed is None:
             return ()
         # The last word on a market may be of an earlier feed than the venue's status, so each market has its own epoch.
-        if market.epoch < self._market_epochs.get(key, 0):
-            self._dropped["old_epoch"] += 1
+        sender = "/".join(key)
+        if not self._fence.passes("feed", sender, market.epoch):
             return ()
-        self._market_epochs.pop(key, None)
         if market.status is not MarketStatus.OPEN:
             self._roster.drop_market(*key)
-        elif self._roster.put_market(market, feed):
-            self._market_epochs[key] = market.epoch
-        else:
+            self._fence.forget("feed", sender)
+        elif not self._roster.put_market(market, feed):
             self._dropped["unusable_market"] += 1
             self._roster.drop_market(*key)
         self._roster.drop_expired(receipt.now_ns)
@@ -209,12 +219,15 @@ class Pricer(Core):
                 }
                 for bot in self._roster.bots.values()
             },
-            "dropped": dict(self._dropped),
+            "dropped": self._all_dropped(),
         }
+
+    def _all_dropped(self) -> dict[str, int]:
+        return {**self._dropped, "old_epoch": self._fence.old, "epoch_ahead": self._fence.ahead}
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("mm_pricer_ticks_total", "counter", "Tops of book of followed sources", {}, self._ticks)
-        for reason, count in self._dropped.items():
+        for reason, count in self._all_dropped().items():
             yield Sample("mm_pricer_dropped_total", "counter", "Inputs not used", {"reason": reason}, count)
         for algo_id, count in self._values.items():
             yield Sample("mm_fair_values_total", "counter", "Fair values stated", {"algo_id": algo_id}, count)

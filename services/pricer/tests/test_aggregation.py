@@ -170,13 +170,12 @@ def test_venue_time_is_ours_plus_the_offset_when_the_clock_is_known() -> None:
     assert feed.venue_time_ns(NOW_NS) is None
 
 
-def test_a_later_feed_silences_the_one_before() -> None:
+def test_a_later_feed_ends_what_the_one_before_vouched_for() -> None:
     source = live_source()
     source.hear(top(), NOW_NS, 0)
-    assert source.feed.admits(2)
+    source.feed.begin(2)
     assert source.age_ns(NOW_NS) is None
-    assert not source.feed.admits(1)
-    assert source.feed.admits(2)
+    source.feed.begin(2)
     source.feed.hear(status(), NOW_NS)
     assert source.age_ns(NOW_NS) is None
     source.hear(top(), NOW_NS, 0)

@@ -35,6 +35,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    Lease,
     Market,
     MarketKind,
     OrderUpdates,
@@ -43,6 +44,7 @@ from common.events import (
     RiskState,
     Trade,
 )
+from common.fence import EpochFence
 from common.orders import OrderIds, OrderState
 from common.pretrade import scopes_of
 
@@ -83,7 +85,7 @@ class Quoter(Core):
         self.emptying = Emptying(self.desk, self._scopes_of, self._cancel)
         self.bots: dict[str, Bot] = {}
         self.markets: dict[str, Terms] = {}
-        self._epochs: dict[str, int] = {}
+        self._fence = EpochFence()
         self._dirty: dict[tuple[str, str], None] = {}
         self.started = False
         self._selected_at_ns = 0
@@ -101,6 +103,7 @@ class Quoter(Core):
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT, {"venue": self.venue}),
             Ordered(BotConfig, self.on_config, Start.LAST_PER_SUBJECT),
             Ordered(Trade, self.on_trade, Start.NEW, {"venue": self.venue}),
+            Newest(Lease, self.on_lease),
             Newest(FeedStatus, self.on_feed_status, {"venue": self.venue}),
             Newest(AccountState, self.on_account_state, {"account": self.account}),
             Newest(Position, self.on_position),
@@ -184,18 +187,13 @@ class Quoter(Core):
 
     # --- what the bus tells -------------------------------------------------------------------------------------
 
-    def _fresh(self, sender: str, epoch: int) -> bool:
-        """Say whether an event comes from the newest holder of a role that has been heard."""
-        known = self._epochs.get(sender, 0)
-        if epoch < known:
-            return False
-        if epoch > known:
-            self._epochs[sender] = epoch
-        return True
+    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
+        self._fence.on_lease(lease)
+        return ()
 
     def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
         bot = self.bots.get(fair.algo_id)
-        if bot is None or not self._fresh(f"pricer/{fair.algo_id}", fair.epoch):
+        if bot is None or not self._fence.passes("pricer", fair.algo_id, fair.epoch):
             return ()
         line = bot.lines.get(fair.symbol)
         if line is None:
@@ -206,22 +204,22 @@ class Quoter(Core):
         return self._quote(bot, line, receipt.now_ns)
 
     def on_position(self, position: Position, receipt: Receipt) -> Effects:
-        if self._fresh(f"risk/{position.algo_id}", position.epoch):
+        if self._fence.passes("risk", position.algo_id, position.epoch):
             self.desk.holdings.on_position(position)
         return ()
 
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
-        if self._fresh(f"risk-state/{state.shard}", state.epoch):
+        if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.desk.on_risk(state, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
-        if self._fresh(f"feed/{status.venue}", status.epoch):
+        if self._fence.passes("feed", status.venue, status.epoch):
             self.desk.on_feed_status(status, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_trade(self, trade: Trade, receipt: Receipt) -> Effects:
-        if self._fresh(f"feed/{trade.venue}", trade.epoch):
+        if self._fence.passes("feed", trade.venue, trade.epoch):
             note_trade(self.bots.values(), trade, receipt.now_ns)
         return ()
 
@@ -435,6 +433,7 @@ class Quoter(Core):
         yield from self._relay(self.desk.take_stock(self.bots.values(), now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._quote_all(now_ns)
+        yield from self._fence.alerts("quoter", now_ns)
         yield from self.desk.news.tell_all(self.epoch, now_ns)
         if now_ns - self._pictured_at_ns >= PICTURE_NS:
             self._pictured_at_ns = now_ns

@@ -19,6 +19,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    Lease,
     Market,
     PlatformConfig,
     Posting,
@@ -26,6 +27,7 @@ from common.events import (
     RiskState,
     Statistics,
 )
+from common.fence import EpochFence
 
 from risk.alerts import PLATFORM, Conditions
 from risk.entries import Entry, Forged, Undecodable, forged, undecodable
@@ -73,7 +75,7 @@ class Risk(Core):
         self._halts_at_start: dict[str, str] = {}
         self._notes: list[str] = []
         self._started = False
-        self._epochs: dict[tuple[str, str], int] = {}
+        self._fence = EpochFence()
         self._turns, self._pending = Turns(), Pending()
 
     def recover(
@@ -100,6 +102,7 @@ class Risk(Core):
             Ordered(PlatformConfig, self.on_platform_config, Start.LAST_PER_SUBJECT, {"type": PLATFORM_TYPE}),
             Ordered(BotConfig, self.on_bot_config, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
+            Newest(Lease, self.on_lease),
             Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
             Newest(FeedStatus, self.on_feed_status),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
@@ -245,7 +248,7 @@ class Risk(Core):
             return BotView(config, None, "", str(error))
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if self._stale_epoch("feed", market.venue, market.epoch):
+        if not self._fence.passes("feed", market.venue, market.epoch):
             return
         self.markets.put(market)
         self.watch.on_market(market)
@@ -255,17 +258,17 @@ class Risk(Core):
                 yield from self._settle(receipt.now_ns)
 
     def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
-        if not self._stale_epoch("pricer", fair.algo_id, fair.epoch) and not self.markets.over(fair.venue, fair.symbol):
+        if self._fence.passes("pricer", fair.algo_id, fair.epoch) and not self.markets.over(fair.venue, fair.symbol):
             self.marks.put(fair)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
-        if not self._stale_epoch("feed", status.venue, status.epoch):
+        if self._fence.passes("feed", status.venue, status.epoch):
             self.watch.on_feed_status(status, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_target(self, target: QuoteTarget, receipt: Receipt) -> Effects:
-        if not self._stale_epoch("quoter", target.account, target.epoch):
+        if self._fence.passes("quoter", target.account, target.epoch):
             self.watch.on_target(target)
         return ()
 
@@ -273,7 +276,7 @@ class Risk(Core):
         # A picture from before our start may lie before entries whose place in the account's history is not known.
         if receipt.age_ns and picture.account in self.ledger.accounts:
             return ()
-        if not self._stale_epoch("quoter", picture.account, picture.epoch):
+        if self._fence.passes("quoter", picture.account, picture.epoch):
             self.reconciliation.on_picture(picture, receipt.now_ns)
         return ()
 
@@ -285,11 +288,9 @@ class Risk(Core):
             self.peaks.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
         return ()
 
-    def _stale_epoch(self, role: str, key: str, epoch: int) -> bool:
-        """Say whether somebody else has taken the sender's place since; remembers the highest epoch."""
-        seen = self._epochs.get((role, key), 0)
-        self._epochs[role, key] = max(seen, epoch)
-        return epoch < seen
+    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
+        self._fence.on_lease(lease)
+        return ()
 
     # --- timers -------------------------------------------------------------------------------------------------
 
@@ -328,6 +329,7 @@ class Risk(Core):
         for symbol in self.markets.undecided(self.ledger):
             text = f"{symbol} is over without a result that can be settled"
             yield from self.conditions.hold(AlertLevel.CRITICAL, PLATFORM, "undecided_market", text, now_ns, symbol)
+        yield from self._fence.alerts("risk", now_ns)
         yield from self.watch.quiet(now_ns)
         yield from self.watch.feeds(now_ns)
         trading = sorted({view.venue for view in self.bots.values() if view.venue})

@@ -55,7 +55,9 @@ class Duties:
 DUTIES: dict[str, Duties] = {
     "feed": Duties((TopOfBook, Book, FeedStatus, Trade, Market), (Market,), ("feed",)),
     "pricer": Duties(
-        (FairValue, SourcePrice, Halt), (TopOfBook, FeedStatus, Book, Trade, Market, BotConfig, Halt), ("pricer",)
+        (FairValue, SourcePrice, Halt),
+        (TopOfBook, FeedStatus, Book, Trade, Market, BotConfig, Halt, Lease),
+        ("pricer",),
     ),
     "quoter": Duties(
         (QuoteTarget, OrderUpdates, Fill, Posting, AccountState, Halt),
@@ -75,6 +77,7 @@ DUTIES: dict[str, Duties] = {
             OrderCommand,
             Fill,
             Trade,
+            Lease,
         ),
         ("quoter",),
     ),
@@ -95,6 +98,7 @@ DUTIES: dict[str, Duties] = {
             QuoteTarget,
             OrderUpdates,
             Statistics,
+            Lease,
         ),
         ("risk",),
     ),

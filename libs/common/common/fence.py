@@ -1,0 +1,81 @@
+"""Voices of the past, and of nobody: whom a reader listens to by the lease epoch an event bears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.events import Alert, AlertLevel, Lease
+from common.orders import EPOCH_MAX
+
+SENDERS_MAX = 10_000
+"""Roles times keys; there are a handful, and one for each market."""
+AHEAD_MAX = 8
+"""Take-overs by which an event may be ahead of the newest lease we have heard: the two come on different ways."""
+ALERT_EVERY_NS = 60_000_000_000
+PLATFORM = "platform"
+
+
+class EpochFence:
+    """The highest lease epoch heard from each role and key, never above what the leases of that role say.
+
+    A holder whose lease has passed on is not listened to any more. An event that claims an epoch no lease has come
+    to is refused when it is far ahead; when it is a little ahead, it is taken, but moves nothing: else one event with
+    an invented epoch would make its true sender a voice of the past for ever.
+    """
+
+    def __init__(self) -> None:
+        self._epochs: dict[tuple[str, str], int] = {}
+        self._newest: dict[str, int] = {}
+        """The newest epoch among a role's leases: a process that holds several uses the highest of them for all."""
+        self.old = 0
+        """Events of earlier holders refused, since start."""
+        self.ahead = 0
+        """Events refused because no lease has come to their epoch, since start."""
+        self._last_ahead = ""
+        self._told, self._told_at_ns = 0, -ALERT_EVERY_NS
+
+    def on_lease(self, lease: Lease) -> None:
+        """Take in who holds what; it also takes back what was believed before the first lease was heard."""
+        role, newest = lease.role, self._newest.get(lease.role, 0)
+        if not newest < lease.epoch <= EPOCH_MAX:
+            return
+        self._newest[role] = lease.epoch
+        for sender, epoch in self._epochs.items():
+            if sender[0] == role and epoch > lease.epoch:
+                self._epochs[sender] = lease.epoch
+
+    def passes(self, role: str, key: str, epoch: int) -> bool:
+        """Say whether an event is from the newest holder we know of, and remember a newer one."""
+        sender = (role, key)
+        known = self._epochs.get(sender, 0)
+        if epoch == known:
+            return True
+        if epoch < known:
+            self.old += 1
+            return False
+        newest = self._newest.get(role, EPOCH_MAX)
+        if epoch > newest + AHEAD_MAX:
+            self.ahead += 1
+            self._last_ahead = f"{role}/{key} with epoch {epoch}, its newest lease has {newest}"
+            return False
+        if epoch <= newest and (known or len(self._epochs) < SENDERS_MAX):
+            self._epochs[sender] = epoch
+        return True
+
+    def forget(self, role: str, key: str) -> None:
+        """Drop what is remembered of a sender that will not speak again."""
+        self._epochs.pop((role, key), None)
+
+    def alerts(self, source: str, now_ns: int) -> Iterator[Alert]:
+        """Yield an alert when events ahead of every lease were refused since the last, at most one a minute."""
+        if self.ahead == self._told or now_ns - self._told_at_ns < ALERT_EVERY_NS:
+            return
+        count, self._told, self._told_at_ns = self.ahead - self._told, self.ahead, now_ns
+        yield Alert(
+            level=AlertLevel.WARNING,
+            algo_id=PLATFORM,
+            source=source,
+            kind="epoch_ahead",
+            text=f"{count} events refused that no lease vouches for, the last from {self._last_ahead}",
+            ts_ns=now_ns,
+        )

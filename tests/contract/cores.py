@@ -1,0 +1,20 @@
+"""The core of every service that reads the bus, as its own tests make it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from common.core import Core
+
+CORES: dict[str, Callable[[], Core]] = {
+    "risk": lambda: _made("risk.rehearsal", "Desk").risk,
+    "pricer": lambda: _made("pricer.testing", "Desk").pricer,
+    "quoter": lambda: _made("quoter.rehearsal.script", "Script").core,
+    "gateway": lambda: _made("gateway.view", "View", admin_urls={}, quoted_venues=()),
+}
+
+
+def _made(module: str, name: str, **arguments: Any) -> Any:
+    return getattr(importlib.import_module(module), name)(**arguments)
