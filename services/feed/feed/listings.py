@@ -10,11 +10,13 @@ from common.events import AlertLevel, Market
 
 from feed.markets import Markets
 from feed.messages import Dropped, Listing
-from feed.notices import Notices
+from feed.notices import ALERT_EVERY_NS, Notices
 
 RENEW_EVERY_NS = 60 * NS_PER_S
 LEFT_OUT_MAX = 200
 """Reasons kept of markets that are left out; the oldest go first."""
+LEFT_OUT_EVERY_NS = 3_600 * NS_PER_S
+"""The same market left out for the same reason is told again this often."""
 LATE_NS = 1_800 * NS_PER_S
 """A market without a result so long after its end is told to a person, and again while it lasts."""
 LATE_EVERY_NS = 600 * NS_PER_S
@@ -32,11 +34,14 @@ class Listings:
         self.dropped = 0
         """Rows that could not be used."""
         self._notices = notices
+        self._told: dict[str, str] = {}
+        """What was left out and why, as far as a person has been told."""
         self._renewed_ns = 0
 
     def on_listing(self, listing: Listing, now_ns: int, epoch: int) -> Market | None:
         """Return the event to publish, None when nothing changed."""
         self.left_out.pop(listing.symbol, None)
+        self._told.pop(listing.symbol, None)
         return self.markets.on_listing(listing, now_ns, epoch)
 
     def on_dropped(self, dropped: Dropped, epoch: int, now_ns: int, effects: list[Effect]) -> str:
@@ -44,15 +49,15 @@ class Listings:
         self.dropped += 1
         what = dropped.symbol[:80] or "a row"
         if dropped.symbol:
-            self.left_out.pop(what, None)
-            self.left_out[what] = dropped.reason
-            if len(self.left_out) > LEFT_OUT_MAX:
-                del self.left_out[next(iter(self.left_out))]
-        told = self.markets.status(dropped.symbol) is not None
+            _keep(self.left_out, what, dropped.reason)
         text = f"{what} is left out: {dropped.reason}"
-        if told:
+        if self.markets.status(dropped.symbol) is not None:
             text = f"{what} cannot be read any more and goes by what was known: {dropped.reason}"
-        self._notices.tell("left_out", text, epoch, now_ns, effects)
+        known = self._told.get(what) == dropped.reason
+        every_ns = LEFT_OUT_EVERY_NS if known else ALERT_EVERY_NS
+        in_all = f" ({len(self.left_out)} left out in all)" if len(self.left_out) > 1 else ""
+        if self._notices.tell("left_out", text + in_all, epoch, now_ns, effects, every_ns=every_ns):
+            _keep(self._told, what, dropped.reason)
         return text
 
     def waiting(self, venue_ns: int) -> list[str]:
@@ -81,6 +86,14 @@ class Listings:
         if lost:
             text = f"given up without a result, for a person to find out: {_names(lost)}"
             self._notices.tell("given_up", text, epoch, now_ns, effects, AlertLevel.CRITICAL, every_ns=0)
+
+
+def _keep(reasons: dict[str, str], what: str, reason: str) -> None:
+    """Keep a reason as the newest of at most LEFT_OUT_MAX."""
+    reasons.pop(what, None)
+    reasons[what] = reason
+    if len(reasons) > LEFT_OUT_MAX:
+        del reasons[next(iter(reasons))]
 
 
 def _names(markets: Iterable[Market]) -> str:

@@ -27,11 +27,11 @@ class Notices:
         effects: list[Effect],
         level: AlertLevel = AlertLevel.WARNING,
         every_ns: int = ALERT_EVERY_NS,
-    ) -> None:
-        """Add an alert of kind `{kind}_{venue}` unless one was told less than `every_ns` ago."""
+    ) -> bool:
+        """Add an alert of kind `{kind}_{venue}` unless one was told less than `every_ns` ago; True when it is added."""
         told_ns = self._told_ns.get(kind)
         if told_ns is not None and now_ns - told_ns < every_ns:
-            return
+            return False
         self._told_ns[kind] = now_ns
         effects.append(
             Alert(
@@ -44,3 +44,4 @@ class Notices:
                 ts_ns=now_ns,
             )
         )
+        return True

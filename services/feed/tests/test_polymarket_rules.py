@@ -193,6 +193,19 @@ def test_r22_only_a_final_word_decides(frame: Frame, prices: str | None, status:
     assert market.status is status
 
 
+def test_r21_what_stays_left_out_is_told_once_an_hour_and_each_new_reason_within_a_minute(frame: Frame) -> None:
+    rehearsal = opened()
+    bad, worse = rows(frame, outcomes='["A", "B"]'), {**following(frame), "endDate": None}
+    told = only(listed(rehearsal, bad), Alert)
+    assert len(told) == 1
+    for _ in range(12):
+        told += only(listed(rehearsal, [*bad, worse]), Alert)
+    assert [MARKET in alert.text for alert in told] == [True, False]
+    assert "(2 left out in all)" in told[1].text
+    later(rehearsal, 3_600)
+    assert len(only(listed(rehearsal, [*bad, worse]), Alert)) == 1
+
+
 MEMBERS = ("clobTokenIds", "outcomes", "endDate", "orderPriceMinTickSize", "orderMinSize", "acceptingOrders", "closed")
 
 
