@@ -93,6 +93,17 @@ def recording(path: Path, *lines: str) -> Path:
     return path
 
 
+def test_r83_a_damaged_recording_is_a_finding(tmp_path: Path) -> None:
+    path = recording(
+        tmp_path / "damaged.gz", *(f'{number} {{"a":{number * 7919 % 1_000_003}}}' for number in range(500))
+    )
+    damaged = bytearray(path.read_bytes())
+    damaged[20:60] = b"\xff" * 40
+    path.write_bytes(damaged)
+    found = doctor.judge_recording(path)
+    assert (found.state, str(path) in found.text) == (doctor.FAIL, True)
+
+
 def test_a_recording_is_recognised_by_its_lines(tmp_path: Path) -> None:
     good = recording(tmp_path / "good.gz", '1723161254000000000 {"stream":"btcusdt@trade"}')
     bad = recording(tmp_path / "bad.gz", '1723161254000000000 {"a":1}', '{"a":1}')

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import tomllib
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +198,7 @@ def judge_recording(path: Path) -> Finding:
                 stamp, _, message = line.partition(" ")
                 if not stamp.isdigit() or not message.startswith("{"):
                     return Finding("recordings", FAIL, f"{path} line {number}: must be time in ns, a space, a message")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         return Finding("recordings", FAIL, f"{path}: {error}")
     return Finding("recordings", OK, str(path))
 
