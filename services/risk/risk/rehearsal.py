@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from common.core import Effect, Newest, Ordered, Receipt
+from common.core import Effect, Keep, Newest, Ordered, Receipt
 from common.events import (
     Alert,
     Event,
     Fill,
+    Halt,
     Posting,
     RiskState,
 )
@@ -38,6 +39,10 @@ class Desk:
         self.risk.recover(ledger or Ledger(), faults)
         self.sequence = self.risk.ledger.sequence
         self.said: list[Effect] = []
+        self.words = 0
+        """Halts and lifts in their stream."""
+        self.kept: dict[str, bytes] = {}
+        """Documents on disk."""
         for config in configs or (a_config(),):
             self.tell(config)
         self.do(self.risk.start(self.receipt()))
@@ -48,13 +53,23 @@ class Desk:
     def do(self, effects: Iterable[Effect]) -> list[Effect]:
         done = list(effects)
         self.said += done
+        for keep in [each for each in done if isinstance(each, Keep)]:
+            self.kept.pop(keep.name, None)
+            if keep.data:
+                self.kept[keep.name] = keep.data
+        for halt in [each for each in done if isinstance(each, Halt)]:
+            self.words += 1
+            self.do(self.risk.on_published(halt, self.words, self.receipt()))
         for posting in [each for each in done if isinstance(each, Posting)]:
             done += self.book(posting)
         return done
 
     def tell(self, event: Event, age_ns: int = 0) -> list[Effect]:
         handlers = {each.event: each.handler for each in self.risk.inputs() if isinstance(each, Newest | Ordered)}
-        return self.do(handlers[type(event)](event, self.receipt(age_ns=age_ns)))
+        if isinstance(event, Halt):
+            self.words += 1
+        sequence = self.words if isinstance(event, Halt) else 0
+        return self.do(handlers[type(event)](event, self.receipt(sequence, age_ns)))
 
     def book(self, entry: Fill | Posting) -> list[Effect]:
         """Give an entry the next place in FILL and deliver it."""

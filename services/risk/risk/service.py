@@ -74,9 +74,14 @@ class Risk(Core):
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
         self._halts_at_start: dict[str, str] = {}
         self._notes: list[str] = []
+        self._unreadable: list[str] = []
         self._started = False
         self._fence = EpochFence()
         self._turns, self._pending = Turns(), Pending()
+
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        """Take in the halts that were in force when risk last lived."""
+        self._unreadable = self.halts.restore(documents)
 
     def recover(
         self,
@@ -116,6 +121,11 @@ class Risk(Core):
 
     def start(self, receipt: Receipt) -> Effects:
         self._started = True
+        yield from self.halts.unheard()
+        yield from self.halts.changes()
+        for fault in self._unreadable:
+            text = f"a halt on disk cannot be read: {fault}"
+            yield from self._impose("global", "kept_unreadable", text, receipt.now_ns)
         for note in self._notes:
             yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
@@ -181,8 +191,9 @@ class Risk(Core):
 
     def _impose(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
         """Halt a scope and say so; nothing when it is halted for this reason already."""
-        halt = self.halts.impose(scope, reason, detail, self.epoch, now_ns)
+        halt = self.halts.call(scope, reason, detail, self.epoch, now_ns)
         if halt is not None:
+            yield from self.halts.changes()
             yield halt
             yield self.conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
 
@@ -194,7 +205,7 @@ class Risk(Core):
         """Halt for disputed entries whose halt was never published: the process may have died in between."""
         for account in sorted(self.ledger.accounts):
             for sequence in self.ledger.accounts[account].disputed:
-                if not self.halts.spoken(f"account-{account}", f"disputed-{sequence}"):
+                if self.halts.spoken(f"account-{account}", f"disputed-{sequence}") is None:
                     yield from self._dispute(account, sequence, "see the parked message", now_ns)
 
     def _guard(self, algo_id: str, work: Callable[[], Iterable[Effect]], now_ns: int) -> list[Effect]:
@@ -208,7 +219,8 @@ class Risk(Core):
     # --- configuration, markets, prices -------------------------------------------------------------------------
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
-        self.halts.on_halt(halt)
+        self.halts.hear(halt, receipt.sequence)
+        yield from self.halts.changes()
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -388,6 +400,12 @@ class Risk(Core):
         """What was said while the bus was away is lost: say it again at once."""
         yield from self.on_positions_due(receipt)
         yield self._risk_state(receipt.now_ns)
+
+    def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
+        if isinstance(event, Halt):
+            self.halts.stored(event, sequence)
+            return self.halts.changes()
+        return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""

@@ -9,6 +9,7 @@ from common.events import (
     Halt,
     Position,
     PostingKind,
+    RiskState,
 )
 from risk.intake import LedgerGap
 from risk.rehearsal import Desk, kinds, of
@@ -102,3 +103,38 @@ def test_a_refused_posting_halts_its_account() -> None:
     posting = a_posting("p", PostingKind.SETTLEMENT)
     effects = desk.do(desk.risk.on_refused(posting, "maximum bytes exceeded", desk.receipt()))
     assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "posting_refused")]
+
+
+def test_r13_r72_a_halt_of_risks_own_cancels_and_is_on_disk_before_it_is_told() -> None:
+    desk = Desk()
+    said = desk.book(a_fill(1, quantity_lots=0))
+    names = [type(each).__name__ for each in said]
+    assert names.index("Keep") < names.index("Halt")
+    [halt] = of(Halt, said)
+    assert halt.empties
+    assert len(desk.kept) == 1
+
+
+def test_r72_a_halt_in_force_when_risk_died_is_in_its_first_state_whatever_the_bus_knows() -> None:
+    before = Desk()
+    before.tell(a_person_halt())
+    successor = Risk(PLATFORM_LIMITS)
+    successor.restore(before.kept)
+    successor.recover(before.risk.ledger)
+    said = list(successor.start(Receipt(NOW_NS)))
+    assert [halt.halt_id for halt in of(Halt, said)] == ["p1"], "the bus does not know it: it is told again"
+    assert of(RiskState, said)[-1].halts == ["bot-1:manual"]
+    list(successor.on_published(a_person_halt(), 9, Receipt(NOW_NS)))
+    assert of(RiskState, successor.on_halt(a_lift(a_person_halt()), Receipt(NOW_NS, 0, 10)))[-1].halts == []
+
+
+def test_r72_a_halt_on_risks_disk_that_cannot_be_read_halts_everything() -> None:
+    risk = Risk(PLATFORM_LIMITS)
+    risk.restore({"broken": b"?"})
+    risk.recover(Desk().risk.ledger)
+    said = list(risk.start(Receipt(NOW_NS)))
+    assert of(RiskState, said)[-1].halts == ["global:kept_unreadable"]
+
+
+def a_person_halt() -> Halt:
+    return Halt(scope="bot-1", reason="manual", actor="tess", halt_id="p1", cancels=True, ts_ns=NOW_NS)
