@@ -15,6 +15,8 @@ from common.clock import NS_PER_S
 
 EMPTIED = "emptied"
 """Kind of the alert that tells an outcome."""
+IDS_BELOW = "ids-below:"
+"""Begins what the watchdog reports of a dead quoter's orders; the first order id that is not its follows."""
 CONFIRM_MAX_S = 5.0
 """A door answers by then, confirmed or not."""
 ANSWER_MAX_S = CONFIRM_MAX_S + 2.0
@@ -26,7 +28,7 @@ class Emptied(NamedTuple):
     """The outcome at one account."""
 
     what: str
-    """Of which order: 'scope:reason' of a halt, 'cancel-all:scope', or 'epoch:N' of a dead quoter's orders."""
+    """Of which order: 'scope:reason' of a halt, 'cancel-all:scope', or 'ids-below:N' of a dead quoter's orders."""
     account: str
     cancelled: int
     left: int

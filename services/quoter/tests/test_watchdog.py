@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from common.core import Ask, Effect, Receipt
-from common.events import Alert, Event, Lease
+from common.core import Answered, Ask, Effect, Keep, Receipt
+from common.events import Alert, Event, Halt, Lease
 from common.orders import first_id_of
 from quoter.rehearsal.script import MARKET, MS, START_NS
 from quoter.rehearsal.venue import Venue, VenueOrder
@@ -24,7 +24,16 @@ class Watch:
         self.core = Watchdog("mm1", ApiKey("watch", "mm1-watch", "very-secret", ("cancel",)), "http://venue")
         self.now_ns = START_NS
         self.told: list[Event] = []
+        self.answered: list[Answered] = []
+        self.kept: dict[str, bytes] = {}
         self.beat = 0
+
+    def start(self) -> None:
+        self.carry(self.core.start(self.receipt()))
+
+    def reports(self) -> list[str]:
+        """What was told of emptied scopes."""
+        return [alert.text for alert in self.told if isinstance(alert, Alert) and alert.kind == "emptied"]
 
     def carry(self, effects: Iterable[Effect]) -> None:
         for effect in list(effects):
@@ -32,6 +41,12 @@ class Watch:
                 self.carry(self.core.on_answer(self.venue.on_ask(effect), self.receipt()))
             elif isinstance(effect, Event):
                 self.told.append(effect)
+            elif isinstance(effect, Answered):
+                self.answered.append(effect)
+            elif isinstance(effect, Keep):
+                self.kept.pop(effect.name, None)
+                if effect.data:
+                    self.kept[effect.name] = effect.data
 
     def receipt(self, age_ms: int = 0) -> Receipt:
         return Receipt(self.now_ns, age_ms * MS)
@@ -73,7 +88,7 @@ def test_when_the_beats_stop_for_the_ttl_its_orders_are_cancelled() -> None:
     watch.wait(200)
     assert order.status == "cancelled"
     assert watch.core.state(watch.now_ns)["left_at_venue"] == 0
-    assert [alert.kind for alert in watch.told if isinstance(alert, Alert)] == ["intervenes"]
+    assert [alert.kind for alert in watch.told if isinstance(alert, Alert)] == ["intervenes", "emptied"]
 
 
 def test_a_lease_that_is_old_when_it_is_read_back_counts_from_when_it_beat() -> None:
@@ -168,7 +183,12 @@ def test_cancel_all_takes_the_living_epochs_orders_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "fault"), [({"scope": "bot-1"}, "scope: the watchdog"), ({"x": 1}, "x: unknown field")]
+    ("document", "fault"),
+    [
+        ({"scope": "account-mm2"}, "scope: there is no account-mm2; there are account-mm1, currency-USD, global"),
+        ({"scope": "everything"}, "scope: must be global"),
+        ({"x": 1}, "x: unknown field"),
+    ],
 )
 def test_cancel_all_is_checked(document: dict[str, object], fault: str) -> None:
     watch = Watch()
@@ -182,4 +202,100 @@ def test_its_picture_and_figures_show_no_secret() -> None:
     watch.wait(TTL_MS + 500)
     shown = repr(watch.core.state(watch.now_ns)) + repr(list(watch.core.samples())) + repr(watch.core._rest._key)
     assert "very-secret" not in shown
-    assert {type(each).__name__ for each in watch.core.inputs()} == {"Newest", "Every", "Http", "Command"}
+    assert {type(each).__name__ for each in watch.core.inputs()} == {
+        "Newest",
+        "Ordered",
+        "Every",
+        "Http",
+        "Command",
+    }
+
+
+# --- halts ----------------------------------------------------------------------------------------------------------
+
+
+def a_halt(scope: str = "global", **more: bool) -> Halt:
+    return Halt(scope=scope, reason="fire", actor="tess", halt_id="h1", cancels=True, ts_ns=0, **more)  # type: ignore[arg-type]
+
+
+def test_r51_what_a_dead_quoter_left_is_reported_with_its_count_and_the_venues_word() -> None:
+    watch = Watch()
+    for number in (1, 2, 3):
+        watch.order(3, number)
+    watch.lease()
+    watch.wait(TTL_MS + 200)
+    [report] = watch.reports()
+    assert report.startswith(
+        f"ids-below:{first_id_of(4)}, account mm1: 3 cancelled, 0 of 3 left, confirmed by the venue"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "more"), [("global", ""), ("venue-degen", ""), ("account-mm1", ""), ("bot-7", "the whole account was")]
+)
+def test_r13_a_halt_at_its_door_empties_the_account_and_says_so(scope: str, more: str) -> None:
+    watch = Watch()
+    watch.start()
+    order = watch.order(3)
+    watch.lease()
+    watch.carry(watch.core.on_halt_command({"scope": scope, "reason": "fire", "actor": "tess"}, watch.receipt()))
+    assert order.status == "cancelled"
+    [row] = watch.answered[0].document["accounts"]
+    assert (row["cancelled"], row["left"], row["of"], row["confirmed"]) == (1, 0, 1, True)
+    assert more in row["said"]
+    [halt] = [event for event in watch.told if isinstance(event, Halt)]
+    assert (halt.scope, halt.reason, halt.empties) == (scope, "fire", True)
+    assert len(watch.kept) == 1
+
+
+def test_r13_a_venue_that_does_not_answer_is_said_after_five_seconds_and_asked_on() -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.venue.status = 503
+    watch.carry(watch.core.on_cancel_all_command({}, watch.receipt()))
+    watch.wait(5_000)
+    [row] = watch.answered[0].document["accounts"]
+    assert "NOT CONFIRMED, the venue did not answer within 5 s" in row["said"]
+    watch.venue.status = 200
+    watch.wait(3_000)
+    assert order.status == "cancelled"
+    assert "1 cancelled, 0 of 1 left, confirmed by the venue" in watch.reports()[-1]
+
+
+def test_r72_a_halt_at_a_watchdog_without_bus_is_on_disk_and_told_when_the_bus_is_there() -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.carry(watch.core.on_halt_command({"scope": "account-mm1"}, watch.receipt()))
+    assert order.status == "cancelled"
+    assert not any(isinstance(event, Halt) for event in watch.told)
+    successor = Watch()
+    successor.core.restore(watch.kept)
+    successor.start()
+    [halt] = [event for event in successor.told if isinstance(event, Halt)]
+    assert halt.scope == "account-mm1"
+
+
+def test_r13_a_halt_of_the_bus_is_the_watchdogs_only_where_no_quoter_lives() -> None:
+    watch = Watch()
+    watch.start()
+    living = watch.order(3)
+    watch.lease()
+    watch.carry(watch.core.on_halt(a_halt(), Receipt(watch.now_ns, 0, 4)))
+    assert living.status == "open"
+    watch.lease(holder="")
+    late = watch.order(3, 2)
+    watch.carry(watch.core.on_halt(a_halt("account-mm1"), Receipt(watch.now_ns, 0, 5)))
+    assert late.status == "cancelled"
+    assert len(watch.kept) == 2
+
+
+def test_a_holder_that_lives_after_all_keeps_its_orders_although_an_errand_was_begun() -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.lease()
+    watch.venue.status = 503
+    watch.wait(TTL_MS + 500)
+    watch.lease()
+    watch.venue.status = 200
+    watch.wait(3_000, beating=3)
+    assert order.status == "open"

@@ -81,7 +81,7 @@ DUTIES: dict[str, Duties] = {
         ),
         ("quoter",),
     ),
-    "watchdog": Duties((Halt,), (Lease,)),
+    "watchdog": Duties((Halt,), (Lease, Halt)),
     "risk": Duties(
         (Posting, Position, Statistics, RiskState, Halt, OrderCommand),
         (

@@ -4,23 +4,46 @@ It follows the beats of the account's lease on its own clock. It acts on orders 
 for the lease's ttl, has given the lease back, or has been followed by a newer epoch; orders of a living epoch it never
 touches. When the bus is away no beat reaches it, and it cannot tell a dead bus from a dead quoter: then it cancels too,
 which is what the quoter itself does, because nobody may quote without limits. Its key can only cancel.
+
+It takes halts and cancel-all at a door of its own, with the bus and the quoter dead and before it has started. It does
+not know whose an order is: in any scope of the account it cancels the whole account, and says so.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from common.clock import NS_PER_MS
-from common.core import Answer, Command, Core, Effect, Effects, Every, Http, Input, Newest, Receipt, Sample
-from common.events import AlertLevel, Lease
+from common.core import (
+    Answer,
+    Answered,
+    AnswerLater,
+    Command,
+    Core,
+    Effect,
+    Effects,
+    Every,
+    Http,
+    Input,
+    Newest,
+    Ordered,
+    Receipt,
+    Sample,
+)
+from common.emptying import IDS_BELOW
+from common.events import AlertLevel, Event, Halt, Lease
+from common.halts import Halts
 from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 
+from quoter.commands import halt_of, parse_cancel_all, parse_halt
 from quoter.news import PLATFORM, alert
 from quoter.venues.base import Output, Trouble
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.degen_rest import ApiKey, DegenRest
+from quoter.watchdog.errands import Errands
 
 TIMER_MS = 100
 LOOK_AGAIN_NS = 2_000 * NS_PER_MS
@@ -31,6 +54,8 @@ BACKOFF_FIRST_MS = 100.0
 BACKOFF_MOST_MS = 2_000.0
 SOURCE = "watchdog"
 HTTP = "venue"
+VENUE = "degen"
+CURRENCY = "USD"
 
 
 class Watchdog(Core):
@@ -48,7 +73,11 @@ class Watchdog(Core):
         """Orders with ids below are to be cancelled; 0 when none are."""
         self._looks = 0
         self._looked_at_ns: int | None = None
-        self._everything = False
+        self._halts = Halts()
+        self._unreadable: list[str] = []
+        self._started = False
+        self._errands = Errands(account)
+        self._numbers = itertools.count(1)
         self._news: list[Effect] = []
         self._now_ns = 0
         self.cancelled = 0
@@ -59,10 +88,31 @@ class Watchdog(Core):
     def inputs(self) -> Sequence[Input]:
         return [
             Newest(Lease, self.on_lease, {"role": "quoter", "key": self.account}),
-            Every(TIMER_MS, self.on_timer),
+            Ordered(Halt, self.on_halt),
+            Every(TIMER_MS, self.on_timer, early=True),
             Http(HTTP, self.on_answer),
-            Command("cancel-all", self.on_cancel_all_command),
+            Command("halt", self.on_halt_command, early=True),
+            Command("cancel-all", self.on_cancel_all_command, early=True),
         ]
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        """Take in the halts that were in force, or ordered at this door, when the watchdog last lived."""
+        self._unreadable = self._halts.restore(documents)
+
+    def start(self, receipt: Receipt) -> Effects:
+        self._started = True
+        yield from self._halts.unheard()
+        yield from self._halts.changes()
+        for fault in self._unreadable:
+            yield self._alert(AlertLevel.CRITICAL, "kept_unreadable", f"a halt on disk: {fault}", receipt.now_ns)
+
+    def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
+        if isinstance(event, Halt):
+            self._halts.stored(event, sequence)
+            return self._halts.changes()
+        return ()
 
     # --- what it hears ------------------------------------------------------------------------------------------
 
@@ -79,11 +129,13 @@ class Watchdog(Core):
         elif self._below > first_id_of(lease.epoch):
             # It was only slow or cut off, and lives: its orders are its own again.
             self._below = first_id_of(lease.epoch)
+            self._errands.drop_dead(self._below)
             self._talks.abandon("cancel")
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = self._now_ns = receipt.now_ns
         yield from self._relay(self._talks.on_timer(now_ns))
+        yield from self._errands.overdue(now_ns)
         lease = self._lease
         if lease is not None and self._overdue(lease, now_ns) and self._below < _end_of(lease.epoch):
             silent_ms = (now_ns - self._beat_at_ns) // NS_PER_MS
@@ -97,9 +149,9 @@ class Watchdog(Core):
         return now_ns - self._beat_at_ns > lease.ttl_ms * NS_PER_MS
 
     def _due(self, now_ns: int) -> bool:
-        if (not self._below and not self._everything) or self._talks.open("cancel"):
+        if (not self._below and not self._errands) or self._talks.open("cancel"):
             return False
-        if self._looked_at_ns is None:
+        if self._looked_at_ns is None or self._errands:
             return True
         return self._looks < LOOKS_AT_REST and now_ns - self._looked_at_ns >= LOOK_AGAIN_NS
 
@@ -107,19 +159,56 @@ class Watchdog(Core):
         self._now_ns = receipt.now_ns
         return self._relay(self._talks.on_answer(answer, receipt.now_ns))
 
+    def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
+        """Keep a halt or lift of the bus on disk; where no quoter lives to obey it, empty the account."""
+        known = self._halts.find(halt.scope, halt.reason)
+        self._halts.hear(halt, receipt.sequence)
+        yield from self._halts.changes()
+        dead = self._lease is None or not self._lease.holder or self._overdue(self._lease, receipt.now_ns)
+        # A bot may be another account's: of bots the quoters speak, and a dead one's orders are cancelled anyway.
+        ours = halt.scope in self._scopes() and not halt.scope.startswith("bot-")
+        if known is None and halt.empties and self._started and dead and ours:
+            yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt)
+
+    def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        """Halt at our own door, {"scope", "reason", "actor"}: on disk, told to the bus, and the account emptied."""
+        order = parse_halt(document, self._scopes(document.get("scope")))
+        if self._halts.full:
+            raise ValueError("scope: too many halts wait for the bus already")
+        now_ns = receipt.now_ns
+        halt = halt_of(order, f"{SOURCE}-{self.account}-{now_ns}-{next(self._numbers)}", 0, now_ns)
+        ticket = next(self._numbers)
+        yield AnswerLater(ticket)
+        self._halts.impose(halt)
+        yield from self._halts.changes()
+        if self._started:
+            yield halt
+        text = f"{order.actor} halts {halt.scope} ({halt.reason})"
+        yield self._alert(AlertLevel.CRITICAL, "halt_ordered", text, now_ns)
+        if halt.empties:
+            yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt, ticket)
+        else:
+            yield Answered(ticket, {"accounts": [], "kept": f"account {self.account}: what rests stays"})
+
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Cancel every order of the account, whoever lives: {"actor"}; the scope must be global or this account."""
-        unknown = sorted(set(document) - {"actor", "scope"})
-        if unknown:
-            raise ValueError(f"{unknown[0]}: unknown field; known are actor, scope")
-        if document.get("scope", "global") not in ("global", f"account-{self.account}"):
-            raise ValueError(f"scope: the watchdog cancels the whole account: global or account-{self.account}")
-        self._everything = True
-        self._looked_at_ns, self._looks = None, 0
-        yield self._alert(AlertLevel.WARNING, "cancel_all", "cancels all orders of the account", receipt.now_ns)
-        yield from self.on_timer(receipt)
+        """Cancel every order of the account, whoever lives: {"scope", "actor"}."""
+        scope, actor = parse_cancel_all(document, self._scopes(document.get("scope")))
+        ticket = next(self._numbers)
+        yield AnswerLater(ticket)
+        yield self._alert(AlertLevel.WARNING, "cancel_all", f"{actor} cancels all orders", receipt.now_ns)
+        yield from self._empty(f"cancel-all:{scope}", scope, receipt, ticket)
+
+    def _scopes(self, bot: object = "") -> frozenset[str]:
+        """Return the scopes that contain something of the account; every bot may be one of its."""
+        bots = {bot} if isinstance(bot, str) and bot.startswith("bot-") else set()
+        return frozenset({"global", f"account-{self.account}", f"venue-{VENUE}", f"currency-{CURRENCY}"} | bots)
 
     # --- what it does -------------------------------------------------------------------------------------------
+
+    def _empty(self, what: str, scope: str, receipt: Receipt, ticket: int | None = None) -> Effects:
+        """Begin to cancel everything of the account, the living epoch's orders too."""
+        self._errands.begin(what, scope, ORDER_ID_MAX, receipt.now_ns, ticket)
+        return self.on_timer(receipt)
 
     def _intervene(self, below: int, why: str, now_ns: int) -> Effects:
         """Begin to cancel everything with an id below, unless that is being done or has been."""
@@ -128,6 +217,7 @@ class Watchdog(Core):
         self._below = below
         self._looked_at_ns, self._looks = None, 0
         self.interventions += 1
+        self._errands.begin(f"{IDS_BELOW}{below}", "", below, now_ns)
         yield self._alert(AlertLevel.WARNING, "intervenes", f"{why}: cancels orders of ids below {below}", now_ns)
 
     def _cancelling(self) -> Script[None]:
@@ -135,15 +225,18 @@ class Watchdog(Core):
         if not self._rest.token:
             yield from self._rest.login()
         while True:
-            everything, below = self._everything, ORDER_ID_MAX if self._everything else self._below
-            gone = yield from self._rest.cancel_below(below)
+            errands = list(self._errands)
+            below, asked_at_ns = max([self._below, *(errand.below for errand in errands)]), self._now_ns
+            gone = [report.order_id for report in (yield from self._rest.cancel_below(below))]
             self.cancelled += len(gone)
-            resting = yield from self._rest.orders("open", 0)
-            self.left = sum(report.order_id < below for report in resting)
+            resting = [report.order_id for report in (yield from self._rest.orders("open", 0))]
+            self.left = sum(order_id < below for order_id in resting)
+            if gone and not errands:
+                errands = [self._errands.begin(f"{IDS_BELOW}{below}", "", below, self._now_ns)]
+            yield from self._errands.looked(errands, gone, resting, asked_at_ns, self._now_ns)
             if not self.left:
                 self._backoff.reset()
                 self._looks = 0 if gone else self._looks + 1
-                self._everything = self._everything and not everything
                 return
             yield Trouble(AlertLevel.CRITICAL, "orders_left", f"{self.left} orders still rest")
             yield Pause(self._backoff.next_ms())
