@@ -17,6 +17,7 @@ EMPTIED = "emptied"
 """Kind of the alert that tells an outcome."""
 IDS_BELOW = "ids-below:"
 """Begins what the watchdog reports of a dead quoter's orders; the first order id that is not its follows."""
+NOT_CONFIRMED = "NOT CONFIRMED"
 CONFIRM_MAX_S = 5.0
 """A door answers by then, confirmed or not."""
 ANSWER_MAX_S = CONFIRM_MAX_S + 2.0
@@ -48,7 +49,7 @@ class Emptied(NamedTuple):
         """Return '24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC' or 'NOT CONFIRMED, why'."""
         counted = f"{self.cancelled} cancelled, {self.left} of {self.of} left"
         if not self.confirmed:
-            return f"NOT CONFIRMED, {self.why} ({counted})"
+            return f"{NOT_CONFIRMED}, {self.why} ({counted})"
         at = datetime.fromtimestamp(self.confirmed_at_ns / NS_PER_S, UTC)
         more = f"; {self.why}" if self.why else ""
         return f"{counted}, confirmed by the venue at {at:%H:%M:%S} UTC{more}"
@@ -68,6 +69,10 @@ class Told(NamedTuple):
     what: str
     account: str
     outcome: str
+
+    @property
+    def confirmed(self) -> bool:
+        return not self.outcome.startswith(NOT_CONFIRMED)
 
 
 def read_told(text: str) -> Told | None:

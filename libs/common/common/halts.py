@@ -143,6 +143,11 @@ class Halts:
         word = self._own.get(key) or self._heard.get(key)
         return word.halt if word is not None else None
 
+    def sequence_of(self, scope: str, reason: str) -> int:
+        """Return where the halt in force stands in the stream, which a lift has to name; 0 while nobody knows."""
+        word = self._in_force((scope, reason))
+        return word.sequence if word is not None else 0
+
     def _in_force(self, key: Key) -> Word | None:
         own = self._own.get(key)
         if own is not None:

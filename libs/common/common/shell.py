@@ -280,8 +280,12 @@ class Shell:
         command = next(each for each in self._of(Command) if each.name == name)
         if not (self.began or command.early):
             raise CommandUndone(f"{name}: {self.name} has not begun its work yet")
+        return await self.order(name, lambda receipt: command.handler(document, receipt))
+
+    async def order(self, name: str, handler: Handler) -> dict[str, Any]:
+        """Give the core a turn for what a person orders and return the answer; raises as `command` does."""
         order = Order()
-        await self._take_turn([Call(lambda receipt: command.handler(document, receipt))], order=order)
+        await self._take_turn([Call(handler)], order=order)
         return await self._promises.outcome(name, order, self.failed)
 
     def commands(self) -> list[str]:

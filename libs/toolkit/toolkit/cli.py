@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from common.errors import ConfigError
+from common.halts import DEFAULT_REASON
 from rich.console import Console
 from rich.text import Text
 
@@ -147,12 +148,19 @@ def explain_why(
 @app.command()
 def halt(
     scope: Annotated[str, typer.Argument(help="global, venue-X, account-X, bot-N or currency-C")],
-    reason: Annotated[str, typer.Argument(help="The name under which it is lifted again.")] = operate.DEFAULT_REASON,
+    reason: Annotated[str, typer.Argument(help="The name under which it is lifted again.")] = DEFAULT_REASON,
+    keep_resting: Annotated[
+        bool, typer.Option("--keep-resting", help="Block new orders only, keep what rests.")
+    ] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Refuse new and amended orders in a scope until a person lifts it; resting orders stay (see cancel-all)."""
-    _operate(data_dir, port_base, lambda ports, client: operate.halt(scope, reason, ports, _say, client))
+    """Cancel all orders in a scope, then block new ones there until a person lifts it."""
+    _operate(
+        data_dir,
+        port_base,
+        lambda ports, client: operate.halt(scope, reason, ports, _say, client, keep_resting=keep_resting),
+    )
 
 
 @app.command()

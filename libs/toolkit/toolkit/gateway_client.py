@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import httpx
 
-from toolkit.layout import admin_password_file, admin_token_file
+from toolkit.layout import admin_password_file, admin_token_file, owner_token_file
 
 ASK_TIMEOUT_S = 5.0
 # A cancel-all answers when the venue has confirmed that nothing rests.
@@ -17,8 +17,20 @@ CANCEL_TIMEOUT_S = 30.0
 OAUTH_CLIENT = ("mmwebui", "mm")
 
 
+# Refusals that speak of the request itself: nobody else would answer them otherwise.
+ABOUT_THE_REQUEST = frozenset({404, 409, 422})
+
+
 class NoAnswerError(Exception):
-    """Somebody could not be asked or refused; the message says who and why."""
+    """Somebody could not be asked, or could not say; the message says who and why."""
+
+
+class NotLetInError(NoAnswerError):
+    """The token shown is not one that is known there."""
+
+
+class RefusedError(NoAnswerError):
+    """Somebody has answered that it is not to be done; the message says why."""
 
 
 class PlatformClient:
@@ -45,6 +57,13 @@ class PlatformClient:
             raise NoAnswerError(f"{gateway_url}: its answer to the login holds no access_token")
         return token
 
+    def owner_token(self) -> str | None:
+        """Return the token of this machine's owner, or None where there is none: an older or another machine's."""
+        try:
+            return owner_token_file(self._data_dir).read_text().strip() or None
+        except OSError:
+            return None
+
     def admin_token(self) -> str:
         """Return the token that the services' admin ports ask for."""
         return _secret(admin_token_file(self._data_dir))
@@ -52,7 +71,7 @@ class PlatformClient:
     def get(self, url: str, token: str | None = None) -> Any:
         return self._send("GET", url, headers=_bearer(token))
 
-    def post(self, url: str, token: str, body: Mapping[str, str]) -> Any:
+    def post(self, url: str, token: str, body: Mapping[str, Any]) -> Any:
         return self._send("POST", url, headers=_bearer(token), json=dict(body), timeout=CANCEL_TIMEOUT_S)
 
     def delete(self, url: str, token: str) -> Any:
@@ -63,8 +82,12 @@ class PlatformClient:
             response = self._http.request(method, url, **options)
         except httpx.HTTPError as error:
             raise NoAnswerError(f"{url}: {error or type(error).__name__}") from error
+        if response.status_code in ABOUT_THE_REQUEST and (said := _own_words(response)):
+            raise RefusedError(said)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise NotLetInError(f"{url}: {response.status_code} {_said(response)}")
         if response.is_error:
-            raise NoAnswerError(f"{url}: {response.status_code} {response.text[:500]}")
+            raise NoAnswerError(f"{url}: {response.status_code} {_said(response)}")
         if not response.content:
             return {}
         try:
@@ -82,3 +105,19 @@ def _secret(path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise NoAnswerError(f"{path}: {error.strerror}") from error
+
+
+def _said(response: httpx.Response) -> str:
+    return _own_words(response) or response.text[:500]
+
+
+def _own_words(response: httpx.Response) -> str:
+    """Return what a refusal of ours says; empty for the answer of some other program on that port."""
+    try:
+        error = response.json()["error"]
+        fields = "; ".join(f"{each['field']}: {each['rule']}" for each in error.get("fields", []))
+        message = str(error["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    # A rule that the message repeats is said once.
+    return message if not fields or fields.partition(": ")[2] in message else f"{message} ({fields})"

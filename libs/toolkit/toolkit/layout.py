@@ -28,6 +28,11 @@ def admin_password_file(data_dir: Path) -> Path:
     return data_dir / "gateway" / "admin-password"
 
 
+def owner_token_file(data_dir: Path) -> Path:
+    """Written by the gateway on its first start: opens halt, lift and cancel-all for whoever can read it."""
+    return data_dir / "gateway" / "owner-token"
+
+
 def venue_keys_dir(data_dir: Path) -> Path:
     """Where the simulated exchange leaves the keys of the accounts it opens on its first start."""
     return data_dir / "exchange" / "keys"

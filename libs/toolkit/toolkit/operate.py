@@ -1,43 +1,37 @@
 """Stop trading from the command line, whatever still answers: the gateway, else the quoter, else the watchdog."""
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from toolkit.gateway_client import NoAnswerError, PlatformClient
+from common.emptying import rows_of
+from common.halts import check_reason, check_scope
+
+from toolkit.gateway_client import NoAnswerError, NotLetInError, PlatformClient, RefusedError
 from toolkit.ports import Ports
-
-SCOPE_PATTERN = re.compile(r"global|venue-[A-Za-z0-9_-]+|account-[A-Za-z0-9_-]+|bot-[0-9]+|currency-[A-Za-z0-9_-]+")
-REASON_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-SCOPE_RULE = "must be global, venue-X, account-X, bot-N or currency-C"
-REASON_RULE = "must be 1 to 64 letters, digits, - or _"
-
-# The reason of a halt that a person gives without naming one.
-DEFAULT_REASON = "person"
 
 Report = Callable[[str], None]
 Way = tuple[str, Callable[[], Any]]
 
 
-def halt(scope: str, reason: str, ports: Ports, report: Report, client: PlatformClient) -> int:
-    """Refuse new and amended orders in a scope; return the exit code."""
-    check_scope(scope)
-    check_reason(reason)
-    body = {"scope": scope, "reason": reason, "detail": "halted from the command line"}
+def halt(
+    scope: str, reason: str, ports: Ports, report: Report, client: PlatformClient, *, keep_resting: bool = False
+) -> int:
+    """Cancel what rests in a scope and refuse new orders there; return the exit code."""
+    _checked("scope", check_scope, scope)
+    _checked("reason", check_reason, reason)
+    body = {"scope": scope, "reason": reason, "detail": "halted from the command line", "keep_resting": keep_resting}
+    door = {**body, "actor": "owner"}
     ways = [
         _by_gateway(ports, client, lambda url, token: client.post(f"{url}/api/halts", token, body)),
-        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/halt", client.admin_token(), body)),
+        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/halt", client.admin_token(), door)),
+        ("watchdog", lambda: client.post(f"{_admin(ports.watchdog_admin)}/halt", client.admin_token(), door)),
     ]
     return first_to_do(f"halt {scope}", ways, report)
 
 
 def lift(scope: str, reason: str, ports: Ports, report: Report, client: PlatformClient) -> int:
-    """Take back one reason of a halt; only the gateway can, since a person answers for it."""
-    check_scope(scope)
-    check_reason(reason)
+    """Take back one reason of a halt, however it is written; only the gateway can, since a person answers for it."""
     path = f"/api/halts/{quote(scope, safe='')}/{quote(reason, safe='')}"
     ways = [_by_gateway(ports, client, lambda url, token: client.delete(f"{url}{path}", token))]
     return first_to_do(f"lift {scope} {reason}", ways, report)
@@ -45,46 +39,60 @@ def lift(scope: str, reason: str, ports: Ports, report: Report, client: Platform
 
 def cancel_all(ports: Ports, report: Report, client: PlatformClient) -> int:
     """Cancel every order of ours and have the venue asked that none rests; return the exit code."""
+    body = {"actor": "owner"}
     ways = [
         _by_gateway(ports, client, lambda url, token: client.post(f"{url}/api/cancel-all", token, {})),
-        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/cancel-all", client.admin_token(), {})),
-        ("watchdog", lambda: client.post(f"{_admin(ports.watchdog_admin)}/cancel-all", client.admin_token(), {})),
+        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/cancel-all", client.admin_token(), body)),
+        ("watchdog", lambda: client.post(f"{_admin(ports.watchdog_admin)}/cancel-all", client.admin_token(), body)),
     ]
     return first_to_do("cancel-all", ways, report)
 
 
 def first_to_do(what: str, ways: Sequence[Way], report: Report) -> int:
-    """Try one way after the other; return 0 when one did it, 1 when none could, having said why each could not."""
+    """Try one way after the other; a refusal is an answer and ends it, silence goes on to the next.
+
+    Returns 0 when it was done and, where orders are cancelled, confirmed by the venue; else 1, having said why.
+    """
     for who, way in ways:
         try:
             answer = way()
+        except RefusedError as error:
+            report(f"{what}: refused by the {who}: {error}")
+            return 1
         except NoAnswerError as error:
             report(f"{who} could not: {error}")
             continue
-        report(f"{what}: done by the {who}{_shown(answer)}")
-        return 0
-    report(f"{what}: NOT DONE, nobody could be reached")
+        report(f"{what}: done by the {who}")
+        rows = rows_of(answer)
+        for row in rows:
+            report(f"  {row['said']}")
+        return 0 if all(row.get("confirmed") for row in rows) else 1
+    report(f"{what}: NOT DONE, none of {', '.join(who for who, _ in ways)} did it")
     return 1
 
 
-def check_scope(scope: str) -> None:
-    if SCOPE_PATTERN.fullmatch(scope) is None:
-        raise ValueError(f"scope {scope!r}: {SCOPE_RULE}")
-
-
-def check_reason(reason: str) -> None:
-    if REASON_PATTERN.fullmatch(reason) is None:
-        raise ValueError(f"reason {reason!r}: {REASON_RULE}")
+def _checked(field: str, check: Callable[[object], str], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"{field} {value!r}: {error}") from None
 
 
 def _by_gateway(ports: Ports, client: PlatformClient, ask: Callable[[str, str], Any]) -> Way:
     url = f"http://127.0.0.1:{ports.gateway}"
-    return ("gateway", lambda: ask(url, client.login(url)))
+
+    def way() -> Any:
+        """As the machine's owner; where the gateway does not know his token, with the password of its first start."""
+        token = client.owner_token()
+        if token is not None:
+            try:
+                return ask(url, token)
+            except NotLetInError:
+                pass
+        return ask(url, client.login(url))
+
+    return ("gateway", way)
 
 
 def _admin(port: int) -> str:
     return f"http://127.0.0.1:{port}"
-
-
-def _shown(answer: Any) -> str:
-    return f" {json.dumps(answer)}" if answer else ""

@@ -64,7 +64,8 @@ def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
             seen.pop("state")
         services[name] = row | seen
     bots = [{field: bot.get(field) for field in BOT_FIELDS} | dict(bot) for bot in told.get("bots", [])]
-    return {"services": services, "bots": bots, "halts": list(told.get("halts", []))}
+    accounts = list(told.get("accounts", []))
+    return {"services": services, "bots": bots, "halts": list(told.get("halts", [])), "accounts": accounts}
 
 
 def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
@@ -102,6 +103,9 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
         console.print(bots)
     for halt in picture["halts"]:
         console.print(Text(f"HALT {_halt_text(halt)}", "red"))
+    for account in picture["accounts"]:
+        for line in _account_lines(account):
+            console.print(Text(line, "red"), soft_wrap=True)
 
 
 def _admin_states(ports: Ports, client: PlatformClient) -> dict[str, dict[str, Any] | None]:
@@ -143,4 +147,17 @@ def _text(value: Any) -> str:
 
 
 def _halt_text(halt: Any) -> str:
-    return f"{halt.get('scope')} ({halt.get('reason')})" if isinstance(halt, dict) else str(halt)
+    """Return a halt, and what the accounts have made of it."""
+    if not isinstance(halt, dict):
+        return str(halt)
+    said = [f"account {row.get('account')}: {row.get('said')}" for row in halt.get("accounts", [])]
+    return "; ".join([f"{halt.get('scope')} ({halt.get('reason')})", *said])
+
+
+def _account_lines(account: Mapping[str, Any]) -> list[str]:
+    """Say of an account whose quoter is silent what its watchdog has reported."""
+    silent_ms = account.get("quoter_silent_ms")
+    if silent_ms is None:
+        return []
+    said = (account.get("report") or {}).get("said", "nothing reported yet, its orders are of unknown outcome")
+    return [f"QUOTER of {account.get('account')} silent for {silent_ms / 1000:.1f} s; watchdog: {said}"]

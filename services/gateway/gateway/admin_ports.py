@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from common.emptying import ANSWER_MAX_S, rows_of
 from common.webclient import RequestFailed, WebClient
 from pydantic import SecretStr
 
-COMMAND_TIMEOUT_S = 5.0
-DETAIL_CHARS_MAX = 300
+ASK_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = ANSWER_MAX_S + 1.0
+"""A door that empties a scope answers when the venue has confirmed it, or says by then that it has not."""
+DETAIL_CHARS_MAX = 500
 
 
 class Outcome(NamedTuple):
@@ -18,8 +22,10 @@ class Outcome(NamedTuple):
 
     service: str
     outcome: str
-    """done, refused or unreachable."""
+    """done, refused, failed or unreachable."""
     detail: str
+    accounts: list[dict[str, Any]]
+    """What came of it at each account: `common.emptying` says how."""
 
 
 class Answer(NamedTuple):
@@ -52,9 +58,24 @@ class AdminPorts:
                 body=msgspec.json.encode(document),
             )
         except RequestFailed as error:
-            return Outcome(service, "unreachable", str(error))
-        outcome = "done" if 200 <= answer.status < 300 else "refused"
-        return Outcome(service, outcome, answer.body.decode(errors="replace")[:DETAIL_CHARS_MAX])
+            return Outcome(service, "unreachable", str(error), [])
+        document = _document(answer.body)
+        if 200 <= answer.status < 300:
+            rows = rows_of(document)
+            said = "; ".join(row["said"] for row in rows) or str(document.get("kept", "done"))
+            return Outcome(service, "done", said[:DETAIL_CHARS_MAX], rows)
+        error_document = document.get("error")
+        said = str(error_document.get("message", "")) if isinstance(error_document, dict) else ""
+        outcome = "refused" if 400 <= answer.status < 500 else "failed"
+        return Outcome(service, outcome, (said or f"answers {answer.status}")[:DETAIL_CHARS_MAX], [])
+
+    async def order_trading(self, command: str, document: Mapping[str, Any]) -> list[Outcome]:
+        """Send a command to every quoter at once, and where one of them cannot, to the watchdogs as well."""
+        quoters = await asyncio.gather(*[self.order(each, command, document) for each in self.named("quoter")])
+        outcomes = list(quoters)
+        if not outcomes or any(each.outcome in ("unreachable", "failed") for each in outcomes):
+            outcomes += await asyncio.gather(*[self.order(each, command, document) for each in self.named("watchdog")])
+        return outcomes
 
     async def ask(self, service: str, page: str, query: Mapping[str, str]) -> Answer:
         """Return what a service answers on one of its pages; silence and nonsense are status 0, never an error."""
@@ -62,7 +83,7 @@ class AdminPorts:
             answer = await self._client.request(
                 "GET",
                 f"{self._urls[service]}/{page}",
-                timeout_s=COMMAND_TIMEOUT_S,
+                timeout_s=ASK_TIMEOUT_S,
                 headers=self._authorised({}),
                 params=query,
             )
@@ -74,3 +95,10 @@ class AdminPorts:
         if self._token is None:
             return headers
         return {**headers, "authorization": f"Bearer {self._token.get_secret_value()}"}
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from common.clock import Clock
+from common.core import Effects, Receipt
 from common.errors import BusUnavailable
 from common.events import Audit, Event
+from pydantic import SecretStr
 
 from gateway.admin_ports import AdminPorts
 from gateway.auth.passwords import Passwords
@@ -16,6 +19,9 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
 from gateway.rates import Rates
 from gateway.view import View
+
+Handler: TypeAlias = Callable[[Receipt], Effects]
+Turn: TypeAlias = Callable[[Handler], Awaitable[Any]]
 
 
 class Publisher(Protocol):
@@ -42,6 +48,10 @@ class Desk:
     bus: Publisher | None = None
     """Given by the shell once it is connected."""
     rates: Rates = field(default_factory=Rates)
+    turn: Turn | None = None
+    """Gives the core a turn and returns when what it keeps is on disk; given by the shell."""
+    owner_token: SecretStr | None = None
+    """Opens halt, lift and cancel-all for the machine's owner, from this machine only."""
 
     def now_ns(self) -> int:
         return self.clock.now_ns()
@@ -55,6 +65,13 @@ class Desk:
         if self.bus is None:
             raise BusUnavailable("the gateway is not connected to the bus yet")
         return await self.bus.publish_acked(event, expected_last_sequence=expected_last_sequence)
+
+    async def obey(self, handler: Handler) -> None:
+        """Let the picture take in a halt or lift; CommandUndone when the disk does not take it."""
+        if self.turn is not None:
+            await self.turn(handler)
+        else:
+            list(handler(Receipt(self.now_ns())))
 
     async def audit(
         self,

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 from common.clock import NS_PER_S, Clock
+from common.emptying import Emptied
 from common.errors import BusUnavailable, PublishRefused
 from common.events import Event
 
 E = TypeVar("E", bound=Event)
 WRONG_LAST_SEQUENCE = 10071
+CONFIRMED_AT_NS = 1_795_222_805_000_000_000
 
 
 class FakeBus:
@@ -103,8 +106,16 @@ class AdminPortsSeen:
         status = self.answers.get(request.url.host, 202)
         if status == 0:
             raise httpx.ConnectError("refused")
-        accepted = {"accepted": request.url.path[1:]}
+        accepted = {"accepted": request.url.path[1:]} | self.emptied(request)
         return httpx.Response(status, json=self.documents.get(request.url.path, accepted))
+
+    def emptied(self, request: httpx.Request) -> dict[str, Any]:
+        """Answer a door's order as a quoter does that has emptied its scope."""
+        order = msgspec.json.decode(request.content, type=dict[str, Any]) if request.content else {}
+        if request.method != "POST" or order.get("keep_resting"):
+            return {}
+        what = f"{order.get('scope')}:{order.get('reason', '')}".rstrip(":")
+        return {"accounts": [Emptied(what, "mm1", 6, 0, 6, CONFIRMED_AT_NS).document()]}
 
     def sent(self) -> list[tuple[str, str]]:
         return [(request.url.host, request.url.path) for request in self.requests]

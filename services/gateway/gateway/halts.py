@@ -1,66 +1,53 @@
-"""Which trading is stopped: scopes as people write them, and the halts in force."""
+"""Which trading is stopped, what came of stopping it at each account, and which scopes there are."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from common.events import Halt
-from common.instruments import TOKEN_CHARS_MAX, escape_token
+from common import halts
+from common.emptying import read_told
+from common.events import Alert, Halt
 
-HALTS_MAX = 1_000
-"""Subjects (scope, reason) remembered; lifted ones go first."""
+if TYPE_CHECKING:
+    from gateway.view import View
 
-SCOPE_RULE = "must be global, venue-X, account-X, bot-N or currency-C, e.g. venue-degen or bot-1"
-REASON_RULE = "must be 1 to 64 of a-z, 0-9, _ and -, e.g. manual"
-_SCOPE = re.compile(r"global|(?:venue|account)-[A-Za-z0-9_-]{1,64}|bot-[1-9][0-9]{0,8}|currency-[A-Z0-9]{2,12}")
-_REASON = re.compile(r"[a-z0-9_-]{1,64}")
-
-
-def check_scope(scope: str) -> str:
-    """Return the scope as it is; ValueError names the grammar."""
-    if not _SCOPE.fullmatch(scope) or len(escape_token(scope)) > TOKEN_CHARS_MAX:
-        raise ValueError(SCOPE_RULE)
-    return scope
+CLOCKS_APART_NS = 1_000_000_000
+"""Two machines' clocks may differ by so much."""
+OUTCOMES_MAX = 1_000
+"""Scopes emptied, by order and account, whose outcome is remembered; the oldest goes."""
 
 
-def check_reason(reason: str) -> str:
-    """Return the reason as it is; ValueError names the grammar."""
-    if not _REASON.fullmatch(reason) or len(escape_token(reason)) > TOKEN_CHARS_MAX:
-        raise ValueError(REASON_RULE)
-    return reason
+class Outcome(NamedTuple):
+    """What came of emptying a scope at one account."""
+
+    account: str
+    said: str
+    """'24 cancelled, 0 of 24 left, confirmed by the venue at …', or 'NOT CONFIRMED, why'."""
+    ts_ns: int
 
 
-class Halts:
-    """The latest word on each (scope, reason)."""
+class Halts(halts.Halts):
+    """The latest word on each (scope, reason), and what the accounts have made of it."""
 
     def __init__(self) -> None:
-        self._words: dict[tuple[str, str], tuple[Halt, int]] = {}
+        super().__init__()
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
 
-    def apply(self, halt: Halt, sequence: int) -> None:
-        """Take a Halt or its lift; one older than the word already known changes nothing."""
-        key = (halt.scope, halt.reason)
-        known = self._words.get(key)
-        if known is not None and sequence < known[1]:
-            return
-        self._words.pop(key, None)
-        self._words[key] = (halt, sequence)
-        if len(self._words) > HALTS_MAX:
-            self._forget_one()
+    def on_emptied(self, alert: Alert) -> None:
+        """Take in the alert that tells what came of emptying a scope."""
+        told = read_told(alert.text)
+        if told is not None:
+            self._outcomes.pop((told.what, told.account), None)
+            self._outcomes[told.what, told.account] = Outcome(told.account, told.outcome, alert.ts_ns)
+            if len(self._outcomes) > OUTCOMES_MAX:
+                del self._outcomes[next(iter(self._outcomes))]
 
-    def _forget_one(self) -> None:
-        # A halt in force is never forgotten while a lifted one can go.
-        lifted = (key for key, (halt, _) in self._words.items() if halt.lifted)
-        del self._words[next(lifted, next(iter(self._words)))]
-
-    def active(self) -> list[Halt]:
-        """Return the halts in force, in the order they were called."""
-        return [halt for halt, _ in self._words.values() if not halt.lifted]
-
-    def find(self, scope: str, reason: str) -> Halt | None:
-        """Return the halt in force for exactly this scope and reason."""
-        word = self._words.get((scope, reason))
-        return word[0] if word is not None and not word[0].lifted else None
+    def outcomes(self, halt: Halt) -> list[Outcome]:
+        """Return what came of a halt in force, by account; an earlier halt's outcome is not this one's."""
+        what = f"{halt.scope}:{halt.reason}"
+        found = [outcome for (name, _), outcome in self._outcomes.items() if name == what]
+        return sorted(outcome for outcome in found if outcome.ts_ns >= halt.ts_ns - CLOCKS_APART_NS)
 
     def sequence_of(self, halt: Halt) -> int:
         """Return where the word on a halt's scope and reason stands in the stream; a lift names it."""
@@ -71,3 +58,22 @@ class Halts:
         scopes = {"global", f"bot-{algo_id}", f"venue-{venue}", f"account-{account}"}
         scopes |= {f"currency-{currency}" for currency in currencies}
         return (halt for halt in self.active() if halt.scope in scopes)
+
+
+def known_scopes(view: View) -> frozenset[str]:
+    """Return every scope that contains something: a bot, an account or venue one trades at, a currency of theirs."""
+    found = {"global"}
+    venues = set(view.quoted_venues)
+    for stored in view.bots.values():
+        if not stored.event.removed:
+            found.add(f"bot-{stored.event.algo_id}")
+            instrument: Mapping[str, object] = stored.event.sections.get("instrument", {})
+            venues.add(str(instrument.get("venue", "")))
+            found.add(f"account-{instrument.get('account', '')}")
+    for account in view.accounts.values():
+        found |= {f"account-{account.event.account}", f"currency-{account.event.currency}"}
+        venues.add(account.event.venue)
+    found |= {f"bot-{order.algo_id}" for order in view.orders.open() if order.algo_id}
+    found |= {f"currency-{market.currency}" for market in view.markets.values() if market.venue in venues}
+    found |= {f"venue-{venue}" for venue in venues}
+    return frozenset(scope for scope in found if not scope.endswith("-"))

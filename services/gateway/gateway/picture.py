@@ -29,7 +29,7 @@ def picture(view: View, now_ns: int) -> Json:
             }
             for shard, state in sorted(view.risk.items())
         ],
-        "halts": [halt_row(halt) for halt in view.halts.active()],
+        "halts": [halt_row(view, halt) for halt in view.halts.active()],
         "bots": [
             bot_row(view, stored.event, markets, now_ns)
             for _, stored in sorted(view.bots.items())
@@ -86,10 +86,18 @@ def accounts(view: View, now_ns: int) -> list[Json]:
             "cash_total": account.event.cash_total,
             "cash_available": account.event.cash_available,
             "open_orders": len(account.event.open_orders),
+            "quoter_silent_ms": view.quoters.silent_ms(name, now_ns),
+            "report": _report(view, name),
             **aged(account.age_ns(now_ns), ACCOUNT_STALE_NS),
         }
         for name, account in sorted(view.accounts.items())
     ]
+
+
+def _report(view: View, account: str) -> Json | None:
+    """Return what the watchdog last said of a dead quoter's orders."""
+    report = view.quoters.reports.get(account)
+    return {"said": report.said, "ts_ns": report.ts_ns} if report is not None else None
 
 
 def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> Json:
@@ -166,14 +174,16 @@ def _pnl(realized: float, unrealized: float | None, daily: float | None, fees: f
     return {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees, **age}
 
 
-def halt_row(halt: Halt) -> Json:
-    """Return a halt in force."""
+def halt_row(view: View, halt: Halt) -> Json:
+    """Return a halt in force, and what each account says of the orders in its scope."""
     return {
         "scope": halt.scope,
         "reason": halt.reason,
         "actor": halt.actor,
         "detail": halt.detail,
         "since_ns": halt.ts_ns,
+        "keep_resting": not halt.empties,
+        "accounts": [{"account": each.account, "said": each.said} for each in view.halts.outcomes(halt)],
     }
 
 

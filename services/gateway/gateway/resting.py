@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 from common.events import AccountState, OpenOrder, OrderUpdate
 from common.instruments import Outcome, Side
 from common.orders import OrderState
@@ -68,6 +69,14 @@ class RestingOrders:
         ]
         for order_id in gone:
             del self._open[order_id]
+
+    def end(self, account: str, below: int, reason: str) -> None:
+        """End an account's orders with ids below: the venue has been asked, and none of them rests."""
+        gone = [order for order in self._open.values() if order.account == account and order.order_id < below]
+        for order in gone:
+            del self._open[order.order_id]
+            ended = msgspec.structs.replace(order, state=OrderState.CANCELLED, leaves_lots=0, reason=reason)
+            _keep(self._finished, ended, FINISHED_MAX)
 
     def forget_market(self, venue: str, symbol: str) -> None:
         """Drop what is known of a market that is over: nothing rests in it."""

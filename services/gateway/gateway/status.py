@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.picture import bot_row, halt_row, services
+from gateway.picture import accounts, bot_row, halt_row, services
 from gateway.rows import Json, market_rows
 from gateway.view import View
 
@@ -33,7 +33,11 @@ def status(view: View, now_ns: int) -> Json:
     return {
         "services": {**services(view, now_ns), GATEWAY: own_health},
         "bots": rows,
-        "halts": [halt_row(halt) for halt in view.halts.active()],
+        "halts": [halt_row(view, halt) for halt in view.halts.active()],
+        "accounts": [
+            {name: row[name] for name in ("account", "open_orders", "quoter_silent_ms", "report")}
+            for row in accounts(view, now_ns)
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from common.clock import NS_PER_S, AnchoredClock, ManualClock
 from common.core import Answer, Ask, Effects, Receipt
+from common.emptying import EMPTIED
 from common.events import (
     AccountState,
     Alert,
@@ -21,6 +22,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Holding,
+    Lease,
     Liquidity,
     Market,
     MarketKind,
@@ -288,6 +290,18 @@ class Story:
     def alert(self, text: str, level: AlertLevel = AlertLevel.WARNING) -> Alert:
         alert = Alert(level=level, algo_id="1", source="risk", kind="daily_loss_warning", text=text, ts_ns=self.now_ns)
         return self.tell(self.view.on_alert, alert)
+
+    def emptied(self, said: str, source: str = "quoter") -> Alert:
+        """Tell what came of emptying a scope."""
+        alert = Alert(
+            level=AlertLevel.INFO, algo_id="platform", source=source, kind=EMPTIED, text=said, ts_ns=self.now_ns
+        )
+        return self.tell(self.view.on_alert, alert)
+
+    def lease(self, epoch: int = 3, beat: int = 1, *, holder: str = "quoter-up") -> Lease:
+        """Tell a beat of the quoter of mm1."""
+        lease = Lease(role="quoter", key="mm1", holder=holder, beat=beat, ttl_ms=2_000, epoch=epoch)
+        return self.tell(self.view.on_lease, lease)
 
     def user(self, user_id: str, *roles: str, password_hash: str = "", disabled: bool = False) -> User:
         known = self.view.users.get(user_id)

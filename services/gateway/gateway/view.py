@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
 from common.clock import NS_PER_MS
 from common.core import Answer, Core, Effects, Every, Http, Input, Newest, Ordered, Receipt, Sample, Start
+from common.emptying import EMPTIED
 from common.events import (
     AccountState,
     Alert,
+    AlertLevel,
     BotConfig,
     Event,
     FairValue,
@@ -19,6 +22,7 @@ from common.events import (
     Halt,
     Lease,
     Market,
+    OrderUpdate,
     OrderUpdates,
     Position,
     QuoteTarget,
@@ -29,12 +33,14 @@ from common.events import (
 )
 from common.fence import EpochFence
 from common.instruments import Side
+from common.orders import OrderState
 
 from gateway.ages import FAIR_STALE_NS
 from gateway.auth.users import Users
 from gateway.halts import Halts
 from gateway.history import SAMPLE_PERIOD_MS, History, Point
 from gateway.ladders import Ladder, ladders
+from gateway.quoters import SILENT, Quoters
 from gateway.resting import RestingOrders
 from gateway.surveillance import ASK_PERIOD_MS, Surveillance
 
@@ -47,6 +53,8 @@ LINES_MAX = 5_000
 """Bots times symbols for which a value is remembered."""
 SAMPLE_MS = 250
 """How often fair values and targets are looked at: a screen needs no more."""
+DOUBT_MS = 250
+"""How often it is looked who has fallen silent."""
 LINGER_NS = 60_000_000_000
 """How long the numbers of a market stay after its expiry, so that its end can be watched."""
 
@@ -75,11 +83,12 @@ class View(Core):
     """Fold what the services say; whoever asks gets it as it stands."""
 
     def __init__(self, *, admin_urls: Mapping[str, str], quoted_venues: Sequence[str]) -> None:
-        self._quoted_venues = tuple(quoted_venues)
+        self.quoted_venues = tuple(quoted_venues)
         self._fence = EpochFence()
         self.connected = True
         self.users = Users()
         self.halts = Halts()
+        self.quoters = Quoters()
         self.orders = RestingOrders()
         self.history = History()
         self.surveillance = Surveillance(admin_urls)
@@ -97,6 +106,7 @@ class View(Core):
         """By their place in the FILL stream."""
         self.alerts: dict[int, Alert] = {}
         """By their place in the ALERT stream, which is their sequence for everybody."""
+        self._unreadable: list[str] = []
         self.started = False
         self.stopping = False
         """Once true, whoever follows the picture lets go of it."""
@@ -113,7 +123,8 @@ class View(Core):
             Newest(RiskState, self.on_risk),
             Newest(FeedStatus, self.on_feed),
             Newest(AccountState, self.on_account),
-            *[Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._quoted_venues],
+            *[Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self.quoted_venues],
+            Newest(Lease, self.on_lease, {"role": "quoter"}),
             Ordered(Market, self.on_market),
             Ordered(BotConfig, self.on_bot),
             Ordered(User, self.on_user),
@@ -122,13 +133,25 @@ class View(Core):
             Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
             Every(SAMPLE_PERIOD_MS, self.on_sample),
+            Every(DOUBT_MS, self.on_doubt_due),
             Every(ASK_PERIOD_MS, self.on_round),
             Http("admin", self.on_answer),
         ]
 
+    def restore(self, documents: Mapping[str, bytes]) -> None:
+        """Take in the halts that were in force when this gateway last lived."""
+        self._unreadable = self.halts.restore(documents)
+
     def start(self, receipt: Receipt) -> Effects:
         self.started = True
-        return self.surveillance.asks()
+        yield from self.halts.unheard()
+        yield from self.halts.changes()
+        for fault in self._unreadable:
+            text = f"a halt on the gateway's disk cannot be read: {fault}"[:500]
+            kind = "kept_unreadable"
+            now_ns, level = receipt.now_ns, AlertLevel.CRITICAL
+            yield Alert(level=level, algo_id="platform", source="gateway", kind=kind, text=text, ts_ns=now_ns)
+        yield from self.surveillance.asks()
 
     def stop(self, receipt: Receipt) -> Effects:
         self.stopping = True
@@ -197,10 +220,36 @@ class View(Core):
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
-        self.halts.apply(halt, receipt.sequence)
+        """Take in a halt or lift of the stream; it is on our own disk as well from now on."""
+        self.halts.hear(halt, receipt.sequence)
+        return self.halts.changes()
+
+    def impose(self, halt: Halt, receipt: Receipt) -> Effects:
+        """Take in a person's halt that the bus has not taken: on disk at once, on the bus when it is there."""
+        self.halts.impose(halt)
+        return [*self.halts.changes(), halt]
+
+    def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
+        if isinstance(event, Halt):
+            self.halts.stored(event, sequence)
+            return self.halts.changes()
+        return ()
+
+    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
+        self.quoters.on_lease(lease, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_doubt_due(self, receipt: Receipt) -> Effects:
+        """Look who has fallen silent; with the bus away nobody is heard, and all is doubtful."""
+        self.quoters.look(receipt.now_ns)
         return ()
 
     def on_alert(self, alert: Alert, receipt: Receipt) -> Effects:
+        if alert.kind == EMPTIED:
+            self.halts.on_emptied(alert)
+            report = self.quoters.on_emptied(alert)
+            if report is not None and report.confirmed:
+                self.orders.end(report.account, report.below, f"the {alert.source}: {report.said}")
         _keep_recent(self.alerts, receipt.sequence, alert, ALERTS_MAX)
         return ()
 
@@ -282,13 +331,21 @@ class View(Core):
     def market(self, venue: str, symbol: str) -> Market | None:
         return self.markets.get((venue, symbol))
 
+    def open_orders(self) -> Iterator[OrderUpdate]:
+        """Yield every order that may still be filled; those of a silent quoter are of unknown outcome."""
+        for order in self.orders.open():
+            if self.quoters.doubtful(order.account, order.order_id) and order.state is not OrderState.UNKNOWN:
+                yield msgspec.structs.replace(order, state=OrderState.UNKNOWN, reason=SILENT)
+            else:
+                yield order
+
     def ladders(self) -> dict[tuple[str, str, str], Ladder]:
         """Return what rests, by (algo_id, venue, symbol)."""
         owners = {
             (target.event.account, venue, symbol): algo_id for (algo_id, venue, symbol), target in self.targets.items()
         }
         return ladders(
-            self.orders.open(),
+            self.open_orders(),
             self.market,
             lambda order: order.algo_id or owners.get((order.account, order.venue, order.symbol), ""),
         )

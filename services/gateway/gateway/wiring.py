@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
+from gateway.auth.owner import read_or_make
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.store import RedisTokenStore
@@ -95,8 +97,10 @@ def wire(settings: Settings) -> Service:
 
     def attach(shell: Shell) -> None:
         desk.bus = shell
+        desk.turn = partial(shell.order, "halt")
 
     async def prepare(shell: Shell) -> None:
+        desk.owner_token = read_or_make(settings.data_dir / "gateway" / "owner-token")
         password_path = settings.data_dir / "gateway" / "admin-password"
         if not await shell.api.subjects("USER", "user.*") and await create_admin(desk, passwords, password_path):
             print(f"admin password written to {password_path}", flush=True)

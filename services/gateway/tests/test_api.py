@@ -58,6 +58,7 @@ async def test_real_answers_have_the_members_of_the_examples(
     story.fill("9", 46, 40)
     story.alert("look here")
     story.tell(story.view.on_halt, Halt(scope="bot-2", reason="manual", actor="t", halt_id="1", ts_ns=story.now_ns))
+    story.emptied("bot-2:manual, account mm1: 6 cancelled, 0 of 6 left, confirmed by the venue at 14:02:03 UTC")
     headers = await log_in("admin")
     answer = await client.get(path, headers=headers)
     assert answer.status_code == 200
@@ -72,7 +73,7 @@ async def test_real_answers_have_the_members_of_the_examples(
 async def test_status_has_the_shape_other_tools_rely_on(client: httpx.AsyncClient, log_in: LogIn, story: Story) -> None:
     story.quoting()
     shown = (await client.get("/api/status", headers=await log_in("viewer"))).json()
-    assert set(shown) == {"services", "bots", "halts"}
+    assert set(shown) == {"services", "bots", "halts", "accounts"}
     assert {"state", "age_ms"} <= set(shown["services"]["quoter"])
     (bot,) = shown["bots"]
     assert bot["algo_id"] == "1"

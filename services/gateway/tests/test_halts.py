@@ -8,11 +8,25 @@ from typing import Any
 
 import httpx
 import pytest
+from common.errors import CommandUndone
 from common.events import Audit, Halt
+from gateway.desk import Desk
 from gateway.fakes import AdminPortsSeen, FakeBus
+from gateway.testing import Story
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 LogIn = Callable[..., Awaitable[dict[str, str]]]
 JSON = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def some_bots(story: Story) -> None:
+    """Bots 1 and 12 at the account mm1 of the venue degen, which deals in USD."""
+    story.bot("1")
+    story.bot("12")
+    story.account()
 
 
 async def test_a_halt_is_published_audited_shown_and_lifted_by_reason(
@@ -41,7 +55,7 @@ async def test_a_halt_is_published_audited_shown_and_lifted_by_reason(
     assert (again.status_code, again.json()["error"]["code"]) == (404, "unknown_halt")
 
 
-@pytest.mark.parametrize("scope", ["global", "venue-degen", "account-mm1", "bot-12", "currency-USDT"])
+@pytest.mark.parametrize("scope", ["global", "venue-degen", "account-mm1", "bot-12", "currency-USD"])
 async def test_every_kind_of_scope_is_taken(client: httpx.AsyncClient, log_in: LogIn, scope: str) -> None:
     answer = await client.post("/api/halts", json={"scope": scope}, headers=await log_in("trader"))
     assert answer.status_code == 201
@@ -78,11 +92,147 @@ async def test_a_bad_halt_names_the_field_and_the_rule(
     assert bus.published == []
 
 
-async def test_a_bad_scope_or_reason_in_the_path_of_a_lift_is_named(client: httpx.AsyncClient, log_in: LogIn) -> None:
-    headers = await log_in("risk")
-    for path, field in (("everything/manual", "scope"), ("global/Manual", "reason")):
+@pytest.mark.parametrize("scope", ["bot-99", "venue-nowhere", "account-X", "currency-EUR", "venue-binance"])
+async def test_r12_a_scope_that_does_not_exist_is_a_404_that_names_those_that_do(
+    client: httpx.AsyncClient, log_in: LogIn, bus: FakeBus, admin_ports: AdminPortsSeen, scope: str
+) -> None:
+    headers = await log_in("trader")
+    for path in ("/api/halts", "/api/cancel-all"):
+        answer = await client.post(path, json={"scope": scope}, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_scope")
+        there_are = "there are account-mm1, bot-1, bot-12, currency-USD, global, venue-degen"
+        assert answer.json()["error"]["message"] == f"there is no {scope}; {there_are}"
+    assert bus.published == []
+    assert admin_ports.sent() == []
+
+
+async def test_r52_a_lift_of_what_is_not_in_force_says_what_is(client: httpx.AsyncClient, log_in: LogIn) -> None:
+    headers = await log_in("admin")
+
+    async def message(path: str) -> str:
         answer = await client.delete(f"/api/halts/{path}", headers=headers)
-        assert (answer.status_code, answer.json()["error"]["fields"][0]["field"]) == (422, field)
+        assert answer.status_code == 404
+        return str(answer.json()["error"]["message"])
+
+    assert await message("bot-1/wrong") == "no halt bot-1:wrong is in force; none is"
+    for reason in ("news", "manual"):
+        await client.post("/api/halts", json={"scope": "bot-1", "reason": reason}, headers=headers)
+    assert await message("bot-1/wrong") == ("no halt bot-1:wrong is in force; in force for bot-1: manual, news")
+    assert (await message("global/manual")).endswith("in force: bot-1:manual, bot-1:news")
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason"), [("bot-1", "Manual"), ("currency-usd", "x"), ("bot-0", "y"), ("odd one", "z")]
+)
+async def test_r9_a_halt_in_force_can_be_lifted_however_it_is_written(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, scope: str, reason: str
+) -> None:
+    """Older doors took more than today's, and an account's halt bears whatever name its account has."""
+    story.tell(story.view.on_halt, Halt(scope=scope, reason=reason, actor="x", halt_id="1", ts_ns=story.now_ns))
+    answer = await client.delete(f"/api/halts/{scope}/{reason}", headers=await log_in("risk"))
+    assert answer.status_code == 200
+    assert [(halt.scope, halt.reason, halt.lifted) for halt in bus.of(Halt)] == [(scope, reason, True)]
+    assert story.view.halts.active() == []
+
+
+NAMES = st.sampled_from(["1", "12", "0", "x", "degen", "mm1", "USD", "usd", "", "a.b", "é", "Z_9-"])
+
+
+@given(
+    st.one_of(
+        st.just("global"), st.tuples(st.sampled_from(["bot", "venue", "account", "currency", "x"]), NAMES).map("-".join)
+    ),
+    st.text("abAZ09_-. é", max_size=6),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_r9_whatever_the_door_accepts_can_be_lifted(
+    client: httpx.AsyncClient, desk: Desk, scope: str, reason: str
+) -> None:
+    desk.owner_token = SecretStr("owner-t")
+    headers = {"authorization": "Bearer owner-t"}
+    answer = await client.post("/api/halts", json={"scope": scope, "reason": reason}, headers=headers)
+    assert answer.status_code in (201, 404, 422, 429)
+    if answer.status_code == 201:
+        lifted = await client.delete(f"/api/halts/{scope}/{reason}", headers=headers)
+        assert lifted.status_code in (200, 429)
+
+
+async def test_r13_a_halt_says_what_each_account_made_of_it_and_shows_it_as_long_as_it_is_in_force(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, admin_ports: AdminPortsSeen, bus: FakeBus
+) -> None:
+    headers = await log_in("trader", user_id="tess")
+    answer = await client.post("/api/halts", json={"scope": "bot-1", "detail": "odd"}, headers=headers)
+    [row] = answer.json()["accounts"]
+    assert (row["account"], row["by"], row["cancelled"], row["left"], row["confirmed"]) == ("mm1", "quoter", 6, 0, True)
+    assert "6 cancelled, 0 of 6 left, confirmed by the venue at" in row["said"]
+    [halt] = bus.of(Halt)
+    assert halt.empties
+    [request] = admin_ports.requests
+    assert json.loads(request.content) == {
+        "scope": "bot-1",
+        "reason": "manual",
+        "actor": "tess",
+        "detail": "odd",
+        "halt_id": halt.halt_id,
+        "keep_resting": False,
+    }
+    story.emptied("bot-1:manual, account mm1: 6 cancelled, 0 of 6 left, confirmed by the venue at 14:02:03 UTC")
+    [shown] = (await client.get("/api/halts", headers=headers)).json()["halts"]
+    said = "6 cancelled, 0 of 6 left, confirmed by the venue at 14:02:03 UTC"
+    assert shown["accounts"] == [{"account": "mm1", "said": said}]
+
+
+async def test_r13_a_halt_of_new_orders_only_is_asked_for_and_passed_on(
+    client: httpx.AsyncClient, log_in: LogIn, admin_ports: AdminPortsSeen, bus: FakeBus
+) -> None:
+    body = {"scope": "bot-1", "keep_resting": True}
+    answer = await client.post("/api/halts", json=body, headers=await log_in("trader"))
+    assert (answer.status_code, answer.json()["accounts"]) == (201, [])
+    assert answer.json()["halt"]["keep_resting"] is True
+    assert not bus.of(Halt)[0].empties
+    assert json.loads(admin_ports.requests[0].content)["keep_resting"] is True
+
+
+async def test_r13_with_a_dead_quoter_the_watchdog_empties_the_scope(
+    client: httpx.AsyncClient, log_in: LogIn, admin_ports: AdminPortsSeen
+) -> None:
+    admin_ports.answers["quoter.test"] = 0
+    answer = await client.post("/api/halts", json={"scope": "account-mm1"}, headers=await log_in("trader"))
+    assert admin_ports.sent() == [("quoter.test", "/halt"), ("watchdog.test", "/halt")]
+    assert [row["by"] for row in answer.json()["accounts"]] == ["watchdog"]
+    assert [each["outcome"] for each in answer.json()["services"]] == ["unreachable", "done"]
+
+
+async def test_r78_the_machines_owner_halts_lifts_and_cancels_and_stands_in_the_audit(
+    client: httpx.AsyncClient, desk: Desk, bus: FakeBus
+) -> None:
+    desk.owner_token = SecretStr("owner-secret")
+    headers = {"authorization": "Bearer owner-secret"}
+    assert (await client.post("/api/halts", json={"scope": "bot-1"}, headers=headers)).status_code == 201
+    assert (await client.delete("/api/halts/bot-1/manual", headers=headers)).status_code == 200
+    assert (await client.post("/api/cancel-all", headers=headers)).status_code == 200
+    assert [(audit.action, audit.actor) for audit in bus.of(Audit)] == [
+        ("halt", "@owner"),
+        ("lift", "@owner"),
+        ("cancel-all", "@owner"),
+    ]
+    for method, path in (("GET", "/api/halts"), ("GET", "/api/users"), ("POST", "/api/bots/1/start")):
+        assert (await client.request(method, path, headers=headers)).status_code == 401, "it opens nothing else"
+    wrong = {"authorization": "Bearer owner-wrong"}
+    assert (await client.post("/api/halts", json={"scope": "bot-1"}, headers=wrong)).status_code == 401
+
+
+async def test_r72_a_halt_the_gateways_disk_does_not_take_is_not_said_to_be_done(
+    client: httpx.AsyncClient, log_in: LogIn, desk: Desk, bus: FakeBus
+) -> None:
+    async def full(_handler: Any) -> None:
+        raise CommandUndone("halt: in force here, but not on disk (No space left on device)")
+
+    headers = await log_in("risk", "trader")
+    desk.turn = full
+    answer = await client.post("/api/halts", json={"scope": "bot-1"}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_on_disk")
+    assert len(bus.of(Halt)) == 1, "it is in force all the same"
 
 
 async def test_with_the_bus_away_a_halt_goes_to_the_quoters_own_admin_port(
@@ -96,7 +246,9 @@ async def test_with_the_bus_away_a_halt_goes_to_the_quoters_own_admin_port(
     (request,) = admin_ports.requests
     assert (request.url.host, request.url.path) == ("quoter.test", "/halt")
     assert request.headers["authorization"] == "Bearer admin-port-token"
-    assert json.loads(request.content) == {"scope": "global", "reason": "manual", "actor": "tess"}
+    order = json.loads(request.content)
+    assert (order["scope"], order["reason"], order["actor"]) == ("global", "manual", "tess")
+    assert order["halt_id"] == answer.json()["command_id"]
 
 
 async def test_with_a_full_audit_a_halt_still_passes_and_a_refused_halt_goes_to_the_quoter(
@@ -114,10 +266,11 @@ async def test_a_halt_nobody_took_is_an_error_that_says_who_said_what(
 ) -> None:
     headers = await log_in("trader")
     bus.connected = False
-    admin_ports.answers["quoter.test"] = 0
+    admin_ports.answers |= {"quoter.test": 0, "watchdog.test": 503}
     answer = await client.post("/api/halts", json={"scope": "global"}, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_carried_out")
     assert "quoter unreachable" in answer.json()["error"]["message"]
+    assert "watchdog failed" in answer.json()["error"]["message"]
 
 
 async def test_cancel_all_goes_to_the_quoter_and_past_a_silent_one_to_the_watchdog(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ from common.admin import serving
 from common.clock import NS_PER_S, AnchoredClock
 from common.core import Receipt
 from common.events import Halt
+from common.orders import first_id_of
 from common.webclient import WebClient
 from fastapi import FastAPI
 from gateway.admin_ports import AdminPorts
@@ -99,6 +101,13 @@ class Tab:
             "document.querySelector('#login-form button').click()"
         )
         await self.until("document.getElementById('app').hidden === false")
+
+    async def keep_screenshot(self, name: str) -> None:
+        """Leave a picture of the page for people where SCREENSHOTS names a folder."""
+        folder = os.environ.get("SCREENSHOTS")
+        if folder:
+            shot = await self.call("Page.captureScreenshot", format="png")
+            (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     async def text(self, selector: str) -> str:
         return str(await self.value(f"document.querySelector({selector!r}).innerText"))
@@ -236,10 +245,17 @@ async def test_halt_is_confirmed_then_called_shown_and_lifted(served: Served) ->
         await tab.value("document.getElementById('halt').click()")
         await tab.until("document.getElementById('confirm').open")
         assert served.bus.of(Halt) == [], "nothing happens before the confirmation"
+        assert "Cancels all orders in the scope" in await tab.text("#confirm")
+        await tab.keep_screenshot("halt-dialog")
         await tab.value(
             "document.getElementById('confirm-scope').value = 'bot-1'; document.getElementById('confirm-yes').click()"
         )
         await tab.until("document.getElementById('halts').innerText.includes('bot-1')")
+        await tab.until("document.getElementById('toasts').innerText.includes('6 cancelled, 0 of 6 left, confirmed')")
+        said = "bot-1:manual, account mm1: 6 cancelled, 0 of 6 left, confirmed by the venue at 14:02:03 UTC"
+        served.story.emptied(said)
+        await tab.until("document.getElementById('halts').innerText.includes('mm1: 6 cancelled, 0 of 6 left')")
+        await tab.keep_screenshot("halted")
         await tab.until("document.querySelector('article [data-is=state]').textContent === 'halted'")
         await tab.value("document.querySelector('#halts button').click()")
         await tab.until("document.getElementById('confirm').open")
@@ -249,6 +265,43 @@ async def test_halt_is_confirmed_then_called_shown_and_lifted(served: Served) ->
             ("bot-1", False, "admin"),
             ("bot-1", True, "admin"),
         ]
+        assert tab.complaints == []
+
+
+async def test_r13_the_other_choice_of_the_dialog_keeps_what_rests(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelectorAll('article').length === 1")
+        await tab.value("document.getElementById('halt').click()")
+        await tab.until("document.getElementById('confirm').open")
+        choices = "[...document.getElementById('confirm-orders').options].map((each) => each.value)"
+        assert await tab.value(choices) == [
+            "cancel all orders in scope, then block new ones",
+            "block new orders only, keep what rests",
+        ]
+        await tab.value(
+            "document.getElementById('confirm-orders').selectedIndex = 1;document.getElementById('confirm-yes').click()"
+        )
+        await tab.until("document.getElementById('halts').innerText.includes('keeps what rests')")
+        assert [halt.keep_resting for halt in served.bus.of(Halt)] == [True]
+        assert tab.complaints == []
+
+
+async def test_r51_a_silent_quoters_orders_are_unknown_and_the_watchdogs_report_is_shown(served: Served) -> None:
+    served.story.account()
+    served.story.lease(holder="")
+    list(served.story.view.on_doubt_due(Receipt(served.story.now_ns)))
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.getElementById('venues').innerText.includes('its orders are of unknown outcome')")
+        assert "unknown" in await tab.text("#figures")
+        below = first_id_of(4)
+        said = f"ids-below:{below}, account mm1: 4 cancelled, 0 of 4 left, confirmed by the venue at 14:02:03 UTC"
+        served.story.emptied(said, "watchdog")
+        await tab.until("document.getElementById('venues').innerText.includes('4 cancelled, 0 of 4 left')")
+        await tab.until("!document.getElementById('figures').innerText.includes('unknown')")
         assert tab.complaints == []
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from common.core import Newest, Ordered, Receipt
+from common.core import Keep, Newest, Ordered, Receipt
 from common.events import AlertLevel, Halt, MarketStatus, OpenOrder, Position
 from common.instruments import Outcome, Side
-from common.orders import OrderState
+from common.orders import OrderState, first_id_of
 from gateway import view as view_module
-from gateway.picture import picture
+from gateway.picture import accounts, picture
 from gateway.rows import Json, market_rows
 from gateway.status import status
 from gateway.testing import EXPIRY_NS, SYMBOL, Story
@@ -322,3 +322,89 @@ def test_metrics_and_state_tell_what_is_there(story: Story) -> None:
     assert story.view.unready(story.now_ns)
     list(story.view.on_reconnected(Receipt(story.now_ns)))
     assert story.view.unready(story.now_ns) == []
+
+
+# --- a quoter that falls silent -------------------------------------------------------------------------------------
+
+BELOW = first_id_of(4)
+REPORT = f"ids-below:{BELOW}, account mm1: 2 cancelled, 0 of 2 left, confirmed by the venue at 14:02:03 UTC"
+
+
+def two_orders(story: Story) -> None:
+    """Two orders of epoch 3 rest, and its holder beats."""
+    story.quoting()
+    for number in (1, 2):
+        story.order(first_id_of(3) + number, 40 + number)
+    story.lease()
+    look(story)
+
+
+def look(story: Story) -> None:
+    list(story.view.on_doubt_due(Receipt(story.now_ns)))
+
+
+def states(story: Story) -> set[str]:
+    return {order.state.value for order in story.view.open_orders() if order.order_id > first_id_of(3)}
+
+
+def test_r51_the_orders_of_a_silent_quoter_are_unknown_until_it_beats_again(story: Story) -> None:
+    two_orders(story)
+    assert states(story) == {"live"}
+    story.later(1.1)
+    look(story)
+    assert states(story) == {"unknown"}
+    [ladder] = story.view.ladders().values()
+    assert ladder.unknown >= 2
+    [row] = accounts(story.view, story.now_ns)
+    assert (row["quoter_silent_ms"], row["report"]) == (1_100, None)
+    story.lease(beat=2)
+    look(story)
+    assert states(story) == {"live"}
+
+
+def test_r51_the_watchdogs_report_ends_what_the_dead_quoter_left_and_is_shown(story: Story) -> None:
+    two_orders(story)
+    story.later(2.1)
+    look(story)
+    story.emptied(REPORT, "watchdog")
+    assert states(story) == set()
+    ended = [order for order in story.view.orders.finished() if order.order_id < BELOW]
+    said = "2 cancelled, 0 of 2 left, confirmed by the venue at 14:02:03 UTC"
+    assert {order.reason for order in ended} >= {f"the watchdog: {said}"}
+    [row] = accounts(story.view, story.now_ns)
+    assert row["report"] == {"said": said, "ts_ns": story.now_ns}
+
+
+def test_r51_a_report_that_is_not_confirmed_ends_nothing(story: Story) -> None:
+    two_orders(story)
+    story.later(2.1)
+    look(story)
+    story.emptied(f"ids-below:{BELOW}, account mm1: NOT CONFIRMED, the venue did not answer (0 cancelled, 2 of 2 left)")
+    assert states(story) == {"unknown"}
+
+
+def test_r51_a_lease_given_back_leaves_its_orders_unknown_and_a_successors_are_not(story: Story) -> None:
+    two_orders(story)
+    story.lease(beat=2, holder="")
+    look(story)
+    assert states(story) == {"unknown"}
+    story.lease(epoch=4)
+    story.order(first_id_of(4) + 1, 45)
+    look(story)
+    assert {order.state.value for order in story.view.open_orders() if order.order_id > first_id_of(4)} == {"live"}
+
+
+def test_r72_a_gateway_that_starts_again_knows_its_halts_and_tells_the_bus_of_those_it_does_not_know(
+    story: Story,
+) -> None:
+    halt = Halt(scope="bot-1", reason="manual", actor="tess", halt_id="1", cancels=True, ts_ns=story.now_ns)
+    kept = {each.name: each.data for each in story.view.impose(halt, Receipt(story.now_ns)) if isinstance(each, Keep)}
+    again = View(admin_urls={}, quoted_venues=["degen"])
+    again.restore(kept)
+    assert again.halts.listed() == ["bot-1:manual"]
+    said = list(again.start(Receipt(story.now_ns)))
+    assert [each.halt_id for each in said if isinstance(each, Halt)] == ["1"]
+    list(again.on_published(halt, 7, Receipt(story.now_ns)))
+    lift = Halt(scope="bot-1", reason="manual", lifted=True, actor="rita", halt_id="2", ts_ns=story.now_ns)
+    removed = list(again.on_halt(lift, Receipt(story.now_ns, sequence=8)))
+    assert [each.data for each in removed if isinstance(each, Keep)] == [b""]

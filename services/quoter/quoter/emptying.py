@@ -70,6 +70,8 @@ class Emptying:
         """The halt scopes of a bot's orders here, by algo_id."""
         self._cancel = cancel
         self._runs: dict[str, Run] = {}
+        self._last: Run | None = None
+        """What was found empty last."""
 
     def begin(self, what: str, scope: str, now_ns: int, ticket: int | None = None) -> Effects:
         """Cancel what rests in a scope and begin to prove it empty; a ticket's command is answered with the outcome."""
@@ -78,6 +80,10 @@ class Emptying:
             if len(self._runs) >= RUNS_MAX:
                 del self._runs[next(iter(self._runs))]
             run = self._runs[what] = Run(what, scope, now_ns)
+            last = self._last
+            if last is not None and last.what == what and now_ns - last.began_ns < CONFIRM_MAX_NS:
+                # The same halt, heard on the bus a moment ago and ordered at the door now: one count for both.
+                run.seen, run.swept = set(last.seen), set(last.swept)
         if ticket is not None:
             run.tickets.append(ticket)
             run.told = False
@@ -116,7 +122,7 @@ class Emptying:
             connected = self._desk.session.connected
             run.looks = run.looks + 1 if not gone else 0
             if (connected and not self._alive(run.scope)) or run.looks >= LOOKS_WITHOUT_CONNECTION:
-                del self._runs[run.what]
+                self._last = self._runs.pop(run.what)
                 yield from self._tell(run, report.asked_at_ns, now_ns)
 
     # --- steps --------------------------------------------------------------------------------------------------

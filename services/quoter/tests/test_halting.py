@@ -137,6 +137,18 @@ def test_r13_without_a_session_the_account_is_swept_over_rest_and_seen_empty_twi
     assert account_row(script)["confirmed"] is True
 
 
+def test_r13_a_halt_heard_on_the_bus_first_and_at_the_door_then_is_counted_once() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.carry(script.core.on_halt(a_halt(), script.receipt(5)))
+    script.wait(200, fair=0.50)
+    script.carry(script.core.on_halt_command({"scope": "bot-1", "halt_id": "h1"}, script.receipt()))
+    script.wait(200, fair=0.50)
+    row = account_row(script)
+    assert (row["cancelled"], row["left"], row["of"], row["confirmed"]) == (6, 0, 6, True)
+    assert script.core.desk.halts.words.unheard() == [], "it is the stream's halt"
+
+
 # --- on disk --------------------------------------------------------------------------------------------------------
 
 

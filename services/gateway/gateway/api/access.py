@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from gateway.api.errors import ApiError
+from gateway.auth.owner import OWNER_PREFIX, owner
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
 from gateway.desk import Desk
@@ -32,8 +33,9 @@ class Needs:
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
 
-    async def __call__(self, desk: DeskOf, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
-        caller = await desk.sessions.check(token) if token and len(token) <= TOKEN_CHARS_MAX else None
+    async def __call__(self, desk: DeskOf, request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
+        token = token if token and len(token) <= TOKEN_CHARS_MAX else None
+        caller = await self._caller(desk, request, token) if token else None
         if caller is None:
             raise ApiError(
                 401,
@@ -48,9 +50,22 @@ class Needs:
             raise ApiError(403, "forbidden", f"{caller.user_id} lacks the role {wanted}")
         return caller
 
+    async def _caller(self, desk: Desk, _request: Request, token: str) -> Caller | None:
+        return await desk.sessions.check(token)
+
+
+class NeedsOrOwner(Needs):
+    """The same, and the machine's owner with the token of his file, from this machine: neither Redis nor a password."""
+
+    async def _caller(self, desk: Desk, request: Request, token: str) -> Caller | None:
+        if token.startswith(OWNER_PREFIX):
+            return owner(token, request.client.host if request.client else "", desk.owner_token)
+        return await desk.sessions.check(token)
+
 
 Viewer = Annotated[Caller, Depends(Needs(Role.VIEWER))]
 Trader = Annotated[Caller, Depends(Needs(Role.TRADER))]
 TraderOrRisk = Annotated[Caller, Depends(Needs(Role.TRADER, Role.RISK))]
-RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
+Stopper = Annotated[Caller, Depends(NeedsOrOwner(Role.TRADER, Role.RISK))]
+Lifter = Annotated[Caller, Depends(NeedsOrOwner(Role.RISK))]
 Admin = Annotated[Caller, Depends(Needs(Role.ADMIN))]

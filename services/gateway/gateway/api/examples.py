@@ -50,6 +50,25 @@ _HALT = {
     "actor": "tess",
     "detail": "prices look odd",
     "since_ns": 1795222805000000000,
+    "keep_resting": False,
+    "accounts": [{"account": "mm1", "said": "24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC"}],
+}
+_EMPTIED = {
+    "accounts": [
+        {
+            "what": "bot-1:manual",
+            "account": "mm1",
+            "cancelled": 24,
+            "left": 0,
+            "of": 24,
+            "confirmed_at_ns": 1795222805000000000,
+            "why": "",
+            "confirmed": True,
+            "said": "bot-1:manual, account mm1: 24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC",
+            "by": "quoter",
+        }
+    ],
+    "services": [{"service": "quoter", "outcome": "done", "detail": "bot-1:manual, account mm1: 24 cancelled, …"}],
 }
 _SERVICES = {
     "feed": {"state": "ready", "faults": [], "age_ms": 800},
@@ -154,6 +173,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             }
         ],
         "halts": [_HALT],
+        "accounts": [{"account": "mm1", "open_orders": 6, "quoter_silent_ms": None, "report": None}],
     },
     "health": {"services": _SERVICES, "venues": [_VENUE]},
     "bots": {"bots": [_BOT]},
@@ -262,13 +282,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ]
     },
     "halts": {"halts": [_HALT]},
-    "halted": {"command_id": _COMMAND_ID, "outcome": "done", "halt": _HALT},
+    "halted": {"command_id": _COMMAND_ID, "outcome": "done", "halt": _HALT, **_EMPTIED},
     "lifted": {"command_id": _COMMAND_ID, "outcome": "done", "lifted": _HALT},
-    "cancelled": {
-        "command_id": _COMMAND_ID,
-        "outcome": "done",
-        "services": [{"service": "quoter", "outcome": "done", "detail": '{"accepted":"cancel-all"}'}],
-    },
+    "cancelled": {"command_id": _COMMAND_ID, "outcome": "done", **_EMPTIED},
     "me": {"id": "tess", "name": "Tess", "roles": ["trader", "viewer"]},
     "users": {"users": [_USER]},
     "user_changed": {"command_id": _COMMAND_ID, "outcome": "done", "user": _USER},

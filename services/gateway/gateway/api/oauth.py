@@ -14,7 +14,7 @@ from gateway.api.access import TOKEN_CHARS_MAX, DeskOf
 from gateway.api.errors import answer
 from gateway.auth.passwords import PASSWORD_CHARS_MAX
 from gateway.auth.sessions import Grant, InvalidGrant
-from gateway.auth.throttle import WINDOW_S
+from gateway.auth.throttle import LOGINS_PER_USER_MAX, WINDOW_S
 from gateway.desk import Desk
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -29,8 +29,9 @@ router = APIRouter(tags=["tokens"])
 class TokenRefusal(Exception):
     """A refusal of the token endpoint, in the words of RFC 6749."""
 
-    def __init__(self, status: int, error: str, description: str) -> None:
+    def __init__(self, status: int, error: str, description: str, retry_after_s: int = 0) -> None:
         self.status, self.error, self.description = status, error, description
+        self.retry_after_s = retry_after_s
         super().__init__(description)
 
 
@@ -126,16 +127,20 @@ async def _grant(form: dict[str, str], address: str, desk: Desk) -> Grant:
 
 
 async def _login(user_id: str, password: str, address: str, desk: Desk) -> Grant:
-    if not await desk.throttle.admits(user_id, address):
+    pause_s = await desk.throttle.pause_s(user_id, address)
+    if pause_s:
         desk.view.logins["throttled"] += 1
-        raise TokenRefusal(429, "slow_down", f"too many attempts; try again in {WINDOW_S} s")
+        raise TokenRefusal(429, "slow_down", f"too many wrong passwords; try again in {pause_s} s", pause_s)
     stored = desk.view.users.get(user_id)
     password_hash = stored.user.password_hash if stored is not None and not stored.user.disabled else ""
     # A name that does not exist costs as much time as a wrong password, and is refused in the same words.
     if not await desk.passwords.matches(password_hash, password) or stored is None:
         desk.view.logins["refused"] += 1
         raise TokenRefusal(400, "invalid_grant", "username or password is wrong")
-    await desk.throttle.succeeded(user_id, address)
+    if not await desk.throttle.succeeded(user_id, address):
+        desk.view.logins["throttled"] += 1
+        text = f"more than {LOGINS_PER_USER_MAX} logins in {WINDOW_S} s; use the tokens of an earlier one"
+        raise TokenRefusal(429, "slow_down", text, WINDOW_S)
     desk.view.logins["done"] += 1
     return await desk.sessions.open(stored.user)
 
@@ -183,6 +188,6 @@ def _refused(refusal: TokenRefusal) -> Response:
     headers = dict(NO_STORE)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Basic realm="gateway"'
-    if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
-        headers["Retry-After"] = str(WINDOW_S)
+    if refusal.retry_after_s:
+        headers["Retry-After"] = str(refusal.retry_after_s)
     return answer({"error": refusal.error, "error_description": refusal.description}, refusal.status, headers)

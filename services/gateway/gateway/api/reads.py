@@ -83,7 +83,11 @@ async def get_orders(
 ) -> Response:
     """Return orders that may be filled, or the last that ended; newest first."""
     orders = desk.view.orders
-    found = list(orders.finished()) if state == "finished" else sorted(orders.open(), key=lambda each: -each.order_id)
+    found = (
+        list(orders.finished())
+        if state == "finished"
+        else sorted(desk.view.open_orders(), key=lambda each: -each.order_id)
+    )
     rows = [
         order_row(desk.view, order, desk.now_ns())
         for order in found

@@ -59,9 +59,13 @@ async def get_me(caller: Viewer) -> Response:
 async def put_password(change: PasswordChange, desk: DeskOf, caller: Viewer) -> Response:
     """Change the own password; every session of this user ends, this one too."""
     stored = desk.view.users.get(caller.user_id)
+    if stored is None:
+        raise ApiError(404, "unknown_user", f"there is no user {caller.user_id} any more")
     # A guess here is a guess like any other.
-    if stored is None or not await desk.throttle.admits(caller.user_id, OWN_PASSWORD):
-        raise ApiError(429, "too_many_requests", "too many attempts; try again later")
+    pause_s = await desk.throttle.pause_s(caller.user_id, OWN_PASSWORD)
+    if pause_s:
+        text = f"too many wrong passwords; try again in {pause_s} s"
+        raise ApiError(429, "too_many_requests", text, headers={"Retry-After": str(pause_s)})
     if not await desk.passwords.matches(stored.user.password_hash, change.current.get_secret_value()):
         raise bad_field("current", "must be the password in use")
     await desk.throttle.succeeded(caller.user_id, OWN_PASSWORD)

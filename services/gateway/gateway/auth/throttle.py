@@ -1,4 +1,9 @@
-"""Guessing passwords is slow: failed logins are counted by user and address, all logins by user."""
+"""Guessing passwords is slow, and a right one is never shut out for longer than a few seconds.
+
+Wrong passwords are counted by user and address together. After a few of them only one attempt is let in per pause, and
+the pause grows to a bound of seconds. Nothing is counted by address alone or by user alone: somebody who tries names
+at random would lock out everybody at his address, and strangers would lock out a user everywhere.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +12,42 @@ import hashlib
 from gateway.auth.store import TokenStore
 
 WINDOW_S = 300
-FAILURES_PER_USER_AND_ADDRESS_MAX = 5
-FAILURES_PER_ADDRESS_MAX = 30
-FAILURES_PER_USER_MAX = 100
-"""From many addresses; high, so that a stranger cannot lock a trader out from one or two."""
+"""Wrong passwords are forgotten after that."""
+FREE_FAILURES = 3
+"""So many wrong passwords cost nothing."""
+PAUSE_MAX_S = 4
 LOGINS_PER_USER_MAX = 600
-"""Right ones included: two a second, for scripts that log in for every call."""
+"""Right passwords alone, in a window: two a second, for scripts that log in for every call."""
 
 
 class Throttle:
-    """Counts of attempts in windows of `WINDOW_S`, shared by all replicas."""
+    """Counts of wrong passwords, and the pauses they cost, shared by all replicas."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
 
-    async def admits(self, user_id: str, address: str) -> bool:
-        """Count one attempt before its password is looked at; False when there were too many.
+    async def pause_s(self, user_id: str, address: str) -> int:
+        """Count one attempt before its password is looked at; return how long to wait instead, 0 when it is let in.
 
-        Counted before, not after, so that a thousand attempts at once are not all admitted. The first count that is
-        full ends it: one address that goes on trying cannot fill a user's count for everybody else.
+        Counted before, not after, so that a thousand attempts at once are not all let in.
         """
-        counts = (
-            (_both(user_id, address), FAILURES_PER_USER_AND_ADDRESS_MAX),
-            (_one("address", address), FAILURES_PER_ADDRESS_MAX),
-            (_one("user", user_id), FAILURES_PER_USER_MAX),
-            (_one("logins", user_id), LOGINS_PER_USER_MAX),
-        )
-        for key, count_max in counts:
-            if await self._store.count(key, WINDOW_S) > count_max:
-                return False
-        return True
+        both = _key("login", user_id, address)
+        failures = await self._store.count(both, WINDOW_S) - 1
+        if failures < FREE_FAILURES:
+            return 0
+        pause_s = min(PAUSE_MAX_S, 1 << min(failures - FREE_FAILURES, PAUSE_MAX_S))
+        if await self._store.claim(_key("pause", user_id, address), pause_s):
+            return 0
+        # One that was not looked at makes the pause no longer.
+        await self._store.count(both, WINDOW_S, -1)
+        return pause_s
 
-    async def succeeded(self, user_id: str, address: str) -> None:
-        """Take back what the attempt counted as a failure: the password was right."""
-        await self._store.delete(_both(user_id, address))
-        await self._store.count(_one("address", address), WINDOW_S, -1)
-        await self._store.count(_one("user", user_id), WINDOW_S, -1)
-
-
-def _both(user_id: str, address: str) -> str:
-    return _one("login", f"{user_id}\0{address}")
+    async def succeeded(self, user_id: str, address: str) -> bool:
+        """Forget the wrong passwords, as this one was right; False when there were too many right ones lately."""
+        await self._store.delete(_key("login", user_id, address), _key("pause", user_id, address))
+        return await self._store.count(_key("logins", user_id), WINDOW_S) <= LOGINS_PER_USER_MAX
 
 
-def _one(kind: str, text: str) -> str:
+def _key(kind: str, *parts: str) -> str:
     # Names are hashed: what people type into a login form may be anything, sometimes their password.
-    return f"attempts:{kind}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    return f"attempts:{kind}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"

@@ -123,31 +123,37 @@ setInterval(() => {
 
 // --- orders of a person --------------------------------------------------------------------------------------------
 
+const EMPTY = "cancel all orders in scope, then block new ones";
+const KEEP = "block new orders only, keep what rests";
+
 byId("halt").addEventListener("click", async () => {
   const scopes = ["global"];
   for (const bot of picture?.bots ?? []) scopes.push(`bot-${bot.algo_id}`);
   for (const bot of picture?.bots ?? []) scopes.push(`account-${bot.account}`, `venue-${bot.venue}`);
   const fields = await confirm({
     title: "Halt trading",
-    text: "No new and no amended order leaves in this scope until a risk officer lifts the halt. What rests stays; cancel it with Cancel all.",
+    text: "Cancels all orders in the scope, asks the venue until none is left, and lets no new one out until a risk officer lifts the halt.",
     yes: "Halt",
     fields: [
       { name: "scope", label: "Scope", options: [...new Set(scopes)] },
+      { name: "orders", label: "Orders", options: [EMPTY, KEEP] },
       { name: "reason", label: "Reason (a-z, 0-9, _ and -)", value: "manual", maxLength: 64 },
       { name: "detail", label: "Remark", value: "", maxLength: 500 },
     ],
   });
-  if (fields) await order("POST", "/api/halts", fields, `Halted ${fields.scope}`);
+  if (!fields) return;
+  const { orders, ...call } = fields;
+  await order("POST", "/api/halts", { ...call, keep_resting: orders === KEEP }, `Halted ${fields.scope}`);
 });
 
 byId("cancel-all").addEventListener("click", async () => {
   const fields = await confirm({
     title: "Cancel all orders",
-    text: "Every resting order of ours is cancelled at the venue. Bots that are not halted or stopped quote again.",
+    text: "Every resting order of ours is cancelled, and the venue is asked until none is left. Bots that are not halted or stopped quote again after 5 seconds.",
     yes: "Cancel all",
     fields: [],
   });
-  if (fields) await order("POST", "/api/cancel-all", { scope: "global" }, "Cancel all is on its way");
+  if (fields) await order("POST", "/api/cancel-all", { scope: "global" }, "Cancel all");
 });
 
 async function lift(halt) {
@@ -172,7 +178,14 @@ async function switchBot(bot, running) {
 async function order(method, path, body, done) {
   try {
     const answer = await (await session.request(method, path, body)).json();
-    toast(answer.command_id ? `${done} (${answer.command_id.slice(0, 8)})` : done);
+    const accounts = answer.accounts ?? [];
+    const confirmed = accounts.every((account) => account.confirmed);
+    const lines = [answer.command_id ? `${done} (${answer.command_id.slice(0, 8)})` : done];
+    for (const account of accounts) lines.push(`${account.by}: ${account.said}`);
+    for (const each of answer.services ?? []) {
+      if (each.outcome !== "done") lines.push(`${each.service} ${each.outcome}: ${each.detail}`);
+    }
+    toast(lines.join("\n"), confirmed ? (accounts.length ? "outcome" : "") : "error");
   } catch (error) {
     if (error instanceof LoggedOut) return leave();
     toast(error.message, "error");

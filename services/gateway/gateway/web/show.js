@@ -77,7 +77,11 @@ function showHalts(halts, acts) {
   banner.replaceChildren(
     ...halts.map((halt) => {
       const row = make("div");
-      row.append(make("b", "", `HALTED ${halt.scope}`), make("span", "", `${halt.reason} · ${halt.actor} · ${timeOf(halt.since_ns)} ${halt.detail}`));
+      const kept = halt.keep_resting ? " · keeps what rests" : "";
+      row.append(make("b", "", `HALTED ${halt.scope}`), make("span", "", `${halt.reason} · ${halt.actor} · ${timeOf(halt.since_ns)} ${halt.detail}${kept}`));
+      for (const account of halt.accounts) {
+        row.append(make("span", "outcome", `${account.account}: ${account.said}`));
+      }
       if (acts.mayLift) {
         const button = make("button", "small", "Lift");
         button.addEventListener("click", () => acts.lift(halt));
@@ -390,6 +394,10 @@ function showVenues({ venues, accounts, risk }) {
       make("b", "", `${account.account} @ ${account.venue}`),
       make("span", "quiet", `free ${plain.format(Number(account.cash_available))} ${account.currency} · ${account.open_orders} open · ${age(account.age_ms)} ago`),
     );
+    if (account.quoter_silent_ms !== null) {
+      const said = account.report ? `watchdog at ${timeOf(account.report.ts_ns)}: ${account.report.said}` : "its orders are of unknown outcome";
+      item.append(make("span", "down", `quoter silent for ${age(account.quoter_silent_ms)} · ${said}`));
+    }
     items.push(item);
   }
   for (const shard of risk) {
