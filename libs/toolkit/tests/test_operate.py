@@ -1,12 +1,13 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from common.emptying import Emptied
 from toolkit import operate
 from toolkit.gateway_client import NoAnswerError, PlatformClient
-from toolkit.layout import admin_password_file, admin_token_file
+from toolkit.layout import admin_password_file, admin_token_file, owner_token_file
 from toolkit.ports import port_map
 from toolkit.private_files import write_private
 
@@ -53,40 +54,133 @@ def said() -> list[str]:
 
 
 LOGIN: Answers = {"POST 8080/oauth/token": (200, {"access_token": "t1"})}
+EMPTIED = Emptied("bot-1:news", "mm1", 24, 0, 24, 1_795_701_723 * 10**9)
+UNKNOWN = {"error": {"code": "unknown_scope", "message": "there is no bot-99; there are bot-1, global"}}
 
 
-def test_a_halt_goes_through_the_gateway_while_it_answers(
+def test_a_halt_goes_through_the_gateway_while_it_answers_and_says_what_each_account_made_of_it(
     platform: Platform, client: PlatformClient, said: list[str]
 ) -> None:
-    platform.answers = LOGIN | {"POST 8080/api/halts": (202, {"id": "h1"})}
+    answer = {"halt": {}, "accounts": [EMPTIED.document()]}
+    platform.answers = LOGIN | {"POST 8080/api/halts": (201, answer)}
     assert operate.halt("bot-1", "news", PORTS, said.append, client) == 0
-    assert said == ['halt bot-1: done by the gateway {"id": "h1"}']
+    assert said == [
+        "halt bot-1: done by the gateway",
+        "  bot-1:news, account mm1: 24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC",
+    ]
     login, halt = platform.asked
     assert b"password=the+password" in login.content
     assert halt.headers["authorization"] == "Bearer t1"
-    assert json.loads(halt.content) == {"scope": "bot-1", "reason": "news", "detail": "halted from the command line"}
+    assert json.loads(halt.content) == {
+        "scope": "bot-1",
+        "reason": "news",
+        "detail": "halted from the command line",
+        "keep_resting": False,
+    }
 
 
-def test_a_halt_goes_to_the_quoter_when_the_gateway_is_dead(
+def test_r13_what_the_venue_has_not_confirmed_is_said_and_fails(
     platform: Platform, client: PlatformClient, said: list[str]
 ) -> None:
-    platform.answers = {"POST 8103/halt": (202, {})}
-    assert operate.halt("global", "person", PORTS, said.append, client) == 0
+    row = Emptied("bot-1:news", "mm1", 20, 4, 24, 0, "the venue did not answer within 5 s").document()
+    platform.answers = LOGIN | {"POST 8080/api/halts": (201, {"accounts": [row]})}
+    assert operate.halt("bot-1", "news", PORTS, said.append, client) == 1
+    assert "NOT CONFIRMED, the venue did not answer within 5 s (20 cancelled, 4 of 24 left)" in said[-1]
+
+
+def test_r13_new_orders_alone_are_halted_when_that_is_asked_for(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    platform.answers = LOGIN | {"POST 8080/api/halts": (201, {"accounts": []})}
+    assert operate.halt("bot-1", "news", PORTS, said.append, client, keep_resting=True) == 0
+    assert json.loads(platform.asked[-1].content)["keep_resting"] is True
+
+
+def test_r78_the_owner_of_the_machine_needs_no_password(
+    platform: Platform, client: PlatformClient, said: list[str], tmp_path: Path
+) -> None:
+    write_private(owner_token_file(tmp_path), "owner-secret\n")
+    platform.answers = {
+        "POST 8080/api/halts": (201, {}),
+        "DELETE 8080/api/halts/bot-1/news": (200, {}),
+        "POST 8080/api/cancel-all": (200, {}),
+    }
+    assert operate.halt("bot-1", "news", PORTS, said.append, client) == 0
+    assert operate.lift("bot-1", "news", PORTS, said.append, client) == 0
+    assert operate.cancel_all(PORTS, said.append, client) == 0
+    assert {request.headers["authorization"] for request in platform.asked} == {"Bearer owner-secret"}
+
+
+def test_r78_a_gateway_that_does_not_know_the_owners_token_is_asked_with_the_password(
+    platform: Platform, client: PlatformClient, said: list[str], tmp_path: Path
+) -> None:
+    write_private(owner_token_file(tmp_path), "owner-of-another\n")
+
+    class Choosy(Platform):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            if request.headers.get("authorization") == "Bearer owner-of-another":
+                return httpx.Response(401, json={"error": {"code": "invalid_token", "message": "no"}})
+            return super().__call__(request)
+
+    choosy = Choosy()
+    choosy.answers = LOGIN | {"POST 8080/api/cancel-all": (200, {})}
+    with PlatformClient(tmp_path, httpx.MockTransport(choosy)) as other:
+        assert operate.cancel_all(PORTS, said.append, other) == 0
+
+
+def test_r9_a_refusal_is_an_answer_and_nobody_else_is_asked(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    platform.answers = LOGIN | {"POST 8080/api/halts": (404, UNKNOWN), "POST 8103/halt": (202, {})}
+    assert operate.halt("bot-99", "news", PORTS, said.append, client) == 1
+    assert said == ["halt bot-99: refused by the gateway: there is no bot-99; there are bot-1, global"]
+    assert platform.called() == ["POST 8080/oauth/token", "POST 8080/api/halts"]
+
+
+def test_r52_a_lift_of_what_is_not_in_force_says_what_is(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    error = {
+        "code": "unknown_halt",
+        "message": "no halt bot-1:wrong is in force; in force for bot-1: news",
+        "fields": [{"field": "reason", "rule": "must be in force"}],
+    }
+    platform.answers = LOGIN | {"DELETE 8080/api/halts/bot-1/wrong": (404, {"error": error})}
+    assert operate.lift("bot-1", "wrong", PORTS, said.append, client) == 1
+    assert said == [
+        "lift bot-1 wrong: refused by the gateway: no halt bot-1:wrong is in force; in force for bot-1: news"
+    ]
+
+
+def test_another_program_on_the_gateways_port_is_no_answer(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    platform.answers = {"POST 8080/oauth/token": (404, "<html>"), "POST 8103/halt": (202, {})}
+    assert operate.halt("global", "fire", PORTS, said.append, client) == 0
     assert said[-1] == "halt global: done by the quoter"
+
+
+@pytest.mark.parametrize(("port", "who"), [(8103, "quoter"), (8110, "watchdog")])
+def test_r13_a_halt_goes_to_the_quoter_and_past_it_to_the_watchdog(
+    platform: Platform, client: PlatformClient, said: list[str], port: int, who: str
+) -> None:
+    platform.answers = {f"POST {port}/halt": (202, {"accounts": [EMPTIED.document()]})}
+    assert operate.halt("global", "fire", PORTS, said.append, client) == 0
+    assert said[-2:] == [f"halt global: done by the {who}", f"  {EMPTIED.said()}"]
     assert platform.asked[-1].headers["authorization"] == "Bearer the token"
+    assert json.loads(platform.asked[-1].content)["actor"] == "owner"
 
 
 def test_a_gateway_that_fails_is_passed_over_and_its_reason_said(
     platform: Platform, client: PlatformClient, said: list[str]
 ) -> None:
     platform.answers = LOGIN | {
-        "POST 8080/api/cancel-all": (503, {"error": "bus away"}),
-        "POST 8103/cancel-all": (202, {"open": 0}),
+        "POST 8080/api/cancel-all": (503, {"error": {"message": "bus away"}}),
+        "POST 8103/cancel-all": (202, {}),
     }
     assert operate.cancel_all(PORTS, said.append, client) == 0
-    assert "503" in said[0]
-    assert "bus away" in said[0]
-    assert said[1] == 'cancel-all: done by the quoter {"open": 0}'
+    assert "503 bus away" in said[0]
+    assert said[1] == "cancel-all: done by the quoter"
 
 
 def test_cancel_all_goes_to_the_watchdog_when_gateway_and_quoter_are_dead(
@@ -97,12 +191,9 @@ def test_cancel_all_goes_to_the_watchdog_when_gateway_and_quoter_are_dead(
     assert platform.called() == ["POST 8080/oauth/token", "POST 8103/cancel-all", "POST 8110/cancel-all"]
 
 
-@pytest.mark.parametrize("command", [operate.cancel_all])
-def test_what_nobody_did_is_said_loudly_and_fails(
-    client: PlatformClient, said: list[str], command: Callable[..., int]
-) -> None:
-    assert command(PORTS, said.append, client) == 1
-    assert said[-1] == "cancel-all: NOT DONE, nobody could be reached"
+def test_what_nobody_did_is_said_loudly_and_fails(client: PlatformClient, said: list[str]) -> None:
+    assert operate.cancel_all(PORTS, said.append, client) == 1
+    assert said[-1] == "cancel-all: NOT DONE, none of gateway, quoter, watchdog did it"
 
 
 def test_a_lift_goes_through_the_gateway_and_nowhere_else(
@@ -115,16 +206,25 @@ def test_a_lift_goes_through_the_gateway_and_nowhere_else(
     assert not any(":8103" in str(request.url) for request in platform.asked)
 
 
-@pytest.mark.parametrize("scope", ["", "all", "bot-", "bot-x", "venue-a.b", "account-", "global "])
-def test_a_scope_that_does_not_exist_is_refused_with_its_rule(client: PlatformClient, scope: str) -> None:
+def test_r9_a_halt_written_as_no_door_takes_it_today_can_be_lifted(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    platform.answers = LOGIN | {"DELETE 8080/api/halts/bot-1/Manual": (200, {})}
+    assert operate.lift("bot-1", "Manual", PORTS, said.append, client) == 0
+
+
+@pytest.mark.parametrize(
+    "scope", ["", "all", "bot-", "bot-x", "bot-0", "venue-a.b", "account-", "global ", "currency-usd"]
+)
+def test_r9_a_scope_that_does_not_exist_is_refused_with_its_rule(client: PlatformClient, scope: str) -> None:
     with pytest.raises(ValueError, match="must be global, venue-X, account-X, bot-N or currency-C"):
-        operate.halt(scope, "person", PORTS, print, client)
+        operate.halt(scope, "fire", PORTS, print, client)
 
 
-@pytest.mark.parametrize("reason", ["", "a b", "a.b", "x" * 65])
-def test_a_reason_that_cannot_be_a_subject_is_refused_with_its_rule(client: PlatformClient, reason: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 64 letters"):
-        operate.lift("global", reason, PORTS, print, client)
+@pytest.mark.parametrize("reason", ["", "a b", "a.b", "Manual", "x" * 65])
+def test_r9_a_reason_that_no_door_takes_is_refused_with_its_rule(client: PlatformClient, reason: str) -> None:
+    with pytest.raises(ValueError, match="must be 1 to 64 of a-z"):
+        operate.halt("global", reason, PORTS, print, client)
 
 
 def test_a_login_without_token_is_an_answer_nobody_can_use(platform: Platform, client: PlatformClient) -> None:

@@ -31,6 +31,7 @@ def test_the_picture_joins_what_the_supervisor_and_the_gateway_know() -> None:
         "services": {"feed": {"state": "ready", "age_ms": 12, "pid": 7, "uptime_s": 60.0, "restarts": 2}},
         "bots": [BOT],
         "halts": ["global:person"],
+        "accounts": [],
     }
 
 
@@ -111,3 +112,24 @@ def test_when_nothing_answers_a_person_reads_that_no_platform_runs() -> None:
     screen = io.StringIO()
     show(compose({}, from_states({"feed": None, "risk": None})), Console(file=screen))
     assert screen.getvalue() == "no platform runs here\n"
+
+
+def test_r51_a_silent_quoter_and_its_watchdogs_report_are_shown() -> None:
+    said = "24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC"
+    halt = {"scope": "bot-1", "reason": "loss", "accounts": [{"account": "mm1", "said": "6 cancelled"}]}
+    account = {"account": "mm1", "quoter_silent_ms": 3_200, "report": {"said": said}}
+    picture = compose(
+        {"feed": RUNS}, {"services": {"feed": {"state": "ready"}}, "halts": [halt], "accounts": [account]}
+    )
+    screen = io.StringIO()
+    show(picture, Console(file=screen, width=200))
+    assert f"QUOTER of mm1 silent for 3.2 s; watchdog: {said}" in screen.getvalue()
+    assert "HALT bot-1 (loss); account mm1: 6 cancelled" in screen.getvalue()
+
+
+def test_r51_without_the_gateway_the_watchdog_tells_of_the_quoter() -> None:
+    lease = {"alive": False, "silent_ms": 4_000}
+    told = from_states({"watchdog": {"account": "mm1", "lease": lease, "report": "all gone"}, "quoter": None})
+    assert told["accounts"] == [{"account": "mm1", "quoter_silent_ms": 4_000, "report": {"said": "all gone"}}]
+    living = from_states({"watchdog": {"account": "mm1", "lease": {"alive": True, "silent_ms": 4}, "report": ""}})
+    assert living["accounts"] == [{"account": "mm1", "quoter_silent_ms": None, "report": None}]

@@ -18,7 +18,8 @@ OAUTH_CLIENT = ("mmwebui", "mm")
 
 
 # Refusals that speak of the request itself: nobody else would answer them otherwise.
-ABOUT_THE_REQUEST = frozenset({404, 409, 422})
+MALFORMED = 422
+ABOUT_THE_REQUEST = frozenset({404, 409, MALFORMED})
 
 
 class NoAnswerError(Exception):
@@ -119,5 +120,5 @@ def _own_words(response: httpx.Response) -> str:
         message = str(error["message"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
-    # A rule that the message repeats is said once.
-    return message if not fields or fields.partition(": ")[2] in message else f"{message} ({fields})"
+    # Which field breaks which rule is news where a body was malformed; other refusals say it in their sentence.
+    return f"{message} ({fields})" if fields and response.status_code == MALFORMED else message

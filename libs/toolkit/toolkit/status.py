@@ -79,7 +79,23 @@ def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any
     halts: list[Any] = []
     for name in ("quoter", "risk"):
         halts = (states.get(name) or {}).get("halts", halts)
-    return {"services": services, "bots": (states.get("quoter") or {}).get("bots", []), "halts": halts}
+    bots = (states.get("quoter") or {}).get("bots", [])
+    return {"services": services, "bots": bots, "halts": halts, "accounts": _watched(states.get("watchdog") or {})}
+
+
+def _watched(watchdog: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how the watchdog sees the quoter of its account, in the gateway's words."""
+    lease = watchdog.get("lease")
+    if not lease:
+        return []
+    said = watchdog.get("report")
+    return [
+        {
+            "account": watchdog.get("account"),
+            "quoter_silent_ms": None if lease["alive"] else lease["silent_ms"],
+            "report": {"said": said} if said else None,
+        }
+    ]
 
 
 def show(picture: Mapping[str, Any], console: Console) -> None:

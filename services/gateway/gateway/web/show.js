@@ -79,14 +79,12 @@ function showHalts(halts, acts) {
       const row = make("div");
       const kept = halt.keep_resting ? " · keeps what rests" : "";
       row.append(make("b", "", `HALTED ${halt.scope}`), make("span", "", `${halt.reason} · ${halt.actor} · ${timeOf(halt.since_ns)} ${halt.detail}${kept}`));
-      for (const account of halt.accounts) {
-        row.append(make("span", "outcome", `${account.account}: ${account.said}`));
-      }
       if (acts.mayLift) {
         const button = make("button", "small", "Lift");
         button.addEventListener("click", () => acts.lift(halt));
         row.append(button);
       }
+      for (const account of halt.accounts) row.append(make("span", "outcome", `${account.account}: ${account.said}`));
       return row;
     }),
   );

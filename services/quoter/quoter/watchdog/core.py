@@ -276,6 +276,8 @@ class Watchdog(Core):
             "interventions": self.interventions,
             "cancelled": self.cancelled,
             "left_at_venue": self.left,
+            "halts": self._halts.listed(),
+            "report": self._errands.report,
         }
 
     def samples(self) -> Iterable[Sample]:

@@ -40,6 +40,8 @@ class Errands:
     def __init__(self, account: str) -> None:
         self._account = account
         self._open: list[Errand] = []
+        self.report = ""
+        """What was told last."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -87,5 +89,6 @@ class Errands:
         if errand.ticket is not None:
             ticket, errand.ticket = errand.ticket, None
             yield Answered(ticket, {"accounts": [emptied.document()]})
+        self.report = emptied.said()
         level = AlertLevel.INFO if emptied.confirmed else AlertLevel.CRITICAL
-        yield alert(level, PLATFORM, EMPTIED, emptied.said(), now_ns, "watchdog")
+        yield alert(level, PLATFORM, EMPTIED, self.report, now_ns, "watchdog")
