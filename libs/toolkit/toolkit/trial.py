@@ -63,7 +63,8 @@ class Trial:
         self.port_base = port_base or free_port_base()
         self.ports: Ports = port_map(self.port_base)
         self.source, self.settings = source, dict(settings)
-        self.http = httpx.Client(timeout=5.0, trust_env=False)
+        # A door that empties a scope answers within 7 s.
+        self.http = httpx.Client(timeout=10.0, trust_env=False)
         self._venue_token = ""
 
     # --- life ---------------------------------------------------------------------------------------------------
