@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import signal
 from decimal import Decimal
 
@@ -11,7 +13,7 @@ from common.events import Alert, Lease, Parked, Posting, PostingKind, decode
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as, top
-from tests.integration.tiny import Run, until
+from tests.integration.tiny import PATIENCE_S, Run, until
 from tests.servers import Broker
 
 SUBJECT, NONSENSE = "fill.trade.mm1.1", b"\xc1 no msgpack"
@@ -291,3 +293,22 @@ async def test_a_command_to_a_process_that_ends_is_not_said_to_be_accepted(broke
     tiny = run()
     await in_thread(lambda: until(tiny.ready, "ready"))
     assert await in_thread(lambda: tiny.post("/fail", {})) in (0, 503)
+
+
+async def test_r72_an_early_command_of_one_that_stands_by_for_the_lease_is_told_to_the_bus_at_once(
+    broker: Broker, run: Run
+) -> None:
+    holder = run("tiny-0")
+    await in_thread(lambda: until(holder.ready, "ready"))
+    standby = run("tiny-1")
+    await in_thread(lambda: until(lambda: "tiny-0" in standby.state().get("stage", ""), "standing by"))
+    assert await in_thread(lambda: standby.post("/note", {"name": "a", "text": "stop"})) == 202
+    async with connected(broker, "gateway") as gateway:
+        api = JetStreamApi(gateway)
+        await eventually_stored(api, "alert.info.platform")
+
+
+async def eventually_stored(api: JetStreamApi, subject: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while await api.last("ALERT", subject) is None:  # noqa: ASYNC110 - another process publishes it
+            await asyncio.sleep(0.02)

@@ -136,6 +136,7 @@ async def _work(
         await _await_streams(JetStreamApi(connection), settings, log)
         progress.bus_ready = True
         await shell.begin_judging()
+        await shell.bus_ready()
         await stack.enter_async_context(_leases(service, settings, shell, progress, log))
         progress.stage = "recovering"
         if service.on_shell is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -62,14 +61,6 @@ EARLY_EVENTS_MAX = 1_000
 I = TypeVar("I")  # noqa: E741
 
 
-async def _keep_sampling(reader: SampledReader, period_s: float) -> None:
-    while True:
-        await asyncio.sleep(period_s)
-        # While the broker is away the values age, which their reader judges.
-        with contextlib.suppress(BusError):
-            await reader.read_back()
-
-
 class Shell:
     """One core, live. Everything that reaches the core passes `_turn`, so its handlers never interleave."""
 
@@ -122,6 +113,7 @@ class Shell:
         self._ended = False
         self._early: deque[Event] | None = deque(maxlen=EARLY_EVENTS_MAX)
         """What is to be published once the bus is there; None from then on."""
+        self._sending: asyncio.Task[None] | None = None
         self._promises = Promises(Documents(settings.data_dir / name / "kept"), log)
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -148,16 +140,19 @@ class Shell:
                 await asyncio.sleep(READ_BACK_RETRY_S)
         self.guarded(self.gate.run(), self._timers)
 
+    async def bus_ready(self) -> None:
+        """Publish what early commands had to say, now that the streams are there; the lease may still be waited for."""
+        self._sending = self.guarded(self._outbox.run(), set())
+        early, self._early = self._early or (), None
+        for event in early:
+            await self._outbox.send(event)
+
     async def start(self) -> None:
         """Subscribe, hand in the last values, start the core, then its durable inputs and timers."""
         self.bus.on_disconnect(self._after_break)
         self.bus.on_reconnect(self._after_reconnect)
-        self._sending = self.guarded(self._outbox.run(), set())
         for kept in self._outbox.left_behind():
             await self._outbox.send(kept.event, kept=kept)
-        early, self._early = self._early or (), None
-        for event in early:
-            await self._outbox.send(event)
         for ordered in self._of(Ordered):
             await self._start_ordered(ordered)
         for newest in self._of(Newest):
@@ -193,14 +188,13 @@ class Shell:
             await puller.stop()
         await self._outbox.drain(DRAIN_S)
         await self.gate.save()
-        self._sending.cancel()
         await self.close()
         return self.core.stopped()
 
     async def close(self) -> None:
         """Let go of everything that `open` began, whether or not the core has started."""
         self._ended = True
-        for task in list(self._timers):
+        for task in [*self._timers, *([self._sending] if self._sending else [])]:
             task.cancel()
         for wire in self._wires.values():
             wire.end()
@@ -297,7 +291,7 @@ class Shell:
             sampled = SampledReader(self.api, subject_filter, deliver)
             self._sampled.append(sampled)
             await sampled.read_back()
-            self.guarded(_keep_sampling(sampled, newest.sampled_ms / 1000), self._timers)
+            self.guarded(sampled.keep_looking(newest.sampled_ms / 1000), self._timers)
             return
         reader = NewestReader(self.bus, self.api, subject_filter, deliver)
         self._newest.append(reader)

@@ -61,12 +61,17 @@ UNKNOWN = {"error": {"code": "unknown_scope", "message": "there is no bot-99; th
 def test_a_halt_goes_through_the_gateway_while_it_answers_and_says_what_each_account_made_of_it(
     platform: Platform, client: PlatformClient, said: list[str]
 ) -> None:
-    answer = {"halt": {}, "accounts": [EMPTIED.document()]}
+    others = [
+        {"service": "quoter", "outcome": "done", "detail": "…"},
+        {"service": "quoter-2", "outcome": "refused", "detail": "scope: there is no bot-1"},
+    ]
+    answer = {"halt": {}, "accounts": [EMPTIED.document()], "services": others}
     platform.answers = LOGIN | {"POST 8080/api/halts": (201, answer)}
     assert operate.halt("bot-1", "news", PORTS, said.append, client) == 0
     assert said == [
         "halt bot-1: done by the gateway",
         "  bot-1:news, account mm1: 24 cancelled, 0 of 24 left, confirmed by the venue at 14:02:03 UTC",
+        "  quoter-2 refused: scope: there is no bot-1",
     ]
     login, halt = platform.asked
     assert b"password=the+password" in login.content

@@ -338,8 +338,7 @@ class Blotter:
         return [
             *desk.halts.words.changes(),
             *self._halted(halt, now_ns),
-            # Before the start all that is in force and that the stream does not know is published by it.
-            *([halt] if desk.ids is not None else []),
+            halt,
             *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{halt.reason}"[:64], text, now_ns),
         ]
 

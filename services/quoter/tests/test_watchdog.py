@@ -262,12 +262,12 @@ def test_r13_a_venue_that_does_not_answer_is_said_after_five_seconds_and_asked_o
     assert "1 cancelled, 0 of 1 left, confirmed by the venue" in watch.reports()[-1]
 
 
-def test_r72_a_halt_at_a_watchdog_without_bus_is_on_disk_and_told_when_the_bus_is_there() -> None:
+def test_r72_a_halt_at_a_watchdog_that_has_not_started_is_on_disk_and_told_by_its_next_life_too() -> None:
     watch = Watch()
     order = watch.order(3)
     watch.carry(watch.core.on_halt_command({"scope": "account-mm1"}, watch.receipt()))
     assert order.status == "cancelled"
-    assert not any(isinstance(event, Halt) for event in watch.told)
+    assert [event.scope for event in watch.told if isinstance(event, Halt)] == ["account-mm1"]
     successor = Watch()
     successor.core.restore(watch.kept)
     successor.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -82,6 +83,13 @@ class SampledReader:
         self._told = {value.subject: value.sequence for value in values}
         if news:
             await self._deliver(news)
+
+    async def keep_looking(self, period_s: float) -> None:
+        """Look for ever; while the broker is away the values age, which their reader judges."""
+        while True:
+            await asyncio.sleep(period_s)
+            with contextlib.suppress(BusError):
+                await self.read_back()
 
 
 async def _last_values(api: JetStreamApi, subject_filter: str) -> AsyncIterator[Message]:

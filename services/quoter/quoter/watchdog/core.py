@@ -181,8 +181,7 @@ class Watchdog(Core):
         yield AnswerLater(ticket)
         self._halts.impose(halt)
         yield from self._halts.changes()
-        if self._started:
-            yield halt
+        yield halt
         text = f"{order.actor} halts {halt.scope} ({halt.reason})"
         yield self._alert(AlertLevel.CRITICAL, "halt_ordered", text, now_ns)
         if halt.empties:
