@@ -8,7 +8,7 @@ from quoter.venues.degen import DegenSession
 from quoter.venues.degen_fallback import Fallback
 from quoter.venues.degen_rest import ApiKey
 from quoter.venues.degen_timing import DEADMAN_MS
-from quoter.venues.polymarket import PolymarketSession
+from quoter.venues.polymarket import POSITIONS_URL, PolymarketSession
 from quoter.venues.polymarket_ticket import Signer
 
 VENUE = "degen"
@@ -38,12 +38,20 @@ def make_polymarket_quoter(
     account: str = "mm1",
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
+    positions_url: str = POSITIONS_URL,
     signature_type: int = 0,
     order_lifetime_s: int = 0,
 ) -> Quoter:
     """Return the quoter of an account at Polymarket."""
     orders = Orders()
     session = PolymarketSession(
-        signer, url, channel_url, orders, seed, signature_type=signature_type, order_lifetime_s=order_lifetime_s
+        signer,
+        url,
+        channel_url,
+        orders,
+        seed,
+        positions_url=positions_url,
+        signature_type=signature_type,
+        order_lifetime_s=order_lifetime_s,
     )
     return Quoter(account, session.name, session, orders, messages_per_s)

@@ -150,7 +150,8 @@ class Emptying:
         known = [order for order in map(self._desk.orders.get, run.at_venue) if order is not None]
         living = [order for order in known if not order.state.terminal]
         yield from self._cancel(resting(living), now_ns)
-        strays = sorted(run.at_venue - {order.order_id for order in living})
+        # Below 0 is what has no id of ours by which it could be cancelled.
+        strays = sorted(order_id for order_id in run.at_venue - {each.order_id for each in living} if order_id > 0)
         if strays and session.connected:
             yield from session.send(strays, [], now_ns)
 

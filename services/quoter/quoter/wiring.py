@@ -20,6 +20,7 @@ from quoter.keys import degen_key, polymarket_key
 from quoter.service import MESSAGES_PER_S, Quoter
 from quoter.venues.degen_fallback import Fallback
 from quoter.venues.degen_timing import DEADMAN_MS
+from quoter.venues.polymarket import POSITIONS_URL
 
 UPDATES_READ_BACK_MAX = 2_000
 """The newest order updates read before the start, to know whose a fill is that happened while nobody looked."""
@@ -42,6 +43,8 @@ class Settings(ServiceSettings):
         default="wss://ws-subscriptions-clob.polymarket.com/ws/user", pattern="^wss?://[^/@]+/"
     )
     """At Polymarket: where the news of our orders come from."""
+    positions_url: str = Field(default=POSITIONS_URL, pattern="^https?://[^/@]+$")
+    """At Polymarket: where it lists what a wallet holds."""
     order_lifetime_s: int = Field(default=0, ge=0, le=86_400)
     """At Polymarket: what rests ends by itself after so many seconds; 0 for never."""
 
@@ -78,6 +81,7 @@ def _polymarket(settings: Settings, seed: int) -> Quoter:
         account=settings.account,
         seed=seed,
         messages_per_s=settings.messages_per_s,
+        positions_url=settings.positions_url,
         signature_type=key.signature_type,
         order_lifetime_s=settings.order_lifetime_s,
     )

@@ -41,8 +41,12 @@ from quoter.venues.degen_frames import (
     order_report,
     parse_document,
     parse_frame,
+    read_entry,
+    read_holding,
+    read_order,
     subscribe_frame,
 )
+from quoter.venues.degen_frames import read_fill as read_wire_fill
 
 PAGE = Path(__file__).parents[3] / "docs" / "degen-terminal-api.md"
 BLOCK = re.compile(r"```json (send|recv|request|response)([^\n]*)\n(.*?)```", re.DOTALL)
@@ -96,16 +100,18 @@ def test_the_golden_documents_are_read() -> None:
     assert parse_document(Token, document_after("POST /auth/login")).account == "mm1"
     page = parse_document(OrderPage, document_after("GET /orders?status=open&limit=1"))
     assert (page.has_more, page.next_after) == (True, 2)
-    assert order_report(page.orders[0]).state is OrderState.LIVE
+    assert read_order(bytes(page.orders[0])).state is OrderState.LIVE
     cancelled = parse_document(
         Cancelled, document_after("DELETE /orders?client_order_id_from=1000&client_order_id_below=2000")
     )
-    assert order_report(cancelled.cancelled[0]).state is OrderState.CANCELLED
+    assert read_order(bytes(cancelled.cancelled[0])).state is OrderState.CANCELLED
     assert str(parse_document(BalanceDocument, document_after("GET /balance")).balance.cash) == "100000.000000"
-    assert parse_document(PositionsDocument, document_after("GET /positions")).positions[0].yes == 10
-    assert parse_document(FillPage, document_after("GET /fills?after=7")).fills[0].trade_id == "1"
+    [position] = parse_document(PositionsDocument, document_after("GET /positions")).positions
+    assert read_holding(bytes(position)).yes_lots == 10
+    fills = parse_document(FillPage, document_after("GET /fills?after=7")).fills
+    assert read_wire_fill(bytes(fills[0])).trade_id == "1"
     statement = parse_document(StatementPage, document_after("GET /statement?after=5&limit=2"))
-    told = [found for entry in statement.entries if (found := conversion(entry, recovered=True)) is not None]
+    told = [found for entry in statement.entries if (found := read_entry(bytes(entry))) is not None]
     assert [(each.entry_id, each.pairs, each.cash, each.account_sequence) for each in told] == [
         ("4", 10, Decimal(-10), 6),
         ("5", -10, Decimal(10), 7),

@@ -440,7 +440,8 @@ def test_contracts_we_do_not_sign_for_keep_the_session_down() -> None:
 def test_every_request_of_the_account_is_signed_and_its_secret_is_in_none(stage: PolymarketStage) -> None:
     stage.place(40)
     for (method, path, _), headers in zip(stage.venue.requests, stage.venue.headers, strict=True):
-        assert headers["POLY_API_KEY"] == OWNER, (method, path)
+        elsewhere = path.startswith("http://")
+        assert headers == {} if elsewhere else headers["POLY_API_KEY"] == OWNER, (method, path)
         assert "secret" not in path
         assert all("secret" not in value for value in headers.values())
 

@@ -19,18 +19,10 @@ from py_clob_client_v2.clob_types import CreateOrderOptions, OrderArgsV2
 from py_clob_client_v2.order_builder.builder import ROUNDING_CONFIG, OrderBuilder
 from quoter.venues.base import Placement
 from quoter.venues.polymarket_library import LibrarySide, LibrarySigner
+from quoter.venues.polymarket_numbers import micros, price_units, stamp_s
 from quoter.venues.polymarket_signing import LibraryKeys
 from quoter.venues.polymarket_ticket import PolymarketKey, Ticket, sent_s, write
-from quoter.venues.polymarket_words import (
-    Details,
-    MarketDocument,
-    details_of,
-    micros,
-    parse,
-    parse_frame,
-    price_units,
-    stamp_s,
-)
+from quoter.venues.polymarket_words import Details, MarketDocument, details_of, parse, parse_frame
 
 WALLET_KEY = "0x" + "11" * 32
 KEY = PolymarketKey(WALLET_KEY, "key-id", "c2VjcmV0LW9mLXRoZS1rZXk=", "passphrase")
@@ -160,9 +152,9 @@ def test_a_tick_on_which_a_dollar_is_no_tick_is_refused(tick: str) -> None:
 def test_a_frame_may_hold_one_event_or_several_and_kinds_we_do_not_know() -> None:
     order = {"event_type": "order", "id": "0x1", "market": "0xm", "asset_id": "1", "side": "BUY", "price": "0.4"}
     order |= {"original_size": "10", "size_matched": "0", "type": "PLACEMENT", "timestamp": "1"}
-    assert len(parse_frame(json.dumps(order).encode())) == 1
-    assert len(parse_frame(json.dumps([order, {"event_type": "new"}, order]).encode())) == 2
-    assert parse_frame(b"PONG") == []
+    assert len(parse_frame(json.dumps(order).encode()).rows) == 1
+    assert len(parse_frame(json.dumps([order, {"event_type": "new"}, order]).encode()).rows) == 2
+    assert parse_frame(b"PONG") == ([], [])
 
 
 @given(st.binary(max_size=80))

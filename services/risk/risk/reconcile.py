@@ -1,8 +1,10 @@
 """Compare what the venue says an account holds with what the ledger says, at the same point of the account's history.
 
 A picture contains everything up to its account sequence. It is judged two seconds after it came, when what it contains
-has had time to reach the ledger, and what the ledger booked beyond it is taken off again. Where the two cannot be
-brought to one point (a settlement just booked, fills without a venue sequence) the picture says nothing. A
+has had time to reach the ledger, and what the ledger booked beyond it is taken off again. Money that the venue owes for
+decided shares (unpaid.py) counts as the account's. Where a venue counts finer than lots and cents the picture says how
+far the cash may lie from the ledger's for that alone: such a difference is booked, not disputed. Where the two cannot
+be brought to one point (a settlement just booked, fills without a venue sequence) the picture says nothing. A
 difference in two judged pictures running is a mismatch: the account halts; no fill is ever invented.
 """
 
@@ -20,6 +22,8 @@ from common.instruments import Outcome
 from risk.entries import paid_for
 from risk.ledger import Ledger
 from risk.positions import ZERO
+from risk.settlement import Markets
+from risk.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
 
 SETTLE_NS = 2_000_000_000
 """How long fills contained in a picture may take to reach the ledger."""
@@ -40,6 +44,8 @@ class Verdict(NamedTuple):
     differences: tuple[str, ...] = ()
     mismatch: bool = False
     """The differences have stood long enough to halt the account."""
+    rounding: Decimal = ZERO
+    """Cash that only parts of lots and cents explain, to be booked."""
 
 
 class _Move(NamedTuple):
@@ -64,13 +70,20 @@ class _Account:
     running: int = 0
     differences: tuple[str, ...] = ()
     agreed_at_ns: int = 0
+    rounded: tuple[int, Decimal] = (0, ZERO)
+    """Epoch and rounding of the last picture whose cash agreed: what is allowed counts from there."""
+    unpaid: Unpaid | None = None
+    unpaid_since_ns: int = 0
+    """Since when the venue has owed something without a pause, as far as we have seen."""
 
 
 class Reconciliation:
     """The newest picture of every account, and the recent entries of the ledger to set against it."""
 
-    def __init__(self) -> None:
+    def __init__(self, markets: Markets | None = None) -> None:
         self._accounts: dict[str, _Account] = {}
+        self._markets = Markets() if markets is None else markets
+        """How markets ended, as far as it is known."""
 
     def begin(self, ledger: Ledger) -> None:
         """Start from a ledger whose history is not known here: only pictures after its newest fill can be judged."""
@@ -112,6 +125,18 @@ class Reconciliation:
                 continue
             yield self._verdict(ledger, account, picture, now_ns)
 
+    def overdue(self, now_ns: int) -> Iterator[tuple[str, str]]:
+        """Yield every account with pictures and, where it has waited for long, what is to be redeemed; '' where not."""
+        for name in sorted(self._accounts):
+            account = self._accounts[name]
+            unpaid, since_ns = account.unpaid, account.unpaid_since_ns
+            late = unpaid is not None and unpaid.cash > 0 and now_ns - since_ns >= UNPAID_TOLD_NS
+            if unpaid is None or not late:
+                yield name, ""
+                continue
+            hours, markets = (now_ns - since_ns) // (3600 * 1_000_000_000), len(unpaid.symbols)
+            yield name, f"account {name}: {unpaid.cash:f} of {markets} decided markets not redeemed for {hours} h"
+
     def state(self, now_ns: int) -> dict[str, dict[str, object]]:
         """Return per account what people want to know."""
         return {
@@ -119,21 +144,33 @@ class Reconciliation:
                 "picture_age_ms": (now_ns - account.received_ns) // 1_000_000 if account.picture else None,
                 "agreed_age_ms": (now_ns - account.agreed_at_ns) // 1_000_000 if account.agreed_at_ns else None,
                 "differences": list(account.differences),
+                "pending_cash": format(account.unpaid.cash, "f") if account.unpaid else "0",
+                "reserved_cash": format(account.picture.reserved_cash, "f") if account.picture else "0",
             }
             for name, account in sorted(self._accounts.items())
         }
 
     def _verdict(self, ledger: Ledger, account: _Account, picture: AccountState, now_ns: int) -> Verdict:
+        unpaid = account.unpaid = unpaid_in(picture, ledger, self._markets)
+        if unpaid.cash <= 0:
+            account.unpaid_since_ns = 0
+        else:
+            account.unpaid_since_ns = min(account.unpaid_since_ns or now_ns, unpaid.since_ns or now_ns)
         later = [move for move in account.moves if move.account_sequence > picture.account_sequence]
         book = ledger.accounts.get(picture.account)
         cash = book.cash.get(picture.currency, ZERO) if book else ZERO
         cash -= sum((move.cash for move in later if move.currency == picture.currency), start=ZERO)
-        differences = list(_share_differences(ledger, picture, later))
-        deposit = None
+        differences = list(_share_differences(ledger, self._markets, picture, unpaid, later))
+        deposit, rounding = None, ZERO
+        owned = picture.cash_total + unpaid.cash
         if book is None or not book.deposited:
-            deposit = picture.cash_total - cash
-        elif cash != picture.cash_total:
-            differences.insert(0, f"cash in {picture.currency}: venue {picture.cash_total}, ledger {cash}")
+            deposit = owned - cash
+        elif not differences and abs(owned - cash) <= _allowed(account, picture):
+            rounding = owned - cash
+            account.rounded = (picture.epoch, picture.rounding_cash)
+        elif cash != owned:
+            owed = f" and {unpaid.cash:f} not redeemed" if unpaid.cash else ""
+            differences.insert(0, f"cash in {picture.currency}: venue {picture.cash_total}{owed}, ledger {cash}")
         account.differences = tuple(differences)
         account.running = account.running + 1 if differences else 0
         if not differences:
@@ -142,7 +179,22 @@ class Reconciliation:
         if mismatch:
             # After a person has lifted the halt, the next one needs its two pictures again.
             account.running = 0
-        return Verdict(picture.account, picture.venue, picture.currency, deposit, account.differences, mismatch)
+        return Verdict(
+            picture.account,
+            picture.venue,
+            picture.currency,
+            deposit,
+            account.differences,
+            mismatch,
+            rounding,
+        )
+
+
+def _allowed(account: _Account, picture: AccountState) -> Decimal:
+    """Return how far cash may lie from the ledger's for roundings since it agreed last."""
+    epoch, rounding = account.rounded
+    # A new holder of the account counts anew, and a restarted risk does not know what was agreed before.
+    return picture.rounding_cash - rounding if epoch == picture.epoch else picture.rounding_cash
 
 
 def _move(entry: Fill | Posting) -> _Move:
@@ -155,7 +207,9 @@ def _move(entry: Fill | Posting) -> _Move:
     return _Move(dated, currency, cash, symbol, 0 if in_no else lots, lots if in_no else 0)
 
 
-def _share_differences(ledger: Ledger, picture: AccountState, later: list[_Move]) -> Iterator[str]:
+def _share_differences(
+    ledger: Ledger, markets: Markets, picture: AccountState, unpaid: Unpaid, later: list[_Move]
+) -> Iterator[str]:
     """Yield 'symbol outcome: venue n, ledger m' for every holding that differs."""
     booked: dict[str, list[int]] = {}
     for key, line in ledger.lines.items():
@@ -167,9 +221,11 @@ def _share_differences(ledger: Ledger, picture: AccountState, later: list[_Move]
         held = booked.setdefault(move.symbol, [0, 0])
         held[0] -= move.yes_lots
         held[1] -= move.no_lots
-    shown = {holding.symbol: (holding.yes_lots, holding.no_lots) for holding in picture.holdings}
-    for symbol in sorted(booked.keys() | shown.keys()):
-        ours, theirs = booked.get(symbol, [0, 0]), shown.get(symbol, (0, 0))
+    for symbol in sorted((booked.keys() | unpaid.shown.keys()) - unpaid.symbols):
+        if symbol not in unpaid.shown and markets.ended(picture.venue, symbol):
+            # Shares that won nothing are no longer shown; we only have not heard how the market ended.
+            continue
+        ours, theirs = booked.get(symbol, [0, 0]), unpaid.shown.get(symbol, (0, 0))
         for outcome, venue_lots, ledger_lots in zip(("YES", "NO"), theirs, ours, strict=True):
             if venue_lots != ledger_lots:
                 yield f"{symbol} {outcome}: venue {venue_lots}, ledger {ledger_lots}"

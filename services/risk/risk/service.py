@@ -49,7 +49,7 @@ from risk.report import (
 )
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
-from risk.watch import Watch, deposit_posting
+from risk.watch import Watch, deposit_posting, rounding_posting
 
 RISK_STATE_MS = 250
 SAMPLE_MS = 250
@@ -69,7 +69,7 @@ class Risk(Core):
         self.halts, self.markets, self.marks, self.peaks = Halts(), Markets(), Marks(), Peaks()
         self.conditions = Conditions()
         self.watch = Watch(self.conditions)
-        self.reconciliation = Reconciliation()
+        self.reconciliation = Reconciliation(self.markets)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
         self._halts_at_start: dict[str, str] = {}
@@ -363,9 +363,19 @@ class Risk(Core):
         for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
             if verdict.deposit is not None:
                 yield from self._pending.ask(deposit_posting(verdict, now_ns), now_ns)
+            if verdict.rounding:
+                yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
                 yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
+
+        for account, text in self.reconciliation.overdue(now_ns):
+            if text:
+                yield from self.conditions.hold(
+                    AlertLevel.WARNING, PLATFORM, "redemption_pending", text, now_ns, account
+                )
+            else:
+                self.conditions.end(PLATFORM, "redemption_pending", account)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:

@@ -100,6 +100,11 @@ class Markets:
         market = self._markets.get((venue, symbol))
         return market is not None and market.status.over
 
+    def ended(self, venue: str, symbol: str) -> bool:
+        """Say whether a market has come to its end, decided or not."""
+        market = self._markets.get((venue, symbol))
+        return market is not None and (market.status.over or market.status is MarketStatus.CLOSED)
+
     def due(self, ledger: Ledger, now_ns: int) -> Iterator[Posting]:
         """Yield the settlement of every line of the ledger whose market is finished."""
         for key in sorted(ledger.lines):

@@ -115,6 +115,22 @@ class Watch:
                 yield venue, f"its clock is {offset_ms:+.0f} ms from ours, the limit is {offset_ms_max} ms"
 
 
+def rounding_posting(verdict: Verdict, now_ns: int) -> Posting:
+    """Return the posting of cash that only parts of lots and cents explain."""
+    return Posting(
+        account=verdict.account,
+        algo_id=UNASSIGNED,
+        posting_id=f"rounding:{verdict.venue}:{verdict.currency}:{now_ns}",
+        kind=PostingKind.ADJUSTMENT,
+        venue=verdict.venue,
+        cash=verdict.rounding,
+        currency=verdict.currency,
+        reason="parts of a lot and of a cent, which no fill counts",
+        ts_event_ns=now_ns,
+        ts_received_ns=now_ns,
+    )
+
+
 def deposit_posting(verdict: Verdict, now_ns: int) -> Posting:
     """Return the posting of the cash an account held before our first entry."""
     assert verdict.deposit is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,6 +13,7 @@ from nats.aio.subscription import Subscription
 from common.bus.jetstream import JetStreamApi
 from common.bus.messages import NO_HEADERS, Message
 from common.bus.nats import NatsConnection
+from common.errors import BusError
 from common.streams import stream_of
 
 Deliver = Callable[[Message], Awaitable[None]]

@@ -38,6 +38,7 @@ from common.events.trading import (
     OrderUpdates,
     Posting,
     PostingKind,
+    Redeemable,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "QuoteBounds",
     "QuoteLevel",
     "QuoteTarget",
+    "Redeemable",
     "RiskState",
     "SettlementRule",
     "SourcePrice",

@@ -199,6 +199,18 @@ class Holding(msgspec.Struct, frozen=True):
     no_lots: int
 
 
+class Redeemable(msgspec.Struct, frozen=True):
+    """Shares of a decided market that the venue has not turned into cash yet."""
+
+    symbol: str
+    yes_lots: int
+    no_lots: int
+    cash: Decimal
+    """What they pay when they are redeemed."""
+    since_ns: int
+    """When the market ended by the venue's word; 0 when it does not say."""
+
+
 @register
 class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What the venue says an account holds: the other side of every reconciliation."""
@@ -221,6 +233,17 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """start, timer, unknown_outcome, request."""
     ts_event_ns: int
     ts_received_ns: int
+    reserved_cash: Decimal = Decimal(0)
+    """What resting bids hold of `cash_total`."""
+    redeemable_cash: Decimal = Decimal(0)
+    """What decided shares have won and the venue pays when they are redeemed; pending, not in `cash_total`."""
+    redeemable: list[Redeemable] = msgspec.field(default_factory=list)
+    """Those shares by market, the newest first, bounded; they are not among the holdings."""
+    rounding_cash: Decimal = Decimal(0)
+    """How far cash may lie from what fills and settlements say where the venue counts finer than lots and cents.
+
+    Grows with each of them from 0, counted within an epoch; 0 where the venue counts as we do.
+    """
 
     def message_id(self) -> str:
         return joined_id(self.account, self.epoch, self.ts_received_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ MARKET = "0x" + "5f" * 32
 YES_TOKEN, NO_TOKEN = "713210456792522125946263855327", "521143195012459155160551060468"
 OWNER = "9180014b-33c8-9240-a14b-bdca11c0a465"
 OTHER = "00000000-0000-0000-0000-000000000002"
-URL, CHANNEL_URL = "http://venue", "ws://venue/ws/user"
+URL, CHANNEL_URL, POSITIONS_URL = "http://venue", "ws://venue/ws/user", "http://positions"
 SECRET, PASSPHRASE = "secret-of-the-key", "passphrase-of-the-key"
 MICROS = 1_000_000
 
@@ -28,6 +28,7 @@ class PaperKeys:
 
     owner = OWNER
     address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+    wallet = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
     def sign(self, ticket: Ticket) -> SignedOrder:
         order = {
@@ -69,6 +70,24 @@ def digest(order: Mapping[str, Any]) -> str:
     """Return the name of an order, whoever signed it; the date it ends on is no part of it."""
     named = {key: value for key, value in order.items() if key not in ("signature", "expiration")}
     return "0x" + hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def position(market: str, token: str, label: str, shares: float, *, redeemable: bool = False) -> dict[str, Any]:
+    """Return a row of the list of positions."""
+    return {
+        "proxyWallet": PaperKeys.wallet,
+        "asset": token,
+        "conditionId": market,
+        "size": shares,
+        "avgPrice": 0.4,
+        "curPrice": 0.5,
+        "redeemable": redeemable,
+        "mergeable": False,
+        "outcome": label,
+        "outcomeIndex": 0 if token == YES_TOKEN else 1,
+        "endDate": "2026-11-21",
+        "negativeRisk": False,
+    }
 
 
 @dataclass
@@ -133,16 +152,25 @@ class PolymarketVenue:
     unchanged_cancels: str = ""
     """Say of every cancel that it was not done, for this reason, and do not do it."""
     tick_size: str = "0.01"
+    markets: set[str] = field(default_factory=lambda: {MARKET})
     version: int = 2
     time_s: int = 1_795_222_810
     beat_id: str = ""
     beats: int = 0
     next_trade: int = 1
     accepted: list[str] = field(default_factory=list)
+    redeemable: dict[str, float] = field(default_factory=dict)
+    """Tokens of MARKET that is decided, with what a share of each pays."""
+    others: list[dict[str, Any]] = field(default_factory=list)
+    """Further positions as listed."""
+    change: Callable[[str, Any], Any] | None = None
+    """Changes a document before it is sent; told the path, or `frame`."""
 
     # --- REST ---------------------------------------------------------------------------------------------------
 
     def on_ask(self, ask: Ask) -> Answer:
+        if ask.url.startswith(POSITIONS_URL):
+            return self._positions(ask)
         path = ask.url.removeprefix(URL)
         self.requests.append((ask.method, path, ask.body))
         self.headers.append(ask.headers)
@@ -156,7 +184,11 @@ class PolymarketVenue:
         status, document = self._request(ask.method, route, dict(_pairs(query)), ask.body)
         if about_orders and self.mute:
             return Answer(ask.ask_id, 0, b"", {})
-        return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
+        return Answer(ask.ask_id, status, self.written(route, document), {})
+
+    def written(self, route: str, document: Any) -> bytes:
+        """Return a document as it is sent."""
+        return json.dumps(self.change(route, document) if self.change else document).encode()
 
     def _request(self, method: str, route: str, query: dict[str, str], body: bytes) -> tuple[int, Any]:
         if (method, route) == ("POST", "/orders"):
@@ -183,8 +215,30 @@ class PolymarketVenue:
             return 200, {"balance": str(self.balances.get(query.get("token_id", ""), 0)), "allowances": {}}
         return 404, {"error": f"no {route}"}
 
+    def _positions(self, ask: Ask) -> Answer:
+        """The list of what the wallet holds, at an address of its own and open to everybody."""
+        self.requests.append((ask.method, ask.url, ask.body))
+        self.headers.append(ask.headers)
+        query = dict(_pairs(ask.url.partition("?")[2]))
+        assert query["user"].startswith("0x") and query["sizeThreshold"] == "0"
+        status = self.statuses.get("/positions", 200)
+        if status != 200:
+            return Answer(ask.ask_id, status, b'{"error":"told to"}', {})
+        first = int(query["offset"])
+        rows = self.positions()[first : first + int(query["limit"])]
+        return Answer(ask.ask_id, 200, self.written("/positions", rows), {})
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Return what the wallet holds, as listed: the tokens of MARKET by their balance, then the others."""
+        found = []
+        for token, label in ((YES_TOKEN, "Yes"), (NO_TOKEN, "No")):
+            held = self.balances.get(token, 0)
+            if held:
+                found.append(position(MARKET, token, label, held / MICROS, redeemable=token in self.redeemable))
+        return [row | {"curPrice": self.redeemable.get(row["asset"], row["curPrice"])} for row in found] + self.others
+
     def _market(self, condition: str) -> tuple[int, Any]:
-        if condition != MARKET:
+        if condition not in self.markets:
             return 404, {"error": "market not found"}
         tokens = [{"t": YES_TOKEN, "o": "Yes"}, {"t": NO_TOKEN, "o": "No"}]
         fees = {"r": 0.072, "e": 1, "to": True}
@@ -303,12 +357,13 @@ class PolymarketVenue:
     def tell(self, trade: dict[str, Any]) -> None:
         self._frame(trade | {"event_type": "trade"})
 
-    def tell_order(self, order: PaperOrder, kind: str) -> None:
-        self._frame(order.document() | {"event_type": "order", "type": kind, "timestamp": str(self.time_s)})
+    def tell_order(self, order: PaperOrder, kind: str, **changed: Any) -> None:
+        told = {"event_type": "order", "type": kind, "timestamp": str(self.time_s)} | changed
+        self._frame(order.document() | told)
 
     def _frame(self, document: dict[str, Any]) -> None:
         if self.connected:
-            self.frames.append(json.dumps(document).encode())
+            self.frames.append(self.written("frame", document))
 
     # --- the user channel ---------------------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ them stand in tests/test_session_conformance.py and know no venue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Protocol
 
 from common.core import Answer, Ask, Close, Effect, Open, Receipt, Send
-from common.events import Alert, Event, Fill, Posting
+from common.events import AccountState, Alert, Event, Fill, Posting
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
 
@@ -28,6 +28,9 @@ PICTURE_NS = 10 * S
 
 class Venue(Protocol):
     """What a stage needs of a tiny venue."""
+
+    change: Callable[[str, Any], Any] | None
+    """Changes a document before it is sent; told the path, or `frame`."""
 
     def on_send(self, effect: Send) -> None: ...
 
@@ -174,6 +177,9 @@ class Stage:
     def filled(self, order_id: int) -> int:
         return sum(fill.quantity_lots for fill in self.fills(order_id))
 
+    def pictures(self) -> list[AccountState]:
+        return [event for event in self.told if isinstance(event, AccountState)]
+
     def alerts(self) -> list[str]:
         return [event.kind for event in self.told if isinstance(event, Alert)]
 
@@ -210,6 +216,53 @@ class Stage:
         answers_lost, requests_lost, login_refused, rate_limited, beats_lost: as they say, for what concerns orders.
         second_refused: the second order of the next batch is refused.
         """
+        raise NotImplementedError
+
+    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
+        """Execute part of an order and end it by the venue's word; untold, the news of its end is lost."""
+        raise NotImplementedError
+
+    def revive(self, order_id: int) -> None:
+        """Let an order rest at the venue that it had said was over."""
+        raise NotImplementedError
+
+    def end_in_words(self, order_id: int) -> None:
+        """Let the venue end an order that met nobody, with whatever it says then."""
+        raise NotImplementedError
+
+    def lists(self) -> tuple[str, ...]:
+        """Return the paths of the lists the session reads."""
+        raise NotImplementedError
+
+    def rows_in(self, route: str, document: Any) -> list[Any] | None:
+        """Return the rows of a list's page, to be changed in place; None for other documents."""
+        raise NotImplementedError
+
+    def spoil_fills(self, rows: list[Any]) -> None:
+        """Take the numbers out of the rows of executions."""
+        raise NotImplementedError
+
+    def own(self, yes: int, no: int) -> None:
+        """Let the account hold shares in lots, which it bought long ago."""
+        raise NotImplementedError
+
+    def decide(self) -> None:
+        """Decide the market for YES: every share of it pays one dollar, as the venue pays."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Let every execution so far be final, where that takes a time of its own."""
+
+    def pay_in(self, dollars: int) -> None:
+        """Let the account have so much cash."""
+        raise NotImplementedError
+
+    def trade_elsewhere(self, markets: int) -> None:
+        """Let the account have traded in so many markets before, which are decided and redeemed."""
+        raise NotImplementedError
+
+    def asked(self) -> int:
+        """Return how many requests the venue has had."""
         raise NotImplementedError
 
     def stranger(self) -> None:

@@ -8,7 +8,10 @@ from quoter.orders import Orders
 from quoter.rehearsal.polymarket import (
     CHANNEL_URL,
     MARKET,
+    MICROS,
+    NO_TOKEN,
     PASSPHRASE,
+    POSITIONS_URL,
     SECRET,
     URL,
     YES_TOKEN,
@@ -16,7 +19,7 @@ from quoter.rehearsal.polymarket import (
     PaperOrder,
     PolymarketVenue,
 )
-from quoter.rehearsal.stage import S, Stage
+from quoter.rehearsal.stage import START_NS, S, Stage
 from quoter.rehearsal.venue import Venue, VenueOrder
 from quoter.venues.degen import DegenSession
 from quoter.venues.degen_rest import ApiKey
@@ -71,6 +74,55 @@ class DegenStage(Stage):
             assert name == "beats_lost", name
             venue.no_beats = on
 
+    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
+        self.fill(order_id, lots)
+        waiting = len(self.venue.frames)
+        self.venue.finish(self._order(order_id), "self_trade")
+        if not told:
+            del self.venue.frames[waiting:]
+        self.deliver()
+
+    def revive(self, order_id: int) -> None:
+        order = self._order(order_id)
+        order.status = "open"
+        order.order_sequence += 1
+
+    def end_in_words(self, order_id: int) -> None:
+        self.venue.finish(self._order(order_id), "market closed early: see the notice")
+        self.deliver()
+
+    def lists(self) -> tuple[str, ...]:
+        return "/orders", "/fills", "/statement", "/positions"
+
+    def rows_in(self, route: str, document: Any) -> list[Any] | None:
+        name = {"/orders": "orders", "/fills": "fills", "/statement": "entries", "/positions": "positions"}.get(route)
+        found: list[Any] | None = document.get(name) if isinstance(document, dict) and name else None
+        return found
+
+    def spoil_fills(self, rows: list[Any]) -> None:
+        for row in rows:
+            row |= {"price": "", "size": None, "fee": ""}
+
+    def own(self, yes: int, no: int) -> None:
+        self.venue.held[self.symbol] = [yes, no]
+
+    def decide(self) -> None:
+        yes, _ = self.venue.held.pop(self.symbol)
+        self.venue.cash = f"{float(self.venue.cash) + yes:.6f}"
+
+    def pay_in(self, dollars: int) -> None:
+        self.venue.cash = f"{dollars}.000000"
+
+    def trade_elsewhere(self, markets: int) -> None:
+        for number in range(markets):
+            order = VenueOrder(f"8{number}", f"8{number}", f"M-{number}", "bid", "yes", "0.40", 10, True, filled=10)
+            self.venue.orders[order.client_order_id] = order
+            order.status = "filled"
+            self.venue.fills.append({"account_sequence": 0, "trade_id": f"old-{number}"})
+
+    def asked(self) -> int:
+        return len(self.venue.requests)
+
     def stranger(self) -> None:
         self.venue.orders["77"] = stray = VenueOrder("77", "77", self.symbol, "bid", "yes", "0.40", 10, True)
         self.venue.tell_order(stray)
@@ -92,6 +144,7 @@ class PolymarketStage(Stage):
     def __init__(self, **settings: Any) -> None:
         self.venue = PolymarketVenue()
         orders = Orders()
+        settings.setdefault("positions_url", POSITIONS_URL)
         super().__init__(PolymarketSession(PaperKeys(), URL, CHANNEL_URL, orders, **settings), orders, self.venue)
 
     def start(self) -> None:
@@ -144,6 +197,65 @@ class PolymarketStage(Stage):
         else:
             assert name == "beats_lost", name
             venue.no_beats = on
+
+    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
+        self.fill(order_id, lots)
+        order = self.order(order_id)
+        order.status = "MATCHED"
+        if told:
+            self.venue.tell_order(order, "UPDATE")
+        self.deliver()
+
+    def revive(self, order_id: int) -> None:
+        self.order(order_id).status = "LIVE"
+
+    def end_in_words(self, order_id: int) -> None:
+        order = self.order(order_id)
+        order.status = "CANCELED_order couldn't be fully filled"
+        self.venue.tell_order(order, "UPDATE", size_matched="")
+        self.deliver()
+
+    def lists(self) -> tuple[str, ...]:
+        return "/data/orders", "/data/trades", "/positions"
+
+    def rows_in(self, route: str, document: Any) -> list[Any] | None:
+        found: list[Any] | None = None
+        if route == "/positions":
+            found = document
+        elif route in ("/data/orders", "/data/trades"):
+            found = document["data"]
+        return found
+
+    def spoil_fills(self, rows: list[Any]) -> None:
+        for row in rows:
+            row |= {"size": "", "price": ""}
+            row["maker_orders"] = [maker | {"matched_amount": "", "price": ""} for maker in row["maker_orders"]]
+
+    def own(self, yes: int, no: int) -> None:
+        self.venue.balances |= {YES_TOKEN: yes * 10_000, NO_TOKEN: no * 10_000}
+
+    def decide(self) -> None:
+        self.venue.redeemable = {YES_TOKEN: 1.0, NO_TOKEN: 0.0}
+
+    def settle(self) -> None:
+        for trade in self.venue.trades:
+            self.venue.step(trade, "CONFIRMED")
+        self.deliver()
+
+    def pay_in(self, dollars: int) -> None:
+        self.venue.balances[""] = dollars * MICROS
+
+    def trade_elsewhere(self, markets: int) -> None:
+        trade = self.venue.fill(PaperOrder("0xold", YES_TOKEN, "BUY", "0.4", MICROS, "GTC"), 1)
+        self.venue.trades.remove(trade)
+        self.venue.frames.clear()
+        for number in range(markets):
+            old = {"id": f"old-{number}", "market": f"0x{number:064x}", "match_time": str(START_NS // S - 60 * number)}
+            self.venue.trades.insert(0, trade | old | {"status": "CONFIRMED"})
+            self.venue.markets.add(str(old["market"]))
+
+    def asked(self) -> int:
+        return len(self.venue.requests)
 
     def stranger(self) -> None:
         stray = PaperOrder("0x" + "77" * 32, YES_TOKEN, "BUY", "0.4", 10_000_000, "GTC")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ class Venue:
     """Answer every request with this status when it is not 200."""
     oldest_after: int | None = None
     held: dict[str, list[int]] = field(default_factory=dict)
-    """YES and NO by market, for merging."""
+    """YES and NO by market, as the positions show them; a fill does not move them."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     conversion_answers: list[int] = field(default_factory=list)
     """Status of the next answers to a conversion that is carried out all the same; 200 when there is none."""
@@ -96,6 +96,9 @@ class Venue:
     takeable: int = 0
     """Shares that orders which never rest find in the book."""
     deadman_ms: int | None = None
+    cash: str = "100000.000000"
+    change: Callable[[str, Any], Any] | None = None
+    """Changes a document before it is sent; told the path, or `frame`."""
 
     # --- websocket ----------------------------------------------------------------------------------------------
 
@@ -185,7 +188,11 @@ class Venue:
         if not self.connected:
             return
         frame = {"type": kind, "account": "mm1", "account_sequence": self.sequence} | document
-        self.frames.append(json.dumps(frame).encode())
+        self.frames.append(self.written("frame", frame))
+
+    def written(self, route: str, document: Any) -> bytes:
+        """Return a document as it is sent."""
+        return json.dumps(self.change(route, document) if self.change else document).encode()
 
     def tell_order(self, order: VenueOrder) -> None:
         self.sequence += 1
@@ -268,7 +275,7 @@ class Venue:
         if self.lose_next and about_orders:
             self.lose_next -= 1
             status = 0
-        return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
+        return Answer(ask.ask_id, status, self.written(path.partition("?")[0], document), {})
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         route, _, query = path.partition("?")
@@ -305,10 +312,11 @@ class Venue:
             rows = [entry for entry in self.entries if entry["account_sequence"] > after]
             return 200, {"account": "mm1", "entries": rows, "next_after": self.sequence, "has_more": False}
         if route == "/balance":
-            money = {"cash": "100000.000000", "locked": "0.000000", "available": "100000.000000"}
+            money = {"cash": self.cash, "locked": "0.000000", "available": self.cash}
             return 200, {"account": "mm1", "balance": money, "account_sequence": self.sequence, "ts_ns": 1}
         if route == "/positions":
-            return 200, {"account": "mm1", "positions": [], "account_sequence": self.sequence, "ts_ns": 1}
+            rows = [{"market": market, "yes": yes, "no": no} for market, (yes, no) in self.held.items()]
+            return 200, {"account": "mm1", "positions": rows, "account_sequence": self.sequence, "ts_ns": 1}
         return 404, {"error": {"code": "unknown_path", "message": route, "field": None}}
 
     def _on_conversion(self, body: dict[str, Any], *, split: bool) -> tuple[int, Any]:

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from common.clock import NS_PER_S
 from common.core import Answer, Effect, Effects, Sample
-from common.events import AlertLevel, Holding, Liquidity, OpenOrder
+from common.events import AlertLevel, Holding, Liquidity, OpenOrder, Redeemable
 from common.instruments import Outcome, Side
 from common.orders import OrderState
+
+PICTURE_OVERDUE_NS = 300 * NS_PER_S
+"""A session that is up and has had no picture of its account for so long says so."""
 
 
 class Placement(NamedTuple):
@@ -124,6 +128,14 @@ class AccountPicture(NamedTuple):
     account_sequence: int
     reason: str
     ts_event_ns: int
+    reserved_cash: Decimal = Decimal(0)
+    """What resting bids hold of `cash_total`."""
+    redeemable_cash: Decimal = Decimal(0)
+    """What shares of decided markets have won and the venue pays when they are redeemed; not in `cash_total`."""
+    redeemable: Sequence[Redeemable] = ()
+    """Those shares, by market; they are not among the holdings."""
+    rounding_cash: Decimal = Decimal(0)
+    """How far cash may lie from what was told, for parts of lots and cents; grows from 0 within an epoch."""
 
 
 class Conversion(NamedTuple):
@@ -350,6 +362,28 @@ class Converting(Protocol):
         Ends in exactly one ConversionEnded, after the Conversion that it caused, if any.
         """
         ...
+
+
+class PictureWatch:
+    """Tells people when no picture of the account comes about: nothing compares it with the ledger meanwhile."""
+
+    def __init__(self) -> None:
+        self._taken = self._since_ns = 0
+
+    def begin(self, now_ns: int) -> None:
+        """Count from now on."""
+        self._since_ns = now_ns
+
+    def look(self, taken: int, now_ns: int) -> Iterable[Trouble]:
+        """Compare with how many pictures have been taken."""
+        if taken != self._taken:
+            self._taken, self._since_ns = taken, now_ns
+        elif now_ns - self._since_ns >= PICTURE_OVERDUE_NS:
+            self._since_ns = now_ns
+            text = (
+                f"no picture of the account for {PICTURE_OVERDUE_NS // NS_PER_S} s: it is not compared with the ledger"
+            )
+            yield Trouble(AlertLevel.CRITICAL, "no_picture", text)
 
 
 def session_samples(

@@ -25,6 +25,7 @@ class Request(NamedTuple):
 
     method: str
     path: str
+    """Below the venue's address, or a whole address where the venue has another one for it."""
     body: bytes = b""
     headers: Mapping[str, str] = NO_HEADERS
     """What proves this request alone, where a venue wants each one signed."""
@@ -123,12 +124,13 @@ class Conversations(Generic[T]):
             return outputs
 
     def _ask(self, ask_id: int, request: Request) -> Ask:
-        headers = {**self._headers(), **request.headers}
+        elsewhere = request.path.startswith(("http://", "https://"))
+        url = request.path if elsewhere else self._url + request.path
+        # What proves who we are is for the venue's own address alone.
+        headers = {**({} if elsewhere else self._headers()), **request.headers}
         if request.body:
             headers["content-type"] = "application/json"
-        return Ask(
-            self._http, ask_id, request.method, self._url + request.path, headers, request.body, REQUEST_TIMEOUT_MS
-        )
+        return Ask(self._http, ask_id, request.method, url, headers, request.body, REQUEST_TIMEOUT_MS)
 
 
 class Backoff:

@@ -40,7 +40,7 @@ from quoter.venues.base import (
     session_samples,
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
-from quoter.venues.degen_answers import Unanswered, Waiting, outcomes
+from quoter.venues.degen_answers import Unanswered, Waiting, outcomes, refused_items
 from quoter.venues.degen_fallback import POLL_MS, REOPEN_MS, SILENT_MS, Fallback, RestEntry
 from quoter.venues.degen_frames import (
     BATCH_ITEMS_MAX,
@@ -56,6 +56,8 @@ from quoter.venues.degen_frames import (
     login_frame,
     order_report,
     parse_frame,
+    read_items,
+    read_order,
     subscribe_frame,
 )
 from quoter.venues.degen_pairs import converting
@@ -63,6 +65,7 @@ from quoter.venues.degen_rest import ApiKey, DegenRest
 from quoter.venues.degen_resting import asking_resting
 from quoter.venues.degen_stream import AccountStream
 from quoter.venues.degen_timing import Phase
+from quoter.venues.rows import read_rows
 
 
 class DegenSession:
@@ -87,7 +90,7 @@ class DegenSession:
         self._deadman_ms = deadman_ms
         self._rest = DegenRest(key, random)
         self._talks: Conversations[Output] = Conversations(self.name, url, self._rest.headers)
-        self._stream = AccountStream(self._rest, orders, self.name, random)
+        self._stream = AccountStream(self._rest, orders, self.name, random, lambda: self._now_ns)
         self._entry = RestEntry(self._rest, self._stream, fallback, lambda: self._now_ns)
         self._backoff = Backoff(timing.RECONNECT_FIRST_MS, timing.RECONNECT_MOST_MS, random)
         self._phase = Phase.DOWN
@@ -103,6 +106,7 @@ class DegenSession:
         self._ending = False
         self._empty = False
         self._failed_opens = 0
+        self._reread_ns = 0
         self._deferred: list[Output] = []
         """Reports of a call that may only return effects."""
         self.reconnects = 0
@@ -239,9 +243,16 @@ class DegenSession:
             return
         yield from self._overdue()
         yield from self._beat()
-        if self._phase is Phase.UP and not self._stream.settled and not self._talks.open("catch up"):
-            # What was lost while a picture was being taken has nobody else to fetch it.
-            yield from self._talks.begin("catch up", self._catching_up(), now_ns)
+        if self._phase is Phase.UP:
+            yield from self._look_for_losses()
+
+    def _look_for_losses(self) -> Outputs:
+        """Fetch what nobody else fetches: what was lost while a picture was taken, and what could not be read yet."""
+        unread = self._stream.unread and self._now_ns - self._reread_ns >= timing.REREAD_MS * NS_PER_MS
+        if (unread or not self._stream.settled) and not self._talks.open("catch up"):
+            self._reread_ns = self._now_ns
+            yield from self._talks.begin("catch up", self._stream.mend(), self._now_ns)
+        yield from self._stream.look_at_pictures()
 
     def _without_wire(self) -> Outputs:
         """Try again to get a connection; after some tries in vain, go on over REST in between."""
@@ -333,8 +344,7 @@ class DegenSession:
             yield Pause(timing.CANCEL_ALL_WAIT_MS)
         else:
             yield Close(self.name, "cancel_all was not answered")
-        yield from self._stream.sweep()
-        yield from self._stream.fetch_fills()
+        yield from self._stream.empty()
         self._empty = True
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
@@ -396,7 +406,7 @@ class DegenSession:
         if waiting is None or result is None:
             return []
         if waiting.op == "batch":
-            return self._on_results(waiting, result.results)
+            return self._on_results(waiting, read_items(result.results))
         if waiting.op == "heartbeat":
             self._beat_answered_ns = self._now_ns
         elif waiting.op == "login":
@@ -404,7 +414,7 @@ class DegenSession:
             if result.deadman_ms == self._deadman_ms and result.cancel_on_disconnect:
                 self._armed_since_ns = self._now_ns
         elif waiting.op == "cancel_all":
-            return [order_report(order) for order in result.cancelled]
+            return list(read_rows(read_order, result.cancelled).rows)
         elif waiting.op == "subscribe":
             return self._on_standing(result.account_sequence)
         return []
@@ -435,13 +445,8 @@ class DegenSession:
             if self._phase is Phase.ENTERING:
                 closing.insert(0, Trouble(AlertLevel.CRITICAL, "session_refused", f"{error.code}: {error.message}"))
             self._rest.forget_token()
-            return closing + self._refused_items(waiting, error)
-        return self._refused_items(waiting, error)
-
-    def _refused_items(self, waiting: Waiting, error: WireError) -> list[Output]:
-        items = [Item("cancel", error=error) for _ in waiting.cancels]
-        items += [Item("place", error=error) for _ in waiting.places]
-        return self._on_results(waiting, items)
+            return closing + self._on_results(waiting, refused_items(waiting, error))
+        return self._on_results(waiting, refused_items(waiting, error))
 
     def _on_results(self, waiting: Waiting, items: Sequence[Item]) -> list[Output]:
         """Take in the outcome of each item of a batch, in order; what has none is of unknown outcome."""
@@ -474,7 +479,9 @@ class DegenSession:
     def _recovering(self) -> Script[None]:
         self._talks.abandon("fallback")
         yield from self._entry.until_final()
-        yield from self._stream.recover()
+        if not (yield from self._stream.recover()):
+            yield Close(self.name, "recovery came to no end")
+            return
         self._backoff.reset()
         self._enter(Phase.UP)
         yield Ready(self._stream.sequence)
@@ -485,11 +492,7 @@ class DegenSession:
         self._stream.lose()
         if self._phase is not Phase.UP or self._talks.open("catch up"):
             return []
-        return self._talks.begin("catch up", self._catching_up(), self._now_ns)
-
-    def _catching_up(self) -> Script[None]:
-        yield from self._stream.catch_up()
-        yield from self._stream.picture("unknown_outcome")
+        return self._talks.begin("catch up", self._stream.mend(), self._now_ns)
 
     def _enter(self, phase: Phase) -> None:
         self._phase, self._phase_since_ns = phase, self._now_ns

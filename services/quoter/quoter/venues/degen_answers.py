@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoter.venues.base import Absent, CancelRefused, Output, Refused, Unknown
-from quoter.venues.degen_frames import Item, order_report
+from quoter.venues.degen_frames import Item, WireError, order_report
 
 
 @dataclass(slots=True)
@@ -57,6 +57,11 @@ class Unanswered:
 
     def clear(self) -> None:
         self._waiting.clear()
+
+
+def refused_items(waiting: Waiting, error: WireError) -> list[Item]:
+    """Return what became of each item of a frame that was refused as a whole."""
+    return [Item(op, error=error) for op, ids in (("cancel", waiting.cancels), ("place", waiting.places)) for _ in ids]
 
 
 def outcomes(waiting: Waiting, items: Sequence[Item], doubtful: list[int]) -> list[Output]:

@@ -28,6 +28,7 @@ from quoter.venues.degen_frames import (
     WireOrder,
     parse_document,
     place_document,
+    read_items,
 )
 from quoter.venues.degen_rest import DegenRest
 from quoter.venues.degen_stream import AccountStream
@@ -83,7 +84,7 @@ class RestEntry:
     def poll(self) -> Script[None]:
         """Ask where the account stands, and fetch what it moved by."""
         asked_ns = self._now_ns()
-        yield from self._stream.picture("rest_fallback")
+        yield from self._stream.picture("rest_fallback", on_wire=False)
         if self._stream.settled:
             self.polled_ns = asked_ns
 
@@ -141,7 +142,7 @@ class RestEntry:
     def _of_places(self, reply: Reply, count: int) -> Script[list[Item]]:
         if reply.status == 200:
             try:
-                results = parse_document(Result, reply.body).results
+                results = read_items(parse_document(Result, reply.body).results)
             except ContractError:
                 results = []
             if len(results) < count:
@@ -175,10 +176,17 @@ class RestEntry:
         while left:
             unanswered = []
             for order_id in left:
-                report = yield from self._rest.order(order_id)
+                final = self._now_ns() - since_ns > FINAL_MS * NS_PER_MS
+                try:
+                    report = yield from self._rest.order(order_id)
+                except ContractError:
+                    # It is there, so it counts as resting: the next recovery asks again.
+                    if not final:
+                        unanswered.append(order_id)
+                    continue
                 if report is not None:
                     yield report
-                elif self._now_ns() - since_ns > FINAL_MS * NS_PER_MS:
+                elif final:
                     yield Absent(order_id)
                 else:
                     unanswered.append(order_id)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 from common.errors import ContractError
-from common.events import Liquidity
+from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
@@ -28,6 +28,19 @@ _OUTCOME_WORDS = {Outcome.YES: "yes", Outcome.NO: "no"}
 _OUTCOMES = {"yes": Outcome.YES, "no": Outcome.NO}
 
 
+Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+"""In the account's private stream."""
+Lots: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+Changes: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+"""How often one order has changed: the highest is the truth, so that an absurd one must not be taken in."""
+Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,32}$")]
+"""Of a trade: what it counts once by."""
+Stamp: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+CASH_MAX = Decimal(10) ** 15
+"""Where the ledger's own arithmetic ends."""
+
+
 class WireOrder(msgspec.Struct):
     """The order object, everywhere the same."""
 
@@ -37,33 +50,33 @@ class WireOrder(msgspec.Struct):
     side: str
     outcome: str
     price: str
-    size: int
-    filled: int
-    leaves: int
+    size: Size
+    filled: Lots
+    leaves: Lots
     status: str
-    order_sequence: int
-    ts_ns: int
+    order_sequence: Changes
+    ts_ns: Stamp
     reason: str | None = None
-    account_sequence: int = 0
+    account_sequence: Place = 0
 
 
 class WireFill(msgspec.Struct):
     """An execution."""
 
-    trade_id: str
+    trade_id: Id
     order_id: str
     client_order_id: str
     market: str
     outcome: str
     side: str
     price: str
-    size: int
-    leaves: int
+    size: Size
+    leaves: Lots
     liquidity: str
     fee: str
-    order_sequence: int
-    account_sequence: int
-    ts_ns: int
+    order_sequence: Changes
+    account_sequence: Place
+    ts_ns: Stamp
     match_type: str = ""
 
 
@@ -71,14 +84,14 @@ class WireEntry(msgspec.Struct):
     """A movement of money and shares, as in the statement."""
 
     entry_id: str = ""
-    account_sequence: int = 0
+    account_sequence: Place = 0
     type: str = ""
     amount: str = "0"
     market: str | None = None
     yes_change: int = 0
     no_change: int = 0
     trade_id: str | None = None
-    ts_ns: int = 0
+    ts_ns: Stamp = 0
 
 
 class Balance(msgspec.Struct):
@@ -92,7 +105,7 @@ class WireError(msgspec.Struct):
     code: str
     message: str = ""
     field: str | None = None
-    oldest_after: int = 0
+    oldest_after: Place = 0
 
 
 class Item(msgspec.Struct):
@@ -108,9 +121,11 @@ class Result(msgspec.Struct):
     """What a reply holds, depending on the op."""
 
     order: WireOrder | None = None
-    results: list[Item] = []
-    cancelled: list[WireOrder] = []
-    account_sequence: int | None = None
+    results: list[msgspec.Raw] = []
+    """Of `Item`."""
+    cancelled: list[msgspec.Raw] = []
+    """Of `WireOrder`."""
+    account_sequence: Place | None = None
     deadman_ms: int | None = None
     cancel_on_disconnect: bool = False
 
@@ -125,7 +140,7 @@ class Frame(msgspec.Struct):
     error: WireError | None = None
     order: WireOrder | None = None
     fill: WireFill | None = None
-    account_sequence: int | None = None
+    account_sequence: Place | None = None
     entry: WireEntry | None = None
     balance: Balance | None = None
 
@@ -138,14 +153,16 @@ class Token(msgspec.Struct):
 
 
 class OrderPage(msgspec.Struct):
-    orders: list[WireOrder]
-    next_after: int
+    """A page's rows stay as they came: each is read on its own."""
+
+    orders: list[msgspec.Raw]
+    next_after: Place
     has_more: bool
 
 
 class FillPage(msgspec.Struct):
-    fills: list[WireFill]
-    next_after: int
+    fills: list[msgspec.Raw]
+    next_after: Place
     has_more: bool
 
 
@@ -154,38 +171,38 @@ class OneOrder(msgspec.Struct):
 
 
 class StatementPage(msgspec.Struct):
-    entries: list[WireEntry]
-    next_after: int
+    entries: list[msgspec.Raw]
+    next_after: Place
     has_more: bool
 
 
 class Merged(msgspec.Struct):
     """The answer to a merge."""
 
-    account_sequence: int
+    account_sequence: Place
 
 
 class Cancelled(msgspec.Struct):
-    cancelled: list[WireOrder]
+    cancelled: list[msgspec.Raw]
     open_orders_left: int
 
 
 class BalanceDocument(msgspec.Struct):
     balance: Balance
-    account_sequence: int
-    ts_ns: int
+    account_sequence: Place
+    ts_ns: Stamp
 
 
 class WirePosition(msgspec.Struct):
     market: str
-    yes: int
-    no: int
+    yes: Lots
+    no: Lots
 
 
 class PositionsDocument(msgspec.Struct):
-    positions: list[WirePosition]
-    account_sequence: int
-    ts_ns: int
+    positions: list[msgspec.Raw]
+    account_sequence: Place
+    ts_ns: Stamp
 
 
 class ErrorDocument(msgspec.Struct):
@@ -210,6 +227,49 @@ def parse_document(cls: type[T], body: bytes) -> T:
         return msgspec.json.decode(body, type=cls)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ContractError("degen document", f"{cls.__name__}: {error}") from None
+
+
+def read_order(raw: bytes) -> OrderReport:
+    """Return the order of a list's row in neutral words."""
+    return order_report(parse_document(WireOrder, raw))
+
+
+def read_fill(raw: bytes) -> Execution:
+    """Return the execution of a list's row in neutral words."""
+    return execution(parse_document(WireFill, raw), recovered=True)
+
+
+def read_entry(raw: bytes) -> Conversion | None:
+    """Return the conversion in a row of the statement, None for other movements."""
+    return conversion(parse_document(WireEntry, raw), recovered=True)
+
+
+def read_holding(raw: bytes) -> Holding:
+    """Return the shares of a row of the positions."""
+    row = parse_document(WirePosition, raw)
+    return Holding(row.market, row.yes, row.no)
+
+
+def read_items(raws: Sequence[msgspec.Raw]) -> list[Item]:
+    """Return what became of each item of a batch; of one that cannot be read nobody knows."""
+    items = []
+    for raw in raws:
+        try:
+            item = parse_document(Item, bytes(raw))
+            if item.order is not None:
+                order_report(item.order)
+        except ContractError:
+            item = Item()
+        items.append(item)
+    return items
+
+
+def money_of(balance: BalanceDocument) -> BalanceDocument:
+    """Return a balance that can be reckoned with; ContractError for one that is no number."""
+    both = balance.balance.cash, balance.balance.available
+    if not all(each.is_finite() and abs(each) <= CASH_MAX for each in both):
+        raise ContractError("degen balance", f"cash {balance.balance.cash}, available {balance.balance.available}")
+    return balance
 
 
 def order_report(order: WireOrder) -> OrderReport:

@@ -49,14 +49,14 @@ def _until_told(rest: DegenRest, stream: AccountStream, reply: Reply, before: in
         if sequence is not None and stream.settled and stream.sequence >= sequence:
             return
         yield Pause(STREAM_WAIT_MS)
-    yield from (yield from rest.conversions(before))
+    yield from (yield from rest.conversions(before)).rows
 
 
 def _asked_for(rest: DegenRest, symbol: str, pairs: int, before: int) -> Script[None]:
     """Nobody knows whether it was done: read the statement until it says so, or has had time enough to."""
     for _ in range(ASKS_MAX):
         yield Pause(ASK_PAUSE_MS)
-        found = yield from rest.conversions(before)
+        found = (yield from rest.conversions(before)).rows
         yield from found
         if any((each.symbol, each.pairs) == (symbol, pairs) for each in found):
             yield ConversionEnded(symbol, pairs, "")

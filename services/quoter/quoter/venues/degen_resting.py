@@ -15,4 +15,7 @@ def asking_resting(rest: DegenRest, asked_at_ns: int, *, sweep: bool) -> Script[
         yield from rest.login()
     gone = (yield from rest.cancel_below(ORDER_ID_MAX)) if sweep else []
     left = yield from rest.orders("open", 0)
-    yield Resting(frozenset(each.order_id for each in left), frozenset(each.order_id for each in gone), asked_at_ns)
+    # What cannot be read may rest: it counts as an order that is not ours.
+    unread = range(-len(left.bad), 0)
+    found = frozenset([*(each.order_id for each in left.rows), *unread])
+    yield Resting(found, frozenset(each.order_id for each in gone), asked_at_ns)

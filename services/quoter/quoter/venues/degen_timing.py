@@ -17,6 +17,9 @@ CANCEL_ALL_WAITS_MAX = 40
 CANCEL_ALL_WAIT_MS = 25.0
 TOKEN_RENEWAL_S = 1_800
 """Half of the token's life."""
+REREAD_MS = 5_000
+"""What was listed and could not be read is asked for again after this."""
+SWEEP_AGAIN_MS = 5_000.0
 RECONNECT_FIRST_MS = 100.0
 RECONNECT_MOST_MS = 3_000.0
 

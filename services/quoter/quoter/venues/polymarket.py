@@ -6,11 +6,16 @@
    without a fresh heartbeat nothing is placed, and after 10 s everything is taken to be of unknown outcome.
 3. Requests travel on their own, in no order: a new order waits until every cancel sent before it in its market is
    answered, and is given up when that takes too long.
-4. The user channel numbers nothing, so a lost frame does not show. The account's trades are asked for every 5 s, its
-   open orders with every picture. The place in its stream is the second of the newest trade known.
-5. A trade that was matched may fail on the chain: it is told as an execution at once and taken back when it fails.
+4. The user channel numbers nothing, so a lost frame does not show. The account's trades are asked for every 5 s, and
+   with every picture its open orders are compared with ours. The place in its stream is the second up to which all
+   trades are known.
+5. A trade that was matched may fail on the chain: it is told as an execution at once and taken back when it fails. One
+   that is listed without its numbers is read again until it has them.
 6. Recovery: cancel everything of the account until nothing rests, fetch trades with overlap, ask for the end of every
-   order. One the venue does not know is given up only when its request can no longer arrive.
+   order. One the venue does not know is given up only when its request can no longer arrive. That an order is over is
+   the venue's word, whatever its amounts. A recovery that comes to no end is told and begun anew on a new connection.
+7. Shares of a decided market stay shares until somebody redeems them on the chain, which we do not: pictures tell them
+   as money that is pending (docs/adr/0016).
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from enum import Enum
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Answer, Close, Effects, Open, Sample, Send
@@ -32,9 +37,9 @@ from quoter.venues.base import (
     Output,
     Outputs,
     OwnOrders,
+    PictureWatch,
     Placement,
     Ready,
-    Refused,
     Resting,
     Trouble,
     session_samples,
@@ -42,33 +47,26 @@ from quoter.venues.base import (
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.polymarket_account import Account
 from quoter.venues.polymarket_entry import OrderEntry
+from quoter.venues.polymarket_heartbeat import BEAT_AGAIN_MS, Heartbeat
+from quoter.venues.polymarket_numbers import LOT_SIZE, text_of
 from quoter.venues.polymarket_orders import OwnBook
+from quoter.venues.polymarket_picture import Pictures
+from quoter.venues.polymarket_queue import OrderQueue
 from quoter.venues.polymarket_rest import PolymarketRest
-from quoter.venues.polymarket_ticket import Signer, write
-from quoter.venues.polymarket_words import (
-    LOT_SIZE,
-    PING,
-    PLACES_MAX,
-    PRICE_UNITS,
-    Details,
-    WireOrder,
-    WireTrade,
-    parse_frame,
-)
+from quoter.venues.polymarket_ticket import Signer
+from quoter.venues.polymarket_words import PING, WireOrder, WireTrade, parse_frame
 
-BEAT_MS = 5_000
-BEAT_AGAIN_MS = 1_000
-BEAT_FRESH_MS = 8_000
-"""A heartbeat sent longer ago, counted from its sending, no longer vouches for the dead-man switch."""
-BEAT_DEAD_MS = 10_000
-"""The venue has cancelled everything by then."""
+POSITIONS_URL = "https://data-api.polymarket.com"
+"""Where the venue lists what a wallet holds."""
 PING_MS = 5_000
 SILENCE_MAX_MS = 15_000
 CHECK_MS = 5_000
 ANSWER_PAUSE_MS = 50.0
 OPEN_MAX_MS = 10_000
-HELD_MAX_MS = 1_000
-"""An order that had to wait longer for a cancel is given up: its price is old."""
+CATCH_UP_PAUSE_MS = 1_000
+"""Looks for what was lost are at least this far apart, also where the venue goes on sending odd frames."""
+PICTURE_MOST_MS = 90_000
+"""A picture that has no answer for so long is given up; the next one is asked for anew."""
 RECONNECT_FIRST_MS = 200.0
 RECONNECT_MOST_MS = 5_000.0
 
@@ -80,13 +78,6 @@ class Phase(Enum):
     CONNECTING = "connecting"
     RECOVERING = "recovering"
     UP = "up"
-
-
-class Held(NamedTuple):
-    """An order that waits for cancels of its market."""
-
-    place: Placement
-    since_ns: int
 
 
 class PolymarketSession:
@@ -105,29 +96,33 @@ class PolymarketSession:
         orders: OwnOrders,
         seed: int = 0,
         *,
+        positions_url: str = POSITIONS_URL,
         signature_type: int = 0,
         order_lifetime_s: int = 0,
     ) -> None:
         """Make a session; with an order lifetime, what rests ends by itself after so many seconds."""
         random = Random(seed)
         self._signer, self._channel_url = signer, channel_url
-        self._lifetime_s = order_lifetime_s
-        self._rest = PolymarketRest(signer, lambda: self._now_ns // NS_PER_S, random, signature_type)
+        self._rest = PolymarketRest(signer, lambda: self._now_ns, random, positions_url, signature_type)
         self._talks: Conversations[Output] = Conversations(self.name, url, dict)
         self.own_book = OwnBook(orders, signer)
-        self._account = Account(self._rest, self.own_book, orders, lambda: self._now_ns)
+        self._account = Account(self._rest, self.own_book, orders, lambda: self._now_ns, random)
+        self._pictures = Pictures(self._rest, self.own_book, self._account)
+        self._picture_watch = PictureWatch()
         self._entry = OrderEntry(self._rest, self.own_book, self._account, lambda: self._now_ns)
         self._backoff = Backoff(RECONNECT_FIRST_MS, RECONNECT_MOST_MS, random)
         self._phase = Phase.DOWN
         self._now_ns = self._phase_since_ns = 0
         self._retry_at_ns: int | None = None
-        self._held: list[Held] = []
+        self._queue = OrderQueue(self._talks, self._entry, self._account, self.own_book, signer, order_lifetime_s)
         self._deferred: list[Output] = []
         """What a call that may only return effects has found out."""
-        self._beat_id = ""
-        self._beat_sent_ns = self._beat_taken_ns = 0
-        self._ping_ns = self._heard_ns = self._checked_ns = 0
+        self._heart = Heartbeat(self._rest, lambda: self._now_ns)
+        self._ping_ns = self._heard_ns = self._checked_ns = self._caught_up_ns = 0
         self._answered = self._ending = self._empty = False
+        self._picture_wanted = ""
+        """Why a picture is to be taken as soon as one can be."""
+        self._picture_since_ns = 0
         self.reconnects = 0
         self.malformed = 0
 
@@ -150,7 +145,7 @@ class PolymarketSession:
         return self._empty
 
     def armed(self, now_ns: int) -> bool:
-        return self._beat_taken_ns > 0 and now_ns - self._beat_taken_ns <= BEAT_FRESH_MS * NS_PER_MS
+        return self._heart.fresh(now_ns)
 
     def describe(self, now_ns: int) -> dict[str, Any]:
         return {
@@ -159,9 +154,10 @@ class PolymarketSession:
             "reconciled": self.reconciled,
             "deadman_armed": self.armed(now_ns),
             "account_sequence": self._account.floor_s,
-            "orders_held": len(self._held),
+            "orders_held": len(self._queue),
             "cancels_unanswered": len(self._entry.cancelling),
             "trades_unsettled": len(self.own_book.unsettled),
+            "trades_unread": self._account.unread,
             "reconnects": self.reconnects,
             "gaps": self._account.gaps,
             "malformed": self.malformed,
@@ -181,6 +177,7 @@ class PolymarketSession:
         yield Sample("mm_session_reversals", "counter", "Trades that failed", labels, self.own_book.reversals)
         unsettled = len(self.own_book.unsettled)
         yield Sample("mm_session_trades_unsettled", "gauge", "Trades that may still fail", labels, unsettled)
+        yield Sample("mm_session_trades_unread", "gauge", "Trades to be read again", labels, self._account.unread)
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -197,7 +194,7 @@ class PolymarketSession:
 
     def _connecting(self) -> Script[None]:
         yield from self._rest.check_version()
-        yield from self._beating()
+        yield from self._heart.beat()
         yield Open(self.name, self._channel_url)
 
     def on_open(self, now_ns: int) -> Outputs:
@@ -223,7 +220,7 @@ class PolymarketSession:
         for name in ("connect", "recover", "check", "picture", "ask", "clear"):
             self._talks.abandon(name)
         yield from self._deferred_out()
-        yield from self._give_up_held("the session was lost")
+        yield from self._queue.give_up("the session was lost")
         yield Lost(reason)
 
     def _clearing(self) -> Script[None]:
@@ -261,58 +258,69 @@ class PolymarketSession:
         if now_ns - self._ping_ns >= PING_MS * NS_PER_MS:
             self._ping_ns = now_ns
             yield Send(self.name, PING)
-        # One that was not taken is sent again soon: two in a row cost everything.
-        pause_ms = BEAT_MS if self._beat_taken_ns == self._beat_sent_ns else BEAT_AGAIN_MS
-        if now_ns - self._beat_sent_ns >= pause_ms * NS_PER_MS and not self._talks.open("beat"):
-            yield from self._talks.begin("beat", self._beating(), now_ns)
-        if now_ns - self._beat_taken_ns > BEAT_DEAD_MS * NS_PER_MS and not self._talks.open("recover"):
+        if self._heart.due(now_ns) and not self._talks.open("beat"):
+            yield from self._talks.begin("beat", self._heart.beat(), now_ns)
+        if self._heart.dead(now_ns) and not self._talks.open("recover"):
             yield Trouble(AlertLevel.CRITICAL, "heartbeat_lost", "no heartbeat in 10 s: the venue has cancelled all")
             yield from self._abandon("no heartbeat was taken in time")
             self._enter(Phase.RECOVERING)
             yield from self._talks.begin("recover", self._recovering(), now_ns)
-        elif self._phase is Phase.UP and now_ns - self._checked_ns >= CHECK_MS * NS_PER_MS:
-            if not self._talks.open("check"):
-                self._checked_ns = now_ns
-                yield from self._talks.begin("check", self._account.check(), now_ns)
-        elif self._phase is Phase.UP and not self._account.settled and not self._talks.open("check"):
-            yield from self._talks.begin("check", self._account.catch_up(), now_ns)
-        if self._entry.picture_due and self.reconciled and not self._talks.open("picture"):
-            self._entry.picture_due = False
-            yield from self.take_picture("unknown_outcome", now_ns)
+        elif self._phase is Phase.UP:
+            yield from self._look_for_losses()
+            yield from self._look_at_pictures()
 
-    def _beating(self) -> Script[None]:
-        self._beat_sent_ns = sent_ns = self._now_ns
-        beat_id = yield from self._rest.beat(self._beat_id)
-        if beat_id is not None:
-            self._beat_id = beat_id
-            self._beat_taken_ns = max(self._beat_taken_ns, sent_ns)
+    def _look_for_losses(self) -> Outputs:
+        if self._talks.open("check"):
+            return
+        due = self._now_ns - self._checked_ns >= CHECK_MS * NS_PER_MS
+        if not self._account.settled and self._now_ns - self._caught_up_ns >= CATCH_UP_PAUSE_MS * NS_PER_MS:
+            self._caught_up_ns = self._now_ns
+            yield from self._talks.begin("check", self._account.catch_up(), self._now_ns)
+        elif due and self._account.settled:
+            self._checked_ns = self._now_ns
+            yield from self._talks.begin("check", self._account.check(), self._now_ns)
+
+    def _look_at_pictures(self) -> Outputs:
+        if self._picture_since_ns and not self._talks.open("picture"):
+            self._picture_since_ns = 0
+        elif self._picture_since_ns and self._now_ns - self._picture_since_ns > PICTURE_MOST_MS * NS_PER_MS:
+            self._talks.abandon("picture")
+        yield from self._picture_watch.look(self._pictures.taken, self._now_ns)
+        if self._picture_wanted and self.reconciled and not self._talks.open("picture"):
+            reason, self._picture_wanted = self._picture_wanted, ""
+            yield from self.take_picture(reason, self._now_ns)
+        elif self._entry.picture_due:
+            self._entry.picture_due = False
+            self._picture_wanted = "unknown_outcome"
 
     def _recovering(self) -> Script[None]:
         # A login is not answered, a refused one ends the channel: what is answered behind it shows that it was taken.
         while not self._answered:
             yield Pause(ANSWER_PAUSE_MS)
-        yield from self._account.recover()
+        if not (yield from self._account.recover()):
+            yield Close(self.name, "recovery came to no end")
+            return
         # Orders are placed again only behind a heartbeat that was taken.
         while not self.armed(self._now_ns):
-            yield from self._beating()
+            yield from self._heart.beat()
             if not self.armed(self._now_ns):
                 yield Pause(BEAT_AGAIN_MS)
         self._backoff.reset()
         self._enter(Phase.UP)
+        self._picture_wanted = "start"
+        self._picture_watch.begin(self._now_ns)
         yield Ready(self._account.floor_s)
-        yield from self._account.picture("start")
 
     def empty_out(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         self._ending, self._empty = True, False
         self._talks.abandon("empty")
-        yield from self._give_up_held("stopping")
+        yield from self._queue.give_up("stopping")
         yield from self._talks.begin("empty", self._emptying(), now_ns)
 
     def _emptying(self) -> Script[None]:
         yield from self._entry.until_answered()
-        yield from self._account.sweep()
-        yield from self._account.fetch_trades()
+        yield from self._account.empty()
         self._empty = True
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
@@ -323,9 +331,11 @@ class PolymarketSession:
 
     def _asking_resting(self, sweep: bool) -> Script[None]:
         asked_at_ns = self._now_ns
-        gone = (yield from self._rest.cancel_all()).canceled if sweep else []
+        gone = (yield from self._rest.cancel_all()) if sweep else []
         left = yield from self._rest.open_orders()
-        yield Resting(self._named([wire.id for wire in left]), self._named(gone), asked_at_ns)
+        # What cannot be read may rest: it counts as an order that is not ours.
+        found = [*(wire.id for wire in left.rows), *("" for _ in left.bad)]
+        yield Resting(self._named(found), self._named(gone), asked_at_ns)
 
     def _named(self, order_hashes: Sequence[str]) -> frozenset[int]:
         """Return our ids of orders; what is not ours gets one below 0."""
@@ -336,7 +346,8 @@ class PolymarketSession:
         self._now_ns = now_ns
         if not self.reconciled or self._talks.open("picture"):
             return []
-        return self._talks.begin("picture", self._account.picture(reason), now_ns)
+        self._picture_since_ns = now_ns
+        return self._talks.begin("picture", self._pictures.take(reason), now_ns)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
@@ -349,8 +360,11 @@ class PolymarketSession:
             else:
                 # Its first step is the request, so what comes back is effects alone.
                 yield from self._effects("cancel", self._entry.cancelling_script(cancels))
-        self._held += [Held(place, now_ns) for place in places]
+        self._queue.hold(places, now_ns)
         yield from self._effects_of(self._flush())
+
+    def _flush(self) -> Outputs:
+        return self._queue.flush(self._now_ns, may_place=self.connected and self.armed(self._now_ns))
 
     def _effects(self, name: str, script: Script[None]) -> Effects:
         return self._effects_of(self._talks.begin(name, script, self._now_ns))
@@ -366,94 +380,41 @@ class PolymarketSession:
         deferred, self._deferred = self._deferred, []
         return deferred
 
-    def _give_up_held(self, why: str) -> Outputs:
-        held, self._held = self._held, []
-        return [Refused(each.place.order_id, "not_sent", why) for each in held]
-
-    def _flush(self) -> Outputs:
-        """Send the held orders whose market has no cancel under way; give up those that waited too long."""
-        if not self._held:
-            return
-        if not self.connected or not self.armed(self._now_ns):
-            yield from self._give_up_held("no session, or no heartbeat")
-            return
-        waiting: list[Held] = []
-        ready: list[Placement] = []
-        for held in self._held:
-            place = held.place
-            if self._now_ns - held.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield Refused(place.order_id, "late", "cancels before it were not answered in time")
-            elif self._entry.busy(place.symbol):
-                waiting.append(held)
-            else:
-                ready.append(place)
-        self._held = waiting
-        documents: list[tuple[Placement, bytes]] = []
-        for place in ready:
-            refused = self._written(place, documents)
-            if refused is not None:
-                yield refused
-                yield from self._learn(place.symbol)
-        for first in range(0, len(documents), PLACES_MAX):
-            some = documents[first : first + PLACES_MAX]
-            if self._talks.full:
-                for place, _ in some:
-                    yield Refused(place.order_id, "busy", "too many requests open")
-                continue
-            yield from self._talks.begin("place", self._entry.placing_script(some), self._now_ns)
-
-    def _written(self, place: Placement, documents: list[tuple[Placement, bytes]]) -> Refused | None:
-        """Sign an order and add it to those that go out, or say why it cannot."""
-        details = self._account.details.get(place.symbol)
-        if details is None:
-            return Refused(place.order_id, "market_unknown", "its details are being asked for")
-        if place.tick_size and place.tick_size * PRICE_UNITS != details.tick_units:
-            self._account.details.pop(place.symbol, None)
-            return Refused(place.order_id, "tick_size_changed", f"priced on a tick of {place.tick_size}")
-        ticket = write(place, details, self._lifetime_s)
-        if isinstance(ticket, str):
-            return Refused(place.order_id, ticket, "")
-        signed = self._signer.sign(ticket)
-        self.own_book.add(place, details, signed.order_hash)
-        documents.append((place, signed.document))
-        return None
-
-    def _learn(self, symbol: str) -> Outputs:
-        """Ask for the details of a market that are not known, once at a time."""
-        name = f"market {symbol}"
-        if symbol in self._account.details or self._talks.open(name):
-            return []
-        return self._talks.begin(name, self._learning(symbol), self._now_ns)
-
-    def _learning(self, symbol: str) -> Script[None]:
-        yield from self._account.learn(symbol)
-
     # --- frames -------------------------------------------------------------------------------------------------
 
     def on_frame(self, data: bytes, now_ns: int) -> Outputs:
         self._now_ns = self._heard_ns = now_ns
         self._answered = True
         yield from self._deferred_out()
+        lost = False
         try:
             news = parse_frame(data)
-            for each in news:
-                yield from self._on_news(each)
         except ContractError:
+            self.malformed += 1
+            self._account.lose()
+            return
+        for each in news.rows:
+            try:
+                yield from self._on_trade(each) if isinstance(each, WireTrade) else self._on_order(each)
+            except ContractError:
+                lost = True
+        if lost or news.bad:
             # It may have been a fill: ask rather than guess.
             self.malformed += 1
             self._account.lose()
 
-    def _on_news(self, news: WireOrder | WireTrade) -> list[Output]:
-        if isinstance(news, WireTrade):
-            details: Details | None = self._account.details.get(news.market)
-            if details is None:
-                return self._talks.begin("trade", self._account.on_strange_trade(news), self._now_ns)
-            return list(self._account.on_trade(news, details, recovered=False))
-        report = self.own_book.on_order(news, self._now_ns)
+    def _on_trade(self, trade: WireTrade) -> Outputs:
+        details = self._account.details.get(self.own_book.symbol_of(trade))
+        if details is None:
+            return self._talks.begin("trade", self._account.on_strange_trade(trade), self._now_ns)
+        return self._account.on_trade(trade, details, recovered=False)
+
+    def _on_order(self, order: WireOrder) -> Outputs:
+        report = self.own_book.on_order(order, self._now_ns)
         if report is not None:
             return [report]
-        if news.type.upper() == "PLACEMENT" and self._phase is Phase.UP:
-            return self._talks.begin("disown", self._account.disown([news]), self._now_ns)
+        if text_of(order.type).upper() == "PLACEMENT" and self._phase is Phase.UP:
+            return self._talks.begin("disown", self._account.disown([order]), self._now_ns)
         return []
 
     def _enter(self, phase: Phase) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 
 import msgspec
 from common.clock import NS_PER_MS
@@ -10,14 +11,18 @@ from common.errors import ContractError
 from common.events import AlertLevel
 from common.orders import OrderState
 
-from quoter.venues.base import Absent, CancelRefused, Output, Placement, Refused, Trouble, Unknown
+from quoter.venues.base import CancelRefused, Output, Placement, Refused, Trouble, Unknown
 from quoter.venues.conversation import Pause, Reply, Script
 from quoter.venues.polymarket_account import FINAL_MS, Account
-from quoter.venues.polymarket_orders import Known, OwnBook
+from quoter.venues.polymarket_numbers import text_of
+from quoter.venues.polymarket_orders import OwnBook
 from quoter.venues.polymarket_rest import PolymarketRest, said
-from quoter.venues.polymarket_words import CANCELS_MAX, Cancelled, Placed, parse
+from quoter.venues.polymarket_trades import Known
+from quoter.venues.polymarket_words import CANCELS_MAX, Cancelled, Placed, is_name, parse
+from quoter.venues.rows import read_rows
 
-QUERY_PAUSE_MS = 250.0
+ASKED_MOST_MS = 60_000
+"""An order whose picture cannot be read for so long is left to the next recovery."""
 WAITS_MAX = 100
 WAIT_MS = 25.0
 DOUBTFUL = ("system error", "could not run", "delaying", "duplicated", "timed out", "internal")
@@ -71,38 +76,49 @@ class OrderEntry:
             for order_id in order_ids:
                 yield Refused(order_id, code, said(reply))
             return
-        answers: list[Placed] = []
-        if 200 <= reply.status < 300:
-            try:
-                answers = parse(list[Placed], reply.body)
-            except ContractError as error:
-                yield from self._rest.fault("bad_answer", str(error))
+        answers = yield from self._answers(reply, len(order_ids))
         for index, order_id in enumerate(order_ids):
             known = self._book.by_id(order_id)
             assert known is not None, "an order is remembered before it is sent"
-            answer = answers[index] if index < len(answers) else None
+            answer = answers[index]
             if answer is None:
                 yield self._unknown(order_id, "no answer that says what became of it")
                 doubtful.append(order_id)
             elif answer.error_msg or not answer.success:
-                text = answer.error_msg or "refused without a reason"
-                if any(part in text.lower() for part in DOUBTFUL):
-                    yield self._unknown(order_id, text[:100])
+                text = text_of(answer.error_msg)
+                # A refusal says so and why; whatever contradicts itself may rest.
+                if answer.success is not False or not text or any(part in text.lower() for part in DOUBTFUL):
+                    yield self._unknown(order_id, text[:100] or "refused without a reason")
                     doubtful.append(order_id)
                 else:
                     yield Refused(order_id, _code(text), text[:200])
             else:
                 yield from self._on_accepted(known, answer)
-                if (answer.status or "live").lower() != "live":
+                if not _rests(answer):
                     # Matched, in part or whole, or put off: the order itself says what is left of it.
                     doubtful.append(order_id)
 
+    def _answers(self, reply: Reply, wanted: int) -> Generator[Output, None, list[Placed | None]]:
+        """Return the answer to each order of a request, None for one that has none or whose cannot be read."""
+        answers: list[Placed | None] = []
+        if 200 <= reply.status < 300:
+            try:
+                for raw in parse(list[msgspec.Raw], reply.body)[:wanted]:
+                    rows = read_rows(partial(parse, Placed), [raw])
+                    answers.append(rows.rows[0] if rows.rows else None)
+                    for bad in rows.bad:
+                        yield from self._rest.fault("bad_row", f"POST /orders: {bad.why[:150]}")
+            except ContractError as error:
+                yield from self._rest.fault("bad_answer", str(error))
+        return answers + [None] * (wanted - len(answers))
+
     def _on_accepted(self, known: Known, answer: Placed) -> Iterator[Output]:
-        if answer.order_id and answer.order_id != known.order_hash:
-            text = f"order {known.order_id} is {answer.order_id[:18]} at the venue, not as computed"
+        named = text_of(answer.order_id)
+        if is_name(named) and named != known.order_hash:
+            text = f"order {known.order_id} is {named[:18]} at the venue, not as computed"
             yield Trouble(AlertLevel.CRITICAL, "order_hash", text)
-            self._book.rename(known, answer.order_id)
-        if (answer.status or "live").lower() == "live":
+            self._book.rename(known, named)
+        if _rests(answer):
             yield self._book.report(known, OrderState.LIVE, "", self._now_ns())
 
     # --- cancelling ---------------------------------------------------------------------------------------------
@@ -139,13 +155,13 @@ class OrderEntry:
                 answer = parse(Cancelled, reply.body)
             except ContractError as error:
                 yield from self._rest.fault("bad_answer", str(error))
-        gone = set(answer.canceled)
+        gone, kept = answer.canceled or [], answer.not_canceled or {}
         for known in some:
             if known.order_hash in gone:
                 yield self._book.report(known, OrderState.CANCELLED, "requested", self._now_ns())
             else:
                 # "Already canceled or matched" does not say which, and has been said of orders that rest.
-                why = answer.not_canceled.get(known.order_hash) or "no answer that says what became of it"
+                why = str(kept.get(known.order_hash) or "no answer that says what became of it")
                 yield self._unknown(known.order_id, why[:100])
                 doubtful.append(known.order_id)
 
@@ -164,27 +180,31 @@ class OrderEntry:
         """Ask what became of orders until each has an answer; those nobody knows are final after a while only."""
         since_ns = self._now_ns()
         left = list(dict.fromkeys(order_ids))
-        if not left:
-            return
+        pauses = self._rest.pauses()
         while left:
             unanswered: list[int] = []
+            age_ns = self._now_ns() - since_ns
             for order_id in left:
                 known = self._book.by_id(order_id)
                 if known is None or known.state.terminal:
                     continue
-                wire = yield from self._rest.order(known.order_hash)
-                if wire is not None:
-                    report = self._book.on_order(wire, self._now_ns())
-                    assert report is not None, "it was asked for by a known hash"
-                    yield report
-                elif self._now_ns() - since_ns > FINAL_MS * NS_PER_MS:
-                    yield Absent(order_id)
-                else:
+                told = yield from self._account.ask(known, final=age_ns > FINAL_MS * NS_PER_MS)
+                if told is None:
                     unanswered.append(order_id)
+            if unanswered and age_ns > ASKED_MOST_MS * NS_PER_MS:
+                text = f"what became of order {unanswered[0]} cannot be read; it counts as resting"
+                yield Trouble(AlertLevel.CRITICAL, "outcome_unknown", text)
+                break
             left = unanswered
             if left:
-                yield Pause(QUERY_PAUSE_MS)
-        yield from self._account.fetch_trades()
+                yield Pause(pauses.next_ms())
+        if order_ids:
+            yield from self._account.fetch_trades()
+
+
+def _rests(answer: Placed) -> bool:
+    """Say whether an order that was taken rests whole; otherwise the order itself says what is left of it."""
+    return (text_of(answer.status) or "live").lower() == "live"
 
 
 def _code(text: str) -> str:

@@ -1,82 +1,44 @@
 """What became of our orders at Polymarket, put together from answers, frames and trades that overtake each other.
 
 The venue numbers nothing. What it says of an order only ever adds: the most that was matched, and that it has ended.
-A trade names every order in it by hash, and only that says which part of it is ours and which token we got: the
-trade's own token and side are the taker's.
+That it has ended is the venue's word and not worked out from amounts: an order is called matched with a rest that a
+rounding left, or that was cancelled, and has none either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from common.clock import NS_PER_S
 from common.errors import ContractError
-from common.events import Liquidity
-from common.instruments import Outcome, Side
+from common.instruments import Outcome
 from common.orders import OrderState
 
 from quoter.venues.base import Execution, OrderReport, OwnOrder, OwnOrders, Placement, Reversal
+from quoter.venues.polymarket_numbers import FINEST_TICK, MICROS_PER_LOT, micros, plain_status, text_of
 from quoter.venues.polymarket_ticket import Signer, write
-from quoter.venues.polymarket_words import (
-    FINEST_TICK,
-    LOT_SIZE,
-    MICROS,
-    MICROS_PER_LOT,
-    MICROS_PER_PRICE_UNIT,
-    PRICE_UNITS,
-    Details,
-    WireOrder,
-    WireTrade,
-    micros,
-    plain_status,
-    price_units,
-)
+from quoter.venues.polymarket_trades import Known, Part, parts_of
+from quoter.venues.polymarket_words import Details, WireOrder, WireTrade, is_name
 
 ORDERS_MAX = 40_000
 TRADES_MAX = 40_000
-ENDED = frozenset(("CANCELED", "CANCELLED", "CANCELED_MARKET_RESOLVED", "INVALID", "EXPIRED", "UNMATCHED"))
+REASON_CHARS_MAX = 100
+CANCELLED_WORDS = ("CANCELED", "CANCELLED", "CANCELLATION")
+"""How every status of a cancelled order begins; some go on: CANCELED_MARKET_RESOLVED, CANCELED_ and a sentence."""
+ENDED = frozenset(("INVALID", "EXPIRED", "UNMATCHED", "REJECTED", "KILLED"))
+MATCHED = "MATCHED"
 FAILED = "FAILED"
 SETTLED = frozenset(("CONFIRMED", FAILED))
-FEE_STEP = Decimal("0.000001")
-_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-
-
-@dataclass(slots=True)
-class Known:
-    """An order of ours, by its place at the venue."""
-
-    order_id: int
-    order_hash: str
-    symbol: str
-    outcome: Outcome
-    side: Side
-    price_ticks: int
-    tick_units: int
-    """Price units of the tick it was priced on; the market's may be another by now."""
-    quantity_lots: int
-    immediate: bool = False
-    matched_micros: int = 0
-    """The most that the venue ever said was matched."""
-    traded_micros: int = 0
-    """Sum of the trades seen."""
-    told_lots: int = 0
-    """Whole lots of them."""
-    state: OrderState = OrderState.LIVE
-    reports: int = 0
-    """Counts what was reported of it."""
-
-    @property
-    def quantity_micros(self) -> int:
-        return self.quantity_lots * MICROS_PER_LOT
 
 
 class Told(NamedTuple):
-    """An own part of a trade that was told."""
+    """An own part of a trade that was counted."""
 
-    execution: Execution
+    execution: Execution | None
+    """None for dust that made no lot."""
+    dust_micros: int
+    """What it moved beyond the lots told, signed as the order's side."""
     reversed: bool = False
 
 
@@ -92,7 +54,12 @@ class OwnBook:
         """Status of trades, by id, for those of ours."""
         self.unsettled: dict[str, int] = {}
         """Trades that may still fail, with the second of their match."""
+        self.untraded: dict[int, int] = {}
+        """Orders that were matched further than their trades say, with the second since when."""
         self.reversals = 0
+        self.counted = 0
+        """Parts of trades that moved cash, there or back."""
+        self._dust: dict[tuple[str, Outcome], int] = {}
 
     def add(self, place: Placement, details: Details, order_hash: str) -> Known:
         """Remember an order that is about to be sent."""
@@ -116,6 +83,7 @@ class OwnBook:
             if oldest is not None:
                 self._by_id.pop(oldest.order_id)
                 self._by_hash.pop(oldest.order_hash, None)
+                self.untraded.pop(oldest.order_id, None)
         return known
 
     def rename(self, known: Known, order_hash: str) -> None:
@@ -155,23 +123,48 @@ class OwnBook:
             if isinstance(ticket, str):
                 return None
             order_hash = self._signer.order_hash(ticket)
-        return self.add(place, details, order_hash)
+        known = self.add(place, details, order_hash)
+        known.recalled = True
+        return known
 
     # --- orders -------------------------------------------------------------------------------------------------
 
     def on_order(self, wire: WireOrder, now_ns: int) -> OrderReport | None:
-        """Take in the venue's picture of an order; None when it is not ours as far as we know."""
+        """Take in the venue's picture of an order; None when it is not ours as far as we know.
+
+        ContractError when it leaves out how far an order is that may go on.
+        """
         known = self._by_hash.get(wire.id)
         if known is None:
             return None
-        known.matched_micros = max(known.matched_micros, micros(wire.size_matched, "size_matched"))
-        status = plain_status(wire.status)
-        if wire.type.upper() == "CANCELLATION" or status in ENDED or (known.immediate and status == "MATCHED"):
-            return self.report(known, OrderState.CANCELLED, wire.type or status, now_ns)
+        known.seen = True
+        over = _over(wire)
+        # Of an order that is over an empty amount means none; of another it says nothing.
+        if wire.size_matched or not over:
+            try:
+                known.matched_micros = max(known.matched_micros, _matched(wire, known))
+            except ContractError:
+                if not over:
+                    raise
+        self._look_for_trades(known, now_ns)
+        if over == MATCHED:
+            dust = known.quantity_micros - known.matched_micros < MICROS_PER_LOT
+            return self.report(known, OrderState.FILLED if dust else OrderState.CANCELLED, over, now_ns)
+        if over:
+            return self.report(known, OrderState.CANCELLED, over, now_ns)
         return self.report(known, OrderState.LIVE, "", now_ns)
+
+    def rests(self, wire: WireOrder) -> bool:
+        """Say whether the venue's picture of an order is one of an order that rests."""
+        return not _over(wire)
+
+    def gone(self, known: Known, now_ns: int) -> OrderReport:
+        """Return the picture of an order that the venue had and no longer knows: it rests nowhere."""
+        return self.report(known, OrderState.CANCELLED, "not_at_venue", now_ns)
 
     def report(self, known: Known, state: OrderState, reason: str, now_ns: int) -> OrderReport:
         """Return the picture that all news so far make; what has ended stays so, what was matched is never less."""
+        known.seen = True
         if known.matched_micros >= known.quantity_micros:
             state = OrderState.FILLED
         if not known.state.terminal or state is OrderState.FILLED:
@@ -187,53 +180,98 @@ class OwnBook:
             known.quantity_lots,
             min(known.quantity_lots, known.matched_micros // MICROS_PER_LOT),
             known.state,
-            reason.lower() if known.state is OrderState.CANCELLED else "",
+            reason.lower()[:REASON_CHARS_MAX] if known.state is OrderState.CANCELLED else "",
             known.reports,
             now_ns,
         )
 
+    def _look_for_trades(self, known: Known, now_ns: int) -> None:
+        """Remember since when an order has been matched further than its trades say."""
+        if known.untraded_lots > 0 and not known.recalled:
+            self.untraded.setdefault(known.order_id, now_ns // NS_PER_S)
+        else:
+            self.untraded.pop(known.order_id, None)
+
+    def dust(self, symbol: str, outcome: Outcome) -> int:
+        """Return the millionths of a share that trades have moved beyond the lots told; they are in nobody's books."""
+        return self._dust.get((symbol, outcome), 0)
+
     # --- trades -------------------------------------------------------------------------------------------------
 
-    def on_trade(self, trade: WireTrade, details: Details, *, recovered: bool) -> Iterator[Execution | Reversal]:
+    def symbol_of(self, trade: WireTrade) -> str:
+        """Return the market of a trade, from an order of ours in it where it does not say; empty when nothing says."""
+        hashes = [trade.taker_order_id, *(maker.order_id for maker in trade.maker_orders or [])]
+        known = next((found for each in hashes if (found := self._by_hash.get(text_of(each)))), None)
+        return known.symbol if known else text_of(trade.market)
+
+    def on_trade(
+        self, trade: WireTrade, details: Details, now_ns: int, *, recovered: bool
+    ) -> Iterator[Execution | Reversal]:
         """Tell what a trade did to us, once; one that failed is told together with what takes it back.
 
         Both halves of a failed trade are told whoever may have told the first: their ids are the same then, so that
-        it comes out as nothing.
+        it comes out as nothing. A trade without a time counts as matched now. ContractError when it is not whole.
         """
+        if not is_name(trade.id):
+            raise ContractError("polymarket trade", f"id {trade.id[:40]!r} names none")
         status = plain_status(trade.status)
         before = self._seen.get(trade.id)
         if before in SETTLED or before == status:
             return
-        found = False
-        for part in self._parts(trade, details):
-            found = True
+        matched_s = trade.matched_s or now_ns // NS_PER_S
+        parts = parts_of(trade, details, self._by_hash.get, self._signer.owner, matched_s)
+        for part in parts:
             key = (trade.id, part.venue_order_id)
             told = self._told.get(key)
             if told is None:
-                execution = self._execution(part, recovered)
-                if execution is None:
-                    continue
-                told = self._told[key] = Told(execution)
-                yield execution
+                told = self._told[key] = self._count(part, recovered, now_ns)
+                if told.execution is not None:
+                    yield told.execution
             if status == FAILED and not told.reversed:
                 self._told[key] = told._replace(reversed=True)
-                self.reversals += 1
-                yield Reversal(told.execution, "the trade failed")
-        if not found:
+                self._keep_dust(part, -told.dust_micros)
+                self.counted += 1
+                if told.execution is not None:
+                    self.reversals += 1
+                    yield Reversal(told.execution, "the trade failed")
+        if not parts:
             return
         self._seen[trade.id] = status
         if status in SETTLED:
             self.unsettled.pop(trade.id, None)
-        else:
-            self.unsettled[trade.id] = trade.matched_s
+        elif before is None:
+            self.unsettled[trade.id] = matched_s
         self._forget()
 
+    def give_up_waiting(self, before_s: int) -> list[str]:
+        """Wait no longer for trades matched before a second to be final; return their ids.
+
+        One that fails after that is taken back all the same.
+        """
+        late = [trade_id for trade_id, matched_s in self.unsettled.items() if matched_s < before_s]
+        for trade_id in late:
+            del self.unsettled[trade_id]
+        return late
+
     def _forget(self) -> None:
-        for table in (self._told, self._seen):
+        for table in (self._told, self._seen, self._dust):
             while len(table) > TRADES_MAX:
                 del table[next(iter(table))]  # type: ignore[arg-type]
 
-    def _execution(self, part: _Part, recovered: bool) -> Execution | None:
+    def _count(self, part: Part, recovered: bool, now_ns: int) -> Told:
+        """Count a part once."""
+        execution = self._execution(part, recovered, now_ns)
+        lots = execution.quantity_lots if execution is not None else 0
+        dust_micros = part.side.sign * (part.size_micros - lots * MICROS_PER_LOT)
+        self._keep_dust(part, dust_micros)
+        self.counted += 1
+        return Told(execution, dust_micros)
+
+    def _keep_dust(self, part: Part, micros_more: int) -> None:
+        key = (part.symbol, part.outcome)
+        self._dust[key] = self._dust.pop(key, 0) + micros_more
+
+    def _execution(self, part: Part, recovered: bool, now_ns: int) -> Execution | None:
         """Return a part in whole lots; None while it is dust that a later part may make a lot of."""
         known = part.known
         if known is None:
@@ -244,6 +282,7 @@ class OwnBook:
             lots = known.traded_micros // MICROS_PER_LOT - known.told_lots
             known.told_lots += lots
             leaves = max(0, known.quantity_lots - known.told_lots)
+            self._look_for_trades(known, now_ns)
         if not lots:
             return None
         tick_units = known.tick_units if known is not None and part.units % known.tick_units == 0 else 1
@@ -267,120 +306,18 @@ class OwnBook:
             FINEST_TICK * tick_units,
         )
 
-    def _parts(self, trade: WireTrade, details: Details) -> Iterator[_Part]:
-        """Yield our parts of a trade, each with the token, side and price of our own order in it."""
-        ours: dict[str, list[tuple[int, int, str, str]]] = {}
-        for maker in trade.maker_orders:
-            if maker.order_id in self._by_hash or (maker.owner and maker.owner == self._signer.owner):
-                ours.setdefault(maker.order_id, []).append(
-                    (price_units(maker.price), micros(maker.matched_amount, "amount"), maker.asset_id, maker.side)
-                )
-        for order_hash, rows in ours.items():
-            known = self._by_hash.get(order_hash)
-            units, _, token, side = rows[0]
-            size = sum(row[1] for row in rows)
-            outcome = details.outcome(token)
-            yield _Part(
-                known,
-                trade.id,
-                order_hash,
-                trade.market,
-                known.outcome if known else outcome,
-                known.side if known else _maker_side(trade, token, side),
-                units,
-                size,
-                Liquidity.MAKER,
-                Decimal(0),
-                trade.matched_s,
-            )
-        known = self._by_hash.get(trade.taker_order_id)
-        stranger = trade.trader_side.upper() == "TAKER" and trade.owner == self._signer.owner
-        if known is None and not stranger:
-            return
-        units, size = price_units(trade.price), micros(trade.size, "size")
-        if trade.maker_orders:
-            units = _paid(trade, _side(trade.side))
-        yield _Part(
-            known,
-            trade.id,
-            trade.taker_order_id,
-            trade.market,
-            details.outcome(trade.asset_id),
-            _side(trade.side),
-            units,
-            size,
-            Liquidity.TAKER,
-            fee(units, size, details),
-            trade.matched_s,
-        )
+
+def _over(wire: WireOrder) -> str:
+    """Return how an order ended by the venue's word, empty while it may go on."""
+    status, kind = plain_status(wire.status), text_of(wire.type).upper()
+    if kind == "CANCELLATION" or status.startswith(CANCELLED_WORDS) or status in ENDED:
+        return status if status not in ("", "LIVE") else kind
+    return MATCHED if status == MATCHED else ""
 
 
-class _Part(NamedTuple):
-    """Our part of a trade."""
-
-    known: Known | None
-    trade_id: str
-    venue_order_id: str
-    symbol: str
-    outcome: Outcome
-    side: Side
-    units: int
-    size_micros: int
-    liquidity: Liquidity
-    fee: Decimal
-    matched_s: int
-
-
-def _side(text: str) -> Side:
-    side = _SIDES.get(text.upper())
-    if side is None:
-        raise ContractError("polymarket trade", f"side {text[:20]!r}")
-    return side
-
-
-def _maker_side(trade: WireTrade, token: str, side: str) -> Side:
-    """Return the side of a maker: the taker's opposite in the same token, the same one in the other token."""
-    if side:
-        return _side(side)
-    taker = _side(trade.side)
-    return taker.opposite if token == trade.asset_id else taker
-
-
-def _paid(trade: WireTrade, side: Side) -> int:
-    """Return the average price a taker got, in price units, rounded against us.
-
-    A maker of the other token at p gives the taker's at 1 - p.
-    """
-    value = total = 0
-    for maker in trade.maker_orders:
-        units = price_units(maker.price)
-        size = micros(maker.matched_amount, "amount")
-        value += (units if maker.asset_id == trade.asset_id else PRICE_UNITS - units) * size
-        total += size
-    if not total:
-        return price_units(trade.price)
-    return -(-value // total) if side is Side.BUY else value // total
-
-
-def fee(units: int, size_micros: int, details: Details) -> Decimal:
-    """Return what a taker pays: shares x rate x (p (1 - p)) ^ exponent, rounded up to a millionth of a dollar."""
-    if details.fee_rate <= 0.0:
-        return Decimal(0)
-    price = units / PRICE_UNITS
-    per_share = Decimal(repr(details.fee_rate * (price * (1.0 - price)) ** details.fee_exponent))
-    return (per_share * size_micros / MICROS).quantize(FEE_STEP, ROUND_UP)
-
-
-def locked_cash(orders: Iterable[WireOrder]) -> Decimal:
-    """Return the dollars that resting bids hold."""
-    held = 0
-    for order in orders:
-        if order.side.upper() == "BUY":
-            left = micros(order.original_size, "original_size") - micros(order.size_matched, "size_matched")
-            held += price_units(order.price) * MICROS_PER_PRICE_UNIT * left
-    return Decimal(held) / MICROS / MICROS
-
-
-def lots_of(micros_held: int) -> int:
-    """Return the whole lots in a holding; what is less than a lot is dust, and nobody's."""
-    return int(Decimal(micros_held) / MICROS / LOT_SIZE)
+def _matched(wire: WireOrder, known: Known) -> int:
+    """Return how much of an order was matched; one that takes may get more than it asked for, at a better price."""
+    matched = micros(wire.size_matched, "size_matched")
+    if matched > known.quantity_micros and not known.immediate:
+        raise ContractError("polymarket order", f"size_matched {matched} is more than {known.quantity_micros}")
+    return matched

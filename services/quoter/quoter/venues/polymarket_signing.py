@@ -43,7 +43,7 @@ class LibraryKeys:
         self._creds = ApiCreds(key.api_key, key.api_secret, key.api_passphrase)
         self.owner = key.api_key
         self.address: str = self._signer.address()
-        self._maker = key.funder or self.address
+        self.wallet = self._maker = key.funder or self.address
         self._order_signer = self._maker if self._type is SignatureTypeV2.POLY_1271 else self.address
         self._salt = ""
         self._builders = {

@@ -15,13 +15,8 @@ from common.instruments import Side
 from common.orders import COUNTER_BITS, ORDER_TIME_ORIGIN_S, TIME_BITS, epoch_of
 
 from quoter.venues.base import Placement
-from quoter.venues.polymarket_words import (
-    MICROS,
-    MICROS_PER_LOT,
-    MICROS_PER_PRICE_UNIT,
-    PRICE_UNITS,
-    Details,
-)
+from quoter.venues.polymarket_numbers import MICROS, MICROS_PER_LOT, MICROS_PER_PRICE_UNIT, PRICE_UNITS
+from quoter.venues.polymarket_words import Details
 
 POLYGON = 137
 MARKETABLE_MIN_MICROS = 1 * MICROS
@@ -90,6 +85,8 @@ class Signer(Protocol):
     owner: str
     """Id of the API key, by which the venue names whose an order is; no secret."""
     address: str
+    wallet: str
+    """The address that holds money and shares."""
 
     def sign(self, ticket: Ticket) -> SignedOrder:
         """Sign an order."""

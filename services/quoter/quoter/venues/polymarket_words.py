@@ -1,29 +1,27 @@
-"""The words of Polymarket's order book API: its documents and user-channel frames, and exact numbers out of its texts.
+"""The words of Polymarket's order book API: its documents and user-channel frames, row by row.
 
-Prices are counted in ten-thousandths of a dollar, of which every tick size is a multiple, and shares in millionths, as
-the venue's contracts count them. A lot of ours is a hundredth of a share: what an order may be sized in.
+A document is read for what is needed and no more. A text may come as a number, empty or as null: whether that can be
+worked with is for those to say who need it, so that a member nobody reads costs nothing.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from common.errors import ContractError
 from common.instruments import Outcome
 
-LOT_SIZE = Decimal("0.01")
-MICROS = 1_000_000
-MICROS_MAX = 10**18
-MICROS_PER_LOT = 10_000
-PRICE_UNITS = 10_000
-"""Price units of a dollar."""
-MICROS_PER_PRICE_UNIT = MICROS // PRICE_UNITS
-FINEST_TICK = Decimal("0.0001")
+from quoter.venues.polymarket_numbers import Text, lots_in, stamp_s, tick_units_of
+from quoter.venues.rows import BadRow, Rows
+
 PLACES_MAX = 15
 """Orders one request may place."""
 CANCELS_MAX = 1_000
+NAME_CHARS_MAX = 128
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 FIRST_PAGE = "MA=="
 LAST_PAGE = "LTE="
 PING = b"PING"
@@ -33,83 +31,86 @@ PONG = b"PONG"
 class MakerOrder(msgspec.Struct):
     """A resting order's part in a trade."""
 
-    order_id: str
-    matched_amount: str
-    price: str
-    asset_id: str
-    owner: str = ""
-    side: str = ""
+    order_id: Text = ""
+    matched_amount: Text = ""
+    price: Text = ""
+    asset_id: Text = ""
+    owner: Text = ""
+    side: Text = ""
 
 
 class WireTrade(msgspec.Struct):
     """A trade of the account, as the user channel and `GET /data/trades` show it; `maker_orders` may be of others."""
 
     id: str
-    market: str
-    asset_id: str
-    side: str
-    size: str
-    price: str
-    status: str
-    taker_order_id: str = ""
-    match_time: str | int = ""
-    matchtime: str | int = ""
-    last_update: str | int = ""
-    owner: str = ""
-    trade_owner: str = ""
-    trader_side: str = ""
-    maker_orders: list[MakerOrder] = []
-    event_type: str = ""
+    market: Text = ""
+    asset_id: Text = ""
+    side: Text = ""
+    size: Text = ""
+    price: Text = ""
+    status: Text = ""
+    taker_order_id: Text = ""
+    match_time: Text = ""
+    matchtime: Text = ""
+    last_update: Text = ""
+    owner: Text = ""
+    trader_side: Text = ""
+    maker_orders: list[MakerOrder] | None = None
 
     @property
     def matched_s(self) -> int:
         """When it was matched, in seconds; 0 when it does not say."""
-        return stamp_s(self.match_time or self.matchtime or self.last_update)
+        return stamp_s(self.match_time) or stamp_s(self.matchtime) or stamp_s(self.last_update)
 
 
 class WireOrder(msgspec.Struct):
     """An order of the account, as the user channel and `GET /data/order` show it."""
 
     id: str
-    market: str
-    asset_id: str
-    side: str
-    price: str
-    original_size: str
-    size_matched: str
-    status: str = ""
-    type: str = ""
+    asset_id: Text = ""
+    side: Text = ""
+    price: Text = ""
+    original_size: Text = ""
+    size_matched: Text = ""
+    status: Text = ""
+    type: Text = ""
     """PLACEMENT, UPDATE or CANCELLATION on the user channel."""
-    owner: str = ""
-    order_type: str | None = ""
-    timestamp: str | int | None = ""
-    event_type: str = ""
 
 
 class Placed(msgspec.Struct, rename="camel"):
     """What became of one order of a request, in the request's order."""
 
-    success: bool = False
-    error_msg: str | None = None
-    order_id: str | None = msgspec.field(name="orderID", default=None)
-    status: str | None = None
+    success: bool | None = False
+    error_msg: Text = None
+    order_id: Text = msgspec.field(name="orderID", default=None)
+    status: Text = None
 
 
 class Cancelled(msgspec.Struct):
     """The answer to every kind of cancel."""
 
-    canceled: list[str] = []
-    not_canceled: dict[str, str | None] = {}
+    canceled: list[Any] | None = None
+    not_canceled: dict[str, Any] | None = None
 
 
-class OrderPage(msgspec.Struct):
-    data: list[WireOrder]
-    next_cursor: str = LAST_PAGE
+class Page(msgspec.Struct):
+    """Some rows of a list, each to be read on its own, and where the next ones are."""
+
+    data: list[msgspec.Raw]
+    next_cursor: str
 
 
-class TradePage(msgspec.Struct):
-    data: list[WireTrade]
-    next_cursor: str = LAST_PAGE
+class WirePosition(msgspec.Struct, rename="camel"):
+    """Shares of one outcome that the account's wallet holds."""
+
+    asset: str
+    condition_id: str
+    size: Text
+    outcome: str
+    redeemable: bool | None = False
+    """The market is decided: the shares can be turned into what they won."""
+    cur_price: Text = None
+    end_date: Text = ""
 
 
 class Beat(msgspec.Struct):
@@ -119,7 +120,7 @@ class Beat(msgspec.Struct):
 
 
 class BalanceDocument(msgspec.Struct):
-    balance: str
+    balance: Text
 
 
 class VersionDocument(msgspec.Struct):
@@ -130,7 +131,7 @@ class TokenOf(msgspec.Struct, rename={"token_id": "t", "outcome": "o"}):
     """One outcome of a market."""
 
     token_id: str
-    outcome: str = ""
+    outcome: str
 
 
 class FeeSchedule(msgspec.Struct, rename={"rate": "r", "exponent": "e"}):
@@ -144,7 +145,7 @@ class MarketDocument(
     msgspec.Struct,
     rename={"tokens": "t", "tick_size": "mts", "min_size": "mos", "neg_risk": "nr", "fees": "fd"},
 ):
-    """What `GET /clob-markets/{condition}` says of a market; the first token is that of YES (or Up)."""
+    """What `GET /clob-markets/{condition}` says of a market; its tokens come in any order, each with its outcome."""
 
     tokens: list[TokenOf]
     tick_size: Decimal
@@ -154,8 +155,8 @@ class MarketDocument(
 
 
 class ErrorDocument(msgspec.Struct):
-    error: str = ""
-    errorMsg: str = ""  # noqa: N815  the venue's own name
+    error: Text = ""
+    errorMsg: Text = ""  # noqa: N815  the venue's own name
 
 
 class Details(NamedTuple):
@@ -193,7 +194,13 @@ def parse(cls: type[T], body: bytes) -> T:
 
 
 class _Kind(msgspec.Struct):
-    event_type: str = ""
+    event_type: Text = ""
+
+
+class _Stamps(msgspec.Struct):
+    match_time: Any = ""
+    matchtime: Any = ""
+    last_update: Any = ""
 
 
 _ORDER = msgspec.json.Decoder(WireOrder)
@@ -202,80 +209,72 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _KIND = msgspec.json.Decoder(_Kind)
 
 
-def parse_frame(data: bytes) -> list[WireOrder | WireTrade]:
-    """Return the news in a user-channel frame, one event or several; other kinds are left out."""
+def stamp_in(raw: bytes) -> int:
+    """Return the second a trade that cannot be read was matched in; 0 when not even that can be read."""
+    try:
+        stamps = parse(_Stamps, raw)
+    except ContractError:
+        return 0
+    return next((found for each in msgspec.structs.astuple(stamps) if (found := stamp_s(each))), 0)
+
+
+def parse_frame(data: bytes) -> Rows[WireOrder | WireTrade]:
+    """Return the news in a user-channel frame, one event or several; kinds that are not of orders are left out."""
+    news: Rows[WireOrder | WireTrade] = Rows([], [])
     if data.strip() in (PONG, PING, b"", b"{}", b"[]"):
-        return []
+        return news
     try:
         raws = _RAWS.decode(data) if data.lstrip()[:1] == b"[" else [msgspec.Raw(data)]
-        news: list[WireOrder | WireTrade] = []
-        for raw in raws:
-            kind = _KIND.decode(raw).event_type
-            if kind == "order":
-                news.append(_ORDER.decode(raw))
-            elif kind == "trade":
-                news.append(_TRADE.decode(raw))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ContractError("polymarket frame", str(error)) from None
+    for raw in raws:
+        try:
+            kind = _KIND.decode(raw).event_type
+            if kind == "order":
+                news.rows.append(_ORDER.decode(raw))
+            elif kind == "trade":
+                news.rows.append(_TRADE.decode(raw))
+            elif not kind:
+                news.bad.append(BadRow(bytes(raw), "it does not say what it tells of"))
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            news.bad.append(BadRow(bytes(raw), str(error)))
     return news
 
 
+OUTCOMES = {"yes": Outcome.YES, "up": Outcome.YES, "no": Outcome.NO, "down": Outcome.NO}
+"""What the venue calls the two outcomes; others have no YES and are not traded."""
+
+
+def outcome_named(name: str) -> Outcome:
+    """Return the outcome of a label; ContractError for one we do not know."""
+    outcome = OUTCOMES.get(name.strip().lower())
+    if outcome is None:
+        raise ContractError("polymarket outcome", f"{name[:40]!r} is neither of {', '.join(OUTCOMES)}")
+    return outcome
+
+
 def details_of(symbol: str, document: MarketDocument) -> Details:
-    """Return a market's details; ContractError when they cannot be traded by."""
-    if len(document.tokens) != 2 or document.tokens[0].token_id == document.tokens[1].token_id:
-        raise ContractError("polymarket market", f"{symbol}: two different tokens needed")
+    """Return a market's details; ContractError when they cannot be traded by.
+
+    Which token is that of YES is said by its label alone: the venue lists them in either order.
+    """
+    tokens = {outcome_named(each.outcome): each.token_id for each in document.tokens}
+    if len(document.tokens) != 2 or len(tokens) != 2 or tokens[Outcome.YES] == tokens[Outcome.NO]:
+        raise ContractError("polymarket market", f"{symbol}: a token for YES and another for NO needed")
+    if not all(is_name(token) for token in tokens.values()):
+        raise ContractError("polymarket market", f"{symbol}: a token's id is not usable")
     fees = document.fees or FeeSchedule()
     return Details(
         symbol,
-        (document.tokens[0].token_id, document.tokens[1].token_id),
+        (tokens[Outcome.YES], tokens[Outcome.NO]),
         tick_units_of(document.tick_size),
-        int(document.min_size / LOT_SIZE),
+        lots_in(document.min_size, "min_size"),
         document.neg_risk,
         fees.rate,
         fees.exponent,
     )
 
 
-def tick_units_of(tick_size: Decimal) -> int:
-    """Return the price units of a tick; ContractError for a grid on which a dollar is no tick."""
-    units = tick_size * PRICE_UNITS
-    if not units.is_finite() or units < 1 or units != units.to_integral_value() or PRICE_UNITS % int(units):
-        raise ContractError("polymarket tick", f"tick size {tick_size} is not known")
-    return int(units)
-
-
-def micros(text: str, what: str) -> int:
-    """Return a decimal text in millionths; ContractError for what is no number of at most six decimals, or below 0."""
-    try:
-        scaled = Decimal(text) * MICROS
-        whole = int(scaled)
-    except (ArithmeticError, ValueError):
-        raise ContractError("polymarket number", f"{what}: {text[:40]!r} is not a decimal") from None
-    if whole != scaled or not 0 <= whole < MICROS_MAX:
-        raise ContractError("polymarket number", f"{what}: {text[:40]!r} is not in millionths from 0")
-    return whole
-
-
-def price_units(text: str) -> int:
-    """Return a price text in price units; ContractError when it is not inside (0, 1) or finer than any tick."""
-    count, rest = divmod(micros(text, "price"), MICROS_PER_PRICE_UNIT)
-    if rest or not 0 < count < PRICE_UNITS:
-        raise ContractError("polymarket number", f"price {text[:40]!r} is on no grid")
-    return count
-
-
-def stamp_s(value: str | int | None) -> int:
-    """Return seconds since the epoch from a stamp in seconds or milliseconds; 0 for anything else."""
-    try:
-        stamp = int(value or 0)
-    except ValueError:
-        return 0
-    return stamp // 1_000 if stamp > 100_000_000_000 else max(0, stamp)
-
-
-def plain_status(text: str | None) -> str:
-    """Return a status without the prefix that some answers give it: ORDER_STATUS_LIVE is LIVE."""
-    word = (text or "").upper()
-    for prefix in ("ORDER_STATUS_", "TRADE_STATUS_"):
-        word = word.removeprefix(prefix)
-    return word
+def is_name(text: str) -> bool:
+    """Say whether a text can be an id of the venue's: it counts once by it, and it may stand in a request's path."""
+    return len(text) <= NAME_CHARS_MAX and NAME.fullmatch(text) is not None

@@ -8,10 +8,15 @@ A venue's files, by the same names each time:
 A tiny venue that misbehaves when told (`rehearsal/<venue>.py`) and a stage for it (`rehearsal/stages.py`) bring it into
 the conformance suite, `tests/test_session_conformance.py`: lost and late answers; fills doubled, early, late or never
 told; cuts, strangers' orders, refused logins, rates, broken frames, partly refused batches, lost heartbeats, secrets.
+`test_session_faults.py` adds what venues really send: orders ended short, half rows, bad rows in any page, holdings of
+long ago, huge balances, winnings not paid yet, long histories; `test_session_fuzz.py` changes every member of every
+document.
 
-What has to hold for a session: nothing is sent before recovery has ended; every order sent ends in reports; a
-request without answer ends in `Unknown` and is asked about; `armed` is true only while the venue confirms that it would
-cancel our orders if we fell silent, and a venue without such a switch says so by never being armed.
+What has to hold for a session: nothing is sent before recovery has ended; every order sent ends in reports; a request
+without answer ends in `Unknown` and is asked about; that an order is over is the venue's word; a list is read row by
+row (`rows.py`); what is done again and again has pauses and a word to people (`rounds.py`); `armed` is true only
+while the venue confirms that it would cancel our orders if we fell silent, and a venue without such a switch says so
+by never being armed.
 """
 
 from __future__ import annotations

@@ -228,7 +228,9 @@ class Watchdog(Core):
             below, asked_at_ns = max([self._below, *(errand.below for errand in errands)]), self._now_ns
             gone = [report.order_id for report in (yield from self._rest.cancel_below(below))]
             self.cancelled += len(gone)
-            resting = [report.order_id for report in (yield from self._rest.orders("open", 0))]
+            page = yield from self._rest.orders("open", 0)
+            # What cannot be read may rest: each such row counts as an order without a number of its own.
+            resting = [report.order_id for report in page.rows] + [-place for place, _ in enumerate(page.bad, start=1)]
             self.left = sum(order_id < below for order_id in resting)
             if gone and not errands:
                 errands = [self._errands.begin(f"{IDS_BELOW}{below}", "", below, self._now_ns)]
