@@ -49,10 +49,6 @@ class Halts(halts.Halts):
         found = [outcome for (name, _), outcome in self._outcomes.items() if name == what]
         return sorted(outcome for outcome in found if outcome.ts_ns >= halt.ts_ns - CLOCKS_APART_NS)
 
-    def sequence_of(self, halt: Halt) -> int:
-        """Return where the word on a halt's scope and reason stands in the stream; a lift names it."""
-        return self._words[halt.scope, halt.reason][1]
-
     def touching(self, *, algo_id: str, venue: str, account: str, currencies: Iterable[str]) -> Iterator[Halt]:
         """Yield the halts that keep a bot from sending orders."""
         scopes = {"global", f"bot-{algo_id}", f"venue-{venue}", f"account-{account}"}

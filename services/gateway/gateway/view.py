@@ -124,7 +124,6 @@ class View(Core):
             Newest(FeedStatus, self.on_feed),
             Newest(AccountState, self.on_account),
             *[Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self.quoted_venues],
-            Newest(Lease, self.on_lease, {"role": "quoter"}),
             Ordered(Market, self.on_market),
             Ordered(BotConfig, self.on_bot),
             Ordered(User, self.on_user),
@@ -236,7 +235,9 @@ class View(Core):
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
-        self.quoters.on_lease(lease, receipt.now_ns - receipt.age_ns)
+        self._fence.on_lease(lease)
+        if lease.role == "quoter":
+            self.quoters.on_lease(lease, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_doubt_due(self, receipt: Receipt) -> Effects:
@@ -261,10 +262,6 @@ class View(Core):
     def on_fill(self, fill: Fill, receipt: Receipt) -> Effects:
         # The last fills are read back beside the new ones, so they come in any order and some twice.
         _keep_recent(self.fills, receipt.sequence, fill, FILLS_MAX)
-        return ()
-
-    def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
-        self._fence.on_lease(lease)
         return ()
 
     def on_sample(self, receipt: Receipt) -> Effects:
