@@ -119,15 +119,15 @@ def test_f1_quotes_are_read_by_expiry_with_one_volatility_for_a_strike() -> None
         assert list(chain.k) == sorted(chain.k)
 
 
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [
-        *(("instrument_name", value) for value in (None, 5, "", "BTC-27DEC24-" + "9" * 400 + "-C")),
-        *(("mark_iv", value) for value in ("52.5", [], 10**400, -1)),
-        *(("underlying_price", value) for value in ("x", 10**400, -1.0)),
-        *(("creation_timestamp", value) for value in (None, "now", 10**18, -1, 9_000_000_000_000)),
-    ],
-)
+WRONG_MEMBERS: dict[str, list[object]] = {
+    "instrument_name": [None, 5, "", "BTC-27DEC24-" + "9" * 400 + "-C"],
+    "mark_iv": ["52.5", [], 10**400, -1],
+    "underlying_price": ["x", 10**400, -1.0],
+    "creation_timestamp": [None, "now", 10**18, -1, 9_000_000_000_000],
+}
+
+
+@pytest.mark.parametrize(("member", "value"), [(name, value) for name, of in WRONG_MEMBERS.items() for value in of])
 def test_r21_one_entry_that_cannot_be_read_costs_itself(member: str, value: object) -> None:
     document = json.loads(answer())
     document["result"].insert(0, {**document["result"][0], member: value})
