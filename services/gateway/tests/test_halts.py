@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from common.core import Receipt
 from common.errors import CommandUndone
 from common.events import Audit, Halt
 from gateway.desk import Desk
@@ -128,10 +129,12 @@ async def test_r9_a_halt_in_force_can_be_lifted_however_it_is_written(
     client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, scope: str, reason: str
 ) -> None:
     """Older doors took more than today's, and an account's halt bears whatever name its account has."""
-    story.tell(story.view.on_halt, Halt(scope=scope, reason=reason, actor="x", halt_id="1", ts_ns=story.now_ns))
+    halt = Halt(scope=scope, reason=reason, actor="x", halt_id="1", ts_ns=story.now_ns)
+    sequence = await bus.publish_acked(halt)
+    list(story.view.on_halt(halt, Receipt(story.now_ns, sequence=sequence)))
     answer = await client.delete(f"/api/halts/{scope}/{reason}", headers=await log_in("risk"))
     assert answer.status_code == 200
-    assert [(halt.scope, halt.reason, halt.lifted) for halt in bus.of(Halt)] == [(scope, reason, True)]
+    assert [(halt.scope, halt.reason, halt.lifted) for halt in bus.of(Halt)][1:] == [(scope, reason, True)]
     assert story.view.halts.active() == []
 
 
@@ -220,6 +223,18 @@ async def test_r78_the_machines_owner_halts_lifts_and_cancels_and_stands_in_the_
         assert (await client.request(method, path, headers=headers)).status_code == 401, "it opens nothing else"
     wrong = {"authorization": "Bearer owner-wrong"}
     assert (await client.post("/api/halts", json={"scope": "bot-1"}, headers=wrong)).status_code == 401
+
+
+async def test_a_halt_that_the_bus_has_not_stored_yet_cannot_be_lifted_before_it_has(
+    client: httpx.AsyncClient, log_in: LogIn, bus: FakeBus
+) -> None:
+    """Stored behind its own lift, it would be in force again."""
+    headers = await log_in("admin")
+    bus.connected = False
+    assert (await client.post("/api/halts", json={"scope": "bot-1"}, headers=headers)).status_code == 201
+    bus.connected = True
+    answer = await client.delete("/api/halts/bot-1/manual", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_stored_yet")
 
 
 async def test_r72_a_halt_the_gateways_disk_does_not_take_is_not_said_to_be_done(
