@@ -278,7 +278,7 @@ async def test_r72_what_an_early_command_told_the_bus_is_told_when_the_bus_is_th
 
 
 async def test_r72_a_disk_that_does_not_take_it_is_said_and_nothing_ends(broker: Broker, run: Run) -> None:
-    (broker.files / "data" / "risk").mkdir(parents=True)
+    (broker.files / "data" / "risk").mkdir(parents=True, exist_ok=True)
     (broker.files / "data" / "risk" / "kept").write_text("a file where the folder should be")
     tiny = run()
     await in_thread(lambda: until(tiny.ready, "ready"))
