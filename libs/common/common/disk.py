@@ -26,7 +26,8 @@ class Documents:
         assert _NAME.fullmatch(name), f"{name!r} names no document"
         assert len(data) <= DOCUMENT_BYTES_MAX, f"{name}: a document has at most {DOCUMENT_BYTES_MAX} bytes"
         self._make_folder()
-        draft = self._folder / f"{name}{_DRAFT}"
+        # Replicas on one machine may share the folder: each writes a draft of its own.
+        draft = self._folder / f"{name}.{os.getpid()}{_DRAFT}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -39,7 +39,7 @@ def test_r72_file_and_folder_are_forced_to_the_platter_before_it_returns(
     monkeypatch.setattr(os, "fsync", fsync)
     documents = Documents(tmp_path / "kept")
     documents.put("a", b"x")
-    assert forced == [tmp_path.name, "a.draft", "kept"]
+    assert forced == [tmp_path.name, f"a.{os.getpid()}.draft", "kept"]
     documents.remove("a")
     assert forced[3:] == ["kept"]
 

@@ -93,6 +93,15 @@ def test_r13_what_the_venue_has_not_confirmed_is_said_and_fails(
     assert "NOT CONFIRMED, the venue did not answer within 5 s (20 cancelled, 4 of 24 left)" in said[-1]
 
 
+def test_r13_a_halt_that_no_quoter_and_no_watchdog_answered_is_not_said_to_have_emptied_anything(
+    platform: Platform, client: PlatformClient, said: list[str]
+) -> None:
+    silent = [{"service": "quoter", "outcome": "unreachable", "detail": "ConnectError"}]
+    platform.answers = LOGIN | {"POST 8080/api/halts": (201, {"accounts": [], "services": silent})}
+    assert operate.halt("bot-1", "news", PORTS, said.append, client) == 1
+    assert said[-1] == "  quoter unreachable: ConnectError"
+
+
 def test_r13_new_orders_alone_are_halted_when_that_is_asked_for(
     platform: Platform, client: PlatformClient, said: list[str]
 ) -> None:

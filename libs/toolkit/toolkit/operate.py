@@ -66,17 +66,14 @@ def first_to_do(what: str, ways: Sequence[Way], report: Report) -> int:
         rows = rows_of(answer)
         for row in rows:
             report(f"  {row['said']}")
-        for each in _others(answer):
+        services = answer.get("services", []) if isinstance(answer, dict) else []
+        others = [each for each in services if each.get("outcome") != "done"]
+        for each in others:
             report(f"  {each['service']} {each['outcome']}: {each['detail']}")
-        return 0 if all(row.get("confirmed") for row in rows) else 1
+        nobody = bool(services) and len(others) == len(services)
+        return 0 if all(row.get("confirmed") for row in rows) and not nobody else 1
     report(f"{what}: NOT DONE, none of {', '.join(who for who, _ in ways)} did it")
     return 1
-
-
-def _others(answer: Any) -> list[dict[str, Any]]:
-    """Return the services that did not do what the gateway asked of them, by its answer."""
-    services = answer.get("services", []) if isinstance(answer, dict) else []
-    return [each for each in services if each.get("outcome") != "done"]
 
 
 def _checked(field: str, check: Callable[[object], str], value: str) -> None:
