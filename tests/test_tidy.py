@@ -29,6 +29,10 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/keyfiles.py",
         "common/outbox.py",
         "common/promises.py",
+        "common/descriptors.py",
+        "common/door.py",
+        "common/machine.py",
+        "common/selfcheck.py",
         "common/websocket.py",
         "common/service.py",
         "common/settings.py",
@@ -36,6 +40,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/storing.py",
         "common/streams/__main__.py",
         "common/telemetry.py",
+        "common/webclient.py",
         "common/wires.py",
     ),
     # The command line is a shell throughout; what runs in the simulation is seeded and pure.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
+from common.door import Door, NameGuard
 from common.errors import CommandUndone
 
 COMMAND_BYTES_MAX = 64 * 1024
@@ -26,7 +27,7 @@ def admin_app(
     *,
     health: Callable[[], list[str]],
     ready: Callable[[], list[str]],
-    metrics: Callable[[], bytes],
+    metrics: Callable[[bool], bytes],
     state: Callable[[], dict[str, Any]],
     explain: Callable[[Mapping[str, str]], dict[str, Any] | None],
     commands: Callable[[], list[str]],
@@ -34,7 +35,8 @@ def admin_app(
     token: SecretStr | None,
 ) -> FastAPI:
     """Return the admin application; `health` and `ready` return what is wrong, empty when nothing is."""
-    app = FastAPI(title=f"{service} admin", docs_url="/docs", redoc_url=None)
+    # No pages of its own: FastAPI's load their scripts from strangers.
+    app = FastAPI(title=f"{service} admin", docs_url=None, redoc_url=None, openapi_url=None)
 
     # Coroutines all: FastAPI would run plain functions in a thread, beside the core they look into.
 
@@ -49,18 +51,22 @@ def admin_app(
         return _verdict(service, health() + ready())
 
     @app.get("/metrics")
-    async def get_metrics() -> Response:
-        """Figures in Prometheus' text format."""
-        return Response(metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def get_metrics(request: Request) -> Response:
+        """Figures in Prometheus' text format; those of positions and money only with the admin token."""
+        return Response(metrics(_authorised(request, token)), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/state")
-    async def get_state() -> Response:
-        """A picture of what the service knows and does."""
+    async def get_state(request: Request) -> Response:
+        """A picture of what the service knows and does; needs the admin token as a bearer token."""
+        if not _authorised(request, token):
+            return _unauthorised()
         return _json(200, {"service": service, **state()})
 
     @app.get("/explain")
     async def get_explain(request: Request) -> Response:
-        """Why the service does what it does; which parameters there are is the service's business."""
+        """Why the service does what it does; which parameters there are is its business; needs the admin token."""
+        if not _authorised(request, token):
+            return _unauthorised()
         try:
             found = explain(dict(request.query_params))
         except ValueError as error:
@@ -72,8 +78,8 @@ def admin_app(
     @app.post("/{command}")
     async def post_command(command: str, request: Request) -> Response:
         """Carry out a command; needs the admin token as a bearer token."""
-        if not _authorised(request.headers.get("authorization", ""), token):
-            return _error(401, "unauthorised", "authorization: needs 'Bearer' and the admin token")
+        if not _authorised(request, token):
+            return _unauthorised()
         if command not in commands():
             return _error(404, "unknown_command", f"command: {service} knows {', '.join(commands()) or 'none'}")
         body = bytearray()
@@ -95,9 +101,14 @@ def admin_app(
     return app
 
 
-def _authorised(header: str, token: SecretStr | None) -> bool:
+def _unauthorised() -> Response:
+    return _error(401, "unauthorised", "authorization: needs 'Bearer' and the admin token")
+
+
+def _authorised(request: Request, token: SecretStr | None) -> bool:
     if token is None:
         return False
+    header = request.headers.get("authorization", "")
     return hmac.compare_digest(header.encode(), f"Bearer {token.get_secret_value()}".encode())
 
 
@@ -122,18 +133,24 @@ class QuietServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an application in this loop and yield the port; OSError when the port is taken."""
+async def serving(
+    app: Any, host: str, port: int, *, names: Iterable[str] = (), door: Door | None = None
+) -> AsyncIterator[int]:
+    """Serve an application in this loop and yield the port; OSError when the port is taken.
+
+    It answers under loopback names, the address it is bound to and `names`; its connections have the door's bounds.
+    """
+    door = door or Door()
     config = uvicorn.Config(
-        app,
+        NameGuard(app, {host, *names}),
         host=host,
         port=port,
         log_level="warning",
         access_log=False,
-        ws="websockets-sansio",
         lifespan="off",
         # Otherwise anybody on this machine could name himself by X-Forwarded-For and escape limits per address.
         proxy_headers=False,
+        **door.uvicorn_options(),
     )
     server = QuietServer(config)
     config.load()

@@ -23,6 +23,7 @@ from common.bus.nats import NatsConnection
 from common.clock import AnchoredClock
 from common.core import Core
 from common.descriptors import raise_limit
+from common.door import Bounds, Door, names_of
 from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
 from common.events import Lease
 from common.lease import LeaseKeeper, LeaseState
@@ -38,6 +39,8 @@ WAIT_S = 0.25
 LEASE_LOOK_S = 0.02
 DOUBT_LOOKS_PER_TTL = 20
 """How often within a ttl it is asked whether a lease is still sure."""
+APP_BOUNDS = Bounds(connections=512, connections_per_address=512)
+"""A reverse proxy in front has one address for everybody."""
 COLLECT_AFTER = (50_000, 20, 50)
 """New objects before a young collection, young before a middle one, middle before a full one."""
 
@@ -72,6 +75,8 @@ class _Progress:
     bus_ready: bool = False
     """True once the streams have been verified."""
     started: bool = False
+    admin_door: Door = field(default_factory=Door)
+    app_door: Door = field(default_factory=lambda: Door(APP_BOUNDS))
 
 
 def run(name: str, settings_class: type[S], wire: Callable[[S], Service]) -> None:
@@ -145,7 +150,9 @@ async def _work(
             await service.prepare(shell)
         await shell.start()
         if service.app is not None:
-            await stack.enter_async_context(serving(service.app, service.app_host, service.app_port))
+            names = (name, *names_of(settings.allowed_hosts))
+            app = serving(service.app, service.app_host, service.app_port, names=names, door=progress.app_door)
+            await stack.enter_async_context(app)
         calm_collector()
         progress.stage, progress.started = "running", True
         log.info("running", epoch=service.core.epoch)
@@ -241,13 +248,16 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
             **service.core.state(clock.now_ns()),
         }
 
-    def metrics() -> bytes:
+    def metrics(private: bool) -> bytes:
         shell = progress.shell
         return render_metrics(
             service.core.samples,
             lambda: process_samples(began_ns, clock.now_ns()),
             *([object_samples] if settings.count_objects else []),
+            lambda: progress.admin_door.samples("admin"),
+            *([lambda: progress.app_door.samples("app")] if service.app is not None else []),
             *([shell.samples] if shell else []),
+            private=private,
         )
 
     async def run_command(command: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,7 +275,9 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
         run=run_command,
         token=settings.admin_token(),
     )
-    async with serving(app, settings.admin_host, settings.admin_port) as port:
+    names = (name, *names_of(settings.allowed_hosts))
+    door = progress.admin_door
+    async with serving(app, settings.admin_host, settings.admin_port, names=names, door=door) as port:
         yield port
 
 

@@ -43,13 +43,15 @@ class ServiceSettings(BaseSettings):
     admin_port: int = Field(default=0, ge=0, le=65_535)
     """0 picks a free port."""
     admin_token_file: Path | None = None
-    """Bearer token for commands on the admin port; without it they are refused."""
+    """Bearer token for state, explanations and commands on the admin port; without it they are refused."""
     signing_key_file: Path | None = None
     """This process's own private key, mode 600; every service needs one."""
     public_keys_file: Path | None = None
     """Everybody's public keys, in the list the set-up signs."""
     root_key_file: Path | None = None
     """The public half of the key that signs that list."""
+    allowed_hosts: str = ""
+    """Names, separated by commas, under which its ports may be asked besides loopback's and the service's own."""
     data_dir: Path = Path(".mm")
     config_dir: Path = Path("config")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

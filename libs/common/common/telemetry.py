@@ -22,6 +22,10 @@ _SECRET_NAMES = re.compile(r"password|secret|token|api_key|authorization|private
 _SECRET_TEXT = re.compile(r"(?i)(bearer\s+|eyJ[\w-]*\.)[\w.~+/=-]+|(://[^\s/:@]*:)[^\s/@]+(?=@)")
 _BLOT = "***"
 TYPES_MAX = 60
+_PRIVATE = re.compile(
+    r"mm_(pnl|position|fees|daily_peak|free_cash|notional|exposure|fills|venue_fills|crossing_cost|markout|pairs)"
+)
+"""Figures of what is held, earned or lost: told only to who may know."""
 
 
 def blot_secrets(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -103,13 +107,15 @@ def configure_logging(service: str, level: str) -> structlog.stdlib.BoundLogger:
 class SampleCollector:
     """Hand the samples of the core and the shell to the Prometheus client at each scrape."""
 
-    def __init__(self, *sources: Any) -> None:
-        self._sources = sources
+    def __init__(self, *sources: Any, private: bool = True) -> None:
+        self._sources, self._private = sources, private
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, _Family] = {}
         for source in self._sources:
             for sample in source():
+                if not self._private and _PRIVATE.match(sample.name):
+                    continue
                 families.setdefault(sample.name, _Family(sample)).add(sample)
         yield from [family.metric for family in families.values()]
 
@@ -128,10 +134,10 @@ class _Family:
         self.metric.add_metric([str(sample.labels[label]) for label in self._labels], sample.value)
 
 
-def render_metrics(*sources: Any) -> bytes:
-    """Return the Prometheus text of several sources of samples."""
+def render_metrics(*sources: Any, private: bool = True) -> bytes:
+    """Return the Prometheus text of several sources of samples; without `private`, those of money are left out."""
     registry = CollectorRegistry()
-    registry.register(SampleCollector(*sources))
+    registry.register(SampleCollector(*sources, private=private))
     text: bytes = generate_latest(registry)
     return text
 

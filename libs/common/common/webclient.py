@@ -129,9 +129,8 @@ class _Body(httpx.AsyncByteStream):
 class _Transport(httpx.AsyncBaseTransport):
     """One pool for what is asked directly and one per proxy that the environment names."""
 
-    def __init__(self, trust_env: bool) -> None:
-        self._trust_env = trust_env
-        self._ssl = httpx.create_ssl_context(trust_env=trust_env)
+    def __init__(self, trust_env: bool, ssl_context: ssl.SSLContext) -> None:
+        self._trust_env, self._ssl = trust_env, ssl_context
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -209,7 +208,10 @@ class WebClient:
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self._trust_env, self._on_rebuilt = trust_env, on_rebuilt
-        self._make_transport = transport or (lambda: _Transport(trust_env))
+        # Made once: reading all certificates takes longer than a tick may.
+        ssl_context = httpx.create_ssl_context(trust_env=trust_env)
+        self._ssl_context = ssl_context
+        self._make_transport = transport or (lambda: _Transport(trust_env, ssl_context))
         self._pooled = self._fresh()
         self._places = asyncio.Semaphore(REQUESTS_MAX)
         self._asking: set[asyncio.Task[Answered]] = set()
@@ -243,7 +245,9 @@ class WebClient:
 
     def _fresh(self) -> _Pooled:
         transport = self._make_transport()
-        client = httpx.AsyncClient(transport=transport, trust_env=self._trust_env, follow_redirects=False)
+        client = httpx.AsyncClient(
+            transport=transport, verify=self._ssl_context, trust_env=self._trust_env, follow_redirects=False
+        )
         return _Pooled(client, transport)
 
     async def _ask(

@@ -30,9 +30,9 @@ class FakeService:
         self.threads.add(threading.get_ident())
         return {"stage": "running"}
 
-    def metrics(self) -> bytes:
+    def metrics(self, private: bool) -> bytes:
         self.threads.add(threading.get_ident())
-        return b"mm_up 1\n"
+        return b"mm_up 1\nmm_position_yes 7\n" if private else b"mm_up 1\n"
 
     def ready(self) -> list[str]:
         self.threads.add(threading.get_ident())
@@ -96,22 +96,37 @@ async def test_health_and_readiness_are_different_questions(service: FakeService
 async def test_figures_and_state_are_served_as_they_are(admin: httpx.AsyncClient) -> None:
     metrics = await admin.get("/metrics")
     assert metrics.content == b"mm_up 1\n"
+    assert (await admin.get("/metrics", headers=AUTHORISED)).content == b"mm_up 1\nmm_position_yes 7\n"
     assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert (await admin.get("/state")).json() == {"service": "quoter", "stage": "running"}
+    assert (await admin.get("/state", headers=AUTHORISED)).json() == {"service": "quoter", "stage": "running"}
 
 
 async def test_why_something_is_as_it_is_can_be_asked(admin: httpx.AsyncClient) -> None:
-    assert (await admin.get("/explain?order=7")).json() == {"asked": "7"}
-    missing = await admin.get("/explain?order=8")
+    assert (await admin.get("/explain?order=7", headers=AUTHORISED)).json() == {"asked": "7"}
+    missing = await admin.get("/explain?order=8", headers=AUTHORISED)
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown")
-    nonsense = await admin.get("/explain")
+    nonsense = await admin.get("/explain", headers=AUTHORISED)
     assert (nonsense.status_code, nonsense.json()["error"]["message"]) == (422, "order: is missing")
 
 
 async def test_the_core_is_looked_into_only_between_its_turns(service: FakeService, admin: httpx.AsyncClient) -> None:
     for path in ("/state", "/metrics", "/ready"):
-        await admin.get(path)
+        await admin.get(path, headers=AUTHORISED)
     assert service.threads == {threading.get_ident()}, "another thread would see a turn half done"
+
+
+@pytest.mark.parametrize("path", ["/state", "/explain?order=7"])
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
+async def test_r79_what_a_service_knows_is_told_only_with_the_token(
+    admin: httpx.AsyncClient, path: str, headers: dict[str, str]
+) -> None:
+    answer = await admin.get(path, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorised")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+async def test_r79_there_are_no_pages_that_load_scripts_from_strangers(admin: httpx.AsyncClient, path: str) -> None:
+    assert (await admin.get(path, headers=AUTHORISED)).status_code in (404, 405)
 
 
 async def test_a_command_with_the_token_is_carried_out(service: FakeService, admin: httpx.AsyncClient) -> None:

@@ -127,3 +127,14 @@ def test_labels_may_come_in_any_order_but_must_be_the_same() -> None:
     assert 'mm_x{a="3",b="4"} 2.0' in text
     with pytest.raises(AssertionError, match="mm_x: labels"):
         render_metrics(lambda: [one, Sample("mm_x", "gauge", "X", {"a": "1"}, 1)])
+
+
+@pytest.mark.parametrize("name", ["mm_position_yes", "mm_pnl_daily", "mm_free_cash", "mm_exposure_worst", "mm_fees"])
+def test_r79_figures_of_what_is_held_and_earned_are_left_out_for_who_may_not_know(name: str) -> None:
+    def samples() -> list[Sample]:
+        return [Sample(name, "gauge", "Money", {}, 7.0), Sample("mm_uptime_seconds", "gauge", "Time", {}, 1.0)]
+
+    assert name in render_metrics(samples).decode()
+    public = render_metrics(samples, private=False).decode()
+    assert name not in public
+    assert "mm_uptime_seconds" in public

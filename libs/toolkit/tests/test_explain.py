@@ -6,7 +6,7 @@ import httpx
 import pytest
 from toolkit.explain import explain, lines
 from toolkit.gateway_client import NoAnswerError, PlatformClient
-from toolkit.layout import admin_password_file
+from toolkit.layout import admin_password_file, admin_token_file
 from toolkit.ports import port_map
 from toolkit.private_files import write_private
 
@@ -86,6 +86,7 @@ def platform() -> Platform:
 @pytest.fixture
 def client(platform: Platform, tmp_path: Path) -> Iterator[PlatformClient]:
     write_private(admin_password_file(tmp_path), "the password\n")
+    write_private(admin_token_file(tmp_path), "the token\n")
     with PlatformClient(tmp_path, httpx.MockTransport(platform)) as made:
         yield made
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 from toolkit.gateway_client import PlatformClient
-from toolkit.layout import admin_password_file
+from toolkit.layout import admin_password_file, admin_token_file
 from toolkit.ports import port_map
 from toolkit.private_files import write_private
 from toolkit.status import BOT_FIELDS, compose, from_states, show, status
@@ -68,6 +68,7 @@ def test_with_risk_dead_the_quoter_tells_the_halts_it_obeys() -> None:
 
 def test_status_asks_the_gateway_first_and_the_admin_ports_when_it_is_silent(tmp_path: Path) -> None:
     write_private(admin_password_file(tmp_path), "secret")
+    write_private(admin_token_file(tmp_path), "admin-port-token")
     gateway_lives = True
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -77,6 +78,8 @@ def test_status_asks_the_gateway_first_and_the_admin_ports_when_it_is_silent(tmp
             return httpx.Response(200, json={"access_token": "t"})
         if request.url.path == "/api/status":
             return httpx.Response(200, json={"services": {}, "bots": [BOT], "halts": []})
+        if request.url.path == "/state" and request.headers.get("authorization") != "Bearer admin-port-token":
+            return httpx.Response(401)
         if request.url.path == "/state" and request.url.port == 8103:
             return httpx.Response(200, json={"service": "quoter", "bots": [{**BOT, "state": "halted"}]})
         return httpx.Response(404)

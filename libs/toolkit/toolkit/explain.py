@@ -28,7 +28,7 @@ def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, A
         if UNKNOWN in str(error):
             raise NoAnswerError(f"{what}: no quoter knows of it (any more)") from error
         try:
-            return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}")]
+            return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}", client.admin_token())]
         except NoAnswerError as second:
             raise NoAnswerError(f"{error}; {second}") from second
 

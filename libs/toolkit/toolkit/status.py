@@ -141,7 +141,7 @@ def _admin_states(ports: Ports, client: PlatformClient) -> dict[str, dict[str, A
 def _state(client: PlatformClient, port: int, clock: Callable[[], float] = time.monotonic) -> dict[str, Any] | None:
     asked_s = clock()
     try:
-        answer = client.get(f"http://127.0.0.1:{port}/state")
+        answer = client.get(f"http://127.0.0.1:{port}/state", client.admin_token())
     except NoAnswerError:
         return None
     return {"age_ms": round((clock() - asked_s) * 1e3), **answer} if isinstance(answer, dict) else None

@@ -154,20 +154,20 @@ class Trial:
 
     def state(self, service: str) -> dict[str, Any]:
         """Return the /state of a service; empty while it does not answer."""
+        url = f"http://127.0.0.1:{self.admin_port(service)}/state"
         try:
-            answer: dict[str, Any] = self.http.get(f"http://127.0.0.1:{self.admin_port(service)}/state").json()
-        except (httpx.HTTPError, ValueError):
+            answer: dict[str, Any] = self.http.get(url, headers=self._admin_header()).json()
+        except (OSError, httpx.HTTPError, ValueError):
             return {}
         return answer
 
     def command(self, service: str, name: str, document: Mapping[str, Any]) -> httpx.Response:
         """Send a command to a service's admin port with the admin token."""
-        token = admin_token_file(self.data_dir).read_text().strip()
-        return self.http.post(
-            f"http://127.0.0.1:{self.admin_port(service)}/{name}",
-            json=document,
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        url = f"http://127.0.0.1:{self.admin_port(service)}/{name}"
+        return self.http.post(url, json=document, headers=self._admin_header())
+
+    def _admin_header(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {admin_token_file(self.data_dir).read_text().strip()}"}
 
     def status(self) -> dict[str, Any]:
         picture: dict[str, Any] = json.loads(self.mm("status", "--json"))

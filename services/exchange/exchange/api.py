@@ -29,7 +29,14 @@ Answer = Callable[[Request], Any]
 
 def make_app(shell: Shell) -> FastAPI:
     """The web application around a venue."""
-    app = FastAPI(title="Degen Terminal", version="1", description="See docs/degen-terminal-api.md")
+    # Without pages: FastAPI's load their scripts from strangers. The document itself is at /openapi.json.
+    app = FastAPI(
+        title="Degen Terminal",
+        version="1",
+        description="See docs/degen-terminal-api.md",
+        docs_url=None,
+        redoc_url=None,
+    )
 
     async def answer(request: Request) -> HttpResponse:
         body = await _bounded_body(request)

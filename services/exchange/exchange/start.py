@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import structlog
 import uvicorn
+from common.door import Bounds, Door, NameGuard, names_of
 
 from exchange.api import make_app
 from exchange.binance import PublicStreams
@@ -26,6 +29,9 @@ from exchange.settings import ExchangeSettings
 from exchange.shell import Clock, Shell
 from exchange.sources import play_live, play_model, play_recording, replaying
 from exchange.takers import Informed, Noise, TakerSettings
+
+BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
+"""All of one machine's bots and feeds come from one address."""
 
 log = structlog.get_logger("exchange")
 
@@ -88,23 +94,25 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
         play_model(shell, settings)
     log.info("venue is open", address=":".join(map(str, listener.getsockname()[:2])), source=settings.source)
     try:
-        await _serve(shell, listener, [asyncio.create_task(each) for each in work])
+        names = (settings.exchange_host, "exchange", *names_of(settings.allowed_hosts))
+        await _serve(shell, listener, names, [asyncio.create_task(each) for each in work])
     finally:
         journal.close()
     log.info("venue is closed")
 
 
-async def _serve(shell: Shell, listener: socket.socket, work: list[asyncio.Task[None]]) -> None:
+async def _serve(shell: Shell, listener: socket.socket, names: Iterable[str], work: list[asyncio.Task[None]]) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(shell),
+            NameGuard(make_app(shell), names),
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            proxy_headers=False,
             ws_max_size=FRAME_BYTES_MAX,
             ws_ping_interval=20,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=3,
+            **Door(BOUNDS).uvicorn_options(),
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
