@@ -172,8 +172,8 @@ def _history_with_a_set(hash_seed: str) -> str:
         "def hashed(self, receipt):\n"
         "    for name in set(self.venues):\n"
         "        feed = self.venues[name]\n"
-        "        yield from self._guarded(feed, receipt.now_ns, feed.on_second)\n"
-        "Feed.on_second = hashed\n"
+        "        yield from self._guarded(feed, receipt.now_ns, feed.on_beat)\n"
+        "Feed.on_beat = hashed\n"
         "from toolkit.simulation.scenario import calm; from toolkit.simulation.world import run_scenario\n"
         "print(run_scenario(calm(3)).history)"
     )

@@ -14,7 +14,7 @@ from common.instruments import Outcome, Side, ceil_ticks
 from common.view import NewOrder, Rejection, RejectReason, View, yes_terms
 
 __all__ = [
-    "CLOCK_AGE_MAX_NS",
+    "FEED_AGE_MAX_NS",
     "LIMITS_AGE_MAX_NS",
     "NewOrder",
     "RejectReason",
@@ -31,8 +31,8 @@ __all__ = [
 
 LIMITS_AGE_MAX_NS = 1_000 * NS_PER_MS
 """Limits, halts and positions are as fresh as the RiskState that carries them, which comes every 250 ms."""
-CLOCK_AGE_MAX_NS = 3_000 * NS_PER_MS
-"""FeedStatus, which carries the venue's clock, comes every second."""
+FEED_AGE_MAX_NS = 1_000 * NS_PER_MS
+"""FeedStatus, which carries the venue's clock and its silence, comes every 200 ms."""
 COLLAR_EPSILON = 1e-9
 
 
@@ -95,8 +95,14 @@ def stale(view: View) -> Refusal | None:
         return RejectReason.LIMITS_STALE, f"limits are {view.limits_age_ns // NS_PER_MS} ms old"
     if not view.position_known:
         return RejectReason.POSITION_UNKNOWN, "no position from risk"
-    if not view.clock_known or view.clock_age_ns > CLOCK_AGE_MAX_NS:
-        return RejectReason.CLOCK_UNKNOWN, f"the venue's clock was told {view.clock_age_ns // NS_PER_MS} ms ago"
+    if view.feed_age_ns > FEED_AGE_MAX_NS:
+        return RejectReason.FEED_SILENT, f"the feed last spoke {view.feed_age_ns // NS_PER_MS} ms ago"
+    if view.venue_age_ns > view.venue_age_max_ns:
+        return RejectReason.VENUE_SILENT, f"nothing came from the venue for {view.venue_age_ns // NS_PER_MS} ms"
+    if not view.clock_known:
+        return RejectReason.CLOCK_UNKNOWN, "the venue's clock is not known"
+    if abs(view.clock_offset_ns) > view.clock_offset_max_ns:
+        return RejectReason.CLOCK_OFFSET, f"the venue's clock is {view.clock_offset_ns // NS_PER_MS:+} ms from ours"
     if view.fair is None or view.fair_age_ns > view.fair_age_max_ns:
         return RejectReason.FAIR_STALE, f"fair value is {view.fair_age_ns // NS_PER_MS} ms old"
     if view.book_stale:

@@ -25,6 +25,9 @@ class RejectReason(StrEnum):
     CONFIG_BEHIND = "config_behind"
     POSITION_UNKNOWN = "position_unknown"
     CLOCK_UNKNOWN = "clock_unknown"
+    CLOCK_OFFSET = "clock_offset"
+    FEED_SILENT = "feed_silent"
+    VENUE_SILENT = "venue_silent"
     FAIR_STALE = "fair_stale"
     BOOK_STALE = "book_stale"
     EXPIRED = "expired"
@@ -110,7 +113,14 @@ class View:
     config_revision: int = 0
 
     clock_known: bool = False
-    clock_age_ns: int = 0
+    clock_offset_ns: int = 0
+    """The venue's clock less ours."""
+    clock_offset_max_ns: int = 2_000_000_000
+    feed_age_ns: int = 0
+    """Time since the feed last spoke of the venue, which it does every 200 ms."""
+    venue_age_ns: int = 0
+    """Time since the venue itself was last heard: the feed's age, and the silence it told of."""
+    venue_age_max_ns: int = 1_000_000_000
     fair: float | None = None
     fair_age_ns: int = 0
     fair_age_max_ns: int = 0

@@ -10,7 +10,7 @@ import pytest
 from common.events import BotLimits, Conduct, QuoteBounds
 from common.instruments import Outcome, Side
 from common.pretrade import (
-    CLOCK_AGE_MAX_NS,
+    FEED_AGE_MAX_NS,
     LIMITS_AGE_MAX_NS,
     NewOrder,
     RejectReason,
@@ -90,7 +90,11 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.CONFIG_BEHIND, {}, {"limits_revision": 2}),
         (RejectReason.POSITION_UNKNOWN, {}, {"position_known": False}),
         (RejectReason.CLOCK_UNKNOWN, {}, {"clock_known": False}),
-        (RejectReason.CLOCK_UNKNOWN, {}, {"clock_age_ns": CLOCK_AGE_MAX_NS + 1}),
+        (RejectReason.FEED_SILENT, {}, {"feed_age_ns": FEED_AGE_MAX_NS + 1}),
+        (RejectReason.VENUE_SILENT, {}, {"venue_age_ns": 1_000_000_001}),
+        (RejectReason.VENUE_SILENT, {}, {"venue_age_ns": 2_501, "venue_age_max_ns": 2_500}),
+        (RejectReason.CLOCK_OFFSET, {}, {"clock_offset_ns": 2_000_000_001}),
+        (RejectReason.CLOCK_OFFSET, {}, {"clock_offset_ns": -10_000_000_000}),
         (RejectReason.FAIR_STALE, {}, {"fair": None}),
         (RejectReason.FAIR_STALE, {}, {"fair_age_ns": 501}),
         (RejectReason.BOOK_STALE, {}, {"book_stale": True}),
@@ -285,7 +289,9 @@ views = st.builds(
     limits_revision=st.sampled_from([2, 3, 4]),
     config_revision=st.just(3),
     clock_known=st.sampled_from([True, True, True, False]),
-    clock_age_ns=st.sampled_from([0, CLOCK_AGE_MAX_NS + 1]),
+    clock_offset_ns=st.sampled_from([0, 2_000_000_000, -2_000_000_001]),
+    feed_age_ns=st.sampled_from([0, FEED_AGE_MAX_NS + 1]),
+    venue_age_ns=st.sampled_from([0, 1_000_000_000, 1_000_000_001]),
     fair=st.one_of(st.floats(0, 1), st.floats(0, 1), st.none()),
     fair_age_ns=st.sampled_from([0, 500, 501]),
     fair_age_max_ns=st.just(500),
@@ -315,7 +321,9 @@ def test_nothing_passes_through_a_closed_door(order: NewOrder, view: View) -> No
     assert view.deadman_armed
     assert view.position_known
     assert view.clock_known
-    assert view.clock_age_ns <= CLOCK_AGE_MAX_NS
+    assert abs(view.clock_offset_ns) <= view.clock_offset_max_ns
+    assert view.feed_age_ns <= FEED_AGE_MAX_NS
+    assert view.venue_age_ns <= view.venue_age_max_ns
     assert view.limits is not None
     assert view.limits_age_ns <= LIMITS_AGE_MAX_NS
     assert view.limits_revision >= view.config_revision
@@ -432,7 +440,7 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         ({"post_only": False}, {"may_take": True, "held_no_lots": 100}),
         ({"post_only": False, "outcome": Outcome.NO}, {"may_take": True, "held_yes_lots": 100}),
         # Exactly at a limit is within it.
-        ({}, {"limits_age_ns": LIMITS_AGE_MAX_NS, "clock_age_ns": CLOCK_AGE_MAX_NS, "fair_age_ns": 500}),
+        ({}, {"limits_age_ns": LIMITS_AGE_MAX_NS, "feed_age_ns": FEED_AGE_MAX_NS, "fair_age_ns": 500}),
         ({}, {"min_lots": 100, "messages_left": 1.0, "free_cash": 48.0}),
         ({"price_ticks": 25, "quantity_lots": 200}, {"fair": 0.25}),
         ({"price_ticks": 40}, {}),

@@ -9,7 +9,7 @@ from exchange.desk import Desk, asked_id
 from exchange.keys import Grant, Keyring
 from exchange.parse import Json
 from exchange.refusals import Refusal
-from exchange.session import CHANNELS, NS_PER_MS, PRIVATE_CHANNELS, Session
+from exchange.session import CHANNELS, HEARTBEATS, NS_PER_MS, PRIVATE_CHANNELS, Session
 
 DEADMAN_MIN_MS: Final = 500
 DEADMAN_MAX_MS: Final = 60_000
@@ -108,8 +108,8 @@ class Conversation:
         merged = dict(session.markets)
         for channel in channels:
             known = merged.get(channel, {})
-            private = channel in PRIVATE_CHANNELS
-            merged[channel] = None if private or markets is None or known is None else {**known, **markets}
+            of_no_market = channel in PRIVATE_CHANNELS or channel == HEARTBEATS
+            merged[channel] = None if of_no_market or markets is None or known is None else {**known, **markets}
         if sum(len(wanted) for wanted in merged.values() if wanted is not None) > SUBSCRIPTIONS_MAX:
             raise Refusal("too_many_subscriptions", f"at most {SUBSCRIPTIONS_MAX} market ids per connection", "markets")
         session.markets = merged

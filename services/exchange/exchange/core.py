@@ -22,7 +22,7 @@ from exchange.refusals import Refusal
 from exchange.rest import Call, bearer
 from exchange.restore import facts_of, restore_fact
 from exchange.routes import find_route
-from exchange.session import BOOK_DEPTH, Close, Delivery, Output, Session
+from exchange.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
 from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
 from exchange.tape import Ids, Tape
 from exchange.trading import Trading
@@ -30,6 +30,7 @@ from exchange.trading import Trading
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
 FACTS_PER_LINE: Final = 200
+HEARTBEAT_NS: Final = 250_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Exchange:
         self.replay_position: Callable[[int], Json] | None = None
         self.now_ns = 0
         self.last_seen_ns: int | None = None
+        self._heartbeat_due_ns = 0
 
     def restore(self, line: bytes) -> None:
         """Take one journal line of an earlier run; only before `start`."""
@@ -183,6 +185,8 @@ class Exchange:
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
+            if HEARTBEATS in session.markets:
+                due_ns = min(due_ns, self._heartbeat_due_ns)
         return due_ns
 
     def _advance(self, now_ns: int) -> None:
@@ -202,6 +206,15 @@ class Exchange:
                 self._flush()
                 session.grant = None
         self.delivery.release_delayed(self.now_ns)
+        if self._heartbeat_due_ns <= self.now_ns:
+            self._beat()
+
+    def _beat(self) -> None:
+        """Say to who asked for it that the venue lives, although there may be no news."""
+        self._heartbeat_due_ns = self.now_ns + HEARTBEAT_NS
+        for session in self.delivery.sessions.values():
+            if HEARTBEATS in session.markets:
+                self.delivery.reply(session, {"type": "heartbeat", "ts_ns": self.now_ns}, self.now_ns)
 
     def _cancel_session(self, session: Session, reason: str) -> None:
         if session.account is not None:

@@ -15,7 +15,8 @@ from exchange.tape import Fact
 
 BOOK_DEPTH: Final = 20
 PRIVATE_CHANNELS: Final = ("orders", "fills", "account")
-PUBLIC_CHANNELS: Final = ("orderbook", "trades", "markets")
+HEARTBEATS: Final = "heartbeats"
+PUBLIC_CHANNELS: Final = ("orderbook", "trades", "markets", HEARTBEATS)
 CHANNELS: Final = PUBLIC_CHANNELS + PRIVATE_CHANNELS
 NS_PER_MS: Final = 1_000_000
 

@@ -37,6 +37,8 @@ class VenueConfig(BaseModel):
     adapter: str
     symbols: list[Symbol] = Field(max_length=500)
     """For a venue that lists its markets: the series to follow, all when empty."""
+    live_within_ms: int = Field(default=1_000, ge=500, le=60_000)
+    """Nothing heard for longer: the venue is not known to live. At least two of its heartbeats."""
     websocket: str
     rest: str
     simulated_websocket: str = ""
@@ -98,6 +100,7 @@ class Place(BaseModel):
     symbols: tuple[str, ...]
     websocket: str
     rest: str
+    live_within_ms: int = 1_000
 
 
 def parse_venues(text: str) -> dict[str, VenueConfig]:
@@ -140,6 +143,7 @@ def places(venues: dict[str, VenueConfig], source: Source, wanted: str, exchange
                     symbols=tuple(venue.symbols),
                     websocket=addresses[0],
                     rest=addresses[1],
+                    live_within_ms=venue.live_within_ms,
                 )
             )
         elif names:

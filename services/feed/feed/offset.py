@@ -80,10 +80,13 @@ class ClockOffset:
             return self._stream, True
         return 0, False
 
-    def late_ns(self, now_ns: int) -> int:
-        """Return by how much even the quickest frames of the last seconds trail the asked time; 0 while unknown."""
+    def astray_ns(self, now_ns: int) -> int:
+        """Return by how much all of the last seconds' quickest frames trail the asked time, or are ahead of it.
+
+        The former come late; the latter cannot be unless the venue's clock was moved. 0 while unknown.
+        """
         asked = self.asked_ns(now_ns)
         if asked is None or len(self._buckets) < RECENT_BUCKETS:
             return 0
         recent = [self._buckets[-index] for index in range(1, RECENT_BUCKETS + 1)]
-        return max(0, asked - max(recent))
+        return max(0, asked - max(recent), min(recent) - asked)

@@ -51,6 +51,8 @@ class Rehearsal:
         for _ in range(-(-ms // STEP_MS)):
             self.now_ns += STEP_MS * NS_PER_MS
             effects += self._keep(self.feed.on_timer(self.now_ns))
+            if self.now_ns // NS_PER_MS % 200 < STEP_MS:
+                effects += self._keep(self.feed.on_beat(self.now_ns))
             if self.now_ns // NS_PER_MS % 1_000 < STEP_MS:
                 effects += self._keep(self.feed.on_second(self.now_ns))
         return effects

@@ -13,7 +13,9 @@ from common.events import AlertLevel, Event, Market
 from feed.venue import VenueFeed
 
 TIMER_MS = 50
-STATUS_MS = 1_000
+STATUS_MS = 200
+"""A reader that hears nothing for a second takes nothing of ours for fresh."""
+SECOND_MS = 1_000
 
 
 class Feed(Core):
@@ -25,7 +27,11 @@ class Feed(Core):
         """Times our own code failed on a venue."""
 
     def inputs(self) -> Sequence[Input]:
-        inputs: list[Input] = [Every(TIMER_MS, self.on_timer), Every(STATUS_MS, self.on_second)]
+        inputs: list[Input] = [
+            Every(TIMER_MS, self.on_timer),
+            Every(STATUS_MS, self.on_beat),
+            Every(SECOND_MS, self.on_second),
+        ]
         for feed in self.venues.values():
             inputs.append(Http(feed.venue, partial(self.on_answer, feed)))
             inputs += [
@@ -70,8 +76,13 @@ class Feed(Core):
         for feed in self.venues.values():
             yield from self._guarded(feed, receipt.now_ns, feed.on_timer)
 
-    def on_second(self, receipt: Receipt) -> Effects:
+    def on_beat(self, receipt: Receipt) -> Effects:
         """Every venue says how it is doing."""
+        for feed in self.venues.values():
+            yield from self._guarded(feed, receipt.now_ns, feed.on_beat)
+
+    def on_second(self, receipt: Receipt) -> Effects:
+        """What is looked at every second."""
         for feed in self.venues.values():
             yield from self._guarded(feed, receipt.now_ns, feed.on_second)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from common.clock import NS_PER_S
+from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Answer, Effect, Send
 from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
@@ -38,18 +38,20 @@ from feed.venues.adapter import Adapter, connections_of
 SYMBOLS_MAX = 1_000
 """Symbols followed per venue, discovered ones included."""
 NOTE_CHARS_MAX = 200
+LIVE_WITHIN_MS = 1_000
 LATE_MAX_NS = 2 * NS_PER_S
-"""Frames that trail the venue's clock by more are stale however many arrive."""
+"""Frames that trail the venue's clock by more, or are ahead of it, are stale however many arrive."""
 
 
 class VenueFeed:
     """Everything public of one venue, as events."""
 
-    def __init__(self, venue: str, adapter: Adapter, random: Random) -> None:
+    def __init__(self, venue: str, adapter: Adapter, random: Random, live_within_ms: int = LIVE_WITHIN_MS) -> None:
         self.venue, self.adapter = venue, adapter
+        self.live_within_ns = live_within_ms * NS_PER_MS
         self.epoch = 0
         self.followed: dict[str, Followed] = {}
-        self.connections = connections_of(venue, adapter, random)
+        self.connections = connections_of(venue, adapter, random, live_within_ms)
         self.notices = Notices(venue)
         self.listings = Listings(venue, self.notices)
         self.upkeep = Upkeep(venue, adapter, self.notices)
@@ -175,8 +177,12 @@ class VenueFeed:
             effects += self._status_if_changed(now_ns)
         return effects
 
+    def on_beat(self, now_ns: int) -> list[Effect]:
+        """Tell how we are doing, whether or not that is news: readers count from when they last heard it."""
+        return [self.status(now_ns)]
+
     def on_second(self, now_ns: int) -> list[Effect]:
-        """Compare the venue's two statements of best prices, and tell how we are doing."""
+        """Compare the venue's two statements of best prices, and tell what is to be told again."""
         effects: list[Effect] = []
         for symbol, followed in self.followed.items():
             home = self._home[symbol]
@@ -188,7 +194,6 @@ class VenueFeed:
             effects.append(market)
             if market.status is not MarketStatus.OPEN:
                 self._unfollow(market.symbol, now_ns, effects)
-        effects.append(self.status(now_ns))
         return effects
 
     def again(self, now_ns: int) -> list[Effect]:
@@ -212,7 +217,7 @@ class VenueFeed:
 
     def stale_symbols(self, now_ns: int) -> list[str]:
         """Return the symbols not to be priced from: out of sync, disproved, late, or of a dead connection."""
-        late = self.upkeep.offset.late_ns(now_ns) > LATE_MAX_NS
+        late = self.upkeep.offset.astray_ns(now_ns) > LATE_MAX_NS
         return [
             symbol
             for symbol, followed in self.followed.items()
@@ -241,6 +246,7 @@ class VenueFeed:
             malformed=self.malformed,
             note=(self.note or self.upkeep.note)[:NOTE_CHARS_MAX],
             heard_ns=min(connection.silent_ns(now_ns) for connection in self.connections),
+            live_within_ns=self.live_within_ns,
         )
 
     def _status_if_changed(self, now_ns: int) -> list[Effect]:

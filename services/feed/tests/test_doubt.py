@@ -81,10 +81,10 @@ def test_frames_later_than_the_asked_time_allows_are_late() -> None:
     offset.on_answer(10 * MS, 0, 20 * MS)
     for second in range(6):
         offset.on_stamp(second * S - 3 * S, second * S)
-    assert offset.late_ns(6 * S) == 3 * S
+    assert offset.astray_ns(6 * S) == 3 * S
     for second in range(6, 11):
         offset.on_stamp(second * S - 5 * MS, second * S)
-    assert offset.late_ns(11 * S) == 5 * MS
+    assert offset.astray_ns(11 * S) == 5 * MS
 
 
 def checking(now_ns: int = 0) -> CrossCheck:

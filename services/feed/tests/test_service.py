@@ -62,7 +62,7 @@ def test_its_inputs_name_every_wire_and_rest_interface_once() -> None:
         "coinbase-0-b",
     ]
     assert [each.name for each in inputs if isinstance(each, Http)] == ["binance", "coinbase"]
-    assert [each.period_ms for each in inputs if isinstance(each, Every)] == [50, 1_000]
+    assert [each.period_ms for each in inputs if isinstance(each, Every)] == [50, 200, 1_000]
 
 
 def test_it_connects_everything_and_says_at_once_that_nothing_can_be_believed() -> None:
@@ -111,10 +111,13 @@ def test_repeated_failures_alert_once_a_minute(frame: Frame) -> None:
     assert alerts == 3
 
 
-def test_every_venue_reports_every_second() -> None:
+def test_r74_every_venue_reports_with_every_beat() -> None:
     feed = two_venues()
     list(feed.start(NOW))
-    assert [each.venue for each in only(feed.on_second(NOW), FeedStatus)] == ["binance", "coinbase"]
+    assert [each.venue for each in only(feed.on_beat(NOW), FeedStatus)] == ["binance", "coinbase"]
+    assert [
+        every.period_ms for every in feed.inputs() if isinstance(every, Every) and every.handler == feed.on_beat
+    ] == [200]
 
 
 def test_its_end_closes_everything_and_tells_that_it_is_not_connected() -> None:

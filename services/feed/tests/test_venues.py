@@ -217,7 +217,7 @@ def test_addresses_and_subscriptions_are_those_of_the_documentation() -> None:
         "trade",
     ]
     assert KRAKEN.check_url("BTC/USD") == "https://rest.example/0/public/Depth?pair=BTCUSD&count=1"
-    assert json.loads(DEGEN.subscribe([])[0])["channels"] == ["markets", "orderbook", "trades"]
+    assert json.loads(DEGEN.subscribe([])[0])["channels"] == ["markets", "orderbook", "trades", "heartbeats"]
 
 
 def test_the_template_is_a_working_adapter() -> None:

@@ -1,8 +1,8 @@
 """Which price of the underlying to believe: the first source of a bot's list that is fresh, and for how long.
 
 A price counts from the newer of two moments: when it arrived, and when the feed last heard from a connection that
-still vouches for it. A quiet market is therefore not a stale one, but no price is carried longer than QUIET_MAX_S,
-because a dead symbol on a live connection looks just as quiet.
+still vouches for it. A quiet market is therefore not a stale one. A dead symbol on a live connection looks just as
+quiet: the feed asks the venue over REST and calls it stale, and no price is carried longer than QUIET_MAX_S.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from common.events import FeedStatus, TopOfBook
 
 from pricer.volatility import Volatility, VolatilityParams
 
-QUIET_MAX_S = 15.0
+QUIET_MAX_S = 900.0
 _QUIET_MAX_NS = int(QUIET_MAX_S * NS_PER_S)
 
-# The feed speaks every second; a longer silence means that nobody watches the connection any more.
-FEED_STATUS_AGE_MAX_S = 5.0
+# The feed speaks every 200 ms; a longer silence means that nobody watches the connection any more.
+FEED_STATUS_AGE_MAX_S = 1.0
 _FEED_STATUS_AGE_MAX_NS = int(FEED_STATUS_AGE_MAX_S * NS_PER_S)
 
 # A source that comes back must stay fresh this long before the bot returns to it, or quotes again after an outage.

@@ -116,7 +116,7 @@ def test_trouble_with_the_feed_silences_at_once(desk: Desk, trouble: Mapping[str
 def test_a_connection_without_a_sign_of_life_silences_after_the_age_limit(desk: Desk) -> None:
     desk.top()
     for _ in range(5):
-        desk.wait(1)
+        desk.wait(0.2)
         desk.status("binance", silent_ns=desk.now_ns - T0_NS)
         desk.status("degen")
     assert desk.timer()
@@ -125,22 +125,22 @@ def test_a_connection_without_a_sign_of_life_silences_after_the_age_limit(desk: 
 
 
 def test_a_price_that_a_broken_bus_held_back_is_as_old_as_the_silence_of_its_venue(desk: Desk) -> None:
-    # It arrives with age 0, but the venue was last heard of three seconds ago, on the liveliest of its connections.
+    # It arrives with age 0, but the venue was last heard of a while ago, on the liveliest of its connections.
     (value,) = desk.top()
     assert isinstance(value, FairValue)
     assert value.age_ns == 0
-    desk.status("binance", silent_ns=8 * NS_PER_S, heard_ns=3 * NS_PER_S)
+    desk.status("binance", silent_ns=800 * NS_PER_MS, heard_ns=300 * NS_PER_MS)
     (value,) = desk.wait(0.1).timer()
     assert isinstance(value, FairValue)
-    assert value.age_ns == 3_100 * NS_PER_MS
+    assert value.age_ns == 400 * NS_PER_MS
     (value,) = desk.top()
     assert isinstance(value, FairValue)
     assert value.age_ns == 0
 
 
-def test_a_feed_that_died_silences(desk: Desk) -> None:
+def test_r74_a_feed_that_died_silences_after_a_second(desk: Desk) -> None:
     desk.top()
-    assert desk.wait(5).top()
+    assert desk.wait(1).top()
     assert desk.wait(0.1).top() == []
 
 
@@ -232,6 +232,8 @@ def test_after_an_outage_values_are_shown_before_they_may_be_quoted(desk: Desk) 
     desk.status("binance", reconnects=1)
     ready = [value.ready for value in desk.top() if isinstance(value, FairValue)]
     desk.wait(1)
+    desk.status("binance", reconnects=1)
+    desk.status("degen")
     ready += [value.ready for value in desk.top() if isinstance(value, FairValue)]
     assert ready == [False, True]
 

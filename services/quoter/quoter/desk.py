@@ -49,6 +49,10 @@ class VenueClock:
     connected: bool = False
     stale_symbols: frozenset[str] = frozenset()
     heard_at_ns: int = 0
+    """When the feed last spoke of it."""
+    alive_at_ns: int = 0
+    """When the venue itself was last heard."""
+    live_within_ns: int = 0
 
 
 class Desk:
@@ -79,6 +83,8 @@ class Desk:
         self.memory = Memory()
         self._limits: dict[str, tuple[BotLimits, int, str]] = {}
         self._risk_at_ns: dict[str, int] = {}
+        self._clock_offset_max_ns = 0
+        """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
         self._batch = Batch(session, orders, self.news)
 
@@ -88,6 +94,7 @@ class Desk:
         """Take in limits and halts; a bot that its shard no longer lists has none."""
         shard = state.shard
         self._risk_at_ns[shard] = fresh_at_ns
+        self._clock_offset_max_ns = state.max_clock_offset_ms * NS_PER_MS
         self.halts.on_risk(shard, state.halts)
         for algo_id in [algo_id for algo_id, known in self._limits.items() if known[2] == shard]:
             if algo_id not in state.limits:
@@ -102,6 +109,8 @@ class Desk:
             status.connected,
             frozenset(status.stale_symbols),
             fresh_at_ns,
+            fresh_at_ns - max(0, status.silent_ns),
+            status.live_within_ns,
         )
 
     def hold_back(self, scope: str, until_ns: int) -> None:
@@ -197,8 +206,13 @@ class Desk:
             view.limits, view.limits_revision, shard = known
             view.limits_age_ns = now_ns - self._risk_at_ns[shard]
         view.config_revision = bot.revision
-        view.clock_known = self.clock.known
-        view.clock_age_ns = now_ns - self.clock.heard_at_ns
+        clock = self.clock
+        view.clock_known = clock.known
+        view.clock_offset_ns = clock.offset_ns
+        view.clock_offset_max_ns = self._clock_offset_max_ns
+        view.feed_age_ns = now_ns - clock.heard_at_ns
+        view.venue_age_ns = now_ns - clock.alive_at_ns
+        view.venue_age_max_ns = clock.live_within_ns
         symbol = line.terms.symbol
         view.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
         fair = line.fair

@@ -56,7 +56,8 @@ class Record(NamedTuple):
     held: Held
     limits_age_ns: int
     limits_revision: int
-    clock_age_ns: int
+    feed_age_ns: int
+    venue_age_ns: int
     free_cash: float
     signals: Signals
     book: Touch | None
@@ -110,7 +111,8 @@ def record_of(
         Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
         view.limits_age_ns,
         view.limits_revision,
-        view.clock_age_ns,
+        view.feed_age_ns,
+        view.venue_age_ns,
         view.free_cash,
         line.signals,
         _touch(line.crossing.book),
@@ -247,7 +249,8 @@ def _inputs(record: Record) -> dict[str, Any]:
             "age_ms": max(0, now_ns - book.ts_received_ns) // NS_PER_MS,
         },
         "limits": {"age_ms": record.limits_age_ns // NS_PER_MS, "revision": record.limits_revision},
-        "clock": {"age_ms": record.clock_age_ns // NS_PER_MS},
+        "feed": {"age_ms": record.feed_age_ns // NS_PER_MS},
+        "venue_heard": {"age_ms": record.venue_age_ns // NS_PER_MS},
         "position": {
             "yes": held.yes_lots,
             "no": held.no_lots,

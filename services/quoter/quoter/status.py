@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import NS_PER_MS
 from common.core import Sample
-from common.pretrade import CLOCK_AGE_MAX_NS, scopes_of
+from common.pretrade import FEED_AGE_MAX_NS, scopes_of
 
 from quoter.bot import Bot, Line
 from quoter.budget import Use
@@ -32,7 +32,11 @@ def unready(quoter: Quoter, now_ns: int) -> list[str]:
         reasons.append("the venue session is not up and reconciled")
     elif not session.armed(now_ns):
         reasons.append("the venue does not confirm its dead-man switch")
-    if not desk.clock.known or now_ns - desk.clock.heard_at_ns > CLOCK_AGE_MAX_NS:
+    if now_ns - desk.clock.heard_at_ns > FEED_AGE_MAX_NS:
+        reasons.append(f"the feed does not speak of {quoter.venue}")
+    elif now_ns - desk.clock.alive_at_ns > desk.clock.live_within_ns:
+        reasons.append(f"nothing comes from {quoter.venue}")
+    elif not desk.clock.known:
         reasons.append(f"the clock of {quoter.venue} is not known")
     scopes = scopes_of(quoter.account, quoter.venue, "", "USD")
     reasons += [f"halted: {halt}" for halt in desk.halts.active if halt.partition(":")[0] in scopes]

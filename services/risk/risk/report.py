@@ -41,7 +41,15 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
 
 
 def risk_state(
-    ledger: Ledger, views: Sequence[BotView], marks: Marks, halts: list[str], shard: str, epoch: int, now_ns: int
+    ledger: Ledger,
+    views: Sequence[BotView],
+    marks: Marks,
+    halts: list[str],
+    shard: str,
+    epoch: int,
+    now_ns: int,
+    *,
+    max_clock_offset_ms: int,
 ) -> RiskState:
     """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
     return RiskState(
@@ -51,6 +59,7 @@ def risk_state(
         config_revisions={view.config.algo_id: view.config.revision for view in views},
         halts=halts,
         daily_pnl={view.config.algo_id: shown(earnings(ledger, view.config.algo_id, marks).daily) for view in views},
+        max_clock_offset_ms=max_clock_offset_ms,
         epoch=epoch,
         ts_ns=now_ns,
     )

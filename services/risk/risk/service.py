@@ -402,7 +402,16 @@ class Risk(Core):
     def _risk_state(self, now_ns: int) -> RiskState:
         """Return what the last door needs; a ledger that cannot be trusted deals out no limits."""
         views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
-        return risk_state(self.ledger, views, self.marks, self.halts.listed(), self.shard, self.epoch, now_ns)
+        return risk_state(
+            self.ledger,
+            views,
+            self.marks,
+            self.halts.listed(),
+            self.shard,
+            self.epoch,
+            now_ns,
+            max_clock_offset_ms=self.platform.max_clock_offset_ms,
+        )
 
     # --- for the shell and for people ---------------------------------------------------------------------------
 

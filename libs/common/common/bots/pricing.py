@@ -98,8 +98,9 @@ class Pricing(Section):
     """Weight of the prior, as seconds of observation."""
     ready_after_s: float = Field(default=0.0, ge=0, le=3_600)
     """Seconds of prices needed before quoting; the prior carries until the market speaks."""
-    max_source_age_ms: int = Field(default=5_000, ge=100, le=60_000)
-    """Older prices are not priced from: nothing out."""
+    max_source_age_ms: int = Field(default=1_000, ge=100, le=60_000)
+    """Prices whose venue has not been heard for longer are not priced from: nothing out. A quiet symbol of a venue
+    that is heard, by its heartbeats too, is not old; where those come once a second this must be twice as long."""
     distribution: Literal["diffusion", "student", "jumps", "surface"] = "student"
     """Shape of the log price at expiry; its variance is the estimate's with each."""
     student_df: float = Field(default=12.0, gt=2, le=1_000)

@@ -56,7 +56,10 @@ class Book(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 @register
 class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """How well the connections to one venue's public data are doing; sent every second and at each change."""
+    """How well the connections to one venue's public data are doing; sent every 200 ms and at each change.
+
+    Its age is the feed's own beat; the venue's life is that age plus `silent_ns`, within `live_within_ns`.
+    """
 
     subject: ClassVar[str] = "md.status.{venue}"
     signed: ClassVar[bool] = True
@@ -78,6 +81,8 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
     heard_ns: int = 0
     """Time since anything arrived on any of the connections; `silent_ns` is of the one that is silent for longest."""
+    live_within_ns: int = 1_000_000_000
+    """A venue of which nothing arrived for longer is not known to live; at least two of its heartbeats."""
 
 
 @register

@@ -82,6 +82,8 @@ class MemoryNetwork:
         self.tapes: dict[str, BinanceTape] = {}
         self.prices_flow = True
         """False: the public streams fall silent while their connections stand and REST answers."""
+        self.prices_move = True
+        """False: nothing happens at the public venue, which lives and answers all the same."""
         self.public_answers = True
         """False: the public REST interface answers nothing either."""
         self.last_price_ns = 0
@@ -135,6 +137,8 @@ class MemoryNetwork:
         if document.get("method") == "SUBSCRIBE":
             link.streams = (*link.streams, *document["params"])
             self._down(link, json.dumps({"result": None, "id": document.get("id")}).encode())
+        elif document.get("method") == "LIST_SUBSCRIPTIONS" and self.prices_flow:
+            self._down(link, json.dumps({"result": list(link.streams), "id": document.get("id")}).encode())
 
     def close(self, node: Node, wire: Wire, effect: Close) -> None:
         link = self._by_wire.get((node.name, wire.name))
@@ -226,6 +230,8 @@ class MemoryNetwork:
                 self.venue.on_ahead(path.underlying.asset, round(path.mid(now_ns + ahead_ns) * 100_000_000))
                 asset = path.underlying.asset
                 self.venue_does(lambda venue, asset=asset, units=units: venue.on_price(asset, units, units, now_ns))  # type: ignore[misc]
+            if not self.prices_move:
+                continue
             frames = self.tapes[path.underlying.symbol].frames(now_ns, trade=trade)
             if self.prices_flow:
                 self.last_price_ns = now_ns

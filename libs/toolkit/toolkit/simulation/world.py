@@ -31,6 +31,8 @@ DEPOSIT = 100_000
 BOT = "1"
 ACCOUNT = "mm1"
 STOP_MAX_S = 20
+MAX_PRICE_AGE_MS = 2_000
+"""Twice what bots have by default: the troubles drawn from a seed hold frames back for longer than a machine may."""
 
 UNDERLYINGS = (Underlying("BTC", "BTCUSDT", 60_000.0), Underlying("ETH", "ETHUSDT", 2_700.0))
 
@@ -44,7 +46,7 @@ def bot_sections(market_s: int) -> dict[str, Any]:
             "series": [f"{each.asset}-5M" for each in UNDERLYINGS],
             "sources": {each.asset: [{"venue": "binance", "symbol": each.symbol}] for each in UNDERLYINGS},
         },
-        "pricing": {"volatility_prior_s": 60.0, "max_source_age_ms": 2_000},
+        "pricing": {"volatility_prior_s": 60.0, "max_source_age_ms": MAX_PRICE_AGE_MS},
         "quoting": {"spread": 0.04, "size": 50, "levels": 2, "spacing": 0.01},
         "inventory": {
             "max_position": 300,
@@ -96,7 +98,7 @@ class World:
             self.account,
             self.findings,
             max_position=limits["inventory"]["max_position"],
-            max_price_age_ms=limits["pricing"]["max_source_age_ms"],
+            max_price_age_ms=MAX_PRICE_AGE_MS,
         )
         self.network.after_venue = lambda: self.watch.look(self.schedule.now_ns, self.network.last_price_ns)
         self.paths = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
@@ -127,13 +128,17 @@ class Adapter:
         return None
 
 
-def connections_of(venue: str, adapter: Adapter, random: Random) -> list[Connection]:
-    """Return the connections of one venue, each with its share of the symbols."""
+def connections_of(venue: str, adapter: Adapter, random: Random, live_within_ms: int) -> list[Connection]:
+    """Return the connections of one venue, each with its share of the symbols.
+
+    A silent one is asked for a sign of life in time for two answers within `live_within_ms`.
+    """
+    patience = replace(adapter.patience, ping_ms=min(adapter.patience.ping_ms, live_within_ms * 2 // 5))
     size = adapter.symbols_per_connection
     groups = [adapter.symbols[start : start + size] for start in range(0, len(adapter.symbols), size)]
     if adapter.discovers:
         groups = [()]
     return [
-        Connection(f"{venue}-{index}", adapter.url(group), group, adapter.patience, adapter.ping(), random)
+        Connection(f"{venue}-{index}", adapter.url(group), group, patience, adapter.ping(), random)
         for index, group in enumerate(groups)
     ]

@@ -40,7 +40,7 @@ from feed.messages import (
 from feed.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
 from feed.venues.adapter import Adapter
 
-SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades"]}'
+SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades","heartbeats"]}'
 HEARTBEAT = b'{"op":"heartbeat","id":2}'
 LISTED_MAX = 5_000
 
@@ -173,7 +173,7 @@ _BOOKLESS = _KNOWN - {"orderbook"}
 class Degen(Adapter):
     """The venue of short YES/NO crypto markets."""
 
-    # It sends nothing of its own when markets are quiet, so it is asked for a sign of life.
+    # Heartbeats come every 250 ms; a venue that sends none is asked for a sign of life.
     patience: ClassVar[Patience] = Patience(silence_ms=4_000, ping_ms=1_000)
     discovers: ClassVar[bool] = True
     trade_ids_consecutive: ClassVar[bool] = False
