@@ -1,14 +1,16 @@
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 from toolkit.gateway_client import PlatformClient
+from toolkit.instance import Running, own_start_ticks
 from toolkit.layout import admin_password_file, admin_token_file
 from toolkit.ports import port_map
 from toolkit.private_files import write_private
-from toolkit.status import BOT_FIELDS, compose, from_states, show, status
+from toolkit.status import BOT_FIELDS, compose, from_states, show, status, supervised_services
 
 BOT = {
     "algo_id": "1",
@@ -64,6 +66,23 @@ def test_without_the_gateway_the_quoter_tells_the_quotes_and_risk_the_halts() ->
 
 def test_with_risk_dead_the_quoter_tells_the_halts_it_obeys() -> None:
     assert from_states({"quoter": {"halts": ["global:person"]}, "risk": None})["halts"] == ["global:person"]
+
+
+def test_r20_a_process_that_is_gone_is_not_ready_whatever_the_record_says(tmp_path: Path) -> None:
+    ticks = own_start_ticks()
+    alive = {
+        "state": "ready",
+        "pid": os.getpid(),
+        "pid_started_ticks": ticks,
+        "started_monotonic_s": 1.0,
+        "restarts": 0,
+    }
+    dead = alive | {"pid_started_ticks": ticks - 1}
+    running = Running(os.getpid(), ticks, "now", "ready", "model", port_map(None), {"feed": alive, "risk": dead})
+    rows = supervised_services(running)
+    assert (rows["feed"]["state"], rows["risk"]["state"], rows["risk"]["uptime_s"]) == ("ready", "gone", 0.0)
+    told = {"services": {"risk": {"state": "ready", "age_ms": 3}}}
+    assert compose(rows, told)["services"]["risk"]["state"] == "gone"
 
 
 def test_status_asks_the_gateway_first_and_the_admin_ports_when_it_is_silent(tmp_path: Path) -> None:

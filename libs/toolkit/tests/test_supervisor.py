@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,57 @@ async def test_a_crashed_process_is_started_again_and_the_restart_is_counted(
     assert feed.pid not in (None, first_pid)
     assert pricer.restarts == 0
     assert said == ["feed: killed by SIGKILL, starts again in 0.2 s"]
+    assert await supervisor.stop() == []
+
+
+async def test_r20_what_cannot_be_written_about_the_processes_ends_nobody(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    supervisor = Supervisor([fake_process("feed")], tmp_path / "logs", full, full)
+    supervisor.start()
+    await supervisor.all_healthy()
+    feed = supervisor.children["feed"]
+    first_pid = feed.pid
+    assert first_pid is not None
+    os.kill(first_pid, signal.SIGKILL)
+    await state_reached(supervisor, lambda: feed.restarts == 1 and feed.state in ("up", "ready"))
+    assert await supervisor.stop() == []
+
+
+async def test_r20_a_process_whose_log_cannot_be_opened_runs_without_one(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    supervisor = Supervisor([fake_process("feed")], tmp_path / "logs", ignore)
+    (tmp_path / "logs" / "feed.log").mkdir(parents=True)
+    supervisor.start()
+    await supervisor.all_healthy()
+    assert await supervisor.stop() == []
+
+
+async def test_r80_a_server_that_does_not_work_is_stopped_and_started_again(
+    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
+    said: list[str] = []
+    nats = replace(fake_process("nats"), restart_unhealthy_s=0.1, stop_grace_s=0.2)
+    feed = fake_process("feed")
+    supervisor = Supervisor([nats, feed], tmp_path / "logs", said.append)
+    supervisor.start()
+    await supervisor.all_healthy()
+    frozen = [supervisor.children[name] for name in ("nats", "feed")]
+    pids = [child.pid for child in frozen]
+    for pid in pids:
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+    await state_reached(supervisor, lambda: frozen[0].restarts == 1 and frozen[0].state in ("up", "ready"))
+    assert frozen[0].pid != pids[0]
+    assert said[0] == "nats: does not work for 0 s, stopped to start again"
+    assert frozen[1].pid == pids[1], "a service that waits for others is not cut off"
+    os.kill(pids[1] or 0, signal.SIGCONT)
     assert await supervisor.stop() == []
 
 

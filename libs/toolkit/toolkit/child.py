@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from toolkit.instance import start_ticks
 from toolkit.processes import Process
@@ -30,7 +31,7 @@ class RunningChild:
 
     def __init__(self, process: Process, logs_dir: Path) -> None:
         environment = {name: value for name, value in os.environ.items() if name in PASSED_ON}
-        with log_path(logs_dir, process.name).open("ab") as log:
+        with _log_or_nothing(log_path(logs_dir, process.name)) as log:
             self._popen = subprocess.Popen(
                 process.argv,
                 stdin=subprocess.DEVNULL,
@@ -73,6 +74,14 @@ class RunningChild:
         os.close(self._pidfd)
         self._popen.wait()
         self._ended.set()
+
+
+def _log_or_nothing(path: Path) -> BinaryIO:
+    """Open a log for appending; where that cannot be, its process runs without."""
+    try:
+        return path.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def log_path(logs_dir: Path, name: str) -> Path:

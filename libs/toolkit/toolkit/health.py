@@ -1,11 +1,16 @@
-"""Ask one process whether it works: over HTTP, or for Redis with its own PING."""
+"""Ask one process whether it works: over HTTP, for Redis with its own PING, for a broker by asking JetStream."""
 
 import asyncio
+import contextlib
+import json
 from urllib.parse import urlsplit
 
 import httpx
+from nats.aio.client import Client
+from nats.errors import AuthorizationError
+from nats.errors import Error as NatsError
 
-from toolkit.processes import Process
+from toolkit.processes import JetStreamLogin, Process
 
 ASK_TIMEOUT_S = 2.0
 
@@ -15,7 +20,9 @@ async def is_healthy(process: Process, client: httpx.AsyncClient) -> bool:
         return False
     if process.health_url.startswith("redis://"):
         return await _redis_answers(process)
-    return await answers(process.health_url, client)
+    if not await answers(process.health_url, client):
+        return False
+    return process.jetstream is None or await jetstream_answers(process.jetstream)
 
 
 async def is_ready(process: Process, client: httpx.AsyncClient) -> bool:
@@ -32,11 +39,42 @@ async def answers(url: str, client: httpx.AsyncClient) -> bool:
         return False
 
 
+async def jetstream_answers(login: JetStreamLogin) -> bool:
+    """Say whether JetStream answers a request; after a full disk a broker's ports and pages say nothing of that.
+
+    A login that may not ask is no verdict on the broker: then it counts as answering.
+    """
+    refused = False
+
+    async def note(error: Exception) -> None:
+        nonlocal refused
+        refused = refused or isinstance(error, AuthorizationError) or "permissions violation" in str(error).lower()
+
+    client = Client()
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            await client.connect(
+                login.url,
+                user=login.user,
+                password=login.password_file.read_text().strip(),
+                allow_reconnect=False,
+                connect_timeout=int(ASK_TIMEOUT_S),
+                error_cb=note,
+            )
+            reply = await client.request("$JS.API.INFO", timeout=ASK_TIMEOUT_S)
+            return "error" not in json.loads(reply.data)
+    except (NatsError, OSError, TimeoutError, ValueError):
+        return refused
+    finally:
+        with contextlib.suppress(NatsError, OSError):
+            await client.close()
+
+
 async def _redis_answers(process: Process) -> bool:
     """Log in and ping: while Redis still reads its file it answers LOADING, which is not yet healthy."""
     address = urlsplit(process.health_url or "")
-    password = process.redis_password_file.read_text().strip() if process.redis_password_file else ""
     try:
+        password = process.redis_password_file.read_text().strip() if process.redis_password_file else ""
         async with asyncio.timeout(ASK_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
             try:

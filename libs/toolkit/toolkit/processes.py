@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from common.bus.permissions import OPERATOR
+
 from toolkit.instance import Instance
 from toolkit.layout import (
     admin_token_file,
@@ -29,8 +31,19 @@ QUOTER_STOP_GRACE_S = 45.0
 SERVICE_STOP_GRACE_S = 15.0
 SERVER_STOP_GRACE_S = 10.0
 START_TIMEOUT_S = 40.0
+# A broker that stores nothing for so long does not come back by itself; the data is on disk, a start reads it again.
+SERVER_UNHEALTHY_S = 10.0
 
 LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class JetStreamLogin:
+    """Where a broker listens for clients, and a user who may ask JetStream about itself."""
+
+    url: str
+    user: str
+    password_file: Path
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,10 @@ class Process:
     ready_url: str | None = None
     # For Redis, which speaks no HTTP: the file with the password that its PING needs.
     redis_password_file: Path | None = None
+    # For a broker, whose open ports do not say that it can store anything: where and as whom JetStream is asked.
+    jetstream: JetStreamLogin | None = None
+    # Unhealthy for so long it is stopped and started again; None for what recovers by itself or must not be cut off.
+    restart_unhealthy_s: float | None = None
     one_shot: bool = False
     # Lower waves are stopped first, and a wave begins when the one before has ended.
     stop_wave: int = 0
@@ -124,6 +141,12 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
             argv=(*servers.nats, "--config", str(nats_config_file(instance.data_dir))),
             environment={},
             health_url=f"http://{LOOPBACK}:{ports.nats_monitor}/healthz",
+            jetstream=JetStreamLogin(
+                url=f"nats://{LOOPBACK}:{ports.nats}",
+                user=OPERATOR,
+                password_file=nats_password_file(instance.data_dir, OPERATOR),
+            ),
+            restart_unhealthy_s=SERVER_UNHEALTHY_S,
             stop_wave=4,
             stop_grace_s=SERVER_STOP_GRACE_S,
         ),
@@ -133,6 +156,7 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
             environment={},
             redis_password_file=redis_password_file(instance.data_dir),
             health_url=f"redis://{LOOPBACK}:{ports.redis}",
+            restart_unhealthy_s=SERVER_UNHEALTHY_S,
             stop_wave=3,
             stop_grace_s=SERVER_STOP_GRACE_S,
         ),

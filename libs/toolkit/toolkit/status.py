@@ -21,6 +21,9 @@ BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "pnl")
 # The state of a service whose admin port does not answer.
 SILENT = "silent"
 
+# The state of a process that the supervisor's record says runs, and which is not there.
+GONE = "gone"
+
 PROGRAM_FIELDS = ("state", "pid", "restarts")
 
 
@@ -43,11 +46,16 @@ def supervised_services(running: Running | None) -> dict[str, dict[str, Any]]:
         return {}
     # One monotonic clock serves all processes of a machine.
     now_s = time.monotonic()
-    return {
-        name: {field: row[field] for field in PROGRAM_FIELDS}
-        | {"uptime_s": round(now_s - row["started_monotonic_s"], 1) if row["pid"] else 0.0}
-        for name, row in running.children.items()
-    }
+    living = running.living_children()
+    found = {}
+    for name, row in running.children.items():
+        known = {field: row[field] for field in PROGRAM_FIELDS}
+        if row["pid"] and name not in living:
+            # A record that could not be renewed is no sign of life.
+            known |= {"state": GONE, "pid": None}
+        uptime_s = round(now_s - row["started_monotonic_s"], 1) if known["pid"] else 0.0
+        found[name] = known | {"uptime_s": uptime_s}
+    return found
 
 
 def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Child:
     crashes_in_row: int = 0
     exit_code: int | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
+    unhealthy_since_s: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -170,7 +171,7 @@ class Supervisor:
         try:
             child.running = RunningChild(child.process, self.logs_dir)
         except OSError as error:
-            self._report(f"{child.process.name}: could not be started: {error}")
+            self._say(f"{child.process.name}: could not be started: {error}")
             child.exit_code = NOT_STARTED
             return
         self._enter(child, "starting")
@@ -193,7 +194,7 @@ class Supervisor:
                     child.settled.set()
                 return
             if time.monotonic() > deadline_s and child.running is not None:
-                self._report(f"{child.process.name}: not healthy after {child.process.start_timeout_s:.0f} s, killed")
+                self._say(f"{child.process.name}: not healthy after {child.process.start_timeout_s:.0f} s, killed")
                 child.running.kill_group()
                 return
             await asyncio.wait({ended}, timeout=START_POLL_S)
@@ -212,7 +213,7 @@ class Supervisor:
         delay_s = restart_delay_s(child.crashes_in_row)
         child.restarts += 1
         self._enter(child, "restarting")
-        self._report(f"{child.process.name}: {how_it_ended(child.exit_code)}, starts again in {delay_s:.1f} s")
+        self._say(f"{child.process.name}: {how_it_ended(child.exit_code)}, starts again in {delay_s:.1f} s")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), delay_s)
 
@@ -227,7 +228,7 @@ class Supervisor:
         try:
             child.exit_code = await asyncio.wait_for(running.ended(), child.process.stop_grace_s)
         except TimeoutError:
-            self._report(f"{child.process.name}: did not stop within {child.process.stop_grace_s:.0f} s, killed")
+            self._say(f"{child.process.name}: did not stop within {child.process.stop_grace_s:.0f} s, killed")
             running.kill_group()
             with contextlib.suppress(TimeoutError):
                 child.exit_code = await asyncio.wait_for(running.ended(), KILL_WAIT_S)
@@ -237,9 +238,9 @@ class Supervisor:
     async def _watch(self) -> None:
         """Follow whether the inputs of running processes are fresh."""
         while not self._stopping.is_set():
-            for child in self.children.values():
-                if child.state in ("up", "ready", "unhealthy"):
-                    await self._look_at(child)
+            looked_at = [child for child in self.children.values() if child.state in ("up", "ready", "unhealthy")]
+            # Side by side: one that does not answer must not keep the others from being seen.
+            await asyncio.gather(*(self._look_at(child) for child in looked_at))
             # Close together while the platform starts, because somebody waits for it.
             await asyncio.sleep(START_POLL_S if self.unready() and self._young() else WATCH_POLL_S)
 
@@ -250,8 +251,32 @@ class Supervisor:
         else:
             seen = "up" if await is_healthy(child.process, self._client) else "unhealthy"
         still_there = running is child.running and running is not None and running.exit_code is None
-        if still_there and child.state in ("up", "ready", "unhealthy") and seen != child.state:
-            self._enter(child, seen)
+        if still_there and child.state in ("up", "ready", "unhealthy"):
+            if seen != child.state:
+                self._enter(child, seen)
+            self._end_hopeless(child, seen == "unhealthy")
+
+    def _end_hopeless(self, child: Child, unhealthy: bool) -> None:
+        """Stop a server that has not worked for too long, so that it is started again."""
+        patience_s = child.process.restart_unhealthy_s
+        if not unhealthy or patience_s is None or child.running is None:
+            child.unhealthy_since_s = None
+            return
+        now_s = time.monotonic()
+        if child.unhealthy_since_s is None:
+            child.unhealthy_since_s = now_s
+        elif now_s - child.unhealthy_since_s >= patience_s:
+            child.unhealthy_since_s = None
+            self._say(f"{child.process.name}: does not work for {patience_s:.0f} s, stopped to start again")
+            self._tasks.append(asyncio.create_task(self._replace(child.running, child.process.stop_grace_s)))
+
+    async def _replace(self, running: RunningChild, grace_s: float) -> None:
+        """End a process; whoever keeps it starts the next one."""
+        running.ask_to_stop()
+        try:
+            await asyncio.wait_for(running.ended(), grace_s)
+        except TimeoutError:
+            running.kill_group()
 
     def _young(self) -> bool:
         newest_s = max((child.started_monotonic_s for child in self.children.values()), default=0.0)
@@ -260,13 +285,22 @@ class Supervisor:
     async def _rotate_logs(self) -> None:
         while not self._stopping.is_set():
             for name in self.children:
-                await asyncio.to_thread(rotate, log_path(self.logs_dir, name))
+                with contextlib.suppress(OSError):  # without room the log goes on as it is
+                    await asyncio.to_thread(rotate, log_path(self.logs_dir, name))
             await asyncio.sleep(ROTATE_POLL_S)
 
     def _enter(self, child: Child, state: str) -> None:
         child.state = state
         self._changed.set()
-        self._on_change(self)
+        try:
+            self._on_change(self)
+        except OSError as error:
+            # What is written about the processes must not end who keeps them running.
+            self._say(f"the state of the processes could not be written: {error.strerror}")
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # a full disk, a terminal that is gone
+            self._report(text)
 
 
 def _remains(child: Child) -> bool:

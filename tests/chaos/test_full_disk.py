@@ -1,0 +1,115 @@
+"""A broker whose disk runs full: JetStream does not come back by itself, so its supervisor starts the broker again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import nats
+import pytest
+from nats.errors import Error as NatsError
+from toolkit.health import jetstream_answers
+from toolkit.processes import JetStreamLogin, Process
+from toolkit.supervisor import Supervisor
+
+from tests.servers import SEARCH_PATH, free_port
+
+SMALL, LARGE = "16m", "96m"
+BLOCK = b"x" * 250_000
+PATIENCE_S = 60
+USER, PASSWORD = "operator", "not-secret"
+
+
+class Disk:
+    """A file system of its own that is too small; where none may be mounted, one that never fills."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(folder)]
+        self.mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+    def enlarge(self) -> None:
+        if self.mounted:
+            subprocess.run(["mount", "-o", f"remount,size={LARGE}", str(self.folder)], check=True)
+
+    def remove(self) -> None:
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.remove()
+
+
+def broker(disk: Disk, tmp_path: Path) -> Process:
+    port, monitor = free_port(), free_port()
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    config = tmp_path / "nats.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:{port}"\nhttp: "127.0.0.1:{monitor}"\n'
+        f'jetstream {{ store_dir: "{disk.folder}", max_file_store: 1GB, max_memory_store: 16MB }}\n'
+        f"authorization {{ users = [ {{ user: {USER}, password: {PASSWORD} }} ] }}\n"
+    )
+    return Process(
+        name="nats",
+        argv=("nats-server", "--config", str(config)),
+        environment={"PATH": SEARCH_PATH},
+        health_url=f"http://127.0.0.1:{monitor}/healthz",
+        jetstream=JetStreamLogin(f"nats://127.0.0.1:{port}", USER, password),
+        restart_unhealthy_s=0.2,
+        stop_grace_s=1.0,
+    )
+
+
+async def fill(login: JetStreamLogin) -> None:
+    """Publish until JetStream stores nothing more."""
+    client = await nats.connect(login.url, user=USER, password=PASSWORD, allow_reconnect=False)
+    stream = client.jetstream()
+    await stream.add_stream(name="A", subjects=["a"])
+    with contextlib.suppress(NatsError):
+        for _ in range(200):
+            await stream.publish("a", BLOCK, timeout=1)
+    with contextlib.suppress(NatsError):
+        await client.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  conditions of tests are plain functions
+            await asyncio.sleep(0.05)
+
+
+async def test_r80_a_broker_whose_jetstream_does_not_come_back_is_started_again(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.1)
+    process = broker(disk, tmp_path)
+    assert process.jetstream is not None
+    supervisor = Supervisor([replace(process)], tmp_path / "logs", lambda text: None)
+    supervisor.start()
+    await supervisor.all_healthy()
+    child = supervisor.children["nats"]
+    first_pid = child.pid
+    assert first_pid is not None
+    if disk.mounted:
+        await fill(process.jetstream)
+        assert not await jetstream_answers(process.jetstream)
+        disk.enlarge()
+    else:
+        os.kill(first_pid, signal.SIGSTOP)
+    await until(lambda: child.pid not in (None, first_pid) and child.state in ("up", "ready"))
+    assert await jetstream_answers(process.jetstream)
+    assert child.restarts >= 1
+    assert await supervisor.stop() == []
