@@ -6,7 +6,7 @@ import socket
 import sys
 
 import uvloop
-from common.errors import ConfigError
+from common.errors import ConfigError, MarketMakerError
 from common.settings import load_settings
 from common.telemetry import configure_logging
 
@@ -34,6 +34,10 @@ def main() -> int:
         return 2
     try:
         uvloop.run(run_exchange(settings, listener))
+    except MarketMakerError as error:
+        # Another start may well work: the supervisor tries.
+        sys.stderr.write(f"exchange: {error}\n")
+        return 1
     except (CorruptJournal, KeyFileFault, UnusableRecording, FileNotFoundError) as error:
         sys.stderr.write(f"exchange: {error}\n")
         return 2

@@ -102,6 +102,12 @@ def _metrics_text(shell: Shell) -> str:
     for name, value in figures(shell.exchange).items():
         kind = "counter" if name in _COUNTERS else "gauge"
         lines += [f"# TYPE mm_exchange_{name} {kind}", f"mm_exchange_{name} {value}"]
+    writable = int(not shell.journal.fault)
+    lines += ["# TYPE mm_exchange_journal_writable gauge", f"mm_exchange_journal_writable {writable}"]
+    lines += [
+        "# TYPE mm_exchange_journal_tail_bytes gauge",
+        f"mm_exchange_journal_tail_bytes {shell.journal.tail_bytes}",
+    ]
     return "\n".join(lines) + "\n"
 
 

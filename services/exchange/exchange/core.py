@@ -194,7 +194,10 @@ class Exchange:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        self.takers.advance(self.now_ns)
+        if self.desk.closed_for:
+            self.takers.sit_out(self.now_ns)
+        else:
+            self.takers.advance(self.now_ns)
         for session in self.delivery.sessions.values():
             if session.deadman_due_ns() <= self.now_ns:
                 session.deadman_tripped = True
@@ -208,6 +211,14 @@ class Exchange:
         self.delivery.release_delayed(self.now_ns)
         if self._heartbeat_due_ns <= self.now_ns:
             self._beat()
+
+    @property
+    def closed_for(self) -> str:
+        return self.desk.closed_for
+
+    def close_for(self, reason: str) -> None:
+        """Take nothing new until told an empty reason; cancels are always taken."""
+        self.desk.closed_for = reason
 
     def _beat(self) -> None:
         """Say to who asked for it that the venue lives, although there may be no news."""

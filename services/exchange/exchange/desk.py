@@ -27,6 +27,8 @@ class Desk:
 
     def __init__(self, trading: Trading, budgets: Budgets, faults: Faults) -> None:
         self.trading, self.budgets, self.faults = trading, budgets, faults
+        self.closed_for = ""
+        """Why nothing new is taken; empty while the venue is open."""
 
     @property
     def ledger(self) -> Ledger:
@@ -42,6 +44,7 @@ class Desk:
         ticket = parse.ticket(body)
         if deadman_tripped:
             raise Refusal("deadman_expired", "the dead-man switch has fired: send a heartbeat first")
+        self._demand_open()
         self._trouble(grant)
         self.budgets.spend(grant.key, "orders", 1, now_ns)
         order = self.trading.place(self.account(grant), ticket, now_ns, connection)
@@ -99,6 +102,7 @@ class Desk:
         grant.need("trade")
         parse.only(body, _PAIRS)
         market, size = parse.token(body, "market"), parse.size_shares(body)
+        self._demand_open()
         self._trouble(grant)
         self.budgets.spend(grant.key, "reads", 1, now_ns)
         account = self.account(grant)
@@ -110,6 +114,10 @@ class Desk:
             "account_sequence": account.sequence,
             "ts_ns": now_ns,
         }
+
+    def _demand_open(self) -> None:
+        if self.closed_for:
+            raise Refusal("unavailable", self.closed_for)
 
     def _trouble(self, grant: Grant) -> None:
         if not self.faults.active:

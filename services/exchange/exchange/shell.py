@@ -9,10 +9,13 @@ from itertools import groupby
 from typing import Final
 
 import structlog
+from common.clock import AnchoredClock
+from common.errors import MarketMakerError
+from common.machine import Machine
 
 from exchange.binance import Message, PublicStreams
 from exchange.core import Exchange
-from exchange.journal import JOURNAL_BYTES_MAX, SYNC_INTERVAL_S, Journal
+from exchange.journal import SYNC_INTERVAL_S, TAIL_BYTES_MAX, Journal
 from exchange.lifecycle import NEVER_NS
 from exchange.prices import Player, pass_event
 from exchange.session import Close, Output, Record, Send
@@ -23,16 +26,6 @@ TIMER_STEP_MAX_S: Final = 1.0
 NS_PER_S: Final = 1_000_000_000
 
 log = structlog.get_logger("exchange")
-
-
-class Clock:
-    """The venue's time: set by the wall clock once, then only ever forward."""
-
-    def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        return time.monotonic_ns() + self._offset_ns
 
 
 class Outbound:
@@ -66,7 +59,7 @@ class Outbound:
 class Shell:
     """The one place where the core's outputs meet the world, in their order: disk first, then sockets."""
 
-    def __init__(self, exchange: Exchange, streams: PublicStreams, journal: Journal, clock: Clock) -> None:
+    def __init__(self, exchange: Exchange, streams: PublicStreams, journal: Journal, clock: AnchoredClock) -> None:
         self.exchange, self.streams, self.journal, self.clock = exchange, streams, journal, clock
         self._players: list[Player] = []
         self._outbound: dict[int, Outbound] = {}
@@ -97,6 +90,7 @@ class Shell:
                 self.journal.append(
                     [record.data for record in records], durable=any(record.durable for record in records)
                 )
+                self._heed_journal()
                 continue
             for output in group:
                 assert not isinstance(output, Record)
@@ -129,12 +123,42 @@ class Shell:
                 continue
 
     async def keep_journal(self) -> None:
-        """Sync the journal in batches, off the matching path; write it anew when it has grown too large."""
+        """Sync the journal in batches, off the matching path; take a snapshot when its tail has grown too long."""
         while True:
             await asyncio.sleep(SYNC_INTERVAL_S)
             await asyncio.to_thread(self.journal.sync)
-            if self.journal.bytes_written > JOURNAL_BYTES_MAX:
-                started_ns = time.monotonic_ns()
-                self.journal.begin(self.exchange.state_lines())
-                took_ms = (time.monotonic_ns() - started_ns) // 1_000_000
-                log.info("journal written anew", bytes=self.journal.bytes_written, took_ms=took_ms)
+            if self.journal.fault:
+                self.journal.write_waiting()
+                self._heed_journal()
+            elif self.journal.tail_bytes > TAIL_BYTES_MAX:
+                await self.take_snapshot()
+
+    async def take_snapshot(self) -> None:
+        """Write the present state into a new journal, while the venue goes on."""
+        started_ns = time.monotonic_ns()
+        lines = list(self.exchange.state_lines())
+        self.journal.begin_snapshot()
+        try:
+            await asyncio.to_thread(self.journal.write_snapshot, lines)
+            self.journal.end_snapshot()
+        except OSError as error:
+            self.journal.give_up_snapshot(error)
+            self._heed_journal()
+        took_ms = (time.monotonic_ns() - started_ns) // 1_000_000
+        log.info("snapshot of the journal", fault=self.journal.fault, took_ms=took_ms)
+
+    async def keep_watch(self, machine: Machine) -> None:
+        """Look at the disk and the machine's clock every second; a stepped clock ends the venue to start anew."""
+        while True:
+            for alert in machine.look():
+                log.error(alert.kind, why=alert.text)
+            if machine.clock_stepped:
+                raise MarketMakerError("the machine's clock was stepped: starts anew to follow it")
+            await asyncio.sleep(TIMER_STEP_MAX_S)
+
+    def _heed_journal(self) -> None:
+        """What the journal does not take must not come about: no new order while it is full, cancels always."""
+        fault = f"the journal cannot be written: {self.journal.fault}" if self.journal.fault else ""
+        if fault != self.exchange.closed_for:
+            log.error("takes no new orders", why=fault) if fault else log.info("takes orders again")
+            self.exchange.close_for(fault)

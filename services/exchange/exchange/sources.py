@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from common.clock import AnchoredClock
 
 from exchange.config import Source
 from exchange.lifecycle import ABSENCE_MAX_NS
@@ -21,7 +22,7 @@ from exchange.prices import Player, asset_of
 from exchange.recording import read_recordings
 from exchange.replay import ReplayPlan, plan_replay, replay_events
 from exchange.settings import ExchangeSettings
-from exchange.shell import Clock, Shell
+from exchange.shell import Shell
 
 NS_PER_MS = 1_000_000
 
@@ -49,7 +50,7 @@ class Replaying:
         }
 
 
-def replaying(settings: ExchangeSettings, folder: Path, last_seen_ns: int | None, clock: Clock) -> Replaying:
+def replaying(settings: ExchangeSettings, folder: Path, last_seen_ns: int | None, clock: AnchoredClock) -> Replaying:
     """Read the recordings once and decide when their present run began."""
     plan = plan_replay(read_recordings(settings.replay_files), settings.series_length_s * NS_PER_S)
     identity = json.dumps(

@@ -11,7 +11,10 @@ from typing import Final
 
 import structlog
 import uvicorn
+from common.clock import AnchoredClock
 from common.door import Bounds, Door, NameGuard, names_of
+from common.machine import Machine
+from common.telemetry import lines_lost
 
 from exchange.api import make_app
 from exchange.binance import PublicStreams
@@ -26,7 +29,7 @@ from exchange.markets import NS_PER_S, Calendar, RollingCalendar
 from exchange.money import MICROS_PER_DOLLAR
 from exchange.parse import FRAME_BYTES_MAX
 from exchange.settings import ExchangeSettings
-from exchange.shell import Clock, Shell
+from exchange.shell import Shell
 from exchange.sources import play_live, play_model, play_recording, replaying
 from exchange.takers import Informed, Noise, TakerSettings
 
@@ -70,7 +73,7 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
     """Serve the venue on a bound socket until SIGTERM or SIGINT."""
     folder = settings.data_dir / "exchange"
     folder.mkdir(parents=True, exist_ok=True)
-    clock, journal = Clock(), Journal(folder / "journal.log")
+    clock, journal = AnchoredClock(), Journal(folder / "journal.log")
     exchange = Exchange(config_of(settings, folder))
     for line in journal.read():
         exchange.restore(line)
@@ -85,7 +88,8 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
     shell = Shell(exchange, PublicStreams(tuple(f"{asset}USDT" for asset in settings.series_assets)), journal, clock)
     journal.begin(exchange.state_lines())
     shell.deliver(exchange.start(clock.now_ns()))
-    work = [shell.keep_time(), shell.keep_journal()]
+    machine = Machine("exchange", folder, clock, lines_lost=lines_lost)
+    work = [shell.keep_time(), shell.keep_journal(), shell.keep_watch(machine)]
     if replay is not None:
         play_recording(shell, settings, replay)
     elif settings.source == "live":

@@ -84,6 +84,13 @@ class Takers:
             self._noise_due_ns = now_ns + self._wait_ns(self.settings.noise.rate_per_s)
             self._informed_due_ns = now_ns + self._wait_ns(self.settings.informed.look_per_s)
 
+    def sit_out(self, now_ns: int) -> None:
+        """Let everybody's turn that has come pass."""
+        if self._noise_due_ns <= now_ns:
+            self._noise_due_ns = now_ns + self._wait_ns(self.settings.noise.rate_per_s)
+        if self._informed_due_ns <= now_ns:
+            self._informed_due_ns = now_ns + self._wait_ns(self.settings.informed.look_per_s)
+
     def next_due_ns(self) -> int:
         return min(self._noise_due_ns, self._informed_due_ns)
 

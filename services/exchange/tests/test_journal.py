@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from pathlib import Path
 
 import pytest
 from exchange.core import Exchange
-from exchange.journal import CorruptJournal, Journal, decode_line, encode_line
+from exchange.journal import CorruptJournal, Journal, JournalFull, decode_line, encode_line
 from exchange.keyfiles import KeyFileFault, load_keys
 from exchange.markets import NS_PER_S
 from exchange.money import UNITS_PER_UNDERLYING
@@ -150,6 +151,148 @@ def test_the_file_keeps_whole_lines_and_cuts_a_torn_one(tmp_path: Path) -> None:
         out.write(encode_line(b"[5]")[:-3])
     assert list(Journal(journal.path).read()) == [b"[1]", b"[2]", b"[3]", b"[4]"]
     assert list(Journal(journal.path).read()) == [b"[1]", b"[2]", b"[3]", b"[4]"]
+
+
+def facts(venue: Exchange) -> list[bytes]:
+    return list(venue.state_lines())
+
+
+def restored(path: Path) -> Exchange:
+    venue = Exchange(config())
+    for line in Journal(path).read():
+        venue.restore(line)
+    venue.now_ns = venue.last_seen_ns or 0
+    return venue
+
+
+def lines_of(disk: bytes) -> list[bytes]:
+    return [data for line in disk.splitlines(keepends=True) if (data := decode_line(line)) is not None]
+
+
+@pytest.mark.parametrize("stage", ["begun", "half written", "written", "joined"])
+def test_r82_a_crash_at_any_moment_of_a_snapshot_loses_nothing(tmp_path: Path, stage: str) -> None:
+    written, _ = traded()
+    lines = lines_of(written.disk)
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([])
+    journal.append(lines[:-20], durable=True)
+    early = restored(journal.path)
+    journal.begin_snapshot()
+    journal.append(lines[-20:-10], durable=False)
+    if stage == "half written":
+        journal.path.with_suffix(".fresh").write_bytes(encode_line(b"[1]")[:-2])
+    elif stage != "begun":
+        journal.write_snapshot(facts(early))
+        journal.append(lines[-10:], durable=False)
+        if stage == "joined":
+            journal.end_snapshot()
+            assert journal.tail_bytes < len(b"".join(lines))
+            assert not journal.path.with_suffix(".fresh").exists()
+    if stage in ("begun", "half written"):
+        journal.append(lines[-10:], durable=False)
+    # Killed here: nothing is closed, the next start reads what is there.
+    assert facts(restored(journal.path)) == facts(restored_from(lines))
+
+
+def restored_from(lines: list[bytes]) -> Exchange:
+    venue = Exchange(config())
+    for line in lines:
+        venue.restore(line)
+    venue.now_ns = venue.last_seen_ns or 0
+    return venue
+
+
+def test_r82_a_snapshot_is_as_large_as_the_state_and_not_as_long_as_the_past(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([b"[0]"])
+    for _ in range(10):
+        journal.append([b"[" + b"1" * 1_000 + b"]"] * 100, durable=False)
+        journal.begin_snapshot()
+        journal.write_snapshot([b"[0]"])
+        journal.end_snapshot()
+        assert (journal.tail_bytes, journal.path.stat().st_size) == (0, len(encode_line(b"[0]")))
+    journal.append([b"[2]"], durable=True)
+    assert list(Journal(journal.path).read()) == [b"[0]", b"[2]"]
+
+
+class FullDisk:
+    """Takes half of a write and then nothing, while it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        write = os.write
+
+        def half(fd: int, data: bytes) -> int:
+            if not self.full:
+                return write(fd, data)
+            if len(data) > 1:
+                return write(fd, bytes(data[: len(data) // 2]))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", half)
+
+
+def test_r20_what_a_full_disk_does_not_take_waits_and_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([b"[1]"])
+    disk = FullDisk(monkeypatch)
+    journal.append([b"[2]"], durable=True)
+    journal.append([b"[3]"], durable=True)
+    assert journal.fault == "No space left on device"
+    assert list(Journal(journal.path).read()) == [b"[1]"], "nothing torn stays"
+    disk.full = False
+    journal.write_waiting()
+    assert journal.fault == ""
+    journal.append([b"[4]"], durable=True)
+    assert list(Journal(journal.path).read()) == [b"[1]", b"[2]", b"[3]", b"[4]"]
+
+
+def test_r20_a_disk_that_stays_full_ends_the_venue_at_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.journal.WAITING_BYTES_MAX", 100)
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([])
+    FullDisk(monkeypatch)
+    for _ in range(3):
+        journal.append([b"[1]"], durable=False)
+    with pytest.raises(JournalFull, match="No space left"):
+        journal.append([b"[1]" * 40], durable=False)
+
+
+def test_r20_without_room_for_a_snapshot_the_old_file_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path / "journal.log")
+    journal.begin([b"[1]"])
+    journal.close()
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        again = Journal(journal.path)
+        again.begin([b"[9]"])
+        assert again.fault == "No space left on device"
+    again.append([b"[2]"], durable=True)
+    assert again.fault == ""
+    assert list(Journal(journal.path).read()) == [b"[1]", b"[2]"]
+
+
+def test_r20_while_the_journal_is_full_cancels_are_taken_and_nothing_else() -> None:
+    written = Written()
+    written.price(60_000, OPEN_NS)
+    maker = Client(written.venue, "mm1", connection=1)
+    order = maker.order("bid", "yes", "0.40", 10)["order"]
+    written.venue.close_for("the journal cannot be written: No space left on device")
+    refused = maker.order("bid", "yes", "0.41", 10)["error"]
+    assert (refused["code"], "No space left" in refused["message"]) == ("unavailable", True)
+    assert maker.rest("DELETE", f"/orders/{order['order_id']}")["order"]["status"] == "cancelled"
+    trades = len(written.venue.trading.market(MARKET).trades)
+    written.venue.on_timer(OPEN_NS + 20 * NS_PER_S)
+    assert written.venue.next_timer_ns() > OPEN_NS + 20 * NS_PER_S, "takers that sit out do not keep it busy"
+    assert len(written.venue.trading.market(MARKET).trades) == trades
+    written.venue.close_for("")
+    assert maker.order("bid", "yes", "0.41", 10)["order"]["status"] == "open"
 
 
 def test_a_damaged_line_in_the_middle_stops_the_start(tmp_path: Path) -> None:
