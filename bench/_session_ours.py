@@ -54,7 +54,7 @@ EPOCH = 1
 TIMER_MS = 100
 """Live it is 50 ms; half as often gives the same figures here, where a price comes each 100 ms, in less time."""
 RISK_NS = 500_000_000
-STATUS_NS = NS_PER_S
+STATUS_NS = NS_PER_S // 5
 BOOK_NS = 200_000_000
 """The quoter looks at books this often, as it asks for; what it sees is as old as the feed makes it."""
 BOOK_LEVELS = 10

