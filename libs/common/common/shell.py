@@ -471,6 +471,11 @@ class Shell:
             "mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self._outbox.unconfirmed
         )
         yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)
+        keys = self.bus.keys
+        if keys is not None:
+            # For whoever rotates keys: which one signs, and which list it believes.
+            what = "Serial of the list of public keys believed, by the key that signs"
+            yield Sample("mm_signing", "gauge", what, {"key_id": keys.key_id}, keys.verifier.keys.serial)
         conflated = sum(reader.conflated for reader in self._newest)
         yield Sample("mm_conflated", "counter", "Values overtaken by a newer one", {}, conflated)
         for name, http in self._https.items():

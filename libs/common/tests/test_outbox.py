@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -48,7 +49,8 @@ class FakeBroker:
             raise PublishRefused(subject, 403, "our key is revoked")
         self.signed += 1
         order = Order(7, self.signed) if after is None else Order(0, after)
-        return {HEADER: Signature("quoter", self.key_id, order, f"{len(data):086}==").header()}
+        value = base64.b64encode(len(data).to_bytes(64, "big")).decode()
+        return {HEADER: Signature("quoter", self.key_id, order, value).header()}
 
     def expect_ack(self, _subject: str, on_ack: OnAck) -> str:
         number = str(len(self._acks) + 1)

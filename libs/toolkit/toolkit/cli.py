@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, explain, importer, locks, operate, streams
+from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, streams
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
@@ -40,6 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(keys_commands.app, name="keys")
 
 console = Console()
 

@@ -51,6 +51,11 @@ def public_keys_file(data_dir: Path) -> Path:
     return data_dir / "keys" / "public-keys"
 
 
+def unsealed_file(data_dir: Path) -> Path:
+    """There while the streams hold what is older than the keys and nobody has answered for it."""
+    return data_dir / "keys" / "unsealed"
+
+
 def signing_key_file(data_dir: Path, service: str) -> Path:
     """A service's private key, among what is the service's own."""
     return data_dir / service / SIGNING_KEY

@@ -30,8 +30,9 @@ from toolkit.layout import (
     redis_password_file,
     redis_store_dir,
     secrets_dir,
+    unsealed_file,
 )
-from toolkit.private_files import write_private
+from toolkit.private_files import write_private, write_public
 
 PASSWORD_BYTES = 24
 REDIS_MAX_MEMORY = "256mb"
@@ -67,7 +68,11 @@ def prepare(
     kept_id = _once(platform_id_file(data_dir), lambda: platform_id or uuid.uuid4().hex)
     if platform_id not in (None, kept_id):
         raise ValueError(f"platform-id {platform_id}: {data_dir} belongs to platform {kept_id}")
-    Keyring(places or KeyPlaces.of(data_dir), kept_id).ensure()
+    keyring = Keyring(places or KeyPlaces.of(data_dir), kept_id)
+    if not keyring.exists() and any(nats_store_dir(data_dir).iterdir()):
+        # Before the keys: a set-up that dies in between must not forget it.
+        write_public(unsealed_file(data_dir), b"this data directory is older than its keys: ./mm keys seal\n")
+    keyring.ensure()
     passwords = {user: _once(nats_password_file(data_dir, user), _password) for user in USERS}
     redis_password = _once(redis_password_file(data_dir), _password)
     _once(admin_token_file(data_dir), _password)

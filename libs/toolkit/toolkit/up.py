@@ -17,6 +17,7 @@ from toolkit import sources
 from toolkit.child import last_lines
 from toolkit.exclusive import end_survivors, sole_instance
 from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
+from toolkit.layout import unsealed_file
 from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
@@ -69,6 +70,11 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         raise CannotStartError(str(error)) from error
     ports = options.ports
     platform_id = prepare(options.data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    if unsealed_file(options.data_dir).exists():
+        raise CannotStartError(
+            f"{options.data_dir} is from before messages were signed: somebody has to answer for what it holds with "
+            "./mm keys seal --who NAME --reason TEXT"
+        )
     instance = Instance(
         data_dir=options.data_dir,
         ports=ports,

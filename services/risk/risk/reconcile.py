@@ -6,6 +6,9 @@ decided shares (unpaid.py) counts as the account's. Where a venue counts finer t
 far the cash may lie from the ledger's for that alone: such a difference is booked, not disputed. Where the two cannot
 be brought to one point (a settlement just booked, fills without a venue sequence) the picture says nothing. A
 difference in two judged pictures running is a mismatch: the account halts; no fill is ever invented.
+
+An entry that claims a place in the venue's stream which the venue, asked well after the entry was booked, has not
+reached yet is not a later one: it was never said by the venue, and the account halts at once.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from risk.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
 
 SETTLE_NS = 2_000_000_000
 """How long fills contained in a picture may take to reach the ledger."""
+AHEAD_NS_MAX = 10_000_000_000
+"""A picture taken this long after an entry was booked contains it, and one as old as this on arrival proves nothing."""
 PICTURES_MIN = 2
 """Judged pictures running that must differ before an account halts."""
 MOVES_MAX = 10_000
@@ -49,6 +54,7 @@ class Verdict(NamedTuple):
 
 
 class _Move(NamedTuple):
+    booked_ns: int
     account_sequence: int
     currency: str
     cash: Decimal
@@ -62,6 +68,8 @@ class _Account:
     moves: deque[_Move] = field(default_factory=deque)
     floor: int = 0
     """Pictures below this venue sequence lie before what `moves` remembers."""
+    floor_ns: int = 0
+    """When we first knew of the floor; 0 until the first picture after a start."""
     undated_at_ns: int = 0
     """When something without a venue sequence was booked last."""
     picture: AccountState | None = None
@@ -97,9 +105,9 @@ class Reconciliation:
         if entry.account_sequence == 0:
             account.undated_at_ns = now_ns
             return
-        account.moves.append(_move(entry))
+        account.moves.append(_move(entry, now_ns))
         if len(account.moves) > MOVES_MAX:
-            account.floor = max(account.floor, account.moves.popleft().account_sequence)
+            account.floor, account.floor_ns = max(account.floor, account.moves.popleft().account_sequence), now_ns
 
     def on_picture(self, picture: AccountState, received_ns: int) -> None:
         """Keep a picture until it is time to judge it; an older one than we have is dropped."""
@@ -111,6 +119,7 @@ class Reconciliation:
         if known is not None and not account.judged and account.received_ns + SETTLE_NS > received_ns:
             return
         account.picture, account.received_ns, account.judged = picture, received_ns, False
+        account.floor_ns = account.floor_ns or received_ns
 
     def judge(self, ledger: Ledger, now_ns: int, settling: frozenset[str]) -> Iterator[Verdict]:
         """Yield a verdict for every picture whose time has come; `settling` accounts have a settlement under way."""
@@ -120,6 +129,11 @@ class Reconciliation:
             if picture is None or account.judged or now_ns - account.received_ns < SETTLE_NS:
                 continue
             account.judged = True
+            ahead = _ahead(account, picture)
+            if ahead:
+                account.differences = (ahead,)
+                yield Verdict(name, picture.venue, picture.currency, differences=account.differences, mismatch=True)
+                continue
             undated = account.undated_at_ns > account.received_ns - SETTLE_NS
             if name in settling or undated or picture.account_sequence < account.floor:
                 continue
@@ -197,14 +211,28 @@ def _allowed(account: _Account, picture: AccountState) -> Decimal:
     return picture.rounding_cash - rounding if epoch == picture.epoch else picture.rounding_cash
 
 
-def _move(entry: Fill | Posting) -> _Move:
+def _ahead(account: _Account, picture: AccountState) -> str:
+    """Return what the ledger has booked from a future that the venue has not reached, '' when there is nothing."""
+    if account.received_ns - picture.ts_received_ns > AHEAD_NS_MAX:
+        return ""  # it was long on its way: what it lacks may have happened since it was taken
+    known_ns = account.received_ns - AHEAD_NS_MAX
+    booked = [move.account_sequence for move in account.moves if move.booked_ns < known_ns]
+    if account.floor_ns < known_ns:
+        booked.append(account.floor)
+    highest = max(booked, default=0)
+    if highest <= picture.account_sequence:
+        return ""
+    return f"account sequence {highest} is booked, the venue is at {picture.account_sequence}"
+
+
+def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
     """Return what an entry with a place in the venue's stream moved."""
     dated, currency, symbol = entry.account_sequence, entry.currency, entry.symbol
     if isinstance(entry, Posting):
-        return _Move(dated, currency, entry.cash, symbol, entry.yes_lots, entry.no_lots)
+        return _Move(booked_ns, dated, currency, entry.cash, symbol, entry.yes_lots, entry.no_lots)
     lots, in_no = entry.side.sign * entry.quantity_lots, entry.outcome is Outcome.NO
     cash = -paid_for(entry) - entry.fee
-    return _Move(dated, currency, cash, symbol, 0 if in_no else lots, lots if in_no else 0)
+    return _Move(booked_ns, dated, currency, cash, symbol, 0 if in_no else lots, lots if in_no else 0)
 
 
 def _share_differences(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from common.events import (
+    AccountState,
     Halt,
     Posting,
     PostingKind,
@@ -111,3 +112,43 @@ def test_a_picture_read_back_at_a_start_says_nothing_of_an_account_with_a_histor
     assert of(Posting, desk.wait(5)) == []
     desk.tell(a_picture(12, "100060"))
     assert [posting.cash for posting in of(Posting, desk.wait(5))] == [Decimal(100_000)]
+
+
+def fresh(desk: Desk, account_sequence: int, cash: str, **holdings: tuple[int, int]) -> AccountState:
+    """Return a picture that the venue gives now."""
+    return a_picture(account_sequence, cash, dict(holdings), ts_received_ns=desk.now_ns)
+
+
+def test_r70_a_booked_sequence_the_venue_has_not_reached_is_a_dispute_and_not_later() -> None:
+    desk = opened_desk()
+    desk.book(a_fill(1, account_sequence=999_999, quantity_lots=1_000))
+    desk.wait(12)
+    desk.tell(fresh(desk, 20, "100000"))
+    desk.wait(3)
+    halt = of(Halt, desk.said)[0]
+    assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
+    assert halt.detail == "account sequence 999999 is booked, the venue is at 20"
+
+
+def test_r70_a_restart_does_not_take_the_ledgers_own_sequence_for_the_venues() -> None:
+    before = opened_desk()
+    before.book(a_fill(1, account_sequence=999_999))
+    desk = Desk(ledger=restore(documents(before.risk.ledger)))
+    desk.tell(fresh(desk, 20, "100000"))
+    desk.wait(12)
+    assert of(Halt, desk.said) == [], "the first may be from before our start"
+    desk.tell(fresh(desk, 21, "100000"))
+    desk.wait(3)
+    assert of(Halt, desk.said)[0].detail == "account sequence 999999 is booked, the venue is at 21"
+
+
+def test_r70_a_fill_just_booked_and_a_picture_long_on_its_way_dispute_nothing() -> None:
+    desk = opened_desk()
+    desk.book(a_fill(1, account_sequence=30))
+    desk.tell(fresh(desk, 20, "100000"))
+    desk.wait(12)
+    old = fresh(desk, 21, "100000")
+    desk.wait(11)
+    desk.tell(old)
+    desk.wait(3)
+    assert of(Halt, desk.said) == []

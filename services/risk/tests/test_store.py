@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from common.bus.messages import Message
 from common.core import Receipt, Store
 from common.events import Fill, Posting, encode
 from common.instruments import Outcome
@@ -27,12 +28,6 @@ ENTRIES: list[Fill | Posting] = [
     a_settlement(),
     a_fill(4, quantity_lots=0),
 ]
-
-
-class Message(NamedTuple):
-    subject: str
-    data: bytes
-    sequence: int
 
 
 class Stream:

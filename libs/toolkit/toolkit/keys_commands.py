@@ -1,0 +1,260 @@
+"""`./mm keys`: list, rotate and revoke the keys services sign with, and seal what is older than they are."""
+
+import asyncio
+import contextlib
+import getpass
+import subprocess
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import httpx
+import typer
+from common.bus.jetstream import JetStreamApi
+from common.bus.nats import NatsConnection
+from common.errors import MarketMakerError
+from common.events import Audit
+from common.settings import ServiceSettings
+from common.signing import Seal
+from common.streams import STREAMS
+from rich.console import Console
+
+from toolkit.instance import find_running
+from toolkit.key_steps import SEALED, KeyChangeError, KeyUse, parse_from, revoke, rotate, seal_of
+from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.layout import nats_config_file, nats_password_file, platform_id_file, unsealed_file
+from toolkit.paths import DEFAULT_DATA_DIR
+from toolkit.ports import Ports, port_map
+from toolkit.servers import ServerMissingError, find_servers
+from toolkit.setup import Addresses, prepare
+
+GATEWAY = "gateway"
+BROKER_S_MAX = 30.0
+ASK_S_MAX = 5.0
+POLL_S = 0.1
+THIS_USER = getpass.getuser()
+T = TypeVar("T")
+
+app = typer.Typer(help="The keys services sign with: list, rotate, revoke; seal what is older than they.")
+console = Console()
+
+DataDir = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
+]
+PortBase = Annotated[int | None, typer.Option("--port-base", help="Shift all ports: gateway N, exchange N+1, ...")]
+Who = Annotated[str, typer.Option("--who", help="Who does it, for the record; the user of this shell.")]
+
+
+@app.command("list")
+def list_keys(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Show every key, what it holds for, and the seals."""
+    keys = _keyring(data_dir).read()
+    for key in keys.keys:
+        state = f"revoked from {_text(key.revoked_from)}" if key.revoked_from else ""
+        state = state or (f"held until {_text(key.valid_until)}" if key.valid_until else "in use")
+        _say(f"{key.key_id:22} {key.instance or key.role:10} {state}")
+    for seal in keys.seals:
+        what = f"sealed up to {seal.last_sequence}, sha256 {seal.sha256[:16]}"
+        _say(f"{seal.stream:22} {what}, by {seal.who} at {seal.sealed_at}: {seal.reason}")
+
+
+@app.command("rotate")
+def rotate_key(
+    service: Annotated[str, typer.Argument(help="feed, pricer, quoter, watchdog, risk or gateway")],
+    who: Who = THIS_USER,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Give a service another key while it works; what the old one signed stays valid for ever."""
+    with _platform(data_dir, port_base) as platform:
+        new = _done(lambda: rotate(platform.keyring, service, platform))
+        platform.record(who, "rotate-key", service, {"key_id": new})
+    _say(f"{service} signs with {new}")
+
+
+@app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As ./mm keys list shows it.")],
+    first: Annotated[
+        list[str] | None, typer.Option("--from", metavar="STREAM=SEQ", help="First message not believed any more.")
+    ] = None,
+    who: Who = THIS_USER,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Believe a compromised key no longer: from a message on, elsewhere for nothing new. Rotate first."""
+    with _platform(data_dir, port_base) as platform:
+        revoked = _done(lambda: revoke(platform.keyring, key_id, parse_from(first or ()), platform.ends()))
+        platform.record(who, "revoke-key", key_id, {"revoked_from": revoked})
+    _say(f"{key_id} is not believed any more, from {_text(revoked)}")
+
+
+@app.command()
+def seal(
+    reason: Annotated[str, typer.Option("--reason", help="Why what is there is believed.")],
+    who: Annotated[str, typer.Option("--who", help="Who answers for it.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Believe, once, what a data directory of before signatures holds; nothing unsigned that comes after."""
+    ports = _ports(data_dir, port_base)
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    if not unsealed_file(data_dir).exists():
+        _refuse(f"{data_dir}: nothing here is older than its keys")
+    with _platform(data_dir, port_base) as platform:
+        found = _done(lambda: asyncio.run(platform.seals(who, reason)))
+        platform.keyring.seal(found)
+        unsealed_file(data_dir).unlink()
+        detail = {each.stream: {"last_sequence": each.last_sequence, "sha256": each.sha256} for each in found}
+        platform.record(who, "seal-streams", "streams", {"reason": reason, **detail})
+    for each in found:
+        _say(f"{each.stream} sealed up to {each.last_sequence}")
+
+
+class _Platform:
+    """One platform of this machine, its broker running."""
+
+    def __init__(self, data_dir: Path, ports: Ports) -> None:
+        self._data_dir, self._ports = data_dir, ports
+        self.keyring = _keyring(data_dir)
+
+    def ends(self) -> Mapping[str, int]:
+        return asyncio.run(self._ends())
+
+    def uses(self, service: str) -> KeyUse | None:
+        port: int = getattr(self._ports, f"{service}_admin")
+        try:
+            with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
+                metrics = client.get(f"http://127.0.0.1:{port}/metrics").text
+        except httpx.HTTPError:
+            return None
+        return _key_use(metrics)
+
+    async def _ends(self) -> Mapping[str, int]:
+        async with self._api("streams") as (api, _):
+            return {stream.name: await api.last_sequence(stream.name) for stream in STREAMS}
+
+    async def seals(self, who: str, reason: str) -> list[Seal]:
+        """Return the seal of every stream whose messages are signed from now on and that holds something."""
+        async with self._api(GATEWAY) as (api, _):
+            made = [await seal_of(stream, api.read(stream, 0), who, reason) for stream in SEALED]
+        return [each for each in made if each is not None]
+
+    def record(self, who: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
+        """Keep in the audit stream what was done to the keys."""
+        asyncio.run(self._record(who, action, target, detail))
+
+    async def _record(self, who: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
+        audit = Audit(
+            service=GATEWAY,
+            audit_id=uuid.uuid4().hex,
+            actor=who,
+            action=action,
+            target=target,
+            detail=dict(detail),
+            ts_ns=time.time_ns(),
+        )
+        async with self._api(GATEWAY) as (_, connection):
+            await connection.publish_acked(audit)
+
+    @asynccontextmanager
+    async def _api(self, user: str) -> AsyncIterator[tuple[JetStreamApi, NatsConnection]]:
+        places = self.keyring.places
+        settings = ServiceSettings(
+            nats_url=f"nats://127.0.0.1:{self._ports.nats}",
+            nats_password_file=nats_password_file(self._data_dir, user),
+            platform_id=self.keyring.platform_id,
+            # Apart from the gateway's own count: that one goes on meanwhile.
+            data_dir=self._data_dir / "keys",
+            signing_key_file=places.signing_keys.get(user),
+            public_keys_file=places.public_keys,
+            root_key_file=places.root_public,
+        )
+        connection = NatsConnection(settings, user)
+        async with asyncio.timeout(BROKER_S_MAX):
+            await connection.connect()
+        try:
+            yield JetStreamApi(connection), connection
+        finally:
+            await connection.close()
+
+
+def _key_use(metrics: str) -> KeyUse | None:
+    """Return which key and list a service's metrics name: mm_signing{key_id="risk-1"} serial."""
+    for line in metrics.splitlines():
+        if line.startswith("mm_signing{"):
+            return KeyUse(line.partition('key_id="')[2].partition('"')[0], int(float(line.rsplit(" ", 1)[1])))
+    return None
+
+
+@contextlib.contextmanager
+def _platform(data_dir: Path, port_base: int | None) -> Iterator[_Platform]:
+    """Yield the platform of a data directory; its broker alone is started when it does not run."""
+    ports = _ports(data_dir, port_base)
+    if find_running(data_dir) is not None:
+        yield _Platform(data_dir, ports)
+        return
+    if not platform_id_file(data_dir).is_file():
+        _refuse(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    try:
+        command = [*find_servers(data_dir, _say).nats, "--config", str(nats_config_file(data_dir))]
+    except ServerMissingError as error:
+        _refuse(str(error))
+    broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await_broker(ports)
+        yield _Platform(data_dir, ports)
+    finally:
+        broker.terminate()
+        broker.wait(BROKER_S_MAX)
+
+
+def _await_broker(ports: Ports) -> None:
+    deadline_s = time.monotonic() + BROKER_S_MAX
+    with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(httpx.HTTPError):
+                if client.get(f"http://127.0.0.1:{ports.nats_monitor}/healthz").status_code == httpx.codes.OK:
+                    return
+            time.sleep(POLL_S)
+    _refuse(f"the broker does not start on port {ports.nats}")
+
+
+def _keyring(data_dir: Path) -> Keyring:
+    if not platform_id_file(data_dir).is_file():
+        _refuse(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
+    return Keyring(KeyPlaces.of(data_dir), platform_id_file(data_dir).read_text().strip())
+
+
+def _ports(data_dir: Path, port_base: int | None) -> Ports:
+    running = find_running(data_dir)
+    try:
+        return running.ports if running is not None else port_map(port_base)
+    except ValueError as error:
+        _refuse(str(error))
+
+
+def _done(work: Callable[[], T]) -> T:
+    """Do something, or end with one sentence that says why not."""
+    try:
+        return work()
+    except (KeyChangeError, MarketMakerError, TimeoutError) as error:
+        _refuse(str(error) or "the broker does not answer")
+
+
+def _text(sequences: Mapping[str, int]) -> str:
+    return ", ".join(f"{stream} {sequence}" for stream, sequence in sorted(sequences.items()))
+
+
+def _say(message: str) -> None:
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _refuse(reason: str) -> NoReturn:
+    Console(stderr=True).print(f"mm: {reason}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
