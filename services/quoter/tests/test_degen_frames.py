@@ -173,7 +173,19 @@ def test_a_long_list_goes_out_in_frames_of_fifty_cancels_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"price": "0.485"}, {"price": 0.48}, {"side": "buy"}, {"outcome": "maybe"}, {"client_order_id": "x"}]
+    "change",
+    [
+        {"price": "0.485"},
+        {"price": 0.48},
+        {"side": "buy"},
+        {"outcome": "maybe"},
+        {"client_order_id": "x"},
+        {"size": 0},
+        {"client_order_id": "9" * 40},
+        {"trade_id": ""},
+        {"account_sequence": 10**40},
+        {"leaves": -1},
+    ],
 )
 def test_a_fill_that_is_not_what_the_page_says_is_a_contract_error(change: dict[str, Any]) -> None:
     [body] = [body for body in frames() if json.loads(body)["type"] == "fill"]

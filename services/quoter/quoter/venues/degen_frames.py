@@ -10,7 +10,7 @@ import msgspec
 from common.errors import ContractError
 from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
-from common.orders import OrderState
+from common.orders import ORDER_ID_MAX, OrderState
 
 from quoter.venues.base import Conversion, Execution, Money, OrderReport, Placement
 
@@ -272,11 +272,19 @@ def money_of(balance: BalanceDocument) -> BalanceDocument:
     return balance
 
 
+def _own_id(text: str) -> int:
+    """Return a client order id; ValueError for what is none."""
+    order_id = int(text)
+    if not 0 < order_id <= ORDER_ID_MAX:
+        raise ValueError(f"client order id {text[:30]!r}")
+    return order_id
+
+
 def order_report(order: WireOrder) -> OrderReport:
     """Return the venue's picture of an order in neutral words."""
     try:
         return OrderReport(
-            int(order.client_order_id),
+            _own_id(order.client_order_id),
             order.order_id,
             order.market,
             _OUTCOMES[order.outcome],
@@ -297,7 +305,7 @@ def execution(fill: WireFill, *, recovered: bool) -> Execution:
     """Return an execution in neutral words."""
     try:
         return Execution(
-            int(fill.client_order_id),
+            _own_id(fill.client_order_id),
             fill.order_id,
             fill.trade_id,
             fill.market,

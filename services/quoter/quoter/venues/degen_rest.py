@@ -116,6 +116,7 @@ class DegenRest:
             reply: Reply = yield Request(method, path, body)
             if reply.status == 401:
                 yield from self.login()
+                yield Pause(self._backoff.next_ms())
             elif reply.status in (0, 429) or reply.status >= 500:
                 tries += 1
                 if tries % TRIES_TOLD == 0:
