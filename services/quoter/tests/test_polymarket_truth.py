@@ -30,6 +30,10 @@ def stage() -> PolymarketStage:
     return started()
 
 
+def reconciled(stage: PolymarketStage) -> bool:
+    return stage.session.reconciled
+
+
 def last_picture(stage: PolymarketStage) -> AccountState:
     return stage.pictures()[-1]
 
@@ -116,14 +120,14 @@ def test_r4_a_venue_that_contradicts_itself_is_asked_ever_less_often_and_people_
     order.status = "CANCELED"
     stage.cut()
     stage.wait(20_000)
-    assert not stage.session.reconciled
+    assert not reconciled(stage)
     assert "recovery_stuck" in stage.alerts()
     asked = stage.asked()
     stage.wait(60_000)
     assert stage.asked() - asked < 100
     stage.venue.change = None
     stage.wait(60_000)
-    assert stage.session.reconciled
+    assert reconciled(stage)
     assert stage.state(order_id) is OrderState.CANCELLED
 
 

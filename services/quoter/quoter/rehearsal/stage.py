@@ -6,6 +6,7 @@ them stand in tests/test_session_conformance.py and know no venue.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Protocol
@@ -65,6 +66,9 @@ class Stage:
         self.hold = False
         """Keep back whatever the venue says until it is let go."""
         self._answers: list[Answer] = []
+        """Kept back."""
+        self._due: deque[Answer] = deque()
+        self._carrying = False
         self._sequence = 100
 
     # --- carrying -----------------------------------------------------------------------------------------------
@@ -73,8 +77,16 @@ class Stage:
         return Receipt(self.now_ns)
 
     def carry(self, effects: Iterable[Effect]) -> None:
-        for effect in list(effects):
-            self._carry_one(effect)
+        """Carry effects out, then hand in the answers they caused, one after the other, until there are none."""
+        outermost, self._carrying = not self._carrying, True
+        try:
+            for effect in list(effects):
+                self._carry_one(effect)
+            while outermost and self._due:
+                for effect in list(self.core.on_answer(self._due.popleft(), self.receipt())):
+                    self._carry_one(effect)
+        finally:
+            self._carrying = not outermost
         if not self.hold:
             self.deliver()
 
@@ -92,7 +104,7 @@ class Stage:
             if self.hold:
                 self._answers.append(answer)
             else:
-                self.carry(self.core.on_answer(answer, self.receipt()))
+                self._due.append(answer)
         elif isinstance(effect, Open):
             self.urls.append(effect.url)
             if self.tiny.opened(effect):
