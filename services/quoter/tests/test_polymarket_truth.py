@@ -307,6 +307,21 @@ def test_r6_what_is_redeemable_is_named_with_its_worth_and_what_lost_is_not(stag
     assert stage.alerts().count("foreign_holding") == 1
 
 
+def test_r6_what_was_redeemed_is_not_counted_twice_while_the_list_is_behind(stage: PolymarketStage) -> None:
+    stage.own(700, 300)
+    stage.wait(12_000)
+    stage.decide()
+    stage.wait(12_000)
+    assert last_picture(stage).redeemable_cash == 7
+    listed = stage.venue.positions()
+    stage.venue.balances |= {"": stage.venue.balances[""] + 7 * MICROS, YES_TOKEN: 0, NO_TOKEN: 0}
+    stage.venue.change = lambda route, document: listed if route == "/positions" else document
+    stage.wait(60_000)
+    for picture in stage.pictures()[-3:]:
+        assert (picture.cash_total, picture.redeemable_cash) == (Decimal(100_007), Decimal(0))
+        assert picture.holdings == []
+
+
 def test_r6_what_bids_reserve_is_named(stage: PolymarketStage) -> None:
     stage.place(40, 30)
     stage.wait(12_000)

@@ -67,6 +67,8 @@ class Shares:
     """YES and NO lots by market that is not decided."""
     decided: dict[str, Redeemable] = field(default_factory=dict)
     """By market: shares whose market is decided, also those that won nothing."""
+    won: dict[str, str] = field(default_factory=dict)
+    """Tokens that are listed as redeemable for something, with their market."""
     foreign: list[str] = field(default_factory=list)
     """Markets without YES and NO, which are none of ours."""
     faults: list[str] = field(default_factory=list)
@@ -84,6 +86,10 @@ class Pictures:
         self._decided: dict[str, None] = {}
         """Decided markets in which something was held, the last to be seen at the end."""
         self._redeemed = 0
+        self._cash: Decimal | None = None
+        """Of the last picture."""
+        self._paid: dict[str, None] = {}
+        """Tokens that are listed as redeemable and are no longer held."""
         self.taken = 0
 
     def take(self, reason: str) -> Script[None]:
@@ -100,6 +106,7 @@ class Pictures:
             cash = Decimal((yield from self._rest.balance())) / MICROS
             shares = self._sort((yield from self._rest.positions()))
             yield from self._ask_suspects(shares)
+            yield from self._ask_redeemed(shares, cash)
             yield from self._account.fetch_trades(overlap_s=LISTED_S)
             if not odd and moved == self._account.moved and self._account.settled:
                 yield from self._tell_faults(shares)
@@ -145,6 +152,8 @@ class Pictures:
             held = shares.held.setdefault(row.condition_id, [0, 0])
             shares.held[row.condition_id] = [held[0] + both[0], held[1] + both[1]]
             return
+        if payout:
+            shares.won[row.asset] = row.condition_id
         known = shares.decided.get(row.condition_id, Redeemable(row.condition_id, 0, 0, Decimal(0), 0))
         shares.decided[row.condition_id] = Redeemable(
             known.symbol,
@@ -165,6 +174,19 @@ class Pictures:
                 held = yield from self._rest.balance(details.token(outcome))
                 both.append(lots_of(held - self._book.dust(symbol, outcome)))
             shares.held[symbol] = both
+
+    def _ask_redeemed(self, shares: Shares, cash: Decimal) -> Script[None]:
+        """Where cash has come in, ask whether what is listed as redeemable is still held; the list may be behind."""
+        won = {token: shares.decided[symbol].cash for token, symbol in shares.won.items() if token not in self._paid}
+        if self._cash is not None and won and cash - self._cash >= min(won.values()) - ROUNDING:
+            for token in list(won)[:SUSPECTS_MAX]:
+                if not (yield from self._rest.balance(token)):
+                    self._paid[token] = None
+        self._paid = {token: None for token in self._paid if token in shares.won}
+        for token in self._paid:
+            # A decided market pays one of its outcomes, or both at once: they are redeemed together.
+            decided = shares.decided[shares.won[token]]
+            shares.decided[decided.symbol] = Redeemable(decided.symbol, 0, 0, Decimal(0), decided.since_ns)
 
     def _suspects(self, shares: Shares) -> list[str]:
         moves = self._account.moves
@@ -235,6 +257,7 @@ class Pictures:
 
     def _picture(self, reason: str, cash: Decimal, shares: Shares, resting: Sequence[WireOrder]) -> AccountPicture:
         self.taken += 1
+        self._cash = cash
         self._expected = {symbol: both for symbol, both in shares.held.items() if any(both)}
         self._account.moves.clear()
         orders = [known for wire in resting if (known := self._book.by_hash(wire.id)) is not None]
