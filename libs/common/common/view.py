@@ -51,6 +51,8 @@ class RejectReason(StrEnum):
     QUOTE_LIFE = "quote_life"
     CANCEL_RATE = "cancel_rate"
     ORDER_TO_FILL = "order_to_fill"
+    REFUSED_BEFORE = "refused_before"
+    NO_ROOM_YET = "no_room_yet"
 
 
 class NewOrder(NamedTuple):

@@ -1,4 +1,7 @@
-"""What the passes of one turn want sent to the venue and told on the bus: it leaves together, when the turn ends."""
+"""What the passes of one turn want sent to the venue and told on the bus: it leaves together, when the turn ends.
+
+What is placed and cancelled in one turn never leaves: its cancel would go ahead of it, find nothing, and it would rest.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class Batch:
     def __init__(self, session: Session, orders: Orders, news: OrderNews) -> None:
         self._session, self._orders, self._news = session, orders, news
         self._cancelling: list[int] = []
-        self._placing: list[Placement] = []
+        self._placing: dict[int, Placement] = {}
+        """By order id, in the order of placing."""
         self._targets: list[Effect] = []
         self._senders: dict[str, None] = {}
         """Bots with orders in the batch."""
@@ -28,8 +32,21 @@ class Batch:
         for order_id in order_ids:
             leaving = self._orders.get(order_id)
             assert leaving is not None, "only known orders are cancelled"
-            self._orders.step(leaving, OrderState.CANCELLING)
-        self._cancelling += order_ids
+            if not self.withdraw(leaving):
+                self._orders.step(leaving, OrderState.CANCELLING)
+                self._cancelling.append(order_id)
+
+    def withdraw(self, order: Order) -> bool:
+        """Take an order out that has not left; return False when it is not in the batch, so that it has."""
+        if self._placing.pop(order.order_id, None) is None:
+            return False
+        self._news.forget(order)
+        self._orders.withdraw(order)
+        return True
+
+    def holds(self, order_id: int) -> bool:
+        """Say whether an order is in the batch and has not left."""
+        return order_id in self._placing
 
     def place(self, new: NewOrder, now_ns: int) -> None:
         """Send an order that rests and never takes, or one that takes at once and never rests."""
@@ -41,18 +58,16 @@ class Batch:
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None
-        self._placing.append(
-            Placement(
-                new.order_id,
-                new.symbol,
-                new.outcome,
-                new.side,
-                new.price_ticks,
-                lots,
-                not immediate,
-                immediate,
-                new.tick_size,
-            )
+        self._placing[new.order_id] = Placement(
+            new.order_id,
+            new.symbol,
+            new.outcome,
+            new.side,
+            new.price_ticks,
+            lots,
+            not immediate,
+            immediate,
+            new.tick_size,
         )
 
     def tell(self, target: Effect) -> None:
@@ -66,8 +81,8 @@ class Batch:
         """
         effects: list[Effect] = []
         if self._cancelling or self._placing:
-            cancels, placements, senders = self._cancelling, self._placing, self._senders
-            self._cancelling, self._placing, self._senders = [], [], {}
+            cancels, placements, senders = self._cancelling, list(self._placing.values()), self._senders
+            self._cancelling, self._placing, self._senders = [], {}, {}
             # Without a connection these were lost with it, and recovery asks what became of them.
             if self._session.connected:
                 effects += self._session.send(cancels, placements, now_ns)

@@ -15,9 +15,10 @@ from common.events import AccountState, AlertLevel, Fill, Halt, Posting
 from common.orders import OrderState, epoch_of
 
 from quoter.bot import Terms
-from quoter.desk import PRICE_HOLD_NS, Desk
+from quoter.desk import Desk
 from quoter.news import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
 from quoter.orders import Order
+from quoter.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
 from quoter.venues.base import (
     Absent,
     AccountPicture,
@@ -55,15 +56,16 @@ class Blotter:
         self,
         desk: Desk,
         terms: Callable[[str], Terms | None],
-        hold_price: Callable[[Order, int], None],
+        refusals: Callable[[Order], MarketRefusals | None],
         touched: Callable[[str, str, bool], None],
         filled: Callable[[Fill, int], Effects],
         halted: Callable[[Halt, int], Effects],
     ) -> None:
         self._desk = desk
         self._terms = terms
-        self._hold_price = hold_price
-        """Told an order the venue refused, and until when its price is to be left alone."""
+        self._refusals_of = refusals
+        """Say where the refusals of an order's market are counted; None when nobody works on it any more."""
+        self._refusals = AccountRefusals()
         self._touched = touched
         """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
         self._filled = filled
@@ -93,7 +95,7 @@ class Blotter:
         if isinstance(report, Refused):
             return self._on_refused(report, now_ns)
         if isinstance(report, CancelRefused):
-            return self._on_cancel_refused(report)
+            return self._on_cancel_refused(report, now_ns)
         if isinstance(report, Unknown):
             return self._on_unknown(report)
         if isinstance(report, Absent):
@@ -129,8 +131,11 @@ class Blotter:
             return []
         if report.state is OrderState.LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
             return self._cancel_stray(report.order_id, f"was {order.state.value} for us", now_ns)
+        fresh = order.state is OrderState.SUBMITTING
         if desk.orders.report(report) is None:
             return []
+        if fresh:
+            self._on_taken(order)
         self._touched(order.algo_id, order.symbol, False)
         desk.news.note(order)
         return []
@@ -145,9 +150,26 @@ class Blotter:
     def _on_refused(self, refused: Refused, now_ns: int) -> Effects:
         self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
         order = self._desk.orders.get(refused.order_id)
-        if order is not None:
-            self._hold_price(order, now_ns + PRICE_HOLD_NS)
-        return self._end(refused.order_id, OrderState.REJECTED, refused.code)
+        if order is not None and not order.state.terminal:
+            yield from self._wait_after(order, refused.code, now_ns)
+        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code)
+
+    def _wait_after(self, order: Order, code: str, now_ns: int) -> Effects:
+        """Leave the price or the market alone for a while; tell people, or halt, when that does not help."""
+        here = self._refusals_of(order)
+        pause = here.on_refused(order, code, now_ns) if here is not None and code not in NO_REFUSAL else None
+        verdict = self._refusals.on_refused(order, code, pause, now_ns)
+        if verdict.alert:
+            yield from self.alert(AlertLevel.WARNING, order.algo_id, "orders_refused", verdict.alert, now_ns)
+        if verdict.halt:
+            yield from self.halt(f"account-{self._desk.account}", "orders_refused", verdict.halt, now_ns)
+
+    def _on_taken(self, order: Order) -> None:
+        """The venue has taken an order: what it refused before it now takes again."""
+        self._refusals.on_taken()
+        here = self._refusals_of(order)
+        if here is not None:
+            here.on_taken(order)
 
     def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
         order = self._desk.orders.get(order_id)
@@ -156,12 +178,14 @@ class Blotter:
             self._desk.news.note(order)
         return []
 
-    def _on_cancel_refused(self, refused: CancelRefused) -> Effects:
+    def _on_cancel_refused(self, refused: CancelRefused, now_ns: int) -> Effects:
         order = self._desk.orders.get(refused.order_id)
-        if order is not None and order.state is OrderState.CANCELLING:
-            self._desk.orders.step(order, OrderState.LIVE)
-            self._touched(order.algo_id, order.symbol, False)
-        return []
+        if order is None or order.state is not OrderState.CANCELLING:
+            return []
+        text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
+        self._desk.orders.step(order, OrderState.LIVE)
+        self._touched(order.algo_id, order.symbol, False)
+        return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
     def _on_unknown(self, unknown: Unknown) -> Effects:
         order = self._desk.orders.get(unknown.order_id)

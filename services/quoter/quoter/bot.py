@@ -9,7 +9,6 @@ from decimal import Decimal
 from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.events import FairValue, Market, MarketStatus, QuoteLevel
-from common.instruments import Outcome
 from common.pretrade import View
 
 from quoter.budget import Budget
@@ -21,6 +20,7 @@ from quoter.inventory import Room
 from quoter.ladder import Grid
 from quoter.markouts import Markouts
 from quoter.protection import Window
+from quoter.refusals import MarketRefusals
 from quoter.signals import CALM, Signals
 from quoter.working import Wanted
 
@@ -114,8 +114,8 @@ class Line:
     """Version of the shelf at which nothing was left to do for `plan`."""
     again: bool = False
     """Something was refused that may pass soon."""
-    held_prices: dict[tuple[Outcome, int], int] = field(default_factory=dict)
-    """Prices the venue refused, and until when they are not tried again."""
+    refusals: MarketRefusals = field(default_factory=MarketRefusals)
+    """What the venue has lately refused here."""
     told: tuple[list[QuoteLevel], list[QuoteLevel], str, str] | None = None
     """The target last published."""
     told_until_ns: int = 0

@@ -47,6 +47,8 @@ class Crossing:
     book: Book | None = None
     taking: Taking | None = None
     """What is to be taken now: until it is, nothing else of ours rests in the market."""
+    why: str = ""
+    """Why nothing is taken although something is to be given up."""
     next_at_ns: int = 0
     spent: float = 0.0
     """What it has cost against fair value, fees included, since this process knows the market."""

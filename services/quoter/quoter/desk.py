@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
-from common.instruments import Outcome, Side, ceil_ticks
+from common.instruments import Side, ceil_ticks
 from common.orders import OrderIds
-from common.pretrade import NewOrder, Rejection, View, check, first_halt, shut, stale
+from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, shut, stale
 
 from quoter.batch import Batch
 from quoter.bot import Bot, Line, Plan
@@ -24,7 +24,7 @@ from quoter.explain import NOTHING_SENT, Memory, Sent, record_of
 from quoter.halts import Halts
 from quoter.holdings import Held, Holdings
 from quoter.news import OrderNews, target_of
-from quoter.orders import Orders
+from quoter.orders import Order, Orders
 from quoter.pairs import Collateral, Converter
 from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
@@ -36,8 +36,6 @@ TARGET_GAP_NS = 20 * NS_PER_MS
 """A target that only moves is published at most this often."""
 NOTHING_RESTS = "no_websocket"
 """Why nothing new is quoted while the session takes only what does not rest."""
-PRICE_HOLD_NS = 500 * NS_PER_MS
-"""A price the venue refused is not tried again for this long."""
 
 
 @dataclass(slots=True)
@@ -273,9 +271,18 @@ class Desk:
         orders = self.admitted(bot, line, place, cancels, now_ns) if may_place and place else []
         if todo.place and not may_place:
             line.again = True
+        if may_place and len(place) < len(todo.place):
+            self._wait_for_room(bot, line, [want for want in todo.place if want not in place], now_ns)
         if cancels or orders:
             self.put(line, cancels, orders)
         return Sent(cancels, orders, self.refused)
+
+    def _wait_for_room(self, bot: Bot, line: Line, waiting: Sequence[Wanted], now_ns: int) -> None:
+        """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
+        text = "an order that is being cancelled may still be executed in its place"
+        for want in waiting:
+            order = self._new_order(bot, line, want, now_ns, immediate=False)
+            self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
 
     def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
         quoting = line.config.quoting
@@ -289,9 +296,12 @@ class Desk:
         """Return the cancels that can be sent now; they are never refused, at most late."""
         if not self.session.connected:
             return []
+        unsent = [order_id for order_id in todo.cancel if self._batch.holds(order_id)]
         most = int(self.budget.left(Use.CANCEL, now_ns))
-        cancels = todo.cancel[:most]
-        if len(cancels) < len(todo.cancel):
+        cancels = [order_id for order_id in todo.cancel if self._due(order_id, now_ns) and order_id not in unsent][
+            :most
+        ]
+        if len(unsent) + len(cancels) < len(todo.cancel):
             line.again = True
         self.budget.take(Use.CANCEL, len(cancels), now_ns)
         if cancels:
@@ -299,7 +309,12 @@ class Desk:
             self._keep_young(line, cancels, now_ns)
         if bot.budget is not None:
             bot.budget.take(Use.CANCEL, len(cancels), now_ns)
-        return cancels
+        return unsent + cancels
+
+    def _due(self, order_id: int, now_ns: int) -> bool:
+        """Say whether an order's cancel may go out: one that was refused waits a little."""
+        order = self.orders.get(order_id)
+        return order is None or now_ns >= order.cancel_from_ns
 
     def _keep_young(self, line: Line, cancels: Sequence[int], now_ns: int) -> None:
         """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
@@ -323,7 +338,6 @@ class Desk:
     ) -> list[NewOrder]:
         """Return the wanted orders that pass the last door, with their ids."""
         view, terms = line.view, line.terms
-        assert self.ids is not None, "ids begin with the lease's epoch"
         limits = view.limits
         assert limits is not None, "an open door has limits"
         self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
@@ -336,27 +350,11 @@ class Desk:
         view.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
         own_budget = self._bot_budget(bot, limits)
         view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
-        expires_at_ns = now_ns + bot.target_life_ns()
         admitted: list[NewOrder] = []
+        tried_max = line.refusals.orders_max(len(place), taking=immediate)
         for want in place:
-            if line.held_prices and _held(line, (want.outcome, want.price_ticks), now_ns):
-                line.again = True
-                continue
-            order = NewOrder(
-                self.ids.next(now_ns),
-                bot.algo_id,
-                self.account,
-                self.venue,
-                terms.symbol,
-                want.outcome,
-                want.side,
-                want.price_ticks,
-                want.quantity_lots,
-                terms.tick_size,
-                expires_at_ns,
-                post_only=not immediate,
-            )
-            rejection = check(order, view)
+            order = self._new_order(bot, line, want, now_ns, immediate=immediate)
+            rejection = self._refused_before(line, order, tried_max - len(admitted), now_ns) or check(order, view)
             if rejection is None:
                 view.admit(order)
                 admitted.append(order)
@@ -369,6 +367,40 @@ class Desk:
             self.budget.take(Use.QUOTE, len(admitted), now_ns)
             own_budget.take(Use.CANCEL, len(admitted), now_ns)
         return admitted
+
+    def _new_order(self, bot: Bot, line: Line, want: Wanted, now_ns: int, *, immediate: bool) -> NewOrder:
+        assert self.ids is not None, "ids begin with the lease's epoch"
+        return NewOrder(
+            self.ids.next(now_ns),
+            bot.algo_id,
+            self.account,
+            self.venue,
+            line.terms.symbol,
+            want.outcome,
+            want.side,
+            want.price_ticks,
+            want.quantity_lots,
+            line.terms.tick_size,
+            now_ns + bot.target_life_ns(),
+            post_only=not immediate,
+        )
+
+    def _refused_before(self, line: Line, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
+        """Return why an order waits because of what the venue has refused, or None."""
+        refusals, taking = line.refusals, not order.post_only
+        pause = refusals.pause(now_ns, taking=taking)
+        if pause is not None:
+            left_ms = (pause.until_ns - now_ns) / NS_PER_MS
+            text = f"{pause.code}: the market waits {left_ms:.0f} ms more"
+        elif tries_left < 1:
+            text = "an order alone asks first whether the venue takes any again"
+        else:
+            # The price of a resting order alone: one that takes wants to trade at that very price.
+            held_ns = 0 if taking else refusals.held(order.outcome, order.price_ticks, now_ns)
+            if not held_ns:
+                return None
+            text = f"the venue refused {order.price_ticks} ticks: left alone {held_ns / NS_PER_MS:.0f} ms more"
+        return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
     def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:
         rate = max(1, limits.max_messages_per_s)
@@ -387,6 +419,10 @@ class Desk:
                 self.collateral.locked += cost
                 self.conduct.money.add(new.algo_id, cost)
         line.quote_updates += 1
+
+    def withdraw(self, order: Order) -> bool:
+        """Take back an order that has not left yet; False when it has."""
+        return self._batch.withdraw(order)
 
     def send(self, now_ns: int) -> list[Effect]:
         """Hand what this turn put together to the session and the bus."""
@@ -407,14 +443,3 @@ class Desk:
         line.told = shown
         line.told_until_ns = now_ns + life_ns
         self._batch.tell(target_of(bot.algo_id, self.account, self.venue, line, shown, wanted.skew, self.epoch))
-
-
-def _held(line: Line, price: tuple[Outcome, int], now_ns: int) -> bool:
-    """Say whether a price the venue refused is still to be left alone."""
-    until_ns = line.held_prices.get(price)
-    if until_ns is None:
-        return False
-    if now_ns >= until_ns:
-        del line.held_prices[price]
-        return False
-    return True

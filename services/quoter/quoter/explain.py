@@ -69,12 +69,15 @@ class Record(NamedTuple):
     refused: Sequence[tuple[NewOrder, Rejection]]
     taking: bool
     """The orders take at once and never rest."""
+    crossing: str
+    """Why nothing was taken from the book although something was to be given up."""
 
     @property
-    def outcome(self) -> tuple[str, str, str, tuple[RejectReason, ...]]:
+    def outcome(self) -> tuple[str, str, str, str, tuple[RejectReason, ...]]:
         """What tells one pass without orders from another; figures within a reason do not."""
         reason = self.plan.reason.partition(" 0.")[0]
-        return self.plan.state, reason, self.waiting, tuple(rejection.reason for _, rejection in self.refused)
+        refused = tuple(rejection.reason for _, rejection in self.refused)
+        return self.plan.state, reason, self.waiting, self.crossing, refused
 
 
 class Sent(NamedTuple):
@@ -122,6 +125,7 @@ def record_of(
         placed,
         refused,
         taking,
+        line.crossing.why,
     )
 
 
@@ -206,6 +210,7 @@ def told(record: Record, now_ns: int) -> dict[str, Any]:
         "state": plan.state,
         "reason": plan.reason,
         "waiting_for": record.waiting,
+        "not_taking": record.crossing,
         "phase": phase_of(elapsed, seconds_left, record.config.inventory).value,
         "elapsed": round(elapsed, 4),
         "seconds_left": round(seconds_left, 3),

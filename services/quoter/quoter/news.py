@@ -47,6 +47,14 @@ class OrderNews:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
 
+    def forget(self, order: Order) -> None:
+        """Say nothing of an order that never left, unless it has been told of already."""
+        waiting = self._untold.get(order.algo_id)
+        if waiting is not None and not order.told_sequence:
+            waiting.pop(order.order_id, None)
+            if not waiting:
+                del self._untold[order.algo_id]
+
     def __bool__(self) -> bool:
         return bool(self._untold)
 

@@ -22,6 +22,9 @@ FINISHED_MAX = 20_000
 """Ended orders remembered for late fills and for recognising own ids."""
 
 
+NEVER_SENT = "withdrawn before it was sent"
+
+
 @dataclass(slots=True)
 class Order:
     """One order of the account, from the moment it is sent."""
@@ -52,6 +55,9 @@ class Order:
     inherited: bool = False
     """Sent by a predecessor, whose fills we have not seen one by one."""
     trades: set[str] = field(default_factory=set)
+    cancels_refused: int = 0
+    cancel_from_ns: int = 0
+    """A cancel that was refused is not sent again before."""
 
     @property
     def leaves_lots(self) -> int:
@@ -233,6 +239,11 @@ class Orders:
         moved = order.step(state, reason)
         self._settle(order)
         return moved
+
+    def withdraw(self, order: Order) -> None:
+        """End an order that was taken in and never sent: to the venue and to every count it is as if it never was."""
+        self._sent[order.algo_id] -= 1
+        self.step(order, OrderState.REJECTED, NEVER_SENT)
 
     def _settle(self, order: Order) -> None:
         """File an order among the living or the ended, whatever it was before."""

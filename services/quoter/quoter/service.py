@@ -56,6 +56,7 @@ from quoter.emptying import Emptying
 from quoter.explain import explanation
 from quoter.news import PLATFORM
 from quoter.orders import Order, Orders, resting
+from quoter.refusals import MarketRefusals
 from quoter.selection import chosen
 from quoter.status import picture, samples, unready
 from quoter.surroundings import look_around, note_book, note_fill, note_trade, thaw
@@ -81,7 +82,9 @@ class Quoter(Core):
         self.account, self.venue = account, venue
         self.session = session
         self.desk = Desk(account, venue, session, orders, messages_per_s)
-        self.blotter = Blotter(self.desk, self._terms_of, self._hold_price, self._touch, self._on_fill, self._empty_for)
+        self.blotter = Blotter(
+            self.desk, self._terms_of, self._refusals_of, self._touch, self._on_fill, self._empty_for
+        )
         self.emptying = Emptying(self.desk, self._scopes_of, self._cancel)
         self.bots: dict[str, Bot] = {}
         self.markets: dict[str, Terms] = {}
@@ -274,7 +277,7 @@ class Quoter(Core):
             if line is not None:
                 renew_line(bot, line, terms)
                 if regridded:
-                    line.held_prices.clear()
+                    line.refusals.forget_prices()
                 effects += self._quote(bot, line, receipt.now_ns)
         self._selected_at_ns = 0
         return effects
@@ -362,12 +365,10 @@ class Quoter(Core):
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
         return self.blotter.alert(AlertLevel.WARNING, bot.algo_id, "protection", trip.text, now_ns)
 
-    def _hold_price(self, order: Order, until_ns: int) -> None:
-        """Leave a price alone that the venue has just refused."""
+    def _refusals_of(self, order: Order) -> MarketRefusals | None:
         bot = self.bots.get(order.algo_id)
         line = bot.lines.get(order.symbol) if bot else None
-        if line is not None:
-            line.held_prices[order.outcome, order.price_ticks] = until_ns
+        return line.refusals if line is not None else None
 
     def _terms_of(self, symbol: str) -> Terms | None:
         return self.markets.get(symbol)
@@ -403,12 +404,12 @@ class Quoter(Core):
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
         """Cancel what rests, past every budget: this is not quoting."""
-        reachable = resting(orders)
+        # What has not left yet never does; the rest of the batch goes first, so that everything keeps its place.
+        reachable = [order for order in resting(orders) if not self.desk.withdraw(order)]
         if not reachable or not self.session.connected:
             return ()
         for order in reachable:
             self.desk.orders.step(order, OrderState.CANCELLING)
-        # The batch first: an order in it must not arrive behind its own cancel.
         effects = self.desk.send(now_ns)
         effects += self.session.send([order.order_id for order in reachable], [], now_ns)
         return effects

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from common.bots import Unwind
-from common.events import Book, Fill, Level, Liquidity
+from common.events import Fill, Level, Liquidity
 from common.instruments import Outcome, Side
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.crossing import Offer, bound, offers, paid_beyond, taker_fee, taking, to_give_up
 from quoter.holdings import Held
-from quoter.rehearsal.script import MARKET, START_NS, S, Script, config, position
+from quoter.rehearsal.ending import crossings, near_expiry, show
+from quoter.rehearsal.script import MARKET
 
 UNWIND = Unwind(cross_tolerance=10, max_cross_cost=0.05, taker_fee=0.072)
 FREE = Unwind(cross_tolerance=0, taker_fee=0.0)
@@ -137,28 +138,6 @@ def test_what_a_fill_cost_beyond_its_worth(outcome: Outcome, side: Side, ticks: 
 
 
 # --- in the quoter ----------------------------------------------------------------------------------------------
-
-
-def near_expiry(yes: int, no: int, seconds_left: float = 10.0, **sections: Any) -> Script:
-    """Return a quoter that holds so much so close to the end, all of it quoted in the reduce-only way."""
-    script = Script()
-    script.start(config(**sections))
-    script.now_ns = START_NS + 300 * S - round(seconds_left * S) - 500_000_000
-    script.carry(script.core.on_position(position(1, yes, no), script.receipt()))
-    script.wait(500, fair=0.50)
-    script.told.clear()
-    return script
-
-
-def show(script: Script, bids: list[tuple[float, float]], asks: list[tuple[float, float]]) -> None:
-    rows = [[Level(price, size) for price, size in side] for side in (bids, asks)]
-    book = Book(venue="degen", symbol=MARKET, bids=rows[0], asks=rows[1], ts_received_ns=script.now_ns)
-    script.carry(script.core.on_book(book, script.receipt()))
-
-
-def crossings(script: Script) -> list[dict[str, Any]]:
-    batches = [frame["items"] for frame in script.venue.received if frame["op"] == "batch"]
-    return [item for items in batches for item in items if item.get("time_in_force") == "ioc"]
 
 
 def test_a5_what_is_left_near_expiry_is_taken_from_the_book_until_the_position_is_flat() -> None:
