@@ -1,6 +1,6 @@
 """What happens in one market whoever quotes it: the underlying's path, the true probability, and who comes to trade.
 
-Everything is drawn from (seed, market) alone, in a stream of chance of its own each, so that both makers and all shares
+Everything is drawn from (seed, market) alone, in a stream of chance of its own each, so that all makers and all shares
 of informed takers meet the same prices and the same customers.
 """
 
@@ -22,12 +22,16 @@ WARM_S = 1_800
 """Seconds of prices before the market opens, one each second: what volatility is estimated from."""
 START_PRICE = 60_000.0
 VOLATILITY = 0.50
+QUIET, WILD = 0.20, 1.00
+"""Volatility before the market and within it, where the regime changes at its opening."""
 JUMPS_PER_HOUR = 6.0
 JUMP_DEVIATION = 0.0015
 """Of a jump's log move, mean 0; jumps come on top of the 50 %, so that the whole is 60.7 %."""
 JUMPS_MAX = 10
 """Terms of the mixture over the jumps still to come; more than these have a probability below 1e-11."""
-ARRIVALS_PER_S = 0.5
+ARRIVALS_PER_S, THIN_ARRIVALS_PER_S = 0.5, 0.1
+BUYERS, MANY_BUYERS = 0.5, 0.8
+"""Of the takers who know nothing, the share that buys YES."""
 SIZE_MEDIAN, SIZE_SIGMA = 20.0, 1.2
 FEED_NS = ORDER_NS = 50_000_000
 AHEAD_NS = 500_000_000
@@ -35,6 +39,27 @@ AHEAD_NS = 500_000_000
 INFORMED_EDGE = 0.01
 
 Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What sort of world a market is in; volatilities are annual."""
+
+    warm_volatility: float = VOLATILITY
+    """Before the opening."""
+    volatility: float = VOLATILITY
+    jumps: bool = False
+    arrivals_per_s: float = ARRIVALS_PER_S
+    buyers: float = BUYERS
+
+
+KINDS = {
+    "base": Kind(),
+    "regime": Kind(warm_volatility=QUIET, volatility=WILD),
+    "thin": Kind(arrivals_per_s=THIN_ARRIVALS_PER_S),
+    "one-sided": Kind(buyers=MANY_BUYERS),
+    "jumps": Kind(jumps=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +99,22 @@ class World:
         return bool(self.spots[-1] > self.spots[0])
 
 
-def make_world(seed: int, market: int, *, jumps: bool) -> World:
-    """Return a market; with and without jumps it has the same diffusion and the same takers."""
+def make_world(seed: int, market: int, kind: Kind = KINDS["base"]) -> World:
+    """Return a market; what kinds have in common is drawn alike for all of them."""
     moves = np.random.default_rng([seed, market, 0])
-    warm = _moves(moves, WARM_S, 1.0)
-    life = _moves(moves, STEPS, STEP_MS / 1_000)
-    if jumps:
+    warm = _moves(moves, WARM_S, 1.0, kind.warm_volatility)
+    life = _moves(moves, STEPS, STEP_MS / 1_000, kind.volatility)
+    if kind.jumps:
         jumping = np.random.default_rng([seed, market, 1])
         warm += _jumps(jumping, WARM_S, 1.0)
         life += _jumps(jumping, STEPS, STEP_MS / 1_000)
     before = START_PRICE * np.exp(np.concatenate([[0.0], np.cumsum(warm)]))
     spots = before[-1] * np.exp(np.concatenate([[0.0], np.cumsum(life)]))
-    return World(before[:-1], spots, truths(spots, jumps=jumps), _takers(np.random.default_rng([seed, market, 2])))
+    return World(before[:-1], spots, truths(spots, kind), _takers(np.random.default_rng([seed, market, 2]), kind))
 
 
-def _moves(random: np.random.Generator, count: int, step_s: float) -> Vector:
-    return random.normal(0.0, VOLATILITY * np.sqrt(step_s / YEAR_S), count)
+def _moves(random: np.random.Generator, count: int, step_s: float, volatility: float) -> Vector:
+    return random.normal(0.0, volatility * np.sqrt(step_s / YEAR_S), count)
 
 
 def _jumps(random: np.random.Generator, count: int, step_s: float) -> Vector:
@@ -99,7 +124,7 @@ def _jumps(random: np.random.Generator, count: int, step_s: float) -> Vector:
     return moves
 
 
-def truths(spots: Vector, *, jumps: bool) -> Vector:
+def truths(spots: Vector, kind: Kind) -> Vector:
     """Return the probability of ending above the first price from each price on, exact for the simulated process.
 
     Without drift of the log price: sum over n of Poisson(n) N(ln(S/K) / sqrt(sigma^2 tau + n s^2)). Example: one
@@ -107,8 +132,8 @@ def truths(spots: Vector, *, jumps: bool) -> Vector:
     """
     left_s = (STEPS - np.arange(STEPS)) * (STEP_MS / 1_000)
     distance = np.log(spots[:-1] / spots[0])
-    variance = VOLATILITY**2 * left_s / YEAR_S
-    if jumps:
+    variance = kind.volatility**2 * left_s / YEAR_S
+    if kind.jumps:
         expected = JUMPS_PER_HOUR * left_s / 3_600
         weight = np.exp(-expected)
         chances = np.zeros(STEPS)
@@ -120,13 +145,13 @@ def truths(spots: Vector, *, jumps: bool) -> Vector:
     return np.concatenate([chances, [float(spots[-1] > spots[0])]])
 
 
-def _takers(random: np.random.Generator) -> list[Taker]:
+def _takers(random: np.random.Generator, kind: Kind) -> list[Taker]:
     """Return the customers of a life: Poisson arrivals, lognormal sizes of at least one share."""
-    count = int(random.poisson(ARRIVALS_PER_S * LIFE_S))
+    count = int(random.poisson(kind.arrivals_per_s * LIFE_S))
     # A Poisson process, given how many came, has its arrivals spread evenly.
     times = np.sort(random.uniform(0.0, LIFE_S, count))
     sizes = np.maximum(1, np.rint(SIZE_MEDIAN * np.exp(random.normal(0.0, SIZE_SIGMA, count))))
-    chances, sides = random.random(count), random.random(count) < 0.5
+    chances, sides = random.random(count), random.random(count) < kind.buyers
     return [
         Taker(int(at_s * NS_PER_S), int(size), float(chance), bool(side))
         for at_s, size, chance, side in zip(times, sizes, chances, sides, strict=True)

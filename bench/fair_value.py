@@ -4,6 +4,9 @@ Everything is fitted on the first seven days and scored on the next seven. Marke
 the strike at the close and are priced each minute (every third of the hour). The default is what fits the first days
 best, but of two models that cannot be told apart there the plainer one is taken (the one-standard-error rule). Its
 difference to a 15-minute EWMA is bootstrapped in blocks of whole markets of at least an hour.
+
+How fast volatility follows is chosen twice over: day after day by all days before it, and in the session benchmark's
+worlds on samples of 5 s, where the pace changes at once and the truth is known.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from _fair_value_data import (
     rows_of,
     seed_volatilities,
 )
+from _fair_value_pace import CANDIDATES, loss_beyond_truth, on_bars, params_of, walk_forward
 from _fair_value_plot import calibration_svg
 from numpy.typing import NDArray
 from pricer.models import Diffusion, Jumps, Model, Student, Surface
@@ -41,6 +45,10 @@ BLOCK_MINUTES_MIN = 60
 RESAMPLES = 4_000
 WORSE_BY_MAX = 0.002
 FAST_S, SLOW_S, FAST_SHARES = (300.0, 600.0, 900.0, 1_800.0), (3_600.0, 7_200.0, 14_400.0), (0.3, 0.5, 0.7)
+MARKETS = 60
+"""Of each world."""
+REGIME_LOSS_MAX, BASE_LOSS_MAX = 0.02, 0.001
+"""Log-loss beyond the truth's: where volatility goes from 20 to 100 %, and where it stays at 50 %."""
 DEGREES = (4.0, 5.0, 6.0, 8.0, 12.0, 20.0, 40.0)
 
 Price = Callable[[Row], float]
@@ -148,6 +156,32 @@ def chosen_degrees(variances: Sequence[float], rows: dict[int, list[Row]], seed:
     return best
 
 
+def paces(closes: Sequence[float], degrees: float, seed: int) -> list[Figure]:
+    """Return how each way of following volatility does, walking forward over the bars and in two worlds."""
+    estimates = {name: on_bars(closes, params_of(changes)) for name, changes in CANDIDATES.items()}
+    figures = []
+    for minutes, every in HORIZONS.items():
+        rows = rows_of(list(closes), minutes, every, range(SCORE_DAYS.stop))
+        losses = {name: score(by_model(Student(degrees), each), rows).losses for name, each in estimates.items()}
+        walked = walk_forward(losses, rows)
+        figures.append(Figure(f"{minutes} min, walking forward: log-loss", round(walked.loss, 5), "nats"))
+        most = max(set(walked.chosen), key=walked.chosen.count)
+        figures.append(Figure(f"{minutes} min, walking forward: chosen most often", most, ""))
+        for name, loss in walked.losses.items():
+            figures.append(Figure(f"{minutes} min, {name}: log-loss of those days", round(loss, 5), "nats"))
+        beyond = walked.losses["as shipped"] - walked.loss
+        figures.append(
+            at_most(f"{minutes} min, as shipped beyond walking forward", round(beyond, 5), "nats", WORSE_BY_MAX)
+        )
+    for kind, limit in (("regime", REGIME_LOSS_MAX), ("base", BASE_LOSS_MAX)):
+        for name, changes in CANDIDATES.items():
+            loss = loss_beyond_truth(params_of(changes), kind, MARKETS, seed, degrees)
+            what = f"{kind} world, {name}: log-loss beyond the truth's"
+            shown = at_most(what, round(loss, 5), "nats", limit) if name == "as shipped" else None
+            figures.append(shown or Figure(what, round(loss, 5), "nats"))
+    return figures
+
+
 def main(options: list[str]) -> list[Figure]:
     """Fit, score, compare, and draw how the default is calibrated."""
     parser = argparse.ArgumentParser(prog="bench fair-value", description=__doc__)
@@ -166,12 +200,12 @@ def main(options: list[str]) -> list[Figure]:
     )
     ewma = [volatility**2 for volatility in annual_volatilities(closes, 900.0)]
     mix = chosen_mix(closes, fit)
-    mixed = mix.variances
+    mixed, shipped = mix.variances, on_bars(closes, params_of({}))
     curve = fitted(bars[: FIT_DAYS.stop * MINUTES_PER_DAY])
-    degrees = chosen_degrees(mixed, fit, arguments.seed)
+    degrees = chosen_degrees(shipped, fit, arguments.seed)
     seed_variances = [volatility**2 for volatility in seed_volatilities(closes)]
     prices: dict[str, Price] = {
-        "default": by_model(Student(degrees), mixed),
+        "default": by_model(Student(degrees), shipped),
         "EWMA 15 min": by_model(Diffusion(), ewma),
         "two half-lives": by_model(Diffusion(), mixed),
         "two half-lives, t 5": by_model(Student(5.0), mixed),
@@ -192,6 +226,7 @@ def main(options: list[str]) -> list[Figure]:
         figures.append(Figure(f"{minutes} min, default less EWMA", round(float(differences.mean()), 5), "nats"))
         figures.append(Figure(f"{minutes} min, lower 95 % bound", round(float(lower), 5), "nats"))
         figures.append(at_most(f"{minutes} min, upper 95 % bound", round(float(upper), 5), "nats", WORSE_BY_MAX))
+    figures += paces(closes, degrees, arguments.seed)
     everything = [(prices["default"](row), row.won) for rows in held_out.values() for row in rows]
     arguments.plot.write_text(calibration_svg(everything))
     print(f"calibration of the default drawn to {arguments.plot}")

@@ -17,7 +17,7 @@ from pricer.basis import BasisParams, Offset
 from pricer.consensus import combine
 from pricer.episodes import Episode, Turn
 from pricer.spot import BASIS_POINT, Belief, News, name_of, price_of
-from pricer.volatility import TwoSpeeds, Volatility, VolatilityParams
+from pricer.volatility import Volatility, VolatilityParams
 
 COMPARED_EVERY_NS = 250 * NS_PER_MS
 """The reference is compared with a source at most so often: looks closer together say little new."""
@@ -132,8 +132,8 @@ class Combined:
         self._reference_outside = False
         self._annual = 0.0
         self._now_ns = 0
-        self._volatilities: dict[VolatilityParams, Volatility] = {}
-        self.volatility: TwoSpeeds
+        self._measured_by: VolatilityParams | None = None
+        self.volatility: Volatility
         self._arbitrage = ArbitrageWatch(len(sources), 0)
         self._sound = False
         self.configure(configured, combination, max_age_ns)
@@ -165,10 +165,9 @@ class Combined:
             and (before.basis_half_life_s, before.noise_bps, before.basis_prior_bps) == basis
         )
 
-    def keep(self, params: tuple[VolatilityParams, VolatilityParams], share: float) -> None:
-        self._volatilities = {each: self._volatilities.get(each) or Volatility(each) for each in params}
-        fast, slow = params
-        self.volatility = TwoSpeeds(self._volatilities[fast], self._volatilities[slow], share)
+    def keep(self, params: VolatilityParams) -> None:
+        if params != self._measured_by:
+            self._measured_by, self.volatility = params, Volatility(params)
         self._annual = self.volatility.annual
 
     def moved_by(self, source: Source) -> bool:
@@ -218,6 +217,7 @@ class Combined:
             sound=self._sound,
             annual=self._annual,
             observed_s=self.volatility.observed_s,
+            memory=self.volatility.memory,
         )
 
     def settling(self, place: int | None, belief: Belief) -> tuple[float, float, float]:
@@ -290,9 +290,7 @@ class Combined:
                     counted_at_ns = max(counted_at_ns, voice.source.arrived_at_ns)
         if counted_at_ns:
             self._chain += moved
-            price = math.exp(self._chain)
-            for volatility in self._volatilities.values():
-                volatility.observe(price, counted_at_ns)
+            self.volatility.observe(math.exp(self._chain), counted_at_ns)
             self._annual = self.volatility.annual
         if ticked:
             self._compare(ticked, now_ns)
@@ -375,8 +373,7 @@ class Combined:
             self._outage, self._mid = True, None
         self._back_at_ns, self._sound = None, False
         self._reference_outside = False
-        for volatility in self._volatilities.values():
-            volatility.interrupt()
+        self.volatility.interrupt()
 
     def _divergence(self, voice: Voice, turn: Turn) -> str:
         if turn is Turn.ENDED:

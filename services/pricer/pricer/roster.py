@@ -141,7 +141,7 @@ class Roster:
         for bot, valuation in self.valuations():
             for source in valuation.spot.sources:
                 self._pricing_from.setdefault(source, []).append((bot, valuation))
-                wanted.setdefault(source, []).extend(volatility_params(valuation.pricing))
+                wanted.setdefault(source, []).append(volatility_params(valuation.pricing))
         for feed in self.feeds.values():
             feed.sources = {symbol: source for symbol, source in feed.sources.items() if source in wanted}
             for source in feed.sources.values():

@@ -12,7 +12,7 @@ from common.core import Sample
 from common.events import TopOfBook
 
 from pricer.aggregation import Source, SourceChoice, micro_price, mid_price
-from pricer.volatility import TwoSpeeds, VolatilityParams
+from pricer.volatility import Volatility, VolatilityParams
 
 BASIS_POINT = 1e-4
 
@@ -33,6 +33,8 @@ class Belief(NamedTuple):
     annual: float
     """Volatility, annualised."""
     observed_s: float
+    memory: tuple[tuple[float, float], ...]
+    """Half-lives of the averages that make the volatility, each with its weight."""
 
 
 class News(NamedTuple):
@@ -61,7 +63,7 @@ class Spot(Protocol):
         """Say whether a new price of this source moves the belief."""
         ...
 
-    def keep(self, params: tuple[VolatilityParams, VolatilityParams], share: float) -> None:
+    def keep(self, params: VolatilityParams) -> None:
         """Measure volatility so from now on; what has been learnt with the same parameters stays."""
         ...
 
@@ -94,14 +96,11 @@ class FirstFresh:
         self.sources = tuple(sources)
         self._configured = tuple(configured)
         self._choice = SourceChoice(sources, max_age_ns)
-        self._volatilities: tuple[TwoSpeeds, ...] = ()
+        self._volatilities: tuple[Volatility, ...] = ()
 
-    def keep(self, params: tuple[VolatilityParams, VolatilityParams], share: float) -> None:
+    def keep(self, params: VolatilityParams) -> None:
         # One for each source, so that a change of source is not taken for a move of the price.
-        fast, slow = params
-        self._volatilities = tuple(
-            TwoSpeeds(source.volatility(fast), source.volatility(slow), share) for source in self.sources
-        )
+        self._volatilities = tuple(source.volatility(params) for source in self.sources)
 
     def moved_by(self, source: Source) -> bool:
         current = self._choice.current
@@ -127,6 +126,7 @@ class FirstFresh:
             sound=self._choice.steady,
             annual=volatility.annual,
             observed_s=volatility.observed_s,
+            memory=volatility.memory,
         )
 
     def settling(self, place: int | None, belief: Belief) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from pricer.library import Library
 from pricer.models import Diffusion, Jumps, Model, Student, Surface, Value
 from pricer.settlement import Terms, WindowAverage, on_average, on_last
 from pricer.smiles import Shape, Smiles
-from pricer.spot import FirstFresh, Spot, name_of
+from pricer.spot import Belief, FirstFresh, Spot, name_of
 from pricer.time_of_day import DayCurve
 from pricer.volatility import VolatilityParams
 
@@ -25,17 +25,21 @@ DAYS_PER_YEAR = 365
 DECIDED = Value(1.0, 0.0)
 
 
-def volatility_params(pricing: Pricing) -> tuple[VolatilityParams, VolatilityParams]:
-    """Return the parts of a bot's configuration that make its fast and its slow average."""
-    fast = VolatilityParams(
+def volatility_params(pricing: Pricing) -> VolatilityParams:
+    """Return the part of a bot's configuration that says how volatility is measured."""
+    return VolatilityParams(
         half_life_s=pricing.volatility_half_life_s,
         sample_s=pricing.volatility_sample_s,
         floor=pricing.volatility_floor,
         cap=pricing.volatility_cap,
         prior=pricing.volatility_prior,
         prior_s=pricing.volatility_prior_s,
+        slow_half_life_s=pricing.volatility_slow_half_life_s,
+        fast_share=pricing.volatility_fast_share,
+        quick_half_lives_s=tuple(pricing.volatility_quick_half_lives_s),
+        quick_share=pricing.volatility_quick_share,
+        quick_fade_s=pricing.volatility_quick_fade_s,
     )
-    return fast, fast._replace(half_life_s=pricing.volatility_slow_half_life_s)
 
 
 def model_of(pricing: Pricing) -> Model:
@@ -61,7 +65,7 @@ def spot_of(sections: BinaryBot, configured: list[PriceSource], sources: list[So
         spot = before
     else:
         spot = Combined(configured, sources, combination, max_age_ns)
-    spot.keep(volatility_params(pricing), pricing.volatility_fast_share)
+    spot.keep(volatility_params(pricing))
     return spot
 
 
@@ -184,7 +188,7 @@ class Valuation:
                 line.window.observe(spot, venue_now_ns)
                 line_ready = ready and line.window.reliable(venue_now_ns)
             x, seconds = line.terms(spot, seconds_left)
-            annual = self._level(line, belief.annual, venue_now_ns, seconds_left)
+            annual = self._level(line, belief, venue_now_ns, seconds_left)
             if x == math.inf:
                 worth = DECIDED
             else:
@@ -232,14 +236,11 @@ class Valuation:
             },
         }
 
-    def _level(self, line: Line, measured: float, venue_now_ns: int, seconds_left: float) -> float:
+    def _level(self, line: Line, belief: Belief, venue_now_ns: int, seconds_left: float) -> float:
         """Return the annual volatility of a contract's remaining life."""
-        level = measured
+        level = belief.annual
         if self.curve is not None:
-            pricing = self.pricing
-            share = pricing.volatility_fast_share
-            behind = share * self.curve.seen(venue_now_ns, pricing.volatility_half_life_s)
-            behind += (1.0 - share) * self.curve.seen(venue_now_ns, pricing.volatility_slow_half_life_s)
+            behind = sum(weight * self.curve.seen(venue_now_ns, half_life_s) for half_life_s, weight in belief.memory)
             level *= math.sqrt(self.curve.mean(venue_now_ns, line.contract.expiry_ns) / behind)
         if isinstance(line.model, Shape):
             listed = min(1.0, max(0.0, 2.0 * seconds_left / self.pricing.smile_level_from_s - 1.0))

@@ -1,7 +1,8 @@
-"""How much the underlying moves: an average of squared returns per second that weighs recent ones most.
+"""How much the underlying moves: averages of squared returns per second that weigh recent ones most.
 
-Ticks come when they come, so every return is divided by the time it took. Treating ticks as if they were one second
-apart understates volatility by more than ten times on a busy feed.
+Two slow averages together say how much it moves in calm times; quick ones are heard as far as the latest returns were
+what they said. Ticks come when they come, so every return is divided by the time it took. Treating ticks as if they
+were one second apart understates volatility by more than ten times on a busy feed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import math
 from typing import NamedTuple
 
 from common.clock import NS_PER_S, SECONDS_PER_YEAR
+
+from pricer.surprise import Surprise
 
 # Prices further apart than this are not joined by a return. What happened between them is unknown: counting nothing
 # would understate the movement, counting the jump would put all of it on one moment.
@@ -27,30 +30,72 @@ class VolatilityParams(NamedTuple):
     prior_s: float
     gap_s: float = TICK_GAP_MAX_S
     """Prices further apart than this are not joined; bars of a minute need more than ticks do."""
+    slow_half_life_s: float = 0.0
+    """Of a second average, which steadies the first; 0 is none."""
+    fast_share: float = 1.0
+    """Of the calm variance, how much the first average makes."""
+    quick_half_lives_s: tuple[float, ...] = ()
+    """Of averages that are heard when returns surprise the calm ones."""
+    quick_share: float = 0.0
+    """Weight of all quick averages together while nothing has been learnt."""
+    quick_fade_s: float = 14_400.0
+    """In which half of what has been learnt of the averages is forgotten."""
 
 
-class TwoSpeeds(NamedTuple):
-    """Two averages of one price series as one estimate: variance = share * fast + (1 - share) * slow."""
+class Average:
+    """One average of squared returns: sum(w dx^2) / sum(w dt), w = 2^(-age / half_life)."""
 
-    fast: Volatility
-    slow: Volatility
-    share: float
+    __slots__ = ("_params", "_prior_s", "_seconds", "_squares", "_weighed_at_ns", "half_life_s", "variance")
 
-    @property
-    def annual(self) -> float:
-        """Annualised volatility."""
-        return math.sqrt(self.share * self.fast.annual**2 + (1.0 - self.share) * self.slow.annual**2)
+    def __init__(self, half_life_s: float, prior_s: float, params: VolatilityParams) -> None:
+        self._params = params
+        self.half_life_s = half_life_s
+        self._prior_s = prior_s
+        self._seconds = 0.0
+        self._squares = 0.0
+        self._weighed_at_ns = 0
+        self.variance = params.prior**2
+        """Annualised, between the squares of floor and cap."""
 
-    @property
-    def observed_s(self) -> float:
-        """Seconds of prices seen."""
-        return self.fast.observed_s
+    def begin(self, at_ns: int) -> None:
+        """Enter the prior for what is missing of its seconds."""
+        params = self._params
+        self._age(at_ns)
+        missing_s = self._prior_s - self._seconds
+        if missing_s > 0:
+            self._seconds += missing_s
+            self._squares += missing_s * params.prior**2 / SECONDS_PER_YEAR
+        self._estimate()
+
+    def add(self, move: float, elapsed_s: float, at_ns: int) -> None:
+        """Take in a log return over so many seconds."""
+        self._age(at_ns)
+        self._seconds += elapsed_s
+        self._squares += move * move
+        self._estimate()
+
+    def _age(self, at_ns: int) -> None:
+        kept = 2.0 ** (-max(0, at_ns - self._weighed_at_ns) / NS_PER_S / self.half_life_s)
+        self._seconds *= kept
+        self._squares *= kept
+        self._weighed_at_ns = max(at_ns, self._weighed_at_ns)
+
+    def _estimate(self) -> None:
+        params = self._params
+        if self._seconds <= 0:
+            self.variance = params.prior**2
+            return
+        variance = self._squares / self._seconds * SECONDS_PER_YEAR
+        self.variance = min(max(variance, params.floor**2), params.cap**2)
 
 
 class Volatility:
     """Volatility of one price series, in constant time per tick.
 
-    variance per second = sum(w dx^2) / sum(w dt),  w = 2^(-age / half_life)
+    variance = w0 (share * fast + (1 - share) * slow) + w1 quick1 + w2 quick2 ...
+
+    Each of these is an `Average`; the weights w begin as `quick_share` says and follow what returns say (`Surprise`).
+    With one average alone it is variance per second = sum(w dx^2) / sum(w dt), w = 2^(-age / half_life).
 
     dx is the log return between two samples dt seconds apart, age the time since the later one. Samples are the first
     mid, then each first mid at least `sample_s` after the previous sample, so that bid-ask bounce does not count as
@@ -68,17 +113,18 @@ class Volatility:
     """
 
     __slots__ = (
-        "_annual",
         "_broken",
+        "_calm",
         "_gap_ns",
         "_params",
+        "_quick",
         "_sample_ns",
         "_sampled_at_ns",
         "_sampled_price",
-        "_seconds",
-        "_squares",
+        "_surprise",
         "_ticked_at_ns",
-        "_weighed_at_ns",
+        "annual",
+        "memory",
         "observed_s",
     )
 
@@ -86,21 +132,24 @@ class Volatility:
         self._params = params
         self._sample_ns = int(params.sample_s * NS_PER_S)
         self._gap_ns = int(params.gap_s * NS_PER_S)
-        self._seconds = 0.0
-        self._squares = 0.0
-        self._weighed_at_ns = 0
+        half_lives = (params.half_life_s, params.slow_half_life_s) if params.slow_half_life_s else (params.half_life_s,)
+        self._calm = [Average(half_life_s, params.prior_s, params) for half_life_s in half_lives]
+        # A short memory never holds a long prior: it would be entered anew with every reconnection.
+        self._quick = [
+            Average(half_life_s, min(params.prior_s, half_life_s), params) for half_life_s in params.quick_half_lives_s
+        ]
+        each = params.quick_share / len(self._quick) if self._quick else 0.0
+        self._surprise = Surprise([1.0 - each * len(self._quick), *(each for _ in self._quick)], params.quick_fade_s)
         self._sampled_price = 0.0
         self._sampled_at_ns = 0
         self._ticked_at_ns = 0
         self._broken = True
-        self._annual = params.prior
-        self.observed_s = 0.0
-        """Seconds of prices seen; starts again after a gap longer than a half-life."""
-
-    @property
-    def annual(self) -> float:
+        self.annual = params.prior
         """Annualised volatility, between the floor and the cap."""
-        return self._annual
+        self.observed_s = 0.0
+        """Seconds of prices seen; starts again after a gap longer than the first half-life."""
+        self.memory = self._remembered()
+        """Half-lives the estimate is made of, each with its weight; together they weigh 1."""
 
     def observe(self, price: float, at_ns: int) -> None:
         """Take in a mid price (> 0); times must not run backwards, those that do are left out."""
@@ -119,35 +168,42 @@ class Volatility:
         self._broken = True
 
     def _begin(self, price: float, at_ns: int) -> None:
-        if at_ns - self._weighed_at_ns > self._params.half_life_s * NS_PER_S:
+        gone_s = max(0, at_ns - self._sampled_at_ns) / NS_PER_S
+        if gone_s > self._params.half_life_s:
             self.observed_s = 0.0
-        self._age_weights(at_ns)
-        missing_s = self._params.prior_s - self._seconds
-        if missing_s > 0:
-            self._seconds += missing_s
-            self._squares += missing_s * self._params.prior**2 / SECONDS_PER_YEAR
+        self._surprise.fade(gone_s)
+        for average in (*self._calm, *self._quick):
+            average.begin(at_ns)
         self._sampled_price, self._sampled_at_ns, self._ticked_at_ns = price, at_ns, at_ns
         self._broken = False
         self._estimate()
 
     def _sample(self, price: float, at_ns: int, elapsed_s: float) -> None:
         move = math.log(price / self._sampled_price)
-        self._age_weights(at_ns)
-        self._seconds += elapsed_s
-        self._squares += move * move
+        if self._quick:
+            self._surprise.learn(move, elapsed_s, [variance / SECONDS_PER_YEAR for variance in self._variances()])
+        for average in (*self._calm, *self._quick):
+            average.add(move, elapsed_s, at_ns)
         self.observed_s += elapsed_s
         self._sampled_price, self._sampled_at_ns = price, at_ns
         self._estimate()
 
-    def _age_weights(self, at_ns: int) -> None:
-        kept = 2.0 ** (-max(0, at_ns - self._weighed_at_ns) / NS_PER_S / self._params.half_life_s)
-        self._seconds *= kept
-        self._squares *= kept
-        self._weighed_at_ns = max(at_ns, self._weighed_at_ns)
+    def _variances(self) -> list[float]:
+        """Return the annual variance of calm times, then those of the quick averages."""
+        calm = self._calm[0].variance
+        if len(self._calm) > 1:
+            share = self._params.fast_share
+            calm = share * calm + (1.0 - share) * self._calm[1].variance
+        return [calm, *(average.variance for average in self._quick)]
 
     def _estimate(self) -> None:
-        if self._seconds <= 0:
-            self._annual = self._params.prior
-            return
-        annual = math.sqrt(self._squares / self._seconds * SECONDS_PER_YEAR)
-        self._annual = min(max(annual, self._params.floor), self._params.cap)
+        weighed = zip(self._surprise.weights, self._variances(), strict=True)
+        self.annual = math.sqrt(sum(weight * variance for weight, variance in weighed))
+        self.memory = self._remembered()
+
+    def _remembered(self) -> tuple[tuple[float, float], ...]:
+        calm, *quick = self._surprise.weights
+        share = self._params.fast_share if len(self._calm) > 1 else 1.0
+        weights = [calm * share, calm * (1.0 - share)][: len(self._calm)] + quick
+        averages = self._calm + self._quick
+        return tuple((each.half_life_s, weight) for each, weight in zip(averages, weights, strict=True))

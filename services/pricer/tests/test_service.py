@@ -381,6 +381,7 @@ def test_both_averages_make_the_volatility_in_their_shares() -> None:
                 "volatility_slow_half_life_s": 7_200,
                 "volatility_prior_s": 0,
                 "volatility_fast_share": share,
+                "volatility_quick_half_lives_s": [],
                 "distribution": "diffusion",
             }
         )

@@ -122,7 +122,8 @@ def volatility(curve: DayCurve | None, now_ns: int, life_s: float) -> float:
 
 def test_s1_3_the_variance_ahead_is_what_was_seen_moved_to_the_hours_to_come() -> None:
     now_ns = MONDAY_NS + 3 * 3_600 * NS_PER_S
-    seen = 0.7 * CURVE.seen(now_ns, 600.0) + 0.3 * CURVE.seen(now_ns, 3_600.0)
+    calm = 0.7 * CURVE.seen(now_ns, 600.0) + 0.3 * CURVE.seen(now_ns, 3_600.0)
+    seen = 0.7 * calm + 0.15 * (CURVE.seen(now_ns, 30.0) + CURVE.seen(now_ns, 120.0))
     for life_s in (300.0, 3_600.0, 43_200.0):
         ahead = CURVE.mean(now_ns, now_ns + round(life_s * NS_PER_S))
         assert volatility(CURVE, now_ns, life_s) == pytest.approx(0.5 * math.sqrt(ahead / seen), rel=1e-3)

@@ -4,6 +4,7 @@ import math
 import random
 from itertools import pairwise
 from statistics import stdev
+from typing import Any
 
 import pytest
 from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
@@ -14,7 +15,7 @@ from pricer.volatility import TICK_GAP_MAX_S, Volatility, VolatilityParams
 T0_NS = 1_795_222_805 * NS_PER_S
 
 
-def params(**changes: float) -> VolatilityParams:
+def params(**changes: Any) -> VolatilityParams:
     usual = VolatilityParams(half_life_s=900.0, sample_s=5.0, floor=0.01, cap=20.0, prior=0.5, prior_s=120.0)
     return usual._replace(**changes)
 

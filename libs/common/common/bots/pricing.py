@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,10 @@ from common.bots.section import FileName, Section, Text
 
 SMILE_MAX = 4
 """Gatheral and Jacquier's bound against butterfly arbitrage."""
+
+
+HalfLife = Annotated[float, Field(ge=5, le=86_400)]
+"""Seconds."""
 
 
 class PriceSource(Section):
@@ -88,7 +92,13 @@ class Pricing(Section):
     volatility_slow_half_life_s: float = Field(default=3_600.0, gt=0, le=604_800)
     """Of a second average, which steadies the first."""
     volatility_fast_share: float = Field(default=0.7, ge=0, le=1)
-    """Of the variance, how much the first average makes; 1 is that average alone."""
+    """Of the calm variance, how much the first average makes; 1 is that average alone."""
+    volatility_quick_half_lives_s: list[HalfLife] = Field(default=[30.0, 120.0], max_length=4)
+    """Of averages that are believed as far as the latest returns were what they said; none leaves the calm two."""
+    volatility_quick_share: float = Field(default=0.3, ge=0, le=0.9)
+    """What they weigh together while returns speak for none of them."""
+    volatility_quick_fade_s: float = Field(default=14_400.0, ge=60, le=86_400)
+    """In which half of what returns have said for or against them is forgotten."""
     volatility_sample_s: float = Field(default=5.0, gt=0, le=300)
     """Returns are taken over at least this much time, so that bid-ask bounce does not count as movement."""
     volatility_floor: float = Field(default=0.10, gt=0, le=5)
