@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from _session_ours import TIMER_MS, Ours, sections_with
+from _session_rival import HALF_SPREADS, Rival
 from _session_sketch import Sketch
 from _session_venue import EXPIRY_NS, FREE, OPEN_NS, Schedule, Trade, Venue
-from _session_world import NS_PER_S, World, make_world
+from _session_world import KINDS, NS_PER_S, World, make_world
 from exchange.ledger import FeeSchedule
 
 Maker = Literal["ours", "sketch"]
 MARKOUTS_S = (0.1, 1.0, 5.0, 30.0)
 MICROS = 1_000_000
+NO_RIVALS = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,10 @@ class Task:
     seed: int
     market: int
     informed: float
-    jumps: bool
+    world: str
+    """One of `KINDS`."""
+    rivals: str
+    """'none', or one of `HALF_SPREADS`."""
     maker: Maker
     settings: tuple[str, ...] = ()
     """For ours, e.g. 'quoting.spread=0.03'."""
@@ -60,7 +65,7 @@ class Row:
 
 def run(task: Task) -> Row:
     """Run one market; a function of the task alone."""
-    world = make_world(task.seed, task.market, jumps=task.jumps)
+    world = make_world(task.seed, task.market, KINDS[task.world])
     sections = sections_with(task.settings)
     window_end_ns = EXPIRY_NS - round(sections.inventory.reduce_only_s * NS_PER_S)
     schedule = Schedule(OPEN_NS)
@@ -68,6 +73,8 @@ def run(task: Task) -> Row:
     venue.start()
     maker = Ours(sections, venue, schedule, task.timer_ms) if task.maker == "ours" else Sketch(venue, schedule)
     maker.start()
+    if task.rivals != NO_RIVALS:
+        Rival(venue, schedule, HALF_SPREADS[task.rivals], task.seed, task.market).start()
     schedule.run()
     return _row(task, world, venue, maker.alerts)
 

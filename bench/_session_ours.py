@@ -44,8 +44,9 @@ from exchange.trading import Ticket
 from pricer.service import Pricer
 from quoter.orders import Orders
 from quoter.service import Quoter
-from quoter.venues.base import CancelRefused, ConversionEnded, Output, Outputs, Placement, Refused
-from quoter.venues.degen_frames import TICK_SIZE, Frame, account_news, execution, order_report
+from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
+from quoter.venues.degen_answers import Waiting, outcomes
+from quoter.venues.degen_frames import TICK_SIZE, Frame, Item, WireError, account_news, execution, order_report
 from risk.limits import limits_of, parse_platform_limits
 from toolkit.paths import CONFIG_DIR
 
@@ -160,6 +161,15 @@ def _ticket(place: Placement) -> Ticket:
         "ioc" if place.immediate else "gtc",
         place.post_only,
     )
+
+
+def _answers(refused: Sequence[Ask]) -> list[Output]:
+    """Return what refusals say, read as the live session reads the items of its batches."""
+    cancels = [ask for ask in refused if ask.op == "cancel"]
+    places = [ask for ask in refused if ask.op == "place"]
+    sent = Waiting("batch", 0, [ask.client_order_id for ask in cancels], [ask.client_order_id for ask in places])
+    items = [Item(error=WireError(ask.code)) for ask in (*cancels, *places)]
+    return outcomes(sent, items, [])
 
 
 class Ours:
@@ -324,7 +334,7 @@ class Ours:
         self._take_turn(self.quoter.on_trade(trade, Receipt(now_ns)))
 
     def _on_facts(self, facts: list[Fact], refused: list[Ask]) -> None:
-        outputs: list[Output] = []
+        outputs: list[Output] = _answers(refused)
         for fact in facts:
             frame = msgspec.convert(fact, Frame, strict=False)
             if frame.fill is not None:
@@ -333,9 +343,6 @@ class Ours:
                 outputs.append(order_report(frame.order))
             else:
                 outputs += account_news(frame)
-        for ask in refused:
-            kind = Refused if ask.op == "place" else CancelRefused
-            outputs.append(kind(ask.client_order_id, ask.code, ""))
         self._on_reports(outputs)
 
     def _on_reports(self, outputs: Iterable[Output]) -> None:

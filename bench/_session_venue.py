@@ -37,7 +37,7 @@ from exchange.trading import Ticket
 OPEN_NS = 1_795_222_800 * NS_PER_S
 EXPIRY_NS = OPEN_NS + LIFE_S * NS_PER_S
 SERIES, ASSET = "BTC-5M", "BTC"
-MAKER, CUSTOMERS = "mm1", "customers"
+MAKER, CUSTOMERS, RIVAL = "mm1", "customers", "rival"
 DEPOSIT_MICROS = 100_000 * MICROS_PER_DOLLAR
 CUSTOMERS_MICROS = 100_000_000 * MICROS_PER_DOLLAR
 UNITS = 100_000_000
@@ -115,7 +115,7 @@ class Venue:
                 seed=0,
                 signing_secret=b"nobody logs in here",
                 keys=(),
-                deposits={MAKER: DEPOSIT_MICROS, CUSTOMERS: CUSTOMERS_MICROS},
+                deposits={MAKER: DEPOSIT_MICROS, CUSTOMERS: CUSTOMERS_MICROS, RIVAL: CUSTOMERS_MICROS},
                 series=(Series(SERIES, ASSET, RollingCalendar(LIFE_S * NS_PER_S)),),
                 fees=fees,
                 takers=TakerSettings(enabled=False),
@@ -146,6 +146,13 @@ class Venue:
         for taker in self.world.takers:
             schedule.at(OPEN_NS + taker.at_ns, lambda taker=taker: self._come(taker))  # type: ignore[misc]
         schedule.at(EXPIRY_NS + 2 * NS_PER_S, self._settle)
+
+    def act(self, action: Callable[[], None]) -> None:
+        """Let somebody who stands at the venue trade there and then; the maker hears of it as of everything."""
+        if self.market.status == "OPEN":
+            self._look()
+            action()
+            self._tell([])
 
     def _price(self, step: int) -> None:
         units = round(float(self.world.spots[step]) * UNITS)
@@ -227,15 +234,18 @@ class Venue:
             self.schedule.at(now_ns + ORDER_NS, lambda: self.on_facts(mine, refused))
 
     def _look(self) -> None:
-        """Enter how long the book has been as it is, before it changes."""
+        """Enter how long the maker's quotes have been as they are, before they change."""
         now_ns = min(self.schedule.now_ns, self.seen.window_end_ns)
         elapsed_ns, self._looked_ns = now_ns - self._looked_ns, max(self._looked_ns, now_ns)
-        if elapsed_ns <= 0 or not hasattr(self, "market"):
+        if elapsed_ns <= 0 or not hasattr(self, "account"):
             return
-        bid, ask = self.market.book.best_bid_ticks(), self.market.book.best_ask_ticks()
-        if bid is not None and ask is not None:
+        # His own: others may quote beside him.
+        mine = self.account.open_orders.values()
+        bids = [order.yes_ticks for order in mine if order.buys_yes]
+        asks = [order.yes_ticks for order in mine if not order.buys_yes]
+        if bids and asks:
             self.seen.two_sided_ns += elapsed_ns
-            self.seen.spread_tick_ns += elapsed_ns * (ask - bid)
+            self.seen.spread_tick_ns += elapsed_ns * (min(asks) - max(bids))
 
     # --- customers ----------------------------------------------------------------------------------------------
 

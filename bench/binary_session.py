@@ -1,36 +1,49 @@
-"""Thousands of five-minute markets in virtual time: our maker and the source's own sketch against the same takers.
+"""Thousands of five-minute markets in virtual time: our maker, and on request the source's own sketch beside it.
 
 The exchange's core matches and settles; ours is the pricer's and the quoter's core with nothing but their defaults,
-which `--set section.field=value` changes. Prices move each 100 ms as a diffusion of 50 % a year, in half of the cases
-with jumps on top (6 an hour of 0.15 %); our feed has them 50 ms later, orders and answers take 50 ms each. Nobody is
-told the volatility: both makers estimate it from half an hour of prices before the market and from what follows.
+which `--set section.field=value` changes. Prices move each 100 ms as a diffusion of 50 % a year; our feed has them 50
+ms later, orders and answers take 50 ms each. Nobody is told the volatility: makers estimate it from half an hour of
+prices before the market and from what follows.
 
 Takers arrive at random, one in 2 s, with lognormal sizes (median 20, sigma 1.2). One who knows nothing chooses a side
 at random and takes at the market, up to his size and to 0.99. An informed one knows the price that our feed will show
 500 ms later and takes what is then mispriced by more than a cent, if anything is. Without `--fees`, which puts the
-exchange's schedule in force, nobody pays anything. Nobody else quotes: nothing but takers can flatten a position.
+exchange's schedule in force, nobody pays anything. Without rivals nobody else quotes: nothing but takers can flatten a
+position.
+
+Worlds: `base` as described; `regime` with 20 % volatility before the market and 100 % within it; `thin` with one taker
+in 10 s; `one-sided` where 80 % of those who know nothing buy YES; `jumps` with 6 jumps an hour of 0.15 % on top.
+Rivals: `1c` and `2c` put a maker beside ours who quotes that far around the true value, a moment late. Asked for
+neither, it runs every world without rivals and the base world with both, 10 % informed: seven cases.
+
+`--rows` writes what came of each market; `--against` compares with such a file, market by market, whatever code or
+settings made it. Without it the cases are compared with what the bot did at commit f56519c, as far as that is stored.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from _session_market import Maker, Row, Task, run
+from _session_market import NO_RIVALS, Maker, Row, Task, run
 from _session_ours import TIMER_MS, sections_with
 from _session_plot import session_svg
 from _session_report import compared, of_maker
+from _session_rival import HALF_SPREADS
+from _session_rows import case_of, earlier_of, paired, write_rows
+from _session_world import KINDS
 from common.errors import ConfigError
 from toolkit.bench import Figure
 
 PROGRESS_S = 5.0
 CHUNK = 4
+BASELINE = Path(__file__).parent / "binary-session-f56519c.jsonl"
+CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals in HALF_SPREADS)]
+"""World and rivals of what is run when nothing is asked for."""
 
 
 def shares_of(text: str) -> list[float]:
@@ -43,10 +56,11 @@ def shares_of(text: str) -> list[float]:
 
 def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench binary-session", description=__doc__)
-    parser.add_argument("--markets", type=int, default=1_000, help="per case")
-    parser.add_argument("--cases", type=shares_of, default=[0.0, 0.1, 0.2, 0.4], help="shares of informed takers")
-    parser.add_argument("--jumps", choices=("both", "no", "yes"), default="both")
-    parser.add_argument("--makers", choices=("both", "ours", "sketch"), default="both")
+    parser.add_argument("--markets", type=int, default=300, help="per case")
+    parser.add_argument("--cases", type=shares_of, default=[0.1], help="shares of informed takers")
+    parser.add_argument("--world", choices=tuple(KINDS), action="append", help="may be given several times")
+    parser.add_argument("--rivals", choices=(NO_RIVALS, *HALF_SPREADS), action="append", help="likewise")
+    parser.add_argument("--makers", choices=("both", "ours", "sketch"), default="ours")
     parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="of our bot")
@@ -59,6 +73,7 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
+    parser.add_argument("--against", type=Path, help="rows of an earlier run to compare with, market by market")
     arguments = parser.parse_args(list(options))
     try:
         sections_with(arguments.set)
@@ -66,25 +81,32 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
         parser.error(f"--set: {error}")
     if min(arguments.markets, arguments.workers, arguments.timer_ms) < 1:
         parser.error("--markets, --workers and --timer-ms must be at least 1")
+    if arguments.against is not None and not arguments.against.is_file():
+        parser.error(f"--against: {arguments.against} is not there")
     return arguments
 
 
 def tasks_of(arguments: argparse.Namespace) -> list[Task]:
     """Return every market to run, a whole case after the other."""
-    kinds = {"both": (False, True), "no": (False,), "yes": (True,)}[arguments.jumps]
     makers: tuple[Maker, ...] = ("ours", "sketch") if arguments.makers == "both" else (arguments.makers,)
+    cases = CASES
+    if arguments.world or arguments.rivals:
+        cases = [
+            (world, rivals) for rivals in arguments.rivals or (NO_RIVALS,) for world in arguments.world or ("base",)
+        ]
     return [
         Task(
             arguments.seed,
             market,
             informed,
-            jumps,
+            world,
+            rivals,
             maker,
             tuple(arguments.set) if maker == "ours" else (),
             arguments.fees,
             arguments.timer_ms,
         )
-        for jumps in kinds
+        for world, rivals in cases
         for informed in arguments.cases
         for maker in makers
         for market in range(arguments.markets)
@@ -107,7 +129,7 @@ def run_all(tasks: Sequence[Task], workers: int) -> list[Row]:
 
 
 def main(options: list[str]) -> list[Figure]:
-    """Run the cases and return what both makers did, and the aims."""
+    """Run the cases and return what the makers did, and the aims."""
     arguments = parsed(options)
     tasks = tasks_of(arguments)
     # One thread per worker: the arrays are small.
@@ -116,20 +138,22 @@ def main(options: list[str]) -> list[Figure]:
     rows = run_all(tasks, arguments.workers)
     took_s = time.monotonic() - began
     if arguments.rows:
-        lines = [json.dumps({"task": asdict(task), "row": asdict(row)}) for task, row in zip(tasks, rows, strict=True)]
-        arguments.rows.write_text("\n".join([*lines, ""]))
-    informed_of: dict[str, float] = {}
+        write_rows(arguments.rows, tasks, rows)
+    before = arguments.against or (BASELINE if BASELINE.is_file() else None)
+    earlier = earlier_of(before) if before is not None else {}
     by_case: dict[str, dict[str, list[Row]]] = {}
+    first: dict[str, Task] = {}
     for task, row in zip(tasks, rows, strict=True):
-        case = f"{'jumps' if task.jumps else 'no jumps'}, {100 * task.informed:g} % informed"
-        informed_of[case] = task.informed
+        case = case_of(task)
+        first.setdefault(case, task)
         by_case.setdefault(case, {}).setdefault(task.maker, []).append(row)
     arguments.plot.write_text(session_svg(by_case))
     print(f"profits and holdings drawn to {arguments.plot}")
     figures = []
     for case, found in by_case.items():
         if "ours" in found:
-            figures += compared(case, informed_of[case], found["ours"], found.get("sketch", []))
+            figures += compared(case, first[case], found["ours"], found.get("sketch", []))
+            figures += paired(case, first[case], found["ours"], earlier)
         for maker, each in found.items():
             figures += of_maker(f"{case}, {maker}", each)
     figures.append(Figure("markets", len(tasks), "runs"))

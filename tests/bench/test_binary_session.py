@@ -12,12 +12,15 @@ from _session_market import MARKOUTS_S, Row, Task, markout, run
 from _session_ours import Ours, sections_with
 from _session_plot import session_svg
 from _session_report import compared, flat, mean, of_maker, per_share
+from _session_rival import LOOK_NS, SIZE, Rival
+from _session_rows import Earlier, case_of, earlier_of, paired, write_rows
 from _session_sketch import CONFIG, QuoteCalculator, Sketch, SketchInventory, calculate_fair_value, estimate_volatility
 from _session_venue import DEPOSIT_MICROS, EXPIRY_NS, FREE, MAKER, OPEN_NS, Schedule, Trade, Venue
 from _session_world import (
     ARRIVALS_PER_S,
     JUMP_DEVIATION,
     JUMPS_PER_HOUR,
+    KINDS,
     LIFE_S,
     NS_PER_S,
     ORDER_NS,
@@ -37,12 +40,12 @@ from exchange.ledger import FeeSchedule
 from exchange.trading import Ticket
 from scipy.stats import kstest, norm
 
-TASK = Task(seed=1, market=3, informed=0.2, jumps=True, maker="ours")
+TASK = Task(seed=1, market=3, informed=0.2, world="jumps", rivals="none", maker="ours")
 
 
 def a_world(takers: list[Taker], spots: list[float] | None = None) -> World:
     prices = np.full(STEPS + 1, 60_000.0) if spots is None else np.array(spots)
-    return World(np.full(1_800, 60_000.0), prices, truths(prices, jumps=False), takers)
+    return World(np.full(1_800, 60_000.0), prices, truths(prices, KINDS["base"]), takers)
 
 
 def a_venue(world: World, informed: float = 0.0, fees: FeeSchedule = FREE) -> tuple[Venue, Schedule]:
@@ -71,31 +74,37 @@ def test_rows_do_not_depend_on_how_many_processes_work() -> None:
 
 
 def test_both_makers_and_all_shares_of_informed_takers_meet_the_same_prices_and_customers() -> None:
-    plain, jumping = make_world(5, 8, jumps=False), make_world(5, 8, jumps=True)
+    plain, jumping = make_world(5, 8), make_world(5, 8, KINDS["jumps"])
     assert plain.takers == jumping.takers
-    assert plain.takers != make_world(5, 9, jumps=False).takers
-    assert plain.takers != make_world(6, 8, jumps=False).takers
+    assert plain.takers != make_world(5, 9).takers
+    assert plain.takers != make_world(6, 8).takers
 
 
 # --- prices and customers ---------------------------------------------------------------------------------------------
 
 
 def test_the_underlying_moves_by_half_a_year_s_price_and_by_more_with_jumps() -> None:
-    for jumps, annual in ((False, 0.50), (True, math.sqrt(0.25 + JUMPS_PER_HOUR * 24 * 365 * JUMP_DEVIATION**2))):
-        moves = [math.log(world.spots[-1] / world.spots[0]) for world in some_worlds(2_000, jumps=jumps)]
+    jumping = math.sqrt(0.25 + JUMPS_PER_HOUR * 24 * 365 * JUMP_DEVIATION**2)
+    for kind, annual in (("base", 0.50), ("jumps", jumping), ("regime", 1.0)):
+        moves = [math.log(world.spots[-1] / world.spots[0]) for world in some_worlds(2_000, kind)]
         assert np.std(moves) * math.sqrt(YEAR_S / LIFE_S) == pytest.approx(annual, rel=0.06)
         assert np.mean(moves) == pytest.approx(0.0, abs=4 * float(np.std(moves)) / math.sqrt(len(moves)))
 
 
-def some_worlds(count: int, *, jumps: bool) -> list[World]:
-    return [make_world(11, market, jumps=jumps) for market in range(count)]
+def test_r65_before_a_regime_changes_prices_move_at_a_fifth_of_the_pace() -> None:
+    moves = np.concatenate([np.diff(np.log(world.warm)) for world in some_worlds(40, "regime")])
+    assert np.std(moves) * math.sqrt(YEAR_S) == pytest.approx(0.2, rel=0.02)
+
+
+def some_worlds(count: int, kind: str = "base") -> list[World]:
+    return [make_world(11, market, KINDS[kind]) for market in range(count)]
 
 
 def test_the_true_probability_is_that_of_a_diffusion_one_deviation_above_the_strike() -> None:
     deviation = VOLATILITY * math.sqrt(200 / YEAR_S)
     spots = [60_000.0] + [60_000.0 * math.exp(deviation)] * STEPS
-    assert truths(np.array(spots), jumps=False)[1_000] == pytest.approx(0.8413, abs=1e-4)
-    assert truths(np.array(spots), jumps=False)[-1] == 1.0
+    assert truths(np.array(spots), KINDS["base"])[1_000] == pytest.approx(0.8413, abs=1e-4)
+    assert truths(np.array(spots), KINDS["base"])[-1] == 1.0
 
 
 def test_the_true_probability_with_jumps_is_what_a_simulation_of_the_rest_gives() -> None:
@@ -105,12 +114,12 @@ def test_the_true_probability_with_jumps_is_what_a_simulation_of_the_rest_gives(
     spread = np.sqrt(VOLATILITY**2 * left_s / YEAR_S + numbers * JUMP_DEVIATION**2)
     ended = start + random.normal(0.0, 1.0, numbers.size) * spread
     spots = [60_000.0] + [60_000.0 * math.exp(start)] * STEPS
-    assert truths(np.array(spots), jumps=True)[600] == pytest.approx(float(np.mean(ended > 0)), abs=0.003)
+    assert truths(np.array(spots), KINDS["jumps"])[600] == pytest.approx(float(np.mean(ended > 0)), abs=0.003)
 
 
-@pytest.mark.parametrize("jumps", [False, True])
-def test_what_is_said_to_be_true_comes_true_as_often(jumps: bool) -> None:
-    worlds = some_worlds(2_000, jumps=jumps)
+@pytest.mark.parametrize("kind", ["base", "jumps", "regime"])
+def test_what_is_said_to_be_true_comes_true_as_often(kind: str) -> None:
+    worlds = some_worlds(2_000, kind)
     for step in (1_000, 2_500):
         said = np.array([world.truths[step] for world in worlds])
         won = np.array([world.won for world in worlds])
@@ -121,7 +130,7 @@ def test_what_is_said_to_be_true_comes_true_as_often(jumps: bool) -> None:
 
 
 def test_takers_come_at_random_once_in_two_seconds_with_lognormal_sizes() -> None:
-    worlds = some_worlds(400, jumps=False)
+    worlds = some_worlds(400)
     counts = np.array([len(world.takers) for world in worlds])
     assert counts.mean() == pytest.approx(ARRIVALS_PER_S * LIFE_S, rel=0.02)
     assert counts.var() == pytest.approx(counts.mean(), rel=0.25)
@@ -203,13 +212,98 @@ def test_only_the_life_with_a_bid_and_an_ask_before_the_window_counts_as_two_sid
     assert venue.seen.spread_tick_ns == 10 * venue.seen.two_sided_ns
 
 
+# --- worlds and rivals ------------------------------------------------------------------------------------------------
+
+
+def test_r66_thin_and_one_sided_worlds_are_the_base_but_for_who_comes() -> None:
+    base, thin, one_sided = (make_world(3, 5, KINDS[kind]) for kind in ("base", "thin", "one-sided"))
+    assert base.spots.tolist() == thin.spots.tolist() == one_sided.spots.tolist()
+    assert [taker.at_ns for taker in one_sided.takers] == [taker.at_ns for taker in base.takers]
+    takers = [taker for market in range(300) for taker in make_world(3, market, KINDS["one-sided"]).takers]
+    assert np.mean([taker.buys_yes for taker in takers]) == pytest.approx(0.8, abs=0.01)
+    assert np.mean([len(make_world(3, market, KINDS["thin"]).takers) for market in range(300)]) == pytest.approx(
+        30, rel=0.05
+    )
+
+
+def test_a_rival_quotes_around_the_truth_rounded_outwards_and_only_what_is_on_the_grid() -> None:
+    venue, schedule = a_venue(a_world([]))
+    rival = Rival(venue, schedule, 1.0, 1, 1)
+    assert rival.quotes(0.503) == ([49, 48], [52, 53])
+    assert rival.quotes(0.50) == ([49, 48], [51, 52])
+    assert rival.quotes(0.015) == ([], [3, 4])
+    assert rival.quotes(1.0) == ([99, 98], [])
+
+
+def test_a_rival_follows_late_and_a_case_with_him_is_the_same_each_time() -> None:
+    spots = [60_000.0] * 1_000 + [60_000.0 * math.exp(0.5e-4)] * (STEPS - 999)
+    venue, schedule = a_venue(a_world([], spots))
+    Rival(venue, schedule, 1.0, 1, 1).start()
+    seen: list[tuple[int, int | None, int]] = []
+
+    def look() -> None:
+        book = venue.market.book
+        seen.append((schedule.now_ns - OPEN_NS, book.best_bid_ticks(), sum(order.leaves for order in book.orders())))
+
+    for at_ns in (LOOK_NS, 99 * NS_PER_S, 100 * NS_PER_S + 90_000_000, 100 * NS_PER_S + 700_000_000):
+        schedule.at(OPEN_NS + at_ns + 1, look)
+    schedule.run()
+    before, after = (
+        math.floor(100 * venue.world.truth(99 * NS_PER_S) - 1),
+        math.floor(100 * venue.world.truth(100 * NS_PER_S + 600_000_000) - 1),
+    )
+    assert [bid for _, bid, _ in seen] == [before, before, before, after]
+    assert after > before
+    assert all(size == 4 * SIZE for _, _, size in seen)
+    task = replace(TASK, world="base", rivals="1c")
+    assert run(task) == run(task)
+
+
+def test_only_the_makers_own_quotes_make_him_two_sided() -> None:
+    venue, schedule = a_venue(a_world([]))
+    Rival(venue, schedule, 1.0, 1, 1).start()
+    schedule.at(OPEN_NS, lambda: venue.send([], [a_ticket(venue, 1, "yes", 45)]))
+    schedule.run()
+    assert venue.seen.two_sided_ns == 0
+
+
+@pytest.mark.parametrize("rivals", ["1c", "2c"])
+def test_r60_r61_beside_a_rival_no_order_of_ours_goes_astray_and_we_end_flat(rivals: str) -> None:
+    rows = [run(replace(TASK, market=market, informed=0.1, world="base", rivals=rivals)) for market in range(3)]
+    assert all(row.fills for row in rows)
+    assert [row.alerts.get("stray_order", 0) for row in rows] == [0, 0, 0]
+    assert max(abs(row.net) for row in rows) <= 20
+
+
+# --- an earlier run ---------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_compared_market_by_market_with_an_earlier_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    tasks = [replace(TASK, world="regime", market=market) for market in range(3)]
+    file = tmp_path / "rows.jsonl"
+    write_rows(file, tasks, rows_of([1.0, 2.0, 3.0], [100, 100, 200], [0, 0, 0]))
+    earlier = earlier_of(file)
+    assert earlier[case_of(tasks[2]), 1, 2] == Earlier(3.0, 200)
+    found = paired(case_of(TASK), TASK, rows_of([1.0], [1], [0]), earlier)
+    assert found == [], "another case"
+    now = rows_of([31.0, 33.0, 32.0], [100, 90, 200], [0, 0, 0])
+    figures = {figure.name.partition(": ")[2]: figure for figure in paired(case_of(tasks[0]), tasks[0], now, earlier)}
+    assert figures["P&L gained, paired"].value == 30.0
+    assert figures["P&L gained, paired, error"].value == pytest.approx(math.sqrt(1 / 3), abs=1e-3)
+    assert figures["P&L gained less two errors"].met is True
+    assert (figures["volume of the earlier"].value, figures["volume of the earlier"].met) == (0.975, True)
+    file.write_text("{}\n")
+    with pytest.raises(ValueError, match="line 1"):
+        earlier_of(file)
+
+
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fees", [False, True])
 @pytest.mark.parametrize("maker", ["ours", "sketch"])
 def test_the_profit_is_what_the_fills_and_the_result_make_and_what_the_statement_says(maker: str, fees: bool) -> None:
-    world = make_world(2, 7, jumps=False)
+    world = make_world(2, 7)
     venue, schedule = a_venue(world, 0.2, FeeSchedule() if fees else FREE)
     if maker == "sketch":
         Sketch(venue, schedule).start()
@@ -277,7 +371,7 @@ def test_the_sketch_s_volatility_is_the_deviation_of_the_last_hundred_returns() 
 
 
 def test_the_sketch_sends_its_asks_as_bids_for_no_and_waits_for_every_answer() -> None:
-    venue, schedule = a_venue(make_world(1, 0, jumps=False))
+    venue, schedule = a_venue(make_world(1, 0))
     sent: list[tuple[int, int, list[Ticket]]] = []
     original = venue.send
 
@@ -325,7 +419,7 @@ def test_our_bot_runs_with_the_defaults_and_what_is_set_and_nothing_else() -> No
 
 
 def test_our_maker_quotes_both_sides_and_merges_what_it_holds_in_pairs() -> None:
-    row = run(replace(TASK, informed=0.0, jumps=False))
+    row = run(replace(TASK, informed=0.0, world="base"))
     assert row.two_sided > 0.5
     assert row.shares > 2_000
     assert row.refused <= row.orders // 100
@@ -353,21 +447,23 @@ def test_aims_are_missed_where_they_are_missed() -> None:
     good, bad = rows_of([5.0, 6.0, 7.0], [100] * 3, [0, 20, -20]), rows_of([-5.0, 1.0, 4.5], [10] * 3, [21, 500, 0])
     assert flat(good) == 1.0
     assert flat(bad) == pytest.approx(1 / 3)
-    ahead = {figure.name: figure.met for figure in compared("c", 0.2, good, bad)}
-    behind = {figure.name: figure.met for figure in compared("c", 0.2, bad, good)}
+    ahead = {figure.name: figure.met for figure in compared("c", TASK, good, bad)}
+    behind = {figure.name: figure.met for figure in compared("c", TASK, bad, good)}
     for what in ("ended with |net| at most 20", "P&L less two errors", "P&L ahead of the sketch", "mean final |net|"):
         assert ahead[f"c: {what}"] is True
         assert behind[f"c: {what}"] is False
     # Beyond a fifth of informed takers nobody asks for a profit.
-    assert {figure.name: figure.met for figure in compared("c", 0.4, bad, good)}["c: P&L less two errors"] is None
+    assert {figure.name: figure.met for figure in compared("c", replace(TASK, informed=0.4), bad, good)}[
+        "c: P&L less two errors"
+    ] is None
 
 
 def test_the_command_says_everything_of_both_makers_and_draws_it(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
     plot, rows = tmp_path / "session.svg", tmp_path / "rows.jsonl"
-    options = ["--markets", "2", "--cases", "0.1", "--jumps", "no", "--workers", "1"]
+    options = ["--markets", "2", "--world", "base", "--makers", "both", "--workers", "1"]
     figures = main([*options, "--plot", str(plot), "--rows", str(rows)])
     names = {figure.name for figure in figures}
-    case = "no jumps, 10 % informed"
+    case = "base, 10 % informed"
     for maker in ("ours", "sketch"):
         for what in ("P&L per market", "P&L per share, error", "edge per share", "markout 5 s", "fills", "two-sided"):
             assert f"{case}, {maker}: {what}" in names
@@ -376,10 +472,12 @@ def test_the_command_says_everything_of_both_makers_and_draws_it(tmp_path, capsy
 
 
 def test_no_cases_or_settings_that_make_no_sense_are_taken(capsys) -> None:  # type: ignore[no-untyped-def]
-    for options in (["--cases", "1.5"], ["--set", "quoting.nonsense=1"], ["--markets", "0"]):
+    for options in (["--cases", "1.5"], ["--set", "quoting.nonsense=1"], ["--markets", "0"], ["--against", "nowhere"]):
         with pytest.raises(SystemExit):
             parsed(options)
-    assert len(tasks_of(parsed(["--markets", "3"]))) == 8 * 2 * 3
+    assert len(tasks_of(parsed(["--markets", "3"]))) == 7 * 3
+    both = ["--world", "base", "--world", "thin", "--rivals", "none", "--rivals", "2c", "--cases", "0,0.4"]
+    assert len(tasks_of(parsed(["--markets", "3", "--makers", "both", *both]))) == 2 * 2 * 2 * 2 * 3
 
 
 def test_the_picture_shows_each_case_and_both_makers() -> None:
