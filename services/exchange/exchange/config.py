@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from exchange.keys import Key, Rates
 from exchange.ledger import FeeSchedule
 from exchange.lifecycle import Series
+from exchange.rival import RivalSettings
 from exchange.takers import TakerSettings
 
 
@@ -31,4 +32,5 @@ class ExchangeConfig:
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     rates: Rates = field(default_factory=Rates)
     takers: TakerSettings = field(default_factory=TakerSettings)
+    rival: RivalSettings = field(default_factory=RivalSettings)
     source: Source = field(default_factory=Source)

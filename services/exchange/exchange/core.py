@@ -21,6 +21,7 @@ from exchange.parse import FRAME_BYTES_MAX, Json
 from exchange.refusals import Refusal
 from exchange.rest import Call, bearer
 from exchange.restore import facts_of, restore_fact
+from exchange.rival import RIVAL_ACCOUNT, Rival
 from exchange.routes import find_route
 from exchange.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
 from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
@@ -55,6 +56,7 @@ class Exchange:
         self.lifecycle = Lifecycle(self.trading, config.series)
         self.faults = Faults(config.seed)
         self.takers = Takers(self.trading, self.lifecycle, config.takers, config.seed)
+        self.rival = Rival(self.trading, self.lifecycle, config.rival)
         self.keyring = Keyring(list(config.keys), config.signing_secret)
         self.desk = Desk(self.trading, Budgets(config.rates), self.faults)
         self.conversation = Conversation(self.desk, self.keyring)
@@ -84,13 +86,15 @@ class Exchange:
             for order in [order for _, order in sorted(account.open_orders.items())]:
                 # Their cover ended with the run that held it; only the order's own end is left to tell.
                 self.trading.end(order, "exchange_restart", self.now_ns)
-        customers = (NOISE_ACCOUNT, INFORMED_ACCOUNT) if self.config.takers.enabled else ()
+        customers = [NOISE_ACCOUNT, INFORMED_ACCOUNT] if self.config.takers.enabled else []
+        customers += [RIVAL_ACCOUNT] if self.config.rival.enabled else []
         for name, amount in {**self.config.deposits, **dict.fromkeys(customers, CASH_MICROS)}.items():
             account = self.ledger.account(name)
             if amount and account.sequence == 0:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
         self.takers.start(self.now_ns)
+        self.rival.start(self.now_ns)
         return self._outputs()
 
     def on_connect(self, connection: int, now_ns: int) -> list[Output]:
@@ -181,7 +185,7 @@ class Exchange:
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
-        due_ns = min(self.lifecycle.next_due_ns, self.takers.next_due_ns())
+        due_ns = min(self.lifecycle.next_due_ns, self.takers.next_due_ns(), self.rival.next_due_ns())
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
@@ -194,10 +198,11 @@ class Exchange:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        if self.desk.closed_for:
-            self.takers.sit_out(self.now_ns)
-        else:
-            self.takers.advance(self.now_ns)
+        for participant in (self.rival, self.takers):
+            if self.desk.closed_for:
+                participant.sit_out(self.now_ns)
+            else:
+                participant.advance(self.now_ns)
         for session in self.delivery.sessions.values():
             if session.deadman_due_ns() <= self.now_ns:
                 session.deadman_tripped = True

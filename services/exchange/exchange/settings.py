@@ -36,6 +36,10 @@ class ExchangeSettings(ServiceSettings):
     taker_noise_per_s: float = Field(default=0.5, ge=0, le=1_000)
     taker_informed_edge_ticks: float = Field(default=3.0, ge=0, le=99)
     taker_informed_lead_ms: float = Field(default=300.0, ge=0, le=10_000)
+    rival: bool = True
+    """One more maker, who quotes beside the participants."""
+    rival_half_spread_ticks: float = Field(default=3.0, ge=0.5, le=49)
+    rival_late_ms: int = Field(default=500, ge=0, le=60_000)
     model_ticks_per_s: float = Field(default=10.0, gt=0, le=10_000)
     """Per symbol."""
     orders_per_s: int = Field(default=2_000, ge=1, le=1_000_000)

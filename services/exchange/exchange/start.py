@@ -28,6 +28,7 @@ from exchange.lifecycle import Series
 from exchange.markets import NS_PER_S, Calendar, RollingCalendar
 from exchange.money import MICROS_PER_DOLLAR
 from exchange.parse import FRAME_BYTES_MAX
+from exchange.rival import RivalSettings
 from exchange.settings import ExchangeSettings
 from exchange.shell import Shell
 from exchange.sources import play_live, play_model, play_recording, replaying
@@ -55,6 +56,9 @@ def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
             enabled=settings.takers,
             noise=Noise(rate_per_s=settings.taker_noise_per_s),
             informed=Informed(edge_ticks=settings.taker_informed_edge_ticks, lead_ms=settings.taker_informed_lead_ms),
+        ),
+        rival=RivalSettings(
+            enabled=settings.rival, half_spread_ticks=settings.rival_half_spread_ticks, late_ms=settings.rival_late_ms
         ),
     )
 
