@@ -1,10 +1,13 @@
 """Guéant, Lehalle and Fernandez-Tapia's quotes for a share that settles, as a table of leans.
 
-Their equation v' = -M v (see `reservation.Distances`) with two changes that a YES/NO share asks for. The variance of
-its price is not constant: sd(dp)^2 = s^2 dt / tau with s = n(N^-1(p)) and tau the time to expiry, so M's diagonal is
-k gamma s^2 / (2 tau) q^2 and grows as the end comes near. And what is left when quoting stops costs b(|q|) = penalty
-q^2 / (2 Q), with which v begins, v_q = exp(-k b(|q|)): the last share of a full position is given up for `penalty`.
-Solved backwards in time, once per set of parameters and outside the path of a tick, which only looks up.
+Source: "Dealing with the inventory risk", Mathematics and Financial Economics 7(4), 2013. Their equation is v' = -M v
+for the inventories q from -Q to Q, with M tridiagonal: k gamma sigma^2 / 2 q^2 on the diagonal and
+-A (1 + gamma/k)^-(1 + k/gamma) beside it; who holds q bids (1/k) ln(v_q / v_(q+1)) below the middle, beyond the
+spread. Two changes are what a YES/NO share asks for. The variance of its price is not constant: sd(dp)^2 = s^2 dt / tau
+with s = n(N^-1(p)) and tau the time to expiry, so M's diagonal is k gamma s^2 / (2 tau) q^2 and grows as the end comes
+near. And what is left when quoting stops costs b(|q|) = penalty q^2 / (2 Q), with which v begins, v_q = exp(-k b(|q|)):
+the last share of a full position is given up for `penalty`. Solved backwards in time, once per set of parameters and
+outside the path of a tick, which only looks up.
 """
 
 from __future__ import annotations
@@ -15,8 +18,6 @@ from itertools import pairwise
 from statistics import NormalDist
 
 from common.bots import Inventory
-
-from quoter.reservation import solve_tridiagonal
 
 _NORMAL = NormalDist()
 _SQRT_2_PI = math.sqrt(2.0 * math.pi)
@@ -32,6 +33,8 @@ LONGEST_S = 86_400.0
 STOP_MIN_S = 0.5
 """Quoting is taken to stop no later than this before expiry: the variance per second has no bound there."""
 TABLES_MAX = 64
+LEAST = 1e-290
+"""Values below it would lose their logarithm; what is so unlikely to be held matters to no quote."""
 
 
 class Leans:
@@ -91,8 +94,10 @@ class Leans:
     def _column(self, s: float) -> list[list[float]]:
         """Return the leans for one s, a row per time to expiry, the shortest first."""
         states = range(-BOUND, BOUND + 1)
-        values = [math.exp(-self._k * self._penalty * q * q / (2.0 * BOUND)) for q in states]
-        rows = [self._leans(values)]
+        costs = [self._penalty * q * q / (2.0 * BOUND) for q in states]
+        # When quoting stops a lean is what a unit more costs, and needs no logarithm of what may be next to nothing.
+        rows = [[above - here for here, above in pairwise(costs)]]
+        values = [max(LEAST, math.exp(-self._k * cost)) for cost in costs]
         tau, ratio = self._stop_s, ROW_RATIO ** (1.0 / STEPS_PER_ROW)
         risk = self._quadratic * s * s * math.log(ratio)
         while tau < LONGEST_S:
@@ -103,7 +108,7 @@ class Leans:
                 diagonal = [1.0 + 2.0 * beside + risk * q * q for q in states]
                 values = solve_tridiagonal(diagonal, -beside, values)
                 peak = max(values)
-                values = [value / peak for value in values]
+                values = [max(LEAST, value / peak) for value in values]
                 tau *= ratio
             rows.append(self._leans(values))
         return rows
@@ -125,3 +130,17 @@ def leans_for(inventory: Inventory) -> Leans:
         inventory.max_position,
         inventory.close_threshold_s,
     )
+
+
+def solve_tridiagonal(diagonal: list[float], beside: float, right: list[float]) -> list[float]:
+    """Solve a symmetric tridiagonal system with one number beside the diagonal (Thomas algorithm)."""
+    count = len(diagonal)
+    upper, solved = [0.0] * count, [0.0] * count
+    upper[0], solved[0] = beside / diagonal[0], right[0] / diagonal[0]
+    for row in range(1, count):
+        pivot = diagonal[row] - beside * upper[row - 1]
+        upper[row] = beside / pivot
+        solved[row] = (right[row] - beside * solved[row - 1]) / pivot
+    for row in range(count - 2, -1, -1):
+        solved[row] -= upper[row] * solved[row + 1]
+    return solved

@@ -55,6 +55,20 @@ def test_s3_4_the_table_agrees_with_a_solver_of_the_same_equation(fair: float, l
     assert max(abs(expected)) > TICK, "there is something to agree with"
 
 
+@pytest.mark.parametrize("gamma", [1e-9, 1.0])
+@pytest.mark.parametrize("k", [1e-3, 10_000.0])
+@pytest.mark.parametrize("intensity", [1e-6, 1_000.0])
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_r67_no_parameters_that_a_bot_may_have_break_the_table(
+    gamma: float, k: float, intensity: float, penalty: float
+) -> None:
+    found = Leans(gamma, k, intensity, penalty, 10_000_000.0, 0.0)
+    for left_s in (0.0, 3_600.0, 86_400.0, 1e9):
+        row = [found.bid_lean(0.5, left_s, q * found.unit) for q in range(-BOUND, BOUND)]
+        assert all(np.isfinite(row))
+        assert row == pytest.approx(sorted(row), abs=1e-6), "who holds more never bids more"
+
+
 def test_without_risk_of_the_price_it_is_the_matrix_exponential() -> None:
     left_s = STOP_S * 1.2**10
     matrix = beside() * (np.eye(2 * BOUND + 1, k=1) + np.eye(2 * BOUND + 1, k=-1))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from quoter.reservation import (
-    Distances,
-    asymptotic,
     avellaneda_stoikov_price,
     avellaneda_stoikov_spread,
     certainty_equivalent,
@@ -18,7 +15,6 @@ from quoter.reservation import (
     reservation_bid,
 )
 from scipy.integrate import quad
-from scipy.linalg import expm
 
 fairs = st.floats(0.001, 0.999)
 nets = st.floats(-5_000, 5_000)
@@ -83,47 +79,3 @@ def test_the_average_spread_is_the_one_that_was_published(gamma: float, printed:
     mean, _ = quad(lambda left: avellaneda_stoikov_spread(gamma, 1.5, 4.0 * left), 0, 1)
     # The paper prints 3.02 for gamma 1, where its own formula gives 3.0217; the others agree to the last digit too.
     assert mean == pytest.approx(printed, abs=0.006)
-
-
-@pytest.mark.parametrize("penalty", [0.0, 0.5])
-@pytest.mark.parametrize("time_left", [0.0, 0.1, 5.0])
-def test_the_bounded_model_agrees_with_the_matrix_exponential(penalty: float, time_left: float) -> None:
-    gamma, k, sigma, intensity, bound = 0.1, 1.5, 2.0, 140.0, 10
-    ours = Distances(gamma, k, sigma, intensity, bound, time_left, penalty, steps=20_000)
-    states = np.arange(-bound, bound + 1)
-    beside = intensity * (1 + gamma / k) ** -(1 + k / gamma)
-    matrix = np.diag(k * gamma * sigma**2 / 2 * states**2.0)
-    matrix -= beside * (np.eye(2 * bound + 1, k=1) + np.eye(2 * bound + 1, k=-1))
-    values = expm(-matrix * time_left) @ np.exp(-k * penalty * np.abs(states))
-    for inventory in range(-bound, bound):
-        place = inventory + bound
-        bid = math.log(values[place] / values[place + 1]) / k + math.log(1 + gamma / k) / gamma
-        assert ours.bid_distance(inventory) == pytest.approx(bid, abs=2e-3)
-        assert ours.ask_distance(-inventory) == pytest.approx(bid, abs=2e-3)
-    assert ours.bid_distance(bound) == ours.ask_distance(-bound) == math.inf
-
-
-def test_long_before_the_end_the_bounded_model_is_near_its_closed_approximation() -> None:
-    gamma, k, sigma, intensity = 0.01, 0.3, 0.3, 0.9
-    exact = Distances(gamma, k, sigma, intensity, bound=30, time_left=600.0)
-    closed = asymptotic(gamma, k, sigma, intensity)
-    for inventory in range(-5, 6):
-        assert exact.bid_distance(inventory) == pytest.approx(closed.bid_distance(inventory), rel=0.03)
-        assert exact.ask_distance(inventory) == pytest.approx(closed.ask_distance(inventory), rel=0.03)
-
-
-def test_a5_a_terminal_penalty_drives_the_inventory_out_as_the_end_comes_near() -> None:
-    def keen(time_left: float, penalty: float) -> float:
-        """Return how much further away the long side bids than it asks."""
-        distances = Distances(0.1, 1.5, 2.0, 140.0, 10, time_left, penalty)
-        return distances.bid_distance(5) - distances.ask_distance(5)
-
-    assert keen(0.0, 1.0) > keen(0.02, 1.0) > keen(1.0, 1.0) > 0
-    assert keen(0.0, 0.0) == pytest.approx(0.0), "without one the published model lets go at the end"
-
-
-@pytest.mark.parametrize("bad", [{"gamma": 0.0}, {"bound": 0}, {"time_left": -1.0}, {"terminal_penalty": -0.1}])
-def test_impossible_parameters_are_refused(bad: dict[str, float]) -> None:
-    good = {"gamma": 0.1, "k": 1.5, "sigma": 2.0, "intensity": 140.0, "bound": 10, "time_left": 1.0}
-    with pytest.raises(ValueError, match="must be above 0"):
-        Distances(**(good | bad))  # type: ignore[arg-type]
