@@ -20,6 +20,7 @@ from quoter.inventory import Room
 from quoter.ladder import Grid
 from quoter.markouts import Markouts
 from quoter.protection import Window
+from quoter.reach import Comers
 from quoter.refusals import MarketRefusals
 from quoter.signals import CALM, Signals
 from quoter.working import Wanted
@@ -127,6 +128,8 @@ class Line:
     signals: Signals = CALM
     """What flow and other markets say; renewed outside the path of a tick."""
     crossing: Crossing = field(default_factory=Crossing)
+    comers: Comers = field(default_factory=Comers)
+    """Who has taken from our quotes here."""
     traded: MarketFlow = field(default_factory=MarketFlow)
     toxicity: Toxicity = UNTOUCHED
     """As of the last timer."""

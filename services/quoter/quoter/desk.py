@@ -34,6 +34,8 @@ RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 20 * NS_PER_MS
 """A target that only moves is published at most this often."""
+REDUCE_TOLERANCE_TICKS = 2
+"""An order that reduces near the end is left where it is while it is so close to its price."""
 NOTHING_RESTS = "no_websocket"
 """Why nothing new is quoted while the session takes only what does not rest."""
 
@@ -286,8 +288,10 @@ class Desk:
 
     def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
         quoting = line.config.quoting
-        # Close to expiry and when nothing is wanted there is no queue place worth keeping.
-        ticks = quoting.price_tolerance_ticks if wanted.state == "quoting" else 0
+        # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it has
+        # all the room until the venue says that it is gone, and with each new price nothing would be there.
+        still = {"quoting": quoting.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
+        ticks = still.get(wanted.state, 0)
         limits = line.view.limits
         least = ceil_ticks(limits.min_spread, line.terms.grid.tick_size) if limits else 1
         return Tolerance(ticks, quoting.size_tolerance, least)

@@ -6,6 +6,7 @@ end in the same way one after the other only the first is kept.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -217,7 +218,7 @@ def told(record: Record, now_ns: int) -> dict[str, Any]:
         "inputs": _inputs(record),
         "parts": {name: round(value, 6) for name, value in plan.parts.items()},
         "skew": round(plan.skew, 6),
-        "signals": record.signals._asdict(),
+        "signals": _signals(record.signals),
         "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids],
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks],
         "room": plan.room._asdict(),
@@ -228,6 +229,12 @@ def told(record: Record, now_ns: int) -> dict[str, Any]:
             for order, rejection in record.refused
         ],
     }
+
+
+def _signals(signals: Signals) -> dict[str, Any]:
+    """Return the signals by name; a reach without a bound is none."""
+    reach = {name: None if math.isinf(value) else value for name, value in signals.reach._asdict().items()}
+    return signals._asdict() | {"reach": reach}
 
 
 def _inputs(record: Record) -> dict[str, Any]:

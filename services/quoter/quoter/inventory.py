@@ -7,17 +7,22 @@ The life of a market has phases by fraction elapsed: `lean` tolerates a position
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
 from common.bots import Inventory
 
 from quoter.holdings import Held
+from quoter.reach import UNBOUNDED, Reach
 
 CHEAPEST = 0.01
 """What a share is taken to cost at least, when room for more is reckoned from money."""
 ONE_SIDED_FROM = 2.0
-"""The adding side is gone once |net| is so many times what its age allows."""
+"""The adding side is down to a lot once |net| is so many times what its age allows."""
+YIELDS_FROM, YIELDS_FULLY = 0.2, 0.5
+"""Of what will surely be taken in time, the part from which a net begins to be offered as a bargain, and that from
+which it is offered as one altogether."""
 FULL_CONCESSION_AT = 0.5
 """Fraction of the reduce-only window after which what is left is offered at its full concession."""
 
@@ -43,6 +48,8 @@ class Lean(NamedTuple):
     ask_share: float
     bound: float
     """Shares of |net| that the age of the market allows."""
+    reach: Reach = UNBOUNDED
+    """Shares of net that will surely be taken before the end: no more is added, whatever the age allows."""
 
 
 class Room(NamedTuple):
@@ -63,14 +70,23 @@ def phase_of(elapsed: float, seconds_left: float, inventory: Inventory) -> Phase
     return Phase.LEAN if elapsed <= inventory.lean_until else Phase.RAMP
 
 
-def lean(yes_lots: int, no_lots: int, elapsed: float, reduce_from: float, phase: Phase, inventory: Inventory) -> Lean:
+def lean(
+    yes_lots: int,
+    no_lots: int,
+    elapsed: float,
+    reduce_from: float,
+    phase: Phase,
+    inventory: Inventory,
+    reach: Reach = UNBOUNDED,
+) -> Lean:
     """Return skew and sizes for a holding at a fraction of the life elapsed; `reduce_from` is where reduce-only begins.
 
     skew = clamp((yes - no) / max_position, -1, 1) x factor, where the factor grows from `skew_factor` at `lean_until`
     to `late_skew_factor` at `aggressive_from`. With 500 YES, 100 NO, max_position 1,000 and skew_factor 0.02 the skew
     is 0.008: an ask of 0.52 becomes 0.512 and a bid of 0.48 becomes 0.472, before they are rounded to the grid.
 
-    The side that adds shrinks with |net| towards a bound, which falls with age: `lean_net`, `late_net`, `final_net`.
+    The side that adds shrinks with |net| towards a bound, which falls with age: `lean_net`, `late_net`, `final_net`;
+    and towards what will surely be taken from us before the end, where that is less.
     """
     net = yes_lots - no_lots
     imbalance = max(-1.0, min(1.0, net / inventory.max_position))
@@ -81,27 +97,44 @@ def lean(yes_lots: int, no_lots: int, elapsed: float, reduce_from: float, phase:
         way = reduce_from - inventory.aggressive_from
         done = min(1.0, (elapsed - inventory.aggressive_from) / way) if way > 0 else 1.0
         bound += (inventory.final_net - inventory.late_net) * done
-    adding = max(0.0, 1.0 - abs(net) / bound)
-    return Lean(phase, imbalance * factor, adding if net > 0 else 1.0, adding if net < 0 else 1.0, bound)
+    allowed = min(bound, reach.of(net))
+    adding = max(0.0, 1.0 - abs(net) / allowed) if allowed > 0.0 else 0.0
+    return Lean(phase, imbalance * factor, adding if net > 0 else 1.0, adding if net < 0 else 1.0, bound, reach)
 
 
-def within(free: Room, held: Held, leaning: Lean, adding_min: int) -> Room:
-    """Return the room that is left when |net| is to stay within what the market's age allows.
+def within(free: Room, held: Held, leaning: Lean, adding_min: int, lot: int = 1) -> Room:
+    """Return the room that is left when |net| is to stay within what the market's age and its takers allow.
 
-    Up to twice of that, `adding_min` shares are quoted all the same, so that the market stays two-sided. In doubt the
-    net is what is worse for the side in question.
+    Up to twice of what the age allows, `adding_min` shares are quoted all the same while they will surely be taken
+    again, and beyond that `lot` shares, so that the market stays two-sided. In doubt the net is what is worse for the
+    side in question.
     """
     long = held.yes_lots - held.no_lots + held.doubt_no_lots
     short = held.no_lots - held.yes_lots + held.doubt_yes_lots
+    bound, reach = leaning.bound, leaning.reach
     return Room(
-        min(free.yes_lots, _adding(long, leaning.bound, adding_min)),
-        min(free.no_lots, _adding(short, leaning.bound, adding_min)),
+        min(free.yes_lots, _adding(long, bound, reach.long, adding_min, lot)),
+        min(free.no_lots, _adding(short, bound, reach.short, adding_min, lot)),
     )
 
 
-def _adding(net: int, bound: float, adding_min: int) -> int:
+def _adding(net: int, bound: float, reach: float, adding_min: int, lot: int) -> int:
     """Return how many more shares may be bought of the outcome that `net` shares more are held of."""
-    return max(int(bound - net), adding_min if net < ONE_SIDED_FROM * bound else 0)
+    still = net < ONE_SIDED_FROM * bound and net + adding_min <= reach
+    return max(int(min(bound, reach) - net), adding_min if still else min(lot, adding_min))
+
+
+def yielding(net: int, reach: Reach) -> float:
+    """Return how far to give in on price, 0 to 1, for a net that takers may not take in time.
+
+    Who knows a little more than others comes for a bargain, whichever side the rest come from.
+    """
+    surely = reach.of(net)
+    if math.isinf(surely) or net == 0:
+        return 0.0
+    if surely <= 0.0:
+        return 1.0
+    return min(1.0, max(0.0, (abs(net) / surely - YIELDS_FROM) / (YIELDS_FULLY - YIELDS_FROM)))
 
 
 def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float) -> Room:

@@ -12,7 +12,7 @@ from common.events import BotLimits, QuoteLevel
 from quoter.bot import Plan, Terms
 from quoter.glft import leans_for
 from quoter.holdings import Held
-from quoter.inventory import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond
+from quoter.inventory import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond, yielding
 from quoter.ladder import Grid, levels, prices
 from quoter.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
 from quoter.signals import Signals
@@ -46,7 +46,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     max_position = min(inventory.max_position, limits.max_position_lots)
     free = room(held, phase, max_position, limits.max_net_lots)
     reduce_from = 1.0 - inventory.reduce_only_s / terms.life_s
-    leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory)
+    leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory, signals.reach)
     reducing = phase is Phase.REDUCE_ONLY
     size = min(quoting.size, limits.max_order_lots)
     away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
@@ -55,13 +55,18 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     best_ask = ask_from - signals.net_skew + away.ask
     if best_ask - best_bid > quoting.max_spread and not reducing:
         return pulled(f"the spread would be {best_ask - best_bid:.3f}")
+    net = held.yes_lots - held.no_lots
+    yields = yielding(net, signals.reach)
     if reducing:
-        best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, terms.grid, inventory)
-    rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=reducing)
+        best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, yields, terms.grid, inventory)
+    elif yields:
+        best_bid, best_ask = _tempting(fair, best_bid, best_ask, net, yields, terms.grid, inventory)
+    through = reducing or yields > 0.0
+    rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=through)
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)
-    fitting = free if reducing else within(free, held, leaning, inventory.adding_min)
+    fitting = free if reducing else within(free, held, leaning, inventory.adding_min, max(1, terms.min_lots))
     fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss)
     yes_room, no_room = _alive(fair, elapsed, held, fitting, quoting, signals)
     bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
@@ -98,15 +103,35 @@ def _reservation(
 
 
 def _giving_up(
-    fair: float, bid: float, ask: float, held: Held, seconds_left: float, grid: Grid, inventory: Inventory
+    fair: float,
+    bid: float,
+    ask: float,
+    held: Held,
+    seconds_left: float,
+    yields: float,
+    grid: Grid,
+    inventory: Inventory,
 ) -> tuple[float, float]:
     """Return the best prices once what is left is to go: better ones there, and on the grid even for a dead share."""
-    tick, beyond = grid.tick_size, concession(seconds_left, grid.tick_size, inventory)
+    tick = grid.tick_size
+    beyond = max(concession(seconds_left, tick, inventory), yields * inventory.reduce_cost)
     if held.no_lots > held.yes_lots:
         on_grid = tick if tick <= fair + inventory.reduce_cost else 0.0
-        return max(bid, fair + beyond, on_grid), ask
+        return min(1.0 - tick, max(bid, fair + beyond, on_grid)), ask
     on_grid = 1.0 - tick if 1.0 - tick >= fair - inventory.reduce_cost else 1.0
-    return bid, min(ask, fair - beyond, on_grid)
+    return bid, max(tick, min(ask, fair - beyond, on_grid))
+
+
+def _tempting(
+    fair: float, bid: float, ask: float, net: int, yields: float, grid: Grid, inventory: Inventory
+) -> tuple[float, float]:
+    """Return the best prices that offer a net as a bargain: both move, so that adding gets dearer as giving gets
+    cheaper."""
+    if net > 0:
+        moved = yields * max(0.0, ask - (fair - inventory.reduce_cost))
+        return bid - moved, max(grid.tick_size, ask - moved)
+    moved = yields * max(0.0, fair + inventory.reduce_cost - bid)
+    return min(1.0 - grid.tick_size, bid + moved), ask + moved
 
 
 def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting, signals: Signals) -> tuple[int, int]:

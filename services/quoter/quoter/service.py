@@ -428,7 +428,7 @@ class Quoter(Core):
             yield from self._select_markets(now_ns)
         for bot in self.bots.values():
             try:
-                look_around(bot, self.desk.holdings, self.desk.venue_now_ns(now_ns), now_ns)
+                look_around(bot, self.desk.holdings, self.desk.orders, self.desk.venue_now_ns(now_ns), now_ns)
             except Exception as error:
                 yield from self._stop_bot(bot, "its surroundings", error, now_ns)
         yield from self._relay(self.desk.take_stock(self.bots.values(), now_ns), now_ns)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from quoter.reach import UNBOUNDED, Reach
+
 
 class Signals(NamedTuple):
     """Everything but fair value and holding that a quote depends on; all prices in units of a YES share."""
@@ -16,6 +18,8 @@ class Signals(NamedTuple):
     """To subtract from both sides because of what is held in other markets of the same underlying."""
     closed_side: str = ""
     """'bid' or 'ask': the side that would add to an exposure over all markets that is beyond its limit."""
+    reach: Reach = UNBOUNDED
+    """Net that takers and others' quotes will surely take before the end."""
     frozen: str = ""
     """Why nothing may rest for now: too many fills, too much volume or delta in too short a time; empty otherwise."""
 

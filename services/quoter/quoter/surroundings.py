@@ -10,10 +10,13 @@ from common.events import Book, Fill, Liquidity, Trade
 from common.instruments import Outcome, Side
 
 from quoter.bot import Bot, Line
+from quoter.crossing import offers
 from quoter.exposure import Leg, closed_side, net_skews, summary
 from quoter.flow import toxicity
 from quoter.holdings import Holdings
 from quoter.markouts import QuoteSide
+from quoter.orders import Orders
+from quoter.reach import Reach, bearable
 
 STEP = 0.0005
 """Leans and distances are changed in steps of this, so that they do not move quotes all the time."""
@@ -41,6 +44,7 @@ def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
     side = _side_of(fill)
     lots, towards_yes = fill.quantity_lots, side * fill.quantity_lots
     line.traded.on_own(-towards_yes, now_ns, bot.config.flow)
+    line.comers.on_fill(towards_yes, now_ns)
     if line.fair is not None and now_ns - line.fresh_at_ns <= bot.max_source_age_ns():
         tick, units = line.terms.grid.tick_size, line.terms.grid.ticks_per_unit
         ticks = fill.price_ticks if fill.outcome is not Outcome.NO else units - fill.price_ticks
@@ -88,9 +92,11 @@ def thaw(bot: Bot, line: Line, now_ns: int) -> None:
         line.signals = line.signals._replace(frozen=frozen)
 
 
-def look_around(bot: Bot, holdings: Holdings, venue_now_ns: int, now_ns: int) -> None:
+def look_around(bot: Bot, holdings: Holdings, orders: Orders, venue_now_ns: int, now_ns: int) -> None:
     """Renew what flow and other markets say of every market of a bot; called by the timer."""
     _stand_back(bot, venue_now_ns, now_ns)
+    for line in bot.lines.values():
+        _reckon_reach(line, orders, venue_now_ns, now_ns)
     if now_ns - bot.leaned_at_ns >= LEAN_NS:
         bot.leaned_at_ns = now_ns
         _lean_against_others(bot, holdings)
@@ -119,6 +125,28 @@ def _stand_back(bot: Bot, venue_now_ns: int, now_ns: int) -> None:
         ask = found.ask if abs(found.ask - signals.ask_toxicity) > STEP else signals.ask_toxicity
         if bid != signals.bid_toxicity or ask != signals.ask_toxicity:
             line.signals = signals._replace(bid_toxicity=bid, ask_toxicity=ask)
+
+
+def _reckon_reach(line: Line, orders: Orders, venue_now_ns: int, now_ns: int) -> None:
+    """Say how much of a net will surely be taken before nothing may rest any more."""
+    inventory, unwind = line.config.inventory, line.config.unwind
+    if line.plan is not None and line.plan.wanted:
+        line.comers.look(now_ns)
+    else:
+        line.comers.rest(now_ns)
+    shown = Reach(0.0, 0.0)
+    book = line.crossing.book
+    if unwind.cross_from_s and book is not None and line.fair is not None:
+        units, fair = line.terms.grid.ticks_per_unit, line.fair.fair
+        own_bids, own_asks = orders.levels(line.terms.symbol, units)
+        shown = Reach(
+            bearable(offers(book.bids, units, own_bids), fair, units, selling=True, unwind=unwind),
+            bearable(offers(book.asks, units, own_asks), fair, units, selling=False, unwind=unwind),
+        )
+    left_s = line.terms.seconds_left(venue_now_ns) - inventory.close_threshold_s
+    reach = line.comers.reach(left_s, inventory, shown, unwind.cross_tolerance)
+    if reach != line.signals.reach:
+        line.signals = line.signals._replace(reach=reach)
 
 
 def _lean_against_others(bot: Bot, holdings: Holdings) -> None:

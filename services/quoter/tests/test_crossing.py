@@ -226,3 +226,19 @@ def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wa
     selling.deliver()
     assert [(fill.side, fill.outcome) for fill in selling.of(Fill)] == [(Side.SELL, Outcome.YES)]
     assert selling.core.desk.holdings.of("1", MARKET)[:2] == (0, 0)
+
+
+def test_r66_what_reduces_near_the_end_stays_while_the_price_moves_a_little() -> None:
+    script = near_expiry(100, 0, 60.0)
+    (resting,) = script.venue.open_orders()
+    there = 0
+    for step in range(40):
+        script.hold_frames = True
+        script.wait(50, fair=0.50 + 0.005 * (step % 3))
+        there += bool(script.venue.open_orders())
+        script.hold_frames = False
+        script.deliver()
+    assert there == 40, "with each tick it went, and came back two round trips later"
+    assert resting in script.venue.open_orders()
+    script.wait(200, fair=0.60)
+    assert resting not in script.venue.open_orders()

@@ -7,7 +7,8 @@ from common.bots import Inventory
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.holdings import Held
-from quoter.inventory import Lean, Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond
+from quoter.inventory import Lean, Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond, yielding
+from quoter.reach import UNBOUNDED, Reach
 
 INVENTORY = Inventory()
 REDUCE_FROM = 1 - INVENTORY.reduce_only_s / 300
@@ -75,18 +76,38 @@ def test_a5_buying_all_that_has_room_keeps_the_net_within_what_its_age_allows(
         (found.yes_lots, yes - no + held.doubt_no_lots),
         (found.no_lots, no - yes + held.doubt_yes_lots),
     ):
-        assert net + bought <= max(bound, net, net + adding_min if net < 2 * bound else net)
-        assert bought >= min(adding_min, 10_000) or net >= 2 * bound
+        assert net + bought <= max(bound, net + adding_min if net < 2 * bound else net + min(1, adding_min))
+        assert bought >= adding_min or net >= 2 * bound
+        assert bought >= min(1, adding_min)
     assert within(Room(3, 4), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min) <= Room(3, 4)
 
 
-def test_a5_beyond_twice_what_its_age_allows_the_quote_is_one_sided() -> None:
+@given(shares, shares, st.integers(1, 500), st.integers(0, 500), st.integers(0, 500), st.integers(1, 10))
+def test_r66_nothing_but_a_lot_is_added_beyond_what_takers_will_surely_take(
+    yes: int, no: int, bound: int, long: int, short: int, lot: int
+) -> None:
+    held, reach = Held(yes, no), Reach(long, short)
+    found = within(Room(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound, reach), 10, lot)
+    for bought, net, surely in ((found.yes_lots, yes - no, long), (found.no_lots, no - yes, short)):
+        assert net + bought <= max(surely, net + lot)
+        assert bought >= min(lot, 10)
+
+
+def test_r66_a_net_is_offered_as_a_bargain_the_more_the_less_sure_its_takers_are() -> None:
+    assert yielding(0, Reach(0.0, 0.0)) == 0.0
+    assert yielding(500, UNBOUNDED) == 0.0
+    assert [yielding(net, Reach(100.0, 1_000.0)) for net in (20, 35, 50, 400)] == pytest.approx([0.0, 0.5, 1.0, 1.0])
+    assert yielding(-100, Reach(100.0, 1_000.0)) == 0.0
+    assert yielding(1, Reach(0.0, 0.0)) == 1.0
+
+
+def test_a5_beyond_twice_what_its_age_allows_only_a_lot_is_added() -> None:
     leaning = Lean(Phase.AGGRESSIVE, 0.0, 1.0, 1.0, 100)
     free = Room(1_000, 1_000)
     assert within(free, Held(30, 0), leaning, 10) == Room(70, 130)
     assert within(free, Held(150, 0), leaning, 10) == Room(10, 250)
-    assert within(free, Held(200, 0), leaning, 10) == Room(0, 300)
-    assert within(free, Held(0, 200), leaning, 10) == Room(300, 0)
+    assert within(free, Held(200, 0), leaning, 10) == Room(1, 300)
+    assert within(free, Held(0, 200), leaning, 10) == Room(300, 1)
 
 
 @given(shares, shares, st.floats(0, 1), st.floats(0.01, 0.99), st.floats(1, 2_000))

@@ -6,7 +6,7 @@ import json
 
 from common.events import AccountState, Alert, Fill, Halt, OrderUpdates
 from common.orders import OrderState, epoch_of
-from quoter.rehearsal.script import MARKET, MS, Script
+from quoter.rehearsal.script import MARKET, MS, Script, config
 from quoter.rehearsal.venue import VenueOrder
 
 
@@ -269,7 +269,9 @@ def test_a_fill_the_ledger_does_not_take_halts_the_account_and_pulls() -> None:
 
 def test_an_account_picture_waits_for_the_fills_it_contains() -> None:
     script = Script()
-    script.quoting(0.50)
+    script.start(config(inventory={"flow_caution": 0.0}))
+    script.wait(500, fair=0.50)
+    script.told.clear()
     script.confirm = False
     script.venue.fill(best_bid(script), 30)
     script.deliver()

@@ -94,7 +94,7 @@ def lose(script: Script, times: int, by: float) -> None:
 ROOMY = {
     "protection": {"max_fills": 0, "max_volume": 0, "max_net": 0},
     "bot_protection": {"max_fills": 0, "max_volume": 0, "max_net": 0},
-    "inventory": {"skew_factor": 0.0, "late_skew_factor": 0.0, "reduce_only_s": 5.0},
+    "inventory": {"skew_factor": 0.0, "late_skew_factor": 0.0, "reduce_only_s": 5.0, "flow_caution": 0.0},
     "quoting": {"spread": 0.03},
     "flow": {"markout_prior": 20.0},
 }

@@ -74,7 +74,17 @@ class Inventory(Section):
     final_net: int = Field(default=40, ge=1, le=10_000_000)
     """... and where the reduce-only window begins."""
     adding_min: int = Field(default=10, ge=0, le=10_000_000)
-    """Shares that the adding side still shows beyond that, up to twice of it; 0 makes the quote one-sided at once."""
+    """Shares that the adding side still shows beyond that, up to twice of it, and then one lot; 0 makes the quote
+    one-sided at once."""
+    flow_caution: float = Field(default=4.0, ge=0, le=10)
+    """What takers will surely bring is so many standard deviations below what they bring on average; no more may be
+    held, whatever the bounds above allow. 0 trusts those alone."""
+    flow_prior_per_min: float = Field(default=10.0, ge=0, le=10_000)
+    """Takers of each direction in a minute, before any have been seen..."""
+    flow_prior_s: float = Field(default=10.0, ge=0, le=86_400)
+    """... and as many seconds of having seen them as that counts for."""
+    flow_prior_size: float = Field(default=20.0, ge=0, le=10_000)
+    """Shares each of them takes."""
     max_settlement_loss: float = Field(default=500.0, gt=0, le=1e9)
     """Money that the worse result of one market may cost; what would lessen it may always be bought."""
     reduce_only_s: float = Field(default=80.0, ge=0, le=86_400)
