@@ -1,7 +1,8 @@
-"""An event that speaks of something else than its subject reaches no core, and ends no process."""
+"""An event that speaks of something else than its subject reaches no core, and what has no address ends no process."""
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,18 +10,15 @@ import pytest
 import structlog
 from common.bus.messages import Message
 from common.bus.nats import NatsConnection
-from common.core import Core, Effects, Every, Input, Newest, Ordered, Receipt
-from common.events import BotConfig, Event, Position, encode
-from common.settings import ServiceSettings
+from common.core import Core, Effects, Input, Newest, Ordered, Receipt
+from common.errors import ContractError
+from common.events import BotConfig, Event, Position, TopOfBook, encode
 from common.shell import Shell
 
 from tests.contract.cores import CORES
+from tests.servers import Broker
 
-
-def shell_of(name: str, core: Core, data_dir: Path) -> Shell:
-    """Return a shell that is not connected to anything: what it is told reaches its core all the same."""
-    settings = ServiceSettings(data_dir=data_dir)
-    return Shell(name, core, settings, NatsConnection(settings, name), structlog.get_logger())
+NOW_NS = 1_795_222_800_000_000_000
 
 
 def config(algo_id: str) -> BotConfig:
@@ -28,45 +26,50 @@ def config(algo_id: str) -> BotConfig:
 
 
 @pytest.mark.parametrize("name", CORES)
-@pytest.mark.parametrize("algo_id", ["", "2", "_" * 65, "1.2"])
-async def test_r76_a_configuration_of_another_bot_than_its_subject_is_parked(
-    tmp_path: Path, name: str, algo_id: str
-) -> None:
+@pytest.mark.parametrize("algo_id", ["", "_" * 65, "1.2"])
+def test_r76_no_core_fails_over_a_bot_with_an_impossible_name(name: str, algo_id: str) -> None:
     core = CORES[name]()
-    shell = shell_of(name, core, tmp_path)
-    (ordered,) = [each for each in core.inputs() if isinstance(each, Ordered) and each.event is BotConfig]
-    deliver = shell._intake.ordered(ordered)
-    await deliver(Message("config.bot.1", encode(config(algo_id)), 7))
-    assert shell._intake.parked == 1
-    await deliver(Message("config.bot.1", encode(config("1")), 8))
-    assert shell._intake.parked == 1
-    assert not shell.failed.done()
+    (handler,) = [each.handler for each in core.inputs() if isinstance(each, Ordered) and each.event is BotConfig]
+    effects = [*handler(config(algo_id), Receipt(NOW_NS)), *handler(config("1"), Receipt(NOW_NS))]
+    # Whatever it says of such a bot has no address, which the shell tells by this error and no other.
+    for event in [effect for effect in effects if isinstance(effect, Event)]:
+        with contextlib.suppress(ContractError):
+            event.address()
 
 
 class Nameless(Core):
-    """Says a position of a bot without a name, and goes on."""
+    """Says a position of a bot without a name at every top of book, and goes on."""
 
     def __init__(self) -> None:
-        self.heard: list[Event] = []
+        self.heard: list[str] = []
 
     def inputs(self) -> list[Input]:
-        return [Newest(BotConfig, self.on_config), Every(1_000, self.start)]
+        return [Newest(TopOfBook, self.on_top)]
 
-    def on_config(self, heard: BotConfig, receipt: Receipt) -> Effects:
-        self.heard.append(heard)
+    def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
+        self.heard.append(top.symbol)
         yield Position(algo_id="", lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=1, ts_ns=1)
 
 
-async def test_r76_what_a_core_says_without_an_address_is_parked_and_the_core_goes_on(tmp_path: Path) -> None:
+async def test_r76_what_comes_or_goes_under_no_address_of_its_own_is_parked_and_the_core_goes_on(
+    tmp_path: Path,
+) -> None:
     core = Nameless()
-    shell = shell_of("risk", core, tmp_path)
+    settings = Broker(tmp_path).settings("risk")
+    shell = Shell("risk", core, settings, NatsConnection(settings, "risk"), structlog.get_logger())
     shell._early = None  # it has been started: what a core says goes out at once
-    newest = core.inputs()[0]
+    (newest,) = core.inputs()
     assert isinstance(newest, Newest)
     deliver = shell._intake.burst(newest)
-    await deliver([Message("config.bot.2", encode(config("1"))), Message("config.bot.1", encode(config("1")))])
+
+    def top(symbol: str) -> bytes:
+        return encode(
+            TopOfBook(venue="v", symbol=symbol, bid=1.0, ask=2.0, bid_size=1.0, ask_size=1.0, ts_received_ns=1)
+        )
+
+    await deliver([Message("md.top.v.B", top("A")), Message("md.top.v.A", top("A"))])
     assert shell._intake.parked == 2, "the one that came under another's subject, and the one that has none"
-    await deliver([Message("config.bot.3", encode(config("3")))])
+    await deliver([Message("md.top.v.C", top("C"))])
     assert shell._intake.parked == 2, "the same again is not told again"
-    assert [each.algo_id for each in core.heard if isinstance(each, BotConfig)] == ["1", "3"]
+    assert core.heard == ["A", "C"]
     assert not shell.failed.done()

@@ -101,6 +101,19 @@ def fault_of(found: object) -> Fault:
     return found.fault
 
 
+# --- what it speaks of ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algo_id", ["2", ""])
+def test_r76_a_genuine_message_about_something_else_than_its_subject_is_a_contract_error(algo_id: str) -> None:
+    config = BotConfig(algo_id=algo_id, kind="binary", revision=1, running=True, sections={}, actor="a", ts_ns=1)
+    data, message_id = encode(config), config.message_id()
+    signature = SIGNERS_BY_ROLE["gateway"].sign("config.bot.1", "BotConfig", message_id, data, 0)
+    headers = {HEADER: signature.header(), MESSAGE_ID: message_id}
+    with pytest.raises(ContractError, match=r"BotConfig: (its fields say config\.bot\.2|token: must not be empty)"):
+        take(VERIFIER, Obeyed(), BotConfig, Message("config.bot.1", data, 1, headers=headers))
+
+
 # --- what is covered --------------------------------------------------------------------------------------------
 
 PARTS = {
