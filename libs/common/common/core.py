@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from common.events.base import Event
+from common.streams.levels import Level
 
 
 class Receipt(NamedTuple):
@@ -187,6 +188,14 @@ class Every:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamLevels:
+    """How full every stream is, asked of the broker at a period; nothing is told while the broker is away."""
+
+    period_ms: int
+    handler: Callable[[Sequence[Level], Receipt], Effects]
+
+
+@dataclass(frozen=True, slots=True)
 class Wire:
     """A websocket client connection, named; `Open` connects it."""
 
@@ -215,7 +224,7 @@ class Command:
     """It may be ordered before the core has started: while broker, streams or lease are waited for."""
 
 
-Input: TypeAlias = Newest | Ordered | Durable | Every | Wire | Http | Command
+Input: TypeAlias = Newest | Ordered | Durable | Every | StreamLevels | Wire | Http | Command
 
 
 class Sample(NamedTuple):

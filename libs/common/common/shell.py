@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -37,6 +38,7 @@ from common.core import (
     Sample,
     Send,
     Store,
+    StreamLevels,
     Wire,
 )
 from common.disk import Documents
@@ -170,6 +172,8 @@ class Shell:
         for every in self._of(Every):
             if not every.early:
                 self.guarded(self._tick(every), self._timers)
+        for levels in self._of(StreamLevels):
+            self.guarded(self._look_at_levels(levels), self._timers)
         self.guarded(self.checks.run(), self._timers)
 
     async def stop(self, timeout_s: float) -> bool:
@@ -325,6 +329,13 @@ class Shell:
             self.checks.machine.note("http_rebuilt", f"{http.name}: {why}")
 
         return LiveHttp(self._caller(http.on_answer), on_rebuilt)
+
+    async def _look_at_levels(self, levels: StreamLevels) -> None:
+        tell = self._caller(levels.handler)
+        while True:
+            with contextlib.suppress(BusError):
+                await tell(await self.api.levels())
+            await asyncio.sleep(levels.period_ms / 1000)
 
     def _live_wire(self, wire: Wire) -> LiveWire:
         def calls(frames: list[bytes]) -> Iterator[Call]:

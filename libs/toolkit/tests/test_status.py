@@ -1,16 +1,18 @@
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from rich.console import Console
 from toolkit.gateway_client import PlatformClient
 from toolkit.instance import Running, own_start_ticks
 from toolkit.layout import admin_password_file, admin_token_file
 from toolkit.ports import port_map
 from toolkit.private_files import write_private
-from toolkit.status import BOT_FIELDS, compose, from_states, show, status, supervised_services
+from toolkit.status import BOT_FIELDS, compose, from_states, held, show, status, supervised_services
 
 BOT = {
     "algo_id": "1",
@@ -19,6 +21,8 @@ BOT = {
     "bids": [[0.48, 100]],
     "asks": [[0.52, 100]],
     "position": 40,
+    "position_yes": 40,
+    "position_no": 0,
     "pnl": "1.250000",
 }
 
@@ -30,6 +34,8 @@ def test_the_picture_joins_what_the_supervisor_and_the_gateway_know() -> None:
     told = {"services": {"feed": {"state": "ready", "age_ms": 12}}, "bots": [BOT], "halts": ["global:person"]}
     picture = compose({"feed": RUNS}, told)
     assert picture == {
+        "provenance": {"money": "unknown", "prices": ["unknown"], "label": "UNKNOWN · UNKNOWN"},
+        "streams": [],
         "services": {"feed": {"state": "ready", "age_ms": 12, "pid": 7, "uptime_s": 60.0, "restarts": 2}},
         "bots": [BOT],
         "halts": ["global:person"],
@@ -155,3 +161,68 @@ def test_r51_without_the_gateway_the_watchdog_tells_of_the_quoter() -> None:
     assert told["accounts"] == [{"account": "mm1", "quoter_silent_ms": 4_000, "report": {"said": "all gone"}}]
     living = from_states({"watchdog": {"account": "mm1", "lease": {"alive": True, "silent_ms": 4}, "report": ""}})
     assert living["accounts"] == [{"account": "mm1", "quoter_silent_ms": None, "report": None}]
+
+
+QUOTERS_ROW = {
+    **{name: BOT[name] for name in ("algo_id", "symbol", "state", "bids", "asks")},
+    "position": {"yes": 105, "no": 35, "net": 70},
+    "pnl": 1.25,
+}
+
+
+def printed(picture: Mapping[str, Any]) -> str:
+    screen = io.StringIO()
+    show(picture, Console(file=screen, width=160))
+    return screen.getvalue()
+
+
+def test_r68_position_and_profit_read_alike_whoever_answers() -> None:
+    gateways = {**BOT, "position": 70, "position_yes": 105, "position_no": 35, "pnl": 1.25}
+    by_gateway = compose({"feed": RUNS}, {"bots": [gateways]})
+    by_services = compose({"feed": RUNS}, from_states({"quoter": {"bots": [QUOTERS_ROW]}}))
+    assert by_services["bots"] == by_gateway["bots"]
+    for picture in (by_gateway, by_services):
+        assert "+70 (105 YES, 35 NO)  +1.25" in printed(picture)
+        assert "{" not in printed(picture)
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"position": -40, "position_yes": 0, "position_no": 40}, "-40 (0 YES, 40 NO)"),
+        ({"position": 0, "position_yes": 0, "position_no": 0}, "0"),
+        ({"position": 12}, "+12"),
+        ({"position": None}, None),
+    ],
+)
+def test_r68_a_position_is_its_net_and_what_it_is_made_of(row: dict[str, Any], text: str | None) -> None:
+    assert held(row) == text
+
+
+def test_r50_status_begins_with_whose_money_and_what_prices_these_are() -> None:
+    told = {"provenance": {"money": "paper", "prices": ["replay"], "label": "PAPER · REPLAY"}}
+    assert printed(compose({"feed": RUNS}, told)).startswith("PAPER · REPLAY\n")
+    states: dict[str, dict[str, Any] | None] = {
+        "quoter": {"venue": "degen"},
+        "feed": {"venues": {"degen": {"money": "paper", "price_sources": {"BTC": "replay", "SOL": "model"}}}},
+    }
+    assert compose({}, from_states(states))["provenance"]["label"] == "PAPER · MODEL, REPLAY"
+    states["feed"] = None
+    assert compose({}, from_states(states))["provenance"]["label"] == "UNKNOWN · UNKNOWN"
+
+
+def test_r31_status_says_why_a_market_is_not_taken_up() -> None:
+    row = {**BOT, "state": "not_taken_up", "reason": "not taken up: 40 s are left, a new market needs 60"}
+    said = printed(compose({"feed": RUNS}, {"bots": [row]}))
+    assert "not taken up" in said
+    assert "40 s are left, a new market needs 60" in said
+
+
+def test_r81_status_says_which_stream_is_nearly_full() -> None:
+    streams = [
+        {"stream": "FILL", "share": 0.83, "alarming": True},
+        {"stream": "ORDER", "share": 1.0, "alarming": False},
+    ]
+    said = printed(compose({"feed": RUNS}, {"streams": streams}))
+    assert "FILL is 83% full: see ./mm streams list" in said
+    assert "ORDER" not in said

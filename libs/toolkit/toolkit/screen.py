@@ -2,6 +2,7 @@
 
 import time
 
+from common.provenance import provenance
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -12,6 +13,7 @@ from toolkit.layout import admin_password_file
 from toolkit.supervisor import Supervisor
 
 MESSAGES_SHOWN = 8
+NOBODY_SAID = provenance([], [])["label"]
 
 STATE_COLOURS = {
     "ready": "green",
@@ -39,6 +41,8 @@ class Screen:
         self._console = console
         self._messages: list[str] = []
         self._live: Live | None = None
+        self.prices = NOBODY_SAID
+        """Whose money and what prices these are, as the venue says."""
 
     def say(self, message: str) -> None:
         """Report one line."""
@@ -55,7 +59,9 @@ class Screen:
 
     def draw(self, instance: Instance, supervisor: Supervisor) -> None:
         if self._live is not None:
-            self._live.update(Group(service_table(supervisor), address_lines(instance), *self._lines()), refresh=True)
+            self._live.update(
+                Group(service_table(supervisor), address_lines(instance, self.prices), *self._lines()), refresh=True
+            )
 
     def close(self) -> None:
         if self._live is not None:
@@ -80,16 +86,16 @@ def service_table(supervisor: Supervisor) -> Table:
     return table
 
 
-def address_lines(instance: Instance) -> Text:
-    return Text("\n".join(addresses(instance)))
+def address_lines(instance: Instance, prices: str) -> Text:
+    return Text("\n".join(addresses(instance, prices)))
 
 
-def addresses(instance: Instance) -> list[str]:
-    """Return what a person needs to look in: address, user, where the password is, where the logs are."""
+def addresses(instance: Instance, prices: str = NOBODY_SAID) -> list[str]:
+    """Return what a person needs to look in: address, user, where the password is, what prices these are, the logs."""
     return [
         f"dashboard  {instance.gateway_url}",
         f"login      admin, password in {admin_password_file(instance.data_dir)}",
-        f"prices     {instance.source}",
+        f"prices     {prices}",
         f"logs       {instance.logs_dir}",
     ]
 

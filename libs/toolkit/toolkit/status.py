@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from common.provenance import UNKNOWN, Provenance, provenance
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from toolkit.ports import Ports
 from toolkit.screen import STATE_COLOURS, duration
 
 # What `mm status --json` says of a bot; a value nobody can tell now is null.
-BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "pnl")
+BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "position_yes", "position_no", "pnl")
 
 # The state of a service whose admin port does not answer.
 SILENT = "silent"
@@ -28,7 +29,10 @@ PROGRAM_FIELDS = ("state", "pid", "restarts")
 
 
 def status(data_dir: Path, fallback_ports: Ports, client: PlatformClient) -> dict[str, Any]:
-    """Return {"services": {name: {...}}, "bots": [...], "halts": [...]} from whoever answers."""
+    """Return {"provenance", "services": {name: {...}}, "bots": [...], "halts": [...], "streams": [...]}.
+
+    Whoever answers, gateway or the services themselves, the shapes are the same; what nobody can tell is null.
+    """
     running = find_running(data_dir)
     ports = running.ports if running is not None else fallback_ports
     supervised = supervised_services(running)
@@ -72,8 +76,14 @@ def compose(supervised: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
             seen.pop("state")
         services[name] = row | seen
     bots = [{field: bot.get(field) for field in BOT_FIELDS} | dict(bot) for bot in told.get("bots", [])]
-    accounts = list(told.get("accounts", []))
-    return {"services": services, "bots": bots, "halts": list(told.get("halts", [])), "accounts": accounts}
+    return {
+        "provenance": told.get("provenance") or provenance([], []),
+        "services": services,
+        "bots": bots,
+        "halts": list(told.get("halts", [])),
+        "accounts": list(told.get("accounts", [])),
+        "streams": list(told.get("streams", [])),
+    }
 
 
 def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
@@ -87,8 +97,36 @@ def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any
     halts: list[Any] = []
     for name in ("quoter", "risk"):
         halts = (states.get(name) or {}).get("halts", halts)
-    bots = (states.get("quoter") or {}).get("bots", [])
-    return {"services": services, "bots": bots, "halts": halts, "accounts": _watched(states.get("watchdog") or {})}
+    bots = [_as_the_gateway_says(bot) for bot in (states.get("quoter") or {}).get("bots", [])]
+    accounts = _watched(states.get("watchdog") or {})
+    return {
+        "provenance": provenance_in(states),
+        "services": services,
+        "bots": bots,
+        "halts": halts,
+        "accounts": accounts,
+    }
+
+
+def provenance_in(states: Mapping[str, Mapping[str, Any] | None]) -> Provenance:
+    """Return whose money and what prices these are: the quoter names its venue, the feed what the venue says."""
+    venue = (states.get("quoter") or {}).get("venue")
+    told = (states.get("feed") or {}).get("venues", {}).get(venue, {})
+    return provenance([told.get("money", UNKNOWN)], told.get("price_sources", {}).values())
+
+
+def provenance_now(ports: Ports, client: PlatformClient) -> Provenance:
+    """Ask the services whose money and what prices these are."""
+    return provenance_in(_admin_states(ports, client))
+
+
+def _as_the_gateway_says(bot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a quoter's row in the gateway's shape: the position as a number, YES and NO beside it."""
+    held = bot.get("position")
+    if not isinstance(held, Mapping):
+        return dict(bot)
+    parts = {"position": held.get("net"), "position_yes": held.get("yes"), "position_no": held.get("no")}
+    return {**bot, **parts}
 
 
 def _watched(watchdog: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -115,16 +153,25 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
         state = str(row["state"])
         services.add_row(name, Text(state, STATE_COLOURS.get(state, "")), age, uptime, str(row.get("restarts", "")))
     silent = all(row["state"] == SILENT for row in picture["services"].values())
-    console.print("no platform runs here" if silent else services)
+    if silent:
+        console.print("no platform runs here")
+    else:
+        console.print(Text(picture["provenance"]["label"], "bold"))
+        console.print(services)
     if picture["bots"]:
         bots = Table("bot", box=None, pad_edge=False)
         bots.add_column("symbol", no_wrap=True, overflow="ignore")
-        for column in ("state", "bid", "ask", "position", "P&L"):
+        for column in ("state", "bid", "ask", "position", "P&L", "why not"):
             bots.add_column(column)
         for bot in picture["bots"]:
-            shown = [bot["algo_id"], bot["symbol"], bot["state"], _best(bot["bids"]), _best(bot["asks"])]
-            bots.add_row(*(Text(_text(value)) for value in [*shown, bot["position"], _money(bot["pnl"])]))
+            doing = None if bot["state"] is None else str(bot["state"]).replace("_", " ")
+            shown = [bot["algo_id"], bot["symbol"], doing, _best(bot["bids"]), _best(bot["asks"])]
+            shown += [held(bot), _money(bot["pnl"]), bot.get("reason") or ""]
+            bots.add_row(*(Text(_text(value)) for value in shown))
         console.print(bots)
+    for stream in picture["streams"]:
+        if stream.get("alarming"):
+            console.print(Text(f"{stream['stream']} is {stream['share']:.0%} full: see ./mm streams list", "red"))
     for halt in picture["halts"]:
         console.print(Text(f"HALT {_halt_text(halt)}", "red"))
     for account in picture["accounts"]:
@@ -157,6 +204,14 @@ def _state(client: PlatformClient, port: int, clock: Callable[[], float] = time.
 
 def _best(levels: Any) -> str:
     return f"{levels[0][0]} × {levels[0][1]}" if levels else "–"
+
+
+def held(bot: Mapping[str, Any]) -> str | None:
+    """Return a position as a person reads it: '+70 (105 YES, 35 NO)', '0' for none, None when nobody knows."""
+    net, yes, no = (bot.get(name) for name in ("position", "position_yes", "position_no"))
+    if net is None:
+        return None
+    return f"{net:+d} ({yes} YES, {no} NO)" if yes or no else f"{net:+d}" if net else "0"
 
 
 def _money(value: Any) -> str | None:

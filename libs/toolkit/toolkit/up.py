@@ -16,17 +16,21 @@ from typing import Any
 from toolkit import sources
 from toolkit.child import last_lines
 from toolkit.exclusive import end_survivors, sole_instance
+from toolkit.gateway_client import PlatformClient
 from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
 from toolkit.layout import unsealed_file
 from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
-from toolkit.screen import Screen, addresses
+from toolkit.screen import NOBODY_SAID, Screen, addresses
 from toolkit.servers import ServerMissingError, find_servers, remove_left_over
 from toolkit.setup import Addresses, prepare
+from toolkit.status import provenance_now
 from toolkit.supervisor import StartFailedError, Supervisor
 
 DRAW_INTERVAL_S = 0.5
+PRICES_INTERVAL_S = 5.0
+"""How often it is asked what drives the prices."""
 
 # How long a start waits for fresh inputs after everything works, before it says what is still missing.
 READY_TIMEOUT_S = 30.0
@@ -139,11 +143,14 @@ async def supervise(instance: Instance, table: Sequence[Process], screen: Screen
             state = "up"
             publish(supervisor)
             if await _or_stopped(_report_late(supervisor, screen), stop_asked):
+                screen.prices = await asyncio.to_thread(prices_now, instance)
+                for line in addresses(instance, screen.prices):
+                    screen.say(line)
                 state = "ready"
                 publish(supervisor)
-                for line in addresses(instance):
-                    screen.say(line)
+                asking = asyncio.create_task(_keep_asking(instance, screen))
                 await stop_asked.wait()
+                asking.cancel()
     except StartFailedError as error:
         screen.say(str(error))
         exit_code = 1
@@ -224,6 +231,22 @@ async def _keep_drawing(instance: Instance, supervisor: Supervisor, screen: Scre
     while True:
         screen.draw(instance, supervisor)
         await asyncio.sleep(DRAW_INTERVAL_S)
+
+
+async def _keep_asking(instance: Instance, screen: Screen) -> None:
+    """Say it when the prices become something else than they were: live ones can turn into a model's."""
+    while True:
+        await asyncio.sleep(PRICES_INTERVAL_S)
+        now = await asyncio.to_thread(prices_now, instance)
+        if now not in (screen.prices, NOBODY_SAID):
+            screen.prices = now
+            screen.say(f"prices     {now}")
+
+
+def prices_now(instance: Instance) -> str:
+    """Ask the services whose money and what prices these are, as one text."""
+    with PlatformClient(instance.data_dir) as client:
+        return provenance_now(instance.ports, client)["label"]
 
 
 def _report_end(supervisor: Supervisor, remaining: Sequence[str], screen: Screen) -> bool:

@@ -48,7 +48,8 @@ def list_markets(call: Call) -> Reply:
         if status in (None, market.status) and asset in (None, market.asset)
     ]
     found.sort(key=lambda market: (market.expiry_ns, market.id))
-    return 200, {"markets": [market.as_json() for market in found], "ts_ns": call.now_ns}
+    markets = [market.as_json() for market in found]
+    return 200, {"markets": markets, "price_sources": call.venue.source.assets, "ts_ns": call.now_ns}
 
 
 def one_market(call: Call) -> Reply:

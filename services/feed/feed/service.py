@@ -158,6 +158,8 @@ def _venue_state(feed: VenueFeed, now_ns: int) -> dict[str, Any]:
         "gaps": status.gaps,
         "malformed": status.malformed,
         "note": status.note,
+        "money": status.money.value,
+        "price_sources": status.price_sources,
         "frames": feed.frames,
         "markets": len(feed.listings.markets),
         "left_out": dict(feed.listings.left_out),

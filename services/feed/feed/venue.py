@@ -247,6 +247,8 @@ class VenueFeed:
             note=(self.note or self.upkeep.note)[:NOTE_CHARS_MAX],
             heard_ns=min(connection.silent_ns(now_ns) for connection in self.connections),
             live_within_ns=self.live_within_ns,
+            money=self.adapter.money,
+            price_sources=self.adapter.price_sources,
         )
 
     def _status_if_changed(self, now_ns: int) -> list[Effect]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from common.core import Ask, Close, Send
-from common.events import Book, FeedStatus, Market, MarketStatus, SettlementRule, TieRule, TopOfBook, Trade
+from common.events import Book, FeedStatus, Market, MarketStatus, Money, SettlementRule, TieRule, TopOfBook, Trade
 from feed.markets import GIVE_UP_NS, MARKETS_MAX, RENEW_NS, UNLISTED_NS, Markets
 from feed.messages import Listing
 from feed.rehearsal import START_NS, Rehearsal, only
@@ -284,3 +284,15 @@ def test_s1_3_a_market_is_told_with_the_rule_it_settles_by(
     assert market.settlement is rule
     assert market.settlement_window_s == stated.get("settlement_window_s", 0.0)
     assert market.settlement_source == stated.get("settlement_source", "")
+
+
+def test_r50_the_venue_says_that_it_is_a_simulation_and_what_drives_each_asset(frame: Frame) -> None:
+    rehearsal = opened(frame)
+    assert (rehearsal.status().money, rehearsal.status().price_sources) == (Money.UNKNOWN, {})
+    answer = msgspec.json.decode(frame("degen/markets_answer"))
+    rehearsal.feed.adapter.parse_markets(json(answer))
+    assert rehearsal.status().money is Money.UNKNOWN, "a real venue says nothing of the kind"
+    sources = {"BTC": "replay", "SOL": "model", "ETH": "a word of tomorrow"}
+    rehearsal.feed.adapter.parse_markets(json({**answer, "price_sources": sources}))
+    told = rehearsal.status()
+    assert (told.money, told.price_sources) == (Money.PAPER, {"BTC": "replay", "SOL": "model"})

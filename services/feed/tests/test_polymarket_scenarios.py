@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from common.core import Ask, Send
-from common.events import Book, FeedStatus, Market, MarketStatus, SettlementRule, TieRule, TopOfBook, Trade
+from common.events import Book, FeedStatus, Market, MarketStatus, Money, SettlementRule, TieRule, TopOfBook, Trade
 from feed.config import Source, parse_venues
 from feed.rehearsal import START_NS, Rehearsal, only
 from feed.venues.polymarket import Polymarket
@@ -214,3 +214,12 @@ def test_the_example_in_the_configuration_can_be_taken_as_it_stands() -> None:
     venue = parse_venues(example)["polymarket"]
     assert venue.addresses(Source.LIVE, "") == (venue.websocket, venue.rest)
     Polymarket(venue.symbols, venue.websocket, venue.rest)
+
+
+def test_r50_only_the_venue_itself_is_real_money() -> None:
+    def money(rest: str) -> Money:
+        return Polymarket([SERIES], "wss://x/ws", rest).money
+
+    assert money("https://clob.polymarket.com") is Money.REAL
+    assert money("http://127.0.0.1:9000") is Money.UNKNOWN
+    assert money("https://clob.polymarket.com.example") is Money.UNKNOWN

@@ -12,6 +12,8 @@ TARGET_STALE_NS = 2 * NS_PER_S
 POSITION_STALE_NS = 15 * NS_PER_S
 """Risk repeats every position every 5 s."""
 STATISTICS_STALE_NS = 5 * NS_PER_S
+LEVELS_STALE_NS = 30 * NS_PER_S
+"""Risk looks at the streams' levels every 10 s."""
 RISK_STALE_NS = 2 * NS_PER_S
 FEED_STALE_NS = 5 * NS_PER_S
 ACCOUNT_STALE_NS = 90 * NS_PER_S

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from common.clock import NS_PER_MS
 from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
+from common.provenance import Provenance
+from common.streams.levels import alarming_share
 
-from gateway.ages import ACCOUNT_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, RISK_STALE_NS, STATISTICS_STALE_NS, aged
+from gateway.ages import (
+    ACCOUNT_STALE_NS,
+    FEED_STALE_NS,
+    LEVELS_STALE_NS,
+    POSITION_STALE_NS,
+    RISK_STALE_NS,
+    STATISTICS_STALE_NS,
+    aged,
+)
+from gateway.provenance import over
 from gateway.rows import Json, market_rows
 from gateway.view import View
 
 FILLS_SHOWN_MAX = 60
 ALERTS_SHOWN_MAX = 40
+STATES_SHOWN = ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
+"""What a bot is said to do when it does several things in several markets, the first that applies."""
 
 
 def picture(view: View, now_ns: int) -> Json:
@@ -19,6 +32,7 @@ def picture(view: View, now_ns: int) -> Json:
     return {
         "now_ns": now_ns,
         "bus_connected": view.connected,
+        "provenance": traded_provenance(view, now_ns),
         "services": services(view, now_ns),
         "venues": venues(view, now_ns),
         "risk": [
@@ -29,6 +43,7 @@ def picture(view: View, now_ns: int) -> Json:
             }
             for shard, state in sorted(view.risk.items())
         ],
+        "streams": streams(view, now_ns),
         "halts": [halt_row(view, halt) for halt in view.halts.active()],
         "bots": [
             bot_row(view, stored.event, markets, now_ns)
@@ -55,6 +70,25 @@ def services(view: View, now_ns: int) -> Json:
         }
         for name, health in view.surveillance.services.items()
     }
+
+
+def traded_provenance(view: View, now_ns: int) -> Provenance:
+    """Return whose money and what prices are at stake where our bots trade."""
+    instruments = [stored.event.sections.get("instrument", {}) for stored in view.bots.values()]
+    traded = [venue for instrument in instruments if (venue := str(instrument.get("venue", "")))]
+    return over(view, traded or view.quoted_venues, now_ns)
+
+
+def streams(view: View, now_ns: int) -> list[Json]:
+    """Return how full each stream of the bus is, 0 to 1; `alarming` where a person should enlarge it."""
+    told = view.statistics.get("streams")
+    if told is None:
+        return []
+    age = aged(told.age_ns(now_ns), LEVELS_STALE_NS)
+    return [
+        {"stream": name, "share": share, "alarming": alarming_share(name, share), **age}
+        for name, share in sorted(told.event.figures.items())
+    ]
 
 
 def venues(view: View, now_ns: int) -> list[Json]:
@@ -139,7 +173,12 @@ def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now
         return "no_limits"
     states = [row["state"] for row in own]
     return next(
-        (state for state in ("quoting", "reduce_only", "crossing", "pulled", "stale") if state in states), "waiting"
+        (
+            state
+            for state in ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
+            if state in states
+        ),
+        "waiting",
     )
 
 

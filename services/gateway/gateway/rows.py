@@ -10,6 +10,7 @@ from common.instruments import Side
 
 from gateway.ages import FAIR_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, TARGET_STALE_NS, aged
 from gateway.ladders import Ladder
+from gateway.provenance import price_source_of
 from gateway.view import View
 
 Json: TypeAlias = dict[str, Any]
@@ -71,6 +72,7 @@ def _row(view: View, key: Key, ladder: Ladder | None, line: PositionLine | None,
         "state": state,
         "reason": reason,
         **_life(view, market, venue, now_ns),
+        "price_source": price_source_of(view, market, now_ns),
         "fair": _fair(view, key, now_ns),
         "book": _book(view, venue, symbol, now_ns),
         "target": _target(view, key, market, now_ns),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.picture import accounts, bot_row, halt_row, services
+from gateway.picture import accounts, bot_row, halt_row, services, streams, traded_provenance
 from gateway.rows import Json, market_rows
 from gateway.view import View
 
@@ -31,6 +31,7 @@ def status(view: View, now_ns: int) -> Json:
     faults = view.unready(now_ns)
     own_health = {"state": "unready" if faults else "ready", "faults": faults, "age_ms": 0}
     return {
+        "provenance": traded_provenance(view, now_ns),
         "services": {**services(view, now_ns), GATEWAY: own_health},
         "bots": rows,
         "halts": [halt_row(view, halt) for halt in view.halts.active()],
@@ -38,6 +39,7 @@ def status(view: View, now_ns: int) -> Json:
             {name: row[name] for name in ("account", "open_orders", "quoter_silent_ms", "report")}
             for row in accounts(view, now_ns)
         ],
+        "streams": streams(view, now_ns),
     }
 
 
@@ -48,6 +50,7 @@ def _row(market: Json) -> Json:
         "symbol": market["symbol"],
         "state": market["state"],
         "reason": market["reason"],
+        "price_source": market["price_source"],
         "bids": market["resting"]["bids"],
         "asks": market["resting"]["asks"],
         "position": position["net"] if position else None,
@@ -67,6 +70,7 @@ def _idle(view: View, bot: Json) -> Json:
         "symbol": "",
         "state": bot["state"],
         "reason": ", ".join(bot["halts"]),
+        "price_source": None,
         "bids": [],
         "asks": [],
         "position": held,

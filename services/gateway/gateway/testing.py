@@ -27,6 +27,7 @@ from common.events import (
     Market,
     MarketKind,
     MarketStatus,
+    Money,
     OpenOrder,
     OrderUpdate,
     OrderUpdates,
@@ -262,6 +263,8 @@ class Story:
             "silent_ns": 40_000_000,
             "clock_offset_ns": 0,
             "clock_known": True,
+            "money": Money.PAPER,
+            "price_sources": {"BTC": "replay"},
         }
         return self.tell(self.view.on_feed, FeedStatus(**(fields | changes)))
 
@@ -330,6 +333,10 @@ class Story:
         self.feed()
         self.feed("binance")
         self.risk()
+        self.tell(
+            self.view.on_statistics,
+            Statistics(scope="streams", figures={"FILL": 0.12, "ORDER": 1.0}, ts_ns=self.now_ns),
+        )
         self.top(0.49, 0.56)
         self.fair(0.52)
         self.target([(50, 100), (49, 100)], [(54, 100), (55, 100)])

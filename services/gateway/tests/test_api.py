@@ -73,7 +73,7 @@ async def test_real_answers_have_the_members_of_the_examples(
 async def test_status_has_the_shape_other_tools_rely_on(client: httpx.AsyncClient, log_in: LogIn, story: Story) -> None:
     story.quoting()
     shown = (await client.get("/api/status", headers=await log_in("viewer"))).json()
-    assert set(shown) == {"services", "bots", "halts", "accounts"}
+    assert set(shown) == {"provenance", "services", "bots", "halts", "accounts", "streams"}
     assert {"state", "age_ms"} <= set(shown["services"]["quoter"])
     (bot,) = shown["bots"]
     assert bot["algo_id"] == "1"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from common.core import Keep, Newest, Ordered, Receipt
-from common.events import AlertLevel, Halt, MarketStatus, OpenOrder, Position
+from common.events import AlertLevel, Halt, MarketStatus, Money, OpenOrder, Position, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from gateway import view as view_module
@@ -408,3 +408,56 @@ def test_r72_a_gateway_that_starts_again_knows_its_halts_and_tells_the_bus_of_th
     lift = Halt(scope="bot-1", reason="manual", lifted=True, actor="rita", halt_id="2", ts_ns=story.now_ns)
     removed = list(again.on_halt(lift, Receipt(story.now_ns, sequence=8)))
     assert [each.data for each in removed if isinstance(each, Keep)] == [b""]
+
+
+def test_r81_the_page_and_status_show_how_full_the_streams_are(story: Story) -> None:
+    assert picture(story.view, story.now_ns)["streams"] == []
+    story.tell(story.view.on_statistics, Statistics(scope="streams", figures={"ORDER": 1.0, "FILL": 0.83}, ts_ns=1))
+    fill = {"stream": "FILL", "share": 0.83, "alarming": True, "age_ms": 0, "stale": False}
+    order = {"stream": "ORDER", "share": 1.0, "alarming": False, "age_ms": 0, "stale": False}
+    assert picture(story.view, story.now_ns)["streams"] == [fill, order]
+    assert status(story.view, story.now_ns)["streams"] == [fill, order]
+
+
+def test_r50_the_page_says_whose_money_and_what_prices_these_are(story: Story) -> None:
+    def shown() -> object:
+        return picture(story.view, story.now_ns)["provenance"]["label"]
+
+    assert shown() == "UNKNOWN · UNKNOWN", "what nobody has said is not LIVE"
+    story.quoting()
+    assert shown() == "PAPER · REPLAY"
+    assert status(story.view, story.now_ns)["provenance"]["label"] == "PAPER · REPLAY"
+    story.feed("degen", price_sources={"BTC": "replay", "SOL": "model"})
+    assert shown() == "PAPER · MODEL, REPLAY"
+    story.feed("degen", price_sources={"BTC": "live"})
+    assert shown() == "PAPER · LIVE"
+    story.feed("degen", money=Money.REAL, price_sources={"BTC": "live"})
+    assert shown() == "REAL · LIVE"
+    story.feed("binance", money=Money.PAPER)
+    assert shown() == "REAL · LIVE", "only venues where our bots trade count"
+    story.later(6.0)
+    assert shown() == "UNKNOWN · UNKNOWN", "an old word is none"
+
+
+def test_r50_a_market_whose_asset_the_replay_lacks_is_marked_as_the_models(story: Story) -> None:
+    story.quoting()
+    (row,) = market_rows(story.view, story.now_ns)
+    assert row["price_source"] == "replay"
+    story.feed("degen", price_sources={"BTC": "model", "ETH": "replay"})
+    (row,) = market_rows(story.view, story.now_ns)
+    assert row["price_source"] == "model"
+    assert status(story.view, story.now_ns)["bots"][0]["price_source"] == "model"
+    story.feed("degen", price_sources={"ETH": "replay"})
+    assert market_rows(story.view, story.now_ns)[0]["price_source"] == "unknown"
+
+
+def test_r31_a_market_that_is_not_taken_up_is_shown_as_that_and_not_as_stale(story: Story) -> None:
+    story.quoting()
+    story.later(3.0)
+    story.fair()
+    assert market_rows(story.view, story.now_ns)[0]["state"] == "stale"
+    story.target([], [], state="not_taken_up", reason="not taken up: 40 s are left, a new market needs 60")
+    (row,) = market_rows(story.view, story.now_ns)
+    assert (row["state"], row["reason"]) == ("not_taken_up", "not taken up: 40 s are left, a new market needs 60")
+    (shown,) = status(story.view, story.now_ns)["bots"]
+    assert (shown["state"], shown["reason"]) == (row["state"], row["reason"])

@@ -145,6 +145,8 @@ class Bot:
     config: BinaryBot
     scopes: frozenset[str]
     lines: dict[str, Line] = field(default_factory=dict)
+    passed_over: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Open markets of its series that it does not take up: why, and when that was told."""
     budget: Budget | None = None
     exposures: dict[str, Summary] = field(default_factory=dict)
     """By underlying, as of the last timer."""

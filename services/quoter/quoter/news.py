@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from common.events import (
 from common.instruments import Outcome, notional
 from common.orders import OrderState
 
-from quoter.bot import Line
+from quoter.bot import Bot, Line
 from quoter.orders import Order
 from quoter.venues.base import Conversion, Execution, Reversal
 
@@ -29,6 +29,11 @@ UNASSIGNED = "unassigned"
 PLATFORM = "platform"
 ORDERS_PER_MESSAGE_MAX = 500
 """A message of so many orders is well below what the bus carries."""
+
+PASSED_OVER_RENEW_NS = 1_000_000_000
+"""How often it is said again that a market is not taken up."""
+PASSED_OVER_MAX = 200
+"""Markets per bot of which that is said."""
 
 
 class OrderNews:
@@ -226,3 +231,32 @@ def target_of(
 
 def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
     return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def passed_over_targets(
+    bot: Bot, account: str, venue: str, passed_over: Mapping[str, str], epoch: int, now_ns: int
+) -> Iterator[QuoteTarget]:
+    """Yield, for markets a bot does not take up, targets of nothing that say why, renewed while that lasts.
+
+    Without them a market would show what a predecessor said last, growing stale until expiry.
+    """
+    told = bot.passed_over
+    bot.passed_over = {symbol: known for symbol, known in told.items() if symbol in passed_over}
+    for symbol, why in list(passed_over.items())[:PASSED_OVER_MAX]:
+        before, told_at_ns = told.get(symbol, ("", 0))
+        if before == why and now_ns - told_at_ns < PASSED_OVER_RENEW_NS:
+            continue
+        bot.passed_over[symbol] = (why, now_ns)
+        yield QuoteTarget(
+            algo_id=bot.algo_id,
+            account=account,
+            venue=venue,
+            symbol=symbol,
+            bids=[],
+            asks=[],
+            fair=0.0,
+            state="not_taken_up",
+            reason=f"not taken up: {why}",
+            valid_until_ns=now_ns + 2 * PASSED_OVER_RENEW_NS,
+            epoch=epoch,
+        )

@@ -32,6 +32,13 @@ class Candidate(NamedTuple):
     underlying: str = ""
 
 
+class Choice(NamedTuple):
+    """The markets to work on, and of every other candidate why not."""
+
+    symbols: list[str]
+    passed_over: dict[str, str]
+
+
 def select(
     candidates: Iterable[Candidate],
     max_markets: int,
@@ -39,8 +46,8 @@ def select(
     max_position_lots: int,
     rules: Selection = NO_CAPS,
     close_threshold_s: float = 0.0,
-) -> list[str]:
-    """Return the symbols to work on, at most `max_markets` besides those that must stay.
+) -> Choice:
+    """Return the symbols to work on, at most `max_markets` besides those that must stay, and why not the others.
 
     All are scored before any is taken. Ties go to the earlier expiry, then to the name. Markets that stay count
     towards the number and the caps, except when they are so close to expiry that nothing may rest there any more. One
@@ -51,11 +58,15 @@ def select(
     counted = [each for each in staying if each.seconds_left > close_threshold_s]
     by_series = Counter(each.series for each in counted)
     by_underlying = Counter(each.underlying for each in counted)
-    others = [
-        each
-        for each in candidates
-        if not each.managed and each.seconds_left >= (close_threshold_s if each.working else min_life_s)
-    ]
+    others, passed_over = [], {}
+    for each in candidates:
+        least_s = close_threshold_s if each.working else min_life_s
+        if each.managed:
+            continue
+        if each.seconds_left >= least_s:
+            others.append(each)
+        else:
+            passed_over[each.symbol] = f"{each.seconds_left:.0f} s are left, a new market needs {least_s:g}"
     others.sort(
         key=lambda each: (
             -score(each, max_position_lots) - (rules.keep_bonus if each.working else 0.0),
@@ -66,16 +77,20 @@ def select(
     taken: list[str] = []
     places = max_markets - len(counted)
     for each in others:
-        if len(taken) >= places:
-            break
-        if not _below(by_series[each.series], rules.max_per_series):
-            continue
-        if not _below(by_underlying[each.underlying], rules.max_per_underlying):
+        if max_markets <= 0:
+            passed_over[each.symbol] = "the bot has no risk_limits"
+        elif len(taken) >= places:
+            passed_over[each.symbol] = f"max_markets is {max_markets}, and others are worth more"
+        elif not _below(by_series[each.series], rules.max_per_series):
+            passed_over[each.symbol] = f"max_per_series is {rules.max_per_series}, and others are worth more"
+        elif not _below(by_underlying[each.underlying], rules.max_per_underlying):
+            passed_over[each.symbol] = f"max_per_underlying is {rules.max_per_underlying}, and others are worth more"
+        if each.symbol in passed_over:
             continue
         by_series[each.series] += 1
         by_underlying[each.underlying] += 1
         taken.append(each.symbol)
-    return sorted(each.symbol for each in staying) + taken
+    return Choice(sorted(each.symbol for each in staying) + taken, passed_over)
 
 
 def _below(count: int, cap: int) -> bool:
@@ -88,10 +103,10 @@ def score(candidate: Candidate, max_position_lots: int) -> float:
     return left - candidate.exposure_lots / max_position_lots
 
 
-def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Holdings, venue_now_ns: int) -> list[str]:
-    """Return the symbols a bot is to work on now, of the open markets of its series."""
+def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Holdings, venue_now_ns: int) -> Choice:
+    """Return the symbols a bot is to work on now, of the open markets of its series, and why not the others."""
     if not bot.running:
-        return []
+        return Choice([], {})
     usable = [
         (terms, holdings.of(bot.algo_id, terms.symbol))
         for terms in markets.values()

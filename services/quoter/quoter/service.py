@@ -54,7 +54,7 @@ from quoter.desk import Desk
 from quoter.doors import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
 from quoter.emptying import Emptying
 from quoter.explain import explanation
-from quoter.news import PLATFORM
+from quoter.news import PLATFORM, passed_over_targets
 from quoter.orders import Order, Orders, resting
 from quoter.refusals import MarketRefusals
 from quoter.selection import chosen
@@ -444,7 +444,8 @@ class Quoter(Core):
         """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
         venue_now_ns = self.desk.venue_now_ns(now_ns)
         for bot in self.bots.values():
-            wanted = set(chosen(bot, self.markets, self.desk.orders, self.desk.holdings, venue_now_ns))
+            choice = chosen(bot, self.markets, self.desk.orders, self.desk.holdings, venue_now_ns)
+            wanted = set(choice.symbols)
             for symbol in sorted(wanted - bot.lines.keys()):
                 bot.lines[symbol] = new_line(bot, self.markets[symbol])
             for symbol, line in list(bot.lines.items()):
@@ -452,6 +453,8 @@ class Quoter(Core):
                 if not line.selected and not self.desk.orders.of(bot.algo_id, symbol):
                     yield from self._quote(bot, line, now_ns)
                     del bot.lines[symbol]
+            idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.lines}
+            yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
         strays = [order for order in self.desk.orders.living() if not self._has_line(order)]
         yield from self._cancel(strays, now_ns)
         for symbol, terms in list(self.markets.items()):

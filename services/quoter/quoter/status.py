@@ -140,8 +140,17 @@ def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]
         "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
         "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
+        "pnl": _profit(line, yes, no),
         "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
     }
+
+
+def _profit(line: Line, yes: int, no: int) -> float | None:
+    """Return what the shares held are worth at fair value less what they cost; None without a fair value."""
+    if line.fair is None:
+        return None if yes or no else 0.0
+    worth = (yes * line.fair.fair + no * (1.0 - line.fair.fair)) * float(line.terms.multiplier)
+    return round(worth - line.cost, 6)
 
 
 def _order(order: Order, tick: float) -> dict[str, Any]:

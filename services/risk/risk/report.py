@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from common.core import Sample
 from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
+from common.streams.levels import Level
 
 from risk.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
 from risk.ledger import Ledger
 from risk.positions import ZERO
 
+STREAMS_SCOPE = "streams"
 MONEY_FIGURES = ("pnl_realized", "pnl_unrealized", "daily_pnl", "fees")
 
 
@@ -95,6 +97,20 @@ def platform_statistics(ledger: Ledger, marks: Marks, epoch: int, now_ns: int) -
         figures["fills"] += book.fills
     figures["entries"] = float(ledger.entries)
     return Statistics(scope="platform", figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def stream_statistics(levels: Sequence[Level], epoch: int, now_ns: int) -> Statistics:
+    """Return how full each stream is, 0 to 1, by its name."""
+    figures = {level.stream: round(level.share, 4) for level in levels}
+    return Statistics(scope=STREAMS_SCOPE, figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def level_samples(levels: Sequence[Level]) -> Iterator[Sample]:
+    """Yield how full each stream is for Prometheus."""
+    for level in levels:
+        labels = {"stream": level.stream}
+        yield Sample("mm_stream_full", "gauge", "Share of a stream's bound that is used", labels, level.share)
+        yield Sample("mm_stream_bytes", "gauge", "What a stream holds", labels, level.held_bytes)
 
 
 def _money(earned: Earnings, fees: float) -> dict[str, float]:

@@ -8,7 +8,21 @@ from functools import partial
 from typing import Any
 
 from common.bots import sections_of
-from common.core import Core, Durable, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample, Start, Store
+from common.core import (
+    Core,
+    Durable,
+    Effect,
+    Effects,
+    Every,
+    Input,
+    Newest,
+    Ordered,
+    Receipt,
+    Sample,
+    Start,
+    Store,
+    StreamLevels,
+)
 from common.errors import ConfigError
 from common.events import (
     AccountState,
@@ -28,6 +42,7 @@ from common.events import (
     Statistics,
 )
 from common.fence import EpochFence
+from common.streams.levels import Level
 
 from risk.alerts import PLATFORM, Conditions
 from risk.entries import Entry, Forged, Undecodable, forged, undecodable
@@ -43,9 +58,11 @@ from risk.report import (
     bot_statistics,
     ledger_samples,
     ledger_state,
+    level_samples,
     platform_statistics,
     position_of,
     risk_state,
+    stream_statistics,
 )
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
@@ -56,6 +73,8 @@ SAMPLE_MS = 250
 """How often fair values and targets are looked at: marks and warnings need no more."""
 LOOK_MS = 1_000
 POSITIONS_MS = 5_000
+LEVELS_MS = 10_000
+"""How often the streams' levels are looked at: the fastest of them fill within hours."""
 
 
 class Risk(Core):
@@ -78,6 +97,7 @@ class Risk(Core):
         self._started = False
         self._fence = EpochFence()
         self._turns, self._pending = Turns(), Pending()
+        self._levels: Sequence[Level] = ()
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         """Take in the halts that were in force when risk last lived."""
@@ -117,6 +137,7 @@ class Risk(Core):
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
+            StreamLevels(LEVELS_MS, self.on_levels),
         ]
 
     def start(self, receipt: Receipt) -> Effects:
@@ -327,6 +348,12 @@ class Risk(Core):
             yield from self._impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
         yield from self.watch.loss_warning(view, daily, now_ns)
 
+    def on_levels(self, levels: Sequence[Level], receipt: Receipt) -> Effects:
+        """Tell how full the streams are; a full FILL stops trading, so people hear of it long before."""
+        self._levels = levels
+        yield from self.watch.levels(levels, receipt.now_ns)
+        yield stream_statistics(levels, self.epoch, receipt.now_ns)
+
     def on_look_due(self, receipt: Receipt) -> Effects:
         """Look at everything that is not told by an event: gaps, days, pictures, quiet bots, silent feeds."""
         now_ns = receipt.now_ns
@@ -460,6 +487,7 @@ class Risk(Core):
         for algo_id in sorted(self.bots):
             peak = self.peaks.figures(algo_id)["daily_peak"]
             yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
+        yield from level_samples(self._levels)
         yield Sample("mm_halts", "gauge", "Active halts", {}, len(self.halts.listed()))
         yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, len(self._pending))
         yield Sample(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
+from common.streams.levels import CRITICAL_SHARE, Level, alarming, said, when_full
 
 from risk.alerts import PLATFORM, Conditions, LossMark, Quiet, live, loss_mark, near_limit, silence_of
 from risk.positions import Line
@@ -102,6 +103,20 @@ class Watch:
         while self._odd_results:
             _, text = self._odd_results.popitem()
             yield self._conditions.tell(AlertLevel.CRITICAL, PLATFORM, "odd_result", text, now_ns)
+
+    def levels(self, levels: Sequence[Level], now_ns: int) -> Iterator[Alert]:
+        """Tell of streams that may not forget and are nearly full, louder when it is urgent."""
+        for level in levels:
+            urgent = level.share > CRITICAL_SHARE
+            for kind, severity, holds in (
+                ("stream_filling", AlertLevel.WARNING, alarming(level) and not urgent),
+                ("stream_nearly_full", AlertLevel.CRITICAL, alarming(level) and urgent),
+            ):
+                if holds:
+                    text = f"{said(level)}; {when_full(level)}: ./mm streams resize {level.stream} {2 * level.mib_max}"
+                    yield from self._conditions.hold(severity, PLATFORM, kind, text, now_ns, level.stream)
+                else:
+                    self._conditions.end(PLATFORM, kind, level.stream)
 
     def clocks(self, venues: list[str], offset_ms_max: int, now_ns: int) -> Iterator[tuple[str, str]]:
         """Yield venue and reason for each of `venues` whose clock has been off for several looks."""

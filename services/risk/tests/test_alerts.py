@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from common.core import Effect
 from common.events import (
     Alert,
     AlertLevel,
@@ -12,9 +13,12 @@ from common.events import (
     Statistics,
 )
 from common.instruments import Outcome, Side
+from common.streams import MIB, STREAM_BY_NAME
+from common.streams.levels import Level
 from common.telemetry import render_metrics
 from risk.rehearsal import Desk, kinds, of
 from risk.testing import (
+    NOW_NS,
     SYMBOL,
     S,
     a_config,
@@ -163,3 +167,34 @@ def test_s1_9_a_feed_silent_for_more_than_five_seconds_is_told() -> None:
     desk.tell(a_feed_status("binance"))
     assert ("warning", "feed_stale") not in kinds(desk.wait(5))
     assert ("warning", "feed_stale") in kinds(desk.wait(1))
+
+
+def full(stream: str, share: float) -> Level:
+    bytes_max = STREAM_BY_NAME[stream].max_mib * MIB
+    return Level(stream, int(share * bytes_max), bytes_max, 1, NOW_NS)
+
+
+def test_r81_a_person_is_told_at_80_and_at_95_percent_before_fill_is_full() -> None:
+    desk = Desk()
+
+    def heard(*levels: Level) -> list[Effect]:
+        return desk.do(desk.risk.on_levels(levels, desk.receipt()))
+
+    assert of(Alert, heard(full("FILL", 0.8), full("ORDER", 1.0))) == [], "ORDER forgets by design"
+    (warned,) = of(Alert, heard(full("FILL", 0.81)))
+    assert (warned.level, warned.kind) == (AlertLevel.WARNING, "stream_filling")
+    assert warned.text == (
+        "FILL: 81 % of 512 MiB; full, it refuses fills and halts their accounts: ./mm streams resize FILL 1024"
+    )
+    assert of(Alert, heard(full("FILL", 0.82))) == [], "told once in ten minutes"
+    assert kinds(heard(full("FILL", 0.96))) == [("critical", "stream_nearly_full")], "and at once when it is urgent"
+    assert kinds(heard(full("FILL", 0.5))) == []
+    assert kinds(heard(full("FILL", 0.96))) == [("critical", "stream_nearly_full")]
+
+
+def test_r81_everybody_hears_how_full_every_stream_is() -> None:
+    desk = Desk()
+    (told,) = of(Statistics, desk.do(desk.risk.on_levels([full("FILL", 0.25), full("ORDER", 0.5)], desk.receipt())))
+    assert (told.scope, told.figures) == ("streams", {"FILL": 0.25, "ORDER": 0.5})
+    metrics = render_metrics(desk.risk.samples).decode()
+    assert 'mm_stream_full{stream="FILL"} 0.25' in metrics

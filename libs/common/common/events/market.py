@@ -54,6 +54,15 @@ class Book(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_received_ns: int
 
 
+class Money(StrEnum):
+    """What a venue is played for."""
+
+    PAPER = "paper"
+    """It says that it is a simulation."""
+    REAL = "real"
+    UNKNOWN = "unknown"
+
+
 @register
 class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     """How well the connections to one venue's public data are doing; sent every 200 ms and at each change.
@@ -83,6 +92,10 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Time since anything arrived on any of the connections; `silent_ns` is of the one that is silent for longest."""
     live_within_ns: int = 1_000_000_000
     """A venue of which nothing arrived for longer is not known to live; at least two of its heartbeats."""
+    money: Money = Money.UNKNOWN
+    """Whose money is at stake in its markets."""
+    price_sources: dict[str, str] = msgspec.field(default_factory=dict)
+    """What drives the price of each underlying of its markets: 'live', 'replay' or 'model'; not listed is unknown."""
 
 
 @register

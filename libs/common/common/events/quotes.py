@@ -84,6 +84,6 @@ class QuoteTarget(Event, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     """Why a side is missing, for people."""
     state: str = ""
-    """quoting, reduce_only, frozen, pulled, waiting."""
+    """quoting, reduce_only, frozen, pulled, waiting, not_taken_up."""
     valid_until_ns: int
     ts_received_ns: int = 0

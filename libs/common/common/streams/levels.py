@@ -56,12 +56,23 @@ def may_not_forget(stream: Stream) -> bool:
 
 def alarming(level: Level) -> bool:
     """Say whether a person must be told of a stream's level."""
-    return level.stream in STREAM_BY_NAME and may_not_forget(STREAM_BY_NAME[level.stream]) and level.share > ALARM_SHARE
+    return alarming_share(level.stream, level.share)
+
+
+def alarming_share(stream: str, share: float) -> bool:
+    """Say whether a stream that may not forget is used beyond 80 % of its bound."""
+    return share > ALARM_SHARE and stream in STREAM_BY_NAME and may_not_forget(STREAM_BY_NAME[stream])
 
 
 def said(level: Level) -> str:
     """Return a level as an alert and a screen say it: 'FILL: 83 % of 512 MiB'."""
     return f"{level.stream}: {level.share:.0%} of {level.mib_max} MiB".replace("%", " %")
+
+
+def when_full(level: Level) -> str:
+    """Return what happens when a stream reaches its bound."""
+    refuses = STREAM_BY_NAME[level.stream].refuse_when_full
+    return "full, it refuses fills and halts their accounts" if refuses else "full, it forgets the oldest"
 
 
 def timestamp_ns(text: str) -> int:

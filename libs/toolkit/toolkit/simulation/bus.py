@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from common.bus.messages import NO_HEADERS
-from common.streams import STREAMS, stream_of
+from common.streams import MIB, STREAMS, stream_of
+from common.streams.levels import Level
 
 from toolkit.simulation.schedule import Schedule
 
@@ -102,6 +103,16 @@ class MemoryBus:
         """Call a listener at the instant a message that fits is stored; hops are the listener's business."""
         self._listeners.append((pattern, listener))
         self._routes.clear()
+
+    def levels(self) -> list[Level]:
+        """Return how full each stream is."""
+        found = []
+        for stream in STREAMS:
+            messages = self.streams[stream.name].messages
+            held = sum(len(message.subject) + len(message.data) for message in messages)
+            first_ns = messages[0].stored_ns if messages else 0
+            found.append(Level(stream.name, held, stream.max_mib * MIB, len(messages), first_ns))
+        return found
 
     def forget(self, listener: Callable[[Message], None]) -> None:
         self._listeners = [each for each in self._listeners if each[1] is not listener]

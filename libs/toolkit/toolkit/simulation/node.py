@@ -28,6 +28,7 @@ from common.core import (
     Send,
     Start,
     Store,
+    StreamLevels,
     Wire,
 )
 from common.events import Event, Lease, address_filter, class_of, encode
@@ -208,6 +209,8 @@ class Node:
                 self._start_durable(each)
             elif isinstance(each, Every):
                 self._start_timer(each)
+            elif isinstance(each, StreamLevels):
+                self._start_levels(each)
 
     def bus_away(self) -> None:
         if self.running:
@@ -383,6 +386,14 @@ class Node:
             self.later(every.period_ms * MS, tick)
 
         self.later(self.bus.random.randrange(1, every.period_ms * MS), tick)
+
+    def _start_levels(self, levels: StreamLevels) -> None:
+        def look() -> None:
+            if self.bus.available:
+                self.feed(levels.handler, self.bus.levels())
+            self.later(levels.period_ms * MS, look)
+
+        self.later(levels.period_ms * MS, look)
 
     def _listen(self, pattern: str, listener: Callable[[Message], None]) -> None:
         def if_available(message: Message) -> None:

@@ -8,6 +8,7 @@ from random import Random
 from typing import ClassVar
 
 from common.errors import ContractError
+from common.events import Money
 
 from feed.book import LocalBook
 from feed.connection import Connection, Patience
@@ -43,6 +44,9 @@ class Adapter:
         self.symbols = tuple(symbols)
         self.websocket = websocket.rstrip("/")
         self.rest = rest.rstrip("/")
+        self.money = Money.UNKNOWN
+        self.price_sources: dict[str, str] = {}
+        """What drives the price of each underlying, where the venue says so or it is known."""
 
     def url(self, symbols: Sequence[str]) -> str:
         """Return the websocket address for a connection that follows these symbols."""

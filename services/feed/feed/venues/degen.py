@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
-from common.events import MarketStatus, SettlementRule, TieRule
+from common.events import MarketStatus, Money, SettlementRule, TieRule
 
 from feed.connection import Patience
 from feed.messages import (
@@ -41,6 +41,8 @@ from feed.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
 from feed.venues.adapter import Adapter
 
 SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades","heartbeats"]}'
+PRICE_SOURCES = ("live", "replay", "model")
+"""Words for what drives a price; another one is as good as none."""
 HEARTBEAT = b'{"op":"heartbeat","id":2}'
 LISTED_MAX = 5_000
 
@@ -157,6 +159,7 @@ class MarketAnswer(msgspec.Struct):
 
     market: MarketFields
     ts_ns: Nanoseconds
+    price_sources: dict[Text, Text] | None = None
 
 
 _KNOWN = frozenset(("orderbook", "trade", "market", "reply", "error"))
@@ -235,6 +238,9 @@ class Degen(Adapter):
 
     def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
         answer = _MARKETS.decode(body)
+        if answer.price_sources is not None:
+            self.money = Money.PAPER
+            self.price_sources = {asset: word for asset, word in answer.price_sources.items() if word in PRICE_SOURCES}
         said: list[Listing | Dropped] = []
         for raw, fields, fault in read_rows(_FIELDS, raw_rows(answer.markets, "markets", LISTED_MAX)):
             try:

@@ -23,12 +23,12 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from common.clock import NS_PER_MS, NS_PER_S
 from common.errors import ContractError
-from common.events import MarketStatus, SettlementRule
+from common.events import MarketStatus, Money, SettlementRule
 
 from feed.connection import Patience
 from feed.messages import (
@@ -60,6 +60,8 @@ from feed.venues.polymarket_list import (
 )
 from feed.venues.polymarket_series import Series, Window
 
+REAL_HOST = ".polymarket.com"
+"""Anything else that speaks its language is not known to be the venue."""
 PAST_WINDOWS, COMING_WINDOWS = 3, 2
 """Markets of a series that the list is asked for beside the present one."""
 PAST_S = 2 * 3_600
@@ -197,6 +199,9 @@ class Polymarket(Adapter):
         self._ticks: dict[str, tuple[Decimal, int]] = {}
         """The tick that the channel said last on this connection, and when."""
         self._prints = 0
+        if (urlsplit(rest).hostname or "").endswith(REAL_HOST):
+            self.money = Money.REAL
+            self.price_sources = {series.underlying: "live" for series in self._series}
 
     # --- the channel --------------------------------------------------------------------------------------------
 

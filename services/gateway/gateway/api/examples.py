@@ -152,6 +152,7 @@ _EXPLAINED: dict[str, Any] = {
 EXAMPLES: dict[str, dict[str, Any]] = {
     "explained": _EXPLAINED,
     "status": {
+        "provenance": {"money": "paper", "prices": ["replay"], "label": "PAPER · REPLAY"},
         "services": _SERVICES,
         "bots": [
             {
@@ -159,6 +160,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "symbol": "BTC-5M-1795223100",
                 "state": "quoting",
                 "reason": "",
+                "price_source": "replay",
                 "bids": [[0.5, 100], [0.49, 100]],
                 "asks": [[0.54, 100], [0.55, 100]],
                 "position": 20,
@@ -174,6 +176,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "halts": [_HALT],
         "accounts": [{"account": "mm1", "open_orders": 6, "quoter_silent_ms": None, "report": None}],
+        "streams": [{"stream": "FILL", "share": 0.12, "alarming": False, **_AGE}],
     },
     "health": {"services": _SERVICES, "venues": [_VENUE]},
     "bots": {"bots": [_BOT]},

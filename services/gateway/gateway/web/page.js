@@ -56,6 +56,7 @@ function leave() {
   stopStream?.abort();
   stopStream = null;
   picture = null;
+  document.title = "Market maker";
   byId("app").hidden = true;
   byId("login").hidden = false;
   byId("login-password").focus();

@@ -13,6 +13,7 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** Show the whole picture; `acts` holds what a person may do. */
 export function showPicture(picture, acts) {
+  showProvenance(picture.provenance);
   showServices(picture);
   showHalts(picture.halts, acts);
   showFigures(picture);
@@ -56,6 +57,14 @@ function tone(value) {
 
 function timeOf(ns) {
   return new Date(ns / 1e6).toISOString().slice(11, 19);
+}
+
+/** Say everywhere whether this is play money and whose prices these are: nobody must take a model for the market. */
+function showProvenance({ money, label }) {
+  const chip = byId("provenance");
+  chip.textContent = label;
+  chip.className = `chip ${money === "real" ? "down" : money === "paper" ? "ready" : "unknown"}`;
+  document.title = `${label} – Market maker`;
 }
 
 function showServices({ services }) {
@@ -131,7 +140,7 @@ function showBots(bots, acts) {
       for (let cell = 0; cell < 10; cell += 1) row.insertCell();
     }
     const pnl = bot.pnl;
-    const pill = make("span", `pill ${bot.state === "stale" ? "stale-quote" : bot.state}`, bot.state.replace("_", " "));
+    const pill = make("span", `pill ${bot.state === "stale" ? "stale-quote" : bot.state}`, bot.state.replaceAll("_", " "));
     pill.title = bot.halts.join("\n");
     row.cells[0].replaceChildren(make("b", "", bot.algo_id), ` ${bot.kind}`);
     row.cells[1].replaceChildren(pill);
@@ -203,8 +212,10 @@ function showMarket({ root, part }, row, key, picture) {
   root.dataset.symbol = row.symbol;
   part.name.textContent = nameOf(row);
   part.name.title = `${row.title}\n${row.symbol} at ${row.venue}, bot ${row.algo_id}, ${row.status}`;
-  part.state.textContent = row.state.replace("_", " ");
+  part.state.textContent = row.state.replaceAll("_", " ");
   part.state.className = `pill ${row.state === "stale" ? "stale-quote" : row.state}`;
+  part.source.textContent = row.price_source.toUpperCase();
+  part.source.className = `chip ${row.price_source === "unknown" ? "unknown" : "ready"}`;
   part.reason.textContent = row.reason;
   showLife(part, row);
 
@@ -375,7 +386,7 @@ function showAlerts(alerts) {
   );
 }
 
-function showVenues({ venues, accounts, risk }) {
+function showVenues({ venues, accounts, risk, streams }) {
   const items = venues.map((venue) => {
     const item = make("li", venue.stale ? "stale" : "");
     const state = venue.connected && !venue.stale ? "ready" : "down";
@@ -401,6 +412,13 @@ function showVenues({ venues, accounts, risk }) {
   for (const shard of risk) {
     const item = make("li", shard.stale ? "stale" : "");
     item.append(make("b", "", `risk ${shard.shard}`), make("span", "quiet", `ledger at ${shard.ledger_sequence} · ${age(shard.age_ms)} ago`));
+    items.push(item);
+  }
+  // All of them only when they fill up: what forgets by age is full by design.
+  for (const stream of streams.filter(({ stream: name, alarming }) => alarming || name === "FILL")) {
+    const item = make("li", stream.stale ? "stale" : "");
+    const full = `${Math.round(100 * stream.share)} % full`;
+    item.append(make("b", "", stream.stream), make("span", stream.alarming ? "down" : "quiet", `${full} · ${age(stream.age_ms)} ago`));
     items.push(item);
   }
   byId("venues").replaceChildren(...items);
