@@ -38,6 +38,7 @@ SPEAKERS: dict[str, set[str]] = {
     "Statistics": {"risk"},
     "Halt": {"pricer", "quoter", "watchdog", "risk", "gateway"},
     "RiskState": {"risk"},
+    "Adjustment": {"gateway"},
     "Alert": set(SERVICES),
     "BotConfig": {"gateway"},
     "PlatformConfig": {"gateway"},

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from common.errors import ConfigError
@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, streams
+from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, post_commands, streams
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
-from toolkit.instance import CannotStartError, find_running
+from toolkit.instance import CannotStartError
 from toolkit.layout import venue_keys_dir
+from toolkit.options import DataDir, PortBase, ports_asked_for, ports_of, refuse
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
@@ -42,14 +43,10 @@ app = typer.Typer(
 )
 
 app.add_typer(keys_commands.app, name="keys")
+app.add_typer(post_commands.app, name="post", help="Correct the books: one person proposes, another approves.")
 
 console = Console()
 
-DataDir = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
-]
-PortBase = Annotated[int | None, typer.Option("--port-base", help="Shift all ports: gateway N, exchange N+1, ...")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -94,13 +91,13 @@ def up(
             raise typer.Exit(detach(arguments, data_dir, screen))
         raise typer.Exit(run_platform(options, screen))
     except (CannotStartError, ValueError) as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 @app.command()
 def down(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Stop the platform: orders cancelled at the venue first, then every process."""
-    _ports_of(data_dir, port_base)
+    ports_of(data_dir, port_base)
     raise typer.Exit(stop_platform(data_dir, Screen(console)))
 
 
@@ -108,7 +105,7 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> No
 def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Show services, bots with their quotes, and halts."""
     with PlatformClient(data_dir) as client:
-        picture = statuses.status(data_dir, _ports_of(data_dir, port_base), client)
+        picture = statuses.status(data_dir, ports_of(data_dir, port_base), client)
     if as_json:
         print(json.dumps(picture))
     else:
@@ -119,7 +116,7 @@ def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_b
 def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Check machine and configuration; says what to do where something is wrong."""
     findings = []
-    for finding in doctor.examine(data_dir, _ports(port_base)):
+    for finding in doctor.examine(data_dir, ports_asked_for(port_base)):
         colour = {doctor.OK: "green", doctor.WARN: "yellow", doctor.FAIL: "red"}[finding.state]
         console.print(Text(f"{finding.state:5}", colour), Text(f"{finding.what:11} {finding.text}"), soft_wrap=True)
         findings.append(finding)
@@ -136,9 +133,9 @@ def explain_why(
     """Say why a market is quoted as it is, or what became of an order and why."""
     try:
         with PlatformClient(data_dir) as client:
-            told = explain.explain(what, _ports_of(data_dir, port_base), client)
+            told = explain.explain(what, ports_of(data_dir, port_base), client)
     except NoAnswerError as error:
-        _refuse(str(error))
+        refuse(str(error))
     if as_json:
         print(json.dumps(told))
         return
@@ -192,9 +189,9 @@ def administer_streams(
 ) -> None:
     """Create or update the streams of the bus, list how full they are, or give one another size."""
     try:
-        raise typer.Exit(streams.run(step or [], data_dir, _ports_of(data_dir, port_base)))
+        raise typer.Exit(streams.run(step or [], data_dir, ports_of(data_dir, port_base)))
     except NoAnswerError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 @app.command("test", context_settings=PASS_ON)
@@ -215,7 +212,7 @@ def bench(
     try:
         report = benchmarks.run(benchmarks.load(ROOT / "bench", name), name, options or [])
     except benchmarks.NoSuchBenchError as error:
-        _refuse(str(error))
+        refuse(str(error))
     if as_json:
         print(benchmarks.as_json(report))
     else:
@@ -237,7 +234,7 @@ def import_config(
     try:
         said = importer.import_config(config, bots, folder, account, tuple(life or ["5M"]), dry_run=dry_run)
     except ConfigError as error:
-        _refuse("\n    ".join(error.faults))
+        refuse("\n    ".join(error.faults))
     for each in said:
         _say(each)
 
@@ -262,30 +259,10 @@ def _operate(data_dir: Path, port_base: int | None, command: Callable[[Ports, Pl
     """Run a command against a platform and end with its exit code."""
     try:
         with PlatformClient(data_dir) as client:
-            code = command(_ports_of(data_dir, port_base), client)
+            code = command(ports_of(data_dir, port_base), client)
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     raise typer.Exit(code)
-
-
-def _ports_of(data_dir: Path, port_base: int | None) -> Ports:
-    """Return the ports of the platform that runs on a data directory, wherever they are; else those asked for."""
-    running = find_running(data_dir)
-    if running is None:
-        return _ports(port_base)
-    if port_base is not None and running.ports != _ports(port_base):
-        _refuse(
-            f"--port-base {port_base}: the platform on {data_dir} has its gateway at {running.ports.gateway}; "
-            "leave the option out, or name another --data-dir"
-        )
-    return running.ports
-
-
-def _ports(port_base: int | None) -> Ports:
-    try:
-        return port_map(port_base)
-    except ValueError as error:
-        _refuse(str(error))
 
 
 def _say(message: str) -> None:
@@ -305,9 +282,4 @@ def _overrides(settings: list[str]) -> dict[str, dict[str, str]]:
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        _refuse(f"{option} {value}: must be one of {', '.join(allowed)}")
-
-
-def _refuse(reason: str) -> NoReturn:
-    Console(stderr=True).print(f"mm: {reason}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
+        refuse(f"{option} {value}: must be one of {', '.join(allowed)}")

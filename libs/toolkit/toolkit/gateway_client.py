@@ -14,6 +14,7 @@ ASK_TIMEOUT_S = 5.0
 CANCEL_TIMEOUT_S = 30.0
 
 # The public name of browser and command line clients; the user's password is what protects.
+ADMIN = "admin"
 OAUTH_CLIENT = ("mmwebui", "mm")
 
 
@@ -50,8 +51,11 @@ class PlatformClient:
 
     def login(self, gateway_url: str) -> str:
         """Return an access token for `admin`."""
-        password = _secret(admin_password_file(self._data_dir))
-        form = {"grant_type": "password", "username": "admin", "password": password, "scope": "public"}
+        return self.login_as(gateway_url, ADMIN, _secret(admin_password_file(self._data_dir)))
+
+    def login_as(self, gateway_url: str, user: str, password: str) -> str:
+        """Return an access token for a user."""
+        form = {"grant_type": "password", "username": user, "password": password, "scope": "public"}
         answer = self._send("POST", f"{gateway_url}/oauth/token", data=form, auth=OAUTH_CLIENT)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str):

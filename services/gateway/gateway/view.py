@@ -12,6 +12,7 @@ from common.core import Answer, Core, Effects, Every, Http, Input, Newest, Order
 from common.emptying import EMPTIED
 from common.events import (
     AccountState,
+    Adjustment,
     Alert,
     AlertLevel,
     BotConfig,
@@ -35,6 +36,7 @@ from common.fence import EpochFence
 from common.instruments import Side
 from common.orders import OrderState
 
+from gateway.adjustments import Adjustments
 from gateway.ages import FAIR_STALE_NS
 from gateway.auth.users import Users
 from gateway.halts import Halts
@@ -89,6 +91,7 @@ class View(Core):
         self.users = Users()
         self.halts = Halts()
         self.quoters = Quoters()
+        self.adjustments = Adjustments()
         self.orders = RestingOrders()
         self.history = History()
         self.surveillance = Surveillance(admin_urls)
@@ -128,6 +131,7 @@ class View(Core):
             Ordered(BotConfig, self.on_bot),
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
+            Ordered(Adjustment, self.on_adjustment),
             Ordered(Alert, self.on_alert, Start.ALL),
             Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
@@ -243,6 +247,10 @@ class View(Core):
     def on_doubt_due(self, receipt: Receipt) -> Effects:
         """Look who has fallen silent; with the bus away nobody is heard, and all is doubtful."""
         self.quoters.look(receipt.now_ns)
+        return ()
+
+    def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
+        self.adjustments.apply(adjustment, receipt.sequence)
         return ()
 
     def on_alert(self, alert: Alert, receipt: Receipt) -> Effects:

@@ -42,6 +42,10 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("POST", "/api/bots/{algo_id}/stop"): {Role.TRADER, Role.RISK},
     ("GET", "/api/halts"): {Role.VIEWER},
     ("POST", "/api/halts"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/adjustments"): {Role.VIEWER},
+    ("POST", "/api/adjustments"): {Role.TRADER, Role.RISK},
+    ("POST", "/api/adjustments/{adjustment_id}/approve"): {Role.RISK},
+    ("POST", "/api/adjustments/{adjustment_id}/reject"): {Role.TRADER, Role.RISK},
     ("DELETE", "/api/halts/{scope}/{reason}"): {Role.RISK},
     ("POST", "/api/cancel-all"): {Role.TRADER, Role.RISK},
     ("GET", "/api/me"): {Role.VIEWER},
@@ -89,7 +93,7 @@ async def test_without_a_token_every_guarded_route_answers_401(
 
 
 def concrete(path: str) -> str:
-    names = {"algo_id": "1", "scope": "bot-1", "reason": "manual", "user_id": "someone"}
+    names = {"algo_id": "1", "scope": "bot-1", "reason": "manual", "user_id": "someone", "adjustment_id": "a1"}
     return path.format(**names)
 
 

@@ -2,8 +2,9 @@
 
 A booked entry leaves a mark of 16 bytes: 12 of its identity, 4 of what it says. FILL, which is never trimmed and
 refuses new messages when full, bounds their number: 512 MiB of at least 150 bytes each are 3.6 million marks, 115 MB
-here (once in order, once by shard) and 57 MB in the positions store. Two identities share 96 bits with odds of one in
-10^15 at that size. The 4 bytes tell a repeat from a contradiction: same execution, other numbers.
+here (once in order, once by shard) and 57 MB in the positions store; an enlarged FILL costs in proportion when it
+fills. Two identities share 96 bits with odds of one in 10^15 at that size. The 4 bytes tell a repeat from a
+contradiction: same execution, other numbers.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from common.core import (
 from common.errors import ConfigError
 from common.events import (
     AccountState,
+    Adjustment,
     AlertLevel,
     BotConfig,
     Event,
@@ -44,6 +45,7 @@ from common.events import (
 from common.fence import EpochFence
 from common.streams.levels import Level
 
+from risk.adjustments import Adjustments, booked_in_words
 from risk.alerts import PLATFORM, Conditions
 from risk.entries import Entry, Forged, Undecodable, forged, undecodable
 from risk.equity import Marks, Peaks, cutoff_posting, earnings, shown
@@ -88,7 +90,7 @@ class Risk(Core):
         self.halts, self.markets, self.marks, self.peaks = Halts(), Markets(), Marks(), Peaks()
         self.conditions = Conditions()
         self.watch = Watch(self.conditions)
-        self.reconciliation = Reconciliation(self.markets)
+        self.reconciliation, self.adjustments = Reconciliation(self.markets), Adjustments()
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
         self._halts_at_start: dict[str, str] = {}
@@ -128,6 +130,7 @@ class Risk(Core):
             Ordered(BotConfig, self.on_bot_config, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
             Newest(Lease, self.on_lease),
+            Ordered(Adjustment, self.on_adjustment, Start.LAST_PER_SUBJECT),
             Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
             Newest(FeedStatus, self.on_feed_status),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
@@ -195,6 +198,7 @@ class Risk(Core):
                 self.watch.on_fill(entry.algo_id)
         self._pending.ended(entry)
         if folded.status is not FoldStatus.FORGED:
+            yield from self._tell_adjusted(entry, folded.status, now_ns)
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
         yield from self._settle_late(folded, now_ns)
@@ -290,6 +294,24 @@ class Risk(Core):
             if self._started and not self._faults:
                 yield from self._settle(receipt.now_ns)
 
+    def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
+        self.adjustments.take(adjustment)
+        return ()
+
+    def _adjust(self, now_ns: int) -> Iterator[Effect]:
+        """Ask for the posting of what two people stand for until FILL has it."""
+        for due in self.adjustments.due(self.ledger, self.markets):
+            if isinstance(due, Posting):
+                yield from self._pending.ask(due, now_ns)
+            else:
+                yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "adjustment_refused", due.in_words(), now_ns)
+
+    def _tell_adjusted(self, entry: Entry, status: FoldStatus, now_ns: int) -> Iterator[Effect]:
+        adjustment = self.adjustments.ended(entry) if isinstance(entry, Posting) else None
+        if adjustment is not None and status is FoldStatus.BOOKED:
+            text = booked_in_words(adjustment)
+            yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
+
     def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
         if self._fence.passes("pricer", fair.algo_id, fair.epoch) and not self.markets.over(fair.venue, fair.symbol):
             self.marks.put(fair)
@@ -362,6 +384,7 @@ class Risk(Core):
             return
         self._turns.demand_whole(self.ledger.sequence + 1, now_ns)
         yield from self._settle(now_ns)
+        yield from self._adjust(now_ns)
         yield from self._judge_pictures(now_ns)
         for algo_id in self._all_bots():
             yield from self._guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from common.events import (
     AccountState,
+    Adjustment,
     Alert,
     Audit,
     Book,
@@ -99,11 +100,12 @@ DUTIES: dict[str, Duties] = {
             OrderUpdates,
             Statistics,
             Lease,
+            Adjustment,
         ),
         ("risk",),
     ),
     "gateway": Duties(
-        (BotConfig, PlatformConfig, User, Halt, OrderCommand),
+        (BotConfig, PlatformConfig, User, Halt, OrderCommand, Adjustment),
         (
             TopOfBook,
             Book,
@@ -129,6 +131,7 @@ DUTIES: dict[str, Duties] = {
             Lease,
             Audit,
             Parked,
+            Adjustment,
         ),
     ),
 }

@@ -17,6 +17,8 @@ from common.events.market import (
 from common.events.platform import Audit, BotConfig, Lease, Parked, PlatformConfig, User
 from common.events.quotes import FairValue, QuoteLevel, QuoteTarget, SourcePrice
 from common.events.risk import (
+    Adjustment,
+    AdjustmentState,
     Alert,
     AlertLevel,
     BotLimits,
@@ -45,6 +47,8 @@ from common.events.trading import (
 __all__ = [
     "REGISTRY",
     "AccountState",
+    "Adjustment",
+    "AdjustmentState",
     "Alert",
     "AlertLevel",
     "Audit",

@@ -166,6 +166,50 @@ class Halt(Event, frozen=True, kw_only=True, omit_defaults=True):
         return joined_id("halt", self.scope, self.reason, self.lifted, self.halt_id)
 
 
+class AdjustmentState(StrEnum):
+    """Where a proposed correction of the books is in its life."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    """By another person than the one who proposed it: risk books it."""
+    REJECTED = "rejected"
+
+
+@register
+class Adjustment(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """One person proposes a correction of the ledger, another approves or rejects it; risk books what is approved.
+
+    One subject holds the latest word on each; the next one is published under compare-and-set.
+    """
+
+    subject: ClassVar[str] = "risk.adjustment.{account}.{adjustment_id}"
+    acked: ClassVar[bool] = True
+
+    account: str
+    adjustment_id: str
+    algo_id: str
+    """Whose books: a bot, or 'unassigned' for the account itself."""
+    venue: str
+    currency: str
+    cash: Decimal
+    """Change of cash, in `currency`."""
+    symbol: str = ""
+    yes_lots: int = 0
+    """Change of the YES shares of `symbol`."""
+    no_lots: int = 0
+    reason: str
+    state: AdjustmentState
+    proposed_by: str
+    proposed_ns: int
+    decided_by: str = ""
+    decided_ns: int = 0
+
+    def message_id(self) -> str:
+        # Two people may decide in the same instant: the loser must not look like the winner's repeat.
+        said = (self.state, self.decided_by, self.decided_ns)
+        return joined_id("adjustment", self.account, self.adjustment_id, *said)
+
+
 class AlertLevel(StrEnum):
     """How loudly to tell people."""
 

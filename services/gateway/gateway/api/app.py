@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from gateway.api import bots, errors, explain, halts, oauth, pages, reads, stream, users
+from gateway.api import adjustments, bots, errors, explain, halts, oauth, pages, reads, stream, users
 from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.desk import Desk
 
@@ -19,7 +19,7 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
-ROUTERS = tuple(door.router for door in (oauth, reads, explain, stream, bots, halts, users, pages))
+ROUTERS = tuple(door.router for door in (oauth, reads, explain, stream, bots, halts, adjustments, users, pages))
 """Every route there is, beside the API's own description."""
 
 

@@ -70,6 +70,23 @@ _EMPTIED = {
     ],
     "services": [{"service": "quoter", "outcome": "done", "detail": "bot-1:manual, account mm1: 24 cancelled, …"}],
 }
+_ADJUSTMENT = {
+    "adjustment_id": "5f0c9e6a1b7d",
+    "state": "proposed",
+    "account": "mm1",
+    "algo_id": "unassigned",
+    "venue": "degen",
+    "currency": "USD",
+    "cash": "-12.50",
+    "symbol": "",
+    "yes_lots": 0,
+    "no_lots": 0,
+    "reason": "a fee the venue took",
+    "proposed_by": "tess",
+    "proposed_ns": 1795222805000000000,
+    "decided_by": "",
+    "decided_ns": 0,
+}
 _SERVICES = {
     "feed": {"state": "ready", "faults": [], "age_ms": 800},
     "quoter": {"state": "unready", "faults": ["fair value of BTC-5M-1795223100 is stale"], "age_ms": 810},
@@ -178,6 +195,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "accounts": [{"account": "mm1", "open_orders": 6, "quoter_silent_ms": None, "report": None}],
         "streams": [{"stream": "FILL", "share": 0.12, "alarming": False, **_AGE}],
     },
+    "adjustments": {"adjustments": [_ADJUSTMENT]},
+    "adjusted": {"command_id": _COMMAND_ID, "outcome": "proposed", "adjustment": _ADJUSTMENT},
     "health": {"services": _SERVICES, "venues": [_VENUE]},
     "bots": {"bots": [_BOT]},
     "bot": _BOT,
