@@ -90,7 +90,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "quoter/watchdog/__main__.py",
         "quoter/watchdog/wiring.py",
     ),
-    "services/risk": ("risk/__main__.py", "risk/recovery.py", "risk/store.py", "risk/wiring.py"),
+    "services/risk": ("risk/__main__.py", "risk/day_file.py", "risk/recovery.py", "risk/store.py", "risk/wiring.py"),
 }
 
 IO_MODULES = frozenset(

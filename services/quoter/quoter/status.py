@@ -40,10 +40,11 @@ def unready(quoter: Quoter, now_ns: int) -> list[str]:
         reasons.append(f"the clock of {quoter.venue} is not known")
     scopes = scopes_of(quoter.account, quoter.venue, "", "USD")
     reasons += [f"halted: {halt}" for halt in desk.halts.active if halt.partition(":")[0] in scopes]
+    # A bot that was given no risk_limits may not trade, as it was told: nothing is wrong with the account.
     reasons += [
         f"bot {bot.algo_id} has no limits from risk"
         for bot in quoter.bots.values()
-        if bot.running and desk.limits_of(bot.algo_id) is None
+        if bot.running and bot.config.risk_limits is not None and desk.limits_of(bot.algo_id) is None
     ]
     return reasons
 
@@ -66,6 +67,7 @@ def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
         "rejections": dict(sorted(desk.rejections.items())),
         "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
         "cash": _cash(quoter),
+        "bots_without_limits": [bot.algo_id for bot in quoter.bots.values() if bot.config.risk_limits is None],
         "config_faults": dict(sorted(quoter.faults.items())),
         "exposure": {
             bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}

@@ -58,10 +58,10 @@ class Peaks:
     def __init__(self) -> None:
         self._peaks: dict[str, tuple[int, Decimal]] = {}
 
-    def look(self, ledger: Ledger, algo_id: str, daily: Decimal) -> Decimal:
+    def look(self, ledger: Ledger, algo_id: str, daily: Decimal, now_ns: int) -> Decimal:
         """Take in a bot's profit of the day; return how far below the day's highest it is, 0 or more."""
         book = ledger.bots.get(algo_id)
-        day = book.day if book else 0
+        day = book.day if book else now_ns // NS_PER_DAY
         before = self._peaks.get(algo_id)
         peak = max(ZERO, daily, before[1] if before is not None and before[0] == day else ZERO)
         self._peaks[algo_id] = (day, peak)
@@ -87,14 +87,17 @@ def unrealized(ledger: Ledger, line: Line, marks: Marks) -> Decimal:
     return profit * balance.fx_rate if balance else profit
 
 
-def earnings(ledger: Ledger, algo_id: str, marks: Marks) -> Earnings:
-    """Return a bot's profit; all zero for a bot that has never traded."""
+def earnings(ledger: Ledger, algo_id: str, marks: Marks, carried: Decimal = ZERO) -> Earnings:
+    """Return a bot's profit; all zero for a bot that has never traded.
+
+    `carried` is a loss of the day that the ledger lost with a part of FILL.
+    """
     book = ledger.bots.get(algo_id)
     if book is None:
-        return Earnings(ZERO, ZERO, ZERO)
+        return Earnings(ZERO, ZERO, carried)
     open_profit = sum((unrealized(ledger, line, marks) for line in ledger.lines_of(algo_id)), start=ZERO)
     realized = book.realized
-    return Earnings(realized, open_profit, realized + open_profit - book.opening_equity)
+    return Earnings(realized, open_profit, realized + open_profit - book.opening_equity + carried)
 
 
 def shown(amount: Decimal) -> Decimal:

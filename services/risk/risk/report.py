@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from common.core import Sample
@@ -46,6 +47,7 @@ def risk_state(
     ledger: Ledger,
     views: Sequence[BotView],
     marks: Marks,
+    carried: Mapping[str, Decimal],
     halts: list[str],
     shard: str,
     epoch: int,
@@ -54,13 +56,14 @@ def risk_state(
     max_clock_offset_ms: int,
 ) -> RiskState:
     """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
+    algo_ids = [view.config.algo_id for view in views]
     return RiskState(
         shard=shard,
         ledger_sequence=ledger.sequence,
         limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
         config_revisions={view.config.algo_id: view.config.revision for view in views},
         halts=halts,
-        daily_pnl={view.config.algo_id: shown(earnings(ledger, view.config.algo_id, marks).daily) for view in views},
+        daily_pnl={each: shown(earnings(ledger, each, marks, carried.get(each, ZERO)).daily) for each in algo_ids},
         max_clock_offset_ms=max_clock_offset_ms,
         epoch=epoch,
         ts_ns=now_ns,
@@ -68,10 +71,9 @@ def risk_state(
 
 
 def bot_statistics(
-    ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, peaks: Peaks, epoch: int, now_ns: int
+    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: Peaks, epoch: int, now_ns: int
 ) -> Statistics:
     """Return a bot's figures: money in account currency, shares by symbol."""
-    earned = earnings(ledger, algo_id, marks)
     book = ledger.bots.get(algo_id)
     lines = ledger.lines_of(algo_id)
     figures = _money(earned, float(book.fees) if book else 0.0)
@@ -158,9 +160,10 @@ def ledger_state(ledger: Ledger) -> dict[str, object]:
     }
 
 
-def bot_state(ledger: Ledger, view: BotView | None, algo_id: str, marks: Marks, *, frozen: bool) -> dict[str, object]:
+def bot_state(
+    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, *, frozen: bool
+) -> dict[str, object]:
     """Return what people want to know of a bot."""
-    earned = earnings(ledger, algo_id, marks)
     book = ledger.bots.get(algo_id)
     return {
         "algo_id": algo_id,

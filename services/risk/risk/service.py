@@ -47,8 +47,9 @@ from common.streams.levels import Level
 
 from risk.adjustments import Adjustments, booked_in_words
 from risk.alerts import PLATFORM, Conditions
+from risk.days import DayRecord, Days
 from risk.entries import Entry, Forged, Undecodable, forged, undecodable
-from risk.equity import Marks, Peaks, cutoff_posting, earnings, shown
+from risk.equity import Earnings, Marks, cutoff_posting, shown
 from risk.halts import Halts
 from risk.intake import Pending, Turns
 from risk.ledger import Folded, FoldStatus, Ledger
@@ -87,7 +88,7 @@ class Risk(Core):
         self.store = store or StoreHealth()
         self.ledger = Ledger()
         self.bots: dict[str, BotView] = {}
-        self.halts, self.markets, self.marks, self.peaks = Halts(), Markets(), Marks(), Peaks()
+        self.halts, self.markets, self.marks, self.days = Halts(), Markets(), Marks(), Days()
         self.conditions = Conditions()
         self.watch = Watch(self.conditions)
         self.reconciliation, self.adjustments = Reconciliation(self.markets), Adjustments()
@@ -111,14 +112,19 @@ class Risk(Core):
         faults: Mapping[str, str] | None = None,
         halts: Mapping[str, str] | None = None,
         notes: Sequence[str] = (),
+        days: DayRecord | None = None,
+        now_ns: int = 0,
     ) -> None:
         """Take over the ledger a start has loaded.
 
         With `faults` (halt reason and text) everything stays frozen until the cause is gone and risk starts again;
-        `halts` stop trading until a person lifts them, the books go on; `notes` are told.
+        `halts` stop trading until a person lifts them, the books go on; `notes` are told. `days` is the record of what
+        each bot had earned: a loss of today that this ledger no longer shows still counts.
         """
         self.ledger = ledger
         self._faults, self._halts_at_start, self._notes = dict(faults or {}), dict(halts or {}), list(notes)
+        if days is not None:
+            self._notes += self.days.carry_over(days, ledger, now_ns)
         self.reconciliation.begin(ledger)
 
     # --- inputs -------------------------------------------------------------------------------------------------
@@ -340,7 +346,7 @@ class Risk(Core):
         day, peak = told.figures.get("day"), told.figures.get("daily_peak")
         before_us = not self._started or told.epoch < self.epoch
         if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
-            self.peaks.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+            self.days.peaks.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -359,12 +365,12 @@ class Risk(Core):
 
     def _mark_losses(self, view: BotView, now_ns: int) -> Iterator[Effect]:
         algo_id = view.config.algo_id
-        daily = earnings(self.ledger, algo_id, self.marks).daily
+        daily = self._earned(algo_id, now_ns).daily
         if self.watch.loss_stops(view, daily):
             assert view.limits is not None
             detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
             yield from self._impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
-        drawdown = self.peaks.look(self.ledger, algo_id, daily)
+        drawdown = self.days.peaks.look(self.ledger, algo_id, daily, now_ns)
         if view.limits is not None and drawdown > view.limits.max_drawdown:
             detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.max_drawdown}"
             yield from self._impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
@@ -406,7 +412,8 @@ class Risk(Core):
             yield from self._pending.ask(cutoff, now_ns)
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, self.marks, self.peaks, self.epoch, now_ns)
+        earned = self._earned(algo_id, now_ns)
+        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.peaks, self.epoch, now_ns)
 
     def _judge_pictures(self, now_ns: int) -> Iterator[Effect]:
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
@@ -456,12 +463,20 @@ class Risk(Core):
             self.ledger,
             views,
             self.marks,
+            self.days.carried(now_ns),
             self.halts.listed(),
             self.shard,
             self.epoch,
             now_ns,
             max_clock_offset_ms=self.platform.max_clock_offset_ms,
         )
+
+    def _earned(self, algo_id: str, now_ns: int) -> Earnings:
+        return self.days.earned(self.ledger, algo_id, self.marks, now_ns)
+
+    def day_record(self, now_ns: int) -> DayRecord:
+        """Return what risk keeps on its own disk of the day."""
+        return self.days.record(self.ledger, self._all_bots(), self.marks, now_ns)
 
     # --- for the shell and for people ---------------------------------------------------------------------------
 
@@ -491,7 +506,7 @@ class Risk(Core):
     def state(self, now_ns: int) -> dict[str, Any]:
         frozen = bool(self._faults)
         bots = [
-            bot_state(self.ledger, self.bots.get(algo_id), algo_id, self.marks, frozen=frozen)
+            bot_state(self.ledger, self.bots.get(algo_id), algo_id, self._earned(algo_id, now_ns), frozen=frozen)
             for algo_id in self._all_bots()
         ]
         return {
@@ -508,7 +523,7 @@ class Risk(Core):
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         for algo_id in sorted(self.bots):
-            peak = self.peaks.figures(algo_id)["daily_peak"]
+            peak = self.days.peaks.figures(algo_id)["daily_peak"]
             yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
         yield from level_samples(self._levels)
         yield Sample("mm_halts", "gauge", "Active halts", {}, len(self.halts.listed()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from common.settings import RedisAddress, ServiceSettings, read_secret
 from common.shell import Shell
 from pydantic import Field, SecretStr
 
+from risk.day_file import keep as keep_day
+from risk.day_file import read as read_day
+from risk.days import WRITE_S
 from risk.limits import PlatformLimits, parse_platform_limits
 from risk.recovery import recover
 from risk.service import Risk
@@ -56,9 +60,19 @@ def wire(settings: Settings) -> Service:
         settings.redis_url, password, settings.platform_id, settings.shard, lambda: core.ledger, health
     )
 
+    day_file = settings.data_dir / "risk" / f"day-{settings.shard}.json"
+    keeping: set[asyncio.Task[None]] = set()
+
     async def prepare(shell: Shell) -> None:
         found = await recover(storage, shell.api, settings.platform_id, shell.gate.check_stored)
-        core.recover(found.ledger, found.faults, found.halts, found.notes)
+        days, unreadable = read_day(day_file)
+        notes = [*found.notes, unreadable] if unreadable else found.notes
+        core.recover(found.ledger, found.faults, found.halts, notes, days, shell.clock.now_ns())
+        if not found.faults:
+            # A ledger that is withheld knows nothing of the day: the record stays as it was.
+            shell.guarded(
+                keep_day(day_file, lambda: core.day_record(shell.clock.now_ns()), shell.log, WRITE_S), keeping
+            )
         shell.log.info(
             "ledger recovered",
             sequence=found.ledger.sequence,

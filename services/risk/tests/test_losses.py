@@ -146,7 +146,7 @@ def test_b16_a_new_day_begins_without_yesterdays_highest_profit() -> None:
 def test_a_drawdown_is_never_negative_and_never_less_than_the_loss(profits: list[Decimal]) -> None:
     peaks, ledger = Peaks(), Ledger()
     for at, profit in enumerate(profits):
-        drawdown = peaks.look(ledger, "1", profit)
+        drawdown = peaks.look(ledger, "1", profit, NOW_NS)
         assert drawdown == max(Decimal(0), *profits[: at + 1]) - profit
         assert drawdown >= max(Decimal(0), -profit)
 
