@@ -184,6 +184,7 @@ class Adjustment(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: ClassVar[str] = "risk.adjustment.{account}.{adjustment_id}"
     acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
 
     account: str
     adjustment_id: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from common.events import (
     AccountState,
+    Adjustment,
     Alert,
     Audit,
     BotConfig,
@@ -39,6 +40,7 @@ SIGNERS: Mapping[type[Event], frozenset[str]] = {
     Position: frozenset({RISK}),
     RiskState: frozenset({RISK}),
     Halt: frozenset({PRICER, QUOTER, WATCHDOG, RISK, GATEWAY}),
+    Adjustment: frozenset({GATEWAY}),
     BotConfig: frozenset({GATEWAY}),
     PlatformConfig: frozenset({GATEWAY}),
     User: frozenset({GATEWAY}),
@@ -69,7 +71,7 @@ def fault_in(role: str, event: Event, *, chained: bool) -> str:
             return f"{role} may not lift a halt"
         if not chained:
             return "a lift names the halt it lifts"
-    if isinstance(event, BotConfig | PlatformConfig | User | Lease) and not chained:
+    if isinstance(event, Adjustment | BotConfig | PlatformConfig | User | Lease) and not chained:
         return f"a {type(event).__name__} names the one it follows"
     said_by = _said_by(event)
     if said_by not in ("", role):

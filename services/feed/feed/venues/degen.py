@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
@@ -152,6 +152,8 @@ class MarketsAnswer(msgspec.Struct):
 
     markets: msgspec.Raw
     ts_ns: Nanoseconds
+    price_sources: Any = None
+    """Words by asset; whatever else stands there costs no market."""
 
 
 class MarketAnswer(msgspec.Struct):
@@ -159,7 +161,6 @@ class MarketAnswer(msgspec.Struct):
 
     market: MarketFields
     ts_ns: Nanoseconds
-    price_sources: dict[Text, Text] | None = None
 
 
 _KNOWN = frozenset(("orderbook", "trade", "market", "reply", "error"))
@@ -238,7 +239,7 @@ class Degen(Adapter):
 
     def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
         answer = _MARKETS.decode(body)
-        if answer.price_sources is not None:
+        if isinstance(answer.price_sources, dict):
             self.money = Money.PAPER
             self.price_sources = {asset: word for asset, word in answer.price_sources.items() if word in PRICE_SOURCES}
         said: list[Listing | Dropped] = []
