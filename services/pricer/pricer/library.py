@@ -48,7 +48,7 @@ class Library:
     def reread(self, name: str) -> None:
         """Read a file again that is in use; ConfigError leaves what was there."""
         if name not in self._curves and name not in self._smiles:
-            raise ConfigError([f"{name}: not in use"])
+            raise ConfigError([f"{name}: not in use, no bot has a curve or a smile from it"])
         data = self._bytes(name)
         if name in self._curves:
             self._curves[name] = _parsed(name, data, time_of_day.parse_curve)

@@ -287,8 +287,11 @@ class Pricer(Core):
 
 
 def _named(document: Mapping[str, Any], members: set[str]) -> str:
-    """Return the name in a command; ValueError when it has other members than these."""
+    """Return the name in a command; ValueError when there is none or it has other members than these."""
     unknown = sorted(set(document) - members)
     if unknown:
         raise ValueError(f"{unknown[0]}: unknown; known are {', '.join(sorted(members))}")
-    return str(document.get("name", ""))
+    name = document.get("name")
+    if not isinstance(name, str) or not name:
+        raise ValueError("name: must name the file, such as btc-options.json")
+    return name

@@ -319,7 +319,7 @@ def test_f1_new_quotes_are_taken_live_by_a_command_and_by_rereading_the_file() -
         ("quotes", {"name": "other.json", "result": []}, "no bot"),
         ("quotes", {"name": "btc.json", "result": []}, "creation_timestamp"),
         ("quotes", {"name": "btc.json", "colour": 1}, "colour"),
-        ("reload", {}, "not in use"),
+        ("reload", {}, "name: must name the file"),
     ],
 )
 def test_a_command_that_cannot_be_followed_says_why_and_changes_nothing(

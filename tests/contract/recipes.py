@@ -1,0 +1,121 @@
+"""How a test runs each documented command: typed on a platform under trial, asked of the bus, or elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Typed(NamedTuple):
+    """Typed into a shell on a platform under trial, whose ports and data directory take the place of the usual ones.
+
+    `{market}`, `{proposal}`, `{password_file}` and `{recipe_file}` stand for what a person would have at hand.
+    """
+
+    text: str
+    says: str = ""
+    """What its answer must hold."""
+    ends: int = 0
+
+
+class Asked(NamedTuple):
+    """A recipe of the NATS CLI, which no package of Debian's has: the request it makes, as the user `operator`."""
+
+    subject: str
+    document: str = ""
+    allowed: bool = True
+
+
+class Heard(NamedTuple):
+    """A subscription of the NATS CLI."""
+
+    subject: str
+
+
+class Elsewhere(NamedTuple):
+    """Run by another test, of this name."""
+
+    test: str
+
+
+Recipe = Typed | Asked | Heard | Elsewhere
+
+JS = "$JS.API"
+REDIS = 'export REDISCLI_AUTH="$(cat .mm/secrets/redis)"'
+NATS = 'export NATS_URL=nats://127.0.0.1:4222 NATS_USER=operator NATS_PASSWORD="$(cat .mm/secrets/nats-operator)"'
+RELOAD = (
+    """printf 'Authorization: Bearer %s' "$(cat .mm/secrets/admin-token)" | """
+    """curl -s -H @- -d '{"name": "btc-options.json"}' localhost:8102/reload"""
+)
+COMPOSE = "docker compose run --rm streams python -m common.streams list"
+CASH = './mm post cash mm1 -12.50 --reason "a fee the venue took"'
+SHARES = './mm post shares mm1 BTC-5M-1795223100 -4.00 --yes 10 --bot 1 --reason "a fill before the statement began"'
+MESSAGE = f"{JS}.STREAM.MSG.GET.FILL"
+IMPORT = "import-config {recipe_file} --dry-run"
+
+RECIPES: Mapping[str, Recipe] = {
+    # README.md
+    "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
+    "./mm test": Elsewhere("test_arguments_go_to_pytest"),
+    "./mm up --source replay --replay RECORDING.jsonl.gz [MORE.jsonl.gz]": Elsewhere(
+        "test_named_recordings_are_replayed_and_a_missing_one_is_refused"
+    ),
+    "./mm status [--json]": Typed("./mm status --json", '"provenance"'),
+    "./mm explain [MARKET or ORDER ID] [--json]": Typed("./mm explain {market} --json", "{market}"),
+    "./mm halt SCOPE": Typed("./mm halt bot-1"),
+    "./mm lift SCOPE REASON": Typed("./mm lift bot-1 person"),
+    "./mm cancel-all": Typed("./mm cancel-all"),
+    "./mm streams": Typed("./mm streams", "durable risk-ledger on FILL: as it should be"),
+    "./mm streams list": Typed("./mm streams list", "without an age limit"),
+    "./mm streams resize STREAM MIB": Typed("./mm streams resize ALERT 40", "of 40 MiB"),
+    "./mm post cash ACCOUNT AMOUNT --reason TEXT": Typed("./mm post cash mm1 12.50 --reason text", "proposed"),
+    "./mm post list": Typed("./mm post list", "proposed by admin"),
+    "./mm post approve ID --user NAME": Typed(
+        "./mm post approve {proposal} --user rita --password-file {password_file}", "approved by rita"
+    ),
+    "./mm doctor": Typed("./mm doctor", "secrets"),
+    "./mm bench NAME [--json]": Elsewhere("test_a_report_has_the_promised_shape_and_options_reach_the_benchmark"),
+    "./mm import-config CONFIG [--dry-run]": Typed(f"./mm {IMPORT}", "BTC"),
+    "docker compose up": Elsewhere("test_the_same_parts_run_in_containers_as_on_one_machine"),
+    "./mm import-config config.yaml --dry-run": Typed(f"./mm {IMPORT}", "BTC"),
+    # docs/binary-bot.md
+    "./mm explain MARKET": Typed("./mm explain {market}", "{market}"),
+    "./mm bench binary-session": Elsewhere("test_the_command_says_everything_of_both_makers_and_draws_it"),
+    "./mm explain": Typed("./mm explain"),
+    # docs/operating.md
+    "./mm status": Typed("./mm status", "PAPER · MODEL"),
+    "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),
+    "curl -s localhost:8103/ready": Typed("curl -s localhost:8103/ready", "faults"),
+    "curl -s localhost:8103/state": Typed("curl -s localhost:8103/state", '"bots"'),
+    "curl -s localhost:8103/metrics": Typed("curl -s localhost:8103/metrics", "mm_orders_open"),
+    "./mm halt bot-1 maintenance": Typed("./mm halt bot-1 maintenance"),
+    "./mm lift bot-1 maintenance": Typed("./mm lift bot-1 maintenance"),
+    CASH: Typed(CASH, "./mm post approve"),
+    "./mm post approve ID --user rita": Typed(
+        "./mm post approve {proposal} --user rita --password-file {password_file}", "approved by rita"
+    ),
+    SHARES: Typed(SHARES, "+10 YES of BTC-5M-1795223100"),
+    "./mm post reject ID": Typed("./mm post reject {proposal}", "rejected by admin"),
+    "./mm post": Typed("./mm post --help", "approve"),
+    NATS: Typed(f'{NATS}; test -n "$NATS_PASSWORD"'),
+    "nats stream ls": Asked(f"{JS}.STREAM.LIST"),
+    "nats stream info FILL": Asked(f"{JS}.STREAM.INFO.FILL"),
+    "nats stream get FILL 1": Asked(MESSAGE, json.dumps({"seq": 1})),
+    "nats stream get FILL N": Asked(MESSAGE, json.dumps({"seq": 1})),
+    "nats sub 'fill.>'": Heard("fill.>"),
+    "nats sub 'alert.>'": Heard("alert.>"),
+    "nats sub 'risk.halt.>'": Heard("risk.halt.>"),
+    "nats consumer info FILL risk-ledger": Asked(f"{JS}.CONSUMER.INFO.FILL.risk-ledger"),
+    "nats consumer next FILL risk-ledger": Asked(f"{JS}.CONSUMER.MSG.NEXT.FILL.risk-ledger", "1", allowed=False),
+    "nats micro ls": Asked("$SRV.PING"),
+    "nats micro ping": Asked("$SRV.PING"),
+    "./mm streams resize FILL 1024": Typed("./mm streams resize FILL 1024", "of 1024 MiB"),
+    COMPOSE: Elsewhere("test_r81_the_list_says_what_each_stream_holds_and_for_how_long"),
+    REDIS: Typed(f'{REDIS}; test -n "$REDISCLI_AUTH"'),
+    "redis-cli -p 6379 DEL risk:0": Typed(f"{REDIS}; redis-cli -p 6379 DEL risk:0", "1"),
+    RELOAD: Typed(RELOAD, "btc-options.json: not in use"),
+    # The last, whichever page shows it first.
+    "./mm down": Typed("./mm down", "no process remains"),
+}
+"""In the order in which they are run."""
