@@ -11,7 +11,7 @@ import pytest
 from toolkit import cli, post_commands
 from toolkit.gateway_client import PlatformClient
 from toolkit.layout import admin_password_file
-from toolkit.setup import write_private
+from toolkit.private_files import write_private
 from typer.testing import CliRunner
 
 ADJUSTMENT = {

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def test_a_platform_starts_says_where_it_is_and_stops_on_request(
     table = [fake_process("nats", stop_wave=4), fake_process("quoter", after=("nats",))]
     platform = FakePlatform(tmp_path, table)
     platform.until("logs ")
-    running = find_running(tmp_path)
+    # The lines come first: whoever waits for the state in the background has them all by then.
+    while (running := find_running(tmp_path)) is not None and running.state == "up":
+        time.sleep(0.01)
     assert running is not None
     assert (running.state, running.pid, running.source) == ("ready", platform.process.pid, "model")
     assert running.children["quoter"]["state"] == "ready"
@@ -72,7 +75,7 @@ def test_a_platform_starts_says_where_it_is_and_stops_on_request(
     assert platform.end() == 0
     assert "dashboard  http://127.0.0.1:8080" in platform.said
     assert f"login      admin, password in {tmp_path}/gateway/admin-password" in platform.said
-    assert platform.said[-2:] == ["quoter: nothing of ours rests at the venue", "stopped; no process remains"]
+    assert platform.said[-2:] == ["quoter: no order of ours remains open at the venue", "stopped; no process remains"]
     assert events.read_text().split("\n")[-3:-1] == ["stop quoter", "stop nats"]
     assert find_running(tmp_path) is None
 
@@ -122,7 +125,7 @@ def test_the_command_refuses_what_it_cannot_do_in_one_sentence(tmp_path: Path) -
     for arguments, rule in [
         (["--port-base", "80"], "port-base 80: must be between 1024 and"),
         (["--source", "tape"], "--source tape: must be one of live, model, replay"),
-        (["--profile", "forex"], "--profile forex: must be one of demo, spot, bonds"),
+        (["--profile", "spot"], "--profile spot: no bot of config/bots.toml runs in it; there is demo"),
         (["--set", "quoter.LEVEL=1"], "--set quoter.LEVEL=1: must read PROCESS.MM_NAME=VALUE"),
         (["--source", "replay", "--replay", "/nowhere.gz"], "--replay /nowhere.gz: there is no such file"),
     ]:

@@ -20,6 +20,7 @@ from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError
 from toolkit.layout import venue_keys_dir
+from toolkit.live_needs import profiles_in
 from toolkit.options import DataDir, PortBase, ports_asked_for, ports_of, refuse
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
@@ -28,7 +29,7 @@ from toolkit.sources import SOURCES
 from toolkit.up import UpOptions, detach
 from toolkit.up import up as run_platform
 
-PROFILES = ("demo", "spot", "bonds")
+DEFAULT_PROFILE = "demo"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # The program behind the command has options of its own.
@@ -56,15 +57,19 @@ def main() -> None:
 
 @app.command()
 def up(
-    profile: Annotated[str, typer.Option(help="Which first bots: demo, spot or bonds.")] = "demo",
-    source: Annotated[str | None, typer.Option(help="What drives prices: live (the default), model or replay.")] = None,
+    profile: Annotated[
+        str, typer.Option(metavar="PROFILE", help="Which bots of config/bots.toml run from the first start.")
+    ] = DEFAULT_PROFILE,
+    source: Annotated[
+        str | None, typer.Option(metavar="live|model|replay", help="What drives prices; live unless none answers.")
+    ] = None,
     replay: Annotated[
         list[Path] | None, typer.Option(help="A recording to replay; may be given several times.")
     ] = None,
     detached: Annotated[bool, typer.Option("--detach", help="Return when it runs; ./mm down stops it.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much the logs hold.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
     ] = None,
@@ -72,7 +77,9 @@ def up(
 ) -> None:
     """Start the whole platform as local processes; Ctrl-C stops it cleanly."""
     screen = Screen(console)
-    _one_of("--profile", profile, PROFILES)
+    profiles = profiles_in(CONFIG_DIR)
+    if profile not in (*profiles, DEFAULT_PROFILE):
+        refuse(f"--profile {profile}: no bot of config/bots.toml runs in it; there is {', '.join(profiles) or 'none'}")
     _one_of("--log-level", log_level, LOG_LEVELS)
     if source is not None:
         _one_of("--source", source, SOURCES)
@@ -229,7 +236,7 @@ def import_config(
     life: Annotated[list[str] | None, typer.Option(help="Life of the markets quoted, such as 5M.")] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Take over a config.yaml of the first sketch, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
+    """Take over a config.yaml of the original script, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
     folder = keys or venue_keys_dir(data_dir)
     try:
         said = importer.import_config(config, bots, folder, account, tuple(life or ["5M"]), dry_run=dry_run)

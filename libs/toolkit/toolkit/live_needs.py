@@ -48,6 +48,13 @@ def live_needs(config_dir: Path, profile: str) -> list[Need]:
     return list(dict.fromkeys(needs))
 
 
+def profiles_in(config_dir: Path) -> list[str]:
+    """Return the profiles in which some bot of bots.toml runs, sorted."""
+    bots = (bot for bot in _table(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
+    named = (name for bot in bots for name in bot.get("run_in", ()) if isinstance(name, str))
+    return sorted(set(named))
+
+
 def _needs_of(sections: Mapping[str, Any], venues: Mapping[str, Any]) -> list[Need]:
     enough = int(sections.get("combination", {}).get("min_agreeing", 1))
     return [

@@ -38,7 +38,7 @@ def lift(scope: str, reason: str, ports: Ports, report: Report, client: Platform
 
 
 def cancel_all(ports: Ports, report: Report, client: PlatformClient) -> int:
-    """Cancel every order of ours and have the venue asked that none rests; return the exit code."""
+    """Cancel every order of ours and have the venue confirm that none remains open; return the exit code."""
     body = {"actor": "owner"}
     ways = [
         _by_gateway(ports, client, lambda url, token: client.post(f"{url}/api/cancel-all", token, {})),

@@ -254,7 +254,7 @@ def _report_end(supervisor: Supervisor, remaining: Sequence[str], screen: Screen
     quoter = supervisor.children.get("quoter")
     cancelled = quoter is None or quoter.exit_code in (0, None)
     if quoter is not None and quoter.exit_code == 0:
-        screen.say("quoter: nothing of ours rests at the venue")
+        screen.say("quoter: no order of ours remains open at the venue")
     elif not cancelled and quoter is not None:
         screen.say(f"quoter: ended with code {quoter.exit_code}, orders may rest at the venue; its last lines:")
         for line in last_lines(supervisor.logs_dir, "quoter", 5):

@@ -25,7 +25,7 @@ def unready(quoter: Quoter, now_ns: int) -> list[str]:
     desk, session = quoter.desk, quoter.session
     reasons = []
     if desk.latched:
-        reasons.append("stopping: " + ("nothing rests at the venue" if session.empty else "emptying the venue"))
+        reasons.append("stopping: " + ("no order remains open" if session.empty else "cancelling what is open"))
     if not desk.bus_up:
         reasons.append("the bus is away or the lease in doubt")
     if not session.reconciled:
@@ -180,7 +180,9 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
     if desk.collateral.cash is not None:
         yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, desk.collateral.free)
     for reason, count in sorted(desk.rejections.items()):
-        yield Sample("mm_pretrade_rejections", "counter", "Orders refused at the last door", {"reason": reason}, count)
+        yield Sample(
+            "mm_pretrade_rejections", "counter", "Orders the pre-trade check refused", {"reason": reason}, count
+        )
     for code, count in sorted(quoter.blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in quoter.bots.values():

@@ -39,7 +39,7 @@ from common.streams import DURABLES, JETSTREAM_API, OTHERS, SERVER_API, STREAMS,
 
 EVERYONE_SAYS: tuple[type[Event], ...] = (Alert,)
 OPERATOR = "operator"
-"""A person with the NATS CLI: hears everything but the users' password hashes, says nothing."""
+"""A person with the NATS CLI: read-only, and may read everything but the users' password hashes."""
 ADMINISTRATOR = "streams"
 """The `streams` step: the only user that may create or change streams and durable readers."""
 

@@ -1,0 +1,68 @@
+"""What people read is plain English of the trade: pages, guides, and every text that code shows."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+INSTEAD = {
+    r"asks? the venue (that|until) n|none rests|nothing of ours rests": "no orders remain open",
+    r"hears everything": "read-only",
+    r"the last door|as last door": "the pre-trade check",
+    r"\bthe (first )?sketch\b": "the original script",
+    r"\bfor ever\b": "forever",
+    r"whose time has come": "due",
+    r"\b(is|are) told of\b": "reported",
+    r"voices of the past": "superseded senders",
+}
+"""Turns of phrase that read as translated, and what a trader says."""
+
+
+def pages() -> list[Path]:
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("services/*/README.md")]
+    return sorted([*texts, *(ROOT / "services/gateway/gateway/web").iterdir()])
+
+
+def code() -> list[Path]:
+    found = (path for place in ("libs", "services") for path in ROOT.glob(f"{place}/*/[a-z]*/**/*.py"))
+    return sorted(path for path in found if "tests" not in path.parts)
+
+
+def shown_texts(tree: ast.AST) -> Iterator[str]:
+    """Yield the texts of a module that may reach a person: all but docstrings."""
+    explained = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explained:
+            yield node.value
+
+
+def objections(text: str) -> list[str]:
+    """Return what a text should not say, each with what it should."""
+    plain = " ".join(text.split())
+    found = ((re.search(phrase, plain, re.I), better) for phrase, better in INSTEAD.items())
+    return [f"{match[0]!r}: say {better!r}" for match, better in found if match]
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_r57_pages_and_guides_speak_plain_english_of_the_trade(path: Path) -> None:
+    assert objections(path.read_text(encoding="utf-8")) == []
+
+
+def test_r57_alerts_reasons_and_help_texts_do_too() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): wrong
+        for path in code()
+        if (wrong := [each for text in shown_texts(ast.parse(path.read_text("utf-8"))) for each in objections(text)])
+    }
+    assert found == {}
+
+
+def test_r57_a_phrase_is_found_across_a_line_break() -> None:
+    assert objections("Ctrl-C asks the venue that\nnone rests") != []
+    assert objections("confirms with the venue that no orders remain open") == []
