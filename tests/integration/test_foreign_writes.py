@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from common.bus.permissions import DUTIES, USERS, acknowledgements, api_requests
 from common.events import REGISTRY
 from common.streams import JETSTREAM_API, SERVER_API, STREAMS, stream_of
 
-from tests.integration.connections import connected
+from tests.integration.connections import PATIENCE_S, connected
 from tests.integration.raw_users import RawUser, address, raw
 from tests.servers import Broker, nats_programs, running_broker
 
 OTHERS_OF_ALL = [user for user in USERS if user != "streams"]
 PROGRAMS = nats_programs()
+STILL_S = 0.1
 BODIES = {"GET": b'{"seq": 1}', "MSG.NEXT": b'{"batch": 1, "no_wait": true}'}
 PURGE = tuple(f"{api}.STREAM.PURGE.{stream.name}" for api in (SERVER_API, JETSTREAM_API) for stream in STREAMS)
 
@@ -29,11 +31,22 @@ def every_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 async def stored(broker: Broker) -> dict[str, tuple[int, int]]:
-    """Return how many messages each stream has ever stored and has lost to a purge."""
+    """Return how many messages each stream has ever stored and has lost to a purge, once nothing moves any more."""
     async with connected(broker, "streams") as admin:
         api = JetStreamApi(admin)
-        states = {stream.name: (await api.call(f"STREAM.INFO.{stream.name}"))["state"] for stream in STREAMS}
-    return {name: (state["last_seq"], state["first_seq"]) for name, state in states.items()}
+
+        async def look() -> dict[str, tuple[int, int]]:
+            states = {stream.name: (await api.call(f"STREAM.INFO.{stream.name}"))["state"] for stream in STREAMS}
+            return {name: (state["last_seq"], state["first_seq"]) for name, state in states.items()}
+
+        # A newer server stores behind the back of the client that has been answered.
+        before: dict[str, tuple[int, int]] = {}
+        now = await look()
+        async with asyncio.timeout(PATIENCE_S):
+            while now != before:
+                await asyncio.sleep(STILL_S)
+                before, now = now, await look()
+        return now
 
 
 def said(user: str) -> list[str]:
