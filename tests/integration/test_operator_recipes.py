@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.recipes import RECIPES, Asked, Heard
 from tests.integration.connections import connected, fill
-from tests.integration.test_permissions import raw
+from tests.integration.raw_users import raw
 from tests.servers import Broker
 
 BUS_RECIPES = [(command, recipe) for command, recipe in RECIPES.items() if isinstance(recipe, Asked | Heard)]

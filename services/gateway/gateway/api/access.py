@@ -66,6 +66,7 @@ class NeedsOrOwner(Needs):
 Viewer = Annotated[Caller, Depends(Needs(Role.VIEWER))]
 Trader = Annotated[Caller, Depends(Needs(Role.TRADER))]
 TraderOrRisk = Annotated[Caller, Depends(Needs(Role.TRADER, Role.RISK))]
+RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
 Stopper = Annotated[Caller, Depends(NeedsOrOwner(Role.TRADER, Role.RISK))]
 Lifter = Annotated[Caller, Depends(NeedsOrOwner(Role.RISK))]
 Admin = Annotated[Caller, Depends(Needs(Role.ADMIN))]
