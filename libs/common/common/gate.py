@@ -22,6 +22,8 @@ from common.streams import STREAM_BY_NAME, stream_of
 WRITE_LOOKS = 2
 """The memory is written down at every so many looks at the key files, when there is news."""
 IN_THE_WAY_MAX = 1_000
+TOLD_MAX = 10_000
+"""Subjects of which it is remembered that something genuine was heard."""
 IN_TURN_STREAMS = sorted({stream_of(cls.subject).name for cls in REGISTRY.values() if cls.in_turn})
 
 
@@ -141,6 +143,8 @@ class Gate:
 
     def _note(self, cls: type[Event], message: Message, signature: Signature | None) -> None:
         if cls.in_turn:
+            if len(self._told) >= TOLD_MAX:
+                self._told.clear()  # asking the stream once more for a subject costs little
             self._told.add(message.subject)
             if signature is not None:
                 self.obeyed.note(message.subject, signature, message.sequence)
