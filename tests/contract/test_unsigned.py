@@ -1,0 +1,150 @@
+"""What is not signed may be forged by whoever publishes it: each has a bound that catches it (ADR 0010)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from common.bots import Flow
+from common.clock import NS_PER_S
+from common.core import Newest, Ordered
+from common.events import REGISTRY, BotLimits, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
+from common.instruments import Outcome, Side
+from common.orders import OrderState, first_id_of
+from common.pretrade import NewOrder, RejectReason, View, check
+from common.streams import stream_of
+from pricer.consensus import combine
+from quoter.flow import MarketFlow, toxicity
+from quoter.markouts import Markouts
+from quoter.rehearsal.script import MARKET, Script
+from risk.equity import Peaks
+from risk.ledger import Ledger
+
+from tests.contract.cores import CORES
+
+UNSIGNED = {
+    "TopOfBook",
+    "Book",
+    "Trade",
+    "FairValue",
+    "SourcePrice",
+    "QuoteTarget",
+    "Statistics",
+    "OrderUpdates",
+}
+BP = 1e-4
+LIMITS = BotLimits(
+    max_position_lots=1_000,
+    max_net_lots=1_000,
+    max_order_lots=200,
+    max_open_orders=12,
+    min_spread=0.02,
+    price_collar=0.10,
+    max_messages_per_s=100,
+    max_daily_loss=Decimal(1_000),
+)
+VIEW = View(
+    now_ns=1_000,
+    venue_now_ns=1_000,
+    tick_size=Decimal("0.01"),
+    ticks_per_unit=100,
+    min_lots=1,
+    reduce_only_from_ns=5_000,
+    close_from_ns=6_000,
+    bus_up=True,
+    reconciled=True,
+    deadman_armed=True,
+    limits=LIMITS,
+    clock_known=True,
+    fair=0.50,
+    fair_age_max_ns=500,
+    position_known=True,
+    messages_left=10.0,
+)
+
+
+def bid(price_ticks: int) -> NewOrder:
+    return NewOrder(7, "1", "mm1", "degen", "BTC-5M-1", Outcome.YES, Side.BUY, price_ticks, 10, Decimal("0.01"), 2_000)
+
+
+def reason_of(order: NewOrder, view: View) -> RejectReason | None:
+    rejection = check(order, view)
+    return rejection.reason if rejection is not None else None
+
+
+def test_r70_the_decision_speaks_of_every_class_that_is_not_signed() -> None:
+    assert {name for name, cls in REGISTRY.items() if not cls.signed} == UNSIGNED
+
+
+def test_r70_a_forged_fair_value_sends_no_order_far_into_the_public_book() -> None:
+    forged = replace(VIEW, fair=0.95, book_bid_ticks=48, book_ask_ticks=52)
+    assert reason_of(bid(94), forged) is RejectReason.BOOK_COLLAR
+    assert reason_of(bid(48), replace(VIEW, fair_age_ns=501)) is RejectReason.FAIR_STALE, "an old one sends none"
+
+
+def test_r70_a_forged_book_moves_no_order_away_from_fair_value() -> None:
+    forged = replace(VIEW, book_bid_ticks=88, book_ask_ticks=90)
+    assert reason_of(bid(88), forged) is RejectReason.PRICE_COLLAR
+    assert reason_of(bid(48)._replace(post_only=False), forged) is RejectReason.POST_ONLY, "nor takes from it"
+
+
+def test_r70_a_forged_top_of_book_does_not_move_the_consensus_of_the_others() -> None:
+    honest = combine([11.0, 11.0 + 0.2 * BP], [BP**2] * 2, [1, 1], 4.0, 5 * BP)
+    forged = combine([11.0, 11.0 + 0.2 * BP, 12.0], [BP**2] * 3, [1, 1, 1], 4.0, 5 * BP)
+    assert forged.outside == [False, False, True]
+    assert forged.price == pytest.approx(honest.price, abs=1e-12)
+
+
+def test_r70_forged_trades_only_make_quotes_more_careful() -> None:
+    flow, now_ns = MarketFlow(), 1_000 * NS_PER_S
+    for _ in range(200):
+        now_ns += NS_PER_S
+        flow.on_trade(10_000, now_ns, Flow())
+    cost = toxicity(flow, Markouts(), "S", 0.5, 150.0, now_ns, Flow())
+    assert all(0.0 <= each <= Flow().max_toxicity for each in (cost.bid, cost.ask)), (
+        "added to a half-spread, never taken off it"
+    )
+
+
+@pytest.mark.parametrize("cls", [SourcePrice, QuoteTarget])
+def test_r70_no_core_that_sends_orders_hears_what_is_for_people(cls: type[Event]) -> None:
+    heard = {each.event for each in CORES["quoter"]().inputs() if isinstance(each, Newest | Ordered)}
+    assert cls not in heard
+    assert 0 < stream_of(cls.subject).max_age_s <= 60
+
+
+def test_r70_a_forged_statistic_lowers_no_profit_that_is_known() -> None:
+    peaks = Peaks()
+    peaks.restore("1", 0, Decimal(30))
+    peaks.restore("1", 0, Decimal(1))
+    assert peaks.look(Ledger(), "1", Decimal(1)) == 29
+    assert Statistics.subject == "stats.{scope}"
+
+
+def test_r70_a_forged_order_update_is_asked_of_the_venue() -> None:
+    script = Script(epoch=3)
+    order_id = first_id_of(2) + 5
+    script.core.remember(forged_update(order_id))
+    script.start()
+    assert ("GET", "/orders?status=open&after=0&limit=1000") in script.venue.requests
+    assert len(script.core.desk.orders) == 0, "the venue knows no such order"
+
+
+def forged_update(order_id: int) -> OrderUpdates:
+    order = OrderUpdate(
+        account="mm1",
+        algo_id="1",
+        venue="degen",
+        symbol=MARKET,
+        order_id=order_id,
+        order_sequence=2,
+        outcome=Outcome.YES,
+        side=Side.BUY,
+        price_ticks=40,
+        quantity_lots=100,
+        leaves_lots=100,
+        state=OrderState.LIVE,
+        ts_received_ns=1,
+    )
+    return OrderUpdates(account="mm1", algo_id="1", update_sequence=2, orders=[order], epoch=2)
