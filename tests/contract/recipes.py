@@ -98,6 +98,14 @@ RECIPES: Mapping[str, Recipe] = {
     SHARES: Typed(SHARES, "+10 YES of BTC-5M-1795223100"),
     "./mm post reject ID": Typed("./mm post reject {proposal}", "rejected by admin"),
     "./mm post": Typed("./mm post --help", "approve"),
+    "./mm keys list": Typed("./mm keys list", "in use"),
+    "./mm keys rotate quoter": Typed("./mm keys rotate quoter", "quoter signs with quoter-"),
+    "./mm keys revoke KEY_ID --from FILL=1200": Typed(
+        "./mm keys revoke nobody-1 --from FILL=1200", "no key has this id", ends=2
+    ),
+    "./mm keys seal --who NAME --reason TEXT": Elsewhere(
+        "test_r70_a_platform_of_before_is_taken_over_once_and_nothing_unsigned_after"
+    ),
     NATS: Typed(f'{NATS}; test -n "$NATS_PASSWORD"'),
     "nats stream ls": Asked(f"{JS}.STREAM.LIST"),
     "nats stream info FILL": Asked(f"{JS}.STREAM.INFO.FILL"),
