@@ -40,8 +40,9 @@ class Tiny:
             self.process = subprocess.Popen([sys.executable, str(TINY)], env=environment, stderr=log, stdout=log)
 
     def get(self, path: str) -> tuple[int, bytes]:
+        url, headers = f"http://127.0.0.1:{self.port}{path}", {"authorization": f"Bearer {TOKEN}"}
         try:
-            with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with opener.open(urllib.request.Request(url, headers=headers), timeout=10) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
