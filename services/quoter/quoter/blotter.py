@@ -327,7 +327,6 @@ class Blotter:
                 reason=picture.reason,
                 ts_event_ns=picture.ts_event_ns,
                 ts_received_ns=now_ns,
-                reserved_cash=picture.reserved_cash,
                 redeemable_cash=picture.redeemable_cash,
                 redeemable=list(picture.redeemable),
                 rounding_cash=picture.rounding_cash,

@@ -233,8 +233,6 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """start, timer, unknown_outcome, request."""
     ts_event_ns: int
     ts_received_ns: int
-    reserved_cash: Decimal = Decimal(0)
-    """What resting bids hold of `cash_total`."""
     redeemable_cash: Decimal = Decimal(0)
     """What decided shares have won and the venue pays when they are redeemed; pending, not in `cash_total`."""
     redeemable: list[Redeemable] = msgspec.field(default_factory=list)
@@ -244,6 +242,11 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     Grows with each of them from 0, counted within an epoch; 0 where the venue counts as we do.
     """
+
+    @property
+    def reserved_cash(self) -> Decimal:
+        """What resting bids hold of `cash_total`."""
+        return self.cash_total - self.cash_available
 
     def message_id(self) -> str:
         return joined_id(self.account, self.epoch, self.ts_received_ns)

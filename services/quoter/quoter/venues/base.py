@@ -123,13 +123,12 @@ class AccountPicture(NamedTuple):
 
     cash_total: Decimal
     cash_available: Decimal
+    """Without what resting bids reserve."""
     holdings: list[Holding]
     open_orders: list[OpenOrder]
     account_sequence: int
     reason: str
     ts_event_ns: int
-    reserved_cash: Decimal = Decimal(0)
-    """What resting bids hold of `cash_total`."""
     redeemable_cash: Decimal = Decimal(0)
     """What shares of decided markets have won and the venue pays when they are redeemed; not in `cash_total`."""
     redeemable: Sequence[Redeemable] = ()

@@ -283,7 +283,6 @@ class AccountStream:
                 end,
                 reason,
                 money.ts_ns,
-                balance.cash - balance.available,
             )
             return
 

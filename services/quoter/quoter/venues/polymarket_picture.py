@@ -273,7 +273,6 @@ class Pictures:
             self._account.floor_s,
             reason,
             self._account.now_ns,
-            reserved,
             sum((each.cash for each in won), start=Decimal(0)),
             won[:REDEEMABLE_MAX],
             ROUNDING * (self._book.counted + self._redeemed),
