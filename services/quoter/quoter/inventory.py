@@ -20,7 +20,7 @@ CHEAPEST = 0.01
 """What a share is taken to cost at least, when room for more is reckoned from money."""
 ONE_SIDED_FROM = 2.0
 """The adding side is down to a lot once |net| is so many times what its age allows."""
-YIELDS_FROM, YIELDS_FULLY = 0.2, 0.5
+YIELDS_FROM, YIELDS_FULLY = 0.6, 0.9
 """Of what will surely be taken in time, the part from which a net begins to be offered as a bargain, and that from
 which it is offered as one altogether."""
 FULL_CONCESSION_AT = 0.5

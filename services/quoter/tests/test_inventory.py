@@ -96,7 +96,7 @@ def test_r66_nothing_but_a_lot_is_added_beyond_what_takers_will_surely_take(
 def test_r66_a_net_is_offered_as_a_bargain_the_more_the_less_sure_its_takers_are() -> None:
     assert yielding(0, Reach(0.0, 0.0)) == 0.0
     assert yielding(500, UNBOUNDED) == 0.0
-    assert [yielding(net, Reach(100.0, 1_000.0)) for net in (20, 35, 50, 400)] == pytest.approx([0.0, 0.5, 1.0, 1.0])
+    assert [yielding(net, Reach(100.0, 1_000.0)) for net in (60, 75, 90, 400)] == pytest.approx([0.0, 0.5, 1.0, 1.0])
     assert yielding(-100, Reach(100.0, 1_000.0)) == 0.0
     assert yielding(1, Reach(0.0, 0.0)) == 1.0
 
