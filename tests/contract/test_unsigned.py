@@ -118,7 +118,7 @@ def test_r70_a_forged_statistic_lowers_no_profit_that_is_known() -> None:
     peaks = Peaks()
     peaks.restore("1", 0, Decimal(30))
     peaks.restore("1", 0, Decimal(1))
-    assert peaks.look(Ledger(), "1", Decimal(1)) == 29
+    assert peaks.look(Ledger(), "1", Decimal(1), 0) == 29
     assert Statistics.subject == "stats.{scope}"
 
 
