@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("./mm", "curl", "python", "nats", "redis-cli", "docker", "export", "printf")
+IN_BLOCKS_ONLY = ("streams", "alias")
+"""Words of running text as well: a name that a page gives to a command, and what gives it."""
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _COMMENT = re.compile(r"\s+#\s.*$")
@@ -34,7 +36,8 @@ def commands_in(text: str) -> Iterator[str]:
     """Yield the commands of a page: lines of code blocks without a language or in `sh`, and spans of code."""
     for language, body in _BLOCK.findall(text):
         if language in ("", "sh"):
-            yield from filter(_is_command, (_COMMENT.sub("", line).strip() for line in body.splitlines()))
+            lines = (_COMMENT.sub("", line).strip() for line in body.splitlines())
+            yield from (line for line in lines if _is_command(line) or line.split(" ", 1)[0] in IN_BLOCKS_ONLY)
     for span in _SPAN.findall(_BLOCK.sub("", text)):
         command = span.strip()
         # A program that is only named is no command; of `mm` alone every use is one.

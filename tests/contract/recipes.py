@@ -41,7 +41,9 @@ class Elsewhere(NamedTuple):
 
 Recipe = Typed | Asked | Heard | Elsewhere
 
-JS = "$JS.API"
+JS = "streams"
+ALIAS = "alias streams='nats --js-api-prefix=streams'"
+CONNECTIONS = "curl -s 'localhost:8222/connz?auth=1'"
 REDIS = 'export REDISCLI_AUTH="$(cat .mm/secrets/redis)"'
 NATS = 'export NATS_URL=nats://127.0.0.1:4222 NATS_USER=operator NATS_PASSWORD="$(cat .mm/secrets/nats-operator)"'
 RELOAD = (
@@ -63,7 +65,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "./mm status [--json]": Typed("./mm status --json", '"provenance"'),
     "./mm explain [MARKET or ORDER ID] [--json]": Typed("./mm explain {market} --json", "{market}"),
-    "./mm halt SCOPE": Typed("./mm halt bot-1"),
+    "./mm halt SCOPE [--keep-resting]": Typed("./mm halt bot-1 --keep-resting"),
     "./mm lift SCOPE REASON": Typed("./mm lift bot-1 person"),
     "./mm cancel-all": Typed("./mm cancel-all"),
     "./mm streams": Typed("./mm streams", "durable risk-ledger on FILL: as it should be"),
@@ -90,6 +92,7 @@ RECIPES: Mapping[str, Recipe] = {
     "curl -s localhost:8103/state": Typed("curl -s localhost:8103/state", '"bots"'),
     "curl -s localhost:8103/metrics": Typed("curl -s localhost:8103/metrics", "mm_orders_open"),
     "./mm halt bot-1 maintenance": Typed("./mm halt bot-1 maintenance"),
+    "./mm halt bot-1 look --keep-resting": Typed("./mm halt bot-1 look --keep-resting; ./mm lift bot-1 look"),
     "./mm lift bot-1 maintenance": Typed("./mm lift bot-1 maintenance"),
     CASH: Typed(CASH, "./mm post approve"),
     "./mm post approve ID --user rita": Typed(
@@ -107,17 +110,18 @@ RECIPES: Mapping[str, Recipe] = {
         "test_r70_a_platform_of_before_is_taken_over_once_and_nothing_unsigned_after"
     ),
     NATS: Typed(f'{NATS}; test -n "$NATS_PASSWORD"'),
-    "nats stream ls": Asked(f"{JS}.STREAM.LIST"),
-    "nats stream info FILL": Asked(f"{JS}.STREAM.INFO.FILL"),
-    "nats stream get FILL 1": Asked(MESSAGE, json.dumps({"seq": 1})),
-    "nats stream get FILL N": Asked(MESSAGE, json.dumps({"seq": 1})),
+    ALIAS: Typed(ALIAS),
+    "streams stream ls": Asked(f"{JS}.STREAM.LIST"),
+    "streams stream info FILL": Asked(f"{JS}.STREAM.INFO.FILL"),
+    "streams stream get FILL 1": Asked(MESSAGE, json.dumps({"seq": 1})),
+    "streams consumer info FILL risk-ledger": Asked(f"{JS}.CONSUMER.INFO.FILL.risk-ledger"),
     "nats sub 'fill.>'": Heard("fill.>"),
     "nats sub 'alert.>'": Heard("alert.>"),
     "nats sub 'risk.halt.>'": Heard("risk.halt.>"),
-    "nats consumer info FILL risk-ledger": Asked(f"{JS}.CONSUMER.INFO.FILL.risk-ledger"),
     "nats consumer next FILL risk-ledger": Asked(f"{JS}.CONSUMER.MSG.NEXT.FILL.risk-ledger", "1", allowed=False),
-    "nats micro ls": Asked("$SRV.PING"),
-    "nats micro ping": Asked("$SRV.PING"),
+    "nats stream view": Asked(f"{JS}.CONSUMER.CREATE.FILL", "{}", allowed=False),
+    "nats sub --stream": Asked(f"{JS}.CONSUMER.CREATE.FILL.view", "{}", allowed=False),
+    CONNECTIONS: Typed(CONNECTIONS, "connections"),
     "./mm streams resize FILL 1024": Typed("./mm streams resize FILL 1024", "of 1024 MiB"),
     COMPOSE: Elsewhere("test_r81_the_list_says_what_each_stream_holds_and_for_how_long"),
     REDIS: Typed(f'{REDIS}; test -n "$REDISCLI_AUTH"'),

@@ -25,7 +25,7 @@ async def test_r53_a_recipe_of_the_bus_does_what_the_guide_says(
             assert await client.may_subscribe(recipe.subject)
             return
         assert await client.may_publish(recipe.subject, recipe.document.encode()) is recipe.allowed
-    if recipe.allowed and recipe.subject.startswith("$JS."):
+    if recipe.allowed and recipe.subject.startswith("streams."):
         async with connected(shared_broker, "operator") as operator:
             answer = json.loads((await operator.request(recipe.subject, recipe.document.encode())).data)
             assert "error" not in answer, answer

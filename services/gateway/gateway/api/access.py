@@ -68,5 +68,7 @@ Trader = Annotated[Caller, Depends(Needs(Role.TRADER))]
 TraderOrRisk = Annotated[Caller, Depends(Needs(Role.TRADER, Role.RISK))]
 RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
 Stopper = Annotated[Caller, Depends(NeedsOrOwner(Role.TRADER, Role.RISK))]
+RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
+"""Logged in as himself: the owner of the machine is no person who approves."""
 Lifter = Annotated[Caller, Depends(NeedsOrOwner(Role.RISK))]
 Admin = Annotated[Caller, Depends(Needs(Role.ADMIN))]

@@ -133,7 +133,7 @@ byId("halt").addEventListener("click", async () => {
   for (const bot of picture?.bots ?? []) scopes.push(`account-${bot.account}`, `venue-${bot.venue}`);
   const fields = await confirm({
     title: "Halt trading",
-    text: "Cancels all orders in the scope, asks the venue until none is left, and lets no new one out until a risk officer lifts the halt.",
+    text: "Cancels all orders in the scope, confirms with the venue that none remains open, and lets no new one out until a risk officer lifts the halt.",
     yes: "Halt",
     fields: [
       { name: "scope", label: "Scope", options: [...new Set(scopes)] },
