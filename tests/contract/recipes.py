@@ -89,7 +89,9 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm status": Typed("./mm status", "PAPER · MODEL"),
     "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),
     "curl -s localhost:8103/ready": Typed("curl -s localhost:8103/ready", "faults"),
-    "curl -s localhost:8103/state": Typed("curl -s localhost:8103/state", '"bots"'),
+    'curl -s -H "Authorization: Bearer $(cat .mm/secrets/admin-token)" localhost:8103/state': Typed(
+        'curl -s -H "Authorization: Bearer $(cat .mm/secrets/admin-token)" localhost:8103/state', '"bots"'
+    ),
     "curl -s localhost:8103/metrics": Typed("curl -s localhost:8103/metrics", "mm_orders_open"),
     "./mm halt bot-1 maintenance": Typed("./mm halt bot-1 maintenance"),
     "./mm halt bot-1 look --keep-resting": Typed("./mm halt bot-1 look --keep-resting; ./mm lift bot-1 look"),

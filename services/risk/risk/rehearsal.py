@@ -15,6 +15,7 @@ from common.events import (
     RiskState,
 )
 
+from risk.days import DayRecord
 from risk.ledger import Ledger
 from risk.service import Risk
 from risk.snapshot import StoreHealth
@@ -31,12 +32,20 @@ E = TypeVar("E", bound=Event)
 class Desk:
     """A started core, its clock, and a FILL stream that takes its postings and hands them back in order."""
 
-    def __init__(self, *configs: Event, ledger: Ledger | None = None, faults: Mapping[str, str] | None = None) -> None:
-        self.now_ns = NOW_NS
+    def __init__(
+        self,
+        *configs: Event,
+        ledger: Ledger | None = None,
+        faults: Mapping[str, str] | None = None,
+        days: DayRecord | None = None,
+        epoch: int = 3,
+        now_ns: int = NOW_NS,
+    ) -> None:
+        self.now_ns = now_ns
         self.health = StoreHealth()
         self.risk = Risk(PLATFORM_LIMITS, store=self.health)
-        self.risk.epoch = 3
-        self.risk.recover(ledger or Ledger(), faults)
+        self.risk.epoch = epoch
+        self.risk.recover(ledger or Ledger(), faults, days=days, now_ns=now_ns)
         self.sequence = self.risk.ledger.sequence
         self.said: list[Effect] = []
         self.words = 0

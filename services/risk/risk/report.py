@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.bots import sections_of
 from common.core import Sample
+from common.errors import ConfigError
 from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
 from common.streams.levels import Level
 
 from risk.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
 from risk.ledger import Ledger
+from risk.limits import PlatformLimits, limits_in
 from risk.positions import ZERO
 
 STREAMS_SCOPE = "streams"
@@ -27,6 +30,14 @@ class BotView(NamedTuple):
     venue: str
     fault: str = ""
     """Why its configuration cannot be used."""
+
+
+def view_of(config: BotConfig, platform: PlatformLimits) -> BotView:
+    """Return what a configuration means under the platform's limits; one that cannot be used has no limits."""
+    try:
+        return BotView(config, limits_in(config, platform), sections_of(config).instrument.venue)
+    except ConfigError as error:
+        return BotView(config, None, "", str(error))
 
 
 def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Position:
@@ -52,7 +63,6 @@ def risk_state(
     shard: str,
     epoch: int,
     now_ns: int,
-    *,
     max_clock_offset_ms: int,
 ) -> RiskState:
     """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
@@ -118,6 +128,16 @@ def level_samples(levels: Sequence[Level]) -> Iterator[Sample]:
 def _money(earned: Earnings, fees: float) -> dict[str, float]:
     figures = (float(earned.realized), float(earned.unrealized), float(earned.daily), fees)
     return dict(zip(MONEY_FIGURES, figures, strict=True))
+
+
+def watch_samples(peaks: Peaks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool) -> Iterator[Sample]:
+    """Yield what is watched beside the ledger for Prometheus; `away` is of the positions store."""
+    for algo_id in algo_ids:
+        peak = peaks.figures(algo_id)["daily_peak"]
+        yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
+    yield Sample("mm_halts", "gauge", "Active halts", {}, halts)
+    yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, postings)
+    yield Sample("mm_store_away", "gauge", "1 while the positions store does not answer", {}, float(away))
 
 
 def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from common.bots import sections_of
 from common.core import (
     Core,
     Durable,
@@ -52,8 +51,8 @@ from risk.entries import Entry, Forged, Undecodable, forged, undecodable
 from risk.equity import Earnings, Marks, cutoff_posting, shown
 from risk.halts import Halts
 from risk.intake import Pending, Turns
-from risk.ledger import Folded, FoldStatus, Ledger
-from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, limits_in, parse_platform_limits
+from risk.ledger import FoldStatus, Ledger
+from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.reconcile import Reconciliation
 from risk.report import (
     BotView,
@@ -66,6 +65,8 @@ from risk.report import (
     position_of,
     risk_state,
     stream_statistics,
+    view_of,
+    watch_samples,
 )
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
@@ -162,7 +163,7 @@ class Risk(Core):
             yield from self._impose("global", reason, text, receipt.now_ns)
         if not self._faults:
             yield from self._halt_disputed(receipt.now_ns)
-            yield from self._positions(receipt.now_ns)
+            yield from self.on_positions_due(receipt)
             yield from self._settle(receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
 
@@ -207,10 +208,7 @@ class Risk(Core):
             yield from self._tell_adjusted(entry, folded.status, now_ns)
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
-        yield from self._settle_late(folded, now_ns)
-
-    def _settle_late(self, folded: Folded, now_ns: int) -> Iterator[Effect]:
-        """A fill that arrives after its market was settled is settled as well."""
+        # A fill that arrives after its market was settled is settled as well.
         if folded.line in self.ledger.lines and self.markets.over(folded.line.venue, folded.line.symbol):
             yield from self._settle(now_ns)
 
@@ -265,7 +263,7 @@ class Risk(Core):
             yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
             return
         for algo_id in sorted(self.bots):
-            self.bots[algo_id] = self._view(self.bots[algo_id].config)
+            self.bots[algo_id] = view_of(self.bots[algo_id].config, self.platform)
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -276,19 +274,13 @@ class Risk(Core):
         if config.removed:
             self.bots.pop(config.algo_id, None)
         else:
-            view = self.bots[config.algo_id] = self._view(config)
+            view = self.bots[config.algo_id] = view_of(config, self.platform)
             if view.fault:
                 text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
                 yield self.conditions.tell(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
         if self._started:
             yield position_of(self.ledger, config.algo_id, self.epoch, receipt.now_ns)
             yield self._risk_state(receipt.now_ns)
-
-    def _view(self, config: BotConfig) -> BotView:
-        try:
-            return BotView(config, limits_in(config, self.platform), sections_of(config).instrument.venue)
-        except ConfigError as error:
-            return BotView(config, None, "", str(error))
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
         if not self._fence.passes("feed", market.venue, market.epoch):
@@ -394,9 +386,7 @@ class Risk(Core):
         yield from self._judge_pictures(now_ns)
         for algo_id in self._all_bots():
             yield from self._guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
-        for symbol in self.markets.undecided(self.ledger):
-            text = f"{symbol} is over without a result that can be settled"
-            yield from self.conditions.hold(AlertLevel.CRITICAL, PLATFORM, "undecided_market", text, now_ns, symbol)
+        yield from self.watch.undecided(self.markets.undecided(self.ledger), now_ns)
         yield from self._fence.alerts("risk", now_ns)
         yield from self.watch.quiet(now_ns)
         yield from self.watch.feeds(now_ns)
@@ -425,32 +415,17 @@ class Risk(Core):
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
                 yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
-
-        for account, text in self.reconciliation.overdue(now_ns):
-            if text:
-                yield from self.conditions.hold(
-                    AlertLevel.WARNING, PLATFORM, "redemption_pending", text, now_ns, account
-                )
-            else:
-                self.conditions.end(PLATFORM, "redemption_pending", account)
+        yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
             self._faults["ledger_ahead"] = self.store.ahead
             yield from self._impose("global", "ledger_ahead", self.store.ahead, now_ns)
-        if self.store.away:
-            text = "the positions store does not answer; the ledger goes on in memory and FILL"
-            yield from self.conditions.hold(AlertLevel.CRITICAL, PLATFORM, "store_away", text, now_ns)
-        else:
-            self.conditions.end(PLATFORM, "store_away")
+        yield from self.watch.store(now_ns, away=self.store.away)
 
     def on_positions_due(self, receipt: Receipt) -> Effects:
-        if not self._faults:
-            yield from self._positions(receipt.now_ns)
-
-    def _positions(self, now_ns: int) -> Iterator[Effect]:
-        for algo_id in self._all_bots():
-            yield position_of(self.ledger, algo_id, self.epoch, now_ns)
+        for algo_id in [] if self._faults else self._all_bots():
+            yield position_of(self.ledger, algo_id, self.epoch, receipt.now_ns)
 
     def _all_bots(self) -> list[str]:
         """Return every bot that is configured or has a book, in order."""
@@ -459,16 +434,17 @@ class Risk(Core):
     def _risk_state(self, now_ns: int) -> RiskState:
         """Return what the last door needs; a ledger that cannot be trusted deals out no limits."""
         views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
+        carried, halts, offset_ms = self.days.carried(now_ns), self.halts.listed(), self.platform.max_clock_offset_ms
         return risk_state(
             self.ledger,
             views,
             self.marks,
-            self.days.carried(now_ns),
-            self.halts.listed(),
+            carried,
+            halts,
             self.shard,
             self.epoch,
             now_ns,
-            max_clock_offset_ms=self.platform.max_clock_offset_ms,
+            max_clock_offset_ms=offset_ms,
         )
 
     def _earned(self, algo_id: str, now_ns: int) -> Earnings:
@@ -498,16 +474,13 @@ class Risk(Core):
             yield from self._impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
-        faults = [f"{reason}: {text}" for reason, text in self._faults.items()]
-        if self._turns:
-            faults.append(f"waits for FILL sequence {self.ledger.sequence + 1}")
-        return faults
+        waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._turns else []
+        return [f"{reason}: {text}" for reason, text in self._faults.items()] + waiting
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        frozen = bool(self._faults)
         bots = [
-            bot_state(self.ledger, self.bots.get(algo_id), algo_id, self._earned(algo_id, now_ns), frozen=frozen)
-            for algo_id in self._all_bots()
+            bot_state(self.ledger, self.bots.get(each), each, self._earned(each, now_ns), frozen=bool(self._faults))
+            for each in self._all_bots()
         ]
         return {
             "shard": self.shard,
@@ -522,12 +495,6 @@ class Risk(Core):
 
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
-        for algo_id in sorted(self.bots):
-            peak = self.days.peaks.figures(algo_id)["daily_peak"]
-            yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
         yield from level_samples(self._levels)
-        yield Sample("mm_halts", "gauge", "Active halts", {}, len(self.halts.listed()))
-        yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, len(self._pending))
-        yield Sample(
-            "mm_store_away", "gauge", "1 while the positions store does not answer", {}, float(self.store.away)
-        )
+        peaks, halts = self.days.peaks, len(self.halts.listed())
+        yield from watch_samples(peaks, sorted(self.bots), halts, len(self._pending), away=self.store.away)

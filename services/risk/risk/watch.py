@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
@@ -65,6 +65,28 @@ class Watch:
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
         elif limits is None or loss_mark(daily, limits) is LossMark.NONE:
             self._conditions.end(algo_id, "daily_loss_warning")
+
+    def undecided(self, symbols: Iterable[str], now_ns: int) -> Iterator[Alert]:
+        for symbol in symbols:
+            text = f"{symbol} is over without a result that can be settled"
+            yield from self._conditions.hold(AlertLevel.CRITICAL, PLATFORM, "undecided_market", text, now_ns, symbol)
+
+    def redemptions(self, overdue: Iterable[tuple[str, str]], now_ns: int) -> Iterator[Alert]:
+        """Tell of accounts whose winnings the venue has not paid for long; an empty text is one that is paid."""
+        for account, text in overdue:
+            if text:
+                yield from self._conditions.hold(
+                    AlertLevel.WARNING, PLATFORM, "redemption_pending", text, now_ns, account
+                )
+            else:
+                self._conditions.end(PLATFORM, "redemption_pending", account)
+
+    def store(self, now_ns: int, *, away: bool) -> Iterator[Alert]:
+        if away:
+            text = "the positions store does not answer; the ledger goes on in memory and FILL"
+            yield from self._conditions.hold(AlertLevel.CRITICAL, PLATFORM, "store_away", text, now_ns)
+        else:
+            self._conditions.end(PLATFORM, "store_away")
 
     def positions(self, view: BotView, lines: list[Line], now_ns: int) -> Iterator[Alert]:
         """Tell of holdings near their limit, and of a running bot that has no limits at all."""

@@ -17,8 +17,7 @@ from risk import day_file
 from risk.days import BotDay, DayRecord, read_record, written
 from risk.ledger import Ledger
 from risk.rehearsal import Desk, fold_of, of
-from risk.service import Risk
-from risk.testing import DAY_NS, NOW_NS, PLATFORM_LIMITS, S, a_config, a_fill, a_resolved_market
+from risk.testing import DAY_NS, NOW_NS, S, a_config, a_fill, a_resolved_market
 
 TODAY = NOW_NS // DAY_NS
 
@@ -35,15 +34,7 @@ def lost_today() -> Desk:
 
 def restarted(record: DayRecord, ledger: Ledger | None = None, now_ns: int = NOW_NS + 60 * S) -> Desk:
     """Return a risk that starts from a ledger and its own record of the day."""
-    desk = Desk.__new__(Desk)
-    desk.now_ns, desk.said = now_ns, []
-    desk.risk = Risk(PLATFORM_LIMITS)
-    desk.risk.epoch = 4
-    desk.risk.recover(ledger or Ledger(), days=record, now_ns=now_ns)
-    desk.sequence = desk.risk.ledger.sequence
-    desk.tell(a_config())
-    desk.do(desk.risk.start(desk.receipt()))
-    return desk
+    return Desk(a_config(), ledger=ledger, days=record, epoch=4, now_ns=now_ns)
 
 
 def test_r83_after_a_loss_of_fill_the_days_loss_goes_on_counting() -> None:
