@@ -26,7 +26,7 @@ import argparse
 import multiprocessing
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from _session_market import NO_RIVALS, Maker, Row, Task, run
@@ -42,6 +42,7 @@ from toolkit.bench import Figure
 PROGRESS_S = 5.0
 CHUNK = 4
 BASELINE = Path(__file__).parent / "binary-session-f56519c.jsonl"
+"""What the bot of that commit made of these markets (its cores, this benchmark, seed 1)."""
 CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals in HALF_SPREADS)]
 """World and rivals of what is run when nothing is asked for."""
 
@@ -115,17 +116,22 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
 
 def run_all(tasks: Sequence[Task], workers: int) -> list[Row]:
     """Run the tasks, each in a process of its own choice, and return their rows in the order of the tasks."""
-    began = said = time.monotonic()
-    rows = []
     if workers == 1:
-        return [run(task) for task in tasks]
+        return _told(map(run, tasks), len(tasks))
     with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks))) as pool:
-        for done, row in enumerate(pool.imap(run, tasks, CHUNK), 1):
-            rows.append(row)
-            if time.monotonic() - said > PROGRESS_S:
-                said = time.monotonic()
-                print(f"{done} of {len(tasks)} markets, {said - began:.0f} s", flush=True)
-    return rows
+        return _told(pool.imap(run, tasks, CHUNK), len(tasks))
+
+
+def _told(rows: Iterable[Row], of: int) -> list[Row]:
+    """Take the rows as they come and say now and then how many there are."""
+    began = said = time.monotonic()
+    found = []
+    for row in rows:
+        found.append(row)
+        if time.monotonic() - said > PROGRESS_S:
+            said = time.monotonic()
+            print(f"{len(found)} of {of} markets, {said - began:.0f} s", flush=True)
+    return found
 
 
 def main(options: list[str]) -> list[Figure]:
@@ -139,8 +145,8 @@ def main(options: list[str]) -> list[Figure]:
     took_s = time.monotonic() - began
     if arguments.rows:
         write_rows(arguments.rows, tasks, rows)
-    before = arguments.against or (BASELINE if BASELINE.is_file() else None)
-    earlier = earlier_of(before) if before is not None else {}
+    # With fees nothing is as it was measured then.
+    earlier = earlier_of(arguments.against or BASELINE) if arguments.against or not arguments.fees else {}
     by_case: dict[str, dict[str, list[Row]]] = {}
     first: dict[str, Task] = {}
     for task, row in zip(tasks, rows, strict=True):
