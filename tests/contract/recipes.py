@@ -66,7 +66,7 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm status [--json]": Typed("./mm status --json", '"provenance"'),
     "./mm explain [MARKET or ORDER ID] [--json]": Typed("./mm explain {market} --json", "{market}"),
     "./mm halt SCOPE [--keep-resting]": Typed("./mm halt bot-1 --keep-resting"),
-    "./mm lift SCOPE REASON": Typed("./mm lift bot-1 person"),
+    "./mm lift SCOPE REASON": Typed("./mm lift bot-1 manual"),
     "./mm cancel-all": Typed("./mm cancel-all"),
     "./mm streams": Typed("./mm streams", "durable risk-ledger on FILL: as it should be"),
     "./mm streams list": Typed("./mm streams list", "without an age limit"),

@@ -334,7 +334,7 @@ async def test_text_from_venues_is_never_taken_for_markup(served: Served) -> Non
         await tab.log_in()
         await tab.until("document.getElementById('alerts').innerText.includes('onerror')")
         assert await tab.value("document.querySelectorAll('#alerts img, article h3 i').length") == 0
-        assert await tab.value("document.title") == "Market maker"
+        assert await tab.value("document.title") == "PAPER · REPLAY – Market maker"
 
 
 async def test_the_token_is_in_no_address_and_a_reload_stays_logged_in(served: Served) -> None:
