@@ -46,6 +46,7 @@ ALIAS = "alias streams='nats --js-api-prefix=streams'"
 CONNECTIONS = "curl -s 'localhost:8222/connz?auth=1'"
 REDIS = 'export REDISCLI_AUTH="$(cat .mm/secrets/redis)"'
 NATS = 'export NATS_URL=nats://127.0.0.1:4222 NATS_USER=operator NATS_PASSWORD="$(cat .mm/secrets/nats-operator)"'
+STATE = """printf 'Authorization: Bearer %s' "$(cat .mm/secrets/admin-token)" | curl -s -H @- localhost:8103/state"""
 RELOAD = (
     """printf 'Authorization: Bearer %s' "$(cat .mm/secrets/admin-token)" | """
     """curl -s -H @- -d '{"name": "btc-options.json"}' localhost:8102/reload"""
@@ -89,9 +90,7 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm status": Typed("./mm status", "PAPER · MODEL"),
     "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),
     "curl -s localhost:8103/ready": Typed("curl -s localhost:8103/ready", "faults"),
-    'curl -s -H "Authorization: Bearer $(cat .mm/secrets/admin-token)" localhost:8103/state': Typed(
-        'curl -s -H "Authorization: Bearer $(cat .mm/secrets/admin-token)" localhost:8103/state', '"bots"'
-    ),
+    STATE: Typed(STATE, '"bots"'),
     "curl -s localhost:8103/metrics": Typed("curl -s localhost:8103/metrics", "mm_orders_open"),
     "./mm halt bot-1 maintenance": Typed("./mm halt bot-1 maintenance"),
     "./mm halt bot-1 look --keep-resting": Typed("./mm halt bot-1 look --keep-resting; ./mm lift bot-1 look"),

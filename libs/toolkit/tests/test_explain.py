@@ -22,7 +22,7 @@ PASS: dict[str, Any] = {
         "fair_value": {"fair": 0.521, "age_ms": 40},
         "book": {"bid": 0.5, "ask": None, "age_ms": 12},
         "limits": {"age_ms": 120, "revision": 2},
-        "clock": {"age_ms": 600},
+        "feed": {"age_ms": 600},
         "position": {"yes": 120, "no": 100},
         "free_cash": 99310.5,
     },

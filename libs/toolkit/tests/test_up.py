@@ -148,7 +148,7 @@ def test_status_as_json_has_the_promised_shape_even_when_nothing_runs(tmp_path: 
         check=True,
     )
     picture = json.loads(asked.stdout)
-    assert set(picture) == {"provenance", "services", "bots", "halts", "streams"}
+    assert set(picture) == {"provenance", "services", "bots", "halts", "accounts", "streams"}
     assert all({"state", "age_ms"} <= set(row) for row in picture["services"].values())
 
 

@@ -91,7 +91,7 @@ def _inputs(inputs: dict[str, Any]) -> str:
     if book is not None:
         found.append(f"book {book['bid']} / {book['ask']} ({book['age_ms']} ms)")
     found.append(f"limits of revision {inputs['limits']['revision']} ({inputs['limits']['age_ms']} ms)")
-    found.append(f"clock ({inputs['clock']['age_ms']} ms)")
+    found.append(f"feed ({inputs['feed']['age_ms']} ms)")
     found.append(f"position {held['yes']} YES {held['no']} NO")
     if inputs["free_cash"] is not None:
         found.append(f"free cash {inputs['free_cash']:.2f}")

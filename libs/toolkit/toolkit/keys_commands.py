@@ -26,6 +26,7 @@ from toolkit.instance import find_running
 from toolkit.key_steps import SEALED, KeyChangeError, KeyUse, parse_from, revoke, rotate, seal_of
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.layout import nats_config_file, nats_password_file, platform_id_file, unsealed_file
+from toolkit.options import DataDir, PortBase, ports_of
 from toolkit.paths import DEFAULT_DATA_DIR
 from toolkit.ports import Ports, port_map
 from toolkit.servers import ServerMissingError, find_servers
@@ -41,17 +42,13 @@ T = TypeVar("T")
 app = typer.Typer(help="The keys services sign with: list, rotate, revoke; seal what is older than they.")
 console = Console()
 
-DataDir = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
-]
-PortBase = Annotated[int | None, typer.Option("--port-base", help="Shift all ports: gateway N, exchange N+1, ...")]
 Who = Annotated[str, typer.Option("--who", help="Who does it, for the record; the user of this shell.")]
 
 
 @app.command("list")
-def list_keys(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def list_keys(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
     """Show every key, what it holds for, and the seals."""
+    ports_of(data_dir, port_base)
     keys = _keyring(data_dir).read()
     for key in keys.keys:
         state = f"revoked from {_text(key.revoked_from)}" if key.revoked_from else ""

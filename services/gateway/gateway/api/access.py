@@ -66,7 +66,6 @@ class NeedsOrOwner(Needs):
 Viewer = Annotated[Caller, Depends(Needs(Role.VIEWER))]
 Trader = Annotated[Caller, Depends(Needs(Role.TRADER))]
 TraderOrRisk = Annotated[Caller, Depends(Needs(Role.TRADER, Role.RISK))]
-RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
 Stopper = Annotated[Caller, Depends(NeedsOrOwner(Role.TRADER, Role.RISK))]
 RiskOfficer = Annotated[Caller, Depends(Needs(Role.RISK))]
 """Logged in as himself: the owner of the machine is no person who approves."""

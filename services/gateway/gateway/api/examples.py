@@ -138,7 +138,7 @@ _EXPLAINED: dict[str, Any] = {
                     "inputs": {
                         "fair_value": {"fair": 0.521, "volatility": 0.48, "uncertainty": 0.004, "age_ms": 40},
                         "limits": {"age_ms": 120, "revision": 2},
-                        "clock": {"age_ms": 600},
+                        "feed": {"age_ms": 600},
                         "position": {"yes": 120, "no": 100, "net": 20},
                         "free_cash": 99310.5,
                     },
