@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from toolkit import cli, streams
+from toolkit.layout import platform_id_file
 from toolkit.ports import port_map
 from toolkit.setup import Addresses, prepare
 from typer.testing import CliRunner
@@ -21,7 +22,7 @@ def test_r52_r81_a_folder_without_a_platform_is_refused_by_name(tmp_path: Path) 
 
 def test_r81_the_step_is_told_where_the_bus_is_and_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports = port_map(20_000)
-    platform_id = prepare(tmp_path, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    prepare(tmp_path, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
     monkeypatch.setenv("MM_OF_ANOTHER", "1")
     ran: dict[str, Any] = {}
 
