@@ -38,6 +38,6 @@ def test_r81_the_step_is_told_where_the_bus_is_and_who_it_is(tmp_path: Path, mon
         "MM_NATS_USER": "streams",
         "MM_NATS_PASSWORD_FILE": str(tmp_path / "secrets" / "nats-streams"),
         "MM_DATA_DIR": str(tmp_path),
-        "MM_PLATFORM_ID": platform_id,
+        "MM_PLATFORM_ID_FILE": str(platform_id_file(tmp_path)),
         "MM_LOG_LEVEL": "warning",
     }
