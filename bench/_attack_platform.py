@@ -184,20 +184,26 @@ class Attacked(Trial):
         store.mkdir(parents=True, exist_ok=True)
         self.until("new nats", lambda: self.restarted("nats", before))
 
-    def roll_fill_back(self, seconds: float) -> None:
-        """Bring FILL's files back to what they were so long ago, as a restored volume would."""
-        fill = nats_store_dir(self.data_dir) / "jetstream" / "$G" / "streams" / "FILL"
-        if not fill.exists():  # the account's name is part of the path
-            fill = next(nats_store_dir(self.data_dir).glob("jetstream/*/streams/FILL"))
-        kept = self.data_dir / "fill-of-before"
-        shutil.copytree(fill, kept)
+    def keep_fill(self, seconds: float) -> None:
+        """Keep a copy of FILL's files as they are, and let trading go on for so long."""
+        shutil.copytree(self._fill_files(), self._fill_kept)
         time.sleep(seconds)
-        before = self.pid("nats")
+
+    def roll_fill_back(self) -> None:
+        """Bring FILL's files back to the copy, as a restored volume would."""
+        fill, before = self._fill_files(), self.pid("nats")
         self.kill("nats")
         shutil.rmtree(fill)
-        shutil.copytree(kept, fill)
-        shutil.rmtree(kept)
+        self._fill_kept.rename(fill)
         self.until("new nats", lambda: self.restarted("nats", before))
+
+    @property
+    def _fill_kept(self) -> Path:
+        return self.data_dir / "fill-of-before"
+
+    def _fill_files(self) -> Path:
+        # The account's name is part of the path.
+        return next(nats_store_dir(self.data_dir).glob("jetstream/*/streams/FILL"))
 
     def lose_quoter_dir(self) -> None:
         self.stop()

@@ -96,6 +96,7 @@ class MemorySession:
     currency = "USD"
     tick_size = TICK_SIZE
     lot_size = Decimal(1)
+    counts_places = True
     connected = reconciled = empty = True
 
     def __init__(self, venue: Venue, report: Any) -> None:

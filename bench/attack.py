@@ -152,12 +152,15 @@ def _lose_store(platform: Attacked, scenario: Scenario, result: Result) -> float
     losses: Mapping[str, Callable[[], None]] = {
         Loss.NATS_STOPPED: lambda: platform.empty_stopped(redis=False),
         Loss.NATS_LIVING: platform.empty_living,
-        Loss.FILL_BACK: lambda: platform.roll_fill_back(ROLLED_BACK_S),
+        Loss.FILL_BACK: platform.roll_fill_back,
         Loss.BOTH: lambda: platform.empty_stopped(redis=True),
         Loss.QUOTER_DIR: platform.lose_quoter_dir,
         Loss.REDIS: platform.flush_redis,
     }
     halted = scenario.what != Loss.REDIS
+    if scenario.what == Loss.FILL_BACK:
+        # Before the halt: without trading there is nothing to lose.
+        platform.keep_fill(ROLLED_BACK_S)
     if halted:
         platform.mm("halt", "bot-1", HALTED)
     losses[scenario.what]()

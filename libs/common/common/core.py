@@ -291,6 +291,13 @@ class Core:
         """The broker refused an acked event for good (a condition failed, the stream is full)."""
         return ()
 
+    def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
+        """The stores are not those this process knew, as `faults` say: nothing may rest or be begun in this life.
+
+        It may come before `start`; only a person's word ends it, and a new life begins then.
+        """
+        return ()
+
     def on_reconnected(self, receipt: Receipt) -> Effects:
         """The bus is back after a break, streams verified and last values re-read."""
         return ()

@@ -25,16 +25,7 @@ class Documents:
         """Write a document whole, in place of the one of that name; on the platter when this returns."""
         assert _NAME.fullmatch(name), f"{name!r} names no document"
         assert len(data) <= DOCUMENT_BYTES_MAX, f"{name}: a document has at most {DOCUMENT_BYTES_MAX} bytes"
-        self._make_folder()
-        # Replicas on one machine may share the folder: each writes a draft of its own.
-        draft = self._folder / f"{name}.{os.getpid()}{_DRAFT}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._folder / name)
-        _sync_folder(self._folder)
+        write_durably(self._folder / name, data)
 
     def remove(self, name: str) -> None:
         """Remove a document; nothing to do when there is none."""
@@ -49,11 +40,26 @@ class Documents:
         paths = [path for path in sorted(self._folder.iterdir()) if _NAME.fullmatch(path.name)]
         return {path.name: path.read_bytes() for path in paths[:DOCUMENTS_MAX]}
 
-    def _make_folder(self) -> None:
-        if not self._folder.is_dir():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # A folder is an entry of its parent, which has to be on the platter as well.
-            _sync_folder(self._folder.parent)
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file whole, in place of the one of that name; on the platter when this returns."""
+    _make_folder(path.parent)
+    # Replicas on one machine may share the folder: each writes a draft of its own.
+    draft = path.with_name(f"{path.name}.{os.getpid()}{_DRAFT}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A folder is an entry of its parent, which has to be on the platter as well.
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -27,6 +27,9 @@ SCOPE_RULE = "must be global, venue-X, account-X, bot-N or currency-C, e.g. venu
 REASON_RULE = "must be 1 to 64 of a-z, 0-9, _ and -, e.g. manual"
 DEFAULT_REASON = "manual"
 """The reason of a halt that a person gives without naming one."""
+STORE_CHANGED = "store-changed"
+"""The reason for which processes stand still when their stores are not those they knew (`common.stores`)."""
+DETAIL_CHARS_MAX = 500
 _SCOPE = re.compile(r"global|(?:venue|account)-[A-Za-z0-9_-]{1,64}|bot-[1-9][0-9]{0,8}|currency-[A-Z0-9]{2,12}")
 _REASON = re.compile(r"[a-z0-9_-]{1,64}")
 
@@ -79,6 +82,8 @@ class Halts:
         """Halts the stream has not told us of yet."""
         self._kept: dict[str, bytes] = {}
         """What is on disk, by document name."""
+        self.standing: Halt | None = None
+        """In force while the stores are not those we knew: kept beside what is known of them, not among the words."""
 
     # --- words --------------------------------------------------------------------------------------------------
 
@@ -99,6 +104,19 @@ class Halts:
         key = (halt.scope, halt.reason)
         self._own[key] = Word(halt, 0)
         self._settle(key)
+
+    def stand_still(self, actor: str, faults: Sequence[str], now_ns: int) -> Halt:
+        """Put in force, and return, the halt that holds until a person has resumed; nobody lifts it by itself."""
+        self.standing = Halt(
+            scope="global",
+            reason=STORE_CHANGED,
+            actor=actor,
+            detail="; ".join(faults)[:DETAIL_CHARS_MAX],
+            halt_id=f"{STORE_CHANGED}-{now_ns}",
+            cancels=True,
+            ts_ns=now_ns,
+        )
+        return self.standing
 
     @property
     def full(self) -> bool:
@@ -126,12 +144,16 @@ class Halts:
 
     def find(self, scope: str, reason: str) -> Halt | None:
         """Return the halt in force for exactly this scope and reason."""
+        standing = self.standing
+        if standing is not None and (scope, reason) == (standing.scope, standing.reason):
+            return standing
         word = self._in_force((scope, reason))
         return word.halt if word is not None else None
 
     def active(self) -> list[Halt]:
         """Return the halts in force, in the order they were heard of."""
-        return [word.halt for _, word in self._words()]
+        standing = [self.standing] if self.standing is not None else []
+        return [*standing, *[word.halt for _, word in self._words()]]
 
     def listed(self) -> list[str]:
         """Return the halts in force as 'scope:reason', sorted."""

@@ -28,8 +28,10 @@ class LeaseKeeper:
     next beat fail.
     """
 
-    def __init__(self, role: str, key: str, instance: str, ttl_ms: int) -> None:
+    def __init__(self, role: str, key: str, instance: str, ttl_ms: int, epoch_before: int = 0) -> None:
+        """`epoch_before` is the highest epoch this process's disk remembers: a lost LEASE does not begin again at 1."""
         self.role, self.key, self.instance, self.ttl_ms = role, key, instance, ttl_ms
+        self._epoch_before = epoch_before
         self.state = LeaseState.WAITING
         self.epoch = 0
         self.holder = ""
@@ -60,7 +62,7 @@ class LeaseKeeper:
         if self.state is LeaseState.WAITING:
             if self._seen_at_ns is None or not self._free(now_ns):
                 return None
-            return self._publish(self.epoch + 1, 1, now_ns)
+            return self._publish(max(self.epoch, self._epoch_before) + 1, 1, now_ns)
         if self.state is LeaseState.HELD:
             return self._publish(self.epoch, self._beat + 1, now_ns)
         return None

@@ -24,11 +24,14 @@ from common.clock import AnchoredClock
 from common.core import Core
 from common.descriptors import raise_limit
 from common.door import Bounds, Door, names_of
+from common.epochs import LastEpochs
 from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
 from common.events import Lease
 from common.lease import LeaseKeeper, LeaseState
 from common.settings import ServiceSettings, load_settings
 from common.shell import Shell
+from common.stores import STANDS_STILL
+from common.stores.watch import NEW_LIFE
 from common.storing import Storage
 from common.telemetry import configure_logging, object_samples, process_samples, render_metrics
 
@@ -138,6 +141,7 @@ async def _work(
         await _unless_failed(connection.connect(), shell)
         stack.push_async_callback(connection.close)
         progress.stage = "waiting for the streams"
+        await _prove_stores(service, settings, shell, progress, log)
         await _await_streams(JetStreamApi(connection), settings, log)
         progress.bus_ready = True
         await shell.begin_judging()
@@ -160,6 +164,8 @@ async def _work(
         progress.stage = "stopping"
         if not await shell.stop(STOP_TIMEOUT_S):
             raise MarketMakerError(f"could not end its business within {STOP_TIMEOUT_S} s: see its state")
+        if shell.stores.renewed.is_set():
+            raise MarketMakerError(NEW_LIFE)
         if shell.checks.stepped.is_set():
             raise MarketMakerError("the machine's clock was stepped: starts anew to follow it")
         log.info("stopped")
@@ -191,16 +197,30 @@ async def _until(stopping: asyncio.Event, shell: Shell, connection: NatsConnecti
     told = asyncio.create_task(stopping.wait())
     closed = asyncio.create_task(connection.closed.wait())
     stepped = asyncio.create_task(shell.checks.stepped.wait())
+    renewed = asyncio.create_task(shell.stores.renewed.wait())
     try:
-        waiting: set[asyncio.Future[Any]] = {told, closed, stepped, shell.failed}
+        waiting: set[asyncio.Future[Any]] = {told, closed, stepped, renewed, shell.failed}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (told, closed, stepped):
+        for task in (told, closed, stepped, renewed):
             task.cancel()
     if shell.failed.done():
         shell.failed.result()
     if connection.closed.is_set():
         raise BusError("the connection to the broker is closed for good")
+
+
+async def _prove_stores(
+    service: Service, settings: ServiceSettings, shell: Shell, progress: _Progress, log: BoundLogger
+) -> None:
+    """Wait until the stores are proven ours; a core that must not go on is told, and its doors stay open."""
+
+    def on_wait(stage: str) -> None:
+        if progress.stage != stage:
+            progress.stage = stage
+            log.warning("waiting", why=stage)
+
+    await _unless_failed(shell.stores.admit(service.leases, settings.instance, on_wait), shell)
 
 
 async def _await_streams(api: JetStreamApi, settings: ServiceSettings, log: BoundLogger) -> None:
@@ -225,14 +245,17 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
     began_ns = clock.now_ns()
 
     def health() -> list[str]:
-        if progress.shell is None or not progress.bus_ready:
+        # Who stands still works: a person has to resume it, a restart would change nothing.
+        standing = progress.shell is not None and progress.shell.stores.faults
+        if progress.shell is None or not (progress.bus_ready or standing):
             return [progress.stage]
         return [] if progress.shell.bus.connected else ["not connected to the broker"]
 
     def ready() -> list[str]:
+        stands = [f"{STANDS_STILL}: {fault}" for fault in progress.shell.stores.faults] if progress.shell else []
         if progress.shell is None or not progress.started:
-            return [progress.stage]
-        return progress.shell.checks.unready() + service.core.unready(clock.now_ns())
+            return stands or [progress.stage]
+        return stands + progress.shell.checks.unready() + service.core.unready(clock.now_ns())
 
     def state() -> dict[str, Any]:
         return {
@@ -245,6 +268,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
                 for each in progress.keepers
             ],
             "faults": health() + ready(),
+            "stores": progress.shell.stores.state() if progress.shell is not None else None,
             **service.core.state(clock.now_ns()),
         }
 
@@ -286,7 +310,11 @@ async def _leases(
     service: Service, settings: ServiceSettings, shell: Shell, progress: _Progress, log: BoundLogger
 ) -> AsyncIterator[None]:
     """Wait until all leases are held, keep them while the body runs, give them back after an orderly end."""
-    keepers = [LeaseKeeper(role, key, settings.instance, settings.lease_ttl_ms) for role, key in service.leases]
+    epochs = LastEpochs(settings.data_dir / shell.name / "epochs.json")
+    keepers = [
+        LeaseKeeper(role, key, settings.instance, settings.lease_ttl_ms, epochs.of(role, key))
+        for role, key in service.leases
+    ]
     progress.keepers = keepers
     ending = asyncio.Event()
     keeping: set[asyncio.Task[None]] = set()
@@ -296,6 +324,9 @@ async def _leases(
             shell.guarded(_keep(keeper, shell, ending), keeping)
         await _until_held(keepers, shell, progress, log)
         service.core.epoch = max((keeper.epoch for keeper in keepers), default=0)
+        for keeper in keepers:
+            epochs.note(keeper.role, keeper.key, keeper.epoch)
+        epochs.save()
         if keepers:
             shell.guarded(_watch_doubt(keepers, shell), doubting)
         yield
@@ -329,6 +360,9 @@ async def _keep(keeper: LeaseKeeper, shell: Shell, ending: asyncio.Event) -> Non
     while not ending.is_set():
         await _beat(keeper, shell)
         if keeper.state is LeaseState.LOST:
+            if not await shell.stores.same() and shell.stores.faults:
+                # Nobody took it: the store that held it is gone. Who has lost it stands still, in doubt of his lease.
+                return
             raise MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: somebody else works now")
         pause_s = keeper.beat_ms / 1000 / (1 if keeper.state is LeaseState.HELD else 2)
         with contextlib.suppress(TimeoutError):

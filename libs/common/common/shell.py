@@ -51,6 +51,8 @@ from common.outbox import Outbox
 from common.promises import Order, Promises
 from common.selfcheck import SelfCheck
 from common.settings import ServiceSettings
+from common.stores.memory import FILE
+from common.stores.watch import StoreWatch
 from common.storing import Due, Storage, StoreLine
 from common.streams import DURABLE_BY_NAME
 from common.telemetry import lines_lost
@@ -83,6 +85,9 @@ class Shell:
         if connection.keys is None:
             raise ConfigError(["MM_SIGNING_KEY_FILE: must be given: what is not signed is not obeyed"])
         self.gate = Gate(connection.keys, self.api, settings.data_dir / name / "obeyed", log)
+        self.stores = StoreWatch(
+            self.api, self.gate, settings.data_dir / name / FILE, settings.platform_id, self._stand_still, log
+        )
         self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
         machine = Machine(name, settings.data_dir, self.clock, lines_lost=lines_lost)
         self.checks = SelfCheck(machine, self.api, self._outbox, self._set_away)
@@ -109,7 +114,8 @@ class Shell:
         self._handled = 0
         self._breaks = 0
         self._away: set[str] = set()
-        """Why the core may not go on: 'bus' while the broker is away, 'lease' in doubt, 'disk' that takes no fills."""
+        """Why the core may not go on: 'bus' while the broker is away, 'lease' in doubt, 'disk' that takes no fills,
+        'stores' that are not those it knew."""
         self.began = False
         """True once the core has started: from here on it must be stopped, not dropped."""
         self._ended = False
@@ -175,6 +181,8 @@ class Shell:
         for levels in self._of(StreamLevels):
             self.guarded(self._look_at_levels(levels), self._timers)
         self.guarded(self.checks.run(), self._timers)
+        self.guarded(self.stores.run(), self._timers)
+        self.stores.done()
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the core end its business, at most so long; return whether it did."""
@@ -211,6 +219,11 @@ class Shell:
         """Tell the core that its lease is in doubt, which is to it as if the bus were gone, or sure again."""
         await self._set_away("lease", doubtful)
 
+    async def _stand_still(self, faults: Sequence[str]) -> None:
+        """The stores are not those we knew: the core lets nothing rest, and hears of no bus until its next life."""
+        await self._set_away("stores", True)
+        await self._call(lambda receipt: self.core.on_stand_still(faults, receipt))
+
     async def _set_away(self, cause: str, away: bool) -> None:
         """Note one cause; the core hears of the first that comes and of the last that goes."""
         before = bool(self._away)
@@ -235,6 +248,9 @@ class Shell:
                 missing = await self.api.verify_streams(self.settings.replicas)
                 if missing:
                     raise BusUnavailable(f"not there after the break: {', '.join(missing)}")
+                if not await self.stores.same():
+                    # Nothing of another store is read: its sequences and last words are not what they seem.
+                    raise BusUnavailable("the stores are not those we knew")
                 await self.gate.begin()
                 for puller in self._pullers:
                     await puller.renew()

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from common.errors import ContractError
 from common.events import (
+    IDENTITIES,
     REGISTRY,
     BotConfig,
     Event,
@@ -271,6 +272,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "PlatformConfig": ("type", "id", "revision", "ts_ns"),
     "Posting": ("account", "posting_id"),
     "User": ("id", "revision", "ts_ns"),
+    **dict.fromkeys([cls.__name__ for cls in IDENTITIES.values()], ("stream", "generation", "made_ns")),
 }
 
 

@@ -40,4 +40,7 @@ def test_r81_the_step_is_told_where_the_bus_is_and_who_it_is(tmp_path: Path, mon
         "MM_DATA_DIR": str(tmp_path),
         "MM_PLATFORM_ID_FILE": str(platform_id_file(tmp_path)),
         "MM_LOG_LEVEL": "warning",
+        "MM_SIGNING_KEY_FILE": str(tmp_path / "streams" / "signing-key"),
+        "MM_PUBLIC_KEYS_FILE": str(tmp_path / "keys" / "public-keys"),
+        "MM_ROOT_KEY_FILE": str(tmp_path / "keys" / "root-key.public"),
     }

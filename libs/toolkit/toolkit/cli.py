@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from toolkit import bench as benchmarks
-from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, post_commands, streams
+from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, post_commands, resume, streams
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
@@ -199,6 +200,36 @@ def administer_streams(
         raise typer.Exit(streams.run(step or [], data_dir, ports_of(data_dir, port_base)))
     except NoAnswerError as error:
         refuse(str(error))
+
+
+@app.command("resume")
+def resume_platform(
+    yes: Annotated[bool, typer.Option("--yes", help="Go on; without it nothing is changed.")] = False,
+    who: Annotated[str, typer.Option("--who", help="Who answers for it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why it may go on.")] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Show why the platform stands still for its stores and what is proven; with --yes let it go on."""
+    if yes and not (who.strip() and reason.strip()):
+        refuse("--yes: needs --who NAME and --reason TEXT, both are kept with the stores")
+    try:
+        with PlatformClient(data_dir) as client:
+            ports = ports_of(data_dir, port_base)
+            told = (
+                resume.resume(data_dir, ports, client, who, reason, time.monotonic)
+                if yes
+                else resume.look(data_dir, ports, client)
+            )
+    except (NoAnswerError, resume.NotResumedError) as error:
+        refuse(str(error))
+    if as_json:
+        print(json.dumps(told))
+    else:
+        resume.show(told, console)
+        if told["faults"] and not yes:
+            _say("to go on: ./mm resume --yes --who NAME --reason TEXT (halts given before stay)")
 
 
 @app.command("test", context_settings=PASS_ON)

@@ -111,9 +111,6 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
             "MM_ADMIN_PORT": str(admin_ports[name]),
             "MM_ADMIN_TOKEN_FILE": str(admin_token_file(instance.data_dir)),
             "MM_CONFIG_DIR": str(instance.config_dir),
-            "MM_SIGNING_KEY_FILE": str(signing_key_file(instance.data_dir, name)),
-            "MM_PUBLIC_KEYS_FILE": str(public_keys_file(instance.data_dir)),
-            "MM_ROOT_KEY_FILE": str(root_key_file(instance.data_dir)),
         }
         return Process(
             name=name,
@@ -222,6 +219,9 @@ def nats_environment(instance: Instance, user: str) -> dict[str, str]:
         "MM_DATA_DIR": str(instance.data_dir),
         "MM_PLATFORM_ID_FILE": str(platform_id_file(instance.data_dir)),
         "MM_LOG_LEVEL": instance.log_level,
+        "MM_SIGNING_KEY_FILE": str(signing_key_file(instance.data_dir, user)),
+        "MM_PUBLIC_KEYS_FILE": str(public_keys_file(instance.data_dir)),
+        "MM_ROOT_KEY_FILE": str(root_key_file(instance.data_dir)),
     }
 
 

@@ -103,7 +103,7 @@ def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any
         "provenance": provenance_in(states),
         "services": services,
         "bots": bots,
-        "halts": halts,
+        "halts": [_named(halt) for halt in halts],
         "accounts": accounts,
     }
 
@@ -127,6 +127,12 @@ def _as_the_gateway_says(bot: Mapping[str, Any]) -> dict[str, Any]:
         return dict(bot)
     parts = {"position": held.get("net"), "position_yes": held.get("yes"), "position_no": held.get("no")}
     return {**bot, **parts}
+
+
+def _named(halt: Any) -> Any:
+    """Return a halt as the gateway tells it; services write 'scope:reason'."""
+    scope, colon, reason = halt.partition(":") if isinstance(halt, str) else ("", "", "")
+    return {"scope": scope, "reason": reason} if colon else halt
 
 
 def _watched(watchdog: Mapping[str, Any]) -> list[dict[str, Any]]:

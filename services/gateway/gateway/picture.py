@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from common.clock import NS_PER_MS
 from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
+from common.halts import STORE_CHANGED
 from common.provenance import Provenance
+from common.stores import STANDS_STILL
 from common.streams.levels import alarming_share
 
 from gateway.ages import (
@@ -44,7 +46,7 @@ def picture(view: View, now_ns: int) -> Json:
             for shard, state in sorted(view.risk.items())
         ],
         "streams": streams(view, now_ns),
-        "halts": [halt_row(view, halt) for halt in view.halts.active()],
+        "halts": halt_rows(view),
         "bots": [
             bot_row(view, stored.event, markets, now_ns)
             for _, stored in sorted(view.bots.items())
@@ -224,6 +226,28 @@ def halt_row(view: View, halt: Halt) -> Json:
         "keep_resting": not halt.empties,
         "accounts": [{"account": each.account, "said": each.said} for each in view.halts.outcomes(halt)],
     }
+
+
+def halt_rows(view: View) -> list[Json]:
+    """Return the halts in force; a service that stands still for its stores counts as one, whoever else knows of it."""
+    rows = [halt_row(view, halt) for halt in view.halts.active()]
+    if view.halts.standing is None:
+        for name, health in view.surveillance.services.items():
+            faults = [fault for fault in health.faults if fault.startswith(STANDS_STILL)]
+            if faults:
+                rows.append(
+                    {
+                        "scope": "global",
+                        "reason": STORE_CHANGED,
+                        "actor": name,
+                        "detail": "; ".join(faults),
+                        "since_ns": health.answered_ns,
+                        "keep_resting": False,
+                        "accounts": [],
+                    }
+                )
+                break
+    return rows
 
 
 def recent_fills(view: View, count: int) -> list[tuple[int, Fill]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.picture import accounts, bot_row, halt_row, services, streams, traded_provenance
+from gateway.picture import accounts, bot_row, halt_rows, services, streams, traded_provenance
 from gateway.rows import Json, market_rows
 from gateway.view import View
 
@@ -34,7 +34,7 @@ def status(view: View, now_ns: int) -> Json:
         "provenance": traded_provenance(view, now_ns),
         "services": {**services(view, now_ns), GATEWAY: own_health},
         "bots": rows,
-        "halts": [halt_row(view, halt) for halt in view.halts.active()],
+        "halts": halt_rows(view),
         "accounts": [
             {name: row[name] for name in ("account", "open_orders", "quoter_silent_ms", "report")}
             for row in accounts(view, now_ns)

@@ -156,6 +156,14 @@ class View(Core):
             yield Alert(level=level, algo_id="platform", source="gateway", kind=kind, text=text, ts_ns=now_ns)
         yield from self.surveillance.asks()
 
+    def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
+        """The stores are not those we knew: shown as the halt it is, here and wherever it is asked for."""
+        halt = self.halts.stand_still("gateway", faults, receipt.now_ns)
+        level, text = AlertLevel.CRITICAL, halt.detail
+        yield Alert(
+            level=level, algo_id="platform", source="gateway", kind=halt.reason, text=text, ts_ns=receipt.now_ns
+        )
+
     def stop(self, receipt: Receipt) -> Effects:
         self.stopping = True
         return ()

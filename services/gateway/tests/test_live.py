@@ -65,7 +65,7 @@ class Platform:
         self.start([program("redis-server"), str(directory / "redis.conf")])
         subprocess.run(
             [sys.executable, "-m", "common.streams"],
-            env=self.environment("streams"),
+            env=self.environment("streams", **self.key_environment("streams")),
             check=True,
             stdout=subprocess.DEVNULL,
             timeout=WAIT_S,
@@ -81,6 +81,9 @@ class Platform:
             "MM_PLATFORM_ID": PLATFORM_ID,
             **own,
         }
+
+    def key_environment(self, role: str) -> dict[str, str]:
+        return {f"MM_{name.upper()}": str(path) for name, path in self.keys(role, role).items()}
 
     def keys(self, role: str, instance: str) -> dict[str, Path]:
         """Return where a process of a role finds its keys; every replica has one of its own."""

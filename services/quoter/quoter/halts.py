@@ -51,6 +51,12 @@ class Halts:
         self.words.impose(halt)
         self._tally()
 
+    def stand_still(self, faults: Sequence[str], now_ns: int) -> Halt:
+        """Put in force what holds while the stores are not those we knew."""
+        halt = self.words.stand_still("quoter", faults, now_ns)
+        self._tally()
+        return halt
+
     def on_published(self, halt: Halt, sequence: int) -> None:
         """The broker has stored a halt of ours."""
         self.words.stored(halt, sequence)

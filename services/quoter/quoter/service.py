@@ -94,6 +94,7 @@ class Quoter(Core):
         self._selected_at_ns = 0
         self._pictured_at_ns = 0
         self._account_sequence = 0
+        self._booked_sequence: int | None = None
         self._tickets = itertools.count(1)
         self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
@@ -137,12 +138,21 @@ class Quoter(Core):
             for update in updates.orders:
                 self.desk.orders.remember(update)
 
+    def begin_after(self, booked_sequence: int) -> None:
+        """Note how far FILL has the account's entries, before `start`: recovery asks for what came after.
+
+        A picture of the account may be ahead of a FILL that was brought back to what it was, or began anew.
+        """
+        self._booked_sequence = booked_sequence
+
     def start(self, receipt: Receipt) -> Effects:
         self.started = True
         desk = self.desk
         desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
         desk.bus_up = True
         self._pictured_at_ns = receipt.now_ns
+        if self._booked_sequence is not None:
+            self._account_sequence = min(self._account_sequence, self._booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         yield from self.desk.halts.words.unheard()
         yield from self.desk.halts.words.changes()
@@ -161,6 +171,14 @@ class Quoter(Core):
 
     def stopped(self) -> bool:
         return self.desk.latched and self.session.empty and not self.desk.news
+
+    def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
+        """The stores are not those we knew: nothing of ours rests until a person has resumed and we live anew."""
+        halt = self.desk.halts.stand_still(faults, receipt.now_ns)
+        text = f"{halt.scope}: {halt.detail}"
+        yield from self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, halt.reason, text, receipt.now_ns)
+        yield from self._empty_for(halt, receipt.now_ns)
+        yield from self._quote_all(receipt.now_ns)
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
         self.desk.bus_up = False

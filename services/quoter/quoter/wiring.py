@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal
 
+from common.bus.messages import message_of
 from common.errors import ContractError
-from common.events import OrderUpdates, address_filter, decode
+from common.events import Fill, OrderUpdates, Posting, address_filter, decode
 from common.service import Service
 from common.settings import ServiceSettings
 from common.shell import Shell
@@ -89,7 +90,10 @@ def _polymarket(settings: Settings, seed: int) -> Quoter:
 
 def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:
     async def read_back(shell: Shell) -> None:
-        """Hand the newest order updates of the account to the core; one that cannot be read names no order."""
+        """Hand the newest order updates of the account to the core; one that cannot be read names no order.
+
+        And how far FILL has what happened at the account, which recovery goes on from.
+        """
         end = await shell.api.last_sequence("ORDER")
         subject_filter = address_filter(OrderUpdates, account=core.account)
         async for stored in shell.api.read("ORDER", max(0, end - UPDATES_READ_BACK_MAX), subject_filter):
@@ -97,5 +101,26 @@ def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:
                 core.remember(decode(OrderUpdates, stored.data, stored.subject))
             except ContractError as error:
                 shell.log.warning("order update not read back", why=str(error))
+        booked = await _booked_sequence(core.account, shell)
+        # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
+        if booked or core.session.counts_places:
+            core.begin_after(booked)
 
     return read_back
+
+
+async def _booked_sequence(account: str, shell: Shell) -> int:
+    """Return the account's newest place that FILL has, 0 when it has nothing of the account.
+
+    The last entry of every bot is enough: an account's entries are published in the order of their places.
+    """
+    places = []
+    for cls in (Fill, Posting):
+        async for stored in shell.api.last_values("FILL", address_filter(cls, account=account)):
+            try:
+                entry, _ = shell.gate.read(cls, message_of(stored))
+            except ContractError:
+                continue
+            if isinstance(entry, Fill | Posting) and entry.account_sequence:
+                places.append(entry.account_sequence)
+    return max(places, default=0)

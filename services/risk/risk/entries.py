@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from common.bus.messages import StoredMessage
 from common.errors import ContractError
-from common.events import Fill, Posting, PostingKind, class_of, decode, encode
+from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode, encode
 from common.instruments import Outcome, unescape_token
 from common.signing import Refusal
 
@@ -43,7 +43,16 @@ class Forged(NamedTuple):
     reason: str
 
 
-Entry: TypeAlias = Fill | Posting | Undecodable | Forged
+class Uncounted(NamedTuple):
+    """A message of the FILL stream that moves no money: what the store says of itself."""
+
+    account: str
+    algo_id: str
+    data: bytes
+    reason: str
+
+
+Entry: TypeAlias = Fill | Posting | Undecodable | Forged | Uncounted
 
 Check: TypeAlias = Callable[[StoredMessage], Refusal | None]
 """Says why a stored message is not its owner's; the live reader and a rebuild ask the same."""
@@ -61,6 +70,8 @@ def check_entry(message: StoredMessage, check: Check) -> Entry:
 def read_entry(subject: str, data: bytes) -> Entry:
     """Return what a stored message of FILL says, or that it says nothing we understand, and whose it is."""
     cls = class_of(subject)
+    if cls is FillIdentity:
+        return uncounted(data)
     try:
         if cls not in (Fill, Posting):
             raise ContractError(subject, "not a subject of fills or postings")
@@ -83,6 +94,11 @@ def forged(subject: str, data: bytes, reason: str) -> Forged:
     return Forged(*undecodable(subject, data, reason))
 
 
+def uncounted(data: bytes) -> Uncounted:
+    """Return what stands in the place of a message that concerns no account."""
+    return Uncounted("", "", data, "the identity of the store")
+
+
 def _plain(token: str) -> str:
     try:
         return unescape_token(token) or "unknown"
@@ -92,7 +108,7 @@ def _plain(token: str) -> str:
 
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the bytes an entry stands for in the hash chain: its own encoding, or what came when none was possible."""
-    return entry.data if isinstance(entry, Undecodable | Forged) else encode(entry)
+    return entry.data if isinstance(entry, Undecodable | Forged | Uncounted) else encode(entry)
 
 
 def mark_of(entry: Fill | Posting) -> bytes:

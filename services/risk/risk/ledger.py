@@ -16,7 +16,7 @@ from typing import NamedTuple
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
-from risk.entries import Entry, Forged, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
+from risk.entries import Entry, Forged, Uncounted, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
 from risk.positions import (
     BALANCE_MAX,
     ZERO,
@@ -47,6 +47,8 @@ class FoldStatus(StrEnum):
     """Not booked: undecodable, impossible, or contradicting what is booked. A person decides."""
     FORGED = "forged"
     """Nobody who may write here has said it: its place in the stream is counted, nothing else."""
+    UNCOUNTED = "uncounted"
+    """It moves no money: what the store says of itself."""
     OLD = "old"
     """Its sequence is folded already; nothing changed."""
 
@@ -166,6 +168,8 @@ class Ledger:
         self.tip = hashlib.sha256(content).digest()
         if isinstance(entry, Forged):
             return Folded(FoldStatus.FORGED, entry.algo_id, entry.account, reason=entry.reason)
+        if isinstance(entry, Uncounted):
+            return Folded(FoldStatus.UNCOUNTED, "", "")
         folded = self._take(entry)
         if folded.status is FoldStatus.REPEAT:
             self.repeats += 1

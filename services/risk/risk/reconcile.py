@@ -51,6 +51,8 @@ class Verdict(NamedTuple):
     """The differences have stood long enough to halt the account."""
     rounding: Decimal = ZERO
     """Cash that only parts of lots and cents explain, to be booked."""
+    shown: frozenset[str] = frozenset()
+    """Markets of which the venue shows shares."""
 
 
 class _Move(NamedTuple):
@@ -201,6 +203,7 @@ class Reconciliation:
             account.differences,
             mismatch,
             rounding,
+            frozenset(unpaid.shown) | unpaid.symbols,
         )
 
 

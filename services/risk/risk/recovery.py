@@ -38,10 +38,13 @@ class Recovered:
     notes: list[str] = field(default_factory=list)
 
 
-async def recover(store: RedisStore, stream: FillStream, platform_id: str, check: Check) -> Recovered:
+async def recover(
+    store: RedisStore, stream: FillStream, platform_id: str, check: Check, *, resumed: bool = False
+) -> Recovered:
     """Load, check and catch up; the store then holds the same ledger, unless it is away or not ours.
 
-    `check` says of each message of FILL whether it is its owner's.
+    `check` says of each message of FILL whether it is its owner's. `resumed`: a person has looked at FILL and answers
+    for it, so a positions store that is not made from it gives way.
     """
     loaded = await _load(store)
     found = _restored(loaded, platform_id)
@@ -50,6 +53,8 @@ async def recover(store: RedisStore, stream: FillStream, platform_id: str, check
     ledger = found.ledger
     begun_at, holes_before = ledger.sequence, ledger.holes
     fault = await _catch_up(ledger, stream, check)
+    if fault and resumed:
+        return await _begin_anew(store, stream, check, fault)
     if fault:
         found.faults["ledger_ahead"] = fault
         return found
@@ -59,6 +64,15 @@ async def recover(store: RedisStore, stream: FillStream, platform_id: str, check
         found.notes.append(f"the positions store held no ledger: rebuilt from FILL up to sequence {ledger.sequence}")
     if ledger.sequence > begun_at or loaded is None:
         await _write(store, found)
+    return found
+
+
+async def _begin_anew(store: RedisStore, stream: FillStream, check: Check, fault: str) -> Recovered:
+    """Take FILL for the truth, from its first message on, and put it in place of what the positions store holds."""
+    found = Recovered(Ledger(), notes=[f"{fault}; a person has resumed: the ledger is rebuilt from FILL"])
+    again = await _catch_up(found.ledger, stream, check)
+    assert not again, "an empty ledger follows from any stream"
+    await _write(store, found, replace=True)
     return found
 
 
@@ -102,8 +116,8 @@ async def _catch_up(ledger: Ledger, stream: FillStream, check: Check) -> str:
     return ""
 
 
-async def _write(store: RedisStore, found: Recovered) -> None:
+async def _write(store: RedisStore, found: Recovered, *, replace: bool = False) -> None:
     try:
-        await store.write_whole(found.ledger)
+        await store.write_whole(found.ledger, replace=replace)
     except OSError as error:
         found.notes.append(f"the recovered ledger could not be stored yet: {error}")

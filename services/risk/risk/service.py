@@ -32,6 +32,7 @@ from common.events import (
     FairValue,
     FeedStatus,
     Fill,
+    FillIdentity,
     Halt,
     Lease,
     Market,
@@ -40,6 +41,7 @@ from common.events import (
     QuoteTarget,
     RiskState,
     Statistics,
+    encode,
 )
 from common.fence import EpochFence
 from common.streams.levels import Level
@@ -47,13 +49,14 @@ from common.streams.levels import Level
 from risk.adjustments import Adjustments, booked_in_words
 from risk.alerts import PLATFORM, Conditions
 from risk.days import DayRecord, Days
-from risk.entries import Entry, Forged, Undecodable, forged, undecodable
+from risk.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
 from risk.equity import Earnings, Marks, cutoff_posting, shown
-from risk.halts import Halts
+from risk.halts import ACTOR, Halts
 from risk.intake import Pending, Turns
 from risk.ledger import FoldStatus, Ledger
 from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
-from risk.reconcile import Reconciliation
+from risk.opening import Opening, opening_postings
+from risk.reconcile import Reconciliation, Verdict
 from risk.report import (
     BotView,
     bot_state,
@@ -70,7 +73,7 @@ from risk.report import (
 )
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
-from risk.watch import Watch, deposit_posting, rounding_posting
+from risk.watch import Watch, rounding_posting
 
 RISK_STATE_MS = 250
 SAMPLE_MS = 250
@@ -102,6 +105,8 @@ class Risk(Core):
         self._fence = EpochFence()
         self._turns, self._pending = Turns(), Pending()
         self._levels: Sequence[Level] = ()
+        self.opening = Opening()
+        """Which generation of the stores the books are of, and who answers for it."""
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         """Take in the halts that were in force when risk last lived."""
@@ -167,10 +172,20 @@ class Risk(Core):
             yield from self._settle(receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
 
+    def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
+        """The stores are not those we knew: nothing is booked, settled or dealt out until a person has resumed."""
+        halt = self.halts.stand_still(ACTOR, faults, receipt.now_ns)
+        self._faults[halt.reason] = halt.detail
+        yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, halt.reason, halt.detail, receipt.now_ns)
+        if self._started:
+            yield self._risk_state(receipt.now_ns)
+
     # --- the ledger ---------------------------------------------------------------------------------------------
 
-    def on_entry(self, entry: Fill | Posting, receipt: Receipt) -> Effects:
-        yield from self._on_message(entry, receipt)
+    def on_entry(self, entry: Fill | Posting | FillIdentity, receipt: Receipt) -> Effects:
+        """Fold the next message; what the store says of itself has a place and moves no money."""
+        told = uncounted(encode(entry)) if isinstance(entry, FillIdentity) else entry
+        yield from self._on_message(told, receipt)
 
     def on_undecodable(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
         yield from self._on_message(undecodable(subject, data, reason), receipt)
@@ -184,7 +199,7 @@ class Risk(Core):
         if self._faults:
             return
         if receipt.sequence <= self.ledger.sequence:
-            if not isinstance(entry, Forged):
+            if not isinstance(entry, Forged | Uncounted):
                 yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
             return
         if receipt.sequence > self.ledger.sequence + 1:
@@ -199,12 +214,12 @@ class Risk(Core):
         folded = self.ledger.fold(entry, sequence)
         if folded.status is FoldStatus.DISPUTED:
             yield from self._dispute(folded.account, sequence, folded.reason, now_ns)
-        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable | Forged):
+        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable | Forged | Uncounted):
             self.reconciliation.note(entry, now_ns)
             if isinstance(entry, Fill):
                 self.watch.on_fill(entry.algo_id)
         self._pending.ended(entry)
-        if folded.status is not FoldStatus.FORGED:
+        if folded.status not in (FoldStatus.FORGED, FoldStatus.UNCOUNTED):
             yield from self._tell_adjusted(entry, folded.status, now_ns)
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
@@ -409,13 +424,22 @@ class Risk(Core):
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
         for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
             if verdict.deposit is not None:
-                yield from self._pending.ask(deposit_posting(verdict, now_ns), now_ns)
+                yield from self._open_books(verdict, now_ns)
             if verdict.rounding:
                 yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
                 yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
         yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
+
+    def _open_books(self, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
+        for posting in opening_postings(self.opening, self.ledger, verdict, now_ns):
+            for due in self._pending.ask(posting, now_ns):
+                yield due
+                if self.opening.generation > 1:
+                    moved = f"{due.symbol or due.currency}: {due.yes_lots} YES, {due.no_lots} NO, cash {due.cash:f}"
+                    text = f"account {due.account}, {moved}: {due.reason}"
+                    yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "books_opened", text, now_ns)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:

@@ -114,7 +114,7 @@ def documents(ledger: Ledger) -> dict[str, bytes]:
 def changes(ledger: Ledger, folded: Folded) -> dict[str, bytes]:
     """Return the fields that a message just folded has changed; an empty value deletes its field."""
     fields = {META: _meta(ledger)}
-    if folded.status in (FoldStatus.REPEAT, FoldStatus.FORGED):
+    if folded.status in (FoldStatus.REPEAT, FoldStatus.FORGED, FoldStatus.UNCOUNTED):
         return fields
     if folded.account in ledger.accounts:
         fields[_account_field(folded.account)] = _account(ledger.accounts[folded.account])

@@ -32,7 +32,7 @@ APPLY = """
 local stored = redis.call('HMGET', KEYS[1], 'platform_id', 'sequence')
 if (stored[1] and stored[1] ~= ARGV[1]) or (stored[2] and not stored[1]) then return {'platform', stored[1] or ''} end
 local at, follows, sequence = tonumber(stored[2] or '0'), tonumber(ARGV[2]), tonumber(ARGV[3])
-if at > sequence or (at == sequence and follows >= 0) then return {'already', tostring(at)} end
+if follows ~= -2 and (at > sequence or (at == sequence and follows >= 0)) then return {'already', tostring(at)} end
 if follows >= 0 and at ~= follows then return {'gap', tostring(at)} end
 if follows < 0 then redis.call('DEL', KEYS[1]) end
 for i = 4, #ARGV, 2 do
@@ -43,6 +43,8 @@ redis.call('HSET', KEYS[1], 'platform_id', ARGV[1], 'sequence', ARGV[3])
 return {'applied', ARGV[3]}
 """
 WHOLE = -1
+REPLACED = -2
+"""A whole ledger, in place of one that is further on: a person has said that it is not of this FILL."""
 
 
 class Loaded(NamedTuple):
@@ -93,9 +95,9 @@ class RedisStore:
             return
         self._judge(status, word, self._ledger())
 
-    async def write_whole(self, ledger: Ledger) -> None:
-        """Write a ledger in place of whatever the store holds, unless that is further on."""
-        status, word = await self._run(WHOLE, ledger.sequence, documents(ledger))
+    async def write_whole(self, ledger: Ledger, *, replace: bool = False) -> None:
+        """Write a ledger in place of whatever the store holds, unless that is further on and not to be replaced."""
+        status, word = await self._run(REPLACED if replace else WHOLE, ledger.sequence, documents(ledger))
         self._judge(status, word, ledger)
 
     async def close(self) -> None:
@@ -116,7 +118,7 @@ class RedisStore:
         arguments: list[str | int | bytes] = [self._platform_id, follows, sequence]
         for name in sorted(fields):
             arguments += (name, fields[name])
-        timeout_s = IMAGE_TIMEOUT_S if follows == WHOLE else TIMEOUT_S
+        timeout_s = IMAGE_TIMEOUT_S if follows < 0 else TIMEOUT_S
         answer = await self._asked(self._script(keys=[self.key], args=arguments), timeout_s)
         return answer[0].decode(), answer[1].decode()
 

@@ -166,20 +166,3 @@ def rounding_posting(verdict: Verdict, now_ns: int) -> Posting:
         ts_event_ns=now_ns,
         ts_received_ns=now_ns,
     )
-
-
-def deposit_posting(verdict: Verdict, now_ns: int) -> Posting:
-    """Return the posting of the cash an account held before our first entry."""
-    assert verdict.deposit is not None
-    return Posting(
-        account=verdict.account,
-        algo_id=UNASSIGNED,
-        posting_id=f"opening:{verdict.currency}",
-        kind=PostingKind.DEPOSIT,
-        venue=verdict.venue,
-        cash=verdict.deposit,
-        currency=verdict.currency,
-        reason="cash held before the first entry of the ledger",
-        ts_event_ns=now_ns,
-        ts_received_ns=now_ns,
-    )

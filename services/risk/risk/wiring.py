@@ -16,6 +16,7 @@ from risk.day_file import keep as keep_day
 from risk.day_file import read as read_day
 from risk.days import WRITE_S
 from risk.limits import PlatformLimits, parse_platform_limits
+from risk.opening import Opening
 from risk.recovery import recover
 from risk.service import Risk
 from risk.snapshot import StoreHealth
@@ -64,7 +65,11 @@ def wire(settings: Settings) -> Service:
     keeping: set[asyncio.Task[None]] = set()
 
     async def prepare(shell: Shell) -> None:
-        found = await recover(storage, shell.api, settings.platform_id, shell.gate.check_stored)
+        word = shell.stores.resumed
+        found = await recover(
+            storage, shell.api, settings.platform_id, shell.gate.check_stored, resumed=word is not None
+        )
+        core.opening = Opening(shell.stores.generation, word.who if word else "", word.reason if word else "")
         days, unreadable = read_day(day_file)
         notes = [*found.notes, unreadable] if unreadable else found.notes
         core.recover(found.ledger, found.faults, found.halts, notes, days, shell.clock.now_ns())

@@ -35,6 +35,7 @@ from common.events import (
     User,
     address_filter,
 )
+from common.events.stores import IDENTITIES
 from common.streams import DURABLES, JETSTREAM_API, OTHERS, SERVER_API, STREAMS, stream_of
 
 EVERYONE_SAYS: tuple[type[Event], ...] = (Alert,)
@@ -172,7 +173,7 @@ def api_requests(user: str) -> list[str]:
     user but the administrator may create consumers: those name a subject of their own to deliver to.
     """
     if user == ADMINISTRATOR:
-        return ["STREAM.*.*", "CONSUMER.>"]
+        return ["STREAM.*.*", "CONSUMER.>", *[f"DIRECT.GET.{stream}" for stream in IDENTITIES]]
     info = [f"STREAM.INFO.{stream.name}" for stream in STREAMS]
     if user == OPERATOR:
         # No CONSUMER.MSG.NEXT: a person who pulls from the ledger's reader takes fills away from it.
@@ -205,7 +206,8 @@ def publish_subjects(user: str) -> list[str]:
     """Return the subjects a user may publish."""
     if user == ADMINISTRATOR:
         # In the account of the streams the broker looks at a subject after it has mapped it.
-        return [f"{SERVER_API}.{request}" for request in api_requests(user)]
+        marks = [address_filter(identity) for identity in IDENTITIES.values()]
+        return [*marks, *[f"{SERVER_API}.{request}" for request in api_requests(user)]]
     said = [saying.subject for saying in sayings(user)] if user in DUTIES else []
     return [*said, *[f"{JETSTREAM_API}.{request}" for request in api_requests(user)], *acknowledgements(user)]
 

@@ -30,6 +30,7 @@ from common.events.risk import (
     RiskState,
     Statistics,
 )
+from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
     AccountState,
     Fill,
@@ -45,6 +46,7 @@ from common.events.trading import (
 )
 
 __all__ = [
+    "IDENTITIES",
     "REGISTRY",
     "AccountState",
     "Adjustment",
@@ -60,9 +62,11 @@ __all__ = [
     "FairValue",
     "FeedStatus",
     "Fill",
+    "FillIdentity",
     "Halt",
     "Holding",
     "Lease",
+    "LeaseIdentity",
     "Level",
     "Liquidity",
     "Market",
@@ -87,6 +91,8 @@ __all__ = [
     "SettlementRule",
     "SourcePrice",
     "Statistics",
+    "StoreIdentity",
+    "StoreMark",
     "TieRule",
     "TopOfBook",
     "Trade",

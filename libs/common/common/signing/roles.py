@@ -25,10 +25,14 @@ from common.events import (
     RiskState,
     User,
 )
+from common.events.stores import IDENTITIES, StoreIdentity
 
 FEED, PRICER, QUOTER, WATCHDOG, RISK, GATEWAY = "feed", "pricer", "quoter", "watchdog", "risk", "gateway"
-ROLES = (FEED, PRICER, QUOTER, WATCHDOG, RISK, GATEWAY)
-EVERYONE = frozenset(ROLES)
+SERVICES = (FEED, PRICER, QUOTER, WATCHDOG, RISK, GATEWAY)
+STREAMS = "streams"
+"""The step that makes the streams, and the person who resumes through it: says whose the stores are, nothing else."""
+ROLES = (*SERVICES, STREAMS)
+EVERYONE = frozenset(SERVICES)
 
 SIGNERS: Mapping[type[Event], frozenset[str]] = {
     Market: frozenset({FEED}),
@@ -48,6 +52,7 @@ SIGNERS: Mapping[type[Event], frozenset[str]] = {
     Alert: EVERYONE,
     Audit: EVERYONE,
     Parked: EVERYONE,
+    **dict.fromkeys(IDENTITIES.values(), frozenset({STREAMS})),
 }
 """Every signed class; a role that is not named may not sign it whatever the broker let it publish."""
 
@@ -71,7 +76,7 @@ def fault_in(role: str, event: Event, *, chained: bool) -> str:
             return f"{role} may not lift a halt"
         if not chained:
             return "a lift names the halt it lifts"
-    if isinstance(event, Adjustment | BotConfig | PlatformConfig | User | Lease) and not chained:
+    if isinstance(event, Adjustment | BotConfig | PlatformConfig | User | Lease | StoreIdentity) and not chained:
         return f"a {type(event).__name__} names the one it follows"
     said_by = _said_by(event)
     if said_by not in ("", role):

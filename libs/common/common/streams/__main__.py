@@ -1,4 +1,5 @@
-"""The `streams` step: create or update every stream and durable reader; list them; give one another size.
+"""The `streams` step: create or update every stream and durable reader; give the stores
+their identity; list them; give one another size.
 
 Runs once before the services, as its own NATS user, the only one that may administer streams.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,8 +18,10 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, ConfigError, MarketMakerError
 from common.settings import ServiceSettings, load_settings
+from common.stores.memory import FILE
 from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS
 from common.streams.levels import Level, alarming, said
+from common.streams.sealing import Sealing
 
 HOUR_S = 3600
 CONNECT_S_MAX = 10.0
@@ -27,13 +31,35 @@ CONNECT_S_MAX = 10.0
 async def create_all(settings: ServiceSettings) -> None:
     """Create or update all streams and durables; MarketMakerError when the server has something else in the end."""
     # Before the services start the broker may still be starting as well.
-    async with _api(settings, patient=True) as api:
-        for stream in STREAMS:
-            done = await api.ensure_stream(stream, settings.replicas)
-            print(f"stream {stream.name}: {done}")
-        for reader in DURABLES:
-            done = await api.ensure_durable(reader)
-            print(f"durable {reader.name} on {reader.stream}: {done}")
+    async with _connection(settings, patient=True) as connection:
+        await _create(JetStreamApi(connection), settings.replicas)
+        print(await _sealing(connection, settings).first())
+
+
+async def renew(settings: ServiceSettings, who: str, reason: str) -> None:
+    """Make what is missing and write the next generation of the stores, for which a person answers."""
+    async with _connection(settings) as connection:
+        await _create(JetStreamApi(connection), settings.replicas)
+        print(f"stores: generation {await _sealing(connection, settings).renew(who, reason)}")
+
+
+async def report(settings: ServiceSettings) -> None:
+    """Print, as JSON, what is remembered of each store and what is there."""
+    async with _connection(settings) as connection:
+        print(json.dumps(await _sealing(connection, settings).report()))
+
+
+def _sealing(connection: NatsConnection, settings: ServiceSettings) -> Sealing:
+    return Sealing(connection, settings.platform_id, settings.data_dir / "streams" / FILE)
+
+
+async def _create(api: JetStreamApi, replicas: int) -> None:
+    for stream in STREAMS:
+        done = await api.ensure_stream(stream, replicas)
+        print(f"stream {stream.name}: {done}")
+    for reader in DURABLES:
+        done = await api.ensure_durable(reader)
+        print(f"durable {reader.name} on {reader.stream}: {done}")
 
 
 async def list_all(settings: ServiceSettings) -> None:
@@ -77,8 +103,14 @@ def _length(seconds: int) -> str:
 
 
 @asynccontextmanager
-async def _api(settings: ServiceSettings, *, patient: bool = False) -> AsyncIterator[JetStreamApi]:
-    """Yield the API; BusUnavailable when no broker answers in time, unless it is waited for patiently."""
+async def _api(settings: ServiceSettings) -> AsyncIterator[JetStreamApi]:
+    async with _connection(settings) as connection:
+        yield JetStreamApi(connection)
+
+
+@asynccontextmanager
+async def _connection(settings: ServiceSettings, *, patient: bool = False) -> AsyncIterator[NatsConnection]:
+    """Yield a connection; BusUnavailable when no broker answers in time, unless it is waited for patiently."""
     connection = NatsConnection(settings, "streams")
     try:
         async with asyncio.timeout(None if patient else CONNECT_S_MAX):
@@ -86,18 +118,24 @@ async def _api(settings: ServiceSettings, *, patient: bool = False) -> AsyncIter
     except TimeoutError:
         raise BusUnavailable(f"no broker answers at {settings.nats_url}") from None
     try:
-        yield JetStreamApi(connection)
+        yield connection
     finally:
         await connection.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m common.streams", description=__doc__)
-    steps = parser.add_subparsers(dest="step", metavar="list | resize", help="without one: create or update all")
+    steps = parser.add_subparsers(
+        dest="step", metavar="list | resize | report | renew", help="without one: create or update all"
+    )
     steps.add_parser("list", help="how full each stream is")
     resizing = steps.add_parser("resize", help="give one stream another size; it is never made smaller than built for")
     resizing.add_argument("stream", help="such as FILL")
     resizing.add_argument("mib", type=int, help="its new bound in MiB")
+    steps.add_parser("report", help="what is known of the stores and what is there, as JSON")
+    renewing = steps.add_parser("renew", help="write the next generation of the stores (./mm resume calls it)")
+    renewing.add_argument("--who", required=True, help="who answers for it")
+    renewing.add_argument("--reason", required=True)
     options = parser.parse_args(arguments)
     try:
         settings = load_settings(ServiceSettings, "streams")
@@ -105,6 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(list_all(settings))
         elif options.step == "resize":
             asyncio.run(resize(settings, options.stream, options.mib))
+        elif options.step == "report":
+            asyncio.run(report(settings))
+        elif options.step == "renew":
+            asyncio.run(renew(settings, options.who, options.reason))
         else:
             asyncio.run(create_all(settings))
     except MarketMakerError as error:

@@ -284,6 +284,8 @@ class Session(Protocol):
     """Of markets we were not told about."""
     lot_size: Decimal
     """Likewise."""
+    counts_places: bool
+    """The account's private stream counts from 1, so that 0 asks for all that ever happened."""
 
     def start(self, epoch: int, known_sequence: int, now_ns: int) -> Outputs:
         """Begin for a lease epoch, having everything up to a place in the account's private stream."""

@@ -75,6 +75,7 @@ class DegenSession:
     currency = "USD"
     tick_size: Decimal = TICK_SIZE
     lot_size: Decimal = Decimal(1)
+    counts_places = True
 
     def __init__(
         self,

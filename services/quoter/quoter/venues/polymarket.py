@@ -87,6 +87,7 @@ class PolymarketSession:
     currency = "USD"
     tick_size = Decimal("0.01")
     lot_size = LOT_SIZE
+    counts_places = False
 
     def __init__(
         self,

@@ -108,6 +108,13 @@ class Watchdog(Core):
         for fault in self._unreadable:
             yield self._alert(AlertLevel.CRITICAL, "kept_unreadable", f"a halt on disk: {fault}", receipt.now_ns)
 
+    def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
+        """The stores are not those we knew: nothing of the account rests, and what was heard of leases is void."""
+        halt = self._halts.stand_still(SOURCE, faults, receipt.now_ns)
+        self._lease = None
+        yield self._alert(AlertLevel.CRITICAL, halt.reason, halt.detail, receipt.now_ns)
+        yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt)
+
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
         if isinstance(event, Halt):
             self._halts.stored(event, sequence)
@@ -118,7 +125,7 @@ class Watchdog(Core):
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
         known = self._lease
-        if known is not None and (lease.epoch, lease.beat) <= (known.epoch, known.beat):
+        if known is not None and not self._follows(lease, known, receipt.now_ns):
             return
         self._lease = lease
         self._beat_at_ns = receipt.now_ns - receipt.age_ns
@@ -131,6 +138,16 @@ class Watchdog(Core):
             self._below = first_id_of(lease.epoch)
             self._errands.drop_dead(self._below)
             self._talks.abandon("cancel")
+
+    def _follows(self, lease: Lease, known: Lease, now_ns: int) -> bool:
+        """Say whether a lease is newer than the one known.
+
+        Once that one is overdue, an earlier epoch is no voice of the past, which the stream would not have taken:
+        LEASE has begun anew.
+        """
+        if (lease.epoch, lease.beat) > (known.epoch, known.beat):
+            return True
+        return lease.epoch < known.epoch and self._overdue(known, now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = self._now_ns = receipt.now_ns
