@@ -299,3 +299,40 @@ def test_b30_no_secret_is_shown() -> None:
 def test_inputs_name_what_is_heard() -> None:
     names = {type(each).__name__ for each in Script().core.inputs()}
     assert names == {"Newest", "Ordered", "Every", "Wire", "Http", "Command"}
+
+
+def test_r71_where_fill_is_behind_the_picture_recovery_asks_from_what_fill_has() -> None:
+    venue = Venue()
+    venue.sequence = 1_000
+    order = left_behind(venue, first_id_of(2) + 5)
+    booked = venue.sequence
+    venue.fill(order, 10)
+    venue.sequence += 500
+    script = Script(venue, epoch=3)
+    script.core.remember(update_of(first_id_of(2) + 5))
+    script.carry(script.core.on_account_state(account_state(venue.sequence), script.receipt()))
+    script.core.begin_after(booked)
+    script.start()
+    assert [fill.quantity_lots for fill in script.of(Fill)] == [10], "lost from FILL, told by the venue"
+
+
+def test_r71_a_fill_stream_that_began_anew_gets_all_that_ever_happened() -> None:
+    venue = Venue()
+    venue.fill(left_behind(venue, first_id_of(2) + 5), 10)
+    venue.sequence += 500
+    script = Script(venue, epoch=3)
+    script.carry(script.core.on_account_state(account_state(venue.sequence), script.receipt()))
+    script.core.begin_after(0)
+    script.start()
+    [fill] = script.of(Fill)
+    assert fill.algo_id == "unassigned", "nobody knows any more whose the order was"
+
+
+def test_r71_a_quoter_whose_stores_are_gone_has_nothing_resting_before_it_begins() -> None:
+    venue = Venue()
+    left_behind(venue, first_id_of(2) + 5)
+    script = Script(venue, epoch=3)
+    script.carry(script.core.on_stand_still(["FILL is not there"], script.receipt()))
+    script.wait(1_000)
+    assert not any(order.status == "open" for order in venue.orders.values())
+    assert "global:store-changed" in script.core.state(script.now_ns)["halts"]

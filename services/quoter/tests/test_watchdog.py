@@ -299,3 +299,33 @@ def test_a_holder_that_lives_after_all_keeps_its_orders_although_an_errand_was_b
     watch.venue.status = 200
     watch.wait(3_000, beating=3)
     assert order.status == "open"
+
+
+def test_r73_leases_of_a_lease_stream_that_began_anew_are_heard() -> None:
+    watch = Watch()
+    watch.start()
+    watch.lease(57)
+    watch.wait(TTL_MS + 200)
+    assert watch.core.interventions == 1, "nobody beats any more"
+    watch.beat = 0
+    order = watch.order(1)
+    for _ in range(20):
+        watch.wait(100, beating=1)
+    assert order.status == "open", "the new holder's orders are its own"
+    assert watch.core.unready(watch.now_ns) == []
+    watch.wait(TTL_MS + 200)
+    assert order.status != "open", "and it is not deaf to a dead quoter"
+
+
+def test_r71_a_watchdog_whose_stores_are_gone_lets_nothing_rest_and_forgets_the_leases() -> None:
+    watch = Watch()
+    watch.start()
+    watch.lease(3)
+    order = watch.order(3)
+    watch.carry(watch.core.on_stand_still(["LEASE is not there"], watch.receipt()))
+    watch.wait(300)
+    assert order.status != "open"
+    assert watch.core.state(watch.now_ns)["halts"] == ["global:store-changed"]
+    assert watch.core.unready(watch.now_ns) == ["no lease quoter/mm1 has been seen"]
+    assert not any(isinstance(told, Halt) for told in watch.told), "there is no stream to tell it"
+    assert watch.kept == {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from common.bus.messages import Message
 from common.core import Receipt, Store
-from common.events import Fill, Posting, encode
+from common.events import Fill, FillIdentity, Posting, StoreIdentity, encode
 from common.instruments import Outcome
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -33,7 +33,7 @@ ENTRIES: list[Fill | Posting] = [
 class Stream:
     """FILL as a list; `None` is a message somebody deleted."""
 
-    def __init__(self, *entries: Fill | Posting | None) -> None:
+    def __init__(self, *entries: Fill | Posting | StoreIdentity | None) -> None:
         self.entries = list(entries)
 
     async def read(self, stream: str, after_sequence: int) -> AsyncIterator[Message]:
@@ -257,3 +257,42 @@ async def test_a_wrong_password_is_the_store_being_away_and_is_not_told_to_anybo
             await setting.store.load()
         assert "guessed" not in str(refused.value)
         assert "guessed" not in repr(setting.store.__dict__)
+
+
+async def test_r71_a_store_ahead_of_fill_halts_until_a_person_has_resumed_and_then_gives_way(
+    redis_server: Any, redis_password: SecretStr
+) -> None:
+    async with a_setting(redis_server, redis_password) as setting:
+        await filled(setting, *ENTRIES)
+        stream = Stream(*ENTRIES[:3])
+        found = await setting.recover(stream)
+        assert "FILL has lost entries" in found.faults["ledger_ahead"]
+
+        found = await recover(setting.store, stream, setting.platform_id, lambda message: None, resumed=True)
+        assert found.faults == {}
+        assert "a person has resumed: the ledger is rebuilt from FILL" in found.notes[0]
+        assert found.ledger.sequence == 3
+        setting.ledger = found.ledger
+        assert await setting.stored() == setting.expected(), "the store is what FILL says"
+        assert setting.health.ahead == ""
+
+
+async def test_r71_the_identity_of_fill_has_a_place_and_moves_nothing(
+    redis_server: Any, redis_password: SecretStr
+) -> None:
+    identity = FillIdentity(
+        platform_id="p1", stream="FILL", generation=1, stores={}, who="streams", reason="first start", made_ns=1
+    )
+    async with a_setting(redis_server, redis_password) as setting:
+        live = Risk(PLATFORM_LIMITS)
+        setting.ledger = live.ledger
+        stores = [each for each in live.on_entry(identity, Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)]
+        stores += [each for each in live.on_entry(a_fill(1), Receipt(NOW_NS, 0, 2)) if isinstance(each, Store)]
+        for store in stores:
+            await setting.store.apply(store)
+        assert (live.ledger.sequence, live.ledger.entries, live.ledger.holes) == (2, 1, 0)
+        assert set(live.ledger.accounts) == {"mm1"}
+        assert await setting.stored() == setting.expected()
+        rebuilt = await recover(setting.store, Stream(identity, a_fill(1)), "p1", lambda message: None)
+        assert rebuilt.faults == {}
+        assert documents(rebuilt.ledger) == documents(live.ledger), "live and rebuilt are the same to the byte"
