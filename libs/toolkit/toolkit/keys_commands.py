@@ -123,7 +123,9 @@ class _Platform:
         return asyncio.run(self._ends())
 
     def uses(self, service: str) -> KeyUse | None:
-        port: int = getattr(self._ports, f"{service}_admin")
+        port: int | None = getattr(self._ports, f"{service}_admin", None)
+        if port is None:
+            return None  # the streams step, which reads its keys at every run
         try:
             with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
                 metrics = client.get(f"http://127.0.0.1:{port}/metrics").text

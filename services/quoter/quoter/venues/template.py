@@ -37,6 +37,7 @@ class SilentSession:
     currency = "USD"
     tick_size = Decimal("0.01")
     lot_size = Decimal(1)
+    counts_places = False
 
     def __init__(self, url: str) -> None:
         self._url = url
