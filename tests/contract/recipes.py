@@ -77,6 +77,11 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm post approve ID --user NAME": Typed(
         "./mm post approve {proposal} --user rita --password-file {password_file}", "approved by rita"
     ),
+    "./mm resume [--yes --who NAME --reason TEXT]": Typed("./mm resume --json", '"generation"'),
+    "./mm resume": Typed("./mm resume", "generation 1"),
+    "./mm resume --yes --who NAME --reason TEXT": Typed(
+        "./mm resume --yes --who name --reason text", "nothing stands still", ends=2
+    ),
     "./mm doctor": Typed("./mm doctor", "secrets"),
     "./mm bench NAME [--json]": Elsewhere("test_a_report_has_the_promised_shape_and_options_reach_the_benchmark"),
     "./mm import-config CONFIG [--dry-run]": Typed(f"./mm {IMPORT}", "BTC"),

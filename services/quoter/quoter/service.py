@@ -94,7 +94,8 @@ class Quoter(Core):
         self._selected_at_ns = 0
         self._pictured_at_ns = 0
         self._account_sequence = 0
-        self._booked_sequence: int | None = None
+        self.booked_sequence: int | None = None
+        """How far FILL has the account's entries; a picture may be ahead of a FILL that lost its end or began anew."""
         self._tickets = itertools.count(1)
         self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
@@ -138,21 +139,14 @@ class Quoter(Core):
             for update in updates.orders:
                 self.desk.orders.remember(update)
 
-    def begin_after(self, booked_sequence: int) -> None:
-        """Note how far FILL has the account's entries, before `start`: recovery asks for what came after.
-
-        A picture of the account may be ahead of a FILL that was brought back to what it was, or began anew.
-        """
-        self._booked_sequence = booked_sequence
-
     def start(self, receipt: Receipt) -> Effects:
         self.started = True
         desk = self.desk
         desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
         desk.bus_up = True
         self._pictured_at_ns = receipt.now_ns
-        if self._booked_sequence is not None:
-            self._account_sequence = min(self._account_sequence, self._booked_sequence)
+        if self.booked_sequence is not None:
+            self._account_sequence = min(self._account_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         yield from self.desk.halts.words.unheard()
         yield from self.desk.halts.words.changes()
@@ -473,16 +467,13 @@ class Quoter(Core):
                     del bot.lines[symbol]
             idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.lines}
             yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
-        strays = [order for order in self.desk.orders.living() if not self._has_line(order)]
+        lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.lines}
+        strays = [order for order in self.desk.orders.living() if (order.algo_id, order.symbol) not in lines]
         yield from self._cancel(strays, now_ns)
         for symbol, terms in list(self.markets.items()):
             over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
             if over and self.desk.orders.forget_market(symbol):
                 del self.markets[symbol]
-
-    def _has_line(self, order: Order) -> bool:
-        bot = self.bots.get(order.algo_id)
-        return bot is not None and order.symbol in bot.lines
 
     # --- people -------------------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:
         booked = await _booked_sequence(core.account, shell)
         # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
         if booked or core.session.counts_places:
-            core.begin_after(booked)
+            core.booked_sequence = booked
 
     return read_back
 

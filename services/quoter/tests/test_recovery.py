@@ -311,7 +311,7 @@ def test_r71_where_fill_is_behind_the_picture_recovery_asks_from_what_fill_has()
     script = Script(venue, epoch=3)
     script.core.remember(update_of(first_id_of(2) + 5))
     script.carry(script.core.on_account_state(account_state(venue.sequence), script.receipt()))
-    script.core.begin_after(booked)
+    script.core.booked_sequence = booked
     script.start()
     assert [fill.quantity_lots for fill in script.of(Fill)] == [10], "lost from FILL, told by the venue"
 
@@ -322,7 +322,7 @@ def test_r71_a_fill_stream_that_began_anew_gets_all_that_ever_happened() -> None
     venue.sequence += 500
     script = Script(venue, epoch=3)
     script.carry(script.core.on_account_state(account_state(venue.sequence), script.receipt()))
-    script.core.begin_after(0)
+    script.core.booked_sequence = 0
     script.start()
     [fill] = script.of(Fill)
     assert fill.algo_id == "unassigned", "nobody knows any more whose the order was"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -73,6 +73,7 @@ from risk.report import (
 )
 from risk.settlement import Markets
 from risk.snapshot import StoreHealth, changes
+from risk.stops import Stops
 from risk.watch import Watch, rounding_posting
 
 RISK_STATE_MS = 250
@@ -94,7 +95,7 @@ class Risk(Core):
         self.bots: dict[str, BotView] = {}
         self.halts, self.markets, self.marks, self.days = Halts(), Markets(), Marks(), Days()
         self.conditions = Conditions()
-        self.watch = Watch(self.conditions)
+        self.watch, self.stops = Watch(self.conditions), Stops(self.halts, self.conditions, lambda: self.epoch)
         self.reconciliation, self.adjustments = Reconciliation(self.markets), Adjustments()
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -161,13 +162,13 @@ class Risk(Core):
         yield from self.halts.changes()
         for fault in self._unreadable:
             text = f"a halt on disk cannot be read: {fault}"
-            yield from self._impose("global", "kept_unreadable", text, receipt.now_ns)
+            yield from self.stops.impose("global", "kept_unreadable", text, receipt.now_ns)
         for note in self._notes:
             yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
-            yield from self._impose("global", reason, text, receipt.now_ns)
+            yield from self.stops.impose("global", reason, text, receipt.now_ns)
         if not self._faults:
-            yield from self._halt_disputed(receipt.now_ns)
+            yield from self.stops.halt_disputed(self.ledger, receipt.now_ns)
             yield from self.on_positions_due(receipt)
             yield from self._settle(receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
@@ -213,7 +214,7 @@ class Risk(Core):
     def _fold(self, entry: Entry, sequence: int, now_ns: int) -> Iterator[Effect]:
         folded = self.ledger.fold(entry, sequence)
         if folded.status is FoldStatus.DISPUTED:
-            yield from self._dispute(folded.account, sequence, folded.reason, now_ns)
+            yield from self.stops.dispute(folded.account, sequence, folded.reason, now_ns)
         elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable | Forged | Uncounted):
             self.reconciliation.note(entry, now_ns)
             if isinstance(entry, Fill):
@@ -230,35 +231,6 @@ class Risk(Core):
     def _settle(self, now_ns: int) -> Iterator[Effect]:
         for posting in self.markets.due(self.ledger, now_ns):
             yield from self._pending.ask(posting, now_ns)
-
-    # --- what stops trading -------------------------------------------------------------------------------------
-
-    def _impose(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
-        """Halt a scope and say so; nothing when it is halted for this reason already."""
-        halt = self.halts.call(scope, reason, detail, self.epoch, now_ns)
-        if halt is not None:
-            yield from self.halts.changes()
-            yield halt
-            yield self.conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
-
-    def _dispute(self, account: str, sequence: int, reason: str, now_ns: int) -> Iterator[Effect]:
-        detail = f"FILL sequence {sequence} was not booked: {reason}"
-        yield from self._impose(f"account-{account}", f"disputed-{sequence}", detail, now_ns)
-
-    def _halt_disputed(self, now_ns: int) -> Iterator[Effect]:
-        """Halt for disputed entries whose halt was never published: the process may have died in between."""
-        for account in sorted(self.ledger.accounts):
-            for sequence in self.ledger.accounts[account].disputed:
-                if self.halts.spoken(f"account-{account}", f"disputed-{sequence}") is None:
-                    yield from self._dispute(account, sequence, "see the parked message", now_ns)
-
-    def _guard(self, algo_id: str, work: Callable[[], Iterable[Effect]], now_ns: int) -> list[Effect]:
-        """Do something for one bot; trouble with it halts that bot and leaves the others alone."""
-        try:
-            return list(work())
-        except Exception as error:
-            detail = f"{type(error).__name__}: {error}"
-            return list(self._impose(f"bot-{algo_id}", "exception", detail, now_ns, algo_id))
 
     # --- configuration, markets, prices -------------------------------------------------------------------------
 
@@ -367,7 +339,7 @@ class Risk(Core):
         if not self._faults:
             for algo_id in sorted(self.bots):
                 view = self.bots[algo_id]
-                yield from self._guard(algo_id, partial(self._mark_losses, view, receipt.now_ns), receipt.now_ns)
+                yield from self.stops.guard(algo_id, partial(self._mark_losses, view, receipt.now_ns), receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
 
     def _mark_losses(self, view: BotView, now_ns: int) -> Iterator[Effect]:
@@ -376,11 +348,11 @@ class Risk(Core):
         if self.watch.loss_stops(view, daily):
             assert view.limits is not None
             detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
-            yield from self._impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+            yield from self.stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
         drawdown = self.days.peaks.look(self.ledger, algo_id, daily, now_ns)
         if view.limits is not None and drawdown > view.limits.max_drawdown:
             detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.max_drawdown}"
-            yield from self._impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
+            yield from self.stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
         yield from self.watch.loss_warning(view, daily, now_ns)
 
     def on_levels(self, levels: Sequence[Level], receipt: Receipt) -> Effects:
@@ -400,14 +372,14 @@ class Risk(Core):
         yield from self._adjust(now_ns)
         yield from self._judge_pictures(now_ns)
         for algo_id in self._all_bots():
-            yield from self._guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
+            yield from self.stops.guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
         yield from self.watch.undecided(self.markets.undecided(self.ledger), now_ns)
         yield from self._fence.alerts("risk", now_ns)
         yield from self.watch.quiet(now_ns)
         yield from self.watch.feeds(now_ns)
         trading = sorted({view.venue for view in self.bots.values() if view.venue})
         for venue, detail in self.watch.clocks(trading, self.platform.max_clock_offset_ms, now_ns):
-            yield from self._impose(f"venue-{venue}", "clock", detail, now_ns)
+            yield from self.stops.impose(f"venue-{venue}", "clock", detail, now_ns)
         yield platform_statistics(self.ledger, self.marks, self.epoch, now_ns)
 
     def _look_at_bot(self, algo_id: str, now_ns: int) -> Iterator[Effect]:
@@ -429,7 +401,7 @@ class Risk(Core):
                 yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
-                yield from self._impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
+                yield from self.stops.impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
         yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
 
     def _open_books(self, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
@@ -444,7 +416,7 @@ class Risk(Core):
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
             self._faults["ledger_ahead"] = self.store.ahead
-            yield from self._impose("global", "ledger_ahead", self.store.ahead, now_ns)
+            yield from self.stops.impose("global", "ledger_ahead", self.store.ahead, now_ns)
         yield from self.watch.store(now_ns, away=self.store.away)
 
     def on_positions_due(self, receipt: Receipt) -> Effects:
@@ -495,7 +467,7 @@ class Risk(Core):
         """The broker would not take a posting: the account's books can no longer be complete."""
         if isinstance(event, Posting):
             self._pending.ended(event)
-            yield from self._impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
+            yield from self.stops.impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
         waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._turns else []

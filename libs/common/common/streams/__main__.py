@@ -1,5 +1,4 @@
-"""The `streams` step: create or update every stream and durable reader; give the stores
-their identity; list them; give one another size.
+"""The `streams` step: create, update, list and resize streams and durable readers, and give the stores their identity.
 
 Runs once before the services, as its own NATS user, the only one that may administer streams.
 """
