@@ -29,6 +29,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/intake.py",
         "common/keyfiles.py",
         "common/outbox.py",
+        "common/periods.py",
         "common/promises.py",
         "common/descriptors.py",
         "common/door.py",

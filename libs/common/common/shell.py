@@ -48,6 +48,7 @@ from common.gate import Gate
 from common.intake import Call, Handler, Intake
 from common.machine import Machine
 from common.outbox import Outbox
+from common.periods import at_period
 from common.promises import Order, Promises
 from common.selfcheck import SelfCheck
 from common.settings import ServiceSettings
@@ -135,7 +136,7 @@ class Shell:
             self._https[http.name] = self._live_http(http)
         for every in self._of(Every):
             if every.early:
-                self.guarded(self._tick(every), self._timers)
+                self.guarded(at_period(every.period_ms / 1000, partial(self._call, every.handler)), self._timers)
 
     async def begin_judging(self) -> None:
         """Know what was obeyed in these streams and follow the key files, before anything is read."""
@@ -177,7 +178,7 @@ class Shell:
             await puller.start()
         for every in self._of(Every):
             if not every.early:
-                self.guarded(self._tick(every), self._timers)
+                self.guarded(at_period(every.period_ms / 1000, partial(self._call, every.handler)), self._timers)
         for levels in self._of(StreamLevels):
             self.guarded(self._look_at_levels(levels), self._timers)
         self.guarded(self.checks.run(), self._timers)
@@ -327,18 +328,6 @@ class Shell:
         )
         self._ordered.append(reader)
         await reader.start()
-
-    async def _tick(self, every: Every) -> None:
-        """Call a timer at its period; a late turn is not made up for."""
-        loop = asyncio.get_running_loop()
-        period_s = every.period_ms / 1000
-        due = loop.time() + period_s
-        while True:
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            await self._call(every.handler)
-            due += period_s
-            if due < loop.time():
-                due = loop.time() + period_s
 
     def _live_http(self, http: Http) -> LiveHttp:
         def on_rebuilt(why: str) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from common import shell as shells
-from common.core import Every
-from common.shell import Shell
+from common import periods
+from common.periods import at_period
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +27,7 @@ def calls_of(period_ms: int, works_ms: list[int], monkeypatch: pytest.MonkeyPatc
         nonlocal now_ms
         now_ms += seconds * 1000
 
-    async def call(_handler: Any) -> None:
+    async def call() -> None:
         nonlocal now_ms
         called.append(round(now_ms))
         if len(called) > len(works_ms):
@@ -37,10 +35,9 @@ def calls_of(period_ms: int, works_ms: list[int], monkeypatch: pytest.MonkeyPatc
         now_ms += works_ms[len(called) - 1]
 
     loop = SimpleNamespace(time=lambda: now_ms / 1000)
-    monkeypatch.setattr(shells, "asyncio", SimpleNamespace(get_running_loop=lambda: loop, sleep=sleep))
-    every = Every(period_ms, lambda receipt: ())
+    monkeypatch.setattr(periods, "asyncio", SimpleNamespace(get_running_loop=lambda: loop, sleep=sleep))
     with pytest.raises(Ended):
-        asyncio.run(Shell._tick(SimpleNamespace(_call=call), every))  # type: ignore[arg-type]
+        asyncio.run(at_period(period_ms / 1000, call))
     return called
 
 
