@@ -14,7 +14,7 @@ from typing import Any
 import nats
 import pytest
 from common.bus.jetstream import JetStreamApi
-from common.events import encode
+from common.events import FillIdentity, encode
 from common.streams import DURABLES, STREAMS
 from toolkit.setup import GLOBAL_ACCOUNT, give_streams_their_account
 
@@ -78,11 +78,13 @@ async def test_streams_of_before_the_accounts_are_kept_whole(tmp_path: Path, ver
         assert "durable risk-ledger on FILL: as it should be" in said
         async with connected(broker, "risk") as risk, connected(broker, "quoter") as quoter:
             api = JetStreamApi(risk)
-            assert [stored.data async for stored in api.read("FILL", 0)] == [encode(fill(n)) for n in (1, 2, 3)]
+            kept = [stored async for stored in api.read("FILL", 0)]
+            assert [stored.data for stored in kept[:3]] == [encode(fill(n)) for n in (1, 2, 3)]
+            assert [stored.subject for stored in kept[3:]] == [FillIdentity.subject], "from now on it says whose it is"
             assert await api.durable_positions(DURABLES[0]) == (1, 1)
             assert (await api.last("RISK", "risk.halt.global.person")) is not None
             assert await quoter.publish_acked(fill(3)) == 3, "repeats are known from before"
-            assert await quoter.publish_acked(fill(4)) == 4
+            assert await quoter.publish_acked(fill(4)) == 5
     finally:
         broker.remove()
 

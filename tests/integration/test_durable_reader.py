@@ -10,7 +10,7 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.messages import Message
 from common.bus.nats import NatsConnection
 from common.errors import BusError
-from common.events import Fill, decode
+from common.events import Fill, FillIdentity, decode
 from common.streams import DURABLE_BY_NAME
 from nats.aio.msg import Msg
 
@@ -30,7 +30,10 @@ class Ledger:
         self.pending: dict[int, Acknowledge] = {}
 
     async def deliver(self, message: Message, acknowledge: Acknowledge) -> None:
-        sequence = message.sequence
+        if message.subject == FillIdentity.subject:
+            await acknowledge()
+            return
+        sequence = message.sequence - 1  # the identity of FILL stands before them
         self.delivered.append(sequence)
         if sequence not in self.booked:
             assert sequence == len(self.booked) + 1, "new fills come in the order of the stream"

@@ -84,9 +84,9 @@ async def test_streams_that_differ_end_with_code_2_and_the_difference(broker: Br
 
 async def test_a_service_waits_for_its_streams_and_says_so_and_can_be_told_to_stop(broker: Broker, run: Run) -> None:
     async with connected(broker, "streams") as admin:
-        await JetStreamApi(admin).call("STREAM.DELETE.FILL")
+        await JetStreamApi(admin).call("STREAM.DELETE.MARKET")
     tiny = run()
-    await in_thread(lambda: until(lambda: "streams not there yet: FILL, risk-ledger" in tiny.logged(), "it says so"))
+    await in_thread(lambda: until(lambda: "streams not there yet: MARKET" in tiny.logged(), "it says so"))
     assert tiny.state()["stage"] == "waiting for the streams"
     assert tiny.get("/health")[0] == 503
     tiny.process.send_signal(signal.SIGTERM)
@@ -162,7 +162,7 @@ async def test_a_broker_killed_and_restarted_is_one_break_to_the_core(broker: Br
         await in_thread(
             lambda: until(
                 lambda: (
-                    {1, 2} <= set(tiny.state()["fills"])
+                    {2, 3} <= set(tiny.state()["fills"])
                     and tiny.state()["halts"] == ["later"]
                     and tiny.state()["bids"] == {"S": 3.0}
                 ),
@@ -191,7 +191,7 @@ async def test_an_unreadable_message_is_parked_and_its_neighbours_go_on(broker: 
         await quoter.publish_acked(fill(1))
         await quoter.client.publish(SUBJECT, NONSENSE, headers=signed_as(broker, "quoter", SUBJECT, NONSENSE))
         await quoter.publish_acked(fill(3))
-    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [1, 3], "both neighbours"))
+    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [2, 4], "both neighbours"))
     async with connected(broker, "risk") as risk:
         api = JetStreamApi(risk)
         await in_thread(lambda: until(lambda: b"mm_parked_total 1.0" in tiny.get("/metrics")[1], "counted"))
@@ -210,7 +210,7 @@ async def test_a_poisoned_fill_is_told_to_the_core_and_never_acknowledged(broker
     async with connected(broker, "quoter") as quoter:
         await quoter.client.publish(SUBJECT, NONSENSE, headers=signed_as(broker, "quoter", SUBJECT, NONSENSE))
         await quoter.publish_acked(fill(2))
-    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [2], "its neighbour"))
+    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [3], "its neighbour"))
     assert any(told.startswith("poison 1: ") for told in tiny.state()["told"])
     async with connected(broker, "risk") as risk:
         info = await JetStreamApi(risk).call("CONSUMER.INFO.FILL.risk-ledger")

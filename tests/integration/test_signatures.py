@@ -228,11 +228,11 @@ async def test_r70_a_forged_fill_is_parked_and_counted_and_its_neighbours_are_bo
             await attacker.publish_acked(fill(10 + number))
         wrong = signed_as(broker, "risk", forged.address(), encode(forged))
         await attacker.client.publish(forged.address(), encode(forged), headers=wrong)
-        await eventually_stored(quoter, "FILL", 5)
+        await eventually_stored(quoter, "FILL", 6)
         await quoter.publish_acked(fill(3))
-    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [1, 6], "both neighbours"))
+    await in_thread(lambda: until(lambda: tiny.state().get("fills") == [2, 7], "both neighbours"))
     told = [each for each in tiny.state()["told"] if each.startswith("forged")]
-    assert told == [*[f"forged {n}: no signature" for n in (2, 3, 4)], "forged 5: risk may not sign a Fill"]
+    assert told == [*[f"forged {n}: no signature" for n in (3, 4, 5)], "forged 6: risk may not sign a Fill"]
     async with connected(broker, "risk") as risk, connected(broker, "gateway") as gateway:
         info = await JetStreamApi(risk).call("CONSUMER.INFO.FILL.risk-ledger")
         assert info["ack_floor"]["stream_seq"] == 6, "no hole, nothing left over"
@@ -324,10 +324,10 @@ async def test_r70_headers_of_a_senders_own_do_not_hide_where_a_message_lies(bro
     lies = {"Nats-Subject": "user.admin", "Nats-Sequence": "999", "Nats-Stream": "USER"}
     async with thief(broker, "quoter") as attacker, connected(broker, "risk") as risk:
         await attacker.client.publish(fill(1).address(), b"\x80", headers=lies)
-        await eventually_stored(risk, "FILL", 1)
+        await eventually_stored(risk, "FILL", 2)
         stored = await JetStreamApi(risk).last("FILL", fill(1).address())
         assert stored is not None
-        assert (stored.subject, stored.sequence) == (fill(1).address(), 1)
+        assert (stored.subject, stored.sequence) == (fill(1).address(), 2)
 
 
 async def eventually_stored(connection: NatsConnection, stream: str, sequence: int) -> None:

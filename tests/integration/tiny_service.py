@@ -21,7 +21,7 @@ from common.core import (
     Start,
 )
 from common.errors import ConfigError
-from common.events import Alert, AlertLevel, Event, Halt, Posting, TopOfBook
+from common.events import Alert, AlertLevel, Event, FillIdentity, Halt, Posting, TopOfBook
 from common.service import Service, run
 from common.settings import ServiceSettings
 from pydantic import Field
@@ -107,6 +107,8 @@ class Tiny(Core):
         return ()
 
     def on_entry(self, entry: Event, receipt: Receipt) -> Effects:
+        if isinstance(entry, FillIdentity):
+            return
         self.fills.append(receipt.sequence)
         if isinstance(entry, Posting) and entry.reason == "break the core":
             yield self._alert("half done", receipt)
