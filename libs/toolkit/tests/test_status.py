@@ -65,13 +65,15 @@ def test_without_the_gateway_the_quoter_tells_the_quotes_and_risk_the_halts() ->
         "gateway": None,
     }
     told = from_states(states)
-    assert (told["bots"], told["halts"]) == ([BOT], ["bot-1:loss"])
+    assert (told["bots"], told["halts"]) == ([BOT], [{"scope": "bot-1", "reason": "loss"}])
     assert told["services"]["gateway"] == {"state": "silent", "age_ms": None}
     assert told["services"]["quoter"]["age_ms"] == 3
 
 
 def test_with_risk_dead_the_quoter_tells_the_halts_it_obeys() -> None:
-    assert from_states({"quoter": {"halts": ["global:person"]}, "risk": None})["halts"] == ["global:person"]
+    assert from_states({"quoter": {"halts": ["global:person"]}, "risk": None})["halts"] == [
+        {"scope": "global", "reason": "person"}
+    ]
 
 
 def test_r20_a_process_that_is_gone_is_not_ready_whatever_the_record_says(tmp_path: Path) -> None:
