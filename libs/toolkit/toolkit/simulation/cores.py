@@ -119,7 +119,7 @@ class _Loading:
         loaded = importlib.import_module("risk.store").Loaded
         return loaded(PLATFORM_ID if self._store.fields else "", dict(self._store.fields))
 
-    async def write_whole(self, ledger: Any) -> None:
+    async def write_whole(self, ledger: Any, *, replace: bool = False) -> None:
         """What recovery found is written below, once the core has it."""
 
 
