@@ -19,8 +19,9 @@ from toolkit.ports import Ports
 SERVICES = ("feed", "pricer", "quoter", "watchdog", "risk", "gateway")
 FOLLOW_S_MAX = 60.0
 """How long services may take to begin anew with a new generation."""
-AGREE_S_MAX = 30.0
-"""How long the books may take to be compared with the venue afterwards."""
+AGREE_S_MAX = 45.0
+"""How long the books may take to be compared with the venue afterwards: the quoter pictures its account every 30 s, and
+one that risk finds at its start says nothing."""
 POLL_S = 0.25
 
 State = Mapping[str, Any]
