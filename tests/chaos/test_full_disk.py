@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nats
 import pytest
+from common.streams import JETSTREAM_API, SERVER_API
 from nats.errors import Error as NatsError
 from toolkit.health import jetstream_answers
 from toolkit.processes import JetStreamLogin, Process
@@ -60,6 +61,7 @@ def broker(disk: Disk, tmp_path: Path) -> Process:
         f'listen: "127.0.0.1:{port}"\nhttp: "127.0.0.1:{monitor}"\n'
         f'jetstream {{ store_dir: "{disk.folder}", max_file_store: 1GB, max_memory_store: 16MB }}\n'
         f"authorization {{ users = [ {{ user: {USER}, password: {PASSWORD} }} ] }}\n"
+        f'mappings: {{ "{JETSTREAM_API}.>": "{SERVER_API}.>" }}\n'
     )
     return Process(
         name="nats",

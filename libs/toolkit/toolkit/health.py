@@ -6,6 +6,7 @@ import json
 from urllib.parse import urlsplit
 
 import httpx
+from common.streams import JETSTREAM_API
 from nats.aio.client import Client
 from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
@@ -61,7 +62,7 @@ async def jetstream_answers(login: JetStreamLogin) -> bool:
                 connect_timeout=int(ASK_TIMEOUT_S),
                 error_cb=note,
             )
-            reply = await client.request("$JS.API.INFO", timeout=ASK_TIMEOUT_S)
+            reply = await client.request(f"{JETSTREAM_API}.INFO", timeout=ASK_TIMEOUT_S)
             return "error" not in json.loads(reply.data)
     except (NatsError, OSError, TimeoutError, ValueError):
         return refused
