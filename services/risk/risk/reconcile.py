@@ -30,8 +30,11 @@ from risk.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
 
 SETTLE_NS = 2_000_000_000
 """How long fills contained in a picture may take to reach the ledger."""
-AHEAD_NS_MAX = 10_000_000_000
-"""A picture taken this long after an entry was booked contains it, and one as old as this on arrival proves nothing."""
+PICTURE_AGE_NS_MAX = 10_000_000_000
+"""A picture that was on its way for longer proves nothing: what it lacks may have happened since it was taken."""
+REACHED_NS_MAX = 60_000_000_000
+"""So long after an entry was booked a picture contains it. A session names only what it has without a gap, and asks
+for what it missed: until then its pictures stay behind fills that it has told already."""
 PICTURES_MIN = 2
 """Judged pictures running that must differ before an account halts."""
 MOVES_MAX = 10_000
@@ -216,9 +219,9 @@ def _allowed(account: _Account, picture: AccountState) -> Decimal:
 
 def _ahead(account: _Account, picture: AccountState) -> str:
     """Return what the ledger has booked from a future that the venue has not reached, '' when there is nothing."""
-    if account.received_ns - picture.ts_received_ns > AHEAD_NS_MAX:
-        return ""  # it was long on its way: what it lacks may have happened since it was taken
-    known_ns = account.received_ns - AHEAD_NS_MAX
+    if account.received_ns - picture.ts_received_ns > PICTURE_AGE_NS_MAX:
+        return ""
+    known_ns = account.received_ns - REACHED_NS_MAX
     booked = [move.account_sequence for move in account.moves if move.booked_ns < known_ns]
     if account.floor_ns < known_ns:
         booked.append(account.floor)

@@ -122,7 +122,7 @@ def fresh(desk: Desk, account_sequence: int, cash: str, **holdings: tuple[int, i
 def test_r70_a_booked_sequence_the_venue_has_not_reached_is_a_dispute_and_not_later() -> None:
     desk = opened_desk()
     desk.book(a_fill(1, account_sequence=999_999, quantity_lots=1_000))
-    desk.wait(12)
+    desk.wait(62)
     desk.tell(fresh(desk, 20, "100000"))
     desk.wait(3)
     halt = of(Halt, desk.said)[0]
@@ -135,7 +135,7 @@ def test_r70_a_restart_does_not_take_the_ledgers_own_sequence_for_the_venues() -
     before.book(a_fill(1, account_sequence=999_999))
     desk = Desk(ledger=restore(documents(before.risk.ledger)))
     desk.tell(fresh(desk, 20, "100000"))
-    desk.wait(12)
+    desk.wait(62)
     assert of(Halt, desk.said) == [], "the first may be from before our start"
     desk.tell(fresh(desk, 21, "100000"))
     desk.wait(3)
@@ -150,5 +150,14 @@ def test_r70_a_fill_just_booked_and_a_picture_long_on_its_way_dispute_nothing() 
     old = fresh(desk, 21, "100000")
     desk.wait(11)
     desk.tell(old)
+    desk.wait(3)
+    assert of(Halt, desk.said) == []
+
+
+def test_r70_a_session_that_fills_a_gap_stays_behind_its_own_fills_and_disputes_nothing() -> None:
+    desk = opened_desk()
+    desk.book(a_fill(1, account_sequence=30))
+    desk.wait(50)
+    desk.tell(fresh(desk, 20, "100000"))
     desk.wait(3)
     assert of(Halt, desk.said) == []
