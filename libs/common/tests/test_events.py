@@ -256,6 +256,7 @@ def test_no_event_has_a_subject_nobody_declared() -> None:
 # What makes two facts different, per acked event: changing any one of these must change the message id.
 IDENTITY: dict[str, tuple[str, ...]] = {
     "AccountState": ("account", "epoch", "ts_received_ns"),
+    "Adjustment": ("account", "adjustment_id", "state", "decided_by", "decided_ns"),
     "Alert": ("source", "kind", "algo_id", "text", "ts_ns"),
     "Audit": ("service", "audit_id"),
     "BotConfig": ("algo_id", "revision", "ts_ns"),
