@@ -27,6 +27,7 @@ from common.signing.roles import ROLES
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.listening import free_port
 
 PLATFORM_ID = "tests"
 NATS_IMAGE = "nats:2.14-alpine"
@@ -137,13 +138,6 @@ def _engine_has(image: str) -> bool:
         except DockerException:
             _engine_answers[image] = False
     return _engine_answers[image]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(ready: Callable[[], bool], what: str) -> None:

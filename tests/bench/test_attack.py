@@ -12,6 +12,7 @@ import pytest
 from _attack_network import Relay
 from _attack_plan import FULL, ON_THE_BUS, PROCESSES, QUICK, Amounts, Disk, Kind, Loss, plan
 from attack import Result, figures, keep, read_state
+from toolkit.listening import free_port
 
 
 @pytest.mark.parametrize("amounts", [FULL, QUICK])
@@ -90,11 +91,6 @@ def echo() -> Iterator[int]:
     Thread(target=serve, daemon=True).start()
     yield server.getsockname()[1]
     server.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def is_closed(client: socket.socket) -> bool:

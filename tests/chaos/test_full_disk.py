@@ -16,10 +16,11 @@ import pytest
 from common.streams import JETSTREAM_API, SERVER_API
 from nats.errors import Error as NatsError
 from toolkit.health import jetstream_answers
+from toolkit.listening import free_port
 from toolkit.processes import JetStreamLogin, Process
 from toolkit.supervisor import Supervisor
 
-from tests.servers import SEARCH_PATH, free_port
+from tests.servers import SEARCH_PATH
 
 SMALL, LARGE = "16m", "96m"
 BLOCK = b"x" * 250_000

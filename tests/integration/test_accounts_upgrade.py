@@ -16,10 +16,11 @@ import pytest
 from common.bus.jetstream import JetStreamApi
 from common.events import FillIdentity, encode
 from common.streams import DURABLES, STREAMS
+from toolkit.listening import free_port
 from toolkit.setup import GLOBAL_ACCOUNT, give_streams_their_account
 
 from tests.integration.connections import connected, fill, halt
-from tests.servers import Broker, LocalProcess, Server, free_port, make_streams, nats_programs
+from tests.servers import Broker, LocalProcess, Server, make_streams, nats_programs
 
 PROGRAMS = nats_programs()
 

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.servers import Broker, free_port
+from toolkit.listening import free_port
+
+from tests.servers import Broker
 
 TINY = Path(__file__).with_name("tiny_service.py")
 TOKEN = "admin-token"

@@ -1,11 +1,11 @@
 import os
 import select
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from toolkit.listening import free_port
 from toolkit.processes import Process
 
 FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
@@ -39,13 +39,6 @@ def fake_process(events: Path) -> Callable[..., Process]:
         )
 
     return make
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

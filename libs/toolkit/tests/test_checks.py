@@ -30,6 +30,15 @@ def test_every_package_and_every_folder_of_tests_is_type_checked(tree: Path) -> 
     assert names == ["lint", "format", "locks", "types of the packages", "types of services/feed/tests", "tests"]
 
 
+def test_tests_that_start_platforms_run_by_themselves_and_none_is_left_out(tree: Path) -> None:
+    for folder in ("chaos", "simulation"):
+        (tree / "tests" / folder).mkdir(parents=True)
+    computing, platforms = all_steps(tree)[-2:]
+    assert "--ignore=tests/chaos" in computing.command
+    assert not any("simulation" in word for word in computing.command)
+    assert [word for word in platforms.command if word.startswith("tests")] == ["tests/chaos"]
+
+
 def test_a_browser_is_needed_once_a_test_asks_for_one(tree: Path) -> None:
     assert needs(tree) == [NATS, REDIS]
     (tree / "services/feed/tests/test_page.py").write_text("browser = 'chromium'\n")

@@ -12,6 +12,9 @@ from toolkit.servers import CHROMIUM, NATS, REDIS, Program, apt_install, can_apt
 
 Report = Callable[[str], None]
 
+STARTING_PLATFORMS = ("integration", "e2e", "chaos")
+"""Folders of `tests` whose tests start servers and services as processes."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -43,12 +46,24 @@ def all_steps(root: Path) -> list[Step]:
         Step("format", (ruff, "format", "--check", ".")),
         Step("locks", (sys.executable, "-m", "toolkit", "lock", "--check")),
         *types,
-        pytest_step(()),
+        *test_steps(root),
     ]
 
 
-def pytest_step(arguments: Sequence[str]) -> Step:
-    return Step("tests", (str(VENV_BIN / "python"), "-m", "pytest", *arguments))
+def test_steps(root: Path) -> list[Step]:
+    """Return all tests: first those that compute, on every core, then those that start whole platforms, one by one.
+
+    A platform has a dozen processes, and what is killed and waited for there should not wait for a neighbour.
+    """
+    platforms = [f"tests/{folder}" for folder in STARTING_PLATFORMS if (root / "tests" / folder).is_dir()]
+    others = [f"--ignore={folder}" for folder in platforms]
+    steps = [pytest_step(("-n", "auto", "--dist", "worksteal", *others))]
+    # Without a folder pytest would run everything again.
+    return [*steps, pytest_step(platforms, "tests on running platforms")] if platforms else steps
+
+
+def pytest_step(arguments: Sequence[str], name: str = "tests") -> Step:
+    return Step(name, (str(VENV_BIN / "python"), "-m", "pytest", "--durations=15", *arguments))
 
 
 def packages(root: Path) -> list[str]:

@@ -2,11 +2,15 @@
 
 import contextlib
 import errno
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 _LISTEN = "0A"
+_FIRST_DRAWN_PORT = 20_000
+_DRAWN_PORTS_MIN = 10_000
+_DRAWS_MAX = 1_000
 
 
 def taken_ports(wanted: dict[str, int]) -> list[str]:
@@ -25,6 +29,19 @@ def can_bind(port: int, host: str = "127.0.0.1") -> bool:
                 return False
             raise
     return True
+
+
+def free_port() -> int:
+    """Return a port that is free just now, drawn so that two who ask at once hardly meet.
+
+    It lies below the range of outgoing connections: one of those would take a port between its choice and its use.
+    """
+    below = max(first_outgoing_port(), _FIRST_DRAWN_PORT + _DRAWN_PORTS_MIN)
+    for _ in range(_DRAWS_MAX):
+        port = _FIRST_DRAWN_PORT + secrets.randbelow(below - _FIRST_DRAWN_PORT)
+        if can_bind(port):
+            return port
+    raise OSError(errno.EADDRINUSE, f"no free port found between {_FIRST_DRAWN_PORT} and {below}")
 
 
 def first_outgoing_port() -> int:

@@ -23,7 +23,7 @@ from common.streams import JETSTREAM_API
 
 from toolkit.instance import find_running
 from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
-from toolkit.listening import can_bind, first_outgoing_port
+from toolkit.listening import can_bind, free_port
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import SPAN, Ports, port_map
 
@@ -31,6 +31,7 @@ ACCOUNT = "mm1"
 QUOTING = ("feed", "pricer", "risk", "quoter")
 """The services without which nothing is quoted."""
 POLL_S = 0.05
+PORT_DRAWS_MAX = 200
 SHORT_MARKETS: Mapping[str, str] = {
     "exchange.MM_SERIES_LENGTH_S": "40",
     "exchange.MM_TAKER_NOISE_PER_S": "4",
@@ -313,7 +314,8 @@ class Trial:
 
 def free_port_base() -> int:
     """Return a port base whose whole span is free just now and out of the way of outgoing connections."""
-    for base in range(20_000 + (os.getpid() * 7) % 10_000, max(first_outgoing_port(), 32_768) - SPAN, SPAN + 10):
+    for _ in range(PORT_DRAWS_MAX):
+        base = free_port()
         if all(can_bind(base + offset) for offset in range(SPAN)):
             return base
     raise TrialError("no free range of ports")

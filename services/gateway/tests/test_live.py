@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -25,19 +24,13 @@ from common.settings import ServiceSettings
 from gateway.testing import Story
 from gateway.view import View
 from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.listening import free_port
 
 PLATFORM_ID = "gateway-tests"
 
 ROOT = Path(__file__).parents[3]
 WAIT_S = 40.0
 POLL_S = 0.05
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Platform:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
@@ -18,17 +17,11 @@ from gateway.auth.store import PREFIX, RedisTokenStore, TokensUnavailable
 from gateway.auth.users import Users
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from toolkit.listening import free_port
 
 PASSWORD = "password-of-the-test"
 POLL_S = 0.02
 WAIT_S = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RedisProcess:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from toolkit.listening import free_port
 
 REDIS_START_S_MAX = 20.0
 PASSWORD = SecretStr("of-the-tests")
@@ -49,12 +50,6 @@ def answers(port: int) -> bool:
             return probe.recv(16).startswith(b"+OK")
         except OSError:
             return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
