@@ -19,6 +19,7 @@ from pathlib import Path
 
 from _attack_plan import FULL, QUICK, Amounts, Kind, Loss, Scenario, Segment, plan
 from _attack_platform import HALTED, Attacked
+from _attack_signing import signing_figures
 from toolkit.bench import Figure, at_least, at_most
 from toolkit.trial import TrialError
 
@@ -66,7 +67,7 @@ def main(options: list[str]) -> list[Figure]:
             if arguments.state:
                 keep(arguments.state, arguments.seed, amounts, result)
         results.append(result)
-    return figures(results)
+    return [*figures(results), *signing_figures()]
 
 
 # --- finished segments ------------------------------------------------------------------------------------------

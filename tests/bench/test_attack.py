@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 from _attack_network import Relay
 from _attack_plan import FULL, ON_THE_BUS, PROCESSES, QUICK, Amounts, Disk, Kind, Loss, plan
+from _attack_signing import signing_figures
 from attack import Result, figures, keep, read_state
 from toolkit.listening import free_port
 
@@ -122,3 +123,10 @@ def test_a_relay_carries_holds_cuts_and_carries_again(echo: int) -> None:
             assert client.recv(10) == b"four"
     finally:
         relay.close()
+
+
+def test_r70_the_figures_say_what_signing_costs_at_the_signer_and_at_each_reader() -> None:
+    found = {figure.name: figure for figure in signing_figures()}
+    assert set(found) == {f"{what} per {event}" for what in ("signing", "verifying") for event in ("fill", "RiskState")}
+    assert all(float(figure.value) > 0 for figure in found.values())
+    assert "at each of 3 readers" in found["verifying per fill"].unit
