@@ -18,6 +18,8 @@ from gateway.configuration import check_algo_id, revise
 from gateway.desk import Desk
 
 ADMIN = "admin"
+DEFAULT_PROFILE = "demo"
+"""It exists even where no bot of the file runs in it."""
 ACTOR = "first-start"
 BOTS_MAX = 1_000
 
@@ -39,6 +41,22 @@ class _FirstBots(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bots: list[_FirstBot] = Field(default=[], max_length=BOTS_MAX)
+
+
+def refuse_unknown(profile: str, path: Path) -> None:
+    """Raise ConfigError with the profiles that exist, where no bot of the file runs in the one that was asked for.
+
+    A misspelt one would start every bot stopped, without a word. What else is wrong with the file `read_first_bots`
+    says, when its bots are taken.
+    """
+    try:
+        bots = _FirstBots.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).bots
+    except (OSError, ValueError):
+        return
+    profiles = sorted({name for bot in bots for name in bot.run_in} | {DEFAULT_PROFILE})
+    if profile not in profiles:
+        known = ", ".join(profiles)
+        raise ConfigError([f"MM_PROFILE: no bot of {path.name} runs in {profile!r}; there is {known}"])
 
 
 def read_first_bots(path: Path, profile: str, now_ns: int) -> list[BotConfig]:

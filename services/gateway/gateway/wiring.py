@@ -26,7 +26,7 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.store import RedisTokenStore
 from gateway.auth.throttle import Throttle
 from gateway.desk import Desk
-from gateway.first_start import create_admin, read_first_bots, seed_bots
+from gateway.first_start import DEFAULT_PROFILE, create_admin, read_first_bots, refuse_unknown, seed_bots
 from gateway.view import View
 
 RECALLED_MAX = 1_000
@@ -59,8 +59,8 @@ class Settings(ServiceSettings):
     gateway_port: int = Field(default=8080, ge=0, le=65_535)
     admin_urls: Annotated[str, AfterValidator(_checked_urls)] = ""
     """Admin ports of the other services: name=url, separated by commas."""
-    profile: str = "demo"
-    """Bots whose `run_in` names it run from the first start."""
+    profile: str = DEFAULT_PROFILE
+    """Bots whose `run_in` names it run from the first start; one that no bot names is refused."""
     redis_url: RedisAddress = "redis://127.0.0.1:6379/0"
     redis_password_file: Path | None = None
 
@@ -81,6 +81,7 @@ def quoted_venues(config_dir: Path) -> list[str]:
 def wire(settings: Settings) -> Service:
     """Return the gateway: the picture as its core, the application as its door."""
     urls = parse_urls(settings.admin_urls)
+    refuse_unknown(settings.profile, settings.config_dir / "bots.toml")
     view = View(admin_urls=urls, quoted_venues=quoted_venues(settings.config_dir))
     clock = AnchoredClock()
     store = RedisTokenStore(settings.redis_url, settings.redis_password())

@@ -65,6 +65,19 @@ def test_the_redis_password_is_read_from_its_file_and_never_shown(tmp_path: Path
     assert "very-secret" not in repr(settings) + repr(password)
 
 
+def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_path: Path) -> None:
+    wire(Settings(config_dir=CONFIG_DIR, profile="demo"))
+    with pytest.raises(ConfigError, match=r"MM_PROFILE: no bot of bots\.toml runs in 'demmo'; there is demo"):
+        wire(Settings(config_dir=CONFIG_DIR, profile="demmo"))
+    bots = (CONFIG_DIR / "bots.toml").read_text()
+    (tmp_path / "venues.toml").write_text((CONFIG_DIR / "venues.toml").read_text())
+    (tmp_path / "bots.toml").write_text(bots.replace('run_in = ["demo"]', 'run_in = ["night", "paper"]'))
+    for profile in ("night", "paper", "demo"):
+        wire(Settings(config_dir=tmp_path, profile=profile))
+    with pytest.raises(ConfigError, match="there is demo, night, paper"):
+        wire(Settings(config_dir=tmp_path, profile="nights"))
+
+
 def test_a_venues_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert quoted_venues(CONFIG_DIR) == ["degen"]
     for text in ("venues = 3", "[venues.a]", "x ="):
