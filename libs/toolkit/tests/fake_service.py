@@ -4,15 +4,28 @@ import argparse
 import signal
 import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 
 class Answer(BaseHTTPRequestHandler):
+    dribbles_from: Path | None = None
+
     def do_GET(self) -> None:
+        if self.dribbles_from and self.dribbles_from.exists():
+            self.dribble()
         self.send_response(200)
         self.end_headers()
+
+    def dribble(self) -> None:
+        """Send a head that never ends: something always arrives within any time-out for a single read."""
+        self.send_response(200)
+        while True:
+            self.send_header("x", "y")
+            self.flush_headers()
+            time.sleep(0.01)
 
     def log_message(self, *args: Any) -> None:
         return
@@ -27,6 +40,7 @@ def main() -> None:
     parser.add_argument("--with-worker", action="store_true", help="start a worker of its own")
     parser.add_argument("--cannot-cancel", action="store_true", help="end with an error when told to stop")
     parser.add_argument("--fails", action="store_true", help="end at once with a message")
+    parser.add_argument("--dribbles-from", type=Path, help="while this file exists, begin answers and never end them")
     options = parser.parse_args()
 
     def note(what: str) -> None:
@@ -43,6 +57,7 @@ def main() -> None:
     if options.with_worker:
         worker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         note(f"worker={worker.pid}")
+    Answer.dribbles_from = options.dribbles_from
     server = HTTPServer(("127.0.0.1", options.port), Answer)
     note("start")
     server.serve_forever()

@@ -129,6 +129,30 @@ async def test_r80_a_server_that_does_not_work_is_stopped_and_started_again(
     assert await supervisor.stop() == []
 
 
+async def test_r1_an_answer_without_end_keeps_no_process_from_being_watched(
+    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
+    odd = tmp_path / "odd"
+    supervisor = Supervisor(
+        [fake_process("feed", "--dribbles-from", str(odd)), fake_process("pricer")], tmp_path / "logs", ignore
+    )
+    supervisor.start()
+    await supervisor.all_healthy()
+    feed, pricer = supervisor.children["feed"], supervisor.children["pricer"]
+    odd.touch()
+    async with asyncio.timeout(20):
+        await state_reached(supervisor, lambda: feed.state == "unhealthy")
+        assert pricer.pid is not None
+        os.kill(pricer.pid, signal.SIGSTOP)
+        await state_reached(supervisor, lambda: pricer.state == "unhealthy")
+        os.kill(pricer.pid, signal.SIGCONT)
+        odd.unlink()
+        await state_reached(supervisor, lambda: supervisor.unready() == [])
+    assert await supervisor.stop() == []
+
+
 async def test_workers_of_a_crashed_process_go_with_it(
     fake_process: FakeProcess, events: Path, tmp_path: Path, ends: Ends
 ) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import httpx
 from common.streams import JETSTREAM_API
+from common.webclient import RequestFailed, WebClient
 from nats.aio.client import Client
 from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
@@ -16,7 +17,7 @@ from toolkit.processes import JetStreamLogin, Process
 ASK_TIMEOUT_S = 2.0
 
 
-async def is_healthy(process: Process, client: httpx.AsyncClient) -> bool:
+async def is_healthy(process: Process, client: WebClient) -> bool:
     if process.health_url is None:
         return False
     if process.health_url.startswith("redis://"):
@@ -26,17 +27,18 @@ async def is_healthy(process: Process, client: httpx.AsyncClient) -> bool:
     return process.jetstream is None or await jetstream_answers(process.jetstream)
 
 
-async def is_ready(process: Process, client: httpx.AsyncClient) -> bool:
+async def is_ready(process: Process, client: WebClient) -> bool:
     """Say whether a process works and its inputs are fresh; one without that notion is ready when healthy."""
     if process.ready_url is None:
         return await is_healthy(process, client)
     return await answers(process.ready_url, client)
 
 
-async def answers(url: str, client: httpx.AsyncClient) -> bool:
+async def answers(url: str, client: WebClient) -> bool:
+    """Say whether an address answers 200, the whole answer within ASK_TIMEOUT_S."""
     try:
-        return (await client.get(url, timeout=ASK_TIMEOUT_S)).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        return (await client.request("GET", url, timeout_s=ASK_TIMEOUT_S)).status == HTTPStatus.OK
+    except RequestFailed:
         return False
 
 

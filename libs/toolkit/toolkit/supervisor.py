@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+from common.webclient import WebClient
 
 from toolkit.child import RunningChild, last_lines, log_path, rotate
 from toolkit.health import is_healthy, is_ready
@@ -103,7 +103,7 @@ class Supervisor:
         self._failed = asyncio.Event()
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._client = httpx.AsyncClient(trust_env=False)
+        self._client = WebClient(trust_env=False)
 
     def start(self) -> None:
         """Begin starting everything; `all_healthy` tells when that is done."""
@@ -151,7 +151,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+        await self._client.close()
         return [name for name, child in self.children.items() if _remains(child)]
 
     async def _keep(self, child: Child) -> None:
