@@ -28,6 +28,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/gate.py",
         "common/intake.py",
         "common/keyfiles.py",
+        "common/log_lines.py",
         "common/outbox.py",
         "common/periods.py",
         "common/promises.py",

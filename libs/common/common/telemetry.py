@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 
 from common.core import Sample
+from common.log_lines import Unfailing
 
 _SECRET_NAMES = re.compile(r"password|secret|token|api_key|authorization|private_key|jwt", re.IGNORECASE)
 # A bearer token, a JWT, the password in an address.
@@ -47,28 +48,6 @@ def _blotted(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_blotted(name, inner) for inner in value]
     return value
-
-
-class Unfailing:
-    """A text stream that loses what it cannot write and counts it: a log never ends what it reports on."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.lost = 0
-        """Writes that failed, since start."""
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError):  # a full disk, a reader that is gone, a stream that is closed
-            self.lost += 1
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            self.lost += 1
 
 
 _stderr: Unfailing | None = None
