@@ -8,6 +8,8 @@ from common.core import Publish
 from common.events import Lease
 
 NS_PER_MS = 1_000_000
+TTL_MS_MAX = 60_000
+"""The longest that a silent holder may be waited for."""
 
 
 class LeaseState(Enum):

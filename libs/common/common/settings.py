@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.errors import ConfigError
+from common.lease import TTL_MS_MAX
 
 PREFIX = "MM_"
 
@@ -61,7 +62,7 @@ class ServiceSettings(BaseSettings):
     """Where the set-up wrote it, instead of `platform_id`."""
     instance: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     """Names this process in leases. A supervisor gives a restarted process the name of its predecessor."""
-    lease_ttl_ms: int = Field(default=2_000, ge=300, le=60_000)
+    lease_ttl_ms: int = Field(default=2_000, ge=300, le=TTL_MS_MAX)
     replicas: int = Field(default=1, ge=1, le=5)
     """Copies of each stream in the NATS cluster."""
     count_objects: bool = False

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import pytest
 from common.core import Answered, Ask, Effect, Keep, Receipt
 from common.events import Alert, Event, Halt, Lease
-from common.orders import first_id_of
+from common.fence import AHEAD_MAX
+from common.lease import TTL_MS_MAX
+from common.orders import EPOCH_MAX, first_id_of
 from quoter.rehearsal.script import MARKET, MS, START_NS
 from quoter.rehearsal.venue import Venue, VenueOrder
 from quoter.venues.degen_rest import ApiKey
@@ -315,6 +317,92 @@ def test_r73_leases_of_a_lease_stream_that_began_anew_are_heard() -> None:
     assert watch.core.unready(watch.now_ns) == []
     watch.wait(TTL_MS + 200)
     assert order.status != "open", "and it is not deaf to a dead quoter"
+
+
+@pytest.mark.parametrize("epoch", [3 + AHEAD_MAX + 1, EPOCH_MAX, EPOCH_MAX + 1, 1 << 62])
+def test_r83_a_lease_that_nobody_vouches_for_costs_a_living_holder_no_order(epoch: int) -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.wait(1_000, beating=3)
+    watch.lease(epoch)
+    watch.wait(5_000, beating=3)
+    assert order.status == "open"
+    state = watch.core.state(watch.now_ns)
+    assert (state["lease"]["epoch"], state["leases_refused"]) == (3, 1)
+    assert [alert.kind for alert in watch.told if isinstance(alert, Alert)] == ["epoch_ahead"]
+    watch.wait(TTL_MS + 200)
+    assert order.status == "cancelled", "and it is not deaf to a dead quoter"
+
+
+def test_r83_many_such_leases_are_told_once_a_minute() -> None:
+    watch = Watch()
+    for _ in range(700):
+        watch.wait(100, beating=3)
+        watch.lease(EPOCH_MAX)
+    told = [alert.text for alert in watch.told if isinstance(alert, Alert)]
+    assert len(told) == 2
+    assert f"claims epoch {EPOCH_MAX}, while epoch 3 still holds it" in told[0]
+
+
+def test_r83_a_huge_epoch_heard_first_is_forgotten_when_nobody_beats_it() -> None:
+    watch = Watch()
+    watch.lease(EPOCH_MAX)
+    order = watch.order(3)
+    for _ in range(TTL_MS // 100 + 5):
+        watch.wait(100, beating=3)
+    assert watch.core.state(watch.now_ns)["lease"]["epoch"] == 3
+    order = watch.order(3, 2)
+    watch.wait(5_000, beating=3)
+    assert order.status == "open"
+    watch.wait(TTL_MS + 200)
+    assert order.status == "cancelled"
+
+
+@pytest.mark.parametrize("ttl_ms", [0, -1, TTL_MS_MAX + 1, 1 << 40])
+def test_r83_a_ttl_that_nobody_may_have_makes_no_holder_immortal_and_none_dead(ttl_ms: int) -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.lease(3)
+    odd = Lease(role="quoter", key="mm1", holder="quoter-1", beat=watch.beat + 1, ttl_ms=ttl_ms, epoch=3)
+    watch.carry(watch.core.on_lease(odd, watch.receipt()))
+    watch.wait(TTL_MS)
+    assert order.status == "open"
+    watch.wait(200)
+    assert order.status == "cancelled"
+
+
+def test_a_successor_far_ahead_is_heard_once_the_one_we_knew_is_silent() -> None:
+    watch = Watch()
+    old, new = watch.order(3), watch.order(30)
+    watch.lease(3)
+    for _ in range(TTL_MS // 100 + 5):
+        watch.wait(100, beating=30)
+    assert (old.status, new.status) == ("cancelled", "open")
+    assert watch.core.state(watch.now_ns)["lease"]["epoch"] == 30
+
+
+def test_after_a_stall_of_its_own_it_hears_what_waits_before_it_calls_anybody_dead() -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.wait(1_000, beating=3)
+    watch.now_ns += 30_000 * MS
+    watch.wait(500)
+    assert order.status == "open"
+    watch.wait(5_000, beating=3)
+    assert (order.status, watch.core.interventions) == ("open", 0)
+    watch.now_ns += 30_000 * MS
+    watch.wait(1_200)
+    assert order.status == "cancelled", "a quoter that died meanwhile is found a second later"
+
+
+def test_a_watchdog_that_stalls_again_and_again_is_patient_once() -> None:
+    watch = Watch()
+    order = watch.order(3)
+    watch.wait(1_000, beating=3)
+    for _ in range(3):
+        watch.now_ns += 1_500 * MS
+        watch.wait(100)
+    assert order.status == "cancelled"
 
 
 def test_r71_a_watchdog_whose_stores_are_gone_lets_nothing_rest_and_forgets_the_leases() -> None:

@@ -44,6 +44,7 @@ from quoter.venues.base import Output, Trouble
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.degen_rest import ApiKey, DegenRest
 from quoter.watchdog.errands import Errands
+from quoter.watchdog.holder import Holder
 
 TIMER_MS = 100
 LOOK_AGAIN_NS = 2_000 * NS_PER_MS
@@ -67,8 +68,7 @@ class Watchdog(Core):
         self._rest = DegenRest(key, random)
         self._talks: Conversations[Output] = Conversations(HTTP, url, self._rest.headers)
         self._backoff = Backoff(BACKOFF_FIRST_MS, BACKOFF_MOST_MS, random)
-        self._lease: Lease | None = None
-        self._beat_at_ns = 0
+        self._holder = Holder(account)
         self._below = 0
         """Orders with ids below are to be cancelled; 0 when none are."""
         self._looks = 0
@@ -111,7 +111,7 @@ class Watchdog(Core):
     def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
         """The stores are not those we knew: nothing of the account rests, and what was heard of leases is void."""
         halt = self._halts.stand_still(SOURCE, faults, receipt.now_ns)
-        self._lease = None
+        self._holder.forget()
         yield self._alert(AlertLevel.CRITICAL, halt.reason, halt.detail, receipt.now_ns)
         yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt)
 
@@ -124,11 +124,9 @@ class Watchdog(Core):
     # --- what it hears ------------------------------------------------------------------------------------------
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
-        known = self._lease
-        if known is not None and not self._follows(lease, known, receipt.now_ns):
+        known = self._holder.lease
+        if not self._holder.hear(lease, receipt.now_ns, receipt.age_ns):
             return
-        self._lease = lease
-        self._beat_at_ns = receipt.now_ns - receipt.age_ns
         if known is not None and lease.epoch > known.epoch:
             yield from self._intervene(first_id_of(lease.epoch), f"epoch {known.epoch} was followed", receipt.now_ns)
         if not lease.holder:
@@ -139,31 +137,22 @@ class Watchdog(Core):
             self._errands.drop_dead(self._below)
             self._talks.abandon("cancel")
 
-    def _follows(self, lease: Lease, known: Lease, now_ns: int) -> bool:
-        """Say whether a lease is newer than the one known.
-
-        Once that one is overdue, an earlier epoch is no voice of the past, which the stream would not have taken:
-        LEASE has begun anew.
-        """
-        if (lease.epoch, lease.beat) > (known.epoch, known.beat):
-            return True
-        return lease.epoch < known.epoch and self._overdue(known, now_ns)
-
     def on_timer(self, receipt: Receipt) -> Effects:
-        now_ns = self._now_ns = receipt.now_ns
+        self._holder.turn(receipt.now_ns)
+        yield from self._holder.alerts(receipt.now_ns)
+        yield from self._look(receipt.now_ns)
+
+    def _look(self, now_ns: int) -> Effects:
+        self._now_ns = now_ns
         yield from self._relay(self._talks.on_timer(now_ns))
         yield from self._errands.overdue(now_ns)
-        lease = self._lease
-        if lease is not None and self._overdue(lease, now_ns) and self._below < _end_of(lease.epoch):
-            silent_ms = (now_ns - self._beat_at_ns) // NS_PER_MS
-            text = f"epoch {lease.epoch} has not beaten for {silent_ms} ms"
+        lease = self._holder.lease
+        if lease is not None and self._holder.overdue(now_ns) and self._below < _end_of(lease.epoch):
+            text = f"epoch {lease.epoch} has not beaten for {self._holder.silent_ms(now_ns)} ms"
             yield from self._intervene(_end_of(lease.epoch), text, now_ns)
         if self._due(now_ns):
             self._looked_at_ns = now_ns
             yield from self._relay(self._talks.begin("cancel", self._cancelling(), now_ns))
-
-    def _overdue(self, lease: Lease, now_ns: int) -> bool:
-        return now_ns - self._beat_at_ns > lease.ttl_ms * NS_PER_MS
 
     def _due(self, now_ns: int) -> bool:
         if (not self._below and not self._errands) or self._talks.open("cancel"):
@@ -181,7 +170,7 @@ class Watchdog(Core):
         known = self._halts.find(halt.scope, halt.reason)
         self._halts.hear(halt, receipt.sequence)
         yield from self._halts.changes()
-        dead = self._lease is None or not self._lease.holder or self._overdue(self._lease, receipt.now_ns)
+        dead = self._holder.dead(receipt.now_ns)
         # A bot may be another account's: of bots the quoters speak, and a dead one's orders are cancelled anyway.
         ours = halt.scope in self._scopes() and not halt.scope.startswith("bot-")
         if known is None and halt.empties and self._started and dead and ours:
@@ -224,7 +213,7 @@ class Watchdog(Core):
     def _empty(self, what: str, scope: str, receipt: Receipt, ticket: int | None = None) -> Effects:
         """Begin to cancel everything of the account, the living epoch's orders too."""
         self._errands.begin(what, scope, ORDER_ID_MAX, receipt.now_ns, ticket)
-        return self.on_timer(receipt)
+        return self._look(receipt.now_ns)
 
     def _intervene(self, below: int, why: str, now_ns: int) -> Effects:
         """Begin to cancel everything with an id below, unless that is being done or has been."""
@@ -273,12 +262,12 @@ class Watchdog(Core):
     # --- what people see ----------------------------------------------------------------------------------------
 
     def unready(self, now_ns: int) -> list[str]:
-        if self._lease is None:
+        if self._holder.lease is None:
             return [f"no lease quoter/{self.account} has been seen"]
         return []
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        lease = self._lease
+        lease = self._holder.lease
         return {
             "account": self.account,
             "lease": None
@@ -287,9 +276,10 @@ class Watchdog(Core):
                 "epoch": lease.epoch,
                 "holder": lease.holder,
                 "beat": lease.beat,
-                "silent_ms": (now_ns - self._beat_at_ns) // NS_PER_MS,
-                "alive": bool(lease.holder) and not self._overdue(lease, now_ns),
+                "silent_ms": self._holder.silent_ms(now_ns),
+                "alive": not self._holder.dead(now_ns),
             },
+            "leases_refused": self._holder.refused,
             "cancels_below": str(self._below),
             "interventions": self.interventions,
             "cancelled": self.cancelled,
