@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from common.adjustments import PROPOSAL_LIFE_S
+from common.adjustments import PROPOSAL_LIFE_S, said
 from common.clock import NS_PER_S
 from common.events import Adjustment, AdjustmentState
 
@@ -52,6 +52,28 @@ class Adjustments:
 def is_void(adjustment: Adjustment, now_ns: int) -> bool:
     """Say whether a proposal has waited too long for a decision."""
     return _is_open(adjustment) and now_ns - adjustment.proposed_ns > PROPOSAL_LIFE_S * NS_PER_S
+
+
+def adjustment_row(adjustment: Adjustment, now_ns: int) -> dict[str, Any]:
+    """Return an adjustment as people see it, money exact."""
+    return {
+        "adjustment_id": adjustment.adjustment_id,
+        "state": "void" if is_void(adjustment, now_ns) else adjustment.state.value,
+        "said": said(adjustment),
+        "account": adjustment.account,
+        "algo_id": adjustment.algo_id,
+        "venue": adjustment.venue,
+        "currency": adjustment.currency,
+        "cash": adjustment.cash,
+        "symbol": adjustment.symbol,
+        "yes_lots": adjustment.yes_lots,
+        "no_lots": adjustment.no_lots,
+        "reason": adjustment.reason,
+        "proposed_by": adjustment.proposed_by,
+        "proposed_ns": adjustment.proposed_ns,
+        "decided_by": adjustment.decided_by,
+        "decided_ns": adjustment.decided_ns,
+    }
 
 
 def _is_open(adjustment: Adjustment) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from common.clock import NS_PER_MS
 from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
 from common.halts import STORE_CHANGED
@@ -9,6 +11,7 @@ from common.provenance import Provenance
 from common.stores import STANDS_STILL
 from common.streams.levels import alarming_share
 
+from gateway.adjustments import adjustment_row
 from gateway.ages import (
     ACCOUNT_STALE_NS,
     FEED_STALE_NS,
@@ -24,6 +27,8 @@ from gateway.view import View
 
 FILLS_SHOWN_MAX = 60
 ALERTS_SHOWN_MAX = 40
+ADJUSTMENTS_SHOWN_MAX = 20
+"""Decided ones; every proposal that waits for a decision is shown."""
 STATES_SHOWN = ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
 """What a bot is said to do when it does several things in several markets, the first that applies."""
 
@@ -58,6 +63,7 @@ def picture(view: View, now_ns: int) -> Json:
             {**fill_row(sequence, fill), **_market_of(view, fill)}
             for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)
         ],
+        "adjustments": adjustments(view, now_ns),
         "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
     }
 
@@ -134,6 +140,13 @@ def _report(view: View, account: str) -> Json | None:
     """Return what the watchdog last said of a dead quoter's orders."""
     report = view.quoters.reports.get(account)
     return {"said": report.said, "ts_ns": report.ts_ns} if report is not None else None
+
+
+def adjustments(view: View, now_ns: int) -> list[Json]:
+    """Return the corrections of the books: those that wait for a decision, then the newest others."""
+    waiting = view.adjustments.waiting(now_ns)
+    others = (each for each in view.adjustments.newest_first() if each not in waiting)
+    return [adjustment_row(each, now_ns) for each in [*waiting, *islice(others, ADJUSTMENTS_SHOWN_MAX)]]
 
 
 def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> Json:

@@ -20,7 +20,7 @@ import pytest_asyncio
 from common.admin import serving
 from common.clock import NS_PER_S, AnchoredClock
 from common.core import Receipt
-from common.events import Halt
+from common.events import Adjustment, Halt
 from common.orders import first_id_of
 from common.webclient import WebClient
 from fastapi import FastAPI
@@ -315,6 +315,77 @@ async def test_cancel_all_reaches_the_quoter_only_after_the_confirmation(served:
             await tab.value(f"document.getElementById('{button}').click()")
         await tab.until("document.getElementById('toasts').innerText.includes('Cancel all')")
         assert served.ports.sent() == [("quoter.test", "/cancel-all")]
+
+
+async def test_r81_one_proposes_a_correction_on_the_page_and_another_approves_it(
+    served: Served, passwords: Passwords
+) -> None:
+    for name in ("rita", "rolf"):
+        served.story.user(name, "risk", password_hash=await passwords.hash(PASSWORD))
+    served.story.account()
+    shown = "document.getElementById('adjustments').innerText"
+    acts = "[...document.querySelectorAll('#adjustments button')].map((each) => each.dataset.act)"
+    async with browser_tab() as tab:
+
+        async def press(selector: str) -> None:
+            await tab.value(f"document.querySelector({selector!r}).click()")
+            await tab.until("document.getElementById('confirm').open")
+
+        async def propose(cash: str, reason: str) -> None:
+            await tab.value(
+                f"document.getElementById('confirm-cash').value = {cash!r};"
+                f"document.getElementById('confirm-reason').value = {reason!r};"
+                "document.getElementById('confirm-yes').click()"
+            )
+
+        async def become(user: str) -> None:
+            await tab.value("document.getElementById('logout').click()")
+            await tab.log_in(user)
+            # Until the first picture the page shows what it showed before.
+            await tab.until(f"JSON.parse(document.getElementById('adjustments').dataset.shown)[1] === {user!r}")
+            assert "-12.50" in await tab.text("#adjustments")
+
+        await tab.open(served.url)
+        await tab.log_in("rolf")
+        await tab.until(f"{shown} === 'none'")
+        await press("#propose")
+        await propose("nothing", "a fee the venue took")
+        await tab.until("document.getElementById('confirm-text').textContent.includes('cash: ')")
+        assert await tab.value("document.getElementById('confirm-reason').value") == "a fee the venue took"
+        assert served.bus.of(Adjustment) == []
+        await tab.keep_screenshot("correction-dialog")
+        await propose("-12.50", "a fee the venue took")
+        await tab.until(f"{shown}.includes(`mm1: -12.50 USD, the account's books (a fee the venue took)`)")
+        assert await tab.value(acts) == ["reject"], "who proposes may take it back and not approve it"
+
+        await become("vera")
+        assert await tab.value(acts) == []
+        assert await tab.value("document.getElementById('propose').hidden")
+
+        await become("rita")
+        assert await tab.value(acts) == ["approve", "reject"]
+        await tab.keep_screenshot("correction-proposed")
+        await press("#adjustments [data-act=approve]")
+        said = await tab.text("#confirm-text")
+        assert "-12.50 USD" in said
+        assert "Proposed by rolf" in said
+        assert len(served.bus.of(Adjustment)) == 1, "nothing happens before the confirmation"
+        await tab.value("document.getElementById('confirm-yes').click()")
+        await tab.until(f"{shown}.includes('approved by rita')")
+        assert await tab.value(acts) == []
+        assert [(each.state.value, each.decided_by) for each in served.bus.of(Adjustment)] == [
+            ("proposed", ""),
+            ("approved", "rita"),
+        ]
+        await press("#propose")
+        await propose("3", "<b>a transfer</b>")
+        await tab.until(f"{shown}.includes('<b>a transfer</b>')")
+        await press("#adjustments [data-act=reject]")
+        assert await tab.text("#confirm-yes") == "Take back"
+        await tab.value("document.getElementById('confirm-yes').click()")
+        await tab.until(f"{shown}.includes('rejected by rita')")
+        await tab.keep_screenshot("correction-decided")
+        assert all("422" in each for each in tab.complaints), "one refusal, and nothing else"
 
 
 async def test_a_viewer_sees_everything_and_finds_no_button(served: Served) -> None:

@@ -22,14 +22,13 @@ from fastapi import APIRouter, Response
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.adjustments import OPEN_MAX, StoredAdjustment, is_void
+from gateway.adjustments import OPEN_MAX, StoredAdjustment, adjustment_row
 from gateway.api.access import DeskOf, RiskOfficer, TraderOrRisk, Viewer
 from gateway.api.errors import ApiError, answer, bad_field
 from gateway.api.examples import example
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
 from gateway.desk import Desk
-from gateway.rows import Json
 from gateway.view import View
 
 SHOWN_MAX = 100
@@ -59,7 +58,7 @@ class Proposal(BaseModel):
 async def get_adjustments(desk: DeskOf, _caller: Viewer) -> Response:
     """List the newest adjustments, proposed and decided."""
     found = list(desk.view.adjustments.newest_first())[:SHOWN_MAX]
-    return answer({"adjustments": [row(each, desk.now_ns()) for each in found]})
+    return answer({"adjustments": [adjustment_row(each, desk.now_ns()) for each in found]})
 
 
 @router.post("/adjustments", status_code=201, responses=example("adjusted", 201))
@@ -128,27 +127,6 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
     )
 
 
-def row(adjustment: Adjustment, now_ns: int) -> Json:
-    """Return an adjustment as people see it, money exact."""
-    return {
-        "adjustment_id": adjustment.adjustment_id,
-        "state": "void" if is_void(adjustment, now_ns) else adjustment.state.value,
-        "account": adjustment.account,
-        "algo_id": adjustment.algo_id,
-        "venue": adjustment.venue,
-        "currency": adjustment.currency,
-        "cash": adjustment.cash,
-        "symbol": adjustment.symbol,
-        "yes_lots": adjustment.yes_lots,
-        "no_lots": adjustment.no_lots,
-        "reason": adjustment.reason,
-        "proposed_by": adjustment.proposed_by,
-        "proposed_ns": adjustment.proposed_ns,
-        "decided_by": adjustment.decided_by,
-        "decided_ns": adjustment.decided_ns,
-    }
-
-
 def _stored(desk: Desk, adjustment_id: str) -> StoredAdjustment:
     stored = desk.view.adjustments.get(adjustment_id)
     if stored is None:
@@ -165,7 +143,7 @@ async def _decide(
 
 async def _say(desk: Desk, adjustment: Adjustment, caller: Caller, action: str, last_sequence: int) -> Response:
     """Keep the record, then publish under compare-and-set: of two decisions at once one is refused."""
-    shown = row(adjustment, desk.now_ns())
+    shown = adjustment_row(adjustment, desk.now_ns())
     detail = {name: str(value) for name, value in shown.items()}
     command_id = await desk.audit(caller.user_id, f"adjustment-{action}", adjustment.adjustment_id, detail)
     sequence = await desk.publish(adjustment, expected_last_sequence=last_sequence)

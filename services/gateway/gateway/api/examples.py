@@ -73,6 +73,7 @@ _EMPTIED = {
 _ADJUSTMENT = {
     "adjustment_id": "5f0c9e6a1b7d",
     "state": "proposed",
+    "said": "mm1: -12.50 USD, the account's books (a fee the venue took)",
     "account": "mm1",
     "algo_id": "unassigned",
     "venue": "degen",

@@ -49,6 +49,7 @@ async function enter() {
   const mayStop = may("trader", "risk");
   byId("halt").hidden = !mayStop;
   byId("cancel-all").hidden = !mayStop;
+  byId("propose").hidden = !may("trader", "risk");
   follow();
 }
 
@@ -108,7 +109,8 @@ async function readLines(signal, take) {
 }
 
 function render(line) {
-  showPicture(line, { lift, switchBot, mayLift: may("risk"), mayStart: may("trader"), mayStop: may("trader", "risk") });
+  const books = { decide, me: me.id, mayDecide: may("risk") };
+  showPicture(line, { ...books, lift, switchBot, mayLift: may("risk"), mayStart: may("trader"), mayStop: may("trader", "risk") });
 }
 
 setInterval(() => {
@@ -176,6 +178,41 @@ async function switchBot(bot, running) {
   await order("POST", `/api/bots/${bot.algo_id}/${running ? "start" : "stop"}`, {}, `${word}: bot ${bot.algo_id}`);
 }
 
+byId("propose").addEventListener("click", async () => {
+  const bots = (picture?.bots ?? []).map((bot) => bot.algo_id);
+  const fields = [
+    { name: "account", label: "Account", options: (picture?.accounts ?? []).map((account) => account.account) },
+    { name: "cash", label: "Cash that the ledger lacks (-12.50 for a fee the venue took)", value: "0", maxLength: 20 },
+    { name: "algo_id", label: "Books", options: ["unassigned", ...bots] },
+    { name: "symbol", label: "Market, where shares are missing", value: "", maxLength: 128 },
+    { name: "yes_lots", label: "YES shares that the ledger lacks", value: "0", maxLength: 11 },
+    { name: "no_lots", label: "NO shares that the ledger lacks", value: "0", maxLength: 11 },
+    { name: "reason", label: "Reason", value: "", maxLength: 300 },
+  ];
+  let text = "Nothing moves until another person with the role risk approves it, within 24 hours. Risk books it then, once.";
+  while (text) {
+    const call = await confirm({ title: "Propose a correction of the books", text, yes: "Propose", fields });
+    if (!call) return;
+    text = await order("POST", "/api/adjustments", call, "Proposed");
+    // A refusal costs nobody what he has typed.
+    for (const field of fields) field.value = call[field.name];
+  }
+});
+
+async function decide(adjustment, verb) {
+  const word = verb === "approve" ? "Approve" : adjustment.proposed_by === me.id ? "Take back" : "Reject";
+  const fields = await confirm({
+    title: `${word} ${adjustment.adjustment_id}`,
+    text: `${adjustment.said}. Proposed by ${adjustment.proposed_by}.${verb === "approve" ? " Risk books it at once." : ""}`,
+    yes: word,
+    fields: [],
+  });
+  if (!fields) return;
+  const path = `/api/adjustments/${encodeURIComponent(adjustment.adjustment_id)}/${verb}`;
+  await order("POST", path, {}, `${word}: ${adjustment.adjustment_id}`);
+}
+
+/** Have something done and say what came of it; returns why it was refused, nothing when it was done. */
 async function order(method, path, body, done) {
   try {
     const answer = await (await session.request(method, path, body)).json();
@@ -187,9 +224,14 @@ async function order(method, path, body, done) {
       if (each.outcome !== "done") lines.push(`${each.service} ${each.outcome}: ${each.detail}`);
     }
     toast(lines.join("\n"), confirmed ? (accounts.length ? "outcome" : "") : "error");
+    return "";
   } catch (error) {
-    if (error instanceof LoggedOut) return leave();
+    if (error instanceof LoggedOut) {
+      leave();
+      return "";
+    }
     toast(error.message, "error");
+    return error.message;
   }
 }
 

@@ -21,6 +21,7 @@ export function showPicture(picture, acts) {
   showMarkets(picture);
   showFills(picture);
   showAlerts(picture.alerts);
+  showAdjustments(picture.adjustments, acts);
   showVenues(picture);
 }
 
@@ -53,6 +54,10 @@ function cash(value) {
 
 function tone(value) {
   return value > 0.005 ? "up" : value < -0.005 ? "down" : "";
+}
+
+function dayOf(ns) {
+  return new Date(ns / 1e6).toISOString().slice(0, 10);
 }
 
 function timeOf(ns) {
@@ -383,6 +388,33 @@ function showAlerts(alerts) {
       return item;
     }),
     ...(alerts.length ? [] : [make("li", "quiet", "none")]),
+  );
+}
+
+/** Corrections of the books; the proposer may take one back, only somebody else may approve it. */
+function showAdjustments(adjustments, acts) {
+  const list = byId("adjustments");
+  const now = JSON.stringify([adjustments, acts.me, acts.mayDecide]);
+  if (list.dataset.shown === now) return;
+  list.dataset.shown = now;
+  list.replaceChildren(
+    ...adjustments.map((adjustment) => {
+      const item = make("li");
+      const people = [`proposed by ${adjustment.proposed_by} at ${timeOf(adjustment.proposed_ns)}`];
+      if (adjustment.decided_by) people.push(`${adjustment.state} by ${adjustment.decided_by} at ${timeOf(adjustment.decided_ns)}`);
+      item.title = `${adjustment.adjustment_id}, ${dayOf(adjustment.proposed_ns)}`;
+      item.append(make("b", "", adjustment.said), make("span", `pill ${adjustment.state}`, adjustment.state), make("small", "", people.join(" · ")));
+      const own = adjustment.proposed_by === acts.me;
+      const may = { approve: acts.mayDecide && !own, reject: acts.mayDecide || own };
+      for (const verb of adjustment.state === "proposed" ? ["approve", "reject"].filter((each) => may[each]) : []) {
+        const button = make("button", "small", verb === "approve" ? "Approve" : own ? "Take back" : "Reject");
+        button.dataset.act = verb;
+        button.addEventListener("click", () => acts.decide(adjustment, verb));
+        item.append(button);
+      }
+      return item;
+    }),
+    ...(adjustments.length ? [] : [make("li", "quiet", "none")]),
   );
 }
 
