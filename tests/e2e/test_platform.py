@@ -11,6 +11,9 @@ from toolkit.trial import Trial, TrialError
 
 pytestmark = pytest.mark.timeout(300)
 
+SIGNING = ("feed", "pricer", "quoter", "watchdog", "risk", "gateway")
+"""The services that have a key of their own."""
+
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
@@ -74,6 +77,35 @@ def test_the_admin_port_refuses_strangers_and_names_the_fault(trial: Trial) -> N
 def test_a_second_up_on_the_same_data_directory_is_refused(trial: Trial) -> None:
     with pytest.raises(TrialError, match=r"(?i)already|runs"):
         trial.mm("up", "--detach", "--source", "model")
+
+
+def doubts(trial: Trial) -> dict[str, int]:
+    """Return by service how many messages it parked or did not obey for their signature."""
+    found = {}
+    for service in SIGNING:
+        text = trial.http.get(f"http://127.0.0.1:{trial.admin_port(service)}/metrics").text
+        figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        found[service] = int(float(figures["mm_parked_total"]) + float(figures["mm_doubted_total"]))
+    return found
+
+
+def test_r70_keys_are_rotated_while_it_trades(trial: Trial) -> None:
+    trial.wait("two-sided quote", trial.two_sided, 90)
+    before, pids = doubts(trial), {service: trial.pid(service) for service in SIGNING}
+    keys = set()
+    for service in ("quoter", "risk", "feed", "gateway", "watchdog", "quoter", "risk"):
+        fills = trial.fills_at_venue().total()
+        said = trial.mm("keys", "rotate", service)
+        assert f"{service} signs with {service}-" in said
+        keys.add(said.split()[-1])
+        trial.wait(f"fills after the rotation of {service}", lambda n=fills: trial.fills_at_venue().total() > n, 60)  # type: ignore[misc]
+    assert len(keys) == 7
+    newest = trial.newest_order()
+    trial.wait("new orders on both sides", lambda: trial.newest_order() > newest and trial.two_sided(), 60)
+    trial.wait("books that agree", lambda: not trial.books_agree(), 60)
+    assert doubts(trial) == before, "no event parked, none disobeyed"
+    assert {service: trial.pid(service) for service in SIGNING} == pids, "nobody was started anew"
+    assert trial.status()["halts"] == []
 
 
 def test_down_leaves_no_order_and_no_process(trial: Trial, tmp_path: Path) -> None:
