@@ -6,8 +6,8 @@ import asyncio
 import os
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ import httpx
 import pytest
 import structlog
 from common.bus.jetstream import JetStreamApi, Stored
-from common.bus.messages import message_of
+from common.bus.messages import Message, message_of
 from common.bus.nats import NatsConnection
-from common.events import Audit, Fill, Halt, decode, encode
+from common.bus.ordered import OrderedReader
+from common.core import Start
+from common.events import Audit, Event, Fill, Halt, decode, encode
 from common.gate import Gate
 from common.outbox import Outbox
 from common.settings import ServiceSettings
+from common.signing import HEADER, parse_header
 from common.streams import DURABLES, STREAMS
 from rich.console import Console
 from risk.entries import uncounted
@@ -88,24 +91,89 @@ def no_wait(_seconds: float) -> None:
     """The services of these tests read their files when they are asked."""
 
 
+class Trading:
+    """A quoter that sends fills without a pause, and risk, which hears each; keys are asked for from a thread."""
+
+    def __init__(self, quoter: NatsConnection, risk: NatsConnection, files: Path) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connections = {"quoter": quoter, "risk": risk}
+        self.outbox = Outbox(quoter, files / "spool", self._on_confirmed, self._on_refused, structlog.get_logger())
+        self._gate = _gate(risk, files / "obeyed")
+        self._reader = OrderedReader(risk, JetStreamApi(risk), "fill.trade.*.*", Start.ALL, self._on_fill)
+        self.sent = 0
+        self.stored: dict[int, Event] = {}
+        self.obeyed = 0
+        self.disobeyed: list[object] = []
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Trade until the block ends and everything sent is stored and heard."""
+        await self._reader.start()
+        tasks = [asyncio.create_task(self.outbox.run()), asyncio.create_task(self._trade())]
+        yield
+        tasks[1].cancel()
+        assert await self.outbox.drain(30) == 0
+        await eventually(lambda: self.obeyed + len(self.disobeyed) == self.sent, "everything heard")
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _trade(self) -> None:
+        while True:
+            self.sent += 1
+            await self.outbox.send(fill(self.sent))
+            await asyncio.sleep(0.001)
+
+    async def _on_confirmed(self, event: Event, sequence: int) -> None:
+        self.stored[sequence] = event
+
+    async def _on_refused(self, event: Event, reason: str) -> None:
+        self.disobeyed.append((event, reason))
+
+    async def _on_fill(self, message: Message) -> None:
+        heard = await self._gate.admit(Fill, message)
+        if heard.event is None:
+            self.disobeyed.append(heard)
+        else:
+            self.obeyed += 1
+
+    def ends(self) -> Mapping[str, int]:
+        return asyncio.run_coroutine_threadsafe(ends_of(self._connections["risk"]), self._loop).result()
+
+    def uses(self, service: str) -> KeyUse | None:
+        return asyncio.run_coroutine_threadsafe(self._uses(service), self._loop).result()
+
+    async def _uses(self, service: str) -> KeyUse | None:
+        connection = self._connections.get(service)
+        if connection is None or connection.keys is None:
+            return None
+        connection.keys.look()
+        before = {sample.name: int(sample.value) for sample in self.outbox.samples()}["mm_signed_before"]
+        return KeyUse(
+            connection.keys.key_id, connection.keys.verifier.keys.serial, before if service == "quoter" else 0
+        )
+
+
 async def test_r70_after_two_rotations_under_load_a_rebuild_gives_the_same_bytes(
     broker: Broker, tmp_path: Path
 ) -> None:
-    booked = Ledger()
-    booked.fold(uncounted(b""), 1)  # the identity of FILL
     async with connected(broker, "quoter") as quoter, connected(broker, "risk") as risk:
-        keys, number = set(), 0
-        for round_number in range(3):
-            for _ in range(10):
-                number += 1
-                sequence = await quoter.publish_acked(fill(number))
-                booked.fold(fill(number), sequence)
-            assert quoter.keys is not None
-            keys.add(quoter.keys.key_id)
-            if round_number < 2:
-                here = Here(broker, await ends_of(risk), quoter, risk)
-                assert rotate(broker.keyring, "quoter", here, no_wait) == quoter.keys.key_id
-        assert len(keys) == 3
+        trading = Trading(quoter, risk, tmp_path)
+        keys = [quoter.key_id]
+        async with trading.at_work():
+            for _ in range(2):
+                before = trading.sent
+                keys.append(await asyncio.to_thread(rotate, broker.keyring, "quoter", trading))
+                assert trading.sent > before, "it went on sending meanwhile"
+                await eventually(lambda n=trading.sent: len(trading.stored) > n, "fills under the new key")  # type: ignore[misc]
+        assert trading.disobeyed == []
+        assert len(trading.stored) == trading.sent
+        signed = [parse_header(each.headers[HEADER]) async for each in JetStreamApi(risk).read("FILL", 1)]
+        assert list(dict.fromkeys(each.key_id for each in signed if each is not None)) == keys
+        booked = Ledger()
+        booked.fold(uncounted(b""), 1)  # the identity of FILL
+        for sequence, event in sorted(trading.stored.items()):
+            assert isinstance(event, Fill)
+            booked.fold(event, sequence)
         assert await rebuilt(risk, tmp_path / "one") == documents(booked)
         assert await rebuilt(risk, tmp_path / "two") == documents(booked)
 

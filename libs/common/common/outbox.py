@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from structlog.stdlib import BoundLogger
 
 from common.bus.nats import ACK_ATTEMPTS_MAX, ACK_TIMEOUT_S, NatsConnection, ack_headers, sequence_of
+from common.core import Sample
 from common.descriptors import Reserve
 from common.errors import ContractError, PublishRefused
 from common.events import REGISTRY, Event, decode, encode
@@ -52,6 +53,8 @@ class _Letter:
     """Of a compare-and-set publish: the sequence it follows."""
     key_id: str = ""
     """Which key it is signed with."""
+    first_key_id: str = ""
+    """Which key it was first sent with: the broker may store that copy, however late and whatever was sent since."""
     path: Path | None = None
     """Where it is kept on disk."""
     sent_s: float = 0.0
@@ -103,6 +106,12 @@ class Outbox:
     @property
     def unconfirmed(self) -> int:
         return len(self._letters)
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self.unconfirmed)
+        # For whoever rotates keys: the old one may end when the broker has answered for all it signed.
+        former = sum(each.first_key_id not in ("", self._connection.key_id) for each in self._letters.values())
+        yield Sample("mm_signed_before", "gauge", "Of these, first sent with a key we had before", {}, former)
 
     async def send(
         self,
@@ -173,6 +182,7 @@ class Outbox:
             return False
         letter.sent_s = time.monotonic()
         letter.tries += 1
+        letter.first_key_id = letter.first_key_id or letter.key_id
         return True
 
     async def _repeat(self) -> None:

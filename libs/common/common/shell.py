@@ -483,9 +483,7 @@ class Shell:
         yield Sample("mm_parked", "counter", "Messages that could not be handled", {}, self._intake.parked)
         yield Sample("mm_doubted", "counter", "Messages not obeyed for their signature", {}, self._intake.doubted)
         yield Sample("mm_effects", "counter", "Effects carried out", {}, self._handled)
-        yield Sample(
-            "mm_unconfirmed", "gauge", "Acked events the broker has not confirmed", {}, self._outbox.unconfirmed
-        )
+        yield from self._outbox.samples()
         yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)
         keys = self.bus.keys
         if keys is not None:

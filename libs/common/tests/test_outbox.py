@@ -430,6 +430,36 @@ async def test_r70_what_a_former_key_signed_is_signed_anew(spool_dir: Path) -> N
     assert heir.broker.published[0][2][HEADER].startswith("1 quoter quoter-2 ")
 
 
+async def test_r70_what_was_first_sent_with_a_former_key_is_told_until_the_broker_has_answered(
+    desk: Desk, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(outbox_module, "ACK_TIMEOUT_S", 0.0)
+
+    def signed_before() -> float:
+        return {sample.name: sample.value for sample in desk.outbox.samples()}["mm_signed_before"]
+
+    async def repeated_as(key_id: str) -> None:
+        async with asyncio.timeout(10):
+            while not any(  # noqa: ASYNC110  the outbox repeats by itself
+                data == encode(fill(1)) and f" {key_id} " in headers[HEADER]
+                for _, data, headers in desk.broker.published
+            ):
+                await asyncio.sleep(0.01)
+
+    async with desk.at_work():
+        desk.broker.holding = True
+        await desk.outbox.send(fill(1))
+        desk.broker.key_id = "quoter-2"
+        await desk.outbox.send(fill(2))
+        assert signed_before() == 1
+        await repeated_as("quoter-2")
+        assert signed_before() == 1, "signed anew since, and yet the first copy may be the one that is stored"
+        desk.broker.holding = False
+        desk.broker.release()
+        assert await desk.outbox.drain(10) == 0
+        assert signed_before() == 0
+
+
 async def test_r70_a_fill_that_nobody_would_believe_is_refused_and_kept(desk: Desk, spool_dir: Path) -> None:
     desk.broker.distrusted = True
     await desk.deliver(fill(1))

@@ -28,6 +28,8 @@ class KeyUse(NamedTuple):
     key_id: str
     serial: int
     """Of the list of public keys it believes."""
+    signed_before: int = 0
+    """Messages on their way to the broker that it has sent with a key of before."""
 
 
 class Running(Protocol):
@@ -50,7 +52,7 @@ def rotate(keyring: Keyring, service: str, running: Running, sleep: Callable[[fl
     """Give a service another key while it works and return the new key's id.
 
     In this order, so that no message is ever signed by a key its readers do not know: everybody reads the new public
-    key, the service takes up the private one, the old key ends with what it has signed until then.
+    key, the service takes up the private one, the broker answers for what the old one has signed, which ends with that.
     """
     if service not in keyring.places.signing_keys:
         raise KeyChangeError(f"{service}: signs nothing; there are {', '.join(sorted(keyring.places.signing_keys))}")
@@ -71,6 +73,13 @@ def rotate(keyring: Keyring, service: str, running: Running, sleep: Callable[[fl
         running,
         service,
         f"does not take up {new.key_id}; {old.key_id} still holds",
+        sleep,
+    )
+    _until(
+        lambda use: use is None or not use.signed_before,
+        running,
+        service,
+        f"signs with {new.key_id}, and the broker has not answered for what {old.key_id} signed: it still holds",
         sleep,
     )
     keyring.end(old.key_id, running.ends())

@@ -184,9 +184,11 @@ class _Platform:
 
 def _key_use(metrics: str) -> KeyUse | None:
     """Return which key and list a service's metrics name: mm_signing{key_id="risk-1"} serial."""
-    for line in metrics.splitlines():
-        if line.startswith("mm_signing{"):
-            return KeyUse(line.partition('key_id="')[2].partition('"')[0], int(float(line.rsplit(" ", 1)[1])))
+    figures = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if " " in line and not line.startswith("#"))
+    for name, serial in figures.items():
+        if name.startswith("mm_signing{"):
+            key_id = name.partition('key_id="')[2].partition('"')[0]
+            return KeyUse(key_id, int(float(serial)), int(float(figures.get("mm_signed_before", 0))))
     return None
 
 
