@@ -10,7 +10,7 @@ import pytest
 from common.bus import durable, ordered
 
 from tests.integration.tiny import Run, Tiny
-from tests.servers import Broker, running_broker
+from tests.servers import Broker, nats_programs, running_broker
 
 
 @pytest.fixture
@@ -23,6 +23,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with running_broker(tmp_path_factory.mktemp("broker")) as shared:
         yield shared
+
+
+@pytest.fixture(scope="module", params=sorted(nats_programs()))
+def every_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A shared broker of every version there is on this machine."""
+    with running_broker(tmp_path_factory.mktemp("broker"), nats_programs()[request.param]) as running:
+        yield running
 
 
 @pytest.fixture

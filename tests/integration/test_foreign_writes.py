@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from common.bus.jetstream import JetStreamApi
@@ -13,40 +11,14 @@ from common.bus.permissions import DUTIES, USERS, acknowledgements, api_requests
 from common.events import REGISTRY
 from common.streams import JETSTREAM_API, SERVER_API, STREAMS, stream_of
 
-from tests.integration.connections import PATIENCE_S, connected
+from tests.integration.connections import connected
 from tests.integration.raw_users import RawUser, address, raw
-from tests.servers import Broker, nats_programs, running_broker
+from tests.integration.replays import stored
+from tests.servers import Broker, nats_programs
 
 OTHERS_OF_ALL = [user for user in USERS if user != "streams"]
-PROGRAMS = nats_programs()
-STILL_S = 0.1
 BODIES = {"GET": b'{"seq": 1}', "MSG.NEXT": b'{"batch": 1, "no_wait": true}'}
 PURGE = tuple(f"{api}.STREAM.PURGE.{stream.name}" for api in (SERVER_API, JETSTREAM_API) for stream in STREAMS)
-
-
-@pytest.fixture(scope="module", params=sorted(PROGRAMS))
-def every_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker(tmp_path_factory.mktemp("broker"), PROGRAMS[request.param]) as running:
-        yield running
-
-
-async def stored(broker: Broker) -> dict[str, tuple[int, int]]:
-    """Return how many messages each stream has ever stored and has lost to a purge, once nothing moves any more."""
-    async with connected(broker, "streams") as admin:
-        api = JetStreamApi(admin)
-
-        async def look() -> dict[str, tuple[int, int]]:
-            states = {stream.name: (await api.call(f"STREAM.INFO.{stream.name}"))["state"] for stream in STREAMS}
-            return {name: (state["last_seq"], state["first_seq"]) for name, state in states.items()}
-
-        # A newer server stores behind the back of the client that has been answered.
-        before: dict[str, tuple[int, int]] = {}
-        now = await look()
-        async with asyncio.timeout(PATIENCE_S):
-            while now != before:
-                await asyncio.sleep(STILL_S)
-                before, now = now, await look()
-        return now
 
 
 def said(user: str) -> list[str]:
@@ -68,7 +40,7 @@ async def settled(user: RawUser) -> None:
 
 
 def test_the_servers_tested_are_an_old_one_and_a_new_one() -> None:
-    assert {version.rsplit(".", 1)[0] for version in PROGRAMS} >= {"2.15"}
+    assert {version.rsplit(".", 1)[0] for version in nats_programs()} >= {"2.15"}
 
 
 @pytest.mark.parametrize("user", OTHERS_OF_ALL)

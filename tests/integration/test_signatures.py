@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import structlog
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.messages import message_of
 from common.bus.nats import NatsConnection
@@ -31,61 +28,16 @@ from common.events import (
 from common.gate import Admission, Gate
 from common.instruments import Side
 from common.signing import HEADER, Fault
-from common.signing.verify import MESSAGE_ID
-from common.streams import stream_of
 
 from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as
+from tests.integration.replays import forget_ids, gate_of, name_of_stream, store_again, thief
 from tests.integration.tiny import Run, until
 from tests.servers import Broker
-
-WINDOW_MS = 100
-"""The shortest time the broker lets us make it remember message ids for: after it a message can be stored again."""
-
-
-@asynccontextmanager
-async def thief(broker: Broker, user: str) -> AsyncIterator[NatsConnection]:
-    """Yield a connection with a service's password, but without its key."""
-    connection = NatsConnection(broker.settings(user).model_copy(update={"signing_key_file": None}), user)
-    await connection.connect()
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def forget_ids(broker: Broker, stream: str) -> None:
-    """Let the broker forget message ids at once, as it does by itself after ten minutes."""
-    async with connected(broker, "streams") as owner:
-        api = JetStreamApi(owner)
-        config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
-        await api.call(f"STREAM.UPDATE.{stream}", {**config, "duplicate_window": WINDOW_MS * 1_000_000})
-
-
-async def store_again(connection: NatsConnection, stored: Stored) -> int:
-    """Store a genuine message a second time, header and all, and return its new sequence."""
-    kept = {name: value for name, value in stored.headers.items() if name in (HEADER, MESSAGE_ID)}
-    api, stream = JetStreamApi(connection), _stream(stored.subject)
-    before = await api.last_sequence(stream)
-    async with asyncio.timeout(60):
-        while (newest := await api.last_sequence(stream)) == before:
-            # Until the broker has forgotten the id it takes this for a repeat.
-            await connection.client.publish(stored.subject, stored.data, headers=kept)
-            await asyncio.sleep(WINDOW_MS / 1000)
-    return newest
-
-
-def _stream(subject: str) -> str:
-    return stream_of(subject).name
-
-
-def gate_of(connection: NatsConnection, file: Path) -> Gate:
-    assert connection.keys is not None
-    return Gate(connection.keys, JetStreamApi(connection), file, structlog.get_logger())
 
 
 async def last_heard(gate: Gate, connection: NatsConnection, cls: type[Event], subject: str) -> Admission:
     """Return what a reader that starts now makes of the newest message of a subject."""
-    stored = await JetStreamApi(connection).last(_stream(subject), subject)
+    stored = await JetStreamApi(connection).last(name_of_stream(subject), subject)
     assert stored is not None
     return await gate.admit(cls, message_of(stored))
 
@@ -150,8 +102,8 @@ async def test_r70_an_old_value_stored_again_is_obeyed_neither_by_old_readers_no
         for event in events:
             sequence = await owner.publish_acked(event, expected_last_sequence=sequence)
             assert (await last_heard(watching, there, cls, subject)).event == event
-            first = first or await JetStreamApi(there).last(_stream(subject), subject)
-        await forget_ids(broker, _stream(subject))
+            first = first or await JetStreamApi(there).last(name_of_stream(subject), subject)
+        await forget_ids(broker, name_of_stream(subject))
         assert first is not None
         assert await store_again(attacker, first) > sequence
         heard = await last_heard(watching, there, cls, subject)
@@ -193,7 +145,7 @@ async def test_r70_a_hedge_parent_and_a_position_of_before_are_not_obeyed_again(
             for event in (command(number), position(number)):
                 await _until_last_is(quoter, event)
                 assert (await last_heard(gate, quoter, type(event), event.address())).event == event
-                found = await JetStreamApi(quoter).last(_stream(event.address()), event.address())
+                found = await JetStreamApi(quoter).last(name_of_stream(event.address()), event.address())
                 assert found is not None
                 stored.setdefault(type(event), found)
         await gate.save()
@@ -201,7 +153,7 @@ async def test_r70_a_hedge_parent_and_a_position_of_before_are_not_obeyed_again(
         await again.begin()
         async with thief(broker, "risk") as attacker:
             for cls, old in stored.items():
-                await forget_ids(broker, _stream(old.subject))
+                await forget_ids(broker, name_of_stream(old.subject))
                 await store_again(attacker, old)
                 heard = await last_heard(gate, quoter, cls, old.subject)
                 assert heard.event is None
@@ -213,7 +165,7 @@ async def _until_last_is(connection: NatsConnection, event: Event) -> None:
     api, subject = JetStreamApi(connection), event.address()
     async with asyncio.timeout(60):
         while True:
-            stored = await api.last(_stream(subject), subject)
+            stored = await api.last(name_of_stream(subject), subject)
             if stored is not None and stored.data == encode(event):
                 return
             await asyncio.sleep(0.01)

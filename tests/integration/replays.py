@@ -1,0 +1,83 @@
+"""Storing a genuine message of before again: with an owner's password alone, and with the streams' own login."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from common.bus.jetstream import JetStreamApi, Stored
+from common.bus.nats import NatsConnection
+from common.gate import Gate
+from common.signing import HEADER
+from common.signing.verify import MESSAGE_ID
+from common.streams import STREAMS, stream_of
+
+from tests.integration.connections import PATIENCE_S, connected
+from tests.servers import Broker
+
+STILL_S = 0.1
+WINDOW_MS = 100
+"""The shortest time the broker lets us make it remember message ids for: after it a message can be stored again."""
+
+
+@asynccontextmanager
+async def thief(broker: Broker, user: str) -> AsyncIterator[NatsConnection]:
+    """Yield a connection with a service's password, but without its key."""
+    connection = NatsConnection(broker.settings(user).model_copy(update={"signing_key_file": None}), user)
+    await connection.connect()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def forget_ids(broker: Broker, stream: str) -> None:
+    """Let the broker forget message ids at once, as it does by itself after ten minutes."""
+    async with connected(broker, "streams") as owner:
+        api = JetStreamApi(owner)
+        config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
+        await api.call(f"STREAM.UPDATE.{stream}", {**config, "duplicate_window": WINDOW_MS * 1_000_000})
+
+
+async def store_again(connection: NatsConnection, stored: Stored) -> int:
+    """Store a genuine message a second time, header and all, and return its new sequence."""
+    kept = {name: value for name, value in stored.headers.items() if name in (HEADER, MESSAGE_ID)}
+    api, stream = JetStreamApi(connection), name_of_stream(stored.subject)
+    before = await api.last_sequence(stream)
+    async with asyncio.timeout(60):
+        while (newest := await api.last_sequence(stream)) == before:
+            # Until the broker has forgotten the id it takes this for a repeat.
+            await connection.client.publish(stored.subject, stored.data, headers=kept)
+            await asyncio.sleep(WINDOW_MS / 1000)
+    return newest
+
+
+async def stored(broker: Broker) -> dict[str, tuple[int, int]]:
+    """Return how many messages each stream has ever stored and has lost to a purge, once nothing moves any more."""
+    async with connected(broker, "streams") as admin:
+        api = JetStreamApi(admin)
+
+        async def look() -> dict[str, tuple[int, int]]:
+            states = {stream.name: (await api.call(f"STREAM.INFO.{stream.name}"))["state"] for stream in STREAMS}
+            return {name: (state["last_seq"], state["first_seq"]) for name, state in states.items()}
+
+        # A newer server stores behind the back of the client that has been answered.
+        before: dict[str, tuple[int, int]] = {}
+        now = await look()
+        async with asyncio.timeout(PATIENCE_S):
+            while now != before:
+                await asyncio.sleep(STILL_S)
+                before, now = now, await look()
+        return now
+
+
+def name_of_stream(subject: str) -> str:
+    return stream_of(subject).name
+
+
+def gate_of(connection: NatsConnection, file: Path) -> Gate:
+    assert connection.keys is not None
+    return Gate(connection.keys, JetStreamApi(connection), file, structlog.get_logger())
