@@ -7,7 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from common.events import BotConfig, Halt, Parked, decode
+from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
 from toolkit.trial import Trial, TrialError
+
+from tests.e2e.stored_again import history, put_back
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -106,6 +110,62 @@ def test_r70_keys_are_rotated_while_it_trades(trial: Trial) -> None:
     assert doubts(trial) == before, "no event parked, none disobeyed"
     assert {service: trial.pid(service) for service in SIGNING} == pids, "nobody was started anew"
     assert trial.status()["halts"] == []
+
+
+def parked(trial: Trial, service: str) -> set[str]:
+    """Return the subjects of what a service did not obey or could not read."""
+    kept = history(trial, "gateway", f"parked.{service}")
+    return {decode(Parked, each.data).from_subject for each in kept}
+
+
+def test_r70_what_is_stored_again_moves_no_running_service_and_none_that_starts(trial: Trial) -> None:
+    trial.wait("two-sided quote", trial.two_sided, 90)
+    url, client = f"http://127.0.0.1:{trial.ports.gateway}", PlatformClient(trial.data_dir)
+    admin = {"Authorization": f"Bearer {client.login(url)}"}
+    for revision, password in enumerate(("the first pass phrase", "the second pass phrase")):
+        change = {"name": "Tess", "roles": ["trader"], "password": password, "revision": revision}
+        trial.http.put(f"{url}/api/users/tess", json=change, headers=admin).raise_for_status()
+    (position,) = history(trial, "quoter", "position.1")
+    trial.wait("another position", lambda: history(trial, "quoter", "position.1")[0].data != position.data, 60)
+    for verb in ("stop", "start"):
+        trial.http.post(f"{url}/api/bots/1/{verb}", json={}, headers=admin).raise_for_status()
+    for word in ("halt", "lift", "halt"):
+        trial.mm(word, "bot-1", "replay")
+    stopped = history(trial, "quoter", "config.bot.1")[-2]
+    lifted = history(trial, "quoter", "risk.halt.bot-1.replay")[-2]
+    assert not decode(BotConfig, stopped.data).running
+    assert decode(Halt, lifted.data).lifted
+    first_password = history(trial, "gateway", "user.tess")[0]
+
+    def holds() -> bool:
+        told = [(halt["scope"], halt["reason"]) for halt in trial.status()["halts"]]
+        bot = trial.http.get(f"{url}/api/bots/1", headers=admin).json()
+        halted = ("bot-1", "replay") in told and "bot-1:replay" in trial.state("quoter")["halts"]
+        return halted and bool(bot["configured_running"])
+
+    trial.wait("the halt everywhere", holds, 30)
+    replayed = {lifted.subject, stopped.subject, position.subject}
+    for owner, old in (("gateway", lifted), ("gateway", stopped), ("gateway", first_password), ("risk", position)):
+        put_back(trial, owner, old)
+    trial.wait(
+        "everything refused",
+        lambda: parked(trial, "quoter") >= replayed and first_password.subject in parked(trial, "gateway"),
+        60,
+    )
+    assert holds()
+    for service in ("gateway", "risk", "pricer", "quoter"):
+        pid = trial.pid(service)
+        trial.kill(service)
+        trial.wait(f"new {service}", lambda s=service, p=pid: trial.restarted(s, p) and trial.ready([s]), 60)  # type: ignore[misc]
+    admin = {"Authorization": f"Bearer {client.login(url)}"}
+    trial.wait("the halt everywhere, in those that started too", holds, 30)
+    assert client.login_as(url, "tess", "the second pass phrase")
+    with pytest.raises((NoAnswerError, RefusedError)):
+        client.login_as(url, "tess", "the first pass phrase")
+    assert trial.open_orders() == []
+    trial.mm("lift", "bot-1", "replay")
+    trial.wait("two-sided quote after the lift", trial.two_sided, 60)
+    trial.wait("books that agree", lambda: not trial.books_agree(), 60)
 
 
 def test_down_leaves_no_order_and_no_process(trial: Trial, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
+from common.clock import NS_PER_MS
 from common.gate import Gate
 from common.signing import HEADER
 from common.signing.verify import MESSAGE_ID
@@ -37,9 +38,14 @@ async def thief(broker: Broker, user: str) -> AsyncIterator[NatsConnection]:
 async def forget_ids(broker: Broker, stream: str) -> None:
     """Let the broker forget message ids at once, as it does by itself after ten minutes."""
     async with connected(broker, "streams") as owner:
-        api = JetStreamApi(owner)
-        config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
-        await api.call(f"STREAM.UPDATE.{stream}", {**config, "duplicate_window": WINDOW_MS * 1_000_000})
+        await remember_ids(JetStreamApi(owner), stream, WINDOW_MS * NS_PER_MS)
+
+
+async def remember_ids(api: JetStreamApi, stream: str, window_ns: int) -> int:
+    """Have the broker remember message ids for so long; return for how long it did before."""
+    config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
+    await api.call(f"STREAM.UPDATE.{stream}", {**config, "duplicate_window": window_ns})
+    return int(config["duplicate_window"])
 
 
 async def store_again(connection: NatsConnection, stored: Stored) -> int:
