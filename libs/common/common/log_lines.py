@@ -8,8 +8,9 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TextIO
+from typing import IO
 
+ENCODING = "utf-8"
 WAITING_BYTES_MAX = 1024 * 1024
 """Lines that wait for who reads them; further ones are lost."""
 END_WAIT_S = 1.0
@@ -23,7 +24,7 @@ class Unfailing:
     a write last for as long as they like. The descriptor is not made non-blocking, because others may share it.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._descriptor = _own_descriptor(stream)
         self._waiting: deque[bytes] = deque()
@@ -41,7 +42,7 @@ class Unfailing:
         """Take a line; never waits."""
         if self._descriptor is None:
             return self._write_here(text)
-        line = text.encode("utf-8", "backslashreplace")
+        line = text.encode(ENCODING, "backslashreplace")
         with self._changed:
             if self._bytes + len(line) > WAITING_BYTES_MAX:
                 self.lost += 1
@@ -56,6 +57,14 @@ class Unfailing:
 
     def flush(self) -> None:
         """Nothing to do: every line is on its way as soon as it was taken."""
+
+    def isatty(self) -> bool:
+        """Say whether a person reads it."""
+        return self._stream.isatty()
+
+    @property
+    def encoding(self) -> str:
+        return ENCODING
 
     def drain(self, within_s: float) -> bool:
         """Wait until everything taken so far is written or lost, and say whether it is."""
@@ -97,7 +106,7 @@ class Unfailing:
         self._changed = threading.Condition()
 
 
-def _own_descriptor(stream: TextIO) -> int | None:
+def _own_descriptor(stream: IO[str]) -> int | None:
     """Return a descriptor of our own for what a stream writes to; None for a stream that has none.
 
     Of our own, so that nobody's close gives its number to another file, into which log lines would then go.

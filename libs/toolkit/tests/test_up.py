@@ -18,6 +18,8 @@ from toolkit.processes import Process
 from toolkit.screen import Screen, duration
 from toolkit.up import is_installed
 
+PATIENCE_S = 30.0
+
 FakeProcess = Callable[..., Process]
 
 
@@ -78,6 +80,45 @@ def test_a_platform_starts_says_where_it_is_and_stops_on_request(
     assert platform.said[-2:] == ["quoter: no order of ours remains open at the venue", "stopped; no process remains"]
     assert events.read_text().split("\n")[-3:-1] == ["stop quoter", "stop nats"]
     assert find_running(tmp_path) is None
+
+
+def test_r20_a_reader_of_the_screen_that_stands_still_keeps_no_process_from_being_started_again(
+    fake_process: FakeProcess, tmp_path: Path
+) -> None:
+    platform = FakePlatform(tmp_path, [fake_process("feed")])
+    platform.until("logs ")
+    fill_up(platform.process.pid)
+    before = 0
+    for _ in range(3):
+        until_s = time.monotonic() + PATIENCE_S
+        while (pid := feed_of(tmp_path)) in (0, before):
+            assert time.monotonic() < until_s, "nobody starts it again"
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        before = pid
+    os.kill(platform.process.pid, signal.SIGTERM)
+    # Nobody has read until now, and it ends all the same.
+    assert platform.process.wait(PATIENCE_S) == 0
+    assert platform.process.stdout is not None
+    platform.process.stdout.close()
+
+
+def fill_up(pid: int) -> None:
+    """Leave no room in the pipe a process writes its screen to."""
+    descriptor = os.open(f"/proc/{pid}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(descriptor, b"x" * 512)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def feed_of(data_dir: Path) -> int:
+    """Return the pid of the feed, 0 while it is between two lives."""
+    running = read_control(data_dir)
+    return int(running.children["feed"]["pid"] or 0) if running is not None else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

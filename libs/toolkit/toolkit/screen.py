@@ -1,7 +1,10 @@
 """Show the platform on one screen while it runs, or as plain lines where there is no screen."""
 
+import asyncio
 import time
+from typing import IO, cast
 
+from common.log_lines import END_WAIT_S, Unfailing
 from common.provenance import provenance
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -41,6 +44,7 @@ class Screen:
         self._console = console
         self._messages: list[str] = []
         self._live: Live | None = None
+        self._writer: Unfailing | None = None
         self.prices = NOBODY_SAID
         """Whose money and what prices these are, as the venue says."""
 
@@ -51,11 +55,22 @@ class Screen:
             self._console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def open(self) -> None:
-        """Begin the live view, where there is a terminal to show it on."""
+        """Begin the live view, where there is a terminal to show it on.
+
+        From here on the processes have to be kept, whoever reads: a stopped terminal or pipe holds up nobody.
+        """
+        self._writer = Unfailing(self._console.file)
+        self._console.file = cast(IO[str], self._writer)
         if self._console.is_terminal:
-            # Redrawn by the caller: a refresh thread would be alive while children are forked.
+            # Redrawn by the caller: a refresh thread could draw, and hold locks, while children are forked. The
+            # writer's thread holds none that a child needs.
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
+
+    async def written(self) -> None:
+        """Return when every line is where it is read, or nobody reads."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.drain, END_WAIT_S)
 
     def draw(self, instance: Instance, supervisor: Supervisor) -> None:
         if self._live is not None:

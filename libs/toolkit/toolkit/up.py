@@ -146,6 +146,7 @@ async def supervise(instance: Instance, table: Sequence[Process], screen: Screen
                 screen.prices = await asyncio.to_thread(prices_now, instance)
                 for line in addresses(instance, screen.prices):
                     screen.say(line)
+                await screen.written()
                 state = "ready"
                 publish(supervisor)
                 asking = asyncio.create_task(_keep_asking(instance, screen))
