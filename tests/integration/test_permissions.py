@@ -100,6 +100,7 @@ async def test_streams_are_administered_by_nobody_but_the_streams_step(shared_br
         "STREAM.PURGE.FILL",
         "STREAM.MSG.DELETE.FILL",
         "STREAM.SNAPSHOT.FILL",
+        "STREAM.RESTORE.FILL",
         "CONSUMER.DELETE.FILL.risk-ledger",
         "CONSUMER.CREATE.FILL",
         "CONSUMER.CREATE.FILL.mine",
@@ -108,6 +109,8 @@ async def test_streams_are_administered_by_nobody_but_the_streams_step(shared_br
     async with raw(shared_broker, user) as client:
         for prefix in ("streams", "$JS.API"):
             assert [verb for verb in requests if await client.may_publish(f"{prefix}.{verb}", b"{}")] == []
+        for way in ("ACK.FILL.x.1.1", "RESTORE.FILL.x"):
+            assert not await client.may_publish(f"$JS.SNAPSHOT.{way}", b"")
 
 
 @pytest.mark.parametrize("user", USERS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 from common.epochs import LastEpochs
@@ -174,3 +175,15 @@ def test_r73_epochs_never_go_back_when_lease_begins_anew(tmp_path: Path) -> None
     assert due is not None
     assert (due.event.epoch, due.expected_last_sequence) == (58, 0)
     assert LastEpochs(tmp_path / "none.json").of("quoter", "mm1") == 0
+
+
+def test_r71_stores_that_were_brought_back_are_not_taken_for_resumed() -> None:
+    word = msgspec.structs.replace(identity(2, last=30), restored="the backup of noon", who="ann", reason="a disk")
+    back = {stream: Found(MADE, 31, 31) for stream in STORES}
+    brought = Stores(word, back).judged()
+    assert brought.standing is Standing.CHANGED
+    assert brought.faults[0] == "the stores were brought back from the backup of noon by ann: a disk"
+    assert "FILL ends at sequence 31, and 50 has been seen" in brought.faults, "what it costs is said"
+    nobody = Stores(word, back, Known("p")).judged()
+    assert nobody.standing is Standing.CHANGED, "for who knows of no generation as well"
+    assert Stores(identity(3, last=31), back).judged().standing is Standing.NEWER

@@ -109,6 +109,31 @@ class Keyring:
         """Accept what streams held before signing began, up to these sequences."""
         self.change(lambda keys: msgspec.structs.replace(keys, seals=[*keys.seals, *seals]))
 
+    def rewind(self, ends: Mapping[str, int]) -> bool:
+        """Fit every range of sequences to streams that end at these: say whether one reached beyond.
+
+        A stream that was emptied or brought back gives its sequences out again. What was sealed, ended or revoked there
+        at a later one must not be believed for what comes now, and what was made at a later one must.
+        """
+        before = self.read()
+        keys = [
+            msgspec.structs.replace(
+                key,
+                valid_from=_at_most(key.valid_from, ends),
+                valid_until=_at_most(key.valid_until, ends),
+                revoked_from=_at_most(key.revoked_from, ends, 1),
+            )
+            for key in before.keys
+        ]
+        seals = [
+            msgspec.structs.replace(seal, last_sequence=min(seal.last_sequence, ends.get(seal.stream, 0)))
+            for seal in before.seals
+        ]
+        if keys == before.keys and seals == before.seals:
+            return False
+        self.change(lambda found: msgspec.structs.replace(found, keys=keys, seals=seals))
+        return True
+
     def place(self, key: PrivateKey, path: Path) -> None:
         """Hand a private key to its service, which takes it up at its next look."""
         owner = path.stat() if path.exists() else None
@@ -122,6 +147,10 @@ class Keyring:
 
     def _root(self) -> SigningKey:
         return SigningKey(bytes.fromhex(self.places.root_private.read_text(encoding="ascii").strip()))
+
+
+def _at_most(sequences: Mapping[str, int], ends: Mapping[str, int], beyond: int = 0) -> dict[str, int]:
+    return {stream: min(sequence, ends.get(stream, 0) + beyond) for stream, sequence in sequences.items()}
 
 
 def role_of(service: str) -> str:

@@ -14,6 +14,8 @@ from rich.console import Console
 
 from toolkit import streams
 from toolkit.gateway_client import NoAnswerError, PlatformClient
+from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.layout import platform_id_file
 from toolkit.ports import Ports
 
 SERVICES = ("feed", "pricer", "quoter", "watchdog", "risk", "gateway")
@@ -56,6 +58,7 @@ def resume(
     before = look(data_dir, ports, client)
     if not before["faults"]:
         raise NotResumedError("the stores are those everybody knew: nothing stands still")
+    fit_keys(data_dir, _report(data_dir, ports)["ends"])
     said = streams.ask(["renew", "--who", who, "--reason", reason], data_dir, ports)
     generation = int(said.strip().rsplit(" ", 1)[1])
     late = _until(lambda: _late(_states(ports, client), generation), FOLLOW_S_MAX, clock)
@@ -64,6 +67,11 @@ def resume(
     _until(lambda: _proof(_states(ports, client))["unproven"], AGREE_S_MAX, clock)
     after = look(data_dir, ports, client)
     return {**after, "resumed_by": who, "reason": reason, "faults_before": before["faults"]}
+
+
+def fit_keys(data_dir: Path, ends: Mapping[str, int]) -> None:
+    """Have the public keys hold for what these streams store from now on, before anything is signed there."""
+    Keyring(KeyPlaces.of(data_dir), platform_id_file(data_dir).read_text().strip()).rewind(ends)
 
 
 def show(told: Mapping[str, Any], console: Console) -> None:

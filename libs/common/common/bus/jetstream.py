@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from common.bus.messages import NO_HEADERS
-from common.bus.nats import NatsConnection
+from common.bus.nats import REQUEST_TIMEOUT_S, NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
 from common.streams import DURABLES, JETSTREAM_API, MIB, STREAMS, DurableReader, Stream, differences, kept_size
 from common.streams.levels import Level, level_of, timestamp_ns
@@ -59,10 +59,13 @@ class JetStreamApi:
     def __init__(self, connection: NatsConnection) -> None:
         self._connection = connection
 
-    async def call(self, verb: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send one API request; ApiError with the server's code, BusUnavailable without an answer."""
+    async def call(
+        self, verb: str, document: dict[str, Any] | None = None, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> dict[str, Any]:
+        """Send one API request; ApiError with the server's code, BusUnavailable without an answer in time."""
         subject = f"{JETSTREAM_API}.{verb}"
-        answer = await self._connection.request(subject, json.dumps(document).encode() if document else b"")
+        data = json.dumps(document).encode() if document else b""
+        answer = await self._connection.request(subject, data, timeout_s)
         reply: dict[str, Any] = json.loads(answer.data)
         error = reply.get("error")
         if error:

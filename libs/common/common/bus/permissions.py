@@ -207,7 +207,9 @@ def publish_subjects(user: str) -> list[str]:
     if user == ADMINISTRATOR:
         # In the account of the streams the broker looks at a subject after it has mapped it.
         marks = [address_filter(identity) for identity in IDENTITIES.values()]
-        return [*marks, *[f"{SERVER_API}.{request}" for request in api_requests(user)]]
+        # Where the broker takes the pieces of an archive, and hears that one of its own has come.
+        archives = ["$JS.SNAPSHOT.ACK.>", "$JS.SNAPSHOT.RESTORE.>"]
+        return [*marks, *archives, *[f"{SERVER_API}.{request}" for request in api_requests(user)]]
     said = [saying.subject for saying in sayings(user)] if user in DUTIES else []
     return [*said, *[f"{JETSTREAM_API}.{request}" for request in api_requests(user)], *acknowledgements(user)]
 

@@ -38,6 +38,9 @@ class StoreIdentity(Event, frozen=True, kw_only=True, omit_defaults=True):
     made_ns: int
     follows: str = ""
     """SHA-256 of the bytes that the generation before said in this stream; empty where there were none."""
+    restored: str = ""
+    """Which backup the stores were brought back from; everybody stands still until a person has seen what that changed
+    and made the next generation."""
 
     def message_id(self) -> str:
         return joined_id("store", self.stream, self.generation, self.made_ns)

@@ -85,7 +85,9 @@ def _faults(
         yield f"the stores belong to platform {identity.platform_id!r}, this is {known.platform_id!r}"
     elif identity.generation < known.generation:
         yield f"the stores are of generation {identity.generation}, generation {known.generation} was in force"
-    newer = identity is not None and identity.generation > known.generation
+    elif identity.restored:
+        yield f"the stores were brought back from {identity.restored} by {identity.who}: {identity.reason}"
+    newer = identity is not None and identity.generation > known.generation and not identity.restored
     for stream in STORES:
         # What was known of an older generation says nothing of a newer one: a person has looked.
         seen = None if newer else known.stores.get(stream)

@@ -1,4 +1,4 @@
-"""The `streams` step: create, update, list and resize streams and durable readers, and give the stores their identity.
+"""The `streams` step: create, update, list, resize, back up and bring back streams, and give the stores their identity.
 
 Runs once before the services, as its own NATS user, the only one that may administer streams.
 """
@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, ConfigError, MarketMakerError
 from common.settings import ServiceSettings, load_settings
 from common.stores.memory import FILE
-from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS
+from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, backup
 from common.streams.levels import Level, alarming, said
 from common.streams.sealing import Sealing
 
@@ -40,6 +41,39 @@ async def renew(settings: ServiceSettings, who: str, reason: str) -> None:
     async with _connection(settings) as connection:
         await _create(JetStreamApi(connection), settings.replicas)
         print(f"stores: generation {await _sealing(connection, settings).renew(who, reason)}")
+
+
+async def back_up(settings: ServiceSettings, folder: Path) -> None:
+    """Write a backup of the streams that nobody could make anew, while everybody works or stands still."""
+    async with _connection(settings) as connection:
+        stored, identity = await _sealing(connection, settings).proven()
+        contents = await backup.make(connection, stored, identity, folder, _say)
+        print(f"{folder}: {contents.label}, generation {contents.generation}")
+
+
+async def restore(settings: ServiceSettings, folder: Path, who: str, reason: str, *, replace: bool) -> None:
+    """Bring the streams of a backup back and write the next generation, which everybody stands still before.
+
+    BackupError when the backup is not to be used, when a service works, or when a stream holds something that nobody
+    said may be replaced; then nothing has been changed.
+    """
+    async with _connection(settings) as connection:
+        sealing, api = _sealing(connection, settings), JetStreamApi(connection)
+        contents = backup.examine(folder, settings.platform_id, sealing.verifier)
+        if working := await backup.holders(api, time.time_ns()):
+            raise backup.BackupError(f"{', '.join(working)} works: stop the services first")
+        held = await backup.in_the_way(api, contents)
+        if held and not replace:
+            there = ", ".join(f"{stream} ({messages} messages)" for stream, messages in held.items())
+            raise backup.BackupError(f"{there}: not empty; with --replace they are deleted first, and gone")
+        await backup.bring_back(connection, contents, folder, _say)
+        await _create(api, settings.replicas)
+        generation = await sealing.renew(who, reason, restored=contents.label)
+        print(f"stores: generation {generation}, from {contents.label}; services stand still, see ./mm resume")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 async def report(settings: ServiceSettings) -> None:
@@ -125,12 +159,19 @@ async def _connection(settings: ServiceSettings, *, patient: bool = False) -> As
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m common.streams", description=__doc__)
     steps = parser.add_subparsers(
-        dest="step", metavar="list | resize | report | renew", help="without one: create or update all"
+        dest="step", metavar="list | resize | backup | restore | report | renew", help="without one: make or update all"
     )
     steps.add_parser("list", help="how full each stream is")
     resizing = steps.add_parser("resize", help="give one stream another size; it is never made smaller than built for")
     resizing.add_argument("stream", help="such as FILL")
     resizing.add_argument("mib", type=int, help="its new bound in MiB")
+    backing_up = steps.add_parser("backup", help="write FILL and what else nobody could make anew into a new folder")
+    backing_up.add_argument("folder", type=Path, metavar="DIR")
+    restoring = steps.add_parser("restore", help="bring the streams of a backup back; the services are stopped")
+    restoring.add_argument("folder", type=Path, metavar="DIR")
+    restoring.add_argument("--who", required=True, help="who answers for it")
+    restoring.add_argument("--reason", required=True)
+    restoring.add_argument("--replace", action="store_true", help="delete what those streams hold now")
     steps.add_parser("report", help="what is known of the stores and what is there, as JSON")
     renewing = steps.add_parser("renew", help="write the next generation of the stores (./mm resume calls it)")
     renewing.add_argument("--who", required=True, help="who answers for it")
@@ -142,6 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(list_all(settings))
         elif options.step == "resize":
             asyncio.run(resize(settings, options.stream, options.mib))
+        elif options.step == "backup":
+            asyncio.run(back_up(settings, options.folder))
+        elif options.step == "restore":
+            asyncio.run(restore(settings, options.folder, options.who, options.reason, replace=options.replace))
         elif options.step == "report":
             asyncio.run(report(settings))
         elif options.step == "renew":

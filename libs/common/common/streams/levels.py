@@ -22,6 +22,8 @@ class Level(NamedTuple):
     messages: int
     first_ns: int = 0
     """When its oldest message was stored, ns since the epoch; 0 when it is empty."""
+    last_sequence: int = 0
+    """Of the newest message it ever stored."""
 
     @property
     def share(self) -> float:
@@ -43,6 +45,7 @@ def level_of(info: dict[str, Any]) -> Level:
         bytes_max=int(config["max_bytes"]),
         messages=messages,
         first_ns=timestamp_ns(state["first_ts"]) if messages else 0,
+        last_sequence=int(state["last_seq"]),
     )
 
 

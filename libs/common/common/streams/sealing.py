@@ -35,7 +35,7 @@ class Sealing:
         self._platform_id, self._file = platform_id, file
         if connection.keys is None:
             raise MarketMakerError("MM_SIGNING_KEY_FILE: must be given: an identity that is not signed is none")
-        self._verifier = connection.keys.verifier
+        self.verifier = connection.keys.verifier
 
     async def first(self) -> str:
         """Give new stores their first identity and return a line for people; stores of before keep theirs."""
@@ -51,7 +51,7 @@ class Sealing:
         return f"stores: generation {identity.generation}"
 
     async def report(self) -> dict[str, Any]:
-        """Return per store what the administrator remembers and what is there now."""
+        """Return per store what the administrator remembers and what is there now, and where every stream ends."""
         known, found, identity, refusal = await self._look()
         stores = {}
         for stream in STORES:
@@ -71,10 +71,24 @@ class Sealing:
             "standing": verdict.standing.value,
             "faults": list(verdict.faults),
             "stores": stores,
+            "ends": {level.stream: level.last_sequence for level in await self._api.levels()},
         }
 
-    async def renew(self, who: str, reason: str) -> int:
-        """Write the next generation, which a person answers for, and return it; the ledger's reader begins anew."""
+    async def proven(self) -> tuple[Stored, StoreIdentity]:
+        """Return the identity in LEASE and what it says; MarketMakerError when the stores are not those we knew."""
+        known, found, identity, refusal = await self._look()
+        verdict = judge(known, identity, found, refusal)
+        stored = await self._api.last("LEASE", IDENTITIES["LEASE"].subject)
+        if identity is None or stored is None or verdict.standing not in (Standing.SAME, Standing.NEWER):
+            raise MarketMakerError(f"the stores are not those we knew, see ./mm resume: {'; '.join(verdict.faults)}")
+        return stored, identity
+
+    async def renew(self, who: str, reason: str, *, restored: str = "") -> int:
+        """Write the next generation, which a person answers for, and return it; the ledger's reader begins anew.
+
+        `restored` names the backup that the stores were brought back from: then everybody stands still, and what was
+        known of the stores stays known, until a generation follows that was not.
+        """
         known, found, identity, _ = await self._look()
         for reader in DURABLES:
             # Where it stood says nothing of this stream; who reads through it knows by itself what is booked.
@@ -85,8 +99,9 @@ class Sealing:
                     raise
             await self._api.ensure_durable(reader)
         generation = max(known.generation, identity.generation if identity is not None else 0) + 1
-        made = await self._write(generation, found, who, reason)
-        write_known(self._file, remembered(known, made, await look_at_stores(self._api)), log)
+        made = await self._write(generation, found, who, reason, restored)
+        if not restored:
+            write_known(self._file, remembered(known, made, await look_at_stores(self._api)), log)
         return generation
 
     async def _look(self) -> tuple[Known, dict[str, Found | None], StoreIdentity | None, str]:
@@ -101,12 +116,14 @@ class Sealing:
 
     def _genuine(self, stored: Stored) -> StoreIdentity | None:
         try:
-            event, _ = read(self._verifier, IDENTITIES["LEASE"], message_of(stored))
+            event, _ = read(self.verifier, IDENTITIES["LEASE"], message_of(stored))
         except ContractError:
             return None
         return event if isinstance(event, StoreIdentity) else None
 
-    async def _write(self, generation: int, found: dict[str, Found | None], who: str, reason: str) -> StoreIdentity:
+    async def _write(
+        self, generation: int, found: dict[str, Found | None], who: str, reason: str, restored: str = ""
+    ) -> StoreIdentity:
         """Write one generation into every store, LEASE last: whoever reads it there finds the others written."""
         missing = [stream for stream in STORES if found[stream] is None]
         if missing:
@@ -125,6 +142,7 @@ class Sealing:
                 reason=reason,
                 made_ns=time.time_ns(),
                 follows=hashlib.sha256(before.data).hexdigest() if before is not None else "",
+                restored=restored,
             )
             await self._connection.publish_acked(
                 written, expected_last_sequence=before.sequence if before is not None else 0
