@@ -54,11 +54,14 @@ class Gate:
         """By subject: the sequence of the newest message refused there."""
         self.refused = 0
 
-    async def begin(self) -> None:
+    async def begin(self, *, resumed: bool = False) -> None:
         """Compare the streams with those the memory is of; BusError when the broker does not answer.
 
-        A stream that was made anew gives its sequences out again: what was obeyed in the old one says nothing.
+        A stream that was made anew gives its sequences out again: what was obeyed in the old one says nothing. So may
+        one that was brought back, which an older broker does not say was made anew: `resumed` is a person's word.
         """
+        if resumed:
+            self.obeyed.forget_sequences()
         for name in IN_TURN_STREAMS:
             created = str((await self._api.call(f"STREAM.INFO.{name}"))["created"])
             if self._created.get(name, created) != created:

@@ -142,7 +142,7 @@ class Shell:
         """Know what was obeyed in these streams and follow the key files, before anything is read."""
         while True:
             try:
-                await self.gate.begin()
+                await self.gate.begin(resumed=self.stores.resumed is not None)
                 break
             except BusUnavailable as error:
                 self.log.warning("cannot look at the streams yet", why=str(error))

@@ -369,3 +369,14 @@ def test_r70_a_password_of_before_is_not_obeyed() -> None:
     assert isinstance(take(VERIFIER, obeyed, User, one), User)
     assert isinstance(take(VERIFIER, obeyed, User, said("gateway", user(2), 2, after=1)), User)
     assert fault_of(take(VERIFIER, obeyed, User, one._replace(sequence=3))) is Fault.OUTDATED
+
+
+def test_r71_after_a_person_has_resumed_sequences_may_be_given_out_again_and_counts_go_on() -> None:
+    obeyed = Obeyed()
+    one, lift = said("risk", state(1)), said("gateway", halt(2, lifted=True), 2, after=1)
+    revised, again = said("gateway", config(2), 61, after=60), said("gateway", config(2), 41, after=40)
+    assert obey(obeyed, one, lift, revised, again) == [True, True, True, False]
+    obeyed.forget_sequences()
+    assert obey(obeyed, again, one) == [True, True]
+    assert obey(obeyed, said("risk", state(1))) == [True]
+    assert obey(obeyed, one) == [False], "an old word is an old word in every generation"

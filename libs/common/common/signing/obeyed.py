@@ -82,6 +82,15 @@ class Obeyed:
             del self._subjects[subject]
         self.changes += 1
 
+    def forget_sequences(self) -> None:
+        """Forget where in the streams things were obeyed: a person has resumed, they may give sequences out again.
+
+        What a key counts goes on, whatever becomes of the streams.
+        """
+        for subject in [each for each, last in self._subjects.items() if last.order[0] == 0]:
+            del self._subjects[subject]
+        self.changes += 1
+
     def document(self) -> dict[str, Any]:
         """Return what to write down."""
         documents: dict[str, Any] = msgspec.to_builtins(self._subjects)
