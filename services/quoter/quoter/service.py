@@ -95,7 +95,7 @@ class Quoter(Core):
         self._pictured_at_ns = 0
         self._account_sequence = 0
         self.booked_sequence: int | None = None
-        """How far FILL has the account's entries; a picture may be ahead of a FILL that lost its end or began anew."""
+        """How far FILL has the account's entries; a picture may be ahead of it, or lost."""
         self._tickets = itertools.count(1)
         self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
@@ -146,7 +146,7 @@ class Quoter(Core):
         desk.bus_up = True
         self._pictured_at_ns = receipt.now_ns
         if self.booked_sequence is not None:
-            self._account_sequence = min(self._account_sequence, self.booked_sequence)
+            self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         yield from self.desk.halts.words.unheard()
         yield from self.desk.halts.words.changes()

@@ -336,3 +336,15 @@ def test_r71_a_quoter_whose_stores_are_gone_has_nothing_resting_before_it_begins
     script.wait(1_000)
     assert not any(order.status == "open" for order in venue.orders.values())
     assert "global:store-changed" in script.core.state(script.now_ns)["halts"]
+
+
+def test_r71_without_any_picture_what_fill_has_is_not_booked_again() -> None:
+    venue = Venue()
+    order = left_behind(venue, first_id_of(2) + 5)
+    venue.fill(order, 10)
+    booked = venue.sequence
+    venue.fill(order, 20)
+    script = Script(venue, epoch=3)
+    script.core.booked_sequence = booked
+    script.start()
+    assert [fill.quantity_lots for fill in script.of(Fill)] == [20], "of an order that nobody remembers any more"
