@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,31 @@ def test_r71_a_quoter_whose_disk_was_lost_stands_still(trial: Trial) -> None:
     trial.wait("standing still", holds(lambda: standing(trial)), 60)
     [fault] = resumed(trial)["faults_before"]
     assert "the data directory of quoter/mm1 was lost" in fault
+    quotes_again(trial)
+
+
+def test_r71_a_backup_is_brought_back_and_the_venue_tells_what_came_after_it(trial: Trial, tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    known = generation(trial)
+    saved = trial.fills_on_bus()
+    assert "8 of 8: FILL" in trial.mm("streams", "backup", str(folder))
+    held = sum(trial.fills_at_venue().values())
+    trial.wait("more fills", holds(lambda: sum(trial.fills_at_venue().values()) >= held + LOST_FILLS), 120)
+    trial.mm("halt", *HALT)
+    trial.wait("books that agree", holds(lambda: trial.books_agree() == []), 60)
+    with pytest.raises(TrialError, match="a platform runs on"):
+        trial.mm("restore", str(folder), "--who", "ann", "--reason", "drill")
+    trial.stop()
+    shutil.rmtree(nats_store_dir(trial.data_dir))
+    said = trial.mm("restore", str(folder), "--who", "ann", "--reason", "drill", timeout_s=120)
+    assert f"stores: generation {known + 1}, from the backup of" in said
+    trial.start()
+    trial.wait("standing still", holds(lambda: standing(trial)), 60)
+    assert saved - trial.fills_on_bus() == Counter(), "what was saved is there"
+    told = trial.mm("resume")
+    assert "changed: the stores were brought back from the backup of" in told
+    assert re.search(r"FILL .* sequences LOST", told)
+    assert resumed(trial)["generation"] == known + 2
     quotes_again(trial)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Typed(NamedTuple):
     """Typed into a shell on a platform under trial, whose ports and data directory take the place of the usual ones.
 
-    `{market}`, `{proposal}`, `{password_file}` and `{recipe_file}` stand for what a person would have at hand.
+    `{market}`, `{proposal}`, `{password_file}`, `{recipe_file}` and `{backup}` stand for what a person has at hand.
     """
 
     text: str
@@ -76,6 +76,13 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm post list": Typed("./mm post list", "proposed by admin"),
     "./mm post approve ID --user NAME": Typed(
         "./mm post approve {proposal} --user rita --password-file {password_file}", "approved by rita"
+    ),
+    "./mm streams backup DIR": Typed("./mm streams backup {backup}", "8 of 8: FILL"),
+    "./mm restore DIR --who NAME --reason TEXT": Elsewhere(
+        "test_r71_a_backup_is_brought_back_and_the_venue_tells_what_came_after_it"
+    ),
+    "./mm streams restore DIR --who NAME --reason TEXT --replace": Typed(
+        "./mm streams restore {backup} --who name --reason text --replace", "works: stop the services first", ends=1
     ),
     "./mm resume [--yes --who NAME --reason TEXT]": Typed("./mm resume --json", '"generation"'),
     "./mm resume": Typed("./mm resume", "generation 1"),

@@ -60,6 +60,7 @@ def newest_proposal(trial: Trial, client: PlatformClient, token: str) -> str:
 def test_r53_every_command_of_the_pages_does_what_it_says(trial: Trial, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{trial.ports.gateway}"
     at_hand = {"password_file": str(tmp_path / "password"), "recipe_file": str(tmp_path / "config.yaml")}
+    at_hand["backup"] = str(tmp_path / "backup")
     Path(at_hand["password_file"]).write_text(PASSWORD)
     Path(at_hand["recipe_file"]).write_text(SKETCH)
     faults = []

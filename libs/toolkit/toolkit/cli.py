@@ -16,6 +16,7 @@ from rich.text import Text
 
 from toolkit import bench as benchmarks
 from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, post_commands, resume, streams
+from toolkit import restore as restores
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
 from toolkit.gateway_client import NoAnswerError, PlatformClient
@@ -190,12 +191,15 @@ def cancel_all(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None)
 @app.command("streams", context_settings=PASS_ON)
 def administer_streams(
     step: Annotated[
-        list[str] | None, typer.Argument(metavar="[list | resize STREAM MIB]", help="Without it: create or update all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[list | resize STREAM MIB | backup DIR | restore DIR]", help="Without it: create or update all."
+        ),
     ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Create or update the streams of the bus, list how full they are, or give one another size."""
+    """Create or update the streams of the bus, list how full they are, resize one, back them up or bring them back."""
     try:
         raise typer.Exit(streams.run(step or [], data_dir, ports_of(data_dir, port_base)))
     except NoAnswerError as error:
@@ -230,6 +234,24 @@ def resume_platform(
         resume.show(told, console)
         if told["faults"] and not yes:
             _say("to go on: ./mm resume --yes --who NAME --reason TEXT (halts given before stay)")
+
+
+@app.command("restore")
+def restore_platform(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="As ./mm streams backup made it.", resolve_path=True)],
+    who: Annotated[str, typer.Option("--who", help="Who answers for it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why the backup is brought back.")],
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Bring the stores of a stopped platform back from a backup; ./mm up and ./mm resume then go on from it."""
+    if not (who.strip() and reason.strip()):
+        refuse("--who NAME and --reason TEXT: both are kept with the stores")
+    try:
+        restores.restore(folder, data_dir, ports_of(data_dir, port_base), who, reason, _say)
+    except restores.NotRestoredError as error:
+        refuse(str(error))
+    _say("to go on: ./mm up, then ./mm resume")
 
 
 @app.command("test", context_settings=PASS_ON)

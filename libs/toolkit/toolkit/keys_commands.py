@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import getpass
-import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -22,20 +21,17 @@ from common.signing import Seal
 from common.streams import STREAMS
 from rich.console import Console
 
-from toolkit.instance import find_running
+from toolkit.broker import ASK_S_MAX, BROKER_S_MAX, broker_alone
+from toolkit.instance import CannotStartError, find_running
 from toolkit.key_steps import SEALED, KeyChangeError, KeyUse, parse_from, revoke, rotate, seal_of
 from toolkit.keyring import KeyPlaces, Keyring
-from toolkit.layout import nats_config_file, nats_password_file, platform_id_file, unsealed_file
+from toolkit.layout import nats_password_file, platform_id_file, unsealed_file
 from toolkit.options import DataDir, PortBase, ports_of
 from toolkit.paths import DEFAULT_DATA_DIR
 from toolkit.ports import Ports, port_map
-from toolkit.servers import ServerMissingError, find_servers
 from toolkit.setup import Addresses, prepare
 
 GATEWAY = "gateway"
-BROKER_S_MAX = 30.0
-ASK_S_MAX = 5.0
-POLL_S = 0.1
 THIS_USER = getpass.getuser()
 T = TypeVar("T")
 
@@ -201,29 +197,11 @@ def _platform(data_dir: Path, port_base: int | None) -> Iterator[_Platform]:
         return
     if not platform_id_file(data_dir).is_file():
         _refuse(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
-    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
     try:
-        command = [*find_servers(data_dir, _say).nats, "--config", str(nats_config_file(data_dir))]
-    except ServerMissingError as error:
+        with broker_alone(data_dir, ports, _say):
+            yield _Platform(data_dir, ports)
+    except CannotStartError as error:
         _refuse(str(error))
-    broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _await_broker(ports)
-        yield _Platform(data_dir, ports)
-    finally:
-        broker.terminate()
-        broker.wait(BROKER_S_MAX)
-
-
-def _await_broker(ports: Ports) -> None:
-    deadline_s = time.monotonic() + BROKER_S_MAX
-    with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
-        while time.monotonic() < deadline_s:
-            with contextlib.suppress(httpx.HTTPError):
-                if client.get(f"http://127.0.0.1:{ports.nats_monitor}/healthz").status_code == httpx.codes.OK:
-                    return
-            time.sleep(POLL_S)
-    _refuse(f"the broker does not start on port {ports.nats}")
 
 
 def _keyring(data_dir: Path) -> Keyring:

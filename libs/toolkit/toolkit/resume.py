@@ -40,7 +40,7 @@ def look(data_dir: Path, ports: Ports, client: PlatformClient) -> dict[str, Any]
     return {
         "generation": told["generation"],
         "known_generation": told["known_generation"],
-        "stores": told["stores"],
+        "stores": {name: _as_seen(name, store, states) for name, store in told["stores"].items()},
         "faults": sorted({*told["faults"], *_faults(states)}),
         "standing": sorted(name for name, state in states.items() if _stores_of(state).get("faults")),
         **_proof(states),
@@ -102,6 +102,12 @@ def _told_of(store: Mapping[str, Any]) -> str:
     if store["made"] not in (None, store["created"]):
         return f"{text}; ANOTHER was known, made {store['made']}, with {store['seen_sequence'] or 0} messages"
     return f"{text}; {lost} sequences LOST" if lost > 0 else text
+
+
+def _as_seen(name: str, store: Mapping[str, Any], states: Mapping[str, State]) -> dict[str, Any]:
+    """Return a store with the highest sequence that anybody has seen there, not the streams step alone."""
+    seen = [store["seen_sequence"] or 0, *(_stores_of(state).get("seen", {}).get(name, 0) for state in states.values())]
+    return {**store, "seen_sequence": max(seen)}
 
 
 def _report(data_dir: Path, ports: Ports) -> dict[str, Any]:

@@ -118,7 +118,8 @@ class StoreWatch:
             self._remember(msgspec.structs.replace(self._known, renewed=False))
 
     def state(self) -> dict[str, Any]:
-        return {"generation": self.generation, "faults": self.faults}
+        seen = {stream: mark.last_sequence for stream, mark in self._known.stores.items()}
+        return {"generation": self.generation, "faults": self.faults, "seen": seen}
 
     # --- looking ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,47 @@
+"""The broker alone, for work on a platform that is stopped."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from toolkit.instance import CannotStartError
+from toolkit.layout import nats_config_file
+from toolkit.ports import Ports
+from toolkit.servers import ServerMissingError, find_servers
+from toolkit.setup import Addresses, prepare
+
+BROKER_S_MAX = 30.0
+ASK_S_MAX = 5.0
+POLL_S = 0.1
+
+
+@contextlib.contextmanager
+def broker_alone(data_dir: Path, ports: Ports, report: Callable[[str], None]) -> Iterator[None]:
+    """Run the broker of a data directory that is set up, and stop it again; CannotStartError says why it does not."""
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    try:
+        command = [*find_servers(data_dir, report).nats, "--config", str(nats_config_file(data_dir))]
+    except ServerMissingError as error:
+        raise CannotStartError(str(error)) from error
+    broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await_answer(broker, ports)
+        yield
+    finally:
+        broker.terminate()
+        broker.wait(BROKER_S_MAX)
+
+
+def _await_answer(broker: subprocess.Popen[bytes], ports: Ports) -> None:
+    deadline_s = time.monotonic() + BROKER_S_MAX
+    with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
+        while time.monotonic() < deadline_s and broker.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                if client.get(f"http://127.0.0.1:{ports.nats_monitor}/healthz").status_code == httpx.codes.OK:
+                    return
+            time.sleep(POLL_S)
+    raise CannotStartError(f"the broker does not start on port {ports.nats}")

@@ -1,0 +1,86 @@
+"""Bring the stores of a stopped platform back from a backup; what they held until then is put aside, not deleted."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from common.bus.accounts import STREAMS_ACCOUNT
+from common.errors import MarketMakerError
+from common.signing import Verifier
+from common.streams.backup import KEPT, BackupError, examine
+
+from toolkit import streams
+from toolkit.broker import broker_alone
+from toolkit.exclusive import sole_instance
+from toolkit.instance import CannotStartError, read_control
+from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.layout import nats_store_dir, platform_id_file
+from toolkit.listening import taken_ports
+from toolkit.ports import Ports
+
+Report = Callable[[str], None]
+
+
+class NotRestoredError(Exception):
+    """The backup was not brought back; the message says why, and everything is as it was."""
+
+
+def restore(folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, report: Report) -> None:
+    """Put the streams of a backup in the place of those of a stopped platform and write the next generation.
+
+    Services that are started then stand still until a person resumes. NotRestoredError when it could not be done.
+    """
+    if not platform_id_file(data_dir).is_file():
+        raise NotRestoredError(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
+    platform_id = platform_id_file(data_dir).read_text().strip()
+    try:
+        keyring = Keyring(KeyPlaces.of(data_dir), platform_id)
+        contents = examine(folder, platform_id, Verifier(keyring.read()))
+        with sole_instance(data_dir):
+            _demand_stopped(data_dir, ports)
+            report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
+            _bring_back(folder, data_dir, ports, keyring, who, reason, report)
+    except (MarketMakerError, CannotStartError) as error:
+        raise NotRestoredError(str(error)) from None
+
+
+def _demand_stopped(data_dir: Path, ports: Ports) -> None:
+    former = read_control(data_dir)
+    if former is not None and (left := former.living_children()):
+        raise NotRestoredError(f"{', '.join(left)} still works: stop the platform with ./mm down")
+    if taken := taken_ports({"nats": ports.nats, "nats monitor": ports.nats_monitor}):
+        raise NotRestoredError("; ".join(taken))
+
+
+def _bring_back(
+    folder: Path, data_dir: Path, ports: Ports, keyring: Keyring, who: str, reason: str, report: Report
+) -> None:
+    held = nats_store_dir(data_dir) / "jetstream" / STREAMS_ACCOUNT / "streams"
+    aside = data_dir / "nats" / f"replaced-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+    moved = _move([held / stream for stream in KEPT], aside)
+    if moved:
+        report(f"put aside in {aside}: {', '.join(path.name for path in moved)}")
+    try:
+        with broker_alone(data_dir, ports, report):
+            code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
+            if code:
+                raise BackupError("the streams were not brought back; what was there is in its place again")
+            # The generation's own word, the newest in each, is said by a key that has to hold for it.
+            ends: dict[str, int] = json.loads(streams.ask(["report"], data_dir, ports))["ends"]
+            keyring.rewind({stream: max(0, end - 1) for stream, end in ends.items()})
+    except BaseException:
+        # The broker has ended: nobody writes here.
+        _move([held / stream for stream in KEPT], aside / "failed")
+        _move(moved, held)
+        raise
+
+
+def _move(paths: Iterable[Path], folder: Path) -> list[Path]:
+    """Move what is there of some folders into another one and return where it is now."""
+    moved = []
+    for path in paths:
+        if path.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            moved.append(path.rename(folder / path.name))
+    return moved
