@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def resumed(trial: Trial) -> dict[str, Any]:
     assert "to go on: ./mm resume --yes" in trial.mm("resume")
     with pytest.raises(TrialError, match="needs --who NAME and --reason TEXT"):
         trial.mm("resume", "--yes")
+    backfill = json.loads(trial.mm("resume", "--json"))["backfill"]
+    assert (backfill["account"], backfill["unread"]) == ("mm1", 0)
+    assert Decimal(backfill["cash_total"]) == trial.cash_at_venue(), "known before anybody resumes"
+    booked = trial.fills_on_bus() if backfill["after"] else Counter()
+    assert backfill["fills"] == len(trial.fills_at_venue() - booked)
     told: dict[str, Any] = json.loads(
         trial.mm("resume", "--yes", "--who", "ann", "--reason", "drill", "--json", timeout_s=120)
     )
@@ -161,6 +167,7 @@ def test_r71_a_backup_is_brought_back_and_the_venue_tells_what_came_after_it(tri
     told = trial.mm("resume")
     assert "changed: the stores were brought back from the backup of" in told
     assert re.search(r"FILL .* sequences LOST", told)
+    assert re.search(r"account mm1: the venue tells \d+ executions and \d+ conversions after place \d+", told)
     assert resumed(trial)["generation"] == known + 2
     quotes_again(trial)
 

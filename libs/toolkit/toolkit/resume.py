@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from common.halts import STORE_CHANGED
 from rich.console import Console
 
 from toolkit import streams
-from toolkit.gateway_client import NoAnswerError, PlatformClient
+from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.layout import platform_id_file
 from toolkit.ports import Ports
@@ -44,6 +44,7 @@ def look(data_dir: Path, ports: Ports, client: PlatformClient) -> dict[str, Any]
         "faults": sorted({*told["faults"], *_faults(states)}),
         "standing": sorted(name for name, state in states.items() if _stores_of(state).get("faults")),
         **_proof(states),
+        "backfill": _backfill(ports, client, told["booked"]) if any(_faults(states)) or told["faults"] else None,
         "halts": _halts(states),
     }
 
@@ -90,6 +91,8 @@ def show(told: Mapping[str, Any], console: Console) -> None:
         say(f"proven: {line}")
     for line in told["unproven"]:
         say(f"NOT PROVEN: {line}")
+    for line in _told_of_backfill(told["backfill"]) if told["backfill"] is not None else ():
+        say(line)
     for halt in told["halts"]:
         say(f"halt in force: {halt}")
 
@@ -160,6 +163,35 @@ def _proof(states: Mapping[str, State]) -> dict[str, list[str]]:
     if not accounts:
         unproven.append("no account has been compared with its venue: risk books nothing while it stands still")
     return {"proven": proven, "unproven": unproven}
+
+
+def _backfill(ports: Ports, client: PlatformClient, booked: Mapping[str, int]) -> dict[str, Any]:
+    """Return what the venue has of the account that FILL as it stands lacks: it is booked once somebody has resumed."""
+    url = f"http://127.0.0.1:{ports.quoter_admin}/since"
+    try:
+        told: dict[str, Any] = client.post(url, client.admin_token(), {"after": dict(booked)})
+    except (NoAnswerError, RefusedError) as error:
+        return {"why": str(error)}
+    return told
+
+
+def _told_of_backfill(told: Mapping[str, Any]) -> Iterator[str]:
+    if "fills" not in told:
+        yield f"NOT PROVEN: what the venue has and FILL lacks is not known: {told.get('why')}"
+        return
+    account, after = told["account"], told["after"]
+    if not told["fills"] and not told["conversions"]:
+        yield f"account {account}: FILL, as it stands, has whatever the venue tells"
+    else:
+        yield (
+            f"account {account}: the venue tells {told['fills']} executions and {told['conversions']} conversions "
+            f"after place {after}, where FILL ends as it stands; they are booked once somebody has resumed"
+        )
+    for row in told["lots"]:
+        yield f"  {row['symbol']}: {row['side']} {row['lots']} lots of {row['outcome']}"
+    if told["unread"]:
+        yield f"NOT PROVEN: {told['unread']} rows of the venue's lists cannot be read"
+    yield f"the venue says: {told['cash_total'] or 'unknown'} in cash, to be compared after the resume"
 
 
 def _halts(states: Mapping[str, State]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from common.bots import Selection
+from common.clock import NS_PER_S
 from common.events import MarketStatus
 
 from quoter.bot import Bot, Terms
@@ -14,6 +15,8 @@ from quoter.holdings import Holdings
 from quoter.orders import Orders
 
 NO_CAPS = Selection()
+FORGET_NS = 3_600 * NS_PER_S
+"""A market that is over is remembered this long after its expiry, for late fills."""
 
 
 class Candidate(NamedTuple):
@@ -142,3 +145,11 @@ def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Hol
         bot.config.selection,
         inventory.close_threshold_s,
     )
+
+
+def forget_over(markets: dict[str, Terms], orders: Orders, venue_now_ns: int) -> None:
+    """Let go of markets that have been over for long and whose orders have all ended."""
+    for symbol, terms in list(markets.items()):
+        over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
+        if over and orders.forget_market(symbol):
+            del markets[symbol]

@@ -54,21 +54,20 @@ from quoter.desk import Desk
 from quoter.doors import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
 from quoter.emptying import Emptying
 from quoter.explain import explanation
+from quoter.lookback import Lookback
 from quoter.news import PLATFORM, passed_over_targets
 from quoter.orders import Order, Orders, resting
 from quoter.refusals import MarketRefusals
-from quoter.selection import chosen
+from quoter.selection import chosen, forget_over
 from quoter.status import picture, samples, unready
 from quoter.surroundings import look_around, note_book, note_fill, note_trade, thaw
 from quoter.unwind import cross
-from quoter.venues.base import REPORTS, Outputs, Resting, Session
+from quoter.venues.base import REPORTS, Outputs, Resting, Session, Since
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
 PICTURE_NS = 30 * NS_PER_S
 """An AccountState is published this often."""
-FORGET_NS = 3_600 * NS_PER_S
-"""A market that is over is remembered this long after its expiry, for late fills."""
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 
@@ -91,12 +90,12 @@ class Quoter(Core):
         self._fence = EpochFence()
         self._dirty: dict[tuple[str, str], None] = {}
         self.started = False
-        self._selected_at_ns = 0
-        self._pictured_at_ns = 0
+        self._selected_at_ns = self._pictured_at_ns = 0
         self._account_sequence = 0
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a picture may be ahead of it, or lost."""
         self._tickets = itertools.count(1)
+        self._lookback = Lookback(account, session, self._tickets)
         self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
@@ -125,6 +124,7 @@ class Quoter(Core):
             Http(session.name, self.on_answer),
             Command("halt", self.on_halt_command, early=True),
             Command("cancel-all", self.on_cancel_all_command, early=True),
+            Command("since", self._lookback.on_command, early=True),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -341,6 +341,8 @@ class Quoter(Core):
         for output in outputs:
             if isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, Since):
+                yield from self._lookback.on_since(output)
             elif isinstance(output, REPORTS):
                 yield from self._relay(self.blotter.on_report(output, now_ns), now_ns)
             else:
@@ -433,6 +435,7 @@ class Quoter(Core):
         now_ns = receipt.now_ns
         yield from self._relay(self.session.on_timer(now_ns), now_ns)
         yield from self._relay(self.emptying.on_timer(now_ns), now_ns)
+        yield from self._lookback.on_timer(now_ns)
         if not self.started:
             return
         if now_ns - self._selected_at_ns >= SELECT_NS:
@@ -470,10 +473,7 @@ class Quoter(Core):
         lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.lines}
         strays = [order for order in self.desk.orders.living() if (order.algo_id, order.symbol) not in lines]
         yield from self._cancel(strays, now_ns)
-        for symbol, terms in list(self.markets.items()):
-            over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
-            if over and self.desk.orders.forget_market(symbol):
-                del self.markets[symbol]
+        forget_over(self.markets, self.desk.orders, venue_now_ns)
 
     # --- people -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from common.bus.jetstream import CONSUMER_NOT_FOUND, ApiError, JetStreamApi, Sto
 from common.bus.messages import message_of
 from common.bus.nats import NatsConnection
 from common.errors import ContractError, MarketMakerError
-from common.events import IDENTITIES, StoreIdentity, StoreMark
+from common.events import IDENTITIES, Fill, Posting, StoreIdentity, StoreMark, address_filter
+from common.signing import Verifier
 from common.signing.judge import read
 from common.stores.judge import STORES, Found, Known, Standing, judge, remembered
 from common.stores.memory import read_known, write_known
@@ -51,7 +52,10 @@ class Sealing:
         return f"stores: generation {identity.generation}"
 
     async def report(self) -> dict[str, Any]:
-        """Return per store what the administrator remembers and what is there now, and where every stream ends."""
+        """Return per store what the administrator remembers and what is there now, and where every stream ends.
+
+        And how far FILL, ours or not, has each account's entries.
+        """
         known, found, identity, refusal = await self._look()
         stores = {}
         for stream in STORES:
@@ -71,6 +75,7 @@ class Sealing:
             "standing": verdict.standing.value,
             "faults": list(verdict.faults),
             "stores": stores,
+            "booked": await booked_places(self._api, self.verifier) if found["FILL"] is not None else {},
             "ends": {level.stream: level.last_sequence for level in await self._api.levels()},
         }
 
@@ -149,6 +154,23 @@ class Sealing:
             )
         assert written is not None, "there are stores"
         return written
+
+
+async def booked_places(api: JetStreamApi, verifier: Verifier) -> dict[str, int]:
+    """Return by account the newest place in its private stream that FILL has a genuine entry of.
+
+    The last entry of every bot is enough: an account's entries are published in the order of their places.
+    """
+    places: dict[str, int] = {}
+    for cls in (Fill, Posting):
+        async for stored in api.last_values("FILL", address_filter(cls)):
+            try:
+                entry, _ = read(verifier, cls, message_of(stored))
+            except ContractError:
+                continue
+            if isinstance(entry, Fill | Posting) and entry.account_sequence:
+                places[entry.account] = max(places.get(entry.account, 0), entry.account_sequence)
+    return places
 
 
 assert STORES[-1] == "LEASE", "what readers look at is written last"

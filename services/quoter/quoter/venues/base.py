@@ -206,6 +206,20 @@ class Resting(NamedTuple):
     """When the question left, by our clock."""
 
 
+class Since(NamedTuple):
+    """What the venue's lists have of the account after a place in its stream: not told as having happened."""
+
+    after: int
+    fills: tuple[Execution, ...]
+    conversions: tuple[Conversion, ...]
+    unread: int
+    """Rows that cannot be read."""
+    cash_total: Decimal | None
+    """None while it cannot be read."""
+    asked_at_ns: int
+    """When the question left, by our clock."""
+
+
 Report: TypeAlias = (
     OrderReport
     | Execution
@@ -223,6 +237,7 @@ Report: TypeAlias = (
     | Trouble
     | HistoryLost
     | Resting
+    | Since
 )
 REPORTS = (
     OrderReport,
@@ -350,6 +365,18 @@ class Session(Protocol):
 
     def samples(self) -> Iterable[Sample]:
         """Return figures for /metrics."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A session that can be asked what happened at the account before it has begun."""
+
+    def ask_since(self, after: int, now_ns: int) -> Outputs:
+        """Ask the venue's lists for everything after a place; ends in a Since.
+
+        It needs no connection and no start; while it is being asked, asking again does nothing.
+        """
         ...
 
 

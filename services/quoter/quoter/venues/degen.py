@@ -62,7 +62,7 @@ from quoter.venues.degen_frames import (
 )
 from quoter.venues.degen_pairs import converting
 from quoter.venues.degen_rest import ApiKey, DegenRest
-from quoter.venues.degen_resting import asking_resting
+from quoter.venues.degen_resting import asking_resting, asking_since
 from quoter.venues.degen_stream import AccountStream
 from quoter.venues.degen_timing import Phase
 from quoter.venues.rows import read_rows
@@ -349,10 +349,10 @@ class DegenSession:
         self._empty = True
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
-        self._now_ns = now_ns
-        if self._talks.open("resting"):
-            return []
-        return self._talks.begin("resting", asking_resting(self._rest, now_ns, sweep=sweep), now_ns)
+        return self._unless_asked("resting", asking_resting(self._rest, now_ns, sweep=sweep), now_ns)
+
+    def ask_since(self, after: int, now_ns: int) -> Outputs:
+        return self._unless_asked("since", asking_since(self._rest, after, now_ns), now_ns)
 
     def convert(self, symbol: str, pairs: int, now_ns: int) -> Outputs:
         self._now_ns = now_ns
@@ -360,10 +360,11 @@ class DegenSession:
         return begun or [ConversionEnded(symbol, pairs, "too many conversations with the venue")]
 
     def take_picture(self, reason: str, now_ns: int) -> Outputs:
+        return self._unless_asked("picture", self._stream.picture(reason), now_ns) if self.reconciled else []
+
+    def _unless_asked(self, what: str, script: Script[None], now_ns: int) -> list[Output]:
         self._now_ns = now_ns
-        if not self.reconciled or self._talks.open("picture"):
-            return []
-        return self._talks.begin("picture", self._stream.picture(reason), now_ns)
+        return [] if self._talks.open(what) else self._talks.begin(what, script, now_ns)
 
     # --- frames -------------------------------------------------------------------------------------------------
 
