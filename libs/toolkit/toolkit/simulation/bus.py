@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from common.bus.messages import NO_HEADERS
+from common.stores.judge import Found
 from common.streams import MIB, STREAMS, stream_of
 from common.streams.levels import Level
 
@@ -61,6 +62,8 @@ class StreamState:
     last: dict[str, Message] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
+    created: str = ""
+    """When it was made."""
 
     def after(self, sequence: int) -> list[Message]:
         start = bisect_left(self.messages, sequence + 1, key=lambda message: message.sequence)
@@ -113,6 +116,26 @@ class MemoryBus:
             first_ns = messages[0].stored_ns if messages else 0
             found.append(Level(stream.name, held, stream.max_mib * MIB, len(messages), first_ns))
         return found
+
+    def found(self, name: str) -> Found:
+        """Return what a broker says of a stream."""
+        state = self.streams[name]
+        return Found(state.created, len(state.messages) or len(state.last), state.sequence)
+
+    def lose(self) -> None:
+        """Lose everything that was ever stored: all streams are made anew, and empty."""
+        for name, state in self.streams.items():
+            made = f"anew at {self.schedule.now_ns}"
+            self.streams[name] = StreamState(state.per_subject, state.refuse, created=made)
+
+    def bring_back(self, name: str, at_ns: int) -> None:
+        """Let a stream that keeps everything be what it was at a moment."""
+        state = self.streams[name]
+        assert not state.per_subject, f"{name} does not keep everything"
+        state.messages = [message for message in state.messages if message.stored_ns <= at_ns]
+        state.last = {message.subject: message for message in state.messages}
+        state.sequence = state.messages[-1].sequence if state.messages else 0
+        state.ids = {key: sequence for key, sequence in state.ids.items() if sequence <= state.sequence}
 
     def forget(self, listener: Callable[[Message], None]) -> None:
         self._listeners = [each for each in self._listeners if each[1] is not listener]

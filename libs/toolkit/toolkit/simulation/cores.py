@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import OrderUpdates, decode
+from common.events import Fill, OrderUpdates, Posting, decode
 
 from toolkit.paths import CONFIG_DIR
 from toolkit.simulation import rival
@@ -86,7 +86,12 @@ def prepare_risk(node: Node) -> None:
     store, core = node.store, node.core
     assert store is not None
     recovery.LOAD_RETRY_S = 0  # nobody waits in virtual time
-    found = run_now(recovery.recover(_Loading(store, snapshot), _Fills(node.bus), PLATFORM_ID, node.hand.check))
+    word = node.disk.resumed
+    loading, fills = _Loading(store, snapshot), _Fills(node.bus)
+    found = run_now(recovery.recover(loading, fills, PLATFORM_ID, node.hand.check, resumed=word is not None))
+    opening = importlib.import_module("risk.opening").Opening
+    generation = max(1, node.disk.known.generation)
+    core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:
@@ -153,6 +158,12 @@ def prepare_quoter(node: Node) -> None:
     """Hand the order updates of earlier lives to the core, as the quoter's own start does."""
     for message in node.bus.stored("order.update.mm1.*"):
         node.core.remember(decode(OrderUpdates, message.data))  # type: ignore[attr-defined]
+    if node.stores is not None:
+        entries: list[Fill | Posting] = [
+            *(decode(Fill, each.data) for each in node.bus.last_per_subject("fill.trade.mm1.*")),
+            *(decode(Posting, each.data) for each in node.bus.last_per_subject("fill.posting.mm1.*")),
+        ]
+        node.core.booked_sequence = max((each.account_sequence for each in entries), default=0)  # type: ignore[attr-defined]
 
 
 def watchdog(seed: int) -> Core:

@@ -33,14 +33,17 @@ from common.core import (
 )
 from common.events import Event, Lease, address_filter, class_of, encode
 from common.lease import LeaseKeeper, LeaseState
+from common.stores.judge import Standing
 from common.streams import DURABLE_BY_NAME
 
 from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
+from toolkit.simulation.stores import Disk, Stores
 
 ACK_TIMEOUT_MS = 300
 LEASE_TTL_MS = 2_000
+LOOK_MS = 1_000
 RESTART_MS = 1_000
 STORE_RETRY_MS = 200
 I = TypeVar("I")  # noqa: E741
@@ -116,6 +119,11 @@ class Node:
         """Documents on its disk."""
         self.hand = Hand(name)
         self.acknowledged: dict[str, set[int]] = {}
+        self.disk = Disk()
+        self.stores: Stores | None = None
+        """Where it looks whether the streams are those it knew; None where nobody loses any."""
+        self.stands_still = False
+        self._epochs: dict[tuple[str, str], int] = {}
         self._keepers: list[LeaseKeeper] = []
         self._wires: dict[str, Wire] = {}
         self._https: dict[str, Http] = {}
@@ -128,12 +136,15 @@ class Node:
     def start(self) -> None:
         """Start the process: wait for the leases, then run."""
         assert not self.alive
-        self.alive, self.life = True, self.life + 1
+        self.alive, self.life, self.stands_still = True, self.life + 1, False
         self.core = self._build()
         self.core.restore(self.kept)
         self.hand.begin_life(self.life)
         # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
-        self._keepers = [LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS) for role, key in self._leases]
+        self._keepers = [
+            LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS, self._epochs.get((role, key), 0))
+            for role, key in self._leases
+        ]
         self._beat()
 
     def kill(self) -> None:
@@ -156,6 +167,9 @@ class Node:
     def _beat(self) -> None:
         if not self.alive:
             return
+        if not self._admitted():
+            self.later(LOOK_MS * MS, self._beat)
+            return
         for keeper in self._keepers:
             self._beat_one(keeper)
         held = all(keeper.state is LeaseState.HELD for keeper in self._keepers)
@@ -165,8 +179,21 @@ class Node:
             self.kill()
             self.later(1_000 * MS, self.start, always=True)
             return
-        if self._keepers:
-            self.later(self._keepers[0].beat_ms * MS, self._beat)
+        if self._keepers or self.stores is not None:
+            self.later((self._keepers[0].beat_ms if self._keepers else LOOK_MS) * MS, self._beat)
+
+    def _admitted(self) -> bool:
+        """Look whether the stores are those we knew; who lived through a loss begins a new life."""
+        if self.stores is None or not self.bus.available:
+            return self.running or self.stores is None
+        verdict = self.stores.look(self.disk, self.hand, lived=self.running or self.stands_still)
+        if verdict.standing is Standing.CHANGED and not self.stands_still:
+            self.stands_still = True
+            self.call(lambda receipt: self.core.on_stand_still(verdict.faults, receipt))
+        elif verdict.standing is Standing.NEWER:
+            self.kill()
+            self.later(RESTART_MS * MS, self.start, always=True)
+        return verdict.standing is Standing.SAME
 
     def _beat_one(self, keeper: LeaseKeeper) -> None:
         if not self.bus.available:
@@ -190,6 +217,7 @@ class Node:
     def _run(self) -> None:
         self.running = True
         self.core.epoch = max((keeper.epoch for keeper in self._keepers), default=0)
+        self._epochs |= {(keeper.role, keeper.key): keeper.epoch for keeper in self._keepers}
         inputs = self.core.inputs()
         self._wires = {each.name: each for each in inputs if isinstance(each, Wire)}
         self._https = {each.name: each for each in inputs if isinstance(each, Http)}
@@ -204,6 +232,10 @@ class Node:
             if isinstance(each, Newest):
                 self._start_newest(each)
         self.call(self.core.start)
+        if self.disk.resumed is not None:
+            # Where the ledger's reader stood says nothing of these streams.
+            self.acknowledged.clear()
+            self.disk.done()
         for each in inputs:
             if isinstance(each, Durable):
                 self._start_durable(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 from common.bus.messages import StoredMessage, message_of
@@ -41,6 +42,12 @@ class Hand:
     def begin_life(self, life: int) -> None:
         """Number what is signed from here on behind everything of earlier lives."""
         self._signer = Signer(self._key, PLATFORM_ID, life)
+
+    def forget(self, anew: Iterable[str]) -> None:
+        """Begin with another generation of the stores: sequences of streams may be given out again."""
+        for stream in anew:
+            self._obeyed.forget_stream(stream)
+        self._obeyed.forget_sequences()
 
     def headers(self, event: Event, data: bytes, after: int | None = None) -> dict[str, str]:
         """Return what goes beside the bytes of an event."""

@@ -20,6 +20,7 @@ from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
+from toolkit.simulation.stores import Stores
 
 # A whole minute, so that rolling markets open and close at round seconds of the run.
 START_NS = 1_795_222_800 * 1_000_000_000
@@ -31,6 +32,7 @@ DEPOSIT = 100_000
 BOT = "1"
 ACCOUNT = "mm1"
 STOP_MAX_S = 20
+STORE_LOSSES = {"lose_bus", "lose_fills"}
 MAX_PRICE_AGE_MS = 2_000
 """Twice what bots have by default: the troubles drawn from a seed hold frames back for longer than a machine may."""
 
@@ -112,6 +114,7 @@ class World:
         ]
         self.network.tapes = {path.underlying.symbol: BinanceTape(path) for path in self.paths}
         self.nodes = {node.name: node for node in self._nodes()}
+        self.stores = Stores(self.bus)
         self._gateway = Hand("gateway")
         self.rival = Rival(self.venue, cores.secret_of(NAME))
 
@@ -164,6 +167,10 @@ class World:
     def run(self) -> Outcome:
         """Run the scenario to its end and check everything."""
         scenario = self.scenario
+        if {trouble.kind for trouble in scenario.troubles} & STORE_LOSSES:
+            self.stores.write("streams", "first start")
+            for node in self.nodes.values():
+                node.stores = self.stores
         self._configure()
         self.venue.start(START_NS)
         for node in self.nodes.values():
@@ -270,6 +277,9 @@ class World:
             "cut_venue": lambda _: self.network.cut_all(public=False),
             "cut_prices": lambda _: self.network.cut_all(public=True),
             "venue_fault": self._fault_venue,
+            "lose_bus": self._lose_bus,
+            "lose_fills": self._lose_fills,
+            "flush_store": self._flush_store,
         }[trouble.kind](trouble)
         if end is not None:
             self.schedule.after(int(trouble.for_s * NS_PER_S), end)
@@ -298,6 +308,28 @@ class World:
 
     def _mend_store(self) -> None:
         self.store.available = True
+
+    def _lose_bus(self, _trouble: Trouble) -> Callable[[], None]:
+        """The broker's files are gone: every stream begins anew, and after a while a person resumes."""
+        self.bus.lose()
+        return self._resume
+
+    def _lose_fills(self, trouble: Trouble) -> Callable[[], None]:
+        """FILL is brought back to what it was some seconds ago, and after a while a person resumes."""
+        self.bus.bring_back("FILL", self.schedule.now_ns - trouble.value * NS_PER_S)
+        return self._resume
+
+    def _resume(self) -> None:
+        standing = [node.name for node in self.nodes.values() if node.stands_still]
+        if len(standing) < len(self.nodes):
+            self.findings.add("stood", f"of {', '.join(self.nodes)} only {', '.join(standing) or 'nobody'} stood still")
+        check_rest(self.account, self.findings, "while the platform stood still")
+        self.stores.write("a person", "looked at it")
+        if self.bus.last(f"config.bot.{BOT}") is None:
+            self._configure()
+
+    def _flush_store(self, _trouble: Trouble) -> None:
+        self.store.fields, self.store.sequence = {}, 0
 
     def _stop_prices(self, _trouble: Trouble) -> Callable[[], None]:
         self.network.prices_flow = False
