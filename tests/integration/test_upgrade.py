@@ -44,7 +44,7 @@ finally:
 """
 
 
-def _history() -> str:
+def _without_history() -> str:
     """Return why the version of before cannot be had; '' when it can."""
     found = subprocess.run(
         ["git", "cat-file", "-e", f"{BEFORE}^{{commit}}"], cwd=ROOT, capture_output=True, check=False
@@ -83,7 +83,7 @@ def halts(trial: Trial) -> set[tuple[str, str]]:
     return {(halt["scope"], halt["reason"]) for halt in status["halts"]}
 
 
-@pytest.mark.skipif(bool(_history()), reason=_history() or "-")
+@pytest.mark.skipif(bool(_without_history()), reason=_without_history() or "-")
 def test_r70_a_real_platform_of_before_keeps_positions_halt_and_spooled_fills(tmp_path: Path) -> None:
     python = _version_of_before(tmp_path / "before")
     data_dir, base = tmp_path / "data", free_port_base()

@@ -124,11 +124,13 @@ def test_r81_a_person_is_told_before_a_stream_that_may_not_forget_is_full() -> N
 def test_a_level_is_what_the_broker_says() -> None:
     info = {
         "config": {"name": "FILL", "max_bytes": 512 * MIB},
-        "state": {"bytes": 64 * MIB, "messages": 7, "first_ts": "2026-11-21T01:00:00.5Z"},
+        "state": {"bytes": 64 * MIB, "messages": 7, "first_ts": "2026-11-21T01:00:00.5Z", "last_seq": 9},
     }
     level = level_of(info)
     assert (level.share, level.messages, level.first_ns) == (0.125, 7, 1_795_222_800_500_000_000)
-    assert level_of({**info, "state": {"bytes": 0, "messages": 0, "first_ts": "0001-01-01T00:00:00Z"}}).first_ns == 0
+    assert level.last_sequence == 9
+    emptied = {"bytes": 0, "messages": 0, "first_ts": "0001-01-01T00:00:00Z", "last_seq": 9}
+    assert level_of({**info, "state": emptied}).first_ns == 0
 
 
 def test_a_stream_that_confirms_nothing_holds_plain_events_alone() -> None:
