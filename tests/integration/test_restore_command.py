@@ -1,0 +1,71 @@
+"""`./mm restore`: what the streams hold is put aside, and put back when the broker will not have the backup."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from common.bus.accounts import STREAMS_ACCOUNT
+from common.streams.backup import CONTENTS, KEPT
+from toolkit import streams
+from toolkit.broker import broker_alone
+from toolkit.layout import nats_store_dir
+from toolkit.ports import Ports, port_map
+from toolkit.restore import NotRestoredError, restore
+from toolkit.setup import Addresses, prepare
+from toolkit.trial import free_port_base
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Ports:
+    """A platform that was set up, whose streams are made and saved, and that is stopped."""
+    found = port_map(free_port_base())
+    prepare(tmp_path / "data", Addresses("127.0.0.1", found.nats, found.nats_monitor, found.redis))
+    with broker_alone(tmp_path / "data", found, print):
+        streams.ask([], tmp_path / "data", found)
+        streams.ask(["backup", str(tmp_path / "saved")], tmp_path / "data", found)
+    return found
+
+
+def generation(data_dir: Path, ports: Ports) -> int:
+    with broker_alone(data_dir, ports, print):
+        return int(json.loads(streams.ask(["report"], data_dir, ports))["generation"])
+
+
+def brought_back(tmp_path: Path, ports: Ports) -> list[str]:
+    said: list[str] = []
+    restore(tmp_path / "saved", tmp_path / "data", ports, "ann", "drill", said.append)
+    return said
+
+
+def test_r71_what_was_there_is_put_aside(tmp_path: Path, ports: Ports) -> None:
+    said = brought_back(tmp_path, ports)
+    assert said[1].endswith(", ".join(KEPT))
+    [aside] = (tmp_path / "data" / "nats").glob("replaced-*")
+    assert {path.name for path in aside.iterdir()} == set(KEPT)
+    assert generation(tmp_path / "data", ports) == 2
+
+
+def test_r71_an_archive_that_the_broker_refuses_changes_nothing(tmp_path: Path, ports: Ports) -> None:
+    archive, contents = tmp_path / "saved" / "FILL.archive", tmp_path / "saved" / CONTENTS
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 2] ^= 1
+    archive.write_bytes(data)
+    document = json.loads(contents.read_text())
+    # Somebody has made the hash fit: only the broker sees that its own archive is damaged.
+    document["archives"][-1]["sha256"] = hashlib.sha256(data).hexdigest()
+    contents.write_text(json.dumps(document))
+    with pytest.raises(NotRestoredError, match="what was there is in its place again"):
+        brought_back(tmp_path, ports)
+    held = nats_store_dir(tmp_path / "data") / "jetstream" / STREAMS_ACCOUNT / "streams"
+    assert {path.name for path in held.iterdir()} >= set(KEPT)
+    assert generation(tmp_path / "data", ports) == 1, "the stores are those of before"
+
+
+def test_r71_a_folder_without_a_platform_and_one_without_a_backup_are_refused(tmp_path: Path, ports: Ports) -> None:
+    with pytest.raises(NotRestoredError, match="no platform was set up here"):
+        restore(tmp_path / "saved", tmp_path / "nowhere", ports, "ann", "drill", print)
+    with pytest.raises(NotRestoredError, match="there is no backup"):
+        restore(tmp_path / "elsewhere", tmp_path / "data", ports, "ann", "drill", print)
