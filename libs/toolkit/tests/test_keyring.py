@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from common.errors import ContractError
 from common.signing import PublicKey, Seal
 from toolkit.keyring import KeyPlaces, Keyring
 
@@ -51,3 +53,27 @@ def test_r71_where_nothing_reaches_beyond_the_ends_the_list_stays_as_it_is(tmp_p
     serial = ring.read().serial
     assert not ring.rewind({"FILL": 500})
     assert ring.read().serial == serial
+
+
+def test_r71_what_held_at_the_backup_holds_again_when_it_is_found_after_a_resume(tmp_path: Path) -> None:
+    ring = keyring(tmp_path)
+    old = ring.key_of(NAME)
+    ring.seal([Seal(stream="FILL", last_sequence=300, sha256="", who="ann", reason="r", sealed_at="")])
+    signed_before_rotation = ring.places.public_keys.read_bytes()
+    ring.list_new(NAME, NAME, {"FILL": 500})
+    ring.end(old.key_id, {"FILL": 500})
+    signed_after_rotation = ring.places.public_keys.read_bytes()
+    ring.rewind({"FILL": 1})
+    assert (key(ring, old.key_id).valid_until, ring.read().sealed("FILL")) == ({"FILL": 1}, 1)
+    ring.recall(signed_after_rotation)
+    ring.rewind({"FILL": 600})
+    assert (key(ring, old.key_id).valid_until, ring.read().sealed("FILL")) == ({"FILL": 500}, 300)
+    ring.recall(signed_before_rotation)
+    ring.rewind({"FILL": 480})
+    assert key(ring, old.key_id).valid_until == {"FILL": 480}, "all of that backup was signed before the rotation"
+
+
+def test_r71_a_list_of_another_platform_is_not_recalled(tmp_path: Path) -> None:
+    ring, other = keyring(tmp_path / "one"), keyring(tmp_path / "two")
+    with pytest.raises(ContractError):
+        ring.recall(other.places.public_keys.read_bytes())

@@ -40,6 +40,9 @@ class KeyPlaces:
         return cls(root_private_file(data_dir), root_key_file(data_dir), public_keys_file(data_dir), signing)
 
 
+SEQUENCE_MAX = 2**63 - 1
+
+
 class Keyring:
     """Reads and changes a platform's list of public keys; every change raises its serial and is signed."""
 
@@ -109,6 +112,22 @@ class Keyring:
         """Accept what streams held before signing began, up to these sequences."""
         self.change(lambda keys: msgspec.structs.replace(keys, seals=[*keys.seals, *seals]))
 
+    def recall(self, signed: bytes) -> None:
+        """Let keys and seals hold again as far as they did when this list was in force; then `rewind`.
+
+        Whoever had resumed with emptied streams before a backup was found has made every range end at nothing.
+        ContractError when it is not a list of this platform.
+        """
+        then = read_key_list(signed, self._root().verify_key, self.platform_id)
+        before = self.read()
+        keys = [_as_then(key, then.find(key.key_id)) for key in before.keys]
+        seals = [
+            msgspec.structs.replace(seal, last_sequence=max(seal.last_sequence, then.sealed(seal.stream)))
+            for seal in before.seals
+        ]
+        if keys != before.keys or seals != before.seals:
+            self.change(lambda found: msgspec.structs.replace(found, keys=keys, seals=seals))
+
     def rewind(self, ends: Mapping[str, int]) -> bool:
         """Fit every range of sequences to streams that end at these: say whether one reached beyond.
 
@@ -147,6 +166,15 @@ class Keyring:
 
     def _root(self) -> SigningKey:
         return SigningKey(bytes.fromhex(self.places.root_private.read_text(encoding="ascii").strip()))
+
+
+def _as_then(key: PublicKey, then: PublicKey | None) -> PublicKey:
+    """Return a key with the higher ends of its ranges; one that held without end then is fitted to the streams."""
+    if then is None:
+        return key
+    until = {stream: max(end, then.valid_until.get(stream, SEQUENCE_MAX)) for stream, end in key.valid_until.items()}
+    revoked = {stream: max(first, then.revoked_from.get(stream, 0)) for stream, first in key.revoked_from.items()}
+    return msgspec.structs.replace(key, valid_until=until, revoked_from=revoked)
 
 
 def _at_most(sequences: Mapping[str, int], ends: Mapping[str, int], beyond: int = 0) -> dict[str, int]:

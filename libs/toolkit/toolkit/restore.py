@@ -40,7 +40,7 @@ def restore(folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, r
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
-            _bring_back(folder, data_dir, ports, keyring, who, reason, report)
+            _bring_back(folder, data_dir, ports, keyring, contents.public_keys.encode(), who, reason, report)
     except (MarketMakerError, CannotStartError) as error:
         raise NotRestoredError(str(error)) from None
 
@@ -54,7 +54,14 @@ def _demand_stopped(data_dir: Path, ports: Ports) -> None:
 
 
 def _bring_back(
-    folder: Path, data_dir: Path, ports: Ports, keyring: Keyring, who: str, reason: str, report: Report
+    folder: Path,
+    data_dir: Path,
+    ports: Ports,
+    keyring: Keyring,
+    public_keys: bytes,
+    who: str,
+    reason: str,
+    report: Report,
 ) -> None:
     held = nats_store_dir(data_dir) / "jetstream" / STREAMS_ACCOUNT / "streams"
     aside = data_dir / "nats" / f"replaced-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
@@ -68,6 +75,7 @@ def _bring_back(
                 raise BackupError("the streams were not brought back; what was there is in its place again")
             # The generation's own word, the newest in each, is said by a key that has to hold for it.
             ends: dict[str, int] = json.loads(streams.ask(["report"], data_dir, ports))["ends"]
+            keyring.recall(public_keys)
             keyring.rewind({stream: max(0, end - 1) for stream, end in ends.items()})
     except BaseException:
         # The broker has ended: nobody writes here.

@@ -47,7 +47,9 @@ async def back_up(settings: ServiceSettings, folder: Path) -> None:
     """Write a backup of the streams that nobody could make anew, while everybody works or stands still."""
     async with _connection(settings) as connection:
         stored, identity = await _sealing(connection, settings).proven()
-        contents = await backup.make(connection, stored, identity, folder, _say)
+        assert settings.public_keys_file is not None, "an identity was read with it"
+        keys = settings.public_keys_file.read_text(encoding="utf-8")
+        contents = await backup.make(connection, stored, identity, keys, folder, _say)
         print(f"{folder}: {contents.label}, generation {contents.generation}")
 
 

@@ -72,6 +72,8 @@ class Contents(msgspec.Struct, frozen=True):
     generation: int
     made_at: str
     word: Word
+    public_keys: str
+    """The signed list of public keys as it was: which of them held for what is in the archives."""
     archives: list[Archive]
 
     @property
@@ -81,11 +83,11 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 async def make(
-    connection: NatsConnection, stored: Stored, identity: StoreIdentity, folder: Path, report: Report
+    connection: NatsConnection, stored: Stored, identity: StoreIdentity, public_keys: str, folder: Path, report: Report
 ) -> Contents:
     """Write a backup into a new folder and return what it holds; BackupError when there is something already.
 
-    `stored` is the identity in LEASE, `identity` what it says.
+    `stored` is the identity in LEASE, `identity` what it says, `public_keys` the content of the list's file.
     """
     try:
         folder.mkdir(mode=0o700, parents=True)
@@ -107,6 +109,7 @@ async def make(
         generation=identity.generation,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         word=Word(stored.subject, stored.sequence, dict(stored.headers), stored.data),
+        public_keys=public_keys,
         archives=archives,
     )
     write_durably(folder / CONTENTS, msgspec.json.format(msgspec.json.encode(contents), indent=1))
