@@ -187,14 +187,7 @@ def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now
     if not any(config.algo_id in state.event.limits for state in view.risk.values()):
         return "no_limits"
     states = [row["state"] for row in own]
-    return next(
-        (
-            state
-            for state in ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
-            if state in states
-        ),
-        "waiting",
-    )
+    return next((state for state in STATES_SHOWN if state in states), "waiting")
 
 
 def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | None:

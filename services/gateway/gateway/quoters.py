@@ -1,7 +1,8 @@
 """Whether the quoter of each account lives, and what its watchdog says of the orders of one that does not.
 
 A holder that has not renewed its lease for half its life sends nothing more, and may be dead: what rests of its orders
-is unknown from then on, until its watchdog or its successor has asked the venue.
+is unknown from then on, until its watchdog or its successor has asked the venue: a successor that only just beats
+has not asked yet.
 """
 
 from __future__ import annotations
@@ -69,9 +70,10 @@ class Quoters:
 
     def _doubtful_below(self, account: str, now_ns: int) -> int:
         lease = self._beats[account][0]
-        if self._lives(account, now_ns):
-            return 0
-        return first_id_of(min(lease.epoch, EPOCH_MAX - 1) + 1)
+        # A holder knows its own orders; those of epochs before it are cancelled at its start, and until that is told
+        # nobody knows of them.
+        known_from = lease.epoch if self._lives(account, now_ns) else lease.epoch + 1
+        return first_id_of(min(known_from, EPOCH_MAX))
 
     def _lives(self, account: str, now_ns: int) -> bool:
         lease, fresh_at_ns = self._beats[account]

@@ -109,6 +109,10 @@ def row_state(view: View, key: Key, now_ns: int) -> tuple[str, str]:
     if target is None:
         return "waiting", "no target yet"
     if target.age_ns(now_ns) > TARGET_STALE_NS:
+        if market is not None and market.status.over:
+            return "over", f"decided: {market.result}" if market.result else "decided"
+        if market is not None and 0 < market.expiry_ns <= view.venue_now_ns(key[1], now_ns):
+            return "over", "ended, no result yet"
         return "stale", "the quoter has not renewed its target"
     return target.event.state or "quoting", target.event.reason
 

@@ -394,6 +394,15 @@ def test_r51_a_lease_given_back_leaves_its_orders_unknown_and_a_successors_are_n
     assert {order.state.value for order in story.view.open_orders() if order.order_id > first_id_of(4)} == {"live"}
 
 
+def test_r51_a_successor_that_only_just_beats_has_not_asked_what_became_of_the_orders_before_it(story: Story) -> None:
+    two_orders(story)
+    story.lease(epoch=4)
+    look(story)
+    assert states(story) == {"unknown"}
+    story.emptied(REPORT, "quoter")
+    assert states(story) == set()
+
+
 def test_r72_a_gateway_that_starts_again_knows_its_halts_and_tells_the_bus_of_those_it_does_not_know(
     story: Story,
 ) -> None:
@@ -461,3 +470,17 @@ def test_r31_a_market_that_is_not_taken_up_is_shown_as_that_and_not_as_stale(sto
     assert (row["state"], row["reason"]) == ("not_taken_up", "not taken up: 40 s are left, a new market needs 60")
     (shown,) = status(story.view, story.now_ns)["bots"]
     assert (shown["state"], shown["reason"]) == (row["state"], row["reason"])
+
+
+def test_r31_a_market_that_ended_while_the_quoter_was_away_is_over_and_not_stale(story: Story) -> None:
+    def shown() -> tuple[str, str]:
+        (row,) = market_rows(story.view, story.now_ns)
+        return row["state"], row["reason"]
+
+    story.quoting()
+    story.later(3.0)
+    assert shown() == ("stale", "the quoter has not renewed its target")
+    story.market(expiry_ns=story.now_ns)
+    assert shown() == ("over", "ended, no result yet")
+    story.market(status=MarketStatus.RESOLVED, expiry_ns=story.now_ns, result="yes")
+    assert shown() == ("over", "decided: yes")
