@@ -22,8 +22,16 @@ class Platform:
     def __init__(self) -> None:
         self.answers: Answers = {}
         self.asked: list[httpx.Request] = []
+        self.frozen: set[int] = set()
+        """Ports whose process stands still: it takes connections and answers nothing."""
+        self.waited_s = 0.0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.port in self.frozen:
+            self.waited_s += request.extensions["timeout"]["read"]
+            raise httpx.ReadTimeout("timed out", request=request)
+        if request.url.path == "/health":
+            return httpx.Response(200)
         self.asked.append(request)
         key = f"{request.method} {request.url.port}{request.url.path}"
         if key not in self.answers:
@@ -56,6 +64,28 @@ def said() -> list[str]:
 LOGIN: Answers = {"POST 8080/oauth/token": (200, {"access_token": "t1"})}
 EMPTIED = Emptied("bot-1:news", "mm1", 24, 0, 24, 1_795_701_723 * 10**9)
 UNKNOWN = {"error": {"code": "unknown_scope", "message": "there is no bot-99; there are bot-1, global"}}
+
+
+@pytest.mark.parametrize("command", ["halt", "cancel-all"])
+def test_r72_a_frozen_gateway_and_quoter_are_passed_by_within_seconds(
+    platform: Platform, client: PlatformClient, said: list[str], command: str
+) -> None:
+    platform.frozen = {PORTS.gateway, PORTS.quoter_admin}
+    platform.answers = {f"POST {PORTS.watchdog_admin}/{command}": (200, {"accounts": [EMPTIED.document()]})}
+    done = (
+        operate.halt("bot-1", "news", PORTS, said.append, client)
+        if command == "halt"
+        else operate.cancel_all(PORTS, said.append, client)
+    )
+    assert done == 0
+    assert platform.waited_s <= 5.0, "orders rest meanwhile"
+    assert "done by the watchdog" in said[2]
+
+
+def test_a_slow_last_door_is_waited_for(platform: Platform, client: PlatformClient, said: list[str]) -> None:
+    platform.frozen = {PORTS.gateway}
+    assert operate.lift("bot-1", "news", PORTS, said.append, client) == 1
+    assert platform.waited_s >= 5.0, "nobody else lifts"
 
 
 def test_a_halt_goes_through_the_gateway_while_it_answers_and_says_what_each_account_made_of_it(

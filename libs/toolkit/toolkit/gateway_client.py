@@ -12,6 +12,8 @@ from toolkit.layout import admin_password_file, admin_token_file, owner_token_fi
 ASK_TIMEOUT_S = 5.0
 # A cancel-all answers when the venue has confirmed that nothing rests.
 CANCEL_TIMEOUT_S = 30.0
+# A process that stands still takes connections and answers nothing: that shows before it is waited for that long.
+KNOCK_TIMEOUT_S = 2.0
 
 # The public name of browser and command line clients; the user's password is what protects.
 ADMIN = "admin"
@@ -72,6 +74,13 @@ class PlatformClient:
     def admin_token(self) -> str:
         """Return the token that the services' admin ports ask for."""
         return _secret(admin_token_file(self._data_dir))
+
+    def knock(self, url: str) -> None:
+        """Return when whoever listens at an address answers at all, whatever it says; NoAnswerError when not soon."""
+        try:
+            self._http.get(f"{url}/health", timeout=KNOCK_TIMEOUT_S)
+        except httpx.HTTPError as error:
+            raise NoAnswerError(f"{url}: {error or type(error).__name__}") from error
 
     def get(self, url: str, token: str | None = None) -> Any:
         return self._send("GET", url, headers=_bearer(token))

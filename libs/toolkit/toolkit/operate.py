@@ -1,6 +1,6 @@
 """Stop trading from the command line, whatever still answers: the gateway, else the quoter, else the watchdog."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,8 @@ from toolkit.gateway_client import NoAnswerError, NotLetInError, PlatformClient,
 from toolkit.ports import Ports
 
 Report = Callable[[str], None]
-Way = tuple[str, Callable[[], Any]]
+Way = tuple[str, str, Callable[[], Any]]
+"""Who is asked, its address, and how."""
 
 
 def halt(
@@ -24,17 +25,17 @@ def halt(
     door = {**body, "actor": "owner"}
     ways = [
         _by_gateway(ports, client, lambda url, token: client.post(f"{url}/api/halts", token, body)),
-        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/halt", client.admin_token(), door)),
-        ("watchdog", lambda: client.post(f"{_admin(ports.watchdog_admin)}/halt", client.admin_token(), door)),
+        _by_door("quoter", ports.quoter_admin, client, "/halt", door),
+        _by_door("watchdog", ports.watchdog_admin, client, "/halt", door),
     ]
-    return first_to_do(f"halt {scope}", ways, report)
+    return first_to_do(f"halt {scope}", ways, report, client)
 
 
 def lift(scope: str, reason: str, ports: Ports, report: Report, client: PlatformClient) -> int:
     """Take back one reason of a halt, however it is written; only the gateway can, since a person answers for it."""
     path = f"/api/halts/{quote(scope, safe='')}/{quote(reason, safe='')}"
     ways = [_by_gateway(ports, client, lambda url, token: client.delete(f"{url}{path}", token))]
-    return first_to_do(f"lift {scope} {reason}", ways, report)
+    return first_to_do(f"lift {scope} {reason}", ways, report, client)
 
 
 def cancel_all(ports: Ports, report: Report, client: PlatformClient) -> int:
@@ -42,19 +43,22 @@ def cancel_all(ports: Ports, report: Report, client: PlatformClient) -> int:
     body = {"actor": "owner"}
     ways = [
         _by_gateway(ports, client, lambda url, token: client.post(f"{url}/api/cancel-all", token, {})),
-        ("quoter", lambda: client.post(f"{_admin(ports.quoter_admin)}/cancel-all", client.admin_token(), body)),
-        ("watchdog", lambda: client.post(f"{_admin(ports.watchdog_admin)}/cancel-all", client.admin_token(), body)),
+        _by_door("quoter", ports.quoter_admin, client, "/cancel-all", body),
+        _by_door("watchdog", ports.watchdog_admin, client, "/cancel-all", body),
     ]
-    return first_to_do("cancel-all", ways, report)
+    return first_to_do("cancel-all", ways, report, client)
 
 
-def first_to_do(what: str, ways: Sequence[Way], report: Report) -> int:
+def first_to_do(what: str, ways: Sequence[Way], report: Report, client: PlatformClient) -> int:
     """Try one way after the other; a refusal is an answer and ends it, silence goes on to the next.
 
+    Where there is a next way, a process that stands still is passed by soon: orders rest until somebody cancels them.
     Returns 0 when it was done and, where orders are cancelled, confirmed by the venue; else 1, having said why.
     """
-    for who, way in ways:
+    for who, url, way in ways:
         try:
+            if who != ways[-1][0]:
+                client.knock(url)
             answer = way()
         except RefusedError as error:
             report(f"{what}: refused by the {who}: {error}")
@@ -72,7 +76,7 @@ def first_to_do(what: str, ways: Sequence[Way], report: Report) -> int:
             report(f"  {each['service']} {each['outcome']}: {each['detail']}")
         nobody = bool(services) and len(others) == len(services)
         return 0 if all(row.get("confirmed") for row in rows) and not nobody else 1
-    report(f"{what}: NOT DONE, none of {', '.join(who for who, _ in ways)} did it")
+    report(f"{what}: NOT DONE, none of {', '.join(who for who, _, _ in ways)} did it")
     return 1
 
 
@@ -96,8 +100,10 @@ def _by_gateway(ports: Ports, client: PlatformClient, ask: Callable[[str, str], 
                 pass
         return ask(url, client.login(url))
 
-    return ("gateway", way)
+    return ("gateway", url, way)
 
 
-def _admin(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
+def _by_door(who: str, port: int, client: PlatformClient, path: str, body: Mapping[str, Any]) -> Way:
+    """At the admin port of a service, which takes commands with the admin token."""
+    url = f"http://127.0.0.1:{port}"
+    return (who, url, lambda: client.post(f"{url}{path}", client.admin_token(), body))
