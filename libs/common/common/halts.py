@@ -19,7 +19,7 @@ from common.events import Halt, decode, encode
 from common.instruments import TOKEN_CHARS_MAX, escape_token
 
 HALTS_MAX = 1_000
-"""(Scope, reason) pairs remembered; lifted ones go first."""
+"""(Scope, reason) pairs remembered; beyond them lifted ones go. One in force never does: doors stop taking more."""
 SCOPES_NAMED_MAX = 40
 """Scopes that a refusal lists."""
 
@@ -38,6 +38,10 @@ Key: TypeAlias = tuple[str, str]
 
 class UnknownScopeError(ValueError):
     """A well-formed scope that contains nothing here; the text names those that do."""
+
+
+class TooManyHaltsError(ValueError):
+    """One more reason for a scope that is halted already, while HALTS_MAX are in force."""
 
 
 def check_scope(scope: object) -> str:
@@ -95,9 +99,10 @@ class Halts:
         self._heard[key] = word
         self._settle(key)
         if len(self._heard) > HALTS_MAX:
-            # A halt in force is never forgotten while a lifted one can go.
-            lifted = (key for key, word in self._heard.items() if word.halt.lifted)
-            del self._heard[next(lifted, next(iter(self._heard)))]
+            # A halt in force is never forgotten: who may halt one bot could push out a halt of everything.
+            lifted = next((key for key, word in self._heard.items() if word.halt.lifted), None)
+            if lifted is not None:
+                del self._heard[lifted]
 
     def impose(self, halt: Halt) -> None:
         """Halt by our own decision or a person's at our door, whether or not the bus hears of it."""
@@ -118,10 +123,14 @@ class Halts:
         )
         return self.standing
 
-    @property
-    def full(self) -> bool:
-        """True when no further halt of our own should be taken from a door."""
-        return len(self._own) >= HALTS_MAX
+    def check_room(self, scope: str) -> None:
+        """Refuse one more reason at a door when there are too many in force; TooManyHaltsError.
+
+        A scope that nothing halts yet can always be halted.
+        """
+        active = self.active()
+        if len(active) >= HALTS_MAX and any(halt.scope == scope for halt in active):
+            raise TooManyHaltsError(f"{scope} is halted, and {len(active)} halts are in force: lift some first")
 
     def stored(self, halt: Halt, sequence: int) -> None:
         """Note that the broker has stored a halt of ours."""

@@ -10,6 +10,7 @@ from common.halts import (
     REASON_RULE,
     SCOPE_RULE,
     Halts,
+    TooManyHaltsError,
     UnknownScopeError,
     check_exists,
     check_reason,
@@ -125,6 +126,19 @@ def test_lifted_halts_are_forgotten_before_halts_in_force() -> None:
         halts.hear(a_halt(reason=f"r{number}", lifted=True), 2 + number)
     assert halts.listed() == ["bot-1:keep"]
     assert halts.spoken("bot-1", "r0") is None
+
+
+def test_r13_a_halt_of_everything_is_not_pushed_out_by_a_thousand_others_in_force() -> None:
+    halts = Halts()
+    halts.hear(a_halt(scope="global", reason="keep"), 1)
+    halts.changes()
+    for number in range(HALTS_MAX + 1):
+        halts.hear(a_halt(reason=f"r{number}"), 2 + number)
+    assert halts.find("global", "keep") is not None
+    assert [keep for keep in halts.changes() if not keep.data] == [], "nor is it taken from the disk"
+    with pytest.raises(TooManyHaltsError, match="bot-1 is halted, and 1002 halts are in force"):
+        halts.check_room("bot-1")
+    halts.check_room("bot-2")
 
 
 def disk_of(halts: Halts, disk: dict[str, bytes]) -> None:

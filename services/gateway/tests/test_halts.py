@@ -11,6 +11,7 @@ import pytest
 from common.core import Receipt
 from common.errors import CommandUndone
 from common.events import Audit, Halt
+from common.halts import HALTS_MAX
 from gateway.desk import Desk
 from gateway.fakes import AdminPortsSeen, FakeBus
 from gateway.testing import Story
@@ -91,6 +92,20 @@ async def test_a_bad_halt_names_the_field_and_the_rule(
     assert fault["field"] == field
     assert fault["rule"]
     assert bus.published == []
+
+
+async def test_r13_too_many_reasons_are_refused_and_never_the_first_of_a_scope(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story
+) -> None:
+    headers = await log_in("trader")
+    for number in range(HALTS_MAX):
+        reason = f"r{number}"
+        halt = Halt(scope="bot-1", reason=reason, actor="tess", halt_id=reason, cancels=True, ts_ns=story.now_ns)
+        story.view.halts.hear(halt, 1 + number)
+    answer = await client.post("/api/halts", json={"scope": "bot-1", "reason": "more"}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many_halts")
+    answer = await client.post("/api/halts", json={"scope": "global", "reason": "more"}, headers=headers)
+    assert answer.status_code == 201
 
 
 @pytest.mark.parametrize("scope", ["bot-99", "venue-nowhere", "account-X", "currency-EUR", "venue-binance"])

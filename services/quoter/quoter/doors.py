@@ -25,8 +25,7 @@ CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 def order_halt(quoter: Quoter, document: Mapping[str, Any], ticket: int, now_ns: int) -> Outputs:
     """Halt a scope: on disk, then emptied, and answered with what the venue says is left. Nothing here lifts it."""
     order = parse_halt(document, known_scopes(quoter))
-    if quoter.desk.halts.words.full:
-        raise ValueError("scope: too many halts wait for the bus already")
+    quoter.desk.halts.words.check_room(order.scope)
     halt = halt_of(order, quoter.blotter.new_halt_id(now_ns), quoter.epoch, now_ns)
     yield AnswerLater(ticket)
     yield from quoter.blotter.impose(halt, now_ns)

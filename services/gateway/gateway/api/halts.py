@@ -13,6 +13,7 @@ from common.halts import (
     DEFAULT_REASON,
     REASON_RULE,
     SCOPE_RULE,
+    TooManyHaltsError,
     UnknownScopeError,
     check_exists,
     check_reason,
@@ -87,6 +88,10 @@ async def post_halt(call: HaltCall, desk: DeskOf, caller: Stopper) -> Response:
     away it is handed to the quoters' own admin ports, which stop at once, and goes to the stream when that is there.
     """
     _demand_scope(desk, call.scope)
+    try:
+        desk.view.halts.check_room(call.scope)
+    except TooManyHaltsError as error:
+        raise ApiError(409, "too_many_halts", str(error), [("scope", str(error))]) from None
     halt = Halt(
         scope=call.scope,
         reason=call.reason,

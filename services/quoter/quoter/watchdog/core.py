@@ -179,8 +179,7 @@ class Watchdog(Core):
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         """Halt at our own door, {"scope", "reason", "actor"}: on disk, told to the bus, and the account emptied."""
         order = parse_halt(document, self._scopes(document.get("scope")))
-        if self._halts.full:
-            raise ValueError("scope: too many halts wait for the bus already")
+        self._halts.check_room(order.scope)
         now_ns = receipt.now_ns
         halt = halt_of(order, f"{SOURCE}-{self.account}-{now_ns}-{next(self._numbers)}", 0, now_ns)
         ticket = next(self._numbers)
