@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from common.errors import ConfigError
 from toolkit import doctor
-from toolkit.layout import secrets_dir
+from toolkit.layout import owner_token_file
 from toolkit.ports import port_map
+from toolkit.private_files import write_private
 from toolkit.setup import Addresses, prepare
 
 
@@ -39,10 +40,12 @@ def test_too_little_memory_comes_with_a_remedy() -> None:
     assert doctor.enough("memory", 3.0, 2.0, "").state == doctor.OK
 
 
-def test_a_secret_that_others_can_read_fails_and_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loose_at", ["secrets/redis", "secrets/root-key", "quoter/signing-key", "gateway/owner-token"])
+def test_a_secret_that_others_can_read_fails_and_is_named(tmp_path: Path, loose_at: str) -> None:
     prepare(tmp_path, Addresses("127.0.0.1", 4222, 8222, 6379))
+    write_private(owner_token_file(tmp_path), "token")
     assert [finding.state for finding in doctor.check_secrets(tmp_path)] == [doctor.OK]
-    loose = secrets_dir(tmp_path) / "redis"
+    loose = tmp_path / loose_at
     loose.chmod(0o644)
     (finding,) = doctor.check_secrets(tmp_path)
     assert finding.state == doctor.FAIL

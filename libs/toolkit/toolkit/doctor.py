@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import ConfigError
+from common.signing.roles import ROLES
 
 from toolkit import locks, sources
 from toolkit.instance import find_running
-from toolkit.layout import admin_password_file, secrets_dir, venue_keys_dir
+from toolkit.layout import admin_password_file, owner_token_file, secrets_dir, signing_key_file, venue_keys_dir
 from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR, ROOT
 from toolkit.ports import Ports
@@ -146,7 +147,8 @@ def check_secrets(data_dir: Path) -> Iterator[Finding]:
         yield Finding("secrets", OK, "none yet, the first start makes them")
         return
     files = [path for place in (folder, venue_keys_dir(data_dir)) for path in place.rglob("*") if path.is_file()]
-    files += [path for path in [admin_password_file(data_dir)] if path.exists()]
+    keys = [signing_key_file(data_dir, role) for role in ROLES]
+    files += [path for path in [admin_password_file(data_dir), owner_token_file(data_dir), *keys] if path.exists()]
     open_files = [path for path in files if path.stat().st_mode & 0o077]
     for path in open_files:
         yield Finding("secrets", FAIL, f"{path} can be read by others: chmod 600 it")
