@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from toolkit import cli
+from toolkit import cli, keys_commands
 from toolkit.instance import Running, own_start_ticks, write_control
 from toolkit.live_needs import profiles_in
 from toolkit.ports import port_map
@@ -66,3 +66,10 @@ def test_r52_profiles_are_those_in_which_some_bot_runs(tmp_path: Path) -> None:
 
 def _inline(bot: dict[str, list[object]]) -> str:
     return "{" + ", ".join(f"{name} = {json.dumps(value)}" for name, value in bot.items()) + "}"
+
+
+def test_a_user_whose_number_has_no_name_can_give_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 10_001)  # as in the images; no such user here
+    assert keys_commands.user_name() == "uid-10001"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import getpass
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -32,8 +33,18 @@ from toolkit.ports import Ports, port_map
 from toolkit.setup import Addresses, prepare
 
 GATEWAY = "gateway"
-THIS_USER = getpass.getuser()
 T = TypeVar("T")
+
+
+def user_name() -> str:
+    """Return what the user of this shell is called; in a container his number may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+THIS_USER = user_name()
 
 app = typer.Typer(help="The keys services sign with: list, rotate, revoke; seal what is older than they.")
 console = Console()

@@ -229,7 +229,7 @@ def halt_row(view: View, halt: Halt) -> Json:
         "actor": halt.actor,
         "detail": halt.detail,
         "since_ns": halt.ts_ns,
-        "keep_resting": not halt.empties,
+        "keep_resting": not halt.empties and not halt.lifted,
         "accounts": [{"account": each.account, "said": each.said} for each in view.halts.outcomes(halt)],
     }
 

@@ -41,6 +41,7 @@ async def test_a_halt_is_published_audited_shown_and_lifted_by_reason(
     assert (await client.delete("/api/halts/venue-degen/manual", headers=trader)).status_code == 403
     lifted = await client.delete("/api/halts/venue-degen/manual?detail=calm", headers=risk)
     assert lifted.status_code == 200
+    assert lifted.json()["lifted"]["keep_resting"] is False, "a lift says nothing of what rests"
     left = (await client.get("/api/halts", headers=trader)).json()["halts"]
     assert [(halt["scope"], halt["reason"], halt["actor"], halt["detail"]) for halt in left] == [
         ("venue-degen", "news", "tess", "odd")
