@@ -72,7 +72,7 @@ def admin_app(
         except ValueError as error:
             return _error(422, "invalid", str(error))
         if found is None:
-            return _error(404, "unknown", f"{service} knows nothing (any more) of what was asked for")
+            return _error(404, "unknown", f"{service} does not know, or does not remember, what was asked for")
         return _json(200, found)
 
     @app.post("/{command}")

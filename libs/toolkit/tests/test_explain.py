@@ -115,9 +115,12 @@ def test_nobody_to_ask_is_said_with_both_reasons(platform: Platform, client: Pla
 
 
 def test_what_no_quoter_knows_is_said_in_one_sentence(platform: Platform, client: PlatformClient) -> None:
-    platform.answers[PORTS.gateway] = (404, {"error": {"code": "unknown"}})
-    with pytest.raises(NoAnswerError, match=r"^7: no quoter knows of it"):
+    platform.answers[PORTS.gateway] = (404, {"error": {"code": "unknown", "message": "no quoter knows it"}})
+    with pytest.raises(NoAnswerError, match=r"^order '7': no quoter knows it$"):
         explain("7", PORTS, client)
+    assert platform.asked == [f"{PORTS.gateway}/api/explain?order=7"], "that was an answer, nobody else is asked"
+    with pytest.raises(NoAnswerError, match=r"^market 'a{80}': no quoter knows it$"):
+        explain("a" * 2_000, PORTS, client)
 
 
 def test_a_market_in_words() -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -280,3 +281,27 @@ def test_a_login_without_token_is_an_answer_nobody_can_use(platform: Platform, c
 def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
     with PlatformClient(tmp_path) as client, pytest.raises(NoAnswerError, match="admin-password: No such file"):
         client.login("http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "wanted"),
+    [
+        (
+            422,
+            {"error": {"message": "cash: must not be 0", "fields": [{"field": "cash", "rule": "must not be 0"}]}},
+            "cash: must not be 0",
+        ),
+        (
+            422,
+            {"error": {"message": "1 field(s) break a rule", "fields": [{"field": "cash", "rule": "a number"}]}},
+            "1 field(s) break a rule (cash: a number)",
+        ),
+        (400, {"error": "invalid_grant", "error_description": "username or password is wrong"}, "is wrong"),
+    ],
+)
+def test_r52_a_refusal_is_said_once_and_in_words(
+    platform: Platform, client: PlatformClient, code: int, body: dict[str, object], wanted: str
+) -> None:
+    platform.answers = {"POST 8080/api/adjustments": (code, body)}
+    with pytest.raises(NoAnswerError, match=f"{re.escape(wanted)}$"):
+        client.post("http://127.0.0.1:8080/api/adjustments", "t1", {})

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from toolkit.gateway_client import NoAnswerError, PlatformClient
+from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
 from toolkit.ports import Ports
 
 ORDER_DIGITS_MAX = 19
 PASSES_SHOWN = 5
-UNKNOWN = ": 404 "
-"""In what the client says of an answer that nobody knows what was asked for."""
+SHOWN_CHARS_MAX = 80
+"""Of what was asked for, in a refusal."""
 
 
 def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, Any]]:
@@ -24,9 +24,10 @@ def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, A
     try:
         told = client.get(f"{url}/api/explain{query}", client.login(url))
         return list(told["explanations"])
+    except RefusedError as error:
+        # An answer, not silence: the quoter would say the same.
+        raise NoAnswerError(f"{name} {what[:SHOWN_CHARS_MAX]!r}: {error}") from error
     except NoAnswerError as error:
-        if UNKNOWN in str(error):
-            raise NoAnswerError(f"{what}: no quoter knows of it (any more)") from error
         try:
             return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}", client.admin_token())]
         except NoAnswerError as second:

@@ -128,10 +128,14 @@ def _said(response: httpx.Response) -> str:
 def _own_words(response: httpx.Response) -> str:
     """Return what a refusal of ours says; empty for the answer of some other program on that port."""
     try:
-        error = response.json()["error"]
-        fields = "; ".join(f"{each['field']}: {each['rule']}" for each in error.get("fields", []))
+        document = response.json()
+        if isinstance(document["error"], str):
+            return str(document["error_description"])  # of a login
+        error = document["error"]
         message = str(error["message"])
+        fields = [f"{each['field']}: {each['rule']}" for each in error.get("fields", [])]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
     # Which field breaks which rule is news where a body was malformed; other refusals say it in their sentence.
-    return f"{message} ({fields})" if fields and response.status_code == MALFORMED else message
+    news = "; ".join(each for each in fields if each != message)
+    return f"{message} ({news})" if news and response.status_code == MALFORMED else message

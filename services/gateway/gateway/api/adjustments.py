@@ -32,6 +32,7 @@ from gateway.desk import Desk
 from gateway.view import View
 
 SHOWN_MAX = 100
+BOTS_NAMED_MAX = 40
 
 router = APIRouter(prefix="/api", tags=["adjustments"])
 
@@ -109,7 +110,8 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
     if currency != account.event.currency:
         raise bad_field("currency", f"must be {account.event.currency}, the account's")
     if proposal.algo_id != UNASSIGNED and proposal.algo_id not in view.bots:
-        raise bad_field("algo_id", f"must be a bot, or {UNASSIGNED} for the account's own books")
+        known = ", ".join(sorted(view.bots)[:BOTS_NAMED_MAX])
+        raise bad_field("algo_id", f"must be a bot ({known}), or {UNASSIGNED} for the account's own books")
     return Adjustment(
         account=proposal.account,
         adjustment_id=uuid.uuid4().hex[:12],

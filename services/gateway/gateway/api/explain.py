@@ -32,6 +32,6 @@ async def get_explain(
     if told:
         return answer({"explanations": told})
     if any(each.status == 404 for each in found):
-        raise ApiError(404, "unknown", "no quoter knows of it (any more)")
+        raise ApiError(404, "unknown", "no quoter knows it, or none remembers it")
     silent = ", ".join(f"{each.service} answered {each.status or 'nothing'}" for each in found) or "none is configured"
     raise ApiError(503, "not_answered", f"no quoter could be asked ({silent})")
