@@ -288,6 +288,31 @@ async def test_r13_the_other_choice_of_the_dialog_keeps_what_rests(served: Serve
         assert tab.complaints == []
 
 
+async def test_r9_a_reason_of_another_form_is_marked_in_the_dialog_which_stays_open(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelectorAll('article').length === 1")
+        await tab.value("document.getElementById('halt').click()")
+        await tab.until("document.getElementById('confirm').open")
+        for wrong in ("Bad Reason", "", "a.b"):
+            await tab.value(
+                f"document.getElementById('confirm-reason').value = {wrong!r};"
+                "document.getElementById('confirm-yes').click()"
+            )
+            assert await tab.value("document.getElementById('confirm').open") is True
+            assert await tab.value("document.querySelector('#confirm-reason:invalid') !== null") is True
+        assert served.bus.of(Halt) == []
+        await tab.value(
+            "document.getElementById('confirm-reason').value = ' look-1 ';"
+            "document.getElementById('confirm-yes').click()"
+        )
+        await tab.until("!document.getElementById('confirm').open")
+        await tab.until("document.getElementById('halts').innerText.includes('look-1')")
+        assert [halt.reason for halt in served.bus.of(Halt)] == ["look-1"]
+        assert tab.complaints == []
+
+
 async def test_r51_a_silent_quoters_orders_are_unknown_and_the_watchdogs_report_is_shown(served: Served) -> None:
     served.story.account()
     served.story.lease(holder="")

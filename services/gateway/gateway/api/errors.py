@@ -16,6 +16,8 @@ from gateway.auth.store import TokensUnavailable
 
 WRONG_LAST_SEQUENCE = 10071
 """JetStream: the expected last sequence is not the last."""
+OWN_RULE = "Value error, "
+"""What pydantic puts before the text of a rule of ours."""
 FIELDS_MAX = 50
 
 
@@ -73,7 +75,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> Response:
         # What was sent is not repeated: it may hold a password.
-        fields = [(_field(fault["loc"]), str(fault["msg"])) for fault in error.errors()]
+        fields = [(_field(fault["loc"]), str(fault["msg"]).removeprefix(OWN_RULE)) for fault in error.errors()]
         return refusal(ApiError(422, "invalid", f"{len(fields)} field(s) break a rule", fields))
 
     @app.exception_handler(HTTPException)

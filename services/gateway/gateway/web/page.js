@@ -128,6 +128,7 @@ setInterval(() => {
 
 const EMPTY = "cancel all orders in scope, then block new ones";
 const KEEP = "block new orders only, keep what rests";
+const REASON = "[a-z0-9_\\-]{1,64}";
 
 byId("halt").addEventListener("click", async () => {
   const scopes = ["global"];
@@ -140,7 +141,7 @@ byId("halt").addEventListener("click", async () => {
     fields: [
       { name: "scope", label: "Scope", options: [...new Set(scopes)] },
       { name: "orders", label: "Orders", options: [EMPTY, KEEP] },
-      { name: "reason", label: "Reason (a-z, 0-9, _ and -)", value: "manual", maxLength: 64 },
+      { name: "reason", label: "Reason (a-z, 0-9, _ and -)", value: "manual", maxLength: 64, pattern: REASON },
       { name: "detail", label: "Remark", value: "", maxLength: 500 },
     ],
   });
@@ -250,20 +251,29 @@ function confirm({ title, text, yes, fields }) {
       dialog.close();
       resolve(value);
     };
-    byId("confirm-yes").onclick = () =>
-      end(Object.fromEntries(fields.map(({ name }) => [name, byId(`confirm-${name}`).value.trim()])));
+    byId("confirm-yes").onclick = () => {
+      for (const { name } of fields) byId(`confirm-${name}`).value = byId(`confirm-${name}`).value.trim();
+      // A refusal that comes when the dialog is gone is easily missed, and then nothing is halted.
+      if (!dialog.querySelector("form").reportValidity()) return;
+      end(Object.fromEntries(fields.map(({ name }) => [name, byId(`confirm-${name}`).value])));
+    };
     byId("confirm-no").onclick = () => end(null);
     dialog.oncancel = () => end(null);
   });
 }
 
-function fieldOf({ name, label, options, value, maxLength }) {
+function fieldOf({ name, label, options, value, maxLength, pattern }) {
   const wrapper = document.createElement("label");
   const input = document.createElement(options ? "select" : "input");
   input.id = `confirm-${name}`;
   for (const option of options ?? []) input.append(new Option(option, option));
   if (value !== undefined) input.value = value;
   if (maxLength) input.maxLength = maxLength;
+  if (pattern) {
+    input.pattern = pattern;
+    input.required = true;
+    input.title = label;
+  }
   wrapper.append(label, input);
   return wrapper;
 }
