@@ -34,6 +34,8 @@ class KeyFiles:
         self._platform_id = settings.platform_id
         self._epoch_file = settings.data_dir / role / "signing-epoch"
         self._stamps = self._look_at_stamps()
+        self._complaint = ""
+        """Why what the files hold was not taken over, as it was told last."""
         self.verifier = self._read_list()
         self._signer = self._read_signer()
 
@@ -57,11 +59,14 @@ class KeyFiles:
         return {HEADER: signature.header()}
 
     def look(self) -> list[str]:
-        """Read what has changed since the last look; return news for the log. What cannot be used changes nothing."""
+        """Read what has changed since the last look; return news for the log.
+
+        What cannot be used changes nothing and is read again at the next look: for want of a descriptor it may have
+        been unreadable just then, and a process that misses a rotation disputes all that is signed with the new key.
+        """
         stamps = self._look_at_stamps()
         if stamps == self._stamps:
             return []
-        self._stamps = stamps
         news = []
         try:
             verifier = self._read_list()
@@ -75,7 +80,11 @@ class KeyFiles:
                 self._signer = self._read_signer()
                 news.append(f"signs with {self.key_id}")
         except ConfigError as error:
-            news.append(f"not taken over: {error}")
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                news.append(f"not taken over: {error}")
+            return news
+        self._stamps, self._complaint = stamps, ""
         return news
 
     def _own_fault(self) -> str:
