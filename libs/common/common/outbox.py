@@ -300,7 +300,13 @@ class Outbox:
             cls = REGISTRY.get(path.name.split("-")[0])
             if cls is None:
                 raise ContractError(str(path), "spooled event of an unknown class")
-            signature, data = _read_spooled(path.read_bytes())
+            content = path.read_bytes()
+            if not content.strip(b"\0"):
+                # A power failure can leave the name without the bytes, since nothing forces them to the platter.
+                self._log.error("an event on disk was lost to a power failure, recovery asks for it", file=path.name)
+                path.rename(path.with_suffix(".draft"))
+                continue
+            signature, data = _read_spooled(content)
             kept.append(Kept(decode(cls, data, str(path)), data, signature))
         return kept
 

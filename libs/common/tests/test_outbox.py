@@ -271,6 +271,19 @@ async def test_a_draft_torn_by_a_crash_is_ignored(desk: Desk, spool_dir: Path) -
     assert desk.left() == []
 
 
+@pytest.mark.parametrize("length", [0, 300])
+async def test_r80_what_a_power_failure_emptied_does_not_keep_the_process_from_starting(
+    spool_dir: Path, length: int
+) -> None:
+    dead = Desk(spool_dir)
+    dead.broker.answers = ["no room"]
+    await dead.deliver(fill(1))
+    lost = spool_dir / ("Fill-" + "0" * 32)
+    lost.write_bytes(bytes(length))
+    assert Desk(spool_dir).left() == [fill(1)]
+    assert not lost.exists(), "told once"
+
+
 @pytest.mark.parametrize(("name", "data"), [("Fill-0123", b"\xc1"), ("Unheard-0123", b"\x80")])
 async def test_a_damaged_fill_is_never_skipped_in_silence(desk: Desk, spool_dir: Path, name: str, data: bytes) -> None:
     spool_dir.mkdir(parents=True)
