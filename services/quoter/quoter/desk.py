@@ -28,7 +28,7 @@ from quoter.orders import Order, Orders
 from quoter.pairs import Collateral, Converter
 from quoter.plan import Opinion, giving_way, plan, pulled
 from quoter.venues.base import Outputs, Session
-from quoter.working import Changes, Tolerance, Wanted, changes, fitting, selling_held
+from quoter.working import Changes, Tolerance, Wanted, beside, changes, fitting, selling_held
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
@@ -151,8 +151,8 @@ class Desk:
         self._look(view, bot, line, now_ns)
         nothing = self._why_nothing(bot, line, view, now_ns)
         wanted = pulled(nothing) if nothing else self._planned(line, view)
-        # A halt that keeps what rests, the bus or the session away only keep new orders in: what rests stays where it
-        # should be.
+        # A halt that keeps what rests, the bus or the session away only keep new orders in. With the latter two what
+        # rests stays where it should be; such a halt leaves it where it is.
         shut_by = None if nothing else shut(view)
         before, line.plan = line.plan, wanted
         shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
@@ -268,6 +268,9 @@ class Desk:
         if not todo.cancel and not todo.place:
             return None
         self.refused = []
+        if line.view.halt and wanted.wanted:
+            # One that cancels never comes so far. Prices move within a second, and nothing would rest any more.
+            todo = todo._replace(cancel=beside(todo.cancel, working, wanted.wanted))
         cancels = self._cancels(bot, line, todo, now_ns)
         place = fitting(todo.place, living, wanted.room)
         orders = self.admitted(bot, line, place, cancels, now_ns) if may_place and place else []

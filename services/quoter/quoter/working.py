@@ -110,6 +110,16 @@ def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: To
     return Changes([order.order_id for order in free], place)
 
 
+def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[Wanted]) -> list[int]:
+    """Return those of the orders to cancel that stand where nothing is wanted: towards an outcome not to be added to.
+
+    The others are only not where, or as large as, they should be.
+    """
+    towards = {_towards(want) for want in wanted}
+    off = {order.order_id for order in working if _towards(order) not in towards}
+    return [order_id for order_id in cancel if order_id in off]
+
+
 def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> list[Wanted]:
     """Return the wanted orders that have room beside all that may still be executed, in order.
 

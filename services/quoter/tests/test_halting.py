@@ -58,6 +58,18 @@ def test_r13_a_halt_of_new_orders_only_keeps_what_rests() -> None:
     assert resting(script) == 6
     assert script.answered[-1].document["accounts"] == []
     assert script.of(Halt)[0].keep_resting
+    script.wait(2_000, fair=0.55)
+    assert resting(script) == 6, "it stays where it is, whatever the fair value does"
+
+
+def test_r13_what_a_halt_keeps_is_pulled_all_the_same_when_nothing_may_rest() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.carry(script.core.on_halt_command({"scope": "bot-1", "keep_resting": True}, script.receipt()))
+    script.wait(2_000, fair=0.55)
+    assert resting(script) == 6
+    script.wait(3_000)
+    assert resting(script) == 0, "without a fair value"
 
 
 def test_r13_a_halt_on_the_bus_whoever_called_it_cancels_and_its_outcome_is_told() -> None:

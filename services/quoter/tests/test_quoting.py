@@ -168,7 +168,7 @@ def test_a_configuration_newer_than_risks_limits_lets_nothing_new_out() -> None:
     assert "0.53" in script.venue.prices("yes")
 
 
-def test_a_halt_lets_nothing_new_out_and_leaves_what_is_where_it_should_be() -> None:
+def test_r13_a_halt_that_cancels_nothing_lets_nothing_new_out_and_leaves_what_rests_where_it_is() -> None:
     script = Script()
     script.quoting(0.50)
     halt = Halt(scope="bot-1", reason="manual", actor="somebody", halt_id="h1", ts_ns=0)
@@ -176,7 +176,7 @@ def test_a_halt_lets_nothing_new_out_and_leaves_what_is_where_it_should_be() -> 
     script.wait(200, fair=0.50)
     assert resting(script) == TWO_SIDED
     script.fair(0.51)
-    assert resting(script) == (["0.47", "0.48"], ["0.46", "0.47"])
+    assert resting(script) == TWO_SIDED
     lifted = Halt(scope="bot-1", reason="manual", lifted=True, actor="somebody", halt_id="h2", ts_ns=0)
     script.carry(script.core.on_halt(lifted, script.receipt(10)))
     script.fair(0.51)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quoter.inventory import Room
 from quoter.orders import Order
-from quoter.working import Changes, Tolerance, Wanted, as_buys, changes, fitting, selling_held
+from quoter.working import Changes, Tolerance, Wanted, as_buys, beside, changes, fitting, selling_held
 
 EXACT = Tolerance(0, 0.0, 2)
 PLENTY = Room(10_000, 10_000)
@@ -165,3 +165,11 @@ def test_what_fits_never_exceeds_the_room_with_all_that_may_still_be_executed(
         resting = sum(each.leaves_lots for each in working if each.outcome is outcome)
         assert not new or new + resting <= room
         assert all(new + resting + each.quantity_lots > room for each in adding if each not in found)
+
+
+def test_r13_of_what_is_to_be_cancelled_only_what_stands_where_nothing_is_wanted_is_beside() -> None:
+    orders = [order(1, Outcome.YES, 48, 10), order(2, Outcome.NO, 47, 10)]
+    orders.append(Order(3, "1", "M", Outcome.NO, Side.SELL, 46, 10, OrderState.LIVE))
+    assert beside([1, 2, 3], orders, [Wanted(Outcome.YES, 50, 10)]) == [2], "selling NO adds to YES"
+    assert beside([1, 3], orders, [Wanted(Outcome.NO, 45, 10)]) == [1, 3]
+    assert beside([2], orders, [Wanted(Outcome.YES, 50, 10), Wanted(Outcome.NO, 45, 10)]) == []
