@@ -119,6 +119,13 @@ def test_status_asks_the_gateway_first_and_the_admin_ports_when_it_is_silent(tmp
     assert picture["services"]["risk"]["state"] == "silent"
 
 
+def test_r13_a_halt_that_keeps_what_rests_says_so() -> None:
+    screen = io.StringIO()
+    halt = {"scope": "bot-1", "reason": "look", "keep_resting": True, "accounts": []}
+    show(compose({"feed": RUNS}, {"services": {}, "halts": [halt]}), Console(file=screen, width=120))
+    assert "HALT bot-1 (look); keeps what rests" in screen.getvalue()
+
+
 def test_a_person_sees_quotes_positions_and_halts() -> None:
     told = {"services": {"feed": {"state": "ready", "age_ms": 12}}, "bots": [BOT]}
     picture = compose({"feed": RUNS}, told | {"halts": [{"scope": "bot-1", "reason": "loss"}]})

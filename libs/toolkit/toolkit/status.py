@@ -236,6 +236,8 @@ def _halt_text(halt: Any) -> str:
     if not isinstance(halt, dict):
         return str(halt)
     said = [f"account {row.get('account')}: {row.get('said')}" for row in halt.get("accounts", [])]
+    if halt.get("keep_resting"):
+        said.insert(0, "keeps what rests")
     return "; ".join([f"{halt.get('scope')} ({halt.get('reason')})", *said])
 
 
