@@ -1,7 +1,8 @@
-"""Small documents on disk: when one has been put or removed, a power failure does not undo it."""
+"""Small documents on disk, whole or not at all: when one has been put or removed, a power failure does not undo it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -41,18 +42,38 @@ class Documents:
         return {path.name: path.read_bytes() for path in paths[:DOCUMENTS_MAX]}
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file whole, in place of the one of that name; on the platter when this returns."""
+def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file whole, in place of the one of that name; on the platter when this returns, OSError when it is not.
+
+    What was there before is there still when the disk does not take it, and nobody sees half of either.
+    """
     _make_folder(path.parent)
+    _replace(path, data, mode, durable=True)
+    _sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Likewise, for what may be an older one again after a power failure."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(path, data, mode, durable=False)
+
+
+def _replace(path: Path, data: bytes, mode: int, *, durable: bool) -> None:
     # Replicas on one machine may share the folder: each writes a draft of its own.
     draft = path.with_name(f"{path.name}.{os.getpid()}{_DRAFT}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    _sync_folder(path.parent)
+    # A draft left by a death may have had another mode.
+    draft.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _make_folder(folder: Path) -> None:

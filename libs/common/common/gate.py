@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from structlog.stdlib import BoundLogger
 
 from common.bus.jetstream import JetStreamApi
 from common.bus.messages import Message, StoredMessage, message_of
+from common.disk import write_whole
 from common.errors import ConfigError, ContractError
 from common.events import REGISTRY, Event, class_of
 from common.keyfiles import LOOK_S, KeyFiles
@@ -88,7 +88,7 @@ class Gate:
         serial = self._keys.verifier.keys.serial
         text = json.dumps({"serial": serial, "created": self._created, "subjects": self.obeyed.document()})
         try:
-            await asyncio.to_thread(_write, self._file, text)
+            await asyncio.to_thread(write_whole, self._file, text.encode())
         except OSError as error:
             self._log.warning("what was obeyed is not written down", why=type(error).__name__)
             return
@@ -201,10 +201,3 @@ def _read(file: Path, log: BoundLogger) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         log.exception("what was obeyed before cannot be read, only the streams tell it now")
         return {}
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = file.with_suffix(f".{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nacl.signing import VerifyKey
 
+from common.disk import write_durably
 from common.errors import ConfigError, ContractError, PublishRefused
 from common.events import Event
 from common.settings import ServiceSettings
@@ -116,10 +117,7 @@ class KeyFiles:
         epoch = max(before + 1, time.time_ns() // 1_000_000)
         # A full disk must not keep a service from starting: the clock alone is right unless it was set back.
         with contextlib.suppress(OSError):
-            self._epoch_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = self._epoch_file.with_suffix(f".{os.getpid()}")
-            draft.write_text(f"{epoch}\n", encoding="ascii")
-            draft.replace(self._epoch_file)
+            write_durably(self._epoch_file, f"{epoch}\n".encode())
         return epoch
 
     def _look_at_stamps(self) -> list[tuple[int, int]]:

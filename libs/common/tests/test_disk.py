@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from common.disk import DOCUMENT_BYTES_MAX, Documents
+from common.disk import DOCUMENT_BYTES_MAX, Documents, write_durably, write_whole
 
 
 def test_a_document_is_put_replaced_read_and_removed(tmp_path: Path) -> None:
@@ -55,6 +55,7 @@ def test_a_disk_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="No space"):
         documents.put("a", b"new")
     assert documents.all() == {"a": b"old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"], "nor does a draft take up what room is left"
 
 
 def test_names_and_sizes_have_bounds(tmp_path: Path) -> None:
@@ -64,3 +65,14 @@ def test_names_and_sizes_have_bounds(tmp_path: Path) -> None:
             documents.put(name, b"")
     with pytest.raises(AssertionError):
         documents.put("a", b"x" * (DOCUMENT_BYTES_MAX + 1))
+
+
+def test_a_file_has_its_mode_from_the_first_byte_on_whatever_a_draft_before_had(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    draft = tmp_path / f"secret.{os.getpid()}.draft"
+    draft.write_bytes(b"of a death in between")
+    draft.chmod(0o666)
+    write_durably(path, b"x")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"x", 0o600)
+    write_whole(tmp_path / "new" / "folder", b"y", 0o400)
+    assert stat.S_IMODE((tmp_path / "new" / "folder").stat().st_mode) == 0o400

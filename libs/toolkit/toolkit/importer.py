@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 from common.bots import Inventory, Quoting, RiskLimits, Section, faults_of, parse_bot
+from common.disk import write_whole
 from common.errors import ConfigError
 from pydantic import Field, ValidationError
 
@@ -292,9 +293,7 @@ def add_bot(path: Path, imported: Imported) -> str:
         raise ConfigError([f"{path}: is not a file of bots"]) from None
     algo_id = str(max((int(each) for each in taken if str(each).isdigit()), default=0) + 1)
     joint = "\n" if before else ""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(f"{before}{joint}{bot_text(imported, algo_id)}", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, f"{before}{joint}{bot_text(imported, algo_id)}".encode(), 0o644)
     return algo_id
 
 

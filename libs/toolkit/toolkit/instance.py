@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.disk import write_whole
+
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports
 
@@ -71,10 +73,7 @@ def control_path(data_dir: Path) -> Path:
 
 def write_control(data_dir: Path, running: Running) -> None:
     """Replace the control file in one step, so that a reader never sees half of it."""
-    path = control_path(data_dir)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(running), indent=1))
-    fresh.replace(path)
+    write_whole(control_path(data_dir), json.dumps(asdict(running), indent=1).encode(), 0o644)
 
 
 def read_control(data_dir: Path) -> Running | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Final
+
+from common.disk import write_durably
 
 from exchange.keys import SCOPES, Key
 
@@ -41,12 +42,7 @@ def _write(path: Path, account: str, wanted: dict[str, tuple[str, ...]]) -> None
         }
         for name, scopes in wanted.items()
     ]
-    fresh = path.with_suffix(".fresh")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        json.dump(rows, out, indent=2)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(path)
+    write_durably(path, json.dumps(rows, indent=2).encode())
 
 
 def _read(path: Path) -> list[Key]:

@@ -78,7 +78,9 @@ class Emptying:
         run = self._runs.get(what)
         if run is None:
             if len(self._runs) >= RUNS_MAX:
-                del self._runs[next(iter(self._runs))]
+                # Whoever waits at a door is answered; doors have bounds of their own.
+                idle = next((each.what for each in self._runs.values() if not each.tickets), None)
+                self._runs.pop(idle or "", None)
             run = self._runs[what] = Run(what, scope, now_ns)
             last = self._last
             if last is not None and last.what == what and now_ns - last.began_ns < CONFIRM_MAX_NS:

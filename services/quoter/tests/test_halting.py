@@ -12,6 +12,7 @@ from common.orders import first_id_of
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.commands import parse_halt
+from quoter.emptying import RUNS_MAX
 from quoter.rehearsal.script import MARKET, Script, config
 from quoter.rehearsal.venue import Venue, VenueOrder
 
@@ -104,6 +105,18 @@ def test_r13_an_order_at_the_venue_that_nobody_knew_of_is_found_and_cancelled() 
     assert resting(script) == 0
     row = account_row(script)
     assert (row["left"], row["of"], row["confirmed"]) == (0, 7, True)
+
+
+def test_r13_a_command_is_answered_however_many_halts_are_called_meanwhile() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.venue.status = 503
+    script.carry(script.core.on_halt_command({"scope": "global"}, script.receipt()))
+    for number in range(RUNS_MAX + 5):
+        script.carry(script.core.on_halt(a_halt(reason=f"r{number}"), script.receipt(1 + number)))
+    script.wait(round(CONFIRM_MAX_S * 1_000) + 200, fair=0.50)
+    [answer] = script.answered
+    assert answer.document["accounts"][0]["what"] == "global:manual"
 
 
 def test_r13_a_venue_that_does_not_answer_confirms_nothing_and_is_asked_until_it_does() -> None:

@@ -14,6 +14,7 @@ from quoter.rehearsal.script import MARKET, MS, START_NS
 from quoter.rehearsal.venue import Venue, VenueOrder
 from quoter.venues.degen_rest import ApiKey
 from quoter.watchdog.core import Watchdog
+from quoter.watchdog.errands import CONFIRM_MAX_NS, ERRANDS_MAX, Errands
 
 TTL_MS = 2_000
 
@@ -262,6 +263,16 @@ def test_r13_a_venue_that_does_not_answer_is_said_after_five_seconds_and_asked_o
     watch.wait(3_000)
     assert order.status == "cancelled"
     assert "1 cancelled, 0 of 1 left, confirmed by the venue" in watch.reports()[-1]
+
+
+def test_r13_a_command_at_the_watchdog_is_answered_however_many_errands_follow() -> None:
+    errands = Errands("mm1")
+    errands.begin("cancel-all", "account-mm1", 1 << 60, 0, ticket=7)
+    for number in range(2 * ERRANDS_MAX):
+        errands.begin(f"r{number}", "account-mm1", 1 << 60, 0)
+    assert len(list(errands)) == ERRANDS_MAX
+    answers = [effect for effect in errands.overdue(CONFIRM_MAX_NS) if isinstance(effect, Answered)]
+    assert [answer.ticket for answer in answers] == [7]
 
 
 def test_r72_a_halt_at_a_watchdog_that_has_not_started_is_on_disk_and_told_by_its_next_life_too() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from common.disk import write_whole
 from common.errors import ContractError
 from structlog.stdlib import BoundLogger
 
@@ -26,12 +26,7 @@ def read(path: Path) -> tuple[DayRecord | None, str]:
 
 def write(path: Path, record: DayRecord) -> None:
     """Put a record in the place of the one before, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(written(record))
-    fresh.replace(path)
+    write_whole(path, written(record))
 
 
 async def keep(path: Path, record_now: Callable[[], DayRecord], log: BoundLogger, period_s: float) -> None:

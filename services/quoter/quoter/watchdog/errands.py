@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -52,8 +53,11 @@ class Errands:
     def begin(self, what: str, scope: str, below: int, now_ns: int, ticket: int | None = None) -> Errand:
         errand = Errand(what, scope, below, now_ns, ticket)
         self._open.append(errand)
-        # A venue that is away for hours must not make the list grow; what the oldest wanted, the newest wants too.
-        del self._open[:-ERRANDS_MAX]
+        # A venue that is away for hours must not make the list grow; what the oldest wanted, the newest wants too. A
+        # command is answered first, and its door has a bound of its own.
+        idle = (each for each in self._open if each.ticket is None and each is not errand)
+        for each in list(itertools.islice(idle, max(0, len(self._open) - ERRANDS_MAX))):
+            self._open.remove(each)
         return errand
 
     def drop_dead(self, below: int) -> None:
