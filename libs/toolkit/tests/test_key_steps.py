@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from toolkit import cli, keys_commands
+from toolkit.instance import Running
 from toolkit.key_steps import KeyChangeError, KeyUse, rotate
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.keys_commands import _key_use
+from toolkit.layout import platform_id_file
+from toolkit.ports import port_map
+from typer.testing import CliRunner
 
 
 class Platform:
@@ -70,3 +76,36 @@ def test_what_a_service_signs_with_is_read_out_of_its_metrics() -> None:
     assert _key_use(text) == KeyUse("risk-1a", 7, 0)
     assert _key_use(text + "mm_signed_before 2.0\n") == KeyUse("risk-1a", 7, 2)
     assert _key_use("mm_up 1.0\n") is None
+
+
+FAULTS = [(OSError(28, "No space left on device"), "No space left"), (TimeoutError(), "the broker does not answer")]
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS)
+@pytest.mark.parametrize(("step", "code"), [("rotate", 2), ("publish", 1)])
+def test_r80_a_disk_or_broker_that_takes_nothing_is_a_sentence_and_not_a_traceback(
+    keyring: Keyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: OSError,
+    said: str,
+    step: str,
+    code: int,
+) -> None:
+    def fail(*_: object) -> str:
+        if step == "rotate":
+            raise fault
+        return "quoter-2"
+
+    async def take_nothing(*_: object) -> None:
+        raise fault
+
+    platform_id_file(tmp_path).write_text(keyring.platform_id)
+    running = Running(os.getpid(), 0, "", "running", "model", port_map(None), {})
+    monkeypatch.setattr(keys_commands, "find_running", lambda _: running)
+    monkeypatch.setattr(keys_commands, "rotate", fail)
+    monkeypatch.setattr(keys_commands._Platform, "_record", take_nothing)
+    answer = CliRunner().invoke(cli.app, ["keys", "rotate", "quoter", "--data-dir", str(tmp_path)])
+    assert (answer.exit_code, type(answer.exception)) == (code, SystemExit)
+    assert said in answer.output
+    assert ("is done" in answer.output) == (code == 1), "what was done is never in doubt"

@@ -151,8 +151,13 @@ class _Platform:
         return [each for each in made if each is not None]
 
     def record(self, who: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
-        """Keep in the audit stream what was done to the keys."""
-        asyncio.run(self._record(who, action, target, detail))
+        """Keep in the audit stream what was done to the keys; one that does not take it ends in exit code 1."""
+        try:
+            asyncio.run(self._record(who, action, target, detail))
+        except (MarketMakerError, TimeoutError, OSError) as error:
+            why = str(error) or "the broker does not answer"
+            _say(f"{action} {target} is done, {dict(detail)}, but NOT in the audit stream: {why}")
+            raise typer.Exit(1) from None
 
     async def _record(self, who: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
         audit = Audit(
@@ -233,7 +238,7 @@ def _done(work: Callable[[], T]) -> T:
     """Do something, or end with one sentence that says why not."""
     try:
         return work()
-    except (KeyChangeError, MarketMakerError, TimeoutError) as error:
+    except (KeyChangeError, MarketMakerError, TimeoutError, OSError) as error:
         _refuse(str(error) or "the broker does not answer")
 
 
