@@ -20,9 +20,9 @@ CHEAPEST = 0.01
 """What a share is taken to cost at least, when room for more is reckoned from money."""
 ONE_SIDED_FROM = 2.0
 """The adding side is down to a lot once |net| is so many times what its age allows."""
-YIELDS_FROM, YIELDS_FULLY = 0.6, 0.9
+YIELDS_FROM, YIELDS_FULLY = 0.8, 1.0
 """Of what will surely be taken in time, the part from which a net begins to be offered as a bargain, and that from
-which it is offered as one altogether."""
+which it is offered as one altogether. Sooner costs more than it helps, unless nothing is worth as much as volume."""
 FULL_CONCESSION_AT = 0.5
 """Fraction of the reduce-only window after which what is left is offered at its full concession."""
 
@@ -106,15 +106,15 @@ def within(free: Room, held: Held, leaning: Lean, adding_min: int, lot: int = 1)
     """Return the room that is left when |net| is to stay within what the market's age and its takers allow.
 
     Up to twice of what the age allows, `adding_min` shares are quoted all the same while they will surely be taken
-    again, and beyond that `lot` shares, so that the market stays two-sided. In doubt the net is what is worse for the
-    side in question.
+    again, and beyond that `lot` shares, so that the market stays two-sided. That ends when perhaps nobody comes any
+    more: what is added then may well be left. In doubt the net is what is worse for the side in question.
     """
     long = held.yes_lots - held.no_lots + held.doubt_no_lots
     short = held.no_lots - held.yes_lots + held.doubt_yes_lots
     bound, reach = leaning.bound, leaning.reach
     return Room(
-        min(free.yes_lots, _adding(long, bound, reach.long, adding_min, lot)),
-        min(free.no_lots, _adding(short, bound, reach.short, adding_min, lot)),
+        min(free.yes_lots, _adding(long, bound, reach.long, adding_min, lot if reach.long_comes else 0)),
+        min(free.no_lots, _adding(short, bound, reach.short, adding_min, lot if reach.short_comes else 0)),
     )
 
 

@@ -61,7 +61,9 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
         best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, yields, terms.grid, inventory)
     elif yields:
         best_bid, best_ask = _tempting(fair, best_bid, best_ask, net, yields, terms.grid, inventory)
-    through = reducing or yields > 0.0
+    aimed = best_bid, best_ask
+    best_bid, best_ask = _on_grid(fair, best_bid, best_ask, net, terms.grid, inventory)
+    through = reducing or yields > 0.0 or (best_bid, best_ask) != aimed
     rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=through)
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
@@ -112,14 +114,22 @@ def _giving_up(
     grid: Grid,
     inventory: Inventory,
 ) -> tuple[float, float]:
-    """Return the best prices once what is left is to go: better ones there, and on the grid even for a dead share."""
+    """Return the best prices once what is left is to go: better ones there, up to `reduce_cost` beyond fair."""
     tick = grid.tick_size
     beyond = max(concession(seconds_left, tick, inventory), yields * inventory.reduce_cost)
     if held.no_lots > held.yes_lots:
-        on_grid = tick if tick <= fair + inventory.reduce_cost else 0.0
-        return min(1.0 - tick, max(bid, fair + beyond, on_grid)), ask
-    on_grid = 1.0 - tick if 1.0 - tick >= fair - inventory.reduce_cost else 1.0
-    return bid, max(tick, min(ask, fair - beyond, on_grid))
+        return min(1.0 - tick, max(bid, fair + beyond)), ask
+    return bid, max(tick, min(ask, fair - beyond))
+
+
+def _on_grid(fair: float, bid: float, ask: float, net: int, grid: Grid, inventory: Inventory) -> tuple[float, float]:
+    """Return the best prices with the side that gives up a net on the grid, even where a share is all but dead."""
+    tick = grid.tick_size
+    if net < 0 and bid < tick <= fair + inventory.reduce_cost:
+        return tick, ask
+    if net > 0 and ask > 1.0 - tick >= fair - inventory.reduce_cost:
+        return bid, 1.0 - tick
+    return bid, ask
 
 
 def _tempting(

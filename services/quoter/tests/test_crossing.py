@@ -217,7 +217,7 @@ def test_what_crossing_has_cost_uses_up_the_markets_budget() -> None:
 
 
 def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wanted() -> None:
-    plain, selling = near_expiry(100, 0, 40.0), near_expiry(100, 0, 40.0, unwind={"sell_held": True})
+    plain, selling = near_expiry(100, 0, 29.0), near_expiry(100, 0, 29.0, unwind={"sell_held": True})
     assert {order.side for order in plain.venue.open_orders()} == {"bid"}
     assert [(order.side, order.outcome) for order in selling.venue.open_orders()] == [("ask", "yes")]
     (bid,), (ask,) = plain.venue.open_orders(), selling.venue.open_orders()
@@ -229,7 +229,7 @@ def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wa
 
 
 def test_r66_what_reduces_near_the_end_stays_while_the_price_moves_a_little() -> None:
-    script = near_expiry(100, 0, 60.0)
+    script = near_expiry(100, 0, 28.0)
     (resting,) = script.venue.open_orders()
     there = 0
     for step in range(40):

@@ -245,12 +245,12 @@ def test_close_to_expiry_only_what_flattens_rests_and_then_nothing() -> None:
     script = Script()
     script.quoting(0.50)
     script.carry(script.core.on_position(position(200, yes=200), script.receipt()))
-    script.now_ns += 250 * S
+    script.now_ns += 265 * S
     script.wait(400, fair=0.50)
     assert resting(script)[0] == []
     assert resting(script)[1] != []
     assert sum(order.size - order.filled for order in script.venue.open_orders()) == 200
-    script.now_ns += 36 * S
+    script.now_ns += 21 * S
     script.wait(50, fair=0.50)
     assert resting(script) == NOTHING
 

@@ -12,21 +12,55 @@ from quoter.bot import new_line, terms_of
 from quoter.crossing import Offer
 from quoter.holdings import Held
 from quoter.plan import Opinion, plan
-from quoter.reach import ONE_TAKER_NS, SIZE_MAX, UNBOUNDED, Arrivals, Comers, Reach, bearable
+from quoter.reach import ONE_TAKER_NS, SIZE_MAX, STEP, UNBOUNDED, Arrivals, Comers, Reach, bearable
 from quoter.rehearsal.script import LIMITS, START_NS, S, Script, config, market
 from quoter.signals import CALM
 
 INVENTORY = Inventory()
-EXAMPLE = Inventory(flow_caution=3.2, flow_prior_per_min=3.0, flow_prior_s=40.0, flow_prior_size=20.0)
+EXAMPLE = Inventory(flow_caution=4.0, flow_prior_per_min=6.0, flow_prior_s=20.0, flow_prior_size=40.0)
 NOTHING = Reach(0.0, 0.0)
 
 
+def watched(sold: int, bought: int, seen_s: float, size: int = 40) -> Comers:
+    """Return what is known once so many takers of each direction have come in so many seconds."""
+    comers = Comers(seen_s=seen_s)
+    for number in range(sold):
+        comers.sold.on_fill(size, number * S)
+    for number in range(bought):
+        comers.bought.on_fill(size, number * S)
+    return comers
+
+
 def test_the_worked_example_of_takers_who_are_few() -> None:
-    side = Arrivals()
-    for number in range(6):
-        side.on_fill(20, number * S)
-    assert side.surely(160.0, 100.0, EXAMPLE) == pytest.approx(0.4**2 * 20)
-    assert side.surely(160.0, 400.0, EXAMPLE) == pytest.approx(3.0**2 * 20)
+    comers = watched(2, 5, 100.0)
+    expected = 10 / 120 * 12 / 27 * 200
+    assert comers.surely(comers.sold, 200.0, EXAMPLE) == pytest.approx((expected**0.5 - 2.0) ** 2 * 40)
+    assert comers.surely(comers.sold, 200.0, EXAMPLE) == pytest.approx(20.8, abs=0.1)
+    assert comers.surely(comers.sold, 100.0, EXAMPLE) == 0.0, "of 3.7 who are expected perhaps none comes"
+
+
+@pytest.mark.parametrize(("rate", "left_s"), [(0.055, 145.0), (0.055, 195.0), (0.055, 245.0), (0.27, 55.0)])
+def test_r66_the_bound_is_that_of_the_best_policy_for_takers_whose_rate_is_known(rate: float, left_s: float) -> None:
+    """Dynamic programming over net and time, for sizes of median 20 and sigma 1.2, gives the bounds compared with."""
+    best = {145.0: 48, 195.0: 97, 245.0: 154, 55.0: 190}[left_s]
+    known = Inventory(flow_caution=4.0, flow_prior_per_min=60 * rate, flow_prior_s=86_400.0, flow_prior_size=50.0)
+    assert Comers().reach(left_s, known, NOTHING, 10).long == pytest.approx(best, abs=10)
+
+
+def test_r66_one_side_alone_is_shown_once_perhaps_nobody_comes_for_what_would_be_added() -> None:
+    comers = watched(10, 5, 150.0)
+    found = [comers.reach(left_s, EXAMPLE, NOTHING, 10) for left_s in (100.0, 65.0, 45.0)]
+    assert [(each.long_comes, each.short_comes) for each in found] == [(True, True), (True, False), (False, False)]
+    assert comers.reach(45.0, EXAMPLE, Reach(0.0, 50.0), 10)[2:] == (False, True), "others show a way out"
+
+
+def test_what_few_takers_say_of_a_direction_and_of_sizes_counts_little() -> None:
+    large, one_way, both = watched(2, 2, 40.0, SIZE_MAX), watched(4, 0, 40.0), watched(2, 2, 40.0)
+    plain = both.surely(both.sold, 200.0, EXAMPLE)
+    assert plain < large.surely(large.sold, 200.0, EXAMPLE) < 1.3 * plain
+    assert 0.6 * plain < one_way.surely(one_way.bought, 200.0, EXAMPLE) < plain
+    many = watched(150, 0, 300.0)
+    assert many.surely(many.bought, 200.0, EXAMPLE) < 0.2 * many.surely(many.sold, 200.0, EXAMPLE)
 
 
 def test_levels_of_one_taker_are_one_arrival_and_a_large_one_counts_as_little_as_any() -> None:
@@ -41,10 +75,11 @@ def test_r66_what_is_surely_taken_comes_in_nearly_all_of_many_lives() -> None:
     draw, rate, left_s = random.Random(3), 0.05, 150.0
     kept = 0
     for _ in range(500):
-        side, at_s = Arrivals(), 0.0
-        while (at_s := at_s + draw.expovariate(rate)) < 150.0:
+        comers, at_s = Comers(seen_s=150.0), 0.0
+        while (at_s := at_s + draw.expovariate(2 * rate)) < 150.0:
+            side = draw.choice((comers.sold, comers.bought))
             side.on_fill(max(1, round(20 * draw.lognormvariate(0.0, 1.2))), round(at_s * S))
-        surely, taken, at_s = side.surely(150.0, left_s, INVENTORY), 0, 0.0
+        surely, taken, at_s = comers.surely(comers.sold, left_s, INVENTORY), 0, 0.0
         while (at_s := at_s + draw.expovariate(rate)) < left_s:
             taken += max(1, round(20 * draw.lognormvariate(0.0, 1.2)))
         kept += taken + 10 >= surely
@@ -53,13 +88,17 @@ def test_r66_what_is_surely_taken_comes_in_nearly_all_of_many_lives() -> None:
 
 @given(st.floats(0, 1e5), st.integers(0, 500))
 def test_the_more_come_and_the_more_time_is_left_the_more_is_sure(left_s: float, count: int) -> None:
-    side, busier = Arrivals(), Arrivals()
-    for number in range(count):
-        side.on_fill(20, number * S)
-        busier.on_fill(20, number * S)
-    busier.on_fill(20, count * S)
-    assert side.surely(600.0, left_s, INVENTORY) <= side.surely(600.0, left_s + 10.0, INVENTORY) + 1e-9
-    assert side.surely(600.0, left_s, INVENTORY) <= busier.surely(600.0, left_s, INVENTORY) + 1e-9
+    fewer, more = watched(count, 20, 600.0), watched(count + 1, 20, 600.0)
+    found = fewer.surely(fewer.sold, left_s, INVENTORY)
+    assert found <= fewer.surely(fewer.sold, left_s + 10.0, INVENTORY) + 1e-9
+    assert found <= more.surely(more.sold, left_s, INVENTORY) + 1e-9
+
+
+@given(st.floats(0, 1e5), st.integers(0, 100), st.integers(0, 100), st.integers(0, 100))
+def test_r66_what_may_be_left_may_be_held_however_few_come(left_s: float, sold: int, bought: int, end_net: int) -> None:
+    inventory = Inventory(end_net=end_net)
+    found = watched(sold, bought, 300.0).reach(left_s, inventory, NOTHING, 0)
+    assert min(found.long, found.short) > end_net - STEP
 
 
 def test_r66_one_sided_flow_bounds_the_side_that_nobody_takes_back() -> None:
@@ -69,10 +108,10 @@ def test_r66_one_sided_flow_bounds_the_side_that_nobody_takes_back() -> None:
         if second % 2:
             comers.on_fill(-20, second * S)
     found = comers.reach(100.0, INVENTORY, NOTHING, 10)
-    assert found.long > 150, "buyers come all the time"
-    assert found.short < 40, "nobody has sold to us"
+    assert found.long > 400, "buyers come all the time"
+    assert found.short < 60, "nobody has sold to us"
     assert found.of(-5) == found.short
-    assert found.of(0) == min(found)
+    assert found.of(0) == found.short
 
 
 def test_time_in_which_nothing_of_ours_stands_says_nothing_of_who_comes() -> None:
@@ -107,10 +146,24 @@ def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(he
     script = Script()
     script.start(config())
     line = new_line(script.core.bots["1"], terms_of(market()))
-    now_ns = START_NS + 270 * S
+    now_ns = START_NS + 280 * S
     found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, line.terms, line.config, LIMITS)
     side = found.asks if held.yes_lots else found.bids
     assert sum(level.quantity_lots for level in side) == 120
+
+
+@pytest.mark.parametrize(("net", "fair"), [(120, 0.985), (-120, 0.015)])
+def test_r66_what_is_held_is_offered_on_the_grid_long_before_the_end_too(net: int, fair: float) -> None:
+    script = Script()
+    script.start(config())
+    line = new_line(script.core.bots["1"], terms_of(market()))
+    found = [
+        plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, line.terms, line.config, LIMITS)
+        for held in (Held(max(net, 0), max(-net, 0)), Held(0, 0))
+    ]
+    giving, flat = [each.asks if net > 0 else each.bids for each in found]
+    assert [level.price_ticks for level in giving] == [99 if net > 0 else 1]
+    assert flat == [], "nobody who holds nothing bids a cent for what is all but dead"
 
 
 @pytest.mark.parametrize("net", [100, -100])

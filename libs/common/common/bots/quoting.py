@@ -73,21 +73,23 @@ class Inventory(Section):
     """... at `aggressive_from`..."""
     final_net: int = Field(default=40, ge=1, le=10_000_000)
     """... and where the reduce-only window begins."""
+    end_net: int = Field(default=15, ge=0, le=10_000_000)
+    """Shares of |net| that may be left when the market ends: so much may be held however few takers will come."""
     adding_min: int = Field(default=10, ge=0, le=10_000_000)
-    """Shares that the adding side still shows beyond that, up to twice of it, and then one lot; 0 makes the quote
-    one-sided at once."""
-    flow_caution: float = Field(default=4.0, ge=0, le=10)
+    """Shares that the adding side still shows beyond that, up to twice of it, and then one lot, until perhaps nobody
+    comes any more to take it again; 0 makes the quote one-sided at once."""
+    flow_caution: float = Field(default=4.4, ge=0, le=10)
     """What takers will surely bring is so many standard deviations below what they bring on average; no more may be
     held, whatever the bounds above allow. 0 trusts those alone."""
-    flow_prior_per_min: float = Field(default=10.0, ge=0, le=10_000)
+    flow_prior_per_min: float = Field(default=5.0, ge=0, le=10_000)
     """Takers of each direction in a minute, before any have been seen..."""
-    flow_prior_s: float = Field(default=10.0, ge=0, le=86_400)
+    flow_prior_s: float = Field(default=20.0, ge=0, le=86_400)
     """... and as many seconds of having seen them as that counts for."""
-    flow_prior_size: float = Field(default=20.0, ge=0, le=10_000)
+    flow_prior_size: float = Field(default=40.0, ge=0, le=10_000)
     """Shares each of them takes."""
     max_settlement_loss: float = Field(default=500.0, gt=0, le=1e9)
     """Money that the worse result of one market may cost; what would lessen it may always be bought."""
-    reduce_only_s: float = Field(default=80.0, ge=0, le=86_400)
+    reduce_only_s: float = Field(default=30.0, ge=0, le=86_400)
     """Seconds before expiry from which only orders that reduce |net| may rest."""
     reduce_cost: float = Field(default=0.03, ge=0, lt=0.5)
     """How much worse than fair value a resting order may be then, to be rid of what is left."""
