@@ -13,7 +13,7 @@ dozen takers say little of. What is believed before any are seen counts as so ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,6 +36,10 @@ BOOK_SHARE = 0.5
 """Of what others show at a bearable price, the part that is counted on: it may be gone when it is wanted."""
 STEP = 5
 """Shares: the reach is told in multiples of this, so that it does not move quotes all the time."""
+
+
+OWN_NS = 2 * NS_PER_S
+"""A book that we look at may be so old that it still shows own orders that are gone since."""
 
 
 class Reach(NamedTuple):
@@ -81,12 +85,30 @@ class Arrivals:
 
 
 @dataclass(slots=True)
+class Own:
+    """Our orders of the last moments on one side of a market: a book that still shows them shows no way out."""
+
+    _rested: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Most shares and when they were last there, by price in ticks."""
+
+    def look(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
+        """Take in what rests now; return the most that has rested at each price within `OWN_NS`."""
+        rested = {ticks: found for ticks, found in self._rested.items() if now_ns - found[1] <= OWN_NS}
+        for ticks, lots in levels.items():
+            rested[ticks] = (max(lots, rested.get(ticks, (0, 0))[0]), now_ns)
+        self._rested = rested
+        return {ticks: lots for ticks, (lots, _) in rested.items()}
+
+
+@dataclass(slots=True)
 class Comers:
     """Who has taken from our quotes in one market."""
 
     sold: Arrivals = field(default_factory=Arrivals)
     """Those we sold YES to, or bought NO from: they bring a long net down."""
     bought: Arrivals = field(default_factory=Arrivals)
+    own_bids: Own = field(default_factory=Own)
+    own_asks: Own = field(default_factory=Own)
     seen_s: float = 0.0
     """Time over which they were seen, faded like the rest."""
     _looked_ns: int = 0

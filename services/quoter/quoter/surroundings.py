@@ -134,11 +134,12 @@ def _reckon_reach(line: Line, orders: Orders, venue_now_ns: int, now_ns: int) ->
         line.comers.look(now_ns)
     else:
         line.comers.rest(now_ns)
-    shown = Reach(0.0, 0.0)
+    shown, units = Reach(0.0, 0.0), line.terms.grid.ticks_per_unit
+    bids, asks = orders.levels(line.terms.symbol, units)
+    own_bids, own_asks = line.comers.own_bids.look(bids, now_ns), line.comers.own_asks.look(asks, now_ns)
     book = line.crossing.book
     if unwind.cross_from_s and book is not None and line.fair is not None:
-        units, fair = line.terms.grid.ticks_per_unit, line.fair.fair
-        own_bids, own_asks = orders.levels(line.terms.symbol, units)
+        fair = line.fair.fair
         shown = Reach(
             bearable(offers(book.bids, units, own_bids), fair, units, selling=True, unwind=unwind),
             bearable(offers(book.asks, units, own_asks), fair, units, selling=False, unwind=unwind),

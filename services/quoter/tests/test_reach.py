@@ -6,14 +6,15 @@ import random
 
 import pytest
 from common.bots import Inventory, Unwind
+from common.events import Book, Level
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.bot import new_line, terms_of
 from quoter.crossing import Offer
 from quoter.holdings import Held
 from quoter.plan import Opinion, plan
-from quoter.reach import ONE_TAKER_NS, SIZE_MAX, STEP, UNBOUNDED, Arrivals, Comers, Reach, bearable
-from quoter.rehearsal.script import LIMITS, START_NS, S, Script, config, market
+from quoter.reach import ONE_TAKER_NS, OWN_NS, SIZE_MAX, STEP, UNBOUNDED, Arrivals, Comers, Own, Reach, bearable
+from quoter.rehearsal.script import LIMITS, MARKET, START_NS, S, Script, config, market
 from quoter.signals import CALM
 
 INVENTORY = Inventory()
@@ -134,6 +135,39 @@ def test_what_others_show_at_a_bearable_price_is_a_way_out() -> None:
     comers = Comers()
     bare, shown = (comers.reach(10.0, INVENTORY, each, 10) for each in (NOTHING, Reach(300.0, 0.0)))
     assert (shown.long - bare.long, shown.short - bare.short) == (150.0, 0.0)
+
+
+def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
+    own = Own()
+    assert own.look({48: 15, 47: 20}, 10 * S) == {48: 15, 47: 20}
+    assert own.look({48: 5}, 11 * S) == {48: 15, 47: 20}, "they are gone, but not from what the feed has brought"
+    assert own.look({49: 7}, 10 * S + OWN_NS + 1) == {48: 15, 49: 7}
+    assert own.look({}, 20 * S) == {}
+
+
+def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.wait(200, fair=0.50)
+    before = script.core.bots["1"].lines[MARKET].signals.reach
+    script.carry(script.core.on_book(book_of(script), script.receipt()))
+    script.wait(200, fair=0.55)
+    assert script.core.bots["1"].lines[MARKET].signals.reach == before
+
+
+def book_of(script: Script) -> Book:
+    """Return a book in which nobody but us has orders."""
+    asks = [order for order in script.venue.open_orders() if order.outcome == "no"]
+    bids = [order for order in script.venue.open_orders() if order.outcome == "yes"]
+    return Book(
+        venue="degen",
+        symbol=MARKET,
+        bids=[Level(float(order.price), float(order.size)) for order in bids],
+        asks=[Level(1.0 - float(order.price), float(order.size)) for order in asks],
+        ts_event_ns=script.now_ns,
+        ts_received_ns=script.now_ns,
+        epoch=1,
+    )
 
 
 def test_without_caution_the_configured_bounds_stand_alone() -> None:
