@@ -417,6 +417,11 @@ class Desk:
 
     def put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
+        if cancels:
+            # A book that the feed brings next may still show what goes now.
+            line.comers.note_own(
+                self.orders.levels(line.terms.symbol, line.terms.grid.ticks_per_unit), line.view.now_ns
+            )
         self._batch.cancel(cancels)
         for new in orders:
             self._batch.place(new, line.view.now_ns)

@@ -127,6 +127,12 @@ class Comers:
             self.bought.fade(kept)
         self._looked_ns = now_ns
 
+    def note_own(
+        self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int
+    ) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """Take in what of ours rests now, bids and asks; return the most at each price that a book may still show."""
+        return self.own_bids.look(levels[0], now_ns), self.own_asks.look(levels[1], now_ns)
+
     def rest(self, now_ns: int) -> None:
         """Let time pass while nothing of ours stands: that nobody comes then says nothing."""
         self._looked_ns = now_ns
