@@ -78,7 +78,7 @@ class Inventory(Section):
     adding_min: int = Field(default=10, ge=0, le=10_000_000)
     """Shares that the adding side still shows beyond that, up to twice of it, and then one lot, until perhaps nobody
     comes any more to take it again; 0 makes the quote one-sided at once."""
-    flow_caution: float = Field(default=4.0, ge=0, le=10)
+    flow_caution: float = Field(default=4.4, ge=0, le=10)
     """What takers will surely bring is so many standard deviations below what they bring on average; no more may be
     held, whatever the bounds above allow. 0 trusts those alone."""
     flow_prior_per_min: float = Field(default=5.0, ge=0, le=10_000)
