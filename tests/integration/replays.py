@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
 from common.clock import NS_PER_MS
+from common.events import BotConfig, OrderCommand, Position, User
 from common.gate import Gate
+from common.instruments import Side
 from common.signing import HEADER
 from common.signing.verify import MESSAGE_ID
 from common.streams import STREAMS, stream_of
@@ -87,3 +90,43 @@ def name_of_stream(subject: str) -> str:
 def gate_of(connection: NatsConnection, file: Path) -> Gate:
     assert connection.keys is not None
     return Gate(connection.keys, JetStreamApi(connection), file, structlog.get_logger())
+
+
+# --- one of each that somebody might like to have back --------------------------------------------------------------
+
+
+def config(revision: int) -> BotConfig:
+    return BotConfig(
+        algo_id="1", kind="binary", revision=revision, running=True, sections={}, actor="anna", ts_ns=revision
+    )
+
+
+def user(revision: int, password_hash: str) -> User:
+    return User(
+        id="anna",
+        name="Anna",
+        password_hash=password_hash,
+        roles=["admin"],
+        revision=revision,
+        actor="a",
+        ts_ns=revision,
+    )
+
+
+def parent(number: int) -> OrderCommand:
+    return OrderCommand(
+        account="mm1",
+        algo_id="1",
+        command_id=str(number),
+        venue="degen",
+        symbol="BTC-5M",
+        side=Side.BUY,
+        quantity_lots=number,
+        limit_ticks=50,
+        expires_at_ns=1,
+        actor="risk",
+    )
+
+
+def position(number: int) -> Position:
+    return Position(algo_id="1", lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=number, ts_ns=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,27 @@ from common.core import Start
 from common.errors import ConfigError, PublishRefused
 from common.events import (
     Alert,
-    BotConfig,
     Event,
     Halt,
-    OrderCommand,
     Parked,
-    Position,
-    User,
     decode,
     encode,
 )
 from common.gate import Admission, Gate
-from common.instruments import Side
 from common.signing import HEADER, Fault
 
 from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as
-from tests.integration.replays import forget_ids, gate_of, name_of_stream, store_again, thief
+from tests.integration.replays import (
+    config,
+    forget_ids,
+    gate_of,
+    name_of_stream,
+    parent,
+    position,
+    store_again,
+    thief,
+    user,
+)
 from tests.integration.tiny import Run, until
 from tests.servers import Broker
 
@@ -44,43 +48,6 @@ async def last_heard(gate: Gate, connection: NatsConnection, cls: type[Event], s
 
 def lift(halt_id: str) -> Halt:
     return Halt(scope="global", reason="person", lifted=True, actor="anna", halt_id=halt_id, ts_ns=1)
-
-
-def config(revision: int) -> BotConfig:
-    return BotConfig(
-        algo_id="1", kind="binary", revision=revision, running=True, sections={}, actor="anna", ts_ns=revision
-    )
-
-
-def user(revision: int, password_hash: str) -> User:
-    return User(
-        id="anna",
-        name="Anna",
-        password_hash=password_hash,
-        roles=["admin"],
-        revision=revision,
-        actor="a",
-        ts_ns=revision,
-    )
-
-
-def command(number: int) -> OrderCommand:
-    return OrderCommand(
-        account="mm1",
-        algo_id="1",
-        command_id=str(number),
-        venue="degen",
-        symbol="BTC-5M",
-        side=Side.BUY,
-        quantity_lots=number,
-        limit_ticks=50,
-        expires_at_ns=1,
-        actor="risk",
-    )
-
-
-def position(number: int) -> Position:
-    return Position(algo_id="1", lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=number, ts_ns=1)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +107,9 @@ async def test_r70_a_hedge_parent_and_a_position_of_before_are_not_obeyed_again(
         await gate.begin()
         stored: dict[type[Event], Stored] = {}
         for number in (1, 2):
-            await risk.publish_acked(command(number))
+            await risk.publish_acked(parent(number))
             await risk.publish(position(number))
-            for event in (command(number), position(number)):
+            for event in (parent(number), position(number)):
                 await _until_last_is(quoter, event)
                 assert (await last_heard(gate, quoter, type(event), event.address())).event == event
                 found = await JetStreamApi(quoter).last(name_of_stream(event.address()), event.address())

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,24 @@ from common.bus.ordered import OrderedReader
 from common.bus.permissions import USERS, api_requests
 from common.bus.readers import NewestReader
 from common.core import Start
-from common.events import BotConfig, Event, Halt, OrderCommand, Position, User, address_filter
-from common.instruments import Side
+from common.events import BotConfig, Event, Halt, User, address_filter
 from common.signing import Fault
 from common.streams import JETSTREAM_API, SERVER_API
 
 from tests.integration.connections import connected, eventually, halt
 from tests.integration.raw_users import raw
-from tests.integration.replays import forget_ids, gate_of, name_of_stream, store_again, stored, thief
+from tests.integration.replays import (
+    config,
+    forget_ids,
+    gate_of,
+    name_of_stream,
+    parent,
+    position,
+    store_again,
+    stored,
+    thief,
+    user,
+)
 from tests.servers import Broker
 
 TIMES = 2
@@ -58,43 +67,6 @@ class Kind:
 
 def lift() -> Halt:
     return Halt(scope="global", reason="person", lifted=True, actor="anna", halt_id="2", ts_ns=1)
-
-
-def user(revision: int, password_hash: str) -> User:
-    return User(
-        id="anna",
-        name="Anna",
-        password_hash=password_hash,
-        roles=["admin"],
-        revision=revision,
-        actor="a",
-        ts_ns=revision,
-    )
-
-
-def config(revision: int) -> BotConfig:
-    return BotConfig(
-        algo_id="1", kind="binary", revision=revision, running=True, sections={}, actor="anna", ts_ns=revision
-    )
-
-
-def parent(number: int) -> OrderCommand:
-    return OrderCommand(
-        account="mm1",
-        algo_id="1",
-        command_id=str(number),
-        venue="degen",
-        symbol="BTC-5M",
-        side=Side.BUY,
-        quantity_lots=number,
-        limit_ticks=50,
-        expires_at_ns=1,
-        actor="risk",
-    )
-
-
-def position(number: int) -> Position:
-    return Position(algo_id="1", lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=number, ts_ns=1)
 
 
 KINDS = {
