@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from websockets.exceptions import ConnectionClosed
 
 PACKAGE = Path(__file__).parents[1]
 START_MAX_S = 30.0
+LIFE_MIN_S = 30
 
 
 class Process:
@@ -135,9 +137,14 @@ def second_account(folder: Path) -> None:
 
 
 async def open_market(process: Process) -> str:
-    async with httpx.AsyncClient(base_url=process.url) as client:
-        markets = (await client.get("/markets?status=OPEN&asset=BTC")).json()["markets"]
-    return str(markets[0]["id"])
+    """Return a market that does not end under the test, waiting for the next one when need be."""
+    async with httpx.AsyncClient(base_url=process.url) as client, asyncio.timeout(2 * LIFE_MIN_S):
+        while True:
+            markets = (await client.get("/markets?status=OPEN&asset=BTC")).json()["markets"]
+            newest = max(markets, key=lambda market: market["expiry_ns"], default=None)
+            if newest is not None and newest["expiry_ns"] - time.time_ns() > LIFE_MIN_S * 1_000_000_000:
+                return str(newest["id"])
+            await asyncio.sleep(0.1)
 
 
 async def test_orders_fills_and_a_dropped_connection_over_real_sockets(tmp_path: Path) -> None:
@@ -222,9 +229,11 @@ async def test_what_was_told_survives_kill_9(tmp_path: Path) -> None:
                 for _ in range(15):
                     number += 1
                     quote = {"market": market, "side": "bid", "outcome": "no", "price": "0.46", "size": 3}
-                    await maker.ask(op="place", id=number, client_order_id=str(number), **quote)
+                    placed = await maker.ask(op="place", id=number, client_order_id=str(number), **quote)
+                    assert placed["type"] == "reply", placed
                     take = {**quote, "outcome": "yes", "price": "0.54", "client_order_id": str(number)}
-                    await user.http.post("/orders", json=take)
+                    taken = await user.http.post("/orders", json=take)
+                    assert taken.is_success, taken.text
                     fill = (await maker.next("fill"))["fill"]
                     assert fill["trade_id"] not in told
                     told[fill["trade_id"]] = fill
