@@ -12,8 +12,8 @@ from toolkit.servers import CHROMIUM, NATS, REDIS, Program, apt_install, can_apt
 
 Report = Callable[[str], None]
 
-STARTING_PLATFORMS = ("integration", "e2e", "chaos")
-"""Folders of `tests` whose tests start servers and services as processes."""
+STARTING_PLATFORMS = ("e2e", "chaos")
+"""Folders of `tests` whose tests start whole platforms."""
 
 
 @dataclass(frozen=True)
