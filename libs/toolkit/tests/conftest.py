@@ -34,6 +34,7 @@ def fake_process(events: Path) -> Callable[..., Process]:
             environment={},
             after=after,
             health_url=f"http://127.0.0.1:{port}/health",
+            ready_url=f"http://127.0.0.1:{port}/ready",
             stop_wave=stop_wave,
             stop_grace_s=stop_grace_s,
         )

@@ -9,11 +9,19 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from common.stores import STANDS_STILL
+
 
 class Answer(BaseHTTPRequestHandler):
     dribbles_from: Path | None = None
+    stands_still = False
 
     def do_GET(self) -> None:
+        if self.stands_still and self.path == "/ready":
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(f'{{"reasons": ["{STANDS_STILL}: FILL is gone"]}}'.encode())
+            return
         if self.dribbles_from and self.dribbles_from.exists():
             self.dribble()
         self.send_response(200)
@@ -41,6 +49,9 @@ def main() -> None:
     parser.add_argument("--cannot-cancel", action="store_true", help="end with an error when told to stop")
     parser.add_argument("--fails", action="store_true", help="end at once with a message")
     parser.add_argument("--dribbles-from", type=Path, help="while this file exists, begin answers and never end them")
+    parser.add_argument(
+        "--stands-still", action="store_true", help="be healthy, and say at /ready that it stands still"
+    )
     options = parser.parse_args()
 
     def note(what: str) -> None:
@@ -58,6 +69,7 @@ def main() -> None:
         worker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         note(f"worker={worker.pid}")
     Answer.dribbles_from = options.dribbles_from
+    Answer.stands_still = options.stands_still
     server = HTTPServer(("127.0.0.1", options.port), Answer)
     note("start")
     server.serve_forever()

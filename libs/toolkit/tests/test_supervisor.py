@@ -273,3 +273,14 @@ async def test_a_child_sees_its_own_settings_and_no_other_mm_name(
 def test_restart_delays_grow_up_to_their_bound() -> None:
     assert [restart_delay_s(crashes) for crashes in (1, 2, 3)] == [0.2, 0.4, 0.8]
     assert restart_delay_s(40) == MAX_RESTART_DELAY_S
+
+
+async def test_r71_nobody_is_waited_for_where_one_stands_still(fake_process: FakeProcess, tmp_path: Path) -> None:
+    table = [fake_process("quoter", "--stands-still"), fake_process("risk")]
+    supervisor = Supervisor(table, tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    assert "quoter" in await supervisor.late(timeout_s=3600.0), "it tells at once"
+    assert supervisor.standing() == ["quoter"]
+    await state_reached(supervisor, lambda: supervisor.children["risk"].state == "ready")
+    assert await supervisor.stop() == []

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+from enum import Enum
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from common.stores import STANDS_STILL
 from common.streams import JETSTREAM_API
-from common.webclient import RequestFailed, WebClient
+from common.webclient import Answered, RequestFailed, WebClient
 from nats.aio.client import Client
 from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
@@ -15,6 +17,16 @@ from nats.errors import Error as NatsError
 from toolkit.processes import JetStreamLogin, Process
 
 ASK_TIMEOUT_S = 2.0
+
+
+class Readiness(Enum):
+    """What a process says of its work."""
+
+    READY = "ready"
+    LATE = "late"
+    """Its inputs are not fresh, or it does not answer."""
+    STANDS_STILL = "stands still"
+    """Until a person has resumed the platform; waiting is of no use."""
 
 
 async def is_healthy(process: Process, client: WebClient) -> bool:
@@ -27,19 +39,27 @@ async def is_healthy(process: Process, client: WebClient) -> bool:
     return process.jetstream is None or await jetstream_answers(process.jetstream)
 
 
-async def is_ready(process: Process, client: WebClient) -> bool:
-    """Say whether a process works and its inputs are fresh; one without that notion is ready when healthy."""
+async def readiness(process: Process, client: WebClient) -> Readiness:
+    """Return whether a process works and its inputs are fresh; one without that notion is ready when healthy."""
     if process.ready_url is None:
-        return await is_healthy(process, client)
-    return await answers(process.ready_url, client)
+        return Readiness.READY if await is_healthy(process, client) else Readiness.LATE
+    answer = await _ask(process.ready_url, client)
+    if answer is None or answer.status == HTTPStatus.OK:
+        return Readiness.READY if answer is not None else Readiness.LATE
+    return Readiness.STANDS_STILL if STANDS_STILL.encode() in answer.body else Readiness.LATE
 
 
 async def answers(url: str, client: WebClient) -> bool:
     """Say whether an address answers 200, the whole answer within ASK_TIMEOUT_S."""
+    answer = await _ask(url, client)
+    return answer is not None and answer.status == HTTPStatus.OK
+
+
+async def _ask(url: str, client: WebClient) -> Answered | None:
     try:
-        return (await client.request("GET", url, timeout_s=ASK_TIMEOUT_S)).status == HTTPStatus.OK
+        return await client.request("GET", url, timeout_s=ASK_TIMEOUT_S)
     except RequestFailed:
-        return False
+        return None
 
 
 async def jetstream_answers(login: JetStreamLogin) -> bool:

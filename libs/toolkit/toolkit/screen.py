@@ -6,6 +6,7 @@ from typing import IO, cast
 
 from common.log_lines import END_WAIT_S, Unfailing
 from common.provenance import provenance
+from common.stores import STANDS_STILL
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -25,6 +26,7 @@ STATE_COLOURS = {
     "starting": "yellow",
     "stopping": "yellow",
     "restarting": "red",
+    "standing": "red",
     "unhealthy": "red",
     "failed": "red",
 }
@@ -32,6 +34,7 @@ STATE_COLOURS = {
 STATE_MEANINGS = {
     "waiting": "for what it needs",
     "up": "works, inputs not fresh yet",
+    "standing": STANDS_STILL,
     "unhealthy": "does not answer",
     "failed": "does not start",
 }

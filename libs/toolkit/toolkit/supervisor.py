@@ -12,7 +12,7 @@ from typing import Any
 from common.webclient import WebClient
 
 from toolkit.child import RunningChild, last_lines, log_path, rotate
-from toolkit.health import is_healthy, is_ready
+from toolkit.health import Readiness, is_healthy, readiness
 from toolkit.instance import is_same_process
 from toolkit.processes import Process, stop_waves
 
@@ -32,6 +32,9 @@ REPORTED_LOG_LINES = 12
 
 # What a service exits with when its settings are wrong: another start would end the same way.
 BAD_CONFIGURATION = 2
+
+# What a process can be in whose start is over.
+LIVING = ("up", "ready", "standing", "unhealthy")
 
 # The exit code a shell gives for a program that is not there.
 NOT_STARTED = 127
@@ -131,11 +134,18 @@ class Supervisor:
         """Return the processes that do not have fresh inputs (yet)."""
         return [name for name, child in self.children.items() if child.state not in ("ready", "done")]
 
+    def standing(self) -> list[str]:
+        """Return the processes that stand still until a person resumes the platform."""
+        return [name for name, child in self.children.items() if child.state == "standing"]
+
     async def late(self, timeout_s: float) -> list[str]:
-        """Return as soon as every process is ready, or after the timeout the names of those that are not."""
+        """Return the names of the processes that are not ready, at the latest after the timeout.
+
+        It ends as soon as every process is ready, or one stands still: then no waiting makes the others ready.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self.unready():
+                while self.unready() and not self.standing():
                     self._changed.clear()
                     await self._changed.wait()
         return self.unready()
@@ -238,7 +248,7 @@ class Supervisor:
     async def _watch(self) -> None:
         """Follow whether the inputs of running processes are fresh."""
         while not self._stopping.is_set():
-            looked_at = [child for child in self.children.values() if child.state in ("up", "ready", "unhealthy")]
+            looked_at = [child for child in self.children.values() if child.state in LIVING]
             # Side by side: one that does not answer must not keep the others from being seen.
             await asyncio.gather(*(self._look_at(child) for child in looked_at))
             # Close together while the platform starts, because somebody waits for it.
@@ -246,12 +256,13 @@ class Supervisor:
 
     async def _look_at(self, child: Child) -> None:
         running = child.running
-        if await is_ready(child.process, self._client):
-            seen = "ready"
-        else:
+        said = await readiness(child.process, self._client)
+        if said is Readiness.LATE:
             seen = "up" if await is_healthy(child.process, self._client) else "unhealthy"
+        else:
+            seen = "ready" if said is Readiness.READY else "standing"
         still_there = running is child.running and running is not None and running.exit_code is None
-        if still_there and child.state in ("up", "ready", "unhealthy"):
+        if still_there and child.state in LIVING:
             if seen != child.state:
                 self._enter(child, seen)
             self._end_hopeless(child, seen == "unhealthy")

@@ -224,7 +224,10 @@ async def _or_stopped(work: Coroutine[Any, Any, None], stop_asked: asyncio.Event
 
 
 async def _report_late(supervisor: Supervisor, screen: Screen) -> None:
-    if late := await supervisor.late(READY_TIMEOUT_S):
+    late = await supervisor.late(READY_TIMEOUT_S)
+    if standing := supervisor.standing():
+        screen.say(f"NOTHING IS QUOTED: the stores are not those that {', '.join(standing)} knew; see ./mm resume")
+    elif late:
         screen.say(f"works, but without fresh inputs yet: {', '.join(late)}")
 
 
