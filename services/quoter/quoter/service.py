@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.bots import sections_of
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_MS
 from common.core import (
     Answer,
     Command,
@@ -57,6 +57,7 @@ from quoter.explain import explanation
 from quoter.lookback import Lookback
 from quoter.news import PLATFORM, passed_over_targets
 from quoter.orders import Order, Orders, resting
+from quoter.picture_times import PictureTimes
 from quoter.refusals import MarketRefusals
 from quoter.selection import chosen, forget_over
 from quoter.status import picture, samples, unready
@@ -66,8 +67,6 @@ from quoter.venues.base import REPORTS, Outputs, Resting, Session, Since
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
-PICTURE_NS = 30 * NS_PER_S
-"""An AccountState is published this often."""
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 
@@ -90,7 +89,8 @@ class Quoter(Core):
         self._fence = EpochFence()
         self._dirty: dict[tuple[str, str], None] = {}
         self.started = False
-        self._selected_at_ns = self._pictured_at_ns = 0
+        self._selected_at_ns = 0
+        self._pictures = PictureTimes()
         self._account_sequence = 0
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a picture may be ahead of it, or lost."""
@@ -144,7 +144,7 @@ class Quoter(Core):
         desk = self.desk
         desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
         desk.bus_up = True
-        self._pictured_at_ns = receipt.now_ns
+        self._pictures.begin(receipt.now_ns)
         if self.booked_sequence is not None:
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
@@ -226,6 +226,7 @@ class Quoter(Core):
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.desk.on_risk(state, receipt.now_ns - receipt.age_ns)
+            self._pictures.on_risk(state)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -451,8 +452,7 @@ class Quoter(Core):
         yield from self._quote_all(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.desk.news.tell_all(self.epoch, now_ns)
-        if now_ns - self._pictured_at_ns >= PICTURE_NS:
-            self._pictured_at_ns = now_ns
+        if self._pictures.due(now_ns):
             yield from self._relay(self.session.take_picture("timer", now_ns), now_ns)
 
     def _select_markets(self, now_ns: int) -> Effects:

@@ -202,7 +202,7 @@ def test_a_predecessors_merge_is_booked_on_the_only_bot_that_can_have_had_the_pa
         script.carry(core.on_position(position(1, yes, no, algo_id), script.receipt()))
     script.wait(100)
     assert [(posting.algo_id, posting.cash) for posting in script.of(Posting)] == [(booked_on, Decimal(300))]
-    assert [state.reason for state in script.of(AccountState)] == ["start"]
+    assert [state.reason for state in script.of(AccountState)] == ["timer"], "the newer of the two that waited"
     assert [alert.kind for alert in script.of(Alert)] == ["unasked_conversion"]
 
 
