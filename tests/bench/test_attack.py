@@ -130,3 +130,13 @@ def test_r70_the_figures_say_what_signing_costs_at_the_signer_and_at_each_reader
     assert set(found) == {f"{what} per {event}" for what in ("signing", "verifying") for event in ("fill", "RiskState")}
     assert all(float(figure.value) > 0 for figure in found.values())
     assert "at each of 3 readers" in found["verifying per fill"].unit
+
+
+def test_what_waits_for_a_person_has_no_aim_of_seconds() -> None:
+    result = Result("a", worst_s={"kill": 4.0}, resumed_s={"nats emptied while living": 26.0})
+    found = {
+        figure.name: figure for figure in figures([result, Result("b", resumed_s={"nats emptied while living": 9.0})])
+    }
+    slow = found["new quotes with a person's resume: nats emptied while living"]
+    assert (slow.value, slow.met) == (26.0, None)
+    assert found["worst time to new quotes: kill"].met
