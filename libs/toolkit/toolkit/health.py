@@ -44,8 +44,10 @@ async def readiness(process: Process, client: WebClient) -> Readiness:
     if process.ready_url is None:
         return Readiness.READY if await is_healthy(process, client) else Readiness.LATE
     answer = await _ask(process.ready_url, client)
-    if answer is None or answer.status == HTTPStatus.OK:
-        return Readiness.READY if answer is not None else Readiness.LATE
+    if answer is None:
+        return Readiness.LATE
+    if answer.status == HTTPStatus.OK:
+        return Readiness.READY
     return Readiness.STANDS_STILL if STANDS_STILL.encode() in answer.body else Readiness.LATE
 
 

@@ -17,10 +17,11 @@ from common.signing import KeyList, PrivateKey, PublicKey, Seal, read_key_list, 
 from common.signing.roles import ROLES
 from nacl.signing import SigningKey
 
-from toolkit.layout import public_keys_file, root_key_file, root_private_file, signing_key_file
+from toolkit.layout import platform_id_file, public_keys_file, root_key_file, root_private_file, signing_key_file
 from toolkit.private_files import write_private, write_public
 
 KEY_ID_BYTES = 5
+SEQUENCE_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,16 @@ class KeyPlaces:
         return cls(root_private_file(data_dir), root_key_file(data_dir), public_keys_file(data_dir), signing)
 
 
-SEQUENCE_MAX = 2**63 - 1
-
-
 class Keyring:
     """Reads and changes a platform's list of public keys; every change raises its serial and is signed."""
 
     def __init__(self, places: KeyPlaces, platform_id: str) -> None:
         self.places, self.platform_id = places, platform_id
+
+    @classmethod
+    def of(cls, data_dir: Path) -> Keyring:
+        """Return the keyring of a platform that is set up in a data directory."""
+        return cls(KeyPlaces.of(data_dir), platform_id_file(data_dir).read_text().strip())
 
     def exists(self) -> bool:
         return self.places.public_keys.exists()
@@ -125,8 +128,7 @@ class Keyring:
             msgspec.structs.replace(seal, last_sequence=max(seal.last_sequence, then.sealed(seal.stream)))
             for seal in before.seals
         ]
-        if keys != before.keys or seals != before.seals:
-            self.change(lambda found: msgspec.structs.replace(found, keys=keys, seals=seals))
+        self._fit(before, keys, seals)
 
     def rewind(self, ends: Mapping[str, int]) -> bool:
         """Fit every range of sequences to streams that end at these: say whether one reached beyond.
@@ -148,6 +150,10 @@ class Keyring:
             msgspec.structs.replace(seal, last_sequence=min(seal.last_sequence, ends.get(seal.stream, 0)))
             for seal in before.seals
         ]
+        return self._fit(before, keys, seals)
+
+    def _fit(self, before: KeyList, keys: list[PublicKey], seals: list[Seal]) -> bool:
+        """Give the list other ranges and say whether they differ: a list that says the same gets no new serial."""
         if keys == before.keys and seals == before.seals:
             return False
         self.change(lambda found: msgspec.structs.replace(found, keys=keys, seals=seals))

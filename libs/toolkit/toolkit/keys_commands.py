@@ -25,7 +25,7 @@ from rich.console import Console
 from toolkit.broker import ASK_S_MAX, BROKER_S_MAX, broker_alone
 from toolkit.instance import CannotStartError, find_running
 from toolkit.key_steps import SEALED, KeyChangeError, KeyUse, parse_from, revoke, rotate, seal_of
-from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.keyring import Keyring
 from toolkit.layout import nats_password_file, platform_id_file, unsealed_file
 from toolkit.options import DataDir, PortBase, ports_of
 from toolkit.paths import DEFAULT_DATA_DIR
@@ -223,7 +223,7 @@ def _platform(data_dir: Path, port_base: int | None) -> Iterator[_Platform]:
 def _keyring(data_dir: Path) -> Keyring:
     if not platform_id_file(data_dir).is_file():
         _refuse(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
-    return Keyring(KeyPlaces.of(data_dir), platform_id_file(data_dir).read_text().strip())
+    return Keyring.of(data_dir)
 
 
 def _ports(data_dir: Path, port_base: int | None) -> Ports:

@@ -14,7 +14,7 @@ from toolkit import streams
 from toolkit.broker import broker_alone
 from toolkit.exclusive import sole_instance
 from toolkit.instance import CannotStartError, read_control
-from toolkit.keyring import KeyPlaces, Keyring
+from toolkit.keyring import Keyring
 from toolkit.layout import nats_store_dir, platform_id_file
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports
@@ -33,10 +33,9 @@ def restore(folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, r
     """
     if not platform_id_file(data_dir).is_file():
         raise NotRestoredError(f"{data_dir}: no platform was set up here (./mm up does it; --data-dir names another)")
-    platform_id = platform_id_file(data_dir).read_text().strip()
     try:
-        keyring = Keyring(KeyPlaces.of(data_dir), platform_id)
-        contents = examine(folder, platform_id, Verifier(keyring.read()))
+        keyring = Keyring.of(data_dir)
+        contents = examine(folder, keyring.platform_id, Verifier(keyring.read()))
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")

@@ -14,16 +14,15 @@ from rich.console import Console
 
 from toolkit import streams
 from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
-from toolkit.keyring import KeyPlaces, Keyring
-from toolkit.layout import platform_id_file
+from toolkit.keyring import Keyring
 from toolkit.ports import Ports
 
 SERVICES = ("feed", "pricer", "quoter", "watchdog", "risk", "gateway")
 FOLLOW_S_MAX = 60.0
 """How long services may take to begin anew with a new generation."""
 AGREE_S_MAX = 45.0
-"""How long the books may take to be compared with the venue afterwards: the quoter pictures its account every 30 s, and
-one that risk finds at its start says nothing."""
+"""How long the books may take to be compared with the venue afterwards: a risk that has just begun gets a picture of
+the account at once; should the venue not answer then, the next comes after 30 s."""
 POLL_S = 0.25
 
 State = Mapping[str, Any]
@@ -72,7 +71,7 @@ def resume(
 
 def fit_keys(data_dir: Path, ends: Mapping[str, int]) -> None:
     """Have the public keys hold for what these streams store from now on, before anything is signed there."""
-    Keyring(KeyPlaces.of(data_dir), platform_id_file(data_dir).read_text().strip()).rewind(ends)
+    Keyring.of(data_dir).rewind(ends)
 
 
 def show(told: Mapping[str, Any], console: Console) -> None:
