@@ -64,6 +64,11 @@ class Scenario:
     """A partition in which connections stay and carry nothing, instead of being closed."""
     under_halt: bool = False
 
+    @property
+    def needs_person(self) -> bool:
+        """Say whether the platform stands still after it until somebody resumes."""
+        return self.kind is Kind.STORE and self.what != Loss.REDIS
+
     def __str__(self) -> str:
         parts = [self.what, *self.victims]
         if self.lasts_s:

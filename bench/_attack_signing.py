@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from common.bus.messages import Message
 from common.bus.permissions import DUTIES
-from common.events import Event, Fill, Liquidity, RiskState, encode, received
+from common.events import Event, RiskState, encode, received
 from common.events.risk import BotLimits
-from common.instruments import Outcome, Side
 from common.signing import HEADER, KeyList, Obeyed, PrivateKey, PublicKey, Refusal, Signer, Verifier
 from common.signing.judge import take
 from common.signing.verify import MESSAGE_ID
 from nacl.signing import SigningKey
+from risk.testing import a_fill
 from toolkit.bench import Figure
 
 EVENTS = 400
@@ -27,7 +27,7 @@ def signing_figures() -> list[Figure]:
     """Return µs of processor time per event, the best of some rounds, and their ratio to bare Ed25519."""
     bare_sign, bare_verify = _bare_us()
     found = []
-    for what, role, make in (("fill", "quoter", _fill), ("RiskState", "risk", _risk_state)):
+    for what, role, make in (("fill", "quoter", a_fill), ("RiskState", "risk", _risk_state)):
         sign, verify = _event_us(role, make)
         readers = sum(type(make(1)) in duties.hears for duties in DUTIES.values())
         found += [
@@ -91,31 +91,6 @@ def _us_each(work: Callable[[], object]) -> float:
         work()
         best = min(best, time.process_time_ns() - began)
     return best / EVENTS / 1_000
-
-
-def _fill(number: int) -> Fill:
-    return Fill(
-        account="mm1",
-        algo_id="1",
-        venue="degen",
-        symbol="BTC-5M-1795713900",
-        order_id=number << 20,
-        order_sequence=1,
-        venue_order_id=f"o-{number}",
-        venue_trade_id=f"t-{number}",
-        outcome=Outcome.YES,
-        side=Side.BUY,
-        price_ticks=48,
-        quantity_lots=20,
-        leaves_lots=80,
-        liquidity=Liquidity.MAKER,
-        fee=Decimal("-0.01"),
-        currency="USD",
-        tick_size=Decimal("0.01"),
-        account_sequence=number,
-        ts_event_ns=number,
-        ts_received_ns=number,
-    )
 
 
 def _risk_state(number: int) -> RiskState:

@@ -147,8 +147,7 @@ def blow(platform: Attacked, scenario: Scenario, result: Result) -> None:
         platform.mm("lift", "global", HALTED)
         platform.quoting_anew()
     else:
-        by_person = scenario.kind is Kind.STORE and scenario.what != Loss.REDIS
-        worst_s = result.resumed_s if by_person else result.worst_s
+        worst_s = result.resumed_s if scenario.needs_person else result.worst_s
         worst_s[scenario.what] = max(worst_s.get(scenario.what, 0.0), round(took_s, 2))
     print(f"   {scenario}: {took_s:.1f} s ({time.monotonic() - before:.0f} s in all)", flush=True)
 
@@ -162,15 +161,14 @@ def _lose_store(platform: Attacked, scenario: Scenario, result: Result) -> float
         Loss.QUOTER_DIR: platform.lose_quoter_dir,
         Loss.REDIS: platform.flush_redis,
     }
-    halted = scenario.what != Loss.REDIS
     if scenario.what == Loss.FILL_BACK:
         # Before the halt: without trading there is nothing to lose.
         platform.keep_fill(ROLLED_BACK_S)
-    if halted:
+    if scenario.needs_person:
         platform.mm("halt", "bot-1", HALTED)
     losses[scenario.what]()
     began = time.monotonic()
-    if not halted:
+    if not scenario.needs_person:
         platform.quoting_anew()
         return time.monotonic() - began
     name = f"{scenario.what} {sum(key.startswith(scenario.what) for key in result.stood_still) + 1}"
