@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from toolkit.instance import start_ticks
 from toolkit.processes import Process
-from toolkit.supervisor import MAX_RESTART_DELAY_S, StartFailedError, Supervisor, restart_delay_s
+from toolkit.supervisor import MAX_RESTART_DELAY_S, StartFailedError, Supervisor, crashes_after, restart_delay_s
 
 FakeProcess = Callable[..., Process]
 Ends = Callable[[int], bool]
@@ -273,6 +273,16 @@ async def test_a_child_sees_its_own_settings_and_no_other_mm_name(
 def test_restart_delays_grow_up_to_their_bound() -> None:
     assert [restart_delay_s(crashes) for crashes in (1, 2, 3)] == [0.2, 0.4, 0.8]
     assert restart_delay_s(40) == MAX_RESTART_DELAY_S
+
+
+def test_healthy_life_makes_up_for_crashes() -> None:
+    """Killed every 8 s a process starts at once each time; ending every second it waits ever longer."""
+    now_and_then, at_once = 0, 0
+    for _ in range(10):
+        now_and_then, at_once = crashes_after(now_and_then, 8.0), crashes_after(at_once, 1.0)
+    assert (now_and_then, at_once) == (1, 10)
+    assert crashes_after(at_once, 30.0) == 5
+    assert crashes_after(at_once, 600.0) == 1
 
 
 async def test_r71_nobody_is_waited_for_where_one_stands_still(fake_process: FakeProcess, tmp_path: Path) -> None:

@@ -18,13 +18,16 @@ from toolkit.processes import Process, stop_waves
 
 FIRST_RESTART_DELAY_S = 0.2
 MAX_RESTART_DELAY_S = 10.0
-# A process that lived this long has recovered: its next crash counts as the first again.
-STEADY_S = 30.0
+# So many seconds of healthy life make up for one crash: a process that is killed now and then has recovered each time
+# and starts at once; one that starts well and soon ends, again and again, waits ever longer.
+MAKES_UP_S = 5.0
 # A process that never became healthy and ended this often will not start at all.
 START_ATTEMPTS = 4
 
 START_POLL_S = 0.1
 WATCH_POLL_S = 2.0
+# After a start somebody waits for readiness: so long it is looked at as often as a start.
+YOUNG_S = 30.0
 ROTATE_POLL_S = 5.0
 KILL_WAIT_S = 5.0
 
@@ -52,6 +55,8 @@ class Child:
     state: str = "waiting"
     running: RunningChild | None = None
     started_monotonic_s: float = 0.0
+    healthy_from_s: float | None = None
+    """When the newest process first was healthy, on the same clock; None before that."""
     restarts: int = 0
     crashes_in_row: int = 0
     exit_code: int | None = None
@@ -73,6 +78,11 @@ class Child:
             "restarts": self.restarts,
             "exit_code": self.exit_code,
         }
+
+
+def crashes_after(crashes_in_row: int, healthy_s: float) -> int:
+    """Return what counts as crashes in a row after another one, by how long the process was healthy; at least 1."""
+    return max(1, crashes_in_row + 1 - int(healthy_s / MAKES_UP_S))
 
 
 def restart_delay_s(crashes_in_row: int) -> float:
@@ -177,7 +187,7 @@ class Supervisor:
 
     async def _run_once(self, child: Child) -> None:
         """Start the process, wait until it works, then until it ends."""
-        child.started_monotonic_s = time.monotonic()
+        child.started_monotonic_s, child.healthy_from_s = time.monotonic(), None
         try:
             child.running = RunningChild(child.process, self.logs_dir)
         except OSError as error:
@@ -200,6 +210,7 @@ class Supervisor:
         while not ended.done() and not self._stopping.is_set():
             if await is_healthy(child.process, self._client):
                 if not ended.done():
+                    child.healthy_from_s = time.monotonic()
                     self._enter(child, "up")
                     child.settled.set()
                 return
@@ -210,8 +221,8 @@ class Supervisor:
             await asyncio.wait({ended}, timeout=START_POLL_S)
 
     async def _pause_after_crash(self, child: Child) -> None:
-        steady = time.monotonic() - child.started_monotonic_s > STEADY_S
-        child.crashes_in_row = 1 if steady else child.crashes_in_row + 1
+        healthy_s = time.monotonic() - child.healthy_from_s if child.healthy_from_s is not None else 0.0
+        child.crashes_in_row = crashes_after(child.crashes_in_row, healthy_s)
         hopeless = child.crashes_in_row >= START_ATTEMPTS or child.exit_code == BAD_CONFIGURATION
         if not child.settled.is_set() and hopeless:
             end_of_log = "\n  ".join(last_lines(self.logs_dir, child.process.name, REPORTED_LOG_LINES))
@@ -291,7 +302,7 @@ class Supervisor:
 
     def _young(self) -> bool:
         newest_s = max((child.started_monotonic_s for child in self.children.values()), default=0.0)
-        return time.monotonic() - newest_s < STEADY_S
+        return time.monotonic() - newest_s < YOUNG_S
 
     async def _rotate_logs(self) -> None:
         while not self._stopping.is_set():
