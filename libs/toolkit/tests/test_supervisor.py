@@ -129,6 +129,30 @@ async def test_r80_a_server_that_does_not_work_is_stopped_and_started_again(
     assert await supervisor.stop() == []
 
 
+async def test_r80_what_stopped_on_a_full_disk_starts_again_as_soon_as_there_is_room(
+    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
+    monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 1 << 62)
+    said: list[str] = []
+    nats = replace(fake_process("nats"), restart_unhealthy_s=600.0, stop_grace_s=0.2, store=tmp_path)
+    supervisor = Supervisor([nats], tmp_path / "logs", said.append)
+    supervisor.start()
+    await supervisor.all_healthy()
+    child = supervisor.children["nats"]
+    pid = child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    await state_reached(supervisor, lambda: child.out_of_room)
+    assert child.pid == pid
+    monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 0)
+    await state_reached(supervisor, lambda: child.restarts == 1 and child.state in ("up", "ready"))
+    assert child.pid != pid
+    assert said[0] == "nats: its disk has room again, stopped to start again"
+    assert await supervisor.stop() == []
+
+
 async def test_r1_an_answer_without_end_keeps_no_process_from_being_watched(
     fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from toolkit.layout import (
     admin_token_file,
     nats_config_file,
     nats_password_file,
+    nats_store_dir,
     platform_id_file,
     public_keys_file,
     redis_config_file,
@@ -65,6 +66,8 @@ class Process:
     jetstream: JetStreamLogin | None = None
     # Unhealthy for so long it is stopped and started again; None for what recovers by itself or must not be cut off.
     restart_unhealthy_s: float | None = None
+    # Where it writes. What stopped working while there was no room is started again as soon as there is some.
+    store: Path | None = None
     one_shot: bool = False
     # Lower waves are stopped first, and a wave begins when the one before has ended.
     stop_wave: int = 0
@@ -144,6 +147,7 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
                 password_file=nats_password_file(instance.data_dir, OPERATOR),
             ),
             restart_unhealthy_s=SERVER_UNHEALTHY_S,
+            store=nats_store_dir(instance.data_dir),
             stop_wave=4,
             stop_grace_s=SERVER_STOP_GRACE_S,
         ),

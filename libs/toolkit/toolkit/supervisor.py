@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ ROTATE_POLL_S = 5.0
 KILL_WAIT_S = 5.0
 
 REPORTED_LOG_LINES = 12
+# A disk with less than this is full: a broker needs room for a block of a stream to go on.
+ROOM_BYTES_MIN = 8 * 1024 * 1024
 
 # What a service exits with when its settings are wrong: another start would end the same way.
 BAD_CONFIGURATION = 2
@@ -62,6 +65,8 @@ class Child:
     exit_code: int | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     unhealthy_since_s: float | None = None
+    out_of_room: bool = False
+    """Whether its disk was full while it did not work."""
 
     @property
     def pid(self) -> int | None:
@@ -262,8 +267,9 @@ class Supervisor:
             looked_at = [child for child in self.children.values() if child.state in LIVING]
             # Side by side: one that does not answer must not keep the others from being seen.
             await asyncio.gather(*(self._look_at(child) for child in looked_at))
-            # Close together while the platform starts, because somebody waits for it.
-            await asyncio.sleep(START_POLL_S if self.unready() and self._young() else WATCH_POLL_S)
+            # Close together while the platform starts, or a disk may have room any moment: somebody waits for it.
+            full = any(child.out_of_room for child in self.children.values())
+            await asyncio.sleep(START_POLL_S if full or (self.unready() and self._young()) else WATCH_POLL_S)
 
     async def _look_at(self, child: Child) -> None:
         running = child.running
@@ -282,14 +288,17 @@ class Supervisor:
         """Stop a server that has not worked for too long, so that it is started again."""
         patience_s = child.process.restart_unhealthy_s
         if not unhealthy or patience_s is None or child.running is None:
-            child.unhealthy_since_s = None
+            child.unhealthy_since_s, child.out_of_room = None, False
             return
-        now_s = time.monotonic()
+        now_s, had_none = time.monotonic(), child.out_of_room
+        child.out_of_room = _is_full(child.process.store)
+        room_again = had_none and not child.out_of_room
         if child.unhealthy_since_s is None:
             child.unhealthy_since_s = now_s
-        elif now_s - child.unhealthy_since_s >= patience_s:
+        elif room_again or now_s - child.unhealthy_since_s >= patience_s:
+            why = "its disk has room again" if room_again else f"does not work for {patience_s:.0f} s"
             child.unhealthy_since_s = None
-            self._say(f"{child.process.name}: does not work for {patience_s:.0f} s, stopped to start again")
+            self._say(f"{child.process.name}: {why}, stopped to start again")
             self._tasks.append(asyncio.create_task(self._replace(child.running, child.process.stop_grace_s)))
 
     async def _replace(self, running: RunningChild, grace_s: float) -> None:
@@ -323,6 +332,15 @@ class Supervisor:
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # a full disk, a terminal that is gone
             self._report(text)
+
+
+def _is_full(folder: Path | None) -> bool:
+    if folder is None:
+        return False
+    try:
+        return shutil.disk_usage(folder).free < ROOM_BYTES_MIN
+    except OSError:
+        return False
 
 
 def _remains(child: Child) -> bool:
