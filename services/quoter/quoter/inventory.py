@@ -20,9 +20,10 @@ CHEAPEST = 0.01
 """What a share is taken to cost at least, when room for more is reckoned from money."""
 ONE_SIDED_FROM = 2.0
 """The adding side is down to a lot once |net| is so many times what its age allows."""
-YIELDS_FROM, YIELDS_FULLY = 0.8, 1.0
+YIELDS_BESIDE, YIELDS_ALONE = (0.8, 1.0), (1.5, 2.5)
 """Of what will surely be taken in time, the part from which a net begins to be offered as a bargain, and that from
-which it is offered as one altogether. Sooner costs more than it helps, unless nothing is worth as much as volume."""
+which it is offered as one altogether: where others offer the same beside us, and where takers have only us. There they
+come at any price, and only those who know more are drawn by a better one."""
 FULL_CONCESSION_AT = 0.5
 """Fraction of the reduce-only window after which what is left is offered at its full concession."""
 
@@ -127,14 +128,16 @@ def _adding(net: int, bound: float, reach: float, adding_min: int, lot: int) -> 
 def yielding(net: int, reach: Reach) -> float:
     """Return how far to give in on price, 0 to 1, for a net that takers may not take in time.
 
-    Who knows a little more than others comes for a bargain, whichever side the rest come from.
+    Beside others it is the better price that is taken. Alone it is who knows a little more than others that comes for a
+    bargain, whichever side the rest come from.
     """
     surely = reach.of(net)
     if math.isinf(surely) or net == 0:
         return 0.0
     if surely <= 0.0:
         return 1.0
-    return min(1.0, max(0.0, (abs(net) / surely - YIELDS_FROM) / (YIELDS_FULLY - YIELDS_FROM)))
+    begins, fully = YIELDS_BESIDE if (reach.others_ask if net > 0 else reach.others_bid) else YIELDS_ALONE
+    return min(1.0, max(0.0, (abs(net) / surely - begins) / (fully - begins)))
 
 
 def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float) -> Room:

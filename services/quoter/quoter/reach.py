@@ -50,6 +50,9 @@ class Reach(NamedTuple):
     long_comes: bool = True
     """Whether anybody is likely to come at all who brings a long net down."""
     short_comes: bool = True
+    others_bid: bool = False
+    """Whether somebody else bids at a price that is near fair value."""
+    others_ask: bool = False
 
     def of(self, net: int) -> float:
         """Return the one that concerns a net of this sign; for 0 the lesser of both."""
@@ -176,7 +179,8 @@ class Comers:
             for side, lots in sides
         )
         come = [self.expected(side, left_s, inventory) >= FEW or lots > 0 for side, lots in sides]
-        return Reach(STEP * math.floor(long / STEP), STEP * math.floor(short / STEP), *come)
+        others = shown.long > 0, shown.short > 0
+        return Reach(STEP * math.floor(long / STEP), STEP * math.floor(short / STEP), *come, *others)
 
 
 def bearable(offers: Iterable[Offer], fair: float, ticks_per_unit: int, *, selling: bool, unwind: Unwind) -> int:

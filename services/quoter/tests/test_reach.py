@@ -9,7 +9,7 @@ from common.bots import Inventory, Unwind
 from common.events import Book, Level
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.bot import new_line, terms_of
+from quoter.bot import Plan, new_line, terms_of
 from quoter.crossing import Offer
 from quoter.holdings import Held
 from quoter.plan import Opinion, plan
@@ -52,7 +52,9 @@ def test_r66_one_side_alone_is_shown_once_perhaps_nobody_comes_for_what_would_be
     comers = watched(10, 5, 150.0)
     found = [comers.reach(left_s, EXAMPLE, NOTHING, 10) for left_s in (100.0, 65.0, 45.0)]
     assert [(each.long_comes, each.short_comes) for each in found] == [(True, True), (True, False), (False, False)]
-    assert comers.reach(45.0, EXAMPLE, Reach(0.0, 50.0), 10)[2:] == (False, True), "others show a way out"
+    beside = comers.reach(45.0, EXAMPLE, Reach(0.0, 50.0), 10)
+    assert (beside.long_comes, beside.short_comes) == (False, True), "others show a way out"
+    assert (beside.others_bid, beside.others_ask) == (False, True), "to buy from is what they ask"
 
 
 def test_what_few_takers_say_of_a_direction_and_of_sizes_counts_little() -> None:
@@ -109,8 +111,8 @@ def test_r66_one_sided_flow_bounds_the_side_that_nobody_takes_back() -> None:
         if second % 2:
             comers.on_fill(-20, second * S)
     found = comers.reach(100.0, INVENTORY, NOTHING, 10)
-    assert found.long > 400, "buyers come all the time"
-    assert found.short < 60, "nobody has sold to us"
+    assert found.long > 200, "buyers come all the time"
+    assert found.short < 30, "nobody has sold to us"
     assert found.of(-5) == found.short
     assert found.of(0) == found.short
 
@@ -147,11 +149,12 @@ def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
 
 def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
     script = Script()
-    script.quoting(0.50)
-    script.wait(200, fair=0.50)
+    script.start(config(inventory={}))
+    script.wait(700, fair=0.50)
     before = script.core.bots["1"].lines[MARKET].signals.reach
     script.carry(script.core.on_book(book_of(script), script.receipt()))
     script.wait(200, fair=0.55)
+    assert before.long < 1_000, "a bound is in force"
     assert script.core.bots["1"].lines[MARKET].signals.reach == before
 
 
@@ -201,13 +204,30 @@ def test_r66_what_is_held_is_offered_on_the_grid_long_before_the_end_too(net: in
 
 
 @pytest.mark.parametrize("net", [100, -100])
-def test_r66_where_nobody_may_come_in_time_a_net_is_offered_below_its_worth_and_added_to_by_a_lot(net: int) -> None:
+@pytest.mark.parametrize(("reach", "cents"), [(40.0, 3), (50.0, 1)])
+def test_r66_where_nobody_may_come_in_time_a_net_is_offered_below_its_worth_and_added_to_by_a_lot(
+    net: int, reach: float, cents: int
+) -> None:
+    found = half_way(net, Reach(reach, reach))
+    giving, adding = (found.asks, found.bids) if net > 0 else (found.bids, found.asks)
+    assert giving[0].price_ticks == (50 - cents if net > 0 else 50 + cents), "at most `reduce_cost` beyond fair value"
+    assert [level.quantity_lots for level in adding] == [1]
+    assert abs(adding[0].price_ticks - giving[0].price_ticks) >= 4
+
+
+@pytest.mark.parametrize("net", [100, -100])
+def test_r66_beside_others_a_net_is_offered_below_its_worth_once_it_is_not_sure_to_be_taken(net: int) -> None:
+    alone = half_way(net, Reach(100.0, 100.0))
+    beside = half_way(net, Reach(100.0, 100.0, others_bid=net < 0, others_ask=net > 0))
+    asked, offered = ((each.asks if net > 0 else each.bids)[0].price_ticks for each in (alone, beside))
+    assert offered == (47 if net > 0 else 53)
+    assert (asked > 50) == (net > 0), "who has only us pays the spread"
+
+
+def half_way(net: int, reach: Reach) -> Plan:
+    """Return what is quoted in the middle of a life with a net and what takers will surely bring."""
     script = Script()
     script.start(config())
     line = new_line(script.core.bots["1"], terms_of(market()))
-    held, signals = Held(max(net, 0), max(-net, 0)), CALM._replace(reach=Reach(50.0, 50.0))
-    found = plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, line.terms, line.config, LIMITS)
-    giving, adding = (found.asks, found.bids) if net > 0 else (found.bids, found.asks)
-    assert giving[0].price_ticks == (47 if net > 0 else 53), "three cents, `reduce_cost`, better than fair value"
-    assert [level.quantity_lots for level in adding] == [1]
-    assert abs(adding[0].price_ticks - giving[0].price_ticks) >= 4
+    held, signals = Held(max(net, 0), max(-net, 0)), CALM._replace(reach=reach)
+    return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, line.terms, line.config, LIMITS)

@@ -78,12 +78,12 @@ class Inventory(Section):
     adding_min: int = Field(default=10, ge=0, le=10_000_000)
     """Shares that the adding side still shows beyond that, up to twice of it, and then one lot, until perhaps nobody
     comes any more to take it again; 0 makes the quote one-sided at once."""
-    flow_caution: float = Field(default=4.4, ge=0, le=10)
+    flow_caution: float = Field(default=4.0, ge=0, le=10)
     """What takers will surely bring is so many standard deviations below what they bring on average; no more may be
     held, whatever the bounds above allow. 0 trusts those alone."""
-    flow_prior_per_min: float = Field(default=5.0, ge=0, le=10_000)
+    flow_prior_per_min: float = Field(default=3.0, ge=0, le=10_000)
     """Takers of each direction in a minute, before any have been seen..."""
-    flow_prior_s: float = Field(default=20.0, ge=0, le=86_400)
+    flow_prior_s: float = Field(default=120.0, ge=0, le=86_400)
     """... and as many seconds of having seen them as that counts for."""
     flow_prior_size: float = Field(default=40.0, ge=0, le=10_000)
     """Shares each of them takes."""

@@ -49,6 +49,8 @@ LIMITS = BotLimits(
 SECTIONS: dict[str, Any] = {
     "instrument": {"series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}},
     "risk_limits": {},
+    # Ladders as they are configured: what takers will surely bring has tests of its own.
+    "inventory": {"flow_caution": 0.0},
 }
 E = TypeVar("E")
 
