@@ -269,7 +269,7 @@ def test_a_fill_the_ledger_does_not_take_halts_the_account_and_pulls() -> None:
 
 def test_an_account_picture_waits_for_the_fills_it_contains() -> None:
     script = Script()
-    script.start(config(inventory={"flow_caution": 0.0}))
+    script.start(config())
     script.wait(500, fair=0.50)
     script.told.clear()
     script.confirm = False

@@ -149,7 +149,7 @@ def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
 
 def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
     script = Script()
-    script.start(config(inventory={}))
+    script.start(config(inventory={"flow_caution": 4.0}))
     script.wait(700, fair=0.50)
     before = script.core.bots["1"].lines[MARKET].signals.reach
     script.carry(script.core.on_book(book_of(script), script.receipt()))

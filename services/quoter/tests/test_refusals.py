@@ -238,7 +238,7 @@ def test_r60_where_nothing_is_taken_the_reason_is_told(
 
 def test_r60_orders_that_wait_for_room_say_so() -> None:
     script = Script()
-    script.start(config(inventory={"max_position": 300, "flow_caution": 0.0}))
+    script.start(config(inventory={"max_position": 300}))
     script.wait(500, fair=0.50)
     script.hold_frames = True
     script.wait(100, fair=0.60)

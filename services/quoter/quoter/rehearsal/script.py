@@ -72,12 +72,14 @@ def market(status: MarketStatus = MarketStatus.OPEN, symbol: str = MARKET) -> Ma
 
 
 def config(revision: int = 1, *, running: bool = True, algo_id: str = "1", **sections: Any) -> BotConfig:
+    """Return a bot's configuration: fields of sections replace ours, None in place of a section leaves it out."""
+    ours = {name: found if found is None else SECTIONS.get(name, {}) | found for name, found in sections.items()}
     return BotConfig(
         algo_id=algo_id,
         kind="binary",
         revision=revision,
         running=running,
-        sections=SECTIONS | sections,
+        sections=SECTIONS | ours,
         actor="test",
         ts_ns=0,
     )
