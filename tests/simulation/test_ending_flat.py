@@ -38,7 +38,7 @@ def test_a5_with_somebody_to_take_from_what_is_left_near_the_end_is_taken() -> N
     assert max(abs(net) for net in left.values()) <= 20
 
 
-@pytest.mark.parametrize("seed", [2, 6, 7])
+@pytest.mark.parametrize("seed", [4, 6, 7])
 def test_orders_that_take_are_booked_to_the_last_digit_through_trouble_too(seed: int) -> None:
     fills = fills_of(replace(troubled(seed), rival=True))
     assert [fill for fill in fills if fill.liquidity is Liquidity.TAKER]
