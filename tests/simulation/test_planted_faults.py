@@ -82,7 +82,8 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
                 yield msgspec.structs.replace(effect, posting_id=f"{effect.posting_id}:{next(count)}")
 
     monkeypatch.setattr(blotter, "_book_conversion", doubled)
-    assert caught(calm(3)) & {"cash", "halted"}
+    # Cash and pairs move together, so that the payout makes up for it: only a picture taken in between shows it.
+    assert caught(calm(1)) & {"cash", "halted"}
 
 
 def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
