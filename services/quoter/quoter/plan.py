@@ -14,6 +14,7 @@ from quoter.glft import leans_for
 from quoter.holdings import Held
 from quoter.inventory import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond, yielding
 from quoter.ladder import Grid, levels, prices
+from quoter.reach import Reach
 from quoter.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
 from quoter.signals import Signals
 from quoter.spread import distances
@@ -60,7 +61,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     if reducing:
         best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, yields, terms.grid, inventory)
     elif yields:
-        best_bid, best_ask = _tempting(fair, best_bid, best_ask, net, yields, terms.grid, inventory)
+        best_bid, best_ask = _tempting(fair, best_bid, best_ask, net, yields, signals.reach, terms.grid, inventory)
     aimed = best_bid, best_ask
     best_bid, best_ask = _on_grid(fair, best_bid, best_ask, net, terms.grid, inventory)
     through = reducing or yields > 0.0 or (best_bid, best_ask) != aimed
@@ -133,15 +134,21 @@ def _on_grid(fair: float, bid: float, ask: float, net: int, grid: Grid, inventor
 
 
 def _tempting(
-    fair: float, bid: float, ask: float, net: int, yields: float, grid: Grid, inventory: Inventory
+    fair: float, bid: float, ask: float, net: int, yields: float, reach: Reach, grid: Grid, inventory: Inventory
 ) -> tuple[float, float]:
     """Return the best prices that offer a net as a bargain: both move, so that adding gets dearer as giving gets
-    cheaper."""
+    cheaper.
+
+    Beside others a tick better than theirs is a bargain; alone only what who knows more would take.
+    """
+    tick = grid.tick_size
     if net > 0:
-        moved = yields * max(0.0, ask - (fair - inventory.reduce_cost))
-        return bid - moved, max(grid.tick_size, ask - moved)
-    moved = yields * max(0.0, fair + inventory.reduce_cost - bid)
-    return min(1.0 - grid.tick_size, bid + moved), ask + moved
+        least = max(fair - inventory.reduce_cost, reach.others_ask - tick if reach.others_ask else 0.0)
+        moved = yields * max(0.0, ask - least)
+        return bid - moved, max(tick, ask - moved)
+    most = min(fair + inventory.reduce_cost, reach.others_bid + tick if reach.others_bid else 1.0)
+    moved = yields * max(0.0, most - bid)
+    return min(1.0 - tick, bid + moved), ask + moved
 
 
 def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting, signals: Signals) -> tuple[int, int]:

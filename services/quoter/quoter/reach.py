@@ -32,8 +32,11 @@ FEW = 3.0
 """Expected takers: with fewer than 3 the chance that nobody comes is more than 5 %."""
 FADE_S = 900.0
 """In which half of what was seen is forgotten; markets that live for minutes forget next to nothing."""
-BOOK_SHARE = 0.5
-"""Of what others show at a bearable price, the part that is counted on: it may be gone when it is wanted."""
+BOOK_SHARE = 2.0
+"""So many times counts what others have shown at a bearable price: half of it, because it may be gone when it is
+wanted, at each of four of the orders that take from it near the end, because it is shown again."""
+SHOWN_HALF_LIFE_S = 10.0
+"""Of the mean of what others show: their quotes come and go all the time, and the bound should not."""
 STEP = 5
 """Shares: the reach is told in multiples of this, so that it does not move quotes all the time."""
 
@@ -50,9 +53,9 @@ class Reach(NamedTuple):
     long_comes: bool = True
     """Whether anybody is likely to come at all who brings a long net down."""
     short_comes: bool = True
-    others_bid: bool = False
-    """Whether somebody else bids at a price that is near fair value."""
-    others_ask: bool = False
+    others_bid: float = 0.0
+    """The best bid for YES of others, as a price; 0 when nobody else bids near fair value."""
+    others_ask: float = 0.0
 
     def of(self, net: int) -> float:
         """Return the one that concerns a net of this sign; for 0 the lesser of both."""
@@ -115,6 +118,8 @@ class Comers:
     seen_s: float = 0.0
     """Time over which they were seen, faded like the rest."""
     _looked_ns: int = 0
+    _shown: tuple[float, float] = (0.0, 0.0)
+    _shown_ns: int = 0
 
     def on_fill(self, towards_yes: int, now_ns: int) -> None:
         """Take in a fill of a resting order: shares by which the net has grown, negative when it fell."""
@@ -135,6 +140,15 @@ class Comers:
     ) -> tuple[Mapping[int, int], Mapping[int, int]]:
         """Take in what of ours rests now, bids and asks; return the most at each price that a book may still show."""
         return self.own_bids.look(levels[0], now_ns), self.own_asks.look(levels[1], now_ns)
+
+    def mean_shown(self, shown: Reach, now_ns: int) -> Reach:
+        """Take in what others show now; return it with the means of what they have shown lately."""
+        passed_s = (now_ns - self._shown_ns) / NS_PER_S if self._shown_ns else 0.0
+        kept = 0.5 ** (max(0.0, passed_s) / SHOWN_HALF_LIFE_S)
+        long, short = self._shown
+        self._shown = kept * long + (1.0 - kept) * shown.long, kept * short + (1.0 - kept) * shown.short
+        self._shown_ns = now_ns
+        return shown._replace(long=self._shown[0], short=self._shown[1])
 
     def rest(self, now_ns: int) -> None:
         """Let time pass while nothing of ours stands: that nobody comes then says nothing."""
@@ -168,8 +182,8 @@ class Comers:
     def reach(self, left_s: float, inventory: Inventory, shown: Reach, tolerance: int) -> Reach:
         """Return the net that may be held with so many seconds of quoting left.
 
-        `shown` is what others' quotes offer a way out for; of what takers leave over, `tolerance` shares are left
-        alone. It is never less than `end_net`, which may be left when the market ends.
+        `shown` is what others' quotes offer a way out for, and their best prices; of what takers leave over,
+        `tolerance` shares are left alone. It is never less than `end_net`, which may be left when the market ends.
         """
         if inventory.flow_caution <= 0.0:
             return UNBOUNDED
@@ -178,9 +192,9 @@ class Comers:
             max(inventory.end_net, tolerance + self.surely(side, left_s, inventory)) + BOOK_SHARE * lots
             for side, lots in sides
         )
-        come = [self.expected(side, left_s, inventory) >= FEW or lots > 0 for side, lots in sides]
-        others = shown.long > 0, shown.short > 0
-        return Reach(STEP * math.floor(long / STEP), STEP * math.floor(short / STEP), *come, *others)
+        come = [self.expected(side, left_s, inventory) >= FEW or lots >= 1.0 for side, lots in sides]
+        long, short = (STEP * math.floor(each / STEP) for each in (long, short))
+        return Reach(long, short, *come, shown.others_bid, shown.others_ask)
 
 
 def bearable(offers: Iterable[Offer], fair: float, ticks_per_unit: int, *, selling: bool, unwind: Unwind) -> int:

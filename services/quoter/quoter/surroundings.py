@@ -138,12 +138,14 @@ def _reckon_reach(line: Line, orders: Orders, venue_now_ns: int, now_ns: int) ->
     own_bids, own_asks = line.comers.note_own(orders.levels(line.terms.symbol, units), now_ns)
     book = line.crossing.book
     if unwind.cross_from_s and book is not None and line.fair is not None:
-        fair = line.fair.fair
-        shown = Reach(
-            bearable(offers(book.bids, units, own_bids), fair, units, selling=True, unwind=unwind),
-            bearable(offers(book.asks, units, own_asks), fair, units, selling=False, unwind=unwind),
-        )
+        fair, tick = line.fair.fair, line.terms.grid.tick_size
+        bids, asks = offers(book.bids, units, own_bids), offers(book.asks, units, own_asks)
+        long = bearable(bids, fair, units, selling=True, unwind=unwind)
+        short = bearable(asks, fair, units, selling=False, unwind=unwind)
+        best_bid, best_ask = (bids[0].yes_ticks * tick if long else 0.0), (asks[0].yes_ticks * tick if short else 0.0)
+        shown = Reach(long, short, others_bid=best_bid, others_ask=best_ask)
     left_s = line.terms.seconds_left(venue_now_ns) - inventory.close_threshold_s
+    shown = line.comers.mean_shown(shown, now_ns)
     reach = line.comers.reach(left_s, inventory, shown, unwind.cross_tolerance)
     if reach != line.signals.reach:
         line.signals = line.signals._replace(reach=reach)

@@ -104,13 +104,13 @@ def test_r66_a_net_is_offered_as_a_bargain_the_more_the_less_sure_its_takers_are
     assert yielding(0, Reach(0.0, 0.0)) == 0.0
     assert yielding(500, UNBOUNDED) == 0.0
     alone = Reach(100.0, 1_000.0)
-    beside = alone._replace(others_ask=True)
+    beside = alone._replace(others_ask=0.52)
     assert [yielding(net, alone) for net in (150, 200, 250, 400)] == pytest.approx([0.0, 0.5, 1.0, 1.0])
     assert [yielding(net, beside) for net in (80, 90, 100, 400)] == pytest.approx([0.0, 0.5, 1.0, 1.0])
     assert yielding(-100, beside) == 0.0
-    short = Reach(1_000.0, 100.0, others_ask=True)
+    short = Reach(1_000.0, 100.0, others_ask=0.52)
     assert yielding(-90, short) == 0.0, "others' asks do not compete for those who sell to us"
-    assert yielding(-90, short._replace(others_bid=True)) == pytest.approx(0.5)
+    assert yielding(-90, short._replace(others_bid=0.48)) == pytest.approx(0.5)
     assert yielding(1, Reach(0.0, 0.0)) == 1.0
 
 

@@ -13,7 +13,19 @@ from quoter.bot import Plan, new_line, terms_of
 from quoter.crossing import Offer
 from quoter.holdings import Held
 from quoter.plan import Opinion, plan
-from quoter.reach import ONE_TAKER_NS, OWN_NS, SIZE_MAX, STEP, UNBOUNDED, Arrivals, Comers, Own, Reach, bearable
+from quoter.reach import (
+    ONE_TAKER_NS,
+    OWN_NS,
+    SHOWN_HALF_LIFE_S,
+    SIZE_MAX,
+    STEP,
+    UNBOUNDED,
+    Arrivals,
+    Comers,
+    Own,
+    Reach,
+    bearable,
+)
 from quoter.rehearsal.script import LIMITS, MARKET, START_NS, S, Script, config, market
 from quoter.signals import CALM
 
@@ -54,7 +66,6 @@ def test_r66_one_side_alone_is_shown_once_perhaps_nobody_comes_for_what_would_be
     assert [(each.long_comes, each.short_comes) for each in found] == [(True, True), (True, False), (False, False)]
     beside = comers.reach(45.0, EXAMPLE, Reach(0.0, 50.0), 10)
     assert (beside.long_comes, beside.short_comes) == (False, True), "others show a way out"
-    assert (beside.others_bid, beside.others_ask) == (False, True), "to buy from is what they ask"
 
 
 def test_what_few_takers_say_of_a_direction_and_of_sizes_counts_little() -> None:
@@ -136,7 +147,43 @@ def test_what_others_show_at_a_bearable_price_is_a_way_out() -> None:
     assert bearable([Offer(52, 70)], 0.50, 100, selling=False, unwind=unwind) == 70
     comers = Comers()
     bare, shown = (comers.reach(10.0, INVENTORY, each, 10) for each in (NOTHING, Reach(300.0, 0.0)))
-    assert (shown.long - bare.long, shown.short - bare.short) == (150.0, 0.0)
+    assert (shown.long - bare.long, shown.short - bare.short) == (600.0, 0.0), "half of it, four times over"
+
+
+def test_r66_what_others_show_counts_as_a_mean_because_their_quotes_come_and_go() -> None:
+    comers, steady = Comers(), Comers()
+    for tick in range(1, 301):
+        now_ns = tick * S // 5
+        flickering = comers.mean_shown(Reach(200.0 * (tick % 2), 0.0, others_bid=0.48), now_ns)
+        always = steady.mean_shown(Reach(200.0, 0.0), now_ns)
+    assert flickering.long == pytest.approx(100.0, rel=0.05)
+    assert always.long == pytest.approx(200.0, rel=0.02)
+    assert (flickering.short, flickering.others_bid) == (0.0, 0.48)
+    gone = steady.mean_shown(NOTHING, 300 * S // 5 + round(SHOWN_HALF_LIFE_S) * S)
+    assert gone.long == pytest.approx(100.0, rel=0.02), "half is forgotten"
+
+
+def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
+    script = Script()
+    script.start(config(inventory={"flow_caution": 4.0}))
+    script.wait(700, fair=0.50)
+    before = script.core.bots["1"].lines[MARKET].signals.reach
+    rival = Book(
+        venue="degen",
+        symbol=MARKET,
+        bids=[Level(0.49, 200.0)],
+        asks=[Level(0.90, 500.0)],
+        ts_event_ns=script.now_ns,
+        ts_received_ns=script.now_ns,
+        epoch=1,
+    )
+    for _ in range(50):
+        script.carry(script.core.on_book(rival, script.receipt()))
+        script.wait(200, fair=0.50)
+    after = script.core.bots["1"].lines[MARKET].signals.reach
+    assert (after.others_bid, after.others_ask) == (0.49, 0.0), "nobody would pay 0.90 for what is worth 0.50"
+    assert after.long > before.long + 100
+    assert after.short == pytest.approx(before.short, abs=10)
 
 
 def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
@@ -216,12 +263,15 @@ def test_r66_where_nobody_may_come_in_time_a_net_is_offered_below_its_worth_and_
 
 
 @pytest.mark.parametrize("net", [100, -100])
-def test_r66_beside_others_a_net_is_offered_below_its_worth_once_it_is_not_sure_to_be_taken(net: int) -> None:
-    alone = half_way(net, Reach(100.0, 100.0))
-    beside = half_way(net, Reach(100.0, 100.0, others_bid=net < 0, others_ask=net > 0))
-    asked, offered = ((each.asks if net > 0 else each.bids)[0].price_ticks for each in (alone, beside))
-    assert offered == (47 if net > 0 else 53)
-    assert (asked > 50) == (net > 0), "who has only us pays the spread"
+def test_r66_beside_others_a_net_that_is_not_sure_to_be_taken_is_offered_a_tick_better_than_theirs(net: int) -> None:
+    others = Reach(100.0, 100.0, others_bid=0.49, others_ask=0.51)
+    cheap = Reach(100.0, 100.0, others_bid=0.55, others_ask=0.45)
+    found = [half_way(net, reach) for reach in (Reach(100.0, 100.0), others, cheap)]
+    alone, beside, undercut = ((each.asks if net > 0 else each.bids)[0].price_ticks for each in found)
+    assert (alone > 50) == (net > 0), "who has only us pays the spread"
+    assert alone not in (50, beside)
+    assert beside == 50
+    assert undercut == (47 if net > 0 else 53), "never more than `reduce_cost` beyond fair value"
 
 
 def half_way(net: int, reach: Reach) -> Plan:
