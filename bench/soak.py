@@ -35,6 +35,7 @@ MEMORY_MB_PER_HOUR = 10.0
 OBJECTS_PER_HOUR = 2_000
 """Of one type: beyond it, with 95 % confidence, something is kept that should have gone."""
 WEEK_S = 7 * DAY_S
+ORDERS_KEPT = "1000"
 COUNTED = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway")
 """Processes that tell how many objects of each type live in them."""
 PAGE_BYTES = 4_096
@@ -199,7 +200,8 @@ def main(options: list[str]) -> list[Figure]:
     parser.add_argument("--minutes", type=float, default=30.0, help="half of it fills what has a bound")
     arguments = parser.parse_args(options)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    settings = {"exchange.MM_SERIES_ASSETS": ",".join(ASSETS)}
+    # Histories at the venue are to be full before the second half begins, as they are after hours.
+    settings = {"exchange.MM_SERIES_ASSETS": ",".join(ASSETS), "exchange.MM_ORDERS_KEPT": ORDERS_KEPT}
     settings |= {f"{name}.MM_COUNT_OBJECTS": "true" for name in COUNTED}
     trial = TenMarkets(folder / "data", settings=settings)
     try:

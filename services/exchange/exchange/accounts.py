@@ -12,9 +12,9 @@ from exchange.matching import OPEN, Order, Outcome
 from exchange.money import MICROS_PER_TICK, dollars_text
 from exchange.refusals import Refusal
 
-FINISHED_ORDERS_KEPT: Final = 100_000
-FILLS_KEPT: Final = 200_000
-ENTRIES_KEPT: Final = 500_000
+ORDERS_KEPT: Final = 100_000
+FILLS_PER_ORDER_KEPT: Final = 2
+ENTRIES_PER_ORDER_KEPT: Final = 5
 OPEN_ORDERS_MAX: Final = 2_000
 
 
@@ -80,8 +80,9 @@ class Page:
 class Account:
     """One participant's money, shares, orders and private history; changed only by trading.py."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, orders_kept: int = ORDERS_KEPT) -> None:
         self.name = name
+        self.orders_kept = orders_kept  # finished ones
         self.sequence = 0  # last private event
         self.cash_micros = 0
         self.locked_micros = 0
@@ -90,8 +91,8 @@ class Account:
         self.by_client_id: dict[int, Order] = {}
         self.by_order_id: dict[int, Order] = {}  # in the order of the last change
         self.finished: deque[Order] = deque()
-        self.fills = Page(FILLS_KEPT)
-        self.entries = Page(ENTRIES_KEPT)
+        self.fills = Page(FILLS_PER_ORDER_KEPT * orders_kept)
+        self.entries = Page(ENTRIES_PER_ORDER_KEPT * orders_kept)
 
     @property
     def available_micros(self) -> int:
@@ -127,7 +128,7 @@ class Account:
             return
         self.open_orders.pop(order.order_id, None)
         self.finished.append(order)
-        if len(self.finished) > FINISHED_ORDERS_KEPT:
+        if len(self.finished) > self.orders_kept:
             oldest = self.finished.popleft()
             del self.by_order_id[oldest.order_id], self.by_client_id[oldest.client_order_id]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from exchange.accounts import ORDERS_KEPT
 from exchange.keys import Key, Rates
 from exchange.ledger import FeeSchedule
 from exchange.lifecycle import Series
@@ -34,3 +35,4 @@ class ExchangeConfig:
     takers: TakerSettings = field(default_factory=TakerSettings)
     rival: RivalSettings = field(default_factory=RivalSettings)
     source: Source = field(default_factory=Source)
+    orders_kept: int = ORDERS_KEPT  # finished ones, per account

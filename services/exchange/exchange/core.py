@@ -51,7 +51,7 @@ class Exchange:
         self.config = config
         self.tape = Tape()
         self.ids = Ids(self.tape)
-        self.ledger = Ledger(self.tape, self.ids, config.fees)
+        self.ledger = Ledger(self.tape, self.ids, config.fees, config.orders_kept)
         self.trading = Trading(self.ledger)
         self.lifecycle = Lifecycle(self.trading, config.series)
         self.faults = Faults(config.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from exchange.accounts import Account
+from exchange.accounts import ORDERS_KEPT, Account
 from exchange.markets import Market
 from exchange.matching import FILLED, Match, Order
 from exchange.money import (
@@ -35,14 +35,15 @@ class FeeSchedule:
 class Ledger:
     """Books fills, fees, pairs and payouts on accounts, and tells the tape."""
 
-    def __init__(self, tape: Tape, ids: Ids, fees: FeeSchedule) -> None:
+    def __init__(self, tape: Tape, ids: Ids, fees: FeeSchedule, orders_kept: int = ORDERS_KEPT) -> None:
         self.tape, self.ids, self.fees = tape, ids, fees
         self.accounts: dict[str, Account] = {}
+        self._orders_kept = orders_kept
         self.account(VENUE_ACCOUNT)
 
     def account(self, name: str) -> Account:
         if (account := self.accounts.get(name)) is None:
-            account = self.accounts[name] = Account(name)
+            account = self.accounts[name] = Account(name, self._orders_kept)
         return account
 
     def post(

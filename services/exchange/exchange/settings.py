@@ -9,6 +9,7 @@ from common.settings import ServiceSettings
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from exchange.accounts import ORDERS_KEPT
 from exchange.replay import SPEED_MAX
 
 
@@ -44,6 +45,8 @@ class ExchangeSettings(ServiceSettings):
     """Per symbol."""
     orders_per_s: int = Field(default=2_000, ge=1, le=1_000_000)
     """Per key; cancels get twice as many, bursts are two seconds' worth."""
+    orders_kept: int = Field(default=ORDERS_KEPT, ge=100, le=10_000_000)
+    """Finished orders per account that can be asked for; of fills twice, of entries five times as many are kept."""
     live_url: str = "wss://stream.binance.com:9443"
     live_rest_url: str = "https://api.binance.com"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from exchange.core import Exchange
 from exchange.money import maker_rebate_micros, micros_of, signed_micros_of, taker_fee_micros
@@ -33,6 +35,19 @@ def test_a_repeated_client_order_id_returns_the_order_it_belongs_to_even_when_fi
     assert again["error"]["code"] == "duplicate_client_order_id"
     assert again["order"]["status"] == "cancelled"
     assert maker.rest("GET", "/orders")["orders"] == []
+
+
+def test_only_so_many_finished_orders_are_kept_as_the_venue_is_told() -> None:
+    venue = opened(replace(config(), orders_kept=2))
+    maker = Client(venue, "mm1")
+    for number in ("1", "2", "3"):
+        maker.order("bid", "yes", "0.40", 5)
+        maker.rest("DELETE", f"/orders/by-client-id/{number}")
+    found = [maker.rest("GET", f"/orders/by-client-id/{number}") for number in ("1", "2", "3")]
+    assert found[0]["error"]["code"] == "unknown_order"
+    assert [answer["order"]["status"] for answer in found[1:]] == ["cancelled", "cancelled"]
+    account = venue.ledger.account("mm1")
+    assert (account.fills.kept_max, account.entries.kept_max) == (4, 10)
 
 
 def test_two_accounts_may_use_the_same_client_order_id(maker: Client, taker: Client) -> None:
