@@ -38,7 +38,8 @@ for what it missed: until then its pictures stay behind fills that it has told a
 PICTURES_MIN = 2
 """Judged pictures running that must differ before an account halts."""
 MOVES_MAX = 10_000
-"""Recent entries remembered per account, to look back to the point of a picture."""
+MOVES_NS_MAX = 120_000_000_000
+"""Recent entries remembered per account, to look back to the point of a picture: so many, and for so long."""
 
 
 class Verdict(NamedTuple):
@@ -74,7 +75,7 @@ class _Account:
     floor: int = 0
     """Pictures below this venue sequence lie before what `moves` remembers."""
     floor_ns: int = 0
-    """When we first knew of the floor; 0 until the first picture after a start."""
+    """When the entry at the floor was booked, or first known of after a start; 0 until then."""
     undated_at_ns: int = 0
     """When something without a venue sequence was booked last."""
     picture: AccountState | None = None
@@ -88,6 +89,11 @@ class _Account:
     unpaid: Unpaid | None = None
     unpaid_since_ns: int = 0
     """Since when the venue has owed something without a pause, as far as we have seen."""
+
+    def forget_oldest(self) -> None:
+        oldest = self.moves.popleft()
+        if oldest.account_sequence > self.floor:
+            self.floor, self.floor_ns = oldest.account_sequence, oldest.booked_ns
 
 
 class Reconciliation:
@@ -111,8 +117,8 @@ class Reconciliation:
             account.undated_at_ns = now_ns
             return
         account.moves.append(_move(entry, now_ns))
-        if len(account.moves) > MOVES_MAX:
-            account.floor, account.floor_ns = max(account.floor, account.moves.popleft().account_sequence), now_ns
+        while len(account.moves) > MOVES_MAX or account.moves[0].booked_ns < now_ns - MOVES_NS_MAX:
+            account.forget_oldest()
 
     def on_picture(self, picture: AccountState, received_ns: int) -> None:
         """Keep a picture until it is time to judge it; an older one than we have is dropped."""

@@ -11,13 +11,17 @@ from common.events import (
     PostingKind,
 )
 from common.instruments import Outcome
+from risk.ledger import Ledger
+from risk.reconcile import Reconciliation, Verdict
 from risk.rehearsal import Desk, of
 from risk.snapshot import documents, restore
 from risk.testing import (
+    NOW_NS,
     SYMBOL,
     S,
     a_fill,
     a_picture,
+    a_posting,
     a_resolved_market,
 )
 
@@ -73,6 +77,24 @@ def test_fills_after_the_picture_are_taken_off_before_comparing() -> None:
     account = desk.risk.reconciliation.state(desk.now_ns)["mm1"]
     assert account["differences"] == []
     assert account["agreed_age_ms"] == 1_000
+
+
+def test_entries_are_remembered_for_two_minutes_however_many_there_were() -> None:
+    ledger, seen = Ledger(), Reconciliation()
+    ledger.fold(a_posting("deposit", PostingKind.DEPOSIT, cash=Decimal(100_000)), 1)
+    for number in range(1, 601):
+        fill = a_fill(number, quantity_lots=10)
+        ledger.fold(fill, number + 1)
+        seen.note(fill, NOW_NS + number * S)
+
+    def judged(fills_since: int, now_ns: int) -> list[Verdict]:
+        count = 600 - fills_since
+        seen.on_picture(a_picture(10 * count, str(100_000 - 4 * count), {SYMBOL: (10 * count, 0)}), now_ns)
+        return list(seen.judge(ledger, now_ns + 3 * S, frozenset()))
+
+    assert judged(300, NOW_NS + 601 * S) == [], "what was booked since is not known any more"
+    (verdict,) = judged(100, NOW_NS + 605 * S)
+    assert verdict.differences == ()
 
 
 def test_a_picture_during_a_settlement_is_not_judged() -> None:
