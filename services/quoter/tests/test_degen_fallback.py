@@ -60,6 +60,18 @@ def test_a6_without_a_websocket_rest_takes_over_after_some_tries_and_says_so() -
     assert stage.resting() == set()
 
 
+def test_a6_a_venue_that_is_back_when_rest_takes_over_gets_its_websocket_at_once() -> None:
+    stage = stage_of(Fallback.CANCEL)
+    stage.start()
+    stage.venue.no_socket = True
+    stage.cut("gone for a moment")
+    while phase(stage) != "fallback":
+        stage.wait(50)
+    stage.venue.no_socket = False
+    stage.wait(500)
+    assert phase(stage) == "up"
+
+
 def test_a6_without_a_switch_over_rest_the_session_counts_as_unarmed_so_that_nothing_new_goes_out() -> None:
     stage = stage_of(Fallback.CANCEL)
     stage.start()

@@ -260,8 +260,8 @@ class DegenSession:
         now_ns = self._now_ns
         if self._retry_at_ns is not None and now_ns >= self._retry_at_ns and not self._ending:
             if self._phase is Phase.DOWN and self._entry.wanted(self._failed_opens):
-                self._retry_at_ns = now_ns + REOPEN_MS * NS_PER_MS
-                self._failed_opens = 0
+                # At once, and beside it: a venue that is back answers either.
+                self._retry_at_ns, self._failed_opens = now_ns, 0
                 self._talks.abandon("fallback")
                 yield from self._talks.begin("fallback", self._falling_back(), now_ns)
             else:
