@@ -100,7 +100,8 @@ async def test_r80_a_broker_whose_jetstream_does_not_come_back_is_started_again(
     monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 1.0)
     monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.1)
     process = broker(disk, tmp_path)
-    assert process.jetstream is not None
+    login = process.jetstream
+    assert login is not None
     if disk.mounted:
         # Long before its patience ends: as soon as there is room.
         process = replace(process, restart_unhealthy_s=3_600.0)
@@ -111,13 +112,13 @@ async def test_r80_a_broker_whose_jetstream_does_not_come_back_is_started_again(
     first_pid = child.pid
     assert first_pid is not None
     if disk.mounted:
-        await fill(process.jetstream)
-        assert not await jetstream_answers(process.jetstream)
+        await fill(login)
+        assert not await jetstream_answers(login)
         await until(lambda: child.out_of_room)
         disk.enlarge()
     else:
         os.kill(first_pid, signal.SIGSTOP)
     await until(lambda: child.pid not in (None, first_pid) and child.state in ("up", "ready"))
-    assert await jetstream_answers(process.jetstream)
+    assert await jetstream_answers(login)
     assert child.restarts >= 1
     assert await supervisor.stop() == []

@@ -194,7 +194,7 @@ class Comers:
         )
         come = [self.expected(side, left_s, inventory) >= FEW or lots >= 1.0 for side, lots in sides]
         long, short = (STEP * math.floor(each / STEP) for each in (long, short))
-        return Reach(long, short, *come, shown.others_bid, shown.others_ask)
+        return shown._replace(long=long, short=short, long_comes=come[0], short_comes=come[1])
 
 
 def bearable(offers: Iterable[Offer], fair: float, ticks_per_unit: int, *, selling: bool, unwind: Unwind) -> int:
