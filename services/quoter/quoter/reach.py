@@ -32,7 +32,7 @@ FEW = 3.0
 """Expected takers: with fewer than 3 the chance that nobody comes is more than 5 %."""
 FADE_S = 900.0
 """In which half of what was seen is forgotten; markets that live for minutes forget next to nothing."""
-BOOK_SHARE = 2.0
+SHOWN_FACTOR = 2.0
 """So many times counts what others have shown at a bearable price: half of it, because it may be gone when it is
 wanted, at each of four of the orders that take from it near the end, because it is shown again."""
 SHOWN_HALF_LIFE_S = 10.0
@@ -189,7 +189,7 @@ class Comers:
             return UNBOUNDED
         sides = (self.sold, shown.long), (self.bought, shown.short)
         long, short = (
-            max(inventory.end_net, tolerance + self.surely(side, left_s, inventory)) + BOOK_SHARE * lots
+            max(inventory.end_net, tolerance + self.surely(side, left_s, inventory)) + SHOWN_FACTOR * lots
             for side, lots in sides
         )
         come = [self.expected(side, left_s, inventory) >= FEW or lots >= 1.0 for side, lots in sides]
