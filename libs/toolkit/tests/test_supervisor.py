@@ -31,6 +31,13 @@ async def state_reached(supervisor: Supervisor, condition: Callable[[], bool]) -
         await supervisor._changed.wait()
 
 
+@pytest.fixture
+def quick_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at processes often, and wait for no answer for long."""
+    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
+
+
 async def test_a_process_starts_after_those_it_waits_for(
     fake_process: FakeProcess, events: Path, tmp_path: Path
 ) -> None:
@@ -105,11 +112,10 @@ async def test_r20_a_process_whose_log_cannot_be_opened_runs_without_one(
     assert await supervisor.stop() == []
 
 
+@pytest.mark.usefixtures("quick_watch")
 async def test_r80_a_server_that_does_not_work_is_stopped_and_started_again(
-    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_process: FakeProcess, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
     said: list[str] = []
     nats = replace(fake_process("nats"), restart_unhealthy_s=0.1, stop_grace_s=0.2)
     feed = fake_process("feed")
@@ -129,11 +135,10 @@ async def test_r80_a_server_that_does_not_work_is_stopped_and_started_again(
     assert await supervisor.stop() == []
 
 
+@pytest.mark.usefixtures("quick_watch")
 async def test_r80_what_stopped_on_a_full_disk_starts_again_as_soon_as_there_is_room(
     fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
     monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 1 << 62)
     said: list[str] = []
     nats = replace(fake_process("nats"), restart_unhealthy_s=600.0, stop_grace_s=0.2, store=tmp_path)
@@ -153,11 +158,10 @@ async def test_r80_what_stopped_on_a_full_disk_starts_again_as_soon_as_there_is_
     assert await supervisor.stop() == []
 
 
+@pytest.mark.usefixtures("quick_watch")
 async def test_r1_an_answer_without_end_keeps_no_process_from_being_watched(
-    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_process: FakeProcess, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
     odd = tmp_path / "odd"
     supervisor = Supervisor(
         [fake_process("feed", "--dribbles-from", str(odd)), fake_process("pricer")], tmp_path / "logs", ignore
