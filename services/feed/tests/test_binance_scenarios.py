@@ -219,7 +219,7 @@ def test_a_stream_behind_rest_is_disproved_then_resynced_then_given_up() -> None
 
 def test_silence_reconnects_and_resubscribes() -> None:
     rehearsal = synced()
-    effects = rehearsal.wait(5_100)
+    effects = rehearsal.wait(5_400)
     assert Send("here-0-a", b'{"method":"LIST_SUBSCRIPTIONS","id":1}') in effects
     (close,) = only(effects, Close)
     assert close.reason == "silent for 5000 ms"

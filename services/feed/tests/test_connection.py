@@ -56,10 +56,10 @@ def test_an_answer_to_the_ping_keeps_a_quiet_connection_alive() -> None:
     assert one.reconnects == 0
 
 
-def test_back_off_doubles_to_its_bound_with_jitter_and_starts_over_after_a_stable_time() -> None:
+def test_back_off_grows_to_its_bound_with_jitter_and_starts_over_after_a_stable_time() -> None:
     one = opened()
     at_ms, waits = 0, []
-    for _ in range(8):
+    for _ in range(10):
         assert one.on_close(one.serving or "v-a", "gone", at_ms * MS)
         again_ms, effects = until(one, at_ms, Open)
         waits.append(again_ms - at_ms)
@@ -67,14 +67,29 @@ def test_back_off_doubles_to_its_bound_with_jitter_and_starts_over_after_a_stabl
         assert isinstance(effects[0], Open)
         assert one.on_open(effects[0].wire, at_ms * MS) is Opened.FRESH
     for number, wait_ms in enumerate(waits):
-        step_ms = min(BACK_OFF_MAX_MS, 250 * 2**number)
-        assert step_ms / 2 <= wait_ms <= step_ms + 50
+        step_ms = min(BACK_OFF_MAX_MS, 250 * 1.5**number)
+        assert 0.8 * step_ms <= wait_ms <= step_ms + 50
     for heard_ms in range(at_ms, at_ms + 31_000, 1_000):
         one.on_frame(one.serving, heard_ms * MS)
     at_ms += 31_000
     one.on_close(one.serving, "gone", at_ms * MS)
     assert until(one, at_ms, Open)[0] - at_ms <= 300
-    assert one.reconnects == 8
+    assert one.reconnects == 10
+
+
+def test_a_venue_back_after_a_second_is_tried_within_as_long_and_one_away_for_long_not_too_often() -> None:
+    one = opened()
+    tried_ms, at_ms = [], 0
+    while at_ms < 700_000:
+        one.on_close(one.serving or "v-a", "gone", at_ms * MS)
+        at_ms, effects = until(one, at_ms, Open)
+        assert isinstance(effects[0], Open)
+        assert one.on_open(effects[0].wire, at_ms * MS) is Opened.FRESH
+        tried_ms.append(at_ms)
+    for away_ms in (500, 1_200, 3_000):
+        assert next(each for each in tried_ms if each >= away_ms) <= 2 * away_ms
+    for first, end_ms in zip(tried_ms, (each + 600_000 for each in tried_ms), strict=True):
+        assert sum(first < each <= end_ms for each in tried_ms) <= 150, "attempts in ten minutes"
 
 
 def test_a_wire_that_never_opens_is_given_up() -> None:
