@@ -33,7 +33,7 @@ class Process:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = int(probe.getsockname()[1])
         self.folder = folder
-        self.settings = {"MM_SOURCE": "model", "MM_TAKERS": "false", **settings}
+        self.settings = {"MM_SOURCE": "model", "MM_TAKERS": "false", "MM_RIVAL": "false", **settings}
         self.running: subprocess.Popen[bytes] | None = None
 
     @property
