@@ -25,11 +25,12 @@ def session_svg(cases: Mapping[str, Mapping[str, Sequence[Row]]]) -> str:
         'font-size="11">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
-    for place, (maker, colour) in enumerate(COLOURS.items()):
-        parts.append(f'<text x="{LEFT + 80 * place}" y="20" fill="{colour}" font-size="13">{maker}</text>')
+    shown = [maker for maker in COLOURS if any(maker in rows for rows in cases.values())]
+    for place, maker in enumerate(shown):
+        parts.append(f'<text x="{LEFT + 80 * place}" y="20" fill="{COLOURS[maker]}" font-size="13">{maker}</text>')
     for place, (case, rows) in enumerate(cases.items()):
         y = TOP + place * (HEIGHT + GAP)
-        parts.append(f'<text x="{LEFT}" y="{y - 6}">{case}: P&amp;L per market, $</text>')
+        parts.append(f'<text x="{LEFT}" y="{y - 6}">{case}: P&amp;L per market, $, by share of markets</text>')
         parts += _profits(rows, LEFT, y)
         x = LEFT + WIDTH + GAP
         title = f"YES less NO over the life, s: median and {BAND[0]} to {BAND[1]} % of markets"

@@ -16,17 +16,19 @@ in 10 s; `one-sided` where 80 % of those who know nothing buy YES; `jumps` with 
 Rivals: `1c` and `2c` put a maker beside ours who quotes that far around the true value, a moment late. Asked for
 neither, it runs every world without rivals and the base world with both, 10 % informed: seven cases.
 
-`--rows` writes what came of each market; `--against` compares with such a file, market by market, whatever code or
-settings made it. Without it the cases are compared with what the bot did at commit f56519c, as far as that is stored.
+`--rows` writes what came of each market as it comes, and with `--resume` a run that was broken off does not run again
+what is written there. `--against` compares with such a file, market by market, whatever code or settings made it.
+Without it the cases are compared with what the bot did at commit f56519c, as far as that is stored.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from _session_market import NO_RIVALS, Maker, Row, Task, run
@@ -34,7 +36,7 @@ from _session_ours import TIMER_MS, sections_with
 from _session_plot import session_svg
 from _session_report import compared, of_maker
 from _session_rival import HALF_SPREADS
-from _session_rows import case_of, earlier_of, paired, write_rows
+from _session_rows import case_of, earlier_of, paired, rows_done, write_row
 from _session_world import KINDS
 from common.errors import ConfigError
 from toolkit.bench import Figure
@@ -74,6 +76,7 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
+    parser.add_argument("--resume", action="store_true", help="keep what --rows holds and run what is missing there")
     parser.add_argument("--against", type=Path, help="rows of an earlier run to compare with, market by market")
     arguments = parser.parse_args(list(options))
     try:
@@ -84,6 +87,8 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
         parser.error("--markets, --workers and --timer-ms must be at least 1")
     if arguments.against is not None and not arguments.against.is_file():
         parser.error(f"--against: {arguments.against} is not there")
+    if arguments.resume and arguments.rows is None:
+        parser.error("--resume: goes on with the file that --rows names")
     return arguments
 
 
@@ -114,24 +119,49 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
     ]
 
 
-def run_all(tasks: Sequence[Task], workers: int) -> list[Row]:
-    """Run the tasks, each in a process of its own choice, and return their rows in the order of the tasks."""
+def run_all(tasks: Sequence[Task], workers: int, keep: Callable[[Task, Row], None] | None = None) -> list[Row]:
+    """Run the tasks, each in a process of its own choice, and return their rows in the order of the tasks.
+
+    `keep` is given each row as it comes.
+    """
+    if not tasks:
+        return []
     if workers == 1:
-        return _told(map(run, tasks), len(tasks))
+        return _told(tasks, map(run, tasks), keep)
     with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks))) as pool:
-        return _told(pool.imap(run, tasks, CHUNK), len(tasks))
+        return _told(tasks, pool.imap(run, tasks, CHUNK), keep)
 
 
-def _told(rows: Iterable[Row], of: int) -> list[Row]:
+def _told(tasks: Sequence[Task], rows: Iterable[Row], keep: Callable[[Task, Row], None] | None) -> list[Row]:
     """Take the rows as they come and say now and then how many there are."""
     began = said = time.monotonic()
-    found = []
-    for row in rows:
+    found: list[Row] = []
+    for task, row in zip(tasks, rows, strict=True):
         found.append(row)
-        if time.monotonic() - said > PROGRESS_S:
-            said = time.monotonic()
-            print(f"{len(found)} of {of} markets, {said - began:.0f} s", flush=True)
+        if keep is not None:
+            keep(task, row)
+        now = time.monotonic()
+        if now - said > PROGRESS_S:
+            said = now
+            left_s = (now - began) / len(found) * (len(tasks) - len(found))
+            print(f"{len(found)} of {len(tasks)} markets, {now - began:.0f} s, about {left_s:.0f} s left", flush=True)
     return found
+
+
+def run_or_take(tasks: Sequence[Task], arguments: argparse.Namespace) -> tuple[list[Row], float]:
+    """Return the rows of the tasks and the core seconds of one that was run now; those of an earlier run are taken."""
+    done = rows_done(arguments.rows) if arguments.resume and arguments.rows.is_file() else {}
+    left = [task for task in tasks if task not in done]
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        if arguments.rows:
+            file = stack.enter_context(arguments.rows.open("a" if arguments.resume else "w"))
+            run_now = run_all(left, arguments.workers, lambda task, row: write_row(file, task, row))
+        else:
+            run_now = run_all(left, arguments.workers)
+    took_s = (time.monotonic() - began) * arguments.workers / max(1, len(left))
+    done |= dict(zip(left, run_now, strict=True))
+    return [done[task] for task in tasks], took_s
 
 
 def main(options: list[str]) -> list[Figure]:
@@ -140,11 +170,7 @@ def main(options: list[str]) -> list[Figure]:
     tasks = tasks_of(arguments)
     # One thread per worker: the arrays are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    began = time.monotonic()
-    rows = run_all(tasks, arguments.workers)
-    took_s = time.monotonic() - began
-    if arguments.rows:
-        write_rows(arguments.rows, tasks, rows)
+    rows, took_s = run_or_take(tasks, arguments)
     # With fees nothing is as it was measured then.
     earlier = earlier_of(arguments.against or BASELINE) if arguments.against or not arguments.fees else {}
     by_case: dict[str, dict[str, list[Row]]] = {}
@@ -163,5 +189,5 @@ def main(options: list[str]) -> list[Figure]:
         for maker, each in found.items():
             figures += of_maker(f"{case}, {maker}", each)
     figures.append(Figure("markets", len(tasks), "runs"))
-    figures.append(Figure("real time per market", round(took_s * arguments.workers / len(tasks), 3), "core s"))
+    figures.append(Figure("real time per market", round(took_s, 3), "core s"))
     return figures

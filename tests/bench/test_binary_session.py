@@ -13,7 +13,7 @@ from _session_ours import Ours, sections_with
 from _session_plot import session_svg
 from _session_report import compared, flat, mean, of_maker, per_share
 from _session_rival import LOOK_NS, SIZE, Rival
-from _session_rows import Earlier, case_of, earlier_of, paired, write_rows
+from _session_rows import Earlier, case_of, earlier_of, paired, write_row
 from _session_sketch import CONFIG, QuoteCalculator, Sketch, SketchInventory, calculate_fair_value, estimate_volatility
 from _session_venue import DEPOSIT_MICROS, EXPIRY_NS, FREE, MAKER, OPEN_NS, Schedule, Trade, Venue
 from _session_world import (
@@ -281,7 +281,9 @@ def test_r60_r61_beside_a_rival_no_order_of_ours_goes_astray_and_we_end_flat(riv
 def test_a_run_is_compared_market_by_market_with_an_earlier_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
     tasks = [replace(TASK, world="regime", market=market) for market in range(3)]
     file = tmp_path / "rows.jsonl"
-    write_rows(file, tasks, rows_of([1.0, 2.0, 3.0], [100, 100, 200], [0, 0, 0]))
+    with file.open("w") as lines:
+        for task, row in zip(tasks, rows_of([1.0, 2.0, 3.0], [100, 100, 200], [0, 0, 0]), strict=True):
+            write_row(lines, task, row)
     earlier = earlier_of(file)
     assert earlier[case_of(tasks[2]), 1, 2] == Earlier(3.0, 200)
     found = paired(case_of(TASK), TASK, rows_of([1.0], [1], [0]), earlier)
@@ -469,10 +471,24 @@ def test_the_command_says_everything_of_both_makers_and_draws_it(tmp_path, capsy
             assert f"{case}, {maker}: {what}" in names
     assert len(rows.read_text().splitlines()) == 4
     assert plot.read_text().count("<path") >= 8
+    kept = rows.read_text()
+    rows.write_text(kept[: kept.index("\n", kept.index("\n") + 1) + 40])
+    again = main([*options, "--plot", str(plot), "--rows", str(rows), "--resume"])
+    assert rows.read_text() == kept, "two markets were taken, a line broken off and one more run again"
+    assert [each.value for each in again[:-1]] == [each.value for each in figures[:-1]]
+    rows.write_text('{"task": {}, "row": {}}\n')
+    with pytest.raises(ValueError, match="line 1: not a whole market"):
+        main([*options, "--rows", str(rows), "--resume"])
 
 
 def test_no_cases_or_settings_that_make_no_sense_are_taken(capsys) -> None:  # type: ignore[no-untyped-def]
-    for options in (["--cases", "1.5"], ["--set", "quoting.nonsense=1"], ["--markets", "0"], ["--against", "nowhere"]):
+    for options in (
+        ["--cases", "1.5"],
+        ["--set", "quoting.nonsense=1"],
+        ["--markets", "0"],
+        ["--against", "nowhere"],
+        ["--resume"],
+    ):
         with pytest.raises(SystemExit):
             parsed(options)
     assert len(tasks_of(parsed(["--markets", "3"]))) == 7 * 3
@@ -486,6 +502,8 @@ def test_the_picture_shows_each_case_and_both_makers() -> None:
     assert picture.count("P&amp;L per market") == 2
     assert len(ElementTree.fromstring(picture)) > 20  # noqa: S314  it is our own text
     assert "nan" not in picture
+    assert ">sketch<" in picture
+    assert ">sketch<" not in session_svg({"two": {"ours": rows}})
 
 
 def test_the_figures_of_a_maker_hold_every_quantity_that_is_asked_for() -> None:
