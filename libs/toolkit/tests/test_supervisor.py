@@ -140,21 +140,41 @@ async def test_r80_what_stopped_on_a_full_disk_starts_again_as_soon_as_there_is_
     fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 1 << 62)
+    monkeypatch.setattr("toolkit.supervisor.REPLACE_GRACE_S", 0.2)
     said: list[str] = []
-    nats = replace(fake_process("nats"), restart_unhealthy_s=600.0, stop_grace_s=0.2, store=tmp_path)
-    supervisor = Supervisor([nats], tmp_path / "logs", said.append)
+    nats = replace(fake_process("nats"), restart_unhealthy_s=0.1, stop_grace_s=600.0, store=tmp_path)
+    redis = replace(fake_process("redis"), restart_unhealthy_s=0.4, stop_grace_s=600.0)
+    supervisor = Supervisor([nats, redis], tmp_path / "logs", said.append)
     supervisor.start()
     await supervisor.all_healthy()
-    child = supervisor.children["nats"]
+    child, other = (supervisor.children[name] for name in ("nats", "redis"))
     pid = child.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    await state_reached(supervisor, lambda: child.out_of_room)
-    assert child.pid == pid
+    for frozen in (child, other):
+        os.kill(frozen.pid or 0, signal.SIGSTOP)
+    await state_reached(supervisor, lambda: other.restarts == 1)
+    assert (child.out_of_room, child.pid) == (True, pid), "a start on a full disk helps nobody"
+    said.clear()
     monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 0)
     await state_reached(supervisor, lambda: child.restarts == 1 and child.state in ("up", "ready"))
     assert child.pid != pid
     assert said[0] == "nats: its disk has room again, stopped to start again"
+    assert await supervisor.stop() == []
+
+
+async def test_r80_what_ended_on_a_full_disk_does_not_wait_longer_than_for_room(
+    fake_process: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 1 << 62)
+    monkeypatch.setattr("toolkit.supervisor.FIRST_RESTART_DELAY_S", 600.0)
+    monkeypatch.setattr("toolkit.supervisor.MAX_RESTART_DELAY_S", 600.0)
+    supervisor = Supervisor([replace(fake_process("nats"), store=tmp_path)], tmp_path / "logs", ignore)
+    supervisor.start()
+    await supervisor.all_healthy()
+    child = supervisor.children["nats"]
+    os.kill(child.pid or 0, signal.SIGKILL)
+    await state_reached(supervisor, lambda: child.state == "restarting")
+    monkeypatch.setattr("toolkit.supervisor.ROOM_BYTES_MIN", 0)
+    await state_reached(supervisor, lambda: child.state in ("up", "ready"))
     assert await supervisor.stop() == []
 
 

@@ -35,6 +35,9 @@ KILL_WAIT_S = 5.0
 REPORTED_LOG_LINES = 12
 # A disk with less than this is full: a broker needs room for a block of a stream to go on.
 ROOM_BYTES_MIN = 8 * 1024 * 1024
+ROOM_POLL_S = 0.1
+# What has not worked for so long has nothing left to write. A broker whose disk was full does not end by itself.
+REPLACE_GRACE_S = 1.0
 
 # What a service exits with when its settings are wrong: another start would end the same way.
 BAD_CONFIGURATION = 2
@@ -129,6 +132,7 @@ class Supervisor:
         for child in self.children.values():
             self._tasks.append(asyncio.create_task(self._keep(child), name=child.process.name))
         self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
+        self._tasks.append(asyncio.create_task(self._watch_disks(), name="disks"))
         self._tasks.append(asyncio.create_task(self._rotate_logs(), name="rotate"))
 
     async def all_healthy(self) -> None:
@@ -240,8 +244,12 @@ class Supervisor:
         child.restarts += 1
         self._enter(child, "restarting")
         self._say(f"{child.process.name}: {how_it_ended(child.exit_code)}, starts again in {delay_s:.1f} s")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), delay_s)
+        again_s, was_full = time.monotonic() + delay_s, _is_full(child.process.store)
+        while not self._stopping.is_set() and (left_s := again_s - time.monotonic()) > 0:
+            if was_full and not _is_full(child.process.store):
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(left_s, ROOM_POLL_S) if was_full else left_s)
 
     async def _stop(self, child: Child) -> None:
         running = child.running
@@ -267,9 +275,18 @@ class Supervisor:
             looked_at = [child for child in self.children.values() if child.state in LIVING]
             # Side by side: one that does not answer must not keep the others from being seen.
             await asyncio.gather(*(self._look_at(child) for child in looked_at))
-            # Close together while the platform starts, or a disk may have room any moment: somebody waits for it.
-            full = any(child.out_of_room for child in self.children.values())
-            await asyncio.sleep(START_POLL_S if full or (self.unready() and self._young()) else WATCH_POLL_S)
+            # Close together while the platform starts: somebody waits for it.
+            await asyncio.sleep(START_POLL_S if self.unready() and self._young() else WATCH_POLL_S)
+
+    async def _watch_disks(self) -> None:
+        """Start again what stopped working on a full disk as soon as there is room."""
+        while not self._stopping.is_set():
+            for child in self.children.values():
+                # Beside `_watch`, which waits for the answer of who cannot give one.
+                if child.out_of_room and not _is_full(child.process.store):
+                    child.out_of_room = False
+                    self._replace(child, "its disk has room again")
+            await asyncio.sleep(ROOM_POLL_S)
 
     async def _look_at(self, child: Child) -> None:
         running = child.running
@@ -285,29 +302,25 @@ class Supervisor:
             self._end_hopeless(child, seen == "unhealthy")
 
     def _end_hopeless(self, child: Child, unhealthy: bool) -> None:
-        """Stop a server that has not worked for too long, so that it is started again."""
+        """Have a server that has not worked for too long started again; on a full disk no start helps."""
         patience_s = child.process.restart_unhealthy_s
-        if not unhealthy or patience_s is None or child.running is None:
+        if not unhealthy or patience_s is None:
             child.unhealthy_since_s, child.out_of_room = None, False
             return
-        now_s, had_none = time.monotonic(), child.out_of_room
-        child.out_of_room = _is_full(child.process.store)
-        room_again = had_none and not child.out_of_room
-        if child.unhealthy_since_s is None:
+        now_s = time.monotonic()
+        child.out_of_room = child.out_of_room or _is_full(child.process.store)
+        if child.unhealthy_since_s is None or child.out_of_room:
             child.unhealthy_since_s = now_s
-        elif room_again or now_s - child.unhealthy_since_s >= patience_s:
-            why = "its disk has room again" if room_again else f"does not work for {patience_s:.0f} s"
-            child.unhealthy_since_s = None
-            self._say(f"{child.process.name}: {why}, stopped to start again")
-            self._tasks.append(asyncio.create_task(self._replace(child.running, child.process.stop_grace_s)))
+        elif now_s - child.unhealthy_since_s >= patience_s:
+            self._replace(child, f"does not work for {patience_s:.0f} s")
 
-    async def _replace(self, running: RunningChild, grace_s: float) -> None:
+    def _replace(self, child: Child, why: str) -> None:
         """End a process; whoever keeps it starts the next one."""
-        running.ask_to_stop()
-        try:
-            await asyncio.wait_for(running.ended(), grace_s)
-        except TimeoutError:
-            running.kill_group()
+        child.unhealthy_since_s = None
+        if child.running is not None and child.state in LIVING:
+            self._say(f"{child.process.name}: {why}, stopped to start again")
+            grace_s = min(child.process.stop_grace_s, REPLACE_GRACE_S)
+            self._tasks.append(asyncio.create_task(_end(child.running, grace_s)))
 
     def _young(self) -> bool:
         newest_s = max((child.started_monotonic_s for child in self.children.values()), default=0.0)
@@ -332,6 +345,14 @@ class Supervisor:
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # a full disk, a terminal that is gone
             self._report(text)
+
+
+async def _end(running: RunningChild, grace_s: float) -> None:
+    running.ask_to_stop()
+    try:
+        await asyncio.wait_for(running.ended(), grace_s)
+    except TimeoutError:
+        running.kill_group()
 
 
 def _is_full(folder: Path | None) -> bool:
