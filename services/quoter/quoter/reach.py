@@ -97,13 +97,17 @@ class Own:
     _rested: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Most shares and when they were last there, by price in ticks."""
 
+    def note(self, levels: Mapping[int, int], now_ns: int) -> None:
+        """Take in what rests now, shares by price in ticks; on the path of a tick, so it looks at nothing else."""
+        for ticks, lots in levels.items():
+            most, last_ns = self._rested.get(ticks, (0, now_ns))
+            self._rested[ticks] = (max(lots, most) if now_ns - last_ns <= OWN_NS else lots), now_ns
+
     def look(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
         """Take in what rests now; return the most that has rested at each price within `OWN_NS`."""
-        rested = {ticks: found for ticks, found in self._rested.items() if now_ns - found[1] <= OWN_NS}
-        for ticks, lots in levels.items():
-            rested[ticks] = (max(lots, rested.get(ticks, (0, 0))[0]), now_ns)
-        self._rested = rested
-        return {ticks: lots for ticks, (lots, _) in rested.items()}
+        self.note(levels, now_ns)
+        self._rested = {ticks: found for ticks, found in self._rested.items() if now_ns - found[1] <= OWN_NS}
+        return {ticks: lots for ticks, (lots, _) in self._rested.items()}
 
 
 @dataclass(slots=True)
@@ -135,10 +139,15 @@ class Comers:
             self.bought.fade(kept)
         self._looked_ns = now_ns
 
-    def note_own(
+    def note_own(self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int) -> None:
+        """Take in what of ours rests now, bids and asks."""
+        self.own_bids.note(levels[0], now_ns)
+        self.own_asks.note(levels[1], now_ns)
+
+    def look_at_own(
         self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int
     ) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """Take in what of ours rests now, bids and asks; return the most at each price that a book may still show."""
+        """Take in what of ours rests now; return the most at each price, bids and asks, that a book may still show."""
         return self.own_bids.look(levels[0], now_ns), self.own_asks.look(levels[1], now_ns)
 
     def mean_shown(self, shown: Reach, now_ns: int) -> Reach:

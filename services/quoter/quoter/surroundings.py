@@ -135,7 +135,7 @@ def _reckon_reach(line: Line, orders: Orders, venue_now_ns: int, now_ns: int) ->
     else:
         line.comers.rest(now_ns)
     shown, units = Reach(0.0, 0.0), line.terms.grid.ticks_per_unit
-    own_bids, own_asks = line.comers.note_own(orders.levels(line.terms.symbol, units), now_ns)
+    own_bids, own_asks = line.comers.look_at_own(orders.levels(line.terms.symbol, units), now_ns)
     book = line.crossing.book
     if unwind.cross_from_s and book is not None and line.fair is not None:
         fair, tick = line.fair.fair, line.terms.grid.tick_size

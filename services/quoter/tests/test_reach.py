@@ -194,6 +194,16 @@ def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
     assert own.look({}, 20 * S) == {}
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.dictionaries(st.integers(1, 3), st.integers(1, 50))), max_size=8))
+def test_r66_what_is_noted_between_two_looks_counts_as_if_looked_at(steps: list[tuple[int, dict[int, int]]]) -> None:
+    noted, looked, now_ns = Own(), Own(), 10 * S
+    for passed_s, levels in steps:
+        now_ns += passed_s * S
+        noted.note(levels, now_ns)
+        looked.look(levels, now_ns)
+    assert noted.look({}, now_ns) == looked.look({}, now_ns)
+
+
 def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
     script = Script()
     script.start(config(inventory={"flow_caution": 4.0}))
