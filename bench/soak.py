@@ -35,7 +35,8 @@ MEMORY_MB_PER_HOUR = 10.0
 OBJECTS_PER_HOUR = 2_000
 """Of one type: beyond it, with 95 % confidence, something is kept that should have gone."""
 WEEK_S = 7 * DAY_S
-ORDERS_KEPT = "1000"
+ORDERS_KEPT, MARKETS_KEPT = "1000", "20"
+"""Of the exchange: so few that its histories are full before the second half begins."""
 COUNTED = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway")
 """Processes that tell how many objects of each type live in them."""
 PAGE_BYTES = 4_096
@@ -201,7 +202,11 @@ def main(options: list[str]) -> list[Figure]:
     arguments = parser.parse_args(options)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     # Histories at the venue are to be full before the second half begins, as they are after hours.
-    settings = {"exchange.MM_SERIES_ASSETS": ",".join(ASSETS), "exchange.MM_ORDERS_KEPT": ORDERS_KEPT}
+    settings = {
+        "exchange.MM_SERIES_ASSETS": ",".join(ASSETS),
+        "exchange.MM_ORDERS_KEPT": ORDERS_KEPT,
+        "exchange.MM_MARKETS_KEPT": MARKETS_KEPT,
+    }
     settings |= {f"{name}.MM_COUNT_OBJECTS": "true" for name in COUNTED}
     trial = TenMarkets(folder / "data", settings=settings)
     try:

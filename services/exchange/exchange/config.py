@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from exchange.accounts import ORDERS_KEPT
 from exchange.keys import Key, Rates
 from exchange.ledger import FeeSchedule
-from exchange.lifecycle import Series
+from exchange.lifecycle import MARKETS_KEPT, Series
 from exchange.rival import RivalSettings
 from exchange.takers import TakerSettings
 
@@ -36,3 +36,4 @@ class ExchangeConfig:
     rival: RivalSettings = field(default_factory=RivalSettings)
     source: Source = field(default_factory=Source)
     orders_kept: int = ORDERS_KEPT  # finished ones, per account
+    markets_kept: int = MARKETS_KEPT  # finished ones

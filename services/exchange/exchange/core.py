@@ -53,7 +53,7 @@ class Exchange:
         self.ids = Ids(self.tape)
         self.ledger = Ledger(self.tape, self.ids, config.fees, config.orders_kept)
         self.trading = Trading(self.ledger)
-        self.lifecycle = Lifecycle(self.trading, config.series)
+        self.lifecycle = Lifecycle(self.trading, config.series, config.markets_kept)
         self.faults = Faults(config.seed)
         self.takers = Takers(self.trading, self.lifecycle, config.takers, config.seed)
         self.rival = Rival(self.trading, self.lifecycle, config.rival)

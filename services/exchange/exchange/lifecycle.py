@@ -16,7 +16,7 @@ SETTLE_DELAY_NS: Final = NS_PER_S
 ABSENCE_MAX_NS: Final = 30 * NS_PER_S
 MID_FACT_INTERVAL_NS: Final = NS_PER_S
 FINISHED_KEPT_NS: Final = 24 * 3600 * NS_PER_S
-FINISHED_KEPT: Final = 1_000
+MARKETS_KEPT: Final = 1_000
 NEVER_NS: Final = 1 << 62
 
 
@@ -43,9 +43,10 @@ class Mid:
 class Lifecycle:
     """Moves every market through its life when time or a price says so."""
 
-    def __init__(self, trading: Trading, series: tuple[Series, ...]) -> None:
+    def __init__(self, trading: Trading, series: tuple[Series, ...], markets_kept: int = MARKETS_KEPT) -> None:
         self.trading = trading
         self.series = series
+        self._markets_kept = markets_kept
         self._tape = trading.ledger.tape
         self.mids: dict[str, Mid] = {}
         self.next_due_ns = NEVER_NS
@@ -146,7 +147,7 @@ class Lifecycle:
     def _forget_old(self, now_ns: int) -> None:
         finished = [m for m in self.trading.markets.values() if m.status not in LIVE]
         for index, market in enumerate(finished):
-            too_many = len(finished) - index > FINISHED_KEPT
+            too_many = len(finished) - index > self._markets_kept
             if too_many or now_ns - (market.resolved_ns or 0) > FINISHED_KEPT_NS:
                 del self.trading.markets[market.id]
 

@@ -52,6 +52,7 @@ def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
         deposits=dict.fromkeys(makers, settings.deposit * MICROS_PER_DOLLAR),
         fees=FeeSchedule(settings.taker_fee_ppm, settings.maker_rebate_ppm),
         orders_kept=settings.orders_kept,
+        markets_kept=settings.markets_kept,
         rates=Rates(orders_per_s=per_s, orders_burst=2 * per_s, cancels_per_s=2 * per_s, cancels_burst=4 * per_s),
         takers=TakerSettings(
             enabled=settings.takers,

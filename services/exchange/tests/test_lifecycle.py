@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from exchange.core import Exchange
 from exchange.markets import NS_PER_S, LoopCalendar, RollingCalendar, Window
@@ -51,6 +53,16 @@ def test_yes_wins_strictly_above_the_strike(maker: Client, taker: Client, dollar
     assert venue.ledger.account("mm1").positions == {}
     entry = maker.rest("GET", "/statement?after=0&limit=1000")["entries"][-1]
     assert (entry["type"], entry["no_change"]) == ("settlement", -30)
+
+
+def test_only_so_many_finished_markets_are_kept_as_the_venue_is_told() -> None:
+    venue = opened(replace(config(), markets_kept=2))
+    for number in range(1, 5):
+        expiry_ns = OPEN_NS + 300 * number * NS_PER_S
+        price(venue, 60_000, expiry_ns)
+        venue.on_timer(expiry_ns + NS_PER_S)
+    kept = [market.expiry_ns for market in venue.trading.markets.values() if market.status == "RESOLVED"]
+    assert kept == [OPEN_NS + 300 * number * NS_PER_S for number in (3, 4)]
 
 
 def test_a_price_exactly_at_expiry_counts_and_a_later_one_does_not(venue: Exchange) -> None:
