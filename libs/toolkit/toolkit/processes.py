@@ -35,6 +35,10 @@ START_TIMEOUT_S = 40.0
 # A broker that stores nothing for so long does not come back by itself; the data is on disk, a start reads it again.
 SERVER_UNHEALTHY_S = 10.0
 
+# The broker keeps buffers of the blocks it writes, up to 8 MB a stream, and Go collects only when as much again
+# has been used. Buffers hold no pointers, so collecting at a quarter costs next to nothing.
+NATS_ENVIRONMENT = {"GOGC": "25"}
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -139,7 +143,7 @@ def process_table(instance: Instance, servers: Servers) -> list[Process]:
         Process(
             name="nats",
             argv=(*servers.nats, "--config", str(nats_config_file(instance.data_dir))),
-            environment={},
+            environment=NATS_ENVIRONMENT,
             health_url=f"http://{LOOPBACK}:{ports.nats_monitor}/healthz",
             jetstream=JetStreamLogin(
                 url=f"nats://{LOOPBACK}:{ports.nats}",
