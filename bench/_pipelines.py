@@ -32,7 +32,8 @@ from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports, port_map
 from toolkit.private_files import write_private
 from toolkit.processes import Process, process_table
-from toolkit.servers import find_servers
+from toolkit.server_record import servers_for
+from toolkit.servers import wish
 from toolkit.setup import Addresses, prepare
 from toolkit.supervisor import Supervisor
 
@@ -130,7 +131,9 @@ def table_of(kind: str, instance: Instance, say: Callable[[str], None]) -> list[
     """Return the processes of a pipeline, with the stand-in venue in place of the exchange."""
     wanted = PLATFORM_PARTS if kind == PLATFORM else BARE_PARTS
     table = [
-        process for process in process_table(instance, find_servers(instance.data_dir, say)) if process.name in wanted
+        process
+        for process in process_table(instance, servers_for(instance.data_dir, say, wish()).commands)
+        if process.name in wanted
     ]
     port = str(instance.ports.exchange)
     venue_argv = (sys.executable, str(HERE / "_stub_venue.py"), "--port", port)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -28,14 +27,12 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
+from toolkit.server_table import text_of
+from toolkit.servers import NATS, REDIS, Origin, Program, candidates, command_here
 
 PLATFORM_ID = "tests"
-NATS_IMAGE = "nats:2.14-alpine"
-REDIS_IMAGE = "redis:7-alpine"
 READY_WAIT_S = 30.0
 POLL_S = 0.02
-# Debian puts servers where an ordinary user's PATH does not look.
-SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
 
 
 class Runner(Protocol):
@@ -111,14 +108,11 @@ class Container:
             self._container.stop()
 
 
-def runner(image: str, command: Sequence[str], files: Path) -> Runner:
-    """Return how to run a server here; RuntimeError says what to install when there is no way."""
-    if _engine_has(image):
-        return Container(image, command, files)
-    program = shutil.which(command[0], path=SEARCH_PATH)
-    if program is None:
-        raise RuntimeError(f"no container engine answers and {command[0]} is missing: apt-get install {command[0]}")
-    return LocalProcess([program, *command[1:]], files / f"{command[0]}.log")
+def runner(program: Program, arguments: Sequence[str], files: Path) -> Runner:
+    """Return how to run a server here: in a container where an engine has its image, else as a fresh start would."""
+    if _engine_has(program.image):
+        return Container(program.image, [program.commands[0], *arguments], files)
+    return LocalProcess([*command_here(program), *arguments], files / f"{program.name}.log")
 
 
 _engine_answers: dict[str, bool] = {}
@@ -182,15 +176,12 @@ class Server:
 
 
 def nats_programs() -> dict[str, Path]:
-    """Return the NATS servers of this machine by version: the system's, and the newer one of the development tools."""
-    places = (shutil.which("nats-server", path=SEARCH_PATH), str(Path(sys.executable).with_name("nats-server")))
-    found = [Path(place) for place in places if place is not None and Path(place).exists()]
-    return {_version(program): program for program in found}
-
-
-def _version(program: Path) -> str:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=READY_WAIT_S)
-    return said.stdout.strip().removeprefix("nats-server: v")
+    """Return the NATS servers of this machine by version: the system's, and the wheel's."""
+    return {
+        text_of(server.version): Path(server.command[0])
+        for server in candidates(NATS, Path())
+        if server.origin is not Origin.CONTAINERS
+    }
 
 
 class Broker(Server):
@@ -213,7 +204,7 @@ class Broker(Server):
             )
         )
         if program is None:
-            run = runner(NATS_IMAGE, ["nats-server", "-c", str(config)], files)
+            run = runner(NATS, ["-c", str(config)], files)
         else:
             run = LocalProcess([str(program), "-c", str(config)], files / "nats-server.log")
         super().__init__(run, self._healthy, "the broker")
@@ -274,7 +265,7 @@ class RedisServer(Server):
         config.write_text(
             f'port {self.port}\nbind 127.0.0.1\ndir {files}\nappendonly yes\nsave ""\nrequirepass {self._password}\n'
         )
-        super().__init__(runner(REDIS_IMAGE, ["redis-server", str(config)], files), self._listens, "Redis")
+        super().__init__(runner(REDIS, [str(config)], files), self._listens, "Redis")
 
     @property
     def password(self) -> str:

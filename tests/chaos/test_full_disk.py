@@ -18,9 +18,8 @@ from nats.errors import Error as NatsError
 from toolkit.health import jetstream_answers
 from toolkit.listening import free_port
 from toolkit.processes import JetStreamLogin, Process
+from toolkit.servers import NATS, command_here
 from toolkit.supervisor import Supervisor
-
-from tests.servers import SEARCH_PATH
 
 SMALL, LARGE = "16m", "96m"
 BLOCK = b"x" * 250_000
@@ -66,8 +65,8 @@ def broker(disk: Disk, tmp_path: Path) -> Process:
     )
     return Process(
         name="nats",
-        argv=("nats-server", "--config", str(config)),
-        environment={"PATH": SEARCH_PATH},
+        argv=(*command_here(NATS), "--config", str(config)),
+        environment={},
         health_url=f"http://127.0.0.1:{monitor}/healthz",
         jetstream=JetStreamLogin(f"nats://127.0.0.1:{port}", USER, password),
         restart_unhealthy_s=0.2,

@@ -60,6 +60,7 @@ IMPORT = "import-config {recipe_file} --dry-run"
 RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
+    "./mm up --servers wheels": Elsewhere("test_a_platform_goes_on_with_newer_servers_and_never_back"),
     "./mm test": Elsewhere("test_arguments_go_to_pytest"),
     "./mm up --source replay --replay RECORDING.jsonl.gz [MORE.jsonl.gz]": Elsewhere(
         "test_named_recordings_are_replayed_and_a_missing_one_is_refused"

@@ -64,6 +64,23 @@ def test_r71_an_archive_that_the_broker_refuses_changes_nothing(tmp_path: Path, 
     assert generation(tmp_path / "data", ports) == 1, "the stores are those of before"
 
 
+def test_a_backup_of_a_newer_broker_is_refused_before_anything_is_changed(
+    tmp_path: Path, ports: Ports, capfd: pytest.CaptureFixture[str]
+) -> None:
+    contents = tmp_path / "saved" / CONTENTS
+    document = json.loads(contents.read_text())
+    made_by = document["broker"]
+    document["broker"] = "99.0.0"
+    contents.write_text(json.dumps(document))
+    with pytest.raises(NotRestoredError, match="what was there is in its place again"):
+        brought_back(tmp_path, ports)
+    with broker_alone(tmp_path / "data", ports, print):
+        command = ["restore", str(tmp_path / "saved"), "--who", "ann", "--reason", "drill", "--replace"]
+        assert streams.run(command, tmp_path / "data", ports) == 1
+    assert f"was made by NATS 99.0.0, which NATS {made_by} cannot read" in capfd.readouterr().err
+    assert generation(tmp_path / "data", ports) == 1
+
+
 def test_r71_a_folder_without_a_platform_and_one_without_a_backup_are_refused(tmp_path: Path, ports: Ports) -> None:
     with pytest.raises(NotRestoredError, match="no platform was set up here"):
         restore(tmp_path / "saved", tmp_path / "nowhere", ports, "ann", "drill", print)

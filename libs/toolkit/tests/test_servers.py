@@ -3,18 +3,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toolkit import servers
-from toolkit.servers import NATS, REDIS, ServerMissingError, container_name, find_servers
+from toolkit import apt, servers
+from toolkit.server_table import Kind
+from toolkit.servers import NATS, REDIS, NoServerError, Origin, container_name, find_server
 
 
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine with an empty PATH on which nothing may be installed; returns the folder of programs."""
-    programs = tmp_path / "bin"
+    """A machine with an empty PATH, no wheels, no engine, where nothing may be installed; its folder of programs."""
+    programs, scripts = tmp_path / "bin", tmp_path / "scripts"
     programs.mkdir()
+    scripts.mkdir()
     monkeypatch.setattr(servers, "SEARCH_PATH", str(programs))
     monkeypatch.setattr(servers, "can_apt", lambda: False)
     monkeypatch.setattr(servers, "engine_answers", lambda: False)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(scripts))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     return programs
 
 
@@ -24,19 +28,61 @@ def add_program(folder: Path, name: str, says: str) -> None:
     path.chmod(0o755)
 
 
-def test_servers_on_the_path_are_used(bare_machine: Path, tmp_path: Path) -> None:
+def nothing(text: str) -> None:
+    raise AssertionError(text)
+
+
+def test_the_machine_s_own_servers_are_used_where_the_table_allows(bare_machine: Path, tmp_path: Path) -> None:
     add_program(bare_machine, "nats-server", "nats-server: v2.10.24")
-    add_program(bare_machine, "redis-server", "Redis server v=7.0.15 sha=00000000:0")
-    found = find_servers(tmp_path, print)
-    assert found.nats == (str(bare_machine / "nats-server"),)
-    assert found.redis == (str(bare_machine / "redis-server"),)
-    assert (servers.version(NATS), servers.version(REDIS)) == ("2.10.24", "7.0.15")
+    add_program(tmp_path / "scripts", "nats-server", "nats-server: v2.15.1")
+    add_program(bare_machine, "valkey-server", "Valkey server v=8.1.0 sha=00000000:0")
+    nats, redis = find_server(NATS, tmp_path, nothing), find_server(REDIS, tmp_path, nothing)
+    assert str(nats) == "NATS 2.10.24 (system)"
+    assert nats.command == (str(bare_machine / "nats-server"),)
+    assert (str(redis), redis.kind) == ("Valkey 8.1.0 (system)", Kind.VALKEY)
+
+
+def test_the_wheel_s_is_used_where_the_machine_s_own_may_not_run(bare_machine: Path, tmp_path: Path) -> None:
+    add_program(bare_machine, "nats-server", "nats-server: v2.10.22")
+    add_program(tmp_path / "scripts", "nats-server", "nats-server: v2.15.1")
+    assert str(find_server(NATS, tmp_path, nothing)) == "NATS 2.15.1 (wheels)"
+    with pytest.raises(NoServerError) as refused:
+        find_server(NATS, tmp_path, None, Origin.SYSTEM.value)
+    assert str(refused.value) == (
+        "nats-server may not run: NATS 2.10.22 (system): kill -9 can lose a whole stream (2.10.23 mends it); "
+        "start with --servers wheels"
+    )
+
+
+def test_only_what_is_wished_for_is_used(bare_machine: Path, tmp_path: Path) -> None:
+    add_program(bare_machine, "nats-server", "nats-server: v2.10.24")
+    with pytest.raises(NoServerError, match="no wheel is installed for this machine; start with --servers system"):
+        find_server(NATS, tmp_path, nothing, Origin.WHEELS.value)
+    with pytest.raises(NoServerError, match="no container engine answers"):
+        find_server(NATS, tmp_path, nothing, Origin.CONTAINERS.value)
+    add_program(tmp_path / "scripts", "nats-server", "nats-server: v2.15.1")
+    assert find_server(NATS, tmp_path, nothing, Origin.WHEELS.value).origin is Origin.WHEELS
+
+
+def test_an_active_environment_s_programs_are_not_the_machine_s_own(
+    bare_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "SEARCH_PATH", f"{tmp_path / 'scripts'}:{bare_machine}")
+    add_program(tmp_path / "scripts", "nats-server", "nats-server: v2.15.1")
+    assert servers.on_path(NATS) is None
+    assert find_server(NATS, tmp_path, nothing).origin is Origin.WHEELS
+
+
+@pytest.mark.parametrize("says", ["", "nats-server: development", "something else 1.2.3"])
+def test_a_program_that_does_not_say_what_it_is_does_not_run(bare_machine: Path, tmp_path: Path, says: str) -> None:
+    add_program(bare_machine, "nats-server", says)
+    with pytest.raises(NoServerError):
+        find_server(NATS, tmp_path, nothing)
 
 
 def test_a_missing_server_that_cannot_be_installed_is_named_in_one_sentence(bare_machine: Path, tmp_path: Path) -> None:
-    add_program(bare_machine, "redis-server", "")
-    with pytest.raises(ServerMissingError) as refused:
-        find_servers(tmp_path, print)
+    with pytest.raises(NoServerError) as refused:
+        find_server(NATS, tmp_path, nothing)
     assert str(refused.value) == "needs nats-server: install with 'apt-get install nats-server' (as root), then retry"
 
 
@@ -45,15 +91,17 @@ def test_a_missing_server_is_installed_from_the_system_packages_where_that_is_al
 ) -> None:
     installed: list[str] = []
 
-    def install(programs: list[servers.Program], report: servers.Report) -> None:
-        for program in programs:
-            installed.append(program.package)
-            add_program(bare_machine, program.name, "")
+    def install(packages: list[str], report: apt.Report) -> None:
+        installed.extend(packages)
+        add_program(bare_machine, "nats-server", "nats-server: v2.9.10")
 
     monkeypatch.setattr(servers, "can_apt", lambda: True)
     monkeypatch.setattr(servers, "apt_install", install)
-    assert find_servers(tmp_path, print).nats == (str(bare_machine / "nats-server"),)
-    assert installed == ["nats-server", "redis-server"]
+    with pytest.raises(NoServerError):
+        find_server(NATS, tmp_path, None)
+    assert installed == [], "who only asks installs nothing"
+    assert find_server(NATS, tmp_path, print).command == (str(bare_machine / "nats-server"),)
+    assert installed == ["nats-server"]
 
 
 def test_where_an_engine_answers_servers_run_in_containers_on_the_same_paths(
@@ -62,7 +110,7 @@ def test_where_an_engine_answers_servers_run_in_containers_on_the_same_paths(
     monkeypatch.setattr(servers, "engine_answers", lambda: True)
     add_program(bare_machine, "docker", "")
     (bare_machine / "docker").write_text('#!/bin/sh\necho "$@"\n')
-    command = find_servers(tmp_path, print).nats
+    command = find_server(NATS, tmp_path, nothing).command
     ran = subprocess.run(
         [*command, "--config", "/x.conf"], env={"PATH": str(bare_machine)}, capture_output=True, text=True, check=True
     ).stdout
@@ -78,12 +126,19 @@ def test_two_platforms_name_their_containers_differently(tmp_path: Path) -> None
     assert container_name(NATS, tmp_path) != container_name(REDIS, tmp_path)
 
 
+def test_the_environment_of_mm_brings_both_servers(tmp_path: Path) -> None:
+    for program in (NATS, REDIS):
+        found = find_server(program, tmp_path, nothing, Origin.WHEELS.value)
+        said = subprocess.run([*found.command, "--version"], capture_output=True, text=True, check=True).stdout
+        assert found.kind.value.lower() in said.lower()
+
+
 def test_what_apt_said_last_is_reported_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said: list[str] = []
     add_program(tmp_path, "sudo", "E: Unable to locate package nats-server")
-    monkeypatch.setattr(servers, "_root_prefix", lambda: [str(tmp_path / "sudo")])
+    monkeypatch.setattr(apt, "_root_prefix", lambda: [str(tmp_path / "sudo")])
     (tmp_path / "sudo").write_text((tmp_path / "sudo").read_text() + "exit 100\n")
-    servers.apt_install([NATS], said.append)
+    apt.apt_install(["nats-server"], said.append)
     assert said == [
         "installing nats-server with apt-get",
         "apt-get failed: E: Unable to locate package nats-server",

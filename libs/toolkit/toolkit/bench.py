@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.servers import NATS, REDIS, version
+from toolkit.servers import NATS, REDIS, Program, candidates, wish
 
 BenchMain = Callable[[list[str]], list["Figure"]]
 
@@ -86,10 +86,15 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "nats": version(NATS),
-        "redis": version(REDIS),
+        "nats": _server(NATS),
+        "redis": _server(REDIS),
         "load_average": list(os.getloadavg()),
     }
+
+
+def _server(program: Program) -> str | None:
+    found = next(candidates(program, Path(), wish()), None)
+    return None if found is None else str(found)
 
 
 def cpu_model(cpuinfo: str) -> str:
@@ -101,7 +106,10 @@ def show(report: dict[str, Any], console: Console) -> None:
     """Print a report for a person."""
     about = report["environment"]
     console.print(
-        Text(f"{about['cpu']}, {about['cores']} cores, Python {about['python']}, NATS {about['nats']}", "dim")
+        Text(
+            f"{about['cpu']}, {about['cores']} cores, Python {about['python']}, {about['nats']}, {about['redis']}",
+            "dim",
+        )
     )
     table = Table("figure", "value", "unit", "aim", "", title=report["name"], box=None, pad_edge=False)
     for figure in report["figures"]:

@@ -11,7 +11,8 @@ import httpx
 from toolkit.instance import CannotStartError
 from toolkit.layout import nats_config_file
 from toolkit.ports import Ports
-from toolkit.servers import ServerMissingError, find_servers
+from toolkit.server_record import CannotReadError, note_writers, server_for
+from toolkit.servers import AUTO, NATS, NoServerError
 from toolkit.setup import Addresses, prepare
 
 BROKER_S_MAX = 30.0
@@ -20,13 +21,15 @@ POLL_S = 0.1
 
 
 @contextlib.contextmanager
-def broker_alone(data_dir: Path, ports: Ports, report: Callable[[str], None]) -> Iterator[None]:
+def broker_alone(data_dir: Path, ports: Ports, report: Callable[[str], None], wish: str = AUTO) -> Iterator[None]:
     """Run the broker of a data directory that is set up, and stop it again; CannotStartError says why it does not."""
-    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
     try:
-        command = [*find_servers(data_dir, report).nats, "--config", str(nats_config_file(data_dir))]
-    except ServerMissingError as error:
+        server = server_for(NATS, data_dir, report, wish)
+    except (NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    note_writers(data_dir, {NATS.name: server})
+    command = [*server.command, "--config", str(nats_config_file(data_dir))]
     broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _await_answer(broker, ports)

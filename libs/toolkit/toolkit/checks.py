@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.apt import apt_install, can_apt
+from toolkit.browser import PACKAGE, find_browser
+from toolkit.not_run import EXIT_CODE, MARK
 from toolkit.paths import ROOT, VENV_BIN
-from toolkit.servers import CHROMIUM, NATS, REDIS, Program, apt_install, can_apt, find
+from toolkit.servers import NATS, REDIS, on_path
 
 Report = Callable[[str], None]
 
@@ -26,13 +29,24 @@ class Step:
 
 def run_all(pytest_arguments: Sequence[str], report: Report) -> int:
     """Run every check, or with arguments pytest alone; go on after a failure; return the exit code."""
-    install_needs(ROOT, report)
+    install_needs(report)
     steps = [pytest_step(pytest_arguments)] if pytest_arguments else all_steps(ROOT)
     results = [(step, *_run(step, report)) for step in steps]
     if len(results) > 1:
         for step, code, took_s in results:
-            report(f"{'passed' if code == 0 else 'FAILED'}  {step.name}  {took_s:.0f} s")
-    return max((code for _, code, _ in results), default=0)
+            report(f"{verdict(code)}  {step.name}  {took_s:.0f} s")
+    return worst([code for _, code, _ in results])
+
+
+def verdict(code: int) -> str:
+    """Return one word for the exit code of a step."""
+    return {0: "passed", EXIT_CODE: "NOT ALL RUN"}.get(code, "FAILED")
+
+
+def worst(codes: Sequence[int]) -> int:
+    """Return the exit code of the whole: a failure's before that of tests that did not run."""
+    failures = [code for code in codes if code not in (0, EXIT_CODE)]
+    return max(failures or codes, default=0)
 
 
 def all_steps(root: Path) -> list[Step]:
@@ -63,7 +77,7 @@ def test_steps(root: Path) -> list[Step]:
 
 
 def pytest_step(arguments: Sequence[str], name: str = "tests") -> Step:
-    return Step(name, (str(VENV_BIN / "python"), "-m", "pytest", "--durations=15", *arguments))
+    return Step(name, (str(VENV_BIN / "python"), "-m", "pytest", "-p", "toolkit.not_run", "--durations=15", *arguments))
 
 
 def packages(root: Path) -> list[str]:
@@ -79,20 +93,20 @@ def test_folders(root: Path) -> list[str]:
     return [str(folder.relative_to(root)) for folder in sorted(folders) if any(folder.rglob("*.py"))]
 
 
-def install_needs(root: Path, report: Report) -> None:
-    """Install what tests start: the servers, and a browser once a test asks for one."""
-    missing = [program for program in needs(root) if find(program) is None]
+def install_needs(report: Report) -> None:
+    """Install what some tests need and only the system's packages have; who may not install it runs the others."""
+    missing = missing_packages()
     if missing and can_apt():
         apt_install(missing, report)
-    for program in missing:
-        if find(program) is None:
-            report(f"{program.name} is missing: install it with 'apt-get install {program.package}' as root")
+        missing = missing_packages()
+    if missing:
+        report(f"{', '.join(missing)}: not here; the tests that need it are listed as {MARK.strip(': ')}")
 
 
-def needs(root: Path) -> list[Program]:
-    tests = (path for folder in test_folders(root) for path in (root / folder).rglob("*.py"))
-    browser = any("chromium" in path.read_text() for path in tests if "toolkit" not in path.parts)
-    return [NATS, REDIS, CHROMIUM] if browser else [NATS, REDIS]
+def missing_packages() -> list[str]:
+    """Return the packages of the system that tests need and that are not installed."""
+    servers = [program.package for program in (NATS, REDIS) if on_path(program) is None]
+    return servers + [PACKAGE] * (find_browser() is None)
 
 
 def _run(step: Step, report: Report) -> tuple[int, float]:

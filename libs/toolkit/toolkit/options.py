@@ -8,10 +8,20 @@ from rich.console import Console
 
 from toolkit.instance import find_running
 from toolkit.ports import Ports, port_map
+from toolkit.servers import WISH_VARIABLE, WISHES
 
 DataDir = Annotated[
     Path,
     typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
+]
+Servers = Annotated[
+    str,
+    typer.Option(
+        "--servers",
+        envvar=WISH_VARIABLE,
+        metavar="|".join(WISHES),
+        help="Which NATS and Redis: the machine's own, the wheels', containers; auto takes the first that may run.",
+    ),
 ]
 PortBase = Annotated[int | None, typer.Option("--port-base", help="Shift all ports: gateway N, exchange N+1, ...")]
 

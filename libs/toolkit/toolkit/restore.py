@@ -18,6 +18,7 @@ from toolkit.keyring import Keyring
 from toolkit.layout import nats_store_dir, platform_id_file
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports
+from toolkit.servers import AUTO
 
 Report = Callable[[str], None]
 
@@ -26,7 +27,9 @@ class NotRestoredError(Exception):
     """The backup was not brought back; the message says why, and everything is as it was."""
 
 
-def restore(folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, report: Report) -> None:
+def restore(
+    folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, report: Report, servers: str = AUTO
+) -> None:
     """Put the streams of a backup in the place of those of a stopped platform and write the next generation.
 
     Services that are started then stand still until a person resumes. NotRestoredError when it could not be done.
@@ -39,7 +42,8 @@ def restore(folder: Path, data_dir: Path, ports: Ports, who: str, reason: str, r
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
-            _bring_back(folder, data_dir, ports, keyring, contents.public_keys.encode(), who, reason, report)
+            public_keys = contents.public_keys.encode()
+            _bring_back(folder, data_dir, ports, keyring, public_keys, who, reason, report, servers)
     except (MarketMakerError, CannotStartError) as error:
         raise NotRestoredError(str(error)) from None
 
@@ -61,6 +65,7 @@ def _bring_back(
     who: str,
     reason: str,
     report: Report,
+    servers: str,
 ) -> None:
     held = nats_store_dir(data_dir) / "jetstream" / STREAMS_ACCOUNT / "streams"
     aside = data_dir / "nats" / f"replaced-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
@@ -68,7 +73,7 @@ def _bring_back(
     if moved:
         report(f"put aside in {aside}: {', '.join(path.name for path in moved)}")
     try:
-        with broker_alone(data_dir, ports, report):
+        with broker_alone(data_dir, ports, report, servers):
             code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
             if code:
                 raise BackupError("the streams were not brought back; what was there is in its place again")

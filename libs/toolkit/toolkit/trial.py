@@ -26,6 +26,7 @@ from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
 from toolkit.listening import can_bind, free_port
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import SPAN, Ports, port_map
+from toolkit.servers import wish
 
 ACCOUNT = "mm1"
 QUOTING = ("feed", "pricer", "risk", "quoter")
@@ -59,8 +60,12 @@ class Trial:
         source: str = "model",
         settings: Mapping[str, str] = SHORT_MARKETS,
         port_base: int | None = None,
+        servers: str = "",
+        path: str = "",
     ) -> None:
+        """`servers` is for `--servers` (else the environment's wish), `path` goes before the PATH."""
         self.data_dir = data_dir
+        self.servers, self.path = servers or wish(), path
         self.port_base = port_base or free_port_base()
         self.ports: Ports = port_map(self.port_base)
         self.source, self.settings = source, dict(settings)
@@ -73,7 +78,7 @@ class Trial:
     def start(self, timeout_s: float = 120.0) -> None:
         """Start everything and return when the supervisor says it runs."""
         self._write_config()
-        arguments = ["up", "--detach", "--source", self.source, *self._where()]
+        arguments = ["up", "--detach", "--source", self.source, "--servers", self.servers, *self._where()]
         for name, value in self.settings.items():
             arguments += ["--set", f"{name}={value}"]
         self._mm(arguments, timeout_s)
@@ -118,6 +123,8 @@ class Trial:
 
     def _mm(self, arguments: list[str], timeout_s: float) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
+        if self.path:
+            environment["PATH"] = self.path + os.pathsep + environment["PATH"]
         done = subprocess.run(
             [sys.executable, "-m", "toolkit", *arguments],
             env=environment,

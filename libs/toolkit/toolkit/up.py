@@ -23,7 +23,8 @@ from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
 from toolkit.screen import NOBODY_SAID, Screen, addresses
-from toolkit.servers import ServerMissingError, find_servers, remove_left_over
+from toolkit.server_record import CannotReadError, note_writers, servers_for
+from toolkit.servers import AUTO, NoServerError, remove_left_over
 from toolkit.setup import Addresses, prepare
 from toolkit.status import provenance_now
 from toolkit.supervisor import StartFailedError, Supervisor
@@ -48,6 +49,7 @@ class UpOptions:
     source: str | None = None
     replay_files: tuple[Path, ...] = ()
     log_level: str = "info"
+    servers: str = AUTO
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -69,8 +71,8 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
     """Prepare the data directory and return what is to be started."""
     try:
         source, files = resolve_source(options, screen)
-        servers = find_servers(options.data_dir, screen.say)
-    except (sources.NoRecordingError, ServerMissingError) as error:
+        servers = servers_for(options.data_dir, screen.say, options.servers)
+    except (sources.NoRecordingError, NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
     ports = options.ports
     platform_id = prepare(options.data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
@@ -89,7 +91,9 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         log_level=options.log_level,
         overrides=options.overrides,
     )
-    table = process_table(instance, servers)
+    note_writers(options.data_dir, {"nats": servers.nats, "redis": servers.redis})
+    screen.say(f"servers    {servers.nats}, {servers.redis}")
+    table = process_table(instance, servers.commands)
     if unknown := set(options.overrides) - {process.name for process in table}:
         raise CannotStartError(f"--set {sorted(unknown)[0]}: there is no such process")
     missing = [process.name for process in table if not is_installed(process)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -25,6 +24,7 @@ from gateway.testing import Story
 from gateway.view import View
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
+from toolkit.servers import NATS, REDIS, command_here
 
 PLATFORM_ID = "gateway-tests"
 
@@ -54,8 +54,8 @@ class Platform:
         (directory / "redis.conf").write_text(
             f"port {self.redis_port}\nbind 127.0.0.1\nrequirepass secret-of-redis-password\nsave ''\ndir {directory}\n"
         )
-        self.start([program("nats-server"), "--config", str(directory / "nats.conf")])
-        self.start([program("redis-server"), str(directory / "redis.conf")])
+        self.start([*command_here(NATS), "--config", str(directory / "nats.conf")])
+        self.start([*command_here(REDIS), str(directory / "redis.conf")])
         subprocess.run(
             [sys.executable, "-m", "common.streams"],
             env=self.environment("streams", **self.key_environment("streams")),
@@ -146,12 +146,6 @@ class Gateway:
     async def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(self.process.wait, WAIT_S)
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    assert found, f"needs {name} on PATH; ./mm test installs it"
-    return found
 
 
 @pytest_asyncio.fixture

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,10 +33,11 @@ from gateway.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
 from gateway.testing import SYMBOL, URLS, Story
 from gateway.view import View
 from pydantic import SecretStr
+from toolkit.browser import NAMES, PACKAGE, find_browser
+from toolkit.not_run import not_run
 from websockets.asyncio.client import ClientConnection, connect
 
 PASSWORD = "correct horse battery"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAIT_S = 30.0
 POLL_S = 0.05
 
@@ -116,8 +116,9 @@ class Tab:
 @asynccontextmanager
 async def browser_tab() -> AsyncIterator[Tab]:
     """Start a browser with an empty profile and yield its tab; ends with both gone."""
-    program = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
-    assert program, f"needs one of {', '.join(CHROMIUM_NAMES)} on PATH; ./mm test installs it"
+    program = find_browser()
+    if program is None:
+        not_run(f"one of {', '.join(NAMES)} (apt-get install {PACKAGE} as root)")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             program,

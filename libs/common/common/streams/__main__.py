@@ -62,6 +62,7 @@ async def restore(settings: ServiceSettings, folder: Path, who: str, reason: str
     async with _connection(settings) as connection:
         sealing, api = _sealing(connection, settings), JetStreamApi(connection)
         contents = backup.examine(folder, settings.platform_id, sealing.verifier)
+        backup.demand_readable(contents, folder, connection.server_version)
         if working := await backup.holders(api, time.time_ns()):
             raise backup.BackupError(f"{', '.join(working)} works: stop the services first")
         held = await backup.in_the_way(api, contents)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +76,8 @@ class Contents(msgspec.Struct, frozen=True):
     public_keys: str
     """The signed list of public keys as it was: which of them held for what is in the archives."""
     archives: list[Archive]
+    broker: str = ""
+    """Version of the broker that made the archives; versions of ours before this one did not say."""
 
     @property
     def label(self) -> str:
@@ -111,6 +114,7 @@ async def make(
         word=Word(stored.subject, stored.sequence, dict(stored.headers), stored.data),
         public_keys=public_keys,
         archives=archives,
+        broker=connection.server_version,
     )
     write_durably(folder / CONTENTS, msgspec.json.format(msgspec.json.encode(contents), indent=1))
     return contents
@@ -152,6 +156,17 @@ def examine(folder: Path, platform_id: str, verifier: Verifier) -> Contents:
     for archive in contents.archives:
         _demand_whole(folder, archive)
     return contents
+
+
+def demand_readable(contents: Contents, folder: Path, broker: str) -> None:
+    """Refuse archives of a newer broker: an older one does not read them, and says so only half way."""
+    if contents.broker and numbers_of(contents.broker) > numbers_of(broker):
+        raise BackupError(f"{folder}: was made by NATS {contents.broker}, which NATS {broker} cannot read")
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """Return '2.15.1' or '2.16.0-RC.1' as numbers that can be compared."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _contents(folder: Path) -> Contents:

