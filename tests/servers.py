@@ -23,11 +23,11 @@ from common.bus.accounts import render_server_config
 from common.bus.permissions import USERS
 from common.settings import ServiceSettings
 from common.signing.roles import ROLES
+from common.versions import text_of
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
-from toolkit.server_table import text_of
 from toolkit.servers import NATS, REDIS, Origin, Program, candidates, command_here
 
 PLATFORM_ID = "tests"

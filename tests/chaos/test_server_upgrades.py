@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from common.versions import text_of
 from toolkit.layout import redis_store_dir
 from toolkit.not_run import not_run
 from toolkit.server_record import writers_of
-from toolkit.server_table import text_of
 from toolkit.servers import NATS, REDIS, Origin, candidates
 from toolkit.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
 

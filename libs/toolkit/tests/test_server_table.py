@@ -1,10 +1,11 @@
 from itertools import pairwise
 
 import pytest
+from common.versions import Version, text_of, version_in
 from hypothesis import given
 from hypothesis import strategies as st
 from toolkit.paths import ROOT
-from toolkit.server_table import TABLE, Kind, Use, Version, numbers_of, reads, row_of, text_of
+from toolkit.server_table import TABLE, Kind, Use, reads, row_of
 
 versions = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
 
@@ -26,7 +27,7 @@ versions = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
     ],
 )
 def test_the_table_says_what_a_version_is_good_for(kind: Kind, version: str, use: Use) -> None:
-    numbers = numbers_of(version)
+    numbers = version_in(version)
     assert numbers is not None
     assert row_of(kind, numbers).use is use
 
@@ -45,11 +46,6 @@ def test_the_guide_shows_the_same_table() -> None:
         alone = sum(other.kind is row.kind for other in TABLE) == 1
         since = text_of(row.since) if any(row.since) else "any" if alone else "older"
         assert f"| {row.kind.value} | {since} | {row.use.name.lower()} | {row.lacks} |" in guide
-
-
-@given(versions)
-def test_a_version_is_read_as_it_is_written(version: Version) -> None:
-    assert numbers_of(f"nats-server: v{text_of(version)}") == version
 
 
 @given(st.sampled_from(Kind), versions, versions)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.disk import write_durably
+from common.versions import Version, text_of, version_in
 
 from toolkit.apt import Report
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.server_table import Kind, Version, numbers_of, reads, text_of
+from toolkit.server_table import Kind, reads
 from toolkit.servers import AUTO, NATS, REDIS, Chosen, Program, Server, find_server
 
 RECORD_FILE = "servers.json"
@@ -75,7 +76,7 @@ def writers_of(data_dir: Path) -> dict[str, Writer]:
     try:
         record = json.loads(path.read_text())
         writers = {
-            name: Writer(Kind(row["kind"]), numbers_of(row["version"]) or (0, 0, 0), str(row["origin"]))
+            name: Writer(Kind(row["kind"]), version_in(row["version"]) or (0, 0, 0), str(row["origin"]))
             for name, row in record.items()
         }
     except FileNotFoundError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-Version = tuple[int, int, int]
+from common.versions import Version
 
 
 class Kind(Enum):
@@ -49,16 +48,6 @@ TABLE = (
 
 ONE_FORMAT_BEFORE: Version = (7, 4, 0)
 """Files of Redis older than this are read by every Valkey."""
-
-
-def numbers_of(text: str) -> Version | None:
-    """Return the first version in what a program says of itself, such as 'nats-server: v2.9.10'; None without one."""
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
-
-
-def text_of(version: Version) -> str:
-    return ".".join(map(str, version))
 
 
 def row_of(kind: Kind, version: Version) -> Row:

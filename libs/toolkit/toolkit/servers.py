@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from common.versions import Version, text_of, version_in
+
 from toolkit.apt import PROBE_TIMEOUT_S, Report, apt_install, can_apt
 from toolkit.processes import Servers
-from toolkit.server_table import Kind, Row, Use, Version, numbers_of, row_of, text_of
+from toolkit.server_table import Kind, Row, Use, row_of
 
 # Debian puts servers where an ordinary user's PATH does not look.
 SEARCH_PATH = os.pathsep.join(
@@ -201,7 +203,7 @@ def what_it_is(path: Path) -> tuple[Kind, Version] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     text = said.stdout + said.stderr
-    version = numbers_of(text)
+    version = version_in(text)
     kind = next((kind for kind in Kind if kind.value.lower() in text.lower()), None)
     return None if version is None or kind is None else (kind, version)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from common.events import Lease, LeaseIdentity, StoreIdentity, address_filter, d
 from common.signing import Refusal, Verifier
 from common.signing.judge import read
 from common.streams import MIB, STREAM_BY_NAME
+from common.versions import version_in
 
 CONTENTS = "backup.json"
 FORMAT = 1
@@ -160,13 +160,9 @@ def examine(folder: Path, platform_id: str, verifier: Verifier) -> Contents:
 
 def demand_readable(contents: Contents, folder: Path, broker: str) -> None:
     """Refuse archives of a newer broker: an older one does not read them, and says so only half way."""
-    if contents.broker and numbers_of(contents.broker) > numbers_of(broker):
+    made_by, here = version_in(contents.broker), version_in(broker)
+    if made_by is not None and here is not None and made_by > here:
         raise BackupError(f"{folder}: was made by NATS {contents.broker}, which NATS {broker} cannot read")
-
-
-def numbers_of(version: str) -> tuple[int, ...]:
-    """Return '2.15.1' or '2.16.0-RC.1' as numbers that can be compared."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _contents(folder: Path) -> Contents:
