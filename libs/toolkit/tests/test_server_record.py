@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from common.versions import Version
 from toolkit.layout import nats_store_dir, redis_store_dir
 from toolkit.server_record import RECORD_FILE, CannotReadError, note_writers, server_for, writers_of
-from toolkit.server_table import Kind, Version
+from toolkit.server_table import Kind
 from toolkit.servers import NATS, REDIS, Origin, Program, Server
 
 OLD, NEW = (2, 9, 10), (2, 15, 1)
