@@ -35,7 +35,7 @@ MEMORY_MB_PER_HOUR = 10.0
 OBJECTS_PER_HOUR = 2_000
 """Of one type: beyond it, with 95 % confidence, something is kept that should have gone."""
 WEEK_S = 7 * DAY_S
-ORDERS_KEPT, MARKETS_KEPT = "1000", "20"
+ORDERS_KEPT, MARKETS_KEPT = "200", "20"
 """Of the exchange: so few that its histories are full before the second half begins."""
 COUNTED = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway")
 """Processes that tell how many objects of each type live in them."""
