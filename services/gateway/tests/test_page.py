@@ -238,6 +238,19 @@ async def test_a_number_that_grew_old_is_grey_and_says_its_age(served: Served) -
         assert "old" in await tab.text("article [data-is=fair-age]")
 
 
+async def test_a_bot_of_many_series_leaves_the_other_column_its_place(served: Served) -> None:
+    async with browser_tab() as tab:
+        await tab.open(served.url)
+        await tab.log_in()
+        await tab.until("document.querySelectorAll('#bots tbody tr').length === 1")
+        widest, aside = await tab.value(
+            "(() => { document.querySelector('#bots tbody td:nth-child(3)').textContent = 'BTC-5M '.repeat(40);"
+            "const edges = (what) => [...document.querySelectorAll(what)].map((each) => each.getBoundingClientRect());"
+            "return [Math.max(...edges('.wide > *').map((each) => each.right)), edges('aside')[0].left] })()"
+        )
+        assert widest <= aside
+
+
 async def test_halt_is_confirmed_then_called_shown_and_lifted(served: Served) -> None:
     async with browser_tab() as tab:
         await tab.open(served.url)

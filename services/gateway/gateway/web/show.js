@@ -150,6 +150,7 @@ function showBots(bots, acts) {
     row.cells[0].replaceChildren(make("b", "", bot.algo_id), ` ${bot.kind}`);
     row.cells[1].replaceChildren(pill);
     row.cells[2].textContent = bot.series.join(" ");
+    row.cells[2].className = "list";
     row.cells[3].textContent = `${bot.account} @ ${bot.venue}`;
     row.cells[4].textContent = bot.markets;
     ["daily", "realized", "unrealized", "fees"].forEach((name, index) => {
