@@ -41,7 +41,7 @@ class Origin(Enum):
 
 
 AUTO = "auto"
-"""The machine's own where the table allows, else the wheels', else the system's packages, else containers."""
+"""The machine's own where the table allows, else the wheels', else containers, else the system's packages."""
 WISHES = (AUTO, *(origin.value for origin in Origin))
 WISH_VARIABLE = "MM_SERVERS"
 """Says for tests and benchmarks what `--servers` says."""
@@ -137,22 +137,25 @@ def find_server(
 
     `fits` is another reason to look further; where no server fits the first is returned, for the caller to refuse.
     """
-    found = _allowed(program, data_dir, wish)
-    if not found and report is not None and wish in (AUTO, Origin.SYSTEM.value) and can_apt():
+    first = None
+    # One after the other: to ask a container engine takes seconds when it hangs.
+    for server in candidates(program, data_dir, wish):
+        if server.row.use is Use.REFUSED:
+            continue
+        if fits is None or fits(server):
+            return server
+        first = first or server
+    if first is not None:
+        return first
+    if report is not None and wish in (AUTO, Origin.SYSTEM.value) and can_apt():
         apt_install([program.package], report)
-        found = _allowed(program, data_dir, wish)
-    if not found:
-        raise NoServerError(missing(program, data_dir, wish))
-    return next((server for server in found if fits is None or fits(server)), found[0])
+        return find_server(program, data_dir, None, wish, fits)
+    raise NoServerError(missing(program, data_dir, wish))
 
 
 def command_here(program: Program) -> tuple[str, ...]:
     """Return the command of the server that a fresh start would run here, as the environment wishes."""
     return find_server(program, Path(), None, wish()).command
-
-
-def _allowed(program: Program, data_dir: Path, wish: str) -> list[Server]:
-    return [server for server in candidates(program, data_dir, wish) if server.row.use is not Use.REFUSED]
 
 
 def candidates(program: Program, data_dir: Path, wish: str = AUTO) -> Iterator[Server]:

@@ -47,8 +47,9 @@ class ExchangeSettings(ServiceSettings):
     orders_per_s: int = Field(default=2_000, ge=1, le=1_000_000)
     """Per key; cancels get twice as many, bursts are two seconds' worth."""
     orders_kept: int = Field(default=ORDERS_KEPT, ge=100, le=10_000_000)
-    markets_kept: int = Field(default=MARKETS_KEPT, ge=1, le=100_000)
     """Finished orders per account that can be asked for; of fills twice, of entries five times as many are kept."""
+    markets_kept: int = Field(default=MARKETS_KEPT, ge=1, le=100_000)
+    """Finished markets that can be asked for, for a day at most."""
     live_url: str = "wss://stream.binance.com:9443"
     live_rest_url: str = "https://api.binance.com"
 
