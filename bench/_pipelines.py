@@ -31,7 +31,7 @@ from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports, port_map
 from toolkit.private_files import write_private
-from toolkit.processes import Process, process_table
+from toolkit.processes import Process, Servers, process_table
 from toolkit.server_record import servers_for
 from toolkit.servers import wish
 from toolkit.setup import Addresses, prepare
@@ -91,7 +91,9 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
     """Start a pipeline, yield it once it quotes all markets on both sides, and stop every process of it."""
     ports = free_ports()
     data_dir.mkdir(parents=True)
-    platform_id = prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    servers = servers_for(data_dir, say, wish())
+    addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
+    platform_id = prepare(data_dir, addresses, broker=servers.nats.version)
     config_dir = data_dir / "config"
     shutil.copytree(CONFIG_DIR, config_dir)
     keys = [
@@ -101,7 +103,7 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
     instance = Instance(
         data_dir, ports, platform_id, source="model", config_dir=config_dir, log_level="warning", overrides=UNTHROTTLED
     )
-    table = table_of(kind, instance, say)
+    table = table_of(kind, instance, servers.commands)
     supervisor = Supervisor(table, instance.logs_dir, say)
     supervisor.start()
     try:
@@ -127,14 +129,10 @@ def free_ports() -> Ports:
     raise RuntimeError(f"no {len(port_map(bases[0]).listening())} free ports from {PORT_BASES.start} on")
 
 
-def table_of(kind: str, instance: Instance, say: Callable[[str], None]) -> list[Process]:
+def table_of(kind: str, instance: Instance, servers: Servers) -> list[Process]:
     """Return the processes of a pipeline, with the stand-in venue in place of the exchange."""
     wanted = PLATFORM_PARTS if kind == PLATFORM else BARE_PARTS
-    table = [
-        process
-        for process in process_table(instance, servers_for(instance.data_dir, say, wish()).commands)
-        if process.name in wanted
-    ]
+    table = [process for process in process_table(instance, servers) if process.name in wanted]
     port = str(instance.ports.exchange)
     venue_argv = (sys.executable, str(HERE / "_stub_venue.py"), "--port", port)
     table = [

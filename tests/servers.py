@@ -20,15 +20,17 @@ from typing import Any, Protocol
 
 import docker
 from common.bus.accounts import render_server_config
+from common.bus.features import features_of
 from common.bus.permissions import USERS
 from common.settings import ServiceSettings
 from common.signing.roles import ROLES
-from common.versions import text_of
+from common.versions import Version
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
-from toolkit.servers import NATS, REDIS, Origin, Program, candidates, command_here
+from toolkit.servers import NATS, REDIS, Program, command_here, find_server, what_it_is, wish
+from toolkit.testing import programs_here
 
 PLATFORM_ID = "tests"
 READY_WAIT_S = 30.0
@@ -108,8 +110,10 @@ class Container:
             self._container.stop()
 
 
-def runner(program: Program, arguments: Sequence[str], files: Path) -> Runner:
-    """Return how to run a server here: in a container where an engine has its image, else as a fresh start would."""
+def runner(program: Program, arguments: Sequence[str], files: Path, path: Path | None = None) -> Runner:
+    """Return how to run a server here: a given one, a container where an engine has it, else as a start would."""
+    if path is not None:
+        return LocalProcess([str(path), *arguments], files / f"{program.name}.log")
     if _engine_has(program.image):
         return Container(program.image, [program.commands[0], *arguments], files)
     return LocalProcess([*command_here(program), *arguments], files / f"{program.name}.log")
@@ -175,13 +179,19 @@ class Server:
         self._run.remove()
 
 
-def nats_programs() -> dict[str, Path]:
-    """Return the NATS servers of this machine by version: the system's, and the wheel's."""
-    return {
-        text_of(server.version): Path(server.command[0])
-        for server in candidates(NATS, Path())
-        if server.origin is not Origin.CONTAINERS
-    }
+def _nats_version(program: Path | None) -> Version:
+    """Return the version of a NATS program, or of the one that `runner` finds."""
+    if program is None:
+        return NATS.image_holds[1] if _engine_has(NATS.image) else find_server(NATS, Path(), None, wish()).version
+    said = what_it_is(program)
+    assert said is not None, f"{program} says what it is"
+    return said[1]
+
+
+def programs(program: Program) -> dict[str, Path | None]:
+    """Return the servers of one kind that tests run on here, by name; None is the one in a container."""
+    container = {"container": None} if _engine_has(program.image) else {}
+    return container | programs_here(program)
 
 
 class Broker(Server):
@@ -200,14 +210,14 @@ class Broker(Server):
         config.touch(mode=0o600)
         config.write_text(
             render_server_config(
-                self._passwords, store_dir=str(files / "jetstream"), port=self.port, monitor_port=self.monitor_port
+                self._passwords,
+                store_dir=str(files / "jetstream"),
+                port=self.port,
+                monitor_port=self.monitor_port,
+                features=features_of(_nats_version(program)),
             )
         )
-        if program is None:
-            run = runner(NATS, ["-c", str(config)], files)
-        else:
-            run = LocalProcess([str(program), "-c", str(config)], files / "nats-server.log")
-        super().__init__(run, self._healthy, "the broker")
+        super().__init__(runner(NATS, ["-c", str(config)], files, program), self._healthy, "the broker")
 
     def password_file(self, user: str) -> Path:
         return self.files / f"{user}.password"
@@ -255,9 +265,9 @@ class Broker(Server):
 
 
 class RedisServer(Server):
-    """A Redis server that appends every write to its file."""
+    """A Redis server that appends every write to its file: a given program, or what `runner` finds."""
 
-    def __init__(self, files: Path) -> None:
+    def __init__(self, files: Path, program: Path | None = None) -> None:
         self.port = free_port()
         self._password = secrets.token_urlsafe(24)
         config = files / "redis.conf"
@@ -265,7 +275,7 @@ class RedisServer(Server):
         config.write_text(
             f'port {self.port}\nbind 127.0.0.1\ndir {files}\nappendonly yes\nsave ""\nrequirepass {self._password}\n'
         )
-        super().__init__(runner(REDIS, [str(config)], files), self._listens, "Redis")
+        super().__init__(runner(REDIS, [str(config)], files, program), self._listens, "Redis")
 
     @property
     def password(self) -> str:

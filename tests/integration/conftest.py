@@ -1,4 +1,8 @@
-"""A broker with all streams: one of its own for a test that breaks it, a shared one for tests that only use it."""
+"""A broker with all streams: one of its own for a test that breaks it, a shared one for tests that only use it.
+
+Every test runs on every version of the server that this machine has: the one that comes with the platform, and the
+system's.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,31 @@ from pathlib import Path
 
 import pytest
 from common.bus import durable, ordered
+from toolkit.servers import NATS
 
 from tests.integration.tiny import Run, Tiny
-from tests.servers import Broker, nats_programs, running_broker
+from tests.servers import Broker, programs, running_broker
+
+PROGRAMS = programs(NATS)
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with running_broker(tmp_path) as own:
+@pytest.fixture(params=PROGRAMS)
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    with running_broker(tmp_path, PROGRAMS[request.param]) as own:
         yield own
 
 
-@pytest.fixture(scope="module")
-def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as shared:
+@pytest.fixture
+def broker_of_ours(tmp_path: Path) -> Iterator[Broker]:
+    """The one that comes with the platform, for what older ones do not do."""
+    with running_broker(tmp_path, NATS.in_wheel()) as own:
+        yield own
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def shared_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with running_broker(tmp_path_factory.mktemp("broker"), PROGRAMS[request.param]) as shared:
         yield shared
-
-
-@pytest.fixture(scope="module", params=sorted(nats_programs()))
-def every_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A shared broker of every version there is on this machine."""
-    with running_broker(tmp_path_factory.mktemp("broker"), nats_programs()[request.param]) as running:
-        yield running
 
 
 @pytest.fixture

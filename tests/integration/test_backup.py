@@ -16,15 +16,16 @@ from common.signing import Refusal
 from common.streams import STREAMS
 from common.streams.__main__ import back_up, restore
 from common.streams.backup import CONTENTS, KEPT, BackupError
+from toolkit.servers import NATS
 
 from tests.integration.connections import connected, fill, halt
-from tests.servers import Broker, make_streams, nats_programs, run_python
+from tests.servers import Broker, make_streams, programs, run_python
 
-PROGRAMS = nats_programs()
+PROGRAMS = programs(NATS)
 WORD = ("--who", "ann", "--reason", "drill")
 
 
-@pytest.fixture(params=sorted(PROGRAMS))
+@pytest.fixture(params=PROGRAMS)
 def any_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(tmp_path / "broker", PROGRAMS[request.param])
     try:

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 import redis
 from common.bus.jetstream import JetStreamApi
+from toolkit.servers import REDIS
 
 from tests.integration.connections import connected, eventually, fill, in_thread
-from tests.servers import Broker, RedisServer
+from tests.servers import Broker, RedisServer, programs
+
+PROGRAMS = programs(REDIS)
 
 
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
+@pytest.fixture(params=PROGRAMS)
+def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, PROGRAMS[request.param])
     try:
         server.start()
         yield server

@@ -174,22 +174,22 @@ def requests(kind: Kind, old: Stored) -> list[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("name", KINDS)
 async def test_r70_nobody_has_a_genuine_message_of_before_stored_again(
-    every_broker: Broker, tmp_path: Path, name: str
+    shared_broker: Broker, tmp_path: Path, name: str
 ) -> None:
     kind = KINDS[name]
     newest = kind.said[-1][1]
-    async with told(every_broker, kind, tmp_path / "obeyed") as (living, old):
-        await forget_ids(every_broker, kind.stream)
-        heard, before = list(living.obeyed), await stored(every_broker)
+    async with told(shared_broker, kind, tmp_path / "obeyed") as (living, old):
+        await forget_ids(shared_broker, kind.stream)
+        heard, before = list(living.obeyed), await stored(shared_broker)
         for each in [each for each in USERS if each != "streams"]:
-            async with raw(every_broker, each) as attacker:
+            async with raw(shared_broker, each) as attacker:
                 for request, body in requests(kind, old):
                     for api in (JETSTREAM_API, SERVER_API):
                         # Where the request itself is allowed, its answer must still not reach a stream.
                         allowed = await attacker.may_publish(f"{api}.{request}", body, kind.subject)
                         assert not (allowed and "CONSUMER" in request), (each, request)
                         assert not (allowed and request not in api_requests(each) and api == JETSTREAM_API)
-        assert await stored(every_broker) == before
+        assert await stored(shared_broker) == before
         await living.look()
         # In its owner's account an answer of the API is heard under the owner's subject, though nothing stores it.
         assert all(each == newest for each in living.obeyed[len(heard) :])
@@ -198,25 +198,25 @@ async def test_r70_nobody_has_a_genuine_message_of_before_stored_again(
 
 @pytest.mark.parametrize("name", KINDS)
 async def test_r70_a_genuine_message_of_before_that_its_owners_password_stores_again_is_obeyed_by_no_reader(
-    every_broker: Broker, tmp_path: Path, name: str
+    shared_broker: Broker, tmp_path: Path, name: str
 ) -> None:
     kind = KINDS[name]
     old, newest = kind.said[kind.replayed][1], kind.said[-1][1]
-    async with told(every_broker, kind, tmp_path / "obeyed") as (living, kept):
+    async with told(shared_broker, kind, tmp_path / "obeyed") as (living, kept):
         heard = list(living.obeyed)
         await living.gate.save()
-        async with connected(every_broker, kind.reader) as connection:
+        async with connected(shared_broker, kind.reader) as connection:
             before = Reading(connection, kind, tmp_path / "before")
             await before.start()
-        await forget_ids(every_broker, kind.stream)
-        async with thief(every_broker, kind.said[kind.replayed][0]) as attacker:
+        await forget_ids(shared_broker, kind.stream)
+        async with thief(shared_broker, kind.said[kind.replayed][0]) as attacker:
             for _ in range(TIMES):
                 await store_again(attacker, kept)
         await living.look()
         await eventually(lambda: len(living.doubted) >= TIMES, "every one of them refused")
         assert living.obeyed == heard
         assert set(living.doubted) == {Fault.OUTDATED}
-        async with connected(every_broker, kind.reader) as connection:
+        async with connected(shared_broker, kind.reader) as connection:
             successor = Reading(connection, kind, tmp_path / "obeyed")
             await successor.start()
             assert old not in successor.obeyed, "a process of after remembers"

@@ -129,7 +129,9 @@ class Outbox:
             raise RuntimeError(f"outbox: {UNCONFIRMED_MAX} events wait for the broker")
         done: asyncio.Future[None] | None = asyncio.get_running_loop().create_future() if watched else None
         address = _address(event)
-        letter = _Letter(event, str(address), ack_headers(event, expected_last_sequence), done)
+        letter = _Letter(
+            event, str(address), ack_headers(event, expected_last_sequence, self._connection.features), done
+        )
         letter.after = expected_last_sequence
         letter.number = self._connection.expect_ack(
             letter.subject, lambda answer: self._answers.put_nowait((letter, answer))

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 import structlog
 from common import outbox as outbox_module
+from common.bus.features import OLDEST
 from common.bus.nats import NatsConnection, OnAck
 from common.descriptors import Reserve
 from common.errors import ContractError, PublishRefused
@@ -39,6 +40,7 @@ class FakeBroker:
         self.spooled_at_publish: list[int] = []
         self.spool_dir = spool_dir
         self.connected = True
+        self.features = OLDEST
         self.holding = False
         self.key_id, self.signed, self.distrusted = "quoter-1", 0, False
         self._held: list[tuple[str, int | str | None]] = []

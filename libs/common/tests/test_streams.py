@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from common.bus.features import features_of
 from common.bus.permissions import DUTIES
 from common.events import REGISTRY
-from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, Stream, differences, kept_size, stream_of
+from common.streams import (
+    DURABLES,
+    MIB,
+    NS,
+    PERSIST_MODE,
+    STREAM_BY_NAME,
+    STREAMS,
+    Stream,
+    differences,
+    kept_size,
+    stream_of,
+)
 from common.streams.levels import Level, alarming, level_of, said
+from common.versions import Version
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +107,31 @@ def test_every_durable_reader_belongs_to_a_service_and_reads_its_stream_with_exp
 
 def test_the_copies_of_a_stream_are_as_many_as_the_cluster_is_told() -> None:
     assert Stream("X", ("x.>",), 1).config(replicas=3)["num_replicas"] == 3
+
+
+@given(st.sampled_from(STREAMS), st.sampled_from([(2, 9, 10), (2, 10, 29), (2, 11, 0), (2, 12, 0), (2, 15, 1)]))
+def test_a_stream_asks_a_broker_for_nothing_its_version_does_not_know(stream: Stream, version: Version) -> None:
+    features, config = features_of(version), stream.config(features=features_of(version))
+    added = set(config) - set(stream.config())
+    assert added <= {PERSIST_MODE, "allow_msg_ttl"}
+    assert (PERSIST_MODE in added) == features.async_persistence
+    assert differences(stream.config(), config) == [] or stream.ends_by_message
+
+
+def test_only_streams_of_values_that_the_next_ones_replace_are_written_later() -> None:
+    newest = features_of((2, 15, 1))
+    later = [stream.name for stream in STREAMS if stream.config(features=newest)[PERSIST_MODE] == "async"]
+    assert later == ["MD", "TRADE", "PX", "QUOTE", "POSITION"]
+    assert all(not cls.acked for cls in REGISTRY.values() if stream_of(cls.subject).name in later)
+    # A replicated stream cannot be left out.
+    assert all(stream.config(3, newest)[PERSIST_MODE] == "default" for stream in STREAMS)
+
+
+def test_a_market_leaves_by_its_own_time_where_the_broker_can_do_that() -> None:
+    market = STREAM_BY_NAME["MARKET"]
+    old, new = market.config(), market.config(features=features_of((2, 11, 0)))
+    assert (old["max_age"], old.get("allow_msg_ttl")) == (24 * 3600 * NS, None)
+    assert (new["max_age"], new["allow_msg_ttl"]) == (0, True)
 
 
 def test_a_stream_larger_than_built_for_is_no_difference_a_smaller_or_boundless_one_is() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from common.signing.roles import ROLES
+from common.versions import version_in
 from toolkit.instance import Instance
 from toolkit.paths import ROOT
 from toolkit.ports import port_map
 from toolkit.processes import Process, Servers, process_table
+from toolkit.servers import NATS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -37,6 +39,14 @@ def test_a_container_is_told_the_same_names_as_the_process(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_a_container_waits_for_what_the_process_waits_for(name: str) -> None:
     assert set(TABLE[name].after) <= set(SERVICES[name]["depends_on"])
+
+
+def test_the_broker_gets_a_configuration_for_its_own_version() -> None:
+    told = next(word for word in SERVICES["setup"]["command"] if word.startswith("--nats-version="))
+    image = SERVICES["nats"]["image"]
+    assert image == NATS.image
+    assert version_in(told) == NATS.image_holds[1]
+    assert image.startswith(f"nats:{told.removeprefix('--nats-version=').rsplit('.', 1)[0]}-")
 
 
 @lasting

@@ -24,17 +24,22 @@ def findings_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats: s
 
 
 def test_each_server_is_named_with_what_it_is_good_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nats, redis = findings_of_servers(tmp_path, monkeypatch, "2.10.23")
-    assert nats == "ok NATS: NATS 2.10.23 (system): good for production"
+    nats, redis = findings_of_servers(tmp_path, monkeypatch, "2.12.0")
+    assert nats == "ok NATS: NATS 2.12.0 (system): good for production"
     assert redis.startswith("ok Redis: Valkey 9.")
     assert redis.endswith("(wheels): good for production")
 
 
+def test_what_a_power_cut_takes_is_told_of_one_that_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats, _ = findings_of_servers(tmp_path, monkeypatch, "2.10.23")
+    assert nats.endswith("good for production, but a power cut loses up to a second of what it took")
+
+
 def test_a_server_for_demos_is_warned_of_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nats, _ = findings_of_servers(tmp_path, monkeypatch, "2.9.10")
-    assert nats.startswith(
-        "warn NATS: NATS 2.9.10 (system): good for a demo, cannot sync each write: a power cut loses"
-    )
+    assert nats.startswith("warn NATS: NATS 2.9.10 (system): good for a demo, a power cut loses up to two minutes")
     assert nats.endswith("for money ./mm up --servers wheels, or a newer one of your own")
 
 

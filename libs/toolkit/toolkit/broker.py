@@ -12,7 +12,7 @@ from toolkit.instance import CannotStartError
 from toolkit.layout import nats_config_file
 from toolkit.ports import Ports
 from toolkit.server_record import CannotReadError, note_writers, server_for
-from toolkit.servers import AUTO, NATS, NoServerError
+from toolkit.servers import AUTO, NATS, NoServerError, Server
 from toolkit.setup import Addresses, prepare
 
 BROKER_S_MAX = 30.0
@@ -27,8 +27,16 @@ def broker_alone(data_dir: Path, ports: Ports, report: Callable[[str], None], wi
         server = server_for(NATS, data_dir, report, wish)
     except (NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
-    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
+    prepare(data_dir, addresses, broker=server.version)
     note_writers(data_dir, {NATS.name: server})
+    with broker_process(server, data_dir, ports):
+        yield
+
+
+@contextlib.contextmanager
+def broker_process(server: Server, data_dir: Path, ports: Ports) -> Iterator[None]:
+    """Run a broker on the configuration that is there, and stop it again; CannotStartError when it does not answer."""
     command = [*server.command, "--config", str(nats_config_file(data_dir))]
     broker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

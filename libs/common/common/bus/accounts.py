@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from common.bus.features import OLDEST, Features
 from common.bus.permissions import (
     ADMINISTRATOR,
     DUTIES,
@@ -31,8 +32,10 @@ from common.streams import JETSTREAM_API, OTHERS, SERVER_API, stream_of
 
 STORE_MAX = "4GB"
 STREAMS_ACCOUNT = "STREAMS"
-MANY_ANSWERS = ("CONSUMER.MSG.NEXT",)
-"""API requests that are answered by more than one message."""
+PULL, DIRECT_GET = "CONSUMER.MSG.NEXT.", "DIRECT.GET."
+"""API requests that may be answered by more than one message, the second one where the broker can."""
+FORGOTTEN_AFTER = "5s"
+"""How long after its last answer the broker remembers where those to a direct get go; there are many of these."""
 
 
 def account_of(user: str) -> str:
@@ -47,14 +50,17 @@ def render_server_config(
     host: str = "127.0.0.1",
     port: int = 4222,
     monitor_port: int = 8222,
+    features: Features = OLDEST,
 ) -> str:
     """Return the nats-server configuration with one user and account per service; `passwords` by user name.
 
+    `features` are those of the server that will read it: an older one does not start on what it does not know.
     KeyError when a user has no password. The text holds the passwords: write it with mode 600.
     """
-    accounts = {STREAMS_ACCOUNT: _streams_account(passwords[ADMINISTRATOR])}
+    accounts = {STREAMS_ACCOUNT: _streams_account(passwords[ADMINISTRATOR], features)}
     accounts |= {account_of(user): _account(user, passwords[user]) for user in USERS if user != ADMINISTRATOR}
     rendered = ",\n".join(f"  {name}: {json.dumps(account)}" for name, account in accounts.items())
+    sync = f"\n  sync_interval: {json.dumps(features.sync_interval)}" if features.sync_interval else ""
     return f"""# Written by the platform's set-up; passwords inside.
 server_name: mm
 listen: {json.dumps(f"{host}:{port}")}
@@ -67,7 +73,7 @@ write_deadline: "5s"
 jetstream {{
   store_dir: {json.dumps(store_dir)}
   max_file_store: {STORE_MAX}
-  max_memory_store: 128MB
+  max_memory_store: 128MB{sync}
 }}
 accounts {{
 {rendered}
@@ -75,7 +81,7 @@ accounts {{
 """
 
 
-def _streams_account(password: str) -> dict[str, Any]:
+def _streams_account(password: str, features: Features) -> dict[str, Any]:
     """The account of the streams: it stores what the services say and answers their requests."""
     said = [(service, saying.subject) for service in DUTIES for saying in sayings(service)]
     requests = {request for user in USERS if user != ADMINISTRATOR for request in api_requests(user)}
@@ -90,7 +96,7 @@ def _streams_account(password: str) -> dict[str, Any]:
         "mappings": {f"{JETSTREAM_API}.>": f"{SERVER_API}.>"},
         "exports": [
             *[{"service": subject} for subject in services],
-            *[_api_export(request) for request in sorted(requests)],
+            *[_api_export(request, features) for request in sorted(requests)],
         ],
         "imports": [
             _stream_import(account_of(service), subject) for service, subject in said if not stream_of(subject).acked
@@ -98,9 +104,13 @@ def _streams_account(password: str) -> dict[str, Any]:
     }
 
 
-def _api_export(request: str) -> dict[str, Any]:
+def _api_export(request: str, features: Features) -> dict[str, Any]:
     export = {"service": f"{SERVER_API}.{request}"}
-    return export | ({"response_type": "stream"} if request.startswith(MANY_ANSWERS) else {})
+    if request.startswith(PULL):
+        return export | {"response_type": "stream"}
+    if features.many_answers and request.startswith(DIRECT_GET):
+        return export | {"response_type": "stream", "response_threshold": FORGOTTEN_AFTER}
+    return export
 
 
 def _account(user: str, password: str) -> dict[str, Any]:

@@ -12,15 +12,31 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nats.aio.msg import Msg
+
 from common.bus.messages import NO_HEADERS
 from common.bus.nats import REQUEST_TIMEOUT_S, NatsConnection
 from common.errors import BusError, BusUnavailable, ConfigError
-from common.streams import DURABLES, JETSTREAM_API, MIB, STREAMS, DurableReader, Stream, differences, kept_size
+from common.streams import (
+    DURABLES,
+    JETSTREAM_API,
+    MIB,
+    PERSIST_MODE,
+    STREAMS,
+    DurableReader,
+    Stream,
+    differences,
+    kept_size,
+)
 from common.streams.levels import Level, level_of, timestamp_ns
 
 SUBJECTS_MAX = 10_000
 READ_AHEAD_MAX = 64
 """Messages asked for at once, so that reading many does not wait for each answer in turn."""
+BATCH = 256
+"""Messages asked for by one request, where the broker answers with many."""
+NOT_FOUND, END_OF_BATCH, TOO_MANY = "404", "204", "413"
+"""How the broker says that there is nothing (more), and that it will not answer with so much."""
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 
@@ -75,18 +91,24 @@ class JetStreamApi:
     async def ensure_stream(self, stream: Stream, replicas: int) -> str:
         """Create or update a stream; ConfigError when the server made something else of the configuration.
 
-        A stream that somebody has enlarged keeps its size.
+        A stream that somebody has enlarged keeps its size. How it is written can only be chosen when it is made: one of
+        values that the next ones replace is made anew for it.
         """
-        wanted = stream.config(replicas)
+        wanted = stream.config(replicas, self._connection.features)
         try:
             found = (await self.call(f"STREAM.INFO.{stream.name}"))["config"]
         except ApiError as error:
             if error.code != STREAM_NOT_FOUND:
                 raise
             found = None
+        different = differences(wanted, found) if found is not None else []
         if found is None:
             reply, done = await self.call(f"STREAM.CREATE.{stream.name}", wanted), "created"
-        elif differences(wanted, found):
+        elif not stream.acked and any(fault.startswith(PERSIST_MODE) for fault in different):
+            await self.call(f"STREAM.DELETE.{stream.name}")
+            reply = await self.call(f"STREAM.CREATE.{stream.name}", kept_size(wanted, found))
+            done = "made anew, for another way to be written"
+        elif different:
             config = {**found, **kept_size(wanted, found)}
             reply, done = await self.call(f"STREAM.UPDATE.{stream.name}", config), "updated"
         else:
@@ -154,7 +176,7 @@ class JetStreamApi:
                     raise
                 missing.append(stream.name)
                 continue
-            _demand_same(f"stream {stream.name}", stream.config(replicas), found)
+            _demand_same(f"stream {stream.name}", stream.config(replicas, self._connection.features), found)
         for reader in DURABLES:
             if reader.owner != self._connection.service:
                 continue
@@ -179,7 +201,7 @@ class JetStreamApi:
 
     async def after(self, stream: str, subject: str, sequence: int) -> Stored | None:
         """Return the first message of a subject or filter after a sequence, or None."""
-        return await self._direct_get(stream, {"seq": sequence + 1, "next_by_subj": subject})
+        return await self._direct_get(stream, _next(sequence, subject))
 
     async def subjects(self, stream: str, subject_filter: str) -> list[str]:
         """Return the subjects of a stream that match a filter and hold a message, sorted."""
@@ -196,7 +218,13 @@ class JetStreamApi:
         return (await self.state(stream)).last_sequence
 
     async def last_values(self, stream: str, subject_filter: str) -> AsyncIterator[Stored]:
-        """Yield the last message of every subject a stream holds, in the order of the subjects."""
+        """Yield the last message of every subject a stream holds; no order is promised."""
+        if self._connection.features.many_answers:
+            at_once = await self._last_at_once(stream, subject_filter)
+            if at_once is not None:
+                for value in at_once:
+                    yield value
+                return
         subjects = await self.subjects(stream, subject_filter)
         for first in range(0, len(subjects), READ_AHEAD_MAX):
             batch = subjects[first : first + READ_AHEAD_MAX]
@@ -207,21 +235,32 @@ class JetStreamApi:
     async def following(self, stream: str, after_sequence: int, subject_filter: str) -> AsyncIterator[Stored]:
         """Yield every message after a sequence that a stream holds now, in order.
 
-        Old servers answer one message to a request, so several are asked for at once: each "the next from here on",
-        from consecutive places. Where messages lie close together all answers differ; where they do not, it asks
-        for fewer.
+        The first is asked for alone: mostly it is the only one.
         """
         ahead = 1
         while True:
-            places = range(after_sequence + 1, after_sequence + 1 + ahead)
-            asked = [self._direct_get(stream, {"seq": place, "next_by_subj": subject_filter}) for place in places]
-            found = in_order(await asyncio.gather(*asked))
+            if ahead > 1 and self._connection.features.many_answers:
+                found, _ = await self._direct_get_many(
+                    stream, {**_next(after_sequence, subject_filter), "batch": BATCH}
+                )
+            else:
+                found = await self._next_ones(stream, after_sequence, subject_filter, ahead)
             for stored in found:
                 yield stored
             if not found:
                 return
             after_sequence = found[-1].sequence
             ahead = min(2 * ahead, READ_AHEAD_MAX) if len(found) > ahead // 2 else max(1, len(found))
+
+    async def _next_ones(self, stream: str, after_sequence: int, subject_filter: str, ahead: int) -> list[Stored]:
+        """Return what follows a sequence, asking as often as `ahead` says, from a server that answers with one message.
+
+        Each request is "the next from here on", from consecutive places. Where messages lie close together all answers
+        differ; where they do not, fewer should be asked for.
+        """
+        places = range(after_sequence, after_sequence + ahead)
+        asked = [self._direct_get(stream, _next(place, subject_filter)) for place in places]
+        return in_order(await asyncio.gather(*asked))
 
     async def read(self, stream: str, after_sequence: int, subject_filter: str = ">") -> AsyncIterator[Stored]:
         """Yield every message after a sequence up to the one that is newest now, in order."""
@@ -233,15 +272,57 @@ class JetStreamApi:
                 return
             yield stored
 
+    async def _last_at_once(self, stream: str, subject_filter: str) -> list[Stored] | None:
+        """Return the last message of every subject as of one moment; None when they have to be asked for one by one.
+
+        That is when they are too many, and when no stream answers: whoever asks for its subjects hears why.
+        """
+        try:
+            found, end = await self._direct_get_many(stream, {"multi_last": [subject_filter]})
+        except BusUnavailable:
+            return None
+        return None if end == TOO_MANY else found
+
+    async def _direct_get_many(self, stream: str, document: dict[str, Any]) -> tuple[list[Stored], str]:
+        """Return the messages that answer one request, in stream order, and the status that ended them."""
+        subject, data = f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode()
+        *answers, end = await self._connection.request_many(subject, data, _says_no_more)
+        status = _status(end)
+        if status not in (NOT_FOUND, END_OF_BATCH, TOO_MANY):
+            raise _failed(stream, end)
+        return [_stored(each) for each in answers], status
+
     async def _direct_get(self, stream: str, document: dict[str, Any]) -> Stored | None:
         answer = await self._connection.request(f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode())
-        headers = answer.headers or {}
-        if "Nats-Sequence" not in headers:
-            if headers.get("Status") == "404":
-                return None
-            raise BusUnavailable(f"direct get on {stream}: {headers.get('Status')} {headers.get('Description')}")
-        subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-        return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
+        if not _says_no_more(answer):
+            return _stored(answer)
+        if _status(answer) == NOT_FOUND:
+            return None
+        raise _failed(stream, answer)
+
+
+def _next(sequence: int, subject_filter: str) -> dict[str, Any]:
+    """Return the request for the first message of a filter after a sequence."""
+    return {"seq": sequence + 1, "next_by_subj": subject_filter}
+
+
+def _says_no_more(answer: Msg) -> bool:
+    """Say whether an answer to a direct get is a word of the broker's and no message."""
+    return "Nats-Sequence" not in (answer.headers or {})
+
+
+def _status(answer: Msg) -> str:
+    return (answer.headers or {}).get("Status", "")
+
+
+def _failed(stream: str, answer: Msg) -> BusUnavailable:
+    return BusUnavailable(f"direct get on {stream}: {_status(answer)} {(answer.headers or {}).get('Description')}")
+
+
+def _stored(answer: Msg) -> Stored:
+    headers = answer.headers or {}
+    subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+    return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
 
 
 def in_order(answers: Sequence[Stored | None]) -> list[Stored]:

@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from common.bus.features import OLDEST, Features, features_in
 from common.errors import BusError, BusUnavailable, PublishRefused
 from common.events.base import Event, encode
 from common.keyfiles import key_files
@@ -33,6 +34,7 @@ ACK_TIMEOUT_S = 0.3
 """After this long without an ack the same message id is sent again."""
 ACK_ATTEMPTS_MAX = 10
 SAME_OBJECTION_S = 10.0
+NOBODY_LISTENS = "503"
 PENDING_BYTES_MAX = 8 * 1024 * 1024
 UNWRITTEN_BYTES_MAX = 256 * 1024
 """With more than this not yet taken by the socket, publishing waits its turn."""
@@ -93,6 +95,10 @@ class NatsConnection:
         self.dropped = 0
         """Messages a slow subscription lost, since start."""
         self._objection, self._objected_s = "", 0.0
+        self.features: Features = OLDEST
+        """What the broker we are connected to can do."""
+        self._many_inbox = f"{self.inbox_prefix}.many.{secrets.token_hex(8)}"
+        self._many: dict[str, _Many] = {}
 
     async def connect(self) -> None:
         """Connect, retrying for ever; BusError when the broker refuses the credentials."""
@@ -106,7 +112,9 @@ class NatsConnection:
         finally:
             connecting.cancel()
             refused.cancel()
+        self.features = features_in(self.server_version)
         await self._client.subscribe(f"{self._ack_inbox}.*", cb=self._on_ack)
+        await self._client.subscribe(f"{self._many_inbox}.*", cb=self._on_many)
 
     async def _connect(self) -> None:
         password = self._settings.nats_password()
@@ -193,7 +201,7 @@ class NatsConnection:
         tries without an answer.
         """
         subject, data = event.address(), encode(event)
-        headers = ack_headers(event, expected_last_sequence)
+        headers = ack_headers(event, expected_last_sequence, self.features)
         headers |= self.signature(event, subject, data, expected_last_sequence)
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         number = self.expect_ack(
@@ -230,6 +238,9 @@ class NatsConnection:
         return True
 
     async def _on_ack(self, message: Msg) -> None:
+        if (message.headers or {}).get("Status") == NOBODY_LISTENS:
+            # A newer broker says so of a subject that no stream has yet; an old one says nothing. It is sent again.
+            return
         found = self._acks.get(message.subject.rsplit(".", 1)[1])
         if found is not None:
             found[1](message)
@@ -249,6 +260,30 @@ class NatsConnection:
             return await self._client.request(subject, data, timeout=timeout_s)
         except (TimeoutError, nats.errors.Error) as error:
             raise BusUnavailable(f"{subject}: {type(error).__name__}") from None
+
+    async def request_many(
+        self, subject: str, data: bytes, is_last: Callable[[Msg], bool], timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> list[Msg]:
+        """Ask once and return the answers up to the last one; BusUnavailable when the next does not come in time."""
+        number, many = str(next(self._numbers)), _Many(is_last)
+        self._many[number] = many
+        try:
+            if not self._client.is_connected:
+                raise BusUnavailable(f"{subject}: not connected")
+            await self._client.publish(subject, data, f"{self._many_inbox}.{number}")
+            while not many.complete:
+                many.arrived.clear()
+                await asyncio.wait_for(many.arrived.wait(), timeout_s)
+        except (TimeoutError, nats.errors.Error) as error:
+            raise BusUnavailable(f"{subject}: {type(error).__name__}") from None
+        finally:
+            del self._many[number]
+        return many.answers
+
+    async def _on_many(self, message: Msg) -> None:
+        many = self._many.get(message.subject.rsplit(".", 1)[1])
+        if many is not None:
+            many.take(message)
 
     async def subscribe(self, subject: str, callback: Callback, queue: str = "") -> Subscription:
         """Subscribe; kept through breaks. BusUnavailable when the connection is closed for good."""
@@ -278,6 +313,7 @@ class NatsConnection:
             await callback()
 
     async def _reconnected(self) -> None:
+        self.features = features_in(self.server_version)
         for callback in self._on_reconnect:
             await callback()
 
@@ -303,9 +339,26 @@ class NatsConnection:
             log.error("the broker or the client objects", service=self.service, why=text)
 
 
-def ack_headers(event: Event, expected_last_sequence: int | None) -> dict[str, str]:
-    """Return the headers of an acked publish: its message id and, where given, its condition."""
+class _Many:
+    """The answers to one request, as they arrive."""
+
+    def __init__(self, is_last: Callable[[Msg], bool]) -> None:
+        self._is_last = is_last
+        self.answers: list[Msg] = []
+        self.complete = False
+        self.arrived = asyncio.Event()
+
+    def take(self, answer: Msg) -> None:
+        self.answers.append(answer)
+        self.complete = self._is_last(answer)
+        self.arrived.set()
+
+
+def ack_headers(event: Event, expected_last_sequence: int | None, features: Features) -> dict[str, str]:
+    """Return the headers of an acked publish: its message id, where given its condition, and how long it is kept."""
     headers = {"Nats-Msg-Id": event.message_id()}
+    if features.message_ttl and (kept_s := event.kept_s()):
+        headers["Nats-TTL"] = f"{kept_s}s"
     if expected_last_sequence is not None:
         headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_last_sequence)
     return headers

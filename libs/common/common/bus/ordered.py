@@ -40,6 +40,10 @@ class OrderedReader:
         self._connection, self._api = connection, api
         self._filter, self._start_policy, self._deliver = subject_filter, start, deliver
         self._stream = stream_of(subject_filter).name
+        self._may_lose = not stream_of(subject_filter).acked
+        """Whether its broker may forget the newest messages when it dies; to hear old ones again would be worse."""
+        self._newest_ns = 0
+        """When the newest message delivered was stored."""
         self._life = ""
         """When the stream we know was made; empty before it is known."""
         self._after = 0
@@ -106,6 +110,9 @@ class OrderedReader:
         return False
 
     async def _hand_over(self, stored: Stored) -> None:
+        if self._may_lose and stored.stored_ns <= self._newest_ns:
+            return
+        self._newest_ns = stored.stored_ns
         await self._deliver(Message(stored.subject, stored.data, stored.sequence, headers=stored.headers))
 
     async def _on_ring(self, message: Msg) -> None:

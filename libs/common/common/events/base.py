@@ -49,6 +49,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the id under which a repeat is recognised; unique in its whole stream. Acked events override it."""
         return ""
 
+    def kept_s(self) -> int:
+        """Return how long an acked one is kept by a broker that can; 0 is for as long as its stream says."""
+        return 0
+
 
 E = TypeVar("E", bound=Event)
 

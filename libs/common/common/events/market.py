@@ -10,6 +10,9 @@ import msgspec
 
 from common.events.base import Event, joined_id, register
 
+KEPT_AFTER_RESULT_S = 24 * 3600
+"""What is over is of no more use to those who start, once everybody has settled it."""
+
 
 @register
 class TopOfBook(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -209,3 +212,6 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
         life = (self.status, self.strike, self.open_ns, self.expiry_ns, self.result, self.settlement_price)
         rule = (self.tick_size, self.settlement, self.settlement_window_s, self.ts_event_ns)
         return joined_id(self.venue, self.symbol, *life, *rule, self.epoch)
+
+    def kept_s(self) -> int:
+        return KEPT_AFTER_RESULT_S if self.result else 0

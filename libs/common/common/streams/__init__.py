@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from common.bus.features import OLDEST, Features
+
 MIB = 1024 * 1024
+PERSIST_MODE = "persist_mode"
 DAY_S = 24 * 3600
 NS = 1_000_000_000
 SERVER_API = "$JS.API"
@@ -33,18 +36,23 @@ class Stream:
     acked: bool = True
     """The broker confirms what it stores here. Where every event is plain it confirms nothing: a confirmation goes to
     any subject the publisher names."""
+    ends_by_message: bool = False
+    """A message says itself how long it is kept, and one that says nothing stays until the next one of its subject.
+    Where the broker cannot do that, all of them have the stream's age."""
 
-    def config(self, replicas: int = 1) -> dict[str, Any]:
-        """Return the server's configuration document for this stream."""
-        window_s = min(self.duplicate_window_s, self.max_age_s) if self.max_age_s else self.duplicate_window_s
-        return {
+    def config(self, replicas: int = 1, features: Features = OLDEST) -> dict[str, Any]:
+        """Return the configuration document for this stream of a server with these features."""
+        by_message = self.ends_by_message and features.message_ttl
+        max_age_s = 0 if by_message else self.max_age_s
+        window_s = min(self.duplicate_window_s, max_age_s) if max_age_s else self.duplicate_window_s
+        wanted = {
             "name": self.name,
             "subjects": list(self.subjects),
             "retention": "limits",
             "storage": "file",
             "discard": "new" if self.refuse_when_full else "old",
             "max_bytes": self.max_mib * MIB,
-            "max_age": self.max_age_s * NS,
+            "max_age": max_age_s * NS,
             "max_msgs_per_subject": self.max_msgs_per_subject or -1,
             "max_msgs": -1,
             "max_msg_size": MIB,
@@ -54,14 +62,21 @@ class Stream:
             "allow_direct": True,
             "num_replicas": replicas,
         }
+        if by_message:
+            wanted["allow_msg_ttl"] = True
+        if features.async_persistence:
+            # What the next value replaces need not be on disk before it; only a replicated stream cannot do without.
+            wanted[PERSIST_MODE] = "default" if self.acked or replicas > 1 else "async"
+        return wanted
 
 
 STREAMS: tuple[Stream, ...] = (
     # Nobody prices from a day-old book, and each market that ever was would leave its subjects behind.
     Stream("MD", ("md.>",), 64, max_age_s=DAY_S, max_msgs_per_subject=1, acked=False),
     Stream("TRADE", ("trade.>",), 64, max_age_s=600, acked=False),
-    # A market leaves a day after its last news; it is the feed that goes on publishing the living ones.
-    Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1),
+    # A market leaves a day after its result. Where all messages have one age that is a day after its last news, and the
+    # feed goes on publishing the living ones.
+    Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1, ends_by_message=True),
     Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     # Ten busy markets write 100 to 180 MiB an hour: of them this is some hours; the age bounds quiet ones.
@@ -142,4 +157,10 @@ def _is_larger(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 # The server leaves out of its answers what has its default.
-_ABSENT: dict[str, Any] = {"max_age": 0, "no_ack": False, "replay_policy": "instant", "max_deliver": -1}
+_ABSENT: dict[str, Any] = {
+    "max_age": 0,
+    "no_ack": False,
+    "replay_policy": "instant",
+    "max_deliver": -1,
+    PERSIST_MODE: "default",
+}
