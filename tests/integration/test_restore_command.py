@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from toolkit.broker import broker_alone
 from toolkit.layout import nats_store_dir
 from toolkit.ports import Ports, port_map
 from toolkit.restore import NotRestoredError, restore
+from toolkit.servers import AUTO, Origin
 from toolkit.setup import Addresses, prepare
 from toolkit.trial import free_port_base
 
@@ -21,12 +23,16 @@ from toolkit.trial import free_port_base
 @pytest.fixture
 def ports(tmp_path: Path) -> Ports:
     """A platform that was set up, whose streams are made and saved, and that is stopped."""
-    found = port_map(free_port_base())
-    prepare(tmp_path / "data", Addresses("127.0.0.1", found.nats, found.nats_monitor, found.redis))
-    with broker_alone(tmp_path / "data", found, print):
-        streams.ask([], tmp_path / "data", found)
-        streams.ask(["backup", str(tmp_path / "saved")], tmp_path / "data", found)
-    return found
+    return saved(tmp_path, AUTO)
+
+
+def saved(folder: Path, servers: str) -> Ports:
+    ports = port_map(free_port_base())
+    prepare(folder / "data", Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
+    with broker_alone(folder / "data", ports, print, servers):
+        streams.ask([], folder / "data", ports)
+        streams.ask(["backup", str(folder / "saved")], folder / "data", ports)
+    return ports
 
 
 def generation(data_dir: Path, ports: Ports) -> int:
@@ -79,6 +85,14 @@ def test_a_backup_of_a_newer_broker_is_refused_before_anything_is_changed(
         assert streams.run(command, tmp_path / "data", ports) == 1
     assert f"was made by NATS 99.0.0, which NATS {made_by} cannot read" in capfd.readouterr().err
     assert generation(tmp_path / "data", ports) == 1
+
+
+def test_a_backup_of_our_own_broker_comes_back_where_the_systems_would_be_older(tmp_path: Path) -> None:
+    ports = saved(tmp_path, Origin.WHEELS.value)
+    shutil.rmtree(nats_store_dir(tmp_path / "data"))
+    said: list[str] = []
+    restore(tmp_path / "saved", tmp_path / "data", ports, "ann", "drill", said.append)
+    assert generation(tmp_path / "data", ports) == 2
 
 
 def test_r71_a_folder_without_a_platform_and_one_without_a_backup_are_refused(tmp_path: Path, ports: Ports) -> None:

@@ -70,6 +70,15 @@ def test_without_a_wish_the_first_that_reads_the_store_is_taken(tmp_path: Path, 
         server_for(NATS, tmp_path, None, Origin.SYSTEM.value)
 
 
+def test_what_is_to_read_a_newer_backup_is_new_enough_even_for_an_empty_store(
+    tmp_path: Path, here: list[Server]
+) -> None:
+    here += [a_server(Kind.NATS, OLD, Origin.SYSTEM), a_server(Kind.NATS, NEW, Origin.WHEELS)]
+    assert server_for(NATS, tmp_path, None, at_least=OLD).version == OLD
+    assert server_for(NATS, tmp_path, None, at_least=NEW).version == NEW
+    assert server_for(NATS, tmp_path, None, Origin.SYSTEM.value, NEW).version == OLD, "as wished; the step refuses"
+
+
 def test_valkey_s_positions_are_no_redis_and_are_built_again(tmp_path: Path, here: list[Server]) -> None:
     note_writers(tmp_path, {REDIS.name: a_server(Kind.VALKEY, (9, 1, 2), Origin.WHEELS)})
     write_something(tmp_path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+from common.versions import Version
 
 from toolkit.instance import CannotStartError
 from toolkit.layout import nats_config_file
@@ -21,10 +22,16 @@ POLL_S = 0.1
 
 
 @contextlib.contextmanager
-def broker_alone(data_dir: Path, ports: Ports, report: Callable[[str], None], wish: str = AUTO) -> Iterator[None]:
+def broker_alone(
+    data_dir: Path,
+    ports: Ports,
+    report: Callable[[str], None],
+    wish: str = AUTO,
+    at_least: Version | None = None,
+) -> Iterator[None]:
     """Run the broker of a data directory that is set up, and stop it again; CannotStartError says why it does not."""
     try:
-        server = server_for(NATS, data_dir, report, wish)
+        server = server_for(NATS, data_dir, report, wish, at_least)
     except (NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)

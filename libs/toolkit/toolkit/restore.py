@@ -8,7 +8,8 @@ from pathlib import Path
 from common.bus.accounts import STREAMS_ACCOUNT
 from common.errors import MarketMakerError
 from common.signing import Verifier
-from common.streams.backup import KEPT, BackupError, examine
+from common.streams.backup import KEPT, BackupError, Contents, examine
+from common.versions import version_in
 
 from toolkit import streams
 from toolkit.broker import broker_alone
@@ -42,8 +43,7 @@ def restore(
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
-            public_keys = contents.public_keys.encode()
-            _bring_back(folder, data_dir, ports, keyring, public_keys, who, reason, report, servers)
+            _bring_back(folder, contents, data_dir, ports, keyring, who, reason, report, servers)
     except (MarketMakerError, CannotStartError) as error:
         raise NotRestoredError(str(error)) from None
 
@@ -58,10 +58,10 @@ def _demand_stopped(data_dir: Path, ports: Ports) -> None:
 
 def _bring_back(
     folder: Path,
+    contents: Contents,
     data_dir: Path,
     ports: Ports,
     keyring: Keyring,
-    public_keys: bytes,
     who: str,
     reason: str,
     report: Report,
@@ -73,13 +73,13 @@ def _bring_back(
     if moved:
         report(f"put aside in {aside}: {', '.join(path.name for path in moved)}")
     try:
-        with broker_alone(data_dir, ports, report, servers):
+        with broker_alone(data_dir, ports, report, servers, version_in(contents.broker)):
             code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
             if code:
                 raise BackupError("the streams were not brought back; what was there is in its place again")
             # The generation's own word, the newest in each, is said by a key that has to hold for it.
             ends: dict[str, int] = json.loads(streams.ask(["report"], data_dir, ports))["ends"]
-            keyring.recall(public_keys)
+            keyring.recall(contents.public_keys.encode())
             keyring.rewind({stream: max(0, end - 1) for stream, end in ends.items()})
     except BaseException:
         # The broker has ended: nobody writes here.

@@ -42,13 +42,21 @@ def servers_for(data_dir: Path, report: Report | None, wish: str = AUTO) -> Chos
     return Chosen(server_for(NATS, data_dir, report, wish), server_for(REDIS, data_dir, report, wish))
 
 
-def server_for(program: Program, data_dir: Path, report: Report | None, wish: str = AUTO) -> Server:
+def server_for(
+    program: Program, data_dir: Path, report: Report | None, wish: str = AUTO, at_least: Version | None = None
+) -> Server:
     """Return the server that is to open a data directory, installing one where there is none.
+
+    One of a version of `at_least` is taken before older ones, for what it is to read besides.
 
     NoServerError when there is none, CannotReadError when it is older than the one that wrote there, or another.
     """
     writer = writers_of(data_dir).get(program.name)
-    server = find_server(program, data_dir, report, wish, lambda server: _reads(server, writer))
+
+    def fits(server: Server) -> bool:
+        return _reads(server, writer) and (at_least is None or server.version >= at_least)
+
+    server = find_server(program, data_dir, report, wish, fits)
     if writer is not None and not _reads(server, writer):
         raise CannotReadError(_way_on(program, server, writer, STORES[program.name](data_dir)))
     return server

@@ -24,6 +24,7 @@ from common.errors import BusError, BusUnavailable, PublishRefused
 from common.events.base import Event, encode
 from common.keyfiles import key_files
 from common.settings import ServiceSettings
+from common.versions import text_of, version_in
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.25
@@ -155,7 +156,9 @@ class NatsConnection:
 
     @property
     def server_version(self) -> str:
-        return str(self._client.connected_server_version)
+        """Return the version of the broker we are connected to, such as '2.15.1'."""
+        found = version_in(str(self._client.connected_server_version))
+        return text_of(found) if found is not None else ""
 
     @property
     def client(self) -> Client:
