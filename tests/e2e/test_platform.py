@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import httpx
 import pytest
 from common.events import BotConfig, Halt, Parked, decode
 from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
+from toolkit.not_run import not_run
+from toolkit.promtool import NAME, PACKAGE, find_promtool
 from toolkit.trial import Trial, TrialError
 
 from tests.e2e.stored_again import history, put_back
@@ -67,6 +70,23 @@ def test_a_halt_blocks_and_lifting_it_lets_quotes_return(trial: Trial) -> None:
     assert ["bot-1", "drill"] in [[halt["scope"], halt["reason"]] for halt in trial.status()["halts"]]
     trial.mm("lift", "bot-1", "drill")
     trial.wait("two-sided quote after the lift", trial.two_sided, 60)
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    return find_promtool() or not_run(f"{NAME}: of Debian's package {PACKAGE}")
+
+
+def checked(promtool: Path, text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("service", SIGNING)
+def test_prometheus_reads_the_metrics_of_every_service(trial: Trial, promtool: Path, service: str) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{trial.admin_port(service)}/metrics", trust_env=False)
+    done = checked(promtool, answer.text)
+    assert (done.returncode, done.stderr) == (0, ""), "neither wrong nor named against the custom"
+    assert checked(promtool, answer.text + "mm_again{").returncode != 0
 
 
 def test_the_admin_port_refuses_strangers_and_names_the_fault(trial: Trial) -> None:

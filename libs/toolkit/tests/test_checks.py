@@ -29,7 +29,7 @@ def test_every_package_and_every_folder_of_tests_is_type_checked(tree: Path) -> 
     assert names == ["lint", "format", "locks", "types of the packages", "types of services/feed/tests", "tests"]
 
 
-def test_tests_that_start_platforms_run_by_themselves_and_none_is_left_out(tree: Path) -> None:
+def test_tests_that_start_platforms_are_a_step_of_their_own_and_none_is_left_out(tree: Path) -> None:
     for folder in ("chaos", "simulation"):
         (tree / "tests" / folder).mkdir(parents=True)
     computing, platforms = all_steps(tree)[-2:]
@@ -41,6 +41,7 @@ def test_tests_that_start_platforms_run_by_themselves_and_none_is_left_out(tree:
 def test_what_the_machine_lacks_is_installed_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
     said: list[str] = []
+    monkeypatch.setattr(checks, "fetch_promtool", lambda report: None)
     monkeypatch.setattr(checks, "find_browser", lambda: "chromium" in installed or None)
     monkeypatch.setattr(checks, "on_path", lambda program: program.package in installed or None)
     monkeypatch.setattr(checks, "can_apt", lambda: False)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from common.versions import Version
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.server_record import RECORD_FILE, CannotReadError, note_writers, server_for, writers_of
+from toolkit.server_record import RECORD_FILE, CannotReadError, note_writers, ran_in_containers, server_for, writers_of
 from toolkit.server_table import Kind
 from toolkit.servers import NATS, REDIS, Origin, Program, Server
 
@@ -68,6 +68,14 @@ def test_without_a_wish_the_first_that_reads_the_store_is_taken(tmp_path: Path, 
     assert server_for(NATS, tmp_path, None).origin is Origin.WHEELS
     with pytest.raises(CannotReadError):
         server_for(NATS, tmp_path, None, Origin.SYSTEM.value)
+
+
+def test_only_who_ever_ran_containers_looks_for_those_left_over(tmp_path: Path) -> None:
+    assert not ran_in_containers(tmp_path)
+    note_writers(tmp_path, {NATS.name: a_server(Kind.NATS, NEW, Origin.WHEELS)})
+    assert not ran_in_containers(tmp_path)
+    note_writers(tmp_path, {REDIS.name: a_server(Kind.REDIS, (7, 0, 0), Origin.CONTAINERS)})
+    assert ran_in_containers(tmp_path)
 
 
 def test_what_is_to_read_a_newer_backup_is_new_enough_even_for_an_empty_store(

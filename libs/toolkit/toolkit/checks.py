@@ -11,12 +11,14 @@ from toolkit.apt import apt_install, can_apt
 from toolkit.browser import PACKAGE, find_browser
 from toolkit.not_run import EXIT_CODE, MARK
 from toolkit.paths import ROOT, VENV_BIN
+from toolkit.promtool import fetch_promtool
 from toolkit.servers import NATS, REDIS, on_path
 
 Report = Callable[[str], None]
 
 STARTING_PLATFORMS = ("e2e", "chaos")
 """Folders of `tests` whose tests start whole platforms."""
+PLATFORMS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,16 @@ def all_steps(root: Path) -> list[Step]:
 
 
 def test_steps(root: Path) -> list[Step]:
-    """Return all tests: first those that compute, on every core, then those that start whole platforms, one by one.
+    """Return all tests: first those that compute, on every core, then those that start whole platforms, two at a time.
 
-    A platform has a dozen processes, and what is killed and waited for there should not wait for a neighbour.
+    A platform has a dozen processes that mostly wait; more of them would wait for each other.
     """
     platforms = [f"tests/{folder}" for folder in STARTING_PLATFORMS if (root / "tests" / folder).is_dir()]
     others = [f"--ignore={folder}" for folder in platforms]
     steps = [pytest_step(("-n", "auto", "--dist", "worksteal", *others))]
     # Without a folder pytest would run everything again.
-    return [*steps, pytest_step(platforms, "tests on running platforms")] if platforms else steps
+    two_at_a_time = ("-n", str(PLATFORMS_AT_ONCE), "--dist", "loadfile", *platforms)
+    return [*steps, pytest_step(two_at_a_time, "tests on running platforms")] if platforms else steps
 
 
 def pytest_step(arguments: Sequence[str], name: str = "tests") -> Step:
@@ -95,6 +98,7 @@ def test_folders(root: Path) -> list[str]:
 
 def install_needs(report: Report) -> None:
     """Install what some tests need and only the system's packages have; who may not install it runs the others."""
+    fetch_promtool(report)
     missing = missing_packages()
     if missing and can_apt():
         apt_install(missing, report)

@@ -15,7 +15,7 @@ from common.versions import Version, text_of, version_in
 from toolkit.apt import Report
 from toolkit.layout import nats_store_dir, redis_store_dir
 from toolkit.server_table import Kind, reads
-from toolkit.servers import AUTO, NATS, REDIS, Chosen, Program, Server, find_server
+from toolkit.servers import AUTO, NATS, REDIS, Chosen, Origin, Program, Server, find_server
 
 RECORD_FILE = "servers.json"
 STORES = {NATS.name: nats_store_dir, REDIS.name: redis_store_dir}
@@ -92,6 +92,14 @@ def writers_of(data_dir: Path) -> dict[str, Writer]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CannotReadError(f"{path}: does not say which servers wrote this data directory ({error})") from None
     return {name: writer for name, writer in writers.items() if name in STORES and _holds(STORES[name](data_dir))}
+
+
+def ran_in_containers(data_dir: Path) -> bool:
+    """Say whether a server of this data directory may have been a container, which outlives who started it."""
+    try:
+        return f'"{Origin.CONTAINERS.value}"' in (data_dir / RECORD_FILE).read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _holds(store: Path) -> bool:

@@ -23,7 +23,7 @@ from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
 from toolkit.screen import NOBODY_SAID, Screen, addresses
-from toolkit.server_record import CannotReadError, note_writers, servers_for
+from toolkit.server_record import CannotReadError, note_writers, ran_in_containers, servers_for
 from toolkit.servers import AUTO, NoServerError, remove_left_over
 from toolkit.setup import Addresses, prepare
 from toolkit.status import provenance_now
@@ -57,7 +57,8 @@ def up(options: UpOptions, screen: Screen) -> int:
     """Run the platform until it is told to stop; return the exit code."""
     with sole_instance(options.data_dir):
         end_survivors(options.data_dir, screen)
-        remove_left_over(options.data_dir)
+        if ran_in_containers(options.data_dir):
+            remove_left_over(options.data_dir)
         if taken := taken_ports(options.ports.listening()):
             raise CannotStartError("; ".join(taken) + " (--port-base N shifts all ports)")
         outgoing = first_outgoing_port()

@@ -1,0 +1,55 @@
+"""Promtool, which tests ask whether Prometheus reads our metrics: the machine's own, or unpacked from Debian's package.
+
+The package is fetched into folders of our own, checked by apt's signatures as ever, and not installed: nobody need be
+root for it.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from toolkit.apt import Report
+from toolkit.paths import ROOT
+from toolkit.servers import SEARCH_PATH
+
+PACKAGE = "prometheus"
+NAME = "promtool"
+FOLDER = ROOT / ".tools" / NAME
+FETCH_TIMEOUT_S = 300
+
+
+def find_promtool() -> Path | None:
+    """Return the program, or None when it is neither on the machine nor fetched."""
+    found = shutil.which(NAME, path=SEARCH_PATH)
+    unpacked = FOLDER / NAME
+    return Path(found) if found is not None else unpacked if unpacked.exists() else None
+
+
+def fetch_promtool(report: Report) -> None:
+    """Unpack it from Debian's package, where there is Debian's apt; says what went wrong and goes on."""
+    if find_promtool() is not None or shutil.which("apt-get") is None:
+        return
+    report(f"fetching {NAME} from Debian's package {PACKAGE}, without installing it")
+    (FOLDER / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={FOLDER / 'lists'}", "-o", f"Dir::Cache={FOLDER / 'cache'}"]
+    # Nobody else works in these folders, and apt's own user may not be able to.
+    apt += ["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
+    try:
+        _run([*apt, "update"])
+        _run([*apt, "download", PACKAGE])
+        [package] = FOLDER.glob(f"{PACKAGE}_*.deb")
+        _run(["dpkg-deb", "--extract", str(package), str(FOLDER / "unpacked")])
+        (FOLDER / "unpacked" / "usr" / "bin" / NAME).rename(FOLDER / NAME)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        report(f"{NAME}: could not be fetched: {error}")
+    finally:
+        for folder in ("lists", "cache", "unpacked"):
+            shutil.rmtree(FOLDER / folder, ignore_errors=True)
+        for package in FOLDER.glob("*.deb"):
+            package.unlink()
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
+    if done.returncode:
+        raise OSError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
