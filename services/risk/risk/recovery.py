@@ -60,7 +60,7 @@ async def recover(
         return found
     if ledger.holes > holes_before:
         found.halts["ledger_hole"] = f"FILL no longer has {ledger.holes - holes_before} of its messages"
-    if loaded is not None and not begun_at and ledger.sequence:
+    if loaded is not None and not begun_at and ledger.entries:
         found.notes.append(f"the positions store held no ledger: rebuilt from FILL up to sequence {ledger.sequence}")
     if ledger.sequence > begun_at or loaded is None:
         await _write(store, found)

@@ -264,20 +264,28 @@ async def test_r71_a_store_ahead_of_fill_halts_until_a_person_has_resumed_and_th
         assert setting.health.ahead == ""
 
 
+IDENTITY = FillIdentity(
+    platform_id="p1", stream="FILL", generation=1, stores={}, who="streams", reason="first start", made_ns=1
+)
+
+
+async def test_a_first_start_tells_nobody_of_a_ledger_that_never_was(redis_server: LocalRedis) -> None:
+    async with a_setting(redis_server) as setting:
+        found = await setting.recover(Stream(IDENTITY))
+        assert (found.notes, found.ledger.sequence) == ([], 1)
+
+
 async def test_r71_the_identity_of_fill_has_a_place_and_moves_nothing(redis_server: LocalRedis) -> None:
-    identity = FillIdentity(
-        platform_id="p1", stream="FILL", generation=1, stores={}, who="streams", reason="first start", made_ns=1
-    )
     async with a_setting(redis_server) as setting:
         live = Risk(PLATFORM_LIMITS)
         setting.ledger = live.ledger
-        stores = [each for each in live.on_entry(identity, Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)]
+        stores = [each for each in live.on_entry(IDENTITY, Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)]
         stores += [each for each in live.on_entry(a_fill(1), Receipt(NOW_NS, 0, 2)) if isinstance(each, Store)]
         for store in stores:
             await setting.store.apply(store)
         assert (live.ledger.sequence, live.ledger.entries, live.ledger.holes) == (2, 1, 0)
         assert set(live.ledger.accounts) == {"mm1"}
         assert await setting.stored() == setting.expected()
-        rebuilt = await recover(setting.store, Stream(identity, a_fill(1)), "p1", lambda message: None)
+        rebuilt = await recover(setting.store, Stream(IDENTITY, a_fill(1)), "p1", lambda message: None)
         assert rebuilt.faults == {}
         assert documents(rebuilt.ledger) == documents(live.ledger), "live and rebuilt are the same to the byte"
