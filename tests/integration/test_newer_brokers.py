@@ -11,10 +11,19 @@ import pytest
 from common.bus.features import ALWAYS, OLDEST, Features
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
-from common.streams import MIB, PERSIST_MODE, STREAM_BY_NAME, STREAMS
+from common.errors import BusUnavailable
+from common.streams import JETSTREAM_API, MIB, PERSIST_MODE, STREAM_BY_NAME, STREAMS
 
-from tests.integration.connections import connected, eventually, top, trade, written
+from tests.integration.connections import connected, top, trade, written
 from tests.servers import Broker, make_streams
+
+
+class CutShort(JetStreamApi):
+    """A broker that ends its answer before all is said."""
+
+    async def _direct_get_many(self, stream: str, document: dict[str, Any]) -> tuple[list[Stored], bool]:
+        return await super()._direct_get_many(stream, document | {"batch": 2})
+
 
 Facts = tuple[str, bytes, int, int]
 
@@ -111,15 +120,44 @@ async def test_only_a_stream_of_ticks_is_made_anew_to_be_written_otherwise(
             await api.ensure_stream(STREAM_BY_NAME["FILL"], 1)
 
 
-async def test_the_end_of_answers_never_comes_late_to_the_next_question(broker_of_ours: Broker) -> None:
+async def test_answers_that_come_too_late_are_nobody_s(broker_of_ours: Broker) -> None:
     async with connected(broker_of_ours, "feed") as feed, connected(broker_of_ours, "pricer") as pricer:
         await feed.publish(top("ONE", bid=1.0, venue="one"))
-        api = JetStreamApi(pricer)
-        found: list[Stored] = []
+        await written(feed, "MD", 1)
+        broker_of_ours.freeze()
+        subject, document = f"{JETSTREAM_API}.DIRECT.GET.MD", json.dumps({"multi_last": ["md.top.one.*"]}).encode()
+        with pytest.raises(BusUnavailable, match="TimeoutError"):
+            await pricer.request_many(subject, document, lambda _: True, timeout_s=0.1)
+        broker_of_ours.thaw()
+        found = [each async for each in JetStreamApi(pricer).last_values("MD", "md.top.one.*")]
+        assert [each.subject for each in found] == ["md.top.one.ONE"]
 
-        async def look() -> None:
-            found.extend([each async for each in api.last_values("MD", "md.top.one.*")])
 
-        while not found:
-            await look()
-        await eventually(lambda: not pricer._many, "nothing is remembered of a question that is answered")
+async def test_a_broken_connection_ends_a_question_of_many_answers(broker_of_ours: Broker) -> None:
+    async with connected(broker_of_ours, "pricer") as pricer:
+        broker_of_ours.kill()
+        with pytest.raises(BusUnavailable):
+            await pricer.request_many(f"{JETSTREAM_API}.DIRECT.GET.MD", b"{}", lambda _: True, timeout_s=0.2)
+
+
+async def test_what_goes_while_the_last_values_are_read_hides_none_of_the_others(broker_of_ours: Broker) -> None:
+    async with connected(broker_of_ours, "feed") as feed, connected(broker_of_ours, "pricer") as pricer:
+        for number in range(5):
+            await feed.publish(top(f"S{number}", bid=1.0, venue="gone"))
+        await written(feed, "MD", 5)
+        found = [each async for each in CutShort(pricer).last_values("MD", "md.top.gone.*")]
+        assert sorted(each.subject for each in found) == [f"md.top.gone.S{number}" for number in range(5)]
+
+
+async def test_streams_of_an_older_broker_are_used_as_they_are_until_they_are_made_new(broker_of_ours: Broker) -> None:
+    async with connected(broker_of_ours, "streams") as admin, connected(broker_of_ours, "feed") as feed:
+        api = JetStreamApi(admin)
+        for name in ("MD", "MARKET"):
+            await api.call(f"STREAM.DELETE.{name}")
+            await api.call(f"STREAM.CREATE.{name}", STREAM_BY_NAME[name].config())
+        assert await JetStreamApi(feed).verify_streams(replicas=1) == []
+        assert not feed.features.message_ttl, "a time of its own would be refused"
+        assert feed.features.many_answers
+        make_streams(broker_of_ours)
+        market = (await api.call("STREAM.INFO.MARKET"))["config"]
+        assert (market["allow_msg_ttl"], market["max_age"]) == (True, 7 * 24 * 3600 * 1_000_000_000)

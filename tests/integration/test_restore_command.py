@@ -78,8 +78,9 @@ def test_a_backup_of_a_newer_broker_is_refused_before_anything_is_changed(
     made_by = document["broker"]
     document["broker"] = "99.0.0"
     contents.write_text(json.dumps(document))
-    with pytest.raises(NotRestoredError, match="what was there is in its place again"):
+    with pytest.raises(NotRestoredError, match=f"was made by NATS 99.0.0, which NATS {made_by} cannot read"):
         brought_back(tmp_path, ports)
+    assert list((tmp_path / "data" / "nats").glob("replaced-*")) == []
     with broker_alone(tmp_path / "data", ports, print):
         command = ["restore", str(tmp_path / "saved"), "--who", "ann", "--reason", "drill", "--replace"]
         assert streams.run(command, tmp_path / "data", ports) == 1

@@ -115,7 +115,7 @@ def test_a_stream_asks_a_broker_for_nothing_its_version_does_not_know(stream: St
     added = set(config) - set(stream.config())
     assert added <= {PERSIST_MODE, "allow_msg_ttl"}
     assert (PERSIST_MODE in added) == features.async_persistence
-    assert differences(stream.config(), config) == [] or stream.ends_by_message
+    assert differences(stream.config(), config) == [] or stream.max_age_by_message_s > 0
 
 
 def test_only_streams_of_values_that_the_next_ones_replace_are_written_later() -> None:
@@ -131,7 +131,7 @@ def test_a_market_leaves_by_its_own_time_where_the_broker_can_do_that() -> None:
     market = STREAM_BY_NAME["MARKET"]
     old, new = market.config(), market.config(features=features_of((2, 11, 0)))
     assert (old["max_age"], old.get("allow_msg_ttl")) == (24 * 3600 * NS, None)
-    assert (new["max_age"], new["allow_msg_ttl"]) == (0, True)
+    assert (new["max_age"], new["allow_msg_ttl"]) == (7 * 24 * 3600 * NS, True), "nothing stays for good"
 
 
 def test_a_stream_larger_than_built_for_is_no_difference_a_smaller_or_boundless_one_is() -> None:

@@ -13,7 +13,7 @@ from toolkit.layout import (
     secrets_dir,
 )
 from toolkit.private_files import write_private
-from toolkit.setup import Addresses, prepare
+from toolkit.setup import Addresses, main, prepare
 
 ADDRESSES = Addresses("127.0.0.1", 4222, 8222, 6379)
 
@@ -70,3 +70,14 @@ def test_the_set_up_runs_as_a_step_of_its_own_and_prints_no_secret(tmp_path: Pat
     assert "is set up" in said
     assert not any(path.read_text() in said for path in secrets_dir(tmp_path).iterdir())
     assert (option[1] if option else "127.0.0.1") in nats_config_file(tmp_path).read_text()
+
+
+def test_a_version_of_the_broker_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["setup", "--data-dir", str(tmp_path / "data"), "--nats-version", "2.14"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--nats-version: must be three numbers such as 2.14.0, is '2.14'" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

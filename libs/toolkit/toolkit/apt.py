@@ -34,8 +34,10 @@ def apt_install(packages: Sequence[str], report: Report) -> None:
         "apt-get update\n"
         f"apt-get install -y --no-install-recommends {' '.join(packages)}\n"
     )
+    # Not only the shell: a mirror that stalls keeps apt waiting, and us for its next line.
+    bounded = ["timeout", "--kill-after=10", str(APT_TIMEOUT_S)] if shutil.which("timeout") else []
     with subprocess.Popen(
-        [*prefix, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*prefix, *bounded, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as installing:
         assert installing.stdout is not None
         last_lines: list[str] = []
@@ -43,7 +45,7 @@ def apt_install(packages: Sequence[str], report: Report) -> None:
             last_lines = [*last_lines[-4:], line.strip()]
             if line.startswith(("Get:", "Unpacking", "Setting up")):
                 report(line.strip())
-        if installing.wait(APT_TIMEOUT_S) != 0:
+        if installing.wait() != 0:
             report("apt-get failed: " + " | ".join(last_lines))
 
 

@@ -6,6 +6,7 @@ root for it.
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from toolkit.apt import Report
@@ -15,7 +16,7 @@ from toolkit.servers import SEARCH_PATH
 PACKAGE = "prometheus"
 NAME = "promtool"
 FOLDER = ROOT / ".tools" / NAME
-FETCH_TIMEOUT_S = 300
+FETCH_TIMEOUT_S = 60
 
 
 def find_promtool() -> Path | None:
@@ -30,26 +31,28 @@ def fetch_promtool(report: Report) -> None:
     if find_promtool() is not None or shutil.which("apt-get") is None:
         return
     report(f"fetching {NAME} from Debian's package {PACKAGE}, without installing it")
-    (FOLDER / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-    apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={FOLDER / 'lists'}", "-o", f"Dir::Cache={FOLDER / 'cache'}"]
-    # Nobody else works in these folders, and apt's own user may not be able to.
-    apt += ["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
+    FOLDER.mkdir(parents=True, exist_ok=True)
     try:
-        _run([*apt, "update"])
-        _run([*apt, "download", PACKAGE])
-        [package] = FOLDER.glob(f"{PACKAGE}_*.deb")
-        _run(["dpkg-deb", "--extract", str(package), str(FOLDER / "unpacked")])
-        (FOLDER / "unpacked" / "usr" / "bin" / NAME).rename(FOLDER / NAME)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            _unpack(Path(folder)).replace(FOLDER / NAME)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         report(f"{NAME}: could not be fetched: {error}")
-    finally:
-        for folder in ("lists", "cache", "unpacked"):
-            shutil.rmtree(FOLDER / folder, ignore_errors=True)
-        for package in FOLDER.glob("*.deb"):
-            package.unlink()
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
+def _unpack(folder: Path) -> Path:
+    """Return the program, out of the package fetched into a folder that nobody else works in."""
+    (folder / "lists" / "partial").mkdir(parents=True)
+    apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={folder / 'lists'}", "-o", f"Dir::Cache={folder / 'cache'}"]
+    # apt's own user may not be able to work there.
+    apt += ["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
+    _run([*apt, "update"], folder)
+    _run([*apt, "download", PACKAGE], folder)
+    [package] = folder.glob(f"{PACKAGE}_*.deb")
+    _run(["dpkg-deb", "--extract", str(package), str(folder / "unpacked")], folder)
+    return folder / "unpacked" / "usr" / "bin" / NAME
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
     if done.returncode:
         raise OSError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}")

@@ -8,8 +8,8 @@ from pathlib import Path
 from common.bus.accounts import STREAMS_ACCOUNT
 from common.errors import MarketMakerError
 from common.signing import Verifier
-from common.streams.backup import KEPT, BackupError, Contents, examine
-from common.versions import version_in
+from common.streams.backup import KEPT, BackupError, Contents, demand_readable, examine
+from common.versions import text_of, version_in
 
 from toolkit import streams
 from toolkit.broker import broker_alone
@@ -19,7 +19,8 @@ from toolkit.keyring import Keyring
 from toolkit.layout import nats_store_dir, platform_id_file
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports
-from toolkit.servers import AUTO
+from toolkit.server_record import CannotReadError, server_for
+from toolkit.servers import AUTO, NATS, NoServerError
 
 Report = Callable[[str], None]
 
@@ -43,6 +44,7 @@ def restore(
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
+            _demand_new_enough(contents, folder, data_dir, report, servers)
             _bring_back(folder, contents, data_dir, ports, keyring, who, reason, report, servers)
     except (MarketMakerError, CannotStartError) as error:
         raise NotRestoredError(str(error)) from None
@@ -54,6 +56,15 @@ def _demand_stopped(data_dir: Path, ports: Ports) -> None:
         raise NotRestoredError(f"{', '.join(left)} still works: stop the platform with ./mm down")
     if taken := taken_ports({"nats": ports.nats, "nats monitor": ports.nats_monitor}):
         raise NotRestoredError("; ".join(taken))
+
+
+def _demand_new_enough(contents: Contents, folder: Path, data_dir: Path, report: Report, servers: str) -> None:
+    """Refuse, before anything is moved, a backup that the server that would start does not read."""
+    try:
+        server = server_for(NATS, data_dir, report, servers, version_in(contents.broker))
+    except (NoServerError, CannotReadError) as error:
+        raise NotRestoredError(str(error)) from None
+    demand_readable(contents, folder, text_of(server.version))
 
 
 def _bring_back(

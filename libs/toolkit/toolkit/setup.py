@@ -157,6 +157,13 @@ def _places(data_dir: Path, states: Sequence[Path], root_dir: Path | None) -> Ke
     )
 
 
+def _version(text: str) -> Version:
+    found = version_in(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be three numbers such as 2.14.0, is {text!r}")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m toolkit.setup", description=prepare.__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -164,7 +171,7 @@ def main() -> None:
     parser.add_argument("--nats-port", type=int, default=4222)
     parser.add_argument("--nats-monitor-port", type=int, default=8222)
     parser.add_argument("--redis-port", type=int, default=6379)
-    parser.add_argument("--nats-version", type=version_in, help="of the broker that will read its configuration")
+    parser.add_argument("--nats-version", type=_version, help="of the broker that will read its configuration")
     parser.add_argument("--platform-id", help="name of the installation; generated unless given")
     parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
     parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own volume")

@@ -93,11 +93,11 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         log_level=options.log_level,
         overrides=options.overrides,
     )
-    note_writers(options.data_dir, {"nats": servers.nats, "redis": servers.redis})
     screen.say(f"servers    {servers.nats}, {servers.redis}")
     table = process_table(instance, servers.commands)
     if unknown := set(options.overrides) - {process.name for process in table}:
         raise CannotStartError(f"--set {sorted(unknown)[0]}: there is no such process")
+    note_writers(options.data_dir, {"nats": servers.nats, "redis": servers.redis})
     missing = [process.name for process in table if not is_installed(process)]
     for name in missing:
         screen.say(f"{name}: not in this tree, started without it")

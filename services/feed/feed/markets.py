@@ -19,7 +19,7 @@ GIVE_UP_NS = 7 * 86_400 * NS_PER_S
 END_GRACE_NS = NS_PER_S
 """An open market ends by the clock so long after its end, where the venue has not said so itself."""
 RENEW_NS = 12 * 3_600 * NS_PER_S
-"""A living market is told again this often, because the stream forgets what was not told for a day."""
+"""A living market is told again this often, because a stream may forget what was not told for a day."""
 
 _ORDER = {
     MarketStatus.LISTED: 0,

@@ -10,8 +10,10 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+import structlog
 from nats.aio.msg import Msg
 
 from common.bus.messages import NO_HEADERS
@@ -29,6 +31,8 @@ from common.streams import (
     kept_size,
 )
 from common.streams.levels import Level, level_of, timestamp_ns
+
+log = structlog.get_logger()
 
 SUBJECTS_MAX = 10_000
 READ_AHEAD_MAX = 64
@@ -176,7 +180,7 @@ class JetStreamApi:
                     raise
                 missing.append(stream.name)
                 continue
-            _demand_same(f"stream {stream.name}", stream.config(replicas, self._connection.features), found)
+            self._accept(stream, replicas, found)
         for reader in DURABLES:
             if reader.owner != self._connection.service:
                 continue
@@ -189,6 +193,21 @@ class JetStreamApi:
                 continue
             _demand_same(f"durable {reader.name}", reader.config(), found)
         return missing
+
+    def _accept(self, stream: Stream, replicas: int, found: dict[str, Any]) -> None:
+        """Take a stream as it is made for this broker, or as an older one had it: that one may just have been replaced.
+
+        What the stream cannot do is not used until the `streams` step has made it what this broker can.
+        """
+        connection = self._connection
+        wanted = stream.config(replicas, connection.features)
+        if not differences(wanted, found):
+            return
+        if differences(stream.config(replicas), found):
+            _demand_same(f"stream {stream.name}", wanted, found)
+        if stream.max_age_by_message_s:
+            connection.features = replace(connection.features, message_ttl=False)
+        log.warning("made for an older broker: ./mm streams makes it new", stream=stream.name)
 
     async def durable_positions(self, reader: DurableReader) -> tuple[int, int]:
         """Return the stream sequences up to which a durable reader has acknowledged, and been handed, everything."""
@@ -275,22 +294,26 @@ class JetStreamApi:
     async def _last_at_once(self, stream: str, subject_filter: str) -> list[Stored] | None:
         """Return the last message of every subject as of one moment; None when they have to be asked for one by one.
 
-        That is when they are too many, and when no stream answers: whoever asks for its subjects hears why.
+        That is when they are too many, when one of them went while they were read, and when no stream answers: whoever
+        asks for its subjects hears why.
         """
         try:
-            found, end = await self._direct_get_many(stream, {"multi_last": [subject_filter]})
+            found, whole = await self._direct_get_many(stream, {"multi_last": [subject_filter]})
         except BusUnavailable:
             return None
-        return None if end == TOO_MANY else found
+        return found if whole else None
 
-    async def _direct_get_many(self, stream: str, document: dict[str, Any]) -> tuple[list[Stored], str]:
-        """Return the messages that answer one request, in stream order, and the status that ended them."""
+    async def _direct_get_many(self, stream: str, document: dict[str, Any]) -> tuple[list[Stored], bool]:
+        """Return the messages that answer one request, in stream order, and whether they are all that was asked for."""
         subject, data = f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode()
         *answers, end = await self._connection.request_many(subject, data, _says_no_more)
         status = _status(end)
         if status not in (NOT_FOUND, END_OF_BATCH, TOO_MANY):
             raise _failed(stream, end)
-        return [_stored(each) for each in answers], status
+        pending = int((end.headers or {}).get("Nats-Num-Pending", 0))
+        # 'Not found' behind a message: another one went between being counted and being read.
+        whole = (status == END_OF_BATCH and not pending) or (status == NOT_FOUND and not answers)
+        return [_stored(each) for each in answers], whole
 
     async def _direct_get(self, stream: str, document: dict[str, Any]) -> Stored | None:
         answer = await self._connection.request(f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode())

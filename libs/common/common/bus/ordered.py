@@ -41,9 +41,11 @@ class OrderedReader:
         self._filter, self._start_policy, self._deliver = subject_filter, start, deliver
         self._stream = stream_of(subject_filter).name
         self._may_lose = not stream_of(subject_filter).acked
-        """Whether its broker may forget the newest messages when it dies; to hear old ones again would be worse."""
-        self._newest_ns = 0
-        """When the newest message delivered was stored."""
+        """Whether its broker may forget the newest messages when it dies."""
+        self._newest: tuple[int, int] = (0, 0)
+        """Sequence of the newest message delivered, and when it was stored."""
+        self._not_before_ns = 0
+        """What was stored until then has been delivered before the stream lost its end."""
         self._life = ""
         """When the stream we know was made; empty before it is known."""
         self._after = 0
@@ -51,6 +53,8 @@ class OrderedReader:
         self._rings = 0
         """Not yet read for."""
         self._rung = asyncio.Event()
+        self._broken = False
+        """Since the last look the connection was lost, and perhaps the end of the stream with it."""
         self._reading = asyncio.Lock()
         self._bells: list[Subscription] = []
         self._task: asyncio.Task[None] | None = None
@@ -59,6 +63,7 @@ class OrderedReader:
         """Begin reading and return when everything stored so far has been delivered."""
         for subject in (self._filter, f"{OTHERS}.{self._filter}"):
             self._bells.append(await self._connection.subscribe(subject, self._on_ring))
+        self._connection.on_disconnect(self._on_break)
         await self.renew()
         self._task = asyncio.create_task(self._follow())
 
@@ -68,15 +73,23 @@ class OrderedReader:
             await self._look()
 
     async def _look(self) -> None:
-        state = await self._api.state(self._stream)
-        if state.created != self._life or state.last_sequence < self._after:
-            await self._begin(state)
-        self._rings = 0
-        await self._read_on()
+        self._broken = False
+        try:
+            state = await self._api.state(self._stream)
+            lost = state.last_sequence < self._after or await self._given_out_again()
+            if state.created != self._life or lost:
+                await self._begin(state)
+            self._rings = 0
+            await self._read_on()
+        except BusError:
+            self._broken = True
+            raise
 
     async def _begin(self, state: StreamState) -> None:
         """Take a place in a stream we do not know: a first one, one that began anew, one that lost its end."""
         first = not self._life
+        # To hear trades again that were counted would be worse than to miss one.
+        self._not_before_ns = self._newest[1] if self._may_lose and state.created == self._life else 0
         if self._start_policy is Start.LAST_PER_SUBJECT:
             # All are fetched before the first is delivered: a break in between must not deliver some of them twice.
             values = [value async for value in self._api.last_values(self._stream, self._filter)]
@@ -109,11 +122,23 @@ class OrderedReader:
                 return True
         return False
 
+    async def _given_out_again(self) -> bool:
+        """Say whether the newest message delivered is gone and its sequence another's: the broker has lost it."""
+        sequence, stored_ns = self._newest
+        if not (self._may_lose and sequence):
+            return False
+        there = await self._api.after(self._stream, self._filter, sequence - 1)
+        return there is not None and there.sequence == sequence and there.stored_ns != stored_ns
+
     async def _hand_over(self, stored: Stored) -> None:
-        if self._may_lose and stored.stored_ns <= self._newest_ns:
+        if stored.stored_ns <= self._not_before_ns:
             return
-        self._newest_ns = stored.stored_ns
+        self._not_before_ns = 0
+        self._newest = (stored.sequence, stored.stored_ns)
         await self._deliver(Message(stored.subject, stored.data, stored.sequence, headers=stored.headers))
+
+    async def _on_break(self) -> None:
+        self._broken = True
 
     async def _on_ring(self, message: Msg) -> None:
         self._rings += 1
@@ -128,7 +153,9 @@ class OrderedReader:
                 continue
             try:
                 async with self._reading:
-                    if rung:
+                    if self._broken:
+                        await self._look()
+                    elif rung:
                         pauses = iter(()) if await self._read_rung() else iter(PAUSES_S)
                     elif pause_s is None:
                         await self._look()

@@ -75,14 +75,15 @@ class SampledReader:
 
     def __init__(self, api: JetStreamApi, subject_filter: str, deliver: DeliverBurst) -> None:
         self._api, self._filter, self._deliver = api, subject_filter, deliver
-        self._told: dict[str, int] = {}
-        """Stream sequence of the last message delivered, by subject."""
+        self._told: dict[str, tuple[int, bytes]] = {}
+        """Stream sequence and bytes of the last message delivered, by subject: a killed broker may give a sequence out
+        again."""
 
     async def read_back(self) -> None:
         """Look once; BusError when the broker does not answer."""
         values = [value async for value in _last_values(self._api, self._filter)]
-        news = [value for value in values if self._told.get(value.subject) != value.sequence]
-        self._told = {value.subject: value.sequence for value in values}
+        news = [value for value in values if self._told.get(value.subject) != (value.sequence, value.data)]
+        self._told = {value.subject: (value.sequence, value.data) for value in values}
         if news:
             await self._deliver(news)
 

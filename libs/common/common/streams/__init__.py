@@ -36,14 +36,14 @@ class Stream:
     acked: bool = True
     """The broker confirms what it stores here. Where every event is plain it confirms nothing: a confirmation goes to
     any subject the publisher names."""
-    ends_by_message: bool = False
-    """A message says itself how long it is kept, and one that says nothing stays until the next one of its subject.
-    Where the broker cannot do that, all of them have the stream's age."""
+    max_age_by_message_s: int = 0
+    """The age of a stream whose messages may say themselves that they are kept for less, where the broker can do that;
+    elsewhere, and where it is 0, all have the other age."""
 
     def config(self, replicas: int = 1, features: Features = OLDEST) -> dict[str, Any]:
         """Return the configuration document for this stream of a server with these features."""
-        by_message = self.ends_by_message and features.message_ttl
-        max_age_s = 0 if by_message else self.max_age_s
+        by_message = bool(self.max_age_by_message_s) and features.message_ttl
+        max_age_s = self.max_age_by_message_s if by_message else self.max_age_s
         window_s = min(self.duplicate_window_s, max_age_s) if max_age_s else self.duplicate_window_s
         wanted = {
             "name": self.name,
@@ -76,7 +76,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("TRADE", ("trade.>",), 64, max_age_s=600, acked=False),
     # A market leaves a day after its result. Where all messages have one age that is a day after its last news, and the
     # feed goes on publishing the living ones.
-    Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1, ends_by_message=True),
+    Stream("MARKET", ("market.>",), 16, max_age_s=DAY_S, max_msgs_per_subject=1, max_age_by_message_s=7 * DAY_S),
     Stream("PX", ("px.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     # Ten busy markets write 100 to 180 MiB an hour: of them this is some hours; the age bounds quiet ones.

@@ -118,9 +118,8 @@ async def resize(settings: ServiceSettings, name: str, mib: int) -> None:
 
 def row(level: Level, now_ns: int) -> str:
     """Return a stream as one line of the list."""
-    stream = STREAM_BY_NAME[level.stream]
     age_s = (now_ns - level.first_ns) // NS if level.first_ns else 0
-    kept = f"{_length(stream.max_age_s)} at most" if stream.max_age_s else "without an age limit"
+    kept = f"{_length(level.max_age_s)} at most" if level.max_age_s else "without an age limit"
     return (
         f"{level.stream:<9} {level.held_bytes / MIB:>6.1f} MiB {level.mib_max:>5} MiB {level.share:>5.0%} "
         f"{level.messages:>9}  {_length(age_s):<12}  {kept}"

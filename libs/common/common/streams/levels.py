@@ -24,6 +24,8 @@ class Level(NamedTuple):
     """When its oldest message was stored, ns since the epoch; 0 when it is empty."""
     last_sequence: int = 0
     """Of the newest message it ever stored."""
+    max_age_s: int = 0
+    """How long it keeps a message; 0 without an age limit."""
 
     @property
     def share(self) -> float:
@@ -46,6 +48,7 @@ def level_of(info: dict[str, Any]) -> Level:
         messages=messages,
         first_ns=timestamp_ns(state["first_ts"]) if messages else 0,
         last_sequence=int(state["last_seq"]),
+        max_age_s=int(config.get("max_age", 0)) // NS,
     )
 
 
