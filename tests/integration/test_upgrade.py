@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +53,8 @@ def _without_history() -> str:
 def _version_of_before(folder: Path) -> Path:
     """Write the tree of before into a folder and return a Python that has its packages and our dependencies."""
     archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(archive)) as tree:
-        tree.extractall(folder, filter="data")
+    folder.mkdir()
+    subprocess.run(["tar", "--extract", "--directory", str(folder)], input=archive, check=True)
     # Where the commands of before look for programs.
     environment = folder / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)

@@ -54,7 +54,7 @@ def test_a_configuration_holds_only_what_its_reader_knows(version: Version | Non
     text = render_server_config(dict.fromkeys(USERS, "secret"), store_dir="/store", features=features)
     assert ("sync_interval" in text) == (version is not None and version >= (2, 10, 0))
     assert (f'sync_interval: "{ALWAYS}"' in text) == (version == (2, 15, 1))
-    assert ("response_threshold" in text) == features.many_answers
+    assert '"$JS.API.DIRECT.GET.FILL", "response_type": "stream"' in text, "whoever reads goes by the broker's version"
 
 
 def test_a_market_that_is_over_is_kept_a_day_and_everything_else_as_long_as_its_stream_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from common.bus.features import features_of
+from common.bus.features import OLDEST, features_of
 from common.bus.permissions import DUTIES
 from common.events import REGISTRY
 from common.streams import (
@@ -113,7 +113,8 @@ def test_the_copies_of_a_stream_are_as_many_as_the_cluster_is_told() -> None:
 def test_a_stream_asks_a_broker_for_nothing_its_version_does_not_know(stream: Stream, version: Version) -> None:
     features, config = features_of(version), stream.config(features=features_of(version))
     added = set(config) - set(stream.config())
-    assert added <= {PERSIST_MODE, "allow_msg_ttl"}
+    assert added <= {PERSIST_MODE}
+    assert config["allow_msg_ttl"] <= features.message_ttl
     assert (PERSIST_MODE in added) == features.async_persistence
     assert differences(stream.config(), config) == [] or stream.max_age_by_message_s > 0
 
@@ -127,10 +128,17 @@ def test_only_streams_of_values_that_the_next_ones_replace_are_written_later() -
     assert all(stream.config(3, newest)[PERSIST_MODE] == "default" for stream in STREAMS)
 
 
+@pytest.mark.parametrize("setting", ["allow_msg_ttl", "allow_rollup_hdrs"])
+def test_a_ledger_from_which_messages_could_be_made_to_leave_is_refused(setting: str) -> None:
+    for features in (OLDEST, features_of((2, 15, 1))):
+        wanted = STREAM_BY_NAME["FILL"].config(features=features)
+        assert differences(wanted, wanted | {setting: True}) == [f"{setting}: wanted False, the server has True"]
+
+
 def test_a_market_leaves_by_its_own_time_where_the_broker_can_do_that() -> None:
     market = STREAM_BY_NAME["MARKET"]
     old, new = market.config(), market.config(features=features_of((2, 11, 0)))
-    assert (old["max_age"], old.get("allow_msg_ttl")) == (24 * 3600 * NS, None)
+    assert (old["max_age"], old["allow_msg_ttl"]) == (24 * 3600 * NS, False)
     assert (new["max_age"], new["allow_msg_ttl"]) == (7 * 24 * 3600 * NS, True), "nothing stays for good"
 
 

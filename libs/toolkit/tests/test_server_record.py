@@ -104,9 +104,23 @@ def test_noting_one_server_leaves_what_is_noted_of_the_other(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"nats": {}}', '{"nats": {"kind": "X", "version": "1.2.3", "origin": ""}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"nats": {}}',
+        '{"nats": {"kind": "X", "version": "1.2.3", "origin": ""}}',
+        '{"nats": {"kind": "NATS", "version": "3.0", "origin": "system"}}',
+    ],
 )
 def test_a_record_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     (tmp_path / RECORD_FILE).write_text(text)
+    with pytest.raises(CannotReadError, match=RECORD_FILE):
+        writers_of(tmp_path)
+
+
+def test_a_record_that_is_no_file_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / RECORD_FILE).mkdir()
+    assert not ran_in_containers(tmp_path)
     with pytest.raises(CannotReadError, match=RECORD_FILE):
         writers_of(tmp_path)

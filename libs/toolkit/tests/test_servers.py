@@ -143,3 +143,18 @@ def test_what_apt_said_last_is_reported_when_it_fails(monkeypatch: pytest.Monkey
         "installing nats-server with apt-get",
         "apt-get failed: E: Unable to locate package nats-server",
     ]
+
+
+def test_a_program_that_says_rubbish_is_not_there(tmp_path: Path) -> None:
+    rubbish = tmp_path / "nats-server"
+    rubbish.write_bytes(b"#!/bin/sh\nprintf '\\244\\377'\n")
+    rubbish.chmod(0o755)
+    assert servers.what_it_is(rubbish) is None
+
+
+def test_an_engine_that_does_not_run_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docker").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    servers.engine_answers.cache_clear()
+    assert not servers.engine_answers()
+    servers.engine_answers.cache_clear()

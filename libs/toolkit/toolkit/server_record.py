@@ -84,21 +84,28 @@ def writers_of(data_dir: Path) -> dict[str, Writer]:
     try:
         record = json.loads(path.read_text())
         writers = {
-            name: Writer(Kind(row["kind"]), version_in(row["version"]) or (0, 0, 0), str(row["origin"]))
+            name: Writer(Kind(row["kind"]), _version_of(name, row["version"]), str(row["origin"]))
             for name, row in record.items()
         }
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CannotReadError(f"{path}: does not say which servers wrote this data directory ({error})") from None
     return {name: writer for name, writer in writers.items() if name in STORES and _holds(STORES[name](data_dir))}
+
+
+def _version_of(name: str, text: str) -> Version:
+    found = version_in(text)
+    if found is None:
+        raise ValueError(f"{name}.version: must be three numbers, is {text!r}")
+    return found
 
 
 def ran_in_containers(data_dir: Path) -> bool:
     """Say whether a server of this data directory may have been a container, which outlives who started it."""
     try:
-        return f'"{Origin.CONTAINERS.value}"' in (data_dir / RECORD_FILE).read_text()
-    except FileNotFoundError:
+        return f'"{Origin.CONTAINERS.value}"'.encode() in (data_dir / RECORD_FILE).read_bytes()
+    except OSError:
         return False
 
 

@@ -202,7 +202,9 @@ def on_path(program: Program) -> Path | None:
 def what_it_is(path: Path) -> tuple[Kind, Version] | None:
     """Ask a server program what it is; None when it does not run or says nothing of use."""
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, errors="replace", timeout=PROBE_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     text = said.stdout + said.stderr
@@ -218,7 +220,7 @@ def engine_answers() -> bool:
         return False
     try:
         asked = subprocess.run(["docker", "info"], capture_output=True, timeout=PROBE_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0
 

@@ -33,7 +33,8 @@ from common.streams import JETSTREAM_API, OTHERS, SERVER_API, stream_of
 STORE_MAX = "4GB"
 STREAMS_ACCOUNT = "STREAMS"
 PULL, DIRECT_GET = "CONSUMER.MSG.NEXT.", "DIRECT.GET."
-"""API requests that may be answered by more than one message, the second one where the broker can."""
+"""API requests that may be answered by more than one message, the second one where the broker can: who asks goes by
+its version, which the writer of this configuration may not have known."""
 FORGOTTEN_AFTER = "5s"
 """How long after its last answer the broker remembers where those to a direct get go; there are many of these."""
 
@@ -57,7 +58,7 @@ def render_server_config(
     `features` are those of the server that will read it: an older one does not start on what it does not know.
     KeyError when a user has no password. The text holds the passwords: write it with mode 600.
     """
-    accounts = {STREAMS_ACCOUNT: _streams_account(passwords[ADMINISTRATOR], features)}
+    accounts = {STREAMS_ACCOUNT: _streams_account(passwords[ADMINISTRATOR])}
     accounts |= {account_of(user): _account(user, passwords[user]) for user in USERS if user != ADMINISTRATOR}
     rendered = ",\n".join(f"  {name}: {json.dumps(account)}" for name, account in accounts.items())
     sync = f"\n  sync_interval: {json.dumps(features.sync_interval)}" if features.sync_interval else ""
@@ -81,7 +82,7 @@ accounts {{
 """
 
 
-def _streams_account(password: str, features: Features) -> dict[str, Any]:
+def _streams_account(password: str) -> dict[str, Any]:
     """The account of the streams: it stores what the services say and answers their requests."""
     said = [(service, saying.subject) for service in DUTIES for saying in sayings(service)]
     requests = {request for user in USERS if user != ADMINISTRATOR for request in api_requests(user)}
@@ -96,7 +97,7 @@ def _streams_account(password: str, features: Features) -> dict[str, Any]:
         "mappings": {f"{JETSTREAM_API}.>": f"{SERVER_API}.>"},
         "exports": [
             *[{"service": subject} for subject in services],
-            *[_api_export(request, features) for request in sorted(requests)],
+            *[_api_export(request) for request in sorted(requests)],
         ],
         "imports": [
             _stream_import(account_of(service), subject) for service, subject in said if not stream_of(subject).acked
@@ -104,11 +105,11 @@ def _streams_account(password: str, features: Features) -> dict[str, Any]:
     }
 
 
-def _api_export(request: str, features: Features) -> dict[str, Any]:
+def _api_export(request: str) -> dict[str, Any]:
     export = {"service": f"{SERVER_API}.{request}"}
     if request.startswith(PULL):
         return export | {"response_type": "stream"}
-    if features.many_answers and request.startswith(DIRECT_GET):
+    if request.startswith(DIRECT_GET):
         return export | {"response_type": "stream", "response_threshold": FORGOTTEN_AFTER}
     return export
 

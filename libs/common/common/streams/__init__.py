@@ -60,10 +60,11 @@ class Stream:
             "no_ack": not self.acked,
             "duplicate_window": window_s * NS,
             "allow_direct": True,
+            # With these a message could make others leave, or itself.
+            "allow_rollup_hdrs": False,
+            "allow_msg_ttl": by_message,
             "num_replicas": replicas,
         }
-        if by_message:
-            wanted["allow_msg_ttl"] = True
         if features.async_persistence:
             # What the next value replaces need not be on disk before it; only a replicated stream cannot do without.
             wanted[PERSIST_MODE] = "default" if self.acked or replicas > 1 else "async"
@@ -162,5 +163,7 @@ _ABSENT: dict[str, Any] = {
     "no_ack": False,
     "replay_policy": "instant",
     "max_deliver": -1,
+    "allow_rollup_hdrs": False,
+    "allow_msg_ttl": False,
     PERSIST_MODE: "default",
 }
