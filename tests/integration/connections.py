@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 from common.bus.jetstream import JetStreamApi
 from common.bus.messages import Message
 from common.bus.nats import NatsConnection
+from common.errors import BusUnavailable
 from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, class_of, decode
 from common.instruments import Side
 from common.signing import HEADER, Signer
@@ -92,10 +94,13 @@ def signed_as(broker: Broker, user: str, subject: str, data: bytes) -> dict[str,
 
 
 async def written(connection: NatsConnection, stream: str, sequence: int) -> None:
-    """Wait until a plain publish has reached its stream."""
+    """Wait until a plain publish has reached its stream, however long its broker takes to answer."""
     api = JetStreamApi(connection)
     async with asyncio.timeout(60):
-        while await api.last_sequence(stream) < sequence:  # noqa: ASYNC110  the broker is asked
+        while True:
+            with contextlib.suppress(BusUnavailable):
+                if await api.last_sequence(stream) >= sequence:
+                    return
             await asyncio.sleep(0.01)
 
 

@@ -129,6 +129,7 @@ async def test_answers_that_come_too_late_are_nobody_s(broker_of_ours: Broker) -
         with pytest.raises(BusUnavailable, match="TimeoutError"):
             await pricer.request_many(subject, document, lambda _: True, timeout_s=0.1)
         broker_of_ours.thaw()
+        await written(feed, "MD", 1)  # it answers again
         found = [each async for each in JetStreamApi(pricer).last_values("MD", "md.top.one.*")]
         assert [each.subject for each in found] == ["md.top.one.ONE"]
 
