@@ -6,6 +6,8 @@ import secrets
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -70,3 +72,14 @@ class LocalRedis:
                 return probe.recv(16).startswith(b"+OK")
             except OSError:
                 return False
+
+
+@contextmanager
+def running_redis(program: Path, folder: Path) -> Iterator[LocalRedis]:
+    """Run a Redis of a test's own; kill it in the end."""
+    server = LocalRedis(program, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

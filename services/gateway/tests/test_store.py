@@ -17,17 +17,15 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from toolkit.listening import free_port
 from toolkit.servers import REDIS
-from toolkit.testing import LocalRedis, programs_here
+from toolkit.testing import LocalRedis, programs_here, running_redis
 
 PROGRAMS = programs_here(REDIS)
 
 
 @pytest.fixture(params=PROGRAMS)
 def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalRedis]:
-    server = LocalRedis(PROGRAMS[request.param], tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with running_redis(PROGRAMS[request.param], tmp_path) as server:
+        yield server
 
 
 @pytest_asyncio.fixture

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 from toolkit.servers import REDIS
-from toolkit.testing import LocalRedis, programs_here
+from toolkit.testing import LocalRedis, programs_here, running_redis
 
 PROGRAMS = programs_here(REDIS)
 
 
 @pytest.fixture(params=PROGRAMS)
 def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalRedis]:
-    server = LocalRedis(PROGRAMS[request.param], tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with running_redis(PROGRAMS[request.param], tmp_path) as server:
+        yield server

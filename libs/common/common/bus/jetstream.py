@@ -108,7 +108,7 @@ class JetStreamApi:
         different = differences(wanted, found) if found is not None else []
         if found is None:
             reply, done = await self.call(f"STREAM.CREATE.{stream.name}", wanted), "created"
-        elif not stream.acked and any(fault.startswith(PERSIST_MODE) for fault in different):
+        elif not stream.acked and differences({PERSIST_MODE: wanted.get(PERSIST_MODE, "default")}, found):
             await self.call(f"STREAM.DELETE.{stream.name}")
             reply = await self.call(f"STREAM.CREATE.{stream.name}", kept_size(wanted, found))
             done = "made anew, for another way to be written"

@@ -73,10 +73,11 @@ class OrderedReader:
             await self._look()
 
     async def _look(self) -> None:
-        self._broken = False
+        broken, self._broken = self._broken, False
         try:
             state = await self._api.state(self._stream)
-            lost = state.last_sequence < self._after or await self._given_out_again()
+            # Within one connection the broker has not died: a quiet second needs no second question.
+            lost = state.last_sequence < self._after or (broken and await self._given_out_again())
             if state.created != self._life or lost:
                 await self._begin(state)
             self._rings = 0
