@@ -3,12 +3,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toolkit.instance import start_ticks
+from toolkit.instance import CannotStartError, start_ticks
 from toolkit.processes import Process
 from toolkit.supervisor import MAX_RESTART_DELAY_S, StartFailedError, Supervisor, crashes_after, restart_delay_s
 
@@ -83,6 +84,47 @@ async def test_a_crashed_process_is_started_again_and_the_restart_is_counted(
     assert pricer.restarts == 0
     assert said == ["feed: killed by SIGKILL, starts again in 0.2 s"]
     assert await supervisor.stop() == []
+
+
+async def test_a_process_that_must_not_start_now_is_tried_again(fake_process: FakeProcess, tmp_path: Path) -> None:
+    said: list[str] = []
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(len(checks))
+        if len(checks) == 2:
+            raise CannotStartError("its store was written by a newer one")
+
+    process = replace(fake_process("nats"), before_start=check)
+    supervisor = Supervisor([process], tmp_path / "logs", said.append)
+    supervisor.start()
+    await supervisor.all_healthy()
+    child = supervisor.children["nats"]
+    assert (child.pid is not None, checks) == (True, [0])
+    os.kill(child.pid or 0, signal.SIGKILL)
+    await state_reached(supervisor, lambda: child.restarts == 2 and child.state in ("up", "ready"))
+    assert await supervisor.stop() == []
+    assert checks == [0, 1, 2]
+    assert "nats: could not be started: its store was written by a newer one" in said
+
+
+async def test_a_stop_while_a_process_is_looked_at_starts_it_no_more(
+    fake_process: FakeProcess, events: Path, tmp_path: Path
+) -> None:
+    looked_at, go_on = threading.Event(), threading.Event()
+
+    def check() -> None:
+        looked_at.set()
+        go_on.wait()
+
+    supervisor = Supervisor([replace(fake_process("nats"), before_start=check)], tmp_path / "logs", ignore)
+    supervisor.start()
+    await asyncio.to_thread(looked_at.wait)
+    stopping = asyncio.create_task(supervisor.stop())
+    await state_reached(supervisor, lambda: supervisor.children["nats"].state == "stopped")
+    go_on.set()
+    assert await stopping == []
+    assert lines(events) == []
 
 
 async def test_r20_what_cannot_be_written_about_the_processes_ends_nobody(

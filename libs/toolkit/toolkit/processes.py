@@ -6,7 +6,7 @@ because services refuse names they do not know.
 
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,6 +70,8 @@ class Process:
     jetstream: JetStreamLogin | None = None
     # Unhealthy for so long it is stopped and started again; None for what recovers by itself or must not be cut off.
     restart_unhealthy_s: float | None = None
+    # Called before each start, beside the other processes; CannotStartError says why it must not start now.
+    before_start: Callable[[], None] | None = None
     # Where it writes. What stopped working while there was no room is started again as soon as there is some.
     store: Path | None = None
     one_shot: bool = False

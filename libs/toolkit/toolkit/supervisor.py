@@ -14,7 +14,7 @@ from common.webclient import WebClient
 
 from toolkit.child import RunningChild, last_lines, log_path, rotate
 from toolkit.health import Readiness, is_healthy, readiness
-from toolkit.instance import is_same_process
+from toolkit.instance import CannotStartError, is_same_process
 from toolkit.processes import Process, stop_waves
 
 FIRST_RESTART_DELAY_S = 0.2
@@ -198,8 +198,12 @@ class Supervisor:
         """Start the process, wait until it works, then until it ends."""
         child.started_monotonic_s, child.healthy_from_s = time.monotonic(), None
         try:
+            if child.process.before_start is not None:
+                await asyncio.to_thread(child.process.before_start)
+                if self._stopping.is_set():
+                    return
             child.running = RunningChild(child.process, self.logs_dir)
-        except OSError as error:
+        except (OSError, CannotStartError) as error:
             self._say(f"{child.process.name}: could not be started: {error}")
             child.exit_code = NOT_STARTED
             return
