@@ -31,7 +31,7 @@ from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports, port_map
 from toolkit.private_files import write_private
-from toolkit.processes import Process, Servers, process_table
+from toolkit.processes import Process, ServerCommands, process_table
 from toolkit.server_record import servers_for
 from toolkit.servers import wish
 from toolkit.setup import Addresses, prepare
@@ -129,7 +129,7 @@ def free_ports() -> Ports:
     raise RuntimeError(f"no {len(port_map(bases[0]).listening())} free ports from {PORT_BASES.start} on")
 
 
-def table_of(kind: str, instance: Instance, servers: Servers) -> list[Process]:
+def table_of(kind: str, instance: Instance, servers: ServerCommands) -> list[Process]:
     """Return the processes of a pipeline, with the stand-in venue in place of the exchange."""
     wanted = PLATFORM_PARTS if kind == PLATFORM else BARE_PARTS
     table = [process for process in process_table(instance, servers) if process.name in wanted]

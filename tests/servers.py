@@ -146,7 +146,7 @@ def wait_until(ready: Callable[[], bool], what: str) -> None:
         time.sleep(POLL_S)
 
 
-class Server:
+class BreakableServer:
     """What a test does to a server: kill it, freeze it, bring it back."""
 
     def __init__(self, run: Runner, ready: Callable[[], bool], what: str) -> None:
@@ -194,7 +194,7 @@ def programs(program: Program) -> dict[str, Path | None]:
     return container | programs_here(program)
 
 
-class Broker(Server):
+class Broker(BreakableServer):
     """A NATS server with the platform's users and permissions: a given program, or what `runner` finds."""
 
     def __init__(self, files: Path, program: Path | None = None) -> None:
@@ -264,7 +264,7 @@ class Broker(Server):
         return _answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
 
 
-class RedisServer(Server):
+class RedisServer(BreakableServer):
     """A Redis server that appends every write to its file: a given program, or what `runner` finds."""
 
     def __init__(self, files: Path, program: Path | None = None) -> None:

@@ -8,7 +8,7 @@ import pytest
 from common.settings import ServiceSettings, load_settings
 from toolkit.instance import Instance
 from toolkit.ports import port_map
-from toolkit.processes import Process, Servers, process_table
+from toolkit.processes import Process, ServerCommands, process_table
 from toolkit.setup import Addresses, prepare
 
 SETTINGS = {
@@ -28,7 +28,10 @@ def table(data_dir: Path) -> dict[str, Process]:
     recording = data_dir / "btc.jsonl.gz"
     recording.touch()
     instance = Instance(data_dir, port_map(None), platform_id, source="replay", replay_files=(recording,))
-    return {process.name: process for process in process_table(instance, Servers(("nats-server",), ("redis-server",)))}
+    return {
+        process.name: process
+        for process in process_table(instance, ServerCommands(("nats-server",), ("redis-server",)))
+    }
 
 
 def test_every_process_of_ours_is_held_to_this_contract(tmp_path: Path) -> None:

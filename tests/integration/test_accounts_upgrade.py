@@ -22,7 +22,7 @@ from toolkit.setup import GLOBAL_ACCOUNT, give_streams_their_account
 from toolkit.testing import programs_here
 
 from tests.integration.connections import connected, fill, halt
-from tests.servers import Broker, LocalProcess, Server, make_streams
+from tests.servers import BreakableServer, Broker, LocalProcess, make_streams
 
 PROGRAMS = programs_here(NATS)
 
@@ -65,7 +65,7 @@ async def test_streams_of_before_the_accounts_are_kept_whole(tmp_path: Path, ver
     config = tmp_path / "old.conf"
     config.write_text(f'listen: 127.0.0.1:{port}\njetstream {{ store_dir: "{tmp_path / "jetstream"}" }}\n')
     run = LocalProcess([str(PROGRAMS[version]), "-c", str(config)], tmp_path / "old.log")
-    old = Server(run, lambda: _listens(port), "the old broker")
+    old = BreakableServer(run, lambda: _listens(port), "the old broker")
     try:
         await asyncio.to_thread(old.start)
         await _fill_as_before(port)

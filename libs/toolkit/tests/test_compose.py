@@ -11,7 +11,7 @@ from common.versions import version_in
 from toolkit.instance import Instance
 from toolkit.paths import ROOT
 from toolkit.ports import port_map
-from toolkit.processes import Process, Servers, process_table
+from toolkit.processes import Process, ServerCommands, process_table
 from toolkit.servers import NATS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -21,7 +21,7 @@ ONE_SHOT = {"setup", "streams"}
 
 INSTANCE = Instance(data_dir=Path("/data"), ports=port_map(None), platform_id="compose")
 TABLE: dict[str, Process] = {
-    process.name: process for process in process_table(INSTANCE, Servers(("nats-server",), ("redis-server",)))
+    process.name: process for process in process_table(INSTANCE, ServerCommands(("nats-server",), ("redis-server",)))
 }
 
 lasting = pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))

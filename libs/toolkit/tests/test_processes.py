@@ -3,9 +3,9 @@ from pathlib import Path
 
 from toolkit.instance import Instance
 from toolkit.ports import port_map
-from toolkit.processes import Process, Servers, process_table, stop_waves
+from toolkit.processes import Process, ServerCommands, process_table, stop_waves
 
-SERVERS = Servers(nats=("nats-server",), redis=("redis-server",))
+SERVERS = ServerCommands(nats=("nats-server",), redis=("redis-server",))
 
 PUBLIC = ("MM_PLATFORM_ID_FILE", "MM_PUBLIC_KEYS_FILE", "MM_ROOT_KEY_FILE")
 ROOT_KEY = "/data/keys/root-key.public"

@@ -23,7 +23,7 @@ from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError
 from toolkit.layout import venue_keys_dir
 from toolkit.live_needs import profiles_in
-from toolkit.options import DataDir, PortBase, Servers, ports_asked_for, ports_of, refuse
+from toolkit.options import DataDir, PortBase, ServersOption, ports_asked_for, ports_of, refuse
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
@@ -72,7 +72,7 @@ def up(
     detached: Annotated[bool, typer.Option("--detach", help="Return when it runs; ./mm down stops it.")] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
-    servers: Servers = AUTO,
+    servers: ServersOption = AUTO,
     log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much the logs hold.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
@@ -126,7 +126,7 @@ def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_b
 
 
 @app.command("doctor")
-def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None, servers: Servers = AUTO) -> None:
+def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None, servers: ServersOption = AUTO) -> None:
     """Check machine and configuration; says what to do where something is wrong."""
     _one_of("--servers", servers, WISHES)
     findings = []
@@ -248,7 +248,7 @@ def restore_platform(
     reason: Annotated[str, typer.Option("--reason", help="Why the backup is brought back.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
-    servers: Servers = AUTO,
+    servers: ServersOption = AUTO,
 ) -> None:
     """Bring the stores of a stopped platform back from a backup; ./mm up and ./mm resume then go on from it."""
     if not (who.strip() and reason.strip()):

@@ -14,7 +14,7 @@ DataDir = Annotated[
     Path,
     typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
 ]
-Servers = Annotated[
+ServersOption = Annotated[
     str,
     typer.Option(
         "--servers",

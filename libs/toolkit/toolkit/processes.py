@@ -84,14 +84,14 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Servers:
+class ServerCommands:
     """How to start the two servers that are not ours: a program, or a container engine's `run`."""
 
     nats: tuple[str, ...]
     redis: tuple[str, ...]
 
 
-def process_table(instance: Instance, servers: Servers) -> list[Process]:
+def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
     """Return every process of the instance in the order it is shown."""
     ports = instance.ports
     exchange_url = f"http://{LOOPBACK}:{ports.exchange}"

@@ -15,7 +15,7 @@ from common.versions import Version, text_of, version_in
 from toolkit.apt import Report
 from toolkit.layout import nats_store_dir, redis_store_dir
 from toolkit.server_table import Kind, reads
-from toolkit.servers import AUTO, NATS, REDIS, Chosen, Origin, Program, Server, find_server
+from toolkit.servers import AUTO, NATS, REDIS, Origin, Program, Server, ServerPair, find_server
 
 RECORD_FILE = "servers.json"
 STORES = {NATS.name: nats_store_dir, REDIS.name: redis_store_dir}
@@ -37,9 +37,9 @@ class Writer:
         return f"{self.kind.value} {text_of(self.version)} ({self.origin})"
 
 
-def servers_for(data_dir: Path, report: Report | None, wish: str = AUTO) -> Chosen:
+def servers_for(data_dir: Path, report: Report | None, wish: str = AUTO) -> ServerPair:
     """Return both servers of a data directory; see `server_for`."""
-    return Chosen(server_for(NATS, data_dir, report, wish), server_for(REDIS, data_dir, report, wish))
+    return ServerPair(server_for(NATS, data_dir, report, wish), server_for(REDIS, data_dir, report, wish))
 
 
 def server_for(

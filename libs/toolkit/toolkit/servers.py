@@ -17,7 +17,7 @@ from pathlib import Path
 from common.versions import Version, text_of, version_in
 
 from toolkit.apt import PROBE_TIMEOUT_S, Report, apt_install, can_apt
-from toolkit.processes import Servers
+from toolkit.processes import ServerCommands
 from toolkit.server_table import Kind, Row, Use, row_of
 
 # Debian puts servers where an ordinary user's PATH does not look.
@@ -85,15 +85,15 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ServerPair:
     """The two servers of a platform."""
 
     nats: Server
     redis: Server
 
     @property
-    def commands(self) -> Servers:
-        return Servers(nats=self.nats.command, redis=self.redis.command)
+    def commands(self) -> ServerCommands:
+        return ServerCommands(nats=self.nats.command, redis=self.redis.command)
 
 
 def _nats_in_wheel() -> Path | None:
