@@ -29,8 +29,8 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
-from toolkit.servers import NATS, REDIS, Program, command_here, find_server, what_it_is, wish
-from toolkit.testing import programs_here
+from toolkit.servers import NATS, REDIS, Program, image_answer, what_it_is
+from toolkit.testing import programs_here, server_here
 
 PLATFORM_ID = "tests"
 READY_WAIT_S = 30.0
@@ -116,7 +116,7 @@ def runner(program: Program, arguments: Sequence[str], files: Path, path: Path |
         return LocalProcess([str(path), *arguments], files / f"{program.name}.log")
     if _engine_has(program.image):
         return Container(program.image, [program.commands[0], *arguments], files)
-    return LocalProcess([*command_here(program), *arguments], files / f"{program.name}.log")
+    return LocalProcess([*server_here(program).command, *arguments], files / f"{program.name}.log")
 
 
 _engine_answers: dict[str, bool] = {}
@@ -181,10 +181,10 @@ class BreakableServer:
 
 def _nats_version(program: Path | None) -> Version:
     """Return the version of a NATS program, or of the one that `runner` finds."""
-    if program is None:
-        return NATS.image_holds[1] if _engine_has(NATS.image) else find_server(NATS, Path(), None, wish()).version
-    said = what_it_is(program)
-    assert said is not None, f"{program} says what it is"
+    if program is None and not _engine_has(NATS.image):
+        return server_here(NATS).version
+    said = image_answer(NATS).found if program is None else what_it_is(program)
+    assert said is not None, f"{program or NATS.image} says what it is"
     return said[1]
 
 

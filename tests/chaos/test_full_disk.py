@@ -18,8 +18,9 @@ from nats.errors import Error as NatsError
 from toolkit.health import jetstream_answers
 from toolkit.listening import free_port
 from toolkit.processes import JetStreamLogin, Process
-from toolkit.servers import NATS, command_here
+from toolkit.servers import NATS
 from toolkit.supervisor import Supervisor
+from toolkit.testing import server_here
 
 SMALL, LARGE = "16m", "96m"
 BLOCK = b"x" * 250_000
@@ -65,7 +66,7 @@ def broker(disk: Disk, tmp_path: Path) -> Process:
     )
     return Process(
         name="nats",
-        argv=(*command_here(NATS), "--config", str(config)),
+        argv=(*server_here(NATS).command, "--config", str(config)),
         environment={},
         health_url=f"http://127.0.0.1:{monitor}/healthz",
         jetstream=JetStreamLogin(f"nats://127.0.0.1:{port}", USER, password),

@@ -11,7 +11,7 @@ from common.bus.permissions import DUTIES, USERS, acknowledgements, api_requests
 from common.events import REGISTRY
 from common.streams import JETSTREAM_API, SERVER_API, STREAMS, stream_of
 from toolkit.servers import NATS
-from toolkit.testing import programs_here
+from toolkit.testing import programs_here, server_here
 
 from tests.integration.connections import connected
 from tests.integration.raw_users import RawUser, address, raw
@@ -42,6 +42,7 @@ async def settled(user: RawUser) -> None:
 
 
 def test_the_servers_tested_are_an_old_one_and_a_new_one() -> None:
+    server_here(NATS)
     assert {name.rsplit(".", 1)[0] for name in programs_here(NATS)} >= {"NATS-2.15"}
 
 

@@ -38,8 +38,9 @@ from toolkit.layout import nats_config_file, nats_password_file, public_keys_fil
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
-from toolkit.servers import NATS, command_here
+from toolkit.servers import NATS
 from toolkit.setup import Addresses, prepare
+from toolkit.testing import server_here
 from toolkit.up import UpOptions, plan
 
 from tests.integration.connections import connected, eventually, fill, halt
@@ -255,7 +256,7 @@ def free_base() -> int:
 @contextmanager
 def broker_of(data_dir: Path, ports: Ports) -> Iterator[None]:
     """Run the broker of a data directory as its set-up configured it."""
-    command = [*command_here(NATS), "--config", str(nats_config_file(data_dir))]
+    command = [*server_here(NATS).command, "--config", str(nats_config_file(data_dir))]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:
         try:
             wait_until(lambda: _healthy(ports), "the broker")

@@ -27,6 +27,36 @@ def test_what_did_not_run_is_listed_and_is_no_pass(tmp_path: Path, options: tupl
     assert "NOT RUN test_some.py::test_b: a browser" in done.stdout
 
 
+def test_what_has_no_server_to_run_on_is_listed_too(tmp_path: Path) -> None:
+    tests = """
+import pytest
+@pytest.fixture(params={})
+def broker(request):
+    return request.param
+def test_a(broker):
+    pass
+@pytest.mark.parametrize("program", {})
+def test_b(program):
+    pass
+"""
+    done = ran(tmp_path, tests)
+    assert done.returncode == EXIT_CODE
+    for test in ("test_a", "test_b"):
+        assert f"NOT RUN test_some.py::{test}" in done.stdout
+    assert done.stdout.count(": a server to run it on (apt-get install nats-server redis-server as root)") == 2
+
+
+def test_a_server_that_is_not_here_keeps_a_test_from_running(tmp_path: Path) -> None:
+    tests = """
+from toolkit import servers
+from toolkit.testing import server_here
+def test_a(monkeypatch):
+    monkeypatch.setattr(servers, "candidates", lambda *asked: [])
+    server_here(servers.NATS)
+"""
+    assert "NOT RUN test_some.py::test_a: needs nats-server: install with" in ran(tmp_path, tests).stdout
+
+
 def test_a_failure_remains_one_and_a_whole_run_passes(tmp_path: Path) -> None:
     assert ran(tmp_path, TESTS + "def test_c():\n    assert False\n").returncode == 1
     done = ran(tmp_path, "def test_a():\n    pass\n")

@@ -1,9 +1,19 @@
+import re
 from pathlib import Path
 
 import pytest
 from common.versions import Version
+from toolkit.instance import CannotStartError
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.server_record import RECORD_FILE, CannotReadError, note_writers, ran_in_containers, server_for, writers_of
+from toolkit.server_record import (
+    RECORD_FILE,
+    CannotReadError,
+    check_again,
+    note_writers,
+    ran_in_containers,
+    server_for,
+    writer_of,
+)
 from toolkit.server_table import Kind
 from toolkit.servers import NATS, REDIS, Origin, Program, Server
 
@@ -37,10 +47,10 @@ def test_a_newer_server_takes_over_and_is_noted_before_it_opens(tmp_path: Path, 
     here.append(a_server(Kind.NATS, OLD, Origin.SYSTEM))
     note_writers(tmp_path, {NATS.name: server_for(NATS, tmp_path, None)})
     write_something(tmp_path)
-    assert str(writers_of(tmp_path)[NATS.name]) == "NATS 2.9.10 (system)"
+    assert str(writer_of(NATS, tmp_path)) == "NATS 2.9.10 (system)"
     here[:] = [a_server(Kind.NATS, NEW, Origin.WHEELS)]
     note_writers(tmp_path, {NATS.name: server_for(NATS, tmp_path, None)})
-    assert str(writers_of(tmp_path)[NATS.name]) == "NATS 2.15.1 (wheels)"
+    assert str(writer_of(NATS, tmp_path)) == "NATS 2.15.1 (wheels)"
     assert (tmp_path / RECORD_FILE).stat().st_mode & 0o777 == 0o600
 
 
@@ -98,29 +108,173 @@ def test_valkey_s_positions_are_no_redis_and_are_built_again(tmp_path: Path, her
 def test_noting_one_server_leaves_what_is_noted_of_the_other(tmp_path: Path) -> None:
     note_writers(tmp_path, {REDIS.name: a_server(Kind.VALKEY, (9, 1, 2), Origin.WHEELS)})
     note_writers(tmp_path, {NATS.name: a_server(Kind.NATS, NEW, Origin.WHEELS)})
-    assert writers_of(tmp_path) == {}, "nothing is stored yet"
+    assert (writer_of(NATS, tmp_path), writer_of(REDIS, tmp_path)) == (None, None), "nothing is stored yet"
     write_something(tmp_path)
-    assert sorted(writers_of(tmp_path)) == ["nats", "redis"]
+    assert str(writer_of(NATS, tmp_path)) == "NATS 2.15.1 (wheels)"
+    assert str(writer_of(REDIS, tmp_path)) == "Valkey 9.1.2 (wheels)"
+
+
+GOOD = '"redis": {"kind": "Valkey", "version": "9.1.2", "origin": "wheels"}'
+ROW = '"kind": "NATS", "version": "2.15.1", "origin": "wheels"'
+
+
+@pytest.mark.parametrize("text", ["", "[]", "\xff", "[" * 100_000])
+def test_a_record_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / RECORD_FILE).write_text(text)
+    for program in (NATS, REDIS):
+        with pytest.raises(CannotReadError, match=f'{RECORD_FILE}.*as its "nats".*as its "redis".*only together with'):
+            writer_of(program, tmp_path)
+    with pytest.raises(CannotReadError, match=RECORD_FILE):
+        note_writers(tmp_path, {NATS.name: a_server(Kind.NATS, NEW, Origin.WHEELS)})
+    assert (tmp_path / RECORD_FILE).read_text() == text
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("row", "rule"),
     [
-        "",
-        "[]",
-        '{"nats": {}}',
-        '{"nats": {"kind": "X", "version": "1.2.3", "origin": ""}}',
-        '{"nats": {"kind": "NATS", "version": "3.0", "origin": "system"}}',
+        ("7", "nats: must be an object with kind, version and origin, is 7"),
+        ("{}", "nats.kind: must be NATS, is None"),
+        ("{" + ROW.replace("NATS", "Redis") + "}", "nats.kind: must be NATS, is 'Redis'"),
+        ('{"kind": ["NATS"]}', "nats.kind: must be NATS, is ['NATS']"),
+        ("{" + ROW.replace("2.15.1", "3.0") + "}", "nats.version: must be three numbers such as 2.15.1, is '3.0'"),
+        ("{" + ROW.replace('"2.15.1"', "3") + "}", "nats.version: must be three numbers such as 2.15.1, is 3"),
+        ("{" + ROW.replace("wheels", "w") + "}", "nats.origin: must be one of system, wheels, containers, is 'w'"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / RECORD_FILE).write_text(text)
-    with pytest.raises(CannotReadError, match=RECORD_FILE):
-        writers_of(tmp_path)
+def test_a_row_that_cannot_be_read_costs_its_own_program(tmp_path: Path, row: str, rule: str) -> None:
+    (tmp_path / RECORD_FILE).write_text(f'{{"nats": {row}, {GOOD}}}')
+    assert writer_of(NATS, tmp_path) is None, "a store that holds nothing may be opened by any"
+    write_something(tmp_path)
+    with pytest.raises(CannotReadError) as refused:
+        writer_of(NATS, tmp_path)
+    assert str(refused.value) == (
+        f'{tmp_path / RECORD_FILE}: {rule}: write {{{ROW}}} as its "nats", of what wrote '
+        f"{nats_store_dir(tmp_path)}; or move that folder away and bring the streams back with ./mm restore"
+    )
+    assert str(writer_of(REDIS, tmp_path)) == "Valkey 9.1.2 (wheels)"
+    note_writers(tmp_path, {REDIS.name: a_server(Kind.VALKEY, (9, 1, 3), Origin.WHEELS)})
+    note_writers(tmp_path, {NATS.name: a_server(Kind.NATS, NEW, Origin.WHEELS)})
+    assert str(writer_of(NATS, tmp_path)) == "NATS 2.15.1 (wheels)"
+    assert str(writer_of(REDIS, tmp_path)) == "Valkey 9.1.3 (wheels)"
 
 
 def test_a_record_that_is_no_file_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / RECORD_FILE).mkdir()
     assert not ran_in_containers(tmp_path)
-    with pytest.raises(CannotReadError, match=RECORD_FILE):
-        writers_of(tmp_path)
+    with pytest.raises(CannotReadError, match=f"{RECORD_FILE}.*Is a directory"):
+        writer_of(NATS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "writer"),
+    [
+        ({"1.blk": b"x", "1.idx": b"x"}, "NATS up to 2.9.0"),
+        ({"1.blk": b"x", "index.db": b"x"}, "NATS up to 2.14.0"),
+        ({"1.blk": b"x", "1.idx": b"x", "index.db": b"x"}, "NATS up to 2.14.0"),
+        ({"1.blk": b"x"}, "NATS up to 2.14.0"),
+        ({"meta.inf": b"x"}, "NATS up to 2.14.0"),
+    ],
+)
+def test_a_broker_s_store_without_a_record_may_be_of_the_newest_that_made_such_files(
+    tmp_path: Path, files: dict[str, bytes], writer: str
+) -> None:
+    put(nats_store_dir(tmp_path) / "jetstream" / "A" / "streams" / "S" / "msgs", files)
+    assert str(writer_of(NATS, tmp_path)) == f"{writer} (it has no entry in servers.json)"
+
+
+def test_an_older_broker_does_not_open_what_a_newer_one_may_have_written(tmp_path: Path, here: list[Server]) -> None:
+    put(nats_store_dir(tmp_path), {"1.blk": b"x", "index.db": b"x"})
+    here += [a_server(Kind.NATS, OLD, Origin.SYSTEM), a_server(Kind.NATS, NEW, Origin.WHEELS)]
+    assert server_for(NATS, tmp_path, None).origin is Origin.WHEELS
+    way_on = "start with NATS 2.14.0 or newer, as --servers wheels may have; or move"
+    with pytest.raises(CannotReadError, match=re.escape(way_on)):
+        server_for(NATS, tmp_path, None, Origin.SYSTEM.value)
+
+
+REDIS_BASE = bytes.fromhex("5245444953 30303130 fa 09 72656469732d766572 06 372e302e3135 fa 0a")
+VALKEY_BASE = b"VALKEY080\xfa\nvalkey-ver\x059.1.2\xfa\nredis-bits"
+FOLDER = "appendonlydir"
+
+
+@pytest.mark.parametrize(
+    ("files", "writer"),
+    [
+        ({f"{FOLDER}/appendonly.aof.1.base.rdb": REDIS_BASE}, "Redis up to 7.0.15"),
+        ({f"{FOLDER}/appendonly.aof.1.base.rdb": VALKEY_BASE}, "Valkey up to 9.1.2"),
+        ({f"{FOLDER}/appendonly.aof.1.base.rdb": VALKEY_BASE, "dump.rdb": REDIS_BASE}, "Valkey up to 9.1.2"),
+        ({f"{FOLDER}/appendonly.aof.1.base.aof": b"*2"}, "Redis up to 7.0.0"),
+        ({"appendonly.aof": b"*2\r\n$6"}, "Redis up to 6.2.0"),
+        ({"appendonly.aof": REDIS_BASE, "temp-12.rdb": b"REDIS"}, "Redis up to 7.0.15"),
+    ],
+)
+def test_a_store_of_positions_without_a_record_says_itself_what_wrote_it(
+    tmp_path: Path, files: dict[str, bytes], writer: str
+) -> None:
+    put(redis_store_dir(tmp_path), files)
+    assert str(writer_of(REDIS, tmp_path)) == f"{writer} (it has no entry in servers.json)"
+
+
+def test_a_store_that_says_nothing_is_opened_by_nobody(tmp_path: Path) -> None:
+    put(redis_store_dir(tmp_path), {"dump.rdb": b"REDIS0011"})
+    with pytest.raises(CannotReadError) as refused:
+        writer_of(REDIS, tmp_path)
+    store = redis_store_dir(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path / RECORD_FILE}: redis: is not there, and {store}/dump.rdb does not begin with the version that "
+        'wrote it: write {"kind": "Valkey", "version": "9.1.2", "origin": "wheels"} as its "redis", of what wrote '
+        f"{store}; or move that folder away and start: positions are built again from the fills"
+    )
+
+
+def put(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+class Replaced:
+    """A server whose program is replaced while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data_dir, self.path = folder / "data", folder / "nats-server"
+        self.configured: list[Version] = []
+        self.says("nats-server: v2.12.1")
+        self.server = Server(Kind.NATS, (2, 12, 1), Origin.SYSTEM, (str(self.path),))
+        note_writers(self.data_dir, {NATS.name: self.server})
+        put(nats_store_dir(self.data_dir), {"1.blk": b"x"})
+
+    def says(self, text: str) -> None:
+        self.path.write_text(f"#!/bin/sh\necho '{text}'\n")
+        self.path.chmod(0o755)
+
+    def starts_again(self) -> str:
+        """Do what is done before it starts again and return who is noted then."""
+        check_again(NATS, self.server, self.data_dir, self.configured.append)
+        return str(writer_of(NATS, self.data_dir))
+
+
+def test_a_program_that_was_replaced_is_noted_before_it_opens_the_store(tmp_path: Path) -> None:
+    replaced = Replaced(tmp_path)
+    assert (replaced.starts_again(), replaced.configured) == ("NATS 2.12.1 (system)", [])
+    replaced.says("nats-server: v2.15.1")
+    assert (replaced.starts_again(), replaced.configured) == ("NATS 2.15.1 (system)", [(2, 15, 1)])
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        ("nats-server: v2.12.0", "may not read whole: start with NATS 2.12.1 or newer, as --servers wheels may have"),
+        ("nats-server: v2.9.10", "was written by NATS 2.12.1 (system), which NATS 2.9.10 (system) may not read whole"),
+        ("nats-server: v2.10.1", "NATS 2.10.1 (system) may not run: kill -9 can lose a whole stream"),
+        ("", "does not say which version it is any more"),
+    ],
+)
+def test_a_program_that_was_replaced_by_one_that_may_not_open_the_store_does_not(
+    tmp_path: Path, says: str, reason: str
+) -> None:
+    replaced = Replaced(tmp_path)
+    replaced.says(says)
+    with pytest.raises(CannotStartError, match=re.escape(reason)):
+        replaced.starts_again()
+    assert replaced.configured == []
+    assert str(writer_of(NATS, replaced.data_dir)) == "NATS 2.12.1 (system)"

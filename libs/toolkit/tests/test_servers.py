@@ -1,11 +1,12 @@
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from toolkit import apt, servers
 from toolkit.server_table import Kind
-from toolkit.servers import NATS, REDIS, NoServerError, Origin, container_name, find_server
+from toolkit.servers import NATS, REDIS, NoServerError, Origin, Program, Server, container_name, find_server
 
 
 @pytest.fixture
@@ -107,10 +108,9 @@ def test_a_missing_server_is_installed_from_the_system_packages_where_that_is_al
 def test_where_an_engine_answers_servers_run_in_containers_on_the_same_paths(
     bare_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "engine_answers", lambda: True)
-    add_program(bare_machine, "docker", "")
-    (bare_machine / "docker").write_text('#!/bin/sh\necho "$@"\n')
+    with_engine(bare_machine, monkeypatch, "echo 'nats-server: v2.14.6'")
     command = find_server(NATS, tmp_path, nothing).command
+    (bare_machine / "docker").write_text('#!/bin/sh\necho "$@"\n')
     ran = subprocess.run(
         [*command, "--config", "/x.conf"], env={"PATH": str(bare_machine)}, capture_output=True, text=True, check=True
     ).stdout
@@ -119,6 +119,51 @@ def test_where_an_engine_answers_servers_run_in_containers_on_the_same_paths(
     assert f"{tmp_path}:{tmp_path}" in words
     assert words[words.index("--name") + 1] == container_name(NATS, tmp_path)
     assert words[-3:] == [NATS.image, "--config", "/x.conf"]
+
+
+def with_engine(folder: Path, monkeypatch: pytest.MonkeyPatch, runs: str) -> Callable[[Program], Server]:
+    """Put a container engine on the PATH that answers, and does this to run an image; return what finds a server."""
+    (folder / "docker").write_text(
+        f'#!/bin/sh\n[ "$1" = info ] && exit 0\necho "$@" >> {folder}/asked\n[ "$1" = rm ] || {{\n{runs}\n}}\n'
+    )
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(servers, "engine_answers", lambda: True)
+    servers.image_answer.cache_clear()
+    return lambda program: find_server(program, folder, nothing)
+
+
+def test_what_an_image_holds_is_asked_of_the_image_once(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "echo 'Redis server v=7.4.2 sha=00000000:0'; echo 'redis: Pulling 10.0.0.1:443' >&2"
+    found = with_engine(bare_machine, monkeypatch, text)
+    assert {str(found(REDIS)) for _ in range(2)} == {"Redis 7.4.2 (containers)"}
+    assert (bare_machine / "asked").read_text() == "run --rm --entrypoint redis-server redis:7-alpine --version\n"
+
+
+def test_an_image_that_cannot_be_had_is_said_with_the_reason(
+    bare_machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "docker: Error response from daemon: Get https://10.0.0.1:443/v2/nats: connection refused."
+    found = with_engine(bare_machine, monkeypatch, f"echo '{error}' >&2; exit 125")
+    why = (
+        f"the image nats:2.14-alpine does not say which version it holds ({error}): "
+        "bring it here with 'docker pull nats:2.14-alpine', or start with --servers wheels"
+    )
+    with pytest.raises(NoServerError) as refused:
+        find_server(NATS, bare_machine, nothing, Origin.CONTAINERS.value)
+    assert str(refused.value) == f"nats-server: {why}"
+    with pytest.raises(NoServerError) as refused:
+        found(NATS)
+    assert str(refused.value).endswith(f"(as root), then retry; {why}")
+
+
+def test_a_tag_that_has_moved_is_noticed_at_the_next_start(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = with_engine(bare_machine, monkeypatch, f"cat {bare_machine}/holds")
+    (bare_machine / "holds").write_text("nats-server: v2.14.0")
+    before = found(NATS)
+    (bare_machine / "holds").write_text("nats-server: v2.14.6")
+    assert str(found(NATS)) == "NATS 2.14.0 (containers)"
+    assert str(servers.as_it_is_now(NATS, before)) == "NATS 2.14.6 (containers)"
 
 
 def test_two_platforms_name_their_containers_differently(tmp_path: Path) -> None:

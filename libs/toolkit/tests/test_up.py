@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from toolkit.down import down
-from toolkit.instance import find_running, read_control
+from toolkit.instance import CannotStartError, find_running, read_control
+from toolkit.layout import nats_config_file, nats_store_dir
+from toolkit.ports import port_map
 from toolkit.processes import Process
 from toolkit.screen import Screen, duration
-from toolkit.up import is_installed
+from toolkit.server_record import writer_of
+from toolkit.servers import NATS
+from toolkit.trial import free_port_base
+from toolkit.up import UpOptions, is_installed, plan
 
 PATIENCE_S = 30.0
 
@@ -154,6 +159,36 @@ def test_a_start_that_fails_stops_what_had_started_and_shows_why(fake_process: F
     control = read_control(tmp_path)
     assert control is not None
     assert control.children["nats"]["pid"] is None
+
+
+def test_a_server_that_is_replaced_is_configured_and_noted_as_what_it_is_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(name: str, says: str) -> None:
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (tmp_path / name).chmod(0o755)
+
+    monkeypatch.setattr("toolkit.servers.on_path", lambda program: tmp_path / program.commands[0])
+    put("nats-server", "nats-server: v2.9.10")
+    put("redis-server", "Redis server v=7.0.15 sha=00000000:0")
+    data_dir = tmp_path / "data"
+    options = UpOptions(data_dir, port_map(free_port_base()), source="model", servers="system")
+    _, table = plan(options, Screen(Console(quiet=True)))
+    checks = {process.name: process.before_start for process in table if process.before_start is not None}
+    assert set(checks) == {"nats", "redis"}
+    (nats_store_dir(data_dir) / "1.blk").touch()
+    old = nats_config_file(data_dir).read_text()
+
+    checks["nats"]()
+    assert nats_config_file(data_dir).read_text() == old
+    put("nats-server", "nats-server: v2.15.1")
+    checks["nats"]()
+    assert 'sync_interval: "always"' not in old
+    assert 'sync_interval: "always"' in nats_config_file(data_dir).read_text()
+    assert str(writer_of(NATS, data_dir)) == "NATS 2.15.1 (system)"
+    put("nats-server", "nats-server: v2.9.10")
+    with pytest.raises(CannotStartError, match="may not read whole"):
+        checks["nats"]()
 
 
 def test_down_without_a_platform_says_so(tmp_path: Path) -> None:

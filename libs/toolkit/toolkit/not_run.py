@@ -10,6 +10,9 @@ import pytest
 
 EXIT_CODE = 10
 MARK = "NOT RUN: "
+EMPTY = "got empty parameter set"
+"""What pytest says of a test that is run once for each server of the machine, where there is none."""
+SERVERS = "a server to run it on (apt-get install nats-server redis-server as root)"
 
 
 def not_run(needs: str) -> NoReturn:
@@ -25,8 +28,13 @@ class Plugin:
         """What each needs, by the test's id."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped and isinstance(report.longrepr, tuple) and MARK in report.longrepr[2]:
-            self.lacking[report.nodeid] = report.longrepr[2].partition(MARK)[2]
+        if not report.skipped or not isinstance(report.longrepr, tuple):
+            return
+        why = report.longrepr[2]
+        if MARK in why:
+            self.lacking[report.nodeid] = why.partition(MARK)[2]
+        elif EMPTY in why:
+            self.lacking[report.nodeid] = SERVERS
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -5,24 +5,44 @@ refused before anything is opened, with the way to go on.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from common.disk import write_durably
 from common.versions import Version, text_of, version_in
 
 from toolkit.apt import Report
+from toolkit.instance import CannotStartError
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.server_table import Kind, reads
-from toolkit.servers import AUTO, NATS, REDIS, Origin, Program, Server, ServerPair, find_server
+from toolkit.server_table import Kind, Use, reads
+from toolkit.servers import (
+    AUTO,
+    NATS,
+    REDIS,
+    NoServerError,
+    Origin,
+    Program,
+    Server,
+    ServerPair,
+    as_it_is_now,
+    find_server,
+)
+from toolkit.unrecorded import UnknownWriterError, nats_that_wrote, redis_that_wrote
 
 RECORD_FILE = "servers.json"
 STORES = {NATS.name: nats_store_dir, REDIS.name: redis_store_dir}
+KINDS = {NATS.name: (Kind.NATS,), REDIS.name: (Kind.VALKEY, Kind.REDIS)}
+EXAMPLES = {NATS.name: "2.15.1", REDIS.name: "9.1.2"}
 
 
-class CannotReadError(Exception):
+class CannotReadError(CannotStartError):
     """The servers that would start cannot read what the data directory holds; the message says the ways to go on."""
+
+
+class BadRowError(Exception):
+    """A row of the record breaks a rule; the message names the field."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +51,13 @@ class Writer:
 
     kind: Kind
     version: Version
-    origin: str
+    origin: Origin | None
+    """None for a store without a record: then the version is the newest that may have written it."""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {text_of(self.version)} ({self.origin})"
+        if self.origin is None:
+            return f"{self.kind.value} up to {text_of(self.version)} (it has no entry in {RECORD_FILE})"
+        return f"{self.kind.value} {text_of(self.version)} ({self.origin.value})"
 
 
 def servers_for(data_dir: Path, report: Report | None, wish: str = AUTO) -> ServerPair:
@@ -51,7 +74,7 @@ def server_for(
 
     NoServerError when there is none, CannotReadError when it is older than the one that wrote there, or another.
     """
-    writer = writers_of(data_dir).get(program.name)
+    writer = writer_of(program, data_dir)
 
     def fits(server: Server) -> bool:
         return _reads(server, writer) and (at_least is None or server.version >= at_least)
@@ -63,42 +86,104 @@ def server_for(
 
 
 def note_writers(data_dir: Path, servers: Mapping[str, Server]) -> None:
-    """Put on disk who opens the stores now, by the name of the process; called before they do."""
-    path = data_dir / RECORD_FILE
-    before = path.read_bytes() if path.exists() else b"{}"
-    record = json.loads(before)
-    for name, server in servers.items():
-        version = text_of(server.version)
-        record[name] = {"kind": server.kind.value, "version": version, "origin": server.origin.value}
-    text = json.dumps(record, indent=1).encode() + b"\n"
-    if text != before:
-        write_durably(path, text)
+    """Put on disk who opens the stores now, by the name of the process; called before they do.
 
-
-def writers_of(data_dir: Path) -> dict[str, Writer]:
-    """Return who wrote each store that holds anything, by the name of its process; nobody of one without a record.
-
-    CannotReadError when there is a record that cannot be read.
+    What is noted of the others stays as it is. CannotReadError when the record cannot be read.
     """
+    before = _read_record(data_dir)
+    now = {
+        name: {"kind": server.kind.value, "version": text_of(server.version), "origin": server.origin.value}
+        for name, server in servers.items()
+    }
+    after = before | now
+    if after != before:
+        write_durably(data_dir / RECORD_FILE, json.dumps(after, indent=1).encode() + b"\n")
+
+
+def writer_of(program: Program, data_dir: Path) -> Writer | None:
+    """Return who wrote a store, or None when it holds nothing; where no record says it, who may have.
+
+    CannotReadError when there is a record that cannot be read, or when nothing tells who wrote it.
+    """
+    record = _read_record(data_dir)
+    store = STORES[program.name](data_dir)
+    if not _holds(store):
+        return None
+    try:
+        if program.name in record:
+            return _writer_in(record[program.name], KINDS[program.name])
+        return Writer(*(nats_that_wrote(store) if program is NATS else redis_that_wrote(store)), origin=None)
+    except BadRowError as error:
+        reason = f"{data_dir / RECORD_FILE}: {program.name}{error}"
+    except UnknownWriterError as error:
+        reason = f"{data_dir / RECORD_FILE}: {program.name}: is not there, and {error}"
+    raise CannotReadError(f"{reason}: {_by_hand(program)}, of what wrote {store}; or {_put_away(program)}") from None
+
+
+def check_again(program: Program, server: Server, data_dir: Path, configure: Callable[[Version], object]) -> None:
+    """Note what a server is by now, before it is started again: an upgrade may have replaced its program.
+
+    `configure` writes the configuration for a version other than the one it began with. CannotStartError when it may
+    not open the store.
+    """
+    try:
+        now = as_it_is_now(program, server)
+    except NoServerError as error:
+        raise CannotStartError(str(error)) from error
+    if now.row.use is Use.REFUSED:
+        raise CannotStartError(f"{now} may not run: {now.row.lacks}")
+    writer = writer_of(program, data_dir)
+    if writer is not None and not _reads(now, writer):
+        raise CannotReadError(_way_on(program, now, writer, STORES[program.name](data_dir)))
+    if now != server:
+        configure(now.version)
+    note_writers(data_dir, {program.name: now})
+
+
+def _read_record(data_dir: Path) -> dict[str, Any]:
+    """Return the record by the name of the process, its rows as they are; CannotReadError when it is no such thing."""
     path = data_dir / RECORD_FILE
     try:
         record = json.loads(path.read_text())
-        writers = {
-            name: Writer(Kind(row["kind"]), _version_of(name, row["version"]), str(row["origin"]))
-            for name, row in record.items()
-        }
+        fault = "" if isinstance(record, dict) else f"is {type(record).__name__}"
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CannotReadError(f"{path}: does not say which servers wrote this data directory ({error})") from None
-    return {name: writer for name, writer in writers.items() if name in STORES and _holds(STORES[name](data_dir))}
+    except OSError as error:
+        fault = error.strerror or type(error).__name__
+    except (ValueError, RecursionError) as error:
+        fault = str(error) or type(error).__name__
+    if fault:
+        rows = " and ".join(_by_hand(program) for program in (NATS, REDIS))
+        stores = " and ".join(str(store(data_dir)) for store in STORES.values())
+        raise CannotReadError(
+            f"{path}: must be an object in JSON that says which servers wrote this data directory ({fault}): "
+            f"{rows}, of what wrote the stores; or move it away, but only together with {stores}"
+        )
+    assert isinstance(record, dict)
+    return record
 
 
-def _version_of(name: str, text: str) -> Version:
-    found = version_in(text)
-    if found is None:
-        raise ValueError(f"{name}.version: must be three numbers, is {text!r}")
-    return found
+def _writer_in(row: Any, kinds: Sequence[Kind]) -> Writer:
+    """Return what a row of the record says; BadRowError with the field, after the name of the process, and the rule."""
+    if not isinstance(row, dict):
+        raise BadRowError(f": must be an object with kind, version and origin, is {row!r}")
+    kind = next((each for each in kinds if each.value == row.get("kind")), None)
+    if kind is None:
+        raise BadRowError(f".kind: must be {' or '.join(each.value for each in kinds)}, is {row.get('kind')!r}")
+    version = version_in(str(row.get("version")))
+    if version is None or text_of(version) != row["version"]:
+        raise BadRowError(f".version: must be three numbers such as 2.15.1, is {row.get('version')!r}")
+    origin = next((each for each in Origin if each.value == row.get("origin")), None)
+    if origin is None:
+        allowed = ", ".join(each.value for each in Origin)
+        raise BadRowError(f".origin: must be one of {allowed}, is {row.get('origin')!r}")
+    return Writer(kind, version, origin)
+
+
+def _by_hand(program: Program) -> str:
+    kind, version = KINDS[program.name][0], EXAMPLES[program.name]
+    row = {"kind": kind.value, "version": version, "origin": Origin.WHEELS.value}
+    return f'write {json.dumps(row)} as its "{program.name}"'
 
 
 def ran_in_containers(data_dir: Path) -> bool:
@@ -118,8 +203,19 @@ def _reads(server: Server, writer: Writer | None) -> bool:
 
 
 def _way_on(program: Program, server: Server, writer: Writer, store: Path) -> str:
-    text = f"{store} was written by {writer}, which {server} may not read whole: "
-    text += f"start with --servers {writer.origin}; or move that folder away and "
+    # Where that program has been replaced by this one, its origin is no way on.
+    other = writer.origin not in (None, server.origin)
+    start = f"start with --servers {writer.origin.value}" if writer.origin and other else _newer(writer)
+    text = f"{store} was written by {writer}, which {server} may not read whole: {start}; or {_put_away(program)}"
+    return text if program is REDIS else f"{text} from a backup made with {text_of(server.version)} or older"
+
+
+def _newer(writer: Writer) -> str:
+    brings = "system or containers" if writer.kind is Kind.REDIS else "wheels"
+    return f"start with {writer.kind.value} {text_of(writer.version)} or newer, as --servers {brings} may have"
+
+
+def _put_away(program: Program) -> str:
     if program is REDIS:
-        return text + "start: positions are built again from the fills"
-    return text + f"bring the streams back with ./mm restore from a backup made with {text_of(server.version)} or older"
+        return "move that folder away and start: positions are built again from the fills"
+    return "move that folder away and bring the streams back with ./mm restore"

@@ -9,10 +9,11 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from common.versions import Version, text_of, version_in
 
@@ -26,6 +27,8 @@ SEARCH_PATH = os.pathsep.join(
 )
 
 ENGINE_TIMEOUT_S = 60
+IMAGE_TIMEOUT_S = 300
+"""An image that is not here yet is downloaded before it says anything."""
 
 
 class NoServerError(Exception):
@@ -80,7 +83,7 @@ class Program:
     """What it may be called on the PATH, the first one first."""
     package: str
     image: str
-    image_holds: tuple[Kind, Version]
+    """By a tag, which moves: what it holds is asked of the image itself."""
     in_wheel: Callable[[], Path | None]
 
 
@@ -113,15 +116,8 @@ def _program(path: Path) -> Path | None:
     return path if os.access(path, os.X_OK) else None
 
 
-NATS = Program("nats", ("nats-server",), "nats-server", "nats:2.14-alpine", (Kind.NATS, (2, 14, 0)), _nats_in_wheel)
-REDIS = Program(
-    "redis",
-    ("redis-server", "valkey-server"),
-    "redis-server",
-    "redis:7-alpine",
-    (Kind.REDIS, (7, 0, 0)),
-    _valkey_in_wheel,
-)
+NATS = Program("nats", ("nats-server",), "nats-server", "nats:2.14-alpine", _nats_in_wheel)
+REDIS = Program("redis", ("redis-server", "valkey-server"), "redis-server", "redis:7-alpine", _valkey_in_wheel)
 
 
 def find_server(
@@ -153,11 +149,6 @@ def find_server(
     raise NoServerError(missing(program, data_dir, wish))
 
 
-def command_here(program: Program) -> tuple[str, ...]:
-    """Return the command of the server that a fresh start would run here, as the environment wishes."""
-    return find_server(program, Path(), None, wish()).command
-
-
 def candidates(program: Program, data_dir: Path, wish: str = AUTO) -> Iterator[Server]:
     """Yield the servers of one program that are here, in the order of `AUTO` or only those wished for."""
     for origin in Origin:
@@ -174,19 +165,28 @@ def missing(program: Program, data_dir: Path, wish: str) -> str:
     if wish == Origin.WHEELS.value:
         return f"{program.commands[0]}: no wheel is installed for this machine; start with --servers system"
     if wish == Origin.CONTAINERS.value:
-        return f"{program.commands[0]}: no container engine answers"
-    return f"needs {program.package}: install with 'apt-get install {program.package}' (as root), then retry"
+        return f"{program.commands[0]}: {_why_no_container(program)}"
+    text = f"needs {program.package}: install with 'apt-get install {program.package}' (as root), then retry"
+    return f"{text}; {_why_no_container(program)}" if wish == AUTO and engine_answers() else text
+
+
+def _why_no_container(program: Program) -> str:
+    if not engine_answers():
+        return "no container engine answers"
+    said = [line.strip() for line in image_answer(program).text.splitlines() if line.strip()]
+    return (
+        f"the image {program.image} does not say which version it holds ({said[-1] if said else 'it says nothing'}): "
+        f"bring it here with 'docker pull {program.image}', or start with --servers wheels"
+    )
 
 
 def _of(program: Program, origin: Origin, data_dir: Path) -> Server | None:
     if origin is Origin.CONTAINERS:
-        if not engine_answers():
-            return None
-        kind, version = program.image_holds
-        return Server(kind, version, origin, _container_command(program, data_dir))
+        found = image_answer(program).found if engine_answers() else None
+        return None if found is None else Server(*found, origin, _container_command(program, data_dir))
     path = program.in_wheel() if origin is Origin.WHEELS else on_path(program)
-    said = what_it_is(path) if path is not None else None
-    return None if said is None else Server(*said, origin, (str(path),))
+    found = what_it_is(path) if path is not None else None
+    return None if found is None else Server(*found, origin, (str(path),))
 
 
 def on_path(program: Program) -> Path | None:
@@ -198,19 +198,57 @@ def on_path(program: Program) -> Path | None:
     return next((Path(path) for path in found if path is not None), None)
 
 
-@functools.lru_cache
-def what_it_is(path: Path) -> tuple[Kind, Version] | None:
-    """Ask a server program what it is; None when it does not run or says nothing of use."""
+class Answer(NamedTuple):
+    """What a program says when it is asked for its version."""
+
+    found: tuple[Kind, Version] | None
+    """None where it does not run or says nothing of use."""
+    text: str
+
+
+def ask(command: Sequence[str | Path], timeout_s: float = PROBE_TIMEOUT_S) -> Answer:
+    """Run a command that makes a server program tell its version."""
     try:
-        said = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, errors="replace", timeout=PROBE_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+        said = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return Answer(None, f"no answer within {timeout_s:.0f} s")
+    except OSError as error:
+        return Answer(None, str(error))
     text = said.stdout + said.stderr
     version = version_in(text)
     kind = next((kind for kind in Kind if kind.value.lower() in text.lower()), None)
-    return None if version is None or kind is None else (kind, version)
+    # What explains a failure may hold numbers too, such as an address.
+    if said.returncode != 0 or version is None or kind is None:
+        return Answer(None, text)
+    return Answer((kind, version), text)
+
+
+@functools.lru_cache
+def what_it_is(path: Path) -> tuple[Kind, Version] | None:
+    """Ask a server program what it is; None when it does not run or says nothing of use."""
+    return ask([path, "--version"]).found
+
+
+@functools.lru_cache
+def image_answer(program: Program) -> Answer:
+    """Ask the image of a server what it holds; where it is not here the engine downloads it first."""
+    return ask(_image_question(program), IMAGE_TIMEOUT_S)
+
+
+def _image_question(program: Program) -> list[str]:
+    return ["docker", "run", "--rm", "--entrypoint", program.commands[0], program.image, "--version"]
+
+
+def as_it_is_now(program: Program, server: Server) -> Server:
+    """Return a server as its program is by now, which may have been replaced; NoServerError when it says nothing."""
+    container = server.origin is Origin.CONTAINERS
+    question = _image_question(program) if container else [server.command[0], "--version"]
+    found, text = ask(question, ENGINE_TIMEOUT_S if container else PROBE_TIMEOUT_S)
+    if found is None:
+        what = program.image if container else server.command[0]
+        raise NoServerError(f"{what}: does not say which version it is any more ({text.strip() or 'it says nothing'})")
+    kind, version = found
+    return replace(server, kind=kind, version=version)
 
 
 @functools.lru_cache

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.versions import text_of
 from pydantic import SecretStr
 
 from toolkit.listening import free_port
+from toolkit.not_run import not_run
 from toolkit.server_table import Use
-from toolkit.servers import Origin, Program, candidates
+from toolkit.servers import NoServerError, Origin, Program, Server, candidates, find_server, wish
 
 START_S_MAX = 20.0
 POLL_S = 0.02
@@ -22,12 +24,24 @@ PASSWORD_BYTES = 16
 
 
 def programs_here(program: Program) -> dict[str, Path]:
-    """Return the servers of one kind that tests can run here, by name and version: 'NATS-2.15.1'."""
+    """Return the servers of one kind that tests can run here, by name and version: 'NATS-2.15.1'.
+
+    A test with none of them as its parameter is listed as NOT RUN.
+    """
     return {
-        f"{server.kind.value}-{'.'.join(map(str, server.version))}": Path(server.command[0])
-        for server in candidates(program, Path())
-        if server.origin is not Origin.CONTAINERS and server.row.use is not Use.REFUSED
+        f"{server.kind.value}-{text_of(server.version)}": Path(server.command[0])
+        for origin in (Origin.SYSTEM, Origin.WHEELS)
+        for server in candidates(program, Path(), origin.value)
+        if server.row.use is not Use.REFUSED
     }
+
+
+def server_here(program: Program) -> Server:
+    """Return the server that a fresh start would run here, as the environment wishes; without one nothing is tested."""
+    try:
+        return find_server(program, Path(), None, wish())
+    except NoServerError as error:
+        not_run(str(error))
 
 
 class LocalRedis:

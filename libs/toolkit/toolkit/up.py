@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from common.versions import Version
 
 from toolkit import sources
 from toolkit.child import last_lines
@@ -23,8 +25,8 @@ from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
 from toolkit.screen import NOBODY_SAID, Screen, addresses
-from toolkit.server_record import CannotReadError, note_writers, ran_in_containers, servers_for
-from toolkit.servers import AUTO, NoServerError, remove_left_over
+from toolkit.server_record import check_again, note_writers, ran_in_containers, servers_for
+from toolkit.servers import AUTO, NATS, REDIS, NoServerError, ServerPair, remove_left_over
 from toolkit.setup import Addresses, prepare
 from toolkit.status import provenance_now
 from toolkit.supervisor import StartFailedError, Supervisor
@@ -73,7 +75,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
     try:
         source, files = resolve_source(options, screen)
         servers = servers_for(options.data_dir, screen.say, options.servers)
-    except (sources.NoRecordingError, NoServerError, CannotReadError) as error:
+    except (sources.NoRecordingError, NoServerError) as error:
         raise CannotStartError(str(error)) from error
     ports = options.ports
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
@@ -97,11 +99,29 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
     table = process_table(instance, servers.commands)
     if unknown := set(options.overrides) - {process.name for process in table}:
         raise CannotStartError(f"--set {sorted(unknown)[0]}: there is no such process")
-    note_writers(options.data_dir, {"nats": servers.nats, "redis": servers.redis})
+    note_writers(options.data_dir, {NATS.name: servers.nats, REDIS.name: servers.redis})
+    table = [_checked_again(process, servers, options.data_dir, addresses) for process in table]
     missing = [process.name for process in table if not is_installed(process)]
     for name in missing:
         screen.say(f"{name}: not in this tree, started without it")
     return instance, [process for process in table if process.name not in missing]
+
+
+def _checked_again(process: Process, servers: ServerPair, data_dir: Path, addresses: Addresses) -> Process:
+    """Have a server looked at before each start of its process: its program may be another one by then."""
+    if process.name == NATS.name:
+        program, server = NATS, servers.nats
+    elif process.name == REDIS.name:
+        program, server = REDIS, servers.redis
+    else:
+        return process
+
+    def configure(version: Version) -> None:
+        # The configuration of Redis is the same for every version.
+        if program is NATS:
+            prepare(data_dir, addresses, broker=version)
+
+    return replace(process, before_start=lambda: check_again(program, server, data_dir, configure))
 
 
 def resolve_source(options: UpOptions, screen: Screen) -> tuple[str, tuple[Path, ...]]:

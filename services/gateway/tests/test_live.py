@@ -25,7 +25,8 @@ from gateway.testing import Story
 from gateway.view import View
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
-from toolkit.servers import NATS, REDIS, command_here, find_server, wish
+from toolkit.servers import NATS, REDIS
+from toolkit.testing import server_here
 
 PLATFORM_ID = "gateway-tests"
 
@@ -45,7 +46,7 @@ class Platform:
         self.keyring.ensure()
         for name in (*USERS, "redis-password", "admin-token"):
             (directory / name).write_text(f"secret-of-{name}")
-        broker = find_server(NATS, directory, None, wish())
+        broker = server_here(NATS)
         config = render_server_config(
             {user: f"secret-of-{user}" for user in USERS},
             store_dir=str(directory / "jetstream"),
@@ -58,7 +59,7 @@ class Platform:
             f"port {self.redis_port}\nbind 127.0.0.1\nrequirepass secret-of-redis-password\nsave ''\ndir {directory}\n"
         )
         self.start([*broker.command, "--config", str(directory / "nats.conf")])
-        self.start([*command_here(REDIS), str(directory / "redis.conf")])
+        self.start([*server_here(REDIS).command, str(directory / "redis.conf")])
         subprocess.run(
             [sys.executable, "-m", "common.streams"],
             env=self.environment("streams", **self.key_environment("streams")),

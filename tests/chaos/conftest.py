@@ -1,0 +1,12 @@
+"""Whole platforms that are hurt: each needs both servers."""
+
+import pytest
+from toolkit.servers import NATS, REDIS
+from toolkit.testing import server_here
+
+
+@pytest.fixture(autouse=True)
+def servers() -> None:
+    """Without a server that may run here a test is not run."""
+    for program in (NATS, REDIS):
+        server_here(program)
