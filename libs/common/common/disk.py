@@ -70,9 +70,11 @@ def _replace(path: Path, data: bytes, mode: int, *, durable: bool) -> None:
             if durable:
                 os.fsync(file.fileno())
         draft.replace(path)
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+        # A write that finds no room names no file, and the draft is none that a person knows.
+        error.filename, error.filename2 = str(path), None
         raise
 
 

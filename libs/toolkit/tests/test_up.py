@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from toolkit.down import down
-from toolkit.instance import CannotStartError, find_running, read_control
+from toolkit.instance import CannotStartError, control_path, find_running, read_control
 from toolkit.layout import nats_config_file, nats_store_dir
 from toolkit.ports import port_map
 from toolkit.processes import Process
@@ -159,6 +159,17 @@ def test_a_start_that_fails_stops_what_had_started_and_shows_why(fake_process: F
     control = read_control(tmp_path)
     assert control is not None
     assert control.children["nats"]["pid"] is None
+
+
+def test_a_state_that_cannot_be_written_ends_nothing(fake_process: FakeProcess, tmp_path: Path) -> None:
+    control_path(tmp_path).mkdir()
+    platform = FakePlatform(tmp_path, [fake_process("feed")])
+    platform.until("logs ")
+    platform.process.terminate()
+    assert platform.end() == 0
+    unwritten = f"the state of the platform could not be written: {control_path(tmp_path)}: Is a directory; move away"
+    assert any(line.startswith(unwritten) for line in platform.said)
+    assert platform.said[-1] == "stopped; no process remains"
 
 
 def test_a_server_that_is_replaced_is_configured_and_noted_as_what_it_is_then(

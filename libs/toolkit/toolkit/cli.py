@@ -19,11 +19,12 @@ from toolkit import checks, doctor, explain, importer, keys_commands, locks, ope
 from toolkit import restore as restores
 from toolkit import status as statuses
 from toolkit.down import down as stop_platform
+from toolkit.file_errors import is_about_files, sentence
 from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError
 from toolkit.layout import venue_keys_dir
 from toolkit.live_needs import profiles_in
-from toolkit.options import DataDir, PortBase, ServersOption, ports_asked_for, ports_of, refuse
+from toolkit.options import REFUSED, DataDir, PortBase, ServersOption, ports_asked_for, ports_of, refuse, say_why
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
@@ -55,7 +56,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except OSError as error:
+        if not is_about_files(error):
+            raise
+        say_why(sentence(error))
+        sys.exit(REFUSED)
 
 
 @app.command()

@@ -1,18 +1,41 @@
 """The options that every command about a platform has, and how they find it."""
 
+import os
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from toolkit.file_errors import sentence
 from toolkit.instance import find_running
 from toolkit.ports import Ports, port_map
 from toolkit.servers import WISH_VARIABLE, WISHES
 
+REFUSED = 2
+"""The exit code of a command that did nothing, for a reason it has said."""
+
+
+def a_folder(data_dir: Path) -> Path:
+    """Return a data directory that is one or can become one; the command ends with the rule it breaks."""
+    there = next(path for path in (data_dir, *data_dir.parents) if os.path.lexists(path))
+    try:
+        if not there.is_dir():
+            refuse(f"--data-dir {data_dir}: must be a folder, and {there} is none: move it away, or name another")
+    except OSError as error:
+        refuse(sentence(error))
+    return data_dir
+
+
 DataDir = Annotated[
     Path,
-    typer.Option("--data-dir", envvar="MM_DATA_DIR", help="Where this platform keeps its state.", resolve_path=True),
+    typer.Option(
+        "--data-dir",
+        envvar="MM_DATA_DIR",
+        help="Where this platform keeps its state.",
+        resolve_path=True,
+        callback=a_folder,
+    ),
 ]
 ServersOption = Annotated[
     str,
@@ -49,5 +72,10 @@ def ports_asked_for(port_base: int | None) -> Ports:
 
 def refuse(reason: str) -> NoReturn:
     """End the command with one sentence and exit code 2."""
+    say_why(reason)
+    raise typer.Exit(REFUSED)
+
+
+def say_why(reason: str) -> None:
+    """Print the sentence a command ends with."""
     Console(stderr=True).print(f"mm: {reason}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)

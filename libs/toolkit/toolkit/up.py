@@ -18,6 +18,7 @@ from common.versions import Version
 from toolkit import sources
 from toolkit.child import last_lines
 from toolkit.exclusive import end_survivors, sole_instance
+from toolkit.file_errors import sentence
 from toolkit.gateway_client import PlatformClient
 from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
 from toolkit.layout import unsealed_file
@@ -140,7 +141,7 @@ async def supervise(instance: Instance, table: Sequence[Process], screen: Screen
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     state = "starting"
 
-    def publish(supervisor: Supervisor) -> None:
+    def write_state(supervisor: Supervisor) -> None:
         write_control(
             instance.data_dir,
             Running(
@@ -153,6 +154,13 @@ async def supervise(instance: Instance, table: Sequence[Process], screen: Screen
                 children={name: child.view() for name, child in supervisor.children.items()},
             ),
         )
+
+    def publish(supervisor: Supervisor) -> None:
+        try:
+            write_state(supervisor)
+        except OSError as error:
+            # A full disk must not end what runs.
+            screen.say(f"the state of the platform could not be written: {sentence(error)}")
 
     stop_asked = asyncio.Event()
     loop = asyncio.get_running_loop()
