@@ -12,11 +12,13 @@ from common.bus.accounts import STREAMS_ACCOUNT
 from common.streams.backup import CONTENTS, KEPT
 from toolkit import streams
 from toolkit.broker import broker_alone
+from toolkit.instance import CannotStartError
 from toolkit.layout import nats_store_dir
 from toolkit.ports import Ports, port_map
 from toolkit.restore import NotRestoredError, restore
-from toolkit.servers import AUTO, Origin
+from toolkit.servers import AUTO, NATS, Origin
 from toolkit.setup import Addresses, prepare
+from toolkit.testing import server_here
 from toolkit.trial import free_port_base
 
 
@@ -27,6 +29,7 @@ def ports(tmp_path: Path) -> Ports:
 
 
 def saved(folder: Path, servers: str) -> Ports:
+    server_here(NATS)
     ports = port_map(free_port_base())
     prepare(folder / "data", Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
     with broker_alone(folder / "data", ports, print, servers):
@@ -65,6 +68,7 @@ def test_r71_an_archive_that_the_broker_refuses_changes_nothing(tmp_path: Path, 
     contents.write_text(json.dumps(document))
     with pytest.raises(NotRestoredError, match="what was there is in its place again"):
         brought_back(tmp_path, ports)
+    assert all(any(path.iterdir()) for path in (tmp_path / "data" / "nats").glob("replaced-*"))
     held = nats_store_dir(tmp_path / "data") / "jetstream" / STREAMS_ACCOUNT / "streams"
     assert {path.name for path in held.iterdir()} >= set(KEPT)
     assert generation(tmp_path / "data", ports) == 1, "the stores are those of before"
@@ -85,6 +89,20 @@ def test_a_backup_of_a_newer_broker_is_refused_before_anything_is_changed(
         command = ["restore", str(tmp_path / "saved"), "--who", "ann", "--reason", "drill", "--replace"]
         assert streams.run(command, tmp_path / "data", ports) == 1
     assert f"was made by NATS 99.0.0, which NATS {made_by} cannot read" in capfd.readouterr().err
+    assert generation(tmp_path / "data", ports) == 1
+
+
+def test_where_the_broker_does_not_start_no_empty_folder_remains(
+    tmp_path: Path, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*asked: object) -> None:
+        raise CannotStartError("the broker does not start")
+
+    monkeypatch.setattr("toolkit.restore.broker_process", refuse)
+    with pytest.raises(NotRestoredError, match="the broker does not start"):
+        brought_back(tmp_path, ports)
+    assert list((tmp_path / "data" / "nats").glob("replaced-*")) == []
+    monkeypatch.undo()
     assert generation(tmp_path / "data", ports) == 1
 
 

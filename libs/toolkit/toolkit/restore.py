@@ -1,8 +1,9 @@
 """Bring the stores of a stopped platform back from a backup; what they held until then is put aside, not deleted."""
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from common.bus.accounts import STREAMS_ACCOUNT
@@ -12,15 +13,17 @@ from common.streams.backup import KEPT, BackupError, Contents, demand_readable, 
 from common.versions import text_of, version_in
 
 from toolkit import streams
-from toolkit.broker import broker_alone
+from toolkit.broker import broker_process
 from toolkit.exclusive import sole_instance
+from toolkit.gateway_client import NoAnswerError
 from toolkit.instance import CannotStartError, read_control
 from toolkit.keyring import Keyring
 from toolkit.layout import nats_store_dir, platform_id_file
 from toolkit.listening import taken_ports
 from toolkit.ports import Ports
-from toolkit.server_record import CannotReadError, server_for
-from toolkit.servers import AUTO, NATS, NoServerError
+from toolkit.server_record import note_writers, server_for
+from toolkit.servers import AUTO, NATS, NoServerError, Server
+from toolkit.setup import Addresses, prepare
 
 Report = Callable[[str], None]
 
@@ -44,9 +47,10 @@ def restore(
         with sole_instance(data_dir):
             _demand_stopped(data_dir, ports)
             report(f"{folder}: {contents.label}, generation {contents.generation}, is whole and of this platform")
-            _demand_new_enough(contents, folder, data_dir, report, servers)
-            _bring_back(folder, contents, data_dir, ports, keyring, who, reason, report, servers)
-    except (MarketMakerError, CannotStartError) as error:
+            server = _new_enough(contents, folder, data_dir, report, servers)
+            with _set_aside(data_dir, report):
+                _bring_back(folder, contents, data_dir, ports, server, keyring, who, reason)
+    except (MarketMakerError, CannotStartError, NoServerError, NoAnswerError) as error:
         raise NotRestoredError(str(error)) from None
 
 
@@ -58,13 +62,30 @@ def _demand_stopped(data_dir: Path, ports: Ports) -> None:
         raise NotRestoredError("; ".join(taken))
 
 
-def _demand_new_enough(contents: Contents, folder: Path, data_dir: Path, report: Report, servers: str) -> None:
-    """Refuse, before anything is moved, a backup that the server that would start does not read."""
-    try:
-        server = server_for(NATS, data_dir, report, servers, version_in(contents.broker))
-    except (NoServerError, CannotReadError) as error:
-        raise NotRestoredError(str(error)) from None
+def _new_enough(contents: Contents, folder: Path, data_dir: Path, report: Report, servers: str) -> Server:
+    """Return the broker that will read a backup; BackupError, before anything is moved, when it cannot."""
+    server = server_for(NATS, data_dir, report, servers, version_in(contents.broker))
     demand_readable(contents, folder, text_of(server.version))
+    return server
+
+
+@contextlib.contextmanager
+def _set_aside(data_dir: Path, report: Report) -> Iterator[None]:
+    """Put what the streams hold aside; when what is done then fails it is in its place again."""
+    held = nats_store_dir(data_dir) / "jetstream" / STREAMS_ACCOUNT / "streams"
+    aside = data_dir / "nats" / f"replaced-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+    moved = _move([held / stream for stream in KEPT], aside)
+    if moved:
+        report(f"put aside in {aside}: {', '.join(path.name for path in moved)}")
+    try:
+        yield
+    except BaseException:
+        # The broker has ended: nobody writes here.
+        _move([held / stream for stream in KEPT], aside / "failed")
+        _move(moved, held)
+        if aside.is_dir() and not any(aside.iterdir()):
+            aside.rmdir()
+        raise
 
 
 def _bring_back(
@@ -72,31 +93,21 @@ def _bring_back(
     contents: Contents,
     data_dir: Path,
     ports: Ports,
+    server: Server,
     keyring: Keyring,
     who: str,
     reason: str,
-    report: Report,
-    servers: str,
 ) -> None:
-    held = nats_store_dir(data_dir) / "jetstream" / STREAMS_ACCOUNT / "streams"
-    aside = data_dir / "nats" / f"replaced-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
-    moved = _move([held / stream for stream in KEPT], aside)
-    if moved:
-        report(f"put aside in {aside}: {', '.join(path.name for path in moved)}")
-    try:
-        with broker_alone(data_dir, ports, report, servers, version_in(contents.broker)):
-            code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
-            if code:
-                raise BackupError("the streams were not brought back; what was there is in its place again")
-            # The generation's own word, the newest in each, is said by a key that has to hold for it.
-            ends: dict[str, int] = json.loads(streams.ask(["report"], data_dir, ports))["ends"]
-            keyring.recall(contents.public_keys.encode())
-            keyring.rewind({stream: max(0, end - 1) for stream, end in ends.items()})
-    except BaseException:
-        # The broker has ended: nobody writes here.
-        _move([held / stream for stream in KEPT], aside / "failed")
-        _move(moved, held)
-        raise
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis), broker=server.version)
+    note_writers(data_dir, {NATS.name: server})
+    with broker_process(server, data_dir, ports):
+        code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
+        if code:
+            raise BackupError("the streams were not brought back; what was there is in its place again")
+        # The generation's own word, the newest in each, is said by a key that has to hold for it.
+        ends: dict[str, int] = json.loads(streams.ask(["report"], data_dir, ports))["ends"]
+        keyring.recall(contents.public_keys.encode())
+        keyring.rewind({stream: max(0, end - 1) for stream, end in ends.items()})
 
 
 def _move(paths: Iterable[Path], folder: Path) -> list[Path]:
