@@ -33,7 +33,7 @@ from toolkit.ports import Ports, port_map
 from toolkit.private_files import write_private
 from toolkit.processes import Process, ServerCommands, process_table
 from toolkit.server_record import servers_for
-from toolkit.servers import wish
+from toolkit.servers import wished_for
 from toolkit.setup import Addresses, prepare
 from toolkit.supervisor import Supervisor
 
@@ -91,7 +91,7 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
     """Start a pipeline, yield it once it quotes all markets on both sides, and stop every process of it."""
     ports = free_ports()
     data_dir.mkdir(parents=True)
-    servers = servers_for(data_dir, say, wish())
+    servers = servers_for(data_dir, say, wished_for())
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
     platform_id = prepare(data_dir, addresses, broker=servers.nats.version)
     config_dir = data_dir / "config"

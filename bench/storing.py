@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import uvloop
 from common.bus.accounts import render_server_config
-from common.bus.features import ALWAYS, SYNC_ONCE_A, Features, features_of
+from common.bus.features import ALWAYS, ONCE_A_SECOND, Features, features_of
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection, ack_headers
 from common.bus.permissions import ADMINISTRATOR, USERS
@@ -45,7 +45,7 @@ from toolkit.bench import Figure, at_most
 from toolkit.broker import broker_process
 from toolkit.layout import nats_config_file, nats_password_file, nats_store_dir
 from toolkit.ports import Ports, port_map
-from toolkit.servers import NATS, Server, find_server, wish
+from toolkit.servers import NATS, Server, find_server, wished_for
 from toolkit.setup import Addresses, prepare
 from toolkit.trial import free_port_base
 
@@ -71,7 +71,7 @@ def ways(version_features: Features) -> dict[str, Features]:
         DEFAULTS: plain,
         MONEY: version_features,
         ALL: replace(plain, sync_interval=ALWAYS),
-        SECOND: replace(plain, sync_interval=SYNC_ONCE_A),
+        SECOND: replace(plain, sync_interval=ONCE_A_SECOND),
     }
 
 
@@ -342,7 +342,7 @@ def main(options: list[str]) -> list[Figure]:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each way in each round")
     parser.add_argument("--dir", type=Path, default=Path.cwd(), help="on the disk in question")
     chosen = parser.parse_args(options)
-    server = find_server(NATS, Path(), None, wish())
+    server = find_server(NATS, Path(), None, wished_for())
     offered = ways(features_of(server.version))
     taken = {way: Taken() for way in offered}
     with tempfile.TemporaryDirectory(prefix=".storing-", dir=chosen.dir) as place:

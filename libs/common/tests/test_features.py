@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from common.bus.accounts import render_server_config
-from common.bus.features import ALWAYS, OLDEST, SYNC_ONCE_A, features_in, features_of
+from common.bus.features import ALWAYS, OLDEST, ONCE_A_SECOND, features_in, features_of
 from common.bus.nats import ack_headers
 from common.bus.permissions import USERS
 from common.events import Lease, Market, MarketKind, MarketStatus
@@ -22,8 +22,8 @@ versions = st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 30))
     ("text", "sync", "loses"),
     [
         ("2.9.10", "", "up to two minutes of what it took"),
-        ("v2.10.23", SYNC_ONCE_A, "up to a second of what it took"),
-        ("2.11.4", SYNC_ONCE_A, "up to a second of what it took"),
+        ("v2.10.23", ONCE_A_SECOND, "up to a second of what it took"),
+        ("2.11.4", ONCE_A_SECOND, "up to a second of what it took"),
         ("2.12.0", ALWAYS, ""),
         ("2.16.0-RC.1", ALWAYS, ""),
         ("who knows", "", "up to two minutes of what it took"),

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,15 @@ def test_the_command_passes_options_it_does_not_know_on() -> None:
     )
     assert asked.returncode == 2
     assert asked.stderr.startswith("mm: bench no-such-bench: must be one of")
+
+
+def test_servers_that_there_are_none_of_are_refused_in_one_sentence() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "toolkit", "bench", "storing"],
+        env={**os.environ, "MM_SERVERS": "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 2
+    assert asked.stderr == "mm: MM_SERVERS=nonsense: must be one of auto, system, wheels, containers\n"

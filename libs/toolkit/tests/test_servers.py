@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from toolkit import apt, servers
 from toolkit.server_table import Kind
-from toolkit.servers import NATS, REDIS, NoServerError, Origin, Program, Server, container_name, find_server
+from toolkit.servers import NATS, REDIS, NoServerError, Origin, Program, Server, container_name, find_server, wished_for
 
 
 @pytest.fixture
@@ -63,6 +63,21 @@ def test_only_what_is_wished_for_is_used(bare_machine: Path, tmp_path: Path) -> 
         find_server(NATS, tmp_path, nothing, Origin.CONTAINERS.value)
     add_program(tmp_path / "scripts", "nats-server", "nats-server: v2.15.1")
     assert find_server(NATS, tmp_path, nothing, Origin.WHEELS.value).origin is Origin.WHEELS
+
+
+@pytest.mark.parametrize("said", ["nonsense", "Wheels", "system,wheels", " "])
+def test_a_wish_that_is_none_is_refused_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("MM_SERVERS", said)
+    with pytest.raises(NoServerError) as refused:
+        wished_for()
+    assert str(refused.value) == f"MM_SERVERS={said}: must be one of auto, system, wheels, containers"
+
+
+def test_without_a_wish_the_first_that_may_run_is_wished_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MM_SERVERS", raising=False)
+    assert wished_for() == "auto"
+    monkeypatch.setenv("MM_SERVERS", "")
+    assert wished_for() == "auto"
 
 
 def test_an_active_environment_s_programs_are_not_the_machine_s_own(

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.servers import NATS, REDIS, Program, candidates, wish
+from toolkit.servers import NATS, REDIS, Program, candidates, wished_for
 
 BenchMain = Callable[[list[str]], list["Figure"]]
 
@@ -93,7 +93,7 @@ def environment() -> dict[str, Any]:
 
 
 def _server(program: Program) -> str | None:
-    found = next(candidates(program, Path(), wish()), None)
+    found = next(candidates(program, Path(), wished_for()), None)
     return None if found is None else str(found)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from common.errors import ConfigError
+from common.errors import BusError, ConfigError
 from common.halts import DEFAULT_REASON
 from rich.console import Console
 from rich.text import Text
@@ -28,7 +28,7 @@ from toolkit.options import REFUSED, DataDir, PortBase, ServersOption, ports_ask
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.ports import Ports, port_map
 from toolkit.screen import Screen
-from toolkit.servers import AUTO, WISHES
+from toolkit.servers import AUTO, WISHES, NoServerError
 from toolkit.sources import SOURCES
 from toolkit.up import UpOptions, detach
 from toolkit.up import up as run_platform
@@ -285,7 +285,7 @@ def bench(
     """Measure something and compare it with its aim."""
     try:
         report = benchmarks.run(benchmarks.load(ROOT / "bench", name), name, options or [])
-    except benchmarks.NoSuchBenchError as error:
+    except (benchmarks.NoSuchBenchError, NoServerError, CannotStartError, BusError) as error:
         refuse(str(error))
     if as_json:
         print(benchmarks.as_json(report))

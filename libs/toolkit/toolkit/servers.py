@@ -50,9 +50,13 @@ WISH_VARIABLE = "MM_SERVERS"
 """Says for tests and benchmarks what `--servers` says."""
 
 
-def wish() -> str:
-    """Return which servers the environment wishes for."""
-    return os.environ.get(WISH_VARIABLE, AUTO)
+def wished_for() -> str:
+    """Return which servers the environment wishes for; NoServerError when there are none of that name."""
+    # Like one that is not set, one that is empty says nothing: so the command line reads it too.
+    said = os.environ.get(WISH_VARIABLE) or AUTO
+    if said not in WISHES:
+        raise NoServerError(f"{WISH_VARIABLE}={said}: must be one of {', '.join(WISHES)}")
+    return said
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from toolkit.listening import free_port
 from toolkit.not_run import not_run
 from toolkit.server_table import Use
-from toolkit.servers import NoServerError, Origin, Program, Server, candidates, find_server, wish
+from toolkit.servers import NoServerError, Origin, Program, Server, candidates, find_server, wished_for
 
 START_S_MAX = 20.0
 POLL_S = 0.02
@@ -39,7 +39,7 @@ def programs_here(program: Program) -> dict[str, Path]:
 def server_here(program: Program) -> Server:
     """Return the server that a fresh start would run here, as the environment wishes; without one nothing is tested."""
     try:
-        return find_server(program, Path(), None, wish())
+        return find_server(program, Path(), None, wished_for())
     except NoServerError as error:
         not_run(str(error))
 

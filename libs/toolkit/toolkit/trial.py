@@ -26,7 +26,7 @@ from toolkit.layout import admin_token_file, nats_password_file, venue_keys_dir
 from toolkit.listening import can_bind, free_port
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import SPAN, Ports, port_map
-from toolkit.servers import wish
+from toolkit.servers import wished_for
 
 ACCOUNT = "mm1"
 QUOTING = ("feed", "pricer", "risk", "quoter")
@@ -65,7 +65,7 @@ class Trial:
     ) -> None:
         """`servers` is for `--servers` (else the environment's wish), `path` goes before the PATH."""
         self.data_dir = data_dir
-        self.servers, self.path = servers or wish(), path
+        self.servers, self.path = servers or wished_for(), path
         self.port_base = port_base or free_port_base()
         self.ports: Ports = port_map(self.port_base)
         self.source, self.settings = source, dict(settings)

@@ -1,7 +1,8 @@
 """What a broker of some version can do: the one place that knows.
 
-What the platform cannot do without is in NATS 2.9. What newer ones do better is used where it is there; an old one
-leaves out what it does not know without a word, or, of its own configuration, refuses to start.
+What the platform cannot do without is in NATS 2.9. What newer ones do better is used where it is there, and an old one
+is never asked for it: what it does not know in a request it ignores without a word, and with what it does not know in
+its configuration it refuses to start.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _MESSAGE_TTL: Version = (2, 11, 0)
 _PERSIST_MODE: Version = (2, 12, 0)
 
 ALWAYS = "always"
-SYNC_ONCE_A = "1s"
+ONCE_A_SECOND = "1s"
 """How often a broker syncs that would make every tick wait for the disk if it synced each write."""
 
 
@@ -54,7 +55,7 @@ def features_of(version: Version | None) -> Features:
         return OLDEST
     async_persistence = version >= _PERSIST_MODE
     return Features(
-        sync_interval=ALWAYS if async_persistence else SYNC_ONCE_A,
+        sync_interval=ALWAYS if async_persistence else ONCE_A_SECOND,
         async_persistence=async_persistence,
         many_answers=version >= _MANY_ANSWERS,
         message_ttl=version >= _MESSAGE_TTL,

@@ -272,10 +272,11 @@ class JetStreamApi:
             ahead = min(2 * ahead, READ_AHEAD_MAX) if len(found) > ahead // 2 else max(1, len(found))
 
     async def _next_ones(self, stream: str, after_sequence: int, subject_filter: str, ahead: int) -> list[Stored]:
-        """Return what follows a sequence, asking as often as `ahead` says, from a server that answers with one message.
+        """Return up to `ahead` messages after a sequence, each by a request of its own, all sent at once.
 
-        Each request is "the next from here on", from consecutive places. Where messages lie close together all answers
-        differ; where they do not, fewer should be asked for.
+        A broker answers each with one message: the first that matches after the request's own sequence, and these
+        sequences are consecutive. Where every message of the stream matches, all answers differ; where only few do,
+        many answers are the same message, and a smaller `ahead` finds as much.
         """
         places = range(after_sequence, after_sequence + ahead)
         asked = [self._direct_get(stream, _next(place, subject_filter)) for place in places]
