@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from _ticks import HALF_SPREAD_CENTS
+from common.bus.features import features_of
 from common.bus.nats import NatsConnection
 from common.events import BotConfig
 from common.settings import ServiceSettings
@@ -93,7 +94,7 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
     data_dir.mkdir(parents=True)
     servers = servers_for(data_dir, say, wished_for())
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
-    platform_id = prepare(data_dir, addresses, broker=servers.nats.version)
+    platform_id = prepare(data_dir, addresses, features=features_of(servers.nats.version))
     config_dir = data_dir / "config"
     shutil.copytree(CONFIG_DIR, config_dir)
     keys = [

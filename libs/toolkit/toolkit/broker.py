@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+from common.bus.features import features_of
 from common.versions import Version
 
 from toolkit.instance import CannotStartError
@@ -35,7 +36,7 @@ def broker_alone(
     except (NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
-    prepare(data_dir, addresses, broker=server.version)
+    prepare(data_dir, addresses, features=features_of(server.version))
     note_writers(data_dir, {NATS.name: server})
     with broker_process(server, data_dir, ports):
         yield

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.bus.accounts import STREAMS_ACCOUNT, render_server_config
-from common.bus.features import features_of
+from common.bus.features import OLDEST, Features, features_of
 from common.bus.permissions import USERS
 from common.signing.roles import ROLES
 from common.versions import Version, version_in
@@ -61,12 +61,12 @@ def prepare(
     platform_id: str | None = None,
     places: KeyPlaces | None = None,
     *,
-    broker: Version | None = None,
+    features: Features = OLDEST,
 ) -> str:
     """Create what is missing, write the server configuration, and return the platform id (generated unless given).
 
-    `places` says where keys lie when the services do not share this data directory. `broker` is the version that will
-    read the configuration; without it there is nothing in it that an old one would refuse.
+    `places` says where keys lie when the services do not share this data directory. `features` are those of the broker
+    that will read the configuration; by itself there is nothing in it that an old one would refuse.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets_dir(data_dir).mkdir(exist_ok=True, mode=0o700)
@@ -90,7 +90,7 @@ def prepare(
         host=addresses.host,
         port=addresses.nats_port,
         monitor_port=addresses.nats_monitor_port,
-        features=features_of(broker),
+        features=features,
     )
     write_private(nats_config_file(data_dir), nats_config)
     write_private(redis_config_file(data_dir), redis_config(addresses, redis_store_dir(data_dir), redis_password))
@@ -179,7 +179,8 @@ def main() -> None:
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
     places = _places(options.data_dir, options.state, options.root_key_dir)
-    platform_id = prepare(options.data_dir, addresses, options.platform_id, places, broker=options.nats_version)
+    features = features_of(options.nats_version)
+    platform_id = prepare(options.data_dir, addresses, options.platform_id, places, features=features)
     if options.owner is not None:
         roots = [options.root_key_dir] if options.root_key_dir else []
         for place in (options.data_dir, *options.state, *roots):

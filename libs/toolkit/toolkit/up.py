@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from common.bus.features import features_of
 from common.versions import Version
 
 from toolkit import sources
@@ -80,7 +81,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         raise CannotStartError(str(error)) from error
     ports = options.ports
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
-    platform_id = prepare(options.data_dir, addresses, broker=servers.nats.version)
+    platform_id = prepare(options.data_dir, addresses, features=features_of(servers.nats.version))
     if unsealed_file(options.data_dir).exists():
         raise CannotStartError(
             f"{options.data_dir} is from before messages were signed: somebody has to answer for what it holds with "
@@ -120,7 +121,7 @@ def _checked_again(process: Process, servers: ServerPair, data_dir: Path, addres
     def configure(version: Version) -> None:
         # The configuration of Redis is the same for every version.
         if program is NATS:
-            prepare(data_dir, addresses, broker=version)
+            prepare(data_dir, addresses, features=features_of(version))
 
     return replace(process, before_start=lambda: check_again(program, server, data_dir, configure))
 
