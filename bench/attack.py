@@ -21,6 +21,7 @@ from _attack_plan import FULL, QUICK, Amounts, Kind, Loss, Scenario, Segment, pl
 from _attack_platform import HALTED, Attacked
 from _attack_signing import signing_figures
 from toolkit.bench import Figure, at_least, at_most
+from toolkit.bench_options import whole_number
 from toolkit.trial import TrialError
 
 QUOTING_S = 5.0
@@ -52,7 +53,7 @@ class Result:
 def main(options: list[str]) -> list[Figure]:
     """Carry the attack out, or what is left of it, and return what held."""
     parser = argparse.ArgumentParser(prog="bench attack", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=whole_number(0), default=1)
     parser.add_argument("--quick", action="store_true", help="a fifth of the blows, one loss of each kind")
     parser.add_argument("--only", type=Kind, choices=list(Kind))
     parser.add_argument("--state", type=Path, help="where finished segments are kept")

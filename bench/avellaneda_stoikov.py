@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quoter.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import whole_number
 
 MID, END, SIGMA, STEP, K, INTENSITY = 100.0, 1.0, 2.0, 0.005, 1.5, 140.0
 PROFIT_OFF_MAX, DEVIATION_OFF_MAX = 0.02, 0.10
@@ -70,8 +71,8 @@ def simulated(gamma: float, strategy: str, paths: int, seed: int) -> Row:
 def main(options: list[str]) -> list[Figure]:
     """Simulate the six rows and compare each with what was printed."""
     parser = argparse.ArgumentParser(prog="bench avellaneda-stoikov", description=__doc__)
-    parser.add_argument("--paths", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--paths", type=whole_number(), default=20_000)
+    parser.add_argument("--seed", type=whole_number(0), default=1)
     arguments = parser.parse_args(options)
     figures = []
     for printed in PUBLISHED:

@@ -40,6 +40,7 @@ from _session_rows import case_of, earlier_of, paired, rows_done, write_row
 from _session_world import KINDS
 from common.errors import ConfigError
 from toolkit.bench import Figure
+from toolkit.bench_options import WORKERS_MAX, existing_file, number, whole_number
 
 PROGRESS_S = 5.0
 CHUNK = 4
@@ -51,42 +52,37 @@ CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals
 
 def shares_of(text: str) -> list[float]:
     """Return shares of informed takers such as '0,0.1,0.4'."""
-    shares = [float(part) for part in text.split(",")]
-    if not all(0.0 <= share <= 1.0 for share in shares):
-        raise argparse.ArgumentTypeError("must lie between 0 and 1")
-    return shares
+    return [number(0.0, 1.0)(part) for part in text.split(",")]
 
 
 def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench binary-session", description=__doc__)
-    parser.add_argument("--markets", type=int, default=300, help="per case")
+    parser.add_argument("--markets", type=whole_number(), default=300, help="per case")
     parser.add_argument("--cases", type=shares_of, default=[0.1], help="shares of informed takers")
     parser.add_argument("--world", choices=tuple(KINDS), action="append", help="may be given several times")
     parser.add_argument("--rivals", choices=(NO_RIVALS, *HALF_SPREADS), action="append", help="likewise")
     parser.add_argument("--makers", choices=("both", "ours", "sketch"), default="ours")
-    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=whole_number(1, WORKERS_MAX), default=multiprocessing.cpu_count())
+    parser.add_argument("--seed", type=whole_number(0), default=1)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="of our bot")
     parser.add_argument("--fees", action="store_true", help="with the exchange's taker fee and maker rebate")
     parser.add_argument(
         "--timer-ms",
-        type=int,
+        type=whole_number(),
         default=TIMER_MS,
         help="of the quoter: live 50, which 100 agrees with; 400 is quicker and within a few per cent",
     )
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
     parser.add_argument("--resume", action="store_true", help="keep what --rows holds and run what is missing there")
-    parser.add_argument("--against", type=Path, help="rows of an earlier run to compare with, market by market")
+    parser.add_argument(
+        "--against", type=existing_file, help="rows of an earlier run to compare with, market by market"
+    )
     arguments = parser.parse_args(list(options))
     try:
         sections_with(arguments.set)
     except ConfigError as error:
         parser.error(f"--set: {error}")
-    if min(arguments.markets, arguments.workers, arguments.timer_ms) < 1:
-        parser.error("--markets, --workers and --timer-ms must be at least 1")
-    if arguments.against is not None and not arguments.against.is_file():
-        parser.error(f"--against: {arguments.against} is not there")
     if arguments.resume and arguments.rows is None:
         parser.error("--resume: goes on with the file that --rows names")
     return arguments

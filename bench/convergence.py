@@ -28,6 +28,7 @@ from common.events import QuoteTarget, decode
 from exchange.journal import decode_line
 from nats.aio.msg import Msg
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import MINUTES_MAX, number
 from toolkit.layout import nats_password_file
 from toolkit.trial import ACCOUNT
 
@@ -146,7 +147,7 @@ def figures(observed: Observed, history: VenueHistory, bot: BinaryBot) -> list[F
 def main(options: list[str]) -> list[Figure]:
     """Start a platform, watch it for some minutes, stop it, and compare."""
     parser = argparse.ArgumentParser(prog="bench convergence", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=number(0.1, MINUTES_MAX), default=10.0)
     arguments = parser.parse_args(options)
     folder = Path(tempfile.mkdtemp(prefix="convergence-"))
     settings: dict[str, Any] = {"exchange.MM_SERIES_ASSETS": ",".join(ASSETS)}

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from pricer.models import Diffusion, Jumps, Model, Student, Surface
 from pricer.time_of_day import DayCurve, curve_document, fitted
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import existing_file, whole_number
 
 HORIZONS = {5: 1, 15: 1, 60: 3}
 """Minutes of life, and every how many of them a market is priced."""
@@ -185,8 +186,10 @@ def paces(closes: Sequence[float], degrees: float, seed: int) -> list[Figure]:
 def main(options: list[str]) -> list[Figure]:
     """Fit, score, compare, and draw how the default is calibrated."""
     parser = argparse.ArgumentParser(prog="bench fair-value", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="one-minute bars: timestamp,open,high,low,close,...")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--data", type=existing_file, required=True, help="one-minute bars: timestamp,open,high,low,close,..."
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=1)
     parser.add_argument("--curve", type=Path, help="write the day's curve of all bars here, for `pricing.time_of_day`")
     parser.add_argument("--plot", type=Path, default=Path("fair-value-calibration.svg"))
     arguments = parser.parse_args(options)

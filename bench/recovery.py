@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import whole_number
 from toolkit.trial import SHORT_MARKETS, Trial
 
 VICTIMS = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway", "nats", "redis")
@@ -26,8 +27,8 @@ SETTINGS = {**SHORT_MARKETS, "exchange.MM_SERIES_LENGTH_S": "600", "exchange.MM_
 def main(options: list[str]) -> list[Figure]:
     """Return per victim the median and worst time to quoting again, then what was lost, doubled or left."""
     parser = argparse.ArgumentParser(prog="bench recovery")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--victims", nargs="*", default=list(VICTIMS), choices=VICTIMS)
+    parser.add_argument("--rounds", type=whole_number(), default=3)
+    parser.add_argument("--victims", nargs="+", default=list(VICTIMS), choices=VICTIMS)
     arguments = parser.parse_args(options)
     with tempfile.TemporaryDirectory(prefix="mm-recovery-") as folder:
         trial = Trial(Path(folder), settings=SETTINGS)

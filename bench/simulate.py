@@ -7,6 +7,7 @@ import multiprocessing
 import time
 
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import WORKERS_MAX, whole_number
 from toolkit.simulation.scenario import troubled
 from toolkit.simulation.world import run_scenario
 
@@ -16,9 +17,9 @@ PROGRESS_EVERY = 10
 def main(options: list[str]) -> list[Figure]:
     """Run the seeds and return what the checkers found and how fast virtual time ran."""
     parser = argparse.ArgumentParser(prog="bench simulate")
-    parser.add_argument("--seeds", type=int, default=100, help="how many runs")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
+    parser.add_argument("--seeds", type=whole_number(), default=100, help="how many runs")
+    parser.add_argument("--first", type=whole_number(0), default=0, help="the first seed")
+    parser.add_argument("--workers", type=whole_number(1, WORKERS_MAX), default=multiprocessing.cpu_count())
     arguments = parser.parse_args(options)
     began = time.monotonic()
     bad, fills, orders, events, virtual_s = 0, 0, 0, 0, 0.0

@@ -26,6 +26,7 @@ from common.bus.permissions import OPERATOR
 from common.streams import DAY_S, JETSTREAM_API, MIB, STREAMS
 from prometheus_client.parser import text_string_to_metric_families
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import MINUTES_MAX, number
 from toolkit.layout import nats_password_file
 
 SAMPLE_S = 5.0
@@ -198,7 +199,9 @@ def figures(samples: Samples, restarts: int) -> list[Figure]:
 def main(options: list[str]) -> list[Figure]:
     """Run a platform of ten markets, watch it, stop it, and say what grows."""
     parser = argparse.ArgumentParser(prog="bench soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="half of it fills what has a bound")
+    parser.add_argument(
+        "--minutes", type=number(1.0, MINUTES_MAX), default=30.0, help="half of it fills what has a bound"
+    )
     arguments = parser.parse_args(options)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     # Histories at the venue are to be full before the second half begins, as they are after hours.

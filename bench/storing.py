@@ -29,11 +29,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import uvloop
-from common.bus.accounts import render_server_config
 from common.bus.features import ALWAYS, ONCE_A_SECOND, Features, features_of
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection, ack_headers
-from common.bus.permissions import ADMINISTRATOR, USERS
+from common.bus.permissions import ADMINISTRATOR
 from common.events import Event, OrderUpdate, OrderUpdates, TopOfBook, address_filter, decode, encode
 from common.instruments import Outcome, Side
 from common.orders import OrderState
@@ -42,8 +41,9 @@ from common.streams import STREAMS
 from nats.aio.msg import Msg
 from risk.testing import a_fill
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import SECONDS_MAX, number, whole_number
 from toolkit.broker import broker_process
-from toolkit.layout import nats_config_file, nats_password_file, nats_store_dir
+from toolkit.layout import nats_password_file
 from toolkit.ports import Ports, port_map
 from toolkit.servers import NATS, Server, find_server, wished_for
 from toolkit.setup import Addresses, prepare
@@ -57,6 +57,8 @@ ORDER_NEWS_PER_S = 50
 IN_FLIGHT = 64
 """Fills that wait for their acknowledgement at once when as many as possible are stored."""
 FLOOR_S = 1.0
+SECONDS_MIN = 0.1
+"""In less there is no fill beside the ticks."""
 RECORD_BYTES = 400
 TAIL_MAX = 1.1
 DEFAULTS, MONEY, ALL, SECOND = "defaults", "money", "all", "second"
@@ -144,15 +146,7 @@ def written_on(folder: Path) -> Written:
 def running(server: Server, features: Features, folder: Path) -> Iterator[Running]:
     """Start a broker on an empty store; its configuration is the platform's but for how it syncs."""
     data_dir, ports = Path(tempfile.mkdtemp(dir=folder)), port_map(free_port_base())
-    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis))
-    config = render_server_config(
-        {user: nats_password_file(data_dir, user).read_text().strip() for user in USERS},
-        store_dir=str(nats_store_dir(data_dir)),
-        port=ports.nats,
-        monitor_port=ports.nats_monitor,
-        features=features,
-    )
-    nats_config_file(data_dir).write_text(config)
+    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis), features=features)
     with broker_process(server, data_dir, ports):
         yield Running(data_dir, ports)
 
@@ -338,24 +332,30 @@ def figures(taken: dict[str, Taken], floor: float) -> list[Figure]:
 
 def main(options: list[str]) -> list[Figure]:
     parser = argparse.ArgumentParser(prog="mm bench storing", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each way in each round")
+    parser.add_argument("--rounds", type=whole_number(), default=8)
+    parser.add_argument(
+        "--seconds", type=number(SECONDS_MIN, SECONDS_MAX), default=6.0, help="of each way in each round"
+    )
     parser.add_argument("--dir", type=Path, default=Path.cwd(), help="on the disk in question")
     chosen = parser.parse_args(options)
-    server = find_server(NATS, Path(), None, wished_for())
-    offered = ways(features_of(server.version))
-    taken = {way: Taken() for way in offered}
-    with tempfile.TemporaryDirectory(prefix=".storing-", dir=chosen.dir) as place:
-        folder = Path(place)
+    try:
+        place = tempfile.TemporaryDirectory(prefix=".storing-", dir=chosen.dir.resolve())
+    except OSError as error:
+        parser.error(f"argument --dir: cannot make a folder in {chosen.dir}: {error.strerror}")
+    with place:
+        folder = Path(place.name)
+        server = find_server(NATS, folder, None, wished_for())
+        offered = ways(features_of(server.version))
+        taken = {way: Taken() for way in offered}
         floor = syncs_per_s(folder)
         print(f"{server}; a bare file takes {floor:.0f} synced records a second", flush=True)
-        for number in range(1, chosen.rounds + 1):
+        for round_ in range(1, chosen.rounds + 1):
             # Another one begins each round: a broker started later meets a disk that is busier.
-            turn = number % len(offered)
+            turn = round_ % len(offered)
             for way, features in [*list(offered.items())[turn:], *list(offered.items())[:turn]]:
                 with running(server, features, folder) as platform:
                     uvloop.run(measure(platform, features, chosen.seconds, taken[way]))
-                print(f"round {number} of {chosen.rounds}: {_said(way, taken[way])}", flush=True)
+                print(f"round {round_} of {chosen.rounds}: {_said(way, taken[way])}", flush=True)
     return figures(taken, floor)
 
 

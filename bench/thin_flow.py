@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from quoter.reach import Comers, Reach
 from scipy.special import ndtr
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import number
 
 Vector = NDArray[np.float64]
 
@@ -118,7 +119,12 @@ def ours(left_s: int, arrivals_per_s: float) -> float:
 def main(options: list[str]) -> list[Figure]:
     """Return points of the frontier, and how far the quoter's bounds are from the best ones."""
     parser = argparse.ArgumentParser(prog="bench thin-flow", description=__doc__)
-    parser.add_argument("--arrivals-per-s", type=float, default=THIN_ARRIVALS_PER_S, help="takers of both directions")
+    parser.add_argument(
+        "--arrivals-per-s",
+        type=number(0.001, 100.0),
+        default=THIN_ARRIVALS_PER_S,
+        help="takers of both directions",
+    )
     arguments = parser.parse_args(options)
     figures = []
     for volume_worth, beyond_costs in WEIGHTS:

@@ -19,6 +19,7 @@ from typing import Any
 
 from _pipelines import BARE, PLATFORM, running
 from toolkit.bench import Figure, at_most
+from toolkit.bench_options import SECONDS_MAX, number, whole_number
 
 RATES = (100, 1_000, 3_000, 6_000)
 SECONDS = 5.0
@@ -53,14 +54,16 @@ def main(argv: list[str]) -> list[Figure]:
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mm bench tick-to-order", description=__doc__)
     parser.add_argument("--rates", type=_rates, default=RATES, help="ticks per second, e.g. 100,1000")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of ticks at each rate in each round")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument(
+        "--seconds", type=number(0.1, SECONDS_MAX), default=SECONDS, help="of ticks at each rate in each round"
+    )
+    parser.add_argument("--rounds", type=whole_number(), default=ROUNDS)
     parser.add_argument("--only", choices=(PLATFORM, BARE), help="measure one pipeline, without ratios")
     return parser.parse_args(argv)
 
 
 def _rates(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    return tuple(whole_number()(part) for part in text.split(","))
 
 
 async def measure(
