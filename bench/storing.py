@@ -9,7 +9,8 @@ moment of the machine meets all ways of storing alike:
 - `second`: everything synced once a second.
 
 Ticks go from a feed to a pricer, which says a fair value at each, to a quoter: two hops, as on the platform. Beside
-them the quoter says fills and news of orders, acked.
+them the quoter says fills and news of orders, acked. Latencies count from when a tick or a fill was due, so that a
+stall is told of everything that waited behind it. What is under way at the end of a round is waited for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -33,6 +34,7 @@ from common.bus.features import ALWAYS, ONCE_A_SECOND, Features, features_of
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection, ack_headers
 from common.bus.permissions import ADMINISTRATOR
+from common.errors import BusUnavailable
 from common.events import Event, OrderUpdate, OrderUpdates, TopOfBook, address_filter, decode, encode
 from common.instruments import Outcome, Side
 from common.orders import OrderState
@@ -54,6 +56,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 TICKS_PER_S = 1_000
 FILLS_PER_S = 20
 ORDER_NEWS_PER_S = 50
+DRAIN_S_MAX = 5.0
+"""What has not arrived so long after the last tick is lost."""
 IN_FLIGHT = 64
 """Fills that wait for their acknowledgement at once when as many as possible are stored."""
 FLOOR_S = 1.0
@@ -86,6 +90,8 @@ class Taken:
     fills_per_s: list[float] = field(default_factory=list)
     written: list[tuple[Written, int]] = field(default_factory=list)
     """What the disk did, and during how many ticks."""
+    lost: list[int] = field(default_factory=list)
+    """Ticks that never arrived."""
 
     def tick(self, percentile: float) -> list[float]:
         """Return a percentile of the ticks' latency in each round, in ms."""
@@ -93,6 +99,30 @@ class Taken:
 
     def ack(self, percentile: float) -> list[float]:
         return [float(np.percentile(each, percentile)) for each in self.ack_ms]
+
+
+class Ticks:
+    """Ticks under way, each known by its bid: when it was due, and how long after that it arrived."""
+
+    def __init__(self) -> None:
+        self.latencies_ms: list[float] = []
+        self._due_s: dict[float, float] = {}
+        self._all_here = asyncio.Event()
+
+    def sent(self, bid: float, due_s: float) -> None:
+        self._due_s[bid] = due_s
+        self._all_here.clear()
+
+    def arrived(self, bid: float) -> None:
+        self.latencies_ms.append((time.perf_counter() - self._due_s.pop(bid)) * 1e3)
+        if not self._due_s:
+            self._all_here.set()
+
+    async def lost(self, patience_s: float) -> int:
+        """Return how many have not arrived when all have or after so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._all_here.wait(), patience_s)
+        return len(self._due_s)
 
 
 class Running:
@@ -163,9 +193,7 @@ async def measure(platform: Running, features: Features, seconds: float, taken: 
         api = JetStreamApi(administrator)
         for stream in STREAMS:
             await api.ensure_stream(stream, 1)
-        latencies, acks = await _ticks_beside_money(feed, pricer, quoter, platform, seconds, taken, numbers)
-        taken.tick_ms.append(latencies)
-        taken.ack_ms.append(acks)
+        await _ticks_beside_money(feed, pricer, quoter, platform, seconds, taken, numbers)
         taken.fills_per_s.append(await _fills_alone(quoter, seconds / 2, numbers))
 
 
@@ -177,51 +205,60 @@ async def _ticks_beside_money(
     seconds: float,
     taken: Taken,
     numbers: Iterator[int],
-) -> tuple[Floats, Floats]:
-    """Return the latencies of all ticks and of all fills' acknowledgements, in ms."""
-    sent: dict[float, int] = {}
-    latencies: list[float] = []
-    acks: list[float] = []
+) -> None:
+    """Add the latencies of all ticks and of all fills' acknowledgements; BusUnavailable when no tick arrives."""
+    ticks, sent, acks = Ticks(), itertools.count(1), list[float]()
 
     async def price(message: Msg) -> None:
         await pricer.publish_bytes(fair_subject, message.data)
 
     async def quote(message: Msg) -> None:
-        latencies.append((time.perf_counter_ns() - sent.pop(decode(TopOfBook, message.data).bid)) / 1e6)
+        ticks.arrived(decode(TopOfBook, message.data).bid)
+
+    async def tick(due_s: float) -> None:
+        event = a_top(next(sent))
+        ticks.sent(event.bid, due_s)
+        await feed.publish(event)
 
     fair_subject = "px.fair.1.BTC-5M"
     await pricer.subscribe(address_filter(TopOfBook), price)
     await quoter.subscribe(fair_subject, quote)
-    await asyncio.sleep(0.1)  # the broker knows the subscriptions
+    for each in (pricer, quoter):
+        await each.client.flush()  # the broker knows the subscriptions
     before = written_on(platform.data_dir)
-    stop_s = time.perf_counter() + seconds
-    beside = [
-        asyncio.create_task(_at_rate(FILLS_PER_S, stop_s, lambda: _timed_fill(quoter, next(numbers), acks))),
-        asyncio.create_task(_at_rate(ORDER_NEWS_PER_S, stop_s, lambda: _say(quoter, order_news(next(numbers))))),
-    ]
-    count = 0
-
-    async def tick() -> None:
-        nonlocal count
-        count += 1
-        event = a_top(count)
-        sent[event.bid] = time.perf_counter_ns()
-        await feed.publish(event)
-
-    await _at_rate(TICKS_PER_S, stop_s, tick)
-    await asyncio.gather(*beside)
-    taken.written.append((written_on(platform.data_dir) - before, count))
-    return np.array(latencies), np.array(acks)
+    await asyncio.gather(
+        at_rate(TICKS_PER_S, seconds, tick),
+        at_rate(FILLS_PER_S, seconds, lambda due_s: _timed_fill(quoter, next(numbers), due_s, acks)),
+        at_rate(ORDER_NEWS_PER_S, seconds, lambda _: _say(quoter, order_news(next(numbers)))),
+    )
+    taken.lost.append(await ticks.lost(DRAIN_S_MAX))
+    if not ticks.latencies_ms:
+        raise BusUnavailable(f"none of {taken.lost[-1]} ticks has arrived {DRAIN_S_MAX:g} s after the last")
+    taken.written.append((written_on(platform.data_dir) - before, next(sent) - 1))
+    taken.tick_ms.append(np.array(ticks.latencies_ms))
+    taken.ack_ms.append(np.array(acks))
 
 
-async def _at_rate(per_s: float, stop_s: float, act: Callable[[], Awaitable[None]]) -> None:
-    """Do something so often a second; what is late is made up for."""
-    began_s, done = time.perf_counter(), 0
-    while (now_s := time.perf_counter()) < stop_s:
-        while done < (now_s - began_s) * per_s:
-            await act()
-            done += 1
-        await asyncio.sleep(0.001)
+async def at_rate(per_s: float, seconds: float, act: Callable[[float], Awaitable[None]]) -> None:
+    """Do something so often a second, one after the other, and tell it when it was due (of `time.perf_counter`).
+
+    What cannot be done when it is due is done as soon as it can be. An idle machine is some 0.1 ms late.
+    """
+    loop, due = asyncio.get_running_loop(), asyncio.Queue[float]()
+    count = round(per_s * seconds)
+
+    def call() -> None:
+        began_s = time.perf_counter()
+        for place in range(count):
+            due_s = began_s + place / per_s
+            time.sleep(max(0.0, due_s - time.perf_counter()))
+            loop.call_soon_threadsafe(due.put_nowait, due_s)
+
+    # A thread, since the loop's own timer counts whole milliseconds.
+    calling = loop.run_in_executor(None, call)
+    for _ in range(count):
+        await act(await due.get())
+    await calling
 
 
 async def _say(quoter: NatsConnection, event: Event) -> None:
@@ -231,10 +268,9 @@ async def _say(quoter: NatsConnection, event: Event) -> None:
     quoter.forget_ack(number)
 
 
-async def _timed_fill(quoter: NatsConnection, number: int, acks: list[float]) -> None:
-    began_ns = time.perf_counter_ns()
+async def _timed_fill(quoter: NatsConnection, number: int, due_s: float, acks: list[float]) -> None:
     await quoter.publish_acked(a_fill(number))
-    acks.append((time.perf_counter_ns() - began_ns) / 1e6)
+    acks.append((time.perf_counter() - due_s) * 1e3)
 
 
 async def _fills_alone(quoter: NatsConnection, seconds: float, numbers: Iterator[int]) -> float:
@@ -313,6 +349,7 @@ def figures(taken: dict[str, Taken], floor: float) -> list[Figure]:
         found += [
             Figure(f"{way}: tick p50", round(median(each.tick(50)), 3), "ms, two hops"),
             Figure(f"{way}: tick p99", round(median(each.tick(99)), 3), "ms, two hops"),
+            Figure(f"{way}: ticks lost", sum(each.lost), f"of {ticks}"),
             Figure(f"{way}: fill acknowledged p50", round(median(each.ack(50)), 2), "ms, beside ticks"),
             Figure(f"{way}: fill acknowledged p99", round(median(each.ack(99)), 2), "ms, beside ticks"),
             Figure(f"{way}: fills alone", round(median(each.fills_per_s)), f"/s, {IN_FLIGHT} in flight"),
@@ -361,6 +398,6 @@ def main(options: list[str]) -> list[Figure]:
 
 def _said(way: str, taken: Taken) -> str:
     return (
-        f"{way}: tick p50 {taken.tick(50)[-1]:.2f} ms, p99 {taken.tick(99)[-1]:.2f} ms, "
+        f"{way}: tick p50 {taken.tick(50)[-1]:.2f} ms, p99 {taken.tick(99)[-1]:.2f} ms, {taken.lost[-1]} lost, "
         f"fill acknowledged p50 {taken.ack(50)[-1]:.1f} ms, {taken.fills_per_s[-1]:.0f} fills/s alone"
     )
