@@ -44,6 +44,10 @@ class Runner(Protocol):
 
     def send_signal(self, number: signal.Signals) -> None: ...
 
+    def stopped(self) -> bool:
+        """Say whether SIGSTOP has reached all of it."""
+        ...
+
     def wait(self) -> None:
         """Return when it has ended."""
         ...
@@ -67,6 +71,11 @@ class LocalProcess:
     def send_signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+    def stopped(self) -> bool:
+        # A thread that waits for a processor has not stopped before it gets one.
+        threads = Path(f"/proc/{self._process.pid}/task").iterdir() if self._process is not None else ()
+        return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
     def wait(self) -> None:
         if self._process is not None:
@@ -100,6 +109,9 @@ class Container:
             return
         with contextlib.suppress(DockerException):  # it has ended already
             self._container.get_wrapped_container().kill(signal=number.name)
+
+    def stopped(self) -> bool:
+        return True  # nobody can look at its threads from here
 
     def wait(self) -> None:
         if self._started:
@@ -164,6 +176,7 @@ class BreakableServer:
     def freeze(self) -> None:
         """Stop its clock: connections stay open and nothing answers."""
         self._run.send_signal(signal.SIGSTOP)
+        wait_until(self._run.stopped, f"{self._what} stands still")
 
     def thaw(self) -> None:
         self._run.send_signal(signal.SIGCONT)
