@@ -25,11 +25,11 @@ class DeafToAcks(NatsConnection):
 
     losses = 0
 
-    async def _on_ack(self, message: Msg) -> None:
+    async def _on_answer(self, message: Msg) -> None:
         if self.losses > 0:
             self.losses -= 1
             return
-        await super()._on_ack(message)
+        await super()._on_answer(message)
 
 
 async def stored(connection: NatsConnection, stream: str) -> list[Event]:

@@ -311,15 +311,17 @@ class JetStreamApi:
         status = _status(end)
         if status not in (NOT_FOUND, END_OF_BATCH, TOO_MANY):
             raise _failed(stream, end)
-        pending = int((end.headers or {}).get("Nats-Num-Pending", 0))
+        pending = (end.headers or {}).get("Nats-Num-Pending", "0") != "0"
         # 'Not found' behind a message: another one went between being counted and being read.
         whole = (status == END_OF_BATCH and not pending) or (status == NOT_FOUND and not answers)
-        return [_stored(each) for each in answers], whole
+        return [_stored(stream, each) for each in answers], whole
 
     async def _direct_get(self, stream: str, document: dict[str, Any]) -> Stored | None:
-        answer = await self._connection.request(f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode())
+        subject, data = f"{JETSTREAM_API}.DIRECT.GET.{stream}", json.dumps(document).encode()
+        # The client's own request takes a message whose publisher gave it a header 'Status: 503' for 'nobody listens'.
+        (answer,) = await self._connection.request_many(subject, data, lambda _: True)
         if not _says_no_more(answer):
-            return _stored(answer)
+            return _stored(stream, answer)
         if _status(answer) == NOT_FOUND:
             return None
         raise _failed(stream, answer)
@@ -343,10 +345,14 @@ def _failed(stream: str, answer: Msg) -> BusUnavailable:
     return BusUnavailable(f"direct get on {stream}: {_status(answer)} {(answer.headers or {}).get('Description')}")
 
 
-def _stored(answer: Msg) -> Stored:
+def _stored(stream: str, answer: Msg) -> Stored:
+    """Return the message in an answer; BusUnavailable when it holds none: whoever asks again may hear better."""
     headers = answer.headers or {}
-    subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-    return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
+    try:
+        subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+        return Stored(subject, answer.data, sequence, timestamp_ns(headers["Nats-Time-Stamp"]), headers)
+    except (KeyError, ValueError) as error:
+        raise BusUnavailable(f"direct get on {stream}: an answer is no message: {error!r}") from None
 
 
 def in_order(answers: Sequence[Stored | None]) -> list[Stored]:

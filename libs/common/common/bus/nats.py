@@ -48,7 +48,7 @@ log = structlog.get_logger()
 
 Callback = Callable[[Msg], Awaitable[None]]
 OnAck = Callable[[Msg], None]
-"""Told the answer to an acked publish, within the client's own reading: it must only note it."""
+"""Told an answer to an acked publish or a question, within the client's own reading: it must only note it."""
 
 
 class PromptClient(Client):
@@ -75,7 +75,8 @@ class PromptClient(Client):
 class NatsConnection:
     """A NATS client that reconnects for ever and tells when it does.
 
-    Acked publishes share one reply inbox: a subscription per publish would cost nine tenths of the rate.
+    Acked publishes and questions of many answers share one reply inbox: a subscription per publish would cost nine
+    tenths of the rate.
     """
 
     def __init__(self, settings: ServiceSettings, service: str) -> None:
@@ -85,9 +86,10 @@ class NatsConnection:
         """What this process signs with; None for one that may publish but is not believed."""
         self.inbox_prefix = f"_INBOX_{settings.nats_user or service}"
         self._client: Client = PromptClient()
-        # Nobody else's, not even a second process of the same name: its acks are numbered as ours are.
-        self._ack_inbox = f"{self.inbox_prefix}.ack.{secrets.token_hex(8)}"
-        self._acks: dict[str, tuple[str, OnAck]] = {}
+        # Nobody else's, not even a second process of the same name: its answers are numbered as ours are.
+        self._reply_inbox = f"{self.inbox_prefix}.reply.{secrets.token_hex(8)}"
+        self._expected: dict[str, tuple[str, OnAck]] = {}
+        """Subject and listener of what waits for an answer, by its number."""
         self._numbers = itertools.count(1)
         self._on_disconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
@@ -98,8 +100,6 @@ class NatsConnection:
         self._objection, self._objected_s = "", 0.0
         self.features: Features = OLDEST
         """What the broker we are connected to can do."""
-        self._many_inbox = f"{self.inbox_prefix}.many.{secrets.token_hex(8)}"
-        self._many: dict[str, _Many] = {}
 
     async def connect(self) -> None:
         """Connect, retrying for ever; BusError when the broker refuses the credentials."""
@@ -114,8 +114,7 @@ class NatsConnection:
             connecting.cancel()
             refused.cancel()
         self.features = features_in(self.server_version)
-        await self._client.subscribe(f"{self._ack_inbox}.*", cb=self._on_ack)
-        await self._client.subscribe(f"{self._many_inbox}.*", cb=self._on_many)
+        await self._client.subscribe(f"{self._reply_inbox}.*", cb=self._on_answer)
 
     async def _connect(self) -> None:
         password = self._settings.nats_password()
@@ -223,37 +222,38 @@ class NatsConnection:
 
     def expect_ack(self, subject: str, on_ack: OnAck) -> str:
         """Return the number under which answers to a publish come to `on_ack`, until it is forgotten."""
+        # A newer broker says so of a subject that no stream has yet; an old one says nothing. It is sent again.
+        return self._expect(subject, lambda answer: None if _nobody_listens(answer) else on_ack(answer))
+
+    def _expect(self, subject: str, on_answer: OnAck) -> str:
         number = str(next(self._numbers))
-        self._acks[number] = (subject, on_ack)
+        self._expected[number] = (subject, on_answer)
         return number
 
     def forget_ack(self, number: str) -> None:
-        self._acks.pop(number, None)
+        self._expected.pop(number, None)
 
     async def publish_for_ack(self, subject: str, data: bytes, headers: dict[str, str], number: str) -> bool:
         """Send once, with the answer to an expected number; return False when the connection does not take it."""
         if not self._client.is_connected:
             return False
         try:
-            await self._client.publish(subject, data, f"{self._ack_inbox}.{number}", headers=headers)
+            await self._client.publish(subject, data, f"{self._reply_inbox}.{number}", headers=headers)
         except nats.errors.Error:
             return False
         return True
 
-    async def _on_ack(self, message: Msg) -> None:
-        if (message.headers or {}).get("Status") == NOBODY_LISTENS:
-            # A newer broker says so of a subject that no stream has yet; an old one says nothing. It is sent again.
-            return
-        found = self._acks.get(message.subject.rsplit(".", 1)[1])
+    async def _on_answer(self, message: Msg) -> None:
+        found = self._expected.get(message.subject.rsplit(".", 1)[1])
         if found is not None:
             found[1](message)
 
     def _tell_forbidden(self, subject: str) -> None:
-        """Answer those who wait for a publish that this user may not make: the broker itself answers nothing."""
-        for waiting, on_ack in list(self._acks.values()):
+        """Answer those who wait for what this user may not publish: the broker itself answers nothing."""
+        for waiting, on_answer in list(self._expected.values()):
             # The client gives the broker's words in lower case.
             if waiting.lower() == subject:
-                on_ack(Msg(self._client, subject=waiting, data=FORBIDDEN))
+                on_answer(Msg(self._client, subject=waiting, data=FORBIDDEN))
 
     async def request(self, subject: str, data: bytes, timeout_s: float = REQUEST_TIMEOUT_S) -> Msg:
         """Ask and wait for one answer; BusUnavailable when none comes or nobody listens."""
@@ -267,26 +267,27 @@ class NatsConnection:
     async def request_many(
         self, subject: str, data: bytes, is_last: Callable[[Msg], bool], timeout_s: float = REQUEST_TIMEOUT_S
     ) -> list[Msg]:
-        """Ask once and return the answers up to the last one; BusUnavailable when the next does not come in time."""
-        number, many = str(next(self._numbers)), _Many(is_last)
-        self._many[number] = many
+        """Ask once and return the answers up to the last one.
+
+        BusUnavailable when nobody listens, when this user may not ask, and when the next answer does not come in time.
+        """
+        answers, arrived = list[Msg](), asyncio.Queue[Msg]()
+        number = self._expect(subject, arrived.put_nowait)
         try:
-            if not self._client.is_connected:
+            if not await self.publish_for_ack(subject, data, {}, number):
                 raise BusUnavailable(f"{subject}: not connected")
-            await self._client.publish(subject, data, f"{self._many_inbox}.{number}")
-            while not many.complete:
-                many.arrived.clear()
-                await asyncio.wait_for(many.arrived.wait(), timeout_s)
-        except (TimeoutError, nats.errors.Error) as error:
+            while not answers or not is_last(answers[-1]):
+                async with asyncio.timeout(timeout_s):
+                    answers.append(await arrived.get())
+                if _nobody_listens(answers[-1]):
+                    raise BusUnavailable(f"{subject}: nobody listens")
+                if answers[-1].data is FORBIDDEN:
+                    raise BusUnavailable(f"{subject}: this user may not publish here")
+        except TimeoutError as error:
             raise BusUnavailable(f"{subject}: {type(error).__name__}") from None
         finally:
-            del self._many[number]
-        return many.answers
-
-    async def _on_many(self, message: Msg) -> None:
-        many = self._many.get(message.subject.rsplit(".", 1)[1])
-        if many is not None:
-            many.take(message)
+            self.forget_ack(number)
+        return answers
 
     async def subscribe(self, subject: str, callback: Callback, queue: str = "") -> Subscription:
         """Subscribe; kept through breaks. BusUnavailable when the connection is closed for good."""
@@ -342,19 +343,10 @@ class NatsConnection:
             log.error("the broker or the client objects", service=self.service, why=text)
 
 
-class _Many:
-    """The answers to one request, as they arrive."""
-
-    def __init__(self, is_last: Callable[[Msg], bool]) -> None:
-        self._is_last = is_last
-        self.answers: list[Msg] = []
-        self.complete = False
-        self.arrived = asyncio.Event()
-
-    def take(self, answer: Msg) -> None:
-        self.answers.append(answer)
-        self.complete = self._is_last(answer)
-        self.arrived.set()
+def _nobody_listens(answer: Msg) -> bool:
+    # A stored message may have a header of that name from its publisher, but then the broker gives its sequence too.
+    headers = answer.headers or {}
+    return headers.get("Status") == NOBODY_LISTENS and "Nats-Sequence" not in headers
 
 
 def ack_headers(event: Event, expected_last_sequence: int | None, features: Features) -> dict[str, str]:
