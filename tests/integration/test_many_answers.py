@@ -29,7 +29,7 @@ from toolkit.servers import NATS
 
 from tests.integration.conftest import PROGRAMS
 from tests.integration.connections import Ears, connected, eventually, top, trade, written
-from tests.servers import Broker, Server, runner
+from tests.servers import BreakableServer, Broker, runner
 
 QUESTION = f"{JETSTREAM_API}.DIRECT.GET.TRADE"
 END = {"Status": "204", "Description": "EOB", "Nats-Num-Pending": "0"}
@@ -38,7 +38,7 @@ NEVER_S = 600.0
 SOON_S = 60.0
 
 
-class PlainBroker(Server):
+class PlainBroker(BreakableServer):
     """A server without users and streams: whoever connects may answer in the place of JetStream."""
 
     def __init__(self, files: Path, program: Path | None) -> None:

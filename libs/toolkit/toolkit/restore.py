@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from common.bus.accounts import STREAMS_ACCOUNT
+from common.bus.features import features_of
 from common.errors import MarketMakerError
 from common.signing import Verifier
 from common.streams.backup import KEPT, BackupError, Contents, demand_readable, examine
@@ -98,7 +99,11 @@ def _bring_back(
     who: str,
     reason: str,
 ) -> None:
-    prepare(data_dir, Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis), broker=server.version)
+    prepare(
+        data_dir,
+        Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis),
+        features=features_of(server.version),
+    )
     note_writers(data_dir, {NATS.name: server})
     with broker_process(server, data_dir, ports):
         code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
