@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from common.bus.ordered import OrderedReader
 from common.bus.permissions import USERS, api_requests
 from common.bus.readers import NewestReader
 from common.core import Start
-from common.events import BotConfig, Event, Halt, User, address_filter
+from common.events import BotConfig, Event, Halt, Lease, User, address_filter
 from common.signing import Fault
 from common.streams import JETSTREAM_API, SERVER_API
 
@@ -65,6 +66,10 @@ class Kind:
         return type(self.said[0][1])
 
 
+def lease(beat: int) -> Lease:
+    return Lease(role="pricer", key="all", holder="pricer-0", beat=beat, ttl_ms=3_000, epoch=1)
+
+
 def lift() -> Halt:
     return Halt(scope="global", reason="person", lifted=True, actor="anna", halt_id="2", ts_ns=1)
 
@@ -84,6 +89,7 @@ KINDS = {
     "configuration": Kind([("gateway", config(1)), ("gateway", config(2))], 0, "quoter", Start.LAST_PER_SUBJECT),
     "hedge-parent": Kind([("risk", parent(1)), ("risk", parent(2))], 0, "quoter", Start.ALL),
     "position": Kind([("risk", position(1)), ("risk", position(2))], 0, "quoter", None),
+    "lease": Kind([("pricer", lease(1)), ("pricer", lease(2))], 0, "pricer", None),
 }
 
 
@@ -127,7 +133,7 @@ class Reading:
 
 async def say(broker: Broker, role: str, event: Event, after: int) -> int:
     """Publish as its owner does, and return its sequence; what is plain is waited for."""
-    chained = isinstance(event, User | BotConfig) or (isinstance(event, Halt) and event.lifted)
+    chained = isinstance(event, User | BotConfig | Lease) or (isinstance(event, Halt) and event.lifted)
     async with connected(broker, role) as owner:
         if event.acked:
             return await owner.publish_acked(event, expected_last_sequence=after if chained else None)
@@ -229,3 +235,22 @@ async def test_r70_a_genuine_message_of_before_that_its_owners_password_stores_a
             # USER keeps four of a subject: its oldest have left.
             assert fresh.obeyed == before.obeyed[-len(fresh.obeyed) :]
             assert Fault.OUTDATED in fresh.doubted
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.start is None])
+async def test_a_last_value_older_than_what_was_heard_is_overtaken_and_no_replay(
+    shared_broker: Broker, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker hands a message on before it stores it: after a kill, or a moment before, its stream is behind."""
+    async with told(shared_broker, KINDS[name], tmp_path / "obeyed") as (living, old):
+        heard = list(living.obeyed)
+
+        async def behind(*_: object) -> AsyncIterator[Stored]:
+            yield old
+
+        monkeypatch.setattr(JetStreamApi, "last_values", behind)
+        await living.look()
+        assert (living.obeyed, living.doubted) == (heard, [])
+        old = old._replace(sequence=old.sequence + 1_000, stored_ns=time.time_ns())
+        await living.look()
+        assert (living.obeyed, living.doubted) == (heard, [Fault.OUTDATED]), "stored again it is a replay"

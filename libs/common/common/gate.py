@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,8 +48,8 @@ class Gate:
         serial, known = keys.verifier.keys.serial, int(document.get("serial", 0))
         if serial < known:
             raise ConfigError([f"MM_PUBLIC_KEYS_FILE: serial {serial}, and {known} has been in force here"])
-        self._told: set[str] = set()
-        """Subjects of which this process has heard something genuine."""
+        self._told: dict[str, int] = {}
+        """When this process first heard the newest genuine message, by subject, in ns of the monotonic clock."""
         self._written = self.obeyed.changes
         self._in_the_way: dict[str, int] = {}
         """By subject: the sequence of the newest message refused there."""
@@ -123,6 +124,8 @@ class Gate:
         if cls.in_turn and strange and (refusal is not None or not await self._follows(message, signature)):
             return await self._newest_genuine(cls, message, refusal)
         if refusal is not None:
+            if refusal.fault is Fault.OUTDATED and self._overtaken(message):
+                return Admission(None, message)
             self._refuse(message)
             return Admission(None, message, refusal)
         self._note(cls, message, signature)
@@ -136,6 +139,15 @@ class Gate:
         """
         return max(expected, self._in_the_way.get(subject, 0))
 
+    def _overtaken(self, message: Message) -> bool:
+        """Say whether a last value was stored before what was heard since: nobody has stored it again.
+
+        A broker hands a message on before it stores it. So a stream may be behind what was heard: for a moment, and,
+        when the broker dies in that moment, until its owner speaks again.
+        """
+        heard_ns = self._told.get(message.subject)
+        return heard_ns is not None and message.age_ns > time.monotonic_ns() - heard_ns
+
     def _refuse(self, message: Message) -> None:
         self.refused += 1
         if message.sequence:
@@ -148,7 +160,9 @@ class Gate:
         if cls.in_turn:
             if len(self._told) >= TOLD_MAX:
                 self._told.clear()  # asking the stream once more for a subject costs little
-            self._told.add(message.subject)
+            if signature is None or not self.obeyed.is_last(message.subject, signature):
+                self._told.pop(message.subject, None)
+            self._told.setdefault(message.subject, time.monotonic_ns())
             if signature is not None:
                 self.obeyed.note(message.subject, signature, message.sequence)
 

@@ -41,6 +41,11 @@ class Obeyed:
     def knows(self, subject: str) -> bool:
         return subject in self._subjects
 
+    def is_last(self, subject: str, signature: Signature) -> bool:
+        """Say whether this very message is what was obeyed last under its subject."""
+        last = self._subjects.get(subject)
+        return last is not None and last.value == _mark(signature)
+
     def admits(self, subject: str, signature: Signature) -> str:
         """Return why a genuine message is not newer than what was obeyed, '' when it is, or is that very one."""
         last = self._subjects.get(subject)
