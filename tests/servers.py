@@ -29,6 +29,7 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
+from toolkit.processes import JETSTREAM_ENABLED
 from toolkit.servers import NATS, REDIS, Program, image_answer, what_it_is
 from toolkit.testing import programs_here, server_here
 
@@ -274,7 +275,7 @@ class Broker(BreakableServer):
         }
 
     def _healthy(self) -> bool:
-        return _answers(f"http://127.0.0.1:{self.monitor_port}/healthz")
+        return _answers(f"http://127.0.0.1:{self.monitor_port}{JETSTREAM_ENABLED}")
 
 
 class RedisServer(BreakableServer):

@@ -17,11 +17,12 @@ from common.streams import JETSTREAM_API, SERVER_API
 from nats.errors import Error as NatsError
 from toolkit.health import jetstream_answers
 from toolkit.listening import free_port
-from toolkit.processes import JetStreamLogin, Process
+from toolkit.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
 from toolkit.servers import NATS
 from toolkit.supervisor import Supervisor
-from toolkit.testing import server_here
+from toolkit.testing import programs_here
 
+PROGRAMS = programs_here(NATS)
 SMALL, LARGE = "16m", "96m"
 BLOCK = b"x" * 250_000
 PATIENCE_S = 60
@@ -53,7 +54,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     made.remove()
 
 
-def broker(disk: Disk, tmp_path: Path) -> Process:
+def broker(disk: Disk, tmp_path: Path, program: Path) -> Process:
     port, monitor = free_port(), free_port()
     password = tmp_path / "password"
     password.write_text(PASSWORD)
@@ -66,9 +67,10 @@ def broker(disk: Disk, tmp_path: Path) -> Process:
     )
     return Process(
         name="nats",
-        argv=(*server_here(NATS).command, "--config", str(config)),
+        argv=(str(program), "--config", str(config)),
         environment={},
-        health_url=f"http://127.0.0.1:{monitor}/healthz",
+        health_url=f"http://127.0.0.1:{monitor}{JETSTREAM_ENABLED}",
+        ready_url=f"http://127.0.0.1:{monitor}{EVERY_STREAM}",
         jetstream=JetStreamLogin(f"nats://127.0.0.1:{port}", USER, password),
         restart_unhealthy_s=0.2,
         store=disk.folder,
@@ -94,12 +96,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_r80_a_broker_whose_jetstream_does_not_come_back_is_started_again(
-    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", PROGRAMS)
+async def test_r80_a_broker_that_stores_nothing_after_a_full_disk_is_started_again(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """On a full disk an old broker's JetStream is silent, and a newer one's stream names its write error."""
     monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 1.0)
     monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.1)
-    process = broker(disk, tmp_path)
+    process = broker(disk, tmp_path, PROGRAMS[name])
     login = process.jetstream
     assert login is not None
     if disk.mounted:
@@ -113,12 +117,12 @@ async def test_r80_a_broker_whose_jetstream_does_not_come_back_is_started_again(
     assert first_pid is not None
     if disk.mounted:
         await fill(login)
-        assert not await jetstream_answers(login)
         await until(lambda: child.out_of_room)
         disk.enlarge()
     else:
         os.kill(first_pid, signal.SIGSTOP)
     await until(lambda: child.pid not in (None, first_pid) and child.state in ("up", "ready"))
+    await until(lambda: child.state == "ready")
     assert await jetstream_answers(login)
     assert child.restarts >= 1
     assert await supervisor.stop() == []

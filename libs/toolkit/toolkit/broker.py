@@ -10,9 +10,11 @@ import httpx
 from common.bus.features import features_of
 from common.versions import Version
 
+from toolkit.health import broker_words
 from toolkit.instance import CannotStartError
 from toolkit.layout import nats_config_file
 from toolkit.ports import Ports
+from toolkit.processes import EVERY_STREAM, JETSTREAM_ENABLED, LOOPBACK
 from toolkit.server_record import CannotReadError, note_writers, server_for
 from toolkit.servers import AUTO, NATS, NoServerError, Server
 from toolkit.setup import Addresses, prepare
@@ -35,11 +37,13 @@ def broker_alone(
         server = server_for(NATS, data_dir, report, wish, at_least)
     except (NoServerError, CannotReadError) as error:
         raise CannotStartError(str(error)) from error
-    addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
+    addresses = Addresses(LOOPBACK, ports.nats, ports.nats_monitor, ports.redis)
     prepare(data_dir, addresses, features=features_of(server.version))
     note_writers(data_dir, {NATS.name: server})
     with broker_process(server, data_dir, ports):
         yield
+        if words := _words(ports):
+            report(f"{NATS.name}: {words}")
 
 
 @contextlib.contextmanager
@@ -60,12 +64,23 @@ def broker_process(server: Server, data_dir: Path, ports: Ports) -> Iterator[Non
             broker.wait()
 
 
+def _words(ports: Ports) -> str:
+    """Return what the broker says is wrong with its streams, '' for nothing."""
+    try:
+        page = httpx.get(f"http://{LOOPBACK}:{ports.nats_monitor}{EVERY_STREAM}", trust_env=False, timeout=ASK_S_MAX)
+    except httpx.HTTPError as error:
+        return f"its health page does not answer: {type(error).__name__}"
+    return broker_words(page.content)
+
+
 def _await_answer(broker: subprocess.Popen[bytes], ports: Ports) -> None:
-    deadline_s = time.monotonic() + BROKER_S_MAX
+    deadline_s, said = time.monotonic() + BROKER_S_MAX, ""
     with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
         while time.monotonic() < deadline_s and broker.poll() is None:
             with contextlib.suppress(httpx.HTTPError):
-                if client.get(f"http://127.0.0.1:{ports.nats_monitor}/healthz").status_code == httpx.codes.OK:
+                answer = client.get(f"http://{LOOPBACK}:{ports.nats_monitor}{JETSTREAM_ENABLED}")
+                if answer.status_code == httpx.codes.OK:
                     return
+                said = f": {broker_words(answer.content)}"
             time.sleep(POLL_S)
-    raise CannotStartError(f"the broker does not start on port {ports.nats}")
+    raise CannotStartError(f"the broker does not start on port {ports.nats}{said}")

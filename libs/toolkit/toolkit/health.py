@@ -5,6 +5,7 @@ import contextlib
 import json
 from enum import Enum
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from common.stores import STANDS_STILL
@@ -19,17 +20,31 @@ from toolkit.processes import JetStreamLogin, Process
 ASK_TIMEOUT_S = 2.0
 
 
+WRITE_ERROR = "write error"
+"""In what a broker says of a stream that stores nothing until the broker starts again, as after a full disk."""
+
+
 class Readiness(Enum):
     """What a process says of its work."""
 
     READY = "ready"
     LATE = "late"
-    """Its inputs are not fresh, or it does not answer."""
+    """It works, but its inputs are not fresh, or a broker does not serve every stream on its disk."""
     STANDS_STILL = "stands still"
     """Until a person has resumed the platform; waiting is of no use."""
+    UNHEALTHY = "unhealthy"
+    """It does not answer, or stores nothing."""
+
+
+class Condition(NamedTuple):
+    """How a process does, and what a broker says of its streams: '' when they are all there, None when it is silent."""
+
+    readiness: Readiness
+    words: str | None = None
 
 
 async def is_healthy(process: Process, client: WebClient) -> bool:
+    """Say whether a process has started: it answers, and of a broker JetStream does."""
     if process.health_url is None:
         return False
     if process.health_url.startswith("redis://"):
@@ -39,16 +54,41 @@ async def is_healthy(process: Process, client: WebClient) -> bool:
     return process.jetstream is None or await jetstream_answers(process.jetstream)
 
 
-async def readiness(process: Process, client: WebClient) -> Readiness:
+async def condition(process: Process, client: WebClient) -> Condition:
     """Return whether a process works and its inputs are fresh; one without that notion is ready when healthy."""
-    if process.ready_url is None:
-        return Readiness.READY if await is_healthy(process, client) else Readiness.LATE
-    answer = await _ask(process.ready_url, client)
-    if answer is None:
-        return Readiness.LATE
-    if answer.status == HTTPStatus.OK:
-        return Readiness.READY
-    return Readiness.STANDS_STILL if STANDS_STILL.encode() in answer.body else Readiness.LATE
+    if process.jetstream is not None:
+        return await _of_a_broker(process, client)
+    answer = await _ask(process.ready_url, client) if process.ready_url is not None else None
+    if answer is not None and answer.status == HTTPStatus.OK:
+        return Condition(Readiness.READY)
+    if answer is not None and STANDS_STILL.encode() in answer.body:
+        return Condition(Readiness.STANDS_STILL)
+    if not await is_healthy(process, client):
+        return Condition(Readiness.UNHEALTHY)
+    return Condition(Readiness.READY if process.ready_url is None else Readiness.LATE)
+
+
+async def _of_a_broker(process: Process, client: WebClient) -> Condition:
+    """Judge by JetStream first: of one that hangs the pages say that all is well."""
+    answer = await _ask(process.ready_url, client) if process.ready_url is not None else None
+    words = broker_words(answer.body) if answer is not None else None
+    if not await is_healthy(process, client) or WRITE_ERROR in (words or ""):
+        return Condition(Readiness.UNHEALTHY, words)
+    whole = process.ready_url is None or (answer is not None and answer.status == HTTPStatus.OK)
+    return Condition(Readiness.READY if whole else Readiness.LATE, words)
+
+
+def broker_words(body: bytes) -> str:
+    """Return what a broker's health page says is wrong, '' for nothing: 'JetStream stream ... could not be recovered'.
+
+    With details it lists every error, without them it names the first.
+    """
+    try:
+        page = json.loads(body)
+        errors = [str(each["error"]) for each in page.get("errors") or ()]
+        return "; ".join(errors) or str(page.get("error", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 async def answers(url: str, client: WebClient) -> bool:

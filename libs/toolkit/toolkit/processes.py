@@ -41,6 +41,11 @@ NATS_ENVIRONMENT = {"GOGC": "25"}
 
 LOOPBACK = "127.0.0.1"
 
+# Where a broker says that JetStream works, whatever has become of its streams: these the `streams` step mends.
+JETSTREAM_ENABLED = "/healthz?js-enabled-only=true"
+# Where it says what is wrong with each stream that it finds on its disk; one of 2.9 never says anything.
+EVERY_STREAM = "/healthz?details=true"
+
 
 @dataclass(frozen=True)
 class JetStreamLogin:
@@ -62,7 +67,7 @@ class Process:
     after: tuple[str, ...] = ()
     # Answers 200 as soon as the process works; none for a one-shot.
     health_url: str | None = None
-    # Answers 200 when its inputs are fresh as well.
+    # Answers 200 when its inputs are fresh as well; of a broker, when it serves every stream on its disk.
     ready_url: str | None = None
     # For Redis, which speaks no HTTP: the file with the password that its PING needs.
     redis_password_file: Path | None = None
@@ -146,7 +151,8 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
             name="nats",
             argv=(*servers.nats, "--config", str(nats_config_file(instance.data_dir))),
             environment=NATS_ENVIRONMENT,
-            health_url=f"http://{LOOPBACK}:{ports.nats_monitor}/healthz",
+            health_url=f"http://{LOOPBACK}:{ports.nats_monitor}{JETSTREAM_ENABLED}",
+            ready_url=f"http://{LOOPBACK}:{ports.nats_monitor}{EVERY_STREAM}",
             jetstream=JetStreamLogin(
                 url=f"nats://{LOOPBACK}:{ports.nats}",
                 user=OPERATOR,

@@ -39,6 +39,9 @@ STATE_MEANINGS = {
     "failed": "does not start",
 }
 
+WAY_ON = "./mm streams makes the platform's own streams, see 'What to do when' in docs/operating.md"
+"""Behind what a broker says of a stream on its disk that it does not serve."""
+
 
 class Screen:
     """Where `mm up` reports: a live view on a terminal, lines anywhere else."""
@@ -100,7 +103,8 @@ def service_table(supervisor: Supervisor) -> Table:
         uptime = duration(time.monotonic() - child.started_monotonic_s) if row["pid"] else ""
         colour = STATE_COLOURS.get(state, "")
         pid = str(row["pid"] or "")
-        table.add_row(name, Text(state, style=colour), uptime, str(row["restarts"]), pid, STATE_MEANINGS.get(state, ""))
+        meaning = child.words or STATE_MEANINGS.get(state, "")
+        table.add_row(name, Text(state, style=colour), uptime, str(row["restarts"]), pid, meaning)
     return table
 
 

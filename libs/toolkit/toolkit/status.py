@@ -14,7 +14,7 @@ from rich.text import Text
 from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import Running, find_running
 from toolkit.ports import Ports
-from toolkit.screen import STATE_COLOURS, duration
+from toolkit.screen import STATE_COLOURS, WAY_ON, duration
 
 # What `mm status --json` says of a bot; a value nobody can tell now is null.
 BOT_FIELDS = ("algo_id", "symbol", "state", "bids", "asks", "position", "position_yes", "position_no", "pnl")
@@ -54,6 +54,8 @@ def supervised_services(running: Running | None) -> dict[str, dict[str, Any]]:
     found = {}
     for name, row in running.children.items():
         known = {field: row[field] for field in PROGRAM_FIELDS}
+        if words := row.get("words"):
+            known["words"] = words
         if row["pid"] and name not in living:
             # A record that could not be renewed is no sign of life.
             known |= {"state": GONE, "pid": None}
@@ -164,6 +166,9 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
     else:
         console.print(Text(picture["provenance"]["label"], "bold"))
         console.print(services)
+        for name, row in picture["services"].items():
+            if words := row.get("words"):
+                console.print(Text(f"{name}: {words}; {WAY_ON}", "red"), soft_wrap=True)
     if picture["bots"]:
         bots = Table("bot", box=None, pad_edge=False)
         bots.add_column("symbol", no_wrap=True, overflow="ignore")

@@ -13,7 +13,7 @@ from typing import Any
 from common.webclient import WebClient
 
 from toolkit.child import RunningChild, last_lines, log_path, rotate
-from toolkit.health import Readiness, is_healthy, readiness
+from toolkit.health import Readiness, condition, is_healthy
 from toolkit.instance import CannotStartError, is_same_process
 from toolkit.processes import Process, stop_waves
 
@@ -29,6 +29,8 @@ START_POLL_S = 0.1
 WATCH_POLL_S = 2.0
 # After a start somebody waits for readiness: so long it is looked at as often as a start.
 YOUNG_S = 30.0
+# What a broker says of its streams is told when it has said it for so long.
+LASTING_S = 1.0
 ROTATE_POLL_S = 5.0
 KILL_WAIT_S = 5.0
 
@@ -42,8 +44,14 @@ REPLACE_GRACE_S = 1.0
 # What a service exits with when its settings are wrong: another start would end the same way.
 BAD_CONFIGURATION = 2
 
-# What a process can be in whose start is over.
-LIVING = ("up", "ready", "standing", "unhealthy")
+# What a process is in whose start is over, by what it says of its work.
+STATES = {
+    Readiness.READY: "ready",
+    Readiness.LATE: "up",
+    Readiness.STANDS_STILL: "standing",
+    Readiness.UNHEALTHY: "unhealthy",
+}
+LIVING = tuple(STATES.values())
 
 # The exit code a shell gives for a program that is not there.
 NOT_STARTED = 127
@@ -70,6 +78,11 @@ class Child:
     unhealthy_since_s: float | None = None
     out_of_room: bool = False
     """Whether its disk was full while it did not work."""
+    words: str = ""
+    """Of a broker: what it has said for some time is wrong with its streams; '' for nothing."""
+    last_words: str = ""
+    """What it said at the last look."""
+    last_words_since_s: float = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +98,7 @@ class Child:
             "started_monotonic_s": round(self.started_monotonic_s, 3) if alive else None,
             "restarts": self.restarts,
             "exit_code": self.exit_code,
+            "words": self.words,
         }
 
 
@@ -197,6 +211,7 @@ class Supervisor:
     async def _run_once(self, child: Child) -> None:
         """Start the process, wait until it works, then until it ends."""
         child.started_monotonic_s, child.healthy_from_s = time.monotonic(), None
+        child.words = child.last_words = ""
         try:
             if child.process.before_start is not None:
                 await asyncio.to_thread(child.process.before_start)
@@ -294,16 +309,30 @@ class Supervisor:
 
     async def _look_at(self, child: Child) -> None:
         running = child.running
-        said = await readiness(child.process, self._client)
-        if said is Readiness.LATE:
-            seen = "up" if await is_healthy(child.process, self._client) else "unhealthy"
-        else:
-            seen = "ready" if said is Readiness.READY else "standing"
+        readiness, words = await condition(child.process, self._client)
+        seen = STATES[readiness]
         still_there = running is child.running and running is not None and running.exit_code is None
         if still_there and child.state in LIVING:
-            if seen != child.state:
+            if self._told(child, words) or seen != child.state:
                 self._enter(child, seen)
             self._end_hopeless(child, seen == "unhealthy")
+
+    def _told(self, child: Child, words: str | None) -> bool:
+        """Take in what a broker says of its streams; tell it, and say so, once it has lasted.
+
+        A stream that is being made at this moment is one that the broker does not serve.
+        """
+        now_s = time.monotonic()
+        if words is None or words == child.words:
+            child.last_words = child.words
+            return False
+        if words != child.last_words:
+            child.last_words, child.last_words_since_s = words, now_s
+        if now_s - child.last_words_since_s < LASTING_S:
+            return False
+        child.words = words
+        self._say(f"{child.process.name}: {words or 'every stream is there again'}")
+        return True
 
     def _end_hopeless(self, child: Child, unhealthy: bool) -> None:
         """Have a server that has not worked for too long started again; on a full disk no start helps."""

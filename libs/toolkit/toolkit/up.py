@@ -26,7 +26,7 @@ from toolkit.layout import unsealed_file
 from toolkit.listening import first_outgoing_port, taken_ports
 from toolkit.ports import Ports
 from toolkit.processes import Process, process_table
-from toolkit.screen import NOBODY_SAID, Screen, addresses
+from toolkit.screen import NOBODY_SAID, WAY_ON, Screen, addresses
 from toolkit.server_record import check_again, note_writers, ran_in_containers, servers_for
 from toolkit.servers import AUTO, NATS, REDIS, NoServerError, ServerPair, remove_left_over
 from toolkit.setup import Addresses, prepare
@@ -262,8 +262,11 @@ async def _report_late(supervisor: Supervisor, screen: Screen) -> None:
     late = await supervisor.late(READY_TIMEOUT_S)
     if standing := supervisor.standing():
         screen.say(f"NOTHING IS QUOTED: the stores are not those that {', '.join(standing)} knew; see ./mm resume")
-    elif late:
-        screen.say(f"works, but without fresh inputs yet: {', '.join(late)}")
+    elif waiting := [name for name in late if not supervisor.children[name].words]:
+        screen.say(f"works, but without fresh inputs yet: {', '.join(waiting)}")
+    for name, child in supervisor.children.items():
+        if child.words:
+            screen.say(f"{name}: {child.words}; {WAY_ON}")
 
 
 async def _keep_drawing(instance: Instance, supervisor: Supervisor, screen: Screen) -> None:

@@ -93,10 +93,11 @@ class JetStreamApi:
         return reply
 
     async def ensure_stream(self, stream: Stream, replicas: int) -> str:
-        """Create or update a stream; ConfigError when the server made something else of the configuration.
+        """Create or update a stream and say what was done.
 
-        A stream that somebody has enlarged keeps its size. How it is written can only be chosen when it is made: one of
-        values that the next ones replace is made anew for it.
+        ConfigError when the server made something else of the configuration. A stream that somebody has enlarged keeps
+        its size. How it is written can only be chosen when it is made: one of values that the next ones replace is made
+        anew for it.
         """
         wanted = stream.config(replicas, self._connection.features)
         try:
@@ -104,21 +105,30 @@ class JetStreamApi:
         except ApiError as error:
             if error.code != STREAM_NOT_FOUND:
                 raise
-            found = None
-        different = differences(wanted, found) if found is not None else []
-        if found is None:
-            reply, done = await self.call(f"STREAM.CREATE.{stream.name}", wanted), "created"
-        elif not stream.acked and differences({PERSIST_MODE: wanted.get(PERSIST_MODE, "default")}, found):
-            await self.call(f"STREAM.DELETE.{stream.name}")
-            reply = await self.call(f"STREAM.CREATE.{stream.name}", kept_size(wanted, found))
-            done = "made anew, for another way to be written"
-        elif different:
-            config = {**found, **kept_size(wanted, found)}
-            reply, done = await self.call(f"STREAM.UPDATE.{stream.name}", config), "updated"
-        else:
+            held = await self._make(stream.name, wanted, wanted)
+            return f"created around {held} messages found on the disk of the broker" if held else "created"
+        different = differences(wanted, found)
+        if not different:
             return "as it should be"
+        if not stream.acked and differences({PERSIST_MODE: wanted.get(PERSIST_MODE, "default")}, found):
+            await self.call(f"STREAM.DELETE.{stream.name}")
+            await self._make(stream.name, kept_size(wanted, found), wanted)
+            return "made anew, for another way to be written"
+        reply = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **kept_size(wanted, found)})
         _demand_same(f"stream {stream.name}", wanted, reply["config"])
-        return done
+        return "updated"
+
+    async def _make(self, name: str, config: dict[str, Any], wanted: dict[str, Any]) -> int:
+        """Create a stream that lasts and return how many messages it holds already.
+
+        A broker that was killed while it made or changed a stream leaves a folder whose description it cannot read: it
+        knows no such stream. Made again, the stream has what the folder holds, but a description that is there stays as
+        it is, and the next start knows no such stream again. An update writes it.
+        """
+        await self.call(f"STREAM.CREATE.{name}", config)
+        reply = await self.call(f"STREAM.UPDATE.{name}", config)
+        _demand_same(f"stream {name}", wanted, reply["config"])
+        return int(reply["state"]["messages"])
 
     async def resize_stream(self, stream: Stream, mib: int) -> Level:
         """Give a stream another size in MiB and return its level then.
@@ -159,10 +169,11 @@ class JetStreamApi:
             if error.code != CONSUMER_NOT_FOUND:
                 raise
             done = "created"
-        reply = await self.call(
-            f"CONSUMER.DURABLE.CREATE.{reader.stream}.{reader.name}",
-            {"stream_name": reader.stream, "config": wanted},
-        )
+        request = f"CONSUMER.DURABLE.CREATE.{reader.stream}.{reader.name}"
+        reply = await self.call(request, {"stream_name": reader.stream, "config": wanted})
+        if done == "created":
+            # As with a stream: only the second one writes a description over what a killed broker has left.
+            reply = await self.call(request, {"stream_name": reader.stream, "config": wanted})
         _demand_same(f"durable {reader.name}", wanted, reply["config"])
         return done
 
