@@ -41,6 +41,10 @@ BATCH = 256
 """Messages asked for by one request, where the broker answers with many."""
 NOT_FOUND, END_OF_BATCH, TOO_MANY = "404", "204", "413"
 """How the broker says that there is nothing (more), and that it will not answer with so much."""
+WAY_ON = (
+    "Where that cannot be changed: stop the platform, move the stream's folder out of the broker's store, and start; "
+    "see 'What to do when' in docs/operating.md"
+)
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 
@@ -49,7 +53,7 @@ class ApiError(BusError):
     """The JetStream API answered with an error; `code` is the server's."""
 
     def __init__(self, subject: str, code: int, description: str) -> None:
-        self.code = code
+        self.code, self.description = code, description
         super().__init__(f"{subject}: {description} (code {code})")
 
 
@@ -95,9 +99,9 @@ class JetStreamApi:
     async def ensure_stream(self, stream: Stream, replicas: int) -> str:
         """Create or update a stream and say what was done.
 
-        ConfigError when the server made something else of the configuration. A stream that somebody has enlarged keeps
-        its size. How it is written can only be chosen when it is made: one of values that the next ones replace is made
-        anew for it.
+        ConfigError names the fields that the server will not change, or made something else of. A stream that somebody
+        has enlarged keeps its size. How it is written can only be chosen when it is made: one of values that the next
+        ones replace is made anew for it.
         """
         wanted = stream.config(replicas, self._connection.features)
         try:
@@ -114,7 +118,12 @@ class JetStreamApi:
             await self.call(f"STREAM.DELETE.{stream.name}")
             await self._make(stream.name, kept_size(wanted, found), wanted)
             return "made anew, for another way to be written"
-        reply = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **kept_size(wanted, found)})
+        try:
+            reply = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **kept_size(wanted, found)})
+        except ApiError as error:
+            raise ConfigError(
+                [f"stream {stream.name}: {fault}; it says {error.description!r}. {WAY_ON}" for fault in different]
+            ) from None
         _demand_same(f"stream {stream.name}", wanted, reply["config"])
         return "updated"
 

@@ -10,11 +10,11 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from common.bus.jetstream import JetStreamApi
+from common.bus.jetstream import ApiError, JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, ConfigError, MarketMakerError
 from common.settings import ServiceSettings, load_settings
@@ -90,12 +90,27 @@ def _sealing(connection: NatsConnection, settings: ServiceSettings) -> Sealing:
 
 
 async def _create(api: JetStreamApi, replicas: int) -> None:
+    """Make every stream and reader what it is declared to be; ConfigError lists all that could not be."""
+    faults: list[str] = []
     for stream in STREAMS:
-        done = await api.ensure_stream(stream, replicas)
-        print(f"stream {stream.name}: {done}")
+        with _noting(f"stream {stream.name}", faults):
+            print(f"stream {stream.name}: {await api.ensure_stream(stream, replicas)}")
     for reader in DURABLES:
-        done = await api.ensure_durable(reader)
-        print(f"durable {reader.name} on {reader.stream}: {done}")
+        with _noting(f"durable {reader.name} on {reader.stream}", faults):
+            print(f"durable {reader.name} on {reader.stream}: {await api.ensure_durable(reader)}")
+    if faults:
+        raise ConfigError(faults)
+
+
+@contextmanager
+def _noting(what: str, faults: list[str]) -> Iterator[None]:
+    """Note why the broker did not do what was asked, and go on; one that does not answer ends it all."""
+    try:
+        yield
+    except ConfigError as error:
+        faults.extend(error.faults)
+    except ApiError as error:
+        faults.append(f"{what}: {error}")
 
 
 async def list_all(settings: ServiceSettings) -> None:
@@ -196,7 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             asyncio.run(create_all(settings))
     except MarketMakerError as error:
-        print(f"streams: {error}", file=sys.stderr)
+        faults = error.faults if isinstance(error, ConfigError) else [str(error)]
+        print("\n".join(f"streams: {fault}" for fault in faults), file=sys.stderr)
         return 1
     return 0
 
