@@ -12,7 +12,7 @@ from common.bus import nats
 from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, PublishRefused
-from common.events import Event, Fill, address_filter, decode
+from common.events import Event, Fill, Lease, address_filter, decode
 from common.outbox import Outbox
 from nats.aio.msg import Msg
 
@@ -30,6 +30,10 @@ class DeafToAcks(NatsConnection):
             self.losses -= 1
             return
         await super()._on_answer(message)
+
+
+def lease(holder: str, beat: int) -> Lease:
+    return Lease(role="pricer", key="all", holder=holder, beat=beat, ttl_ms=3_000, epoch=1)
 
 
 async def stored(connection: NatsConnection, stream: str) -> list[Event]:
@@ -63,6 +67,24 @@ async def test_no_ack_at_all_is_unavailable_and_a_later_repeat_is_safe(broker: B
         assert await stored(quoter, "FILL") == [fill(1)]
     finally:
         await quoter.close()
+
+
+async def test_a_lost_ack_of_a_publish_with_a_condition_is_no_refusal(broker: Broker) -> None:
+    """A holder whose beat was stored has not lost its lease, also where the broker died before it said so."""
+    pricer = DeafToAcks(broker.settings("pricer"), "pricer")
+    await pricer.connect()
+    try:
+        before = await pricer.publish_acked(lease("pricer-0", 1), expected_last_sequence=0)
+        pricer.losses = 1
+        beat = await pricer.publish_acked(lease("pricer-0", 2), expected_last_sequence=before)
+        await in_thread(broker.restart)
+        await eventually(lambda: pricer.connected, "the broker is back")
+        assert await pricer.publish_acked(lease("pricer-0", 2), expected_last_sequence=before) == beat
+        with pytest.raises(PublishRefused):
+            await pricer.publish_acked(lease("pricer-1", 2), expected_last_sequence=before)
+        assert await JetStreamApi(pricer).last_sequence("LEASE") == beat
+    finally:
+        await pricer.close()
 
 
 async def test_a_publish_that_expects_another_last_sequence_is_refused(broker: Broker) -> None:
