@@ -14,7 +14,7 @@ from common.signing import HEADER, KeyList, Obeyed, PrivateKey, PublicKey, Refus
 from common.signing.judge import take
 from common.signing.verify import MESSAGE_ID
 from nacl.signing import SigningKey
-from risk.testing import a_fill
+from risk.testing.events import a_fill
 from toolkit.bench import Figure
 
 EVENTS = 400

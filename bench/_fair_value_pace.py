@@ -16,8 +16,8 @@ from _fair_value_data import MINUTE_NS, MINUTES_PER_DAY, Row
 from _session_world import KINDS, LIFE_S, NS_PER_S, STEP_MS, WARM_S, YEAR_S, make_world
 from common.bots import Pricing
 from numpy.typing import NDArray
-from pricer.models import Student
-from pricer.valuation import volatility_params
+from pricer.binary.models import Student
+from pricer.binary.valuation import volatility_params
 from pricer.volatility import Volatility, VolatilityParams
 
 BAR_GAP_S = 120.0

@@ -10,7 +10,7 @@ from _session_rival import HALF_SPREADS, Rival
 from _session_sketch import Sketch
 from _session_venue import EXPIRY_NS, FREE, OPEN_NS, Schedule, Trade, Venue
 from _session_world import KINDS, NS_PER_S, World, make_world
-from exchange.ledger import FeeSchedule
+from exchange.market.ledger import FeeSchedule
 
 Maker = Literal["ours", "sketch"]
 MARKOUTS_S = (0.1, 1.0, 5.0, 30.0)

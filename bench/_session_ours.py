@@ -39,15 +39,15 @@ from common.events import (
     Trade,
 )
 from common.instruments import Outcome, Side
-from exchange.money import underlying_text
-from exchange.trading import Ticket
+from exchange.market.money import underlying_text
+from exchange.market.trading import Ticket
 from pricer.service import Pricer
-from quoter.orders import Orders
+from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
-from quoter.venues.degen_answers import Waiting, outcomes
-from quoter.venues.degen_frames import TICK_SIZE, Frame, Item, WireError, account_news, execution, order_report
-from risk.limits import limits_of, parse_platform_limits
+from quoter.venues.degen.answers import Waiting, outcomes
+from quoter.venues.degen.frames import TICK_SIZE, Frame, Item, WireError, account_news, execution, order_report
+from risk.monitoring.limits import limits_of, parse_platform_limits
 from toolkit.paths import CONFIG_DIR
 
 BOT, ACCOUNT, VENUE, SOURCE, SYMBOL = "1", "mm1", "degen", "binance", "BTCUSDT"

@@ -24,7 +24,7 @@ from typing import Any
 
 from _session_venue import EXPIRY_NS, OPEN_NS, Ask, Fact, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS
-from exchange.trading import Ticket
+from exchange.market.trading import Ticket
 
 PAUSE_NS = 100_000_000
 CLOSE_THRESHOLD_S = 30

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from quoter.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
+from quoter.binary.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
 from toolkit.bench import Figure, at_most
 from toolkit.bench_options import whole_number
 

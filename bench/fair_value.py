@@ -32,7 +32,7 @@ from _fair_value_data import (
 from _fair_value_pace import CANDIDATES, loss_beyond_truth, on_bars, params_of, walk_forward
 from _fair_value_plot import calibration_svg
 from numpy.typing import NDArray
-from pricer.models import Diffusion, Jumps, Model, Student, Surface
+from pricer.binary.models import Diffusion, Jumps, Model, Student, Surface
 from pricer.time_of_day import DayCurve, curve_document, fitted
 from toolkit.bench import Figure, at_most
 from toolkit.bench_options import existing_file, whole_number

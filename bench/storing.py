@@ -41,7 +41,7 @@ from common.orders import OrderState
 from common.settings import ServiceSettings
 from common.streams import STREAMS
 from nats.aio.msg import Msg
-from risk.testing import a_fill
+from risk.testing.events import a_fill
 from toolkit.bench import Figure, at_most
 from toolkit.bench_options import SECONDS_MAX, number, whole_number
 from toolkit.broker import broker_process

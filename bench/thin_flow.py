@@ -5,7 +5,7 @@ shown, up to his size. The maker chooses each second how much to show on each si
 side that brings |net| down draws those who know more to that side. It weighs profit, volume and the chance of ending
 with more than 20 shares. No policy of those that keep the market two-sided does better, whatever it believes; one that
 has to learn the rate does worse. Printed are points of that frontier, and the bounds of |net| beside the quoter's own
-(`quoter.reach`) for the same rate.
+(`quoter.signals.reach`) for the same rate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from _session_world import AHEAD_NS, INFORMED_EDGE, LIFE_S, NS_PER_S, SIZE_MEDIA
 from common.bots import Inventory
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from quoter.reach import Comers, Reach
+from quoter.signals.reach import Comers, Reach
 from scipy.special import ndtr
 from toolkit.bench import Figure, at_most
 from toolkit.bench_options import number

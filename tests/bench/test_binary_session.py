@@ -36,8 +36,8 @@ from _session_world import (
 )
 from binary_session import main, parsed, run_all, tasks_of
 from common.errors import ConfigError
-from exchange.ledger import FeeSchedule
-from exchange.trading import Ticket
+from exchange.market.ledger import FeeSchedule
+from exchange.market.trading import Ticket
 from scipy.stats import kstest, norm
 
 TASK = Task(seed=1, market=3, informed=0.2, world="jumps", rivals="none", maker="ours")

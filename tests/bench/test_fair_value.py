@@ -10,7 +10,7 @@ import pytest
 from _fair_value_data import MINUTE_NS, Row, annual_volatilities, read_bars, rows_of, seed_volatilities
 from _fair_value_plot import calibration_svg
 from fair_value import Mix, bootstrapped, by_model, main, score, with_curve
-from pricer.models import Diffusion
+from pricer.binary.models import Diffusion
 from pricer.time_of_day import DayCurve, parse_curve
 
 YEAR_MINUTES = 365 * 24 * 60

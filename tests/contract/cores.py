@@ -9,10 +9,10 @@ from typing import Any
 from common.core import Core
 
 CORES: dict[str, Callable[[], Core]] = {
-    "risk": lambda: _made("risk.rehearsal", "Desk").risk,
-    "pricer": lambda: _made("pricer.testing", "Desk").pricer,
-    "quoter": lambda: _made("quoter.rehearsal.script", "Script").core,
-    "gateway": lambda: _made("gateway.view", "View", admin_urls={}, quoted_venues=()),
+    "risk": lambda: _made("risk.testing.harness", "Desk").risk,
+    "pricer": lambda: _made("pricer.testing.harness", "Desk").pricer,
+    "quoter": lambda: _made("quoter.testing.script", "Script").core,
+    "gateway": lambda: _made("gateway.state.view", "View", admin_urls={}, quoted_venues=()),
 }
 
 

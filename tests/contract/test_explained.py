@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quoter.rehearsal.script import MARKET, Script
+from quoter.testing.script import MARKET, Script
 from toolkit.explain import lines
 
 

@@ -30,6 +30,6 @@ def test_r13_every_halt_of_a_service_cancels_and_every_other_is_a_lift() -> None
 def test_r13_only_a_person_may_keep_what_rests() -> None:
     keeping = [where for where, members in halts_built().items() if "keep_resting" in members]
     assert {where.partition(":")[0] for where in keeping} == {
-        "services/gateway/gateway/api/halts.py",
-        "services/quoter/quoter/commands.py",
+        "services/gateway/gateway/api/routes/halts.py",
+        "services/quoter/quoter/views/commands.py",
     }

@@ -14,12 +14,12 @@ from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from common.pretrade import NewOrder, RejectReason, View, check
 from common.streams import stream_of
-from pricer.consensus import combine
-from quoter.flow import MarketFlow, toxicity
-from quoter.markouts import Markouts
-from quoter.rehearsal.script import MARKET, Script
-from risk.equity import Peaks
-from risk.ledger import Ledger
+from pricer.sources.consensus import combine
+from quoter.signals.flow import MarketFlow, toxicity
+from quoter.signals.markouts import Markouts
+from quoter.testing.script import MARKET, Script
+from risk.ledger.books import Ledger
+from risk.monitoring.equity import Peaks
 
 from tests.contract.cores import CORES
 

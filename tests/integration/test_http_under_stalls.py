@@ -16,9 +16,9 @@ from common.core import Answer, Ask, Effect, Receipt
 from common.events import Lease
 from common.orders import first_id_of
 from common.wires import LiveHttp
-from quoter.rehearsal.script import MARKET
-from quoter.rehearsal.venue import Venue, VenueOrder
-from quoter.venues.degen_rest import ApiKey
+from quoter.testing.script import MARKET
+from quoter.testing.venue import Venue, VenueOrder
+from quoter.venues.degen.rest import ApiKey
 from quoter.watchdog.core import Watchdog
 
 from tests.integration.slow_server import SlowServer

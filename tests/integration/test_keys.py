@@ -26,11 +26,11 @@ from common.settings import ServiceSettings
 from common.signing import HEADER, parse_header
 from common.streams import DURABLES, STREAMS
 from rich.console import Console
-from risk.entries import uncounted
-from risk.ledger import Ledger
-from risk.recovery import recover
-from risk.snapshot import documents
-from risk.store import Loaded
+from risk.ledger.books import Ledger
+from risk.ledger.entries import uncounted
+from risk.ledger.recovery import recover
+from risk.ledger.snapshot import documents
+from risk.ledger.store import Loaded
 from toolkit.instance import CannotStartError
 from toolkit.key_steps import KeyChangeError, KeyUse, revoke, rotate
 from toolkit.keyring import KeyPlaces

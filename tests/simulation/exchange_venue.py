@@ -7,13 +7,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from common.core import Answer, Ask, Open, Send
 from common.events import Book, Level
-from exchange.session import Output
-from exchange.session import Send as Sent
-from exchange.testing import MARKET, Client, opened
+from exchange.entry.session import Output
+from exchange.entry.session import Send as Sent
+from exchange.testing.venue import MARKET, Client, opened
 from quoter.assembly import make_quoter
-from quoter.rehearsal.script import Script
-from quoter.rehearsal.venue import Venue
-from quoter.venues.degen_rest import ApiKey
+from quoter.testing.script import Script
+from quoter.testing.venue import Venue
+from quoter.venues.degen.rest import ApiKey
 
 CONNECTION = 7
 KEY = ApiKey("trade", "mm1-trade", "secret-of-mm1-trade", ("read", "trade", "cancel"))

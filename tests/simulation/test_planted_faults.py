@@ -34,7 +34,7 @@ def test_the_unplanted_run_finds_nothing() -> None:
 
 
 def test_a_fill_that_is_never_published_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    blotter = importlib.import_module("quoter.blotter").Blotter
+    blotter = importlib.import_module("quoter.trading.blotter").Blotter
     honest: Callable[..., Iterator[Any]] = blotter._on_execution
     count = itertools.count(1)
 
@@ -54,7 +54,7 @@ def test_a_fill_that_is_published_twice_is_caught(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = importlib.import_module("risk.ledger")
+    ledger = importlib.import_module("risk.ledger.books")
     honest = ledger.Ledger._book_fill
     monkeypatch.setattr(
         ledger.Ledger,
@@ -65,13 +65,13 @@ def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_merge_that_is_never_booked_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    blotter = importlib.import_module("quoter.blotter").Blotter
+    blotter = importlib.import_module("quoter.trading.blotter").Blotter
     monkeypatch.setattr(blotter, "_book_conversion", lambda *_: iter(()))
     assert caught(calm(3)) & {"cash", "halted"}
 
 
 def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    blotter = importlib.import_module("quoter.blotter").Blotter
+    blotter = importlib.import_module("quoter.trading.blotter").Blotter
     honest: Callable[..., Iterator[Any]] = blotter._book_conversion
     count = itertools.count(1)
 
@@ -87,7 +87,7 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    markets = importlib.import_module("risk.settlement").Markets
+    markets = importlib.import_module("risk.ledger.settlement").Markets
     monkeypatch.setattr(markets, "due", lambda self, ledger, now_ns: iter(()))
     assert "position" in caught(calm(3))
 
@@ -104,7 +104,7 @@ def test_a_store_that_lags_behind_the_ledger_is_caught(monkeypatch: pytest.Monke
 
 
 def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    degen = importlib.import_module("quoter.venues.degen").DegenSession
+    degen = importlib.import_module("quoter.venues.degen.session").DegenSession
 
     def careless(self: Any, now_ns: int) -> list[Any]:
         self._ending = self._empty = True
@@ -116,10 +116,10 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
 
 
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = importlib.import_module("quoter.plan")
-    desk = importlib.import_module("quoter.desk")
+    plan = importlib.import_module("quoter.binary.plan")
+    desk = importlib.import_module("quoter.trading.trader")
     world = importlib.import_module("toolkit.simulation.world")
-    room = importlib.import_module("quoter.inventory").Room
+    room = importlib.import_module("quoter.binary.skew").Room
     honest = world.bot_sections
     # A ladder that only fits because it is cut to the room there is.
     large = {"quoting": {"spread": 0.04, "size": 200, "levels": 2, "spacing": 0.01}}
@@ -133,7 +133,7 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    aggregation = importlib.import_module("pricer.aggregation")
+    aggregation = importlib.import_module("pricer.sources.aggregation")
     monkeypatch.setattr(aggregation.Source, "age_ns", lambda self, now_ns: None if self.top is None else 0)
     monkeypatch.setattr(aggregation.Source, "forget", lambda self: None)
     monkeypatch.setattr(aggregation.VenueFeed, "up", lambda self, now_ns: True)
@@ -155,7 +155,7 @@ def test_an_error_in_a_core_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_platform_that_does_not_come_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    degen = importlib.import_module("quoter.venues.degen").DegenSession
+    degen = importlib.import_module("quoter.venues.degen.session").DegenSession
     monkeypatch.setattr(degen, "_connect", lambda self: [])
     assert "idle" in caught(calm(3))
 

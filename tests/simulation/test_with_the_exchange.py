@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from common.events import Fill, Posting
 from common.instruments import Outcome, Side
-from exchange.testing import MARKET
-from quoter.rehearsal.script import START_NS, S, Script, config, position
+from exchange.testing.venue import MARKET
+from quoter.testing.script import START_NS, S, Script, config, position
 
 from tests.simulation.exchange_venue import ExchangeVenue, scripted
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from common.core import Open
 from common.events import Fill, QuoteTarget
 from common.instruments import Outcome, Side
-from exchange.testing import MARKET
+from exchange.testing.venue import MARKET
 from quoter.assembly import make_quoter
-from quoter.orders import Order
-from quoter.rehearsal.script import Script, config
+from quoter.orders.own_orders import Order
+from quoter.testing.script import Script, config
 from quoter.venues.base import Placement
-from quoter.venues.degen_fallback import Fallback
+from quoter.venues.degen.fallback import Fallback
 
 from tests.simulation.exchange_venue import KEY, ExchangeVenue
 

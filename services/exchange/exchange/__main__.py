@@ -10,9 +10,9 @@ from common.errors import ConfigError, MarketMakerError
 from common.settings import load_settings
 from common.telemetry import configure_logging
 
+from exchange.entry.keyfiles import KeyFileFault
 from exchange.journal import CorruptJournal
-from exchange.keyfiles import KeyFileFault
-from exchange.replay import UnusableRecording
+from exchange.prices.replay import UnusableRecording
 from exchange.settings import ExchangeSettings
 from exchange.start import run_exchange
 

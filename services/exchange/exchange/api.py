@@ -12,11 +12,11 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi import Response as HttpResponse
 from msgspec import json
 
-from exchange.parse import FRAME_BYTES_MAX
-from exchange.report import figures
-from exchange.rest import Route
-from exchange.routes import ROUTES
-from exchange.session import Close, Output
+from exchange.entry.parse import FRAME_BYTES_MAX
+from exchange.entry.session import Close, Output
+from exchange.rest.report import figures
+from exchange.rest.request import Route
+from exchange.rest.routes import ROUTES
 from exchange.shell import Outbound, Shell
 
 CLOSE_WAIT_S: Final = 0.5

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from exchange.accounts import ORDERS_KEPT
-from exchange.keys import Key, Rates
-from exchange.ledger import FeeSchedule
-from exchange.lifecycle import MARKETS_KEPT, Series
-from exchange.rival import RivalSettings
-from exchange.takers import TakerSettings
+from exchange.entry.keys import Key, Rates
+from exchange.market.accounts import ORDERS_KEPT
+from exchange.market.ledger import FeeSchedule
+from exchange.market.lifecycle import MARKETS_KEPT, Series
+from exchange.participants.rival import RivalSettings
+from exchange.participants.takers import TakerSettings
 
 
 @dataclass(frozen=True, slots=True)

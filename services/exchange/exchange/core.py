@@ -10,23 +10,23 @@ from typing import Final
 import msgspec
 
 from exchange.config import ExchangeConfig
-from exchange.conversation import ORDER_OPS, Conversation
-from exchange.desk import Desk
-from exchange.faults import Faults
-from exchange.keys import Budgets, Keyring
-from exchange.ledger import Ledger
-from exchange.lifecycle import Lifecycle
-from exchange.markets import LIVE
-from exchange.parse import FRAME_BYTES_MAX, Json
-from exchange.refusals import Refusal
-from exchange.rest import Call, bearer
-from exchange.restore import facts_of, restore_fact
-from exchange.rival import RIVAL_ACCOUNT, Rival
-from exchange.routes import find_route
-from exchange.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
-from exchange.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
-from exchange.tape import Ids, Tape
-from exchange.trading import Trading
+from exchange.entry.conversation import ORDER_OPS, Conversation
+from exchange.entry.faults import Faults
+from exchange.entry.keys import Budgets, Keyring
+from exchange.entry.order_entry import Desk
+from exchange.entry.parse import FRAME_BYTES_MAX, Json
+from exchange.entry.refusals import Refusal
+from exchange.entry.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
+from exchange.market.ledger import Ledger
+from exchange.market.lifecycle import Lifecycle
+from exchange.market.markets import LIVE
+from exchange.market.restore import facts_of, restore_fact
+from exchange.market.tape import Ids, Tape
+from exchange.market.trading import Trading
+from exchange.participants.rival import RIVAL_ACCOUNT, Rival
+from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
+from exchange.rest.request import Call, bearer
+from exchange.rest.routes import find_route
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32

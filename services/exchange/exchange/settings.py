@@ -9,9 +9,9 @@ from common.settings import ServiceSettings
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from exchange.accounts import ORDERS_KEPT
-from exchange.lifecycle import MARKETS_KEPT
-from exchange.replay import SPEED_MAX
+from exchange.market.accounts import ORDERS_KEPT
+from exchange.market.lifecycle import MARKETS_KEPT
+from exchange.prices.replay import SPEED_MAX
 
 
 class ExchangeSettings(ServiceSettings):

@@ -17,22 +17,22 @@ from common.machine import Machine
 from common.telemetry import lines_lost
 
 from exchange.api import make_app
-from exchange.binance import PublicStreams
 from exchange.config import ExchangeConfig
 from exchange.core import Exchange
+from exchange.entry.keyfiles import load_keys
+from exchange.entry.keys import Rates
+from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.journal import Journal
-from exchange.keyfiles import load_keys
-from exchange.keys import Rates
-from exchange.ledger import FeeSchedule
-from exchange.lifecycle import Series
-from exchange.markets import NS_PER_S, Calendar, RollingCalendar
-from exchange.money import MICROS_PER_DOLLAR
-from exchange.parse import FRAME_BYTES_MAX
-from exchange.rival import RivalSettings
+from exchange.market.ledger import FeeSchedule
+from exchange.market.lifecycle import Series
+from exchange.market.markets import NS_PER_S, Calendar, RollingCalendar
+from exchange.market.money import MICROS_PER_DOLLAR
+from exchange.participants.rival import RivalSettings
+from exchange.participants.takers import Informed, Noise, TakerSettings
+from exchange.prices.binance import PublicStreams
+from exchange.prices.sources import play_live, play_model, play_recording, replaying
 from exchange.settings import ExchangeSettings
 from exchange.shell import Shell
-from exchange.sources import play_live, play_model, play_recording, replaying
-from exchange.takers import Informed, Noise, TakerSettings
 
 BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
 """All of one machine's bots and feeds come from one address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from exchange.core import Exchange
-from exchange.testing import Client, opened
+from exchange.testing.venue import Client, opened
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from exchange.core import Exchange
-from exchange.faults import KINDS
-from exchange.refusals import HTTP_STATUS
-from exchange.routes import ROUTES
-from exchange.session import Output, Send
-from exchange.testing import NOW_NS, opened
+from exchange.entry.faults import KINDS
+from exchange.entry.refusals import HTTP_STATUS
+from exchange.entry.session import Output, Send
+from exchange.rest.routes import ROUTES
+from exchange.testing.venue import NOW_NS, opened
 
 PAGE = Path(__file__).parents[3] / "docs" / "degen-terminal-api.md"
 _BLOCK = re.compile(r"^```json (send|recv|request|response)([^\n]*)\n(.*?)^```", re.M | re.S)

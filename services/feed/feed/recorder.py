@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from common.clock import NS_PER_S
 from common.core import Answer, Effects, Receipt, Sample
 
-from feed.asks import About
+from feed.connections.rest_requests import About
 from feed.service import Feed
 from feed.venue import VenueFeed
 

@@ -9,15 +9,15 @@ from common.clock import NS_PER_MS
 from common.core import Answer, Effect, Send
 from common.errors import ContractError
 
-from feed.asks import About, Asked, Asks
-from feed.connection import Connection
-from feed.crosscheck import DISPROVED_AT, CrossCheck, Verdict
-from feed.followed import Followed
+from feed.books.crosscheck import DISPROVED_AT, CrossCheck, Verdict
+from feed.books.followed import Followed
+from feed.connections.connection import Connection
+from feed.connections.offset import ClockOffset
+from feed.connections.reading import UNREADABLE
+from feed.connections.rest_requests import About, Asked, Asks
+from feed.connections.retry_after import PAUSE_MAX_S
 from feed.messages import Dropped, Listing, Snapshot
 from feed.notices import Notices
-from feed.offset import ClockOffset
-from feed.reading import UNREADABLE
-from feed.retry_after import PAUSE_MAX_S
 from feed.venues.adapter import Adapter
 
 SNAPSHOT_RETRY_MS = 500

@@ -11,10 +11,11 @@ from common.core import Answer, Effect, Send
 from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
 
-from feed.connection import Connection, Opened
-from feed.flood import Flood
-from feed.followed import Followed
-from feed.listings import Listings
+from feed.books.followed import Followed
+from feed.connections.connection import Connection, Opened
+from feed.connections.flood import Flood
+from feed.connections.reading import UNREADABLE
+from feed.listings.listings import Listings
 from feed.messages import (
     Alive,
     Beat,
@@ -31,7 +32,6 @@ from feed.messages import (
     Top,
 )
 from feed.notices import Notices
-from feed.reading import UNREADABLE
 from feed.upkeep import Doubt, Upkeep
 from feed.venues.adapter import Adapter, connections_of
 

@@ -9,7 +9,7 @@ from random import Random
 
 from common.core import Answer, Ask, Receipt, Wire
 from feed.recorder import RecordedFeed, Recorder
-from feed.rehearsal import START_NS, only
+from feed.testing.harness import START_NS, only
 from feed.venue import VenueFeed
 from feed.venues.binance import Binance
 from feed.venues.degen import Degen

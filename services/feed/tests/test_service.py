@@ -14,8 +14,8 @@ from common.events import Alert, Book, FeedStatus, Market, TopOfBook, encode
 from common.settings import load_settings
 from feed.config import Source, parse_venues, places
 from feed.messages import Message
-from feed.rehearsal import START_NS, only
 from feed.service import Feed
+from feed.testing.harness import START_NS, only
 from feed.venue import VenueFeed
 from feed.venues.binance import Binance
 from feed.venues.coinbase import Coinbase

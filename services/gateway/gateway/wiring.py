@@ -18,16 +18,16 @@ from common.shell import Shell
 from common.webclient import WebClient
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
 from gateway.auth.owner import read_or_make
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.store import RedisTokenStore
 from gateway.auth.throttle import Throttle
-from gateway.desk import Desk
-from gateway.first_start import DEFAULT_PROFILE, create_admin, read_first_bots, refuse_unknown, seed_bots
-from gateway.view import View
+from gateway.changes.admin_ports import AdminPorts
+from gateway.changes.first_start import DEFAULT_PROFILE, create_admin, read_first_bots, refuse_unknown, seed_bots
+from gateway.context import Desk
+from gateway.state.view import View
 
 RECALLED_MAX = 1_000
 """Fills, and order updates, read back at start so that a restarted gateway shows the recent past."""

@@ -11,15 +11,15 @@ from argon2 import PasswordHasher
 from common.clock import ManualClock
 from common.webclient import WebClient
 from fastapi import FastAPI
-from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
-from gateway.desk import Desk
-from gateway.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
-from gateway.testing import START_NS, URLS, Story
-from gateway.view import View
+from gateway.changes.admin_ports import AdminPorts
+from gateway.context import Desk
+from gateway.state.view import View
+from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
+from gateway.testing.platform import START_NS, URLS, Story
 from pydantic import SecretStr
 
 PASSWORD = "correct horse battery"

@@ -21,8 +21,8 @@ from common.bus.permissions import USERS
 from common.clock import AnchoredClock
 from common.orders import OrderState
 from common.settings import ServiceSettings
-from gateway.testing import Story
-from gateway.view import View
+from gateway.state.view import View
+from gateway.testing.platform import Story
 from toolkit.keyring import KeyPlaces, Keyring
 from toolkit.listening import free_port
 from toolkit.servers import NATS, REDIS

@@ -23,15 +23,15 @@ from common.events import Adjustment, Halt
 from common.orders import first_id_of
 from common.webclient import WebClient
 from fastapi import FastAPI
-from gateway.admin_ports import AdminPorts
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
-from gateway.desk import Desk
-from gateway.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
-from gateway.testing import SYMBOL, URLS, Story
-from gateway.view import View
+from gateway.changes.admin_ports import AdminPorts
+from gateway.context import Desk
+from gateway.state.view import View
+from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
+from gateway.testing.platform import SYMBOL, URLS, Story
 from pydantic import SecretStr
 from toolkit.browser import NAMES, PACKAGE, find_browser
 from toolkit.not_run import not_run

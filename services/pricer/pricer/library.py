@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from common.errors import ConfigError
 
-from pricer import deribit, smiles, time_of_day
-from pricer.smiles import Smiles
+from pricer import time_of_day
+from pricer.binary import smiles
+from pricer.binary.smiles import Smiles
+from pricer.sources import deribit
 from pricer.time_of_day import DayCurve
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from common.clock import NS_PER_S
 from common.errors import ConfigError
 from common.events import Market
 
-from pricer.aggregation import Source, VenueFeed
-from pricer.contracts import Contract, contract_of
+from pricer.binary.contracts import Contract, contract_of
+from pricer.binary.valuation import Valuation, volatility_params
 from pricer.library import Library
-from pricer.valuation import Valuation, volatility_params
+from pricer.sources.aggregation import Source, VenueFeed
 from pricer.volatility import VolatilityParams
 
 # A market nobody closed is forgotten this long after its expiry.

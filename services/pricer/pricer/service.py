@@ -23,10 +23,10 @@ from common.events import (
 )
 from common.fence import EpochFence
 
-from pricer.aggregation import VenueFeed
+from pricer.binary.valuation import Valuation
 from pricer.library import Library
 from pricer.roster import PricedBot, Roster
-from pricer.valuation import Valuation
+from pricer.sources.aggregation import VenueFeed
 
 # A bot's interval is kept to the next multiple of this.
 TIMER_PERIOD_MS = 20

@@ -9,10 +9,10 @@ import pytest
 from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
 from common.core import Newest
 from common.events import Alert, FairValue, Halt, MarketStatus, TopOfBook
-from pricer.models import Diffusion, Jumps, Model, Student, Surface
+from pricer.binary.models import Diffusion, Jumps, Model, Student, Surface
+from pricer.binary.valuation import Valuation
 from pricer.service import Pricer
-from pricer.testing import EXPIRY_NS, OFFSET_NS, T0_NS, Desk
-from pricer.valuation import Valuation
+from pricer.testing.harness import EXPIRY_NS, OFFSET_NS, T0_NS, Desk
 
 
 @pytest.fixture

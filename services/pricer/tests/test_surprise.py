@@ -8,8 +8,8 @@ import random
 import pytest
 from common.bots import Pricing
 from common.clock import NS_PER_S, SECONDS_PER_YEAR
+from pricer.binary.valuation import volatility_params
 from pricer.surprise import Surprise
-from pricer.valuation import volatility_params
 from pricer.volatility import Volatility, VolatilityParams
 
 T0_NS = 1_795_222_805 * NS_PER_S

@@ -14,7 +14,7 @@ from common.events import Alert, FairValue
 from hypothesis import given
 from hypothesis import strategies as st
 from pricer.library import Library
-from pricer.testing import T0_NS, Desk
+from pricer.testing.harness import T0_NS, Desk
 from pricer.time_of_day import BUCKETS, DayCurve, curve_document, fitted, parse_curve
 from scipy.integrate import quad
 

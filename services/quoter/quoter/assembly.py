@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from quoter.orders import Orders
+from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues.degen import DegenSession
-from quoter.venues.degen_fallback import Fallback
-from quoter.venues.degen_rest import ApiKey
-from quoter.venues.degen_timing import DEADMAN_MS
-from quoter.venues.polymarket import POSITIONS_URL, PolymarketSession
-from quoter.venues.polymarket_ticket import Signer
+from quoter.venues.degen.fallback import Fallback
+from quoter.venues.degen.rest import ApiKey
+from quoter.venues.degen.session import DegenSession
+from quoter.venues.degen.timing import DEADMAN_MS
+from quoter.venues.polymarket.session import POSITIONS_URL, PolymarketSession
+from quoter.venues.polymarket.signing.ticket import Signer
 
 VENUE = "degen"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 from common.errors import ConfigError
 
-from quoter.venues.degen_rest import ApiKey
-from quoter.venues.polymarket_ticket import PolymarketKey
+from quoter.venues.degen.rest import ApiKey
+from quoter.venues.polymarket.signing.ticket import PolymarketKey
 
 KEYS_FILE_BYTES_MAX = 64 * 1024
 API_KEY, WALLET_KEY = "DEGEN_API_KEY", "DEGEN_WALLET_KEY"

@@ -48,22 +48,22 @@ from common.fence import EpochFence
 from common.orders import OrderIds, OrderState
 from common.pretrade import scopes_of
 
-from quoter.blotter import Blotter
-from quoter.bot import Bot, Line, Terms, new_line, renew_line, terms_of
-from quoter.desk import Desk
-from quoter.doors import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
-from quoter.emptying import Emptying
-from quoter.explain import explanation
-from quoter.lookback import Lookback
-from quoter.news import PLATFORM, passed_over_targets
-from quoter.orders import Order, Orders, resting
-from quoter.picture_times import PictureTimes
-from quoter.refusals import MarketRefusals
-from quoter.selection import chosen, forget_over
-from quoter.status import picture, samples, unready
-from quoter.surroundings import look_around, note_book, note_fill, note_trade, thaw
-from quoter.unwind import cross
+from quoter.binary.flatten import cross
+from quoter.binary.refresh import look_around, note_book, note_fill, note_trade, thaw
+from quoter.binary.selection import chosen, forget_over
+from quoter.orders.own_orders import Order, Orders, resting
+from quoter.orders.refusals import MarketRefusals
+from quoter.trading.blotter import Blotter
+from quoter.trading.bot import Bot, Line, Terms, new_line, renew_line, terms_of
+from quoter.trading.cancel_all import Emptying
+from quoter.trading.lookback import Lookback
+from quoter.trading.order_updates import PLATFORM, passed_over_targets
+from quoter.trading.snapshot_times import PictureTimes
+from quoter.trading.trader import Desk
 from quoter.venues.base import REPORTS, Outputs, Resting, Session, Since
+from quoter.views.admin_commands import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
+from quoter.views.explain import explanation
+from quoter.views.status import picture, samples, unready
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS

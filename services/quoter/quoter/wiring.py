@@ -19,9 +19,9 @@ from pydantic import Field
 from quoter.assembly import make_polymarket_quoter, make_quoter
 from quoter.keys import degen_key, polymarket_key
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues.degen_fallback import Fallback
-from quoter.venues.degen_timing import DEADMAN_MS
-from quoter.venues.polymarket import POSITIONS_URL
+from quoter.venues.degen.fallback import Fallback
+from quoter.venues.degen.timing import DEADMAN_MS
+from quoter.venues.polymarket.session import POSITIONS_URL
 
 UPDATES_READ_BACK_MAX = 2_000
 """The newest order updates read before the start, to know whose a fill is that happened while nobody looked."""
@@ -72,7 +72,7 @@ def _degen(settings: Settings, seed: int) -> Quoter:
 
 def _polymarket(settings: Settings, seed: int) -> Quoter:
     # Half a second and some tens of megabytes, for those who trade there.
-    from quoter.venues.polymarket_signing import LibraryKeys
+    from quoter.venues.polymarket.signing.keys import LibraryKeys
 
     key = polymarket_key(os.environ, settings.venue_keys_dir, settings.account)
     return make_polymarket_quoter(

@@ -1,3 +1,3 @@
 """Imports the client library as the quoter does, before a test imports it in its own way and changes the process."""
 
-import quoter.venues.polymarket_library  # noqa: F401
+import quoter.venues.polymarket.signing.library  # noqa: F401

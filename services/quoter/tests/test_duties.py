@@ -13,7 +13,7 @@ from common.telemetry import render_metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quoter.rehearsal.script import MARKET, S, Script, config, market
+from quoter.testing.script import MARKET, S, Script, config, market
 
 OTHER = "ETH-5M-1795223100"
 TWO_SERIES = {

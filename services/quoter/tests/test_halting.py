@@ -11,10 +11,10 @@ from common.events import Alert, Halt
 from common.orders import first_id_of
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.commands import parse_halt
-from quoter.emptying import RUNS_MAX
-from quoter.rehearsal.script import MARKET, Script, config
-from quoter.rehearsal.venue import Venue, VenueOrder
+from quoter.testing.script import MARKET, Script, config
+from quoter.testing.venue import Venue, VenueOrder
+from quoter.trading.cancel_all import RUNS_MAX
+from quoter.views.commands import parse_halt
 
 
 def a_halt(scope: str = "bot-1", reason: str = "manual", **more: Any) -> Halt:

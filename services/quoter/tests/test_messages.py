@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from quoter.budget import Budget
-from quoter.rehearsal.script import MS, Script, config
+from quoter.orders.budget import Budget
+from quoter.testing.script import MS, Script, config
 
 
 def started(**quoting: Any) -> Script:

@@ -6,8 +6,8 @@ import json
 
 from common.events import AccountState, Alert, Fill, Halt, OrderUpdates
 from common.orders import OrderState, epoch_of
-from quoter.rehearsal.script import MARKET, MS, Script, config
-from quoter.rehearsal.venue import VenueOrder
+from quoter.testing.script import MARKET, MS, Script, config
+from quoter.testing.venue import VenueOrder
 
 
 def best_bid(script: Script) -> VenueOrder:

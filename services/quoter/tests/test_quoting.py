@@ -7,8 +7,8 @@ from common.core import Send
 from common.events import Alert, Halt, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
 from msgspec.structs import replace
-from quoter.desk import Desk
-from quoter.rehearsal.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
+from quoter.testing.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
+from quoter.trading.trader import Desk
 
 
 def resting(script: Script) -> tuple[list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quoter.rehearsal.script import Script, config, risk_state
+from quoter.testing.script import Script, config, risk_state
 
 
 def test_r83_a_bot_without_limits_does_not_make_the_account_unready() -> None:

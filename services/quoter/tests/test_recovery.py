@@ -8,10 +8,10 @@ import pytest
 from common.events import AccountState, Alert, Fill, Halt, OrderUpdate, OrderUpdates
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
-from quoter.orders import Orders
-from quoter.rehearsal.script import MARKET, Script, config, run_core
-from quoter.rehearsal.venue import Venue, VenueOrder
+from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
+from quoter.testing.script import MARKET, Script, config, run_core
+from quoter.testing.venue import Venue, VenueOrder
 from quoter.venues.template import SilentSession
 
 

@@ -46,18 +46,20 @@ from common.events import (
 from common.fence import EpochFence
 from common.streams.levels import Level
 
-from risk.adjustments import Adjustments, booked_in_words
-from risk.alerts import PLATFORM, Conditions
-from risk.days import DayRecord, Days
-from risk.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
-from risk.equity import Earnings, Marks, cutoff_posting, shown
-from risk.halts import ACTOR, Halts
-from risk.intake import Pending, Turns
-from risk.ledger import FoldStatus, Ledger
-from risk.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
-from risk.opening import Opening, opening_postings
-from risk.reconcile import Reconciliation, Verdict
-from risk.report import (
+from risk.ledger.adjustments import Adjustments, booked_in_words
+from risk.ledger.books import FoldStatus, Ledger
+from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
+from risk.ledger.intake import Pending, Turns
+from risk.ledger.opening import Opening, opening_postings
+from risk.ledger.settlement import Markets
+from risk.ledger.snapshot import StoreHealth, changes
+from risk.monitoring.alerts import PLATFORM, Conditions
+from risk.monitoring.days import DayRecord, Days
+from risk.monitoring.equity import Earnings, Marks, cutoff_posting, shown
+from risk.monitoring.halts import ACTOR, Halts
+from risk.monitoring.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
+from risk.monitoring.reconcile import Reconciliation, Verdict
+from risk.monitoring.report import (
     BotView,
     bot_state,
     bot_statistics,
@@ -71,10 +73,8 @@ from risk.report import (
     view_of,
     watch_samples,
 )
-from risk.settlement import Markets
-from risk.snapshot import StoreHealth, changes
-from risk.stops import Stops
-from risk.watch import Watch, rounding_posting
+from risk.monitoring.stops import Stops
+from risk.monitoring.watch import Watch, rounding_posting
 
 RISK_STATE_MS = 250
 SAMPLE_MS = 250

@@ -12,15 +12,15 @@ from common.settings import RedisAddress, ServiceSettings, read_secret
 from common.shell import Shell
 from pydantic import Field, SecretStr
 
-from risk.day_file import keep as keep_day
-from risk.day_file import read as read_day
-from risk.days import WRITE_S
-from risk.limits import PlatformLimits, parse_platform_limits
-from risk.opening import Opening
-from risk.recovery import recover
+from risk.ledger.opening import Opening
+from risk.ledger.recovery import recover
+from risk.ledger.snapshot import StoreHealth
+from risk.ledger.store import RedisStore
+from risk.monitoring.day_file import keep as keep_day
+from risk.monitoring.day_file import read as read_day
+from risk.monitoring.days import WRITE_S
+from risk.monitoring.limits import PlatformLimits, parse_platform_limits
 from risk.service import Risk
-from risk.snapshot import StoreHealth
-from risk.store import RedisStore
 
 LIMITS_FILE = "risk.toml"
 

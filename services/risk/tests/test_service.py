@@ -17,18 +17,10 @@ from common.events import (
     Statistics,
 )
 from common.instruments import Outcome
-from risk.rehearsal import Desk, fold_of, kinds, of
+from risk.ledger.snapshot import documents, restore
 from risk.service import Risk
-from risk.snapshot import documents, restore
-from risk.testing import (
-    NOW_NS,
-    PLATFORM_LIMITS,
-    a_config,
-    a_fair,
-    a_fill,
-    a_market,
-    a_resolved_market,
-)
+from risk.testing.events import NOW_NS, PLATFORM_LIMITS, a_config, a_fair, a_fill, a_market, a_resolved_market
+from risk.testing.harness import Desk, fold_of, kinds, of
 
 
 def test_a_fill_is_folded_published_and_stored_in_one_go() -> None:

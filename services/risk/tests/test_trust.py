@@ -11,17 +11,11 @@ from common.events import (
     PostingKind,
     RiskState,
 )
-from risk.intake import LedgerGap
-from risk.rehearsal import Desk, kinds, of
+from risk.ledger.intake import LedgerGap
+from risk.ledger.snapshot import documents, restore
 from risk.service import Risk
-from risk.snapshot import documents, restore
-from risk.testing import (
-    NOW_NS,
-    PLATFORM_LIMITS,
-    a_fill,
-    a_lift,
-    a_posting,
-)
+from risk.testing.events import NOW_NS, PLATFORM_LIMITS, a_fill, a_lift, a_posting
+from risk.testing.harness import Desk, kinds, of
 
 
 def test_an_entry_that_cannot_be_booked_halts_its_account_and_the_ledger_goes_on() -> None:

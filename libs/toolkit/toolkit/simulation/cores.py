@@ -27,10 +27,10 @@ T = TypeVar("T")
 def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool) -> Any:
     """Return the venue with one market maker's account and simulated takers, not yet started."""
     module = importlib.import_module("exchange.core")
-    keys = importlib.import_module("exchange.keys")
-    markets = importlib.import_module("exchange.markets")
-    lifecycle = importlib.import_module("exchange.lifecycle")
-    takers = importlib.import_module("exchange.takers")
+    keys = importlib.import_module("exchange.entry.keys")
+    markets = importlib.import_module("exchange.market.markets")
+    lifecycle = importlib.import_module("exchange.market.lifecycle")
+    takers = importlib.import_module("exchange.participants.takers")
     noise = takers.Noise(rate_per_s=1.0)
     return module.Exchange(
         module.ExchangeConfig(
@@ -81,15 +81,15 @@ def risk() -> Core:
 
 def prepare_risk(node: Node) -> None:
     """Recover the ledger as risk's own start does, from the store and the FILL stream in memory."""
-    recovery: Any = importlib.import_module("risk.recovery")
-    snapshot = importlib.import_module("risk.snapshot")
+    recovery: Any = importlib.import_module("risk.ledger.recovery")
+    snapshot = importlib.import_module("risk.ledger.snapshot")
     store, core = node.store, node.core
     assert store is not None
     recovery.LOAD_RETRY_S = 0  # nobody waits in virtual time
     word = node.disk.resumed
     loading, fills = _Loading(store, snapshot), _Fills(node.bus)
     found = run_now(recovery.recover(loading, fills, PLATFORM_ID, node.hand.check, resumed=word is not None))
-    opening = importlib.import_module("risk.opening").Opening
+    opening = importlib.import_module("risk.ledger.opening").Opening
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
@@ -105,7 +105,7 @@ def ledger_of(core: Core) -> Any:
 
 def store_differences(core: Core, store: MemoryStore) -> list[str]:
     """Compare the store's documents with the ledger's, byte for byte."""
-    wanted = importlib.import_module("risk.snapshot").documents(ledger_of(core))
+    wanted = importlib.import_module("risk.ledger.snapshot").documents(ledger_of(core))
     names = sorted(set(wanted) | set(store.fields))
     return [
         f"{name}: the store's bytes differ" for name in names if wanted.get(name, b"") != store.fields.get(name, b"")
@@ -121,7 +121,7 @@ class _Loading:
     async def load(self) -> Any:
         if not self._store.available:
             raise OSError("the store is away")
-        loaded = importlib.import_module("risk.store").Loaded
+        loaded = importlib.import_module("risk.ledger.store").Loaded
         return loaded(PLATFORM_ID if self._store.fields else "", dict(self._store.fields))
 
     async def write_whole(self, ledger: Any, *, replace: bool = False) -> None:
@@ -172,4 +172,4 @@ def watchdog(seed: int) -> Core:
 
 
 def _key(name: str) -> Any:
-    return importlib.import_module("quoter.venues.degen_rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])
+    return importlib.import_module("quoter.venues.degen.rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])

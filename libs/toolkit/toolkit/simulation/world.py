@@ -119,7 +119,7 @@ class World:
         self.rival = Rival(self.venue, cores.secret_of(NAME))
 
     def _network(self) -> MemoryNetwork:
-        session = importlib.import_module("exchange.session")
+        session = importlib.import_module("exchange.entry.session")
         return MemoryNetwork(
             self.schedule,
             Random(f"network/{self.scenario.seed}"),

@@ -5,7 +5,7 @@ from feed.venues.binance import Binance
 from feed.venues.coinbase import Coinbase
 from feed.venues.degen import Degen
 from feed.venues.kraken import Kraken
-from feed.venues.polymarket import Polymarket
+from feed.venues.polymarket.stream import Polymarket
 
 ADAPTERS: dict[str, type[Adapter]] = {
     "binance": Binance,

@@ -10,8 +10,8 @@ from typing import ClassVar
 from common.errors import ContractError
 from common.events import Money
 
-from feed.book import LocalBook
-from feed.connection import Connection, Patience
+from feed.books.book import LocalBook
+from feed.connections.connection import Connection, Patience
 from feed.messages import Check, Dropped, Listing, Message, Snapshot
 
 BOOK_LEVELS = 20

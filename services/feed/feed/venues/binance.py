@@ -25,7 +25,7 @@ import msgspec
 from common.clock import NS_PER_MS
 from common.errors import ContractError
 
-from feed.connection import Patience
+from feed.connections.connection import Patience
 from feed.messages import (
     ALIVE,
     Check,

@@ -22,7 +22,8 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import msgspec
 from common.clock import NS_PER_S
 
-from feed.connection import Patience
+from feed.connections.connection import Patience
+from feed.connections.reading import decode, doubted
 from feed.messages import (
     ALIVE,
     Beat,
@@ -39,7 +40,6 @@ from feed.messages import (
     Top,
     stamp_ns,
 )
-from feed.reading import decode, doubted
 from feed.venues.adapter import Adapter
 
 CHANNELS = ("ticker", "matches", "level2_batch", "heartbeat")

@@ -22,7 +22,8 @@ import msgspec
 from common.errors import ContractError
 from common.events import MarketStatus, Money, SettlementRule, TieRule
 
-from feed.connection import Patience
+from feed.connections.connection import Patience
+from feed.connections.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
 from feed.messages import (
     ALIVE,
     Check,
@@ -37,7 +38,6 @@ from feed.messages import (
     Refused,
     Snapshot,
 )
-from feed.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
 from feed.venues.adapter import Adapter
 
 SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades","heartbeats"]}'

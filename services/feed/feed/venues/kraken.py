@@ -24,8 +24,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from common.errors import ContractError
 
-from feed.book import LocalBook
-from feed.connection import Patience
+from feed.books.book import LocalBook
+from feed.connections.connection import Patience
+from feed.connections.reading import read_rows, text_of
 from feed.messages import (
     ALIVE,
     Check,
@@ -42,7 +43,6 @@ from feed.messages import (
     Snapshot,
     stamp_ns,
 )
-from feed.reading import read_rows, text_of
 from feed.venues.adapter import Adapter
 
 BOOK_DEPTH = 25

@@ -9,8 +9,8 @@ How what it sends is kept right (write here the venue's own rules, numbered, wit
 4. `{"op": "ping"}` is answered with `{"kind": "pong"}`; a connection lives 12 h.
 
 Then add the class to ADAPTERS in `feed/venues/__init__.py`, the venue to config/venues.toml, and one captured or
-documented frame per kind to tests/fixtures/<venue>/, and a stage to `feed/stages.py`. Lists are read row by row
-(`feed/reading.py`): a row that cannot be read is a `Dropped` and the others are used.
+documented frame per kind to tests/fixtures/<venue>/, and a stage to `feed/testing/stages.py`. Lists are read row by row
+(`feed/connections/reading.py`): a row that cannot be read is a `Dropped` and the others are used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import ClassVar
 import msgspec
 from common.clock import NS_PER_MS
 
-from feed.connection import Patience
+from feed.connections.connection import Patience
 from feed.messages import ALIVE, Check, Count, Diff, Levels, Message, Milliseconds, Number, Print, Snapshot
 from feed.venues.adapter import Adapter
 

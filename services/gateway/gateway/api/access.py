@@ -11,7 +11,7 @@ from gateway.api.errors import ApiError
 from gateway.auth.owner import OWNER_PREFIX, owner
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
-from gateway.desk import Desk
+from gateway.context import Desk
 
 TOKEN_CHARS_MAX = 200
 

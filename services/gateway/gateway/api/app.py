@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from gateway.api import adjustments, bots, errors, explain, halts, oauth, pages, reads, stream, users
+from gateway.api import errors
 from gateway.api.protection import BoundedBodies, SecurityHeaders
-from gateway.desk import Desk
+from gateway.api.routes import adjustments, bots, explain, halts, oauth, pages, reads, stream, users
+from gateway.context import Desk
 
 DESCRIPTION = """See and steer the market-making platform.
 

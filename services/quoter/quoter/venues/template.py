@@ -5,7 +5,7 @@ A venue's files, by the same names each time:
 - `<venue>_rest.py`: its REST side as scripts for `conversation.py` (login, pages, single orders);
 - `<venue>.py`: this class. Quote the venue's rules (login, sequence, dead-man, batches) as a numbered list up here.
 
-A tiny venue that misbehaves when told (`rehearsal/<venue>.py`) and a stage for it (`rehearsal/stages.py`) bring it into
+A tiny venue that misbehaves when told (`testing/<venue>.py`) and a stage for it (`testing/stages.py`) bring it into
 the conformance suite, `tests/test_session_conformance.py`: lost and late answers; fills doubled, early, late or never
 told; cuts, strangers' orders, refused logins, rates, broken frames, partly refused batches, lost heartbeats, secrets.
 `test_session_faults.py` adds what venues really send: orders ended short, half rows, bad rows in any page, holdings of

@@ -38,11 +38,11 @@ from common.events import AlertLevel, Event, Halt, Lease
 from common.halts import Halts
 from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 
-from quoter.commands import halt_of, parse_cancel_all, parse_halt
-from quoter.news import PLATFORM, alert
+from quoter.trading.order_updates import PLATFORM, alert
 from quoter.venues.base import Output, Trouble
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
-from quoter.venues.degen_rest import ApiKey, DegenRest
+from quoter.venues.degen.rest import ApiKey, DegenRest
+from quoter.views.commands import halt_of, parse_cancel_all, parse_halt
 from quoter.watchdog.errands import Errands
 from quoter.watchdog.holder import Holder
 

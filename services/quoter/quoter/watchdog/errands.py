@@ -11,7 +11,7 @@ from common.core import Answered, Effect
 from common.emptying import CONFIRM_MAX_S, EMPTIED, Emptied
 from common.events import AlertLevel
 
-from quoter.news import PLATFORM, alert
+from quoter.trading.order_updates import PLATFORM, alert
 
 CONFIRM_MAX_NS = round(CONFIRM_MAX_S * NS_PER_S)
 ERRANDS_MAX = 100

@@ -11,7 +11,7 @@ from common.fence import AHEAD_MAX, ALERT_EVERY_NS
 from common.lease import TTL_MS_MAX
 from common.orders import EPOCH_MAX
 
-from quoter.news import PLATFORM, alert
+from quoter.trading.order_updates import PLATFORM, alert
 
 STALL_NS = 1_000 * NS_PER_MS
 """A timer this late was not late alone: nothing was heard either."""

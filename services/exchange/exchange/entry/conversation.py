@@ -1,0 +1,148 @@
+"""The websocket conversation: one JSON object in, one answer out, then whatever it caused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.entry import parse
+from exchange.entry.keys import Grant, Keyring
+from exchange.entry.order_entry import Desk, asked_id
+from exchange.entry.parse import Json
+from exchange.entry.refusals import Refusal
+from exchange.entry.session import CHANNELS, HEARTBEATS, NS_PER_MS, PRIVATE_CHANNELS, Session
+
+DEADMAN_MIN_MS: Final = 500
+DEADMAN_MAX_MS: Final = 60_000
+SUBSCRIPTIONS_MAX: Final = 1_000
+OPS: Final = ("login", "place", "cancel", "batch", "cancel_all", "heartbeat", "subscribe", "unsubscribe")
+ORDER_OPS: Final = ("place", "cancel", "batch", "cancel_all")
+
+_LOGIN = frozenset({"op", "id", "token", "cancel_on_disconnect", "deadman_ms"})
+_BATCH = frozenset({"op", "id", "items"})
+_PLAIN = frozenset({"op", "id"})
+_SUBSCRIBE = frozenset({"op", "id", "channels", "markets"})
+
+
+class Conversation:
+    """Answers the ops of a session."""
+
+    def __init__(self, desk: Desk, keyring: Keyring) -> None:
+        self.desk, self.keyring = desk, keyring
+
+    def answer(self, session: Session, data: bytes, now_ns: int) -> Json:
+        """The reply or error frame for one client frame."""
+        body: Json = {}
+        op: str | None = None
+        number: int | str | None = None
+        try:
+            body = parse.json_object(data)
+            if isinstance(body.get("op"), str):
+                op = body["op"][:64]
+            number = parse.request_id(body)
+            result = self._result(session, body, now_ns)
+        except Refusal as refusal:
+            frame = {"type": "error", "op": op, "id": number, "ts_ns": now_ns}
+            return {**frame, **asked_id(body), "error": refusal.error(), **refusal.beside}
+        return {"type": "reply", "op": op, "id": number, "ts_ns": now_ns, "result": result}
+
+    def _result(self, session: Session, body: Json, now_ns: int) -> Json:
+        match body.get("op"):
+            case "login":
+                return self._login(session, body, now_ns)
+            case "heartbeat":
+                parse.only(body, _PLAIN)
+                session.deadman_tripped = False
+                return {}
+            case "subscribe":
+                return self._subscribe(session, body, now_ns)
+            case "unsubscribe":
+                return self._unsubscribe(session, body)
+            case "batch":
+                parse.only(body, _BATCH)
+                grant = _granted(session)
+                items = parse.batch(body, "items")
+                return {"results": self.desk.items(items, lambda item: self._item(session, grant, item, now_ns))}
+            case "cancel_all":
+                return self.desk.cancel_all(_granted(session), body, now_ns)
+            case "place" | "cancel":
+                return self._item(session, _granted(session), body, now_ns)
+        raise Refusal("unknown_op", f"op must be one of {', '.join(OPS)}", "op")
+
+    def _item(self, session: Session, grant: Grant, body: Json, now_ns: int) -> Json:
+        if body.get("op") == "place":
+            return self.desk.place(grant, body, now_ns, session.connection, session.deadman_tripped)
+        if body.get("op") == "cancel":
+            return self.desk.cancel(grant, body, now_ns)
+        raise Refusal("invalid_field", "op of an item must be place or cancel", "op")
+
+    def _login(self, session: Session, body: Json, now_ns: int) -> Json:
+        parse.only(body, _LOGIN)
+        grant = self.keyring.grant(body.get("token"), now_ns)
+        if session.grant is not None and session.account != grant.key.account:
+            raise Refusal("invalid_field", "a connection belongs to one account", "token")
+        cancel = parse.boolean(body, "cancel_on_disconnect", True)
+        deadman_ms = None
+        if body.get("deadman_ms") is not None:
+            deadman_ms = parse.integer(body, "deadman_ms", DEADMAN_MIN_MS, DEADMAN_MAX_MS)
+        session.grant, session.cancel_on_disconnect = grant, cancel
+        session.deadman_ns = None if deadman_ms is None else deadman_ms * NS_PER_MS
+        session.deadman_tripped = False
+        return {
+            "account": grant.key.account,
+            "scopes": list(grant.key.scopes),
+            "expires_ns": grant.expires_ns,
+            "cancel_on_disconnect": cancel,
+            "deadman_ms": deadman_ms,
+            "account_sequence": self.desk.account(grant).sequence,
+        }
+
+    def _subscribe(self, session: Session, body: Json, now_ns: int) -> Json:
+        channels, markets = self._channels(body)
+        for channel in channels:
+            if channel in PRIVATE_CHANNELS:
+                _granted(session).need("read", *(["cancel"] if channel == "orders" else []))
+        for market in markets or ():
+            self.desk.trading.market(market)
+        if session.grant is not None:
+            self.desk.budgets.spend(session.grant.key, "reads", 1, now_ns)
+        merged = dict(session.markets)
+        for channel in channels:
+            known = merged.get(channel, {})
+            of_no_market = channel in PRIVATE_CHANNELS or channel == HEARTBEATS
+            merged[channel] = None if of_no_market or markets is None or known is None else {**known, **markets}
+        if sum(len(wanted) for wanted in merged.values() if wanted is not None) > SUBSCRIPTIONS_MAX:
+            raise Refusal("too_many_subscriptions", f"at most {SUBSCRIPTIONS_MAX} market ids per connection", "markets")
+        session.markets = merged
+        return {
+            "channels": channels,
+            "markets": None if markets is None else list(markets),
+            "account_sequence": None if session.grant is None else self.desk.account(session.grant).sequence,
+        }
+
+    def _unsubscribe(self, session: Session, body: Json) -> Json:
+        channels, markets = self._channels(body)
+        for channel in channels:
+            wanted = session.markets.get(channel)
+            if markets is None or not wanted:
+                session.markets.pop(channel, None)
+                continue
+            session.markets[channel] = {market: None for market in wanted if market not in markets}
+        return {"channels": channels, "markets": None if markets is None else list(markets)}
+
+    def _channels(self, body: Json) -> tuple[list[str], dict[str, None] | None]:
+        parse.only(body, _SUBSCRIBE)
+        channels = body.get("channels")
+        if not isinstance(channels, list) or not channels or not all(name in CHANNELS for name in channels):
+            raise Refusal("invalid_field", f"channels must be a list of {', '.join(CHANNELS)}", "channels")
+        markets = body.get("markets")
+        if markets is None:
+            return list(dict.fromkeys(channels)), None
+        if not isinstance(markets, list) or not markets or len(markets) > SUBSCRIPTIONS_MAX:
+            raise Refusal("invalid_field", f"markets must be a list of 1 to {SUBSCRIPTIONS_MAX} ids", "markets")
+        return list(dict.fromkeys(channels)), {parse.token({"markets": name}, "markets"): None for name in markets}
+
+
+def _granted(session: Session) -> Grant:
+    if session.grant is None:
+        raise Refusal("not_logged_in", "log in first")
+    return session.grant

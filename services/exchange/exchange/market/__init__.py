@@ -1,0 +1,1 @@
+"""Markets, books, accounts and money of the venue."""

@@ -1,0 +1,1 @@
+"""Where the prices of the underlyings come from, and the Binance-shaped streams."""

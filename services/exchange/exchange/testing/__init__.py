@@ -1,0 +1,1 @@
+"""A venue in memory: for tests and simulations, never in production."""

@@ -1,0 +1,1 @@
+"""Copies of venues' order books, and whether they may be believed."""

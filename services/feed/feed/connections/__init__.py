@@ -1,0 +1,1 @@
+"""Connections and requests to a venue: kept alive, judged, asked again."""

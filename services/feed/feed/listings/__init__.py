@@ -1,0 +1,1 @@
+"""The markets a venue lists, and their life."""

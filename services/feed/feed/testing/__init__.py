@@ -1,0 +1,1 @@
+"""Venues played by hand, for tests of adapters; never in production."""

@@ -1,0 +1,193 @@
+"""Tokens: a password or a refresh token in, a pair of tokens out, as RFC 6749 and 7009 have it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.api.access import TOKEN_CHARS_MAX, DeskOf
+from gateway.api.errors import answer
+from gateway.auth.passwords import PASSWORD_CHARS_MAX
+from gateway.auth.sessions import Grant, InvalidGrant
+from gateway.auth.throttle import LOGINS_PER_USER_MAX, WINDOW_S
+from gateway.context import Desk
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_FIELDS_MAX = 20
+USERNAME_CHARS_MAX = 64
+SCOPE = "public"
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+router = APIRouter(tags=["tokens"])
+
+
+class TokenRefusal(Exception):
+    """A refusal of the token endpoint, in the words of RFC 6749."""
+
+    def __init__(self, status: int, error: str, description: str, retry_after_s: int = 0) -> None:
+        self.status, self.error, self.description = status, error, description
+        self.retry_after_s = retry_after_s
+        super().__init__(description)
+
+
+def _form_of(fields: dict[str, str], required: list[str], example: dict[str, str]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": required,
+        "properties": {name: {"type": "string", "description": text} for name, text in fields.items()},
+    }
+    return {"requestBody": {"required": True, "content": {FORM_TYPE: {"schema": schema, "example": example}}}}
+
+
+_TOKEN_FORM = _form_of(
+    {
+        "grant_type": "password or refresh_token",
+        "username": "for the password grant",
+        "password": "for the password grant",
+        "refresh_token": "for the refresh grant; good once",
+        "scope": "optional; 'public'",
+    },
+    ["grant_type"],
+    {"grant_type": "password", "username": "admin", "password": "the password of that user"},
+)
+_REVOKE_FORM = _form_of(
+    {"token": "either token of the session to end", "token_type_hint": "optional, not needed"},
+    ["token"],
+    {"token": "0e5d4f0e-4bd6-4a0b-9b52-0a8f9d5cf0f5"},
+)
+_GRANT_EXAMPLE = {
+    "access_token": "7ff7a2c6-3f57-4cc2-a1b5-3a2d9b5ac9b1",
+    "token_type": "bearer",
+    "refresh_token": "0e5d4f0e-4bd6-4a0b-9b52-0a8f9d5cf0f5",
+    "expires_in": 300,
+    "scope": SCOPE,
+}
+
+
+@router.post(
+    "/oauth/token",
+    openapi_extra=_TOKEN_FORM,
+    responses={200: {"content": {"application/json": {"example": _GRANT_EXAMPLE}}}},
+)
+async def post_token(request: Request, desk: DeskOf) -> Response:
+    """Log in with a password, or renew a login with its refresh token.
+
+    The access token lives 300 s. The refresh token is good once and its session ends 86,400 s after the login; a
+    refresh token shown twice ends the session. A client may identify itself with HTTP Basic; it need not.
+    """
+    try:
+        _check_client(request)
+        grant = await _grant(await _form(request), _address(request), desk)
+    except TokenRefusal as refusal:
+        return _refused(refusal)
+    return answer(
+        {
+            "access_token": grant.access_token,
+            "token_type": "bearer",
+            "refresh_token": grant.refresh_token,
+            "expires_in": grant.expires_in_s,
+            "scope": SCOPE,
+        },
+        headers=NO_STORE,
+    )
+
+
+@router.post("/oauth/revoke", openapi_extra=_REVOKE_FORM)
+async def post_revoke(request: Request, desk: DeskOf) -> Response:
+    """End the session of a token, at once and in every replica; an unknown token is as good as revoked."""
+    try:
+        _check_client(request)
+        token = _field(await _form(request), "token", TOKEN_CHARS_MAX)
+    except TokenRefusal as refusal:
+        return _refused(refusal)
+    await desk.sessions.revoke(token)
+    return answer({}, headers=NO_STORE)
+
+
+async def _grant(form: dict[str, str], address: str, desk: Desk) -> Grant:
+    kind = form.get("grant_type")
+    if kind is None:
+        raise TokenRefusal(400, "invalid_request", "grant_type: must be given")
+    if form.get("scope", SCOPE) not in ("", SCOPE):
+        raise TokenRefusal(400, "invalid_scope", f"scope: must be {SCOPE}")
+    if kind == "refresh_token":
+        try:
+            return await desk.sessions.refresh(_field(form, "refresh_token", TOKEN_CHARS_MAX))
+        except InvalidGrant as error:
+            raise TokenRefusal(400, "invalid_grant", str(error)) from None
+    if kind == "password":
+        name = _field(form, "username", USERNAME_CHARS_MAX).lower()
+        return await _login(name, _field(form, "password", PASSWORD_CHARS_MAX), address, desk)
+    raise TokenRefusal(400, "unsupported_grant_type", "grant_type: must be password or refresh_token")
+
+
+async def _login(user_id: str, password: str, address: str, desk: Desk) -> Grant:
+    pause_s = await desk.throttle.pause_s(user_id, address)
+    if pause_s:
+        desk.view.logins["throttled"] += 1
+        raise TokenRefusal(429, "slow_down", f"too many wrong passwords; try again in {pause_s} s", pause_s)
+    stored = desk.view.users.get(user_id)
+    password_hash = stored.user.password_hash if stored is not None and not stored.user.disabled else ""
+    # A name that does not exist costs as much time as a wrong password, and is refused in the same words.
+    if not await desk.passwords.matches(password_hash, password) or stored is None:
+        desk.view.logins["refused"] += 1
+        raise TokenRefusal(400, "invalid_grant", "username or password is wrong")
+    if not await desk.throttle.succeeded(user_id, address):
+        desk.view.logins["throttled"] += 1
+        text = f"more than {LOGINS_PER_USER_MAX} logins in {WINDOW_S} s; use the tokens of an earlier one"
+        raise TokenRefusal(429, "slow_down", text, WINDOW_S)
+    desk.view.logins["done"] += 1
+    return await desk.sessions.open(stored.user)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form; RFC 6749 allows none of them twice."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM_TYPE:
+        raise TokenRefusal(400, "invalid_request", f"content-type: must be {FORM_TYPE}")
+    try:
+        text = (await request.body()).decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX, errors="strict")
+    except ValueError:
+        raise TokenRefusal(400, "invalid_request", "body: must be a form in UTF-8 with few fields") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise TokenRefusal(400, "invalid_request", "body: each field may be given once")
+    return form
+
+
+def _field(form: dict[str, str], name: str, chars_max: int) -> str:
+    value = form.get(name, "")
+    if not 1 <= len(value) <= chars_max:
+        raise TokenRefusal(400, "invalid_request", f"{name}: must have 1 to {chars_max} characters")
+    return value
+
+
+def _check_client(request: Request) -> None:
+    """Refuse Basic credentials that are malformed. Clients are public: their name opens nothing, so any will do."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return
+    try:
+        if ":" in base64.b64decode(credentials, validate=True).decode("utf-8"):
+            return
+    except (binascii.Error, UnicodeDecodeError):
+        pass
+    raise TokenRefusal(401, "invalid_client", "authorization: Basic must hold base64 of client:secret")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _refused(refusal: TokenRefusal) -> Response:
+    headers = dict(NO_STORE)
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Basic realm="gateway"'
+    if refusal.retry_after_s:
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    return answer({"error": refusal.error, "error_description": refusal.description}, refusal.status, headers)

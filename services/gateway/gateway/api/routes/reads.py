@@ -1,0 +1,165 @@
+"""What people look at over REST: status, positions, orders, fills, markets, alerts, health."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from common.clock import NS_PER_MS
+from common.events import Market, MarketStatus
+from fastapi import APIRouter, Query, Response
+
+from gateway.api.access import DeskOf, Viewer
+from gateway.api.errors import answer
+from gateway.api.examples import example
+from gateway.state.ages import POSITION_STALE_NS, aged
+from gateway.state.picture import alert_row, fill_row, order_row, recent_alerts, recent_fills, venues
+from gateway.state.rows import Json
+from gateway.state.status import status
+from gateway.state.view import ALERTS_MAX, FILLS_MAX
+
+ROWS_MAX = 1_000
+
+router = APIRouter(prefix="/api", tags=["views"])
+
+Limit = Annotated[int, Query(ge=1, le=ROWS_MAX, description="at most so many rows")]
+AlgoId = Annotated[str | None, Query(max_length=16, description="only of this bot")]
+Symbol = Annotated[str | None, Query(max_length=128, description="only of this market")]
+After = Annotated[int, Query(ge=0, description="only what came after this sequence")]
+
+
+@router.get("/status", responses=example("status"))
+async def get_status(desk: DeskOf, _caller: Viewer) -> Response:
+    """Return the platform on one page: services, a row per bot and market, halts."""
+    return answer(status(desk.view, desk.now_ns()))
+
+
+@router.get("/health", responses=example("health"))
+async def get_health(desk: DeskOf, _caller: Viewer) -> Response:
+    """Return how every service and every venue's public data is doing."""
+    now_ns = desk.now_ns()
+    return answer({"services": status(desk.view, now_ns)["services"], "venues": venues(desk.view, now_ns)})
+
+
+@router.get("/positions", responses=example("positions"))
+async def get_positions(desk: DeskOf, _caller: Viewer, algo_id: AlgoId = None) -> Response:
+    """Return what each bot holds after the fills up to `fill_sequence`, money exact."""
+    now_ns = desk.now_ns()
+    positions = [
+        {
+            "algo_id": bot,
+            "realized": position.event.realized,
+            "fees": position.event.fees,
+            "fill_sequence": position.event.fill_sequence,
+            "lines": [
+                {
+                    "account": line.account,
+                    "venue": line.venue,
+                    "symbol": line.symbol,
+                    "yes": line.yes_lots,
+                    "no": line.no_lots,
+                    "net": line.yes_lots - line.no_lots,
+                    "cost": line.cost,
+                    "fees": line.fees,
+                    "fills": line.fills,
+                }
+                for line in position.event.lines
+            ],
+            **aged(position.age_ns(now_ns), POSITION_STALE_NS),
+        }
+        for bot, position in sorted(desk.view.positions.items())
+        if algo_id in (None, bot)
+    ]
+    return answer({"positions": positions})
+
+
+@router.get("/orders", responses=example("orders"))
+async def get_orders(
+    desk: DeskOf,
+    _caller: Viewer,
+    state: Annotated[Literal["open", "finished"], Query(description="may still be filled, or ended")] = "open",
+    algo_id: AlgoId = None,
+    symbol: Symbol = None,
+    limit: Limit = 200,
+) -> Response:
+    """Return orders that may be filled, or the last that ended; newest first."""
+    orders = desk.view.orders
+    found = (
+        list(orders.finished())
+        if state == "finished"
+        else sorted(desk.view.open_orders(), key=lambda each: -each.order_id)
+    )
+    rows = [
+        order_row(desk.view, order, desk.now_ns())
+        for order in found
+        if algo_id in (None, order.algo_id) and symbol in (None, order.symbol)
+    ]
+    return answer({"orders": rows[:limit], "total": len(rows)})
+
+
+@router.get("/fills", responses=example("fills"))
+async def get_fills(
+    desk: DeskOf,
+    _caller: Viewer,
+    algo_id: AlgoId = None,
+    symbol: Symbol = None,
+    after_sequence: After = 0,
+    limit: Limit = 200,
+) -> Response:
+    """Return the last executions, newest first, each with its place in the ledger's stream."""
+    rows = [
+        fill_row(sequence, fill)
+        for sequence, fill in recent_fills(desk.view, FILLS_MAX)
+        if sequence > after_sequence and algo_id in (None, fill.algo_id) and symbol in (None, fill.symbol)
+    ]
+    return answer({"fills": rows[:limit]})
+
+
+@router.get("/markets", responses=example("markets"))
+async def get_markets(
+    desk: DeskOf,
+    _caller: Viewer,
+    life: Annotated[
+        MarketStatus | None, Query(alias="status", description="only markets at this point of their life")
+    ] = None,
+    limit: Limit = 200,
+) -> Response:
+    """Return the markets of the last day, next expiry first among those that live; times are the venue's."""
+    now_ns = desk.now_ns()
+    markets = [market for market in desk.view.markets.values() if life in (None, market.status)]
+    # Living markets by what is left of their life, then those that are over, the latest first.
+    markets.sort(key=lambda market: (market.status.over, -market.expiry_ns if market.status.over else market.expiry_ns))
+    return answer({"markets": [_market_row(market, now_ns) for market in markets[:limit]]})
+
+
+@router.get("/alerts", responses=example("alerts"))
+async def get_alerts(
+    desk: DeskOf, _caller: Viewer, after_sequence: After = 0, algo_id: AlgoId = None, limit: Limit = 200
+) -> Response:
+    """Return the last alerts, newest first."""
+    rows = [
+        alert_row(sequence, alert)
+        for sequence, alert in recent_alerts(desk.view, ALERTS_MAX)
+        if sequence > after_sequence and algo_id in (None, alert.algo_id)
+    ]
+    return answer({"alerts": rows[:limit]})
+
+
+def _market_row(market: Market, now_ns: int) -> Json:
+    return {
+        "venue": market.venue,
+        "symbol": market.symbol,
+        "kind": market.kind.value,
+        "status": market.status.value,
+        "title": market.title,
+        "underlying": market.underlying,
+        "series": market.series,
+        "strike": market.strike,
+        "tie_rule": market.tie_rule.value,
+        "tick_size": market.tick_size,
+        "currency": market.currency,
+        "open_ns": market.open_ns,
+        "expiry_ns": market.expiry_ns,
+        "result": market.result or None,
+        "settlement_price": market.settlement_price,
+        "age_ms": max(0, now_ns - market.ts_received_ns) // NS_PER_MS,
+    }

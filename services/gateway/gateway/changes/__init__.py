@@ -1,0 +1,1 @@
+"""What people change: configurations, corrections, and orders to admin ports."""

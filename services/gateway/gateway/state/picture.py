@@ -1,0 +1,328 @@
+"""What a person sees: services, venues, bots, markets, fills and alerts, each number with its age."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from common.clock import NS_PER_MS
+from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
+from common.halts import STORE_CHANGED
+from common.provenance import Provenance
+from common.stores import STANDS_STILL
+from common.streams.levels import alarming_share
+
+from gateway.changes.adjustments import adjustment_row
+from gateway.state.ages import (
+    ACCOUNT_STALE_NS,
+    FEED_STALE_NS,
+    LEVELS_STALE_NS,
+    POSITION_STALE_NS,
+    RISK_STALE_NS,
+    STATISTICS_STALE_NS,
+    aged,
+)
+from gateway.state.provenance import over
+from gateway.state.rows import Json, market_rows
+from gateway.state.view import View
+
+FILLS_SHOWN_MAX = 60
+ALERTS_SHOWN_MAX = 40
+ADJUSTMENTS_SHOWN_MAX = 20
+"""Decided ones; every proposal that waits for a decision is shown."""
+STATES_SHOWN = ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
+"""What a bot is said to do when it does several things in several markets, the first that applies."""
+
+
+def picture(view: View, now_ns: int) -> Json:
+    """Return the whole live page's content."""
+    markets = market_rows(view, now_ns)
+    return {
+        "now_ns": now_ns,
+        "bus_connected": view.connected,
+        "provenance": traded_provenance(view, now_ns),
+        "services": services(view, now_ns),
+        "venues": venues(view, now_ns),
+        "risk": [
+            {
+                "shard": shard,
+                "ledger_sequence": state.event.ledger_sequence,
+                **aged(state.age_ns(now_ns), RISK_STALE_NS),
+            }
+            for shard, state in sorted(view.risk.items())
+        ],
+        "streams": streams(view, now_ns),
+        "halts": halt_rows(view),
+        "bots": [
+            bot_row(view, stored.event, markets, now_ns)
+            for _, stored in sorted(view.bots.items())
+            if not stored.event.removed
+        ],
+        "markets": markets,
+        "accounts": accounts(view, now_ns),
+        "fills": [
+            {**fill_row(sequence, fill), **_market_of(view, fill)}
+            for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)
+        ],
+        "adjustments": adjustments(view, now_ns),
+        "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
+    }
+
+
+def services(view: View, now_ns: int) -> Json:
+    """Return each service's state, what it says is wrong, and how long ago it said so."""
+    return {
+        name: {
+            "state": health.state(now_ns),
+            "faults": list(health.faults),
+            "age_ms": (now_ns - health.answered_ns) // NS_PER_MS if health.answered_ns else None,
+        }
+        for name, health in view.surveillance.services.items()
+    }
+
+
+def traded_provenance(view: View, now_ns: int) -> Provenance:
+    """Return whose money and what prices are at stake where our bots trade."""
+    instruments = [stored.event.sections.get("instrument", {}) for stored in view.bots.values()]
+    traded = [venue for instrument in instruments if (venue := str(instrument.get("venue", "")))]
+    return over(view, traded or view.quoted_venues, now_ns)
+
+
+def streams(view: View, now_ns: int) -> list[Json]:
+    """Return how full each stream of the bus is, 0 to 1; `alarming` where a person should enlarge it."""
+    told = view.statistics.get("streams")
+    if told is None:
+        return []
+    age = aged(told.age_ns(now_ns), LEVELS_STALE_NS)
+    return [
+        {"stream": name, "share": share, "alarming": alarming_share(name, share), **age}
+        for name, share in sorted(told.event.figures.items())
+    ]
+
+
+def venues(view: View, now_ns: int) -> list[Json]:
+    """Return how each venue's public data arrives."""
+    return [
+        {
+            "venue": venue,
+            "connected": feed.event.connected,
+            "silent_ms": feed.event.silent_ns // NS_PER_MS,
+            "clock_offset_ms": feed.event.clock_offset_ns / NS_PER_MS,
+            "clock_known": feed.event.clock_known,
+            "stale_symbols": feed.event.stale_symbols,
+            "reconnects": feed.event.reconnects,
+            "gaps": feed.event.gaps,
+            "note": feed.event.note,
+            **aged(feed.age_ns(now_ns), FEED_STALE_NS),
+        }
+        for venue, feed in sorted(view.feeds.items())
+    ]
+
+
+def accounts(view: View, now_ns: int) -> list[Json]:
+    """Return what the venues say of our accounts, money exact."""
+    return [
+        {
+            "account": name,
+            "venue": account.event.venue,
+            "currency": account.event.currency,
+            "cash_total": account.event.cash_total,
+            "cash_available": account.event.cash_available,
+            "open_orders": len(account.event.open_orders),
+            "quoter_silent_ms": view.quoters.silent_ms(name, now_ns),
+            "report": _report(view, name),
+            **aged(account.age_ns(now_ns), ACCOUNT_STALE_NS),
+        }
+        for name, account in sorted(view.accounts.items())
+    ]
+
+
+def _report(view: View, account: str) -> Json | None:
+    """Return what the watchdog last said of a dead quoter's orders."""
+    report = view.quoters.reports.get(account)
+    return {"said": report.said, "ts_ns": report.ts_ns} if report is not None else None
+
+
+def adjustments(view: View, now_ns: int) -> list[Json]:
+    """Return the corrections of the books: those that wait for a decision, then the newest others."""
+    waiting = view.adjustments.waiting(now_ns)
+    others = (each for each in view.adjustments.newest_first() if each not in waiting)
+    return [adjustment_row(each, now_ns) for each in [*waiting, *islice(others, ADJUSTMENTS_SHOWN_MAX)]]
+
+
+def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> Json:
+    """Return one bot: what it should do, what it does, what it holds and what it has earned."""
+    own = [row for row in markets if row["algo_id"] == config.algo_id]
+    instrument = config.sections.get("instrument", {})
+    venue, account = str(instrument.get("venue", "")), str(instrument.get("account", ""))
+    currencies = dict.fromkeys(market.currency for row in own if (market := view.market(row["venue"], row["symbol"])))
+    halts = list(
+        view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currencies=tuple(currencies))
+    )
+    return {
+        "algo_id": config.algo_id,
+        "kind": config.kind,
+        "state": _bot_state(view, config, own, bool(halts), now_ns),
+        # A stop for loss is a halt: to a person the bot is not running, though its configuration says it should.
+        "running": config.running and not halts,
+        "configured_running": config.running,
+        "revision": config.revision,
+        "venue": venue,
+        "account": account,
+        "series": list(instrument.get("series", [])),
+        "max_position": config.sections.get("inventory", {}).get("max_position"),
+        "halts": [f"{halt.scope}:{halt.reason}" for halt in halts],
+        "markets": len(own),
+        "pnl": bot_pnl(view, config.algo_id, own, now_ns),
+    }
+
+
+def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now_ns: int) -> str:
+    if halted:
+        return "halted"
+    if not config.running:
+        return "stopped"
+    risk = next((state for _, state in sorted(view.risk.items())), None)
+    if risk is None or risk.age_ns(now_ns) > RISK_STALE_NS:
+        return "no_risk"
+    if not any(config.algo_id in state.event.limits for state in view.risk.values()):
+        return "no_limits"
+    states = [row["state"] for row in own]
+    return next((state for state in STATES_SHOWN if state in states), "waiting")
+
+
+def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | None:
+    """Return a bot's profit in account currency: settled, at fair value on what it holds, and since 00:00 UTC.
+
+    Risk's own figures where they are fresh; else the last position marked to the fair values of `own` rows.
+    """
+    position = view.positions.get(algo_id)
+    stated = view.statistics.get(f"bot-{algo_id}")
+    if stated is not None and (position is None or stated.age_ns(now_ns) <= STATISTICS_STALE_NS):
+        figures = stated.event.figures
+        realized, unrealized = figures.get("pnl_realized", 0.0), figures.get("pnl_unrealized", 0.0)
+        age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
+        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees", 0.0), age)
+    if position is None:
+        return None
+    marks = [row["position"]["pnl"] for row in own if row["position"] is not None]
+    known = [mark for mark in marks if mark is not None]
+    daily = [state.event.daily_pnl[algo_id] for state in view.risk.values() if algo_id in state.event.daily_pnl]
+    return _pnl(
+        float(position.event.realized),
+        sum(known) if len(known) == len(marks) else None,
+        float(sum(daily)) if daily else None,
+        float(position.event.fees),
+        aged(position.age_ns(now_ns), POSITION_STALE_NS),
+    )
+
+
+def _pnl(realized: float, unrealized: float | None, daily: float | None, fees: float, age: Json) -> Json:
+    total = None if unrealized is None else realized + unrealized
+    return {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees, **age}
+
+
+def halt_row(view: View, halt: Halt) -> Json:
+    """Return a halt in force, and what each account says of the orders in its scope."""
+    return {
+        "scope": halt.scope,
+        "reason": halt.reason,
+        "actor": halt.actor,
+        "detail": halt.detail,
+        "since_ns": halt.ts_ns,
+        "keep_resting": not halt.empties and not halt.lifted,
+        "accounts": [{"account": each.account, "said": each.said} for each in view.halts.outcomes(halt)],
+    }
+
+
+def halt_rows(view: View) -> list[Json]:
+    """Return the halts in force; a service that stands still for its stores counts as one, whoever else knows of it."""
+    rows = [halt_row(view, halt) for halt in view.halts.active()]
+    if view.halts.standing is None:
+        for name, health in view.surveillance.services.items():
+            faults = [fault for fault in health.faults if fault.startswith(STANDS_STILL)]
+            if faults:
+                rows.append(
+                    {
+                        "scope": "global",
+                        "reason": STORE_CHANGED,
+                        "actor": name,
+                        "detail": "; ".join(faults),
+                        "since_ns": health.answered_ns,
+                        "keep_resting": False,
+                        "accounts": [],
+                    }
+                )
+                break
+    return rows
+
+
+def recent_fills(view: View, count: int) -> list[tuple[int, Fill]]:
+    """Return the last fills with their place in the stream, newest first."""
+    return sorted(view.fills.items(), reverse=True)[:count]
+
+
+def recent_alerts(view: View, count: int) -> list[tuple[int, Alert]]:
+    """Return the last alerts with their sequence, newest first."""
+    return sorted(view.alerts.items(), reverse=True)[:count]
+
+
+def fill_row(sequence: int, fill: Fill) -> Json:
+    """Return an execution, price and fee exact."""
+    return {
+        "sequence": sequence,
+        "ts_ns": fill.ts_event_ns or fill.ts_received_ns,
+        "algo_id": fill.algo_id,
+        "account": fill.account,
+        "venue": fill.venue,
+        "symbol": fill.symbol,
+        "order_id": str(fill.order_id),
+        "venue_trade_id": fill.venue_trade_id,
+        "outcome": fill.outcome.value,
+        "side": fill.side.value,
+        "price": fill.price_ticks * fill.tick_size,
+        "size": fill.quantity_lots,
+        "leaves": fill.leaves_lots,
+        "liquidity": fill.liquidity.value,
+        "fee": fill.fee,
+        "currency": fill.currency,
+    }
+
+
+def _market_of(view: View, fill: Fill) -> Json:
+    """Return what a person calls the market of a fill; it is known for a day after its end."""
+    market = view.market(fill.venue, fill.symbol)
+    return {"series": market.series, "expiry_ns": market.expiry_ns} if market else {"series": "", "expiry_ns": 0}
+
+
+def alert_row(sequence: int, alert: Alert) -> Json:
+    """Return something a person should know."""
+    return {
+        "sequence": sequence,
+        "ts_ns": alert.ts_ns,
+        "level": alert.level.value,
+        "algo_id": alert.algo_id,
+        "source": alert.source,
+        "kind": alert.kind,
+        "text": alert.text,
+    }
+
+
+def order_row(view: View, order: OrderUpdate, now_ns: int) -> Json:
+    """Return an order; its id is text, because browsers round numbers of 63 bits."""
+    market = view.market(order.venue, order.symbol)
+    return {
+        "order_id": str(order.order_id),
+        "venue_order_id": order.venue_order_id,
+        "algo_id": order.algo_id,
+        "account": order.account,
+        "venue": order.venue,
+        "symbol": order.symbol,
+        "outcome": order.outcome.value,
+        "side": order.side.value,
+        "price": order.price_ticks * market.tick_size if market is not None else None,
+        "size": order.quantity_lots,
+        "leaves": order.leaves_lots,
+        "state": order.state.value,
+        "reason": order.reason,
+        "age_ms": max(0, now_ns - order.ts_received_ns) // NS_PER_MS,
+    }

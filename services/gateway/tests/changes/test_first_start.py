@@ -1,0 +1,104 @@
+"""The very first start: an admin nobody else knows, and the bots of the file."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from common.errors import BusUnavailable, ConfigError
+from common.events import User
+from gateway.auth.passwords import Passwords
+from gateway.changes.first_start import create_admin, read_first_bots, seed_bots
+from gateway.context import Desk
+from gateway.testing.fakes import FakeBus
+
+BOTS_FILE = Path(__file__).parents[4] / "config" / "bots.toml"
+
+
+async def test_the_admin_gets_a_generated_password_only_we_can_read(
+    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+) -> None:
+    path = tmp_path / "gateway" / "admin-password"
+    assert await create_admin(desk, passwords, path)
+    password = path.read_text().strip()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (user,) = bus.of(User)
+    assert (user.id, user.roles, user.revision) == ("admin", ["admin"], 1)
+    assert await passwords.matches(user.password_hash, password)
+    assert password not in repr(user)
+
+
+async def test_a_second_first_start_changes_nothing(
+    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin-password"
+    await create_admin(desk, passwords, path)
+    before = path.read_text()
+    assert not await create_admin(desk, passwords, path)
+    assert path.read_text() == before
+    assert len(bus.of(User)) == 1
+
+
+async def test_a_crash_between_file_and_user_is_made_good_by_the_next_start(
+    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin-password"
+    bus.connected = False
+    with pytest.raises(BusUnavailable):
+        await create_admin(desk, passwords, path)
+    written = path.read_text().strip()
+    bus.connected = True
+    assert await create_admin(desk, passwords, path)
+    assert await passwords.matches(bus.of(User)[0].password_hash, written)
+
+
+async def test_the_loser_of_two_replicas_leaves_no_wrong_password_behind(
+    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+) -> None:
+    assert await create_admin(desk, passwords, tmp_path / "one" / "admin-password")
+    assert not await create_admin(desk, passwords, tmp_path / "two" / "admin-password")
+    assert not (tmp_path / "two" / "admin-password").exists()
+
+
+async def test_an_empty_password_file_is_named_not_used(desk: Desk, passwords: Passwords, tmp_path: Path) -> None:
+    path = tmp_path / "admin-password"
+    path.write_text("\n")
+    with pytest.raises(ConfigError, match="is empty"):
+        await create_admin(desk, passwords, path)
+
+
+def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
+    demo, spot = read_first_bots(BOTS_FILE, "demo", 1), read_first_bots(BOTS_FILE, "spot", 1)
+    assert [bot.running for bot in demo] == [True]
+    assert [bot.running for bot in spot] == [False]
+    assert demo[0].revision == 1
+    assert demo[0].sections["risk_limits"]["max_daily_loss"] == "1000"
+
+
+async def test_bots_are_seeded_once_by_whichever_replica_comes_first(desk: Desk, bus: FakeBus) -> None:
+    bots = read_first_bots(BOTS_FILE, "demo", 1)
+    assert await seed_bots(desk, bots) == 1
+    assert await seed_bots(desk, bots) == 0
+    assert len(bus.published) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bots = 3", "bots"),
+        ("not toml", "bots.toml"),
+        ('[[bots]]\nkind = "binary"\nsections = {}', "algo_id"),
+        ('[[bots]]\nalgo_id = "x"\nkind = "binary"\nsections = {}', "number of 1 to 9 digits"),
+        ('[[bots]]\nalgo_id = "1"\nkind = "odd"\nsections = {}', "kind"),
+        ('[[bots]]\nalgo_id = "1"\nkind = "binary"\nsurprise = 1\nsections = {}', "surprise"),
+        ('[[bots]]\nalgo_id = "1"\nkind = "binary"\nsections = {}', "sections.instrument"),
+    ],
+)
+def test_a_bad_bots_file_names_the_file_the_field_and_the_rule(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bots.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        read_first_bots(path, "demo", 1)
+    assert "bots.toml" in str(error.value)
+    assert said in str(error.value)

@@ -1,0 +1,1 @@
+"""What an underlying costs now, out of the prices of several venues."""

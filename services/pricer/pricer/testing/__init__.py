@@ -1,0 +1,1 @@
+"""A pricer on a bench: for tests, never in production."""

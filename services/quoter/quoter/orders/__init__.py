@@ -1,0 +1,1 @@
+"""The own orders of an account: what rests, what should, what is held, and what may be sent."""

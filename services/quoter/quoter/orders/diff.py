@@ -1,0 +1,178 @@
+"""The difference between the quotes a bot wants and the orders it has: what to cancel, what to place, what to leave.
+
+Wanted quotes are buying orders: a YES ask at p is a NO bid at 1 - p, because the bot never sells what it does not own.
+Only where it is told to may it sell, and only what it holds. Orders that are being cancelled count for nothing here;
+orders of unknown outcome count as resting, so that no second one is sent to their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from common.events import QuoteLevel
+from common.instruments import Outcome, Side, opposite_ticks
+from common.orders import OrderState
+
+from quoter.binary.skew import Room
+
+_OTHER = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES}
+
+
+class Wanted(NamedTuple):
+    """An order that should be there."""
+
+    outcome: Outcome
+    price_ticks: int
+    quantity_lots: int
+    side: Side = Side.BUY
+
+
+class Working(Protocol):
+    """An own order as `changes` needs to see it."""
+
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def side(self) -> Side: ...
+    @property
+    def price_ticks(self) -> int: ...
+    @property
+    def leaves_lots(self) -> int: ...
+    @property
+    def state(self) -> OrderState: ...
+
+
+class Tolerance(NamedTuple):
+    """How far a resting order may be from what is wanted and still keep its place in the queue."""
+
+    price_ticks: int
+    size: float
+    """Fraction of the wanted size."""
+    least_spread_ticks: int
+    """Kept orders never leave own bid and own ask closer together than this."""
+
+
+class Changes(NamedTuple):
+    """What makes the target true: cancels first, then places, in this order."""
+
+    cancel: list[int]
+    place: list[Wanted]
+
+
+def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[Wanted]:
+    """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
+    wanted = [Wanted(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
+    wanted += [
+        Wanted(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots) for level in asks
+    ]
+    return wanted
+
+
+def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[Wanted]:
+    """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
+    left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
+    found = []
+    for want in wanted:
+        held = _OTHER[want.outcome]
+        if left[held] >= want.quantity_lots:
+            left[held] -= want.quantity_lots
+            ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
+            want = Wanted(held, ticks, want.quantity_lots, Side.SELL)
+        found.append(want)
+    return found
+
+
+def changes(
+    wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, ticks_per_unit: int
+) -> Changes:
+    """Return the cancels and places that turn the working orders into the wanted ones."""
+    found = _matched(wanted, working, tolerance, room)
+    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, ticks_per_unit):
+        return _matched(wanted, working, tolerance._replace(price_ticks=0), room)
+    return found
+
+
+def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room) -> Changes:
+    free = [order for order in working if order.state is not OrderState.CANCELLING]
+    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    place: list[Wanted] = []
+    for want in wanted:
+        towards = _towards(want)
+        kept = _nearest(want, free, tolerance, left[towards])
+        if kept is None:
+            place.append(want)
+        else:
+            free.remove(kept)
+            left[towards] -= kept.leaves_lots
+    return Changes([order.order_id for order in free], place)
+
+
+def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[Wanted]) -> list[int]:
+    """Return those of the orders to cancel that stand where nothing is wanted: towards an outcome not to be added to.
+
+    The others are only not where, or as large as, they should be.
+    """
+    towards = {_towards(want) for want in wanted}
+    off = {order.order_id for order in working if _towards(order) not in towards}
+    return [order_id for order_id in cancel if order_id in off]
+
+
+def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> list[Wanted]:
+    """Return the wanted orders that have room beside all that may still be executed, in order.
+
+    An order that is being cancelled can be executed until the venue says that it is gone. What has no room beside it
+    waits for that word, instead of being refused at the door with each new price.
+    """
+    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    for order in working:
+        left[_towards(order)] -= order.leaves_lots
+    found = []
+    for want in place:
+        if want.quantity_lots <= left[_towards(want)]:
+            left[_towards(want)] -= want.quantity_lots
+            found.append(want)
+    return found
+
+
+def _towards(order: Wanted | Working) -> Outcome:
+    """Return the outcome that an order adds to: selling YES moves the position as buying NO does."""
+    return order.outcome if order.side is Side.BUY else _OTHER[order.outcome]
+
+
+def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
+    """Return the free order closest in price to what is wanted, within tolerance and within the room that is left."""
+    best: Working | None = None
+    best_distance = tolerance.price_ticks + 1
+    slack_lots = want.quantity_lots * tolerance.size
+    for order in free:
+        if order.outcome is not want.outcome or order.side is not want.side:
+            continue
+        distance = abs(order.price_ticks - want.price_ticks)
+        if (
+            distance < best_distance
+            and abs(order.leaves_lots - want.quantity_lots) <= slack_lots
+            and order.leaves_lots <= room_lots
+        ):
+            best, best_distance = order, distance
+    return best
+
+
+def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, ticks_per_unit: int) -> bool:
+    gone = set(found.cancel)
+    best = {Outcome.YES: 0, Outcome.NO: 0}
+    rows = [(want.outcome, want.side, want.price_ticks) for want in found.place]
+    rows += [
+        (order.outcome, order.side, order.price_ticks)
+        for order in working
+        if order.order_id not in gone and order.state is not OrderState.CANCELLING
+    ]
+    for outcome, side, ticks in rows:
+        if side is Side.SELL:
+            outcome, ticks = _OTHER[outcome], opposite_ticks(ticks, ticks_per_unit)
+        best[outcome] = max(best[outcome], ticks)
+    if not best[Outcome.YES] or not best[Outcome.NO]:
+        return False
+    return best[Outcome.YES] + best[Outcome.NO] > ticks_per_unit - least_spread_ticks

@@ -1,0 +1,1 @@
+"""What flow, fills and other markets say about quoting a market."""

@@ -1,0 +1,146 @@
+"""How a bot has behaved towards the venue, and what money it has committed: figures for the last door.
+
+Reckoned by the timer or as orders leave, so that a pass only reads them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from common.clock import NS_PER_S
+from common.instruments import Outcome, Side
+
+from quoter.orders.holdings import Held, Holdings
+from quoter.orders.own_orders import Order, Orders
+from quoter.trading.bot import Bot
+
+TENTH_NS = NS_PER_S // 10
+MINUTE_NS = 60 * NS_PER_S
+MINUTES = 60
+"""Orders per fill are counted over this many minutes."""
+
+
+class Cancels:
+    """Cancels sent within the last second, to a tenth of it."""
+
+    def __init__(self) -> None:
+        self._tenths: deque[list[int]] = deque()
+        self._sum = 0
+
+    def add(self, count: int, now_ns: int) -> None:
+        """Count cancels that are being sent."""
+        tenth = now_ns // TENTH_NS
+        if self._tenths and self._tenths[-1][0] == tenth:
+            self._tenths[-1][1] += count
+        else:
+            self._tenths.append([tenth, count])
+        self._sum += count
+
+    def recent(self, now_ns: int) -> int:
+        """Return how many were sent since a second ago, or up to a tenth longer."""
+        since = now_ns // TENTH_NS - 10
+        while self._tenths and self._tenths[0][0] < since:
+            self._sum -= self._tenths.popleft()[1]
+        return self._sum
+
+
+class OrdersPerFill:
+    """Orders sent per execution within the last hour; without any execution, all orders sent."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int, int]] = deque()
+        self.ratio = 0.0
+
+    def look(self, sent: int, executed: int, now_ns: int) -> None:
+        """Take in how many orders were ever sent, and how many executions there ever were."""
+        minute = now_ns // MINUTE_NS
+        if not self._marks or self._marks[-1][0] != minute:
+            self._marks.append((minute, sent, executed))
+        while self._marks[0][0] < minute - MINUTES:
+            self._marks.popleft()
+        _, sent_before, executed_before = self._marks[0]
+        self.ratio = (sent - sent_before) / max(1, executed - executed_before)
+
+
+def unpaired_value(held: Held, fair: float) -> float:
+    """Return what the shares that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60."""
+    net = held.yes_lots - held.no_lots
+    return net * fair if net > 0 else -net * (1.0 - fair)
+
+
+class Commitments:
+    """Money that each bot's open bids and unpaired shares stand for."""
+
+    def __init__(self) -> None:
+        self._by_bot: dict[str, float] = {}
+        self.total = 0.0
+
+    def of(self, algo_id: str) -> float:
+        return self._by_bot.get(algo_id, 0.0)
+
+    def add(self, algo_id: str, money: float) -> None:
+        """Count a bid that goes out before the timer reckons anew."""
+        self._by_bot[algo_id] = self.of(algo_id) + money
+        self.total += money
+
+    def reckon(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, otherwise_tick: float) -> None:
+        """Add everything up; shares of which no opinion is held count as if they were worth 1."""
+        by_bot: dict[str, float] = {}
+        ticks: dict[str, float] = {}
+        for bot in bots:
+            money = 0.0
+            for symbol, held in holdings.all_of(bot.algo_id):
+                line = bot.lines.get(symbol)
+                if line is not None and line.fair is not None:
+                    money += unpaired_value(held, line.fair.fair)
+                else:
+                    money += abs(held.yes_lots - held.no_lots)
+            by_bot[bot.algo_id] = money
+            ticks |= {symbol: line.terms.grid.tick_size for symbol, line in bot.lines.items()}
+        for order in orders:
+            if order.side is Side.BUY:
+                cost = order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise_tick)
+                by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + cost
+        self._by_bot, self.total = by_bot, sum(by_bot.values())
+
+
+class Conduct:
+    """All of it, by bot."""
+
+    def __init__(self) -> None:
+        self.money = Commitments()
+        self._cancels: dict[str, Cancels] = {}
+        self._ratios: dict[str, OrdersPerFill] = {}
+
+    def cancels_of(self, algo_id: str) -> Cancels:
+        found = self._cancels.get(algo_id)
+        if found is None:
+            found = self._cancels[algo_id] = Cancels()
+        return found
+
+    def orders_per_fill(self, algo_id: str) -> float:
+        found = self._ratios.get(algo_id)
+        return found.ratio if found else 0.0
+
+    def look(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, tick: float, now_ns: int) -> None:
+        """Reckon what only changes slowly; outside the path of a tick."""
+        bots = list(bots)
+        self.money.reckon(bots, orders.living(), holdings, tick)
+        for bot in bots:
+            ratio = self._ratios.setdefault(bot.algo_id, OrdersPerFill())
+            ratio.look(*orders.counts_of(bot.algo_id), now_ns)
+
+
+def young_until(orders: Iterable[Order], min_life_ns: int, now_ns: int) -> tuple[int, int]:
+    """Return until when bids and asks, in YES terms, are not replaced: these were cancelled young. 0 is at once."""
+    bids_ns = asks_ns = 0
+    for order in orders:
+        until_ns = order.sent_ns + min_life_ns
+        if until_ns <= now_ns:
+            continue
+        if (order.side is Side.BUY) == (order.outcome is not Outcome.NO):
+            bids_ns = max(bids_ns, until_ns)
+        else:
+            asks_ns = max(asks_ns, until_ns)
+    return bids_ns, asks_ns

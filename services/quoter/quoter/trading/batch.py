@@ -1,0 +1,94 @@
+"""What the passes of one turn want sent to the venue and told on the bus: it leaves together, when the turn ends.
+
+What is placed and cancelled in one turn never leaves: its cancel would go ahead of it, find nothing, and it would rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.core import Effect
+from common.orders import OrderState
+from common.pretrade import NewOrder
+
+from quoter.orders.own_orders import Order, Orders
+from quoter.trading.order_updates import OrderNews
+from quoter.venues.base import Placement, Session
+
+
+class Batch:
+    """Cancels, new orders and targets, entered in our own books at once."""
+
+    def __init__(self, session: Session, orders: Orders, news: OrderNews) -> None:
+        self._session, self._orders, self._news = session, orders, news
+        self._cancelling: list[int] = []
+        self._placing: dict[int, Placement] = {}
+        """By order id, in the order of placing."""
+        self._targets: list[Effect] = []
+        self._senders: dict[str, None] = {}
+        """Bots with orders in the batch."""
+
+    def cancel(self, order_ids: Sequence[int]) -> None:
+        for order_id in order_ids:
+            leaving = self._orders.get(order_id)
+            assert leaving is not None, "only known orders are cancelled"
+            if not self.withdraw(leaving):
+                self._orders.step(leaving, OrderState.CANCELLING)
+                self._cancelling.append(order_id)
+
+    def withdraw(self, order: Order) -> bool:
+        """Take an order out that has not left; return False when it is not in the batch, so that it has."""
+        if self._placing.pop(order.order_id, None) is None:
+            return False
+        self._news.forget(order)
+        self._orders.withdraw(order)
+        return True
+
+    def holds(self, order_id: int) -> bool:
+        """Say whether an order is in the batch and has not left."""
+        return order_id in self._placing
+
+    def place(self, new: NewOrder, now_ns: int) -> None:
+        """Send an order that rests and never takes, or one that takes at once and never rests."""
+        lots, immediate = new.quantity_lots, not new.post_only
+        order = Order(
+            new.order_id, new.algo_id, new.symbol, new.outcome, new.side, new.price_ticks, lots, immediate=immediate
+        )
+        order.sent_ns = now_ns
+        self._orders.add(order)
+        self._news.note(order)
+        self._senders[new.algo_id] = None
+        self._placing[new.order_id] = Placement(
+            new.order_id,
+            new.symbol,
+            new.outcome,
+            new.side,
+            new.price_ticks,
+            lots,
+            not immediate,
+            immediate,
+            new.tick_size,
+        )
+
+    def tell(self, target: Effect) -> None:
+        self._targets.append(target)
+
+    def send(self, epoch: int, now_ns: int) -> list[Effect]:
+        """Hand the batch to the session; nothing else goes to the venue before it.
+
+        The news of new orders follows the frame, for the queue at the venue, but in the same turn: when we die, our
+        successor knows whose orders these are. What has become of earlier ones goes along. Targets come last.
+        """
+        effects: list[Effect] = []
+        if self._cancelling or self._placing:
+            cancels, placements, senders = self._cancelling, list(self._placing.values()), self._senders
+            self._cancelling, self._placing, self._senders = [], {}, {}
+            # Without a connection these were lost with it, and recovery asks what became of them.
+            if self._session.connected:
+                effects += self._session.send(cancels, placements, now_ns)
+            for algo_id in senders:
+                effects += self._news.tell_sent(algo_id, epoch, now_ns)
+        if self._targets:
+            effects += self._targets
+            self._targets = []
+        return effects

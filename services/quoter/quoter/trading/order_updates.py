@@ -1,0 +1,262 @@
+"""What the quoter says on the bus about its orders: updates, fills, and alerts for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.events import (
+    Alert,
+    AlertLevel,
+    Fill,
+    OrderUpdate,
+    OrderUpdates,
+    Posting,
+    PostingKind,
+    QuoteLevel,
+    QuoteTarget,
+)
+from common.instruments import Outcome, notional
+from common.orders import OrderState
+
+from quoter.orders.own_orders import Order
+from quoter.trading.bot import Bot, Line
+from quoter.venues.base import Conversion, Execution, Reversal
+
+UNASSIGNED = "unassigned"
+"""Bot that gets the fills of orders nobody knows."""
+PLATFORM = "platform"
+ORDERS_PER_MESSAGE_MAX = 500
+"""A message of so many orders is well below what the bus carries."""
+
+PASSED_OVER_RENEW_NS = 1_000_000_000
+"""How often it is said again that a market is not taken up."""
+PASSED_OVER_MAX = 200
+"""Markets per bot of which that is said."""
+
+
+class OrderNews:
+    """The changes of orders that the bus has not heard of; of each order only its newest state is told."""
+
+    def __init__(self, account: str, venue: str) -> None:
+        self._account, self._venue = account, venue
+        self._untold: dict[str, dict[int, Order]] = {}
+        self._told = 0
+
+    def note(self, order: Order) -> None:
+        """Tell of this order the next time its bot's news goes out."""
+        if order.sequence > order.told_sequence:
+            waiting = self._untold.get(order.algo_id)
+            if waiting is None:
+                waiting = self._untold[order.algo_id] = {}
+            waiting[order.order_id] = order
+
+    def forget(self, order: Order) -> None:
+        """Say nothing of an order that never left, unless it has been told of already."""
+        waiting = self._untold.get(order.algo_id)
+        if waiting is not None and not order.told_sequence:
+            waiting.pop(order.order_id, None)
+            if not waiting:
+                del self._untold[order.algo_id]
+
+    def __bool__(self) -> bool:
+        return bool(self._untold)
+
+    def tell_sent(self, algo_id: str, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield the orders of a bot that are just being sent, and along with them those that have ended.
+
+        What rests may be gone in a moment: that it does is told by the timer, when it still does.
+        """
+        waiting = self._untold.pop(algo_id, {})
+        now = [order for order in waiting.values() if order.state is OrderState.SUBMITTING or order.state.terminal]
+        if len(now) < len(waiting):
+            told = {order.order_id for order in now}
+            self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in told}
+        return self._messages(algo_id, now, epoch, now_ns)
+
+    def tell_all(self, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield the news of every bot."""
+        untold, self._untold = self._untold, {}
+        for algo_id, waiting in untold.items():
+            yield from self._messages(algo_id, list(waiting.values()), epoch, now_ns)
+
+    def _messages(self, algo_id: str, orders: Sequence[Order], epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        for first in range(0, len(orders), ORDERS_PER_MESSAGE_MAX):
+            some = orders[first : first + ORDERS_PER_MESSAGE_MAX]
+            updates = [self._update(order, now_ns) for order in some]
+            self._told += 1
+            yield OrderUpdates(
+                account=self._account, algo_id=algo_id, update_sequence=self._told, orders=updates, epoch=epoch
+            )
+
+    def _update(self, order: Order, now_ns: int) -> OrderUpdate:
+        order.told_sequence = order.sequence
+        return OrderUpdate(
+            account=self._account,
+            algo_id=order.algo_id,
+            venue=self._venue,
+            symbol=order.symbol,
+            order_id=order.order_id,
+            order_sequence=order.sequence,
+            venue_order_id=order.venue_order_id,
+            outcome=order.outcome,
+            side=order.side,
+            price_ticks=order.price_ticks,
+            quantity_lots=order.quantity_lots,
+            leaves_lots=0 if order.state.terminal else order.quantity_lots - order.filled_lots,
+            state=order.state,
+            reason=order.reason,
+            ts_event_ns=order.ts_event_ns,
+            ts_received_ns=now_ns,
+        )
+
+
+class Books(NamedTuple):
+    """Whose books something goes into, in what units, and by which holder of the lease."""
+
+    account: str
+    venue: str
+    currency: str
+    tick_size: Decimal
+    lot_size: Decimal
+    multiplier: Decimal
+    epoch: int
+    now_ns: int
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
+    """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
+    return Fill(
+        account=books.account,
+        algo_id=order.algo_id if order else UNASSIGNED,
+        venue=books.venue,
+        symbol=execution.symbol,
+        order_id=execution.order_id,
+        order_sequence=order.sequence if order else execution.venue_sequence,
+        venue_order_id=execution.venue_order_id,
+        venue_trade_id=execution.trade_id,
+        outcome=execution.outcome,
+        side=execution.side,
+        price_ticks=execution.price_ticks,
+        quantity_lots=execution.quantity_lots,
+        leaves_lots=execution.leaves_lots,
+        liquidity=execution.liquidity,
+        fee=execution.fee,
+        currency=books.currency,
+        tick_size=books.tick_size,
+        lot_size=books.lot_size,
+        multiplier=books.multiplier,
+        match_type=execution.match_type,
+        account_sequence=execution.account_sequence,
+        ts_event_ns=execution.ts_event_ns,
+        ts_received_ns=books.now_ns,
+        epoch=books.epoch,
+    )
+
+
+def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
+    """Return the ledger's view of pairs merged or split: its id is the venue's own entry, so it counts once."""
+    kind = PostingKind.MERGE if conversion.pairs < 0 else PostingKind.SPLIT
+    return Posting(
+        account=books.account,
+        algo_id=algo_id,
+        posting_id=f"{kind.value}:{books.venue}:{conversion.entry_id}",
+        kind=kind,
+        venue=books.venue,
+        symbol=conversion.symbol,
+        yes_lots=conversion.pairs,
+        no_lots=conversion.pairs,
+        cash=conversion.cash,
+        currency=books.currency,
+        ts_event_ns=conversion.ts_event_ns,
+        ts_received_ns=books.now_ns,
+        account_sequence=conversion.account_sequence,
+        epoch=books.epoch,
+    )
+
+
+def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
+    """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
+    execution = reversal.execution
+    sign = -execution.side.sign
+    lots = sign * execution.quantity_lots
+    cost = notional(execution.price_ticks, execution.quantity_lots, books.tick_size, books.lot_size, books.multiplier)
+    return Posting(
+        account=books.account,
+        algo_id=algo_id,
+        posting_id=f"reversal:{books.venue}:{execution.trade_id}:{execution.order_id}",
+        kind=PostingKind.REVERSAL,
+        venue=books.venue,
+        symbol=execution.symbol,
+        yes_lots=0 if execution.outcome is Outcome.NO else lots,
+        no_lots=lots if execution.outcome is Outcome.NO else 0,
+        cash=execution.fee - sign * cost,
+        currency=books.currency,
+        reason=reversal.why,
+        ts_event_ns=execution.ts_event_ns,
+        ts_received_ns=books.now_ns,
+        account_sequence=execution.account_sequence,
+        epoch=books.epoch,
+    )
+
+
+def target_of(
+    algo_id: str,
+    account: str,
+    venue: str,
+    line: Line,
+    shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str],
+    skew: float,
+    epoch: int,
+) -> QuoteTarget:
+    """Return what a market's quotes should be, or why there are none: (bids, asks, state, reason)."""
+    fair = line.fair
+    return QuoteTarget(
+        algo_id=algo_id,
+        account=account,
+        venue=venue,
+        symbol=line.terms.symbol,
+        bids=shown[0],
+        asks=shown[1],
+        fair=fair.fair if fair else 0.0,
+        skew=skew,
+        reason=shown[3],
+        state=shown[2],
+        valid_until_ns=line.told_until_ns,
+        ts_received_ns=fair.ts_received_ns if fair else 0,
+        epoch=epoch,
+    )
+
+
+def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
+    return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def passed_over_targets(
+    bot: Bot, account: str, venue: str, passed_over: Mapping[str, str], epoch: int, now_ns: int
+) -> Iterator[QuoteTarget]:
+    """Yield, for markets a bot does not take up, targets of nothing that say why, renewed while that lasts.
+
+    Without them a market would show what a predecessor said last, growing stale until expiry.
+    """
+    told = bot.passed_over
+    bot.passed_over = {symbol: known for symbol, known in told.items() if symbol in passed_over}
+    for symbol, why in list(passed_over.items())[:PASSED_OVER_MAX]:
+        before, told_at_ns = told.get(symbol, ("", 0))
+        if before == why and now_ns - told_at_ns < PASSED_OVER_RENEW_NS:
+            continue
+        bot.passed_over[symbol] = (why, now_ns)
+        yield QuoteTarget(
+            algo_id=bot.algo_id,
+            account=account,
+            venue=venue,
+            symbol=symbol,
+            bids=[],
+            asks=[],
+            fair=0.0,
+            state="not_taken_up",
+            reason=f"not taken up: {why}",
+            valid_until_ns=now_ns + 2 * PASSED_OVER_RENEW_NS,
+            epoch=epoch,
+        )

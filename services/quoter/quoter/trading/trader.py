@@ -1,0 +1,457 @@
+"""One pass over one market: what should rest, how that differs from what does, and what of it may go out.
+
+The desk holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check.
+What the passes of a turn want sent leaves together, as one batch for the venue, when the turn ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from common.clock import NS_PER_MS
+from common.core import Effect
+from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
+from common.instruments import Side, ceil_ticks
+from common.orders import OrderIds
+from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, shut, stale
+
+from quoter.binary.conversions import Collateral, Converter
+from quoter.binary.plan import Opinion, giving_way, plan, pulled
+from quoter.orders.budget import Budget, Use
+from quoter.orders.diff import Changes, Tolerance, Wanted, beside, changes, fitting, selling_held
+from quoter.orders.halts import Halts
+from quoter.orders.holdings import Held, Holdings
+from quoter.orders.own_orders import Order, Orders
+from quoter.trading.activity import Conduct, young_until
+from quoter.trading.batch import Batch
+from quoter.trading.bot import Bot, Line, Plan
+from quoter.trading.order_updates import OrderNews, target_of
+from quoter.venues.base import Outputs, Session
+from quoter.views.explain import NOTHING_SENT, Memory, Sent, record_of
+
+RECOVERY_NS = 300 * NS_PER_MS
+"""After a stale input quotes come back only when all have been fresh for this long."""
+TARGET_GAP_NS = 20 * NS_PER_MS
+"""A target that only moves is published at most this often."""
+REDUCE_TOLERANCE_TICKS = 2
+"""An order that reduces near the end is left where it is while it is so close to its price."""
+NOTHING_RESTS = "no_websocket"
+"""Why nothing new is quoted while the session takes only what does not rest."""
+
+
+@dataclass(slots=True)
+class VenueClock:
+    """What the feed says of our venue."""
+
+    offset_ns: int = 0
+    known: bool = False
+    connected: bool = False
+    stale_symbols: frozenset[str] = frozenset()
+    heard_at_ns: int = 0
+    """When the feed last spoke of it."""
+    alive_at_ns: int = 0
+    """When the venue itself was last heard."""
+    live_within_ns: int = 0
+
+
+class Desk:
+    """The account's business: bots and their markets, limits, halts, orders, holdings and the message budget."""
+
+    def __init__(self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float) -> None:
+        self.account, self.venue = account, venue
+        self.session = session
+        self.orders = orders
+        self.holdings = Holdings(account)
+        self.news = OrderNews(account, venue)
+        self.collateral = Collateral()
+        self.converter = Converter(session)
+        self.conduct = Conduct()
+        self.positions_known = False
+        """True once risk has told the position of every bot."""
+        self.halts = Halts()
+        self.budget = Budget(messages_per_s, messages_per_s)
+        self.clock = VenueClock()
+        self.bus_up = False
+        self.latched = False
+        """True from `stop` on: nothing new, ever."""
+        self.epoch = 0
+        self.ids: OrderIds | None = None
+        self.rejections: dict[str, int] = {}
+        self.refused: list[tuple[NewOrder, Rejection]] = []
+        """What the last door refused in the pass of this moment."""
+        self.memory = Memory()
+        self._limits: dict[str, tuple[BotLimits, int, str]] = {}
+        self._risk_at_ns: dict[str, int] = {}
+        self._clock_offset_max_ns = 0
+        """Of the newest RiskState; before the first there are no limits either."""
+        self._held_back_until_ns: dict[str, int] = {}
+        self._batch = Batch(session, orders, self.news)
+
+    # --- what it is told ----------------------------------------------------------------------------------------
+
+    def on_risk(self, state: RiskState, fresh_at_ns: int) -> None:
+        """Take in limits and halts; a bot that its shard no longer lists has none."""
+        shard = state.shard
+        self._risk_at_ns[shard] = fresh_at_ns
+        self._clock_offset_max_ns = state.max_clock_offset_ms * NS_PER_MS
+        self.halts.on_risk(shard, state.halts)
+        for algo_id in [algo_id for algo_id, known in self._limits.items() if known[2] == shard]:
+            if algo_id not in state.limits:
+                del self._limits[algo_id]
+        for algo_id, limits in state.limits.items():
+            self._limits[algo_id] = (limits, state.config_revisions.get(algo_id, 0), shard)
+
+    def on_feed_status(self, status: FeedStatus, fresh_at_ns: int) -> None:
+        self.clock = VenueClock(
+            status.clock_offset_ns,
+            status.clock_known,
+            status.connected,
+            frozenset(status.stale_symbols),
+            fresh_at_ns,
+            fresh_at_ns - max(0, status.silent_ns),
+            status.live_within_ns,
+        )
+
+    def hold_back(self, scope: str, until_ns: int) -> None:
+        """Let nothing new out in a scope for a while: a person has just cancelled everything there."""
+        self._held_back_until_ns[scope] = until_ns
+
+    def limits_of(self, algo_id: str) -> BotLimits | None:
+        known = self._limits.get(algo_id)
+        return known[0] if known else None
+
+    def venue_now_ns(self, now_ns: int) -> int:
+        return now_ns + self.clock.offset_ns
+
+    # --- cash ---------------------------------------------------------------------------------------------------
+
+    def take_stock(self, bots: Iterable[Bot], now_ns: int) -> Outputs:
+        """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
+        bots = list(bots)
+        self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
+        ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
+        otherwise = float(self.session.tick_size)
+        self.conduct.look(bots, self.orders, self.holdings, otherwise, now_ns)
+        self.collateral.locked = sum(
+            order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise)
+            for order in self.orders.living()
+            if order.side is Side.BUY
+        )
+        if not self.bus_up or self.latched or not self.session.reconciled:
+            return []
+        free = [bot for bot in bots if not first_halt(self.halts.active, bot.scopes)]
+        return self.converter.look(free, self.holdings, self.orders, self.collateral.free, self.limits_of, now_ns)
+
+    # --- a pass -------------------------------------------------------------------------------------------------
+
+    def quote(self, bot: Bot, line: Line, now_ns: int) -> None:
+        """Make one market what it should be now: put cancels, new orders and the target into the batch."""
+        view = line.view
+        self._look(view, bot, line, now_ns)
+        nothing = self._why_nothing(bot, line, view, now_ns)
+        wanted = pulled(nothing) if nothing else self._planned(line, view)
+        # A halt that keeps what rests, the bus or the session away only keep new orders in. With the latter two what
+        # rests stays where it should be; such a halt leaves it where it is.
+        shut_by = None if nothing else shut(view)
+        before, line.plan = line.plan, wanted
+        shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
+        if (
+            line.again
+            or shelf.version != line.done_version
+            or before is None
+            or before.wanted != wanted.wanted
+            or before.room != wanted.room
+        ):
+            sent = self._work(bot, line, wanted, shut_by is None and self.session.may_rest, now_ns)
+            line.done_version = shelf.version
+        else:
+            sent = None
+        waiting = shut_by[0].value if shut_by else "" if self.session.may_rest else NOTHING_RESTS
+        if sent or before is None or before.state != wanted.state or before.reason != wanted.reason:
+            self.memory.note(bot.algo_id, record_of(line, waiting, *(sent or NOTHING_SENT)))
+        self._tell(bot, line, wanted, waiting, now_ns)
+
+    def _planned(self, line: Line, view: View) -> Plan:
+        assert line.fair is not None, "a fair value that is missing is stale"
+        assert view.limits is not None, "limits that are missing are stale"
+        found = plan(
+            Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals, line.cost),
+            Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
+            view.venue_now_ns,
+            line.terms,
+            line.config,
+            view.limits,
+        )
+        if line.crossing.taking is not None:
+            return giving_way(found)
+        if line.config.unwind.sell_held:
+            yes, no = view.held_yes_lots - view.doubt_yes_lots, view.held_no_lots - view.doubt_no_lots
+            return replace(found, wanted=selling_held(found.wanted, yes, no, line.terms.grid.ticks_per_unit))
+        return found
+
+    def _look(self, view: View, bot: Bot, line: Line, now_ns: int) -> None:
+        """Enter what is known now into the market's view."""
+        view.now_ns = now_ns
+        view.venue_now_ns = now_ns + self.clock.offset_ns
+        halts = self.halts.active
+        view.halt = first_halt(halts, bot.scopes) if halts else ""
+        view.bus_up = self.bus_up
+        view.reconciled = self.session.reconciled
+        view.deadman_armed = self.session.armed(now_ns)
+        known = self._limits.get(bot.algo_id)
+        if known is None:
+            view.limits = None
+        else:
+            view.limits, view.limits_revision, shard = known
+            view.limits_age_ns = now_ns - self._risk_at_ns[shard]
+        view.config_revision = bot.revision
+        clock = self.clock
+        view.clock_known = clock.known
+        view.clock_offset_ns = clock.offset_ns
+        view.clock_offset_max_ns = self._clock_offset_max_ns
+        view.feed_age_ns = now_ns - clock.heard_at_ns
+        view.venue_age_ns = now_ns - clock.alive_at_ns
+        view.venue_age_max_ns = clock.live_within_ns
+        symbol = line.terms.symbol
+        view.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
+        fair = line.fair
+        if fair is None or not fair.ready or now_ns - line.heard_at_ns > bot.target_life_ns():
+            view.fair = None
+        else:
+            view.fair = fair.fair
+        view.fair_age_ns = now_ns - line.fresh_at_ns
+        view.fair_age_max_ns = bot.max_source_age_ns()
+        view.position_known = self.holdings.known(bot.algo_id)
+        held = self.holdings.of(bot.algo_id, symbol)
+        view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots = held
+        line.cost = self.holdings.cost_of(bot.algo_id, symbol)
+
+    def _why_nothing(self, bot: Bot, line: Line, view: View, now_ns: int) -> str:
+        """Return why nothing may rest at all, or an empty text."""
+        if self.latched:
+            return "stopping"
+        if not bot.running:
+            return "the bot is stopped"
+        if not line.selected:
+            return "the market is not selected"
+        if line.terms.status is not MarketStatus.OPEN:
+            return f"the market is {line.terms.status.value}"
+        if self._held_back_until_ns and self._held_back(bot, now_ns):
+            return "cancel-all was ordered"
+        if view.halt and self.halts.empties(bot.scopes):
+            return f"halted: {view.halt}"
+        old = stale(view)
+        if old is not None:
+            line.stale_at_ns = now_ns
+            return old[0].value
+        if line.stale_at_ns is not None:
+            if now_ns - line.stale_at_ns < RECOVERY_NS:
+                return "recovering from stale input"
+            line.stale_at_ns = None
+        return ""
+
+    def _held_back(self, bot: Bot, now_ns: int) -> bool:
+        for scope in [scope for scope, until_ns in self._held_back_until_ns.items() if now_ns >= until_ns]:
+            del self._held_back_until_ns[scope]
+        return any(scope in bot.scopes for scope in self._held_back_until_ns)
+
+    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
+        """Put the difference between what should rest and what does into the batch; None when there is none."""
+        symbol = line.terms.symbol
+        living = self.orders.of(bot.algo_id, symbol)
+        working = [order for order in living if not order.immediate]
+        todo = changes(
+            wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.grid.ticks_per_unit
+        )
+        line.again = False
+        if not todo.cancel and not todo.place:
+            return None
+        self.refused = []
+        if line.view.halt and wanted.wanted:
+            # One that cancels never comes so far. Prices move within a second, and nothing would rest any more.
+            todo = todo._replace(cancel=beside(todo.cancel, working, wanted.wanted))
+        cancels = self._cancels(bot, line, todo, now_ns)
+        place = fitting(todo.place, living, wanted.room)
+        orders = self.admitted(bot, line, place, cancels, now_ns) if may_place and place else []
+        if todo.place and not may_place:
+            line.again = True
+        if may_place and len(place) < len(todo.place):
+            self._wait_for_room(bot, line, [want for want in todo.place if want not in place], now_ns)
+        if cancels or orders:
+            self.put(line, cancels, orders)
+        return Sent(cancels, orders, self.refused)
+
+    def _wait_for_room(self, bot: Bot, line: Line, waiting: Sequence[Wanted], now_ns: int) -> None:
+        """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
+        text = "an order that is being cancelled may still be executed in its place"
+        for want in waiting:
+            order = self._new_order(bot, line, want, now_ns, immediate=False)
+            self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
+
+    def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
+        quoting = line.config.quoting
+        # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it has
+        # all the room until the venue says that it is gone, and with each new price nothing would be there.
+        still = {"quoting": quoting.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
+        ticks = still.get(wanted.state, 0)
+        limits = line.view.limits
+        least = ceil_ticks(limits.min_spread, line.terms.grid.tick_size) if limits else 1
+        return Tolerance(ticks, quoting.size_tolerance, least)
+
+    def _cancels(self, bot: Bot, line: Line, todo: Changes, now_ns: int) -> list[int]:
+        """Return the cancels that can be sent now; they are never refused, at most late."""
+        if not self.session.connected:
+            return []
+        unsent = [order_id for order_id in todo.cancel if self._batch.holds(order_id)]
+        most = int(self.budget.left(Use.CANCEL, now_ns))
+        cancels = [order_id for order_id in todo.cancel if self._due(order_id, now_ns) and order_id not in unsent][
+            :most
+        ]
+        if len(unsent) + len(cancels) < len(todo.cancel):
+            line.again = True
+        self.budget.take(Use.CANCEL, len(cancels), now_ns)
+        if cancels:
+            self.conduct.cancels_of(bot.algo_id).add(len(cancels), now_ns)
+            self._keep_young(line, cancels, now_ns)
+        if bot.budget is not None:
+            bot.budget.take(Use.CANCEL, len(cancels), now_ns)
+        return unsent + cancels
+
+    def _due(self, order_id: int, now_ns: int) -> bool:
+        """Say whether an order's cancel may go out: one that was refused waits a little."""
+        order = self.orders.get(order_id)
+        return order is None or now_ns >= order.cancel_from_ns
+
+    def _keep_young(self, line: Line, cancels: Sequence[int], now_ns: int) -> None:
+        """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
+        view = line.view
+        if view.limits is None:
+            return
+        leaving = [order for order in map(self.orders.get, cancels) if order is not None]
+        bids_ns, asks_ns = young_until(leaving, view.limits.quotes.min_life_ms * NS_PER_MS, now_ns)
+        view.bid_free_from_ns = max(view.bid_free_from_ns, bids_ns)
+        view.ask_free_from_ns = max(view.ask_free_from_ns, asks_ns)
+
+    def admitted(
+        self,
+        bot: Bot,
+        line: Line,
+        place: Sequence[Wanted],
+        leaving: Sequence[int],
+        now_ns: int,
+        *,
+        immediate: bool = False,
+    ) -> list[NewOrder]:
+        """Return the wanted orders that pass the last door, with their ids."""
+        view, terms = line.view, line.terms
+        limits = view.limits
+        assert limits is not None, "an open door has limits"
+        self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
+        view.known_ids = self.orders
+        view.free_cash = self.collateral.free
+        view.may_take = immediate
+        conduct = self.conduct
+        view.bot_notional, view.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
+        view.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
+        view.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
+        own_budget = self._bot_budget(bot, limits)
+        view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
+        admitted: list[NewOrder] = []
+        tried_max = line.refusals.orders_max(len(place), taking=immediate)
+        for want in place:
+            order = self._new_order(bot, line, want, now_ns, immediate=immediate)
+            rejection = self._refused_before(line, order, tried_max - len(admitted), now_ns) or check(order, view)
+            if rejection is None:
+                view.admit(order)
+                admitted.append(order)
+            else:
+                line.again = True
+                self.refused.append((order, rejection))
+                reason = rejection.reason.value
+                self.rejections[reason] = self.rejections.get(reason, 0) + 1
+        if admitted:
+            self.budget.take(Use.QUOTE, len(admitted), now_ns)
+            own_budget.take(Use.CANCEL, len(admitted), now_ns)
+        return admitted
+
+    def _new_order(self, bot: Bot, line: Line, want: Wanted, now_ns: int, *, immediate: bool) -> NewOrder:
+        assert self.ids is not None, "ids begin with the lease's epoch"
+        return NewOrder(
+            self.ids.next(now_ns),
+            bot.algo_id,
+            self.account,
+            self.venue,
+            line.terms.symbol,
+            want.outcome,
+            want.side,
+            want.price_ticks,
+            want.quantity_lots,
+            line.terms.tick_size,
+            now_ns + bot.target_life_ns(),
+            post_only=not immediate,
+        )
+
+    def _refused_before(self, line: Line, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
+        """Return why an order waits because of what the venue has refused, or None."""
+        refusals, taking = line.refusals, not order.post_only
+        pause = refusals.pause(now_ns, taking=taking)
+        if pause is not None:
+            left_ms = (pause.until_ns - now_ns) / NS_PER_MS
+            text = f"{pause.code}: the market waits {left_ms:.0f} ms more"
+        elif tries_left < 1:
+            text = "an order alone asks first whether the venue takes any again"
+        else:
+            # The price of a resting order alone: one that takes wants to trade at that very price.
+            held_ns = 0 if taking else refusals.held(order.outcome, order.price_ticks, now_ns)
+            if not held_ns:
+                return None
+            text = f"the venue refused {order.price_ticks} ticks: left alone {held_ns / NS_PER_MS:.0f} ms more"
+        return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
+
+    def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:
+        rate = max(1, limits.max_messages_per_s)
+        if bot.budget is None or bot.budget.messages_per_s != rate:
+            bot.budget = Budget(rate, rate)
+        return bot.budget
+
+    def put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
+        """Enter cancels and new orders into the book of orders and into the batch."""
+        if cancels:
+            # A book that the feed brings next may still show what goes now.
+            line.comers.note_own(
+                self.orders.levels(line.terms.symbol, line.terms.grid.ticks_per_unit), line.view.now_ns
+            )
+        self._batch.cancel(cancels)
+        for new in orders:
+            self._batch.place(new, line.view.now_ns)
+            if new.side is Side.BUY:
+                # Counted here already: the next pass may come before the timer has reckoned anew.
+                cost = new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
+                self.collateral.locked += cost
+                self.conduct.money.add(new.algo_id, cost)
+        line.quote_updates += 1
+
+    def withdraw(self, order: Order) -> bool:
+        """Take back an order that has not left yet; False when it has."""
+        return self._batch.withdraw(order)
+
+    def send(self, now_ns: int) -> list[Effect]:
+        """Hand what this turn put together to the session and the bus."""
+        return self._batch.send(self.epoch, now_ns)
+
+    def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> None:
+        """Publish the target when it has changed, and renew it at half its life."""
+        shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str] = (
+            ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
+        )
+        life_ns = bot.target_life_ns()
+        told, told_at_ns = line.told, line.told_until_ns - life_ns
+        if shown == told and now_ns - told_at_ns < life_ns // 2:
+            return
+        if told is not None and shown[2:] == told[2:] and 0 <= now_ns - told_at_ns < TARGET_GAP_NS:
+            # The next one replaces it anyway; the timer's pass tells what it is by then.
+            return
+        line.told = shown
+        line.told_until_ns = now_ns + life_ns
+        self._batch.tell(target_of(bot.algo_id, self.account, self.venue, line, shown, wanted.skew, self.epoch))

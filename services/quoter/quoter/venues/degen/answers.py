@@ -1,0 +1,86 @@
+"""Frames of ours at the Degen Terminal and what their answers say: each has exactly one, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quoter.venues.base import Absent, CancelRefused, Output, Refused, Unknown
+from quoter.venues.degen.frames import Item, WireError, order_report
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A frame of ours that has no answer yet."""
+
+    op: str
+    sent_ns: int
+    cancels: Sequence[int] = ()
+    places: Sequence[int] = ()
+
+
+class Unanswered:
+    """The frames that wait for their answer, oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, Waiting] = {}
+        self._next = 1
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, frame_id: object) -> bool:
+        return frame_id in self._waiting
+
+    def expect(self, waiting: Waiting) -> int:
+        """Return the id for a frame that is about to be sent."""
+        frame_id = self._next
+        self._next += 1
+        self._waiting[frame_id] = waiting
+        return frame_id
+
+    def take(self, frame_id: int | str | None) -> Waiting | None:
+        """Return the frame that was answered, None when nobody waits for it."""
+        return self._waiting.pop(frame_id, None) if isinstance(frame_id, int) else None
+
+    def take_oldest(self) -> Waiting | None:
+        return self.take(next(iter(self._waiting), None))
+
+    def overdue(self, limit_ns: int) -> list[Waiting]:
+        """Give up waiting for frames sent before a time."""
+        late = []
+        for frame_id, waiting in self._waiting.items():
+            if waiting.sent_ns >= limit_ns:
+                break
+            late.append(frame_id)
+        return [self._waiting.pop(frame_id) for frame_id in late]
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+
+def refused_items(waiting: Waiting, error: WireError) -> list[Item]:
+    """Return what became of each item of a frame that was refused as a whole."""
+    return [Item(op, error=error) for op, ids in (("cancel", waiting.cancels), ("place", waiting.places)) for _ in ids]
+
+
+def outcomes(waiting: Waiting, items: Sequence[Item], doubtful: list[int]) -> list[Output]:
+    """Return what became of each order of a batch, in order; those without an outcome go among the doubtful."""
+    told: list[Output] = []
+    ids = [*waiting.cancels, *waiting.places]
+    cancels = len(waiting.cancels)
+    for index, order_id in enumerate(ids):
+        item = items[index] if index < len(items) else Item()
+        if item.order is not None:
+            told.append(order_report(item.order))
+        elif item.error is None or item.error.code == "internal_error":
+            told.append(Unknown(order_id, "the venue cannot say what became of it"))
+            doubtful.append(order_id)
+        elif index >= cancels:
+            told.append(Refused(order_id, item.error.code, item.error.message))
+        elif item.error.code == "unknown_order":
+            # The order went out before its cancel on this or an ended connection: it never got there.
+            told.append(Absent(order_id))
+        else:
+            told.append(CancelRefused(order_id, item.error.code, item.error.message))
+    return told

@@ -1,0 +1,1 @@
+"""Polymarket: orders over REST, their news over the user channel."""

@@ -1,0 +1,335 @@
+"""What the account at Polymarket did, as scripts: markets, trades, orders, and recovery after something was missed.
+
+Everything before `floor_s` has been told or is kept in mind as unread. The venue's history is asked from there with an
+overlap, long enough for a trade to fail on the chain; what is told twice is recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+from common.clock import NS_PER_MS, NS_PER_S
+from common.errors import ContractError
+from common.events import AlertLevel
+from common.instruments import Outcome
+from common.orders import OrderState
+
+from quoter.venues.base import Absent, Execution, OrderReport, OwnOrders, Reversal, Trouble
+from quoter.venues.conversation import Backoff, Pause, Script
+from quoter.venues.polymarket.orders import OwnBook
+from quoter.venues.polymarket.rest import PolymarketRest
+from quoter.venues.polymarket.signing.ticket import sent_s
+from quoter.venues.polymarket.trades import Known
+from quoter.venues.polymarket.words import Details, WireOrder, WireTrade, stamp_in
+from quoter.venues.rounds import ROUNDS_MAX, rounds
+from quoter.venues.rows import UnreadTrades, key_of
+
+OVERLAP_S = 3_600
+"""A trade is final, or has failed, well within an hour."""
+MARGIN_S = 5
+"""What was matched before the last seconds has been listed, as a rule."""
+LISTED_S = 60
+"""A trade may be listed so long after the second it was matched in."""
+FINAL_MS = 15_000
+"""A request sent longer ago can no longer arrive."""
+SWEEPS_UNREAD_MAX = 5
+"""What cannot be read in the list of what rests, after so many cancels of everything, is not waited for any longer."""
+SWEEP_AGAIN_MS = 5_000.0
+SWEEP_FIRST_MS = 250.0
+SWEEP_MOST_MS = 10_000.0
+ROUND_FIRST_MS = 500.0
+ROUND_MOST_MS = 30_000.0
+QUERY_PAUSE_MS = 250.0
+UNTRADED_TOLD_S = 60
+NEWS_LOST = "frames could not be read"
+MARKETS_MAX = 1_000
+UNKNOWN_AGAIN_NS = 10 * NS_PER_S
+"""A market that the venue did not know is asked for again after this, however many trades and orders are in it."""
+
+
+class Account:
+    """The account as far as it is known, with the scripts that ask for the rest."""
+
+    def __init__(
+        self, rest: PolymarketRest, book: OwnBook, orders: OwnOrders, now_ns: Callable[[], int], random: Random
+    ) -> None:
+        self._rest, self._book, self._orders, self._clock, self._random = rest, book, orders, now_ns, random
+        self.details: dict[str, Details] = {}
+        self._unknown: dict[str, int] = {}
+        """Markets that could not be learned of, and when they were asked for."""
+        self.floor_s = 0
+        self.epoch = 0
+        self.settled = False
+        """True while nothing is known to be missing."""
+        self._losses = 0
+        self.moves: dict[str, tuple[int, int]] = {}
+        """YES and NO lots that trades have moved since the last picture, by market."""
+        self.moved = 0
+        """Counts what changed holdings, to see whether a picture was taken of one state."""
+        self.gaps = 0
+        self._unread = UnreadTrades()
+        self._untraded_told: dict[int, None] = {}
+
+    def begin(self, epoch: int, known_s: int) -> None:
+        self.epoch, self.floor_s = epoch, known_s
+
+    def lose(self) -> None:
+        """Something may be missing from here on."""
+        self._losses += 1
+        self.settled = False
+
+    @property
+    def now_ns(self) -> int:
+        return self._clock()
+
+    @property
+    def unread(self) -> int:
+        """How many listed trades could not be read yet."""
+        return len(self._unread)
+
+    # --- markets ------------------------------------------------------------------------------------------------
+
+    def learn(self, symbol: str) -> Script[Details | None]:
+        """Return a market's details, asked for when they are not known."""
+        known = self.details.get(symbol)
+        asked_ns = self._unknown.get(symbol)
+        if known is not None or (asked_ns is not None and self.now_ns - asked_ns < UNKNOWN_AGAIN_NS):
+            return known
+        self._unknown.pop(symbol, None)
+        known = yield from self._rest.market(symbol)
+        if known is not None:
+            self.details[symbol] = known
+        else:
+            self._unknown[symbol] = self.now_ns
+        _bound(self.details)
+        _bound(self._unknown)
+        return known
+
+    # --- trades -------------------------------------------------------------------------------------------------
+
+    def on_trade(self, trade: WireTrade, details: Details, *, recovered: bool) -> Iterator[Execution | Reversal]:
+        """Tell what a trade did to us; ContractError when it is not whole."""
+        for news in self._book.on_trade(trade, details, self.now_ns, recovered=recovered):
+            self._move(news)
+            yield news
+        self._unread.read(trade.id)
+
+    def _move(self, news: Execution | Reversal) -> None:
+        execution = news.execution if isinstance(news, Reversal) else news
+        sign = -execution.side.sign if isinstance(news, Reversal) else execution.side.sign
+        yes, no = self.moves.get(execution.symbol, (0, 0))
+        if execution.outcome is Outcome.NO:
+            no += sign * execution.quantity_lots
+        else:
+            yes += sign * execution.quantity_lots
+        self.moves[execution.symbol] = (yes, no)
+        self.moved += 1
+
+    def read_trade(self, trade: WireTrade, *, recovered: bool) -> Script[int]:
+        """Tell what a trade did to us, once its market is known; one that is not whole is kept to be read again."""
+        told = 0
+        try:
+            symbol = self._book.symbol_of(trade)
+            details = yield from self.learn(symbol)
+            if details is None:
+                raise ContractError("polymarket trade", f"market {symbol[:20]!r} is not known")
+            for news in self.on_trade(trade, details, recovered=recovered):
+                told += 1
+                yield news
+        except ContractError as error:
+            self._unread.note(trade.id, trade.matched_s or self.floor_s, str(error), self.now_ns)
+        return told
+
+    def on_strange_trade(self, trade: WireTrade) -> Script[None]:
+        """Tell of a trade in a market whose details have to be asked for first."""
+        yield from self.read_trade(trade, recovered=False)
+
+    def fetch_trades(self, overlap_s: int = OVERLAP_S) -> Script[int]:
+        """Fetch trades since the floor and those that may still fail or be read; return how many of them were news."""
+        began_s = self.now_ns // NS_PER_S
+        untraded = (since_s - LISTED_S for since_s in self._book.untraded.values() if began_s - since_s < OVERLAP_S)
+        oldest_s = min((self._unread.oldest(self.floor_s), *self._book.unsettled.values(), *untraded))
+        after_s = max(0, oldest_s - overlap_s)
+        told = 0
+        found = yield from self._rest.trades(after_s)
+        for trade in found.rows:
+            told += yield from self.read_trade(trade, recovered=True)
+        bad = {key_of(row.raw): row for row in found.bad}
+        if all(row.raw for row in found.bad):
+            self._unread.keep(bad.keys() | {trade.id for trade in found.rows}, after_s)
+        for key, row in bad.items():
+            self._unread.note(key, stamp_in(row.raw) or self.floor_s, row.why, self.now_ns)
+        yield from self._unread.look(self.now_ns)
+        yield from self._look_at_waiting(began_s)
+        self.floor_s = max(self.floor_s, began_s - MARGIN_S)
+        return told
+
+    def _look_at_waiting(self, now_s: int) -> Iterator[Trouble]:
+        """Tell people of trades that never become final, and of orders matched further than any trade shows."""
+        for trade_id in self._book.give_up_waiting(now_s - OVERLAP_S):
+            text = f"trade {trade_id[:40]} is neither confirmed nor failed after an hour"
+            yield Trouble(AlertLevel.CRITICAL, "trade_unsettled", text)
+        for order_id, since_s in self._book.untraded.items():
+            if now_s - since_s >= UNTRADED_TOLD_S and order_id not in self._untraded_told:
+                self._untraded_told[order_id] = None
+                text = f"order {order_id} was matched further than its trades show for {now_s - since_s} s"
+                yield Trouble(AlertLevel.CRITICAL, "trades_missing", text)
+        for order_id in [each for each in self._untraded_told if each not in self._book.untraded]:
+            del self._untraded_told[order_id]
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def show(self, wire: WireOrder) -> Script[OrderReport | None]:
+        """Tell the venue's picture of an order of ours; None when it is not ours or cannot be read."""
+        try:
+            report = self._book.on_order(wire, self.now_ns)
+        except ContractError as error:
+            yield from self._rest.fault("bad_row", str(error))
+            return None
+        if report is not None:
+            yield report
+        return report
+
+    def ask(self, known: Known, *, final: bool) -> Script[OrderReport | Absent | None]:
+        """Ask what became of an order, and tell it.
+
+        One that the venue does not know is over when it had it once, and never was when its request can no longer
+        arrive (`final`). None says that nobody can tell yet.
+        """
+        try:
+            wire = yield from self._rest.order(known.order_hash)
+        except ContractError:
+            return None
+        if wire is not None:
+            return (yield from self.show(wire))
+        if not final:
+            return None
+        told = self._book.gone(known, self.now_ns) if known.seen else Absent(known.order_id)
+        yield told
+        return told
+
+    # --- recovery -----------------------------------------------------------------------------------------------
+
+    def recover(self) -> Script[bool]:
+        """After a new connection: nothing rests, no trade is missing, every order's end is known.
+
+        False when it came to no end: the venue contradicts itself.
+        """
+        done = yield from rounds(self._recover_once, self._pauses(), "recovery_stuck", ROUNDS_MAX)
+        self.settled = done
+        return done
+
+    def _recover_once(self) -> Script[str]:
+        losses = self._losses
+        for order in self._book.strangers():
+            details = yield from self.learn(order.symbol)
+            if details is not None:
+                self._book.recall(order, details)
+        yield from self.sweep()
+        late = yield from self._resolve()
+        yield from self.fetch_trades()
+        if late:
+            return f"orders {', '.join(map(str, late[:5]))} rest by their own word and are in no list"
+        return "" if losses == self._losses else NEWS_LOST
+
+    def catch_up(self) -> Script[None]:
+        """On a living connection, after something was lost: fetch trades and ask for every order's state."""
+        self.gaps += 1
+        yield from rounds(self._catch_up_once, self._pauses(), "recovery_stuck")
+        self.settled = True
+
+    def _catch_up_once(self) -> Script[str]:
+        losses = self._losses
+        yield from self.fetch_trades()
+        for known in self.living():
+            yield from self.ask(known, final=False)
+        return "" if losses == self._losses else NEWS_LOST
+
+    def _pauses(self) -> Backoff:
+        return Backoff(ROUND_FIRST_MS, ROUND_MOST_MS, self._random)
+
+    def check(self) -> Script[None]:
+        """Ask for the newest trades: nothing else shows that the channel has lost one."""
+        told = yield from self.fetch_trades(overlap_s=LISTED_S)
+        if told:
+            self.gaps += 1
+            yield Trouble(AlertLevel.WARNING, "missed_trades", f"{told} trades were not told by the user channel yet")
+
+    def sweep(self) -> Script[bool]:
+        """Cancel everything of the account until the venue shows nothing.
+
+        False when all that is left in its list is what cannot be read, after several cancels of everything.
+        """
+        unread = 0
+
+        def once() -> Script[str]:
+            nonlocal unread
+            yield from self._rest.cancel_all()
+            left = yield from self._rest.open_orders()
+            for wire in left.rows:
+                yield from self.show(wire)
+            unread = unread + 1 if left.bad and not left.rows else 0
+            if unread >= SWEEPS_UNREAD_MAX or not (left.rows or left.bad):
+                return ""
+            return f"{len(left.rows)} orders rest after as many cancels, {len(left.bad)} more cannot be read"
+
+        yield from rounds(once, Backoff(SWEEP_FIRST_MS, SWEEP_MOST_MS, self._random), "orders_left")
+        return not unread
+
+    def empty(self) -> Script[None]:
+        """Sweep until the list of what rests is empty, and fetch what was executed meanwhile."""
+        while not (yield from self.sweep()):
+            # What cannot be read may rest: that nothing does is said only when the list is empty.
+            yield Pause(SWEEP_AGAIN_MS)
+        yield from self.fetch_trades()
+
+    def living(self) -> list[Known]:
+        """Return our orders whose end has not been seen."""
+        found = [self._book.by_id(order_id) for order_id in self._orders.unresolved()]
+        return [known for known in found if known is not None]
+
+    def _resolve(self) -> Script[list[int]]:
+        """Learn the end of every order whose end was not seen, waiting for those that may still arrive.
+
+        Returns those that rest after all: they came in after the sweep, or the venue contradicts its own list.
+        """
+        began_ns = self.now_ns
+        left = self._orders.unresolved()
+        late: list[int] = []
+        while left:
+            unanswered: list[int] = []
+            for order_id in left:
+                known = self._book.by_id(order_id)
+                sent_ns = min(began_ns, sent_s(order_id) * NS_PER_S)
+                final = self.now_ns - sent_ns > FINAL_MS * NS_PER_MS
+                told: OrderReport | Absent | None = None
+                if known is not None:
+                    told = yield from self.ask(known, final=final)
+                elif final:
+                    told = Absent(order_id)
+                    yield told
+                if told is None:
+                    unanswered.append(order_id)
+                elif isinstance(told, OrderReport) and told.state is OrderState.LIVE:
+                    late.append(order_id)
+            if unanswered and self.now_ns - began_ns > 2 * FINAL_MS * NS_PER_MS:
+                # What the venue says of them stays unreadable: the next round asks again.
+                return late + unanswered
+            left = unanswered
+            if left:
+                yield Pause(QUERY_PAUSE_MS)
+        return late
+
+    def disown(self, resting: Sequence[WireOrder], why: str = "is not known") -> Script[None]:
+        """Cancel what rests and should not, as far as we know."""
+        for wire in resting:
+            yield Trouble(AlertLevel.CRITICAL, "unknown_order", f"order {wire.id[:18]} rests and {why}: cancelled")
+        yield from self._rest.cancel([wire.id for wire in resting])
+
+
+def _bound(markets: dict[str, Any]) -> None:
+    """Forget the oldest of too many markets."""
+    while len(markets) > MARKETS_MAX:
+        del markets[next(iter(markets))]

@@ -1,0 +1,1 @@
+"""Orders as Polymarket takes them, and the keys that sign them."""

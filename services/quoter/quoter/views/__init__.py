@@ -1,0 +1,1 @@
+"""What people see of the quoter, and what they order there."""

@@ -1,0 +1,231 @@
+"""What people and Prometheus see of the quoter: readiness, the picture on its admin port, and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from common.clock import NS_PER_MS
+from common.core import Sample
+from common.pretrade import FEED_AGE_MAX_NS, scopes_of
+
+from quoter.orders.budget import Use
+from quoter.orders.own_orders import Order
+from quoter.trading.bot import Bot, Line
+
+if TYPE_CHECKING:
+    from quoter.service import Quoter
+
+ORDERS_SHOWN_MAX = 200
+
+
+def unready(quoter: Quoter, now_ns: int) -> list[str]:
+    """Return why the account cannot be quoted now."""
+    desk, session = quoter.desk, quoter.session
+    reasons = []
+    if desk.latched:
+        reasons.append("stopping: " + ("no order remains open" if session.empty else "cancelling what is open"))
+    if not desk.bus_up:
+        reasons.append("the bus is away or the lease in doubt")
+    if not session.reconciled:
+        reasons.append("the venue session is not up and reconciled")
+    elif not session.armed(now_ns):
+        reasons.append("the venue does not confirm its dead-man switch")
+    if now_ns - desk.clock.heard_at_ns > FEED_AGE_MAX_NS:
+        reasons.append(f"the feed does not speak of {quoter.venue}")
+    elif now_ns - desk.clock.alive_at_ns > desk.clock.live_within_ns:
+        reasons.append(f"nothing comes from {quoter.venue}")
+    elif not desk.clock.known:
+        reasons.append(f"the clock of {quoter.venue} is not known")
+    scopes = scopes_of(quoter.account, quoter.venue, "", "USD")
+    reasons += [f"halted: {halt}" for halt in desk.halts.active if halt.partition(":")[0] in scopes]
+    # A bot that was given no risk_limits may not trade, as it was told: nothing is wrong with the account.
+    reasons += [
+        f"bot {bot.algo_id} has no limits from risk"
+        for bot in quoter.bots.values()
+        if bot.running and bot.config.risk_limits is not None and desk.limits_of(bot.algo_id) is None
+    ]
+    return reasons
+
+
+def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
+    """Return a JSON-able picture: session, halts, and each bot's markets with target, orders and holding."""
+    desk = quoter.desk
+    return {
+        "account": quoter.account,
+        "venue": quoter.venue,
+        "session": quoter.session.describe(now_ns),
+        "bus_up": desk.bus_up,
+        "stopping": desk.latched,
+        "nothing_rests": quoter.session.empty,
+        "halts": list(desk.halts.active),
+        "open_orders": len(desk.orders),
+        "fills": quoter.blotter.fills,
+        "fills_not_in_position": desk.holdings.uncovered,
+        "messages_left": round(desk.budget.left(Use.CANCEL, now_ns), 1),
+        "rejections": dict(sorted(desk.rejections.items())),
+        "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
+        "cash": _cash(quoter),
+        "bots_without_limits": [bot.algo_id for bot in quoter.bots.values() if bot.config.risk_limits is None],
+        "config_faults": dict(sorted(quoter.faults.items())),
+        "exposure": {
+            bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}
+            for bot in quoter.bots.values()
+        },
+        "markouts": {bot.algo_id: _markouts(bot, now_ns) for bot in quoter.bots.values()},
+        "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
+    }
+
+
+def _cash(quoter: Quoter) -> dict[str, Any]:
+    collateral, converter = quoter.desk.collateral, quoter.desk.converter
+    known = collateral.cash is not None
+    return {
+        "total": str(collateral.cash) if known else None,
+        "locked_by_bids": round(collateral.locked, 6),
+        "free": round(collateral.free, 6) if known else None,
+        "pairs_merged": converter.merged_pairs,
+        "pairs_split": converter.split_pairs,
+        "converting": converter.request._asdict() if converter.request else None,
+    }
+
+
+def _markouts(bot: Bot, now_ns: int) -> list[dict[str, Any]]:
+    marks = bot.markouts.marks(now_ns, bot.config.flow.markout_half_life_s)
+    return [
+        {
+            "series": series,
+            "side": side.name.lower(),
+            "horizon_s": horizon_s,
+            "markout": round(mark.markout, 6),
+            "adverse": round(mark.adverse, 6),
+            "error": round(mark.error, 6) if math.isfinite(mark.error) else None,
+            "shares": round(mark.shares, 1),
+            "fills": mark.fills,
+        }
+        for series, side, horizon_s, mark in marks
+    ]
+
+
+def _flow(bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
+    flow, vpin = bot.config.flow, line.traded.vpin.value()
+    return {
+        "imbalance": round(line.traded.public.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "own_imbalance": round(line.traded.own.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "vpin": round(vpin, 4) if vpin is not None else None,
+        **line.toxicity._asdict(),
+    }
+
+
+def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
+    symbol, tick = line.terms.symbol, line.terms.grid.tick_size
+    yes, no, _, _ = quoter.desk.holdings.of(bot.algo_id, symbol)
+    plan = line.plan
+    orders = quoter.desk.orders.of(bot.algo_id, symbol)
+    return {
+        "algo_id": bot.algo_id,
+        "symbol": symbol,
+        "state": line.told[2] if line.told else "waiting",
+        "reason": line.told[3] if line.told else "",
+        "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids] if plan else [],
+        "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks] if plan else [],
+        "fair": line.fair.fair if line.fair else None,
+        "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
+        "skew": plan.skew if plan else 0.0,
+        "flow": _flow(bot, line, now_ns),
+        "crossing": {
+            "taking": line.crossing.taking._asdict() if line.crossing.taking else None,
+            "orders": line.crossing.orders,
+            "cost": round(line.crossing.spent, 6),
+        },
+        "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
+        "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
+        "position": {"yes": yes, "no": no, "net": yes - no},
+        "pnl": _profit(line, yes, no),
+        "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
+    }
+
+
+def _profit(line: Line, yes: int, no: int) -> float | None:
+    """Return what the shares held are worth at fair value less what they cost; None without a fair value."""
+    if line.fair is None:
+        return None if yes or no else 0.0
+    worth = (yes * line.fair.fair + no * (1.0 - line.fair.fair)) * float(line.terms.multiplier)
+    return round(worth - line.cost, 6)
+
+
+def _order(order: Order, tick: float) -> dict[str, Any]:
+    return {
+        "order_id": str(order.order_id),
+        "outcome": order.outcome.value,
+        "price": round(order.price_ticks * tick, 6),
+        "leaves": order.leaves_lots,
+        "state": order.state.value,
+    }
+
+
+def samples(quoter: Quoter) -> Iterable[Sample]:
+    """Return the quoter's figures."""
+    desk = quoter.desk
+    account = {"account": quoter.account}
+    yield Sample("mm_halts_active", "gauge", "Halts in force", account, len(desk.halts.active))
+    yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in quoter.bots.values()))
+    yield Sample("mm_venue_fills", "counter", "Executions told by the venue", account, quoter.blotter.fills)
+    yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, quoter.blotter.unknown_fills)
+    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, desk.holdings.uncovered)
+    yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, desk.budget.refused)
+    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, desk.converter.merged_pairs)
+    yield Sample("mm_pairs_split", "counter", "Pairs made of cash", account, desk.converter.split_pairs)
+    if desk.collateral.cash is not None:
+        yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, desk.collateral.free)
+    for reason, count in sorted(desk.rejections.items()):
+        yield Sample(
+            "mm_pretrade_rejections", "counter", "Orders the pre-trade check refused", {"reason": reason}, count
+        )
+    for code, count in sorted(quoter.blotter.rejects.items()):
+        yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
+    for bot in quoter.bots.values():
+        one, money = {"algo_id": bot.algo_id}, desk.conduct.money.of(bot.algo_id)
+        yield Sample("mm_notional", "gauge", "Money in open bids and unpaired shares", one, money)
+        ratio = desk.conduct.orders_per_fill(bot.algo_id)
+        yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
+        for underlying, found in bot.exposures.items():
+            where = {"algo_id": bot.algo_id, "underlying": underlying}
+            yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)
+            yield Sample("mm_exposure_worst", "gauge", "Loss in the worst scenario", where, found.worst)
+            yield Sample("mm_exposure_settled", "gauge", "Money won if all settled now", where, found.settled)
+        for symbol, line in bot.lines.items():
+            labels = {"algo_id": bot.algo_id, "symbol": symbol}
+            count = len(desk.orders.of(bot.algo_id, symbol))
+            yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
+            yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, line.crossing.orders)
+            yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, line.crossing.spent)
+            yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
+            yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
+            yield from _flow_samples(bot, line, labels)
+        yield from _markout_samples(bot)
+    yield from quoter.session.samples()
+
+
+def _flow_samples(bot: Bot, line: Line, labels: dict[str, str]) -> Iterable[Sample]:
+    traded, flow = line.traded, bot.config.flow
+    for name, found in (("public", traded.public), ("own", traded.own)):
+        share = found.imbalance(bot.looked_at_ns, flow.half_life_s, flow.prior)
+        yield Sample("mm_flow_imbalance", "gauge", "Taker flow, -1 to 1", labels | {"of": name}, share)
+    vpin = traded.vpin.value()
+    if vpin is not None:
+        yield Sample("mm_vpin", "gauge", "Volume-synchronised probability of informed trading", labels, vpin)
+    for side, cost in (("bid", line.toxicity.bid), ("ask", line.toxicity.ask)):
+        yield Sample("mm_toxicity", "gauge", "Price that a side stands back by", labels | {"side": side}, cost)
+
+
+def _markout_samples(bot: Bot) -> Iterable[Sample]:
+    bot_label = {"algo_id": bot.algo_id}
+    yield Sample("mm_markouts_missed", "counter", "Fills without a price later", bot_label, bot.markouts.missed)
+    freezes = bot.window.freezes
+    yield Sample("mm_bot_protection_freezes", "counter", "Times all was left alone", bot_label, freezes)
+    for series, side, horizon_s, mark in bot.markouts.marks(bot.looked_at_ns, bot.config.flow.markout_half_life_s):
+        where = bot_label | {"series": series, "side": side.name.lower(), "horizon_s": f"{horizon_s:g}"}
+        yield Sample("mm_markout", "gauge", "Value less price of a fill, per share", where, mark.markout)
+        yield Sample("mm_markout_fills", "counter", "Fills judged", where, mark.fills)

@@ -1,0 +1,1 @@
+"""The books of record: what may be booked, what is booked, and how it is kept."""

@@ -1,0 +1,111 @@
+"""Corrections of the books that two people stand for: each becomes one posting, booked once, whatever is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.adjustments import fault_in_approved
+from common.adjustments import said as in_words
+from common.events import Adjustment, AdjustmentState, Posting, PostingKind
+
+from risk.ledger.books import Ledger
+from risk.ledger.entries import fault_in, mark_of
+from risk.ledger.positions import LineKey
+from risk.ledger.seen import IDENTITY_BYTES
+from risk.ledger.settlement import Markets
+
+ONE = Decimal(1)
+WAITING_MAX = 1_000
+"""Approved adjustments that are not in the ledger yet."""
+
+
+class Unfit(NamedTuple):
+    """An approved adjustment that is not booked, and why."""
+
+    adjustment: Adjustment
+    fault: str
+
+    def in_words(self) -> str:
+        return f"adjustment {self.adjustment.adjustment_id} is not booked: {self.fault}; {in_words(self.adjustment)}"
+
+
+class Adjustments:
+    """What was approved and is not booked yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Adjustment] = {}
+        """By the id of the posting that each becomes."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, adjustment: Adjustment) -> None:
+        """Take an approved adjustment in hand until it is booked or found unfit for the books."""
+        if adjustment.state is AdjustmentState.APPROVED:
+            self._waiting[posting_of(adjustment).message_id()] = adjustment
+            if len(self._waiting) > WAITING_MAX:
+                del self._waiting[next(iter(self._waiting))]
+
+    def due(self, ledger: Ledger, markets: Markets) -> Iterator[Posting | Unfit]:
+        """Yield the posting of each adjustment that is not in the ledger yet, and once each that must not get there."""
+        for posting_id, adjustment in list(self._waiting.items()):
+            posting = posting_of(adjustment)
+            if is_booked(posting, ledger):
+                del self._waiting[posting_id]
+                continue
+            fault = fault_in_approved(adjustment) or fault_in(posting) or _fault_in_line(adjustment, ledger, markets)
+            if fault:
+                del self._waiting[posting_id]
+                yield Unfit(adjustment, fault)
+            else:
+                yield posting
+
+    def ended(self, posting: Posting) -> Adjustment | None:
+        """Let go of the adjustment whose posting came back through FILL, booked or disputed, and return it."""
+        return self._waiting.pop(posting.message_id(), None)
+
+
+def posting_of(adjustment: Adjustment) -> Posting:
+    """Return the one posting an adjustment becomes; its id makes a repeat count once."""
+    return Posting(
+        account=adjustment.account,
+        algo_id=adjustment.algo_id,
+        posting_id=f"adjustment:{adjustment.adjustment_id}",
+        kind=PostingKind.ADJUSTMENT,
+        venue=adjustment.venue,
+        symbol=adjustment.symbol,
+        yes_lots=adjustment.yes_lots,
+        no_lots=adjustment.no_lots,
+        cash=adjustment.cash,
+        currency=adjustment.currency,
+        reason=f"{adjustment.reason} (proposed by {adjustment.proposed_by}, approved by {adjustment.decided_by})",
+        ts_event_ns=adjustment.decided_ns,
+        ts_received_ns=adjustment.decided_ns,
+    )
+
+
+def is_booked(posting: Posting, ledger: Ledger) -> bool:
+    return ledger.seen.content_of(mark_of(posting)[:IDENTITY_BYTES]) is not None
+
+
+def booked_in_words(adjustment: Adjustment) -> str:
+    people = f"proposed by {adjustment.proposed_by}, approved by {adjustment.decided_by}"
+    return f"adjustment {adjustment.adjustment_id} booked: {in_words(adjustment)}; {people}"
+
+
+def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> str:
+    """Return why the ledger would dispute a change of shares: what a lot of them is worth must be known."""
+    if not adjustment.symbol:
+        return ""
+    line = ledger.lines.get(LineKey(adjustment.algo_id, adjustment.account, adjustment.venue, adjustment.symbol))
+    if line is not None:
+        held_in = line.currency
+        return "" if held_in == adjustment.currency else f"currency: {adjustment.symbol} is held in {held_in}"
+    market = markets.get(adjustment.venue, adjustment.symbol)
+    if market is None:
+        return f"symbol: {adjustment.symbol} is neither held nor a market of {adjustment.venue} that is known"
+    if market.lot_size != ONE or market.multiplier != ONE:
+        return f"symbol: one lot of {adjustment.symbol} is {market.lot_size} shares, and nothing of it is held yet"
+    return ""

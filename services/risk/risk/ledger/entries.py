@@ -1,0 +1,219 @@
+"""What may be booked: every number of a fill or posting is checked here, once, before it touches the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+from common.bus.messages import StoredMessage
+from common.errors import ContractError
+from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode, encode
+from common.instruments import Outcome, unescape_token
+from common.signing import Refusal
+
+from risk.ledger.positions import canonical, exact_money, exact_product
+from risk.ledger.seen import CONTENT_BYTES, IDENTITY_BYTES
+
+LOTS_MAX = 10**12
+TEXT_CHARS_MAX = 128
+DIGITS_MAX = 18
+"""Significant digits and decimals of any decimal number in an entry."""
+RESULTS = ("yes", "no", "void")
+SHARELESS = (PostingKind.DEPOSIT, PostingKind.FEE, PostingKind.CUTOFF)
+
+
+class Undecodable(NamedTuple):
+    """A message of the FILL stream that is not what the contract says; it is kept, not booked."""
+
+    account: str
+    algo_id: str
+    data: bytes
+    reason: str
+
+
+class Forged(NamedTuple):
+    """A message of the FILL stream that no owner of the stream has said: only its place is counted."""
+
+    account: str
+    algo_id: str
+    data: bytes
+    reason: str
+
+
+class Uncounted(NamedTuple):
+    """A message of the FILL stream that moves no money: what the store says of itself."""
+
+    account: str
+    algo_id: str
+    data: bytes
+    reason: str
+
+
+Entry: TypeAlias = Fill | Posting | Undecodable | Forged | Uncounted
+
+Check: TypeAlias = Callable[[StoredMessage], Refusal | None]
+"""Says why a stored message is not its owner's; the live reader and a rebuild ask the same."""
+
+
+def check_entry(message: StoredMessage, check: Check) -> Entry:
+    """Return what a stored message of FILL says once it is known whose it is."""
+    refusal = check(message)
+    if refusal is None:
+        return read_entry(message.subject, message.data)
+    make = forged if refusal.fault.forged else undecodable
+    return make(message.subject, message.data, refusal.reason)
+
+
+def read_entry(subject: str, data: bytes) -> Entry:
+    """Return what a stored message of FILL says, or that it says nothing we understand, and whose it is."""
+    cls = class_of(subject)
+    if cls is FillIdentity:
+        return uncounted(data)
+    try:
+        if cls not in (Fill, Posting):
+            raise ContractError(subject, "not a subject of fills or postings")
+        event = decode(cls, data, subject)
+    except ContractError as error:
+        return undecodable(subject, data, str(error))
+    assert isinstance(event, (Fill, Posting))
+    return event
+
+
+def undecodable(subject: str, data: bytes, reason: str) -> Undecodable:
+    """Return what can be said of a message whose bytes do not decode: account and bot stand in its subject."""
+    tokens = [_plain(token) for token in subject.split(".")]
+    account, algo_id = (tokens[2], tokens[3]) if len(tokens) == 4 else ("unknown", "unassigned")
+    return Undecodable(account, algo_id, data, reason)
+
+
+def forged(subject: str, data: bytes, reason: str) -> Forged:
+    """Return what stands in the place of a message that its owner never said; its subject names whom it meant."""
+    return Forged(*undecodable(subject, data, reason))
+
+
+def uncounted(data: bytes) -> Uncounted:
+    """Return what stands in the place of a message that concerns no account."""
+    return Uncounted("", "", data, "the identity of the store")
+
+
+def _plain(token: str) -> str:
+    try:
+        return unescape_token(token) or "unknown"
+    except (ValueError, UnicodeDecodeError):
+        return "unknown"
+
+
+def canonical_bytes(entry: Entry) -> bytes:
+    """Return the bytes an entry stands for in the hash chain: its own encoding, or what came when none was possible."""
+    return entry.data if isinstance(entry, Undecodable | Forged | Uncounted) else encode(entry)
+
+
+def mark_of(entry: Fill | Posting) -> bytes:
+    """Return identity and content of an entry as 16 bytes: repeats share all, contradictions only the identity.
+
+    A cutoff's equity is not part of what it says: a restart on midnight may mark the same day twice, the first counts.
+    """
+    identity = hashlib.blake2b(f"{type(entry).__name__}|{entry.message_id()}".encode(), digest_size=IDENTITY_BYTES)
+    said: tuple[str, ...]
+    if isinstance(entry, Fill):
+        said = (entry.venue, entry.outcome, entry.side, str(entry.price_ticks), str(entry.quantity_lots))
+        said += (_text(entry.fee), entry.currency)
+    else:
+        said = (entry.kind, entry.symbol, str(entry.yes_lots), str(entry.no_lots), _text(entry.cash), entry.currency)
+        said += (entry.result, _text(entry.payout_yes), _text(entry.payout_no))
+    content = hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=CONTENT_BYTES)
+    return identity.digest() + content.digest()
+
+
+def _text(amount: Decimal) -> str:
+    return str(canonical(amount))
+
+
+def fault_in(entry: Fill | Posting) -> str:
+    """Return 'field: rule' for the first thing that cannot be booked, '' when all is well."""
+    try:
+        _check_texts(entry)
+        if isinstance(entry, Fill):
+            _check_fill(entry)
+        else:
+            _check_posting(entry)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _check_texts(entry: Fill | Posting) -> None:
+    named = {"account": entry.account, "algo_id": entry.algo_id, "venue": entry.venue, "currency": entry.currency}
+    if isinstance(entry, Fill):
+        named |= {"symbol": entry.symbol, "venue_trade_id": entry.venue_trade_id}
+    else:
+        named |= {"posting_id": entry.posting_id}
+    for name, text in named.items():
+        if not 1 <= len(text) <= TEXT_CHARS_MAX:
+            raise ValueError(f"{name}: must have 1 to {TEXT_CHARS_MAX} characters, has {len(text)}")
+
+
+def _check_fill(fill: Fill) -> None:
+    if not 1 <= fill.quantity_lots <= LOTS_MAX:
+        raise ValueError(f"quantity_lots: must be 1 to {LOTS_MAX}, is {fill.quantity_lots}")
+    if not 0 <= fill.price_ticks <= LOTS_MAX:
+        raise ValueError(f"price_ticks: must be 0 to {LOTS_MAX}, is {fill.price_ticks}")
+    for name in ("tick_size", "lot_size", "multiplier", "fx_rate"):
+        number: Decimal = getattr(fill, name)
+        _check_digits(name, number)
+        if number <= 0:
+            raise ValueError(f"{name}: must be above 0, is {number}")
+    _check_digits("fee", fill.fee)
+    exact_money(fill.fee, "fee")
+    paid_for(fill)
+    if fill.outcome is not Outcome.NONE and fill.price_ticks * fill.tick_size > 1:
+        raise ValueError(f"price_ticks: a YES or NO share costs at most 1, is {fill.price_ticks} x {fill.tick_size}")
+
+
+def paid_for(fill: Fill) -> Decimal:
+    """Return the cash a fill takes, fees apart; negative for a sale."""
+    return exact_product(
+        "price x quantity",
+        fill.side.sign * fill.price_ticks * fill.quantity_lots,
+        fill.tick_size,
+        fill.lot_size,
+        fill.multiplier,
+    )
+
+
+def _check_posting(posting: Posting) -> None:
+    for name in ("cash", "payout_yes", "payout_no", "equity"):
+        number: Decimal = getattr(posting, name)
+        _check_digits(name, number)
+        exact_money(number, name)
+    for name, lots in (("yes_lots", posting.yes_lots), ("no_lots", posting.no_lots)):
+        if abs(lots) > LOTS_MAX:
+            raise ValueError(f"{name}: must be -{LOTS_MAX} to {LOTS_MAX}, is {lots}")
+    moves_shares = bool(posting.yes_lots or posting.no_lots)
+    if posting.kind in SHARELESS and moves_shares:
+        raise ValueError(f"yes_lots: a {posting.kind} moves no shares")
+    settles = posting.kind is PostingKind.SETTLEMENT
+    if (moves_shares or settles) and not 1 <= len(posting.symbol) <= TEXT_CHARS_MAX:
+        raise ValueError("symbol: a posting that moves or settles shares names their market")
+    if settles and posting.result not in RESULTS:
+        raise ValueError(f"result: must be one of {', '.join(RESULTS)}, is {posting.result!r}")
+    if settles and (posting.payout_yes < 0 or posting.payout_no < 0):
+        raise ValueError("payout_yes, payout_no: must not be negative")
+    if settles and (moves_shares or posting.cash):
+        raise ValueError("cash: a settlement pays what the ledger holds times its payouts, nothing else")
+
+
+def _check_digits(name: str, number: Decimal) -> None:
+    """Keep sums finite: a decimal with a million digits is an attack or a bug, not money."""
+    exponent = number.as_tuple().exponent
+    digits = len(number.as_tuple().digits)
+    if (
+        not number.is_finite()
+        or not isinstance(exponent, int)
+        or digits > DIGITS_MAX
+        or not -DIGITS_MAX <= exponent <= DIGITS_MAX
+    ):
+        raise ValueError(f"{name}: must be a finite decimal of at most {DIGITS_MAX} digits")

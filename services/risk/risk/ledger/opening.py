@@ -1,0 +1,88 @@
+"""What the books begin with: what an account held before the first entry, or what no entry of a new FILL explains.
+
+Only a first start may take what the venue shows for an opening deposit by itself. Where FILL began anew, a person has
+resumed and answers for what cannot be told from the venue's fills: the entries say so, and in whose name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.events import Posting, PostingKind
+
+from risk.ledger.books import Ledger
+from risk.ledger.positions import ZERO, Line
+from risk.monitoring.reconcile import Verdict
+from risk.monitoring.watch import UNASSIGNED
+
+REASON_CHARS_MAX = 300
+FIRST_REASON = "cash held before the first entry of the ledger"
+
+
+class Opening(NamedTuple):
+    """Of which generation of the stores the books are, and who answers for it where that is not the first."""
+
+    generation: int = 1
+    who: str = ""
+    reason: str = ""
+
+
+def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns: int) -> Iterator[Posting]:
+    """Yield what brings an account's books to what the venue shows, once, before anything was deposited there.
+
+    In a generation that a person began, shares of markets that the venue does not show any more leave at what they
+    cost: how they were settled is not known. Shares that it shows and no fill explains stay a difference.
+    """
+    assert verdict.deposit is not None, "asked for what a verdict found"
+    if opening.generation == 1:
+        yield _deposit(verdict, f"opening:{verdict.currency}", verdict.deposit, FIRST_REASON, now_ns)
+        return
+    told = f"generation {opening.generation}, resumed"
+    if opening.who:
+        told += f" by {opening.who}: {opening.reason}"
+    carried = ZERO
+    for line in _unshown(ledger, verdict):
+        carried += line.cost
+        yield Posting(
+            account=verdict.account,
+            algo_id=line.key.algo_id,
+            posting_id=f"resumed:{opening.generation}:{line.key.algo_id}:{line.key.symbol}",
+            kind=PostingKind.ADJUSTMENT,
+            venue=verdict.venue,
+            symbol=line.key.symbol,
+            yes_lots=-line.yes.lots,
+            no_lots=-line.no.lots,
+            cash=line.cost,
+            currency=line.currency,
+            reason=f"the venue no longer shows this market; {told}"[:REASON_CHARS_MAX],
+            ts_event_ns=now_ns,
+            ts_received_ns=now_ns,
+        )
+    reason = f"cash that no entry of FILL explains; {told}"[:REASON_CHARS_MAX]
+    posting_id = f"resumed:{opening.generation}:{verdict.currency}"
+    yield _deposit(verdict, posting_id, verdict.deposit - carried, reason, now_ns)
+
+
+def _unshown(ledger: Ledger, verdict: Verdict) -> Iterator[Line]:
+    for key in sorted(ledger.lines):
+        line = ledger.lines[key]
+        ours = (key.account, key.venue, line.currency) == (verdict.account, verdict.venue, verdict.currency)
+        if ours and key.symbol not in verdict.shown and (line.yes.lots or line.no.lots):
+            yield line
+
+
+def _deposit(verdict: Verdict, posting_id: str, cash: Decimal, reason: str, now_ns: int) -> Posting:
+    return Posting(
+        account=verdict.account,
+        algo_id=UNASSIGNED,
+        posting_id=posting_id,
+        kind=PostingKind.DEPOSIT,
+        venue=verdict.venue,
+        cash=cash,
+        currency=verdict.currency,
+        reason=reason,
+        ts_event_ns=now_ns,
+        ts_received_ns=now_ns,
+    )

@@ -1,0 +1,123 @@
+"""When a market is decided, pay out what is held: one posting per line and per state of it, however often asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.events import Market, MarketKind, MarketStatus, Posting, PostingKind, TieRule
+
+from risk.ledger.books import Ledger
+from risk.ledger.positions import ZERO, Line
+
+MARKETS_MAX = 5_000
+VOID_SHARE = Decimal("0.5")
+"""A voided market pays half of what a winning share would for each share of either outcome; fees stay."""
+
+
+class Payout(NamedTuple):
+    """What one share of each outcome is worth at the end."""
+
+    result: str
+    yes: Decimal
+    no: Decimal
+
+
+def payout_of(market: Market) -> Payout | None:
+    """Return what a finished market pays per share; None when it is not finished or does not say how it ended."""
+    if market.status is MarketStatus.VOIDED:
+        half = VOID_SHARE * market.multiplier
+        return Payout("void", half, half)
+    if market.status is not MarketStatus.RESOLVED or market.result not in ("yes", "no"):
+        return None
+    if market.result == "yes":
+        return Payout("yes", market.multiplier, ZERO)
+    return Payout("no", ZERO, market.multiplier)
+
+
+def own_result(market: Market) -> str:
+    """Return yes, no or void by strike, settlement price and tie rule; '' when that cannot be said."""
+    if market.kind is not MarketKind.BINARY or market.strike is None or market.settlement_price is None:
+        return ""
+    above = market.settlement_price > market.strike
+    tie = market.settlement_price == market.strike
+    if tie and market.tie_rule is TieRule.SPLIT:
+        return "void"
+    return "yes" if above or (tie and market.tie_rule is TieRule.AT_OR_ABOVE) else "no"
+
+
+def settlement_posting(line: Line, market: Market, payout: Payout, now_ns: int) -> Posting:
+    """Return the posting that closes a line as it stands.
+
+    Its id names the last FILL sequence it has seen of the line: asked again it is the same posting, and a fill that
+    arrives late makes the next one.
+    """
+    key = line.key
+    return Posting(
+        account=key.account,
+        algo_id=key.algo_id,
+        posting_id=f"settlement:{key.venue}:{key.symbol}:{key.algo_id}:{line.last_sequence}",
+        kind=PostingKind.SETTLEMENT,
+        venue=key.venue,
+        symbol=key.symbol,
+        currency=line.currency,
+        result=payout.result,
+        payout_yes=payout.yes,
+        payout_no=payout.no,
+        reason=f"{line.yes.lots} YES and {line.no.lots} NO held at FILL sequence {line.last_sequence}",
+        ts_event_ns=market.ts_event_ns or now_ns,
+        ts_received_ns=now_ns,
+    )
+
+
+class Markets:
+    """The markets we know of and how they ended; the oldest finished ones are forgotten first."""
+
+    def __init__(self) -> None:
+        self._markets: dict[tuple[str, str], Market] = {}
+
+    def __len__(self) -> int:
+        return len(self._markets)
+
+    def put(self, market: Market) -> None:
+        """Remember the newest word on a market; a finished one stays finished."""
+        key = (market.venue, market.symbol)
+        known = self._markets.get(key)
+        if known is not None and known.status.over and not market.status.over:
+            return
+        self._markets.pop(key, None)
+        self._markets[key] = market
+        if len(self._markets) > MARKETS_MAX:
+            finished = (key for key, each in self._markets.items() if each.status.over)
+            self._markets.pop(next(finished, next(iter(self._markets))))
+
+    def get(self, venue: str, symbol: str) -> Market | None:
+        return self._markets.get((venue, symbol))
+
+    def over(self, venue: str, symbol: str) -> bool:
+        """Say whether a market is finished."""
+        market = self._markets.get((venue, symbol))
+        return market is not None and market.status.over
+
+    def ended(self, venue: str, symbol: str) -> bool:
+        """Say whether a market has come to its end, decided or not."""
+        market = self._markets.get((venue, symbol))
+        return market is not None and (market.status.over or market.status is MarketStatus.CLOSED)
+
+    def due(self, ledger: Ledger, now_ns: int) -> Iterator[Posting]:
+        """Yield the settlement of every line of the ledger whose market is finished."""
+        for key in sorted(ledger.lines):
+            market = self._markets.get((key.venue, key.symbol))
+            payout = payout_of(market) if market is not None else None
+            if market is not None and payout is not None:
+                yield settlement_posting(ledger.lines[key], market, payout, now_ns)
+
+    def undecided(self, ledger: Ledger) -> list[str]:
+        """Return symbols held whose market is finished without a result we understand."""
+        found = []
+        for key in sorted(ledger.lines):
+            market = self._markets.get((key.venue, key.symbol))
+            if market is not None and market.status.over and payout_of(market) is None and key.symbol not in found:
+                found.append(key.symbol)
+        return found

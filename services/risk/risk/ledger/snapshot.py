@@ -1,0 +1,284 @@
+"""The ledger as documents for the positions store, and back: equal ledgers give equal bytes.
+
+`meta` holds sequence, counters and hashes; `bot:`, `account:` and `line:` one document each; `seen:` the marks of what
+is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the order of their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from common.errors import ContractError
+from common.instruments import escape_token
+
+from risk.ledger.books import AccountBook, Balance, BotBook, Folded, FoldStatus, Ledger
+from risk.ledger.positions import ZERO, Line, LineKey, Stake
+from risk.ledger.seen import CHUNK_MARKS, MARK_BYTES
+
+FORMAT = 1
+META = "meta"
+
+
+@dataclass(slots=True)
+class StoreHealth:
+    """What the core is told of the positions store: written by its shell, read at the timers."""
+
+    away: bool = False
+    ahead: str = ""
+    """Why the store cannot be ours or FILL has lost entries; '' when all is well. Trading halts on it."""
+
+
+class MetaDocument(msgspec.Struct, frozen=True):
+    """Where the ledger stands."""
+
+    format: int
+    sequence: int
+    tip: bytes
+    chain: bytes
+    entries: int
+    repeats: int
+    disputes: int
+    holes: int
+    marks: int
+
+
+class BalanceDocument(msgspec.Struct, frozen=True):
+    """One balance of a bot."""
+
+    account: str
+    currency: str
+    cash: Decimal
+    shares: Decimal
+    fees: Decimal
+    profit: Decimal
+    capital: Decimal
+    fx_rate: Decimal
+
+
+class BotDocument(msgspec.Struct, frozen=True):
+    """One bot's book."""
+
+    algo_id: str
+    day: int
+    opening_equity: Decimal
+    fills: int
+    balances: list[BalanceDocument]
+
+
+class AccountDocument(msgspec.Struct, frozen=True):
+    """One account's book."""
+
+    account: str
+    cash: list[tuple[str, Decimal]]
+    account_sequence: int
+    deposited: bool
+    disputed: list[int]
+
+
+class LineDocument(msgspec.Struct, frozen=True):
+    """One line."""
+
+    algo_id: str
+    account: str
+    venue: str
+    symbol: str
+    currency: str
+    lot_size: Decimal
+    multiplier: Decimal
+    yes_lots: int
+    yes_cost: Decimal
+    no_lots: int
+    no_cost: Decimal
+    fees: Decimal
+    fills: int
+    last_sequence: int
+
+
+_ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
+
+
+def documents(ledger: Ledger) -> dict[str, bytes]:
+    """Return the whole ledger as fields."""
+    fields = {META: _meta(ledger)}
+    fields |= {_bot_field(algo_id): _bot(ledger.bots[algo_id]) for algo_id in sorted(ledger.bots)}
+    fields |= {_account_field(name): _account(ledger.accounts[name]) for name in sorted(ledger.accounts)}
+    fields |= {_line_field(key): _line(ledger.lines[key]) for key in sorted(ledger.lines)}
+    fields |= {_seen_field(number): chunk for number, chunk in enumerate(ledger.seen.chunks())}
+    return fields
+
+
+def changes(ledger: Ledger, folded: Folded) -> dict[str, bytes]:
+    """Return the fields that a message just folded has changed; an empty value deletes its field."""
+    fields = {META: _meta(ledger)}
+    if folded.status in (FoldStatus.REPEAT, FoldStatus.FORGED, FoldStatus.UNCOUNTED):
+        return fields
+    if folded.account in ledger.accounts:
+        fields[_account_field(folded.account)] = _account(ledger.accounts[folded.account])
+    if folded.status is FoldStatus.DISPUTED:
+        return fields
+    if folded.algo_id in ledger.bots:
+        fields[_bot_field(folded.algo_id)] = _bot(ledger.bots[folded.algo_id])
+    if folded.line is not None:
+        line = ledger.lines.get(folded.line)
+        fields[_line_field(folded.line)] = _line(line) if line else b""
+    number, chunk = ledger.seen.newest_chunk()
+    fields[_seen_field(number)] = chunk
+    return fields
+
+
+def restore(fields: Mapping[str, bytes]) -> Ledger:
+    """Return the ledger that some fields hold; ContractError names the field that is not what it should be."""
+    ledger = Ledger()
+    if not fields:
+        return ledger
+    meta = _decode(MetaDocument, META, fields.get(META, b""))
+    if meta.format != FORMAT:
+        raise ContractError(META, f"format: must be {FORMAT}, is {meta.format}")
+    ledger.sequence, ledger.tip, ledger.chain = meta.sequence, meta.tip, meta.chain
+    ledger.entries, ledger.repeats = meta.entries, meta.repeats
+    ledger.disputes, ledger.holes = meta.disputes, meta.holes
+    for name in sorted(fields):
+        kind = name.partition(":")[0]
+        if kind == "bot":
+            _restore_bot(ledger, _decode(BotDocument, name, fields[name]))
+        elif kind == "account":
+            _restore_account(ledger, _decode(AccountDocument, name, fields[name]))
+        elif kind == "line":
+            _restore_line(ledger, _decode(LineDocument, name, fields[name]))
+        elif kind not in (META, "seen"):
+            raise ContractError(name, "no document of the ledger has this name")
+    for number in range(-(-meta.marks // CHUNK_MARKS)):
+        chunk = fields.get(_seen_field(number), b"")
+        for start in range(0, len(chunk) - len(chunk) % MARK_BYTES, MARK_BYTES):
+            ledger.seen.add(chunk[start : start + MARK_BYTES])
+    _demand_whole(ledger, meta)
+    return ledger
+
+
+def _demand_whole(ledger: Ledger, meta: MetaDocument) -> None:
+    """Check what a torn or edited store would break: the marks, the sum of the books, the cash of the accounts."""
+    if len(ledger.seen) != meta.marks:
+        raise ContractError("seen", f"marks: {meta.marks} are booked, {len(ledger.seen)} are there")
+    cash: dict[tuple[str, str], Decimal] = {}
+    for book in ledger.bots.values():
+        for (account, currency), balance in book.balances.items():
+            if balance.total != 0:
+                raise ContractError(_bot_field(book.algo_id), f"{account} {currency}: the books sum to {balance.total}")
+            cash[account, currency] = cash.get((account, currency), ZERO) + balance.cash
+    for name, account_book in ledger.accounts.items():
+        for currency, amount in account_book.cash.items():
+            if cash.pop((name, currency), ZERO) != amount:
+                raise ContractError(_account_field(name), f"cash: differs from what its bots hold in {currency}")
+    if any(cash.values()):
+        raise ContractError("account", "cash: a bot holds money of an account that is not there")
+
+
+def _restore_bot(ledger: Ledger, document: BotDocument) -> None:
+    book = BotBook(document.algo_id, document.day, document.opening_equity, document.fills)
+    for each in document.balances:
+        book.balances[each.account, each.currency] = Balance(
+            each.cash, each.shares, each.fees, each.profit, each.capital, each.fx_rate
+        )
+    ledger.bots[book.algo_id] = book
+
+
+def _restore_account(ledger: Ledger, document: AccountDocument) -> None:
+    ledger.accounts[document.account] = AccountBook(
+        document.account, dict(document.cash), document.account_sequence, document.deposited, list(document.disputed)
+    )
+
+
+def _restore_line(ledger: Ledger, document: LineDocument) -> None:
+    key = LineKey(document.algo_id, document.account, document.venue, document.symbol)
+    ledger.lines[key] = Line(
+        key,
+        document.currency,
+        document.lot_size,
+        document.multiplier,
+        Stake(document.yes_lots, document.yes_cost),
+        Stake(document.no_lots, document.no_cost),
+        document.fees,
+        document.fills,
+        document.last_sequence,
+    )
+
+
+def _meta(ledger: Ledger) -> bytes:
+    return _ENCODER.encode(
+        MetaDocument(
+            format=FORMAT,
+            sequence=ledger.sequence,
+            tip=ledger.tip,
+            chain=ledger.chain,
+            entries=ledger.entries,
+            repeats=ledger.repeats,
+            disputes=ledger.disputes,
+            holes=ledger.holes,
+            marks=len(ledger.seen),
+        )
+    )
+
+
+def _bot(book: BotBook) -> bytes:
+    balances = [
+        BalanceDocument(account, currency, each.cash, each.shares, each.fees, each.profit, each.capital, each.fx_rate)
+        for (account, currency), each in sorted(book.balances.items(), key=lambda item: item[0])
+    ]
+    return _ENCODER.encode(BotDocument(book.algo_id, book.day, book.opening_equity, book.fills, balances))
+
+
+def _account(book: AccountBook) -> bytes:
+    cash = sorted(book.cash.items())
+    return _ENCODER.encode(
+        AccountDocument(book.account, cash, book.account_sequence, book.deposited, list(book.disputed))
+    )
+
+
+def _line(line: Line) -> bytes:
+    return _ENCODER.encode(
+        LineDocument(
+            *line.key,
+            currency=line.currency,
+            lot_size=line.lot_size,
+            multiplier=line.multiplier,
+            yes_lots=line.yes.lots,
+            yes_cost=line.yes.cost,
+            no_lots=line.no.lots,
+            no_cost=line.no.cost,
+            fees=line.fees,
+            fills=line.fills,
+            last_sequence=line.last_sequence,
+        )
+    )
+
+
+def _bot_field(algo_id: str) -> str:
+    return f"bot:{escape_token(algo_id)}"
+
+
+def _account_field(account: str) -> str:
+    return f"account:{escape_token(account)}"
+
+
+def _line_field(key: LineKey) -> str:
+    return "line:" + ".".join(escape_token(part) for part in key)
+
+
+def _seen_field(number: int) -> str:
+    return f"seen:{number:08d}"
+
+
+T = TypeVar("T")
+
+
+def _decode(cls: type[T], name: str, data: bytes) -> T:
+    try:
+        document: Any = msgspec.msgpack.decode(data, type=cls)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ContractError(name, f"{cls.__name__}: {error}") from None
+    assert isinstance(document, cls)
+    return document

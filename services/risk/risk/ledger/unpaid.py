@@ -1,0 +1,61 @@
+"""What a venue still owes for shares of decided markets: booked as cash when it was decided, paid when redeemed.
+
+The ledger books a settlement when the market is decided: from then on the money is the account's. At some venues the
+shares stay shares until somebody redeems them, for days perhaps. Until then the venue's cash is short of the ledger's
+by exactly what these shares pay, and a picture of the account names them: as redeemable, once the venue says so
+itself, and as holdings of a decided market before.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.events import AccountState
+
+from risk.ledger.books import Ledger
+from risk.ledger.positions import ZERO
+from risk.ledger.settlement import Markets, payout_of
+
+UNPAID_TOLD_NS = 24 * 3600 * 1_000_000_000
+"""People are told of money that has waited for so long to be redeemed."""
+
+
+class Unpaid(NamedTuple):
+    """Money of the ledger that the venue has not paid yet."""
+
+    cash: Decimal
+    symbols: frozenset[str]
+    """Markets whose shares the venue shows and the ledger no longer holds."""
+    since_ns: int
+    """When the oldest of them ended, by the venue's word; 0 when it does not say."""
+    shown: dict[str, tuple[int, int]]
+    """YES and NO lots that the venue shows of markets the ledger holds, decided there or not."""
+
+
+def unpaid_in(picture: AccountState, ledger: Ledger, markets: Markets) -> Unpaid:
+    """Return what of a picture is owed for markets that the ledger has settled already.
+
+    A market is either in the ledger's lines or settled there: what the ledger still holds is compared as shares, also
+    where the venue has decided it first.
+    """
+    held = {key.symbol for key in ledger.lines if (key.account, key.venue) == (picture.account, picture.venue)}
+    cash, since_ns = picture.redeemable_cash, 0
+    symbols: set[str] = set()
+    shown: dict[str, tuple[int, int]] = {}
+    for each in picture.redeemable:
+        if each.symbol in held:
+            cash -= each.cash
+            shown[each.symbol] = (each.yes_lots, each.no_lots)
+        else:
+            symbols.add(each.symbol)
+            since_ns = min(since_ns or each.since_ns, each.since_ns or since_ns)
+    for holding in picture.holdings:
+        market = markets.get(picture.venue, holding.symbol)
+        payout = payout_of(market) if market is not None and holding.symbol not in held else None
+        if market is None or payout is None:
+            shown[holding.symbol] = (holding.yes_lots, holding.no_lots)
+            continue
+        cash += (holding.yes_lots * payout.yes + holding.no_lots * payout.no) * market.lot_size
+        symbols.add(holding.symbol)
+    return Unpaid(cash if symbols or cash else ZERO, frozenset(symbols), since_ns, shown)

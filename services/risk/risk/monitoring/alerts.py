@@ -1,0 +1,127 @@
+"""What people are told: daily loss, positions near their limit, no fills while quoting, stale feeds.
+
+| condition | what happens |
+| --- | --- |
+| daily loss > 50 % of its limit | warning |
+| daily loss > 100 % of its limit | critical, the bot halts |
+| position > 80 % of its limit | warning |
+| no fills in 10 minutes of live quotes | warning: check connectivity |
+| price feed silent > 5 s | warning (the quoter stops quoting) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+
+from common.events import Alert, AlertLevel, BotLimits, FeedStatus, QuoteTarget
+
+from risk.ledger.positions import Line
+
+LOSS_WARNING_SHARE = Decimal("0.5")
+POSITION_WARNING_SHARE = 0.8
+QUIET_NS_MAX = 600 * 1_000_000_000
+"""Time with live quotes and without a fill."""
+QUIET_STEP_NS_MAX = 5_000_000_000
+"""A longer pause between two looks counts as this much: it was not watched."""
+FEED_SILENT_NS_MAX = 5_000_000_000
+REPEAT_NS = 600 * 1_000_000_000
+"""A condition that lasts is told again this often."""
+CONDITIONS_MAX = 10_000
+SOURCE = "risk"
+PLATFORM = "platform"
+
+
+class LossMark(Enum):
+    """How far a bot's daily loss has gone."""
+
+    NONE = 0
+    WARNING = 1
+    STOP = 2
+
+
+def loss_mark(daily_pnl: Decimal, limits: BotLimits) -> LossMark:
+    """Compare a bot's P&L of the day with its limit."""
+    if -daily_pnl > limits.max_daily_loss:
+        return LossMark.STOP
+    if -daily_pnl > limits.max_daily_loss * LOSS_WARNING_SHARE:
+        return LossMark.WARNING
+    return LossMark.NONE
+
+
+def near_limit(line: Line, limits: BotLimits) -> str:
+    """Return which of a line's holdings is beyond 80 % of its limit, in words; '' when none is."""
+    held = {"YES": line.yes.lots, "NO": line.no.lots}
+    for outcome, lots in held.items():
+        if abs(lots) > POSITION_WARNING_SHARE * limits.max_position_lots:
+            return f"{lots} {outcome} of {line.key.symbol}, limit {limits.max_position_lots}"
+    if abs(line.net_lots) > POSITION_WARNING_SHARE * limits.max_net_lots:
+        return f"net {line.net_lots} YES of {line.key.symbol}, limit {limits.max_net_lots}"
+    return ""
+
+
+def live(target: QuoteTarget, now_ns: int) -> bool:
+    """Say whether a target means that quotes of ours are resting."""
+    return bool(target.bids or target.asks) and target.valid_until_ns >= now_ns
+
+
+def silence_of(status: FeedStatus, received_ns: int, now_ns: int) -> str:
+    """Return what is wrong with a feed, '' when it is alive."""
+    if not status.connected:
+        return f"{status.venue}: not connected"
+    silent_ns = status.silent_ns + now_ns - received_ns
+    if silent_ns > FEED_SILENT_NS_MAX:
+        return f"{status.venue}: nothing arrived for {silent_ns / 1e9:.1f} s"
+    return ""
+
+
+class Quiet:
+    """How long each bot has had live quotes without a fill."""
+
+    def __init__(self) -> None:
+        self._quiet_ns: dict[str, int] = {}
+        self._looked_at_ns = 0
+
+    def on_fill(self, algo_id: str) -> None:
+        self._quiet_ns.pop(algo_id, None)
+
+    def look(self, quoting: list[str], now_ns: int) -> Iterator[str]:
+        """Count the time since the last look for bots that quote now; yield those that are quiet too long."""
+        step_ns = min(now_ns - self._looked_at_ns, QUIET_STEP_NS_MAX) if self._looked_at_ns else 0
+        self._looked_at_ns = now_ns
+        for algo_id in quoting:
+            quiet_ns = self._quiet_ns.get(algo_id, 0) + step_ns
+            if quiet_ns >= QUIET_NS_MAX:
+                yield algo_id
+                quiet_ns = 0
+            self._quiet_ns[algo_id] = quiet_ns
+
+
+class Conditions:
+    """What is wrong now: told when it begins and every ten minutes while it lasts."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str, str], int] = {}
+
+    def hold(
+        self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, key: str = ""
+    ) -> Iterator[Alert]:
+        """Yield an alert unless this condition was told within the last ten minutes."""
+        condition = (kind, algo_id, key)
+        told_at_ns = self._told.get(condition)
+        if told_at_ns is not None and now_ns - told_at_ns < REPEAT_NS:
+            return
+        self._told.pop(condition, None)
+        self._told[condition] = now_ns
+        if len(self._told) > CONDITIONS_MAX:
+            del self._told[next(iter(self._told))]
+        yield self.tell(level, algo_id, kind, text, now_ns)
+
+    def end(self, algo_id: str, kind: str, key: str = "") -> None:
+        """The condition is over: when it comes back it is told at once."""
+        self._told.pop((kind, algo_id, key), None)
+
+    def tell(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
+        """Return an alert that is told whatever was told before."""
+        return Alert(level=level, algo_id=algo_id, source=SOURCE, kind=kind, text=text, ts_ns=now_ns)

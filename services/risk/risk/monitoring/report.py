@@ -1,0 +1,214 @@
+"""What risk tells everybody: positions, statistics, and the figures for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.bots import sections_of
+from common.core import Sample
+from common.errors import ConfigError
+from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
+from common.streams.levels import Level
+
+from risk.ledger.books import Ledger
+from risk.ledger.positions import ZERO
+from risk.monitoring.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
+from risk.monitoring.limits import PlatformLimits, limits_in
+
+STREAMS_SCOPE = "streams"
+MONEY_FIGURES = ("pnl_realized", "pnl_unrealized", "daily_pnl", "fees")
+
+
+class BotView(NamedTuple):
+    """A configured bot and what its configuration means for risk."""
+
+    config: BotConfig
+    limits: BotLimits | None
+    """None: it may not trade."""
+    venue: str
+    fault: str = ""
+    """Why its configuration cannot be used."""
+
+
+def view_of(config: BotConfig, platform: PlatformLimits) -> BotView:
+    """Return what a configuration means under the platform's limits; one that cannot be used has no limits."""
+    try:
+        return BotView(config, limits_in(config, platform), sections_of(config).instrument.venue)
+    except ConfigError as error:
+        return BotView(config, None, "", str(error))
+
+
+def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Position:
+    """Return a bot's position as of the last entry folded; empty for a bot that never traded."""
+    book = ledger.bots.get(algo_id)
+    return Position(
+        algo_id=algo_id,
+        lines=[line.published() for line in ledger.lines_of(algo_id)],
+        realized=book.realized if book else ZERO,
+        fees=book.fees if book else ZERO,
+        fill_sequence=ledger.sequence,
+        epoch=epoch,
+        ts_ns=now_ns,
+    )
+
+
+def risk_state(
+    ledger: Ledger,
+    views: Sequence[BotView],
+    marks: Marks,
+    carried: Mapping[str, Decimal],
+    halts: list[str],
+    shard: str,
+    epoch: int,
+    now_ns: int,
+    max_clock_offset_ms: int,
+) -> RiskState:
+    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
+    algo_ids = [view.config.algo_id for view in views]
+    return RiskState(
+        shard=shard,
+        ledger_sequence=ledger.sequence,
+        limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
+        config_revisions={view.config.algo_id: view.config.revision for view in views},
+        halts=halts,
+        daily_pnl={each: shown(earnings(ledger, each, marks, carried.get(each, ZERO)).daily) for each in algo_ids},
+        max_clock_offset_ms=max_clock_offset_ms,
+        epoch=epoch,
+        ts_ns=now_ns,
+    )
+
+
+def bot_statistics(
+    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: Peaks, epoch: int, now_ns: int
+) -> Statistics:
+    """Return a bot's figures: money in account currency, shares by symbol."""
+    book = ledger.bots.get(algo_id)
+    lines = ledger.lines_of(algo_id)
+    figures = _money(earned, float(book.fees) if book else 0.0)
+    figures |= {"fills": float(book.fills if book else 0), "markets": float(len(lines))}
+    figures |= peaks.figures(algo_id)
+    if view is not None and view.limits is not None:
+        figures["max_daily_loss"] = float(view.limits.max_daily_loss)
+        figures["max_drawdown"] = float(view.limits.max_drawdown)
+    for line in lines:
+        symbol = line.key.symbol
+        figures[f"position_yes.{symbol}"] = figures.get(f"position_yes.{symbol}", 0.0) + line.yes.lots
+        figures[f"position_no.{symbol}"] = figures.get(f"position_no.{symbol}", 0.0) + line.no.lots
+    return Statistics(scope=f"bot-{algo_id}", figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def platform_statistics(ledger: Ledger, marks: Marks, epoch: int, now_ns: int) -> Statistics:
+    """Return the sums over all bots."""
+    figures = dict.fromkeys((*MONEY_FIGURES, "fills"), 0.0)
+    for algo_id in sorted(ledger.bots):
+        book = ledger.bots[algo_id]
+        for name, figure in _money(earnings(ledger, algo_id, marks), float(book.fees)).items():
+            figures[name] += figure
+        figures["fills"] += book.fills
+    figures["entries"] = float(ledger.entries)
+    return Statistics(scope="platform", figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def stream_statistics(levels: Sequence[Level], epoch: int, now_ns: int) -> Statistics:
+    """Return how full each stream is, 0 to 1, by its name."""
+    figures = {level.stream: round(level.share, 4) for level in levels}
+    return Statistics(scope=STREAMS_SCOPE, figures=figures, epoch=epoch, ts_ns=now_ns)
+
+
+def level_samples(levels: Sequence[Level]) -> Iterator[Sample]:
+    """Yield how full each stream is for Prometheus."""
+    for level in levels:
+        labels = {"stream": level.stream}
+        yield Sample("mm_stream_full", "gauge", "Share of a stream's bound that is used", labels, level.share)
+        yield Sample("mm_stream_bytes", "gauge", "What a stream holds", labels, level.held_bytes)
+
+
+def _money(earned: Earnings, fees: float) -> dict[str, float]:
+    figures = (float(earned.realized), float(earned.unrealized), float(earned.daily), fees)
+    return dict(zip(MONEY_FIGURES, figures, strict=True))
+
+
+def watch_samples(peaks: Peaks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool) -> Iterator[Sample]:
+    """Yield what is watched beside the ledger for Prometheus; `away` is of the positions store."""
+    for algo_id in algo_ids:
+        peak = peaks.figures(algo_id)["daily_peak"]
+        yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
+    yield Sample("mm_halts", "gauge", "Active halts", {}, halts)
+    yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, postings)
+    yield Sample("mm_store_away", "gauge", "1 while the positions store does not answer", {}, float(away))
+
+
+def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:
+    """Yield the ledger's figures for Prometheus."""
+    yield Sample("mm_ledger_sequence", "gauge", "Last FILL sequence folded", {}, ledger.sequence)
+    yield Sample("mm_ledger_repeats_total", "counter", "Entries delivered more than once", {}, ledger.repeats)
+    yield Sample("mm_ledger_disputes_total", "counter", "Entries that could not be booked", {}, ledger.disputes)
+    for algo_id in sorted(ledger.bots):
+        book = ledger.bots[algo_id]
+        earned = earnings(ledger, algo_id, marks)
+        bot = {"algo_id": algo_id, "symbol": ""}
+        yield Sample("mm_pnl_realized", "gauge", "Closed and settled profit less fees", bot, float(earned.realized))
+        yield Sample("mm_pnl_daily", "gauge", "Profit since 00:00 UTC, marked to fair value", bot, float(earned.daily))
+        yield Sample("mm_fees", "gauge", "Fees paid, rebates deducted", bot, float(book.fees))
+        yield Sample("mm_fills_total", "counter", "Executions booked", bot, book.fills)
+        for line in ledger.lines_of(algo_id):
+            labels = {"algo_id": algo_id, "symbol": line.key.symbol}
+            profit = float(unrealized(ledger, line, marks))
+            yield Sample("mm_pnl_unrealized", "gauge", "Profit if sold at fair value", labels, profit)
+            yield Sample("mm_position_yes", "gauge", "YES shares held", labels, line.yes.lots)
+            yield Sample("mm_position_no", "gauge", "NO shares held", labels, line.no.lots)
+            yield Sample("mm_fills_total", "counter", "Executions booked", labels, line.fills)
+
+
+def ledger_state(ledger: Ledger) -> dict[str, object]:
+    """Return where the ledger stands and what each account holds by it."""
+    return {
+        "ledger": {
+            "sequence": ledger.sequence,
+            "entries": ledger.entries,
+            "repeats": ledger.repeats,
+            "disputes": ledger.disputes,
+            "holes": ledger.holes,
+            "chain": ledger.chain.hex(),
+        },
+        "accounts": {
+            name: {currency: str(shown(cash)) for currency, cash in sorted(ledger.accounts[name].cash.items())}
+            for name in sorted(ledger.accounts)
+        },
+    }
+
+
+def bot_state(
+    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, *, frozen: bool
+) -> dict[str, object]:
+    """Return what people want to know of a bot."""
+    book = ledger.bots.get(algo_id)
+    return {
+        "algo_id": algo_id,
+        "revision": view.config.revision if view else None,
+        "limits": "withheld: the ledger is frozen" if frozen else _limits_in_words(view),
+        "pnl_realized": str(shown(earned.realized)),
+        "pnl_unrealized": str(shown(earned.unrealized)),
+        "daily_pnl": str(shown(earned.daily)),
+        "fees": str(shown(book.fees if book else ZERO)),
+        "fills": book.fills if book else 0,
+        "lines": [
+            {
+                "account": line.key.account,
+                "venue": line.key.venue,
+                "symbol": line.key.symbol,
+                "yes": line.yes.lots,
+                "no": line.no.lots,
+                "cost": str(shown(line.cost)),
+            }
+            for line in ledger.lines_of(algo_id)
+        ],
+    }
+
+
+def _limits_in_words(view: BotView | None) -> str:
+    if view is not None and view.limits is not None:
+        return "in force"
+    return view.fault if view is not None and view.fault else "none: may not trade"

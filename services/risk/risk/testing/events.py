@@ -1,0 +1,210 @@
+"""Ready-made events for tests around the ledger: fills, postings, markets, pictures of an account, configurations."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from common.events import (
+    AccountState,
+    BotConfig,
+    FairValue,
+    FeedStatus,
+    Fill,
+    Halt,
+    Holding,
+    Liquidity,
+    Market,
+    MarketKind,
+    MarketStatus,
+    Posting,
+    PostingKind,
+    QuoteLevel,
+    QuoteTarget,
+)
+from common.instruments import Outcome, Side
+
+from risk.monitoring.limits import PlatformLimits
+
+S = 1_000_000_000
+DAY_NS = 24 * 3600 * S
+NOW_NS = 20_000 * DAY_NS + 12 * 3600 * S
+"""Noon of a UTC day."""
+SYMBOL = "BTC-5M-1795223100"
+PLATFORM_LIMITS = PlatformLimits(
+    max_position_lots=10_000,
+    max_net_lots=800,
+    max_order_lots=700,
+    max_open_orders=60,
+    max_messages_per_s=50,
+    min_spread=0.03,
+    price_collar=0.25,
+    max_daily_loss=Decimal(500),
+    max_drawdown=Decimal(500),
+    max_order_notional=600.0,
+    max_notional=5_000.0,
+    max_account_notional=9_000.0,
+    book_collar=0.30,
+    max_bid=0.99,
+    min_ask=0.01,
+    max_side_orders=10,
+    min_quote_life_ms=5,
+    max_cancels_per_s=40,
+    max_orders_per_fill=10_000,
+    max_clock_offset_ms=2_000,
+)
+
+
+def a_fill(trade: int = 1, **changed: Any) -> Fill:
+    """Return a fill of 100 YES at 0.40 by bot 1; `trade` makes it one of its own."""
+    fill = Fill(
+        account="mm1",
+        algo_id="1",
+        venue="degen",
+        symbol=SYMBOL,
+        order_id=1_000 + trade,
+        order_sequence=2,
+        venue_order_id=str(trade),
+        venue_trade_id=str(trade),
+        outcome=Outcome.YES,
+        side=Side.BUY,
+        price_ticks=40,
+        quantity_lots=100,
+        leaves_lots=0,
+        liquidity=Liquidity.MAKER,
+        currency="USD",
+        tick_size=Decimal("0.01"),
+        account_sequence=10 * trade,
+        ts_event_ns=NOW_NS,
+        ts_received_ns=NOW_NS,
+    )
+    return msgspec.structs.replace(fill, **changed)
+
+
+def a_posting(posting_id: str, kind: PostingKind, **changed: Any) -> Posting:
+    """Return a posting of bot 1 in account mm1 that moves nothing until told."""
+    posting = Posting(
+        account="mm1",
+        algo_id="1",
+        posting_id=posting_id,
+        kind=kind,
+        venue="degen",
+        ts_event_ns=NOW_NS,
+        ts_received_ns=NOW_NS,
+    )
+    return msgspec.structs.replace(posting, **changed)
+
+
+def a_settlement(symbol: str = SYMBOL, result: str = "yes", posting_id: str = "", **changed: Any) -> Posting:
+    """Return a settlement that pays as the venue does."""
+    yes, no = {"yes": ("1", "0"), "no": ("0", "1"), "void": ("0.5", "0.5")}[result]
+    return a_posting(
+        posting_id or f"settlement:degen:{symbol}:1:0",
+        PostingKind.SETTLEMENT,
+        symbol=symbol,
+        result=result,
+        payout_yes=Decimal(yes),
+        payout_no=Decimal(no),
+        **changed,
+    )
+
+
+def a_market(status: MarketStatus = MarketStatus.OPEN, **changed: Any) -> Market:
+    """Return a binary market of the series BTC-5M."""
+    market = Market(
+        venue="degen",
+        symbol=SYMBOL,
+        kind=MarketKind.BINARY,
+        status=status,
+        underlying="BTC",
+        series="BTC-5M",
+        strike=Decimal(60_000),
+        tick_size=Decimal("0.01"),
+        expiry_ns=NOW_NS + 300 * S,
+        ts_event_ns=NOW_NS,
+        ts_received_ns=NOW_NS,
+    )
+    return msgspec.structs.replace(market, **changed)
+
+
+def a_resolved_market(result: str = "yes", **changed: Any) -> Market:
+    """Return the market after its end, settled in accordance with its strike."""
+    price = Decimal(60_001 if result == "yes" else 59_999)
+    return a_market(MarketStatus.RESOLVED, **({"result": result, "settlement_price": price} | changed))
+
+
+def a_picture(
+    account_sequence: int, cash: str, holdings: dict[str, tuple[int, int]] | None = None, **changed: Any
+) -> AccountState:
+    """Return what the venue says account mm1 holds."""
+    picture = AccountState(
+        account="mm1",
+        venue="degen",
+        currency="USD",
+        cash_total=Decimal(cash),
+        cash_available=Decimal(cash),
+        holdings=[Holding(symbol, yes, no) for symbol, (yes, no) in (holdings or {}).items()],
+        open_orders=[],
+        account_sequence=account_sequence,
+        reason="timer",
+        ts_event_ns=NOW_NS,
+        ts_received_ns=NOW_NS,
+    )
+    return msgspec.structs.replace(picture, **changed)
+
+
+def a_config(algo_id: str = "1", revision: int = 1, **sections: Any) -> BotConfig:
+    """Return a running binary bot with limits; `risk_limits=None` takes them away."""
+    document: dict[str, Any] = {
+        "instrument": {"series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}},
+        "risk_limits": {"max_daily_loss": "100"},
+    } | sections
+    document = {name: section for name, section in document.items() if section is not None}
+    return BotConfig(
+        algo_id=algo_id, kind="binary", revision=revision, running=True, sections=document, actor="test", ts_ns=NOW_NS
+    )
+
+
+def a_fair(fair: float, **changed: Any) -> FairValue:
+    """Return bot 1's opinion of the market."""
+    value = FairValue(
+        algo_id="1",
+        venue="degen",
+        symbol=SYMBOL,
+        fair=fair,
+        delta=0.001,
+        volatility=0.5,
+        spot=60_000.0,
+        seconds_left=200.0,
+        ready=True,
+        age_ns=0,
+    )
+    return msgspec.structs.replace(value, **changed)
+
+
+def a_target(valid_until_ns: int, **changed: Any) -> QuoteTarget:
+    """Return a two-sided target of bot 1."""
+    target = QuoteTarget(
+        algo_id="1",
+        account="mm1",
+        venue="degen",
+        symbol=SYMBOL,
+        bids=[QuoteLevel(48, 100)],
+        asks=[QuoteLevel(52, 100)],
+        fair=0.5,
+        state="quoting",
+        valid_until_ns=valid_until_ns,
+    )
+    return msgspec.structs.replace(target, **changed)
+
+
+def a_feed_status(venue: str = "degen", **changed: Any) -> FeedStatus:
+    """Return a healthy feed."""
+    status = FeedStatus(venue=venue, connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True)
+    return msgspec.structs.replace(status, **changed)
+
+
+def a_lift(halt: Halt) -> Halt:
+    """Return a person's lift of a halt."""
+    return msgspec.structs.replace(halt, lifted=True, actor="anna", halt_id=f"{halt.halt_id}-lift")

@@ -1,0 +1,149 @@
+"""Corrections of the books: two people's word becomes one posting, and nothing else does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from common.core import Effect
+from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Posting, PostingKind
+from msgspec.structs import replace
+from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_picture
+from risk.testing.harness import Desk, fold_of, kinds, of
+
+HOUR_NS = 3_600 * S
+
+
+def approved(**changed: Any) -> Adjustment:
+    """Return 12.50 USD taken from the account's own books, proposed by anna and approved by bert a minute later."""
+    adjustment = Adjustment(
+        account="mm1",
+        adjustment_id="a1",
+        algo_id="unassigned",
+        venue="degen",
+        currency="USD",
+        cash=Decimal("-12.50"),
+        reason="a fee the venue took",
+        state=AdjustmentState.APPROVED,
+        proposed_by="anna",
+        proposed_ns=NOW_NS,
+        decided_by="bert",
+        decided_ns=NOW_NS + 60 * S,
+    )
+    return replace(adjustment, **changed)
+
+
+def deposited() -> Desk:
+    """Return a desk whose account holds 1,000 USD, as the venue's picture said."""
+    desk = Desk()
+    desk.tell(a_picture(0, "1000"))
+    desk.wait(4)
+    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": Decimal(1000)}
+    return desk
+
+
+def postings(effects: list[Effect]) -> list[Posting]:
+    return [posting for posting in of(Posting, effects) if posting.kind is PostingKind.ADJUSTMENT]
+
+
+def test_r81_an_approved_adjustment_is_booked_once_and_told() -> None:
+    desk = deposited()
+    desk.tell(approved())
+    said = desk.wait(2)
+    (posting,) = postings(said)
+    assert (posting.message_id(), posting.cash, posting.algo_id) == (
+        "posting:mm1:adjustment%3Aa1",
+        Decimal("-12.50"),
+        "unassigned",
+    )
+    assert posting.reason == "a fee the venue took (proposed by anna, approved by bert)"
+    assert of(Fill, said) == []
+    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": Decimal("987.50")}
+    (alert,) = [each for each in of(Alert, said) if each.kind == "adjustment_booked"]
+    assert "mm1: -12.50 USD, the account's books (a fee the venue took)" in alert.text
+    assert "proposed by anna, approved by bert" in alert.text
+    desk.tell(approved())
+    assert postings(desk.wait(30)) == [], "the same word again, as after a restart, books nothing"
+
+
+def test_r81_after_the_adjustment_venue_and_ledger_agree_again() -> None:
+    desk = deposited()
+    for sequence in (1, 2, 3):
+        desk.tell(a_picture(sequence, "987.50"))
+        desk.wait(4)
+    (halt,) = of(Halt, desk.said)
+    assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
+    desk.tell(approved())
+    desk.wait(5)
+    for sequence in (4, 5, 6):
+        desk.tell(a_picture(sequence, "987.50"))
+        desk.wait(4)
+    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+    assert len(of(Halt, desk.said)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"decided_by": "anna"}, "another person must"),
+        ({"decided_by": ""}, "another person must"),
+        ({"decided_ns": NOW_NS + 25 * HOUR_NS}, "it is 25 h old, and void after 24 h"),
+        ({"decided_ns": NOW_NS - 1}, "approved before it was proposed"),
+        ({"cash": Decimal(0)}, "cash: must not be 0 where no shares change"),
+        ({"cash": Decimal("1e10")}, "cash: must be at most"),
+        ({"cash": Decimal("0.0000001")}, "cash: must be at most"),
+        ({"cash": Decimal("NaN")}, "cash: must be at most"),
+        ({"symbol": "BTC-5M-1"}, "symbol: must be named where shares change"),
+        ({"symbol": "NOWHERE", "yes_lots": 5}, "neither held nor a market of degen"),
+        ({"reason": ""}, "reason: must have 1 to 300"),
+    ],
+)
+def test_r81_what_two_people_do_not_stand_for_is_not_booked_and_told_once(changed: dict[str, Any], why: str) -> None:
+    desk = deposited()
+    desk.tell(approved(**changed))
+    said = desk.wait(20)
+    assert postings(said) == []
+    (alert,) = [each for each in of(Alert, said) if each.kind == "adjustment_refused"]
+    assert why in alert.text
+    assert of(Halt, desk.said) == []
+
+
+@pytest.mark.parametrize("state", [AdjustmentState.PROPOSED, AdjustmentState.REJECTED])
+def test_r81_a_proposal_alone_and_a_rejected_one_move_nothing(state: AdjustmentState) -> None:
+    desk = deposited()
+    desk.tell(approved(state=state))
+    said = desk.wait(5)
+    assert postings(said) == []
+    assert not {"adjustment_refused", "adjustment_booked"} & {kind for _, kind in kinds(said)}
+
+
+def test_r81_missing_shares_are_booked_at_the_cash_they_cost() -> None:
+    desk = Desk()
+    desk.tell(a_market())
+    desk.book(a_fill(1))
+    desk.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=10, cash=Decimal("-4")))
+    desk.wait(2)
+    (line,) = desk.risk.ledger.lines_of("1")
+    assert (line.yes.lots, line.yes.cost) == (110, Decimal(44))
+
+
+def test_r81_shares_in_another_currency_or_of_unknown_size_are_refused_before_the_ledger_disputes_them() -> None:
+    desk = Desk()
+    desk.book(a_fill(1))
+    desk.tell(a_market(symbol="HUNDREDTHS", lot_size=Decimal("0.01")))
+    desk.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=1, currency="EUR"))
+    desk.tell(approved(adjustment_id="a2", algo_id="1", symbol="HUNDREDTHS", yes_lots=1))
+    texts = [alert.text for alert in of(Alert, desk.wait(2)) if alert.kind == "adjustment_refused"]
+    assert [f"currency: {SYMBOL} is held in USD" in texts[0], "one lot of HUNDREDTHS is 0.01" in texts[1]] == [
+        True,
+        True,
+    ]
+    assert of(Halt, desk.said) == []
+
+
+def test_r81_an_adjustment_approved_while_risk_was_away_is_booked_after_its_start() -> None:
+    desk = Desk(ledger=fold_of(a_fill(1)))
+    desk.now_ns += 72 * HOUR_NS
+    desk.tell(approved(), age_ns=71 * HOUR_NS)
+    assert len(postings(desk.wait(2))) == 1
