@@ -25,7 +25,6 @@ from _session_world import (
     World,
 )
 from exchange.config import ExchangeConfig
-from exchange.core import Exchange
 from exchange.entry.refusals import Refusal
 from exchange.market.ledger import FeeSchedule
 from exchange.market.lifecycle import Series
@@ -33,6 +32,7 @@ from exchange.market.markets import RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR, PRICE_TICKS_MAX, PRICE_TICKS_MIN, TICKS_PER_DOLLAR
 from exchange.market.trading import Ticket
 from exchange.participants.takers import TakerSettings
+from exchange.venue import Exchange
 
 OPEN_NS = 1_795_222_800 * NS_PER_S
 EXPIRY_NS = OPEN_NS + LIFE_S * NS_PER_S

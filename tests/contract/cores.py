@@ -9,8 +9,8 @@ from typing import Any
 from common.core import Core
 
 CORES: dict[str, Callable[[], Core]] = {
-    "risk": lambda: _made("risk.testing.harness", "Desk").risk,
-    "pricer": lambda: _made("pricer.testing.harness", "Desk").pricer,
+    "risk": lambda: _made("risk.testing.harness", "Harness").risk,
+    "pricer": lambda: _made("pricer.testing.harness", "Harness").pricer,
     "quoter": lambda: _made("quoter.testing.script", "Script").core,
     "gateway": lambda: _made("gateway.state.view", "View", admin_urls={}, quoted_venues=()),
 }

@@ -128,7 +128,7 @@ def test_r70_a_forged_order_update_is_asked_of_the_venue() -> None:
     script.core.remember(forged_update(order_id))
     script.start()
     assert ("GET", "/orders?status=open&after=0&limit=1000") in script.venue.requests
-    assert len(script.core.desk.orders) == 0, "the venue knows no such order"
+    assert len(script.core.trader.orders) == 0, "the venue knows no such order"
 
 
 def forged_update(order_id: int) -> OrderUpdates:

@@ -50,9 +50,9 @@ def test_a6_an_order_that_cannot_rest_trades_at_the_exchange_over_rest_and_its_f
     script, venue = fallen(Fallback.REDUCE)
     venue.trade("bid", "yes", "0.45", 30)
     core = script.core
-    assert core.desk.ids is not None
-    order_id = core.desk.ids.next(script.now_ns)
-    core.desk.orders.add(Order(order_id, "1", MARKET, Outcome.NO, Side.BUY, 56, 40, immediate=True))
+    assert core.trader.ids is not None
+    order_id = core.trader.ids.next(script.now_ns)
+    core.trader.orders.add(Order(order_id, "1", MARKET, Outcome.NO, Side.BUY, 56, 40, immediate=True))
     taking = Placement(order_id, MARKET, Outcome.NO, Side.BUY, 56, 40, False, immediate=True)
     script.carry(core.session.send([], [taking], script.now_ns))
     script.wait(3_000, fair=0.50)

@@ -1,9 +1,8 @@
-"""The whole venue without a socket: bytes, prices and time in; frames, closings and journal lines out."""
+"""The venue behind its sockets: frames, prices and time in; frames, closings and journal lines out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -13,7 +12,7 @@ from exchange.config import ExchangeConfig
 from exchange.entry.conversation import ORDER_OPS, Conversation
 from exchange.entry.faults import Faults
 from exchange.entry.keys import Budgets, Keyring
-from exchange.entry.order_entry import Desk
+from exchange.entry.order_entry import OrderEntry
 from exchange.entry.parse import FRAME_BYTES_MAX, Json
 from exchange.entry.refusals import Refusal
 from exchange.entry.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
@@ -25,8 +24,6 @@ from exchange.market.tape import Ids, Tape
 from exchange.market.trading import Trading
 from exchange.participants.rival import RIVAL_ACCOUNT, Rival
 from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
-from exchange.rest.request import Call, bearer
-from exchange.rest.routes import find_route
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
@@ -34,17 +31,7 @@ FACTS_PER_LINE: Final = 200
 HEARTBEAT_NS: Final = 250_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The answer to a REST request, and what it caused elsewhere."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    outputs: list[Output]
-
-
-class Exchange:
+class Core:
     """A deterministic function of its seed and inputs; every method runs to its end and returns what must leave."""
 
     def __init__(self, config: ExchangeConfig) -> None:
@@ -58,8 +45,8 @@ class Exchange:
         self.takers = Takers(self.trading, self.lifecycle, config.takers, config.seed)
         self.rival = Rival(self.trading, self.lifecycle, config.rival)
         self.keyring = Keyring(list(config.keys), config.signing_secret)
-        self.desk = Desk(self.trading, Budgets(config.rates), self.faults)
-        self.conversation = Conversation(self.desk, self.keyring)
+        self.order_entry = OrderEntry(self.trading, Budgets(config.rates), self.faults)
+        self.conversation = Conversation(self.order_entry, self.keyring)
         self.delivery = Delivery(self.faults)
         self.source = config.source
         self.replay_position: Callable[[int], Json] | None = None
@@ -95,24 +82,24 @@ class Exchange:
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
         self.takers.start(self.now_ns)
         self.rival.start(self.now_ns)
-        return self._outputs()
+        return self.outputs()
 
     def on_connect(self, connection: int, now_ns: int) -> list[Output]:
-        self._advance(now_ns)
+        self.advance(now_ns)
         session = Session(connection, self.now_ns)
         if len(self.delivery.sessions) >= CONNECTIONS_MAX:
-            return [*self._outputs(), Close(connection, 1013, "too many connections")]
+            return [*self.outputs(), Close(connection, 1013, "too many connections")]
         self.delivery.sessions[connection] = session
-        return self._outputs()
+        return self.outputs()
 
     def on_frame(self, connection: int, data: bytes, now_ns: int) -> list[Output]:
-        self._advance(now_ns)
+        self.advance(now_ns)
         if (session := self.delivery.sessions.get(connection)) is None:
-            return self._outputs()
+            return self.outputs()
         session.last_frame_ns = self.now_ns
         if len(data) > FRAME_BYTES_MAX:
             self.delivery.close(session, 1009, "frame over 64 KiB")
-            return self._outputs()
+            return self.outputs()
         answer = self.conversation.answer(session, data, self.now_ns)
         if answer["type"] == "reply" and answer["op"] == "login" and self._too_many(session):
             session.grant = None
@@ -122,66 +109,38 @@ class Exchange:
         self._answer(session, answer)
         if answer["type"] == "reply" and answer["op"] == "subscribe":
             self._present_state(session, answer["result"]["channels"], answer["result"]["markets"])
-        return self._outputs()
+        return self.outputs()
 
     def on_close(self, connection: int, now_ns: int) -> list[Output]:
-        self._advance(now_ns)
+        self.advance(now_ns)
         session = self.delivery.sessions.pop(connection, None)
         if session is not None and session.cancel_on_disconnect:
             self._cancel_session(session, "disconnected")
-        return self._outputs()
-
-    def on_request(
-        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes, now_ns: int
-    ) -> Response:
-        self._advance(now_ns)
-        extra: dict[str, str] = {}
-        account = None
-        try:
-            route, names = find_route(method, path)
-            grant = None
-            if route.scopes:
-                grant = self.keyring.grant(bearer(headers), self.now_ns)
-                account = grant.key.account
-                grant.need(*route.scopes)
-                if route.budget is not None:
-                    self.desk.budgets.spend(grant.key, route.budget, 1, self.now_ns)
-            if len(body) > FRAME_BYTES_MAX:
-                raise Refusal("too_large", f"a body has at most {FRAME_BYTES_MAX} bytes")
-            status, answer = route.answer(Call(self, grant, names, query, body, self.now_ns))
-            if method != "GET" and path.startswith("/orders") and self._breaks("server_error_after_accept", account):
-                raise Refusal("internal_error", "outcome unknown: ask by client order id")
-        except Refusal as refusal:
-            status, answer = refusal.http_status, {"error": refusal.error(), **refusal.beside}
-            if refusal.retry_after_ms is not None:
-                extra["Retry-After"] = str(-(-refusal.retry_after_ms // 1_000))
-        return Response(
-            status, {"Content-Type": "application/json", **extra}, msgspec.json.encode(answer), self._outputs()
-        )
+        return self.outputs()
 
     def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> list[Output]:
         """The underlying's best bid and ask, in units of 1e-8."""
         # A price that comes exactly at an expiry still counts for it.
-        self._advance(now_ns - 1)
+        self.advance(now_ns - 1)
         self.now_ns = max(self.now_ns, now_ns)
         self.lifecycle.on_mid(asset, (bid_units + ask_units) // 2, self.now_ns)
-        self._advance(now_ns)
-        return self._outputs()
+        self.advance(now_ns)
+        return self.outputs()
 
     def on_fresh(self, asset: str, now_ns: int) -> list[Output]:
         """The underlying's prices begin anew, as a recording that starts over: no market opens on an older one."""
-        self._advance(now_ns)
+        self.advance(now_ns)
         self.now_ns = max(self.now_ns, now_ns)
         self.lifecycle.mids.pop(asset, None)
-        return self._outputs()
+        return self.outputs()
 
     def on_ahead(self, asset: str, units: int) -> None:
         """The mid the underlying will soon have, which only informed takers see."""
         self.takers.on_ahead(asset, units)
 
     def on_timer(self, now_ns: int) -> list[Output]:
-        self._advance(now_ns)
-        return self._outputs()
+        self.advance(now_ns)
+        return self.outputs()
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
@@ -193,13 +152,13 @@ class Exchange:
                 due_ns = min(due_ns, self._heartbeat_due_ns)
         return due_ns
 
-    def _advance(self, now_ns: int) -> None:
+    def advance(self, now_ns: int) -> None:
         self.now_ns = max(self.now_ns, now_ns)
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
         for participant in (self.rival, self.takers):
-            if self.desk.closed_for:
+            if self.order_entry.closed_for:
                 participant.sit_out(self.now_ns)
             else:
                 participant.advance(self.now_ns)
@@ -219,11 +178,11 @@ class Exchange:
 
     @property
     def closed_for(self) -> str:
-        return self.desk.closed_for
+        return self.order_entry.closed_for
 
     def close_for(self, reason: str) -> None:
         """Take nothing new until told an empty reason; cancels are always taken."""
-        self.desk.closed_for = reason
+        self.order_entry.closed_for = reason
 
     def _beat(self) -> None:
         """Say to who asked for it that the venue lives, although there may be no news."""
@@ -245,14 +204,14 @@ class Exchange:
             self.delivery.close(session, 1012, "cut on demand")
         return len(hit)
 
-    def _breaks(self, kind: str, account: str | None) -> bool:
+    def breaks(self, kind: str, account: str | None) -> bool:
         return bool(self.faults.active) and self.faults.strike(kind, account) is not None
 
     def _answer(self, session: Session, answer: Json) -> None:
         if answer["op"] in ORDER_OPS and self.faults.active:
-            if self._breaks("drop_ack", session.account):
+            if self.breaks("drop_ack", session.account):
                 return
-            if answer["type"] == "reply" and self._breaks("server_error_after_accept", session.account):
+            if answer["type"] == "reply" and self.breaks("server_error_after_accept", session.account):
                 refusal = Refusal("internal_error", "outcome unknown: ask by client order id")
                 answer = {**{name: answer[name] for name in ("op", "id", "ts_ns")}, "error": refusal.error()}
                 answer["type"] = "error"
@@ -289,7 +248,7 @@ class Exchange:
             }
         )
 
-    def _outputs(self) -> list[Output]:
+    def outputs(self) -> list[Output]:
         self._flush()
         return self.delivery.take()
 

@@ -13,12 +13,12 @@ from common.clock import AnchoredClock
 from common.errors import MarketMakerError
 from common.machine import Machine
 
-from exchange.core import Exchange
 from exchange.entry.session import Close, Output, Record, Send
 from exchange.journal import SYNC_INTERVAL_S, TAIL_BYTES_MAX, Journal
 from exchange.market.lifecycle import NEVER_NS
 from exchange.prices.binance import Message, PublicStreams
 from exchange.prices.player import Player, pass_event
+from exchange.venue import Exchange
 
 WAITING_FRAMES_MAX: Final = 10_000
 WAITING_BYTES_MAX: Final = 8 * 1024 * 1024

@@ -18,7 +18,6 @@ from common.telemetry import lines_lost
 
 from exchange.api import make_app
 from exchange.config import ExchangeConfig
-from exchange.core import Exchange
 from exchange.entry.keyfiles import load_keys
 from exchange.entry.keys import Rates
 from exchange.entry.parse import FRAME_BYTES_MAX
@@ -33,6 +32,7 @@ from exchange.prices.binance import PublicStreams
 from exchange.prices.sources import play_live, play_model, play_recording, replaying
 from exchange.settings import ExchangeSettings
 from exchange.shell import Shell
+from exchange.venue import Exchange
 
 BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
 """All of one machine's bots and feeds come from one address."""

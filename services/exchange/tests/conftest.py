@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from exchange.core import Exchange
 from exchange.testing.venue import Client, opened
+from exchange.venue import Exchange
 
 
 @pytest.fixture

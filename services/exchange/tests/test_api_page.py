@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exchange.core import Exchange
 from exchange.entry.faults import KINDS
 from exchange.entry.refusals import HTTP_STATUS
 from exchange.entry.session import Output, Send
 from exchange.rest.routes import ROUTES
 from exchange.testing.venue import NOW_NS, opened
+from exchange.venue import Exchange
 
 PAGE = Path(__file__).parents[3] / "docs" / "degen-terminal-api.md"
 _BLOCK = re.compile(r"^```json (send|recv|request|response)([^\n]*)\n(.*?)^```", re.M | re.S)

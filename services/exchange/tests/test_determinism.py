@@ -15,7 +15,7 @@ from exchange.prices.model import FIRST_PRICES, ModelSettings, model_events
 from exchange.prices.binance import PublicStreams
 from exchange.prices.player import Player
 from exchange.testing.venue import OPEN_NS, Client, config
-from exchange.core import Exchange
+from exchange.venue import Exchange
 
 venue = Exchange(config(takers=True, assets=("BTC", "ETH", "SOL")))
 outputs = venue.start(OPEN_NS)

@@ -8,13 +8,13 @@ import random
 from pathlib import Path
 
 import pytest
-from exchange.core import Exchange
 from exchange.entry.keyfiles import KeyFileFault, load_keys
 from exchange.entry.session import Output, Record
 from exchange.journal import CorruptJournal, Journal, JournalFull, decode_line, encode_line
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
 from exchange.testing.venue import MARKET, NOW_NS, OPEN_NS, Client, config
+from exchange.venue import Exchange
 
 UNIT = UNITS_PER_UNDERLYING
 

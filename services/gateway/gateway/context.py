@@ -36,7 +36,7 @@ class Publisher(Protocol):
 
 
 @dataclass(slots=True)
-class Desk:
+class Context:
     """What the handlers of requests share."""
 
     view: View

@@ -26,7 +26,7 @@ from gateway.auth.store import RedisTokenStore
 from gateway.auth.throttle import Throttle
 from gateway.changes.admin_ports import AdminPorts
 from gateway.changes.first_start import DEFAULT_PROFILE, create_admin, read_first_bots, refuse_unknown, seed_bots
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.view import View
 
 RECALLED_MAX = 1_000
@@ -86,7 +86,7 @@ def wire(settings: Settings) -> Service:
     clock = AnchoredClock()
     store = RedisTokenStore(settings.redis_url, settings.redis_password())
     passwords = Passwords()
-    desk = Desk(
+    context = Context(
         view=view,
         clock=clock,
         sessions=Sessions(store, clock, view.users),
@@ -97,23 +97,23 @@ def wire(settings: Settings) -> Service:
     recalls: list[asyncio.Task[None]] = []
 
     def attach(shell: Shell) -> None:
-        desk.bus = shell
-        desk.turn = partial(shell.order, "halt")
+        context.bus = shell
+        context.turn = partial(shell.order, "halt")
 
     async def prepare(shell: Shell) -> None:
-        desk.owner_token = read_or_make(settings.data_dir / "gateway" / "owner-token")
+        context.owner_token = read_or_make(settings.data_dir / "gateway" / "owner-token")
         password_path = settings.data_dir / "gateway" / "admin-password"
-        if not await shell.api.subjects("USER", "user.*") and await create_admin(desk, passwords, password_path):
+        if not await shell.api.subjects("USER", "user.*") and await create_admin(context, passwords, password_path):
             print(f"admin password written to {password_path}", flush=True)
         if not await shell.api.subjects("CONFIG", "config.bot.*"):
             first_bots = read_first_bots(settings.config_dir / "bots.toml", settings.profile, clock.now_ns())
-            shell.log.info("bots taken from bots.toml", bots=await seed_bots(desk, first_bots))
+            shell.log.info("bots taken from bots.toml", bots=await seed_bots(context, first_bots))
         recalls.append(asyncio.create_task(recall(shell, view)))
 
     return Service(
         core=view,
         prepare=prepare,
-        app=build_app(desk),
+        app=build_app(context),
         app_host=settings.gateway_host,
         app_port=settings.gateway_port,
         on_shell=attach,

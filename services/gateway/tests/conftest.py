@@ -16,7 +16,7 @@ from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
 from gateway.changes.admin_ports import AdminPorts
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.view import View
 from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
 from gateway.testing.platform import START_NS, URLS, Story
@@ -57,16 +57,16 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-def desk(
+def context(
     story: Story,
     clock: ManualClock,
     bus: FakeBus,
     store: MemoryTokenStore,
     passwords: Passwords,
     admin_ports: AdminPortsSeen,
-) -> Desk:
+) -> Context:
     client = WebClient(transport=lambda: httpx.MockTransport(admin_ports.handle))
-    return Desk(
+    return Context(
         view=story.view,
         clock=clock,
         sessions=Sessions(store, clock, story.view.users),
@@ -78,8 +78,8 @@ def desk(
 
 
 @pytest.fixture
-def app(desk: Desk) -> FastAPI:
-    return build_app(desk)
+def app(context: Context) -> FastAPI:
+    return build_app(context)
 
 
 @pytest_asyncio.fixture()

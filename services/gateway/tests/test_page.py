@@ -28,7 +28,7 @@ from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
 from gateway.changes.admin_ports import AdminPorts
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.view import View
 from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
 from gateway.testing.platform import SYMBOL, URLS, Story
@@ -161,7 +161,7 @@ class Served:
         self.story = Story(View(admin_urls=URLS, quoted_venues=["degen"]), clock)
         self.bus, self.ports, store = FakeBus(), AdminPortsSeen(), MemoryTokenStore(clock)
         client = WebClient(transport=lambda: httpx.MockTransport(self.ports.handle))
-        self.desk = Desk(
+        self.context = Context(
             view=self.story.view,
             clock=clock,
             sessions=Sessions(store, clock, self.story.view.users),
@@ -170,7 +170,7 @@ class Served:
             admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), client),
             bus=self.bus,
         )
-        self.app: FastAPI = build_app(self.desk)
+        self.app: FastAPI = build_app(self.context)
         self.url = ""
 
 

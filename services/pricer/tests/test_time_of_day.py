@@ -14,7 +14,7 @@ from common.events import Alert, FairValue
 from hypothesis import given
 from hypothesis import strategies as st
 from pricer.library import Library
-from pricer.testing.harness import T0_NS, Desk
+from pricer.testing.harness import T0_NS, Harness
 from pricer.time_of_day import BUCKETS, DayCurve, curve_document, fitted, parse_curve
 from scipy.integrate import quad
 
@@ -108,14 +108,14 @@ def test_a_file_that_is_no_curve_is_refused(document: Any) -> None:
 def volatility(curve: DayCurve | None, now_ns: int, life_s: float) -> float:
     """Return the volatility that a market's remaining life is priced with, after a price at one moment."""
     files = {} if curve is None else {"day.json": curve_document(curve, "test").encode()}
-    desk = Desk(Library(files.__getitem__))
-    desk.now_ns = now_ns
+    harness = Harness(Library(files.__getitem__))
+    harness.now_ns = now_ns
     pricing = {} if curve is None else {"time_of_day": {"BTC": "day.json"}}
-    assert desk.bot(pricing=pricing) == []
-    desk.market(expiry_ns=now_ns + round(life_s * NS_PER_S))
-    desk.status("binance")
-    desk.status("degen")
-    [value] = desk.top(60_000.0)
+    assert harness.bot(pricing=pricing) == []
+    harness.market(expiry_ns=now_ns + round(life_s * NS_PER_S))
+    harness.status("binance")
+    harness.status("degen")
+    [value] = harness.top(60_000.0)
     assert isinstance(value, FairValue)
     return value.volatility
 
@@ -140,7 +140,7 @@ def test_a_curve_that_is_not_there_is_named_and_the_bot_is_not_priced() -> None:
     def read(name: str) -> bytes:
         raise FileNotFoundError(name)
 
-    desk = Desk(Library(read))
-    [alert] = desk.bot(pricing={"time_of_day": {"BTC": "day.json"}})
+    harness = Harness(Library(read))
+    [alert] = harness.bot(pricing={"time_of_day": {"BTC": "day.json"}})
     assert isinstance(alert, Alert)
     assert "day.json" in alert.text

@@ -46,22 +46,20 @@ from common.events import (
 )
 from common.fence import EpochFence
 from common.orders import OrderIds, OrderState
-from common.pretrade import scopes_of
 
-from quoter.binary.flatten import cross
 from quoter.binary.refresh import look_around, note_book, note_fill, note_trade, thaw
 from quoter.binary.selection import chosen, forget_over
 from quoter.orders.own_orders import Order, Orders, resting
-from quoter.orders.refusals import MarketRefusals
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, Line, Terms, new_line, renew_line, terms_of
-from quoter.trading.cancel_all import Emptying
+from quoter.trading.bot import Bot, Line, new_line, renew_line, terms_of
+from quoter.trading.cancel_all import Emptying, name_of
 from quoter.trading.lookback import Lookback
 from quoter.trading.order_updates import PLATFORM, passed_over_targets
 from quoter.trading.snapshot_times import PictureTimes
-from quoter.trading.trader import Desk
+from quoter.trading.taking import cross
+from quoter.trading.trader import Trader
 from quoter.venues.base import REPORTS, Outputs, Resting, Session, Since
-from quoter.views.admin_commands import CURRENCY, known_scopes, name_of, order_cancel_all, order_halt
+from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
 from quoter.views.explain import explanation
 from quoter.views.status import picture, samples, unready
 
@@ -79,16 +77,13 @@ class Quoter(Core):
     ) -> None:
         self.account, self.venue = account, venue
         self.session = session
-        self.desk = Desk(account, venue, session, orders, messages_per_s)
-        self.blotter = Blotter(
-            self.desk, self._terms_of, self._refusals_of, self._touch, self._on_fill, self._empty_for
-        )
-        self.emptying = Emptying(self.desk, self._scopes_of, self._cancel)
-        self.bots: dict[str, Bot] = {}
-        self.markets: dict[str, Terms] = {}
+        self.trader = Trader(account, venue, session, orders, messages_per_s)
+        self.bots, self.markets = self.trader.bots, self.trader.markets
+        self.blotter = Blotter(self.trader, self._touch, self._on_fill, self._empty_for)
+        self.emptying = Emptying(self.trader, self._cancel)
+        self._control = AccountControl(self.trader, self.blotter, self.emptying)
         self._fence = EpochFence()
         self._dirty: dict[tuple[str, str], None] = {}
-        self.started = False
         self._selected_at_ns = 0
         self._pictures = PictureTimes()
         self._account_sequence = 0
@@ -131,63 +126,63 @@ class Quoter(Core):
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         """Take in the halts that were in force when this account was last quoted, or ordered at our door since."""
-        self._unreadable = self.desk.halts.restore(documents)
+        self._unreadable = self.trader.halts.restore(documents)
 
     def remember(self, updates: OrderUpdates) -> None:
         """Take in what a predecessor told of its orders, before `start`: their fills may still come."""
         if updates.account == self.account:
             for update in updates.orders:
-                self.desk.orders.remember(update)
+                self.trader.orders.remember(update)
 
     def start(self, receipt: Receipt) -> Effects:
-        self.started = True
-        desk = self.desk
-        desk.epoch, desk.ids = self.epoch, OrderIds(self.epoch)
-        desk.bus_up = True
+        self.trader.started = True
+        trader = self.trader
+        trader.epoch, trader.ids = self.epoch, OrderIds(self.epoch)
+        trader.bus_up = True
         self._pictures.begin(receipt.now_ns)
         if self.booked_sequence is not None:
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
-        yield from self.desk.halts.words.unheard()
-        yield from self.desk.halts.words.changes()
+        yield from self.trader.halts.words.unheard()
+        yield from self.trader.halts.words.changes()
         for fault in self._unreadable:
             text = f"a halt on disk cannot be read: {fault}"
             yield from self.blotter.halt(f"account-{self.account}", "kept_unreadable", text, receipt.now_ns)
         yield from self._relay(self.session.start(self.epoch, self._account_sequence, receipt.now_ns), receipt.now_ns)
 
     def stop(self, receipt: Receipt) -> Effects:
-        self.desk.latched = True
+        self.trader.latched = True
         for bot in self.bots.values():
             for line in bot.lines.values():
                 yield from self._quote(bot, line, receipt.now_ns)
-        yield from self.desk.send(receipt.now_ns)
+        yield from self.trader.send(receipt.now_ns)
         yield from self._relay(self.session.empty_out(receipt.now_ns), receipt.now_ns)
 
     def stopped(self) -> bool:
-        return self.desk.latched and self.session.empty and not self.desk.news
+        return self.trader.latched and self.session.empty and not self.trader.news
 
     def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
         """The stores are not those we knew: nothing of ours rests until a person has resumed and we live anew."""
-        halt = self.desk.halts.stand_still(faults, receipt.now_ns)
+        halt = self.trader.halts.stand_still(faults, receipt.now_ns)
         text = f"{halt.scope}: {halt.detail}"
         yield from self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, halt.reason, text, receipt.now_ns)
         yield from self._empty_for(halt, receipt.now_ns)
         yield from self._quote_all(receipt.now_ns)
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
-        self.desk.bus_up = False
+        self.trader.bus_up = False
         return ()
 
     def on_reconnected(self, receipt: Receipt) -> Effects:
-        self.desk.bus_up = self.started
+        self.trader.bus_up = self.trader.started
         return ()
 
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
         if type(event) is Fill or type(event) is Posting:
             return self._relay(self.blotter.on_booked(event, sequence, receipt.now_ns), receipt.now_ns)
         if type(event) is Halt:
-            self.desk.halts.on_published(event, sequence)
-            return self.desk.halts.words.changes()
+            self.trader.halts.on_published(event, sequence)
+            return self.trader.halts.words.changes()
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
@@ -220,18 +215,18 @@ class Quoter(Core):
 
     def on_position(self, position: Position, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", position.algo_id, position.epoch):
-            self.desk.holdings.on_position(position)
+            self.trader.holdings.on_position(position)
         return ()
 
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
-            self.desk.on_risk(state, receipt.now_ns - receipt.age_ns)
+            self.trader.on_risk(state, receipt.now_ns - receipt.age_ns)
             self._pictures.on_risk(state)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", status.venue, status.epoch):
-            self.desk.on_feed_status(status, receipt.now_ns - receipt.age_ns)
+            self.trader.on_feed_status(status, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_trade(self, trade: Trade, receipt: Receipt) -> Effects:
@@ -248,12 +243,12 @@ class Quoter(Core):
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         """Obey a halt or lift of the bus: on disk first, then what it empties."""
-        known = self.desk.halts.words.find(halt.scope, halt.reason)
-        self.desk.halts.on_halt(halt, receipt.sequence)
-        yield from self.desk.halts.words.changes()
+        known = self.trader.halts.words.find(halt.scope, halt.reason)
+        self.trader.halts.on_halt(halt, receipt.sequence)
+        yield from self.trader.halts.words.changes()
         if halt.lifted:
             self.emptying.end(name_of(halt))
-        elif known is None and halt.scope in (known_scopes(self) or ()):
+        elif known is None and halt.scope in (self.trader.known_scopes() or ()):
             yield from self._empty_for(halt, receipt.now_ns)
             yield from self._quote_all(receipt.now_ns)
 
@@ -282,7 +277,7 @@ class Quoter(Core):
         regridded = known is not None and known.tick_size != terms.tick_size
         if known is not None and regridded:
             # What rests keeps its price, and its place where that lies on the new grid.
-            between = self.desk.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
+            between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
             effects += self._cancel(between, receipt.now_ns)
         self.markets[terms.symbol] = terms
         for bot in self.bots.values():
@@ -314,7 +309,7 @@ class Quoter(Core):
             yield from self._take_away(algo_id, receipt.now_ns)
             return
         bot = self.bots.get(algo_id)
-        scopes = scopes_of(self.account, self.venue, algo_id, CURRENCY)
+        scopes = self.trader.scopes_of(algo_id)
         if bot is None:
             self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes)
         elif config.revision >= bot.revision:
@@ -358,8 +353,7 @@ class Quoter(Core):
 
     def _touch(self, algo_id: str, symbol: str, holding_changed: bool) -> None:
         """Something that quotes depend on has changed: look again at once when it matters."""
-        bot = self.bots.get(algo_id)
-        line = bot.lines.get(symbol) if bot else None
+        line = self.trader.line_of(algo_id, symbol)
         if line is not None and (holding_changed or line.again):
             self._dirty[algo_id, symbol] = None
 
@@ -380,24 +374,16 @@ class Quoter(Core):
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
         return self.blotter.alert(AlertLevel.WARNING, bot.algo_id, "protection", trip.text, now_ns)
 
-    def _refusals_of(self, order: Order) -> MarketRefusals | None:
-        bot = self.bots.get(order.algo_id)
-        line = bot.lines.get(order.symbol) if bot else None
-        return line.refusals if line is not None else None
-
-    def _terms_of(self, symbol: str) -> Terms | None:
-        return self.markets.get(symbol)
-
     # --- quoting ------------------------------------------------------------------------------------------------
 
     def _quote(self, bot: Bot, line: Line, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
         """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
-        if not self.started:
+        if not self.trader.started:
             return ()
         try:
-            self.desk.quote(bot, line, now_ns)
+            self.trader.quote(bot, line, now_ns)
             if crossing:
-                cross(self.desk, bot, line, now_ns)
+                cross(self.trader, bot, line, now_ns)
         except Exception as error:
             return self._stop_bot(bot, line.terms.symbol, error, now_ns)
         return ()
@@ -405,10 +391,10 @@ class Quoter(Core):
     def _stop_bot(self, bot: Bot, where: str, error: Exception, now_ns: int) -> Sequence[Effect]:
         scope = f"bot-{bot.algo_id}"
         effects: list[Effect] = []
-        if f"{scope}:exception" not in self.desk.halts.active:
+        if f"{scope}:exception" not in self.trader.halts.active:
             text = f"{type(error).__name__} in {where}: {error}"
             effects += self.blotter.halt(scope, "exception", text, now_ns)
-        orders = [order for symbol in bot.lines for order in self.desk.orders.of(bot.algo_id, symbol)]
+        orders = [order for symbol in bot.lines for order in self.trader.orders.of(bot.algo_id, symbol)]
         return [*effects, *self._cancel(orders, now_ns)]
 
     def _quote_all(self, now_ns: int) -> Effects:
@@ -420,81 +406,80 @@ class Quoter(Core):
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
         """Cancel what rests, past every budget: this is not quoting."""
         # What has not left yet never does; the rest of the batch goes first, so that everything keeps its place.
-        reachable = [order for order in resting(orders) if not self.desk.withdraw(order)]
+        reachable = [order for order in resting(orders) if not self.trader.withdraw(order)]
         if not reachable or not self.session.connected:
             return ()
         for order in reachable:
-            self.desk.orders.step(order, OrderState.CANCELLING)
-        effects = self.desk.send(now_ns)
+            self.trader.orders.step(order, OrderState.CANCELLING)
+        effects = self.trader.send(now_ns)
         effects += self.session.send([order.order_id for order in reachable], [], now_ns)
         return effects
 
     def after_burst(self, receipt: Receipt) -> Effects:
-        return self.desk.send(receipt.now_ns)
+        return self.trader.send(receipt.now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = receipt.now_ns
         yield from self._relay(self.session.on_timer(now_ns), now_ns)
         yield from self._relay(self.emptying.on_timer(now_ns), now_ns)
         yield from self._lookback.on_timer(now_ns)
-        if not self.started:
+        if not self.trader.started:
             return
         if now_ns - self._selected_at_ns >= SELECT_NS:
             self._selected_at_ns = now_ns
             yield from self._select_markets(now_ns)
         for bot in self.bots.values():
             try:
-                look_around(bot, self.desk.holdings, self.desk.orders, self.desk.venue_now_ns(now_ns), now_ns)
+                look_around(bot, self.trader.holdings, self.trader.orders, self.trader.venue_now_ns(now_ns), now_ns)
             except Exception as error:
                 yield from self._stop_bot(bot, "its surroundings", error, now_ns)
-        yield from self._relay(self.desk.take_stock(self.bots.values(), now_ns), now_ns)
+        yield from self._relay(self.trader.take_stock(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._quote_all(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
-        yield from self.desk.news.tell_all(self.epoch, now_ns)
+        yield from self.trader.news.tell_all(self.epoch, now_ns)
         if self._pictures.due(now_ns):
             yield from self._relay(self.session.take_picture("timer", now_ns), now_ns)
 
     def _select_markets(self, now_ns: int) -> Effects:
         """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
-        venue_now_ns = self.desk.venue_now_ns(now_ns)
+        venue_now_ns = self.trader.venue_now_ns(now_ns)
         for bot in self.bots.values():
-            choice = chosen(bot, self.markets, self.desk.orders, self.desk.holdings, venue_now_ns)
+            choice = chosen(bot, self.markets, self.trader.orders, self.trader.holdings, venue_now_ns)
             wanted = set(choice.symbols)
             for symbol in sorted(wanted - bot.lines.keys()):
                 bot.lines[symbol] = new_line(bot, self.markets[symbol])
             for symbol, line in list(bot.lines.items()):
                 line.selected = symbol in wanted
-                if not line.selected and not self.desk.orders.of(bot.algo_id, symbol):
+                if not line.selected and not self.trader.orders.of(bot.algo_id, symbol):
                     yield from self._quote(bot, line, now_ns)
                     del bot.lines[symbol]
             idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.lines}
             yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
         lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.lines}
-        strays = [order for order in self.desk.orders.living() if (order.algo_id, order.symbol) not in lines]
+        strays = [order for order in self.trader.orders.living() if (order.algo_id, order.symbol) not in lines]
         yield from self._cancel(strays, now_ns)
-        forget_over(self.markets, self.desk.orders, venue_now_ns)
+        forget_over(self.markets, self.trader.orders, venue_now_ns)
 
     # --- people -------------------------------------------------------------------------------------------------
 
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        yield from self._relay(order_halt(self, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
+        yield from self._relay(order_halt(self._control, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
         yield from self._quote_all(receipt.now_ns)
 
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        return self._relay(order_cancel_all(self, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
-
-    def _scopes_of(self, algo_id: str) -> frozenset[str]:
-        return scopes_of(self.account, self.venue, algo_id, CURRENCY)
+        return self._relay(
+            order_cancel_all(self._control, document, next(self._tickets), receipt.now_ns), receipt.now_ns
+        )
 
     def unready(self, now_ns: int) -> list[str]:
-        return unready(self, now_ns)
+        return unready(self.trader, now_ns)
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        return picture(self, now_ns)
+        return picture(self.trader, self.blotter, self.faults, now_ns)
 
     def explain(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
-        return explanation(self, query, now_ns)
+        return explanation(self.trader, query, now_ns)
 
     def samples(self) -> Iterable[Sample]:
-        return samples(self)
+        return samples(self.trader, self.blotter)

@@ -171,7 +171,7 @@ def test_r13_a_halt_heard_on_the_bus_first_and_at_the_door_then_is_counted_once(
     script.wait(200, fair=0.50)
     row = account_row(script)
     assert (row["cancelled"], row["left"], row["of"], row["confirmed"]) == (6, 0, 6, True)
-    assert script.core.desk.halts.words.unheard() == [], "it is the stream's halt"
+    assert script.core.trader.halts.words.unheard() == [], "it is the stream's halt"
 
 
 # --- on disk --------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_r72_a_halt_is_on_disk_before_it_is_answered_and_holds_in_the_next_life(
     script.carry(effects)
     successor = again(script)
     successor.quoting(0.50)
-    assert successor.core.desk.halts.active == ("bot-1:drill",)
+    assert successor.core.trader.halts.active == ("bot-1:drill",)
     assert resting(successor) == 0
 
 
@@ -216,7 +216,7 @@ def test_r72_a_lift_leaves_nothing_on_disk_and_a_lifted_halt_does_not_come_back(
     assert len(script.kept) == 1
     script.carry(script.core.on_halt(lift(), script.receipt(6)))
     assert script.kept == {}
-    assert again(script).core.desk.halts.active == ()
+    assert again(script).core.trader.halts.active == ()
 
 
 def test_r72_a_lift_while_we_were_dead_ends_the_halt_on_our_disk() -> None:
@@ -226,7 +226,7 @@ def test_r72_a_lift_while_we_were_dead_ends_the_halt_on_our_disk() -> None:
     successor = again(script)
     successor.carry(successor.core.on_halt(lift(), successor.receipt(6)))
     successor.start()
-    assert successor.core.desk.halts.active == ()
+    assert successor.core.trader.halts.active == ()
     assert successor.kept == {}
     assert successor.of(Halt) == []
 
@@ -237,11 +237,11 @@ def test_r72_a_store_that_was_rolled_back_does_not_take_the_halt_away_and_it_can
     script.carry(script.core.on_halt(a_halt(), script.receipt(500)))
     successor = again(script)
     successor.start()
-    assert list(successor.core.desk.halts.active) == ["bot-1:manual"]
+    assert list(successor.core.trader.halts.active) == ["bot-1:manual"]
     [halt] = successor.of(Halt)
     successor.carry(successor.core.on_published(halt, 3, successor.receipt()))
     successor.carry(successor.core.on_halt(lift(), successor.receipt(4)))
-    assert successor.core.desk.halts.active == ()
+    assert successor.core.trader.halts.active == ()
 
 
 def test_r72_a_halt_on_disk_that_cannot_be_read_halts_the_account_and_stays() -> None:
@@ -249,7 +249,7 @@ def test_r72_a_halt_on_disk_that_cannot_be_read_halts_the_account_and_stays() ->
     script.kept = {"broken": b"?"}
     script.core.restore(script.kept)
     script.start()
-    assert script.core.desk.halts.active == ("account-mm1:kept_unreadable",)
+    assert script.core.trader.halts.active == ("account-mm1:kept_unreadable",)
     assert script.kept["broken"] == b"?"
 
 
@@ -271,7 +271,7 @@ def test_r72_a_quoter_that_waits_for_the_broker_takes_a_halt_empties_the_account
     assert "the whole account was cancelled" in row["said"]
     assert [halt.reason for halt in script.of(Halt)] == ["fire"], "the shell keeps it for the bus"
     script.start()
-    assert script.core.desk.halts.active == ("bot-7:fire",)
+    assert script.core.trader.halts.active == ("bot-7:fire",)
 
 
 def test_r72_cancel_all_works_in_a_quoter_that_waits_for_the_broker() -> None:

@@ -71,7 +71,7 @@ def wild(script: Script, seconds: int) -> list[dict[str, Any]]:
 
 def test_b20_the_bucket_of_messages_bounds_what_a_wild_price_sends_and_cancels_are_not_starved() -> None:
     free, bounded = started(), started()
-    bounded.core.desk.budget = Budget(40, 40)
+    bounded.core.trader.budget = Budget(40, 40)
     unbounded, sent = wild(free, 10), wild(bounded, 10)
     assert len(unbounded) > 1_000
     assert len(sent) <= 40 * 10 + 40

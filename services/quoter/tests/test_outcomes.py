@@ -15,7 +15,7 @@ def best_bid(script: Script) -> VenueOrder:
 
 
 def held(script: Script) -> int:
-    return script.core.desk.holdings.of("1", MARKET)[0]
+    return script.core.trader.holdings.of("1", MARKET)[0]
 
 
 def test_a_fill_is_published_once_with_all_the_ledger_needs() -> None:
@@ -82,11 +82,11 @@ def test_executions_the_venue_speaks_of_stay_in_the_exposure_until_their_fill_co
     [frame] = [json.loads(frame) for frame in script.venue.take_frames()]
     frame["order"]["status"] = "filled"
     script.deliver([json.dumps(frame).encode()])
-    mine = script.core.desk.orders.get(int(order.client_order_id))
+    mine = script.core.trader.orders.get(int(order.client_order_id))
     assert mine is not None
     assert mine.state is OrderState.FILLED
     assert mine.leaves_lots == 100
-    assert mine in list(script.core.desk.orders.living())
+    assert mine in list(script.core.trader.orders.living())
 
 
 def test_b21_a_lost_ack_makes_the_order_unknown_until_the_venue_is_asked() -> None:
@@ -124,7 +124,7 @@ def test_a_frame_that_never_arrived_ends_in_a_closed_connection_and_a_rejected_o
     for order_id in lost:
         assert script.updates(order_id)[-1] == "rejected"
     assert script.venue.prices("yes") == ["0.51", "0.52", "0.53"]
-    assert all(order.order_id not in lost for order in script.core.desk.orders.living())
+    assert all(order.order_id not in lost for order in script.core.trader.orders.living())
 
 
 def test_a_reject_ends_the_order_and_frees_its_room() -> None:
@@ -132,7 +132,7 @@ def test_a_reject_ends_the_order_and_frees_its_room() -> None:
     script.quoting(0.50)
     script.venue.refuse = "insufficient_funds"
     script.fair(0.55)
-    assert len(script.core.desk.orders) == 0
+    assert len(script.core.trader.orders) == 0
     script.wait(50, fair=0.55)
     rejected = [update for update in script.news() if update.state is OrderState.REJECTED]
     assert rejected
@@ -210,12 +210,12 @@ def test_a_disconnect_in_the_middle_of_a_batch_leaves_no_order_we_do_not_know_of
     script.fair(0.55)
     script.venue.fill(best_bid(script), 25)
     script.cut("gone")
-    assert {order.state for order in script.core.desk.orders.living()} == {OrderState.UNKNOWN}
+    assert {order.state for order in script.core.trader.orders.living()} == {OrderState.UNKNOWN}
     script.hold_frames = False
     script.wait(600, fair=0.55)
     assert [fill.quantity_lots for fill in script.of(Fill)] == [25]
     assert held(script) == 25
-    known = {order.order_id for order in script.core.desk.orders.living()}
+    known = {order.order_id for order in script.core.trader.orders.living()}
     assert {int(order.client_order_id) for order in script.venue.open_orders()} == known
     assert script.of(AccountState)[-1].reason == "start"
 

@@ -8,7 +8,7 @@ from common.events import Alert, Halt, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
 from msgspec.structs import replace
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
-from quoter.trading.trader import Desk
+from quoter.trading.trader import Trader
 
 
 def resting(script: Script) -> tuple[list[str], list[str]]:
@@ -57,7 +57,7 @@ def test_a_fill_on_the_bid_lowers_both_quotes_at_once() -> None:
     script.deliver()
     assert max(script.venue.prices("yes")) <= "0.48"
     assert max(script.venue.prices("no")) >= asks_before
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 0)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 0)
 
 
 def test_targets_are_published_when_they_change_and_renewed_at_half_their_life() -> None:
@@ -303,18 +303,18 @@ def test_b22_an_exception_in_one_bot_halts_and_pulls_it_and_the_other_goes_on(mo
         script.fair(0.50)
         script.fair(0.50, "2")
     assert len(script.venue.open_orders()) == 12
-    quote = Desk.quote
+    quote = Trader.quote
 
-    def broken(desk: Desk, bot: object, *rest: object) -> object:
+    def broken(trader: Trader, bot: object, *rest: object) -> object:
         if bot.algo_id == "1":  # type: ignore[attr-defined]
             raise ZeroDivisionError("planted")
-        return quote(desk, bot, *rest)  # type: ignore[arg-type]
+        return quote(trader, bot, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Desk, "quote", broken)
+    monkeypatch.setattr(Trader, "quote", broken)
     script.fair(0.51)
     script.fair(0.51, "2")
-    mine = {order.order_id for order in script.core.desk.orders.living()}
-    assert {order.algo_id for order in script.core.desk.orders.living()} == {"2"}
+    mine = {order.order_id for order in script.core.trader.orders.living()}
+    assert {order.algo_id for order in script.core.trader.orders.living()} == {"2"}
     assert len(script.venue.open_orders()) == len(mine) == 6
     halts = script.of(Halt)
     assert [(halt.scope, halt.reason) for halt in halts] == [("bot-1", "exception")]
@@ -333,7 +333,7 @@ def test_two_bots_of_the_account_never_bid_yes_and_no_into_each_other() -> None:
         yes, no = resting(script)
         if yes and no:
             assert float(max(yes)) + float(max(no)) <= 0.98 + 1e-9
-    assert script.core.desk.rejections.keys() & {"self_cross", "min_spread"}
+    assert script.core.trader.rejections.keys() & {"self_cross", "min_spread"}
 
 
 def test_a_lower_epoch_of_a_pricer_is_not_listened_to() -> None:
@@ -363,13 +363,13 @@ def test_a_price_the_venue_refuses_is_left_alone_for_a_while() -> None:
 def test_the_message_budget_keeps_cancels_for_the_last() -> None:
     script = Script()
     script.quoting(0.50)
-    desk = script.core.desk
-    desk.budget.burst = 20.0
-    desk.budget._tokens = 9.0
-    desk.budget.messages_per_s = 0.001
+    trader = script.core.trader
+    trader.budget.burst = 20.0
+    trader.budget._tokens = 9.0
+    trader.budget.messages_per_s = 0.001
     script.fair(0.60)
     assert resting(script) == NOTHING
-    assert script.core.desk.rejections["message_rate"] > 0
+    assert script.core.trader.rejections["message_rate"] > 0
 
 
 def test_b13_position_and_open_orders_never_pass_the_limit_however_the_market_moves() -> None:
@@ -433,4 +433,4 @@ def test_a_bot_whose_pass_fails_behind_another_leaves_no_order_behind_its_own_ca
     assert [halt.scope for halt in script.of(Halt)] == ["bot-1"]
     assert script.venue.open_orders() == []
     script.wait(100)
-    assert len(script.core.desk.orders) == 0
+    assert len(script.core.trader.orders) == 0

@@ -102,8 +102,8 @@ def test_fills_of_the_time_between_are_published_for_the_bot_whose_order_it_was(
     [fill] = script.of(Fill)
     assert (fill.algo_id, fill.quantity_lots, fill.leaves_lots) == ("1", 30, 70)
     assert script.updates(first_id_of(2) + 5)[-1] == "cancelled"
-    assert script.core.desk.holdings.of("1", MARKET)[0] == 30
-    assert len(script.core.desk.orders) == 0
+    assert script.core.trader.holdings.of("1", MARKET)[0] == 30
+    assert len(script.core.trader.orders) == 0
 
 
 def test_a_fill_the_predecessor_counted_does_not_close_its_order_twice() -> None:
@@ -263,7 +263,7 @@ def test_a_halt_at_our_door_works_with_the_bus_dead_and_only_a_later_lift_ends_i
     assert core.state(script.now_ns)["halts"] == ["bot-1:drill"]
     lift = Halt(scope="bot-1", reason="drill", lifted=True, actor="x", halt_id="old", ts_ns=0)
     script.carry(core.on_halt(lift, script.receipt(5)))
-    assert core.desk.halts.active == ("bot-1:drill",)
+    assert core.trader.halts.active == ("bot-1:drill",)
     script.carry(core.on_published(halt, 8, script.receipt()))
     script.carry(core.on_halt(halt, script.receipt(8)))
     script.carry(core.on_halt(lift, script.receipt(9)))

@@ -15,29 +15,29 @@ from risk.ledger.intake import LedgerGap
 from risk.ledger.snapshot import documents, restore
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, a_fill, a_lift, a_posting
-from risk.testing.harness import Desk, kinds, of
+from risk.testing.harness import Harness, kinds, of
 
 
 def test_an_entry_that_cannot_be_booked_halts_its_account_and_the_ledger_goes_on() -> None:
-    desk = Desk()
-    effects = desk.book(a_fill(1, quantity_lots=0))
+    harness = Harness()
+    effects = harness.book(a_fill(1, quantity_lots=0))
     assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "disputed-1")]
     assert "quantity_lots" in of(Alert, effects)[0].text
-    assert of(Position, desk.book(a_fill(2)))[0].lines[0].yes_lots == 100
+    assert of(Position, harness.book(a_fill(2)))[0].lines[0].yes_lots == 100
 
 
 def test_undecodable_bytes_halt_their_account() -> None:
-    desk = Desk()
-    effects = desk.do(desk.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", desk.receipt(1)))
+    harness = Harness()
+    effects = harness.do(harness.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", harness.receipt(1)))
     assert [halt.scope for halt in of(Halt, effects)] == ["account-mm7"]
     assert [effect.sequence for effect in effects if isinstance(effect, Store)] == [1]
-    again = desk.do(desk.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", desk.receipt(1)))
+    again = harness.do(harness.risk.on_undecodable("fill.trade.mm7.1", "no msgpack", b"\xc1", harness.receipt(1)))
     assert [type(effect) for effect in again] == [Position]
-    assert desk.risk.ledger.disputes == 1
+    assert harness.risk.ledger.disputes == 1
 
 
 def test_a_disputed_entry_halts_at_the_next_start_unless_a_person_has_lifted_it() -> None:
-    before = Desk()
+    before = Harness()
     halt = of(Halt, before.book(a_fill(1, quantity_lots=0)))[0]
     ledger = restore(documents(before.risk.ledger))
     forgotten, remembered = Risk(PLATFORM_LIMITS), Risk(PLATFORM_LIMITS)
@@ -49,68 +49,68 @@ def test_a_disputed_entry_halts_at_the_next_start_unless_a_person_has_lifted_it(
 
 
 def test_an_entry_that_overtakes_another_waits_for_it() -> None:
-    desk = Desk()
-    assert desk.deliver(a_fill(3), 3) == []
-    assert desk.deliver(a_fill(2), 2) == []
-    assert desk.risk.unready(desk.now_ns) == ["waits for FILL sequence 1"]
-    effects = desk.deliver(a_fill(1), 1)
+    harness = Harness()
+    assert harness.deliver(a_fill(3), 3) == []
+    assert harness.deliver(a_fill(2), 2) == []
+    assert harness.risk.unready(harness.now_ns) == ["waits for FILL sequence 1"]
+    effects = harness.deliver(a_fill(1), 1)
     assert [store.sequence for store in effects if isinstance(store, Store)] == [1, 2, 3]
     assert of(Position, effects)[-1].lines[0].yes_lots == 300
-    assert desk.risk.unready(desk.now_ns) == []
+    assert harness.risk.unready(harness.now_ns) == []
 
 
 def test_a_gap_that_stays_ends_the_process_so_that_the_next_start_reads_the_stream() -> None:
-    desk = Desk()
-    desk.deliver(a_fill(2), 2)
+    harness = Harness()
+    harness.deliver(a_fill(2), 2)
     with pytest.raises(LedgerGap, match="sequence 1"):
-        desk.wait(4)
+        harness.wait(4)
 
 
 def test_a_ledger_that_cannot_be_trusted_deals_out_no_limits_and_folds_nothing() -> None:
-    desk = Desk(faults={"ledger_ahead": "FILL ends before it"})
-    assert [(halt.scope, halt.reason) for halt in of(Halt, desk.said)] == [("global", "ledger_ahead")]
-    assert desk.book(a_fill(1)) == []
-    assert desk.risk.ledger.sequence == 0
-    state = desk.risk_state()
+    harness = Harness(faults={"ledger_ahead": "FILL ends before it"})
+    assert [(halt.scope, halt.reason) for halt in of(Halt, harness.said)] == [("global", "ledger_ahead")]
+    assert harness.book(a_fill(1)) == []
+    assert harness.risk.ledger.sequence == 0
+    state = harness.risk_state()
     assert (state.limits, state.halts) == ({}, ["global:ledger_ahead"])
-    assert of(Position, desk.wait(6)) == []
-    assert desk.risk.unready(desk.now_ns) == ["ledger_ahead: FILL ends before it"]
-    assert desk.risk.state(desk.now_ns)["bots"][0]["limits"] == "withheld: the ledger is frozen"
+    assert of(Position, harness.wait(6)) == []
+    assert harness.risk.unready(harness.now_ns) == ["ledger_ahead: FILL ends before it"]
+    assert harness.risk.state(harness.now_ns)["bots"][0]["limits"] == "withheld: the ledger is frozen"
 
 
 def test_a_store_that_is_found_ahead_freezes_a_running_ledger() -> None:
-    desk = Desk()
-    desk.health.ahead = "the positions store is at FILL sequence 9"
-    assert [halt.reason for halt in of(Halt, desk.wait(1))] == ["ledger_ahead"]
-    assert desk.risk_state().limits == {}
+    harness = Harness()
+    harness.health.ahead = "the positions store is at FILL sequence 9"
+    assert [halt.reason for halt in of(Halt, harness.wait(1))] == ["ledger_ahead"]
+    assert harness.risk_state().limits == {}
 
 
 def test_a_store_that_is_away_is_told_and_the_ledger_goes_on() -> None:
-    desk = Desk()
-    desk.health.away = True
-    assert ("critical", "store_away") in kinds(desk.wait(1))
-    assert of(Position, desk.book(a_fill(1)))[0].fill_sequence == 1
+    harness = Harness()
+    harness.health.away = True
+    assert ("critical", "store_away") in kinds(harness.wait(1))
+    assert of(Position, harness.book(a_fill(1)))[0].fill_sequence == 1
 
 
 def test_a_refused_posting_halts_its_account() -> None:
-    desk = Desk()
+    harness = Harness()
     posting = a_posting("p", PostingKind.SETTLEMENT)
-    effects = desk.do(desk.risk.on_refused(posting, "maximum bytes exceeded", desk.receipt()))
+    effects = harness.do(harness.risk.on_refused(posting, "maximum bytes exceeded", harness.receipt()))
     assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "posting_refused")]
 
 
 def test_r13_r72_a_halt_of_risks_own_cancels_and_is_on_disk_before_it_is_told() -> None:
-    desk = Desk()
-    said = desk.book(a_fill(1, quantity_lots=0))
+    harness = Harness()
+    said = harness.book(a_fill(1, quantity_lots=0))
     names = [type(each).__name__ for each in said]
     assert names.index("Keep") < names.index("Halt")
     [halt] = of(Halt, said)
     assert halt.empties
-    assert len(desk.kept) == 1
+    assert len(harness.kept) == 1
 
 
 def test_r72_a_halt_in_force_when_risk_died_is_in_its_first_state_whatever_the_bus_knows() -> None:
-    before = Desk()
+    before = Harness()
     before.tell(a_person_halt())
     successor = Risk(PLATFORM_LIMITS)
     successor.restore(before.kept)
@@ -125,7 +125,7 @@ def test_r72_a_halt_in_force_when_risk_died_is_in_its_first_state_whatever_the_b
 def test_r72_a_halt_on_risks_disk_that_cannot_be_read_halts_everything() -> None:
     risk = Risk(PLATFORM_LIMITS)
     risk.restore({"broken": b"?"})
-    risk.recover(Desk().risk.ledger)
+    risk.recover(Harness().risk.ledger)
     said = list(risk.start(Receipt(NOW_NS)))
     assert of(RiskState, said)[-1].halts == ["global:kept_unreadable"]
 

@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool) -> Any:
     """Return the venue with one market maker's account and simulated takers, not yet started."""
-    module = importlib.import_module("exchange.core")
+    module = importlib.import_module("exchange.venue")
     keys = importlib.import_module("exchange.entry.keys")
     markets = importlib.import_module("exchange.market.markets")
     lifecycle = importlib.import_module("exchange.market.lifecycle")
     takers = importlib.import_module("exchange.participants.takers")
     noise = takers.Noise(rate_per_s=1.0)
     return module.Exchange(
-        module.ExchangeConfig(
+        importlib.import_module("exchange.config").ExchangeConfig(
             seed=seed,
             signing_secret=b"the simulation's own secret",
             series=tuple(

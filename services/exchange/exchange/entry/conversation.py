@@ -6,7 +6,7 @@ from typing import Final
 
 from exchange.entry import parse
 from exchange.entry.keys import Grant, Keyring
-from exchange.entry.order_entry import Desk, asked_id
+from exchange.entry.order_entry import OrderEntry, asked_id
 from exchange.entry.parse import Json
 from exchange.entry.refusals import Refusal
 from exchange.entry.session import CHANNELS, HEARTBEATS, NS_PER_MS, PRIVATE_CHANNELS, Session
@@ -26,8 +26,8 @@ _SUBSCRIBE = frozenset({"op", "id", "channels", "markets"})
 class Conversation:
     """Answers the ops of a session."""
 
-    def __init__(self, desk: Desk, keyring: Keyring) -> None:
-        self.desk, self.keyring = desk, keyring
+    def __init__(self, order_entry: OrderEntry, keyring: Keyring) -> None:
+        self.order_entry, self.keyring = order_entry, keyring
 
     def answer(self, session: Session, data: bytes, now_ns: int) -> Json:
         """The reply or error frame for one client frame."""
@@ -61,18 +61,18 @@ class Conversation:
                 parse.only(body, _BATCH)
                 grant = _granted(session)
                 items = parse.batch(body, "items")
-                return {"results": self.desk.items(items, lambda item: self._item(session, grant, item, now_ns))}
+                return {"results": self.order_entry.items(items, lambda item: self._item(session, grant, item, now_ns))}
             case "cancel_all":
-                return self.desk.cancel_all(_granted(session), body, now_ns)
+                return self.order_entry.cancel_all(_granted(session), body, now_ns)
             case "place" | "cancel":
                 return self._item(session, _granted(session), body, now_ns)
         raise Refusal("unknown_op", f"op must be one of {', '.join(OPS)}", "op")
 
     def _item(self, session: Session, grant: Grant, body: Json, now_ns: int) -> Json:
         if body.get("op") == "place":
-            return self.desk.place(grant, body, now_ns, session.connection, session.deadman_tripped)
+            return self.order_entry.place(grant, body, now_ns, session.connection, session.deadman_tripped)
         if body.get("op") == "cancel":
-            return self.desk.cancel(grant, body, now_ns)
+            return self.order_entry.cancel(grant, body, now_ns)
         raise Refusal("invalid_field", "op of an item must be place or cancel", "op")
 
     def _login(self, session: Session, body: Json, now_ns: int) -> Json:
@@ -93,7 +93,7 @@ class Conversation:
             "expires_ns": grant.expires_ns,
             "cancel_on_disconnect": cancel,
             "deadman_ms": deadman_ms,
-            "account_sequence": self.desk.account(grant).sequence,
+            "account_sequence": self.order_entry.account(grant).sequence,
         }
 
     def _subscribe(self, session: Session, body: Json, now_ns: int) -> Json:
@@ -102,9 +102,9 @@ class Conversation:
             if channel in PRIVATE_CHANNELS:
                 _granted(session).need("read", *(["cancel"] if channel == "orders" else []))
         for market in markets or ():
-            self.desk.trading.market(market)
+            self.order_entry.trading.market(market)
         if session.grant is not None:
-            self.desk.budgets.spend(session.grant.key, "reads", 1, now_ns)
+            self.order_entry.budgets.spend(session.grant.key, "reads", 1, now_ns)
         merged = dict(session.markets)
         for channel in channels:
             known = merged.get(channel, {})
@@ -116,7 +116,7 @@ class Conversation:
         return {
             "channels": channels,
             "markets": None if markets is None else list(markets),
-            "account_sequence": None if session.grant is None else self.desk.account(session.grant).sequence,
+            "account_sequence": None if session.grant is None else self.order_entry.account(session.grant).sequence,
         }
 
     def _unsubscribe(self, session: Session, body: Json) -> Json:

@@ -22,7 +22,7 @@ _CANCEL = frozenset({"order_id", "client_order_id", "op", "id"})
 _PAIRS = frozenset({"market", "size"})
 
 
-class Desk:
+class OrderEntry:
     """Checks a request against the key that makes it and carries it out."""
 
     def __init__(self, trading: Trading, budgets: Budgets, faults: Faults) -> None:

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from exchange.core import Exchange
 from exchange.entry.session import Output
 from exchange.market.lifecycle import NEVER_NS
 from exchange.market.money import underlying_of
 from exchange.prices.binance import FreshBook, Message, PublicStreams
 from exchange.prices.depth import DepthBook
+from exchange.venue import Exchange
 
 LOOK_AHEAD_MAX: Final = 50_000
 

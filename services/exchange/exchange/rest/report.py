@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from exchange.core import Core
 from exchange.entry.conversation import SUBSCRIPTIONS_MAX
 from exchange.entry.parse import BATCH_ITEMS_MAX, FRAME_BYTES_MAX, Json
 from exchange.market.accounts import OPEN_ORDERS_MAX
@@ -11,11 +12,8 @@ from exchange.market.ledger import VENUE_ACCOUNT
 from exchange.market.money import MICROS_PER_DOLLAR, SIZE_MAX_SHARES, dollars_text
 from exchange.rest.request import PAGE_ITEMS_MAX
 
-if TYPE_CHECKING:
-    from exchange.core import Exchange
 
-
-def info(venue: Exchange) -> Json:
+def info(venue: Core) -> Json:
     """The body of GET /info, without the time."""
     fees, rates = venue.config.fees, venue.config.rates
     limits: dict[str, Any] = {
@@ -46,7 +44,7 @@ def info(venue: Exchange) -> Json:
     }
 
 
-def figures(venue: Exchange) -> dict[str, int]:
+def figures(venue: Core) -> dict[str, int]:
     """What a monitor wants to see, by name."""
     accounts = venue.ledger.accounts.values()
     return {

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from exchange.core import Core
 from exchange.entry import parse
 from exchange.entry.keys import Grant
 from exchange.entry.parse import Json
 from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
-
-if TYPE_CHECKING:
-    from exchange.core import Exchange
 
 PAGE_ITEMS_MAX: Final = 1_000
 PAGE_ITEMS_DEFAULT: Final = 100
@@ -25,7 +23,7 @@ SEQUENCE_MAX: Final = 2**62
 class Call:
     """One REST request, read and checked as far as its path is concerned."""
 
-    venue: Exchange
+    venue: Core
     grant: Grant | None
     path: dict[str, str]
     query: dict[str, str]
@@ -39,7 +37,7 @@ class Call:
 
     @property
     def account(self) -> Account:
-        return self.venue.desk.account(self.granted)
+        return self.venue.order_entry.account(self.granted)
 
     def body(self) -> Json:
         return parse.json_object(self.data)

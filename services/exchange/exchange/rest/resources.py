@@ -12,11 +12,11 @@ from exchange.rest.request import Call, Reply
 def place(call: Call) -> Reply:
     body = call.body()
     if "orders" not in body:
-        return 201, call.venue.desk.place(call.granted, body, call.now_ns)
+        return 201, call.venue.order_entry.place(call.granted, body, call.now_ns)
     parse.only(body, frozenset({"orders"}))
     items = parse.batch(body, "orders")
-    place = lambda item: call.venue.desk.place(call.granted, item, call.now_ns)  # noqa: E731
-    return 200, {"results": call.venue.desk.items(items, place)}
+    place = lambda item: call.venue.order_entry.place(call.granted, item, call.now_ns)  # noqa: E731
+    return 200, {"results": call.venue.order_entry.items(items, place)}
 
 
 def list_orders(call: Call) -> Reply:
@@ -42,21 +42,21 @@ def list_orders(call: Call) -> Reply:
 
 
 def one_order(call: Call) -> Reply:
-    return 200, {"order": call.venue.desk.order(call.granted, "order_id", call.path["order_id"]).as_json()}
+    return 200, {"order": call.venue.order_entry.order(call.granted, "order_id", call.path["order_id"]).as_json()}
 
 
 def order_by_client_id(call: Call) -> Reply:
     number = call.path["client_order_id"]
-    return 200, {"order": call.venue.desk.order(call.granted, "client_order_id", number).as_json()}
+    return 200, {"order": call.venue.order_entry.order(call.granted, "client_order_id", number).as_json()}
 
 
 def cancel(call: Call) -> Reply:
-    return 200, call.venue.desk.cancel(call.granted, dict(call.path), call.now_ns)
+    return 200, call.venue.order_entry.cancel(call.granted, dict(call.path), call.now_ns)
 
 
 def cancel_all(call: Call) -> Reply:
     call.allow("market", "client_order_id_from", "client_order_id_below")
-    answer = call.venue.desk.cancel_all(call.granted, dict(call.query), call.now_ns)
+    answer = call.venue.order_entry.cancel_all(call.granted, dict(call.query), call.now_ns)
     return 200, {**answer, "ts_ns": call.now_ns}
 
 
@@ -90,8 +90,8 @@ def list_positions(call: Call) -> Reply:
 
 
 def split(call: Call) -> Reply:
-    return 200, call.venue.desk.pairs(call.granted, call.body(), call.now_ns, "split")
+    return 200, call.venue.order_entry.pairs(call.granted, call.body(), call.now_ns, "split")
 
 
 def merge(call: Call) -> Reply:
-    return 200, call.venue.desk.pairs(call.granted, call.body(), call.now_ns, "merge")
+    return 200, call.venue.order_entry.pairs(call.granted, call.body(), call.now_ns, "merge")

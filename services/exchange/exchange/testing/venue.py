@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from exchange.config import ExchangeConfig, Source
-from exchange.core import Exchange, Response
 from exchange.entry.keys import Key
 from exchange.entry.parse import Json
 from exchange.entry.session import Output, Send
@@ -15,6 +14,7 @@ from exchange.market.lifecycle import Series
 from exchange.market.markets import NS_PER_S, RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR, UNITS_PER_UNDERLYING
 from exchange.participants.takers import TakerSettings
+from exchange.venue import Exchange, Response
 
 OPEN_NS = 1_795_222_800 * NS_PER_S
 NOW_NS = OPEN_NS + 5 * NS_PER_S

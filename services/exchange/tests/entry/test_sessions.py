@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from exchange.core import Exchange
 from exchange.entry.faults import KINDS
 from exchange.entry.session import Close, Record, Send
 from exchange.market.markets import NS_PER_S
 from exchange.testing.venue import MARKET, NOW_NS, Client
+from exchange.venue import Exchange
 
 NS_PER_MS = 1_000_000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from exchange.core import Exchange
 from exchange.market.markets import NS_PER_S, LoopCalendar, RollingCalendar, Window
 from exchange.market.money import UNITS_PER_UNDERLYING
 from exchange.testing.venue import MARKET, NOW_NS, OPEN_NS, Client, config, opened
+from exchange.venue import Exchange
 
 EXPIRY_NS = OPEN_NS + 300 * NS_PER_S
 UNIT = UNITS_PER_UNDERLYING

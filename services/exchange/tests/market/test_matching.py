@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from exchange.core import Exchange
 from exchange.entry.session import Output
 from exchange.testing.venue import MARKET, Client, opened
+from exchange.venue import Exchange
 
 
 def fills_of(client: Client) -> list[tuple[str, str, str, int, str]]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from exchange.core import Exchange
 from exchange.entry.session import Record
 from exchange.market.markets import NS_PER_S
 from exchange.market.matching import OPEN
 from exchange.market.money import MICROS_PER_TICK, UNITS_PER_UNDERLYING, micros_of, signed_micros_of
 from exchange.testing.venue import OPEN_NS, Client, config, opened
+from exchange.venue import Exchange
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

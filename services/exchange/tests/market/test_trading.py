@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from exchange.core import Exchange
 from exchange.market.money import maker_rebate_micros, micros_of, signed_micros_of, taker_fee_micros
 from exchange.testing.venue import MARKET, Client, config, opened
+from exchange.venue import Exchange
 
 
 def test_a_bid_must_be_covered_by_price_and_the_highest_fee(maker: Client) -> None:

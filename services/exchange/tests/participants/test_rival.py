@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exchange.config import ExchangeConfig
-from exchange.core import Exchange
 from exchange.market.markets import NS_PER_S
 from exchange.market.matching import Order
 from exchange.participants.rival import NS_PER_MS, RIVAL_ACCOUNT, RivalSettings
 from exchange.settings import ExchangeSettings
 from exchange.testing.venue import config
+from exchange.venue import Exchange
 
 START_NS = 1_795_222_800 * NS_PER_S
 UNITS = 60_000 * 100_000_000

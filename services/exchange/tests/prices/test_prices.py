@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange.core import Exchange
 from exchange.entry.session import Send
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
@@ -21,6 +20,7 @@ from exchange.prices.player import Event, Player
 from exchange.prices.recording import read_recordings
 from exchange.prices.replay import IDS_PER_LOOP, Line, UnusableRecording, plan_replay, replay_events
 from exchange.testing.venue import OPEN_NS, config
+from exchange.venue import Exchange
 
 BOUNDARY_NS = 1_723_161_300 * NS_PER_S  # 23:55 UTC
 OFFSET_NS = 1_272_000_000

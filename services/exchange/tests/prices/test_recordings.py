@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange.core import Exchange
 from exchange.market.lifecycle import Series
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
@@ -20,6 +19,7 @@ from exchange.prices.player import Player
 from exchange.prices.recording import read_recordings
 from exchange.prices.replay import Line, UnusableRecording, plan_replay, replay_events
 from exchange.testing.venue import config
+from exchange.venue import Exchange
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,20 +11,20 @@ from gateway.api.errors import ApiError
 from gateway.auth.owner import OWNER_PREFIX, owner
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
-from gateway.context import Desk
+from gateway.context import Context
 
 TOKEN_CHARS_MAX = 200
 
 _bearer = OAuth2PasswordBearer(tokenUrl="/oauth/token", auto_error=False)
 
 
-def desk_of(request: Request) -> Desk:
+def desk_of(request: Request) -> Context:
     """Return what the handlers of this application share."""
-    desk: Desk = request.app.state.desk
-    return desk
+    context: Context = request.app.state.context
+    return context
 
 
-DeskOf = Annotated[Desk, Depends(desk_of)]
+ContextOf = Annotated[Context, Depends(desk_of)]
 
 
 class Needs:
@@ -33,9 +33,11 @@ class Needs:
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
 
-    async def __call__(self, desk: DeskOf, request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
+    async def __call__(
+        self, context: ContextOf, request: Request, token: Annotated[str | None, Depends(_bearer)]
+    ) -> Caller:
         token = token if token and len(token) <= TOKEN_CHARS_MAX else None
-        caller = await self._caller(desk, request, token) if token else None
+        caller = await self._caller(context, request, token) if token else None
         if caller is None:
             raise ApiError(
                 401,
@@ -43,24 +45,24 @@ class Needs:
                 "authorization: needs 'Bearer' and a valid access token; get one at POST /oauth/token",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
-        if not desk.rates.admits(caller.user_id, desk.now_ns()):
+        if not context.rates.admits(caller.user_id, context.now_ns()):
             raise ApiError(429, "too_many_requests", "too many requests: wait a second", headers={"Retry-After": "1"})
         if not self.roles & caller.roles:
             wanted = " or ".join(sorted(self.roles))
             raise ApiError(403, "forbidden", f"{caller.user_id} lacks the role {wanted}")
         return caller
 
-    async def _caller(self, desk: Desk, _request: Request, token: str) -> Caller | None:
-        return await desk.sessions.check(token)
+    async def _caller(self, context: Context, _request: Request, token: str) -> Caller | None:
+        return await context.sessions.check(token)
 
 
 class NeedsOrOwner(Needs):
     """The same, and the machine's owner with the token of his file, from this machine: neither Redis nor a password."""
 
-    async def _caller(self, desk: Desk, request: Request, token: str) -> Caller | None:
+    async def _caller(self, context: Context, request: Request, token: str) -> Caller | None:
         if token.startswith(OWNER_PREFIX):
-            return owner(token, request.client.host if request.client else "", desk.owner_token)
-        return await desk.sessions.check(token)
+            return owner(token, request.client.host if request.client else "", context.owner_token)
+        return await context.sessions.check(token)
 
 
 Viewer = Annotated[Caller, Depends(Needs(Role.VIEWER))]

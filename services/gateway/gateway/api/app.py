@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from gateway.api import errors
 from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.api.routes import adjustments, bots, explain, halts, oauth, pages, reads, stream, users
-from gateway.context import Desk
+from gateway.context import Context
 
 DESCRIPTION = """See and steer the market-making platform.
 
@@ -24,7 +24,7 @@ ROUTERS = tuple(door.router for door in (oauth, reads, explain, stream, bots, ha
 """Every route there is, beside the API's own description."""
 
 
-def build_app(desk: Desk) -> FastAPI:
+def build_app(context: Context) -> FastAPI:
     """Return the application that serves the gateway's port."""
     app = FastAPI(
         title="Market-making platform",
@@ -34,7 +34,7 @@ def build_app(desk: Desk) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.desk = desk
+    app.state.context = context
     app.state.streams = stream.Streams()
     errors.install(app)
     for router in ROUTERS:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.auth.passwords import Passwords, generate_password
 from gateway.auth.roles import Role
 from gateway.changes.configuration import check_algo_id, revise
-from gateway.context import Desk
+from gateway.context import Context
 
 ADMIN = "admin"
 DEFAULT_PROFILE = "demo"
@@ -85,19 +85,19 @@ def read_first_bots(path: Path, profile: str, now_ns: int) -> list[BotConfig]:
         raise ConfigError([f"{path.name}: {error}"]) from None
 
 
-async def seed_bots(desk: Desk, bots: list[BotConfig]) -> int:
+async def seed_bots(context: Context, bots: list[BotConfig]) -> int:
     """Publish bots that do not exist yet and return how many; another replica may have been first."""
     seeded = 0
     for bot in bots:
         try:
-            await desk.publish(bot, expected_last_sequence=0)
+            await context.publish(bot, expected_last_sequence=0)
             seeded += 1
         except PublishRefused:
             continue
     return seeded
 
 
-async def create_admin(desk: Desk, passwords: Passwords, path: Path) -> bool:
+async def create_admin(context: Context, passwords: Passwords, path: Path) -> bool:
     """Create the user admin with a generated password in a file only we can read; False when he exists already.
 
     The password is in its file before the user exists: a crash in between loses nothing, and the next start uses
@@ -111,10 +111,10 @@ async def create_admin(desk: Desk, passwords: Passwords, path: Path) -> bool:
         roles=[Role.ADMIN.value],
         revision=1,
         actor=ACTOR,
-        ts_ns=desk.now_ns(),
+        ts_ns=context.now_ns(),
     )
     try:
-        await desk.publish(user, expected_last_sequence=0)
+        await context.publish(user, expected_last_sequence=0)
     except PublishRefused:
         # Another replica made him meanwhile. With a data directory of its own, our file tells a wrong password.
         if written:

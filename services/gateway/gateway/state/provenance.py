@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from common.events import Market
 from common.provenance import UNKNOWN, Provenance, provenance
 
 from gateway.state.ages import FEED_STALE_NS
-
-if TYPE_CHECKING:
-    from gateway.state.view import View
+from gateway.state.view import View
 
 
 def money_at(view: View, venue: str, now_ns: int) -> str:

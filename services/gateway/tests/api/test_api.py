@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from gateway.api.examples import EXAMPLES
 from gateway.api.protection import BODY_BYTES_MAX
 from gateway.auth.passwords import Passwords
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import SYMBOL, Story
 from hypothesis import HealthCheck, given, settings
@@ -137,13 +137,13 @@ async def test_a_bad_query_names_its_field(client: httpx.AsyncClient, log_in: Lo
 
 
 async def test_a_change_while_the_bus_is_away_says_that_its_outcome_is_unknown(
-    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, desk: Desk
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, context: Context
 ) -> None:
     story.bot()
     headers = await log_in("admin")
     bus.connected = False
     answers = [await client.post("/api/bots/1/stop", headers=headers)]
-    desk.bus = None
+    context.bus = None
     answers.append(await client.post("/api/bots/1/stop", headers=headers))
     for answer in answers:
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "bus_unavailable")

@@ -12,7 +12,7 @@ from common.core import Receipt
 from common.errors import CommandUndone
 from common.events import Audit, Halt
 from common.halts import HALTS_MAX
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.testing.fakes import AdminPortsSeen, FakeBus
 from gateway.testing.platform import Story
 from hypothesis import HealthCheck, given, settings
@@ -166,9 +166,9 @@ NAMES = st.sampled_from(["1", "12", "0", "x", "degen", "mm1", "USD", "usd", "", 
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_r9_whatever_the_door_accepts_can_be_lifted(
-    client: httpx.AsyncClient, desk: Desk, scope: str, reason: str
+    client: httpx.AsyncClient, context: Context, scope: str, reason: str
 ) -> None:
-    desk.owner_token = SecretStr("owner-t")
+    context.owner_token = SecretStr("owner-t")
     headers = {"authorization": "Bearer owner-t"}
     answer = await client.post("/api/halts", json={"scope": scope, "reason": reason}, headers=headers)
     assert answer.status_code in (201, 404, 422, 429)
@@ -224,9 +224,9 @@ async def test_r13_with_a_dead_quoter_the_watchdog_empties_the_scope(
 
 
 async def test_r78_the_machines_owner_halts_lifts_and_cancels_and_stands_in_the_audit(
-    client: httpx.AsyncClient, desk: Desk, bus: FakeBus
+    client: httpx.AsyncClient, context: Context, bus: FakeBus
 ) -> None:
-    desk.owner_token = SecretStr("owner-secret")
+    context.owner_token = SecretStr("owner-secret")
     headers = {"authorization": "Bearer owner-secret"}
     assert (await client.post("/api/halts", json={"scope": "bot-1"}, headers=headers)).status_code == 201
     assert (await client.delete("/api/halts/bot-1/manual", headers=headers)).status_code == 200
@@ -255,13 +255,13 @@ async def test_a_halt_that_the_bus_has_not_stored_yet_cannot_be_lifted_before_it
 
 
 async def test_r72_a_halt_the_gateways_disk_does_not_take_is_not_said_to_be_done(
-    client: httpx.AsyncClient, log_in: LogIn, desk: Desk, bus: FakeBus
+    client: httpx.AsyncClient, log_in: LogIn, context: Context, bus: FakeBus
 ) -> None:
     async def full(_handler: Any) -> None:
         raise CommandUndone("halt: in force here, but not on disk (No space left on device)")
 
     headers = await log_in("risk", "trader")
-    desk.turn = full
+    context.turn = full
     answer = await client.post("/api/halts", json={"scope": "bot-1"}, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_on_disk")
     assert len(bus.of(Halt)) == 1, "it is in force all the same"

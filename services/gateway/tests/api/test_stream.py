@@ -12,17 +12,17 @@ from common.events import User
 from gateway.api.errors import ApiError
 from gateway.api.routes import stream as stream_module
 from gateway.api.routes.stream import STREAMS_PER_USER_MAX, PatientStream, Streams, _lines
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.testing.platform import SYMBOL, Story
 from starlette.types import Message
 
 
-async def opened(desk: Desk, story: Story) -> tuple[AsyncGenerator[bytes, None], str]:
+async def opened(context: Context, story: Story) -> tuple[AsyncGenerator[bytes, None], str]:
     user: User = story.user("tess", "viewer", password_hash="h")
-    grant = await desk.sessions.open(user)
-    caller = await desk.sessions.check(grant.access_token)
+    grant = await context.sessions.open(user)
+    caller = await context.sessions.check(grant.access_token)
     assert caller is not None
-    return _lines(desk, Streams(), grant.access_token, caller.token_expires_ns), grant.access_token
+    return _lines(context, Streams(), grant.access_token, caller.token_expires_ns), grant.access_token
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +30,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_module, "PERIOD_S", 0.0)
 
 
-async def test_the_past_of_the_charts_comes_first_and_then_pictures(desk: Desk, story: Story) -> None:
+async def test_the_past_of_the_charts_comes_first_and_then_pictures(context: Context, story: Story) -> None:
     story.quoting()
     list(story.view.on_sample(Receipt(story.now_ns)))
-    lines, _ = await opened(desk, story)
+    lines, _ = await opened(context, story)
     history = json.loads(await anext(lines))
     assert history["type"] == "history"
     assert history["lines"][0]["symbol"] == SYMBOL
@@ -43,8 +43,8 @@ async def test_the_past_of_the_charts_comes_first_and_then_pictures(desk: Desk, 
     assert picture["markets"][0]["fair"]["value"] == 0.52
 
 
-async def test_the_stream_ends_with_the_token(desk: Desk, story: Story) -> None:
-    lines, _ = await opened(desk, story)
+async def test_the_stream_ends_with_the_token(context: Context, story: Story) -> None:
+    lines, _ = await opened(context, story)
     await anext(lines)
     await anext(lines)
     story.later(300)
@@ -52,18 +52,18 @@ async def test_the_stream_ends_with_the_token(desk: Desk, story: Story) -> None:
         await anext(lines)
 
 
-async def test_a_revoked_token_ends_the_stream_within_a_bounded_number_of_lines(desk: Desk, story: Story) -> None:
-    lines, token = await opened(desk, story)
+async def test_a_revoked_token_ends_the_stream_within_a_bounded_number_of_lines(context: Context, story: Story) -> None:
+    lines, token = await opened(context, story)
     await anext(lines)
-    await desk.sessions.revoke(token)
+    await context.sessions.revoke(token)
     count = 0
     async for _ in lines:
         count += 1
     assert count < stream_module.RECHECK_LINES
 
 
-async def test_a_stopping_gateway_lets_its_readers_go(desk: Desk, story: Story) -> None:
-    lines, _ = await opened(desk, story)
+async def test_a_stopping_gateway_lets_its_readers_go(context: Context, story: Story) -> None:
+    lines, _ = await opened(context, story)
     await anext(lines)
     list(story.view.stop(Receipt(story.now_ns)))
     with pytest.raises(StopAsyncIteration):

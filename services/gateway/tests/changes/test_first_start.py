@@ -10,17 +10,17 @@ from common.errors import BusUnavailable, ConfigError
 from common.events import User
 from gateway.auth.passwords import Passwords
 from gateway.changes.first_start import create_admin, read_first_bots, seed_bots
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.testing.fakes import FakeBus
 
 BOTS_FILE = Path(__file__).parents[4] / "config" / "bots.toml"
 
 
 async def test_the_admin_gets_a_generated_password_only_we_can_read(
-    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+    context: Context, bus: FakeBus, passwords: Passwords, tmp_path: Path
 ) -> None:
     path = tmp_path / "gateway" / "admin-password"
-    assert await create_admin(desk, passwords, path)
+    assert await create_admin(context, passwords, path)
     password = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (user,) = bus.of(User)
@@ -30,42 +30,42 @@ async def test_the_admin_gets_a_generated_password_only_we_can_read(
 
 
 async def test_a_second_first_start_changes_nothing(
-    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+    context: Context, bus: FakeBus, passwords: Passwords, tmp_path: Path
 ) -> None:
     path = tmp_path / "admin-password"
-    await create_admin(desk, passwords, path)
+    await create_admin(context, passwords, path)
     before = path.read_text()
-    assert not await create_admin(desk, passwords, path)
+    assert not await create_admin(context, passwords, path)
     assert path.read_text() == before
     assert len(bus.of(User)) == 1
 
 
 async def test_a_crash_between_file_and_user_is_made_good_by_the_next_start(
-    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+    context: Context, bus: FakeBus, passwords: Passwords, tmp_path: Path
 ) -> None:
     path = tmp_path / "admin-password"
     bus.connected = False
     with pytest.raises(BusUnavailable):
-        await create_admin(desk, passwords, path)
+        await create_admin(context, passwords, path)
     written = path.read_text().strip()
     bus.connected = True
-    assert await create_admin(desk, passwords, path)
+    assert await create_admin(context, passwords, path)
     assert await passwords.matches(bus.of(User)[0].password_hash, written)
 
 
 async def test_the_loser_of_two_replicas_leaves_no_wrong_password_behind(
-    desk: Desk, bus: FakeBus, passwords: Passwords, tmp_path: Path
+    context: Context, bus: FakeBus, passwords: Passwords, tmp_path: Path
 ) -> None:
-    assert await create_admin(desk, passwords, tmp_path / "one" / "admin-password")
-    assert not await create_admin(desk, passwords, tmp_path / "two" / "admin-password")
+    assert await create_admin(context, passwords, tmp_path / "one" / "admin-password")
+    assert not await create_admin(context, passwords, tmp_path / "two" / "admin-password")
     assert not (tmp_path / "two" / "admin-password").exists()
 
 
-async def test_an_empty_password_file_is_named_not_used(desk: Desk, passwords: Passwords, tmp_path: Path) -> None:
+async def test_an_empty_password_file_is_named_not_used(context: Context, passwords: Passwords, tmp_path: Path) -> None:
     path = tmp_path / "admin-password"
     path.write_text("\n")
     with pytest.raises(ConfigError, match="is empty"):
-        await create_admin(desk, passwords, path)
+        await create_admin(context, passwords, path)
 
 
 def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
@@ -76,10 +76,10 @@ def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
     assert demo[0].sections["risk_limits"]["max_daily_loss"] == "1000"
 
 
-async def test_bots_are_seeded_once_by_whichever_replica_comes_first(desk: Desk, bus: FakeBus) -> None:
+async def test_bots_are_seeded_once_by_whichever_replica_comes_first(context: Context, bus: FakeBus) -> None:
     bots = read_first_bots(BOTS_FILE, "demo", 1)
-    assert await seed_bots(desk, bots) == 1
-    assert await seed_bots(desk, bots) == 0
+    assert await seed_bots(context, bots) == 1
+    assert await seed_bots(context, bots) == 0
     assert len(bus.published) == 1
 
 

@@ -17,7 +17,7 @@ EXPIRY_NS = T0_NS + 300 * NS_PER_S
 OFFSET_NS = 250 * NS_PER_MS
 
 
-class Desk:
+class Harness:
     """A pricer and the shortest way to tell it things; time moves only when told."""
 
     def __init__(self, library: Library | None = None) -> None:
@@ -28,7 +28,7 @@ class Desk:
     def receipt(self, age_ns: int = 0) -> Receipt:
         return Receipt(self.now_ns, age_ns)
 
-    def wait(self, seconds: float) -> Desk:
+    def wait(self, seconds: float) -> Harness:
         self.now_ns += round(seconds * NS_PER_S)
         return self
 

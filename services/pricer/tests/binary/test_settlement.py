@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pricer.binary.contracts import threshold
 from pricer.binary.models import Diffusion
 from pricer.binary.settlement import Terms, WindowAverage, on_average, on_last
-from pricer.testing.harness import Desk
+from pricer.testing.harness import Harness
 from scipy.stats import norm
 
 YEAR_S = 365 * 24 * 3600
@@ -96,22 +96,22 @@ def test_an_average_lies_among_its_prices(steps: list[tuple[float, float]]) -> N
     assert min(prices) - 1e-9 <= window.average() <= max(prices) + 1e-9
 
 
-def value_of(desk: Desk) -> FairValue:
-    [value] = [effect for effect in desk.top(60_010.0) if isinstance(effect, FairValue)]
+def value_of(harness: Harness) -> FairValue:
+    [value] = [effect for effect in harness.top(60_010.0) if isinstance(effect, FairValue)]
     return value
 
 
-def lived(seconds: float, **market: Any) -> tuple[Desk, FairValue]:
+def lived(seconds: float, **market: Any) -> tuple[Harness, FairValue]:
     """Return the value of a market after so many seconds of its life at one price."""
-    desk = Desk()
-    desk.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
-    desk.market(**market)
+    harness = Harness()
+    harness.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
+    harness.market(**market)
     for _ in range(round(seconds)):
-        desk.statuses()
-        desk.status("degen")
-        value = value_of(desk)
-        desk.wait(1)
-    return desk, value
+        harness.statuses()
+        harness.status("degen")
+        value = value_of(harness)
+        harness.wait(1)
+    return harness, value
 
 
 def test_s1_3_a_market_on_an_average_is_priced_as_one_from_its_event_on() -> None:
@@ -124,10 +124,10 @@ def test_s1_3_a_market_on_an_average_is_priced_as_one_from_its_event_on() -> Non
 
 
 def test_s1_3_within_the_window_the_past_part_counts_as_known() -> None:
-    desk, _ = lived(271, settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
-    desk.statuses()
-    desk.status("degen")
-    [value] = [effect for effect in desk.top(59_995.0) if isinstance(effect, FairValue)]
+    harness, _ = lived(271, settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
+    harness.statuses()
+    harness.status("degen")
+    [value] = [effect for effect in harness.top(59_995.0) if isinstance(effect, FairValue)]
     # 31 of 60 seconds were 10 dollars above the strike: the rest needs to average 10.69 dollars below it to lose.
     needed = 60_000 - 10 * 31 / 29
     expected = Diffusion().value(math.log(59_995 / needed), value.volatility**2 * 29 / 3 / YEAR_S, 1.0)
@@ -140,17 +140,17 @@ def test_s1_3_within_the_window_the_past_part_counts_as_known() -> None:
 def test_r2_a_polymarket_average_that_is_won_already_is_not_priced_like_a_last_price() -> None:
     def eleven_seconds_before_the_end(**market: Any) -> float:
         """Return the value where the price was 40 dollars above from 55 to 12 s before the end, and 3 below since."""
-        desk = Desk()
-        desk.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
-        desk.market(settlement_source="chainlink", **market)
+        harness = Harness()
+        harness.bot(pricing={"distribution": "diffusion", "volatility_prior_s": 86_400})
+        harness.market(settlement_source="chainlink", **market)
         values: list[FairValue] = []
         for second in range(290):
-            desk.statuses()
-            desk.status("degen")
+            harness.statuses()
+            harness.status("degen")
             left_s = 300 - second - 0.25
             price = 60_040.0 if 12 < left_s <= 55 else 59_997.0
-            values += [effect for effect in desk.top(price) if isinstance(effect, FairValue)]
-            desk.wait(1)
+            values += [effect for effect in harness.top(price) if isinstance(effect, FairValue)]
+            harness.wait(1)
         return next(value.fair for value in values if round(value.seconds_left) == 11)
 
     average = eleven_seconds_before_the_end(settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
@@ -163,12 +163,12 @@ def test_r2_a_tie_that_pays_half_is_worth_half_on_a_grid() -> None:
 
 
 def test_a_window_that_was_not_seen_is_shown_and_not_quoted() -> None:
-    desk = Desk()
-    desk.wait(270)
-    desk.statuses()
-    desk.bot()
-    desk.market(settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
-    assert not value_of(desk).ready
+    harness = Harness()
+    harness.wait(270)
+    harness.statuses()
+    harness.bot()
+    harness.market(settlement=SettlementRule.AVERAGE, settlement_window_s=60.0)
+    assert not value_of(harness).ready
 
 
 @pytest.mark.parametrize(
@@ -179,21 +179,21 @@ def test_a_window_that_was_not_seen_is_shown_and_not_quoted() -> None:
     ],
 )
 def test_a_market_whose_rule_is_not_understood_is_not_priced(unclear: dict[str, Any]) -> None:
-    desk = Desk()
-    desk.statuses()
-    desk.bot()
-    desk.market(**unclear)
-    assert desk.top() == []
-    assert desk.pricer.state(desk.now_ns)["dropped"]["unusable_market"] == 1
+    harness = Harness()
+    harness.statuses()
+    harness.bot()
+    harness.market(**unclear)
+    assert harness.top() == []
+    assert harness.pricer.state(harness.now_ns)["dropped"]["unusable_market"] == 1
 
 
 def test_s1_3_on_a_grid_a_tie_has_a_probability_and_the_rule_says_whose_it_is() -> None:
     def fair(tie_rule: TieRule, step: float) -> float:
-        desk = Desk()
-        desk.statuses()
-        desk.bot()
-        desk.market(tie_rule=tie_rule, settlement_step=step)
-        [value] = desk.top(60_000.0)
+        harness = Harness()
+        harness.statuses()
+        harness.bot()
+        harness.market(tie_rule=tie_rule, settlement_step=step)
+        [value] = harness.top(60_000.0)
         assert isinstance(value, FairValue)
         return value.fair
 
@@ -216,10 +216,10 @@ def test_the_threshold_on_a_grid_agrees_with_the_sum_over_the_grid(step: float, 
 
 
 def test_b17_a_market_that_is_voided_is_priced_no_longer() -> None:
-    desk = Desk()
-    desk.statuses()
-    desk.bot()
-    desk.market()
-    assert len(desk.top()) == 1
-    desk.market(status=MarketStatus.VOIDED, result="void")
-    assert desk.top() == []
+    harness = Harness()
+    harness.statuses()
+    harness.bot()
+    harness.market()
+    assert len(harness.top()) == 1
+    harness.market(status=MarketStatus.VOIDED, result="void")
+    assert harness.top() == []

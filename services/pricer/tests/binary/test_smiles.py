@@ -20,7 +20,7 @@ from pricer.binary.smiles import Shape, fitted
 from pricer.binary.svi import Points, Svi, fit_ssvi, fit_svi
 from pricer.library import Library
 from pricer.sources.deribit import Quotes, parse_name, parse_quotes
-from pricer.testing.harness import T0_NS, Desk
+from pricer.testing.harness import T0_NS, Harness
 from scipy.stats import norm
 
 FORWARD = 60_000.0
@@ -244,31 +244,31 @@ def test_f1_a_fit_of_svi_beats_the_common_family_where_smiles_differ() -> None:
         assert miss(fit_svi(each, ssvi), each) <= miss(ssvi, each) * 1.0001
 
 
-def priced(library: Library, **pricing: Any) -> tuple[Desk, list[Any]]:
-    desk = Desk(library)
-    told = desk.bot(pricing={"distribution": "surface", "smiles": {"BTC": "btc.json"}, **pricing})
-    desk.market()
-    desk.statuses()
-    return desk, told
+def priced(library: Library, **pricing: Any) -> tuple[Harness, list[Any]]:
+    harness = Harness(library)
+    told = harness.bot(pricing={"distribution": "surface", "smiles": {"BTC": "btc.json"}, **pricing})
+    harness.market()
+    harness.statuses()
+    return harness, told
 
 
-def fair(desk: Desk, price: float = 60_000.0) -> FairValue:
-    desk.statuses()
-    [value] = desk.top(price)
+def fair(harness: Harness, price: float = 60_000.0) -> FairValue:
+    harness.statuses()
+    [value] = harness.top(price)
     assert isinstance(value, FairValue)
     return value
 
 
 def test_f1_a_bot_takes_its_smile_from_a_file_of_quotes() -> None:
-    desk, told = priced(Library({"btc.json": answer()}.__getitem__))
+    harness, told = priced(Library({"btc.json": answer()}.__getitem__))
     assert told == []
-    value = fair(desk)
+    value = fair(harness)
     years = value.seconds_left / SECONDS_PER_YEAR
     expected = Surface(RHO, ETA).value(0.0, value.volatility**2 * years, years)
     assert value.fair == pytest.approx(expected.probability, abs=2e-3)
     assert value.fair > 0.51, "with a fall feared more, the middle of the distribution lies above the price"
     assert value.ready
-    picture = desk.pricer.state(desk.now_ns)["bots"]["1"]["underlyings"]["BTC"]
+    picture = harness.pricer.state(harness.now_ns)["bots"]["1"]["underlyings"]["BTC"]
     assert [each["kind"] for each in picture["smiles"]["expiries"]] == ["svi"] * len(DAYS)
 
 
@@ -279,37 +279,37 @@ def test_a_file_that_cannot_be_used_is_named_and_the_bot_is_not_priced(data: byt
             raise FileNotFoundError(name)
         return data
 
-    desk, told = priced(Library(read))
+    harness, told = priced(Library(read))
     assert [type(each) for each in told] == [Alert]
     assert "btc.json" in told[0].text
-    assert desk.top() == []
+    assert harness.top() == []
 
 
 def test_quotes_that_are_too_old_are_shown_and_not_quoted_from() -> None:
     old = answer(as_of=AS_OF - timedelta(hours=25))
-    desk, _ = priced(Library({"btc.json": old}.__getitem__))
-    assert not fair(desk).ready
-    assert desk.pricer.state(desk.now_ns)["bots"]["1"]["underlyings"]["BTC"]["note"] == "option quotes too old"
-    desk, _ = priced(Library({"btc.json": old}.__getitem__), smile_max_age_s=7 * 86_400)
-    assert fair(desk).ready
+    harness, _ = priced(Library({"btc.json": old}.__getitem__))
+    assert not fair(harness).ready
+    assert harness.pricer.state(harness.now_ns)["bots"]["1"]["underlyings"]["BTC"]["note"] == "option quotes too old"
+    harness, _ = priced(Library({"btc.json": old}.__getitem__), smile_max_age_s=7 * 86_400)
+    assert fair(harness).ready
 
 
-def command(desk: Desk, ordered: str, **document: Any) -> None:
-    [found] = [each for each in desk.pricer.inputs() if isinstance(each, Command) and each.name == ordered]
-    list(found.handler(document, desk.receipt()))
+def command(harness: Harness, ordered: str, **document: Any) -> None:
+    [found] = [each for each in harness.pricer.inputs() if isinstance(each, Command) and each.name == ordered]
+    list(found.handler(document, harness.receipt()))
 
 
 def test_f1_new_quotes_are_taken_live_by_a_command_and_by_rereading_the_file() -> None:
     files = {"btc.json": answer()}
-    desk, _ = priced(Library(files.__getitem__))
-    before = fair(desk)
+    harness, _ = priced(Library(files.__getitem__))
+    before = fair(harness)
     flat = json.loads(answer())["result"]
     for entry in flat:
         entry["mark_iv"] = 45.0
-    command(desk, "quotes", name="btc.json", result=flat)
-    assert fair(desk).fair == pytest.approx(0.5, abs=1e-3)
-    command(desk, "reload", name="btc.json")
-    assert fair(desk).fair == pytest.approx(before.fair)
+    command(harness, "quotes", name="btc.json", result=flat)
+    assert fair(harness).fair == pytest.approx(0.5, abs=1e-3)
+    command(harness, "reload", name="btc.json")
+    assert fair(harness).fair == pytest.approx(before.fair)
 
 
 @pytest.mark.parametrize(
@@ -325,18 +325,18 @@ def test_f1_new_quotes_are_taken_live_by_a_command_and_by_rereading_the_file() -
 def test_a_command_that_cannot_be_followed_says_why_and_changes_nothing(
     ordered: str, document: dict[str, Any], fault: str
 ) -> None:
-    desk, _ = priced(Library({"btc.json": answer()}.__getitem__))
-    before = fair(desk)
+    harness, _ = priced(Library({"btc.json": answer()}.__getitem__))
+    before = fair(harness)
     with pytest.raises(ValueError, match=fault):
-        command(desk, ordered, **document)
-    assert fair(desk).fair == before.fair
+        command(harness, ordered, **document)
+    assert fair(harness).fair == before.fair
 
 
 def test_f1_a_contract_that_lives_for_days_takes_its_level_from_the_options_too() -> None:
-    desk, _ = priced(Library({"btc.json": answer()}.__getitem__), volatility_prior=1.0, volatility_prior_s=86_400)
-    desk.market(expiry_ns=T0_NS + 300 * NS_PER_S)
-    assert fair(desk).volatility == pytest.approx(1.0)
-    desk.market(expiry_ns=T0_NS + 2 * 86_400 * NS_PER_S)
-    assert fair(desk).volatility == pytest.approx(0.455, abs=0.01)
-    desk.market(expiry_ns=T0_NS + 64_800 * NS_PER_S)
-    assert 0.5 < fair(desk).volatility < 0.95
+    harness, _ = priced(Library({"btc.json": answer()}.__getitem__), volatility_prior=1.0, volatility_prior_s=86_400)
+    harness.market(expiry_ns=T0_NS + 300 * NS_PER_S)
+    assert fair(harness).volatility == pytest.approx(1.0)
+    harness.market(expiry_ns=T0_NS + 2 * 86_400 * NS_PER_S)
+    assert fair(harness).volatility == pytest.approx(0.455, abs=0.01)
+    harness.market(expiry_ns=T0_NS + 64_800 * NS_PER_S)
+    assert 0.5 < fair(harness).volatility < 0.95

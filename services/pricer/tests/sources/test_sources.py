@@ -15,15 +15,15 @@ from common.events import Alert, AlertLevel, FairValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pricer.sources.combined import Combined
-from pricer.testing.harness import T0_NS, Desk
+from pricer.testing.harness import T0_NS, Harness
 
 BP = 1e-4
 VENUES = {"binance": "BTCUSDT", "coinbase": "BTC-USD", "kraken": "BTC/USD"}
 SOURCES: list[dict[str, Any]] = [{"venue": venue, "symbol": symbol} for venue, symbol in VENUES.items()]
 
 
-class Venues(Desk):
-    """A desk with a bot that follows three venues, their prices a random walk seen through each one's basis."""
+class Venues(Harness):
+    """A harness with a bot that follows three venues, their prices a random walk seen through each one's basis."""
 
     def __init__(self, sources: Sequence[dict[str, Any]] = SOURCES, seed: int = 1, **sections: Any) -> None:
         super().__init__()

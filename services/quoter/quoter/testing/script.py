@@ -1,4 +1,4 @@
-"""Scripts for the quoter's core: a desk with a venue, inputs as events, and everything that came out."""
+"""Scripts for the quoter's core: a quoter with a venue, inputs as events, and everything that came out."""
 
 from __future__ import annotations
 

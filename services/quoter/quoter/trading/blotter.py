@@ -16,9 +16,8 @@ from common.orders import OrderState, epoch_of
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
-from quoter.trading.bot import Terms
 from quoter.trading.order_updates import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
-from quoter.trading.trader import Desk
+from quoter.trading.trader import Trader
 from quoter.venues.base import (
     Absent,
     AccountPicture,
@@ -50,21 +49,16 @@ HALT_ACTOR = "quoter"
 
 
 class Blotter:
-    """Apply a session's reports to the desk and say what follows."""
+    """Apply a session's reports to the trader and say what follows."""
 
     def __init__(
         self,
-        desk: Desk,
-        terms: Callable[[str], Terms | None],
-        refusals: Callable[[Order], MarketRefusals | None],
+        trader: Trader,
         touched: Callable[[str, str, bool], None],
         filled: Callable[[Fill, int], Effects],
         halted: Callable[[Halt, int], Effects],
     ) -> None:
-        self._desk = desk
-        self._terms = terms
-        self._refusals_of = refusals
-        """Say where the refusals of an order's market are counted; None when nobody works on it any more."""
+        self._trader = trader
         self._refusals = AccountRefusals()
         self._touched = touched
         """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
@@ -85,6 +79,11 @@ class Blotter:
         self.unknown_fills = 0
         self.rejects: dict[str, int] = {}
 
+    def _refusals_of(self, order: Order) -> MarketRefusals | None:
+        """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
+        line = self._trader.line_of(order.algo_id, order.symbol)
+        return line.refusals if line is not None else None
+
     def on_report(self, report: Report, now_ns: int) -> Effects:
         if isinstance(report, OrderReport):
             return self._on_order(report, now_ns)
@@ -102,10 +101,10 @@ class Blotter:
             return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
         if isinstance(report, AccountPicture):
             self._picture = report
-            self._desk.collateral.on_money(Money(report.cash_total, report.account_sequence))
+            self._trader.collateral.on_money(Money(report.cash_total, report.account_sequence))
             return self.account_state(now_ns)
         if isinstance(report, Money):
-            self._desk.collateral.on_money(report)
+            self._trader.collateral.on_money(report)
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
@@ -118,38 +117,38 @@ class Blotter:
         if isinstance(report, Trouble):
             return self.alert(report.level, PLATFORM, report.kind, report.text, now_ns)
         assert isinstance(report, HistoryLost), "what rests is told to whoever empties"
-        return self.halt(f"account-{self._desk.account}", "history_lost", report.text, now_ns)
+        return self.halt(f"account-{self._trader.account}", "history_lost", report.text, now_ns)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
     def _on_order(self, report: OrderReport, now_ns: int) -> Effects:
-        desk = self._desk
-        order = desk.orders.get(report.order_id)
+        trader = self._trader
+        order = trader.orders.get(report.order_id)
         if order is None:
-            if report.state is OrderState.LIVE and epoch_of(report.order_id) <= desk.epoch:
+            if report.state is OrderState.LIVE and epoch_of(report.order_id) <= trader.epoch:
                 return self._cancel_stray(report.order_id, "is not known", now_ns)
             return []
         if report.state is OrderState.LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
             return self._cancel_stray(report.order_id, f"was {order.state.value} for us", now_ns)
         fresh = order.state is OrderState.SUBMITTING
-        if desk.orders.report(report) is None:
+        if trader.orders.report(report) is None:
             return []
         if fresh:
             self._on_taken(order)
         self._touched(order.algo_id, order.symbol, False)
-        desk.news.note(order)
+        trader.news.note(order)
         return []
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
         """Cancel an order that rests at the venue although it should not."""
         text = f"order {order_id} rests at the venue but {why}: cancelled"
         yield from self.alert(AlertLevel.CRITICAL, PLATFORM, "stray_order", text, now_ns)
-        if self._desk.session.connected:
-            yield from self._desk.session.send([order_id], [], now_ns)
+        if self._trader.session.connected:
+            yield from self._trader.session.send([order_id], [], now_ns)
 
     def _on_refused(self, refused: Refused, now_ns: int) -> Effects:
         self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
-        order = self._desk.orders.get(refused.order_id)
+        order = self._trader.orders.get(refused.order_id)
         if order is not None and not order.state.terminal:
             yield from self._wait_after(order, refused.code, now_ns)
         yield from self._end(refused.order_id, OrderState.REJECTED, refused.code)
@@ -162,7 +161,7 @@ class Blotter:
         if verdict.alert:
             yield from self.alert(AlertLevel.WARNING, order.algo_id, "orders_refused", verdict.alert, now_ns)
         if verdict.halt:
-            yield from self.halt(f"account-{self._desk.account}", "orders_refused", verdict.halt, now_ns)
+            yield from self.halt(f"account-{self._trader.account}", "orders_refused", verdict.halt, now_ns)
 
     def _on_taken(self, order: Order) -> None:
         """The venue has taken an order: what it refused before it now takes again."""
@@ -172,69 +171,69 @@ class Blotter:
             here.on_taken(order)
 
     def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
-        order = self._desk.orders.get(order_id)
-        if order is not None and self._desk.orders.step(order, state, reason):
+        order = self._trader.orders.get(order_id)
+        if order is not None and self._trader.orders.step(order, state, reason):
             self._touched(order.algo_id, order.symbol, False)
-            self._desk.news.note(order)
+            self._trader.news.note(order)
         return []
 
     def _on_cancel_refused(self, refused: CancelRefused, now_ns: int) -> Effects:
-        order = self._desk.orders.get(refused.order_id)
+        order = self._trader.orders.get(refused.order_id)
         if order is None or order.state is not OrderState.CANCELLING:
             return []
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
-        self._desk.orders.step(order, OrderState.LIVE)
+        self._trader.orders.step(order, OrderState.LIVE)
         self._touched(order.algo_id, order.symbol, False)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
     def _on_unknown(self, unknown: Unknown) -> Effects:
-        order = self._desk.orders.get(unknown.order_id)
+        order = self._trader.orders.get(unknown.order_id)
         if order is not None and order.state in (OrderState.SUBMITTING, OrderState.CANCELLING):
-            self._desk.orders.step(order, OrderState.UNKNOWN, unknown.why)
-            self._desk.news.note(order)
+            self._trader.orders.step(order, OrderState.UNKNOWN, unknown.why)
+            self._trader.news.note(order)
         return []
 
     def _on_lost(self, lost: Lost, now_ns: int) -> Effects:
         """Whatever had not ended may have been cancelled, filled or never have arrived."""
         yield from self.alert(AlertLevel.WARNING, PLATFORM, "session_lost", lost.reason or "closed", now_ns)
-        for order in self._desk.orders.living():
-            if self._desk.orders.step(order, OrderState.UNKNOWN, "connection lost"):
+        for order in self._trader.orders.living():
+            if self._trader.orders.step(order, OrderState.UNKNOWN, "connection lost"):
                 self._touched(order.algo_id, order.symbol, False)
-                self._desk.news.note(order)
+                self._trader.news.note(order)
 
     # --- fills --------------------------------------------------------------------------------------------------
 
     def _on_execution(self, execution: Execution, now_ns: int) -> Effects:
-        desk = self._desk
-        order = desk.orders.get(execution.order_id)
+        trader = self._trader
+        order = trader.orders.get(execution.order_id)
         if order is None:
             if execution.recovered and execution.account_sequence <= self.proven_sequence:
                 return
             self.unknown_fills += 1
             text = f"trade {execution.trade_id} of order {execution.order_id}: the order is not known"
             yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
-        elif desk.orders.execution(execution) is None:
+        elif trader.orders.execution(execution) is None:
             return
         fill = fill_of(execution, order, self._books(execution.symbol, execution.tick_size, now_ns))
-        if not desk.holdings.on_fill(fill):
+        if not trader.holdings.on_fill(fill):
             return
         self.fills += 1
         yield fill
         if not execution.recovered:
             yield from self._filled(fill, now_ns)
         if order is not None:
-            desk.news.note(order)
+            trader.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
 
     def _on_reversal(self, report: Reversal, now_ns: int) -> Effects:
         """Take back a fill that did not come to be: an entry of its own, so that both stay to be seen."""
-        desk, execution = self._desk, report.execution
-        order = desk.orders.get(execution.order_id)
+        trader, execution = self._trader, report.execution
+        order = trader.orders.get(execution.order_id)
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
         algo_id = order.algo_id if order else UNASSIGNED
         posting = reversal_of(report, algo_id, self._books(execution.symbol, execution.tick_size, now_ns))
-        if desk.holdings.on_posting(posting):
+        if trader.holdings.on_posting(posting):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
             yield posting
@@ -249,7 +248,7 @@ class Blotter:
             del self._conversions[next(iter(self._conversions))]
         if report.recovered and report.account_sequence <= self.proven_sequence:
             return []
-        algo_id = self._desk.converter.owner(report.symbol, report.pairs)
+        algo_id = self._trader.converter.owner(report.symbol, report.pairs)
         if algo_id:
             return self._book_conversion(report, algo_id, now_ns)
         self._unasked.append((report, now_ns))
@@ -261,10 +260,10 @@ class Blotter:
         Whose they can have been is known when every position is. A predecessor may have booked one already: it has
         the same id then, and counts once.
         """
-        desk = self._desk
-        while self._unasked and (desk.positions_known or now_ns - self._unasked[0][1] > ASSIGN_MAX_NS):
+        trader = self._trader
+        while self._unasked and (trader.positions_known or now_ns - self._unasked[0][1] > ASSIGN_MAX_NS):
             report, _ = self._unasked.pop(0)
-            found = desk.holdings.with_pairs(report.symbol, -report.pairs) if report.pairs < 0 else []
+            found = trader.holdings.with_pairs(report.symbol, -report.pairs) if report.pairs < 0 else []
             algo_id = found[0] if len(found) == 1 else UNASSIGNED
             what = "merged into cash" if report.pairs < 0 else "made of cash"
             text = f"{abs(report.pairs)} pairs of {report.symbol} were {what} unasked: booked on {algo_id}"
@@ -272,28 +271,28 @@ class Blotter:
             yield from self._book_conversion(report, algo_id, now_ns)
 
     def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
-        desk = self._desk
+        trader = self._trader
         posting = posting_of(report, algo_id, self._books(report.symbol, None, now_ns))
-        if desk.holdings.on_posting(posting):
+        if trader.holdings.on_posting(posting):
             yield posting
             self._touched(algo_id, report.symbol, True)
 
     def _books(self, symbol: str, tick_size: Decimal | None, now_ns: int) -> Books:
         """Return what an entry of a market is booked with; `tick_size` is the execution's own, where it has one."""
-        desk, terms = self._desk, self._terms(symbol)
+        trader, terms = self._trader, self._trader.markets.get(symbol)
         return Books(
-            desk.account,
-            desk.venue,
-            terms.currency if terms else desk.session.currency,
-            tick_size or (terms.tick_size if terms else desk.session.tick_size),
-            terms.lot_size if terms else desk.session.lot_size,
+            trader.account,
+            trader.venue,
+            terms.currency if terms else trader.session.currency,
+            tick_size or (terms.tick_size if terms else trader.session.tick_size),
+            terms.lot_size if terms else trader.session.lot_size,
             terms.multiplier if terms else _ONE,
-            desk.epoch,
+            trader.epoch,
             now_ns,
         )
 
     def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
-        algo_id = self._desk.converter.on_ended(ended, now_ns)
+        algo_id = self._trader.converter.on_ended(ended, now_ns)
         if ended.refused and algo_id:
             done = "merged" if ended.pairs < 0 else "split"
             text = f"{abs(ended.pairs)} pairs of {ended.symbol} were not {done}: {ended.refused}"
@@ -302,13 +301,13 @@ class Blotter:
 
     def on_booked(self, event: Fill | Posting, sequence: int, now_ns: int) -> Effects:
         """The broker has stored a fill or posting; an account picture may have waited for it."""
-        self._desk.holdings.on_published(event, sequence)
+        self._trader.holdings.on_published(event, sequence)
         return self.account_state(now_ns) if self._picture is not None else []
 
     def account_state(self, now_ns: int) -> Effects:
         """Publish the picture in hand once every entry it contains is in FILL: recovery begins from the newest one."""
-        picture, desk = self._picture, self._desk
-        if picture is None or desk.holdings.unpublished_up_to(picture.account_sequence):
+        picture, trader = self._picture, self._trader
+        if picture is None or trader.holdings.unpublished_up_to(picture.account_sequence):
             return []
         if any(report.account_sequence <= picture.account_sequence for report, _ in self._unasked):
             return []
@@ -316,9 +315,9 @@ class Blotter:
         self.proven_sequence = max(self.proven_sequence, picture.account_sequence)
         return [
             AccountState(
-                account=desk.account,
-                venue=desk.venue,
-                currency=desk.session.currency,
+                account=trader.account,
+                venue=trader.venue,
+                currency=trader.session.currency,
                 cash_total=picture.cash_total,
                 cash_available=picture.cash_available,
                 holdings=picture.holdings,
@@ -330,7 +329,7 @@ class Blotter:
                 redeemable_cash=picture.redeemable_cash,
                 redeemable=list(picture.redeemable),
                 rounding_cash=picture.rounding_cash,
-                epoch=desk.epoch,
+                epoch=trader.epoch,
             )
         ]
 
@@ -338,7 +337,7 @@ class Blotter:
 
     def halt(self, scope: str, reason: str, detail: str, now_ns: int) -> Effects:
         """Halt by our own decision, on disk and on the bus; it holds whether or not the bus hears of it."""
-        desk = self._desk
+        trader = self._trader
         halt = Halt(
             scope=scope,
             reason=reason,
@@ -347,23 +346,23 @@ class Blotter:
             halt_id=self.new_halt_id(now_ns),
             cancels=True,
             ts_ns=now_ns,
-            epoch=desk.epoch,
+            epoch=trader.epoch,
         )
         return self.impose(halt, now_ns)
 
     def new_halt_id(self, now_ns: int) -> str:
         """Return an id that no other halt has, of this process or of one before or after it."""
         self._halts += 1
-        return f"{self._desk.account}-{self._desk.epoch}-{now_ns}-{self._halts}"
+        return f"{self._trader.account}-{self._trader.epoch}-{now_ns}-{self._halts}"
 
     def impose(self, halt: Halt, now_ns: int) -> Effects:
         """Put a halt in force: on disk first, then out with what it empties, then on the bus and to people."""
-        desk, scope = self._desk, halt.scope
-        desk.halts.impose(halt)
+        trader, scope = self._trader, halt.scope
+        trader.halts.impose(halt)
         algo_id = scope.removeprefix("bot-") if scope.startswith("bot-") else PLATFORM
         text = f"{scope}: {halt.detail}"[:500]
         return [
-            *desk.halts.words.changes(),
+            *trader.halts.words.changes(),
             *self._halted(halt, now_ns),
             halt,
             *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{halt.reason}"[:64], text, now_ns),

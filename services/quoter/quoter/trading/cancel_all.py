@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Answered, Effects
 from common.emptying import CONFIRM_MAX_S, EMPTIED, Emptied
-from common.events import AlertLevel
+from common.events import AlertLevel, Halt
 from common.orders import OrderState
 
 from quoter.orders.own_orders import Order, resting
 from quoter.trading.order_updates import PLATFORM, alert
-from quoter.trading.trader import Desk
+from quoter.trading.trader import Trader
 from quoter.venues.base import Outputs, Resting
 
 ASK_GAP_NS = 250 * NS_PER_MS
 CANCEL_GAP_NS = 500 * NS_PER_MS
 CONFIRM_MAX_NS = round(CONFIRM_MAX_S * NS_PER_S)
 GIVE_UP_NS = 120 * NS_PER_S
-"""After that the passes of the desk and the watchdog go on alone."""
+"""After that the passes of the trader and the watchdog go on alone."""
 RUNS_MAX = 100
 LOOKS_WITHOUT_CONNECTION = 2
 WHOLE_ACCOUNT = "the whole account was cancelled: without its session nobody tells its bots apart"
@@ -61,13 +61,10 @@ class Emptying:
 
     def __init__(
         self,
-        desk: Desk,
-        scopes_of: Callable[[str], frozenset[str]],
+        trader: Trader,
         cancel: Callable[[Iterable[Order], int], Effects],
     ) -> None:
-        self._desk = desk
-        self._scopes_of = scopes_of
-        """The halt scopes of a bot's orders here, by algo_id."""
+        self._trader = trader
         self._cancel = cancel
         self._runs: dict[str, Run] = {}
         self._last: Run | None = None
@@ -121,7 +118,7 @@ class Emptying:
                 run.looks = 0
                 yield from self._cancel_at_venue(run, now_ns)
                 continue
-            connected = self._desk.session.connected
+            connected = self._trader.session.connected
             run.looks = run.looks + 1 if not gone else 0
             if (connected and not self._alive(run.scope)) or run.looks >= LOOKS_WITHOUT_CONNECTION:
                 self._last = self._runs.pop(run.what)
@@ -130,7 +127,7 @@ class Emptying:
     # --- steps --------------------------------------------------------------------------------------------------
 
     def _go_on(self, run: Run, now_ns: int) -> Outputs:
-        session = self._desk.session
+        session = self._trader.session
         if session.connected and self._alive(run.scope):
             yield from self._cancel_alive(run, now_ns)
         elif now_ns >= run.ask_at_ns:
@@ -148,8 +145,8 @@ class Emptying:
 
     def _cancel_at_venue(self, run: Run, now_ns: int) -> Outputs:
         """Cancel what rests there although our book knows nothing of it, or thinks that it has ended."""
-        session = self._desk.session
-        known = [order for order in map(self._desk.orders.get, run.at_venue) if order is not None]
+        session = self._trader.session
+        known = [order for order in map(self._trader.orders.get, run.at_venue) if order is not None]
         living = [order for order in known if not order.state.terminal]
         yield from self._cancel(resting(living), now_ns)
         # Below 0 is what has no id of ours by which it could be cancelled.
@@ -158,14 +155,14 @@ class Emptying:
             yield from session.send(strays, [], now_ns)
 
     def _alive(self, scope: str) -> list[Order]:
-        return [order for order in self._desk.orders.living() if scope in self._scopes_of(order.algo_id)]
+        return [order for order in self._trader.orders.living() if scope in self._trader.scopes_of(order.algo_id)]
 
     def _covers(self, scope: str, order_id: int) -> bool:
         """Say whether an order at the venue is one of the scope; of a stranger only its account is known."""
-        order = self._desk.orders.get(order_id)
+        order = self._trader.orders.get(order_id)
         if order is not None:
-            return scope in self._scopes_of(order.algo_id)
-        return scope in self._scopes_of("") or not self._desk.session.connected
+            return scope in self._trader.scopes_of(order.algo_id)
+        return scope in self._trader.scopes_of("") or not self._trader.session.connected
 
     # --- telling ------------------------------------------------------------------------------------------------
 
@@ -180,7 +177,7 @@ class Emptying:
         yield alert(level, PLATFORM, EMPTIED, emptied.said(), now_ns)
 
     def _outcome(self, run: Run, confirmed_at_ns: int) -> Emptied:
-        orders, session = self._desk.orders, self._desk.session
+        orders, session = self._trader.orders, self._trader.session
         ended = {order.order_id for order in map(orders.get, run.seen) if order and order.state is OrderState.CANCELLED}
         left = run.at_venue | {order.order_id for order in self._alive(run.scope)}
         why = "" if session.connected or not run.scope.startswith("bot-") else WHOLE_ACCOUNT
@@ -195,4 +192,9 @@ class Emptying:
         else:
             why = "the venue shows none, but has not been seen empty twice"
         cancelled = len((ended | run.swept) - left)
-        return Emptied(run.what, self._desk.account, cancelled, len(left), len(run.seen), confirmed_at_ns, why)
+        return Emptied(run.what, self._trader.account, cancelled, len(left), len(run.seen), confirmed_at_ns, why)
+
+
+def name_of(halt: Halt) -> str:
+    """Return what a halt is called in alerts and answers: 'scope:reason'."""
+    return f"{halt.scope}:{halt.reason}"

@@ -1,12 +1,12 @@
 """One pass over one market: what should rest, how that differs from what does, and what of it may go out.
 
-The desk holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check.
+The trader holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check.
 What the passes of a turn want sent leaves together, as one batch for the venue, when the turn ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from common.clock import NS_PER_MS
@@ -14,7 +14,7 @@ from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
 from common.instruments import Side, ceil_ticks
 from common.orders import OrderIds
-from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, shut, stale
+from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, scopes_of, shut, stale
 
 from quoter.binary.conversions import Collateral, Converter
 from quoter.binary.plan import Opinion, giving_way, plan, pulled
@@ -25,11 +25,12 @@ from quoter.orders.holdings import Held, Holdings
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.activity import Conduct, young_until
 from quoter.trading.batch import Batch
-from quoter.trading.bot import Bot, Line, Plan
+from quoter.trading.bot import Bot, Line, Plan, Terms
+from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderNews, target_of
 from quoter.venues.base import Outputs, Session
-from quoter.views.explain import NOTHING_SENT, Memory, Sent, record_of
 
+CURRENCY = "USD"
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 20 * NS_PER_MS
@@ -55,13 +56,16 @@ class VenueClock:
     live_within_ns: int = 0
 
 
-class Desk:
+class Trader:
     """The account's business: bots and their markets, limits, halts, orders, holdings and the message budget."""
 
     def __init__(self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float) -> None:
         self.account, self.venue = account, venue
         self.session = session
         self.orders = orders
+        self.bots: dict[str, Bot] = {}
+        self.markets: dict[str, Terms] = {}
+        self.started = False
         self.holdings = Holdings(account)
         self.news = OrderNews(account, venue)
         self.collateral = Collateral()
@@ -124,11 +128,28 @@ class Desk:
     def venue_now_ns(self, now_ns: int) -> int:
         return now_ns + self.clock.offset_ns
 
+    def line_of(self, algo_id: str, symbol: str) -> Line | None:
+        """Return a bot's business in a market; None when it has none there."""
+        bot = self.bots.get(algo_id)
+        return bot.lines.get(symbol) if bot is not None else None
+
+    def scopes_of(self, algo_id: str) -> frozenset[str]:
+        """Return the halt scopes that contain a bot's orders here."""
+        return scopes_of(self.account, self.venue, algo_id, CURRENCY)
+
+    def known_scopes(self) -> frozenset[str] | None:
+        """Return every scope that contains something of this account; None while its bots are not known yet."""
+        if not self.started:
+            return None
+        bots = self.bots.keys() | {order.algo_id for order in self.orders.living()}
+        own = self.scopes_of("") - {"bot-"}
+        return own.union(f"bot-{algo_id}" for algo_id in bots)
+
     # --- cash ---------------------------------------------------------------------------------------------------
 
-    def take_stock(self, bots: Iterable[Bot], now_ns: int) -> Outputs:
+    def take_stock(self, now_ns: int) -> Outputs:
         """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
-        bots = list(bots)
+        bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
         otherwise = float(self.session.tick_size)

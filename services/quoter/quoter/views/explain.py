@@ -1,203 +1,24 @@
-"""Why a quote or an order is there, or is not: what was known when it was decided, kept for a while.
-
-A pass that did something leaves a record of references; words are made of it only when somebody asks. Of passes that
-end in the same way one after the other only the first is kept.
-"""
+"""Why a quote or an order is there, or is not: what was known when it was decided, in words for people."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from common.bots import BinaryBot
-from common.clock import NS_PER_MS, NS_PER_S
-from common.events import Book, FairValue
-from common.pretrade import NewOrder, Rejection, RejectReason
+from common.clock import NS_PER_MS
+from common.pretrade import NewOrder, RejectReason
 
 from quoter.binary.skew import phase_of
-from quoter.orders.holdings import Held
 from quoter.orders.own_orders import Order
 from quoter.signals.signals import Signals
-from quoter.trading.bot import Line, Plan, Terms
+from quoter.trading.memory import NOTHING_SENT, Record, record_of
+from quoter.trading.trader import Trader
 
-if TYPE_CHECKING:
-    from quoter.service import Quoter
-
-RECORDS_MAX = 200
-"""Of one bot in one market."""
-ALL_RECORDS_MAX = 6_000
-"""Of all bots in all markets, some 3 KiB each: reached within minutes, so that memory does not grow for hours."""
-KEPT_NS = 900 * NS_PER_S
 SHOWN_MAX = 20
 PASSED = [reason.value for reason in RejectReason]
 """An order that was placed has been held against every one of them."""
 ID_DIGITS_MAX = 19
-
-
-class Touch(NamedTuple):
-    """The best prices of a book; a record that held the whole book would hold its hundred levels."""
-
-    bid: float | None
-    ask: float | None
-    ts_received_ns: int
-
-
-class Record(NamedTuple):
-    """One pass over one market: what was known, what was wanted, and what came of it."""
-
-    now_ns: int
-    venue_now_ns: int
-    terms: Terms
-    config: BinaryBot
-    fair: FairValue | None
-    fresh_at_ns: int
-    heard_at_ns: int
-    held: Held
-    limits_age_ns: int
-    limits_revision: int
-    feed_age_ns: int
-    venue_age_ns: int
-    free_cash: float
-    signals: Signals
-    book: Touch | None
-    plan: Plan
-    waiting: str
-    """What kept new orders in although they were wanted."""
-    cancelled: Sequence[int]
-    placed: Sequence[NewOrder]
-    refused: Sequence[tuple[NewOrder, Rejection]]
-    taking: bool
-    """The orders take at once and never rest."""
-    crossing: str
-    """Why nothing was taken from the book although something was to be given up."""
-
-    @property
-    def outcome(self) -> tuple[str, str, str, str, tuple[RejectReason, ...]]:
-        """What tells one pass without orders from another; figures within a reason do not."""
-        reason = self.plan.reason.partition(" 0.")[0]
-        refused = tuple(rejection.reason for _, rejection in self.refused)
-        return self.plan.state, reason, self.waiting, self.crossing, refused
-
-
-class Sent(NamedTuple):
-    """What a pass put into the batch, and what the last door kept back."""
-
-    cancelled: Sequence[int]
-    placed: Sequence[NewOrder]
-    refused: Sequence[tuple[NewOrder, Rejection]]
-
-
-NOTHING_SENT = Sent((), (), ())
-
-
-def record_of(
-    line: Line,
-    waiting: str,
-    cancelled: Sequence[int],
-    placed: Sequence[NewOrder],
-    refused: Sequence[tuple[NewOrder, Rejection]],
-    *,
-    taking: bool = False,
-) -> Record:
-    """Return the record of the pass that has just looked at a market."""
-    view, plan = line.view, line.plan
-    assert plan is not None, "a pass leaves a plan"
-    return Record(
-        view.now_ns,
-        view.venue_now_ns,
-        line.terms,
-        line.config,
-        line.fair,
-        line.fresh_at_ns,
-        line.heard_at_ns,
-        Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
-        view.limits_age_ns,
-        view.limits_revision,
-        view.feed_age_ns,
-        view.venue_age_ns,
-        view.free_cash,
-        line.signals,
-        _touch(line.crossing.book),
-        plan,
-        waiting,
-        cancelled,
-        placed,
-        refused,
-        taking,
-        line.crossing.why,
-    )
-
-
-def _touch(book: Book | None) -> Touch | None:
-    if book is None:
-        return None
-    bid = book.bids[0].price if book.bids else None
-    return Touch(bid, book.asks[0].price if book.asks else None, book.ts_received_ns)
-
-
-class Memory:
-    """The last records of every market that a bot works on, bounded in number and age."""
-
-    def __init__(self) -> None:
-        self._lines: OrderedDict[tuple[str, str], deque[Record]] = OrderedDict()
-        self._noted: deque[tuple[tuple[str, str], Record]] = deque()
-        """Every record in the order of its coming, those that have left their market's queue included."""
-
-    def note(self, algo_id: str, record: Record) -> None:
-        """Keep a record, unless nothing was sent and it says the same as the one before."""
-        key = (algo_id, record.terms.symbol)
-        found = self._lines.get(key)
-        if found is None:
-            found = self._lines[key] = deque(maxlen=RECORDS_MAX)
-        elif found and not record.cancelled and not record.placed and found[-1].outcome == record.outcome:
-            return
-        self._lines.move_to_end(key)
-        found.append(record)
-        self._noted.append((key, record))
-        while len(self._noted) > ALL_RECORDS_MAX or self._noted[0][1].now_ns < record.now_ns - KEPT_NS:
-            self._forget(*self._noted.popleft())
-
-    def _forget(self, key: tuple[str, str], record: Record) -> None:
-        found = self._lines.get(key)
-        if found and found[0] is record:
-            found.popleft()
-            if not found:
-                del self._lines[key]
-
-    def of(self, symbol: str) -> Iterator[tuple[str, list[Record]]]:
-        """Yield each bot in a market with its records, newest first."""
-        for (algo_id, market), records in self._lines.items():
-            if market == symbol:
-                yield algo_id, list(reversed(records))
-
-    def newest(self) -> Iterator[tuple[str, Record]]:
-        """Yield each bot's last record of each market, the one heard of last first."""
-        for (algo_id, _), records in reversed(self._lines.items()):
-            yield algo_id, records[-1]
-
-    def of_order(self, order_id: int) -> tuple[str, list[Record]]:
-        """Return whose order it is and the records that speak of it, oldest first."""
-        for (algo_id, _), records in self._lines.items():
-            found = [record for record in records if _speaks_of(record, order_id)]
-            if found:
-                return algo_id, found
-        return "", []
-
-    def __len__(self) -> int:
-        return sum(len(records) for records in self._lines.values())
-
-
-def _speaks_of(record: Record, order_id: int) -> bool:
-    return (
-        order_id in record.cancelled
-        or any(order.order_id == order_id for order in record.placed)
-        or any(order.order_id == order_id for order, _ in record.refused)
-    )
-
-
-# --- for people -------------------------------------------------------------------------------------------------
 
 
 def told(record: Record, now_ns: int) -> dict[str, Any]:
@@ -285,14 +106,14 @@ def _order(order: NewOrder, tick: float, *, taking: bool) -> dict[str, Any]:
     }
 
 
-def explanation(quoter: Quoter, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
+def explanation(trader: Trader, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
     """Answer `order=`, `market=` or nothing at all (what there is); None for what is not known (any more)."""
     unknown = sorted(query.keys() - {"order", "market"})
     if unknown:
         raise ValueError(f"{unknown[0]}: unknown parameter; known are market, order")
     if query.get("order"):
-        return _explained_order(quoter, query["order"], now_ns)
-    memory = quoter.desk.memory
+        return _explained_order(trader, query["order"], now_ns)
+    memory = trader.memory
     if not query.get("market"):
         rows = [
             {
@@ -304,27 +125,27 @@ def explanation(quoter: Quoter, query: Mapping[str, str], now_ns: int) -> dict[s
             }
             for algo_id, record in memory.newest()
         ]
-        return {"account": quoter.account, "markets": rows}
+        return {"account": trader.account, "markets": rows}
     symbol = query["market"]
     bots = [
-        {"algo_id": algo_id, "now": _now(quoter, algo_id, symbol, now_ns), "passes": _told(records, now_ns)}
+        {"algo_id": algo_id, "now": _now(trader, algo_id, symbol, now_ns), "passes": _told(records, now_ns)}
         for algo_id, records in memory.of(symbol)
     ]
-    return {"account": quoter.account, "market": symbol, "bots": bots} if bots else None
+    return {"account": trader.account, "market": symbol, "bots": bots} if bots else None
 
 
 def _told(records: Sequence[Record], now_ns: int) -> list[dict[str, Any]]:
     return [told(record, now_ns) for record in records[:SHOWN_MAX]]
 
 
-def _now(quoter: Quoter, algo_id: str, symbol: str, now_ns: int) -> dict[str, Any] | None:
+def _now(trader: Trader, algo_id: str, symbol: str, now_ns: int) -> dict[str, Any] | None:
     """Return how a market stands: the last look at it, and what rests there."""
-    bot = quoter.bots.get(algo_id)
+    bot = trader.bots.get(algo_id)
     line = bot.lines.get(symbol) if bot else None
     if line is None or line.plan is None:
         return None
     waiting = line.told[3] if line.told and line.told[2] == "waiting" else ""
-    orders = quoter.desk.orders.of(algo_id, symbol)
+    orders = trader.orders.of(algo_id, symbol)
     tick = line.terms.grid.tick_size
     return told(record_of(line, waiting, *NOTHING_SENT), now_ns) | {
         "orders": [_working(order, tick, now_ns) for order in orders]
@@ -345,17 +166,17 @@ def _working(order: Order, tick: float, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _explained_order(quoter: Quoter, text: str, now_ns: int) -> dict[str, Any] | None:
+def _explained_order(trader: Trader, text: str, now_ns: int) -> dict[str, Any] | None:
     if not text.isdecimal() or len(text) > ID_DIGITS_MAX:
         raise ValueError(f"order: must be an order id of up to {ID_DIGITS_MAX} digits")
     order_id = int(text)
-    order = quoter.desk.orders.get(order_id)
-    algo_id, records = quoter.desk.memory.of_order(order_id)
+    order = trader.orders.get(order_id)
+    algo_id, records = trader.memory.of_order(order_id)
     if order is None and not records:
         return None
-    found: dict[str, Any] = {"account": quoter.account, "order_id": text, "algo_id": algo_id}
+    found: dict[str, Any] = {"account": trader.account, "order_id": text, "algo_id": algo_id}
     if order is not None:
-        terms = quoter.markets.get(order.symbol)
-        tick = terms.grid.tick_size if terms else float(quoter.session.tick_size)
+        terms = trader.markets.get(order.symbol)
+        tick = terms.grid.tick_size if terms else float(trader.session.tick_size)
         found |= {"algo_id": order.algo_id, "market": order.symbol, "order": _working(order, tick, now_ns)}
     return found | {"passes": _told(records, now_ns)}

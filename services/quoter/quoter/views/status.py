@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import Sample
@@ -12,74 +12,72 @@ from common.pretrade import FEED_AGE_MAX_NS, scopes_of
 
 from quoter.orders.budget import Use
 from quoter.orders.own_orders import Order
+from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, Line
-
-if TYPE_CHECKING:
-    from quoter.service import Quoter
+from quoter.trading.trader import Trader
 
 ORDERS_SHOWN_MAX = 200
 
 
-def unready(quoter: Quoter, now_ns: int) -> list[str]:
+def unready(trader: Trader, now_ns: int) -> list[str]:
     """Return why the account cannot be quoted now."""
-    desk, session = quoter.desk, quoter.session
+    session = trader.session
     reasons = []
-    if desk.latched:
+    if trader.latched:
         reasons.append("stopping: " + ("no order remains open" if session.empty else "cancelling what is open"))
-    if not desk.bus_up:
+    if not trader.bus_up:
         reasons.append("the bus is away or the lease in doubt")
     if not session.reconciled:
         reasons.append("the venue session is not up and reconciled")
     elif not session.armed(now_ns):
         reasons.append("the venue does not confirm its dead-man switch")
-    if now_ns - desk.clock.heard_at_ns > FEED_AGE_MAX_NS:
-        reasons.append(f"the feed does not speak of {quoter.venue}")
-    elif now_ns - desk.clock.alive_at_ns > desk.clock.live_within_ns:
-        reasons.append(f"nothing comes from {quoter.venue}")
-    elif not desk.clock.known:
-        reasons.append(f"the clock of {quoter.venue} is not known")
-    scopes = scopes_of(quoter.account, quoter.venue, "", "USD")
-    reasons += [f"halted: {halt}" for halt in desk.halts.active if halt.partition(":")[0] in scopes]
+    if now_ns - trader.clock.heard_at_ns > FEED_AGE_MAX_NS:
+        reasons.append(f"the feed does not speak of {trader.venue}")
+    elif now_ns - trader.clock.alive_at_ns > trader.clock.live_within_ns:
+        reasons.append(f"nothing comes from {trader.venue}")
+    elif not trader.clock.known:
+        reasons.append(f"the clock of {trader.venue} is not known")
+    scopes = scopes_of(trader.account, trader.venue, "", "USD")
+    reasons += [f"halted: {halt}" for halt in trader.halts.active if halt.partition(":")[0] in scopes]
     # A bot that was given no risk_limits may not trade, as it was told: nothing is wrong with the account.
     reasons += [
         f"bot {bot.algo_id} has no limits from risk"
-        for bot in quoter.bots.values()
-        if bot.running and bot.config.risk_limits is not None and desk.limits_of(bot.algo_id) is None
+        for bot in trader.bots.values()
+        if bot.running and bot.config.risk_limits is not None and trader.limits_of(bot.algo_id) is None
     ]
     return reasons
 
 
-def picture(quoter: Quoter, now_ns: int) -> dict[str, Any]:
+def picture(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns: int) -> dict[str, Any]:
     """Return a JSON-able picture: session, halts, and each bot's markets with target, orders and holding."""
-    desk = quoter.desk
     return {
-        "account": quoter.account,
-        "venue": quoter.venue,
-        "session": quoter.session.describe(now_ns),
-        "bus_up": desk.bus_up,
-        "stopping": desk.latched,
-        "nothing_rests": quoter.session.empty,
-        "halts": list(desk.halts.active),
-        "open_orders": len(desk.orders),
-        "fills": quoter.blotter.fills,
-        "fills_not_in_position": desk.holdings.uncovered,
-        "messages_left": round(desk.budget.left(Use.CANCEL, now_ns), 1),
-        "rejections": dict(sorted(desk.rejections.items())),
-        "venue_refusals": dict(sorted(quoter.blotter.rejects.items())),
-        "cash": _cash(quoter),
-        "bots_without_limits": [bot.algo_id for bot in quoter.bots.values() if bot.config.risk_limits is None],
-        "config_faults": dict(sorted(quoter.faults.items())),
+        "account": trader.account,
+        "venue": trader.venue,
+        "session": trader.session.describe(now_ns),
+        "bus_up": trader.bus_up,
+        "stopping": trader.latched,
+        "nothing_rests": trader.session.empty,
+        "halts": list(trader.halts.active),
+        "open_orders": len(trader.orders),
+        "fills": blotter.fills,
+        "fills_not_in_position": trader.holdings.uncovered,
+        "messages_left": round(trader.budget.left(Use.CANCEL, now_ns), 1),
+        "rejections": dict(sorted(trader.rejections.items())),
+        "venue_refusals": dict(sorted(blotter.rejects.items())),
+        "cash": _cash(trader),
+        "bots_without_limits": [bot.algo_id for bot in trader.bots.values() if bot.config.risk_limits is None],
+        "config_faults": dict(sorted(faults.items())),
         "exposure": {
             bot.algo_id: {underlying: found._asdict() for underlying, found in sorted(bot.exposures.items())}
-            for bot in quoter.bots.values()
+            for bot in trader.bots.values()
         },
-        "markouts": {bot.algo_id: _markouts(bot, now_ns) for bot in quoter.bots.values()},
-        "bots": [_market(quoter, bot, line, now_ns) for bot in quoter.bots.values() for line in bot.lines.values()],
+        "markouts": {bot.algo_id: _markouts(bot, now_ns) for bot in trader.bots.values()},
+        "bots": [_market(trader, bot, line, now_ns) for bot in trader.bots.values() for line in bot.lines.values()],
     }
 
 
-def _cash(quoter: Quoter) -> dict[str, Any]:
-    collateral, converter = quoter.desk.collateral, quoter.desk.converter
+def _cash(trader: Trader) -> dict[str, Any]:
+    collateral, converter = trader.collateral, trader.converter
     known = collateral.cash is not None
     return {
         "total": str(collateral.cash) if known else None,
@@ -118,11 +116,11 @@ def _flow(bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
+def _market(trader: Trader, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
     symbol, tick = line.terms.symbol, line.terms.grid.tick_size
-    yes, no, _, _ = quoter.desk.holdings.of(bot.algo_id, symbol)
+    yes, no, _, _ = trader.holdings.of(bot.algo_id, symbol)
     plan = line.plan
-    orders = quoter.desk.orders.of(bot.algo_id, symbol)
+    orders = trader.orders.of(bot.algo_id, symbol)
     return {
         "algo_id": bot.algo_id,
         "symbol": symbol,
@@ -140,7 +138,7 @@ def _market(quoter: Quoter, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]
             "cost": round(line.crossing.spent, 6),
         },
         "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
-        "seconds_left": round(line.terms.seconds_left(quoter.desk.venue_now_ns(now_ns)), 3),
+        "seconds_left": round(line.terms.seconds_left(trader.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
         "pnl": _profit(line, yes, no),
         "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
@@ -165,30 +163,29 @@ def _order(order: Order, tick: float) -> dict[str, Any]:
     }
 
 
-def samples(quoter: Quoter) -> Iterable[Sample]:
+def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     """Return the quoter's figures."""
-    desk = quoter.desk
-    account = {"account": quoter.account}
-    yield Sample("mm_halts_active", "gauge", "Halts in force", account, len(desk.halts.active))
-    yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in quoter.bots.values()))
-    yield Sample("mm_venue_fills", "counter", "Executions told by the venue", account, quoter.blotter.fills)
-    yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, quoter.blotter.unknown_fills)
-    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, desk.holdings.uncovered)
-    yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, desk.budget.refused)
-    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, desk.converter.merged_pairs)
-    yield Sample("mm_pairs_split", "counter", "Pairs made of cash", account, desk.converter.split_pairs)
-    if desk.collateral.cash is not None:
-        yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, desk.collateral.free)
-    for reason, count in sorted(desk.rejections.items()):
+    account = {"account": trader.account}
+    yield Sample("mm_halts_active", "gauge", "Halts in force", account, len(trader.halts.active))
+    yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in trader.bots.values()))
+    yield Sample("mm_venue_fills", "counter", "Executions told by the venue", account, blotter.fills)
+    yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, blotter.unknown_fills)
+    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, trader.holdings.uncovered)
+    yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, trader.budget.refused)
+    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, trader.converter.merged_pairs)
+    yield Sample("mm_pairs_split", "counter", "Pairs made of cash", account, trader.converter.split_pairs)
+    if trader.collateral.cash is not None:
+        yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, trader.collateral.free)
+    for reason, count in sorted(trader.rejections.items()):
         yield Sample(
             "mm_pretrade_rejections", "counter", "Orders the pre-trade check refused", {"reason": reason}, count
         )
-    for code, count in sorted(quoter.blotter.rejects.items()):
+    for code, count in sorted(blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
-    for bot in quoter.bots.values():
-        one, money = {"algo_id": bot.algo_id}, desk.conduct.money.of(bot.algo_id)
+    for bot in trader.bots.values():
+        one, money = {"algo_id": bot.algo_id}, trader.conduct.money.of(bot.algo_id)
         yield Sample("mm_notional", "gauge", "Money in open bids and unpaired shares", one, money)
-        ratio = desk.conduct.orders_per_fill(bot.algo_id)
+        ratio = trader.conduct.orders_per_fill(bot.algo_id)
         yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
         for underlying, found in bot.exposures.items():
             where = {"algo_id": bot.algo_id, "underlying": underlying}
@@ -197,7 +194,7 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             yield Sample("mm_exposure_settled", "gauge", "Money won if all settled now", where, found.settled)
         for symbol, line in bot.lines.items():
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
-            count = len(desk.orders.of(bot.algo_id, symbol))
+            count = len(trader.orders.of(bot.algo_id, symbol))
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
             yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, line.crossing.orders)
             yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, line.crossing.spent)
@@ -205,7 +202,7 @@ def samples(quoter: Quoter) -> Iterable[Sample]:
             yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
             yield from _flow_samples(bot, line, labels)
         yield from _markout_samples(bot)
-    yield from quoter.session.samples()
+    yield from trader.session.samples()
 
 
 def _flow_samples(bot: Bot, line: Line, labels: dict[str, str]) -> Iterable[Sample]:

@@ -30,7 +30,7 @@ def merges(script: Script) -> int:
 
 
 def held(script: Script, algo_id: str = "1") -> tuple[int, int]:
-    return script.core.desk.holdings.of(algo_id, MARKET)[:2]
+    return script.core.trader.holdings.of(algo_id, MARKET)[:2]
 
 
 @given(lots, lots, lots, lots, lots, lots, st.floats(0, 5_000), st.integers(0, 500), st.floats(0, 5_000))
@@ -81,7 +81,7 @@ def test_fewer_pairs_than_configured_wait_while_there_is_cash() -> None:
 def test_b11_when_cash_runs_low_every_pair_is_merged() -> None:
     script = Script()
     script.quoting()
-    script.core.desk.collateral.on_money(Money(Decimal(900), 10_000))
+    script.core.trader.collateral.on_money(Money(Decimal(900), 10_000))
     holding(script, 30, 20)
     script.wait(200, fair=0.50)
     assert [posting.cash for posting in script.of(Posting)] == [Decimal(20)]
@@ -137,7 +137,7 @@ def test_a_merge_carried_out_long_after_it_was_given_up_still_belongs_to_who_ask
     holding(script, 300, 300, "1")
     holding(script, 300, 300, "2")
     script.wait(4_000, fair=0.50)
-    asked = script.core.desk.converter.refused
+    asked = script.core.trader.converter.refused
     script.venue.held[MARKET] = [600, 600]
     script.venue.convert(MARKET, -300)
     script.deliver()
@@ -220,9 +220,9 @@ def test_what_an_account_state_has_proven_is_not_told_again() -> None:
 def test_a_bid_that_free_cash_does_not_cover_is_not_sent() -> None:
     script = Script()
     script.start()
-    script.core.desk.collateral.on_money(Money(Decimal(100), 10_000))
+    script.core.trader.collateral.on_money(Money(Decimal(100), 10_000))
     script.wait(500, fair=0.50)
-    assert script.core.desk.rejections["collateral"] > 0
+    assert script.core.trader.rejections["collateral"] > 0
     committed = sum(float(order.price) * order.size for order in script.venue.open_orders())
     assert 0 < committed <= 100
 

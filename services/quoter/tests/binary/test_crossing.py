@@ -149,12 +149,12 @@ def test_a5_what_is_left_near_expiry_is_taken_from_the_book_until_the_position_i
     assert (order["side"], order["outcome"], order["price"], order["size"]) == ("bid", "no", "0.51", 60)
     assert order["post_only"] is False
     assert [fill.liquidity for fill in script.of(Fill)] == [Liquidity.TAKER]
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 60)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 60)
     script.venue.takeable = 500
     show(script, [(0.48, 500)], [])
     script.wait(400, fair=0.50)
     assert [item["size"] for item in crossings(script)] == [60, 40]
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 100)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 100)
 
 
 def test_a5_nothing_of_ours_rests_beside_an_order_that_takes_so_that_none_is_executed_twice_over() -> None:
@@ -169,7 +169,7 @@ def test_a5_nothing_of_ours_rests_beside_an_order_that_takes_so_that_none_is_exe
     script.deliver()
     script.wait(100, fair=0.50)
     assert [item["size"] for item in crossings(script)] == [100]
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 100)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 100)
 
 
 def test_an_order_that_takes_and_finds_nothing_is_over_and_the_next_one_waits() -> None:
@@ -225,7 +225,7 @@ def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wa
     selling.venue.fill(ask, 100)
     selling.deliver()
     assert [(fill.side, fill.outcome) for fill in selling.of(Fill)] == [(Side.SELL, Outcome.YES)]
-    assert selling.core.desk.holdings.of("1", MARKET)[:2] == (0, 0)
+    assert selling.core.trader.holdings.of("1", MARKET)[:2] == (0, 0)
 
 
 def test_r66_what_reduces_near_the_end_stays_while_the_price_moves_a_little() -> None:

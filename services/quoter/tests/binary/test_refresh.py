@@ -201,7 +201,7 @@ def test_f2_protection_without_an_end_halts_the_bot_until_a_person_lifts_it(sect
     assert "80 shares within 5 s, limit 60" in halt.detail
     assert script.venue.open_orders() == []
     assert go_on(script, 60_000) == set()
-    script.core.desk.halts.on_published(halt, 7)
+    script.core.trader.halts.on_published(halt, 7)
     lifted = replace(halt, lifted=True, actor="trader")
     script.carry(script.core.on_halt(lifted, script.receipt(8)))
     assert go_on(script, 1_000) == {MARKET, LATER}
@@ -234,5 +234,5 @@ def test_b22_a_bot_whose_surroundings_cannot_be_reckoned_stops_alone() -> None:
         script.carry(script.core.on_timer(script.receipt()))
     [halt] = script.of(Halt)
     assert (halt.scope, halt.reason) == ("bot-1", "exception")
-    orders = [script.core.desk.orders.get(int(order.client_order_id)) for order in script.venue.open_orders()]
+    orders = [script.core.trader.orders.get(int(order.client_order_id)) for order in script.venue.open_orders()]
     assert {order.algo_id for order in orders if order} == {"2"}

@@ -214,7 +214,7 @@ def test_r60_a_price_refused_to_a_resting_order_is_open_to_the_order_that_takes_
     show(script, [(0.48, 100)], [])
     script.wait(50, fair=0.50)
     assert [(item["outcome"], item["price"], item["size"]) for item in crossings(script)] == [("no", "0.52", 100)]
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 100)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 100)
 
 
 @pytest.mark.parametrize(
@@ -243,4 +243,4 @@ def test_r60_orders_that_wait_for_room_say_so() -> None:
     script.hold_frames = True
     script.wait(100, fair=0.60)
     assert {row["check"] for row in newest(script)["refused"]} == {"no_room_yet"}
-    assert all(order.state is OrderState.CANCELLING for order in script.core.desk.orders.of("1", MARKET))
+    assert all(order.state is OrderState.CANCELLING for order in script.core.trader.orders.of("1", MARKET))

@@ -27,7 +27,7 @@ class Limited(Script):
         super().feed_inputs(**({"limits": self.limits} | risk))
 
     def rejections(self) -> dict[str, int]:
-        return self.core.desk.rejections
+        return self.core.trader.rejections
 
     def notional(self) -> float:
         return sum(float(order.price) * (order.size - order.filled) for order in self.venue.open_orders())

@@ -20,10 +20,10 @@ def test_r61_an_order_placed_and_cancelled_in_one_turn_never_leaves() -> None:
     script = Script()
     script.quoting(0.50)
     script.venue.received.clear()
-    desk = script.core.desk
-    before = desk.orders.counts_of("1")[0]
+    trader = script.core.trader
+    before = trader.orders.counts_of("1")[0]
     first = list(script.core.on_fair(fair_value(0.53), script.receipt()))
-    between = [order.order_id for order in desk.orders.of("1", MARKET) if order.state is OrderState.SUBMITTING]
+    between = [order.order_id for order in trader.orders.of("1", MARKET) if order.state is OrderState.SUBMITTING]
     assert between
     second = list(script.core.on_fair(fair_value(0.56), script.receipt()))
     script.carry([*first, *second])
@@ -34,10 +34,10 @@ def test_r61_an_order_placed_and_cancelled_in_one_turn_never_leaves() -> None:
     assert gone, "the middle quotes were overtaken"
     assert not gone & cancelled
     assert not {update.order_id for update in script.news()} & {int(order_id) for order_id in gone}
-    known = desk.orders.get(int(min(gone)))
+    known = trader.orders.get(int(min(gone)))
     assert known is not None
     assert (known.state, known.reason) == (OrderState.REJECTED, NEVER_SENT)
-    assert desk.orders.counts_of("1")[0] == before + len(placed)
+    assert trader.orders.counts_of("1")[0] == before + len(placed)
 
 
 def test_r61_a_reprice_that_gives_way_to_an_order_that_takes_leaves_no_stray_and_no_ghost() -> None:
@@ -49,10 +49,10 @@ def test_r61_a_reprice_that_gives_way_to_an_order_that_takes_leaves_no_stray_and
     script.carry([*effects, *script.core.on_timer(script.receipt())])
     script.wait(400, fair=0.53)
     assert [item["outcome"] for item in crossings(script)] == ["no"]
-    assert script.core.desk.holdings.of("1", MARKET)[:2] == (100, 100)
+    assert script.core.trader.holdings.of("1", MARKET)[:2] == (100, 100)
     assert [alert.kind for alert in script.of(Alert)] == []
     assert script.venue.open_orders() == []
-    assert list(script.core.desk.orders.living()) == []
+    assert list(script.core.trader.orders.living()) == []
 
 
 def test_r61_a_cancel_for_all_takes_back_what_has_not_left_and_sends_what_has_in_order() -> None:
@@ -71,4 +71,4 @@ def test_r61_a_cancel_for_all_takes_back_what_has_not_left_and_sends_what_has_in
             raise AssertionError(f"{item} goes ahead of its place")
     assert script.venue.open_orders() == []
     assert {alert.kind for alert in script.of(Alert)} <= {"cancel_all", "emptied"}
-    assert {order.outcome for order in script.core.desk.orders.living()} == set[Outcome]()
+    assert {order.outcome for order in script.core.trader.orders.living()} == set[Outcome]()

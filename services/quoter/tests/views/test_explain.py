@@ -11,7 +11,7 @@ from common.events import Book, Halt, Level
 from common.pretrade import RejectReason
 from msgspec.structs import replace
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, position
-from quoter.views.explain import ALL_RECORDS_MAX, KEPT_NS, RECORDS_MAX, Memory, Record
+from quoter.trading.memory import ALL_RECORDS_MAX, KEPT_NS, RECORDS_MAX, Memory, Record
 
 
 def explained(script: Script, **query: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def test_what_is_kept_is_bounded_and_a_refusal_that_goes_on_is_kept_once() -> No
     script.quoting(0.50)
     for step in range(2 * RECORDS_MAX):
         script.wait(100, fair=0.50 + 0.02 * (step % 2))
-    assert len(script.core.desk.memory) == RECORDS_MAX
+    assert len(script.core.trader.memory) == RECORDS_MAX
     script.feed_inputs(halts=["bot-1:manual"])
     script.fair(0.60)
     before = market(script)["passes"][0]["at_ns"]
@@ -147,7 +147,7 @@ def test_what_nobody_knows_has_no_answer() -> None:
 
 def a_record(script: Script) -> Record:
     script.quoting(0.50)
-    ((_, record),) = script.core.desk.memory.newest()
+    ((_, record),) = script.core.trader.memory.newest()
     return record
 
 

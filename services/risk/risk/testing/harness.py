@@ -1,4 +1,4 @@
-"""Risk's core at a desk of its own: it is told events, its postings come back, and what it says is kept."""
+"""Risk's core on a bench of its own: it is told events, its postings come back, and what it says is kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from risk.testing.events import NOW_NS, PLATFORM_LIMITS, S, a_config
 E = TypeVar("E", bound=Event)
 
 
-class Desk:
+class Harness:
     """A started core, its clock, and a FILL stream that takes its postings and hands them back in order."""
 
     def __init__(

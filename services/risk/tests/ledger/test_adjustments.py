@@ -10,7 +10,7 @@ from common.core import Effect
 from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Posting, PostingKind
 from msgspec.structs import replace
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_picture
-from risk.testing.harness import Desk, fold_of, kinds, of
+from risk.testing.harness import Harness, fold_of, kinds, of
 
 HOUR_NS = 3_600 * S
 
@@ -34,13 +34,13 @@ def approved(**changed: Any) -> Adjustment:
     return replace(adjustment, **changed)
 
 
-def deposited() -> Desk:
-    """Return a desk whose account holds 1,000 USD, as the venue's picture said."""
-    desk = Desk()
-    desk.tell(a_picture(0, "1000"))
-    desk.wait(4)
-    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": Decimal(1000)}
-    return desk
+def deposited() -> Harness:
+    """Return a harness whose account holds 1,000 USD, as the venue's picture said."""
+    harness = Harness()
+    harness.tell(a_picture(0, "1000"))
+    harness.wait(4)
+    assert harness.risk.ledger.accounts["mm1"].cash == {"USD": Decimal(1000)}
+    return harness
 
 
 def postings(effects: list[Effect]) -> list[Posting]:
@@ -48,9 +48,9 @@ def postings(effects: list[Effect]) -> list[Posting]:
 
 
 def test_r81_an_approved_adjustment_is_booked_once_and_told() -> None:
-    desk = deposited()
-    desk.tell(approved())
-    said = desk.wait(2)
+    harness = deposited()
+    harness.tell(approved())
+    said = harness.wait(2)
     (posting,) = postings(said)
     assert (posting.message_id(), posting.cash, posting.algo_id) == (
         "posting:mm1:adjustment%3Aa1",
@@ -59,28 +59,28 @@ def test_r81_an_approved_adjustment_is_booked_once_and_told() -> None:
     )
     assert posting.reason == "a fee the venue took (proposed by anna, approved by bert)"
     assert of(Fill, said) == []
-    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": Decimal("987.50")}
+    assert harness.risk.ledger.accounts["mm1"].cash == {"USD": Decimal("987.50")}
     (alert,) = [each for each in of(Alert, said) if each.kind == "adjustment_booked"]
     assert "mm1: -12.50 USD, the account's books (a fee the venue took)" in alert.text
     assert "proposed by anna, approved by bert" in alert.text
-    desk.tell(approved())
-    assert postings(desk.wait(30)) == [], "the same word again, as after a restart, books nothing"
+    harness.tell(approved())
+    assert postings(harness.wait(30)) == [], "the same word again, as after a restart, books nothing"
 
 
 def test_r81_after_the_adjustment_venue_and_ledger_agree_again() -> None:
-    desk = deposited()
+    harness = deposited()
     for sequence in (1, 2, 3):
-        desk.tell(a_picture(sequence, "987.50"))
-        desk.wait(4)
-    (halt,) = of(Halt, desk.said)
+        harness.tell(a_picture(sequence, "987.50"))
+        harness.wait(4)
+    (halt,) = of(Halt, harness.said)
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
-    desk.tell(approved())
-    desk.wait(5)
+    harness.tell(approved())
+    harness.wait(5)
     for sequence in (4, 5, 6):
-        desk.tell(a_picture(sequence, "987.50"))
-        desk.wait(4)
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
-    assert len(of(Halt, desk.said)) == 1
+        harness.tell(a_picture(sequence, "987.50"))
+        harness.wait(4)
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
+    assert len(of(Halt, harness.said)) == 1
 
 
 @pytest.mark.parametrize(
@@ -100,50 +100,50 @@ def test_r81_after_the_adjustment_venue_and_ledger_agree_again() -> None:
     ],
 )
 def test_r81_what_two_people_do_not_stand_for_is_not_booked_and_told_once(changed: dict[str, Any], why: str) -> None:
-    desk = deposited()
-    desk.tell(approved(**changed))
-    said = desk.wait(20)
+    harness = deposited()
+    harness.tell(approved(**changed))
+    said = harness.wait(20)
     assert postings(said) == []
     (alert,) = [each for each in of(Alert, said) if each.kind == "adjustment_refused"]
     assert why in alert.text
-    assert of(Halt, desk.said) == []
+    assert of(Halt, harness.said) == []
 
 
 @pytest.mark.parametrize("state", [AdjustmentState.PROPOSED, AdjustmentState.REJECTED])
 def test_r81_a_proposal_alone_and_a_rejected_one_move_nothing(state: AdjustmentState) -> None:
-    desk = deposited()
-    desk.tell(approved(state=state))
-    said = desk.wait(5)
+    harness = deposited()
+    harness.tell(approved(state=state))
+    said = harness.wait(5)
     assert postings(said) == []
     assert not {"adjustment_refused", "adjustment_booked"} & {kind for _, kind in kinds(said)}
 
 
 def test_r81_missing_shares_are_booked_at_the_cash_they_cost() -> None:
-    desk = Desk()
-    desk.tell(a_market())
-    desk.book(a_fill(1))
-    desk.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=10, cash=Decimal("-4")))
-    desk.wait(2)
-    (line,) = desk.risk.ledger.lines_of("1")
+    harness = Harness()
+    harness.tell(a_market())
+    harness.book(a_fill(1))
+    harness.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=10, cash=Decimal("-4")))
+    harness.wait(2)
+    (line,) = harness.risk.ledger.lines_of("1")
     assert (line.yes.lots, line.yes.cost) == (110, Decimal(44))
 
 
 def test_r81_shares_in_another_currency_or_of_unknown_size_are_refused_before_the_ledger_disputes_them() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.tell(a_market(symbol="HUNDREDTHS", lot_size=Decimal("0.01")))
-    desk.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=1, currency="EUR"))
-    desk.tell(approved(adjustment_id="a2", algo_id="1", symbol="HUNDREDTHS", yes_lots=1))
-    texts = [alert.text for alert in of(Alert, desk.wait(2)) if alert.kind == "adjustment_refused"]
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_market(symbol="HUNDREDTHS", lot_size=Decimal("0.01")))
+    harness.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=1, currency="EUR"))
+    harness.tell(approved(adjustment_id="a2", algo_id="1", symbol="HUNDREDTHS", yes_lots=1))
+    texts = [alert.text for alert in of(Alert, harness.wait(2)) if alert.kind == "adjustment_refused"]
     assert [f"currency: {SYMBOL} is held in USD" in texts[0], "one lot of HUNDREDTHS is 0.01" in texts[1]] == [
         True,
         True,
     ]
-    assert of(Halt, desk.said) == []
+    assert of(Halt, harness.said) == []
 
 
 def test_r81_an_adjustment_approved_while_risk_was_away_is_booked_after_its_start() -> None:
-    desk = Desk(ledger=fold_of(a_fill(1)))
-    desk.now_ns += 72 * HOUR_NS
-    desk.tell(approved(), age_ns=71 * HOUR_NS)
-    assert len(postings(desk.wait(2))) == 1
+    harness = Harness(ledger=fold_of(a_fill(1)))
+    harness.now_ns += 72 * HOUR_NS
+    harness.tell(approved(), age_ns=71 * HOUR_NS)
+    assert len(postings(harness.wait(2))) == 1

@@ -8,7 +8,7 @@ from common.events import Alert, Halt, Posting, PostingKind, RiskState
 from risk.ledger.books import Ledger
 from risk.ledger.opening import Opening
 from risk.testing.events import SYMBOL, a_fill, a_picture
-from risk.testing.harness import Desk, of
+from risk.testing.harness import Harness, of
 
 GONE = "BTC-5M-GONE"
 
@@ -20,59 +20,59 @@ def ledger_of(*entries: Posting | object) -> Ledger:
     return ledger
 
 
-def agreed(desk: Desk, cash: str, holdings: dict[str, tuple[int, int]]) -> None:
+def agreed(harness: Harness, cash: str, holdings: dict[str, tuple[int, int]]) -> None:
     """Show pictures of the account until two have been judged, and demand that nothing halted."""
     for number in range(3):
-        desk.tell(a_picture(50 + number, cash, holdings))
-        desk.wait(6)
-    assert of(Halt, desk.said) == []
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+        harness.tell(a_picture(50 + number, cash, holdings))
+        harness.wait(6)
+    assert of(Halt, harness.said) == []
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
 
 
 def test_r71_a_first_start_opens_the_books_with_what_the_venue_shows() -> None:
-    desk = Desk()
-    desk.tell(a_picture(5, "1000"))
-    [opening] = of(Posting, desk.wait(5))
+    harness = Harness()
+    harness.tell(a_picture(5, "1000"))
+    [opening] = of(Posting, harness.wait(5))
     assert (opening.posting_id, opening.kind, opening.cash) == ("opening:USD", PostingKind.DEPOSIT, Decimal(1_000))
 
 
 def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_loudly() -> None:
     """Two fills were told by the venue again; one of their markets is long over, its settlement was lost with FILL."""
     held, over = a_fill(1, account_sequence=2), a_fill(2, symbol=GONE, account_sequence=3)
-    desk = Desk(ledger=ledger_of(held, over))
-    desk.risk.opening = Opening(2, "ann", "disk replaced")
-    desk.tell(a_picture(50, "1037", {SYMBOL: (100, 0)}))
-    desk.wait(6)
-    postings = of(Posting, desk.said)
+    harness = Harness(ledger=ledger_of(held, over))
+    harness.risk.opening = Opening(2, "ann", "disk replaced")
+    harness.tell(a_picture(50, "1037", {SYMBOL: (100, 0)}))
+    harness.wait(6)
+    postings = of(Posting, harness.said)
     assert [posting.posting_id for posting in postings] == [f"resumed:2:1:{GONE}", "resumed:2:USD"]
     adjusted, _ = postings
     assert (adjusted.kind, adjusted.yes_lots, adjusted.cash) == (PostingKind.ADJUSTMENT, -100, Decimal(40))
     assert all("resumed by ann: disk replaced" in posting.reason for posting in postings)
-    assert desk.risk.ledger.accounts["mm1"].cash["USD"] == 1_037
-    assert desk.risk.ledger.bots["1"].realized == -sum(each.fee for each in (held, over)), "no profit, no loss"
-    told = [alert for alert in of(Alert, desk.said) if alert.kind == "books_opened"]
+    assert harness.risk.ledger.accounts["mm1"].cash["USD"] == 1_037
+    assert harness.risk.ledger.bots["1"].realized == -sum(each.fee for each in (held, over)), "no profit, no loss"
+    told = [alert for alert in of(Alert, harness.said) if alert.kind == "books_opened"]
     assert len(told) == 2
-    agreed(desk, "1037", {SYMBOL: (100, 0)})
-    assert len(of(Posting, desk.said)) == 2, "once"
+    agreed(harness, "1037", {SYMBOL: (100, 0)})
+    assert len(of(Posting, harness.said)) == 2, "once"
 
 
 def test_r71_shares_that_no_fill_explains_are_never_booked_by_resuming() -> None:
-    desk = Desk(ledger=ledger_of(a_fill(1, account_sequence=2)))
-    desk.risk.opening = Opening(2, "ann", "disk replaced")
+    harness = Harness(ledger=ledger_of(a_fill(1, account_sequence=2)))
+    harness.risk.opening = Opening(2, "ann", "disk replaced")
     for number in range(4):
-        desk.tell(a_picture(50 + number, "1000", {SYMBOL: (100, 0), "BTC-5M-NEW": (7, 0)}))
-        desk.wait(6)
-    [halt] = of(Halt, desk.said)
+        harness.tell(a_picture(50 + number, "1000", {SYMBOL: (100, 0), "BTC-5M-NEW": (7, 0)}))
+        harness.wait(6)
+    [halt] = of(Halt, harness.said)
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
     assert "BTC-5M-NEW YES: venue 7, ledger 0" in halt.detail
 
 
 def test_r73_while_it_stands_still_risk_books_nothing_and_says_so() -> None:
-    desk = Desk()
-    desk.do(desk.risk.on_stand_still(["FILL is not there"], desk.receipt()))
-    desk.tell(a_picture(5, "1000"))
-    desk.wait(6)
-    assert of(Posting, desk.said) == [], "no opening deposit for what a lost FILL held"
-    assert of(RiskState, desk.said)[-1].halts == ["global:store-changed"]
-    assert desk.risk.ledger.sequence == 0
-    assert of(Halt, desk.said) == [], "the halt is each process's own: the stream may not be ours"
+    harness = Harness()
+    harness.do(harness.risk.on_stand_still(["FILL is not there"], harness.receipt()))
+    harness.tell(a_picture(5, "1000"))
+    harness.wait(6)
+    assert of(Posting, harness.said) == [], "no opening deposit for what a lost FILL held"
+    assert of(RiskState, harness.said)[-1].halts == ["global:store-changed"]
+    assert harness.risk.ledger.sequence == 0
+    assert of(Halt, harness.said) == [], "the halt is each process's own: the stream may not be ours"

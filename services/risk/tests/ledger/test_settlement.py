@@ -20,14 +20,14 @@ from risk.ledger.settlement import own_result
 from risk.ledger.snapshot import documents, restore
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, S, a_fill, a_market, a_resolved_market
-from risk.testing.harness import Desk, kinds, of
+from risk.testing.harness import Harness, kinds, of
 
 
 def test_s1_7_a_resolved_market_is_settled_and_the_position_goes_to_zero() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.book(a_fill(2, outcome=Outcome.NO, price_ticks=55))
-    effects = desk.tell(a_resolved_market("no"))
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.book(a_fill(2, outcome=Outcome.NO, price_ticks=55))
+    effects = harness.tell(a_resolved_market("no"))
     posting = of(Posting, effects)[0]
     assert (posting.result, posting.payout_yes, posting.payout_no) == ("no", Decimal(0), Decimal(1))
     position = of(Position, effects)[-1]
@@ -35,40 +35,40 @@ def test_s1_7_a_resolved_market_is_settled_and_the_position_goes_to_zero() -> No
 
 
 def test_b17_a_settlement_asked_twice_is_the_same_posting_and_waits_for_its_return() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    first = list(desk.risk.on_market(a_resolved_market(), desk.receipt()))
-    assert list(desk.risk.on_market(a_resolved_market(), desk.receipt())) == []
-    desk.now_ns += 11 * S
-    again = list(desk.risk.on_look_due(desk.receipt()))
+    harness = Harness()
+    harness.book(a_fill(1))
+    first = list(harness.risk.on_market(a_resolved_market(), harness.receipt()))
+    assert list(harness.risk.on_market(a_resolved_market(), harness.receipt())) == []
+    harness.now_ns += 11 * S
+    again = list(harness.risk.on_look_due(harness.receipt()))
     assert [posting.posting_id for posting in of(Posting, again)] == [of(Posting, first)[0].posting_id]
 
 
 def test_a_fill_after_the_settlement_is_settled_by_a_posting_of_its_own() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.tell(a_resolved_market("yes"))
-    effects = desk.book(a_fill(2))
-    ids = {posting.posting_id for posting in of(Posting, desk.said)}
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_resolved_market("yes"))
+    effects = harness.book(a_fill(2))
+    ids = {posting.posting_id for posting in of(Posting, harness.said)}
     assert len(ids) == 2
     assert of(Position, effects)[-1].lines == []
-    assert desk.risk.ledger.bots["1"].realized == 120
+    assert harness.risk.ledger.bots["1"].realized == 120
 
 
 def test_a_fill_between_the_posting_and_its_return_is_paid_once() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    first = of(Posting, desk.risk.on_market(a_resolved_market("yes"), desk.receipt()))[0]
-    late = list(desk.risk.on_entry(a_fill(2), desk.receipt(2)))
+    harness = Harness()
+    harness.book(a_fill(1))
+    first = of(Posting, harness.risk.on_market(a_resolved_market("yes"), harness.receipt()))[0]
+    late = list(harness.risk.on_entry(a_fill(2), harness.receipt(2)))
     second = of(Posting, late)[0]
     for sequence, posting in ((3, first), (4, second)):
-        list(desk.risk.on_entry(posting, desk.receipt(sequence)))
-    assert desk.risk.ledger.bots["1"].realized == 120
-    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": 120}
+        list(harness.risk.on_entry(posting, harness.receipt(sequence)))
+    assert harness.risk.ledger.bots["1"].realized == 120
+    assert harness.risk.ledger.accounts["mm1"].cash == {"USD": 120}
 
 
 def test_b17_a_settlement_due_is_published_after_a_restart() -> None:
-    before = Desk()
+    before = Harness()
     before.book(a_fill(1))
     risk = Risk(PLATFORM_LIMITS)
     risk.recover(restore(documents(before.risk.ledger)))
@@ -77,27 +77,27 @@ def test_b17_a_settlement_due_is_published_after_a_restart() -> None:
 
 
 def test_b17_a_void_market_pays_half_and_an_undecided_one_is_told() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.tell(a_market(MarketStatus.RESOLVED, result="perhaps"))
-    assert ("critical", "undecided_market") in kinds(desk.wait(1))
-    effects = desk.tell(a_market(MarketStatus.VOIDED, result="void"))
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_market(MarketStatus.RESOLVED, result="perhaps"))
+    assert ("critical", "undecided_market") in kinds(harness.wait(1))
+    effects = harness.tell(a_market(MarketStatus.VOIDED, result="void"))
     assert of(Position, effects)[-1].realized == 10
 
 
 def test_a_result_against_strike_and_price_is_paid_as_the_venue_says_and_told() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.tell(a_resolved_market("yes", settlement_price=Decimal(60_000)))
-    assert ("critical", "odd_result") in kinds(desk.wait(1))
-    assert desk.risk.ledger.bots["1"].realized == 60
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_resolved_market("yes", settlement_price=Decimal(60_000)))
+    assert ("critical", "odd_result") in kinds(harness.wait(1))
+    assert harness.risk.ledger.bots["1"].realized == 60
 
 
 def test_a_finished_market_stays_finished() -> None:
-    desk = Desk()
-    desk.tell(a_resolved_market("yes"))
-    desk.tell(a_market())
-    assert of(Position, desk.book(a_fill(1)))[-1].lines == []
+    harness = Harness()
+    harness.tell(a_resolved_market("yes"))
+    harness.tell(a_market())
+    assert of(Position, harness.book(a_fill(1)))[-1].lines == []
 
 
 @given(
@@ -110,43 +110,43 @@ def test_a_finished_market_stays_finished() -> None:
 def test_s1_7_the_profit_is_the_winning_shares_less_what_all_shares_cost(
     yes: int, no: int, yes_ticks: int, no_ticks: int, result: str
 ) -> None:
-    desk = Desk()
+    harness = Harness()
     if yes:
-        desk.book(a_fill(1, quantity_lots=yes, price_ticks=yes_ticks))
+        harness.book(a_fill(1, quantity_lots=yes, price_ticks=yes_ticks))
     if no:
-        desk.book(a_fill(2, quantity_lots=no, price_ticks=no_ticks, outcome=Outcome.NO))
-    before = desk.risk_state().daily_pnl["1"]
-    desk.tell(a_resolved_market(result))
+        harness.book(a_fill(2, quantity_lots=no, price_ticks=no_ticks, outcome=Outcome.NO))
+    before = harness.risk_state().daily_pnl["1"]
+    harness.tell(a_resolved_market(result))
     winning = yes if result == "yes" else no
     profit = winning - Decimal(yes * yes_ticks + no * no_ticks) / 100
-    book = desk.risk.ledger.bots.get("1")
+    book = harness.risk.ledger.bots.get("1")
     assert (book.realized if book else 0) == profit
     assert before == 0
-    assert desk.risk_state().daily_pnl["1"] == profit
-    assert desk.risk.ledger.lines == {}
+    assert harness.risk_state().daily_pnl["1"] == profit
+    assert harness.risk.ledger.lines == {}
 
 
 def test_b17_a_result_long_after_the_end_and_a_fill_after_that_are_paid_each_once() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.tell(a_market(MarketStatus.CLOSED))
-    assert of(Posting, desk.wait(900)) == []
-    assert ("critical", "undecided_market") not in kinds(desk.said)
-    desk.tell(a_resolved_market("yes"))
-    desk.now_ns += 3_600 * S
-    desk.book(a_fill(2))
-    desk.tell(a_resolved_market("yes"))
-    desk.wait(30)
-    assert len({posting.posting_id for posting in of(Posting, desk.said)}) == 2
-    assert desk.risk.ledger.accounts["mm1"].cash == {"USD": 120}
-    assert desk.risk.ledger.lines == {}
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_market(MarketStatus.CLOSED))
+    assert of(Posting, harness.wait(900)) == []
+    assert ("critical", "undecided_market") not in kinds(harness.said)
+    harness.tell(a_resolved_market("yes"))
+    harness.now_ns += 3_600 * S
+    harness.book(a_fill(2))
+    harness.tell(a_resolved_market("yes"))
+    harness.wait(30)
+    assert len({posting.posting_id for posting in of(Posting, harness.said)}) == 2
+    assert harness.risk.ledger.accounts["mm1"].cash == {"USD": 120}
+    assert harness.risk.ledger.lines == {}
 
 
 def test_b17_a_market_nobody_held_is_settled_without_a_word() -> None:
-    desk = Desk()
+    harness = Harness()
     for _ in range(2):
-        assert of(Posting, desk.tell(a_resolved_market())) == []
-    assert desk.risk.unready(desk.now_ns) == []
+        assert of(Posting, harness.tell(a_resolved_market())) == []
+    assert harness.risk.unready(harness.now_ns) == []
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_b17_who_wins_a_tie_is_the_markets_own_rule(rule: TieRule, winner: str) 
 
 
 def test_s1_7_a_void_market_pays_every_share_half_and_keeps_its_fees() -> None:
-    desk = Desk()
-    desk.book(a_fill(1, price_ticks=40, fee=Decimal("0.25")))
-    desk.book(a_fill(2, price_ticks=55, outcome=Outcome.NO))
-    desk.tell(a_market(MarketStatus.VOIDED, result="void"))
-    assert desk.risk.ledger.bots["1"].realized == Decimal(100) - 40 - 55 - Decimal("0.25")
+    harness = Harness()
+    harness.book(a_fill(1, price_ticks=40, fee=Decimal("0.25")))
+    harness.book(a_fill(2, price_ticks=55, outcome=Outcome.NO))
+    harness.tell(a_market(MarketStatus.VOIDED, result="void"))
+    assert harness.risk.ledger.bots["1"].realized == Decimal(100) - 40 - 55 - Decimal("0.25")

@@ -17,102 +17,102 @@ from common.streams import MIB, STREAM_BY_NAME
 from common.streams.levels import Level
 from common.telemetry import render_metrics
 from risk.testing.events import NOW_NS, SYMBOL, S, a_config, a_fair, a_feed_status, a_fill, a_target
-from risk.testing.harness import Desk, kinds, of
+from risk.testing.harness import Harness, kinds, of
 
 
 def test_a_position_beyond_four_fifths_of_its_limit_warns_until_it_is_back() -> None:
-    desk = Desk()
-    desk.book(a_fill(1, quantity_lots=640))
-    assert ("warning", "position_near_limit") not in kinds(desk.wait(2))
-    desk.book(a_fill(2, quantity_lots=1))
-    assert kinds(desk.wait(3)).count(("warning", "position_near_limit")) == 1
-    desk.book(a_fill(3, side=Side.SELL, quantity_lots=10))
-    desk.wait(1)
-    desk.book(a_fill(4, quantity_lots=10))
-    assert ("warning", "position_near_limit") in kinds(desk.wait(1))
+    harness = Harness()
+    harness.book(a_fill(1, quantity_lots=640))
+    assert ("warning", "position_near_limit") not in kinds(harness.wait(2))
+    harness.book(a_fill(2, quantity_lots=1))
+    assert kinds(harness.wait(3)).count(("warning", "position_near_limit")) == 1
+    harness.book(a_fill(3, side=Side.SELL, quantity_lots=10))
+    harness.wait(1)
+    harness.book(a_fill(4, quantity_lots=10))
+    assert ("warning", "position_near_limit") in kinds(harness.wait(1))
 
 
 def test_ten_minutes_of_live_quotes_without_a_fill_are_told() -> None:
-    desk = Desk()
+    harness = Harness()
     for _ in range(599):
-        desk.tell(a_target(desk.now_ns + 2 * S))
-        assert ("warning", "no_fills") not in kinds(desk.wait(1))
-    desk.tell(a_target(desk.now_ns + 2 * S))
-    desk.wait(1)
-    desk.tell(a_target(desk.now_ns + 2 * S))
-    assert ("warning", "no_fills") in kinds(desk.said) + kinds(desk.wait(1))
+        harness.tell(a_target(harness.now_ns + 2 * S))
+        assert ("warning", "no_fills") not in kinds(harness.wait(1))
+    harness.tell(a_target(harness.now_ns + 2 * S))
+    harness.wait(1)
+    harness.tell(a_target(harness.now_ns + 2 * S))
+    assert ("warning", "no_fills") in kinds(harness.said) + kinds(harness.wait(1))
 
 
 def test_b31_no_fills_without_live_quotes_are_nothing_to_tell() -> None:
-    desk = Desk()
-    desk.tell(a_target(desk.now_ns + 1_000 * S, bids=[], asks=[]))
-    assert ("warning", "no_fills") not in kinds(desk.wait(700))
+    harness = Harness()
+    harness.tell(a_target(harness.now_ns + 1_000 * S, bids=[], asks=[]))
+    assert ("warning", "no_fills") not in kinds(harness.wait(700))
 
 
 def test_a_fill_ends_the_quiet() -> None:
-    desk = Desk()
+    harness = Harness()
     for second in range(700):
-        desk.tell(a_target(desk.now_ns + 2 * S))
-        desk.wait(1)
+        harness.tell(a_target(harness.now_ns + 2 * S))
+        harness.wait(1)
         if second == 350:
-            desk.book(a_fill(1))
-    assert ("warning", "no_fills") not in kinds(desk.said)
+            harness.book(a_fill(1))
+    assert ("warning", "no_fills") not in kinds(harness.said)
 
 
 def test_a_silent_feed_is_told_after_five_seconds_and_its_own_silence_counts() -> None:
-    desk = Desk()
-    desk.tell(a_feed_status(silent_ns=3 * S))
-    assert ("warning", "feed_stale") not in kinds(desk.wait(2))
-    assert ("warning", "feed_stale") in kinds(desk.wait(1))
+    harness = Harness()
+    harness.tell(a_feed_status(silent_ns=3 * S))
+    assert ("warning", "feed_stale") not in kinds(harness.wait(2))
+    assert ("warning", "feed_stale") in kinds(harness.wait(1))
 
 
 def test_a_trading_venue_whose_clock_is_off_halts_and_a_price_venue_does_not() -> None:
-    desk = Desk()
+    harness = Harness()
     for venue in ("degen", "binance"):
-        desk.tell(a_feed_status(venue, clock_offset_ns=-2_001 * 1_000_000))
-    assert [halt.scope for halt in of(Halt, desk.wait(4))] == ["venue-degen"]
+        harness.tell(a_feed_status(venue, clock_offset_ns=-2_001 * 1_000_000))
+    assert [halt.scope for halt in of(Halt, harness.wait(4))] == ["venue-degen"]
 
 
 def test_two_alerts_of_one_instant_have_ids_of_their_own() -> None:
-    desk = Desk(a_config("1"))
-    desk.book(a_fill(1, quantity_lots=700))
-    desk.book(a_fill(2, symbol="ETH-5M-1", quantity_lots=700))
-    alerts = [alert for alert in of(Alert, desk.wait(1)) if alert.level is AlertLevel.WARNING]
+    harness = Harness(a_config("1"))
+    harness.book(a_fill(1, quantity_lots=700))
+    harness.book(a_fill(2, symbol="ETH-5M-1", quantity_lots=700))
+    alerts = [alert for alert in of(Alert, harness.wait(1)) if alert.level is AlertLevel.WARNING]
     assert len({alert.message_id() for alert in alerts}) == len(alerts) == 2
 
 
 def test_statistics_state_and_samples_tell_what_people_watch() -> None:
-    desk = Desk()
-    desk.book(a_fill(1, fee=Decimal("-0.5")))
-    desk.tell(a_fair(0.50))
-    figures = {each.scope: each.figures for each in of(Statistics, desk.wait(1))}
+    harness = Harness()
+    harness.book(a_fill(1, fee=Decimal("-0.5")))
+    harness.tell(a_fair(0.50))
+    figures = {each.scope: each.figures for each in of(Statistics, harness.wait(1))}
     assert figures["bot-1"]["pnl_unrealized"] == figures["platform"]["pnl_unrealized"] == 10
     assert figures["bot-1"][f"position_yes.{SYMBOL}"] == 100
     assert figures["bot-1"]["daily_pnl"] == 10.5
-    samples = {(each.name, each.labels.get("symbol", "")): each.value for each in desk.risk.samples()}
+    samples = {(each.name, each.labels.get("symbol", "")): each.value for each in harness.risk.samples()}
     assert samples["mm_position_yes", SYMBOL] == 100
     assert samples["mm_pnl_realized", ""] == 0.5
     assert samples["mm_pnl_unrealized", SYMBOL] == 10
     assert samples["mm_fills_total", SYMBOL] == 1
-    state = desk.risk.state(desk.now_ns)
+    state = harness.risk.state(harness.now_ns)
     assert state["bots"][0]["lines"][0]["cost"] == "40.000000"
-    assert state["ledger"]["chain"] == desk.risk.ledger.chain.hex()
+    assert state["ledger"]["chain"] == harness.risk.ledger.chain.hex()
 
 
 GAUGES = ("mm_pnl_realized", "mm_pnl_unrealized", "mm_position_yes", "mm_position_no")
 
 
 def test_s1_9_the_sources_metrics_have_its_names_and_a_market_each() -> None:
-    desk = Desk()
-    desk.book(a_fill(1))
-    desk.book(a_fill(2, outcome=Outcome.NO, symbol="ETH-5M-1"))
-    found = list(desk.risk.samples())
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.book(a_fill(2, outcome=Outcome.NO, symbol="ETH-5M-1"))
+    found = list(harness.risk.samples())
     for name in (*GAUGES, "mm_fills_total"):
         kinds_found = {each.kind for each in found if each.name == name}
         assert kinds_found == ({"counter"} if name == "mm_fills_total" else {"gauge"})
     for name in ("mm_pnl_unrealized", "mm_position_yes", "mm_position_no", "mm_fills_total"):
         assert {SYMBOL, "ETH-5M-1"} <= {each.labels.get("symbol") for each in found if each.name == name}
-    text = render_metrics(desk.risk.samples).decode()
+    text = render_metrics(harness.risk.samples).decode()
     assert f'mm_position_yes{{algo_id="1",symbol="{SYMBOL}"}} 100.0' in text
     assert f'mm_fills_total{{algo_id="1",symbol="{SYMBOL}"}} 1.0' in text
 
@@ -129,10 +129,10 @@ def test_s1_9_the_sources_metrics_have_its_names_and_a_market_each() -> None:
 def test_s1_9_more_than_half_the_daily_loss_warns_and_more_than_all_of_it_stops(
     loss: str, told: set[tuple[str, str]]
 ) -> None:
-    desk = Desk()
-    desk.book(a_fill(1, quantity_lots=1, fee=Decimal(loss)))
-    desk.tell(a_fair(0.40))
-    said = desk.wait(1)
+    harness = Harness()
+    harness.book(a_fill(1, quantity_lots=1, fee=Decimal(loss)))
+    harness.tell(a_fair(0.40))
+    said = harness.wait(1)
     assert set(kinds(said)) == told
     assert bool(of(Halt, said)) == (("critical", "daily_loss") in told)
 
@@ -140,24 +140,24 @@ def test_s1_9_more_than_half_the_daily_loss_warns_and_more_than_all_of_it_stops(
 @pytest.mark.parametrize(("lots", "warned"), [(640, False), (641, True)])
 def test_s1_9_a_position_beyond_four_fifths_of_its_limit_warns(lots: int, warned: bool) -> None:
     # Net is the tighter limit: 800.
-    desk = Desk(a_config(risk_limits={"max_daily_loss": "9999", "max_drawdown": "9999"}))
-    desk.book(a_fill(1, quantity_lots=lots))
-    assert (("warning", "position_near_limit") in kinds(desk.wait(1))) is warned
+    harness = Harness(a_config(risk_limits={"max_daily_loss": "9999", "max_drawdown": "9999"}))
+    harness.book(a_fill(1, quantity_lots=lots))
+    assert (("warning", "position_near_limit") in kinds(harness.wait(1))) is warned
 
 
 def test_s1_9_ten_minutes_of_live_quotes_without_a_fill_ask_to_check_connectivity() -> None:
-    desk = Desk()
-    desk.tell(a_target(desk.now_ns + 3_600 * S))
-    assert ("warning", "no_fills") not in kinds(desk.wait(599))
-    texts = [alert.text for alert in of(Alert, desk.wait(3)) if alert.kind == "no_fills"]
+    harness = Harness()
+    harness.tell(a_target(harness.now_ns + 3_600 * S))
+    assert ("warning", "no_fills") not in kinds(harness.wait(599))
+    texts = [alert.text for alert in of(Alert, harness.wait(3)) if alert.kind == "no_fills"]
     assert texts == ["no fills in 10 minutes of live quotes: check connectivity"]
 
 
 def test_s1_9_a_feed_silent_for_more_than_five_seconds_is_told() -> None:
-    desk = Desk()
-    desk.tell(a_feed_status("binance"))
-    assert ("warning", "feed_stale") not in kinds(desk.wait(5))
-    assert ("warning", "feed_stale") in kinds(desk.wait(1))
+    harness = Harness()
+    harness.tell(a_feed_status("binance"))
+    assert ("warning", "feed_stale") not in kinds(harness.wait(5))
+    assert ("warning", "feed_stale") in kinds(harness.wait(1))
 
 
 def full(stream: str, share: float) -> Level:
@@ -166,10 +166,10 @@ def full(stream: str, share: float) -> Level:
 
 
 def test_r81_a_person_is_told_at_80_and_at_95_percent_before_fill_is_full() -> None:
-    desk = Desk()
+    harness = Harness()
 
     def heard(*levels: Level) -> list[Effect]:
-        return desk.do(desk.risk.on_levels(levels, desk.receipt()))
+        return harness.do(harness.risk.on_levels(levels, harness.receipt()))
 
     assert of(Alert, heard(full("FILL", 0.8), full("ORDER", 1.0))) == [], "ORDER forgets by design"
     (warned,) = of(Alert, heard(full("FILL", 0.81)))
@@ -184,8 +184,10 @@ def test_r81_a_person_is_told_at_80_and_at_95_percent_before_fill_is_full() -> N
 
 
 def test_r81_everybody_hears_how_full_every_stream_is() -> None:
-    desk = Desk()
-    (told,) = of(Statistics, desk.do(desk.risk.on_levels([full("FILL", 0.25), full("ORDER", 0.5)], desk.receipt())))
+    harness = Harness()
+    (told,) = of(
+        Statistics, harness.do(harness.risk.on_levels([full("FILL", 0.25), full("ORDER", 0.5)], harness.receipt()))
+    )
     assert (told.scope, told.figures) == ("streams", {"FILL": 0.25, "ORDER": 0.5})
-    metrics = render_metrics(desk.risk.samples).decode()
+    metrics = render_metrics(harness.risk.samples).decode()
     assert 'mm_stream_full{stream="FILL"} 0.25' in metrics

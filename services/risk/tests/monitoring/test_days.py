@@ -17,35 +17,35 @@ from risk.ledger.books import Ledger
 from risk.monitoring import day_file
 from risk.monitoring.days import BotDay, DayRecord, read_record, written
 from risk.testing.events import DAY_NS, NOW_NS, S, a_config, a_fill, a_resolved_market
-from risk.testing.harness import Desk, fold_of, of
+from risk.testing.harness import Harness, fold_of, of
 
 TODAY = NOW_NS // DAY_NS
 
 
-def lost_today() -> Desk:
-    """Return a desk whose bot has lost 80 of the 100 it may."""
-    desk = Desk()
-    desk.book(a_fill(1, quantity_lots=200))
-    desk.tell(a_resolved_market("no"))
-    desk.wait(2)
-    assert desk.risk_state().daily_pnl == {"1": Decimal(-80)}
-    return desk
+def lost_today() -> Harness:
+    """Return a harness whose bot has lost 80 of the 100 it may."""
+    harness = Harness()
+    harness.book(a_fill(1, quantity_lots=200))
+    harness.tell(a_resolved_market("no"))
+    harness.wait(2)
+    assert harness.risk_state().daily_pnl == {"1": Decimal(-80)}
+    return harness
 
 
-def restarted(record: DayRecord, ledger: Ledger | None = None, now_ns: int = NOW_NS + 60 * S) -> Desk:
+def restarted(record: DayRecord, ledger: Ledger | None = None, now_ns: int = NOW_NS + 60 * S) -> Harness:
     """Return a risk that starts from a ledger and its own record of the day."""
-    return Desk(a_config(), ledger=ledger, days=record, epoch=4, now_ns=now_ns)
+    return Harness(a_config(), ledger=ledger, days=record, epoch=4, now_ns=now_ns)
 
 
 def test_r83_after_a_loss_of_fill_the_days_loss_goes_on_counting() -> None:
     record = lost_today().risk.day_record(NOW_NS + 60 * S)
     assert record.bots["1"].daily == Decimal(-80)
-    desk = restarted(record)
-    assert desk.risk_state().daily_pnl == {"1": Decimal(-80)}
-    (told,) = [alert for alert in of(Alert, desk.said) if alert.kind == "recovery"]
+    harness = restarted(record)
+    assert harness.risk_state().daily_pnl == {"1": Decimal(-80)}
+    (told,) = [alert for alert in of(Alert, harness.said) if alert.kind == "recovery"]
     assert "FILL ends at 0, before 2 where bot 1 stood at -80.000000 today: that loss goes on counting" in told.text
-    desk.book(a_fill(2, fee=Decimal(21), quantity_lots=1))
-    stopped = desk.wait(1)
+    harness.book(a_fill(2, fee=Decimal(21), quantity_lots=1))
+    stopped = harness.wait(1)
     (halt,) = of(Halt, stopped)
     assert (halt.scope, halt.reason) == ("bot-1", "daily_loss")
     assert of(RiskState, stopped)[-1].daily_pnl["1"] < -100
@@ -54,9 +54,9 @@ def test_r83_after_a_loss_of_fill_the_days_loss_goes_on_counting() -> None:
 
 
 def test_r83_it_counts_on_through_a_second_start_and_ends_with_the_day() -> None:
-    desk = restarted(lost_today().risk.day_record(NOW_NS + 60 * S))
-    desk.book(a_fill(2, fee=Decimal(1), quantity_lots=1))
-    again = restarted(desk.risk.day_record(desk.now_ns), fold_of(a_fill(2, fee=Decimal(1), quantity_lots=1)))
+    harness = restarted(lost_today().risk.day_record(NOW_NS + 60 * S))
+    harness.book(a_fill(2, fee=Decimal(1), quantity_lots=1))
+    again = restarted(harness.risk.day_record(harness.now_ns), fold_of(a_fill(2, fee=Decimal(1), quantity_lots=1)))
     assert again.risk_state().daily_pnl == {"1": Decimal(-81)}
     next_day = restarted(again.risk.day_record(again.now_ns), now_ns=(TODAY + 1) * DAY_NS + S)
     assert next_day.risk_state().daily_pnl == {"1": Decimal(0)}
@@ -65,22 +65,22 @@ def test_r83_it_counts_on_through_a_second_start_and_ends_with_the_day() -> None
 def test_r83_with_fill_whole_the_ledger_alone_counts() -> None:
     before = lost_today()
     record = before.risk.day_record(before.now_ns)
-    desk = restarted(record, before.risk.ledger)
-    assert desk.risk_state().daily_pnl == {"1": Decimal(-80)}
-    assert desk.risk.days.carried(desk.now_ns) == {}
+    harness = restarted(record, before.risk.ledger)
+    assert harness.risk_state().daily_pnl == {"1": Decimal(-80)}
+    assert harness.risk.days.carried(harness.now_ns) == {}
 
 
 def test_r83_a_gain_that_fill_lost_is_not_carried_but_its_peak_is() -> None:
     record = DayRecord(sequence=9, bots={"1": BotDay(TODAY, Decimal(30), Decimal(90))})
-    desk = restarted(record)
-    assert desk.risk_state().daily_pnl == {"1": Decimal(0)}
-    assert desk.risk.days.peaks.figures("1") == {"day": float(TODAY), "daily_peak": 90.0}
+    harness = restarted(record)
+    assert harness.risk_state().daily_pnl == {"1": Decimal(0)}
+    assert harness.risk.days.peaks.figures("1") == {"day": float(TODAY), "daily_peak": 90.0}
 
 
 def test_no_posting_is_made_of_what_is_carried() -> None:
-    desk = restarted(lost_today().risk.day_record(NOW_NS + 60 * S))
-    assert of(Posting, desk.wait(5)) == []
-    assert desk.risk.ledger.bots == {}
+    harness = restarted(lost_today().risk.day_record(NOW_NS + 60 * S))
+    assert of(Posting, harness.wait(5)) == []
+    assert harness.risk.ledger.bots == {}
 
 
 amounts = st.decimals(-1_000_000, 1_000_000, places=6)

@@ -15,58 +15,58 @@ from risk.ledger.books import Ledger
 from risk.ledger.snapshot import documents, restore
 from risk.monitoring.reconcile import Reconciliation, Verdict
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_picture, a_posting, a_resolved_market
-from risk.testing.harness import Desk, of
+from risk.testing.harness import Harness, of
 
 
 def test_a_picture_that_agrees_changes_nothing_and_opens_the_cash_once() -> None:
-    desk = Desk()
-    desk.tell(a_picture(5, "100000.000000"))
-    opened = of(Posting, desk.wait(3))
+    harness = Harness()
+    harness.tell(a_picture(5, "100000.000000"))
+    opened = of(Posting, harness.wait(3))
     assert [(posting.kind, posting.cash, posting.algo_id) for posting in opened] == [
         (PostingKind.DEPOSIT, Decimal("100000.000000"), "unassigned")
     ]
-    desk.book(a_fill(1))
-    desk.wait(3)
-    desk.tell(a_picture(10, "99960.000000", {SYMBOL: (100, 0)}))
-    quiet = desk.wait(5)
+    harness.book(a_fill(1))
+    harness.wait(3)
+    harness.tell(a_picture(10, "99960.000000", {SYMBOL: (100, 0)}))
+    quiet = harness.wait(5)
     assert (of(Posting, quiet), of(Halt, quiet)) == ([], [])
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
 
 
-def opened_desk() -> Desk:
-    desk = Desk()
-    desk.tell(a_picture(5, "100000"))
-    desk.wait(5)
-    return desk
+def opened_desk() -> Harness:
+    harness = Harness()
+    harness.tell(a_picture(5, "100000"))
+    harness.wait(5)
+    return harness
 
 
 def test_a_fill_the_ledger_never_saw_halts_the_account_naming_both_numbers() -> None:
-    desk = opened_desk()
+    harness = opened_desk()
     for _ in range(2):
-        desk.tell(a_picture(20, "99960", {SYMBOL: (100, 0)}))
-        desk.wait(5)
-    halt = of(Halt, desk.said)[0]
+        harness.tell(a_picture(20, "99960", {SYMBOL: (100, 0)}))
+        harness.wait(5)
+    halt = of(Halt, harness.said)[0]
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
     assert halt.detail == f"cash in USD: venue 99960, ledger 100000; {SYMBOL} YES: venue 100, ledger 0"
-    assert desk.risk.ledger.lines == {}
+    assert harness.risk.ledger.lines == {}
 
 
 def test_a_difference_in_one_picture_only_is_not_yet_a_mismatch() -> None:
-    desk = opened_desk()
+    harness = opened_desk()
     for cash in ("99960", "100000", "99960", "100000"):
-        desk.tell(a_picture(20, cash))
-        desk.wait(5)
-    assert of(Halt, desk.said) == []
+        harness.tell(a_picture(20, cash))
+        harness.wait(5)
+    assert of(Halt, harness.said) == []
 
 
 def test_fills_after_the_picture_are_taken_off_before_comparing() -> None:
-    desk = opened_desk()
-    desk.book(a_fill(1, outcome=Outcome.NO, fee=Decimal("0.25")))
-    desk.book(a_fill(2, fee=Decimal("-0.25")))
-    desk.wait(5)
-    desk.tell(a_picture(15, "99959.75", {SYMBOL: (0, 100)}))
-    desk.wait(3)
-    account = desk.risk.reconciliation.state(desk.now_ns)["mm1"]
+    harness = opened_desk()
+    harness.book(a_fill(1, outcome=Outcome.NO, fee=Decimal("0.25")))
+    harness.book(a_fill(2, fee=Decimal("-0.25")))
+    harness.wait(5)
+    harness.tell(a_picture(15, "99959.75", {SYMBOL: (0, 100)}))
+    harness.wait(3)
+    account = harness.risk.reconciliation.state(harness.now_ns)["mm1"]
     assert account["differences"] == []
     assert account["agreed_age_ms"] == 1_000
 
@@ -90,56 +90,56 @@ def test_entries_are_remembered_for_two_minutes_however_many_there_were() -> Non
 
 
 def test_a_picture_during_a_settlement_is_not_judged() -> None:
-    desk = opened_desk()
-    desk.book(a_fill(1))
-    desk.wait(5)
-    desk.tell(a_picture(12, "99960", {SYMBOL: (100, 0)}))
-    desk.wait(1)
-    desk.tell(a_resolved_market("yes"))
-    desk.wait(4)
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
-    desk.tell(a_picture(14, "100060"))
-    desk.wait(4)
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["differences"] == []
-    assert of(Halt, desk.said) == []
+    harness = opened_desk()
+    harness.book(a_fill(1))
+    harness.wait(5)
+    harness.tell(a_picture(12, "99960", {SYMBOL: (100, 0)}))
+    harness.wait(1)
+    harness.tell(a_resolved_market("yes"))
+    harness.wait(4)
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
+    harness.tell(a_picture(14, "100060"))
+    harness.wait(4)
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
+    assert of(Halt, harness.said) == []
 
 
 def test_after_a_restart_a_picture_from_before_the_newest_fill_says_nothing() -> None:
     before = opened_desk()
     before.book(a_fill(7))
-    desk = Desk(ledger=restore(documents(before.risk.ledger)))
+    harness = Harness(ledger=restore(documents(before.risk.ledger)))
     for _ in range(3):
-        desk.tell(a_picture(69, "100000"))
-        desk.wait(5)
-    assert of(Halt, desk.said) == []
-    desk.tell(a_picture(70, "99960", {SYMBOL: (100, 0)}))
-    desk.wait(5)
-    assert desk.risk.reconciliation.state(desk.now_ns)["mm1"]["agreed_age_ms"] is not None
+        harness.tell(a_picture(69, "100000"))
+        harness.wait(5)
+    assert of(Halt, harness.said) == []
+    harness.tell(a_picture(70, "99960", {SYMBOL: (100, 0)}))
+    harness.wait(5)
+    assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["agreed_age_ms"] is not None
 
 
 def test_a_picture_read_back_at_a_start_says_nothing_of_an_account_with_a_history() -> None:
-    before = Desk()
+    before = Harness()
     before.book(a_fill(1))
     before.tell(a_resolved_market("yes"))
-    desk = Desk(ledger=restore(documents(before.risk.ledger)))
-    desk.tell(a_picture(10, "99960", {SYMBOL: (100, 0)}), age_ns=20 * S)
-    assert of(Posting, desk.wait(5)) == []
-    desk.tell(a_picture(12, "100060"))
-    assert [posting.cash for posting in of(Posting, desk.wait(5))] == [Decimal(100_000)]
+    harness = Harness(ledger=restore(documents(before.risk.ledger)))
+    harness.tell(a_picture(10, "99960", {SYMBOL: (100, 0)}), age_ns=20 * S)
+    assert of(Posting, harness.wait(5)) == []
+    harness.tell(a_picture(12, "100060"))
+    assert [posting.cash for posting in of(Posting, harness.wait(5))] == [Decimal(100_000)]
 
 
-def fresh(desk: Desk, account_sequence: int, cash: str, **holdings: tuple[int, int]) -> AccountState:
+def fresh(harness: Harness, account_sequence: int, cash: str, **holdings: tuple[int, int]) -> AccountState:
     """Return a picture that the venue gives now."""
-    return a_picture(account_sequence, cash, dict(holdings), ts_received_ns=desk.now_ns)
+    return a_picture(account_sequence, cash, dict(holdings), ts_received_ns=harness.now_ns)
 
 
 def test_r70_a_booked_sequence_the_venue_has_not_reached_is_a_dispute_and_not_later() -> None:
-    desk = opened_desk()
-    desk.book(a_fill(1, account_sequence=999_999, quantity_lots=1_000))
-    desk.wait(62)
-    desk.tell(fresh(desk, 20, "100000"))
-    desk.wait(3)
-    halt = of(Halt, desk.said)[0]
+    harness = opened_desk()
+    harness.book(a_fill(1, account_sequence=999_999, quantity_lots=1_000))
+    harness.wait(62)
+    harness.tell(fresh(harness, 20, "100000"))
+    harness.wait(3)
+    halt = of(Halt, harness.said)[0]
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
     assert halt.detail == "account sequence 999999 is booked, the venue is at 20"
 
@@ -147,31 +147,31 @@ def test_r70_a_booked_sequence_the_venue_has_not_reached_is_a_dispute_and_not_la
 def test_r70_a_restart_does_not_take_the_ledgers_own_sequence_for_the_venues() -> None:
     before = opened_desk()
     before.book(a_fill(1, account_sequence=999_999))
-    desk = Desk(ledger=restore(documents(before.risk.ledger)))
-    desk.tell(fresh(desk, 20, "100000"))
-    desk.wait(62)
-    assert of(Halt, desk.said) == [], "the first may be from before our start"
-    desk.tell(fresh(desk, 21, "100000"))
-    desk.wait(3)
-    assert of(Halt, desk.said)[0].detail == "account sequence 999999 is booked, the venue is at 21"
+    harness = Harness(ledger=restore(documents(before.risk.ledger)))
+    harness.tell(fresh(harness, 20, "100000"))
+    harness.wait(62)
+    assert of(Halt, harness.said) == [], "the first may be from before our start"
+    harness.tell(fresh(harness, 21, "100000"))
+    harness.wait(3)
+    assert of(Halt, harness.said)[0].detail == "account sequence 999999 is booked, the venue is at 21"
 
 
 def test_r70_a_fill_just_booked_and_a_picture_long_on_its_way_dispute_nothing() -> None:
-    desk = opened_desk()
-    desk.book(a_fill(1, account_sequence=30))
-    desk.tell(fresh(desk, 20, "100000"))
-    desk.wait(12)
-    old = fresh(desk, 21, "100000")
-    desk.wait(11)
-    desk.tell(old)
-    desk.wait(3)
-    assert of(Halt, desk.said) == []
+    harness = opened_desk()
+    harness.book(a_fill(1, account_sequence=30))
+    harness.tell(fresh(harness, 20, "100000"))
+    harness.wait(12)
+    old = fresh(harness, 21, "100000")
+    harness.wait(11)
+    harness.tell(old)
+    harness.wait(3)
+    assert of(Halt, harness.said) == []
 
 
 def test_r70_a_session_that_fills_a_gap_stays_behind_its_own_fills_and_disputes_nothing() -> None:
-    desk = opened_desk()
-    desk.book(a_fill(1, account_sequence=30))
-    desk.wait(50)
-    desk.tell(fresh(desk, 20, "100000"))
-    desk.wait(3)
-    assert of(Halt, desk.said) == []
+    harness = opened_desk()
+    harness.book(a_fill(1, account_sequence=30))
+    harness.wait(50)
+    harness.tell(fresh(harness, 20, "100000"))
+    harness.wait(3)
+    assert of(Halt, harness.said) == []

@@ -22,13 +22,13 @@ from fastapi import APIRouter, Response
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.access import DeskOf, RiskOfficer, TraderOrRisk, Viewer
+from gateway.api.access import ContextOf, RiskOfficer, TraderOrRisk, Viewer
 from gateway.api.errors import ApiError, answer, bad_field
 from gateway.api.examples import example
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
 from gateway.changes.adjustments import OPEN_MAX, StoredAdjustment, adjustment_row
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.view import View
 
 SHOWN_MAX = 100
@@ -56,48 +56,48 @@ class Proposal(BaseModel):
 
 
 @router.get("/adjustments", responses=example("adjustments"))
-async def get_adjustments(desk: DeskOf, _caller: Viewer) -> Response:
+async def get_adjustments(context: ContextOf, _caller: Viewer) -> Response:
     """List the newest adjustments, proposed and decided."""
-    found = list(desk.view.adjustments.newest_first())[:SHOWN_MAX]
-    return answer({"adjustments": [adjustment_row(each, desk.now_ns()) for each in found]})
+    found = list(context.view.adjustments.newest_first())[:SHOWN_MAX]
+    return answer({"adjustments": [adjustment_row(each, context.now_ns()) for each in found]})
 
 
 @router.post("/adjustments", status_code=201, responses=example("adjusted", 201))
-async def post_adjustment(proposal: Proposal, desk: DeskOf, caller: TraderOrRisk) -> Response:
+async def post_adjustment(proposal: Proposal, context: ContextOf, caller: TraderOrRisk) -> Response:
     """Propose an adjustment; nothing moves until another person with the role risk approves it."""
-    if len(desk.view.adjustments.waiting(desk.now_ns())) >= OPEN_MAX:
+    if len(context.view.adjustments.waiting(context.now_ns())) >= OPEN_MAX:
         raise ApiError(409, "too_many_proposals", f"{OPEN_MAX} proposals wait for a decision already")
-    adjustment = proposed(proposal, desk.view, caller.user_id, desk.now_ns())
+    adjustment = proposed(proposal, context.view, caller.user_id, context.now_ns())
     fault = fault_in_content(adjustment)
     if fault:
         field, _, rule = fault.partition(": ")
         raise bad_field(field, rule)
-    return await _say(desk, adjustment, caller, "propose", 0)
+    return await _say(context, adjustment, caller, "propose", 0)
 
 
 @router.post("/adjustments/{adjustment_id}/approve", responses=example("adjusted"))
-async def approve(adjustment_id: str, desk: DeskOf, caller: RiskOfficer) -> Response:
+async def approve(adjustment_id: str, context: ContextOf, caller: RiskOfficer) -> Response:
     """Approve what somebody else has proposed within the last 24 hours; risk books it then."""
-    stored = _stored(desk, adjustment_id)
-    fault = fault_in_approval(stored.adjustment, caller.user_id, desk.now_ns())
-    proposer = desk.view.users.get(stored.adjustment.proposed_by)
+    stored = _stored(context, adjustment_id)
+    fault = fault_in_approval(stored.adjustment, caller.user_id, context.now_ns())
+    proposer = context.view.users.get(stored.adjustment.proposed_by)
     if not fault and (proposer is None or proposer.user.disabled):
         fault = f"{stored.adjustment.proposed_by}, who proposed it, may no longer log in: propose it again"
     if fault:
         raise ApiError(409, "not_approvable", f"adjustment {adjustment_id}: {fault}")
-    return await _decide(desk, stored, AdjustmentState.APPROVED, caller, "approve")
+    return await _decide(context, stored, AdjustmentState.APPROVED, caller, "approve")
 
 
 @router.post("/adjustments/{adjustment_id}/reject", responses=example("adjusted"))
-async def reject(adjustment_id: str, desk: DeskOf, caller: TraderOrRisk) -> Response:
+async def reject(adjustment_id: str, context: ContextOf, caller: TraderOrRisk) -> Response:
     """Reject a proposal as a risk officer, or take back an own one."""
-    stored = _stored(desk, adjustment_id)
+    stored = _stored(context, adjustment_id)
     if stored.adjustment.state is not AdjustmentState.PROPOSED:
         word = stored.adjustment.state.value
         raise ApiError(409, "not_rejectable", f"adjustment {adjustment_id}: it is {word} already")
     if Role.RISK not in caller.roles and caller.user_id != stored.adjustment.proposed_by:
         raise ApiError(403, "forbidden", f"{caller.user_id} lacks the role risk and has not proposed it")
-    return await _decide(desk, stored, AdjustmentState.REJECTED, caller, "reject")
+    return await _decide(context, stored, AdjustmentState.REJECTED, caller, "reject")
 
 
 def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment:
@@ -129,37 +129,37 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
     )
 
 
-def _stored(desk: Desk, adjustment_id: str) -> StoredAdjustment:
-    stored = desk.view.adjustments.get(adjustment_id)
+def _stored(context: Context, adjustment_id: str) -> StoredAdjustment:
+    stored = context.view.adjustments.get(adjustment_id)
     if stored is None:
         raise ApiError(404, "unknown_adjustment", f"no adjustment {adjustment_id[:40]!r} was proposed")
     return stored
 
 
 async def _decide(
-    desk: Desk, stored: StoredAdjustment, state: AdjustmentState, caller: Caller, action: str
+    context: Context, stored: StoredAdjustment, state: AdjustmentState, caller: Caller, action: str
 ) -> Response:
-    decided = replace(stored.adjustment, state=state, decided_by=caller.user_id, decided_ns=desk.now_ns())
-    return await _say(desk, decided, caller, action, stored.sequence)
+    decided = replace(stored.adjustment, state=state, decided_by=caller.user_id, decided_ns=context.now_ns())
+    return await _say(context, decided, caller, action, stored.sequence)
 
 
-async def _say(desk: Desk, adjustment: Adjustment, caller: Caller, action: str, last_sequence: int) -> Response:
+async def _say(context: Context, adjustment: Adjustment, caller: Caller, action: str, last_sequence: int) -> Response:
     """Keep the record, then publish under compare-and-set: of two decisions at once one is refused."""
-    shown = adjustment_row(adjustment, desk.now_ns())
+    shown = adjustment_row(adjustment, context.now_ns())
     detail = {name: str(value) for name, value in shown.items()}
-    command_id = await desk.audit(caller.user_id, f"adjustment-{action}", adjustment.adjustment_id, detail)
-    sequence = await desk.publish(adjustment, expected_last_sequence=last_sequence)
-    desk.view.on_adjustment(adjustment, Receipt(desk.now_ns(), sequence=sequence))
+    command_id = await context.audit(caller.user_id, f"adjustment-{action}", adjustment.adjustment_id, detail)
+    sequence = await context.publish(adjustment, expected_last_sequence=last_sequence)
+    context.view.on_adjustment(adjustment, Receipt(context.now_ns(), sequence=sequence))
     text = f"adjustment {adjustment.adjustment_id} {adjustment.state.value} by {caller.user_id}: {said(adjustment)}"
     with contextlib.suppress(BusError):
-        await desk.publish(
+        await context.publish(
             Alert(
                 level=AlertLevel.WARNING,
                 algo_id="platform",
                 source="gateway",
                 kind=f"adjustment_{adjustment.state.value}",
                 text=text,
-                ts_ns=desk.now_ns(),
+                ts_ns=context.now_ns(),
             )
         )
     return answer(

@@ -11,12 +11,12 @@ from common.events import BotConfig
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.access import DeskOf, Trader, TraderOrRisk, Viewer
+from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
 from gateway.api.errors import WRONG_LAST_SEQUENCE, ApiError, answer, bad_field, config_refusal
 from gateway.api.examples import BOT_CHANGE, example
 from gateway.auth.users import Caller
 from gateway.changes.configuration import ALGO_ID_RULE, RevisionConflict, check_algo_id, revise, roles_needed
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.picture import bot_row
 from gateway.state.rows import Json, market_rows
 
@@ -51,25 +51,25 @@ class Switch(BaseModel):
 
 
 @router.get("", responses=example("bots"))
-async def get_bots(desk: DeskOf, _caller: Viewer) -> Response:
+async def get_bots(context: ContextOf, _caller: Viewer) -> Response:
     """List every bot with its configuration and what it does now."""
-    bots = [stored.event for _, stored in sorted(desk.view.bots.items()) if not stored.event.removed]
-    return answer({"bots": [_document(desk, config) for config in bots]})
+    bots = [stored.event for _, stored in sorted(context.view.bots.items()) if not stored.event.removed]
+    return answer({"bots": [_document(context, config) for config in bots]})
 
 
 @router.get("/{algo_id}", responses=example("bot"))
-async def get_bot(algo_id: AlgoId, desk: DeskOf, _caller: Viewer) -> Response:
+async def get_bot(algo_id: AlgoId, context: ContextOf, _caller: Viewer) -> Response:
     """Return one bot."""
-    return answer(_document(desk, _existing(desk, algo_id)))
+    return answer(_document(context, _existing(context, algo_id)))
 
 
 @router.put("/{algo_id}", responses=example("bot_changed"))
-async def put_bot(algo_id: AlgoId, change: BotChange, desk: DeskOf, caller: TraderOrRisk) -> Response:
+async def put_bot(algo_id: AlgoId, change: BotChange, context: ContextOf, caller: TraderOrRisk) -> Response:
     """Replace a bot's configuration, or create the bot with revision 0.
 
     409 when somebody else changed it since `revision`. Changing `risk_limits` takes the role risk, all else trader.
     """
-    known = desk.view.bots.get(_checked(algo_id))
+    known = context.view.bots.get(_checked(algo_id))
     try:
         config = revise(
             known.event if known is not None else None,
@@ -80,7 +80,7 @@ async def put_bot(algo_id: AlgoId, change: BotChange, desk: DeskOf, caller: Trad
             revision=change.revision,
             actor=caller.user_id,
             reason=change.reason,
-            now_ns=desk.now_ns(),
+            now_ns=context.now_ns(),
         )
     except ConfigError as error:
         raise config_refusal(error) from None
@@ -91,32 +91,32 @@ async def put_bot(algo_id: AlgoId, change: BotChange, desk: DeskOf, caller: Trad
     if missing:
         changed = ", ".join(config.changed)
         raise ApiError(403, "forbidden", f"changing {changed} takes the role {' and '.join(sorted(missing))}")
-    command_id = await _publish(desk, config, known.sequence if known is not None else 0, caller, "configure")
-    return answer({"command_id": command_id, "outcome": "done", "bot": _document(desk, config)})
+    command_id = await _publish(context, config, known.sequence if known is not None else 0, caller, "configure")
+    return answer({"command_id": command_id, "outcome": "done", "bot": _document(context, config)})
 
 
 @router.post("/{algo_id}/start", responses=example("bot_changed"))
 async def post_start(
-    algo_id: AlgoId, desk: DeskOf, caller: Trader, switch: Annotated[Switch, Body(default_factory=Switch)]
+    algo_id: AlgoId, context: ContextOf, caller: Trader, switch: Annotated[Switch, Body(default_factory=Switch)]
 ) -> Response:
     """Let a bot quote."""
-    return await _switch(desk, algo_id, caller, running=True, reason=switch.reason)
+    return await _switch(context, algo_id, caller, running=True, reason=switch.reason)
 
 
 @router.post("/{algo_id}/stop", responses=example("bot_changed"))
 async def post_stop(
-    algo_id: AlgoId, desk: DeskOf, caller: TraderOrRisk, switch: Annotated[Switch, Body(default_factory=Switch)]
+    algo_id: AlgoId, context: ContextOf, caller: TraderOrRisk, switch: Annotated[Switch, Body(default_factory=Switch)]
 ) -> Response:
     """Stop a bot: it cancels what rests and sends nothing new."""
-    return await _switch(desk, algo_id, caller, running=False, reason=switch.reason)
+    return await _switch(context, algo_id, caller, running=False, reason=switch.reason)
 
 
-async def _switch(desk: Desk, algo_id: str, caller: Caller, *, running: bool, reason: str) -> Response:
+async def _switch(context: Context, algo_id: str, caller: Caller, *, running: bool, reason: str) -> Response:
     for _ in range(SWITCH_TRIES_MAX):
-        known = _existing(desk, algo_id)
-        sequence = desk.view.bots[algo_id].sequence
+        known = _existing(context, algo_id)
+        sequence = context.view.bots[algo_id].sequence
         if known.running == running:
-            return answer({"command_id": None, "outcome": "done", "bot": _document(desk, known)})
+            return answer({"command_id": None, "outcome": "done", "bot": _document(context, known)})
         config = revise(
             known,
             algo_id=algo_id,
@@ -126,31 +126,31 @@ async def _switch(desk: Desk, algo_id: str, caller: Caller, *, running: bool, re
             revision=known.revision,
             actor=caller.user_id,
             reason=reason,
-            now_ns=desk.now_ns(),
+            now_ns=context.now_ns(),
         )
         try:
-            command_id = await _publish(desk, config, sequence, caller, "start" if running else "stop")
+            command_id = await _publish(context, config, sequence, caller, "start" if running else "stop")
         except PublishRefused as refused:
             if refused.code != WRONG_LAST_SEQUENCE:
                 raise
             # The other change is on its way to us through the stream.
             await asyncio.sleep(SWITCH_WAIT_S)
             continue
-        return answer({"command_id": command_id, "outcome": "done", "bot": _document(desk, config)})
+        return answer({"command_id": command_id, "outcome": "done", "bot": _document(context, config)})
     raise ApiError(409, "conflict", f"bot {algo_id} is being changed by somebody else; try again")
 
 
-async def _publish(desk: Desk, config: BotConfig, last_sequence: int, caller: Caller, action: str) -> str:
+async def _publish(context: Context, config: BotConfig, last_sequence: int, caller: Caller, action: str) -> str:
     target = f"bot-{config.algo_id}"
     detail = {"revision": config.revision, "changed": config.changed, "reason": config.reason}
-    command_id = await desk.audit(caller.user_id, action, target, detail)
+    command_id = await context.audit(caller.user_id, action, target, detail)
     try:
-        sequence = await desk.publish(config, expected_last_sequence=last_sequence)
+        sequence = await context.publish(config, expected_last_sequence=last_sequence)
     except PublishRefused as error:
-        await desk.audit(caller.user_id, action, target, detail, outcome=f"refused: {error.description}")
+        await context.audit(caller.user_id, action, target, detail, outcome=f"refused: {error.description}")
         raise
     # The stream will tell it too; taken now, so that the same person's next request already sees it.
-    desk.view.on_bot(config, Receipt(desk.now_ns(), sequence=sequence))
+    context.view.on_bot(config, Receipt(context.now_ns(), sequence=sequence))
     return command_id
 
 
@@ -161,17 +161,17 @@ def _checked(algo_id: str) -> str:
         raise bad_field("algo_id", str(error)) from None
 
 
-def _existing(desk: Desk, algo_id: str) -> BotConfig:
-    known = desk.view.bots.get(_checked(algo_id))
+def _existing(context: Context, algo_id: str) -> BotConfig:
+    known = context.view.bots.get(_checked(algo_id))
     if known is None or known.event.removed:
         raise ApiError(404, "unknown_bot", f"there is no bot {algo_id}", [("algo_id", "must name a bot")])
     return known.event
 
 
-def _document(desk: Desk, config: BotConfig) -> Json:
-    now_ns = desk.now_ns()
+def _document(context: Context, config: BotConfig) -> Json:
+    now_ns = context.now_ns()
     return {
-        **bot_row(desk.view, config, market_rows(desk.view, now_ns), now_ns),
+        **bot_row(context.view, config, market_rows(context.view, now_ns), now_ns),
         "sections": config.sections,
         "changed": config.changed,
         "changed_by": config.actor,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from gateway.api.access import DeskOf, Viewer
+from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import ApiError, answer
 from gateway.api.examples import example
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api", tags=["views"])
 
 @router.get("/explain", responses=example("explained"))
 async def get_explain(
-    desk: DeskOf,
+    context: ContextOf,
     _caller: Viewer,
     order: Annotated[str, Query(pattern=r"^[0-9]{1,19}$", description="one order, by our id")] = "",
     market: Annotated[str, Query(max_length=128, description="one market: how it stands and its last passes")] = "",
@@ -26,7 +26,7 @@ async def get_explain(
     With neither parameter: every market that is remembered, with its state and the reason for it.
     """
     query = {name: text for name, text in (("order", order), ("market", market)) if text}
-    ports = desk.admin_ports
+    ports = context.admin_ports
     found = await asyncio.gather(*(ports.ask(quoter, "explain", query) for quoter in ports.named("quoter")))
     told = [{"service": each.service, **each.document} for each in found if each.status == 200]
     if told:

@@ -22,12 +22,12 @@ from common.halts import (
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gateway.api.access import DeskOf, Lifter, Stopper, Viewer
+from gateway.api.access import ContextOf, Lifter, Stopper, Viewer
 from gateway.api.errors import ApiError, answer
 from gateway.api.examples import example
 from gateway.changes.admin_ports import Outcome
-from gateway.context import Desk
-from gateway.state.halts import known_scopes
+from gateway.changes.scopes import known_scopes
+from gateway.context import Context
 from gateway.state.picture import halt_row
 
 DETAIL_CHARS_MAX = 500
@@ -75,21 +75,21 @@ class CancelAll(BaseModel):
 
 
 @router.get("/halts", responses=example("halts"))
-async def get_halts(desk: DeskOf, _caller: Viewer) -> Response:
+async def get_halts(context: ContextOf, _caller: Viewer) -> Response:
     """List the halts in force."""
-    return answer({"halts": [halt_row(desk.view, halt) for halt in desk.view.halts.active()]})
+    return answer({"halts": [halt_row(context.view, halt) for halt in context.view.halts.active()]})
 
 
 @router.post("/halts", status_code=201, responses=example("halted", 201))
-async def post_halt(call: HaltCall, desk: DeskOf, caller: Stopper) -> Response:
+async def post_halt(call: HaltCall, context: ContextOf, caller: Stopper) -> Response:
     """Call a halt, and answer with what each account says of its orders.
 
     It is stored in the stream and on the gateway's disk before the quoters are asked what became of it. With the bus
     away it is handed to the quoters' own admin ports, which stop at once, and goes to the stream when that is there.
     """
-    _demand_scope(desk, call.scope)
+    _demand_scope(context, call.scope)
     try:
-        desk.view.halts.check_room(call.scope)
+        context.view.halts.check_room(call.scope)
     except TooManyHaltsError as error:
         raise ApiError(409, "too_many_halts", str(error), [("scope", str(error))]) from None
     halt = Halt(
@@ -100,37 +100,39 @@ async def post_halt(call: HaltCall, desk: DeskOf, caller: Stopper) -> Response:
         halt_id=uuid.uuid4().hex,
         cancels=True,
         keep_resting=call.keep_resting,
-        ts_ns=desk.now_ns(),
+        ts_ns=context.now_ns(),
     )
-    stored, unkept = await _publish(desk, halt)
-    outcomes = await desk.admin_ports.order_trading("halt", _order_of(halt))
+    stored, unkept = await _publish(context, halt)
+    outcomes = await context.admin_ports.order_trading("halt", _order_of(halt))
     if not stored:
         _demand_done(outcomes, "the bus is away and no quoter took the halt; it is kept here for the bus")
     if unkept:
         raise ApiError(503, "not_on_disk", f"in force, but {unkept}")
-    document = {"command_id": halt.halt_id, "outcome": "done", "halt": halt_row(desk.view, halt)}
+    document = {"command_id": halt.halt_id, "outcome": "done", "halt": halt_row(context.view, halt)}
     return answer({**document, **_by_account(outcomes)}, 201)
 
 
-async def _publish(desk: Desk, halt: Halt) -> tuple[bool, str]:
+async def _publish(context: Context, halt: Halt) -> tuple[bool, str]:
     """Put a halt into the stream and on our disk; return whether the stream has it, and why the disk has not."""
     sequence = 0
-    if desk.connected:
+    if context.connected:
         # A halt does not wait for its record, and is called even when the record cannot be kept.
-        record = asyncio.ensure_future(desk.audit(halt.actor, "halt", halt.scope, _detail(halt), audit_id=halt.halt_id))
+        record = asyncio.ensure_future(
+            context.audit(halt.actor, "halt", halt.scope, _detail(halt), audit_id=halt.halt_id)
+        )
         try:
-            sequence = await desk.publish(halt)
+            sequence = await context.publish(halt)
         except BusError:
             record.cancel()
         else:
             with contextlib.suppress(BusError):
                 await record
-    view = desk.view
+    view = context.view
     try:
         if sequence:
-            await desk.obey(lambda receipt: view.on_halt(halt, receipt._replace(sequence=sequence)))
+            await context.obey(lambda receipt: view.on_halt(halt, receipt._replace(sequence=sequence)))
         else:
-            await desk.obey(lambda receipt: view.impose(halt, receipt))
+            await context.obey(lambda receipt: view.impose(halt, receipt))
     except CommandUndone as error:
         return bool(sequence), str(error)
     return bool(sequence), ""
@@ -140,14 +142,14 @@ async def _publish(desk: Desk, halt: Halt) -> tuple[bool, str]:
 async def delete_halt(
     scope: str,
     reason: str,
-    desk: DeskOf,
+    context: ContextOf,
     caller: Lifter,
     detail: Annotated[str, Query(max_length=DETAIL_CHARS_MAX, description="why it may go on")] = "",
 ) -> Response:
     """Lift one reason of a halt, however it is written; the scope's other reasons stay."""
-    view = desk.view
+    view = context.view
     if view.halts.find(scope, reason) is None:
-        raise ApiError(404, "unknown_halt", _nothing_to_lift(desk, scope, reason), [("reason", "must be in force")])
+        raise ApiError(404, "unknown_halt", _nothing_to_lift(context, scope, reason), [("reason", "must be in force")])
     named = view.halts.sequence_of(scope, reason)
     if not named:
         raise ApiError(503, "not_stored_yet", f"the bus has not stored the halt {scope}:{reason} yet: try again")
@@ -158,13 +160,13 @@ async def delete_halt(
         actor=caller.user_id,
         detail=detail,
         halt_id=uuid.uuid4().hex,
-        ts_ns=desk.now_ns(),
+        ts_ns=context.now_ns(),
     )
-    await desk.audit(caller.user_id, "lift", scope, _detail(lift), audit_id=lift.halt_id)
+    await context.audit(caller.user_id, "lift", scope, _detail(lift), audit_id=lift.halt_id)
     # Not the scope's reason as such but this one halt: when it is called again meanwhile, that one stays.
-    sequence = await desk.publish(lift, expected_last_sequence=named)
+    sequence = await context.publish(lift, expected_last_sequence=named)
     try:
-        await desk.obey(lambda receipt: view.on_halt(lift, receipt._replace(sequence=sequence)))
+        await context.obey(lambda receipt: view.on_halt(lift, receipt._replace(sequence=sequence)))
     except CommandUndone as error:
         raise ApiError(503, "not_on_disk", f"lifted, but {error}") from None
     return answer({"command_id": lift.halt_id, "outcome": "done", "lifted": halt_row(view, lift)})
@@ -172,34 +174,34 @@ async def delete_halt(
 
 @router.post("/cancel-all", responses=example("cancelled"))
 async def post_cancel_all(
-    desk: DeskOf, caller: Stopper, call: Annotated[CancelAll, Body(default_factory=CancelAll)]
+    context: ContextOf, caller: Stopper, call: Annotated[CancelAll, Body(default_factory=CancelAll)]
 ) -> Response:
     """Cancel every resting order in a scope: told to the quoters, and where one is silent to the watchdogs."""
-    _demand_scope(desk, call.scope)
+    _demand_scope(context, call.scope)
     command_id = uuid.uuid4().hex
-    if desk.connected:
+    if context.connected:
         with contextlib.suppress(BusUnavailable):
-            await desk.audit(caller.user_id, "cancel-all", call.scope, audit_id=command_id)
-    outcomes = await desk.admin_ports.order_trading("cancel-all", {"scope": call.scope, "actor": caller.user_id})
+            await context.audit(caller.user_id, "cancel-all", call.scope, audit_id=command_id)
+    outcomes = await context.admin_ports.order_trading("cancel-all", {"scope": call.scope, "actor": caller.user_id})
     _demand_done(outcomes, "no quoter and no watchdog took the order to cancel")
     return answer({"command_id": command_id, "outcome": "done", **_by_account(outcomes)})
 
 
-def _demand_scope(desk: Desk, scope: str) -> None:
+def _demand_scope(context: Context, scope: str) -> None:
     try:
-        check_exists(scope, known_scopes(desk.view))
+        check_exists(scope, known_scopes(context.view))
     except UnknownScopeError as error:
         raise ApiError(404, "unknown_scope", str(error), [("scope", str(error))]) from None
 
 
-def _nothing_to_lift(desk: Desk, scope: str, reason: str) -> str:
+def _nothing_to_lift(context: Context, scope: str, reason: str) -> str:
     """Return why a lift has nothing to lift, with the halts that there are."""
-    active = desk.view.halts.active()
+    active = context.view.halts.active()
     here = sorted(halt.reason for halt in active if halt.scope == scope)
     if here:
         return f"no halt {scope}:{reason} is in force; in force for {scope}: {', '.join(here)}"
     if active:
-        return f"no halt {scope}:{reason} is in force; in force: {', '.join(desk.view.halts.listed())}"
+        return f"no halt {scope}:{reason} is in force; in force: {', '.join(context.view.halts.listed())}"
     return f"no halt {scope}:{reason} is in force; none is"
 
 

@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.api.access import TOKEN_CHARS_MAX, DeskOf
+from gateway.api.access import TOKEN_CHARS_MAX, ContextOf
 from gateway.api.errors import answer
 from gateway.auth.passwords import PASSWORD_CHARS_MAX
 from gateway.auth.sessions import Grant, InvalidGrant
 from gateway.auth.throttle import LOGINS_PER_USER_MAX, WINDOW_S
-from gateway.context import Desk
+from gateway.context import Context
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 20
@@ -74,7 +74,7 @@ _GRANT_EXAMPLE = {
     openapi_extra=_TOKEN_FORM,
     responses={200: {"content": {"application/json": {"example": _GRANT_EXAMPLE}}}},
 )
-async def post_token(request: Request, desk: DeskOf) -> Response:
+async def post_token(request: Request, context: ContextOf) -> Response:
     """Log in with a password, or renew a login with its refresh token.
 
     The access token lives 300 s. The refresh token is good once and its session ends 86,400 s after the login; a
@@ -82,7 +82,7 @@ async def post_token(request: Request, desk: DeskOf) -> Response:
     """
     try:
         _check_client(request)
-        grant = await _grant(await _form(request), _address(request), desk)
+        grant = await _grant(await _form(request), _address(request), context)
     except TokenRefusal as refusal:
         return _refused(refusal)
     return answer(
@@ -98,18 +98,18 @@ async def post_token(request: Request, desk: DeskOf) -> Response:
 
 
 @router.post("/oauth/revoke", openapi_extra=_REVOKE_FORM)
-async def post_revoke(request: Request, desk: DeskOf) -> Response:
+async def post_revoke(request: Request, context: ContextOf) -> Response:
     """End the session of a token, at once and in every replica; an unknown token is as good as revoked."""
     try:
         _check_client(request)
         token = _field(await _form(request), "token", TOKEN_CHARS_MAX)
     except TokenRefusal as refusal:
         return _refused(refusal)
-    await desk.sessions.revoke(token)
+    await context.sessions.revoke(token)
     return answer({}, headers=NO_STORE)
 
 
-async def _grant(form: dict[str, str], address: str, desk: Desk) -> Grant:
+async def _grant(form: dict[str, str], address: str, context: Context) -> Grant:
     kind = form.get("grant_type")
     if kind is None:
         raise TokenRefusal(400, "invalid_request", "grant_type: must be given")
@@ -117,32 +117,32 @@ async def _grant(form: dict[str, str], address: str, desk: Desk) -> Grant:
         raise TokenRefusal(400, "invalid_scope", f"scope: must be {SCOPE}")
     if kind == "refresh_token":
         try:
-            return await desk.sessions.refresh(_field(form, "refresh_token", TOKEN_CHARS_MAX))
+            return await context.sessions.refresh(_field(form, "refresh_token", TOKEN_CHARS_MAX))
         except InvalidGrant as error:
             raise TokenRefusal(400, "invalid_grant", str(error)) from None
     if kind == "password":
         name = _field(form, "username", USERNAME_CHARS_MAX).lower()
-        return await _login(name, _field(form, "password", PASSWORD_CHARS_MAX), address, desk)
+        return await _login(name, _field(form, "password", PASSWORD_CHARS_MAX), address, context)
     raise TokenRefusal(400, "unsupported_grant_type", "grant_type: must be password or refresh_token")
 
 
-async def _login(user_id: str, password: str, address: str, desk: Desk) -> Grant:
-    pause_s = await desk.throttle.pause_s(user_id, address)
+async def _login(user_id: str, password: str, address: str, context: Context) -> Grant:
+    pause_s = await context.throttle.pause_s(user_id, address)
     if pause_s:
-        desk.view.logins["throttled"] += 1
+        context.view.logins["throttled"] += 1
         raise TokenRefusal(429, "slow_down", f"too many wrong passwords; try again in {pause_s} s", pause_s)
-    stored = desk.view.users.get(user_id)
+    stored = context.view.users.get(user_id)
     password_hash = stored.user.password_hash if stored is not None and not stored.user.disabled else ""
     # A name that does not exist costs as much time as a wrong password, and is refused in the same words.
-    if not await desk.passwords.matches(password_hash, password) or stored is None:
-        desk.view.logins["refused"] += 1
+    if not await context.passwords.matches(password_hash, password) or stored is None:
+        context.view.logins["refused"] += 1
         raise TokenRefusal(400, "invalid_grant", "username or password is wrong")
-    if not await desk.throttle.succeeded(user_id, address):
-        desk.view.logins["throttled"] += 1
+    if not await context.throttle.succeeded(user_id, address):
+        context.view.logins["throttled"] += 1
         text = f"more than {LOGINS_PER_USER_MAX} logins in {WINDOW_S} s; use the tokens of an earlier one"
         raise TokenRefusal(429, "slow_down", text, WINDOW_S)
-    desk.view.logins["done"] += 1
-    return await desk.sessions.open(stored.user)
+    context.view.logins["done"] += 1
+    return await context.sessions.open(stored.user)
 
 
 async def _form(request: Request) -> dict[str, str]:

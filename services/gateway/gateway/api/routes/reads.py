@@ -8,7 +8,7 @@ from common.clock import NS_PER_MS
 from common.events import Market, MarketStatus
 from fastapi import APIRouter, Query, Response
 
-from gateway.api.access import DeskOf, Viewer
+from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import answer
 from gateway.api.examples import example
 from gateway.state.ages import POSITION_STALE_NS, aged
@@ -28,22 +28,22 @@ After = Annotated[int, Query(ge=0, description="only what came after this sequen
 
 
 @router.get("/status", responses=example("status"))
-async def get_status(desk: DeskOf, _caller: Viewer) -> Response:
+async def get_status(context: ContextOf, _caller: Viewer) -> Response:
     """Return the platform on one page: services, a row per bot and market, halts."""
-    return answer(status(desk.view, desk.now_ns()))
+    return answer(status(context.view, context.now_ns()))
 
 
 @router.get("/health", responses=example("health"))
-async def get_health(desk: DeskOf, _caller: Viewer) -> Response:
+async def get_health(context: ContextOf, _caller: Viewer) -> Response:
     """Return how every service and every venue's public data is doing."""
-    now_ns = desk.now_ns()
-    return answer({"services": status(desk.view, now_ns)["services"], "venues": venues(desk.view, now_ns)})
+    now_ns = context.now_ns()
+    return answer({"services": status(context.view, now_ns)["services"], "venues": venues(context.view, now_ns)})
 
 
 @router.get("/positions", responses=example("positions"))
-async def get_positions(desk: DeskOf, _caller: Viewer, algo_id: AlgoId = None) -> Response:
+async def get_positions(context: ContextOf, _caller: Viewer, algo_id: AlgoId = None) -> Response:
     """Return what each bot holds after the fills up to `fill_sequence`, money exact."""
-    now_ns = desk.now_ns()
+    now_ns = context.now_ns()
     positions = [
         {
             "algo_id": bot,
@@ -66,7 +66,7 @@ async def get_positions(desk: DeskOf, _caller: Viewer, algo_id: AlgoId = None) -
             ],
             **aged(position.age_ns(now_ns), POSITION_STALE_NS),
         }
-        for bot, position in sorted(desk.view.positions.items())
+        for bot, position in sorted(context.view.positions.items())
         if algo_id in (None, bot)
     ]
     return answer({"positions": positions})
@@ -74,7 +74,7 @@ async def get_positions(desk: DeskOf, _caller: Viewer, algo_id: AlgoId = None) -
 
 @router.get("/orders", responses=example("orders"))
 async def get_orders(
-    desk: DeskOf,
+    context: ContextOf,
     _caller: Viewer,
     state: Annotated[Literal["open", "finished"], Query(description="may still be filled, or ended")] = "open",
     algo_id: AlgoId = None,
@@ -82,14 +82,14 @@ async def get_orders(
     limit: Limit = 200,
 ) -> Response:
     """Return orders that may be filled, or the last that ended; newest first."""
-    orders = desk.view.orders
+    orders = context.view.orders
     found = (
         list(orders.finished())
         if state == "finished"
-        else sorted(desk.view.open_orders(), key=lambda each: -each.order_id)
+        else sorted(context.view.open_orders(), key=lambda each: -each.order_id)
     )
     rows = [
-        order_row(desk.view, order, desk.now_ns())
+        order_row(context.view, order, context.now_ns())
         for order in found
         if algo_id in (None, order.algo_id) and symbol in (None, order.symbol)
     ]
@@ -98,7 +98,7 @@ async def get_orders(
 
 @router.get("/fills", responses=example("fills"))
 async def get_fills(
-    desk: DeskOf,
+    context: ContextOf,
     _caller: Viewer,
     algo_id: AlgoId = None,
     symbol: Symbol = None,
@@ -108,7 +108,7 @@ async def get_fills(
     """Return the last executions, newest first, each with its place in the ledger's stream."""
     rows = [
         fill_row(sequence, fill)
-        for sequence, fill in recent_fills(desk.view, FILLS_MAX)
+        for sequence, fill in recent_fills(context.view, FILLS_MAX)
         if sequence > after_sequence and algo_id in (None, fill.algo_id) and symbol in (None, fill.symbol)
     ]
     return answer({"fills": rows[:limit]})
@@ -116,7 +116,7 @@ async def get_fills(
 
 @router.get("/markets", responses=example("markets"))
 async def get_markets(
-    desk: DeskOf,
+    context: ContextOf,
     _caller: Viewer,
     life: Annotated[
         MarketStatus | None, Query(alias="status", description="only markets at this point of their life")
@@ -124,8 +124,8 @@ async def get_markets(
     limit: Limit = 200,
 ) -> Response:
     """Return the markets of the last day, next expiry first among those that live; times are the venue's."""
-    now_ns = desk.now_ns()
-    markets = [market for market in desk.view.markets.values() if life in (None, market.status)]
+    now_ns = context.now_ns()
+    markets = [market for market in context.view.markets.values() if life in (None, market.status)]
     # Living markets by what is left of their life, then those that are over, the latest first.
     markets.sort(key=lambda market: (market.status.over, -market.expiry_ns if market.status.over else market.expiry_ns))
     return answer({"markets": [_market_row(market, now_ns) for market in markets[:limit]]})
@@ -133,12 +133,12 @@ async def get_markets(
 
 @router.get("/alerts", responses=example("alerts"))
 async def get_alerts(
-    desk: DeskOf, _caller: Viewer, after_sequence: After = 0, algo_id: AlgoId = None, limit: Limit = 200
+    context: ContextOf, _caller: Viewer, after_sequence: After = 0, algo_id: AlgoId = None, limit: Limit = 200
 ) -> Response:
     """Return the last alerts, newest first."""
     rows = [
         alert_row(sequence, alert)
-        for sequence, alert in recent_alerts(desk.view, ALERTS_MAX)
+        for sequence, alert in recent_alerts(context.view, ALERTS_MAX)
         if sequence > after_sequence and algo_id in (None, alert.algo_id)
     ]
     return answer({"alerts": rows[:limit]})

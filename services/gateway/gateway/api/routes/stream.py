@@ -14,9 +14,9 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.api.access import DeskOf, Viewer
+from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import ApiError
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.history import Point
 from gateway.state.picture import picture
 from gateway.state.rows import Json, market_rows
@@ -106,21 +106,23 @@ class PatientStream(StreamingResponse):
 
 @router.get("/stream", response_class=StreamingResponse)
 async def get_stream(
-    request: Request, desk: DeskOf, caller: Viewer, authorization: Annotated[str, Header(include_in_schema=False)]
+    request: Request, context: ContextOf, caller: Viewer, authorization: Annotated[str, Header(include_in_schema=False)]
 ) -> PatientStream:
     """Stream lines of JSON: one `history`, then a `picture` every 250 ms until the access token ends."""
     streams: Streams = request.app.state.streams
     streams.enter(caller.user_id)
     token = authorization.partition(" ")[2].strip()
-    return PatientStream(_lines(desk, streams, token, caller.token_expires_ns), lambda: streams.leave(caller.user_id))
+    return PatientStream(
+        _lines(context, streams, token, caller.token_expires_ns), lambda: streams.leave(caller.user_id)
+    )
 
 
-async def _lines(desk: Desk, streams: Streams, token: str, expires_ns: int) -> AsyncGenerator[bytes, None]:
-    yield encode_line(chart_past(desk.view, desk.now_ns()))
+async def _lines(context: Context, streams: Streams, token: str, expires_ns: int) -> AsyncGenerator[bytes, None]:
+    yield encode_line(chart_past(context.view, context.now_ns()))
     count = 0
-    while desk.now_ns() < expires_ns and not desk.view.stopping:
+    while context.now_ns() < expires_ns and not context.view.stopping:
         count += 1
-        if count % RECHECK_LINES == 0 and await desk.sessions.check(token) is None:
+        if count % RECHECK_LINES == 0 and await context.sessions.check(token) is None:
             return
-        yield streams.line(desk.view, desk.now_ns())
+        yield streams.line(context.view, context.now_ns())
         await asyncio.sleep(PERIOD_S)

@@ -7,13 +7,13 @@ from common.events import User
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from gateway.api.access import Admin, DeskOf, Viewer
+from gateway.api.access import Admin, ContextOf, Viewer
 from gateway.api.errors import ApiError, answer, bad_field
 from gateway.api.examples import example
 from gateway.auth.passwords import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN
 from gateway.auth.roles import Role
 from gateway.auth.users import USERS_MAX, StoredUser, check_user_id
-from gateway.context import Desk
+from gateway.context import Context
 from gateway.state.rows import Json
 
 OWN_PASSWORD = "own-password"  # noqa: S105 - where the guess was made, in place of an address
@@ -56,58 +56,58 @@ async def get_me(caller: Viewer) -> Response:
 
 
 @router.put("/me/password", responses=example("user_changed"))
-async def put_password(change: PasswordChange, desk: DeskOf, caller: Viewer) -> Response:
+async def put_password(change: PasswordChange, context: ContextOf, caller: Viewer) -> Response:
     """Change the own password; every session of this user ends, this one too."""
-    stored = desk.view.users.get(caller.user_id)
+    stored = context.view.users.get(caller.user_id)
     if stored is None:
         raise ApiError(404, "unknown_user", f"there is no user {caller.user_id} any more")
     # A guess here is a guess like any other.
-    pause_s = await desk.throttle.pause_s(caller.user_id, OWN_PASSWORD)
+    pause_s = await context.throttle.pause_s(caller.user_id, OWN_PASSWORD)
     if pause_s:
         text = f"too many wrong passwords; try again in {pause_s} s"
         raise ApiError(429, "too_many_requests", text, headers={"Retry-After": str(pause_s)})
-    if not await desk.passwords.matches(stored.user.password_hash, change.current.get_secret_value()):
+    if not await context.passwords.matches(stored.user.password_hash, change.current.get_secret_value()):
         raise bad_field("current", "must be the password in use")
-    await desk.throttle.succeeded(caller.user_id, OWN_PASSWORD)
+    await context.throttle.succeeded(caller.user_id, OWN_PASSWORD)
     user = User(
         id=stored.user.id,
         name=stored.user.name,
-        password_hash=await desk.passwords.hash(change.new.get_secret_value()),
+        password_hash=await context.passwords.hash(change.new.get_secret_value()),
         roles=stored.user.roles,
         revision=stored.user.revision + 1,
         actor=caller.user_id,
-        ts_ns=desk.now_ns(),
+        ts_ns=context.now_ns(),
     )
-    return await _keep(desk, user, stored, caller.user_id)
+    return await _keep(context, user, stored, caller.user_id)
 
 
 @router.get("/users", responses=example("users"))
-async def get_users(desk: DeskOf, _caller: Admin) -> Response:
+async def get_users(context: ContextOf, _caller: Admin) -> Response:
     """List the users, never their passwords."""
-    return answer({"users": [_document(user) for user in desk.view.users.all()]})
+    return answer({"users": [_document(user) for user in context.view.users.all()]})
 
 
 @router.put("/users/{user_id}", responses=example("user_changed"))
-async def put_user(user_id: str, change: UserChange, desk: DeskOf, caller: Admin) -> Response:
+async def put_user(user_id: str, change: UserChange, context: ContextOf, caller: Admin) -> Response:
     """Create or change a user; a new password or `disabled` ends his sessions at once."""
     try:
         check_user_id(user_id)
     except ValueError as error:
         raise bad_field("user_id", str(error)) from None
-    stored = desk.view.users.get(user_id)
+    stored = context.view.users.get(user_id)
     in_force = stored.user.revision if stored is not None else 0
     if change.revision != in_force:
         rule = f"must be {in_force}, the revision in force"
         raise ApiError(409, "conflict", f"user {user_id} is at revision {in_force}", [("revision", rule)])
     if stored is None and change.password is None:
         raise bad_field("password", "must be given for a new user")
-    if stored is None and len(desk.view.users.all()) >= USERS_MAX:
+    if stored is None and len(context.view.users.all()) >= USERS_MAX:
         raise ApiError(409, "too_many_users", f"at most {USERS_MAX} users")
-    others = [admin for admin in desk.view.users.admins() if admin.id != user_id]
+    others = [admin for admin in context.view.users.admins() if admin.id != user_id]
     if not others and (change.disabled or Role.ADMIN not in change.roles):
         raise bad_field("roles", "the last admin must stay one and enabled")
     if change.password is not None:
-        password_hash = await desk.passwords.hash(change.password.get_secret_value())
+        password_hash = await context.passwords.hash(change.password.get_secret_value())
     else:
         password_hash = stored.user.password_hash if stored is not None else ""
     user = User(
@@ -118,16 +118,16 @@ async def put_user(user_id: str, change: UserChange, desk: DeskOf, caller: Admin
         disabled=change.disabled,
         revision=in_force + 1,
         actor=caller.user_id,
-        ts_ns=desk.now_ns(),
+        ts_ns=context.now_ns(),
     )
-    return await _keep(desk, user, stored, caller.user_id)
+    return await _keep(context, user, stored, caller.user_id)
 
 
-async def _keep(desk: Desk, user: User, stored: StoredUser | None, actor: str) -> Response:
+async def _keep(context: Context, user: User, stored: StoredUser | None, actor: str) -> Response:
     detail = {"roles": list(user.roles), "disabled": user.disabled, "revision": user.revision}
-    command_id = await desk.audit(actor, "user", user.id, detail)
-    sequence = await desk.publish(user, expected_last_sequence=stored.sequence if stored is not None else 0)
-    desk.view.on_user(user, Receipt(desk.now_ns(), sequence=sequence))
+    command_id = await context.audit(actor, "user", user.id, detail)
+    sequence = await context.publish(user, expected_last_sequence=stored.sequence if stored is not None else 0)
+    context.view.on_user(user, Receipt(context.now_ns(), sequence=sequence))
     return answer({"command_id": command_id, "outcome": "done", "user": _document(user)})
 
 

@@ -106,7 +106,7 @@ def test_a_reversed_fill_is_no_longer_held(stage: PolymarketStage) -> None:
     (order_id,) = stage.place(40)
     trade = stage.venue.fill(stage.order(order_id), 25)
     stage.deliver()
-    held = stage.core.desk.holdings
+    held = stage.core.trader.holdings
     assert held.of("1", stage.symbol).yes_lots == 2_500
     stage.venue.step(trade, "FAILED")
     stage.deliver()
