@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,7 @@ CLOCK_CALLS = frozenset(("now", "utcnow", "today"))
 
 PACKAGE_LINES_MAX = 500
 TEST_LINES_MAX = 700
+FOLDER_MODULES_MAX = 12
 FUNCTION_LINES_MAX = 80
 # The whole table of processes is read at once.
 LONG_FUNCTIONS = frozenset(("libs/toolkit/toolkit/processes.py:process_table",))
@@ -169,17 +171,9 @@ PURE = [path for path in PACKAGES if path.parts[0] != "bench" and not is_shell(p
 
 @cache
 def imports(path: Path) -> frozenset[str]:
-    """Return the full names of the modules a file imports, at any depth; what only type checkers see is left out."""
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
+    """Return the full names of the modules a file imports, at any depth."""
     found: set[str] = set()
     for node in ast.walk(tree(path)):
-        if id(node) in for_types:
-            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -277,6 +271,34 @@ def test_no_service_imports_another(path: Path) -> None:
         # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
         allowed = {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
     assert used <= allowed
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {path: {found for name in imports(path) if (found := module_file(name)) is not None} for path in PACKAGES}
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(PACKAGES)
+
+
+def test_no_folder_holds_more_modules_than_a_person_can_look_over() -> None:
+    folders: dict[Path, list[str]] = {}
+    for path in PACKAGES:
+        if path.name not in ("__init__.py", "__main__.py") and path.parts[0] == "services":
+            folders.setdefault(path.parent, []).append(path.name)
+    for folder, modules in folders.items():
+        assert len(modules) <= FOLDER_MODULES_MAX, f"{folder}: {len(modules)} modules"
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=str)
+def test_nothing_that_runs_for_a_user_imports_what_is_for_tests(path: Path) -> None:
+    if path.parts[0] != "bench" and "testing" not in path.parts:
+        assert not [name for name in imports(path) if "testing" in name.split(".")]
+
+
+def test_the_folders_of_tests_are_those_of_what_they_test() -> None:
+    for path in PYTHON:
+        if path.parts[0] in ("libs", "services") and path.parts[2] == "tests" and "fixtures" not in path.parts:
+            room = Path(*path.parts[:2], path.parts[1], *path.parts[3:-1])
+            assert (ROOT / room).is_dir(), f"{path}: there is no {room}"
 
 
 def test_no_file_grows_past_what_a_person_can_hold() -> None:
