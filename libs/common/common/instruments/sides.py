@@ -1,0 +1,35 @@
+"""Direction and outcome of an order, a fill or a position."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Direction of an order or fill, seen from us."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Outcome(StrEnum):
+    """Which share of a YES/NO market an order or position is in; NONE for spot instruments."""
+
+    YES = "yes"
+    NO = "no"
+    NONE = "none"
+
+    @property
+    def opposite(self) -> Outcome:
+        return _OPPOSITE[self]
+
+
+_OPPOSITE = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES, Outcome.NONE: Outcome.NONE}
