@@ -17,8 +17,8 @@ import httpx
 from _attack_network import Relay
 from _attack_plan import ON_THE_BUS, Scenario
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.listening import can_bind
-from toolkit.trial import QUOTING, SHORT_MARKETS, Trial, TrialError
+from toolkit.platform.listening import can_bind
+from toolkit.testing.trial import QUOTING, SHORT_MARKETS, Trial, TrialError
 
 # Long markets: a market's own end must not look like a failure to quote.
 SETTINGS = {**SHORT_MARKETS, "exchange.MM_SERIES_LENGTH_S": "600", "exchange.MM_TAKER_NOISE_PER_S": "8"}

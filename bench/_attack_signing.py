@@ -15,7 +15,7 @@ from common.signing.judge import take
 from common.signing.verify import MESSAGE_ID
 from nacl.signing import SigningKey
 from risk.testing.events import a_fill
-from toolkit.bench import Figure
+from toolkit.checking.bench import Figure
 
 EVENTS = 400
 ROUNDS = 7

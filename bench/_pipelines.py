@@ -21,6 +21,7 @@ from common.bus.nats import NatsConnection
 from common.events import BotConfig
 from common.settings import ServiceSettings
 from toolkit.instance import Instance
+from toolkit.keys.private_files import write_private
 from toolkit.layout import (
     nats_password_file,
     public_keys_file,
@@ -28,15 +29,14 @@ from toolkit.layout import (
     signing_key_file,
     venue_keys_dir,
 )
-from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR
+from toolkit.platform.listening import taken_ports
+from toolkit.platform.processes import Process, ServerCommands, process_table
+from toolkit.platform.supervisor import Supervisor
 from toolkit.ports import Ports, port_map
-from toolkit.private_files import write_private
-from toolkit.processes import Process, ServerCommands, process_table
-from toolkit.server_record import servers_for
-from toolkit.servers import wished_for
+from toolkit.servers.programs import wished_for
+from toolkit.servers.record import servers_for
 from toolkit.setup import Addresses, prepare
-from toolkit.supervisor import Supervisor
 
 HERE = Path(__file__).parent
 PORT_BASES = range(20_000, 30_000, 100)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from _session_market import MARKOUTS_S, Row, Task
-from toolkit.bench import Figure, at_least
+from toolkit.checking.bench import Figure, at_least
 
 NET_MAX = 20
 NET_SHARE_MIN, HARD_NET_SHARE_MIN = 0.98, 0.97

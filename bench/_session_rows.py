@@ -15,7 +15,7 @@ from typing import NamedTuple, TextIO
 import msgspec
 from _session_market import NO_RIVALS, Row, Task
 from _session_report import ERRORS, mean
-from toolkit.bench import Figure, at_least
+from toolkit.checking.bench import Figure, at_least
 
 VOLUME_MIN = 0.90
 """Of the earlier run's volume."""

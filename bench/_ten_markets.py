@@ -11,7 +11,7 @@ from pathlib import Path
 from common.bots import BinaryBot, parse_bot
 from toolkit.instance import find_running
 from toolkit.paths import CONFIG_DIR
-from toolkit.trial import Trial
+from toolkit.testing.trial import Trial
 
 ASSETS = ("BTC", "ETH", "SOL", "AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -20,9 +20,9 @@ from pathlib import Path
 from _attack_plan import FULL, QUICK, Amounts, Kind, Loss, Scenario, Segment, plan
 from _attack_platform import HALTED, Attacked
 from _attack_signing import signing_figures
-from toolkit.bench import Figure, at_least, at_most
-from toolkit.bench_options import whole_number
-from toolkit.trial import TrialError
+from toolkit.checking.bench import Figure, at_least, at_most
+from toolkit.checking.bench_options import whole_number
+from toolkit.testing.trial import TrialError
 
 QUOTING_S = 5.0
 ROLLED_BACK_S = 40.0

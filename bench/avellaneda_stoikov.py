@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from quoter.binary.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import whole_number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import whole_number
 
 MID, END, SIGMA, STEP, K, INTENSITY = 100.0, 1.0, 2.0, 0.005, 1.5, 140.0
 PROFIT_OFF_MAX, DEVIATION_OFF_MAX = 0.02, 0.10

@@ -39,8 +39,8 @@ from _session_rival import HALF_SPREADS
 from _session_rows import case_of, earlier_of, paired, rows_done, write_row
 from _session_world import KINDS
 from common.errors import ConfigError
-from toolkit.bench import Figure
-from toolkit.bench_options import WORKERS_MAX, existing_file, number, whole_number
+from toolkit.checking.bench import Figure
+from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, whole_number
 
 PROGRESS_S = 5.0
 CHUNK = 4

@@ -27,10 +27,10 @@ from common.bus.permissions import OPERATOR
 from common.events import QuoteTarget, decode
 from exchange.journal import decode_line
 from nats.aio.msg import Msg
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import MINUTES_MAX, number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import MINUTES_MAX, number
 from toolkit.layout import nats_password_file
-from toolkit.trial import ACCOUNT
+from toolkit.testing.trial import ACCOUNT
 
 ALLOWED_NS = 200_000_000
 LATE_MAX = 0.01

@@ -34,8 +34,8 @@ from _fair_value_plot import calibration_svg
 from numpy.typing import NDArray
 from pricer.binary.models import Diffusion, Jumps, Model, Student, Surface
 from pricer.time_of_day import DayCurve, curve_document, fitted
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import existing_file, whole_number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import existing_file, whole_number
 
 HORIZONS = {5: 1, 15: 1, 60: 3}
 """Minutes of life, and every how many of them a market is priced."""

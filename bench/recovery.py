@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import whole_number
-from toolkit.trial import SHORT_MARKETS, Trial
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import whole_number
+from toolkit.testing.trial import SHORT_MARKETS, Trial
 
 VICTIMS = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway", "nats", "redis")
 AIM_S = 5.0

@@ -6,8 +6,8 @@ import argparse
 import multiprocessing
 import time
 
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import WORKERS_MAX, whole_number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import WORKERS_MAX, whole_number
 from toolkit.simulation.scenario import troubled
 from toolkit.simulation.world import run_scenario
 

@@ -25,8 +25,8 @@ from _ten_markets import ASSETS, TenMarkets
 from common.bus.permissions import OPERATOR
 from common.streams import DAY_S, JETSTREAM_API, MIB, STREAMS
 from prometheus_client.parser import text_string_to_metric_families
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import MINUTES_MAX, number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import MINUTES_MAX, number
 from toolkit.layout import nats_password_file
 
 SAMPLE_S = 5.0

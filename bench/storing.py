@@ -42,14 +42,14 @@ from common.settings import ServiceSettings
 from common.streams import STREAMS
 from nats.aio.msg import Msg
 from risk.testing.events import a_fill
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import SECONDS_MAX, number, whole_number
-from toolkit.broker import broker_process
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import SECONDS_MAX, number, whole_number
 from toolkit.layout import nats_password_file
 from toolkit.ports import Ports, port_map
-from toolkit.servers import NATS, Server, find_server, wished_for
+from toolkit.servers.broker import broker_process
+from toolkit.servers.programs import NATS, Server, find_server, wished_for
 from toolkit.setup import Addresses, prepare
-from toolkit.trial import free_port_base
+from toolkit.testing.trial import free_port_base
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -21,8 +21,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from quoter.signals.reach import Comers, Reach
 from scipy.special import ndtr
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import number
 
 Vector = NDArray[np.float64]
 

@@ -18,8 +18,8 @@ from statistics import median
 from typing import Any
 
 from _pipelines import BARE, PLATFORM, running
-from toolkit.bench import Figure, at_most
-from toolkit.bench_options import SECONDS_MAX, number, whole_number
+from toolkit.checking.bench import Figure, at_most
+from toolkit.checking.bench_options import SECONDS_MAX, number, whole_number
 
 RATES = (100, 1_000, 3_000, 6_000)
 SECONDS = 5.0

@@ -27,11 +27,11 @@ from common.signing.roles import ROLES
 from common.versions import Version
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
-from toolkit.keyring import KeyPlaces, Keyring
-from toolkit.listening import free_port
-from toolkit.processes import JETSTREAM_ENABLED
-from toolkit.servers import NATS, REDIS, Program, image_answer, what_it_is
-from toolkit.testing import programs_here, server_here
+from toolkit.keys.keyring import KeyPlaces, Keyring
+from toolkit.platform.listening import free_port
+from toolkit.platform.processes import JETSTREAM_ENABLED
+from toolkit.servers.programs import NATS, REDIS, Program, image_answer, what_it_is
+from toolkit.testing.servers import programs_here, server_here
 
 PLATFORM_ID = "tests"
 READY_WAIT_S = 30.0

@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[1]
 # module is pure until somebody enters it here and says why.
 SHELL: dict[str, tuple[str, ...]] = {
     "libs/common": (
-        "common/admin.py",
         "common/bus/durable.py",
         "common/bus/jetstream.py",
         "common/bus/nats.py",
@@ -25,56 +24,61 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/bus/readers.py",
         "common/bus/snapshots.py",
         "common/clock.py",
-        "common/disk.py",
-        "common/epochs.py",
-        "common/gate.py",
-        "common/intake.py",
-        "common/keyfiles.py",
-        "common/log_lines.py",
-        "common/outbox.py",
-        "common/periods.py",
-        "common/promises.py",
-        "common/descriptors.py",
-        "common/door.py",
-        "common/machine.py",
-        "common/selfcheck.py",
-        "common/websocket.py",
-        "common/service.py",
+        "common/leases/epochs.py",
+        "common/machine/descriptors.py",
+        "common/machine/disk.py",
+        "common/machine/needs.py",
+        "common/network/admin.py",
+        "common/network/door.py",
+        "common/network/webclient.py",
+        "common/network/websocket.py",
+        "common/running/gate.py",
+        "common/running/intake.py",
+        "common/running/log_lines.py",
+        "common/running/outbox.py",
+        "common/running/periods.py",
+        "common/running/promises.py",
+        "common/running/selfcheck.py",
+        "common/running/service.py",
+        "common/running/shell.py",
+        "common/running/storing.py",
+        "common/running/telemetry.py",
+        "common/running/wires.py",
         "common/settings.py",
-        "common/shell.py",
-        "common/storing.py",
+        "common/signing/keyfiles.py",
         "common/stores/memory.py",
         "common/stores/watch.py",
         "common/streams/__main__.py",
         "common/streams/backup.py",
         "common/streams/sealing.py",
-        "common/telemetry.py",
-        "common/webclient.py",
-        "common/wires.py",
     ),
     # The command line is a shell throughout; what runs in the simulation is seeded and pure.
     "libs/toolkit": (
         "toolkit/*.py",
-        "toolkit/bench/*.py",
+        "toolkit/checking/*.py",
+        "toolkit/keys/*.py",
+        "toolkit/operating/*.py",
+        "toolkit/platform/*.py",
+        "toolkit/servers/*.py",
         "toolkit/simulation/cores.py",
         "toolkit/simulation/world.py",
+        "toolkit/testing/*.py",
     ),
     "services/exchange": (
         "exchange/__main__.py",
         "exchange/api.py",
-        "exchange/journal.py",
         "exchange/entry/keyfiles.py",
+        "exchange/journal.py",
         "exchange/prices/live.py",
         "exchange/prices/recording.py",
+        "exchange/prices/sources.py",
         "exchange/settings.py",
         "exchange/shell.py",
-        "exchange/prices/sources.py",
         "exchange/start.py",
     ),
     "services/feed": ("feed/__main__.py", "feed/recorder.py", "feed/wiring.py"),
     "services/gateway": (
         "gateway/__main__.py",
-        "gateway/changes/admin_ports.py",
         "gateway/api/*.py",
         "gateway/api/routes/*.py",
         "gateway/auth/owner.py",
@@ -82,11 +86,12 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/auth/sessions.py",
         "gateway/auth/store.py",
         "gateway/auth/throttle.py",
+        "gateway/changes/admin_ports.py",
         "gateway/changes/configuration.py",
-        "gateway/context.py",
-        "gateway/testing/fakes.py",
         "gateway/changes/first_start.py",
+        "gateway/context.py",
         "gateway/state/status.py",
+        "gateway/testing/fakes.py",
         "gateway/testing/platform.py",
         "gateway/wiring.py",
     ),
@@ -94,17 +99,17 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/quoter": (
         "quoter/__main__.py",
         "quoter/keys.py",
-        "quoter/venues/polymarket/signing/library.py",
         "quoter/venues/polymarket/signing/keys.py",
-        "quoter/wiring.py",
+        "quoter/venues/polymarket/signing/library.py",
         "quoter/watchdog/__main__.py",
         "quoter/watchdog/wiring.py",
+        "quoter/wiring.py",
     ),
     "services/risk": (
         "risk/__main__.py",
-        "risk/monitoring/day_file.py",
         "risk/ledger/recovery.py",
         "risk/ledger/store.py",
+        "risk/monitoring/day_file.py",
         "risk/wiring.py",
     ),
 }
@@ -126,7 +131,7 @@ TEST_LINES_MAX = 700
 FOLDER_MODULES_MAX = 12
 FUNCTION_LINES_MAX = 80
 # The whole table of processes is read at once.
-LONG_FUNCTIONS = frozenset(("libs/toolkit/toolkit/processes.py:process_table",))
+LONG_FUNCTIONS = frozenset(("libs/toolkit/toolkit/platform/processes.py:process_table",))
 
 BANNED_WORDS = re.compile(r"manager|helper|utils?$|processor", re.IGNORECASE)
 BANNED_CLASSES = re.compile(r"(Manager|Helper|Utils?|Handler|Processor|Engine)(?![a-z])")
@@ -282,7 +287,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_no_folder_holds_more_modules_than_a_person_can_look_over() -> None:
     folders: dict[Path, list[str]] = {}
     for path in PACKAGES:
-        if path.name not in ("__init__.py", "__main__.py") and path.parts[0] == "services":
+        if path.name not in ("__init__.py", "__main__.py") and path.parts[0] in ("libs", "services"):
             folders.setdefault(path.parent, []).append(path.name)
     for folder, modules in folders.items():
         assert len(modules) <= FOLDER_MODULES_MAX, f"{folder}: {len(modules)} modules"

@@ -13,7 +13,7 @@ from _attack_network import Relay
 from _attack_plan import FULL, ON_THE_BUS, PROCESSES, QUICK, Amounts, Disk, Kind, Loss, plan
 from _attack_signing import signing_figures
 from attack import Result, figures, keep, read_state
-from toolkit.listening import free_port
+from toolkit.platform.listening import free_port
 
 
 @pytest.mark.parametrize("amounts", [FULL, QUICK])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolkit.bench import names
-from toolkit.bench_options import number, whole_number
+from toolkit.checking.bench import names
+from toolkit.checking.bench_options import number, whole_number
 
 BENCHES = names(Path(__file__).parents[2] / "bench")
 NO_NUMBERS = ("", "x", "nan", "-nan", "inf", "-inf", "1e400", "-1", "0x10", "1,5")

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 from _slopes import slope_of
+from common.running.telemetry import object_samples, render_metrics
 from common.streams import MIB
-from common.telemetry import object_samples, render_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress

@@ -1,8 +1,8 @@
 """Whole platforms that are hurt: each needs both servers."""
 
 import pytest
-from toolkit.servers import NATS, REDIS
-from toolkit.testing import server_here
+from toolkit.servers.programs import NATS, REDIS
+from toolkit.testing.servers import server_here
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,12 @@ import nats
 import pytest
 from common.streams import JETSTREAM_API, SERVER_API
 from nats.errors import Error as NatsError
-from toolkit.health import jetstream_answers
-from toolkit.listening import free_port
-from toolkit.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
-from toolkit.servers import NATS
-from toolkit.supervisor import Supervisor
-from toolkit.testing import programs_here
+from toolkit.platform.health import jetstream_answers
+from toolkit.platform.listening import free_port
+from toolkit.platform.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
+from toolkit.platform.supervisor import Supervisor
+from toolkit.servers.programs import NATS
+from toolkit.testing.servers import programs_here
 
 PROGRAMS = programs_here(NATS)
 SMALL, LARGE = "16m", "96m"
@@ -101,8 +101,8 @@ async def test_r80_a_broker_that_stores_nothing_after_a_full_disk_is_started_aga
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """On a full disk an old broker's JetStream is silent, and a newer one's stream names its write error."""
-    monkeypatch.setattr("toolkit.health.ASK_TIMEOUT_S", 1.0)
-    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.1)
+    monkeypatch.setattr("toolkit.platform.health.ASK_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("toolkit.platform.supervisor.WATCH_POLL_S", 0.1)
     process = broker(disk, tmp_path, PROGRAMS[name])
     login = process.jetstream
     assert login is not None

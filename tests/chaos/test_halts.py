@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from toolkit.layout import nats_config_file
-from toolkit.trial import SHORT_MARKETS, Trial
+from toolkit.testing.trial import SHORT_MARKETS, Trial
 
 pytestmark = pytest.mark.timeout(420)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from toolkit.trial import SHORT_MARKETS, Trial
+from toolkit.testing.trial import SHORT_MARKETS, Trial
 
 pytestmark = pytest.mark.timeout(420)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from common.versions import text_of
+from toolkit.checking.not_run import not_run
 from toolkit.layout import redis_store_dir
-from toolkit.not_run import not_run
-from toolkit.server_record import Writer, writer_of
-from toolkit.servers import NATS, REDIS, Origin, candidates
-from toolkit.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
+from toolkit.servers.programs import NATS, REDIS, Origin, candidates
+from toolkit.servers.record import Writer, writer_of
+from toolkit.testing.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
 
 pytestmark = pytest.mark.timeout(420)
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from toolkit.layout import nats_store_dir, redis_store_dir
-from toolkit.trial import SHORT_MARKETS, Trial, TrialError
+from toolkit.testing.trial import SHORT_MARKETS, Trial, TrialError
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -13,7 +13,7 @@ from common.bus.nats import NatsConnection
 from common.core import Core, Effects, Input, Newest, Ordered, Receipt
 from common.errors import ContractError
 from common.events import BotConfig, Event, Position, TopOfBook, encode
-from common.shell import Shell
+from common.running.shell import Shell
 
 from tests.contract.cores import CORES
 from tests.servers import Broker

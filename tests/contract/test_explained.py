@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quoter.testing.script import MARKET, Script
-from toolkit.explain import lines
+from toolkit.operating.explain import lines
 
 
 def test_r53_the_quoters_own_explanation_is_read_out_whole() -> None:

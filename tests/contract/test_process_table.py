@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from common.settings import ServiceSettings, load_settings
 from toolkit.instance import Instance
+from toolkit.platform.processes import Process, ServerCommands, process_table
 from toolkit.ports import port_map
-from toolkit.processes import Process, ServerCommands, process_table
 from toolkit.setup import Addresses, prepare
 
 SETTINGS = {

@@ -11,7 +11,7 @@ from common.bus.nats import NatsConnection
 from common.clock import NS_PER_MS
 from common.settings import ServiceSettings
 from toolkit.layout import nats_password_file, platform_id_file
-from toolkit.trial import Trial
+from toolkit.testing.trial import Trial
 
 from tests.integration.replays import WINDOW_MS, name_of_stream, remember_ids, store_again
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toolkit.gateway_client import PlatformClient
+from toolkit.operating.gateway_client import PlatformClient
 from toolkit.ports import USUAL
-from toolkit.trial import Trial
+from toolkit.testing.trial import Trial
 
 from tests.contract.documented import ROOT
 from tests.contract.recipes import RECIPES, Typed

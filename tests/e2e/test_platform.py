@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 from common.events import BotConfig, Halt, Parked, decode
-from toolkit.gateway_client import NoAnswerError, PlatformClient, RefusedError
-from toolkit.not_run import not_run
-from toolkit.promtool import NAME, PACKAGE, find_promtool
-from toolkit.trial import Trial, TrialError
+from toolkit.checking.not_run import not_run
+from toolkit.checking.promtool import NAME, PACKAGE, find_promtool
+from toolkit.operating.gateway_client import NoAnswerError, PlatformClient, RefusedError
+from toolkit.testing.trial import Trial, TrialError
 
 from tests.e2e.stored_again import history, put_back
 

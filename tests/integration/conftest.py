@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from common.bus import durable, ordered
-from toolkit.not_run import not_run
-from toolkit.servers import NATS
+from toolkit.checking.not_run import not_run
+from toolkit.servers.programs import NATS
 
 from tests.integration.tiny import Run, Tiny
 from tests.servers import Broker, programs, running_broker

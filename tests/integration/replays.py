@@ -13,8 +13,8 @@ from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
 from common.clock import NS_PER_MS
 from common.events import BotConfig, OrderCommand, Position, User
-from common.gate import Gate
 from common.instruments import Side
+from common.running.gate import Gate
 from common.signing import HEADER
 from common.signing.verify import MESSAGE_ID
 from common.streams import STREAMS, stream_of

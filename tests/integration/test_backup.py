@@ -16,7 +16,7 @@ from common.signing import Refusal
 from common.streams import STREAMS
 from common.streams.__main__ import back_up, restore
 from common.streams.backup import CONTENTS, KEPT, BackupError
-from toolkit.servers import NATS
+from toolkit.servers.programs import NATS
 
 from tests.integration.connections import connected, fill, halt
 from tests.servers import Broker, make_streams, programs, run_python

@@ -6,8 +6,8 @@ import json
 
 from common.bus.permissions import OPERATOR
 from common.streams import JETSTREAM_API
-from toolkit.health import jetstream_answers
-from toolkit.processes import JetStreamLogin
+from toolkit.platform.health import jetstream_answers
+from toolkit.platform.processes import JetStreamLogin
 
 from tests.integration.connections import connected
 from tests.servers import Broker

@@ -10,8 +10,8 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.permissions import DUTIES, USERS, acknowledgements, api_requests, sayings, speakers_of
 from common.events import REGISTRY
 from common.streams import JETSTREAM_API, SERVER_API, STREAMS, stream_of
-from toolkit.servers import NATS
-from toolkit.testing import programs_here, server_here
+from toolkit.servers.programs import NATS
+from toolkit.testing.servers import programs_here, server_here
 
 from tests.integration.connections import connected
 from tests.integration.raw_users import RawUser, address, raw

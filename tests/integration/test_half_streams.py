@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from common.bus.jetstream import JetStreamApi
 from common.bus.permissions import OPERATOR
+from common.network.webclient import WebClient
 from common.stores import STANDS_STILL
 from common.streams import DURABLES, STREAMS
-from common.webclient import WebClient
-from toolkit.health import Readiness, condition, is_healthy
-from toolkit.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
-from toolkit.servers import NATS
-from toolkit.supervisor import Supervisor
+from toolkit.platform.health import Readiness, condition, is_healthy
+from toolkit.platform.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
+from toolkit.platform.supervisor import Supervisor
+from toolkit.servers.programs import NATS
 
 from tests.integration.connections import connected, eventually, fill, in_thread
 from tests.integration.tiny import Run, until
@@ -100,8 +100,8 @@ async def test_half_streams_of_every_kind_are_mended_by_the_step_and_stay_mended
 async def test_a_broker_with_half_a_stream_is_not_started_again_and_its_words_are_shown(
     broker_of_ours: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolkit.supervisor.WATCH_POLL_S", 0.05)
-    monkeypatch.setattr("toolkit.supervisor.LASTING_S", 0.1)
+    monkeypatch.setattr("toolkit.platform.supervisor.WATCH_POLL_S", 0.05)
+    monkeypatch.setattr("toolkit.platform.supervisor.LASTING_S", 0.1)
     await in_thread(broker_of_ours.kill)
     HALVES["no checksum"](folder_of(broker_of_ours, "MD"))
     argv = (str(NATS.in_wheel()), "-c", str(broker_of_ours.files / "nats.conf"))

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 
 import pytest
-from common import webclient
 from common.core import Answer, Ask, Effect, Receipt
 from common.events import Lease
+from common.network import webclient
 from common.orders import first_id_of
-from common.wires import LiveHttp
+from common.running.wires import LiveHttp
 from quoter.testing.script import MARKET
 from quoter.testing.venue import Venue, VenueOrder
 from quoter.venues.degen.rest import ApiKey

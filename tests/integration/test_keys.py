@@ -20,8 +20,8 @@ from common.bus.nats import NatsConnection
 from common.bus.ordered import OrderedReader
 from common.core import Start
 from common.events import Audit, Event, Fill, Halt, decode, encode
-from common.gate import Gate
-from common.outbox import Outbox
+from common.running.gate import Gate
+from common.running.outbox import Outbox
 from common.settings import ServiceSettings
 from common.signing import HEADER, parse_header
 from common.streams import DURABLES, STREAMS
@@ -32,16 +32,16 @@ from risk.ledger.recovery import recover
 from risk.ledger.snapshot import documents
 from risk.ledger.store import Loaded
 from toolkit.instance import CannotStartError
-from toolkit.key_steps import KeyChangeError, KeyUse, revoke, rotate
-from toolkit.keyring import KeyPlaces
+from toolkit.keys.keyring import KeyPlaces
+from toolkit.keys.steps import KeyChangeError, KeyUse, revoke, rotate
 from toolkit.layout import nats_config_file, nats_password_file, public_keys_file, root_key_file, signing_key_file
-from toolkit.listening import taken_ports
+from toolkit.platform.listening import taken_ports
+from toolkit.platform.screen import Screen
+from toolkit.platform.up import UpOptions, plan
 from toolkit.ports import Ports, port_map
-from toolkit.screen import Screen
-from toolkit.servers import NATS
+from toolkit.servers.programs import NATS
 from toolkit.setup import Addresses, prepare
-from toolkit.testing import server_here
-from toolkit.up import UpOptions, plan
+from toolkit.testing.servers import server_here
 
 from tests.integration.connections import connected, eventually, fill, halt
 from tests.servers import PLATFORM_ID, Broker, run_python, wait_until

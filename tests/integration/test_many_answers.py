@@ -24,8 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from toolkit.listening import free_port
-from toolkit.servers import NATS
+from toolkit.platform.listening import free_port
+from toolkit.servers.programs import NATS
 
 from tests.integration.conftest import PROGRAMS
 from tests.integration.connections import Ears, connected, eventually, top, trade, written

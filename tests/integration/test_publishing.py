@@ -13,7 +13,7 @@ from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, PublishRefused
 from common.events import Event, Fill, Lease, address_filter, decode
-from common.outbox import Outbox
+from common.running.outbox import Outbox
 from nats.aio.msg import Msg
 
 from tests.integration.connections import alert, connected, eventually, fill, halt, in_thread, top

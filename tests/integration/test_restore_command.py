@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from common.bus.accounts import STREAMS_ACCOUNT
 from common.streams.backup import CONTENTS, KEPT
-from toolkit import streams
-from toolkit.broker import broker_alone
 from toolkit.instance import CannotStartError
 from toolkit.layout import nats_store_dir
 from toolkit.ports import Ports, port_map
-from toolkit.restore import NotRestoredError, restore
-from toolkit.servers import AUTO, NATS, Origin
+from toolkit.servers import streams
+from toolkit.servers.broker import broker_alone
+from toolkit.servers.programs import AUTO, NATS, Origin
+from toolkit.servers.restore import NotRestoredError, restore
 from toolkit.setup import Addresses, prepare
-from toolkit.testing import server_here
-from toolkit.trial import free_port_base
+from toolkit.testing.servers import server_here
+from toolkit.testing.trial import free_port_base
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_where_the_broker_does_not_start_no_empty_folder_remains(
     def refuse(*asked: object) -> None:
         raise CannotStartError("the broker does not start")
 
-    monkeypatch.setattr("toolkit.restore.broker_process", refuse)
+    monkeypatch.setattr("toolkit.servers.restore.broker_process", refuse)
     with pytest.raises(NotRestoredError, match="the broker does not start"):
         brought_back(tmp_path, ports)
     assert list((tmp_path / "data" / "nats").glob("replaced-*")) == []

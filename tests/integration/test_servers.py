@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from common.bus.jetstream import JetStreamApi
-from toolkit.servers import REDIS
+from toolkit.servers.programs import REDIS
 
 from tests.integration.connections import connected, eventually, fill, in_thread
 from tests.servers import Broker, RedisServer, programs

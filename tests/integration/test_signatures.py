@@ -20,7 +20,7 @@ from common.events import (
     decode,
     encode,
 )
-from common.gate import Admission, Gate
+from common.running.gate import Admission, Gate
 from common.signing import HEADER, Fault
 
 from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from toolkit.paths import ROOT
-from toolkit.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
+from toolkit.testing.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,7 +25,7 @@ HALT = ("bot-1", "upgrade")
 DRIVER = """
 import json, os, signal, sys
 from pathlib import Path
-from toolkit.trial import Trial
+from toolkit.testing.trial import Trial
 
 data_dir, port_base, settings, scope, reason = sys.argv[1:]
 trial = Trial(Path(data_dir), settings=json.loads(settings), port_base=int(port_base))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from toolkit.listening import free_port
+from toolkit.platform.listening import free_port
 
 from tests.servers import Broker
 

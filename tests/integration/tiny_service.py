@@ -22,7 +22,7 @@ from common.core import (
 )
 from common.errors import ConfigError
 from common.events import Alert, AlertLevel, Event, FillIdentity, Halt, Posting, TopOfBook
-from common.service import Service, run
+from common.running.service import Service, run
 from common.settings import ServiceSettings
 from pydantic import Field
 

@@ -1,6 +1,6 @@
 """The cut between a service's core and its shell: what a core is told, and what it asks to be done.
 
-A core is ordinary synchronous Python. It declares its `inputs` once; the shell (`common.service` live, the
+A core is ordinary synchronous Python. It declares its `inputs` once; the shell (`common.running.service` live, the
 simulation in tests) calls the handlers, one at a time, and carries out the effects they yield, in order. A handler
 never waits, reads no clock and does no I/O, so a run is a function of what it was told.
 """

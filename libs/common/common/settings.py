@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.errors import ConfigError
-from common.lease import TTL_MS_MAX
+from common.leases.lease import TTL_MS_MAX
 
 PREFIX = "MM_"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toolkit.listening import free_port
-from toolkit.processes import Process
+from toolkit.platform.listening import free_port
+from toolkit.platform.processes import Process
 
 FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
 

@@ -10,9 +10,9 @@ from common.signing.roles import ROLES
 from common.versions import version_in
 from toolkit.instance import Instance
 from toolkit.paths import ROOT
+from toolkit.platform.processes import Process, ServerCommands, process_table
 from toolkit.ports import port_map
-from toolkit.processes import Process, ServerCommands, process_table
-from toolkit.servers import NATS
+from toolkit.servers.programs import NATS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

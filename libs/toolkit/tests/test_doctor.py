@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from common.errors import ConfigError
 from toolkit import doctor
+from toolkit.keys.private_files import write_private
 from toolkit.layout import owner_token_file
 from toolkit.ports import port_map
-from toolkit.private_files import write_private
 from toolkit.setup import Addresses, prepare
 
 
@@ -18,7 +18,7 @@ def findings_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats: s
     program = tmp_path / "nats-server"
     program.write_text(f"#!/bin/sh\necho 'nats-server: v{nats}'\n")
     program.chmod(0o755)
-    monkeypatch.setattr("toolkit.servers.SEARCH_PATH", str(tmp_path))
+    monkeypatch.setattr("toolkit.servers.programs.SEARCH_PATH", str(tmp_path))
     found = doctor.check_servers(tmp_path, wish)
     return [f"{finding.state} {finding.what}: {finding.text}" for finding in found]
 

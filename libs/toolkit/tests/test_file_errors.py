@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from common.disk import write_durably
+from common.machine.disk import write_durably
 from toolkit import cli
+from toolkit.checking.not_run import not_run
 from toolkit.file_errors import is_about_files, sentence
-from toolkit.not_run import not_run
-from toolkit.server_record import RECORD_FILE
-from toolkit.servers import NATS, REDIS
+from toolkit.servers.programs import NATS, REDIS
+from toolkit.servers.record import RECORD_FILE
 from toolkit.setup import Addresses, prepare
-from toolkit.testing import server_here
-from toolkit.trial import free_port_base
+from toolkit.testing.servers import server_here
+from toolkit.testing.trial import free_port_base
 
 ANSWERABLE = ["--who", "ann", "--reason", "drill"]
 STARTING = {

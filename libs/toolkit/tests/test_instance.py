@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from toolkit.exclusive import end_survivors, sole_instance
 from toolkit.instance import (
     CannotStartError,
     Running,
@@ -17,8 +16,9 @@ from toolkit.instance import (
     read_control,
     write_control,
 )
+from toolkit.platform.exclusive import end_survivors, sole_instance
+from toolkit.platform.screen import Screen
 from toolkit.ports import port_map
-from toolkit.screen import Screen
 
 RUNNING = Running(
     pid=os.getpid(),

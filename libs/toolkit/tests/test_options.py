@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import typer
-from toolkit import cli, keys_commands
+from toolkit import cli
 from toolkit.instance import Running, own_start_ticks, write_control
-from toolkit.live_needs import profiles_in
+from toolkit.keys import commands as keys_commands
+from toolkit.platform.live_needs import profiles_in
 from toolkit.ports import port_map
 from typer.testing import CliRunner
 

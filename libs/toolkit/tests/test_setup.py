@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from common.bus.permissions import USERS
+from toolkit.keys.private_files import write_private
 from toolkit.layout import (
     admin_token_file,
     nats_config_file,
@@ -12,7 +13,6 @@ from toolkit.layout import (
     redis_password_file,
     secrets_dir,
 )
-from toolkit.private_files import write_private
 from toolkit.setup import Addresses, main, prepare
 
 ADDRESSES = Addresses("127.0.0.1", 4222, 8222, 6379)

@@ -14,24 +14,29 @@ from common.halts import DEFAULT_REASON
 from rich.console import Console
 from rich.text import Text
 
-from toolkit import bench as benchmarks
-from toolkit import checks, doctor, explain, importer, keys_commands, locks, operate, post_commands, resume, streams
-from toolkit import restore as restores
-from toolkit import status as statuses
-from toolkit.down import down as stop_platform
+from toolkit import doctor, importer
+from toolkit.checking import bench as benchmarks
+from toolkit.checking import checks, locks
 from toolkit.file_errors import is_about_files, sentence
-from toolkit.gateway_client import NoAnswerError, PlatformClient
 from toolkit.instance import CannotStartError
+from toolkit.keys import commands as keys_commands
 from toolkit.layout import venue_keys_dir
-from toolkit.live_needs import profiles_in
+from toolkit.operating import explain, post_commands, resume
+from toolkit.operating import halts as operate
+from toolkit.operating import status as statuses
+from toolkit.operating.gateway_client import NoAnswerError, PlatformClient
 from toolkit.options import REFUSED, DataDir, PortBase, ServersOption, ports_asked_for, ports_of, refuse, say_why
 from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
+from toolkit.platform.down import down as stop_platform
+from toolkit.platform.live_needs import profiles_in
+from toolkit.platform.screen import Screen
+from toolkit.platform.sources import SOURCES
+from toolkit.platform.up import UpOptions, detach
+from toolkit.platform.up import up as run_platform
 from toolkit.ports import Ports, port_map
-from toolkit.screen import Screen
-from toolkit.servers import AUTO, WISHES, NoServerError
-from toolkit.sources import SOURCES
-from toolkit.up import UpOptions, detach
-from toolkit.up import up as run_platform
+from toolkit.servers import restore as restores
+from toolkit.servers import streams
+from toolkit.servers.programs import AUTO, WISHES, NoServerError
 
 DEFAULT_PROFILE = "demo"
 LOG_LEVELS = ("debug", "info", "warning", "error")

@@ -15,15 +15,16 @@ from pathlib import Path
 from common.errors import ConfigError
 from common.signing.roles import ROLES
 
-from toolkit import locks, sources
+from toolkit.checking import locks
 from toolkit.instance import find_running
 from toolkit.layout import admin_password_file, owner_token_file, secrets_dir, signing_key_file, venue_keys_dir
-from toolkit.listening import taken_ports
 from toolkit.paths import CONFIG_DIR, ROOT
+from toolkit.platform import sources
+from toolkit.platform.listening import taken_ports
 from toolkit.ports import Ports
-from toolkit.server_record import CannotReadError, server_for
-from toolkit.server_table import Use
-from toolkit.servers import AUTO, NATS, REDIS, NoServerError, Program
+from toolkit.servers.programs import AUTO, NATS, REDIS, NoServerError, Program
+from toolkit.servers.record import CannotReadError, server_for
+from toolkit.servers.table import Use
 
 MIN_MEMORY_GB = 2.0
 MIN_DISK_GB = 10.0

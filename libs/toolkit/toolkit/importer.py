@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 from common.bots import Inventory, Quoting, RiskLimits, Section, faults_of, parse_bot
-from common.disk import write_whole
 from common.errors import ConfigError
+from common.machine.disk import write_whole
 from pydantic import Field, ValidationError
 
-from toolkit.private_files import write_private
+from toolkit.keys.private_files import write_private
 
 FILE_BYTES_MAX = 64 * 1024
 API_KEY, WALLET_KEY = "DEGEN_API_KEY", "DEGEN_WALLET_KEY"

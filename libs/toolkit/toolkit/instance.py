@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.disk import write_whole
+from common.machine.disk import write_whole
 
 from toolkit.paths import CONFIG_DIR
 from toolkit.ports import Ports

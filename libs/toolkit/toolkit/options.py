@@ -10,7 +10,7 @@ from rich.console import Console
 from toolkit.file_errors import sentence
 from toolkit.instance import find_running
 from toolkit.ports import Ports, port_map
-from toolkit.servers import WISH_VARIABLE, WISHES
+from toolkit.servers.programs import WISH_VARIABLE, WISHES
 
 REFUSED = 2
 """The exit code of a command that did nothing, for a reason it has said."""

@@ -19,7 +19,8 @@ from common.bus.permissions import USERS
 from common.signing.roles import ROLES
 from common.versions import Version, version_in
 
-from toolkit.keyring import KeyPlaces, Keyring, role_of
+from toolkit.keys.keyring import KeyPlaces, Keyring, role_of
+from toolkit.keys.private_files import write_private, write_public
 from toolkit.layout import (
     ROOT_KEY,
     SIGNING_KEY,
@@ -34,7 +35,6 @@ from toolkit.layout import (
     secrets_dir,
     unsealed_file,
 )
-from toolkit.private_files import write_private, write_public
 
 PASSWORD_BYTES = 24
 REDIS_MAX_MEMORY = "256mb"

@@ -7,8 +7,8 @@ import sys
 
 import uvloop
 from common.errors import ConfigError, MarketMakerError
+from common.running.telemetry import configure_logging
 from common.settings import load_settings
-from common.telemetry import configure_logging
 
 from exchange.entry.keyfiles import KeyFileFault
 from exchange.journal import CorruptJournal

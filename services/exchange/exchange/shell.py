@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from common.clock import AnchoredClock
 from common.errors import MarketMakerError
-from common.machine import Machine
+from common.machine.needs import Machine
 
 from exchange.entry.session import Close, Output, Record, Send
 from exchange.journal import SYNC_INTERVAL_S, TAIL_BYTES_MAX, Journal

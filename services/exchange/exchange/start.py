@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 import uvicorn
 from common.clock import AnchoredClock
-from common.door import Bounds, Door, NameGuard, names_of
-from common.machine import Machine
-from common.telemetry import lines_lost
+from common.machine.needs import Machine
+from common.network.door import Bounds, Door, NameGuard, names_of
+from common.running.telemetry import lines_lost
 
 from exchange.api import make_app
 from exchange.config import ExchangeConfig

@@ -1,6 +1,6 @@
 """Start the feed: `python -m feed`."""
 
-from common.service import run
+from common.running.service import run
 
 from feed.wiring import Settings, wire
 

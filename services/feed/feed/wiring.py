@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from common.errors import ConfigError
-from common.service import Service
+from common.running.service import Service
 from common.settings import ServiceSettings
 from pydantic import Field
 

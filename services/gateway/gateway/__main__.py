@@ -1,4 +1,4 @@
-from common.service import run
+from common.running.service import run
 
 from gateway.wiring import Settings, wire
 

@@ -12,10 +12,10 @@ from common.clock import AnchoredClock
 from common.core import Receipt
 from common.errors import BusError, ConfigError, ContractError
 from common.events import Event, Fill, OrderUpdates, address_filter, decode
-from common.service import Service
+from common.network.webclient import WebClient
+from common.running.service import Service
+from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
-from common.shell import Shell
-from common.webclient import WebClient
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.api.app import build_app

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from common.clock import ManualClock
-from common.webclient import WebClient
+from common.network.webclient import WebClient
 from fastapi import FastAPI
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords

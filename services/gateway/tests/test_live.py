@@ -23,10 +23,10 @@ from common.orders import OrderState
 from common.settings import ServiceSettings
 from gateway.state.view import View
 from gateway.testing.platform import Story
-from toolkit.keyring import KeyPlaces, Keyring
-from toolkit.listening import free_port
-from toolkit.servers import NATS, REDIS
-from toolkit.testing import server_here
+from toolkit.keys.keyring import KeyPlaces, Keyring
+from toolkit.platform.listening import free_port
+from toolkit.servers.programs import NATS, REDIS
+from toolkit.testing.servers import server_here
 
 PLATFORM_ID = "gateway-tests"
 

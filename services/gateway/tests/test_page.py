@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from common.admin import serving
 from common.clock import NS_PER_S, AnchoredClock
 from common.core import Receipt
 from common.events import Adjustment, Halt
+from common.network.admin import serving
+from common.network.webclient import WebClient
 from common.orders import first_id_of
-from common.webclient import WebClient
 from fastapi import FastAPI
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords
@@ -33,8 +33,8 @@ from gateway.state.view import View
 from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
 from gateway.testing.platform import SYMBOL, URLS, Story
 from pydantic import SecretStr
-from toolkit.browser import NAMES, PACKAGE, find_browser
-from toolkit.not_run import not_run
+from toolkit.checking.browser import NAMES, PACKAGE, find_browser
+from toolkit.checking.not_run import not_run
 from websockets.asyncio.client import ClientConnection, connect
 
 PASSWORD = "correct horse battery"

@@ -1,6 +1,6 @@
 """Start the pricer: `python -m pricer`."""
 
-from common.service import run
+from common.running.service import run
 
 from pricer.wiring import Settings, wire
 

@@ -21,7 +21,7 @@ from common.events import (
     MarketStatus,
     TopOfBook,
 )
-from common.fence import EpochFence
+from common.leases.fence import EpochFence
 
 from pricer.binary.valuation import Valuation
 from pricer.library import Library

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from common.errors import ConfigError
-from common.service import Service
+from common.running.service import Service
 from common.settings import ServiceSettings
 
 from pricer.library import Library

@@ -1,6 +1,6 @@
 """Run the quoter: `python -m quoter`."""
 
-from common.service import run
+from common.running.service import run
 
 from quoter.wiring import Settings, wire
 

@@ -44,7 +44,7 @@ from common.events import (
     RiskState,
     Trade,
 )
-from common.fence import EpochFence
+from common.leases.fence import EpochFence
 from common.orders import OrderIds, OrderState
 
 from quoter.binary.refresh import look_around, note_book, note_fill, note_trade, thaw

@@ -11,9 +11,9 @@ from typing import Literal
 from common.bus.messages import message_of
 from common.errors import ContractError
 from common.events import Fill, OrderUpdates, Posting, address_filter, decode
-from common.service import Service
+from common.running.service import Service
+from common.running.shell import Shell
 from common.settings import ServiceSettings
-from common.shell import Shell
 from pydantic import Field
 
 from quoter.assembly import make_polymarket_quoter, make_quoter

@@ -9,7 +9,7 @@ import pytest
 from common.bots import Pricing, Quoting
 from common.core import Every
 from common.events import Halt
-from common.telemetry import render_metrics
+from common.running.telemetry import render_metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace

@@ -1,6 +1,6 @@
 """Start the risk service: python -m risk."""
 
-from common.service import run
+from common.running.service import run
 
 from risk.wiring import Settings, wire
 

@@ -43,7 +43,7 @@ from common.events import (
     Statistics,
     encode,
 )
-from common.fence import EpochFence
+from common.leases.fence import EpochFence
 from common.streams.levels import Level
 
 from risk.ledger.adjustments import Adjustments, booked_in_words

@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 
 from common.errors import ConfigError
-from common.service import Service
+from common.running.service import Service
+from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
-from common.shell import Shell
 from pydantic import Field, SecretStr
 
 from risk.ledger.opening import Opening

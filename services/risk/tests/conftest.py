@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toolkit.servers import REDIS
-from toolkit.testing import LocalRedis, programs_here, running_redis
+from toolkit.servers.programs import REDIS
+from toolkit.testing.servers import LocalRedis, programs_here, running_redis
 
 PROGRAMS = programs_here(REDIS)
 

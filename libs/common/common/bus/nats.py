@@ -22,9 +22,9 @@ from nats.aio.subscription import Subscription
 from common.bus.features import OLDEST, Features, features_in
 from common.errors import BusError, BusUnavailable, PublishRefused
 from common.events.base import Event, encode
-from common.keyfiles import key_files
 from common.settings import ServiceSettings
 from common.signing import HEADER
+from common.signing.keyfiles import key_files
 from common.signing.verify import MESSAGE_ID
 from common.streams import JETSTREAM_API, stream_of
 from common.versions import text_of, version_in

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from structlog.stdlib import BoundLogger
 
-from common.disk import write_durably
 from common.errors import ConfigError
+from common.machine.disk import write_durably
 from common.stores.judge import Known
 
 FILE = "stores.json"

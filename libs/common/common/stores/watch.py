@@ -15,7 +15,7 @@ from common.bus.jetstream import STREAM_NOT_FOUND, ApiError, JetStreamApi
 from common.bus.messages import message_of
 from common.errors import BusError, ContractError, MarketMakerError
 from common.events import Lease, LeaseIdentity
-from common.gate import Gate
+from common.running.gate import Gate
 from common.signing import Refusal
 from common.stores import STANDS_STILL
 from common.stores.judge import STORES, Found, Known, Standing, Verdict, forgotten, judge, remembered

@@ -20,9 +20,9 @@ from common.bus.messages import Message
 from common.bus.nats import NatsConnection
 from common.bus.snapshots import CHUNK_BYTES, put_back, take
 from common.clock import NS_PER_MS
-from common.disk import write_durably
 from common.errors import ContractError, MarketMakerError
 from common.events import Lease, LeaseIdentity, StoreIdentity, address_filter, decode
+from common.machine.disk import write_durably
 from common.signing import Refusal, Verifier
 from common.signing.judge import read
 from common.streams import MIB, STREAM_BY_NAME

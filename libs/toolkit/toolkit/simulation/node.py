@@ -32,7 +32,7 @@ from common.core import (
     Wire,
 )
 from common.events import Event, Lease, address_filter, class_of, encode
-from common.lease import LeaseKeeper, LeaseState
+from common.leases.lease import LeaseKeeper, LeaseState
 from common.stores.judge import Standing
 from common.streams import DURABLE_BY_NAME
 

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from common.disk import write_durably
+from common.machine.disk import write_durably
 
 from exchange.entry.keys import SCOPES, Key
 

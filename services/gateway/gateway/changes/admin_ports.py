@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from common.emptying import ANSWER_MAX_S, rows_of
-from common.webclient import RequestFailed, WebClient
+from common.network.webclient import RequestFailed, WebClient
 from pydantic import SecretStr
 
 ASK_TIMEOUT_S = 5.0

@@ -32,8 +32,8 @@ from common.events import (
     TopOfBook,
     User,
 )
-from common.fence import EpochFence
 from common.instruments import Side
+from common.leases.fence import EpochFence
 from common.orders import OrderState
 
 from gateway.auth.users import Users

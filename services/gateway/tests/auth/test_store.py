@@ -15,9 +15,9 @@ from gateway.auth.store import PREFIX, RedisTokenStore, TokensUnavailable
 from gateway.auth.users import Users
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from toolkit.listening import free_port
-from toolkit.servers import REDIS
-from toolkit.testing import LocalRedis, programs_here, running_redis
+from toolkit.platform.listening import free_port
+from toolkit.servers.programs import REDIS
+from toolkit.testing.servers import LocalRedis, programs_here, running_redis
 
 PROGRAMS = programs_here(REDIS)
 

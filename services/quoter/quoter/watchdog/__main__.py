@@ -1,6 +1,6 @@
 """Run the watchdog: `python -m quoter.watchdog`."""
 
-from common.service import run
+from common.running.service import run
 
 from quoter.watchdog.wiring import Settings, wire
 

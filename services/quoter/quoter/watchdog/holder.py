@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import AlertLevel, Lease
-from common.fence import AHEAD_MAX, ALERT_EVERY_NS
-from common.lease import TTL_MS_MAX
+from common.leases.fence import AHEAD_MAX, ALERT_EVERY_NS
+from common.leases.lease import TTL_MS_MAX
 from common.orders import EPOCH_MAX
 
 from quoter.trading.order_updates import PLATFORM, alert

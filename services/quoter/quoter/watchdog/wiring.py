@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from common.service import Service
+from common.running.service import Service
 from common.settings import ServiceSettings
 from pydantic import Field
 

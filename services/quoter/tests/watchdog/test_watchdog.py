@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 from common.core import Answered, Ask, Effect, Keep, Receipt
 from common.events import Alert, Event, Halt, Lease
-from common.fence import AHEAD_MAX
-from common.lease import TTL_MS_MAX
+from common.leases.fence import AHEAD_MAX
+from common.leases.lease import TTL_MS_MAX
 from common.orders import EPOCH_MAX, first_id_of
 from quoter.testing.script import MARKET, MS, START_NS
 from quoter.testing.venue import Venue, VenueOrder

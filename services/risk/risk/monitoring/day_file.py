@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from common.disk import write_whole
 from common.errors import ContractError
+from common.machine.disk import write_whole
 from structlog.stdlib import BoundLogger
 
 from risk.monitoring.days import RECORD_BYTES_MAX, DayRecord, read_record, written

@@ -19,7 +19,7 @@ from risk.ledger.snapshot import StoreHealth, changes, documents
 from risk.ledger.store import RedisStore
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, a_fill, a_settlement
-from toolkit.testing import LocalRedis
+from toolkit.testing.servers import LocalRedis
 
 ENTRIES: list[Fill | Posting] = [
     a_fill(1),

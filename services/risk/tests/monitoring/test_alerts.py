@@ -13,9 +13,9 @@ from common.events import (
     Statistics,
 )
 from common.instruments import Outcome, Side
+from common.running.telemetry import render_metrics
 from common.streams import MIB, STREAM_BY_NAME
 from common.streams.levels import Level
-from common.telemetry import render_metrics
 from risk.testing.events import NOW_NS, SYMBOL, S, a_config, a_fair, a_feed_status, a_fill, a_target
 from risk.testing.harness import Harness, kinds, of
 

@@ -21,7 +21,7 @@ from common.core import Answer, Ask, Close, Effect, Open, Send
 from common.events import Event, Fill
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
-from common.wires import LiveHttp, LiveWire
+from common.running.wires import LiveHttp, LiveWire
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak

@@ -1,0 +1,1 @@
+"""One holder per role: leases, their epochs, and whom a reader still listens to."""

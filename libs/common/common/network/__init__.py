@@ -1,0 +1,1 @@
+"""Listening and asking over HTTP and websockets, within bounds."""

@@ -1,0 +1,1 @@
+"""What runs a core in a process: its shell, its inputs and effects, its admin port, and an orderly end."""

@@ -1,0 +1,1 @@
+"""What a commit must pass, and how fast it is."""

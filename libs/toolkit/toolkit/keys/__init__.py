@@ -1,0 +1,1 @@
+"""The keys of a platform: made, handed out, rotated and revoked."""

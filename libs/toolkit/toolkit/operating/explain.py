@@ -1,0 +1,119 @@
+"""Say why a quote or an order is there, or is not: asked of the gateway, else of the quoter itself, put into words."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from toolkit.operating.gateway_client import NoAnswerError, PlatformClient, RefusedError
+from toolkit.ports import Ports
+
+ORDER_DIGITS_MAX = 19
+PASSES_SHOWN = 5
+SHOWN_CHARS_MAX = 80
+"""Of what was asked for, in a refusal."""
+
+
+def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, Any]]:
+    """Return what the quoters say of an order id, a market, or (an empty text) everything they remember.
+
+    NoAnswerError says that nobody knows it or could be asked.
+    """
+    name = "order" if what.isdecimal() and len(what) <= ORDER_DIGITS_MAX else "market"
+    query = f"?{urlencode({name: what})}" if what else ""
+    url = f"http://127.0.0.1:{ports.gateway}"
+    try:
+        told = client.get(f"{url}/api/explain{query}", client.login(url))
+        return list(told["explanations"])
+    except RefusedError as error:
+        # An answer, not silence: the quoter would say the same.
+        raise NoAnswerError(f"{name} {what[:SHOWN_CHARS_MAX]!r}: {error}") from error
+    except NoAnswerError as error:
+        try:
+            return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}", client.admin_token())]
+        except NoAnswerError as second:
+            raise NoAnswerError(f"{error}; {second}") from second
+
+
+def lines(explanation: dict[str, Any]) -> Iterator[str]:
+    """Yield an explanation as text, line by line."""
+    if "markets" in explanation:
+        for row in explanation["markets"]:
+            yield f"{row['market']}  bot {row['algo_id']}  {row['state']}  {row['reason']}".rstrip()
+        if not explanation["markets"]:
+            yield "nothing is remembered yet"
+        return
+    if "bots" in explanation:
+        for bot in explanation["bots"]:
+            yield f"{explanation['market']}, bot {bot['algo_id']}, account {explanation['account']}"
+            if bot["now"]:
+                yield "now:"
+                yield from _pass(bot["now"])
+                yield from (f"    {_order(order)}: {_life(order)}" for order in bot["now"]["orders"])
+            yield from _passes(bot["passes"])
+        return
+    yield f"order {explanation['order_id']}, bot {explanation['algo_id']}, account {explanation['account']}"
+    if "order" in explanation:
+        yield f"  {explanation['market']}: {_order(explanation['order'])}: {_life(explanation['order'])}"
+    yield from _passes(explanation["passes"])
+
+
+def _passes(passes: list[dict[str, Any]]) -> Iterator[str]:
+    for each in passes[:PASSES_SHOWN]:
+        yield f"{each['ago_ms'] / 1_000:.3f} s ago:"
+        yield from _pass(each)
+    if len(passes) > PASSES_SHOWN:
+        yield f"(and {len(passes) - PASSES_SHOWN} more; --json shows them)"
+
+
+def _pass(told: dict[str, Any]) -> Iterator[str]:
+    why = f": {told['reason']}" if told["reason"] else ""
+    wait = f", new orders wait: {told['waiting_for']}" if told["waiting_for"] else ""
+    yield f"  {told['state']}{why}{wait}; phase {told['phase']}, {told['seconds_left']:.1f} s left"
+    yield f"  inputs: {_inputs(told['inputs'])}"
+    if told["parts"]:
+        parts = ", ".join(f"{name} {value:.4f}" for name, value in told["parts"].items() if value)
+        yield f"  made of: {parts}, skew {told['skew']:.4f}"
+    signals = ", ".join(f"{name} {_figure(value)}" for name, value in told["signals"].items() if value)
+    if signals:
+        yield f"  signals: {signals}"
+    if told["bids"] or told["asks"]:
+        yield f"  bids {_ladder(told['bids'])}  asks {_ladder(told['asks'])}"
+    for order in told["placed"]:
+        yield f"    placed {order['order_id']}: {_order(order)}, passed {len(order['passed'])} checks"
+    if told["cancelled"]:
+        yield f"    cancelled {', '.join(told['cancelled'])}"
+    for order in told["refused"]:
+        yield f"    refused {order['order_id']}: {_order(order)}, {order['check']}: {order['detail']}"
+
+
+def _inputs(inputs: dict[str, Any]) -> str:
+    fair, book, held = inputs["fair_value"], inputs.get("book"), inputs["position"]
+    found = ["no fair value"] if fair is None else [f"fair {fair['fair']:.4f} ({fair['age_ms']} ms old)"]
+    if book is not None:
+        found.append(f"book {book['bid']} / {book['ask']} ({book['age_ms']} ms)")
+    found.append(f"limits of revision {inputs['limits']['revision']} ({inputs['limits']['age_ms']} ms)")
+    found.append(f"feed ({inputs['feed']['age_ms']} ms)")
+    found.append(f"position {held['yes']} YES {held['no']} NO")
+    if inputs["free_cash"] is not None:
+        found.append(f"free cash {inputs['free_cash']:.2f}")
+    return ", ".join(found)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _order(order: dict[str, Any]) -> str:
+    takes = ", takes at once or never" if order.get("takes") else ""
+    return f"{order['side']} {order['size']} {order['outcome']} at {order['price']}{takes}"
+
+
+def _life(order: dict[str, Any]) -> str:
+    filled = f", {order['filled']} filled" if order["filled"] else ""
+    reason = f" ({order['reason']})" if order["reason"] else ""
+    age = f", sent {order['age_ms'] / 1_000:.3f} s ago" if order["age_ms"] is not None else ""
+    return f"{order['state']}{reason}{filled}{age}"
+
+
+def _ladder(levels: list[list[float]]) -> str:
+    return " ".join(f"{size:g}@{price:g}" for price, size in levels) or "none"

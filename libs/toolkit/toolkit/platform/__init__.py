@@ -1,0 +1,1 @@
+"""One platform on this machine: started, watched, stopped."""

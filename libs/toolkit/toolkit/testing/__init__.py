@@ -1,0 +1,1 @@
+"""Servers and whole platforms for tests and benchmarks; never in production."""
