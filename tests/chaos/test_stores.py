@@ -107,8 +107,9 @@ def test_r71_nats_emptied_while_stopped_is_no_first_start_and_the_halt_is_not_fo
 def test_r73_nats_emptied_under_living_services_stands_still_at_once_and_loses_no_fill(trial: Trial) -> None:
     before, known = trial.pid("nats"), generation(trial)
     trial.mm("halt", *HALT)
+    # Away before the broker dies: its successor must not have begun in the folder that goes.
+    nats_store_dir(trial.data_dir).rename(trial.data_dir / "emptied")
     trial.kill("nats")
-    shutil.rmtree(nats_store_dir(trial.data_dir), ignore_errors=True)
     trial.wait("a new broker", holds(lambda: trial.restarted("nats", before)))
     trial.wait("standing still", holds(lambda: standing(trial)), 60)
     assert resumed(trial)["generation"] == known + 1
