@@ -17,7 +17,8 @@ from common.streams import stream_of
 from pricer.sources.consensus import combine
 from quoter.signals.flow import MarketFlow, toxicity
 from quoter.signals.markouts import Markouts
-from quoter.testing.script import MARKET, Script
+from quoter.testing.script import MARKET, Script, market
+from quoter.trading.bot import terms_of
 from risk.ledger.books import Ledger
 from risk.monitoring.equity import Peaks
 
@@ -47,9 +48,7 @@ LIMITS = BotLimits(
 VIEW = View(
     now_ns=1_000,
     venue_now_ns=1_000,
-    tick_size=Decimal("0.01"),
-    ticks_per_unit=100,
-    min_lots=1,
+    pair=terms_of(market()).pair,
     reduce_only_from_ns=5_000,
     close_from_ns=6_000,
     bus_up=True,

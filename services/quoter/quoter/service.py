@@ -44,6 +44,7 @@ from common.events import (
     RiskState,
     Trade,
 )
+from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds, OrderState
 
@@ -357,13 +358,13 @@ class Quoter(Core):
         if line is not None and (holding_changed or line.again):
             self._dirty[algo_id, symbol] = None
 
-    def _on_fill(self, fill: Fill, now_ns: int) -> Effects:
+    def _on_fill(self, fill: Fill, instrument: Instrument, now_ns: int) -> Effects:
         """Learn from a fill; where too much is taken too fast, freeze at once."""
         bot = self.bots.get(fill.algo_id)
         line = bot.lines.get(fill.symbol) if bot else None
         if line is not None and line.fair is not None:
-            line.crossing.on_fill(fill, line.fair.fair)
-        trip = note_fill(bot, line, fill, now_ns) if bot is not None and line is not None else None
+            line.crossing.on_fill(fill, instrument, line.fair.fair)
+        trip = note_fill(bot, line, fill, instrument, now_ns) if bot is not None and line is not None else None
         if bot is None or trip is None:
             return ()
         if trip.whole_bot or trip.until_lifted:

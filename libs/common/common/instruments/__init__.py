@@ -1,8 +1,9 @@
 """What can be traded and held: its grid of prices and sizes, its money, its direction on a price axis."""
 
-from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, notional, opposite_ticks, price_of
+from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
-from common.instruments.sides import Outcome, Side
+from common.instruments.pair import OutcomePair, pair_lots
+from common.instruments.sides import Outcome, Side, bids_on_axis
 from common.instruments.tokens import NAME_CHARS_MAX, TOKEN_CHARS_MAX, escape_token, unescape_token
 
 __all__ = [
@@ -13,13 +14,15 @@ __all__ = [
     "InstrumentKind",
     "OnAxis",
     "Outcome",
+    "OutcomePair",
     "Side",
+    "bids_on_axis",
     "ceil_ticks",
     "escape_token",
     "exact_ticks",
     "floor_ticks",
-    "notional",
     "opposite_ticks",
+    "pair_lots",
     "price_of",
     "unescape_token",
 ]

@@ -42,13 +42,6 @@ def price_of(ticks: int, tick_size: Decimal) -> Decimal:
     return ticks * tick_size
 
 
-def notional(
-    price_ticks: int, quantity_lots: int, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal
-) -> Decimal:
-    """Return the exact cash value of a quantity at a price, in the quote currency."""
-    return price_ticks * tick_size * quantity_lots * lot_size * multiplier
-
-
 def opposite_ticks(price_ticks: int, ticks_per_unit: int) -> int:
     """Price in ticks of the opposite outcome: selling YES at 52 ticks is buying NO at 48 of 100."""
     return ticks_per_unit - price_ticks

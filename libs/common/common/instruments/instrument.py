@@ -18,7 +18,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import NamedTuple
 
-from common.instruments.grid import exact_ticks
+from common.instruments.grid import exact_ticks, floor_ticks
 from common.instruments.sides import Outcome, Side
 
 # Wide enough for every product of a price, a quantity and a multiplier; a product that is not exact in it is refused.
@@ -97,6 +97,10 @@ class Instrument:
     _money: float = field(init=False, repr=False, compare=False, default=0.0)
     """Of one tick of one lot."""
     _exact_money: Decimal = field(init=False, repr=False, compare=False, default=Decimal(0))
+    _lot: float = field(init=False, repr=False, compare=False, default=0.0)
+    """Units of one lot."""
+    _lot_money: float = field(init=False, repr=False, compare=False, default=0.0)
+    """Of one lot at a price of 1."""
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "multiplier"):
@@ -119,6 +123,8 @@ class Instrument:
         unit = _EXACT.multiply(_EXACT.multiply(self.tick_size, self.lot_size), self.multiplier)
         object.__setattr__(self, "_exact_money", unit)
         object.__setattr__(self, "_money", float(unit))
+        object.__setattr__(self, "_lot", float(self.lot_size))
+        object.__setattr__(self, "_lot_money", float(self.lot_size * self.multiplier))
 
     # --- prices and sizes ---------------------------------------------------------------------------------------
 
@@ -146,6 +152,14 @@ class Instrument:
             raise ValueError(f"quantity {quantity} is not a multiple of the lot {self.lot_size}")
         return lots
 
+    def whole_lots(self, quantity: float) -> int:
+        """Return the whole lots in a quantity that is only looked at, as in a public book; never more than it has."""
+        return floor_ticks(quantity, self._lot)
+
+    def units(self, lots: float) -> float:
+        """Return the units of some lots as a float: for figures beside those of public trades."""
+        return lots * self._lot
+
     def in_bounds(self, ticks: int) -> bool:
         """Say whether a price is one that an order may have."""
         return ticks > 0 and (not self.max_ticks or ticks < self.max_ticks)
@@ -170,13 +184,13 @@ class Instrument:
         """Return `notional` as a float: for limits and figures on the path of a tick, never for what is booked."""
         return ticks * lots * self._money
 
-    def value(self, lots: int, mark: float) -> float:
+    def value(self, lots: float, mark: float) -> float:
         """Return what a signed position is worth at a mark price on the instrument's axis, in `currency`.
 
         `mark` is a price of the axis: 60 NO shares at a mark of 0.7 for YES are worth 60 x 0.3 = 18.
         """
         price = float(self.price_max) - mark if self.outcome is Outcome.NO and self.price_max else mark
-        return lots * price * float(self.lot_size * self.multiplier)
+        return lots * price * self._lot_money
 
     # --- the axis -----------------------------------------------------------------------------------------------
 
@@ -185,6 +199,10 @@ class Instrument:
         if self.outcome is Outcome.NO:
             return OnAxis(side is Side.SELL, self.max_ticks - ticks)
         return OnAxis(side is Side.BUY, ticks)
+
+    def with_tick(self, tick_size: Decimal | None) -> Instrument:
+        """Return the instrument on another grid: an order sent before a market changed its tick; None is its own."""
+        return self if tick_size is None or tick_size == self.tick_size else replace(self, tick_size=tick_size)
 
     def opposite(self) -> Instrument:
         """Return the other outcome of the same market; ValueError where there is none."""

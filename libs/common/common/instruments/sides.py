@@ -32,4 +32,9 @@ class Outcome(StrEnum):
         return _OPPOSITE[self]
 
 
+def bids_on_axis(outcome: Outcome, side: Side) -> bool:
+    """Say whether an order buys what its market's price axis prices: selling NO does as buying YES or a coin does."""
+    return (side is Side.BUY) is not (outcome is Outcome.NO)
+
+
 _OPPOSITE = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES, Outcome.NONE: Outcome.NONE}

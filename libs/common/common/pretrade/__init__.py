@@ -10,7 +10,7 @@ from common.pretrade.checks import (
     shut,
     stale,
 )
-from common.pretrade.context import NewOrder, Rejection, RejectReason, View, yes_terms
+from common.pretrade.context import NewOrder, Rejection, RejectReason, View
 
 __all__ = [
     "FEED_AGE_MAX_NS",
@@ -25,5 +25,4 @@ __all__ = [
     "scopes_of",
     "shut",
     "stale",
-    "yes_terms",
 ]

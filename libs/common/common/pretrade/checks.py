@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from common.clock import NS_PER_MS
 from common.events import BotLimits, Conduct
 from common.instruments import Outcome, Side, ceil_ticks
-from common.pretrade.context import NewOrder, Rejection, RejectReason, View, yes_terms
+from common.pretrade.context import NewOrder, Rejection, RejectReason, View
 
 LIMITS_AGE_MAX_NS = 1_000 * NS_PER_MS
 """Limits, halts and positions are as fresh as the RiskState that carries them, which comes every 250 ms."""
@@ -102,12 +102,15 @@ def _misfit(order: NewOrder, view: View) -> Refusal | None:
         return RejectReason.DUPLICATE, f"order id {order.order_id} was used"
     if (order.outcome, order.side, order.price_ticks) in view.own_places:
         return RejectReason.DUPLICATE, f"an own order rests at {order.price_ticks} ticks already"
-    if order.tick_size != view.tick_size:
-        return RejectReason.OFF_TICK, f"priced on a tick of {order.tick_size}, the market's is {view.tick_size}"
-    if not 0 < order.price_ticks < view.ticks_per_unit:
-        return RejectReason.OFF_RANGE, f"price must be 1 to {view.ticks_per_unit - 1} ticks, is {order.price_ticks}"
-    if order.quantity_lots < view.min_lots:
-        return RejectReason.SIZE, f"{order.quantity_lots} lots, the market's least is {view.min_lots}"
+    if order.outcome is Outcome.NONE:
+        return RejectReason.WRONG_INSTRUMENT, "it is for neither YES nor NO, and the market trades nothing else"
+    instrument = view.pair.of(order.outcome)
+    if order.tick_size != instrument.tick_size:
+        return RejectReason.OFF_TICK, f"priced on a tick of {order.tick_size}, the market's is {instrument.tick_size}"
+    if not instrument.in_bounds(order.price_ticks):
+        return RejectReason.OFF_RANGE, f"price must be 1 to {instrument.max_ticks - 1} ticks, is {order.price_ticks}"
+    if order.quantity_lots < instrument.min_lots:
+        return RejectReason.SIZE, f"{order.quantity_lots} lots, the market's least is {instrument.min_lots}"
     return None
 
 
@@ -116,9 +119,9 @@ def _beyond(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
     lots = order.quantity_lots
     if lots > limits.max_order_lots:
         return RejectReason.SIZE, f"{lots} lots, limit {limits.max_order_lots}"
-    bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, view.ticks_per_unit)
+    bids, ticks = view.pair.of(order.outcome).on_axis(order.side, order.price_ticks)
     assert view.fair is not None, "closed() lets nothing through without a fair value"
-    price = ticks / view.ticks_per_unit
+    price = ticks / view.pair.yes.max_ticks
     distance = abs(price - view.fair)
     if distance > limits.price_collar + COLLAR_EPSILON:
         return RejectReason.PRICE_COLLAR, f"{distance:.4f} from fair value, limit {limits.price_collar}"
@@ -142,12 +145,12 @@ def _out_of_place(bids: bool, price: float, view: View, limits: BotLimits) -> Re
         if price > limits.quotes.max_bid + COLLAR_EPSILON:
             return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {limits.quotes.max_bid}"
         if view.book_ask_ticks:
-            through = price - view.book_ask_ticks / view.ticks_per_unit
+            through = price - view.book_ask_ticks / view.pair.yes.max_ticks
     else:
         if price < limits.quotes.min_ask - COLLAR_EPSILON:
             return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {limits.quotes.min_ask}"
         if view.book_bid_ticks:
-            through = view.book_bid_ticks / view.ticks_per_unit - price
+            through = view.book_bid_ticks / view.pair.yes.max_ticks - price
     if through > limits.book_collar + COLLAR_EPSILON:
         return RejectReason.BOOK_COLLAR, f"{through:.4f} through the best other side, limit {limits.book_collar}"
     return None
@@ -165,7 +168,7 @@ def _too_tight(bids: bool, ticks: int, view: View, limits: BotLimits) -> Refusal
         spread_ticks = ticks - view.best_bid_ticks
     if spread_ticks <= 0:
         return RejectReason.SELF_CROSS, f"would trade with an own order {-spread_ticks} ticks through it"
-    least_ticks = ceil_ticks(limits.min_spread, 1 / view.ticks_per_unit)
+    least_ticks = ceil_ticks(limits.min_spread, 1 / view.pair.yes.max_ticks)
     if spread_ticks < least_ticks:
         return RejectReason.MIN_SPREAD, f"{spread_ticks} ticks from own other side, limit {least_ticks}"
     return None
@@ -216,7 +219,7 @@ def _too_one_sided(bids: bool, lots: int, view: View, limits: BotLimits) -> Refu
 
 def _too_dear(order: NewOrder, view: View) -> Refusal | None:
     """A bid has to be covered by cash that nothing else locks."""
-    cost = order.price_ticks * order.quantity_lots / view.ticks_per_unit
+    cost = view.pair.of(order.outcome).money(order.price_ticks, order.quantity_lots)
     if order.side is Side.BUY and cost > view.free_cash:
         return RejectReason.COLLATERAL, f"costs {cost:.2f}, {max(0.0, view.free_cash):.2f} is free"
     return None
@@ -240,7 +243,7 @@ def _takes(order: NewOrder, view: View) -> Refusal | None:
 
 def _too_large(order: NewOrder, view: View, limits: BotLimits) -> Refusal | None:
     """Money: of the order, of the bot, of the account. What pairs off a holding frees money and always passes."""
-    cost = order.price_ticks * order.quantity_lots / view.ticks_per_unit
+    cost = view.pair.of(order.outcome).money(order.price_ticks, order.quantity_lots)
     if cost > limits.max_order_notional:
         return RejectReason.NOTIONAL, f"{cost:.2f} in one order, limit {limits.max_order_notional:.2f}"
     of_bot, of_account = view.bot_notional + cost, view.account_notional + cost

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from common.events import BotLimits
-from common.instruments import Outcome, Side
+from common.instruments import Outcome, OutcomePair, Side
 
 
 class RejectReason(StrEnum):
@@ -33,6 +33,7 @@ class RejectReason(StrEnum):
     EXPIRED = "expired"
     CLOSE_TO_EXPIRY = "close_to_expiry"
     DUPLICATE = "duplicate"
+    WRONG_INSTRUMENT = "wrong_instrument"
     OFF_TICK = "off_tick"
     OFF_RANGE = "off_range"
     SIZE = "size"
@@ -93,10 +94,8 @@ class View:
 
     now_ns: int
     venue_now_ns: int
-    tick_size: Decimal
-    ticks_per_unit: int
-    """Ticks between a price of 0 and of 1."""
-    min_lots: int
+    pair: OutcomePair
+    """What is traded there."""
     reduce_only_from_ns: int
     """Venue time from which only orders pass that pair off what is held."""
     close_from_ns: int
@@ -174,7 +173,7 @@ class View:
         lots = order.quantity_lots
         self.own_places.add((order.outcome, order.side, order.price_ticks))
         if order.side is Side.BUY:
-            cost = order.price_ticks * lots / self.ticks_per_unit
+            cost = self.pair.of(order.outcome).money(order.price_ticks, lots)
             self.free_cash -= cost
             self.bot_notional += cost
             self.account_notional += cost
@@ -186,7 +185,7 @@ class View:
             self.open_sell_yes_lots += lots
         else:
             self.open_sell_no_lots += lots
-        bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, self.ticks_per_unit)
+        bids, ticks = self.pair.of(order.outcome).on_axis(order.side, order.price_ticks)
         if bids:
             self.open_bids += 1
             self.best_bid_ticks = max(self.best_bid_ticks, ticks)
@@ -195,13 +194,3 @@ class View:
             self.best_ask_ticks = min(self.best_ask_ticks, ticks) if self.best_ask_ticks else ticks
         self.open_orders += 1
         self.messages_left -= 1
-
-
-def yes_terms(outcome: Outcome, side: Side, price_ticks: int, ticks_per_unit: int) -> tuple[bool, int]:
-    """Return whether an order buys YES or its equivalent, and its price as a YES price.
-
-    `yes_terms(Outcome.NO, Side.BUY, 46, 100) == (False, 54)`: buying NO at 0.46 is selling YES at 0.54.
-    """
-    if outcome is Outcome.NO:
-        return side is Side.SELL, ticks_per_unit - price_ticks
-    return side is Side.BUY, price_ticks

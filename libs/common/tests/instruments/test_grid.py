@@ -16,7 +16,6 @@ from common.instruments import (
     escape_token,
     exact_ticks,
     floor_ticks,
-    notional,
     opposite_ticks,
     price_of,
     unescape_token,
@@ -141,10 +140,6 @@ def test_selling_yes_at_52_is_buying_no_at_48() -> None:
     assert Side.BUY.opposite is Side.SELL
     assert Side.BUY.sign == 1
     assert Side.SELL.sign == -1
-
-
-def test_the_notional_of_250_shares_at_52_cents_is_130_dollars() -> None:
-    assert notional(52, 250, Decimal("0.01"), Decimal(1), Decimal(1)) == Decimal("130.00")
 
 
 def test_r83_a_market_named_by_64_underscores_has_an_address_and_a_longer_name_is_refused_by_its_rule() -> None:

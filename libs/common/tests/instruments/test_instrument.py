@@ -103,7 +103,7 @@ def test_buying_a_pair_is_selling_the_inverse_pair(price: int, quantity: int) ->
 def test_the_lot_counts() -> None:
     assert HUNDREDTHS.notional(208, 500) == Decimal("2.6")
     assert HUNDREDTHS.money(208, 500) == pytest.approx(2.6)
-    assert YES.notional(52, 500) == 260
+    assert YES.notional(52, 250) == Decimal("130.00")
     assert TIMES_100.notional(52, 500) == 26_000
     assert SPOT.notional(6_000_000, 25) == 150
     assert BOND.notional(99_500, 10) == Decimal(9_950)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from common.events import BotLimits, Conduct, QuoteBounds
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair, Side
 from common.pretrade import (
     FEED_AGE_MAX_NS,
     LIMITS_AGE_MAX_NS,
@@ -21,12 +21,28 @@ from common.pretrade import (
     scopes_of,
     shut,
     stale,
-    yes_terms,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 CENT = Decimal("0.01")
+
+
+def a_pair(min_lots: int = 1) -> OutcomePair:
+    yes = Instrument(
+        "degen",
+        "BTC-5M-1",
+        InstrumentKind.BINARY,
+        "USD",
+        CENT,
+        Outcome.YES,
+        min_lots=min_lots,
+        price_max=Decimal(1),
+    )
+    return OutcomePair(yes, yes.opposite())
+
+
+PAIR = a_pair()
 LIMITS = BotLimits(
     max_position_lots=1_000,
     max_net_lots=800,
@@ -54,9 +70,7 @@ def a_view(**changes: Any) -> View:
     view = View(
         now_ns=1_000,
         venue_now_ns=1_000,
-        tick_size=CENT,
-        ticks_per_unit=100,
-        min_lots=1,
+        pair=PAIR,
         reduce_only_from_ns=5_000,
         close_from_ns=6_000,
         bus_up=True,
@@ -108,6 +122,7 @@ def test_an_order_within_every_limit_passes() -> None:
         ),
         (RejectReason.EXPIRED, {"expires_at_ns": 1_000}, {}),
         (RejectReason.DUPLICATE, {}, {"known_ids": {7}}),
+        (RejectReason.WRONG_INSTRUMENT, {"outcome": Outcome.NONE}, {}),
         (RejectReason.OFF_TICK, {"tick_size": Decimal("0.001")}, {}),
         (RejectReason.OFF_RANGE, {"price_ticks": 0}, {"fair": 0.01}),
         (RejectReason.OFF_RANGE, {"price_ticks": 100}, {"fair": 0.99}),
@@ -227,12 +242,6 @@ def test_a_limit_of_zero_is_no_room(name: str) -> None:
     assert check(an_order(), a_view(limits=replace_limits(**{name: 0}))) is not None
 
 
-def test_a_no_bid_is_a_yes_ask() -> None:
-    assert yes_terms(Outcome.NO, Side.BUY, 46, 100) == (False, 54)
-    assert yes_terms(Outcome.NO, Side.SELL, 46, 100) == (True, 54)
-    assert yes_terms(Outcome.YES, Side.SELL, 54, 100) == (False, 54)
-
-
 def test_a_halt_counts_in_its_own_scopes_only() -> None:
     scopes = scopes_of("mm1", "degen", "1", "USD")
     assert first_halt(["bot-2:loss", "venue-binance:down"], scopes) == ""
@@ -275,9 +284,7 @@ views = st.builds(
     View,
     now_ns=st.just(1_000),
     venue_now_ns=st.sampled_from([1_000, 1_000, 5_000, 6_000]),
-    tick_size=st.just(CENT),
-    ticks_per_unit=st.just(100),
-    min_lots=st.integers(1, 20),
+    pair=st.builds(a_pair, st.integers(1, 20)),
     reduce_only_from_ns=st.just(5_000),
     close_from_ns=st.just(6_000),
     halt=st.sampled_from(["", "", "", "global:x"]),
@@ -441,7 +448,7 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         ({"post_only": False, "outcome": Outcome.NO}, {"may_take": True, "held_yes_lots": 100}),
         # Exactly at a limit is within it.
         ({}, {"limits_age_ns": LIMITS_AGE_MAX_NS, "feed_age_ns": FEED_AGE_MAX_NS, "fair_age_ns": 500}),
-        ({}, {"min_lots": 100, "messages_left": 1.0, "free_cash": 48.0}),
+        ({}, {"pair": a_pair(100), "messages_left": 1.0, "free_cash": 48.0}),
         ({"price_ticks": 25, "quantity_lots": 200}, {"fair": 0.25}),
         ({"price_ticks": 40}, {}),
         ({}, {"best_ask_ticks": 50}),

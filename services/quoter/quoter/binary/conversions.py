@@ -16,6 +16,7 @@ from typing import NamedTuple
 from common.bots import Unwind
 from common.clock import NS_PER_S
 from common.events import BotLimits, MarketStatus
+from common.instruments import OutcomePair
 
 from quoter.orders.holdings import Held, Holdings
 from quoter.orders.own_orders import Orders
@@ -60,7 +61,7 @@ def pairs_to_merge(held: Held, selling_yes: int, selling_no: int, free_cash: flo
     return more if 0 < unwind.merge_pairs <= more else 0
 
 
-def pairs_to_split(held: Held, free_cash: float, max_position_lots: int, unwind: Unwind) -> int:
+def pairs_to_split(held: Held, free_cash: float, max_position_lots: int, pair: OutcomePair, unwind: Unwind) -> int:
     """Return how many pairs to split from cash now, for a bot that sells what it holds.
 
     They are made up when half of `seed_pairs` is gone, within the limit on what is held and above the cash that has
@@ -71,7 +72,7 @@ def pairs_to_split(held: Held, free_cash: float, max_position_lots: int, unwind:
     there = min(held.yes_lots, held.no_lots)
     room = max_position_lots - max(held.yes_lots, held.no_lots)
     pairs = min(unwind.seed_pairs - there, room)
-    if pairs <= 0 or 2 * there > unwind.seed_pairs or free_cash - pairs < unwind.merge_below_cash:
+    if pairs <= 0 or 2 * there > unwind.seed_pairs or free_cash - pair.yes.value(pairs, 1.0) < unwind.merge_below_cash:
         return 0
     return pairs
 
@@ -184,7 +185,8 @@ class Converter:
         merged = pairs_to_merge(held, *orders.selling(bot.algo_id, terms.symbol), free_cash, unwind)
         if merged or limits is None or line.plan is None or line.plan.state != "quoting":
             return -merged
-        return pairs_to_split(held, free_cash, min(limits.max_position_lots, bot.config.inventory.max_position), unwind)
+        most = min(limits.max_position_lots, bot.config.inventory.max_position)
+        return pairs_to_split(held, free_cash, most, terms.pair, unwind)
 
 
 def _urgency(pairs: int) -> tuple[bool, int]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from common.bots import Unwind
 from common.clock import NS_PER_MS
 from common.events import Book, Fill, Level, Liquidity
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, Outcome, Side
 
 from quoter.orders.holdings import Held
 
@@ -54,10 +54,10 @@ class Crossing:
     """What it has cost against fair value, fees included, since this process knows the market."""
     orders: int = 0
 
-    def on_fill(self, fill: Fill, fair: float) -> None:
+    def on_fill(self, fill: Fill, instrument: Instrument, fair: float) -> None:
         """Count what a fill of a taking order cost."""
         if fill.liquidity is Liquidity.TAKER:
-            self.spent += paid_beyond(fill, fair)
+            self.spent += paid_beyond(fill, instrument, fair)
 
     def sent(self, now_ns: int, unwind: Unwind) -> None:
         """An order went out, or was refused: the next one waits."""
@@ -88,13 +88,13 @@ def to_give_up(held: Held) -> int:
     return surely_long if surely_long > 0 else -max(0, surely_short)
 
 
-def offers(levels: Sequence[Level], ticks_per_unit: int, own: Mapping[int, int]) -> list[Offer]:
-    """Return a side of the book, best first, in ticks and whole shares and without what is our own."""
+def offers(levels: Sequence[Level], yes: Instrument, own: Mapping[int, int]) -> list[Offer]:
+    """Return a side of the book for YES, best first, in ticks and whole lots and without what is our own."""
     found = []
     for level in levels:
-        ticks = round(level.price * ticks_per_unit)
-        lots = int(level.size) - own.get(ticks, 0)
-        if 0 < ticks < ticks_per_unit and lots > 0:
+        ticks = round(level.price * yes.max_ticks)
+        lots = yes.whole_lots(level.size) - own.get(ticks, 0)
+        if yes.in_bounds(ticks) and lots > 0:
             found.append(Offer(ticks, lots))
     return found
 
@@ -103,7 +103,7 @@ def taking(
     net: int,
     fair: float,
     book: Iterable[Offer],
-    ticks_per_unit: int,
+    yes: Instrument,
     *,
     cost_max: float,
     budget: float,
@@ -113,23 +113,24 @@ def taking(
 ) -> Taking | None:
     """Return the order that takes |net| down, or None when there is none worth its price.
 
-    `book` is the side to take from, best first: bids for YES when long, asks when short. `sellable_lots` shares of the
-    outcome held too much may be sold; otherwise the other outcome is bought.
+    `book` is the side to take from, best first: bids for YES when long, asks when short. `sellable_lots` of the outcome
+    held too much may be sold; otherwise the other outcome is bought. `cost_max` is per share, `budget` in money.
     """
     if abs(net) <= unwind.cross_tolerance or cost_max < 0.0:
         return None
     left, limit_ticks, lots, cost = min(abs(net), lots_max), 0, 0, 0.0
+    ticks_per_unit = yes.max_ticks
     for offer in book:
         price = offer.yes_ticks / ticks_per_unit
         per_share = (fair - price if net > 0 else price - fair) + taker_fee(price, unwind.taker_fee)
         if per_share > cost_max + COST_EPSILON:
             break
-        taken = min(left - lots, offer.lots)
+        taken, per_lot = min(left - lots, offer.lots), yes.value(1, per_share)
         if per_share > 0.0:
-            taken = min(taken, int((budget - cost + COST_EPSILON) / per_share))
+            taken = min(taken, int((budget - cost + COST_EPSILON) / per_lot))
         if taken <= 0:
             break
-        lots, cost, limit_ticks = lots + taken, cost + taken * per_share, offer.yes_ticks
+        lots, cost, limit_ticks = lots + taken, cost + taken * per_lot, offer.yes_ticks
     if not lots:
         return None
     outcome, other = (Outcome.YES, Outcome.NO) if net > 0 else (Outcome.NO, Outcome.YES)
@@ -141,8 +142,7 @@ def taking(
     return Taking(other, Side.BUY, other_ticks, lots, cost)
 
 
-def paid_beyond(fill: Fill, fair: float) -> float:
+def paid_beyond(fill: Fill, instrument: Instrument, fair: float) -> float:
     """Return what a fill cost against a fair value of YES, its fee included; below 0 when it was a bargain."""
-    worth = 1.0 - fair if fill.outcome is Outcome.NO else fair
-    beyond = fill.side.sign * (fill.price_ticks * float(fill.tick_size) - worth) * fill.quantity_lots
-    return beyond + float(fill.fee)
+    lots = fill.side.sign * fill.quantity_lots
+    return instrument.money(fill.price_ticks, lots) - instrument.value(lots, fair) + float(fill.fee)

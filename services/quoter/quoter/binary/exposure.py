@@ -26,8 +26,8 @@ class Leg(NamedTuple):
     """What is held in one market, and how its value depends on the underlying."""
 
     symbol: str
-    net: int
-    """YES less NO shares."""
+    net: float
+    """What the YES shares pay if they win, less what the NO shares do."""
     fair: float
     delta: float
     """dV/dS of a YES share."""

@@ -24,14 +24,14 @@ def to_take(line: Line, view: View, orders: Orders) -> Taking | str:
         return "no book has been seen"
     if crossing.spent >= unwind.cross_budget:
         return "what crossing may cost in this market is spent"
-    units = terms.grid.ticks_per_unit
-    own_bids, own_asks = orders.levels(terms.symbol, units)
+    yes = terms.pair.yes
+    own_bids, own_asks = orders.levels(terms.pair)
     book = crossing.book
     found = taking(
         net,
         view.fair,
-        offers(book.bids, units, own_bids) if net > 0 else offers(book.asks, units, own_asks),
-        units,
+        offers(book.bids, yes, own_bids) if net > 0 else offers(book.asks, yes, own_asks),
+        yes,
         cost_max=cost_max,
         budget=unwind.cross_budget - crossing.spent,
         lots_max=view.limits.max_order_lots,

@@ -120,10 +120,13 @@ class Leans:
 _solved = lru_cache(maxsize=TABLES_MAX)(Leans)
 
 
-def leans_for(inventory: Inventory) -> Leans:
-    """Return the leans for a configuration, solved when they are first asked for: ask outside the path of a tick."""
+def leans_for(inventory: Inventory, lot_money: float) -> Leans:
+    """Return the leans for a configuration, solved when they are first asked for: ask outside the path of a tick.
+
+    `lot_money` is what a lot pays when it wins: risk aversion is per unit of money, positions are in lots.
+    """
     return _solved(
-        inventory.risk_aversion,
+        inventory.risk_aversion * lot_money,
         inventory.fill_decay,
         inventory.fill_intensity,
         inventory.terminal_penalty,

@@ -51,7 +51,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     reducing = phase is Phase.REDUCE_ONLY
     size = min(quoting.size, limits.max_order_lots)
     away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
-    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, inventory)
+    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, terms, inventory)
     best_bid = bid_from - signals.net_skew - away.bid
     best_ask = ask_from - signals.net_skew + away.ask
     if best_ask - best_bid > quoting.max_spread and not reducing:
@@ -70,7 +70,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)
     fitting = free if reducing else within(free, held, leaning, inventory.adding_min, max(1, terms.min_lots))
-    fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss)
+    fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair)
     yes_room, no_room = _alive(fair, elapsed, held, fitting, quoting, signals)
     bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
     asks = levels(rungs.asks, ask_size, no_room, terms.min_lots)
@@ -89,16 +89,18 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
 
 
 def _reservation(
-    fair: float, held: Held, size: int, skew: float, seconds_left: float, inventory: Inventory
+    fair: float, held: Held, size: int, skew: float, seconds_left: float, terms: Terms, inventory: Inventory
 ) -> tuple[float, float]:
     """Return what a further share is worth to somebody who holds this, bought and sold."""
     if inventory.model == "linear":
         return fair - skew, fair - skew
-    net, gamma = held.yes_lots - held.no_lots, inventory.risk_aversion
+    # Of a lot: risk aversion is per unit of money.
+    net, lot_money = held.yes_lots - held.no_lots, terms.pair.yes.value(1, 1.0)
+    gamma = inventory.risk_aversion * lot_money
     if inventory.model == "cara":
         return reservation_bid(fair, net, size, gamma), reservation_ask(fair, net, size, gamma)
     if inventory.model == "glft":
-        leans = leans_for(inventory)
+        leans = leans_for(inventory, lot_money)
         return fair - leans.bid_lean(fair, seconds_left, net), fair + leans.ask_lean(fair, seconds_left, net)
     # Of a settling share the variance that is left is that of the result, whatever the time.
     price = avellaneda_stoikov_price(fair, net, gamma, fair * (1.0 - fair))

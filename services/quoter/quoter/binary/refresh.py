@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from common.clock import NS_PER_MS
 from common.events import Book, Fill, Liquidity, Trade
-from common.instruments import Outcome, Side
+from common.instruments import Instrument
 
 from quoter.binary.crossing import offers
 from quoter.binary.exposure import Leg, closed_side, net_skews, summary
@@ -34,22 +34,21 @@ class Trip(NamedTuple):
     """A person has to let it go; otherwise time does."""
 
 
-def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
+def note_fill(bot: Bot, line: Line, fill: Fill, instrument: Instrument, now_ns: int) -> Trip | None:
     """Take in a new fill: its flow, its markout to come, and what protection says to it.
 
     Orders of ours that took from others were our own idea: they say nothing of who trades with us.
     """
     if fill.liquidity is Liquidity.TAKER:
         return None
-    side = _side_of(fill)
+    bids, ticks = instrument.on_axis(fill.side, fill.price_ticks)
+    side = QuoteSide.BID if bids else QuoteSide.ASK
     lots, towards_yes = fill.quantity_lots, side * fill.quantity_lots
-    line.traded.on_own(-towards_yes, now_ns, bot.config.flow)
+    line.traded.on_own(-instrument.units(towards_yes), now_ns, bot.config.flow)
     line.comers.on_fill(towards_yes, now_ns)
     if line.fair is not None and now_ns - line.fresh_at_ns <= bot.max_source_age_ns():
-        tick, units = line.terms.grid.tick_size, line.terms.grid.ticks_per_unit
-        ticks = fill.price_ticks if fill.outcome is not Outcome.NO else units - fill.price_ticks
-        series = line.terms.series
-        bot.markouts.on_fill(fill.symbol, series, side, ticks * tick, line.fair.fair, lots, now_ns)
+        series, price, shares = line.terms.series, float(instrument.price(ticks)), instrument.units(lots)
+        bot.markouts.on_fill(fill.symbol, series, side, price, line.fair.fair, shares, now_ns)
     limits, bot_limits = bot.config.protection, bot.config.bot_protection
     why = line.window.on_fill(lots, towards_yes, now_ns, limits)
     bot_why = bot.window.on_fill(lots, towards_yes, now_ns, bot_limits)
@@ -57,11 +56,6 @@ def note_fill(bot: Bot, line: Line, fill: Fill, now_ns: int) -> Trip | None:
     if bot_why:
         return Trip(f"all markets: {bot_why}", whole_bot=True, until_lifted=not bot_limits.freeze_s)
     return Trip(f"{fill.symbol}: {why}", whole_bot=False, until_lifted=not limits.freeze_s) if why else None
-
-
-def _side_of(fill: Fill) -> QuoteSide:
-    bought_yes = (fill.side is Side.BUY) == (fill.outcome is not Outcome.NO)
-    return QuoteSide.BID if bought_yes else QuoteSide.ASK
 
 
 def note_book(line: Line, book: Book) -> None:
@@ -134,14 +128,14 @@ def _reckon_reach(line: Line, orders: Orders, venue_now_ns: int, now_ns: int) ->
         line.comers.look(now_ns)
     else:
         line.comers.rest(now_ns)
-    shown, units = Reach(0.0, 0.0), line.terms.grid.ticks_per_unit
-    own_bids, own_asks = line.comers.look_at_own(orders.levels(line.terms.symbol, units), now_ns)
+    shown, yes = Reach(0.0, 0.0), line.terms.pair.yes
+    own_bids, own_asks = line.comers.look_at_own(orders.levels(line.terms.pair), now_ns)
     book = line.crossing.book
     if unwind.cross_from_s and book is not None and line.fair is not None:
         fair, tick = line.fair.fair, line.terms.grid.tick_size
-        bids, asks = offers(book.bids, units, own_bids), offers(book.asks, units, own_asks)
-        long = bearable(bids, fair, units, selling=True, unwind=unwind)
-        short = bearable(asks, fair, units, selling=False, unwind=unwind)
+        bids, asks = offers(book.bids, yes, own_bids), offers(book.asks, yes, own_asks)
+        long = bearable(bids, fair, yes, selling=True, unwind=unwind)
+        short = bearable(asks, fair, yes, selling=False, unwind=unwind)
         best_bid, best_ask = (bids[0].yes_ticks * tick if long else 0.0), (asks[0].yes_ticks * tick if short else 0.0)
         shown = Reach(long, short, others_bid=best_bid, others_ask=best_ask)
     left_s = line.terms.seconds_left(venue_now_ns) - inventory.close_threshold_s
@@ -158,7 +152,8 @@ def _lean_against_others(bot: Bot, holdings: Holdings) -> None:
         fair = line.fair
         if fair is not None:
             held = holdings.of(bot.algo_id, symbol)
-            leg = Leg(symbol, held.yes_lots - held.no_lots, fair.fair, fair.delta, fair.spot)
+            net = line.terms.pair.yes.value(held.yes_lots - held.no_lots, 1.0)
+            leg = Leg(symbol, net, fair.fair, fair.delta, fair.spot)
             legs.setdefault(line.terms.underlying, []).append(leg)
     limits = bot.config.exposure
     bot.exposures = {underlying: summary(found, limits.shocks) for underlying, found in legs.items()}

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from common.bots import Inventory
+from common.instruments import OutcomePair
 
 from quoter.orders.holdings import Held
 from quoter.signals.reach import UNBOUNDED, Reach
@@ -140,17 +141,20 @@ def yielding(net: int, reach: Reach) -> float:
     return min(1.0, max(0.0, (abs(net) / surely - begins) / (fully - begins)))
 
 
-def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float) -> Room:
+def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float, pair: OutcomePair) -> Room:
     """Return the room that is left when the worst result of a market may cost so much money at most.
 
-    A holding that cost `cost` loses cost - yes when YES is paid, and cost - no when NO is. A YES share bought at about
-    its fair value adds that to the loss when NO is paid; what lessens the worse of the two has room all the same.
+    A holding loses `cost` less what its YES pay when YES wins, and `cost` less what its NO pay when NO wins. A YES
+    share bought at about its fair value adds that to the loss when NO is paid; what lessens the worse of the two has
+    room all the same.
     """
     sure_yes, sure_no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
-    spare_if_no, spare_if_yes = loss_max - (cost - sure_no), loss_max - (cost - sure_yes)
+    spare_if_no = loss_max - (cost - pair.no.value(sure_no, 0.0))
+    spare_if_yes = loss_max - (cost - pair.yes.value(sure_yes, 1.0))
+    yes_lot, no_lot = pair.yes.value(1, max(fair, CHEAPEST)), pair.no.value(1, min(fair, 1.0 - CHEAPEST))
     return Room(
-        min(free.yes_lots, max(0, int(spare_if_no / max(fair, CHEAPEST)), sure_no - held.yes_lots)),
-        min(free.no_lots, max(0, int(spare_if_yes / max(1.0 - fair, CHEAPEST)), sure_yes - held.no_lots)),
+        min(free.yes_lots, max(0, int(spare_if_no / yes_lot), sure_no - held.yes_lots)),
+        min(free.no_lots, max(0, int(spare_if_yes / no_lot), sure_yes - held.no_lots)),
     )
 
 

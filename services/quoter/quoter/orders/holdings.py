@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from common.events import Fill, Position, Posting
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, pair_lots
 
 UNCOVERED_MAX = 10_000
 """Own fills waiting to be covered by a Position; beyond it the position counts as unknown."""
@@ -62,11 +62,14 @@ class Holdings:
             del self._uncovered[key]
         return True
 
-    def on_fill(self, fill: Fill) -> bool:
-        """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet."""
-        lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
-        yes, no = (lots, 0) if fill.outcome is not Outcome.NO else (0, lots)
-        return self._take_in(fill, yes, no, lots * fill.price_ticks * float(fill.tick_size))
+    def on_fill(self, fill: Fill, instrument: Instrument) -> bool:
+        """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet.
+
+        ValueError when it is of neither YES nor NO: nothing else is held here.
+        """
+        yes, no = pair_lots(fill.outcome, fill.side.sign * fill.quantity_lots)
+        cost = float(instrument.cost(fill.side, fill.price_ticks, fill.quantity_lots))
+        return self._take_in(fill, yes, no, cost)
 
     def on_posting(self, posting: Posting) -> bool:
         """Take in pairs that the venue merged or split; return False for a repeat of one that is not covered yet."""

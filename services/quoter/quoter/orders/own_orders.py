@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
-from common.instruments import Outcome, Side
+from common.instruments import Outcome, OutcomePair, Side, pair_lots
 from common.orders import OrderState, may_step
-from common.pretrade import View, yes_terms
+from common.pretrade import View
 
 from quoter.venues.base import Execution, OrderReport
 
@@ -128,16 +128,19 @@ class Orders:
 
     def selling(self, algo_id: str, symbol: str) -> tuple[int, int]:
         """Return how many YES and NO shares a bot's asks may still sell."""
-        sells = [order for order in self.of(algo_id, symbol) if order.side is Side.SELL]
-        yes = sum(order.leaves_lots for order in sells if order.outcome is not Outcome.NO)
-        return yes, sum(order.leaves_lots for order in sells) - yes
+        yes = no = 0
+        for order in self.of(algo_id, symbol):
+            if order.side is Side.SELL:
+                of_yes, of_no = pair_lots(order.outcome, order.leaves_lots)
+                yes, no = yes + of_yes, no + of_no
+        return yes, no
 
-    def levels(self, symbol: str, ticks_per_unit: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Return the account's own shares bid for and offered in a market, by price, all in YES terms."""
+    def levels(self, pair: OutcomePair) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the account's own lots bid for and offered in a market, by price, all in YES terms."""
         sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for shelf in self._markets.get(symbol, {}).values():
+        for shelf in self._markets.get(pair.yes.symbol, {}).values():
             for order in shelf.orders.values():
-                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                bids, ticks = pair.of(order.outcome).on_axis(order.side, order.price_ticks)
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
@@ -298,7 +301,7 @@ class Orders:
         price no longer counts against the other side: the venue works a connection's frames off in order, so it is gone
         before a new order arrives.
         """
-        ticks_per_unit = view.ticks_per_unit
+        pair = view.pair
         view.open_buy_yes_lots = view.open_buy_no_lots = view.open_sell_yes_lots = view.open_sell_no_lots = 0
         view.open_bids = view.open_asks = 0
         view.own_places.clear()
@@ -308,7 +311,7 @@ class Orders:
             for order in shelf.orders.values():
                 if own:
                     _add_open(view, order)
-                bids, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit)
+                bids, ticks = pair.of(order.outcome).on_axis(order.side, order.price_ticks)
                 if own and bids:
                     view.open_bids += 1
                 elif own:
@@ -326,16 +329,13 @@ class Orders:
 
 
 def _add_open(view: View, order: Order) -> None:
-    lots = order.leaves_lots
+    yes, no = pair_lots(order.outcome, order.leaves_lots)
     if order.side is Side.BUY:
-        if order.outcome is Outcome.YES:
-            view.open_buy_yes_lots += lots
-        else:
-            view.open_buy_no_lots += lots
-    elif order.outcome is Outcome.YES:
-        view.open_sell_yes_lots += lots
+        view.open_buy_yes_lots += yes
+        view.open_buy_no_lots += no
     else:
-        view.open_sell_no_lots += lots
+        view.open_sell_yes_lots += yes
+        view.open_sell_no_lots += no
 
 
 def _has_orders(shelf: Shelf | None) -> bool:

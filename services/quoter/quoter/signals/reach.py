@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from common.bots import Inventory, Unwind
 from common.clock import NS_PER_MS, NS_PER_S
+from common.instruments import Instrument
 
 from quoter.binary.crossing import Offer, taker_fee
 
@@ -206,14 +207,14 @@ class Comers:
         return shown._replace(long=long, short=short, long_comes=come[0], short_comes=come[1])
 
 
-def bearable(offers: Iterable[Offer], fair: float, ticks_per_unit: int, *, selling: bool, unwind: Unwind) -> int:
-    """Return the shares that others offer to take, or to give, at a price that crossing would pay near the end."""
+def bearable(offers: Iterable[Offer], fair: float, yes: Instrument, *, selling: bool, unwind: Unwind) -> int:
+    """Return the lots that others offer to take, or to give, at a price that crossing would pay near the end."""
     lots, cost = 0, 0.0
     for offer in offers:
-        price = offer.yes_ticks / ticks_per_unit
+        price = offer.yes_ticks / yes.max_ticks
         per_share = (fair - price if selling else price - fair) + taker_fee(price, unwind.taker_fee)
         if per_share > unwind.max_cross_cost or cost >= unwind.cross_budget:
             break
         lots += offer.lots
-        cost += max(0.0, per_share) * offer.lots
+        cost += yes.value(offer.lots, max(0.0, per_share))
     return lots

@@ -6,10 +6,10 @@ Reckoned by the timer or as orders leave, so that a pass only reads them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
-from common.instruments import Outcome, Side
+from common.instruments import OutcomePair, Side, bids_on_axis
 
 from quoter.orders.holdings import Held, Holdings
 from quoter.orders.own_orders import Order, Orders
@@ -19,6 +19,10 @@ TENTH_NS = NS_PER_S // 10
 MINUTE_NS = 60 * NS_PER_S
 MINUTES = 60
 """Orders per fill are counted over this many minutes."""
+
+
+PairOf = Callable[[str], OutcomePair]
+"""What is traded in a market, by symbol."""
 
 
 class Cancels:
@@ -63,10 +67,15 @@ class OrdersPerFill:
         self.ratio = (sent - sent_before) / max(1, executed - executed_before)
 
 
-def unpaired_value(held: Held, fair: float) -> float:
-    """Return what the shares that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60."""
+def unpaired_value(held: Held, pair: OutcomePair, fair: float | None) -> float:
+    """Return what the shares that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60.
+
+    Without an opinion, None, they count as if each were worth as much as it can pay.
+    """
     net = held.yes_lots - held.no_lots
-    return net * fair if net > 0 else -net * (1.0 - fair)
+    if net > 0:
+        return pair.yes.value(net, 1.0 if fair is None else fair)
+    return pair.no.value(-net, 0.0 if fair is None else fair)
 
 
 class Commitments:
@@ -84,23 +93,19 @@ class Commitments:
         self._by_bot[algo_id] = self.of(algo_id) + money
         self.total += money
 
-    def reckon(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, otherwise_tick: float) -> None:
-        """Add everything up; shares of which no opinion is held count as if they were worth 1."""
+    def reckon(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, pair_of: PairOf) -> None:
+        """Add everything up, in account currency."""
         by_bot: dict[str, float] = {}
-        ticks: dict[str, float] = {}
         for bot in bots:
             money = 0.0
             for symbol, held in holdings.all_of(bot.algo_id):
                 line = bot.lines.get(symbol)
-                if line is not None and line.fair is not None:
-                    money += unpaired_value(held, line.fair.fair)
-                else:
-                    money += abs(held.yes_lots - held.no_lots)
+                fair = line.fair.fair if line is not None and line.fair is not None else None
+                money += unpaired_value(held, pair_of(symbol), fair)
             by_bot[bot.algo_id] = money
-            ticks |= {symbol: line.terms.grid.tick_size for symbol, line in bot.lines.items()}
         for order in orders:
             if order.side is Side.BUY:
-                cost = order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise_tick)
+                cost = pair_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
                 by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + cost
         self._by_bot, self.total = by_bot, sum(by_bot.values())
 
@@ -123,10 +128,10 @@ class Conduct:
         found = self._ratios.get(algo_id)
         return found.ratio if found else 0.0
 
-    def look(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, tick: float, now_ns: int) -> None:
+    def look(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, pair_of: PairOf, now_ns: int) -> None:
         """Reckon what only changes slowly; outside the path of a tick."""
         bots = list(bots)
-        self.money.reckon(bots, orders.living(), holdings, tick)
+        self.money.reckon(bots, orders.living(), holdings, pair_of)
         for bot in bots:
             ratio = self._ratios.setdefault(bot.algo_id, OrdersPerFill())
             ratio.look(*orders.counts_of(bot.algo_id), now_ns)
@@ -139,7 +144,7 @@ def young_until(orders: Iterable[Order], min_life_ns: int, now_ns: int) -> tuple
         until_ns = order.sent_ns + min_life_ns
         if until_ns <= now_ns:
             continue
-        if (order.side is Side.BUY) == (order.outcome is not Outcome.NO):
+        if bids_on_axis(order.outcome, order.side):
             bids_ns = max(bids_ns, until_ns)
         else:
             asks_ns = max(asks_ns, until_ns)

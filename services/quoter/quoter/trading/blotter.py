@@ -7,11 +7,11 @@ an order that must not rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from common.clock import NS_PER_MS
 from common.core import Effects
 from common.events import AccountState, AlertLevel, Fill, Halt, Posting
+from common.instruments import Instrument
 from common.orders import OrderState, epoch_of
 
 from quoter.orders.own_orders import Order
@@ -37,7 +37,6 @@ from quoter.venues.base import (
     Unknown,
 )
 
-_ONE = Decimal(1)
 NEVER_ARRIVED = "never reached the venue"
 ALERTS_GAP_NS = 1_000 * NS_PER_MS
 """Alerts of one kind about one bot are at least this far apart."""
@@ -55,7 +54,7 @@ class Blotter:
         self,
         trader: Trader,
         touched: Callable[[str, str, bool], None],
-        filled: Callable[[Fill, int], Effects],
+        filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
     ) -> None:
         self._trader = trader
@@ -214,13 +213,14 @@ class Blotter:
             yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
         elif trader.orders.execution(execution) is None:
             return
-        fill = fill_of(execution, order, self._books(execution.symbol, execution.tick_size, now_ns))
-        if not trader.holdings.on_fill(fill):
+        instrument = trader.pair_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        fill = fill_of(execution, order, self._books(instrument, now_ns))
+        if not trader.holdings.on_fill(fill, instrument):
             return
         self.fills += 1
         yield fill
         if not execution.recovered:
-            yield from self._filled(fill, now_ns)
+            yield from self._filled(fill, instrument, now_ns)
         if order is not None:
             trader.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
@@ -232,7 +232,8 @@ class Blotter:
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
         algo_id = order.algo_id if order else UNASSIGNED
-        posting = reversal_of(report, algo_id, self._books(execution.symbol, execution.tick_size, now_ns))
+        instrument = trader.pair_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        posting = reversal_of(report, algo_id, self._books(instrument, now_ns))
         if trader.holdings.on_posting(posting):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
@@ -272,24 +273,13 @@ class Blotter:
 
     def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
         trader = self._trader
-        posting = posting_of(report, algo_id, self._books(report.symbol, None, now_ns))
+        posting = posting_of(report, algo_id, self._books(trader.pair_of(report.symbol).yes, now_ns))
         if trader.holdings.on_posting(posting):
             yield posting
             self._touched(algo_id, report.symbol, True)
 
-    def _books(self, symbol: str, tick_size: Decimal | None, now_ns: int) -> Books:
-        """Return what an entry of a market is booked with; `tick_size` is the execution's own, where it has one."""
-        trader, terms = self._trader, self._trader.markets.get(symbol)
-        return Books(
-            trader.account,
-            trader.venue,
-            terms.currency if terms else trader.session.currency,
-            tick_size or (terms.tick_size if terms else trader.session.tick_size),
-            terms.lot_size if terms else trader.session.lot_size,
-            terms.multiplier if terms else _ONE,
-            trader.epoch,
-            now_ns,
-        )
+    def _books(self, instrument: Instrument, now_ns: int) -> Books:
+        return Books(self._trader.account, instrument, self._trader.epoch, now_ns)
 
     def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
         algo_id = self._trader.converter.on_ended(ended, now_ns)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.events import FairValue, Market, MarketStatus, QuoteLevel
+from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair
 from common.pretrade import View
 
 from quoter.binary.crossing import Crossing
@@ -24,6 +25,9 @@ from quoter.signals.markouts import Markouts
 from quoter.signals.protection import Window
 from quoter.signals.reach import Comers
 from quoter.signals.signals import CALM, Signals
+from quoter.venues.base import Session
+
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,25 @@ class Terms:
     symbol: str
     series: str
     status: MarketStatus
-    currency: str
+    pair: OutcomePair
+    """What is traded there; made once per Market."""
     grid: Grid
-    tick_size: Decimal
-    lot_size: Decimal
-    multiplier: Decimal
-    min_lots: int
     open_ns: int
     """Venue time."""
     expiry_ns: int
     underlying: str = ""
+
+    def instrument(self, outcome: Outcome) -> Instrument:
+        """Return what is traded as an outcome; ValueError for NONE."""
+        return self.pair.of(outcome)
+
+    @property
+    def tick_size(self) -> Decimal:
+        return self.pair.yes.tick_size
+
+    @property
+    def min_lots(self) -> int:
+        return self.pair.yes.min_lots
 
     @property
     def life_s(self) -> float:
@@ -59,25 +72,59 @@ class Terms:
 
 def terms_of(market: Market) -> Terms:
     """Return the terms of a binary market; ValueError names what makes it unusable."""
-    units = 1 / market.tick_size if market.tick_size > 0 else Decimal(0)
-    if units < 2 or units != units.to_integral_value():
-        raise ValueError(f"tick_size: must divide 1, is {market.tick_size}")
+    pair = _pair(
+        market.venue,
+        market.symbol,
+        market.currency,
+        market.tick_size,
+        market.lot_size,
+        market.multiplier,
+        max(1, market.min_lots),
+        market.underlying,
+    )
     if market.expiry_ns <= 0:
         raise ValueError("expiry_ns: a binary market must have one")
     return Terms(
         market.symbol,
         market.series,
         market.status,
-        market.currency,
-        Grid(float(market.tick_size), int(units)),
-        market.tick_size,
-        market.lot_size,
-        market.multiplier,
-        max(1, market.min_lots),
+        pair,
+        Grid(float(market.tick_size), pair.yes.max_ticks),
         market.open_ns,
         market.expiry_ns,
         market.underlying,
     )
+
+
+def unlisted_pair(venue: str, session: Session) -> OutcomePair:
+    """Return what stands for the instruments of a market that we were not told about."""
+    return _pair(venue, "", session.currency, session.tick_size, session.lot_size)
+
+
+def _pair(
+    venue: str,
+    symbol: str,
+    currency: str,
+    tick_size: Decimal,
+    lot_size: Decimal,
+    multiplier: Decimal = _ONE,
+    min_lots: int = 1,
+    base: str = "",
+) -> OutcomePair:
+    yes = Instrument(
+        venue,
+        symbol,
+        InstrumentKind.BINARY,
+        currency,
+        tick_size,
+        Outcome.YES,
+        base,
+        lot_size,
+        multiplier,
+        min_lots,
+        price_max=_ONE,
+    )
+    return OutcomePair(yes, yes.opposite())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +213,20 @@ class Bot:
 
 def new_line(bot: Bot, terms: Terms) -> Line:
     """Return the business of a bot in a market it begins to work on."""
-    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol))
+    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
     return Line(terms, _view(config, terms), config)
 
 
 def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
     """Take in new terms or a new configuration; the next pass looks at everything again."""
-    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol))
+    config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
     line.terms, line.view, line.config, line.plan = terms, _view(config, terms), config, None
 
 
-def _prepared(config: BinaryBot) -> BinaryBot:
+def _prepared(config: BinaryBot, terms: Terms) -> BinaryBot:
     """Solve what passes will only look up."""
     if config.inventory.model == "glft":
-        leans_for(config.inventory)
+        leans_for(config.inventory, terms.pair.yes.value(1, 1.0))
     return config
 
 
@@ -188,9 +235,7 @@ def _view(config: BinaryBot, terms: Terms) -> View:
     return View(
         now_ns=0,
         venue_now_ns=0,
-        tick_size=terms.tick_size,
-        ticks_per_unit=terms.grid.ticks_per_unit,
-        min_lots=terms.min_lots,
+        pair=terms.pair,
         reduce_only_from_ns=terms.expiry_ns - round(inventory.reduce_only_s * NS_PER_S),
         close_from_ns=terms.expiry_ns - round(inventory.close_threshold_s * NS_PER_S),
     )

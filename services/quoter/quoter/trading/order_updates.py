@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 from common.events import (
@@ -17,7 +16,7 @@ from common.events import (
     QuoteLevel,
     QuoteTarget,
 )
-from common.instruments import Outcome, notional
+from common.instruments import Instrument, pair_lots
 from common.orders import OrderState
 
 from quoter.orders.own_orders import Order
@@ -113,14 +112,10 @@ class OrderNews:
 
 
 class Books(NamedTuple):
-    """Whose books something goes into, in what units, and by which holder of the lease."""
+    """Whose books something goes into, what was traded, and by which holder of the lease."""
 
     account: str
-    venue: str
-    currency: str
-    tick_size: Decimal
-    lot_size: Decimal
-    multiplier: Decimal
+    instrument: Instrument
     epoch: int
     now_ns: int
 
@@ -130,7 +125,7 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
     return Fill(
         account=books.account,
         algo_id=order.algo_id if order else UNASSIGNED,
-        venue=books.venue,
+        venue=books.instrument.venue,
         symbol=execution.symbol,
         order_id=execution.order_id,
         order_sequence=order.sequence if order else execution.venue_sequence,
@@ -143,10 +138,10 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         leaves_lots=execution.leaves_lots,
         liquidity=execution.liquidity,
         fee=execution.fee,
-        currency=books.currency,
-        tick_size=books.tick_size,
-        lot_size=books.lot_size,
-        multiplier=books.multiplier,
+        currency=books.instrument.currency,
+        tick_size=books.instrument.tick_size,
+        lot_size=books.instrument.lot_size,
+        multiplier=books.instrument.multiplier,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -161,14 +156,14 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
     return Posting(
         account=books.account,
         algo_id=algo_id,
-        posting_id=f"{kind.value}:{books.venue}:{conversion.entry_id}",
+        posting_id=f"{kind.value}:{books.instrument.venue}:{conversion.entry_id}",
         kind=kind,
-        venue=books.venue,
+        venue=books.instrument.venue,
         symbol=conversion.symbol,
         yes_lots=conversion.pairs,
         no_lots=conversion.pairs,
         cash=conversion.cash,
-        currency=books.currency,
+        currency=books.instrument.currency,
         ts_event_ns=conversion.ts_event_ns,
         ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
@@ -179,20 +174,19 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
 def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
-    sign = -execution.side.sign
-    lots = sign * execution.quantity_lots
-    cost = notional(execution.price_ticks, execution.quantity_lots, books.tick_size, books.lot_size, books.multiplier)
+    cost = books.instrument.cost(execution.side, execution.price_ticks, execution.quantity_lots)
+    yes_lots, no_lots = pair_lots(execution.outcome, -execution.side.sign * execution.quantity_lots)
     return Posting(
         account=books.account,
         algo_id=algo_id,
-        posting_id=f"reversal:{books.venue}:{execution.trade_id}:{execution.order_id}",
+        posting_id=f"reversal:{books.instrument.venue}:{execution.trade_id}:{execution.order_id}",
         kind=PostingKind.REVERSAL,
-        venue=books.venue,
+        venue=books.instrument.venue,
         symbol=execution.symbol,
-        yes_lots=0 if execution.outcome is Outcome.NO else lots,
-        no_lots=lots if execution.outcome is Outcome.NO else 0,
-        cash=execution.fee - sign * cost,
-        currency=books.currency,
+        yes_lots=yes_lots,
+        no_lots=no_lots,
+        cash=execution.fee + cost,
+        currency=books.instrument.currency,
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,
         ts_received_ns=books.now_ns,

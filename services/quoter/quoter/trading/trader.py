@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
-from common.instruments import Side, ceil_ticks
+from common.instruments import OutcomePair, Side, ceil_ticks
 from common.orders import OrderIds
 from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, scopes_of, shut, stale
 
@@ -25,7 +25,7 @@ from quoter.orders.holdings import Held, Holdings
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.activity import Conduct, young_until
 from quoter.trading.batch import Batch
-from quoter.trading.bot import Bot, Line, Plan, Terms
+from quoter.trading.bot import Bot, Line, Plan, Terms, unlisted_pair
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderNews, target_of
 from quoter.venues.base import Outputs, Session
@@ -91,6 +91,7 @@ class Trader:
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
         self._batch = Batch(session, orders, self.news)
+        self._unlisted = unlisted_pair(venue, session)
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -128,6 +129,11 @@ class Trader:
     def venue_now_ns(self, now_ns: int) -> int:
         return now_ns + self.clock.offset_ns
 
+    def pair_of(self, symbol: str) -> OutcomePair:
+        """Return what is traded in a market; of one we were not told about, what the session says of such."""
+        terms = self.markets.get(symbol)
+        return terms.pair if terms is not None else self._unlisted
+
     def line_of(self, algo_id: str, symbol: str) -> Line | None:
         """Return a bot's business in a market; None when it has none there."""
         bot = self.bots.get(algo_id)
@@ -151,11 +157,9 @@ class Trader:
         """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
-        ticks = {symbol: line.terms.grid.tick_size for bot in bots for symbol, line in bot.lines.items()}
-        otherwise = float(self.session.tick_size)
-        self.conduct.look(bots, self.orders, self.holdings, otherwise, now_ns)
+        self.conduct.look(bots, self.orders, self.holdings, self.pair_of, now_ns)
         self.collateral.locked = sum(
-            order.price_ticks * order.leaves_lots * ticks.get(order.symbol, otherwise)
+            self.pair_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
             for order in self.orders.living()
             if order.side is Side.BUY
         )
@@ -440,15 +444,13 @@ class Trader:
         """Enter cancels and new orders into the book of orders and into the batch."""
         if cancels:
             # A book that the feed brings next may still show what goes now.
-            line.comers.note_own(
-                self.orders.levels(line.terms.symbol, line.terms.grid.ticks_per_unit), line.view.now_ns
-            )
+            line.comers.note_own(self.orders.levels(line.terms.pair), line.view.now_ns)
         self._batch.cancel(cancels)
         for new in orders:
             self._batch.place(new, line.view.now_ns)
             if new.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
-                cost = new.price_ticks * new.quantity_lots * line.terms.grid.tick_size
+                cost = line.terms.instrument(new.outcome).money(new.price_ticks, new.quantity_lots)
                 self.collateral.locked += cost
                 self.conduct.money.add(new.algo_id, cost)
         line.quote_updates += 1

@@ -149,8 +149,8 @@ def _profit(line: Line, yes: int, no: int) -> float | None:
     """Return what the shares held are worth at fair value less what they cost; None without a fair value."""
     if line.fair is None:
         return None if yes or no else 0.0
-    worth = (yes * line.fair.fair + no * (1.0 - line.fair.fair)) * float(line.terms.multiplier)
-    return round(worth - line.cost, 6)
+    fair, pair = line.fair.fair, line.terms.pair
+    return round(pair.yes.value(yes, fair) + pair.no.value(no, fair) - line.cost, 6)
 
 
 def _order(order: Order, tick: float) -> dict[str, Any]:

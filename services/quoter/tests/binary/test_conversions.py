@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.conversions import Collateral, pairs_to_merge, pairs_to_split
 from quoter.orders.holdings import Held
-from quoter.testing.script import MARKET, Script, config, position, run_core
+from quoter.testing.script import MARKET, Script, config, market, position, run_core
 from quoter.testing.venue import Venue
+from quoter.trading.bot import terms_of
 from quoter.venues.base import Money
 
+PAIR = terms_of(market()).pair
 lots = st.integers(0, 3_000)
 
 
@@ -259,7 +261,7 @@ def test_b11_what_is_split_never_exceeds_the_seed_the_limit_or_the_cash_that_is_
 ) -> None:
     unwind = Unwind(sell_held=True, seed_pairs=seed, merge_below_cash=low, merge_pairs=1)
     held = Held(yes, no, min(yes, doubt_yes), min(no, doubt_no))
-    pairs = pairs_to_split(held, cash, most, unwind)
+    pairs = pairs_to_split(held, cash, most, PAIR, unwind)
     assert pairs >= 0
     if pairs:
         assert min(yes, no) + pairs <= seed
@@ -267,7 +269,7 @@ def test_b11_what_is_split_never_exceeds_the_seed_the_limit_or_the_cash_that_is_
         assert cash - pairs >= low
         # What was just split is not merged again, or both would follow each other for ever.
         assert pairs_to_merge(Held(yes + pairs, no + pairs), 0, 0, cash - pairs, unwind) == 0
-    assert pairs_to_split(held, cash, most, Unwind(seed_pairs=seed, merge_below_cash=low)) == 0
+    assert pairs_to_split(held, cash, most, PAIR, Unwind(seed_pairs=seed, merge_below_cash=low)) == 0
 
 
 def test_b11_a_bot_that_sells_what_it_holds_begins_with_pairs_split_from_cash_and_booked_once() -> None:

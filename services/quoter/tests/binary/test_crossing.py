@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from quoter.binary.crossing import Offer, bound, offers, paid_beyond, taker_fee, taking, to_give_up
 from quoter.orders.holdings import Held
 from quoter.testing.ending import crossings, near_expiry, show
-from quoter.testing.script import MARKET
+from quoter.testing.script import MARKET, market
+from quoter.trading.bot import terms_of
 
+PAIR = terms_of(market()).pair
 UNWIND = Unwind(cross_tolerance=10, max_cross_cost=0.05, taker_fee=0.072)
 FREE = Unwind(cross_tolerance=0, taker_fee=0.0)
 books = st.lists(
@@ -25,7 +27,7 @@ books = st.lists(
 
 def take(net: int, fair: float, book: list[Offer], unwind: Unwind = UNWIND, **more: Any) -> Any:
     given_in: dict[str, Any] = {"cost_max": 0.05, "budget": 50.0, "lots_max": 500, "sellable_lots": 0}
-    return taking(net, fair, book, 100, **(given_in | more), unwind=unwind)
+    return taking(net, fair, book, PAIR.yes, **(given_in | more), unwind=unwind)
 
 
 def test_a5_long_yes_is_given_up_by_buying_no_from_the_best_bids_for_yes() -> None:
@@ -101,7 +103,7 @@ def test_what_is_given_up_is_certainly_held_too_much(yes: int, no: int, doubt_ye
 
 def test_own_shares_in_the_book_are_not_for_the_taking() -> None:
     levels = [Level(0.49, 100.0), Level(0.48, 50.0), Level(0.0, 5.0)]
-    assert offers(levels, 100, {49: 100, 48: 20}) == [Offer(48, 30)]
+    assert offers(levels, PAIR.yes, {49: 100, 48: 20}) == [Offer(48, 30)]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_what_a_fill_cost_beyond_its_worth(outcome: Outcome, side: Side, ticks: 
         ts_event_ns=0,
         ts_received_ns=0,
     )
-    assert paid_beyond(fill, 0.50) == pytest.approx(beyond)
+    assert paid_beyond(fill, PAIR.of(outcome), 0.50) == pytest.approx(beyond)
 
 
 # --- in the quoter ----------------------------------------------------------------------------------------------

@@ -138,4 +138,4 @@ def test_the_table_is_solved_when_a_market_is_taken_up_and_not_by_the_first_tick
     bot = script.core.bots["1"]
     new_line(bot, terms_of(market(symbol="BTC-5M-1795223400")))
     assert _solved.cache_info().misses == solved, "markets of the same configuration share one"
-    assert leans_for(bot.config.inventory).unit == 100.0
+    assert leans_for(bot.config.inventory, 1.0).unit == 100.0

@@ -132,9 +132,10 @@ def test_what_we_take_ourselves_says_nothing_of_those_who_take_from_us() -> None
     script.venue.fill(order, 5)
     script.deliver()
     [fill] = script.of(Fill)
+    pair = script.core.markets[MARKET].pair
     for number in range(20):
         taken = replace(fill, liquidity=Liquidity.TAKER, venue_trade_id=f"t{number}")
-        assert list(script.core._on_fill(taken, script.now_ns)) == []
+        assert list(script.core._on_fill(taken, pair.of(taken.outcome), script.now_ns)) == []
     assert market_state(script)["flow"]["own_imbalance"] > -0.2
     assert not script.core.bots["1"].lines[MARKET].signals.frozen
 

@@ -20,8 +20,11 @@ from quoter.binary.skew import (
 )
 from quoter.orders.holdings import Held
 from quoter.signals.reach import UNBOUNDED, Reach
+from quoter.testing.script import market
+from quoter.trading.bot import terms_of
 
 INVENTORY = Inventory()
+PAIR = terms_of(market()).pair
 REDUCE_FROM = 1 - INVENTORY.reduce_only_s / 300
 shares = st.integers(0, 3_000)
 reaches = st.builds(Reach, st.integers(0, 500), st.integers(0, 500), st.booleans(), st.booleans())
@@ -139,7 +142,7 @@ def test_a5_the_worse_result_costs_no_more_than_its_limit(
     yes: int, no: int, average: float, fair: float, loss_max: float
 ) -> None:
     cost = average * (yes + no)
-    free = without_loss_beyond(Room(10_000, 10_000), Held(yes, no), cost, fair, loss_max)
+    free = without_loss_beyond(Room(10_000, 10_000), Held(yes, no), cost, fair, loss_max, PAIR)
     before = cost - min(yes, no)
     for bought_yes, bought_no, price in ((free.yes_lots, 0, fair), (0, free.no_lots, 1 - fair)):
         bought = bought_yes + bought_no
@@ -152,8 +155,8 @@ def test_a5_the_worse_result_costs_no_more_than_its_limit(
 
 def test_a5_a_loss_at_its_limit_ends_the_adding_side_only() -> None:
     # 600 YES for 300: the worse result loses 300, and 400 more shares at 0.50 would lose 500.
-    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 500.0) == Room(400, 1_000)
-    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 300.0) == Room(0, 1_000)
+    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 500.0, PAIR) == Room(400, 1_000)
+    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 300.0, PAIR) == Room(0, 1_000)
 
 
 def test_a5_what_is_left_in_the_last_window_is_offered_ever_better_up_to_its_bound() -> None:

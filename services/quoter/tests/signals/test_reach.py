@@ -142,9 +142,10 @@ def test_time_in_which_nothing_of_ours_stands_says_nothing_of_who_comes() -> Non
 
 def test_what_others_show_at_a_bearable_price_is_a_way_out() -> None:
     unwind = Unwind(taker_fee=0.0, max_cross_cost=0.05)
+    yes = terms_of(market()).pair.yes
     book = [Offer(49, 100), Offer(46, 200), Offer(44, 500)]
-    assert bearable(book, 0.50, 100, selling=True, unwind=unwind) == 300
-    assert bearable([Offer(52, 70)], 0.50, 100, selling=False, unwind=unwind) == 70
+    assert bearable(book, 0.50, yes, selling=True, unwind=unwind) == 300
+    assert bearable([Offer(52, 70)], 0.50, yes, selling=False, unwind=unwind) == 70
     comers = Comers()
     bare, shown = (comers.reach(10.0, INVENTORY, each, 10) for each in (NOTHING, Reach(300.0, 0.0)))
     assert (shown.long - bare.long, shown.short - bare.short) == (600.0, 0.0), "half of it, four times over"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from quoter.orders.holdings import Held
 from quoter.orders.own_orders import Order
-from quoter.testing.script import LIMITS, MARKET, MS, S, Script, position
+from quoter.testing.script import LIMITS, MARKET, MS, S, Script, market, position
 from quoter.trading.activity import MINUTE_NS, Cancels, OrdersPerFill, unpaired_value, young_until
+from quoter.trading.bot import terms_of
 
 
 class Limited(Script):
@@ -73,9 +74,12 @@ def test_orders_per_fill_forget_what_is_more_than_an_hour_old() -> None:
 
 
 def test_pairs_are_worth_nothing_at_risk_and_the_rest_its_fair_value() -> None:
-    assert unpaired_value(Held(300, 100), 0.60) == pytest.approx(120)
-    assert unpaired_value(Held(100, 300), 0.60) == pytest.approx(80)
-    assert unpaired_value(Held(500, 500), 0.60) == 0
+    pair = terms_of(market()).pair
+    assert unpaired_value(Held(300, 100), pair, 0.60) == pytest.approx(120)
+    assert unpaired_value(Held(100, 300), pair, 0.60) == pytest.approx(80)
+    assert unpaired_value(Held(500, 500), pair, 0.60) == 0
+    # Without an opinion each may pay 1.
+    assert unpaired_value(Held(300, 100), pair, None) == unpaired_value(Held(100, 300), pair, None) == 200
 
 
 def test_only_the_side_that_left_young_is_kept_waiting() -> None:

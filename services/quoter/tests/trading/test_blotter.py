@@ -17,6 +17,8 @@ from quoter.orders.budget import Budget, Use
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Held, Holdings
 from quoter.orders.own_orders import FINISHED_MAX, Order, Orders
+from quoter.testing.script import market
+from quoter.trading.bot import terms_of
 from quoter.venues.base import Execution, OrderReport
 from quoter.venues.conversation import CONVERSATIONS_MAX, Backoff, Conversations, Pause, Reply, Request, Script
 
@@ -139,6 +141,9 @@ def test_only_fills_reduce_what_is_open_and_each_counts_once(story: list[tuple[s
 # --- holdings -------------------------------------------------------------------------------------------------------
 
 
+PAIR = terms_of(market(symbol="M")).pair
+
+
 def a_fill(trade: str, lots: int, outcome: Outcome = Outcome.YES) -> Fill:
     return Fill(
         account="mm1",
@@ -175,8 +180,8 @@ def test_an_own_fill_counts_until_risks_position_contains_it() -> None:
     assert not holdings.known("1")
     holdings.on_position(a_position(5, 10))
     fill = a_fill("a", 30)
-    assert holdings.on_fill(fill)
-    assert not holdings.on_fill(fill)
+    assert holdings.on_fill(fill, PAIR.yes)
+    assert not holdings.on_fill(fill, PAIR.yes)
     assert holdings.of("1", "M") == Held(40, 0, 30, 0)
     holdings.on_published(fill, 6)
     assert holdings.of("1", "M") == Held(40, 0)
@@ -189,7 +194,7 @@ def test_a_position_that_overtakes_the_ack_of_its_fill_leaves_a_doubt_not_a_doub
     holdings = Holdings("mm1")
     holdings.on_position(a_position(5, 10))
     fill = a_fill("a", 30)
-    holdings.on_fill(fill)
+    holdings.on_fill(fill, PAIR.yes)
     holdings.on_position(a_position(6, 40))
     assert holdings.of("1", "M") == Held(70, 0, 30, 0)
     holdings.on_published(fill, 6)
@@ -212,7 +217,7 @@ def test_the_real_holding_is_always_within_the_doubt(story: list[tuple[str, int]
     for kind, number in story:
         if kind == "fill":
             fill = a_fill(f"t{len(stored)}", number + 1)
-            holdings.on_fill(fill)
+            holdings.on_fill(fill, PAIR.yes)
             stored.append(fill)
         elif kind == "ack" and acked < len(stored):
             holdings.on_published(stored[acked], acked + 1)

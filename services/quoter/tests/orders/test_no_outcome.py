@@ -1,0 +1,95 @@
+"""Orders and fills of neither YES nor NO are never counted as one of them: they are refused by name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from common.instruments import Outcome, Side
+from common.orders import OrderState
+from msgspec.structs import replace
+from quoter.orders.diff import Wanted
+from quoter.orders.holdings import Holdings
+from quoter.orders.own_orders import Order, Orders
+from quoter.testing.script import MARKET, Script, market
+from quoter.trading.bot import terms_of
+from quoter.trading.order_updates import Books, fill_of, reversal_of
+from quoter.venues.base import Execution, Reversal
+
+PAIR = terms_of(market()).pair
+
+
+def an_order(side: Side = Side.BUY, outcome: Outcome = Outcome.NONE) -> Orders:
+    orders = Orders()
+    orders.add(Order(1, "1", MARKET, outcome, side, 40, 100))
+    return orders
+
+
+def an_execution(outcome: Outcome = Outcome.NONE) -> Execution:
+    template = Script()
+    template.quoting(0.50)
+    best = template.venue.open_orders()[0]
+    template.venue.fill(best, 10)
+    outputs = [
+        output
+        for frame in template.venue.take_frames()
+        for output in template.core.session.on_frame(frame, template.now_ns)
+    ]
+    (execution,) = [output for output in outputs if isinstance(output, Execution)]
+    return execution._replace(outcome=outcome)
+
+
+def books() -> Books:
+    return Books("mm1", PAIR.yes, 3, 0)
+
+
+def test_a_fill_is_not_held_as_yes() -> None:
+    fill = fill_of(an_execution(), None, books())
+    holdings = Holdings("mm1")
+    with pytest.raises(ValueError, match="outcome: must be yes or no where a pair is held, is none"):
+        holdings.on_fill(fill, PAIR.yes)
+    assert holdings.uncovered == 0
+    assert holdings.on_fill(replace(fill, outcome=Outcome.NO), PAIR.no)
+
+
+def test_a_reversal_takes_back_no_yes() -> None:
+    with pytest.raises(ValueError, match="outcome: must be yes or no"):
+        reversal_of(Reversal(an_execution(), "broken"), "1", books())
+
+
+def test_a_reversal_takes_back_lots_and_cash_of_its_outcome() -> None:
+    execution = an_execution(Outcome.NO)._replace(price_ticks=40, quantity_lots=10, side=Side.BUY, fee=Decimal("0.1"))
+    posting = reversal_of(Reversal(execution, "broken"), "1", books())
+    assert (posting.yes_lots, posting.no_lots, posting.cash) == (0, -10, Decimal("4.1"))
+
+
+def test_an_order_is_not_offered_as_yes() -> None:
+    with pytest.raises(ValueError, match="outcome: must be yes or no"):
+        an_order(Side.SELL).selling("1", MARKET)
+    assert an_order(Side.SELL, Outcome.NO).selling("1", MARKET) == (0, 100)
+
+
+def test_an_order_stands_at_no_price_of_a_pair() -> None:
+    with pytest.raises(ValueError, match=f"outcome: {MARKET} is traded as yes or no, not as none"):
+        an_order().levels(PAIR)
+    assert an_order(outcome=Outcome.NO).levels(PAIR) == ({}, {60: 100})
+
+
+def test_an_order_is_not_exposure_of_a_pair() -> None:
+    script = Script()
+    script.quoting(0.50)
+    view = script.core.bots["1"].lines[MARKET].view
+    with pytest.raises(ValueError, match="outcome"):
+        an_order().weigh(view, "1", MARKET, ())
+
+
+def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
+    script = Script()
+    script.quoting(0.50)
+    trader = script.core.trader
+    bot = trader.bots["1"]
+    line = bot.lines[MARKET]
+    trader.refused = []
+    assert trader.admitted(bot, line, [Wanted(Outcome.NONE, 40, 100)], [], script.now_ns) == []
+    assert [rejection.reason.value for _, rejection in trader.refused] == ["wrong_instrument"]
+    assert all(order.state is not OrderState.SUBMITTING for order in trader.orders.living())
