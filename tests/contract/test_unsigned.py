@@ -12,7 +12,7 @@ from common.core import Newest, Ordered
 from common.events import REGISTRY, BotLimits, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
-from common.pretrade import NewOrder, RejectReason, View, check
+from common.pretrade import CheckContext, Closing, NewOrder, PairInventory, Rejection, RejectReason, check
 from common.streams import stream_of
 from pricer.sources.consensus import combine
 from quoter.signals.flow import MarketFlow, toxicity
@@ -35,6 +35,7 @@ UNSIGNED = {
     "OrderUpdates",
 }
 BP = 1e-4
+PAIR = terms_of(market()).pair
 LIMITS = BotLimits(
     max_position_lots=1_000,
     max_net_lots=1_000,
@@ -45,12 +46,12 @@ LIMITS = BotLimits(
     max_messages_per_s=100,
     max_daily_loss=Decimal(1_000),
 )
-VIEW = View(
+CONTEXT = CheckContext(
     now_ns=1_000,
     venue_now_ns=1_000,
-    pair=terms_of(market()).pair,
-    reduce_only_from_ns=5_000,
-    close_from_ns=6_000,
+    instrument=PAIR.yes,
+    inventory=PairInventory(PAIR),
+    closing=Closing(5_000, 6_000),
     bus_up=True,
     reconciled=True,
     deadman_armed=True,
@@ -64,12 +65,12 @@ VIEW = View(
 
 
 def bid(price_ticks: int) -> NewOrder:
-    return NewOrder(7, "1", "mm1", "degen", "BTC-5M-1", Outcome.YES, Side.BUY, price_ticks, 10, Decimal("0.01"), 2_000)
+    return NewOrder(7, "1", "mm1", PAIR.yes, Side.BUY, price_ticks, 10, 2_000)
 
 
-def reason_of(order: NewOrder, view: View) -> RejectReason | None:
-    rejection = check(order, view)
-    return rejection.reason if rejection is not None else None
+def reason_of(order: NewOrder, context: CheckContext) -> RejectReason | None:
+    found = check(order, context)
+    return found.reason if isinstance(found, Rejection) else None
 
 
 def test_r70_the_decision_speaks_of_every_class_that_is_not_signed() -> None:
@@ -77,13 +78,13 @@ def test_r70_the_decision_speaks_of_every_class_that_is_not_signed() -> None:
 
 
 def test_r70_a_forged_fair_value_sends_no_order_far_into_the_public_book() -> None:
-    forged = replace(VIEW, fair=0.95, book_bid_ticks=48, book_ask_ticks=52)
+    forged = replace(CONTEXT, fair=0.95, book_bid_ticks=48, book_ask_ticks=52)
     assert reason_of(bid(94), forged) is RejectReason.BOOK_COLLAR
-    assert reason_of(bid(48), replace(VIEW, fair_age_ns=501)) is RejectReason.FAIR_STALE, "an old one sends none"
+    assert reason_of(bid(48), replace(CONTEXT, fair_age_ns=501)) is RejectReason.FAIR_STALE, "an old one sends none"
 
 
 def test_r70_a_forged_book_moves_no_order_away_from_fair_value() -> None:
-    forged = replace(VIEW, book_bid_ticks=88, book_ask_ticks=90)
+    forged = replace(CONTEXT, book_bid_ticks=88, book_ask_ticks=90)
     assert reason_of(bid(88), forged) is RejectReason.PRICE_COLLAR
     assert reason_of(bid(48)._replace(post_only=False), forged) is RejectReason.POST_ONLY, "nor takes from it"
 

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from common.core import Receipt
 from common.events import Fill, Posting
+from common.pretrade import Approved, NewOrder
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import World
 
@@ -115,9 +116,16 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
     assert "resting" in caught(calm(3))
 
 
+def unchecked(order: NewOrder, context: Any) -> Approved:
+    """Approve whatever is wanted."""
+    instrument = order.instrument
+    on_axis = instrument.on_axis(order.side, order.price_ticks)
+    return Approved(order, on_axis, instrument.money(order.price_ticks, order.quantity_lots))
+
+
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = importlib.import_module("quoter.binary.plan")
-    desk = importlib.import_module("quoter.trading.trader")
+    trader = importlib.import_module("quoter.trading.trader")
     world = importlib.import_module("toolkit.simulation.world")
     room = importlib.import_module("quoter.binary.skew").Room
     honest = world.bot_sections
@@ -128,7 +136,7 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(plan, "room", lambda *_: room(100_000, 100_000))
     for name in ("within", "without_loss_beyond"):
         monkeypatch.setattr(plan, name, lambda free, *_: free)
-    monkeypatch.setattr(desk, "check", lambda order, view: None)
+    monkeypatch.setattr(trader, "check", unchecked)
     assert "limit" in caught(calm(5))
 
 

@@ -94,6 +94,7 @@ class Instrument:
     """Interest that is paid beside the price of a bond."""
     max_ticks: int = field(init=False, repr=False, compare=False, default=0)
     """Of `price_max`; 0 where there is no highest price."""
+    _tick: float = field(init=False, repr=False, compare=False, default=0.0)
     _money: float = field(init=False, repr=False, compare=False, default=0.0)
     """Of one tick of one lot."""
     _exact_money: Decimal = field(init=False, repr=False, compare=False, default=Decimal(0))
@@ -123,6 +124,7 @@ class Instrument:
         unit = _EXACT.multiply(_EXACT.multiply(self.tick_size, self.lot_size), self.multiplier)
         object.__setattr__(self, "_exact_money", unit)
         object.__setattr__(self, "_money", float(unit))
+        object.__setattr__(self, "_tick", float(self.tick_size))
         object.__setattr__(self, "_lot", float(self.lot_size))
         object.__setattr__(self, "_lot_money", float(self.lot_size * self.multiplier))
 
@@ -131,6 +133,10 @@ class Instrument:
     def price(self, ticks: int) -> Decimal:
         """Return the exact price of some ticks."""
         return ticks * self.tick_size
+
+    def axis_price(self, ticks: int) -> float:
+        """Return the price of some ticks of the axis as a float: for comparing it with opinions."""
+        return ticks * self._tick
 
     def ticks(self, price: str | Decimal) -> int:
         """Return the ticks of a price; ValueError when it is off the grid."""
@@ -203,6 +209,12 @@ class Instrument:
     def with_tick(self, tick_size: Decimal | None) -> Instrument:
         """Return the instrument on another grid: an order sent before a market changed its tick; None is its own."""
         return self if tick_size is None or tick_size == self.tick_size else replace(self, tick_size=tick_size)
+
+    def is_same(self, other: Instrument) -> bool:
+        """Say whether another one is the same thing in the same units, whatever its grid and its minimums."""
+        return (self.venue, self.symbol, self.outcome, self.kind, self.currency, self.lot_size, self.multiplier) == (
+            (other.venue, other.symbol, other.outcome, other.kind, other.currency, other.lot_size, other.multiplier)
+        )
 
     def opposite(self) -> Instrument:
         """Return the other outcome of the same market; ValueError where there is none."""

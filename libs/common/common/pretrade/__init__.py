@@ -1,4 +1,4 @@
-"""The pre-trade check: what it knows of an order's surroundings, and why it refuses one."""
+"""The pre-trade check: what it looks at, what an order does to a position, and why it rejects one."""
 
 from common.pretrade.checks import (
     FEED_AGE_MAX_NS,
@@ -10,15 +10,26 @@ from common.pretrade.checks import (
     shut,
     stale,
 )
-from common.pretrade.context import NewOrder, Rejection, RejectReason, View
+from common.pretrade.context import CheckContext, Closing, Collar, Collars
+from common.pretrade.inventory import Held, Inventory, PairInventory, SignedInventory
+from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
 __all__ = [
     "FEED_AGE_MAX_NS",
     "LIMITS_AGE_MAX_NS",
+    "Approved",
+    "CheckContext",
+    "Closing",
+    "Collar",
+    "Collars",
+    "Held",
+    "Inventory",
     "NewOrder",
+    "PairInventory",
+    "Refusal",
     "RejectReason",
     "Rejection",
-    "View",
+    "SignedInventory",
     "check",
     "closed",
     "first_halt",

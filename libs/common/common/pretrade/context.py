@@ -1,105 +1,65 @@
-"""What the last door looks at: an order somebody wants to send, and what is known at that moment."""
+"""What the pre-trade check looks at beside the order: what is known of its market and its account at that moment."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container
 from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import StrEnum
 from typing import NamedTuple
 
 from common.events import BotLimits
-from common.instruments import Outcome, OutcomePair, Side
+from common.instruments import Instrument, Outcome, Side
+from common.pretrade.inventory import Inventory
+from common.pretrade.orders import Approved
+
+BPS_PER_UNIT = 10_000
 
 
-class RejectReason(StrEnum):
-    """Why an order may not go out."""
+class Closing(NamedTuple):
+    """When a market that expires lets less in, in venue time."""
 
-    HALTED = "halted"
-    BUS_DOWN = "bus_down"
-    NOT_RECONCILED = "not_reconciled"
-    DEADMAN_NOT_ARMED = "deadman_not_armed"
-    NO_LIMITS = "no_limits"
-    LIMITS_STALE = "limits_stale"
-    CONFIG_BEHIND = "config_behind"
-    POSITION_UNKNOWN = "position_unknown"
-    CLOCK_UNKNOWN = "clock_unknown"
-    CLOCK_OFFSET = "clock_offset"
-    FEED_SILENT = "feed_silent"
-    VENUE_SILENT = "venue_silent"
-    FAIR_STALE = "fair_stale"
-    BOOK_STALE = "book_stale"
-    EXPIRED = "expired"
-    CLOSE_TO_EXPIRY = "close_to_expiry"
-    DUPLICATE = "duplicate"
-    WRONG_INSTRUMENT = "wrong_instrument"
-    OFF_TICK = "off_tick"
-    OFF_RANGE = "off_range"
-    SIZE = "size"
-    PRICE_COLLAR = "price_collar"
-    SELF_CROSS = "self_cross"
-    MIN_SPREAD = "min_spread"
-    WORST_CASE_POSITION = "worst_case_position"
-    WORST_CASE_NET = "worst_case_net"
-    COLLATERAL = "collateral"
-    OPEN_ORDERS = "open_orders"
-    MESSAGE_RATE = "message_rate"
-    POST_ONLY = "post_only"
-    BOOK_COLLAR = "book_collar"
-    PRICE_BOUND = "price_bound"
-    NOTIONAL = "notional"
-    QUOTE_LIFE = "quote_life"
-    CANCEL_RATE = "cancel_rate"
-    ORDER_TO_FILL = "order_to_fill"
-    REFUSED_BEFORE = "refused_before"
-    NO_ROOM_YET = "no_room_yet"
+    reduce_only_from_ns: int
+    """From here only orders pass that bring the position towards flat."""
+    close_from_ns: int
+    """From here no order passes."""
 
 
-class NewOrder(NamedTuple):
-    """An order that somebody wants to send."""
+class Collar(NamedTuple):
+    """How far a price may be from another one."""
 
-    order_id: int
-    algo_id: str
-    account: str
-    venue: str
-    symbol: str
-    outcome: Outcome
-    side: Side
-    price_ticks: int
-    quantity_lots: int
-    tick_size: Decimal
-    """The grid the price was made on: a market may change its tick."""
-    expires_at_ns: int
-    """Our clock; a command or target that is older than this is dead."""
-    post_only: bool = True
-    """False for an order that may execute against what rests."""
+    width: float
+    in_bps: bool = False
+    """In hundredths of a per cent of that other price; otherwise in price."""
+
+    def at(self, price: float) -> float:
+        """Return the distance allowed from a price. `Collar(50, in_bps=True).at(60_000) == 300`."""
+        return self.width * price / BPS_PER_UNIT if self.in_bps else self.width
 
 
-class Rejection(NamedTuple):
-    """A refusal: which order, why, and the numbers behind it."""
+class Collars(NamedTuple):
+    """Where an order's price may be, seen from what is known."""
 
-    order_id: int
-    reason: RejectReason
-    detail: str
+    fair: Collar
+    """Around fair value."""
+    book: Collar
+    """Into the other side of the public book; an empty book says nothing."""
 
 
 @dataclass(slots=True)
-class View:
+class CheckContext:
     """What is known about one bot's business in one market at the moment of an order.
 
     Exposure is the position in risk's ledger, plus own fills it does not contain yet, plus everything that rests, is
-    in flight or of unknown outcome. `admit` counts an order that passed, so that one view serves a whole ladder.
+    in flight or of unknown outcome. `admit` counts an order that passed, so that one context serves a whole ladder.
     """
 
     now_ns: int
     venue_now_ns: int
-    pair: OutcomePair
-    """What is traded there."""
-    reduce_only_from_ns: int
-    """Venue time from which only orders pass that pair off what is held."""
-    close_from_ns: int
-    """Venue time from which no order passes."""
+    instrument: Instrument
+    """Whose price is the market's price axis: YES of a binary market."""
+    inventory: Inventory
+    closing: Closing | None
+    """None where nothing expires."""
 
     halt: str = ""
     """First active halt of a scope that contains this business, as 'scope:reason'; empty without one."""
@@ -112,6 +72,8 @@ class View:
     limits_age_ns: int = 0
     limits_revision: int = 0
     config_revision: int = 0
+    collars: Collars | None = None
+    """None for those of the limits, which are in price."""
 
     clock_known: bool = False
     clock_offset_ns: int = 0
@@ -128,20 +90,10 @@ class View:
     book_stale: bool = False
 
     position_known: bool = False
-    held_yes_lots: int = 0
-    """The most that may be held."""
-    held_no_lots: int = 0
-    doubt_yes_lots: int = 0
-    """How much less it may be: own fills of which nobody can say yet whether risk's position contains them."""
-    doubt_no_lots: int = 0
-    open_buy_yes_lots: int = 0
-    open_buy_no_lots: int = 0
-    open_sell_yes_lots: int = 0
-    open_sell_no_lots: int = 0
     best_bid_ticks: int = 0
-    """Highest own buying interest of all bots of the account, in YES terms; 0 when there is none."""
+    """Highest own buying interest of all bots of the account, on the axis; 0 when there is none."""
     best_ask_ticks: int = 0
-    """Lowest own selling interest in YES terms (a NO bid at q stands at 1 - q); 0 when there is none."""
+    """Lowest own selling interest on the axis (a NO bid at q stands at 1 - q); 0 when there is none."""
     open_orders: int = 0
     """Of the bot, in all its markets."""
     messages_left: float = 0.0
@@ -149,17 +101,17 @@ class View:
     free_cash: float = math.inf
     """What the account may still commit to bids; without an account of it, whatever the venue lets it."""
     may_take: bool = False
-    """Whether orders that pair off what is held may execute against the book."""
+    """Whether orders that reduce what is held may execute against the book."""
     book_bid_ticks: int = 0
-    """Best public bid for YES; 0 when there is none or it is not known."""
+    """Best public bid on the axis; 0 when there is none or it is not known."""
     book_ask_ticks: int = 0
     own_places: set[tuple[Outcome, Side, int]] = field(default_factory=set)
     """Where an own order of the bot rests or is on its way, and is not being cancelled."""
     open_bids: int = 0
-    """Open orders of the bot in this market that buy YES or sell NO."""
+    """Open orders of the bot in this market that buy on the axis: YES bought or NO sold."""
     open_asks: int = 0
     bot_notional: float = 0.0
-    """Money that the bot's open bids and unpaired shares stand for, in all its markets."""
+    """Money that the bot's open bids and unpaired lots stand for, in all its markets."""
     account_notional: float = 0.0
     bid_free_from_ns: int = 0
     """Our time until which a bid that was cancelled young is not replaced."""
@@ -168,24 +120,21 @@ class View:
     """How many more cancels the bot may send before its new orders have to wait."""
     orders_per_fill: float = 0.0
 
-    def admit(self, order: NewOrder) -> None:
+    @property
+    def reduce_only(self) -> bool:
+        """Whether only orders pass that bring the position towards flat."""
+        return self.closing is not None and self.venue_now_ns >= self.closing.reduce_only_from_ns
+
+    def admit(self, approved: Approved) -> None:
         """Count an order that goes out."""
-        lots = order.quantity_lots
-        self.own_places.add((order.outcome, order.side, order.price_ticks))
+        order, (bids, ticks), notional = approved
+        outcome = order.instrument.outcome
+        self.own_places.add((outcome, order.side, order.price_ticks))
+        self.inventory.add_open(outcome, order.side, order.quantity_lots)
         if order.side is Side.BUY:
-            cost = self.pair.of(order.outcome).money(order.price_ticks, lots)
-            self.free_cash -= cost
-            self.bot_notional += cost
-            self.account_notional += cost
-            if order.outcome is Outcome.YES:
-                self.open_buy_yes_lots += lots
-            else:
-                self.open_buy_no_lots += lots
-        elif order.outcome is Outcome.YES:
-            self.open_sell_yes_lots += lots
-        else:
-            self.open_sell_no_lots += lots
-        bids, ticks = self.pair.of(order.outcome).on_axis(order.side, order.price_ticks)
+            self.free_cash -= notional
+            self.bot_notional += notional
+            self.account_notional += notional
         if bids:
             self.open_bids += 1
             self.best_bid_ticks = max(self.best_bid_ticks, ticks)

@@ -1,4 +1,4 @@
-"""The last door: one test per refusal, and properties that nothing beyond a limit ever passes."""
+"""The pre-trade check: one test per refusal, and properties that nothing beyond a limit ever passes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair,
 from common.pretrade import (
     FEED_AGE_MAX_NS,
     LIMITS_AGE_MAX_NS,
+    Approved,
+    CheckContext,
+    Closing,
+    Held,
     NewOrder,
+    PairInventory,
+    Rejection,
     RejectReason,
-    View,
     check,
     closed,
     first_halt,
@@ -61,18 +66,25 @@ LIMITS = BotLimits(
 )
 
 
-def an_order(**changes: Any) -> NewOrder:
-    order = NewOrder(7, "1", "mm1", "degen", "BTC-5M-1", Outcome.YES, Side.BUY, 48, 100, CENT, 2_000)
+def an_order(*, outcome: Outcome = Outcome.YES, tick_size: Decimal = CENT, **changes: Any) -> NewOrder:
+    order = NewOrder(7, "1", "mm1", PAIR.of(outcome).with_tick(tick_size), Side.BUY, 48, 100, 2_000)
     return order._replace(**changes)
 
 
-def a_view(**changes: Any) -> View:
-    view = View(
+def an_inventory(pair: OutcomePair = PAIR, **changes: int) -> PairInventory:
+    held = {name: changes.pop(name) for name in Held._fields if name in changes}
+    return PairInventory(pair, Held(0, 0)._replace(**held), **changes)
+
+
+def a_context(**changes: Any) -> CheckContext:
+    names = [*Held._fields, "pair", *(name for name in PairInventory.__slots__ if name.startswith("open_"))]
+    inventory = an_inventory(**{name: changes.pop(name) for name in names if name in changes})
+    context = CheckContext(
         now_ns=1_000,
         venue_now_ns=1_000,
-        pair=PAIR,
-        reduce_only_from_ns=5_000,
-        close_from_ns=6_000,
+        instrument=inventory.pair.yes,
+        inventory=inventory,
+        closing=Closing(reduce_only_from_ns=5_000, close_from_ns=6_000),
         bus_up=True,
         reconciled=True,
         deadman_armed=True,
@@ -85,15 +97,20 @@ def a_view(**changes: Any) -> View:
         position_known=True,
         messages_left=10.0,
     )
-    return replace(view, **changes)
+    return replace(context, **changes)
+
+
+def rejected(order: NewOrder, context: CheckContext) -> Rejection | None:
+    found = check(order, context)
+    return found if isinstance(found, Rejection) else None
 
 
 def test_an_order_within_every_limit_passes() -> None:
-    assert check(an_order(), a_view()) is None
+    assert rejected(an_order(), a_context()) is None
 
 
 @pytest.mark.parametrize(
-    ("reason", "order", "view"),
+    ("reason", "order", "context"),
     [
         (RejectReason.HALTED, {}, {"halt": "bot-1:daily_loss"}),
         (RejectReason.BUS_DOWN, {}, {"bus_up": False}),
@@ -114,15 +131,14 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.BOOK_STALE, {}, {"book_stale": True}),
         (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000}),
         (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000}),
-        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000, "held_yes_lots": 200, "held_no_lots": 250}),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000, "yes_lots": 200, "no_lots": 250}),
         (
             RejectReason.CLOSE_TO_EXPIRY,
             {"side": Side.SELL, "price_ticks": 52},
-            {"venue_now_ns": 5_000, "held_yes_lots": 150, "held_no_lots": 100},
+            {"venue_now_ns": 5_000, "yes_lots": 150, "no_lots": 100},
         ),
         (RejectReason.EXPIRED, {"expires_at_ns": 1_000}, {}),
         (RejectReason.DUPLICATE, {}, {"known_ids": {7}}),
-        (RejectReason.WRONG_INSTRUMENT, {"outcome": Outcome.NONE}, {}),
         (RejectReason.OFF_TICK, {"tick_size": Decimal("0.001")}, {}),
         (RejectReason.OFF_RANGE, {"price_ticks": 0}, {"fair": 0.01}),
         (RejectReason.OFF_RANGE, {"price_ticks": 100}, {"fair": 0.99}),
@@ -135,16 +151,16 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.SELF_CROSS, {"outcome": Outcome.NO, "price_ticks": 52}, {"best_bid_ticks": 49}),
         (RejectReason.MIN_SPREAD, {}, {"best_ask_ticks": 49}),
         (RejectReason.MIN_SPREAD, {"outcome": Outcome.NO, "price_ticks": 51}, {"best_bid_ticks": 48}),
-        (RejectReason.WORST_CASE_POSITION, {}, {"held_yes_lots": 901, "held_no_lots": 901}),
-        (RejectReason.WORST_CASE_POSITION, {}, {"held_yes_lots": 600, "held_no_lots": 600, "open_buy_yes_lots": 301}),
-        (RejectReason.WORST_CASE_POSITION, {"side": Side.SELL, "price_ticks": 52}, {"held_yes_lots": 99}),
+        (RejectReason.WORST_CASE_POSITION, {}, {"yes_lots": 901, "no_lots": 901}),
+        (RejectReason.WORST_CASE_POSITION, {}, {"yes_lots": 600, "no_lots": 600, "open_buy_yes_lots": 301}),
+        (RejectReason.WORST_CASE_POSITION, {"side": Side.SELL, "price_ticks": 52}, {"yes_lots": 99}),
         (
             RejectReason.WORST_CASE_POSITION,
             {"side": Side.SELL, "price_ticks": 52},
-            {"held_yes_lots": 150, "open_sell_yes_lots": 51},
+            {"yes_lots": 150, "open_sell_yes_lots": 51},
         ),
-        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 701}),
-        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 201}),
+        (RejectReason.WORST_CASE_NET, {}, {"yes_lots": 701}),
+        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"no_lots": 500, "open_buy_no_lots": 201}),
         (RejectReason.OPEN_ORDERS, {}, {"open_orders": 12}),
         (RejectReason.MESSAGE_RATE, {}, {"messages_left": 0.99}),
         (RejectReason.DUPLICATE, {}, {"own_places": {(Outcome.YES, Side.BUY, 48)}}),
@@ -155,7 +171,7 @@ def test_an_order_within_every_limit_passes() -> None:
         (
             RejectReason.BOOK_COLLAR,
             {"side": Side.SELL, "price_ticks": 52},
-            {"book_bid_ticks": 83, "held_yes_lots": 100},
+            {"book_bid_ticks": 83, "yes_lots": 100},
         ),
         (RejectReason.PRICE_BOUND, {"price_ticks": 91}, {"fair": 0.90}),
         (RejectReason.PRICE_BOUND, {"outcome": Outcome.NO, "price_ticks": 96}, {"fair": 0.05}),
@@ -163,29 +179,29 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.NOTIONAL, {}, {"bot_notional": 452.1}),
         (RejectReason.NOTIONAL, {}, {"account_notional": 852.1}),
         (RejectReason.POST_ONLY, {"post_only": False}, {}),
-        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "held_no_lots": 99}),
-        (RejectReason.POST_ONLY, {"post_only": False}, {"held_no_lots": 200}),
-        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "held_no_lots": 100, "doubt_no_lots": 1}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "no_lots": 99}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"no_lots": 200}),
+        (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "no_lots": 100, "doubt_no_lots": 1}),
         (
             RejectReason.POST_ONLY,
             {"post_only": False, "outcome": Outcome.NO},
-            {"may_take": True, "held_yes_lots": 100, "doubt_yes_lots": 1},
+            {"may_take": True, "yes_lots": 100, "doubt_yes_lots": 1},
         ),
-        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000, "held_no_lots": 200}),
+        (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000, "no_lots": 200}),
         (RejectReason.COLLATERAL, {}, {"free_cash": 47.99}),
-        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 600, "open_buy_yes_lots": 101}),
-        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 600, "open_sell_no_lots": 101, "held_no_lots": 0}),
-        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"held_no_lots": 600, "open_sell_yes_lots": 101}),
-        (RejectReason.WORST_CASE_NET, {}, {"held_yes_lots": 701, "held_no_lots": 100, "doubt_no_lots": 100}),
+        (RejectReason.WORST_CASE_NET, {}, {"yes_lots": 600, "open_buy_yes_lots": 101}),
+        (RejectReason.WORST_CASE_NET, {}, {"yes_lots": 600, "open_sell_no_lots": 101, "no_lots": 0}),
+        (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"no_lots": 600, "open_sell_yes_lots": 101}),
+        (RejectReason.WORST_CASE_NET, {}, {"yes_lots": 701, "no_lots": 100, "doubt_no_lots": 100}),
         (
             RejectReason.WORST_CASE_NET,
             {"outcome": Outcome.NO},
-            {"held_no_lots": 701, "held_yes_lots": 100, "doubt_yes_lots": 100},
+            {"no_lots": 701, "yes_lots": 100, "doubt_yes_lots": 100},
         ),
         (
             RejectReason.WORST_CASE_POSITION,
             {},
-            {"held_yes_lots": 1_000, "held_no_lots": 1_101, "doubt_no_lots": 2},
+            {"yes_lots": 1_000, "no_lots": 1_101, "doubt_no_lots": 2},
         ),
         (RejectReason.QUOTE_LIFE, {}, {"bid_free_from_ns": 1_001}),
         (RejectReason.QUOTE_LIFE, {"outcome": Outcome.NO}, {"ask_free_from_ns": 1_001}),
@@ -193,8 +209,8 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.ORDER_TO_FILL, {}, {"orders_per_fill": 51.0}),
     ],
 )
-def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any], view: dict[str, Any]) -> None:
-    rejection = check(an_order(**order), a_view(**view))
+def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any], context: dict[str, Any]) -> None:
+    rejection = rejected(an_order(**order), a_context(**context))
     assert rejection is not None
     assert rejection.reason is reason
     assert rejection.order_id == 7
@@ -202,7 +218,7 @@ def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("detail", "view"),
+    ("detail", "context"),
     [
         ("2.0 ms longer", {"bid_free_from_ns": 2_001_000}),
         ("account would have 900.50, limit 900.00", {"account_notional": 852.5, "bot_notional": 452.0}),
@@ -211,35 +227,35 @@ def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any]
         ("limits are 1500 ms old", {"limits_age_ns": 1_500_000_000}),
     ],
 )
-def test_a_refusal_says_by_how_much(detail: str, view: dict[str, Any]) -> None:
-    rejection = check(an_order(), a_view(**view))
+def test_a_refusal_says_by_how_much(detail: str, context: dict[str, Any]) -> None:
+    rejection = rejected(an_order(), a_context(**context))
     assert rejection is not None
     assert detail in rejection.detail
 
 
 def test_what_shuts_the_door_is_said_before_that_the_market_is_closing() -> None:
     late = {"venue_now_ns": 6_000}
-    assert closed(a_view(bus_up=False, **late)) == shut(a_view(bus_up=False))
-    assert closed(a_view(fair=None, **late)) == stale(a_view(fair=None))
-    assert closed(a_view()) is None
+    assert closed(a_context(bus_up=False, **late)) == shut(a_context(bus_up=False))
+    assert closed(a_context(fair=None, **late)) == stale(a_context(fair=None))
+    assert closed(a_context()) is None
 
 
 def test_what_is_held_of_the_other_outcome_may_be_paired_off_beyond_the_position_limit() -> None:
     lowered = replace_limits(max_position_lots=100)
-    pairing = a_view(limits=lowered, held_yes_lots=300, held_no_lots=200)
-    assert check(an_order(outcome=Outcome.NO, price_ticks=48), pairing) is None
-    more = check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=101), pairing)
+    pairing = a_context(limits=lowered, yes_lots=300, no_lots=200)
+    assert rejected(an_order(outcome=Outcome.NO, price_ticks=48), pairing) is None
+    more = rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=101), pairing)
     assert more is not None
     assert more.reason is RejectReason.WORST_CASE_POSITION
 
 
 def test_in_the_reduce_only_window_pairing_off_passes() -> None:
-    assert check(an_order(), a_view(venue_now_ns=5_999, held_yes_lots=100, held_no_lots=200)) is None
+    assert rejected(an_order(), a_context(venue_now_ns=5_999, yes_lots=100, no_lots=200)) is None
 
 
 @pytest.mark.parametrize("name", ["max_position_lots", "max_net_lots", "max_order_lots", "max_open_orders"])
 def test_a_limit_of_zero_is_no_room(name: str) -> None:
-    assert check(an_order(), a_view(limits=replace_limits(**{name: 0}))) is not None
+    assert rejected(an_order(), a_context(limits=replace_limits(**{name: 0}))) is not None
 
 
 def test_a_halt_counts_in_its_own_scopes_only() -> None:
@@ -260,13 +276,14 @@ orders = st.builds(
     order_id=st.integers(1, 5),
     algo_id=st.just("1"),
     account=st.just("mm1"),
-    venue=st.just("degen"),
-    symbol=st.just("BTC-5M-1"),
-    outcome=st.sampled_from([Outcome.YES, Outcome.NO]),
+    instrument=st.builds(
+        lambda outcome, tick: PAIR.of(outcome).with_tick(tick),
+        st.sampled_from([Outcome.YES, Outcome.NO]),
+        st.sampled_from([CENT, CENT, CENT, Decimal("0.001")]),
+    ),
     side=st.sampled_from([Side.BUY, Side.BUY, Side.SELL]),
     price_ticks=st.integers(-1, 101),
     quantity_lots=st.integers(-1, 250),
-    tick_size=st.sampled_from([CENT, CENT, CENT, Decimal("0.001")]),
     expires_at_ns=st.sampled_from([900, 1_000, 1_001, 5_000]),
 )
 limits = st.builds(
@@ -280,13 +297,21 @@ limits = st.builds(
     max_messages_per_s=st.just(10),
     max_daily_loss=st.just(Decimal(1)),
 )
-views = st.builds(
-    View,
+contexts = st.builds(
+    CheckContext,
     now_ns=st.just(1_000),
     venue_now_ns=st.sampled_from([1_000, 1_000, 5_000, 6_000]),
-    pair=st.builds(a_pair, st.integers(1, 20)),
-    reduce_only_from_ns=st.just(5_000),
-    close_from_ns=st.just(6_000),
+    instrument=st.just(PAIR.yes),
+    inventory=st.builds(
+        an_inventory,
+        yes_lots=lots,
+        no_lots=lots,
+        open_buy_yes_lots=lots,
+        open_buy_no_lots=lots,
+        open_sell_yes_lots=lots,
+        open_sell_no_lots=lots,
+    ),
+    closing=st.sampled_from([Closing(5_000, 6_000), Closing(5_000, 6_000), None]),
     halt=st.sampled_from(["", "", "", "global:x"]),
     bus_up=st.sampled_from([True, True, True, False]),
     reconciled=st.sampled_from([True, True, True, False]),
@@ -304,12 +329,6 @@ views = st.builds(
     fair_age_max_ns=st.just(500),
     book_stale=st.sampled_from([False, False, True]),
     position_known=st.sampled_from([True, True, False]),
-    held_yes_lots=lots,
-    held_no_lots=lots,
-    open_buy_yes_lots=lots,
-    open_buy_no_lots=lots,
-    open_sell_yes_lots=lots,
-    open_sell_no_lots=lots,
     best_bid_ticks=st.integers(0, 99),
     best_ask_ticks=st.integers(0, 99),
     open_orders=st.integers(0, 6),
@@ -318,39 +337,39 @@ views = st.builds(
 )
 
 
-@given(orders, views)
-def test_nothing_passes_through_a_closed_door(order: NewOrder, view: View) -> None:
-    if check(order, view) is not None:
+@given(orders, contexts)
+def test_nothing_passes_through_a_closed_door(order: NewOrder, context: CheckContext) -> None:
+    if rejected(order, context) is not None:
         return
-    assert not view.halt
-    assert view.bus_up
-    assert view.reconciled
-    assert view.deadman_armed
-    assert view.position_known
-    assert view.clock_known
-    assert abs(view.clock_offset_ns) <= view.clock_offset_max_ns
-    assert view.feed_age_ns <= FEED_AGE_MAX_NS
-    assert view.venue_age_ns <= view.venue_age_max_ns
-    assert view.limits is not None
-    assert view.limits_age_ns <= LIMITS_AGE_MAX_NS
-    assert view.limits_revision >= view.config_revision
-    assert view.fair is not None
-    assert view.fair_age_ns <= view.fair_age_max_ns
-    assert not view.book_stale
-    assert view.venue_now_ns < view.close_from_ns
-    assert order.expires_at_ns > view.now_ns
-    assert order.order_id not in view.known_ids
+    assert not context.halt
+    assert context.bus_up
+    assert context.reconciled
+    assert context.deadman_armed
+    assert context.position_known
+    assert context.clock_known
+    assert abs(context.clock_offset_ns) <= context.clock_offset_max_ns
+    assert context.feed_age_ns <= FEED_AGE_MAX_NS
+    assert context.venue_age_ns <= context.venue_age_max_ns
+    assert context.limits is not None
+    assert context.limits_age_ns <= LIMITS_AGE_MAX_NS
+    assert context.limits_revision >= context.config_revision
+    assert context.fair is not None
+    assert context.fair_age_ns <= context.fair_age_max_ns
+    assert not context.book_stale
+    assert context.closing is None or context.venue_now_ns < context.closing.close_from_ns
+    assert order.expires_at_ns > context.now_ns
+    assert order.order_id not in context.known_ids
 
 
-def open_view(**changes: Any) -> st.SearchStrategy[View]:
+def open_contexts(**changes: Any) -> st.SearchStrategy[CheckContext]:
     """Views whose door is open, so that the limits decide."""
     return st.builds(
-        lambda held_yes, held_no, buy_yes, buy_no, ask, bid, limits, now, fair: a_view(
+        lambda held_yes, held_no, buy_yes, buy_no, ask, bid, limits, now, fair: a_context(
             limits=limits,
             venue_now_ns=now,
             fair=fair,
-            held_yes_lots=held_yes,
-            held_no_lots=held_no,
+            yes_lots=held_yes,
+            no_lots=held_no,
             open_buy_yes_lots=buy_yes,
             open_buy_no_lots=buy_no,
             best_ask_ticks=ask,
@@ -378,18 +397,20 @@ buys = st.builds(
 )
 
 
-@given(st.lists(buys, max_size=12), open_view())
+@given(st.lists(buys, max_size=12), open_contexts())
 def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
-    orders: list[NewOrder], view: View
+    orders: list[NewOrder], context: CheckContext
 ) -> None:
-    limits = view.limits
+    limits = context.limits
     assert limits is not None
-    yes, no = view.held_yes_lots, view.held_no_lots
+    assert isinstance(context.inventory, PairInventory)
+    yes, no, _, _ = context.inventory.held
     admitted: list[NewOrder] = []
     for order in orders:
-        if check(order, view) is None:
-            view.admit(order)
-            admitted.append(order)
+        found = check(order, context)
+        if isinstance(found, Approved):
+            context.admit(found)
+            admitted.append(found.order)
     assert len(admitted) <= limits.max_open_orders
     assert len(admitted) <= 20
     for outcome, held, other in ((Outcome.YES, yes, no), (Outcome.NO, no, yes)):
@@ -401,9 +422,9 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
         worst = held + sum(sizes)
         assert worst <= max(limits.max_position_lots, other)
         assert worst - other <= limits.max_net_lots
-        if view.venue_now_ns >= view.reduce_only_from_ns:
+        if context.reduce_only:
             assert worst <= other
-        fair = view.fair if outcome is Outcome.YES else 1 - (view.fair or 0.0)
+        fair = context.fair if outcome is Outcome.YES else 1 - (context.fair or 0.0)
         assert fair is not None
         assert all(abs(price / 100 - fair) <= limits.price_collar + 1e-6 for price in prices)
     bids = [order.price_ticks for order in admitted if order.outcome is Outcome.YES]
@@ -414,21 +435,19 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
 
 def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_resolves() -> None:
     # 308 YES if the last fill is not in the position yet, 300 if it is: NO may be paired off up to 300 only.
-    doubtful = a_view(
-        held_yes_lots=308, doubt_yes_lots=8, held_no_lots=284, limits=replace_limits(max_position_lots=300)
-    )
-    pairing = check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
+    doubtful = a_context(yes_lots=308, doubt_yes_lots=8, no_lots=284, limits=replace_limits(max_position_lots=300))
+    pairing = rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
     assert pairing is not None
     assert pairing.reason is RejectReason.WORST_CASE_POSITION
-    assert check(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
-    one_sided = a_view(held_no_lots=100, doubt_no_lots=50, limits=replace_limits(max_net_lots=40))
-    adding = check(an_order(quantity_lots=100), one_sided)
+    assert rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
+    one_sided = a_context(no_lots=100, doubt_no_lots=50, limits=replace_limits(max_net_lots=40))
+    adding = rejected(an_order(quantity_lots=100), one_sided)
     assert adding is not None
     assert adding.reason is RejectReason.WORST_CASE_NET
 
 
 @pytest.mark.parametrize(
-    ("order", "view"),
+    ("order", "context"),
     [
         # A price is judged against the side it could execute with, and only when it reaches into it.
         ({}, {"book_ask_ticks": 18}),
@@ -443,29 +462,29 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         ({"quantity_lots": 125}, {}),
         ({}, {"bot_notional": 452.0, "account_notional": 852.0}),
         # What pairs off a holding frees money, and may take where taking is allowed.
-        ({}, {"bot_notional": 9_999.0, "account_notional": 9_999.0, "held_no_lots": 100}),
-        ({"post_only": False}, {"may_take": True, "held_no_lots": 100}),
-        ({"post_only": False, "outcome": Outcome.NO}, {"may_take": True, "held_yes_lots": 100}),
+        ({}, {"bot_notional": 9_999.0, "account_notional": 9_999.0, "no_lots": 100}),
+        ({"post_only": False}, {"may_take": True, "no_lots": 100}),
+        ({"post_only": False, "outcome": Outcome.NO}, {"may_take": True, "yes_lots": 100}),
         # Exactly at a limit is within it.
         ({}, {"limits_age_ns": LIMITS_AGE_MAX_NS, "feed_age_ns": FEED_AGE_MAX_NS, "fair_age_ns": 500}),
         ({}, {"pair": a_pair(100), "messages_left": 1.0, "free_cash": 48.0}),
         ({"price_ticks": 25, "quantity_lots": 200}, {"fair": 0.25}),
         ({"price_ticks": 40}, {}),
         ({}, {"best_ask_ticks": 50}),
-        ({}, {"held_yes_lots": 700}),
-        ({}, {"held_yes_lots": 750, "held_no_lots": 100}),
-        ({"outcome": Outcome.NO}, {"held_no_lots": 750, "held_yes_lots": 100}),
-        ({"outcome": Outcome.NO}, {"held_no_lots": 500, "open_buy_no_lots": 200}),
-        ({"side": Side.SELL}, {"venue_now_ns": 5_000, "held_yes_lots": 200, "held_no_lots": 100}),
+        ({}, {"yes_lots": 700}),
+        ({}, {"yes_lots": 750, "no_lots": 100}),
+        ({"outcome": Outcome.NO}, {"no_lots": 750, "yes_lots": 100}),
+        ({"outcome": Outcome.NO}, {"no_lots": 500, "open_buy_no_lots": 200}),
+        ({"side": Side.SELL}, {"venue_now_ns": 5_000, "yes_lots": 200, "no_lots": 100}),
         # Selling needs no cash, and before the window it may turn the position.
-        ({"side": Side.SELL}, {"held_yes_lots": 150, "held_no_lots": 100, "free_cash": 0.0}),
-        ({"post_only": False, "side": Side.SELL, "price_ticks": 52}, {"may_take": True, "held_yes_lots": 100}),
+        ({"side": Side.SELL}, {"yes_lots": 150, "no_lots": 100, "free_cash": 0.0}),
+        ({"post_only": False, "side": Side.SELL, "price_ticks": 52}, {"may_take": True, "yes_lots": 100}),
         ({}, {"own_places": {(Outcome.YES, Side.BUY, 47), (Outcome.NO, Side.BUY, 48)}}),
         ({}, {"own_places": {(Outcome.YES, Side.SELL, 48), (Outcome.NO, Side.SELL, 48)}}),
     ],
 )
-def test_what_is_just_within_a_bound_passes(order: dict[str, Any], view: dict[str, Any]) -> None:
-    assert check(an_order(**order), a_view(**view)) is None
+def test_what_is_just_within_a_bound_passes(order: dict[str, Any], context: dict[str, Any]) -> None:
+    assert rejected(an_order(**order), a_context(**context)) is None
 
 
 @given(st.lists(buys, max_size=15), st.integers(0, 99), st.integers(0, 99), st.floats(0, 600), st.floats(0, 1_000))
@@ -473,7 +492,7 @@ def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
     orders: list[NewOrder], book_bid: int, book_ask: int, bot: float, account: float
 ) -> None:
     wide = replace_limits(price_collar=0.99, max_open_orders=50, max_net_lots=5_000, max_position_lots=5_000)
-    view = a_view(
+    context = a_context(
         limits=wide,
         book_bid_ticks=book_bid,
         book_ask_ticks=book_ask,
@@ -483,9 +502,10 @@ def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
     )
     admitted: list[NewOrder] = []
     for order in orders:
-        if check(order, view) is None:
-            view.admit(order)
-            admitted.append(order)
+        found = check(order, context)
+        if isinstance(found, Approved):
+            context.admit(found)
+            admitted.append(found.order)
     costs = [order.price_ticks * order.quantity_lots / 100 for order in admitted]
     assert all(cost <= wide.max_order_notional for cost in costs)
     if admitted:
@@ -511,21 +531,54 @@ def test_an_order_that_takes_only_ever_makes_the_position_smaller(
     order: NewOrder, held_yes: int, held_no: int, being_bought: int, may_take: bool
 ) -> None:
     yes = order.outcome is Outcome.YES
-    view = a_view(
+    context = a_context(
         limits=replace_limits(price_collar=0.99),
-        held_yes_lots=held_yes,
-        held_no_lots=held_no,
+        yes_lots=held_yes,
+        no_lots=held_no,
         may_take=may_take,
         **{"open_buy_yes_lots" if yes else "open_buy_no_lots": being_bought},
     )
-    if check(order._replace(post_only=False), view) is None:
+    if rejected(order._replace(post_only=False), context) is None:
         own, other = (held_yes, held_no) if yes else (held_no, held_yes)
         assert may_take
         assert own + being_bought + order.quantity_lots <= other
 
 
 def test_what_may_not_be_held_cannot_be_sold() -> None:
-    doubtful = a_view(held_yes_lots=100, doubt_yes_lots=1)
-    selling = check(an_order(side=Side.SELL, price_ticks=52), doubtful)
+    doubtful = a_context(yes_lots=100, doubt_yes_lots=1)
+    selling = rejected(an_order(side=Side.SELL, price_ticks=52), doubtful)
     assert selling is not None
     assert selling.reason is RejectReason.WORST_CASE_POSITION
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PAIR.yes, symbol="BTC-5M-2"),
+        replace(PAIR.yes, lot_size=CENT),
+        replace(PAIR.yes, kind=InstrumentKind.SPOT, outcome=Outcome.NONE, price_max=None),
+    ],
+)
+def test_an_order_for_another_instrument_is_refused_by_its_name(other: Instrument) -> None:
+    rejection = rejected(an_order(instrument=other), a_context())
+    assert rejection is not None
+    assert rejection.reason is RejectReason.WRONG_INSTRUMENT
+    assert rejection.detail == f"{other.symbol} ({other.outcome.value}) is not traded here"
+
+
+def test_what_never_expires_never_closes() -> None:
+    assert rejected(an_order(), a_context(venue_now_ns=2**62, closing=None)) is None
+
+
+@given(st.sampled_from([Outcome.YES, Outcome.NO]), lots, lots, st.integers(0, 50), lots, st.integers(1, 200))
+def test_what_is_sellable_is_certainly_held_and_not_offered(
+    outcome: Outcome, yes: int, no: int, doubt: int, offered: int, size: int
+) -> None:
+    inventory = an_inventory(yes_lots=yes, no_lots=no, doubt_yes_lots=min(doubt, yes), doubt_no_lots=min(doubt, no))
+    inventory.add_open(outcome, Side.SELL, offered)
+    held = yes if outcome is Outcome.YES else no
+    assert inventory.sellable(outcome) == held - min(doubt, held) - offered
+    order = an_order(outcome=outcome, side=Side.SELL, quantity_lots=size)
+    assert inventory.worst_case(order) == inventory.sellable(outcome) - size
+    with pytest.raises(ValueError, match="outcome: BTC-5M-1 is traded as yes or no, not as none"):
+        inventory.add_open(Outcome.NONE, Side.BUY, 1)

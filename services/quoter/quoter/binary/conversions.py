@@ -17,8 +17,9 @@ from common.bots import Unwind
 from common.clock import NS_PER_S
 from common.events import BotLimits, MarketStatus
 from common.instruments import OutcomePair
+from common.pretrade import Held
 
-from quoter.orders.holdings import Held, Holdings
+from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Orders
 from quoter.trading.bot import Bot, Line
 from quoter.venues.base import ConversionEnded, Converting, Money, Outputs

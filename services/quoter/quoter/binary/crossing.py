@@ -15,8 +15,7 @@ from common.bots import Unwind
 from common.clock import NS_PER_MS
 from common.events import Book, Fill, Level, Liquidity
 from common.instruments import Instrument, Outcome, Side
-
-from quoter.orders.holdings import Held
+from common.pretrade import Held
 
 COST_EPSILON = 1e-9
 

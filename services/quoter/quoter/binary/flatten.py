@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from common.pretrade import View
+from common.pretrade import CheckContext
 
 from quoter.binary.crossing import Taking, bound, offers, taking, to_give_up
-from quoter.orders.holdings import Held
 from quoter.orders.own_orders import Orders
 from quoter.trading.bot import Line
 
 
-def to_take(line: Line, view: View, orders: Orders) -> Taking | str:
+def to_take(line: Line, context: CheckContext, orders: Orders) -> Taking | str:
     """Return the order that should cross the book of a market now, or why there is none; empty: nothing to give up."""
     crossing, unwind, terms = line.crossing, line.config.unwind, line.terms
-    cost_max = bound(terms.seconds_left(view.venue_now_ns), line.config.inventory.close_threshold_s, unwind)
-    held = Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots)
+    cost_max = bound(terms.seconds_left(context.venue_now_ns), line.config.inventory.close_threshold_s, unwind)
+    held = line.held
     net = to_give_up(held)
     if cost_max < 0.0 or abs(net) <= unwind.cross_tolerance:
         return ""
-    if view.fair is None or view.limits is None:
+    if context.fair is None or context.limits is None:
         return "no fair value or no limits"
     if crossing.book is None:
         return "no book has been seen"
@@ -29,12 +28,12 @@ def to_take(line: Line, view: View, orders: Orders) -> Taking | str:
     book = crossing.book
     found = taking(
         net,
-        view.fair,
+        context.fair,
         offers(book.bids, yes, own_bids) if net > 0 else offers(book.asks, yes, own_asks),
         yes,
         cost_max=cost_max,
         budget=unwind.cross_budget - crossing.spent,
-        lots_max=view.limits.max_order_lots,
+        lots_max=context.limits.max_order_lots,
         sellable_lots=held.yes_lots - held.doubt_yes_lots if net > 0 else held.no_lots - held.doubt_no_lots,
         unwind=unwind,
     )

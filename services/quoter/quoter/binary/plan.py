@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from common.bots import BinaryBot, Inventory, Quoting
 from common.events import BotLimits, QuoteLevel
+from common.pretrade import Held
 
 from quoter.binary.glft import leans_for
 from quoter.binary.ladder import Grid, levels, prices
@@ -15,7 +16,6 @@ from quoter.binary.reservation import avellaneda_stoikov_price, reservation_ask,
 from quoter.binary.skew import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond, yielding
 from quoter.binary.spread import distances
 from quoter.orders.diff import as_buys
-from quoter.orders.holdings import Held
 from quoter.signals.reach import Reach
 from quoter.signals.signals import Signals
 from quoter.trading.bot import Plan, Terms

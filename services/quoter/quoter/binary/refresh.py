@@ -62,8 +62,8 @@ def note_book(line: Line, book: Book) -> None:
     """Take in what the venue's book shows: to keep prices from reaching far into it, and to take from it."""
     units = line.terms.grid.ticks_per_unit
     line.crossing.book = book
-    line.view.book_bid_ticks = round(book.bids[0].price * units) if book.bids else 0
-    line.view.book_ask_ticks = round(book.asks[0].price * units) if book.asks else 0
+    line.context.book_bid_ticks = round(book.bids[0].price * units) if book.bids else 0
+    line.context.book_ask_ticks = round(book.asks[0].price * units) if book.asks else 0
 
 
 def note_trade(bots: Iterable[Bot], trade: Trade, now_ns: int) -> None:

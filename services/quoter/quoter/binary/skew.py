@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from common.bots import Inventory
 from common.instruments import OutcomePair
+from common.pretrade import Held
 
-from quoter.orders.holdings import Held
 from quoter.signals.reach import UNBOUNDED, Reach
 
 CHEAPEST = 0.01

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from common.events import Fill, Position, Posting
 from common.instruments import Instrument, pair_lots
+from common.pretrade import Held
 
 UNCOVERED_MAX = 10_000
 """Own fills waiting to be covered by a Position; beyond it the position counts as unknown."""
@@ -25,15 +25,6 @@ class Uncovered:
     """Cash paid for it; below 0 when cash came in. Of merged pairs that is their payout, about what they cost."""
     fill_sequence: int = 0
     """Where it stands in the FILL stream; 0 until the broker has confirmed it."""
-
-
-class Held(NamedTuple):
-    """Shares of one market: between `yes_lots - doubt_yes_lots` and `yes_lots` YES are held, and NO likewise."""
-
-    yes_lots: int
-    no_lots: int
-    doubt_yes_lots: int = 0
-    doubt_no_lots: int = 0
 
 
 class Holdings:

@@ -14,7 +14,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from common.events import OrderUpdate
 from common.instruments import Outcome, OutcomePair, Side, pair_lots
 from common.orders import OrderState, may_step
-from common.pretrade import View
+from common.pretrade import CheckContext
 
 from quoter.venues.base import Execution, OrderReport
 
@@ -294,48 +294,40 @@ class Orders:
 
     # --- exposure -----------------------------------------------------------------------------------------------
 
-    def weigh(self, view: View, algo_id: str, symbol: str, leaving: Container[int]) -> None:
-        """Enter what is open in a market into a view: the bot's own sizes, and the best prices over all bots.
+    def load_open_orders(self, context: CheckContext, algo_id: str, symbol: str, leaving: Container[int]) -> None:
+        """Enter what is open in a market into its context: the bot's own sizes, and the best prices over all bots.
 
         An order whose cancel has been sent, or goes ahead in the same frame (`leaving`), still counts as exposure. Its
         price no longer counts against the other side: the venue works a connection's frames off in order, so it is gone
         before a new order arrives.
         """
-        pair = view.pair
-        view.open_buy_yes_lots = view.open_buy_no_lots = view.open_sell_yes_lots = view.open_sell_no_lots = 0
-        view.open_bids = view.open_asks = 0
-        view.own_places.clear()
+        inventory = context.inventory
+        instrument_of, add_open = inventory.instrument, inventory.add_open
+        inventory.clear_open()
+        context.open_bids = context.open_asks = 0
+        context.own_places.clear()
         best_bid, best_ask = 0, 0
         for shelf_algo_id, shelf in self._markets.get(symbol, {}).items():
             own = shelf_algo_id == algo_id
             for order in shelf.orders.values():
+                outcome, side = order.outcome, order.side
+                bids, ticks = instrument_of(outcome).on_axis(side, order.price_ticks)
                 if own:
-                    _add_open(view, order)
-                bids, ticks = pair.of(order.outcome).on_axis(order.side, order.price_ticks)
-                if own and bids:
-                    view.open_bids += 1
-                elif own:
-                    view.open_asks += 1
+                    add_open(outcome, side, order.leaves_lots)
+                    if bids:
+                        context.open_bids += 1
+                    else:
+                        context.open_asks += 1
                 if order.state is OrderState.CANCELLING or order.state.terminal or order.order_id in leaving:
                     continue
                 if own:
-                    view.own_places.add((order.outcome, order.side, order.price_ticks))
+                    context.own_places.add((outcome, side, order.price_ticks))
                 if bids:
                     best_bid = max(best_bid, ticks)
                 elif not best_ask or ticks < best_ask:
                     best_ask = ticks
-        view.best_bid_ticks, view.best_ask_ticks = best_bid, best_ask
-        view.open_orders = self.count(algo_id)
-
-
-def _add_open(view: View, order: Order) -> None:
-    yes, no = pair_lots(order.outcome, order.leaves_lots)
-    if order.side is Side.BUY:
-        view.open_buy_yes_lots += yes
-        view.open_buy_no_lots += no
-    else:
-        view.open_sell_yes_lots += yes
-        view.open_sell_no_lots += no
+        context.best_bid_ticks, context.best_ask_ticks = best_bid, best_ask
+        context.open_orders = self.count(algo_id)
 
 
 def _has_orders(shelf: Shelf | None) -> bool:

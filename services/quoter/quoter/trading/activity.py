@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
 from common.instruments import OutcomePair, Side, bids_on_axis
+from common.pretrade import Held
 
-from quoter.orders.holdings import Held, Holdings
+from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.bot import Bot
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from common.core import Effect
 from common.orders import OrderState
-from common.pretrade import NewOrder
+from common.pretrade import Approved
 
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.order_updates import OrderNews
@@ -48,26 +48,26 @@ class Batch:
         """Say whether an order is in the batch and has not left."""
         return order_id in self._placing
 
-    def place(self, new: NewOrder, now_ns: int) -> None:
+    def place(self, approved: Approved, now_ns: int) -> None:
         """Send an order that rests and never takes, or one that takes at once and never rests."""
-        lots, immediate = new.quantity_lots, not new.post_only
-        order = Order(
-            new.order_id, new.algo_id, new.symbol, new.outcome, new.side, new.price_ticks, lots, immediate=immediate
-        )
+        new = approved.order
+        instrument, lots, immediate = new.instrument, new.quantity_lots, not new.post_only
+        symbol, outcome = instrument.symbol, instrument.outcome
+        order = Order(new.order_id, new.algo_id, symbol, outcome, new.side, new.price_ticks, lots, immediate=immediate)
         order.sent_ns = now_ns
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None
         self._placing[new.order_id] = Placement(
             new.order_id,
-            new.symbol,
-            new.outcome,
+            symbol,
+            outcome,
             new.side,
             new.price_ticks,
             lots,
             not immediate,
             immediate,
-            new.tick_size,
+            instrument.tick_size,
         )
 
     def tell(self, target: Effect) -> None:

@@ -10,7 +10,7 @@ from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.events import FairValue, Market, MarketStatus, QuoteLevel
 from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair
-from common.pretrade import View
+from common.pretrade import CheckContext, Closing, Held, PairInventory
 
 from quoter.binary.crossing import Crossing
 from quoter.binary.exposure import Summary
@@ -147,7 +147,9 @@ class Line:
     """One bot's business in one market."""
 
     terms: Terms
-    view: View
+    inventory: PairInventory
+    """Part of the context."""
+    context: CheckContext
     config: BinaryBot
     """The bot's, as it is for this market."""
     selected: bool = True
@@ -180,6 +182,11 @@ class Line:
     traded: MarketFlow = field(default_factory=MarketFlow)
     toxicity: Toxicity = UNTOUCHED
     """As of the last timer."""
+
+    @property
+    def held(self) -> Held:
+        """What is held here, as of the last pass."""
+        return self.inventory.held
 
 
 @dataclass(slots=True)
@@ -214,13 +221,15 @@ class Bot:
 def new_line(bot: Bot, terms: Terms) -> Line:
     """Return the business of a bot in a market it begins to work on."""
     config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
-    return Line(terms, _view(config, terms), config)
+    inventory = PairInventory(terms.pair)
+    return Line(terms, inventory, _context(config, terms, inventory), config)
 
 
 def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
     """Take in new terms or a new configuration; the next pass looks at everything again."""
     config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
-    line.terms, line.view, line.config, line.plan = terms, _view(config, terms), config, None
+    line.terms, line.config, line.plan, line.inventory = terms, config, None, PairInventory(terms.pair)
+    line.context = _context(config, terms, line.inventory)
 
 
 def _prepared(config: BinaryBot, terms: Terms) -> BinaryBot:
@@ -230,12 +239,15 @@ def _prepared(config: BinaryBot, terms: Terms) -> BinaryBot:
     return config
 
 
-def _view(config: BinaryBot, terms: Terms) -> View:
-    inventory = config.inventory
-    return View(
+def _context(config: BinaryBot, terms: Terms, inventory: PairInventory) -> CheckContext:
+    bounds = config.inventory
+    return CheckContext(
         now_ns=0,
         venue_now_ns=0,
-        pair=terms.pair,
-        reduce_only_from_ns=terms.expiry_ns - round(inventory.reduce_only_s * NS_PER_S),
-        close_from_ns=terms.expiry_ns - round(inventory.close_threshold_s * NS_PER_S),
+        instrument=terms.pair.yes,
+        inventory=inventory,
+        closing=Closing(
+            terms.expiry_ns - round(bounds.reduce_only_s * NS_PER_S),
+            terms.expiry_ns - round(bounds.close_threshold_s * NS_PER_S),
+        ),
     )

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.events import Book, FairValue
-from common.pretrade import NewOrder, Rejection, RejectReason
+from common.pretrade import Held, NewOrder, Rejection, RejectReason
 
-from quoter.orders.holdings import Held
 from quoter.signals.signals import Signals
 from quoter.trading.bot import Line, Plan, Terms
 
@@ -72,7 +71,7 @@ class Record(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What a pass put into the batch, and what the last door kept back."""
+    """What a pass put into the batch, and what the pre-trade check kept back."""
 
     cancelled: Sequence[int]
     placed: Sequence[NewOrder]
@@ -92,22 +91,22 @@ def record_of(
     taking: bool = False,
 ) -> Record:
     """Return the record of the pass that has just looked at a market."""
-    view, plan = line.view, line.plan
+    context, plan = line.context, line.plan
     assert plan is not None, "a pass leaves a plan"
     return Record(
-        view.now_ns,
-        view.venue_now_ns,
+        context.now_ns,
+        context.venue_now_ns,
         line.terms,
         line.config,
         line.fair,
         line.fresh_at_ns,
         line.heard_at_ns,
-        Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
-        view.limits_age_ns,
-        view.limits_revision,
-        view.feed_age_ns,
-        view.venue_age_ns,
-        view.free_cash,
+        line.held,
+        context.limits_age_ns,
+        context.limits_revision,
+        context.feed_age_ns,
+        context.venue_age_ns,
+        context.free_cash,
         line.signals,
         _touch(line.crossing.book),
         plan,

@@ -28,13 +28,13 @@ def cross(trader: Trader, bot: Bot, line: Line, now_ns: int) -> None:
 
 def _cross(trader: Trader, bot: Bot, line: Line, now_ns: int) -> str:
     """Do so; return why not, or an empty text."""
-    crossing, view = line.crossing, line.view
+    crossing, context = line.crossing, line.context
     if not line.config.unwind.cross_from_s or line.plan is None or line.plan.state not in LIVELY:
         crossing.taking = None
         return ""
     if any(order.immediate for order in trader.orders.of(bot.algo_id, line.terms.symbol)):
         return "an order that takes is on its way"
-    found = to_take(line, view, trader.orders)
+    found = to_take(line, context, trader.orders)
     waits = now_ns < crossing.next_at_ns
     crossing.taking = None if waits or isinstance(found, str) else found
     if isinstance(found, str):
@@ -45,7 +45,7 @@ def _cross(trader: Trader, bot: Bot, line: Line, now_ns: int) -> str:
         trader.quote(bot, line, now_ns)
     if trader.orders.of(bot.algo_id, line.terms.symbol):
         return "own orders are still there"
-    closed = shut(view)
+    closed = shut(context)
     if closed is not None:
         return closed[0].value
     want = Wanted(found.outcome, found.price_ticks, found.quantity_lots, found.side)
@@ -53,7 +53,8 @@ def _cross(trader: Trader, bot: Bot, line: Line, now_ns: int) -> str:
     admitted = trader.admitted(bot, line, [want], [], now_ns, immediate=True)
     trader.put(line, [], admitted)
     crossing.why = ""
-    trader.memory.note(bot.algo_id, record_of(line, "", [], admitted, trader.refused, taking=True))
+    placed = [each.order for each in admitted]
+    trader.memory.note(bot.algo_id, record_of(line, "", [], placed, trader.refused, taking=True))
     crossing.orders += len(admitted)
     crossing.sent(now_ns, line.config.unwind)
     return ""

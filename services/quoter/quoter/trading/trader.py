@@ -1,7 +1,7 @@
 """One pass over one market: what should rest, how that differs from what does, and what of it may go out.
 
-The trader holds everything the last door needs to know. A pass is one call without waiting: plan, difference, check.
-What the passes of a turn want sent leaves together, as one batch for the venue, when the turn ends.
+The trader holds everything the pre-trade check needs to know. A pass is one call without waiting: plan, difference,
+check. What the passes of a turn want sent leaves together, as one batch for the venue, when the turn ends.
 """
 
 from __future__ import annotations
@@ -14,14 +14,25 @@ from common.core import Effect
 from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
 from common.instruments import OutcomePair, Side, ceil_ticks
 from common.orders import OrderIds
-from common.pretrade import NewOrder, Rejection, RejectReason, View, check, first_halt, scopes_of, shut, stale
+from common.pretrade import (
+    Approved,
+    CheckContext,
+    NewOrder,
+    Rejection,
+    RejectReason,
+    check,
+    first_halt,
+    scopes_of,
+    shut,
+    stale,
+)
 
 from quoter.binary.conversions import Collateral, Converter
 from quoter.binary.plan import Opinion, giving_way, plan, pulled
 from quoter.orders.budget import Budget, Use
 from quoter.orders.diff import Changes, Tolerance, Wanted, beside, changes, fitting, selling_held
 from quoter.orders.halts import Halts
-from quoter.orders.holdings import Held, Holdings
+from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.activity import Conduct, young_until
 from quoter.trading.batch import Batch
@@ -83,7 +94,7 @@ class Trader:
         self.ids: OrderIds | None = None
         self.rejections: dict[str, int] = {}
         self.refused: list[tuple[NewOrder, Rejection]] = []
-        """What the last door refused in the pass of this moment."""
+        """What the pre-trade check refused in the pass of this moment."""
         self.memory = Memory()
         self._limits: dict[str, tuple[BotLimits, int, str]] = {}
         self._risk_at_ns: dict[str, int] = {}
@@ -172,13 +183,13 @@ class Trader:
 
     def quote(self, bot: Bot, line: Line, now_ns: int) -> None:
         """Make one market what it should be now: put cancels, new orders and the target into the batch."""
-        view = line.view
-        self._look(view, bot, line, now_ns)
-        nothing = self._why_nothing(bot, line, view, now_ns)
-        wanted = pulled(nothing) if nothing else self._planned(line, view)
+        context = line.context
+        self._look(context, bot, line, now_ns)
+        nothing = self._why_nothing(bot, line, context, now_ns)
+        wanted = pulled(nothing) if nothing else self._planned(line, context)
         # A halt that keeps what rests, the bus or the session away only keep new orders in. With the latter two what
         # rests stays where it should be; such a halt leaves it where it is.
-        shut_by = None if nothing else shut(view)
+        shut_by = None if nothing else shut(context)
         before, line.plan = line.plan, wanted
         shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
         if (
@@ -197,62 +208,62 @@ class Trader:
             self.memory.note(bot.algo_id, record_of(line, waiting, *(sent or NOTHING_SENT)))
         self._tell(bot, line, wanted, waiting, now_ns)
 
-    def _planned(self, line: Line, view: View) -> Plan:
+    def _planned(self, line: Line, context: CheckContext) -> Plan:
         assert line.fair is not None, "a fair value that is missing is stale"
-        assert view.limits is not None, "limits that are missing are stale"
+        assert context.limits is not None, "limits that are missing are stale"
         found = plan(
             Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals, line.cost),
-            Held(view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots),
-            view.venue_now_ns,
+            line.held,
+            context.venue_now_ns,
             line.terms,
             line.config,
-            view.limits,
+            context.limits,
         )
         if line.crossing.taking is not None:
             return giving_way(found)
         if line.config.unwind.sell_held:
-            yes, no = view.held_yes_lots - view.doubt_yes_lots, view.held_no_lots - view.doubt_no_lots
+            held = line.held
+            yes, no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
             return replace(found, wanted=selling_held(found.wanted, yes, no, line.terms.grid.ticks_per_unit))
         return found
 
-    def _look(self, view: View, bot: Bot, line: Line, now_ns: int) -> None:
-        """Enter what is known now into the market's view."""
-        view.now_ns = now_ns
-        view.venue_now_ns = now_ns + self.clock.offset_ns
+    def _look(self, context: CheckContext, bot: Bot, line: Line, now_ns: int) -> None:
+        """Enter what is known now into the market's context."""
+        context.now_ns = now_ns
+        context.venue_now_ns = now_ns + self.clock.offset_ns
         halts = self.halts.active
-        view.halt = first_halt(halts, bot.scopes) if halts else ""
-        view.bus_up = self.bus_up
-        view.reconciled = self.session.reconciled
-        view.deadman_armed = self.session.armed(now_ns)
+        context.halt = first_halt(halts, bot.scopes) if halts else ""
+        context.bus_up = self.bus_up
+        context.reconciled = self.session.reconciled
+        context.deadman_armed = self.session.armed(now_ns)
         known = self._limits.get(bot.algo_id)
         if known is None:
-            view.limits = None
+            context.limits = None
         else:
-            view.limits, view.limits_revision, shard = known
-            view.limits_age_ns = now_ns - self._risk_at_ns[shard]
-        view.config_revision = bot.revision
+            context.limits, context.limits_revision, shard = known
+            context.limits_age_ns = now_ns - self._risk_at_ns[shard]
+        context.config_revision = bot.revision
         clock = self.clock
-        view.clock_known = clock.known
-        view.clock_offset_ns = clock.offset_ns
-        view.clock_offset_max_ns = self._clock_offset_max_ns
-        view.feed_age_ns = now_ns - clock.heard_at_ns
-        view.venue_age_ns = now_ns - clock.alive_at_ns
-        view.venue_age_max_ns = clock.live_within_ns
+        context.clock_known = clock.known
+        context.clock_offset_ns = clock.offset_ns
+        context.clock_offset_max_ns = self._clock_offset_max_ns
+        context.feed_age_ns = now_ns - clock.heard_at_ns
+        context.venue_age_ns = now_ns - clock.alive_at_ns
+        context.venue_age_max_ns = clock.live_within_ns
         symbol = line.terms.symbol
-        view.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
+        context.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
         fair = line.fair
         if fair is None or not fair.ready or now_ns - line.heard_at_ns > bot.target_life_ns():
-            view.fair = None
+            context.fair = None
         else:
-            view.fair = fair.fair
-        view.fair_age_ns = now_ns - line.fresh_at_ns
-        view.fair_age_max_ns = bot.max_source_age_ns()
-        view.position_known = self.holdings.known(bot.algo_id)
-        held = self.holdings.of(bot.algo_id, symbol)
-        view.held_yes_lots, view.held_no_lots, view.doubt_yes_lots, view.doubt_no_lots = held
+            context.fair = fair.fair
+        context.fair_age_ns = now_ns - line.fresh_at_ns
+        context.fair_age_max_ns = bot.max_source_age_ns()
+        context.position_known = self.holdings.known(bot.algo_id)
+        line.inventory.held = self.holdings.of(bot.algo_id, symbol)
         line.cost = self.holdings.cost_of(bot.algo_id, symbol)
 
-    def _why_nothing(self, bot: Bot, line: Line, view: View, now_ns: int) -> str:
+    def _why_nothing(self, bot: Bot, line: Line, context: CheckContext, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""
         if self.latched:
             return "stopping"
@@ -264,9 +275,9 @@ class Trader:
             return f"the market is {line.terms.status.value}"
         if self._held_back_until_ns and self._held_back(bot, now_ns):
             return "cancel-all was ordered"
-        if view.halt and self.halts.empties(bot.scopes):
-            return f"halted: {view.halt}"
-        old = stale(view)
+        if context.halt and self.halts.empties(bot.scopes):
+            return f"halted: {context.halt}"
+        old = stale(context)
         if old is not None:
             line.stale_at_ns = now_ns
             return old[0].value
@@ -293,7 +304,7 @@ class Trader:
         if not todo.cancel and not todo.place:
             return None
         self.refused = []
-        if line.view.halt and wanted.wanted:
+        if line.context.halt and wanted.wanted:
             # One that cancels never comes so far. Prices move within a second, and nothing would rest any more.
             todo = todo._replace(cancel=beside(todo.cancel, working, wanted.wanted))
         cancels = self._cancels(bot, line, todo, now_ns)
@@ -305,7 +316,7 @@ class Trader:
             self._wait_for_room(bot, line, [want for want in todo.place if want not in place], now_ns)
         if cancels or orders:
             self.put(line, cancels, orders)
-        return Sent(cancels, orders, self.refused)
+        return Sent(cancels, [each.order for each in orders], self.refused)
 
     def _wait_for_room(self, bot: Bot, line: Line, waiting: Sequence[Wanted], now_ns: int) -> None:
         """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
@@ -320,7 +331,7 @@ class Trader:
         # all the room until the venue says that it is gone, and with each new price nothing would be there.
         still = {"quoting": quoting.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
         ticks = still.get(wanted.state, 0)
-        limits = line.view.limits
+        limits = line.context.limits
         least = ceil_ticks(limits.min_spread, line.terms.grid.tick_size) if limits else 1
         return Tolerance(ticks, quoting.size_tolerance, least)
 
@@ -350,13 +361,13 @@ class Trader:
 
     def _keep_young(self, line: Line, cancels: Sequence[int], now_ns: int) -> None:
         """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
-        view = line.view
-        if view.limits is None:
+        context = line.context
+        if context.limits is None:
             return
         leaving = [order for order in map(self.orders.get, cancels) if order is not None]
-        bids_ns, asks_ns = young_until(leaving, view.limits.quotes.min_life_ms * NS_PER_MS, now_ns)
-        view.bid_free_from_ns = max(view.bid_free_from_ns, bids_ns)
-        view.ask_free_from_ns = max(view.ask_free_from_ns, asks_ns)
+        bids_ns, asks_ns = young_until(leaving, context.limits.quotes.min_life_ms * NS_PER_MS, now_ns)
+        context.bid_free_from_ns = max(context.bid_free_from_ns, bids_ns)
+        context.ask_free_from_ns = max(context.ask_free_from_ns, asks_ns)
 
     def admitted(
         self,
@@ -367,33 +378,33 @@ class Trader:
         now_ns: int,
         *,
         immediate: bool = False,
-    ) -> list[NewOrder]:
-        """Return the wanted orders that pass the last door, with their ids."""
-        view, terms = line.view, line.terms
-        limits = view.limits
+    ) -> list[Approved]:
+        """Return the wanted orders that pass the pre-trade check, with their ids."""
+        context, terms = line.context, line.terms
+        limits = context.limits
         assert limits is not None, "an open door has limits"
-        self.orders.weigh(view, bot.algo_id, terms.symbol, leaving)
-        view.known_ids = self.orders
-        view.free_cash = self.collateral.free
-        view.may_take = immediate
+        self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
+        context.known_ids = self.orders
+        context.free_cash = self.collateral.free
+        context.may_take = immediate
         conduct = self.conduct
-        view.bot_notional, view.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
-        view.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
-        view.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
+        context.bot_notional, context.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
+        context.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
+        context.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
         own_budget = self._bot_budget(bot, limits)
-        view.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
-        admitted: list[NewOrder] = []
+        context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
+        admitted: list[Approved] = []
         tried_max = line.refusals.orders_max(len(place), taking=immediate)
         for want in place:
             order = self._new_order(bot, line, want, now_ns, immediate=immediate)
-            rejection = self._refused_before(line, order, tried_max - len(admitted), now_ns) or check(order, view)
-            if rejection is None:
-                view.admit(order)
-                admitted.append(order)
+            found = self._refused_before(line, order, tried_max - len(admitted), now_ns) or check(order, context)
+            if isinstance(found, Approved):
+                context.admit(found)
+                admitted.append(found)
             else:
                 line.again = True
-                self.refused.append((order, rejection))
-                reason = rejection.reason.value
+                self.refused.append((order, found))
+                reason = found.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:
             self.budget.take(Use.QUOTE, len(admitted), now_ns)
@@ -406,13 +417,10 @@ class Trader:
             self.ids.next(now_ns),
             bot.algo_id,
             self.account,
-            self.venue,
-            line.terms.symbol,
-            want.outcome,
+            line.terms.instrument(want.outcome),
             want.side,
             want.price_ticks,
             want.quantity_lots,
-            line.terms.tick_size,
             now_ns + bot.target_life_ns(),
             post_only=not immediate,
         )
@@ -440,19 +448,18 @@ class Trader:
             bot.budget = Budget(rate, rate)
         return bot.budget
 
-    def put(self, line: Line, cancels: Sequence[int], orders: Sequence[NewOrder]) -> None:
+    def put(self, line: Line, cancels: Sequence[int], orders: Sequence[Approved]) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
         if cancels:
             # A book that the feed brings next may still show what goes now.
-            line.comers.note_own(self.orders.levels(line.terms.pair), line.view.now_ns)
+            line.comers.note_own(self.orders.levels(line.terms.pair), line.context.now_ns)
         self._batch.cancel(cancels)
-        for new in orders:
-            self._batch.place(new, line.view.now_ns)
-            if new.side is Side.BUY:
+        for approved in orders:
+            self._batch.place(approved, line.context.now_ns)
+            if approved.order.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
-                cost = line.terms.instrument(new.outcome).money(new.price_ticks, new.quantity_lots)
-                self.collateral.locked += cost
-                self.conduct.money.add(new.algo_id, cost)
+                self.collateral.locked += approved.notional
+                self.conduct.money.add(approved.order.algo_id, approved.notional)
         line.quote_updates += 1
 
     def withdraw(self, order: Order) -> bool:

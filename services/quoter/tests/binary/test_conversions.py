@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from common.bots import Unwind
 from common.events import AccountState, Alert, Posting, PostingKind
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.conversions import Collateral, pairs_to_merge, pairs_to_split
-from quoter.orders.holdings import Held
 from quoter.testing.script import MARKET, Script, config, market, position, run_core
 from quoter.testing.venue import Venue
 from quoter.trading.bot import terms_of

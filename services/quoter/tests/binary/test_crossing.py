@@ -9,10 +9,10 @@ import pytest
 from common.bots import Unwind
 from common.events import Fill, Level, Liquidity
 from common.instruments import Outcome, Side
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.crossing import Offer, bound, offers, paid_beyond, taker_fee, taking, to_give_up
-from quoter.orders.holdings import Held
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import MARKET, market
 from quoter.trading.bot import terms_of

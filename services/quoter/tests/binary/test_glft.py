@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pytest
 from common.bots import BinaryBot, Inventory
 from common.clock import NS_PER_S
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.glft import BOUND, Leans, _solved, leans_for
 from quoter.binary.plan import Opinion, plan
-from quoter.orders.holdings import Held
 from quoter.signals.signals import CALM
 from quoter.testing.script import LIMITS, SECTIONS, START_NS, Script, config, market
 from quoter.trading.bot import Plan, new_line, terms_of

@@ -8,10 +8,10 @@ import pytest
 from common.bots import BinaryBot, Inventory, Quoting
 from common.clock import NS_PER_S
 from common.events import BotLimits
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.plan import Opinion, plan
-from quoter.orders.holdings import Held
 from quoter.signals.signals import CALM, Signals
 from quoter.testing.script import LIMITS, MARKET, SECTIONS, START_NS, Script, config, market
 from quoter.trading.bot import Plan, Terms, terms_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from common.bots import Inventory
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.skew import (
@@ -18,7 +19,6 @@ from quoter.binary.skew import (
     without_loss_beyond,
     yielding,
 )
-from quoter.orders.holdings import Held
 from quoter.signals.reach import UNBOUNDED, Reach
 from quoter.testing.script import market
 from quoter.trading.bot import terms_of

@@ -78,9 +78,9 @@ def test_an_order_stands_at_no_price_of_a_pair() -> None:
 def test_an_order_is_not_exposure_of_a_pair() -> None:
     script = Script()
     script.quoting(0.50)
-    view = script.core.bots["1"].lines[MARKET].view
+    context = script.core.bots["1"].lines[MARKET].context
     with pytest.raises(ValueError, match="outcome"):
-        an_order().weigh(view, "1", MARKET, ())
+        an_order().load_open_orders(context, "1", MARKET, ())
 
 
 def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
@@ -89,7 +89,6 @@ def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
     trader = script.core.trader
     bot = trader.bots["1"]
     line = bot.lines[MARKET]
-    trader.refused = []
-    assert trader.admitted(bot, line, [Wanted(Outcome.NONE, 40, 100)], [], script.now_ns) == []
-    assert [rejection.reason.value for _, rejection in trader.refused] == ["wrong_instrument"]
+    with pytest.raises(ValueError, match="traded as yes or no, not as none"):
+        trader.admitted(bot, line, [Wanted(Outcome.NONE, 40, 100)], [], script.now_ns)
     assert all(order.state is not OrderState.SUBMITTING for order in trader.orders.living())

@@ -7,11 +7,11 @@ import random
 import pytest
 from common.bots import Inventory, Unwind
 from common.events import Book, Level
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.crossing import Offer
 from quoter.binary.plan import Opinion, plan
-from quoter.orders.holdings import Held
 from quoter.signals.reach import (
     ONE_TAKER_NS,
     OWN_NS,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from common.events import Book, BotLimits, Conduct, Level, QuoteBounds
 from common.instruments import Outcome, Side
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quoter.orders.holdings import Held
 from quoter.orders.own_orders import Order
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, market, position
 from quoter.trading.activity import MINUTE_NS, Cancels, OrdersPerFill, unpaired_value, young_until

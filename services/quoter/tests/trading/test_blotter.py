@@ -11,11 +11,12 @@ from common.core import Answer, Ask
 from common.events import Fill, Halt, Liquidity, Position, PositionLine
 from common.instruments import Outcome, Side
 from common.orders import OrderState
+from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.orders.budget import Budget, Use
 from quoter.orders.halts import Halts
-from quoter.orders.holdings import Held, Holdings
+from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import FINISHED_MAX, Order, Orders
 from quoter.testing.script import market
 from quoter.trading.bot import terms_of

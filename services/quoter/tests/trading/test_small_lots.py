@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from common.bots import Unwind
 from common.events import BotConfig, BotLimits, Fill, Market, Posting, PostingKind
+from common.pretrade import Held
 from msgspec.structs import replace
 from quoter.binary.plan import Opinion, plan
-from quoter.orders.holdings import Held
 from quoter.signals.signals import CALM
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, fair_value, market, position
