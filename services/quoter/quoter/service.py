@@ -93,6 +93,8 @@ class Quoter(Core):
         self._tickets = itertools.count(1)
         self._lookback = Lookback(account, session, self._tickets)
         self._unreadable: list[str] = []
+        self.passes = 0
+        """Looks at one market, whatever caused them."""
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
 
@@ -381,6 +383,7 @@ class Quoter(Core):
         """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
         if not self.trader.started:
             return ()
+        self.passes += 1
         try:
             self.trader.quote(bot, line, now_ns)
             if crossing:
@@ -483,4 +486,5 @@ class Quoter(Core):
         return explanation(self.trader, query, now_ns)
 
     def samples(self) -> Iterable[Sample]:
-        return samples(self.trader, self.blotter)
+        yield Sample("mm_passes", "counter", "Looks at one market", {"account": self.account}, self.passes)
+        yield from samples(self.trader, self.blotter)

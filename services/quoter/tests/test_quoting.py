@@ -434,3 +434,18 @@ def test_a_bot_whose_pass_fails_behind_another_leaves_no_order_behind_its_own_ca
     assert script.venue.open_orders() == []
     script.wait(100)
     assert len(script.core.trader.orders) == 0
+
+
+def test_every_look_at_a_market_is_counted() -> None:
+    script = Script()
+    script.quoting(0.50)
+    before = passes(script)
+    script.fair(0.50)
+    assert passes(script) == before + 1
+    # The venue's answers to what a new price moves wake nothing that waits for them: one look again.
+    script.fair(0.60)
+    assert passes(script) == before + 2
+
+
+def passes(script: Script) -> float:
+    return next(sample.value for sample in script.core.samples() if sample.name == "mm_passes")
