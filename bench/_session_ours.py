@@ -46,7 +46,7 @@ from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
 from quoter.venues.degen.answers import Waiting, outcomes
-from quoter.venues.degen.frames import TICK_SIZE, Frame, Item, WireError, account_news, execution, order_report
+from quoter.venues.degen.frames import TICK_SIZE, Frame, WireError, account_news, execution, order_report
 from risk.monitoring.limits import limits_of, parse_platform_limits
 from toolkit.paths import CONFIG_DIR
 
@@ -169,7 +169,7 @@ def _answers(refused: Sequence[Ask]) -> list[Output]:
     cancels = [ask for ask in refused if ask.op == "cancel"]
     places = [ask for ask in refused if ask.op == "place"]
     sent = Waiting("batch", 0, [ask.client_order_id for ask in cancels], [ask.client_order_id for ask in places])
-    items = [Item(error=WireError(ask.code)) for ask in (*cancels, *places)]
+    items = [WireError(ask.code) for ask in (*cancels, *places)]
     return outcomes(sent, items, [])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quoter.venues.base import Absent, CancelRefused, Output, Refused, Unknown
-from quoter.venues.degen.frames import Item, WireError, order_report
+from quoter.venues.base import Absent, CancelRefused, OrderReport, Output, Refused, Unknown
+from quoter.venues.degen.frames import ItemResult, WireError
 
 
 @dataclass(slots=True)
@@ -59,28 +59,28 @@ class Unanswered:
         self._waiting.clear()
 
 
-def refused_items(waiting: Waiting, error: WireError) -> list[Item]:
+def refused_items(waiting: Waiting, error: WireError) -> list[ItemResult]:
     """Return what became of each item of a frame that was refused as a whole."""
-    return [Item(op, error=error) for op, ids in (("cancel", waiting.cancels), ("place", waiting.places)) for _ in ids]
+    return [error] * (len(waiting.cancels) + len(waiting.places))
 
 
-def outcomes(waiting: Waiting, items: Sequence[Item], doubtful: list[int]) -> list[Output]:
+def outcomes(waiting: Waiting, items: Sequence[ItemResult], doubtful: list[int]) -> list[Output]:
     """Return what became of each order of a batch, in order; those without an outcome go among the doubtful."""
     told: list[Output] = []
     ids = [*waiting.cancels, *waiting.places]
     cancels = len(waiting.cancels)
     for index, order_id in enumerate(ids):
-        item = items[index] if index < len(items) else Item()
-        if item.order is not None:
-            told.append(order_report(item.order))
-        elif item.error is None or item.error.code == "internal_error":
+        found = items[index] if index < len(items) else None
+        if isinstance(found, OrderReport):
+            told.append(found)
+        elif found is None or found.code == "internal_error":
             told.append(Unknown(order_id, "the venue cannot say what became of it"))
             doubtful.append(order_id)
         elif index >= cancels:
-            told.append(Refused(order_id, item.error.code, item.error.message))
-        elif item.error.code == "unknown_order":
+            told.append(Refused(order_id, found.code, found.message))
+        elif found.code == "unknown_order":
             # The order went out before its cancel on this or an ended connection: it never got there.
             told.append(Absent(order_id))
         else:
-            told.append(CancelRefused(order_id, item.error.code, item.error.message))
+            told.append(CancelRefused(order_id, found.code, found.message))
     return told

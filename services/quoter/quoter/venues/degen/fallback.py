@@ -21,11 +21,12 @@ from quoter.venues.degen.answers import Waiting, outcomes
 from quoter.venues.degen.frames import (
     BATCH_ITEMS_MAX,
     ErrorDocument,
-    Item,
+    ItemResult,
     OneOrder,
     Result,
     WireError,
     WireOrder,
+    order_report,
     parse_document,
     place_document,
     read_items,
@@ -42,7 +43,6 @@ REOPEN_MS = 3_000
 FINAL_MS = 10_000
 """A request sent longer ago can no longer arrive."""
 QUERY_PAUSE_MS = 250.0
-OUTCOME_UNKNOWN = Item()
 
 
 class Fallback(StrEnum):
@@ -107,12 +107,12 @@ class RestEntry:
         yield from outcomes(waiting, items, doubtful)
         yield from self.ask_about(doubtful)
 
-    def batch(self, cancels: Sequence[int], places: Sequence[Placement]) -> Script[list[Item]]:
+    def batch(self, cancels: Sequence[int], places: Sequence[Placement]) -> Script[list[ItemResult]]:
         """Cancel one by one, then place at most fifty at once; return what became of each, in this order.
 
         No request is repeated. What has no answer, or one that does not say, is of unknown outcome.
         """
-        items: list[Item] = []
+        items: list[ItemResult] = []
         for order_id in cancels:
             reply: Reply = yield self._request("DELETE", f"/orders/by-client-id/{order_id}")
             items.append((yield from self._of_cancel(reply)))
@@ -127,19 +127,19 @@ class RestEntry:
         self.requests += 1
         return Request(method, path, body)
 
-    def _of_cancel(self, reply: Reply) -> Script[Item]:
+    def _of_cancel(self, reply: Reply) -> Script[ItemResult]:
         if reply.status == 200:
             try:
-                return Item(order=parse_document(OneOrder, reply.body).order)
+                return order_report(parse_document(OneOrder, reply.body).order)
             except ContractError:
-                return OUTCOME_UNKNOWN
+                return None
         item = yield from self._refusal(reply)
-        if item.error is not None and item.error.code == "unknown_order":
+        if isinstance(item, WireError) and item.code == "unknown_order":
             # Its own request may still be on the way.
-            return OUTCOME_UNKNOWN
+            return None
         return item
 
-    def _of_places(self, reply: Reply, count: int) -> Script[list[Item]]:
+    def _of_places(self, reply: Reply, count: int) -> Script[list[ItemResult]]:
         if reply.status == 200:
             try:
                 results = read_items(parse_document(Result, reply.body).results)
@@ -147,13 +147,13 @@ class RestEntry:
                 results = []
             if len(results) < count:
                 self._in_doubt_ns = self._now_ns()
-            return [*results, *[OUTCOME_UNKNOWN] * (count - len(results))]
+            return [*results, *[None] * (count - len(results))]
         item = yield from self._refusal(reply)
-        if item is OUTCOME_UNKNOWN:
+        if item is None:
             self._in_doubt_ns = self._now_ns()
         return [item] * count
 
-    def _refusal(self, reply: Reply) -> Script[Item]:
+    def _refusal(self, reply: Reply) -> Script[ItemResult]:
         """Return what a request that was not done comes to; a token that is not taken is renewed for the next one."""
         try:
             document = parse_document(Refusal, reply.body)
@@ -162,12 +162,15 @@ class RestEntry:
         if reply.status == 401:
             self._rest.forget_token()
             yield from self._rest.login()
-            return Item(error=WireError("not_logged_in", "the token was not taken"))
+            return WireError("not_logged_in", "the token was not taken")
         if document is not None and document.order is not None:
-            return Item(order=document.order)
+            try:
+                return order_report(document.order)
+            except ContractError:
+                return None
         if 400 <= reply.status < 500 or (document is not None and document.error.code == "unavailable"):
-            return Item(error=document.error if document else WireError(f"status_{reply.status}"))
-        return OUTCOME_UNKNOWN
+            return document.error if document else WireError(f"status_{reply.status}")
+        return None
 
     def ask_about(self, order_ids: Sequence[int]) -> Script[None]:
         """Ask what became of orders, until each has an answer or its request can no longer arrive."""

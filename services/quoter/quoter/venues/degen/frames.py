@@ -109,12 +109,16 @@ class WireError(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """The outcome of one item of a batch."""
+    """The answer to one item of a batch."""
 
     op: str = ""
     client_order_id: str = ""
     order: WireOrder | None = None
     error: WireError | None = None
+
+
+ItemResult: TypeAlias = OrderReport | WireError | None
+"""The order as it is by now, why nothing was done, or None when nobody knows."""
 
 
 class Result(msgspec.Struct):
@@ -211,6 +215,7 @@ class ErrorDocument(msgspec.Struct):
 
 T = TypeVar("T")
 _FRAMES = msgspec.json.Decoder(Frame)
+_ITEMS = msgspec.json.Decoder(Item)
 
 
 def parse_frame(data: bytes) -> Frame:
@@ -250,18 +255,16 @@ def read_holding(raw: bytes) -> Holding:
     return Holding(row.market, row.yes, row.no)
 
 
-def read_items(raws: Sequence[msgspec.Raw]) -> list[Item]:
+def read_items(raws: Sequence[msgspec.Raw]) -> list[ItemResult]:
     """Return what became of each item of a batch; of one that cannot be read nobody knows."""
-    items = []
+    results: list[ItemResult] = []
     for raw in raws:
         try:
-            item = parse_document(Item, bytes(raw))
-            if item.order is not None:
-                order_report(item.order)
-        except ContractError:
-            item = Item()
-        items.append(item)
-    return items
+            item = _ITEMS.decode(raw)
+            results.append(order_report(item.order) if item.order is not None else item.error)
+        except (ContractError, msgspec.DecodeError, ValueError, RecursionError):
+            results.append(None)
+    return results
 
 
 def money_of(balance: BalanceDocument) -> BalanceDocument:

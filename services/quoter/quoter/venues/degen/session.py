@@ -46,7 +46,7 @@ from quoter.venues.degen.frames import (
     BATCH_ITEMS_MAX,
     TICK_SIZE,
     Frame,
-    Item,
+    ItemResult,
     WireError,
     account_news,
     batch_frame,
@@ -450,10 +450,10 @@ class DegenSession:
             return closing + self._on_results(waiting, refused_items(waiting, error))
         return self._on_results(waiting, refused_items(waiting, error))
 
-    def _on_results(self, waiting: Waiting, items: Sequence[Item]) -> list[Output]:
+    def _on_results(self, waiting: Waiting, items: Sequence[ItemResult]) -> list[Output]:
         """Take in the outcome of each item of a batch, in order; what has none is of unknown outcome."""
         doubtful: list[int] = []
-        if any(item.error is not None and item.error.code == "deadman_expired" for item in items):
+        if any(isinstance(item, WireError) and item.code == "deadman_expired" for item in items):
             self._beat_answered_ns = self._beat_sent_ns = 0
         return outcomes(waiting, items, doubtful) + self._ask_about(doubtful)
 

@@ -102,6 +102,18 @@ def test_a6_orders_are_cancelled_over_rest(fallen: DegenStage) -> None:
     assert {"unknown_order", "stray_order"} & set(fallen.alerts())
 
 
+def test_an_order_that_cannot_be_read_in_the_answer_to_its_cancel_is_asked_about(fallen: DegenStage) -> None:
+    order_id = fallen.ids.next(fallen.now_ns)
+    fallen.orders.add(Order(order_id, "1", fallen.symbol, Outcome.YES, Side.BUY, 40, 10))
+    fallen.venue.orders[str(order_id)] = VenueOrder("9", str(order_id), fallen.symbol, "bid", "yes", "0.40", 10, True)
+    fallen.venue.change = lambda route, document: document | {"order": document["order"] | {"status": "?"}}
+    fallen.cancel(order_id)
+    assert fallen.state(order_id) is OrderState.UNKNOWN
+    fallen.venue.change = None
+    fallen.wait(1_000)
+    assert fallen.state(order_id) is OrderState.CANCELLED
+
+
 def test_a6_what_cannot_rest_is_placed_over_rest_and_its_fill_is_fetched(fallen: DegenStage) -> None:
     fallen.venue.takeable = 6
     order_id = take(fallen, 60)
