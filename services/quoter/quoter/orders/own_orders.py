@@ -209,6 +209,9 @@ class Orders:
         if state is OrderState.LIVE and order.state is OrderState.CANCELLING:
             # It rests, and our cancel is still on its way.
             state = OrderState.CANCELLING
+        if state is order.state and not executed:
+            # A repeat: a venue tells each change in its answer and in a frame of its own.
+            return None
         changed = order.step(state, report.reason)
         self._settle(order)
         return order if changed or executed else None
