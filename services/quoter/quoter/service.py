@@ -58,8 +58,9 @@ from quoter.trading.lookback import Lookback
 from quoter.trading.order_updates import PLATFORM, passed_over_targets
 from quoter.trading.snapshot_times import PictureTimes
 from quoter.trading.taking import cross
+from quoter.trading.touched import Touched
 from quoter.trading.trader import Trader
-from quoter.venues.base import REPORTS, Outputs, Resting, Session, Since
+from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
 from quoter.views.explain import explanation
 from quoter.views.status import picture, samples, unready
@@ -80,11 +81,11 @@ class Quoter(Core):
         self.session = session
         self.trader = Trader(account, venue, session, orders, messages_per_s)
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self.blotter = Blotter(self.trader, self._touch, self._on_fill, self._empty_for)
+        self._touched = Touched(self.trader)
+        self.blotter = Blotter(self.trader, self._touched.touch, self._on_fill, self._empty_for)
         self.emptying = Emptying(self.trader, self._cancel)
         self._control = AccountControl(self.trader, self.blotter, self.emptying)
         self._fence = EpochFence()
-        self._dirty: dict[tuple[str, str], None] = {}
         self._selected_at_ns = 0
         self._pictures = PictureTimes()
         self._account_sequence = 0
@@ -116,7 +117,7 @@ class Quoter(Core):
             Wire(
                 session.name,
                 lambda receipt: self._relay(session.on_open(receipt.now_ns), receipt.now_ns),
-                lambda data, receipt: self._relay(session.on_frame(data, receipt.now_ns), receipt.now_ns),
+                self._on_frame,
                 lambda reason, receipt: self._relay(session.on_close(reason, receipt.now_ns), receipt.now_ns),
             ),
             Http(session.name, self.on_answer),
@@ -335,10 +336,19 @@ class Quoter(Core):
     def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
         return self._relay(self.session.on_answer(answer, receipt.now_ns), receipt.now_ns)
 
+    def _on_frame(self, data: bytes, receipt: Receipt) -> Effects:
+        outputs = self.session.on_frame(data, receipt.now_ns)
+        return self._relay(outputs, receipt.now_ns) if outputs else ()
+
     def _relay(self, outputs: Outputs, now_ns: int) -> Effects:
-        """Pass effects on, take reports in, and look again at the markets they touched."""
+        """Pass effects on and take reports in; the markets they touched are looked at when the turn ends."""
         for output in outputs:
-            if isinstance(output, Resting):
+            if type(output) is OrderReport:
+                # A dozen of these come with each answer, and hardly ever does anything follow from one at once.
+                effects = self.blotter.on_order(output, now_ns)
+                if effects:
+                    yield from self._relay(effects, now_ns)
+            elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
             elif isinstance(output, Since):
                 yield from self._lookback.on_since(output)
@@ -346,19 +356,6 @@ class Quoter(Core):
                 yield from self._relay(self.blotter.on_report(output, now_ns), now_ns)
             else:
                 yield output
-        while self._dirty:
-            dirty, self._dirty = self._dirty, {}
-            for algo_id, symbol in dirty:
-                bot = self.bots.get(algo_id)
-                line = bot.lines.get(symbol) if bot else None
-                if bot is not None and line is not None:
-                    yield from self._quote(bot, line, now_ns)
-
-    def _touch(self, algo_id: str, symbol: str, holding_changed: bool) -> None:
-        """Something that quotes depend on has changed: look again at once when it matters."""
-        line = self.trader.line_of(algo_id, symbol)
-        if line is not None and (holding_changed or line.again):
-            self._dirty[algo_id, symbol] = None
 
     def _on_fill(self, fill: Fill, instrument: Instrument, now_ns: int) -> Effects:
         """Learn from a fill; where too much is taken too fast, freeze at once."""
@@ -372,7 +369,7 @@ class Quoter(Core):
         if trip.whole_bot or trip.until_lifted:
             for symbol, other in bot.lines.items():
                 thaw(bot, other, now_ns)
-                self._dirty[bot.algo_id, symbol] = None
+                self._touched.add(bot, symbol)
         if trip.until_lifted:
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
         return self.blotter.alert(AlertLevel.WARNING, bot.algo_id, "protection", trip.text, now_ns)
@@ -384,6 +381,7 @@ class Quoter(Core):
         if not self.trader.started:
             return ()
         self.passes += 1
+        self._touched.looked_at(bot, line)
         try:
             self.trader.quote(bot, line, now_ns)
             if crossing:
@@ -420,7 +418,11 @@ class Quoter(Core):
         return effects
 
     def after_burst(self, receipt: Receipt) -> Effects:
-        return self.trader.send(receipt.now_ns)
+        now_ns, effects = receipt.now_ns, list[Effect]()
+        if self._touched:
+            for bot, line in self._touched.take():
+                effects += self._quote(bot, line, now_ns)
+        return effects + self.trader.send(now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = receipt.now_ns

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from common.core import Send
-from common.events import Alert, Halt, MarketStatus, OrderUpdates, QuoteTarget
+from common.core import Effect, Send, Wire
+from common.events import Alert, Fill, Halt, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
 from msgspec.structs import replace
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
@@ -445,6 +445,25 @@ def test_every_look_at_a_market_is_counted() -> None:
     # The venue's answers to what a new price moves wake nothing that waits for them: one look again.
     script.fair(0.60)
     assert passes(script) == before + 2
+
+
+def test_fills_that_arrive_together_cause_one_look_at_their_market() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.hold_frames, before = True, passes(script)
+    for order in script.venue.open_orders()[:3]:
+        script.venue.fill(order, 10)
+    effects: list[Effect] = []
+    for frame in script.venue.take_frames():
+        effects += wire_of(script).on_frame(frame, script.receipt())
+    assert passes(script) == before
+    script.carry(effects)
+    assert passes(script) == before + 1
+    assert len(script.of(Fill)) == 3
+
+
+def wire_of(script: Script) -> Wire:
+    return next(each for each in script.core.inputs() if isinstance(each, Wire))
 
 
 def passes(script: Script) -> float:

@@ -85,7 +85,7 @@ class Blotter:
 
     def on_report(self, report: Report, now_ns: int) -> Effects:
         if isinstance(report, OrderReport):
-            return self._on_order(report, now_ns)
+            return self.on_order(report, now_ns)
         if isinstance(report, Execution):
             return self._on_execution(report, now_ns)
         if isinstance(report, Reversal):
@@ -120,7 +120,8 @@ class Blotter:
 
     # --- orders -------------------------------------------------------------------------------------------------
 
-    def _on_order(self, report: OrderReport, now_ns: int) -> Effects:
+    def on_order(self, report: OrderReport, now_ns: int) -> Effects:
+        """Take in the venue's picture of an order; what follows at once is empty but for one that must not rest."""
         trader = self._trader
         order = trader.orders.get(report.order_id)
         if order is None:
