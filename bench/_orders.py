@@ -142,7 +142,8 @@ class Orders:
         self._list_markets = list_markets
         self._open: dict[str, Order] = {}
         self._finished: deque[Order] = deque(maxlen=FINISHED_KEPT_MAX)
-        self._order_ids = 0
+        self.placed = self.frames_out = 0
+        """Orders ever placed, and frames of the private session ever sent."""
         self._account_sequence = 0
         self._private: list[Socket] = []
         self._public: list[Socket] = []
@@ -227,9 +228,9 @@ class Orders:
             changed.append(self._finish(order, "requested"))
             return {"op": "cancel", "order": order.document()}
         ts_ns = time.time_ns()
-        self._order_ids += 1
+        self.placed += 1
         order = Order(
-            order_id=str(self._order_ids),
+            order_id=str(self.placed),
             client_order_id=client_id,
             market=item["market"],
             side=item["side"],
@@ -288,14 +289,17 @@ class Orders:
                 }
             )
             for socket in self._private:
+                self.frames_out += 1
                 socket.send(frame)
 
     def _reply(self, socket: Socket, request: Mapping[str, Any], result: dict[str, Any]) -> None:
         frame = {"type": "reply", "op": request["op"], "id": request.get("id"), "ts_ns": time.time_ns()}
+        self.frames_out += 1
         socket.send(self._encode(frame | {"result": result}))
 
     def _refuse(self, socket: Socket, request: Mapping[str, Any], error: dict[str, Any]) -> None:
         frame = {"type": "error", "op": request["op"], "id": request.get("id"), "ts_ns": time.time_ns()}
+        self.frames_out += 1
         socket.send(self._encode(frame | {"error": error}))
 
     def _session(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from _load import idle_share, load_of, used_between
 from _ticks import HALF_SPREAD_CENTS
 from common.bus.features import features_of
 from common.bus.nats import NatsConnection
@@ -65,21 +66,42 @@ class NotQuotingError(Exception):
 class Pipeline:
     """A running pipeline: send it ticks, get back what became of them."""
 
-    def __init__(self, kind: str, venue_url: str, client: httpx.AsyncClient) -> None:
-        self._conflates = int(kind == PLATFORM)
-        self._venue_url = venue_url
-        self._client = client
+    def __init__(self, kind: str, ports: Ports, supervisor: Supervisor, client: httpx.AsyncClient) -> None:
+        self._kind, self._ports = kind, ports
+        self._venue_url = f"http://127.0.0.1:{ports.exchange}"
+        self._supervisor, self._client = supervisor, client
 
     async def run(self, rate: int, seconds: float) -> dict[str, Any]:
-        """Send ticks at a rate (per second, all symbols together) and return the venue's report."""
+        """Send ticks at a rate (per second, all symbols together) and return the venue's report, and what it took.
+
+        `cpu_ns` is by process as both pipelines name it, `idle_share` 0 to 1; `passes` are the quoter's looks at a
+        market and `bus_messages` what the broker was sent.
+        """
+        counts, load = await self._counts(), load_of(self._pids())
         answer = await self._client.get(
             f"{self._venue_url}/bench/run",
-            params={"rate": rate, "seconds": seconds, "conflates": self._conflates},
+            params={"rate": rate, "seconds": seconds, "conflates": int(self._kind == PLATFORM)},
             timeout=2 * seconds + RUN_GRACE_S,
         )
         answer.raise_for_status()
-        report: dict[str, Any] = answer.json()
-        return report
+        after = load_of(self._pids())
+        taken = {name: count - counts[name] for name, count in (await self._counts()).items()}
+        return {**answer.json(), **taken, "cpu_ns": used_between(load, after), "idle_share": idle_share(load, after)}
+
+    def _pids(self) -> dict[str, int]:
+        children = self._supervisor.children.items()
+        return {name.removeprefix(f"{BARE}-"): child.pid for name, child in children if child.pid is not None}
+
+    async def _counts(self) -> dict[str, int]:
+        """Return what quoter and broker have counted so far; a bare quoter counts nothing."""
+        monitor = f"http://127.0.0.1:{self._ports.nats_monitor}/varz"
+        counts = {"bus_messages": int((await self._client.get(monitor, timeout=ASK_TIMEOUT_S)).json()["in_msgs"])}
+        if self._kind == PLATFORM:
+            url = f"http://127.0.0.1:{self._ports.quoter_admin}/metrics"
+            lines = (await self._client.get(url, timeout=ASK_TIMEOUT_S)).text.splitlines()
+            values = [line.rpartition(" ")[2] for line in lines if line.startswith("mm_passes_total")]
+            counts["passes"] = sum(round(float(value)) for value in values)
+        return counts
 
     async def quoted(self) -> int:
         """Return how many markets have a bid and an offer."""
@@ -112,7 +134,7 @@ async def running(kind: str, data_dir: Path, say: Callable[[str], None]) -> Asyn
             await supervisor.all_healthy()
             if kind == PLATFORM:
                 await configure_bot(instance)
-            pipeline = Pipeline(kind, f"http://127.0.0.1:{ports.exchange}", client)
+            pipeline = Pipeline(kind, ports, supervisor, client)
             await until_quoting(pipeline, table, client)
             yield pipeline
     finally:

@@ -152,6 +152,7 @@ class StubVenue:
         for asset in assets:
             self._state_prices(asset)
         self.frames_in = self.bytes_in = 0
+        placed, frames_out = self.orders.placed, self.orders.frames_out
         never_acted, sending_s = 0, 0.0
         self.running = True
         try:
@@ -169,10 +170,13 @@ class StubVenue:
             "rate_achieved": sent / sending_s,
             "sent": sent,
             "acted": sum(track.acted_count for track in self.tracks.values()),
+            "superseded_waiting": sum(track.superseded_waiting for track in self.tracks.values()),
             "never_acted": never_acted,
             "ambiguous": sum(track.ambiguous for track in self.tracks.values()),
             "order_frames": self.frames_in,
             "order_bytes": self.bytes_in,
+            "orders": self.orders.placed - placed,
+            "venue_frames": self.frames_in + self.orders.frames_out - frames_out,
             "latencies_ns": [latency for track in self.tracks.values() for latency in track.latencies_ns],
         }
 

@@ -5,6 +5,10 @@ two prices are rounded differently, so that together they say which half cent th
 its place in the round. A pipeline that conflates acts on the newest price it has, so its quote is taken for the newest
 tick of that place; one that does not acts on every tick, so its quote is taken for the next tick of that place. Where
 more than one tick fits it is counted, for a latency of more than a round would be taken for a shorter one.
+
+A tick that is not acted on was superseded: inside one read, when the venue sent the next one of its symbol in the same
+write, so that nobody could have acted in between; or after waiting, when the next one came later and it still stood in
+a queue.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ from dataclasses import dataclass, field
 PLACES = 94
 LOWEST_CENTS = 27
 OFF_BOUNDARY_CENTS = 0.125
+
+# Ticks that leave within this are one write of the venue, whose timer counts milliseconds, and so one read of the feed.
+TOGETHER_NS = 500_000
 
 # Both quotes stand this far from the fair value, so that no bid of the round meets an offer of it: a quote that has
 # missed ticks need not wait until the venue has confirmed that the old one is gone.
@@ -55,6 +62,8 @@ class Track:
     acted_count: int = 0
     ambiguous: int = 0
     """Quotes that fitted more than one tick."""
+    superseded_waiting: int = 0
+    """Ticks that were not acted on although the next one left later, so that they waited for it."""
     latencies_ns: list[int] = field(default_factory=list)
 
     def next_place(self) -> int:
@@ -77,6 +86,9 @@ class Track:
             # A quote from before the run.
             return
         self.ambiguous += newest_fit != oldest_fit
-        self.acted = newest_fit if self.conflates else oldest_fit
+        acted = newest_fit if self.conflates else oldest_fit
+        sent_ns = self.sent_ns
+        self.superseded_waiting += sum(sent_ns[n + 1] - sent_ns[n] > TOGETHER_NS for n in range(self.acted + 1, acted))
+        self.acted = acted
         self.acted_count += 1
         self.latencies_ns.append(received_ns - self.sent_ns[self.acted])

@@ -1,9 +1,12 @@
 """The measure itself: which tick an order is taken for, and what a percentile is."""
 
+import os
+import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from _load import idle_share, load_of, used_between
 from _pipelines import BARE, PLATFORM
 from _ticks import HALF_SPREAD_CENTS, PLACE_OF_QUOTE, PLACES, ROUND, Track, fair_of, quote_of
 from common.instruments import ceil_ticks, floor_ticks
@@ -76,10 +79,16 @@ def test_a_percentile_is_the_smallest_latency_that_so_many_do_not_exceed(percent
     assert percentile_ms({"latencies_ns": [1_000_000, 2_000_000, 3_000_000, 4_000_000]}, percent) == found_ms
 
 
-def report(latency_ms: float, never_acted: int = 0) -> dict[str, Any]:
+def report(latency_ms: float, never_acted: int = 0, *, quoter_us: float = 100.0, idle: float = 0.5) -> dict[str, Any]:
     return {
         "sent": 10,
         "acted": 8,
+        "superseded_waiting": 1,
+        "orders": 16,
+        "venue_frames": 50,
+        "bus_messages": 30,
+        "cpu_ns": {"quoter": round(10_000 * quoter_us)},
+        "idle_share": idle,
         "never_acted": never_acted,
         "ambiguous": 0,
         "rate_achieved": 100.0,
@@ -94,6 +103,9 @@ def test_the_ratio_is_the_middle_one_of_the_rounds() -> None:
     assert ratio.value == pytest.approx(1.2)
     assert ratio.met is True
     assert by_name["platform ticks conflated at 100/s"].value == 6
+    assert by_name["platform superseded inside one read at 100/s"].value == pytest.approx(10.0)
+    assert by_name["platform superseded after waiting at 100/s"].value == pytest.approx(10.0)
+    assert by_name["platform superseded after waiting at 100/s"].met is False
 
 
 def test_a_newest_tick_never_acted_on_is_a_missed_aim_and_no_tick_at_all_an_endless_wait() -> None:
@@ -103,3 +115,52 @@ def test_a_newest_tick_never_acted_on_is_a_missed_aim_and_no_tick_at_all_an_endl
     }
     assert by_name["platform newest ticks never acted on at 100/s"].met is False
     assert by_name["p99 ratio to the bare pipeline at 100/s"].met is False
+
+
+def test_latencies_have_no_aim_where_the_machine_does_not_keep_the_rate() -> None:
+    name = "p50 ratio to the bare pipeline at 100/s"
+    for platform, bare, aimed in (
+        (report(1.0), report(1.0), True),
+        (report(1.0, idle=0.05), report(1.0), False),
+        (report(1.0), report(20.0), False),
+    ):
+        by_name = {
+            figure.name: figure for figure in figures({PLATFORM: {100: [platform]}, BARE: {100: [bare]}}, (100,))
+        }
+        assert (by_name[name].aim is not None) == aimed
+        assert (by_name["platform superseded after waiting at 100/s"].aim is not None) == aimed
+        assert by_name["platform newest ticks never acted on at 100/s"].aim == "≤ 0"
+
+
+def test_what_the_quoter_takes_is_compared_with_the_bare_one_in_the_same_round() -> None:
+    ours, bare = [report(1.0, quoter_us=us) for us in (300.0, 500.0)], [report(1.0, quoter_us=us) for us in (150, 250)]
+    by_name = {figure.name: figure for figure in figures({PLATFORM: {1_000: ours}, BARE: {1_000: bare}}, (1_000,))}
+    ratio = by_name["quoter CPU per tick, ratio to the bare one at 1000/s"]
+    assert ratio.value == pytest.approx(2.0)
+    assert (ratio.aim, ratio.met) == ("≤ 2.2", True)
+    assert by_name["platform quoter CPU per tick at 1000/s"].value == pytest.approx(400.0)
+    assert by_name["platform orders per tick at 1000/s"].value == pytest.approx(1.6)
+
+
+def test_a_tick_is_superseded_after_waiting_when_the_next_one_left_later() -> None:
+    track = Track(conflates=True)
+    # Three in one write, a fourth a millisecond later, a fifth with it.
+    track.sent_ns += [0, 10_000, 20_000, 1_000_000, 1_010_000]
+    track.on_quote(ROUND[4], received_ns=2_000_000)
+    assert track.superseded_waiting == 1
+    track.sent_ns += [3_000_000, 4_000_000]
+    track.on_quote(ROUND[5], received_ns=5_000_000)
+    track.on_quote(ROUND[6], received_ns=6_000_000)
+    assert (track.superseded_waiting, track.acted_count) == (1, 3)
+
+
+def test_what_a_process_and_the_machine_used_is_read_from_proc() -> None:
+    before = load_of({"me": os.getpid(), "nobody": 2**22 + 1})
+    until_ns = time.process_time_ns() + 60_000_000
+    while time.process_time_ns() < until_ns:
+        pass
+    after = load_of({"me": os.getpid()})
+    used = used_between(before, after)
+    assert used.keys() == {"me"}
+    assert used["me"] >= 40_000_000
+    assert 0.0 <= idle_share(before, after) < 1.0
