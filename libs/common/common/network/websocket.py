@@ -1,7 +1,8 @@
 """A websocket client connection that hands over what arrived together: the protocol is the library's, the socket ours.
 
 The library's own connection wakes a task per frame. A venue answers an order with several frames at once, and a burst
-of prices is several frames too; here they are one list, read in one go (ADR 0007).
+of prices is several frames too; here they are one list, read in one go (ADR 0007). Whole text frames are cut out of
+what was read; all others go through the library, each whole, so that it stands between two frames all the time.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import USER_AGENT, Response
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.uri import parse_uri
 
+from common.network.text_frames import frame_at
+
 CLOSE_TIMEOUT_S = 1.0
+HEAD_END = b"\r\n\r\n"
 BURST_FRAMES_MAX = 100
 READ_AHEAD_BYTES_MAX = 16 * 1024 * 1024
 """With more than this not yet taken by the reader, the socket is left alone until it is."""
@@ -28,8 +32,14 @@ READ_AHEAD_BYTES_MAX = 16 * 1024 * 1024
 class Websocket(asyncio.Protocol):
     """One open connection; `connect` makes it."""
 
-    def __init__(self, protocol: ClientProtocol) -> None:
-        self._protocol = protocol
+    def __init__(self, protocol: ClientProtocol, frame_bytes_max: int) -> None:
+        self._protocol, self._frame_bytes_max = protocol, frame_bytes_max
+        self._tail = bytearray()
+        """The beginning of a frame that is not whole yet..."""
+        self._tail_needed = 0
+        """... and as many bytes as it has when it is, as far as that is known."""
+        self._head_end = b""
+        """The last bytes of the answer to the handshake so far."""
         self._transport: asyncio.Transport | None = None
         self._frames: list[bytes] = []
         self._parts: list[bytes] = []
@@ -102,16 +112,22 @@ class Websocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        self._protocol.receive_data(data)
-        self._take_in()
+        before = len(self._frames)
+        if self._tail:
+            self._tail += data
+            if len(self._tail) < self._tail_needed:
+                return
+            data, self._tail = bytes(self._tail), bytearray()
+        elif self._protocol.state is CONNECTING:
+            data = self._shaken(data)
+        self._cut(data)
+        self._tell(before)
 
     def eof_received(self) -> None:
-        self._protocol.receive_eof()
-        self._take_in()
+        self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.receive_eof()
-        self._take_in()
+        self._end()
         if self._keeping is not None:
             self._keeping.cancel()
         self._writable.set()
@@ -140,9 +156,51 @@ class Websocket(asyncio.Protocol):
         await self._opened
         self._keeping = asyncio.create_task(self._keep_alive(ping_interval_s, ping_timeout_s))
 
-    def _take_in(self) -> None:
-        frames = self._frames
-        before = len(frames)
+    def _shaken(self, data: bytes) -> bytes:
+        """Give the library what belongs to the handshake, and return what follows its answer: the first frames."""
+        joined = self._head_end + data
+        end = joined.find(HEAD_END)
+        self._head_end = joined[-len(HEAD_END) + 1 :]
+        first = len(data) if end < 0 else end + len(HEAD_END) - len(joined) + len(data)
+        self._through_library(data[:first])
+        return data[first:]
+
+    def _cut(self, data: bytes) -> None:
+        """Take in the frames that are whole; what is left of the last one waits for the rest."""
+        place = 0
+        while place < len(data):
+            found = frame_at(data, place)
+            wrong = found and not (found.lawful and found.end - found.start <= self._frame_bytes_max)
+            if wrong or self._protocol.state is not OPEN:
+                # Nobody reads on: the library says what is wrong, or takes leave.
+                self._through_library(data[place:])
+                return
+            if found is None or found.end > len(data):
+                self._tail = bytearray(data[place:])
+                self._tail_needed = found.end - place if found else 0
+                return
+            if found.whole_text and not self._parts:
+                self._add(data[found.start : found.end])
+            else:
+                self._through_library(data[place : found.end])
+            place = found.end
+
+    def _through_library(self, data: bytes) -> None:
+        if data:
+            self._protocol.receive_data(data)
+        self._take_events()
+
+    def _end(self) -> None:
+        """Nothing more will come."""
+        before = len(self._frames)
+        tail, self._tail = bytes(self._tail), bytearray()
+        if tail:
+            self._through_library(tail)
+        self._protocol.receive_eof()
+        self._take_events()
+        self._tell(before)
+
+    def _take_events(self) -> None:
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
                 self._take_frame(event)
@@ -152,7 +210,10 @@ class Websocket(asyncio.Protocol):
                 else:
                     self._opened.set_exception(self._protocol.handshake_exc)
         self._write()
-        if len(frames) > before:
+
+    def _tell(self, before: int) -> None:
+        """Wake the reader when there are more frames than before, and leave the socket alone while there are many."""
+        if len(self._frames) > before:
             self._news.set()
             if self._unread_bytes > READ_AHEAD_BYTES_MAX and self._transport is not None and not self._reading_paused:
                 self._reading_paused = True
@@ -166,8 +227,11 @@ class Websocket(asyncio.Protocol):
                 if not frame.fin:
                     return
                 data, self._parts = b"".join(self._parts), []
-            self._frames.append(data)
-            self._unread_bytes += len(data)
+            self._add(data)
+
+    def _add(self, text: bytes) -> None:
+        self._frames.append(text)
+        self._unread_bytes += len(text)
 
     def _write(self) -> None:
         transport = self._transport
@@ -210,7 +274,7 @@ async def connect(
 
     def make() -> Websocket:
         nonlocal made
-        made = Websocket(ClientProtocol(uri, max_size=frame_bytes_max))
+        made = Websocket(ClientProtocol(uri, max_size=frame_bytes_max), frame_bytes_max)
         return made
 
     try:

@@ -1,0 +1,49 @@
+"""Where the frames of a websocket server lie in what was read: the head of each, as RFC 6455 section 5.2 draws it.
+
+A venue's words are whole text frames, hundreds a second. Finding them takes half a microsecond each; the library's
+generators take nine. Whatever else a server may send is the library's business.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+WHOLE_TEXT = 0x81
+"""First byte of a text frame that is a whole message, not compressed."""
+_PARTS_AND_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x82})
+_CONTROL = frozenset({0x88, 0x89, 0x8A})
+_HEAD_BYTES, _HEAD_BYTES_16, _HEAD_BYTES_64 = 2, 4, 10
+_SHORT_MAX = 125
+
+
+class Found(NamedTuple):
+    """A frame that begins at a place: its data lie from `start` to below `end`, which may be beyond what was read."""
+
+    start: int
+    end: int
+    whole_text: bool
+    """It is one message of text as it stands."""
+    lawful: bool
+    """A server may send such a frame; of another its length means nothing either."""
+
+
+def frame_at(data: bytes, place: int) -> Found | None:
+    """Return the frame that begins at a place; None while its head is not whole.
+
+    Example: of b"\\x81\\x02hi" at 0 that is Found(2, 4, True, True).
+    """
+    read = len(data)
+    if place + _HEAD_BYTES > read:
+        return None
+    first, size = data[place], data[place + 1]
+    start = place + _HEAD_BYTES
+    if size <= _SHORT_MAX:
+        whole_text = first == WHOLE_TEXT
+        return Found(start, start + size, whole_text, whole_text or first in _PARTS_AND_BYTES or first in _CONTROL)
+    # Above 127 it would be masked, which is for clients; and a control frame is short.
+    if size > 127 or (first != WHOLE_TEXT and first not in _PARTS_AND_BYTES):
+        return Found(start, start, False, False)
+    start = place + (_HEAD_BYTES_16 if size == 126 else _HEAD_BYTES_64)
+    if start > read:
+        return None
+    return Found(start, start + int.from_bytes(data[place + 2 : start], "big"), first == WHOLE_TEXT, True)
