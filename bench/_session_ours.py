@@ -29,7 +29,6 @@ from common.events import (
     Halt,
     Level,
     Market,
-    MarketKind,
     MarketStatus,
     Position,
     PositionLine,
@@ -38,7 +37,7 @@ from common.events import (
     TopOfBook,
     Trade,
 )
-from common.instruments import Outcome, Side
+from common.instruments import InstrumentKind, Outcome, Side
 from exchange.market.money import underlying_text
 from exchange.market.trading import Ticket
 from pricer.service import Pricer
@@ -261,7 +260,7 @@ class Ours:
         event = Market(
             venue=VENUE,
             symbol=market.id,
-            kind=MarketKind.BINARY,
+            kind=InstrumentKind.BINARY,
             status=MarketStatus.OPEN,
             underlying=ASSET,
             series=SERIES,

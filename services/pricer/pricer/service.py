@@ -17,10 +17,10 @@ from common.events import (
     Halt,
     Lease,
     Market,
-    MarketKind,
     MarketStatus,
     TopOfBook,
 )
+from common.instruments import InstrumentKind
 from common.leases.fence import EpochFence
 
 from pricer.binary.valuation import Valuation
@@ -111,7 +111,7 @@ class Pricer(Core):
         """Follow the open markets; what is over, or not yet open, is not priced."""
         key = (market.venue, market.symbol)
         feed = self._roster.feed(market.venue)
-        if market.kind is not MarketKind.BINARY or feed is None:
+        if market.kind is not InstrumentKind.BINARY or feed is None:
             return ()
         # The last word on a market may be of an earlier feed than the venue's status, so each market has its own epoch.
         sender = "/".join(key)

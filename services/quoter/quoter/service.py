@@ -37,14 +37,13 @@ from common.events import (
     Halt,
     Lease,
     Market,
-    MarketKind,
     OrderUpdates,
     Position,
     Posting,
     RiskState,
     Trade,
 )
-from common.instruments import Instrument
+from common.instruments import Instrument, InstrumentKind
 from common.leases.fence import EpochFence
 from common.orders import OrderIds, OrderState
 
@@ -265,7 +264,7 @@ class Quoter(Core):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if market.kind is not MarketKind.BINARY:
+        if market.kind is not InstrumentKind.BINARY:
             return ()
         try:
             terms = terms_of(market)

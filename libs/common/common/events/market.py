@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from common.events.base import Event, joined_id, register
+from common.instruments import InstrumentKind
 
 KEPT_AFTER_RESULT_S = 24 * 3600
 """What is over is of no more use to those who start, once everybody has settled it."""
@@ -132,13 +133,6 @@ class MarketStatus(StrEnum):
         return self in (MarketStatus.RESOLVED, MarketStatus.VOIDED)
 
 
-class MarketKind(StrEnum):
-    """What kind of instrument a market is."""
-
-    BINARY = "binary"
-    SPOT = "spot"
-
-
 class TieRule(StrEnum):
     """Which outcome wins when the settlement price equals the strike."""
 
@@ -174,7 +168,7 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     venue: str
     symbol: str
-    kind: MarketKind
+    kind: InstrumentKind
     status: MarketStatus
     underlying: str = ""
     """Asset of a binary market, e.g. 'BTC'."""

@@ -20,7 +20,7 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     algo_id: str
     kind: str
-    """'binary' or 'spot': which section models apply."""
+    """Which section models apply; `common.bots` knows the kinds."""
     revision: int
     """Counts the changes of this bot from 1."""
     running: bool

@@ -9,7 +9,8 @@ from common.bus.accounts import render_server_config
 from common.bus.features import ALWAYS, OLDEST, ONCE_A_SECOND, features_in, features_of
 from common.bus.nats import ack_headers
 from common.bus.permissions import USERS
-from common.events import Lease, Market, MarketKind, MarketStatus
+from common.events import Lease, Market, MarketStatus
+from common.instruments import InstrumentKind
 from common.versions import Version
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ def test_a_market_that_is_over_is_kept_a_day_and_everything_else_as_long_as_its_
     living = Market(
         venue="v",
         symbol="S",
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=MarketStatus.OPEN,
         tick_size=Decimal("0.01"),
         ts_received_ns=1,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from common.clock import NS_PER_S
-from common.events import Market, MarketKind, MarketStatus
+from common.events import Market, MarketStatus
+from common.instruments import InstrumentKind
 from msgspec.structs import replace
 
 from feed.messages import Listing
@@ -135,7 +136,7 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         epoch=epoch,
         venue=venue,
         symbol=listing.symbol,
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=listing.status,
         underlying=listing.underlying,
         series=listing.series,

@@ -25,7 +25,6 @@ from common.events import (
     Lease,
     Liquidity,
     Market,
-    MarketKind,
     MarketStatus,
     Money,
     OpenOrder,
@@ -40,7 +39,7 @@ from common.events import (
     TopOfBook,
     User,
 )
-from common.instruments import Outcome, Side
+from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
 
 from gateway.changes.configuration import revise
@@ -114,7 +113,7 @@ class Story:
         fields: dict[str, Any] = {
             "venue": "degen",
             "symbol": symbol,
-            "kind": MarketKind.BINARY,
+            "kind": InstrumentKind.BINARY,
             "status": status,
             "underlying": "BTC",
             "series": "BTC-5M",

@@ -7,7 +7,8 @@ from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Effect, Receipt
-from common.events import BotConfig, FeedStatus, Market, MarketKind, MarketStatus, TopOfBook
+from common.events import BotConfig, FeedStatus, Market, MarketStatus, TopOfBook
+from common.instruments import InstrumentKind
 
 from pricer.library import Library
 from pricer.service import Pricer
@@ -64,7 +65,7 @@ class Harness:
         market = Market(
             venue="degen",
             symbol=symbol,
-            kind=MarketKind.BINARY,
+            kind=InstrumentKind.BINARY,
             status=status,
             tick_size=Decimal("0.01"),
             ts_received_ns=self.now_ns,

@@ -15,7 +15,6 @@ from common.events import (
     FeedStatus,
     Fill,
     Market,
-    MarketKind,
     MarketStatus,
     OrderUpdate,
     OrderUpdates,
@@ -24,6 +23,7 @@ from common.events import (
     Posting,
     RiskState,
 )
+from common.instruments import InstrumentKind
 
 from quoter.assembly import make_quoter
 from quoter.service import Quoter
@@ -59,7 +59,7 @@ def market(status: MarketStatus = MarketStatus.OPEN, symbol: str = MARKET) -> Ma
     return Market(
         venue="degen",
         symbol=symbol,
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=status,
         underlying="BTC",
         series="BTC-5M",

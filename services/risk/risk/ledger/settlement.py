@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import Market, MarketKind, MarketStatus, Posting, PostingKind, TieRule
+from common.events import Market, MarketStatus, Posting, PostingKind, TieRule
+from common.instruments import InstrumentKind
 
 from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO, Line
@@ -38,7 +39,7 @@ def payout_of(market: Market) -> Payout | None:
 
 def own_result(market: Market) -> str:
     """Return yes, no or void by strike, settlement price and tie rule; '' when that cannot be said."""
-    if market.kind is not MarketKind.BINARY or market.strike is None or market.settlement_price is None:
+    if market.kind is not InstrumentKind.BINARY or market.strike is None or market.settlement_price is None:
         return ""
     above = market.settlement_price > market.strike
     tie = market.settlement_price == market.strike

@@ -16,14 +16,13 @@ from common.events import (
     Holding,
     Liquidity,
     Market,
-    MarketKind,
     MarketStatus,
     Posting,
     PostingKind,
     QuoteLevel,
     QuoteTarget,
 )
-from common.instruments import Outcome, Side
+from common.instruments import InstrumentKind, Outcome, Side
 
 from risk.monitoring.limits import PlatformLimits
 
@@ -115,7 +114,7 @@ def a_market(status: MarketStatus = MarketStatus.OPEN, **changed: Any) -> Market
     market = Market(
         venue="degen",
         symbol=SYMBOL,
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=status,
         underlying="BTC",
         series="BTC-5M",

@@ -12,12 +12,11 @@ from common.events import (
     Fill,
     Liquidity,
     Market,
-    MarketKind,
     MarketStatus,
     Posting,
     PostingKind,
 )
-from common.instruments import Outcome, Side
+from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.polymarket import CHANNEL_URL, MARKET, NO_TOKEN, OTHER, OWNER, URL, YES_TOKEN, PaperKeys, PaperOrder
@@ -310,7 +309,7 @@ def market(tick_size: str) -> Market:
     return Market(
         venue="polymarket",
         symbol=MARKET,
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=MarketStatus.OPEN,
         tick_size=Decimal(tick_size),
         lot_size=Decimal("0.01"),
