@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Ask, Fact, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
-from common.bots import BinaryBot, parse_bot
+from common.bots import BinaryBot
 from common.core import Effect, Receipt, Sample
 from common.events import (
     Alert,
@@ -77,7 +77,7 @@ def sections_with(settings: Sequence[str]) -> BinaryBot:
         except msgspec.DecodeError:
             found = value
         document.setdefault(section, {})[name] = found
-    return parse_bot("binary", document)
+    return BinaryBot.parse(document)
 
 
 def limits_for(sections: BinaryBot) -> BotLimits:

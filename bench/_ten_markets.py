@@ -8,7 +8,7 @@ import shutil
 import tomllib
 from pathlib import Path
 
-from common.bots import BinaryBot, parse_bot
+from common.bots import BinaryBot
 from toolkit.instance import find_running
 from toolkit.paths import CONFIG_DIR
 from toolkit.testing.trial import Trial
@@ -40,7 +40,7 @@ class TenMarkets(Trial):
 
     def bot(self) -> BinaryBot:
         document = tomllib.loads((self.data_dir / "trial-config" / "bots.toml").read_text())
-        return parse_bot("binary", document["bots"][0]["sections"])
+        return BinaryBot.parse(document["bots"][0]["sections"])
 
     def pids(self) -> dict[str, int]:
         """Return the pid of every process that runs, by name."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from _converging import Change, Level, Tolerance, VenueHistory, differing, fits, levels_changed, target_change
-from common.bots import parse_bot
+from common.bots import BinaryBot
 from common.events import QuoteLevel, QuoteTarget
 from convergence import ALLOWED_NS, Observed, figures
 from hypothesis import given
@@ -174,7 +174,7 @@ def test_the_report_judges_lateness_and_refusals_for_the_rate() -> None:
     )
     history = VenueHistory("mm1")
     history.on_frame(frame("m", "1", 500 * MS))
-    found = {figure.name: figure for figure in figures(observed, history, parse_bot("binary", sections))}
+    found = {figure.name: figure for figure in figures(observed, history, BinaryBot.parse(sections))}
     late = found["time in which orders differ from the target for over 200 ms"]
     assert (late.value, late.met) == (0.5, False)
     assert (found["refusals for the rate"].value, found["refusals for the rate"].met) == (3, False)

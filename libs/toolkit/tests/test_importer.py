@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common.bots import parse_bot
+from common.bots import BinaryBot, parse_bot
 from common.errors import ConfigError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ def refused(document: dict[str, Any]) -> str:
 
 
 def test_s1_6_every_key_of_the_sketch_reaches_the_bot(tmp_path: Path) -> None:
-    bot = parse_bot("binary", convert(read_source(written(tmp_path, SKETCH))).sections)
+    bot = BinaryBot.parse(convert(read_source(written(tmp_path, SKETCH))).sections)
     quoting, inventory, limits = bot.quoting, bot.inventory, bot.risk_limits
     assert (quoting.spread, quoting.size, quoting.levels, quoting.spacing) == (0.05, 120, 4, 0.02)
     assert (inventory.max_position, inventory.skew_factor, inventory.close_threshold_s) == (900, 0.03, 30.0)
@@ -71,7 +71,7 @@ def test_s1_6_every_key_of_the_sketch_reaches_the_bot(tmp_path: Path) -> None:
 
 def test_s1_6_what_the_sketch_leaves_out_has_its_own_defaults_and_they_are_told() -> None:
     found = convert({"feeds": {"binance": {"symbols": ["btcusdt"]}}})
-    bot = parse_bot("binary", found.sections)
+    bot = BinaryBot.parse(found.sections)
     assert (bot.quoting.spread, bot.quoting.size, bot.inventory.close_threshold_s) == (0.04, 100, 30.0)
     assert [note.partition(":")[0] for note in found.notes] == ["inventory.close_threshold"]
 
@@ -245,7 +245,7 @@ def test_whatever_usable_figures_are_taken_over_come_back_unchanged(
         "risk": {"max_daily_loss": str(loss)},
     }
     found = tomllib.loads(bot_text(convert(source), "1"))["bots"][0]
-    bot = parse_bot(found["kind"], found["sections"])
+    bot = BinaryBot.parse(found["sections"])
     assert bot.risk_limits is not None
     figures = (bot.quoting.spread, bot.quoting.size, bot.inventory.skew_factor, bot.inventory.close_threshold_s)
     assert figures == (spread, size, skew, close_s)

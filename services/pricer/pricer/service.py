@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from common.bots import sections_of
+from common.bots import BinaryBot, sections_of
 from common.core import Command, Core, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample
 from common.errors import ConfigError
 from common.events import (
@@ -32,6 +32,8 @@ from pricer.sources.aggregation import VenueFeed
 TIMER_PERIOD_MS = 20
 
 HALT_REASON = "exception"
+SERVED = (BinaryBot,)
+"""The kinds of bot that are priced; others are ignored."""
 
 
 class Pricer(Core):
@@ -135,7 +137,11 @@ class Pricer(Core):
             self._roster.drop_bot(config.algo_id)
             return ()
         try:
-            self._roster.put_bot(PricedBot(config.algo_id, config.revision, config.running, sections_of(config)))
+            sections = sections_of(config, SERVED)
+            if sections is None:
+                self._roster.drop_bot(config.algo_id)
+                return ()
+            self._roster.put_bot(PricedBot(config.algo_id, config.revision, config.running, sections))
         except ConfigError as error:
             self._dropped["invalid_config"] += 1
             self._roster.drop_bot(config.algo_id)

@@ -273,6 +273,12 @@ def test_a_configuration_that_cannot_be_used_is_named_and_not_priced_from(harnes
     assert harness.top() == []
 
 
+def test_a_bot_of_a_kind_that_is_not_served_is_ignored_without_a_word(harness: Harness) -> None:
+    assert harness.bot("2", kind="unheard-of", pricing=7) == []
+    assert [value.algo_id for value in harness.top() if isinstance(value, FairValue)] == ["1"]
+    assert harness.pricer.state(harness.now_ns)["dropped"]["invalid_config"] == 0
+
+
 def test_an_overtaken_configuration_changes_nothing(harness: Harness) -> None:
     harness.bot(revision=5, pricing={"volatility_prior": 1.0})
     harness.bot(revision=4)

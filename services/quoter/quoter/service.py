@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common.bots import sections_of
+from common.bots import BinaryBot, sections_of, venue_and_account
 from common.clock import NS_PER_MS
 from common.core import (
     Answer,
@@ -68,6 +68,8 @@ TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
+SERVED = (BinaryBot,)
+"""The kinds of bot that are quoted; others are ignored."""
 
 
 class Quoter(Core):
@@ -294,11 +296,15 @@ class Quoter(Core):
         return effects
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
-        """Take in a bot's configuration; one that cannot be used stops the bot and says why."""
+        """Take in a bot's configuration; one that cannot be used stops the bot and says why.
+
+        A bot of another account is nobody's business here, whatever is wrong with it, and so is one of another kind.
+        """
         algo_id = config.algo_id
         self.faults.pop(algo_id, None)
+        here = venue_and_account(config) in (None, (self.venue, self.account))
         try:
-            sections = sections_of(config)
+            sections = sections_of(config, SERVED) if here and not config.removed else None
         except ConfigError as error:
             self.faults[algo_id] = str(error)
             yield from self._take_away(algo_id, receipt.now_ns)
@@ -307,8 +313,7 @@ class Quoter(Core):
                 receipt.now_ns,
             )
             return
-        instrument = sections.instrument
-        if config.removed or instrument.account != self.account or instrument.venue != self.venue:
+        if sections is None:
             yield from self._take_away(algo_id, receipt.now_ns)
             return
         bot = self.bots.get(algo_id)

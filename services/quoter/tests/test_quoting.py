@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from common.core import Effect, Send, Wire
 from common.events import Alert, Fill, Halt, MarketStatus, OrderUpdates, QuoteTarget
@@ -284,6 +286,35 @@ def test_a_removed_bot_leaves_nothing() -> None:
     removed = config(2)
     script.carry(script.core.on_config(replace(removed, removed=True), script.receipt()))
     assert resting(script) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("kind", "sections"),
+    [
+        ("binary", {"instrument": {"account": "mm2"}, "quoting": {"spred": 0.04}}),
+        ("binary", {"instrument": {"venue": "polymarket"}, "quoting": {"spred": 0.04}}),
+        ("unheard-of", {"instrument": {"account": "mm2"}}),
+        ("unheard-of", {"quoting": {"spred": 0.04}}),
+    ],
+    ids=["of another account", "at another venue", "of another account and kind", "of another kind"],
+)
+def test_a_bot_that_is_not_ours_is_ignored_whatever_is_wrong_with_it(kind: str, sections: dict[str, Any]) -> None:
+    script = Script()
+    script.quoting(0.50)
+    before = len(script.of(Alert))
+    script.carry(script.core.on_config(replace(config(algo_id="9", **sections), kind=kind), script.receipt()))
+    assert len(script.of(Alert)) == before
+    assert script.core.faults == {}
+    assert set(script.core.bots) == {"1"}
+
+
+def test_a_bot_that_moves_to_another_account_leaves_nothing_here_even_with_a_broken_section() -> None:
+    script = Script()
+    script.quoting(0.50)
+    moved = config(2, instrument={"account": "mm2"}, quoting={"spred": 0.04})
+    script.carry(script.core.on_config(moved, script.receipt()))
+    assert resting(script) == NOTHING
+    assert script.core.faults == {}
 
 
 def test_a_configuration_that_cannot_be_used_stops_the_bot_and_names_the_field() -> None:

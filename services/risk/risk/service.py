@@ -249,8 +249,9 @@ class Risk(Core):
             text = f"platform limits revision {config.revision} refused, the former ones hold: {error}"
             yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
             return
-        for algo_id in sorted(self.bots):
-            self.bots[algo_id] = view_of(self.bots[algo_id].config, self.platform)
+        for algo_id, known in self.bots.items():
+            # A bot stays of its kind, so that one which was served is.
+            self.bots[algo_id] = view_of(known.config, self.platform) or known
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -258,10 +259,12 @@ class Risk(Core):
         known = self.bots.get(config.algo_id)
         if known is not None and config.revision < known.config.revision:
             return
-        if config.removed:
-            self.bots.pop(config.algo_id, None)
-        else:
-            view = self.bots[config.algo_id] = view_of(config, self.platform)
+        self.bots.pop(config.algo_id, None)
+        view = view_of(config, self.platform)
+        if view is None:
+            return
+        if not config.removed:
+            self.bots[config.algo_id] = view
             if view.fault:
                 text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
                 yield self.conditions.tell(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)

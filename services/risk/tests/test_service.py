@@ -92,6 +92,13 @@ def test_a_configuration_that_cannot_be_read_takes_the_limits_away() -> None:
     assert [alert.text for alert in of(Alert, effects) if "quoting.spread" in alert.text]
 
 
+def test_a_bot_of_a_kind_that_is_not_served_is_ignored_without_a_word() -> None:
+    harness = Harness()
+    effects = harness.tell(msgspec.structs.replace(a_config("9", quoting=7), kind="unheard-of"))
+    assert effects == []
+    assert harness.risk_state().config_revisions == {"1": 1}
+
+
 def test_an_older_revision_changes_nothing_and_a_removed_bot_is_gone() -> None:
     harness = Harness(a_config(revision=5))
     assert harness.tell(a_config(revision=4, risk_limits=None)) == []

@@ -1,21 +1,26 @@
 """The configuration of a bot, section by section, as validated at the gateway and read by every service.
 
-Every number of a binary bot's behaviour is here; unknown keys are refused with their name.
+Every number of a bot's behaviour is here; unknown keys are refused with their name.
 """
 
-from common.bots.binary import BinaryBot, Override, Overrides, faults_of, parse_bot, sections_of
-from common.bots.pricing import Combination, Instrument, PriceSource, Pricing
+from common.bots.binary import BinaryBot, Override, Overrides
+from common.bots.bot import Bot, InstrumentSection
+from common.bots.kinds import KINDS, parse_bot, sections_of, venue_and_account
+from common.bots.pricing import BinaryInstrument, Combination, PriceSource, Pricing
 from common.bots.protection import MARKOUT_HORIZONS_S, Exposure, Flow, Protection, RiskLimits, Selection
 from common.bots.quoting import Inventory, Quoting, Unwind
-from common.bots.section import Section
+from common.bots.section import Section, faults_of
 
 __all__ = [
+    "KINDS",
     "MARKOUT_HORIZONS_S",
     "BinaryBot",
+    "BinaryInstrument",
+    "Bot",
     "Combination",
     "Exposure",
     "Flow",
-    "Instrument",
+    "InstrumentSection",
     "Inventory",
     "Override",
     "Overrides",
@@ -30,4 +35,5 @@ __all__ = [
     "faults_of",
     "parse_bot",
     "sections_of",
+    "venue_and_account",
 ]

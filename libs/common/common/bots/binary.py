@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from common.bots.pricing import Combination, Instrument, Pricing
-from common.bots.protection import Exposure, Flow, Protection, RiskLimits, Selection
+from common.bots.bot import Bot
+from common.bots.pricing import BinaryInstrument, Combination, Pricing
+from common.bots.protection import Exposure, Flow, Protection, Selection
 from common.bots.quoting import Inventory, Quoting, Unwind
-from common.bots.section import Section, Text
-from common.errors import ConfigError
-from common.events import BotConfig
+from common.bots.section import Section, Text, faults_of
 
 
 class Override(Section):
@@ -28,10 +27,12 @@ class Overrides(Section):
     by_market: dict[Text, Override] = Field(default_factory=dict, max_length=1_000)
 
 
-class BinaryBot(Section):
-    """All sections of a bot that quotes YES/NO markets. Without `risk_limits` it does not trade."""
+class BinaryBot(Bot):
+    """All sections of a bot that quotes YES/NO markets."""
 
-    instrument: Instrument
+    kind: ClassVar[str] = "binary"
+
+    instrument: BinaryInstrument
     combination: Combination = Combination()
     pricing: Pricing = Pricing()
     quoting: Quoting = Quoting()
@@ -45,7 +46,6 @@ class BinaryBot(Section):
     flow: Flow = Flow()
     selection: Selection = Selection()
     unwind: Unwind = Unwind()
-    risk_limits: RiskLimits | None = None
 
     @model_validator(mode="after")
     def _enough_sources(self) -> BinaryBot:
@@ -78,27 +78,3 @@ class BinaryBot(Section):
         quoting = Quoting.model_validate(self.quoting.model_dump() | override.quoting)
         inventory = Inventory.model_validate(self.inventory.model_dump() | override.inventory)
         return self.model_copy(update={"quoting": quoting, "inventory": inventory})
-
-
-KINDS: dict[str, type[BinaryBot]] = {"binary": BinaryBot}
-
-
-def parse_bot(kind: str, sections: dict[str, Any]) -> BinaryBot:
-    """Return the validated sections; ConfigError lists every field and the rule it breaks."""
-    model = KINDS.get(kind)
-    if model is None:
-        raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
-    try:
-        return model.model_validate(sections)
-    except ValidationError as error:
-        raise ConfigError(faults_of(error)) from None
-
-
-def sections_of(config: BotConfig) -> BinaryBot:
-    """Return the validated sections of a configuration event."""
-    return parse_bot(config.kind, config.sections)
-
-
-def faults_of(error: ValidationError) -> list[str]:
-    """Return 'field.path: rule' for each fault pydantic found."""
-    return [f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}" for fault in error.errors()]

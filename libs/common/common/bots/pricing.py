@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from common.bots.bot import InstrumentSection
 from common.bots.section import FileName, Section, Text
 
 SMILE_MAX = 4
@@ -35,18 +36,16 @@ class PriceSource(Section):
     """Cost of taking there, for telling an arbitrage from a difference."""
 
 
-class Instrument(Section):
+class BinaryInstrument(InstrumentSection):
     """Which markets a binary bot quotes, where, and through which account."""
 
-    venue: Text = "degen"
-    account: Text = "mm1"
     series: list[Text] = Field(min_length=1, max_length=50)
     """Rolling series, e.g. BTC-5M."""
     sources: dict[Text, list[PriceSource]]
     """By underlying asset, best first, e.g. BTC = [{venue = "binance", symbol = "BTCUSDT"}]."""
 
     @model_validator(mode="after")
-    def _usable_sources(self) -> Instrument:
+    def _usable_sources(self) -> BinaryInstrument:
         for underlying, sources in self.sources.items():
             named = [(source.venue, source.symbol) for source in sources]
             if len(set(named)) < len(named):

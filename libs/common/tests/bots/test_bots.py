@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common.bots import BinaryBot, parse_bot, sections_of
+from common.bots import BinaryBot, Bot, parse_bot, sections_of, venue_and_account
 from common.errors import ConfigError
 from common.events import BotConfig
 from hypothesis import given
@@ -32,7 +32,7 @@ def faults(sections: dict[str, Any]) -> tuple[str, ...]:
 
 
 def test_series_and_sources_are_enough_and_all_else_has_its_default() -> None:
-    bot = parse_bot("binary", SMALLEST)
+    bot = BinaryBot.parse(SMALLEST)
     assert (bot.instrument.venue, bot.instrument.account) == ("degen", "mm1")
     assert bot.instrument.sources["BTC"][0].venue == "binance"
     assert bot.instrument.sources["BTC"][0].price == "mid"
@@ -127,15 +127,40 @@ documents = st.recursive(
 @given(st.dictionaries(st.sampled_from([*BinaryBot.model_fields, "other"]), documents, max_size=4))
 def test_any_document_is_a_bot_or_a_list_of_faults(sections: dict[str, Any]) -> None:
     try:
-        found: BinaryBot | ConfigError = parse_bot("binary", sections)
+        found: Bot | ConfigError = parse_bot("binary", sections)
     except ConfigError as error:
         found = error
-    assert isinstance(found, BinaryBot) or (found.faults and all(": " in fault for fault in found.faults))
+    assert isinstance(found, Bot) or (found.faults and all(": " in fault for fault in found.faults))
+
+
+def a_config(kind: str, sections: dict[str, Any]) -> BotConfig:
+    return BotConfig(algo_id="1", kind=kind, revision=1, running=True, sections=sections, actor="admin", ts_ns=1)
 
 
 def test_the_sections_of_a_configuration_event_are_the_bots() -> None:
-    config = BotConfig(algo_id="1", kind="binary", revision=1, running=True, sections=SMALLEST, actor="admin", ts_ns=1)
-    assert sections_of(config) == parse_bot("binary", SMALLEST)
+    assert sections_of(a_config("binary", SMALLEST), (BinaryBot,)) == parse_bot("binary", SMALLEST)
+
+
+@pytest.mark.parametrize("sections", [SMALLEST, {}, {"instrument": "degen"}])
+def test_a_kind_that_is_not_served_has_no_sections_whatever_they_are(sections: dict[str, Any]) -> None:
+    assert sections_of(a_config("spot", sections), (BinaryBot,)) is None
+
+
+@pytest.mark.parametrize(
+    ("sections", "found"),
+    [
+        (SMALLEST, ("degen", "mm1")),
+        ({}, ("degen", "mm1")),
+        ({"instrument": {"account": "mm2", "venue": "polymarket", "symbols": ["BTC/USD"]}}, ("polymarket", "mm2")),
+        ({"instrument": {"account": "mm2"}, "quoting": 7}, ("degen", "mm2")),
+        ({"instrument": {"account": 7}}, None),
+        ({"instrument": ["mm2"]}, None),
+    ],
+)
+def test_where_a_bot_trades_is_read_however_wrong_the_rest_is(
+    sections: dict[str, Any], found: tuple[str, str] | None
+) -> None:
+    assert venue_and_account(a_config("unheard-of", sections)) == found
 
 
 def test_every_bot_of_the_first_start_is_valid() -> None:
@@ -147,8 +172,7 @@ def test_every_bot_of_the_first_start_is_valid() -> None:
 
 
 def test_a1_an_override_changes_what_it_names_in_its_markets_and_nothing_else() -> None:
-    bot = parse_bot(
-        "binary",
+    bot = BinaryBot.parse(
         SMALLEST
         | {
             "quoting": {"spread": 0.05, "size": 80},

@@ -33,7 +33,15 @@ class Harness:
         self.now_ns += round(seconds * NS_PER_S)
         return self
 
-    def bot(self, algo_id: str = "1", *, revision: int = 1, removed: bool = False, **sections: Any) -> list[Effect]:
+    def bot(
+        self,
+        algo_id: str = "1",
+        *,
+        kind: str = "binary",
+        revision: int = 1,
+        removed: bool = False,
+        **sections: Any,
+    ) -> list[Effect]:
         document = {
             "instrument": {
                 "venue": "degen",
@@ -43,7 +51,7 @@ class Harness:
         } | sections
         config = BotConfig(
             algo_id=algo_id,
-            kind="binary",
+            kind=kind,
             revision=revision,
             running=True,
             sections=document,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from common.bots import parse_bot
+from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.core import Effect
 from common.errors import ConfigError
@@ -68,7 +68,7 @@ class Venues(Harness):
 
 def test_f6_a_bot_names_several_venues_of_an_underlying_and_how_they_count() -> None:
     marked = [SOURCES[0] | {"weight": 0.5}, SOURCES[1] | {"reference": True}, SOURCES[2]]
-    bot = parse_bot("binary", {"instrument": {"series": ["BTC-5M"], "sources": {"BTC": marked}}})
+    bot = BinaryBot.parse({"instrument": {"series": ["BTC-5M"], "sources": {"BTC": marked}}})
     assert [(each.venue, each.symbol, each.reference) for each in bot.instrument.sources["BTC"]] == [
         ("binance", "BTCUSDT", False),
         ("coinbase", "BTC-USD", True),
@@ -86,13 +86,13 @@ def test_f6_a_bot_names_several_venues_of_an_underlying_and_how_they_count() -> 
 )
 def test_sources_that_cannot_be_combined_are_refused(sources: list[dict[str, Any]], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
-        parse_bot("binary", {"instrument": {"series": ["BTC-5M"], "sources": {"BTC": sources}}})
+        BinaryBot.parse({"instrument": {"series": ["BTC-5M"], "sources": {"BTC": sources}}})
 
 
 def test_more_sources_that_agree_than_there_are_is_refused() -> None:
     document = {"instrument": {"series": ["A"], "sources": {"BTC": SOURCES}}, "combination": {"min_agreeing": 4}}
     with pytest.raises(ConfigError, match="min_agreeing"):
-        parse_bot("binary", document)
+        BinaryBot.parse(document)
 
 
 def test_f6_a_tether_venue_and_dollar_venues_give_one_price_in_the_references_terms() -> None:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from common.bots import BinaryBot, faults_of, sections_of
+from common.bots import BinaryBot, faults_of
 from common.errors import ConfigError
-from common.events import BotConfig, BotLimits, Conduct, QuoteBounds
+from common.events import BotLimits, Conduct, QuoteBounds
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PLATFORM_TYPE = "risk"
 PLATFORM_ID = "limits"
 """Address of the platform-wide limits: config.platform.risk.limits."""
+SERVED = (BinaryBot,)
+"""The kinds of bot that are given limits; others are ignored."""
 
 
 class PlatformLimits(BaseModel):
@@ -58,16 +60,11 @@ def parse_platform_limits(document: Mapping[str, Any]) -> PlatformLimits:
         raise ConfigError(faults_of(error)) from None
 
 
-def limits_in(config: BotConfig, platform: PlatformLimits) -> BotLimits | None:
-    """Return the limits of a configured bot, None when it has no risk_limits and so may not trade.
-
-    ConfigError when the configuration cannot be read: such a bot has no limits either.
-    """
-    return limits_of(sections_of(config), platform)
-
-
 def limits_of(bot: BinaryBot, platform: PlatformLimits) -> BotLimits | None:
-    """Return the limits a bot's sections and the platform make together; a 0 or null falls back to the platform's."""
+    """Return the limits a bot's sections and the platform make together; a 0 or null falls back to the platform's.
+
+    None for a bot without risk_limits, which may not trade.
+    """
     own = bot.risk_limits
     if own is None:
         return None

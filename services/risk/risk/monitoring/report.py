@@ -15,7 +15,7 @@ from common.streams.levels import Level
 from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
 from risk.monitoring.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
-from risk.monitoring.limits import PlatformLimits, limits_in
+from risk.monitoring.limits import SERVED, PlatformLimits, limits_of
 
 STREAMS_SCOPE = "streams"
 MONEY_FIGURES = ("pnl_realized", "pnl_unrealized", "daily_pnl", "fees")
@@ -32,12 +32,16 @@ class BotView(NamedTuple):
     """Why its configuration cannot be used."""
 
 
-def view_of(config: BotConfig, platform: PlatformLimits) -> BotView:
-    """Return what a configuration means under the platform's limits; one that cannot be used has no limits."""
+def view_of(config: BotConfig, platform: PlatformLimits) -> BotView | None:
+    """Return what a configuration means under the platform's limits; one that cannot be used has no limits.
+
+    None for a bot of a kind that is not served.
+    """
     try:
-        return BotView(config, limits_in(config, platform), sections_of(config).instrument.venue)
+        bot = sections_of(config, SERVED)
     except ConfigError as error:
         return BotView(config, None, "", str(error))
+    return None if bot is None else BotView(config, limits_of(bot, platform), bot.instrument.venue)
 
 
 def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Position:

@@ -12,7 +12,8 @@ from common.bots import BinaryBot, Inventory, RiskLimits
 from common.errors import ConfigError
 from hypothesis import given
 from hypothesis import strategies as st
-from risk.monitoring.limits import limits_in, limits_of, parse_platform_limits
+from risk.monitoring.limits import limits_of, parse_platform_limits
+from risk.monitoring.report import view_of
 from risk.testing.events import PLATFORM_LIMITS, a_config
 from risk.wiring import LIMITS_FILE, read_platform_limits
 
@@ -104,7 +105,9 @@ def test_no_bot_holds_more_than_the_platform_allows() -> None:
 
 
 def test_without_risk_limits_there_are_no_limits() -> None:
-    assert limits_in(a_config(risk_limits=None), PLATFORM_LIMITS) is None
+    view = view_of(a_config(risk_limits=None), PLATFORM_LIMITS)
+    assert view is not None
+    assert (view.limits, view.fault) == (None, "")
 
 
 @given(
@@ -131,7 +134,9 @@ def test_whatever_a_bot_states_every_limit_is_a_positive_bound(limits: RiskLimit
 
 def test_the_built_in_limits_are_complete_and_reach_a_bot_of_the_demo() -> None:
     platform = read_platform_limits(CONFIG_DIR / LIMITS_FILE)
-    limits = limits_in(a_config(), platform)
+    view = view_of(a_config(), platform)
+    assert view is not None
+    limits = view.limits
     assert limits is not None
     assert (limits.max_daily_loss, limits.max_net_lots) == (Decimal(100), platform.max_net_lots)
 

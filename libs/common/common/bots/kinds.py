@@ -1,0 +1,49 @@
+"""The kinds of bot there are, and how a configuration becomes a bot of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from common.bots.binary import BinaryBot
+from common.bots.bot import Bot, InstrumentSection
+from common.errors import ConfigError
+from common.events import BotConfig
+
+KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot,)}
+
+BotT = TypeVar("BotT", bound=Bot)
+
+
+def parse_bot(kind: str, sections: dict[str, Any]) -> Bot:
+    """Return the validated sections; ConfigError lists every field and the rule it breaks, or the kinds there are."""
+    model = KINDS.get(kind)
+    if model is None:
+        raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
+    return model.parse(sections)
+
+
+def sections_of(config: BotConfig, served: Sequence[type[BotT]]) -> BotT | None:
+    """Return the validated sections of a bot of a served kind, None for a bot of another one; ConfigError as above.
+
+    A service is not concerned by kinds that it does not serve: a kind that nobody knows is refused where it is written.
+    """
+    for model in served:
+        if model.kind == config.kind:
+            return model.parse(config.sections)
+    return None
+
+
+def venue_and_account(config: BotConfig) -> tuple[str, str] | None:
+    """Return where a bot of any kind trades, however wrong the rest of its sections; None where they do not say."""
+    section = config.sections.get("instrument", {})
+    if not isinstance(section, dict):
+        return None
+    named = {name: section[name] for name in InstrumentSection.model_fields if name in section}
+    try:
+        found = InstrumentSection.model_validate(named)
+    except ValidationError:
+        return None
+    return found.venue, found.account
