@@ -101,7 +101,6 @@ class Quoter(Core):
         """By bot: what is wrong with its configuration."""
 
     def inputs(self) -> Sequence[Input]:
-        session = self.session
         return [
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT, {"venue": self.venue}),
@@ -115,13 +114,8 @@ class Quoter(Core):
             Newest(FairValue, self.on_fair),
             Newest(Book, self.on_book, {"venue": self.venue}),
             Every(TIMER_MS, self.on_timer, early=True),
-            Wire(
-                session.name,
-                lambda receipt: self._relay(session.on_open(receipt.now_ns), receipt.now_ns),
-                self._on_frame,
-                lambda reason, receipt: self._relay(session.on_close(reason, receipt.now_ns), receipt.now_ns),
-            ),
-            Http(session.name, self.on_answer),
+            Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
+            Http(self.session.name, self.on_answer),
             Command("halt", self.on_halt_command, early=True),
             Command("cancel-all", self.on_cancel_all_command, early=True),
             Command("since", self._lookback.on_command, early=True),
@@ -337,12 +331,22 @@ class Quoter(Core):
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
-    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
-        return self._relay(self.session.on_answer(answer, receipt.now_ns), receipt.now_ns)
+    def on_session(self, outputs: Outputs, receipt: Receipt) -> Effects:
+        """Take in what the session came to say, however it was asked."""
+        return self._relay(outputs, receipt.now_ns)
 
-    def _on_frame(self, data: bytes, receipt: Receipt) -> Effects:
+    def on_open(self, receipt: Receipt) -> Effects:
+        return self._relay(self.session.on_open(receipt.now_ns), receipt.now_ns)
+
+    def on_frame(self, data: bytes, receipt: Receipt) -> Effects:
         outputs = self.session.on_frame(data, receipt.now_ns)
         return self._relay(outputs, receipt.now_ns) if outputs else ()
+
+    def on_close(self, reason: str, receipt: Receipt) -> Effects:
+        return self._relay(self.session.on_close(reason, receipt.now_ns), receipt.now_ns)
+
+    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
+        return self._relay(self.session.on_answer(answer, receipt.now_ns), receipt.now_ns)
 
     def _relay(self, outputs: Outputs, now_ns: int) -> Effects:
         """Pass effects on and take reports in; the markets they touched are looked at when the turn ends."""

@@ -335,7 +335,7 @@ def test_a_stopping_quoter_is_not_stopped_before_its_last_news_is_out() -> None:
     resting = [int(order.client_order_id) for order in script.venue.open_orders()]
     script.carry(script.core.stop(script.receipt()))
     script.now_ns += 50 * MS
-    script.carry(script.core._relay(script.core.session.on_timer(script.now_ns), script.now_ns))
+    script.carry(script.core.on_session(script.core.session.on_timer(script.now_ns), script.receipt()))
     assert script.core.session.empty
     assert not script.core.stopped()
     script.wait(50)

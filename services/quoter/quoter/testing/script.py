@@ -182,16 +182,16 @@ class Script:
                 self.carry(core.on_answer(self.venue.on_ask(effect), self.receipt()))
         elif isinstance(effect, Open):
             if self.venue.opened(effect):
-                self.carry(core._relay(core.session.on_open(self.now_ns), self.now_ns))
+                self.carry(core.on_open(self.receipt()))
             else:
-                self.carry(core._relay(core.session.on_close("cannot connect", self.now_ns), self.now_ns))
+                self.carry(core.on_close("cannot connect", self.receipt()))
         elif isinstance(effect, Close):
             self.closes.append(effect.reason)
             self.cut(effect.reason)
 
     def deliver(self, frames: Iterable[bytes] | None = None) -> None:
         for frame in self.venue.take_frames() if frames is None else frames:
-            self.carry(self.core._relay(self.core.session.on_frame(frame, self.now_ns), self.now_ns))
+            self.carry(self.core.on_frame(frame, self.receipt()))
 
     def answer_held(self) -> None:
         self.hold_answers = False
@@ -201,7 +201,7 @@ class Script:
 
     def cut(self, reason: str = "cut") -> None:
         self.venue.disconnect()
-        self.carry(self.core._relay(self.core.session.on_close(reason, self.now_ns), self.now_ns))
+        self.carry(self.core.on_close(reason, self.receipt()))
 
     def confirm_fill(self, fill: Fill | Posting) -> None:
         self.fill_sequence += 1

@@ -108,18 +108,18 @@ class Stage:
         elif isinstance(effect, Open):
             self.urls.append(effect.url)
             if self.tiny.opened(effect):
-                self.relay(self.session.on_open(self.now_ns))
+                self.carry(self.core.on_open(self.receipt()))
             else:
-                self.relay(self.session.on_close("cannot connect", self.now_ns))
+                self.carry(self.core.on_close("cannot connect", self.receipt()))
         elif isinstance(effect, Close):
             self.cut(effect.reason)
 
     def relay(self, outputs: Outputs) -> None:
-        self.carry(self.core._relay(outputs, self.now_ns))
+        self.carry(self.core.on_session(outputs, self.receipt()))
 
     def deliver(self, frames: Iterable[bytes] | None = None) -> None:
         for frame in self.tiny.take_frames() if frames is None else frames:
-            self.relay(self.session.on_frame(frame, self.now_ns))
+            self.carry(self.core.on_frame(frame, self.receipt()))
 
     def let_go(self) -> None:
         """Hand in what was kept back."""
@@ -131,7 +131,7 @@ class Stage:
 
     def cut(self, reason: str = "cut") -> None:
         self.tiny.disconnect()
-        self.relay(self.session.on_close(reason, self.now_ns))
+        self.carry(self.core.on_close(reason, self.receipt()))
 
     # --- what we do ---------------------------------------------------------------------------------------------
 

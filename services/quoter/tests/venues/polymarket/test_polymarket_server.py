@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from common.core import Answer, Ask, Close, Effect, Open, Send
+from common.core import Answer, Ask, Close, Effect, Open, Receipt, Send
 from common.events import Event, Fill
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
@@ -186,20 +186,20 @@ class Client:
             self.wire.close(effect)
 
     async def relay(self, outputs: Outputs) -> None:
-        await self.carry(self.core._relay(outputs, self.now_ns))
+        await self.carry(self.core.on_session(outputs, Receipt(self.now_ns)))
 
     async def on_open(self) -> None:
-        await self.relay(self.session.on_open(self.now_ns))
+        await self.carry(self.core.on_open(Receipt(self.now_ns)))
 
     async def on_frames(self, frames: list[bytes]) -> None:
         for frame in frames:
-            await self.relay(self.session.on_frame(frame, self.now_ns))
+            await self.carry(self.core.on_frame(frame, Receipt(self.now_ns)))
 
     async def on_close(self, reason: str) -> None:
-        await self.relay(self.session.on_close(reason, self.now_ns))
+        await self.carry(self.core.on_close(reason, Receipt(self.now_ns)))
 
     async def on_answer(self, answer: Answer) -> None:
-        await self.relay(self.session.on_answer(answer, self.now_ns))
+        await self.carry(self.core.on_answer(answer, Receipt(self.now_ns)))
 
     async def until(self, reached: Callable[[], bool]) -> None:
         async with asyncio.timeout(STATE_MOST_S):
