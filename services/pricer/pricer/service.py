@@ -115,13 +115,10 @@ class Pricer(Core):
         feed = self._roster.feed(market.venue)
         if market.kind is not InstrumentKind.BINARY or feed is None:
             return ()
-        # The last word on a market may be of an earlier feed than the venue's status, so each market has its own epoch.
-        sender = "/".join(key)
-        if not self._fence.passes("feed", sender, market.epoch):
+        if not self._fence.passes_market(market):
             return ()
         if market.status is not MarketStatus.OPEN:
             self._roster.drop_market(*key)
-            self._fence.forget("feed", sender)
         elif not self._roster.put_market(market, feed):
             self._dropped["unusable_market"] += 1
             self._roster.drop_market(*key)

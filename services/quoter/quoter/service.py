@@ -234,6 +234,8 @@ class Quoter(Core):
         return ()
 
     def on_book(self, book: Book, receipt: Receipt) -> Effects:
+        if not self._fence.passes("feed", book.venue, book.epoch):
+            return ()
         for bot in self.bots.values():
             line = bot.lines.get(book.symbol)
             if line is not None:
@@ -262,17 +264,17 @@ class Quoter(Core):
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
         if market.kind is not InstrumentKind.BINARY:
             return ()
+        known = self.markets.get(market.symbol)
+        if known is None and len(self.markets) >= MARKETS_MAX:
+            return ()
+        if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
+            return ()
         try:
             terms = terms_of(market)
         except ValueError as error:
             text = f"{market.symbol}: {error}"
-            return self._relay(
-                self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns), receipt.now_ns
-            )
-        if terms.symbol not in self.markets and len(self.markets) >= MARKETS_MAX:
-            return ()
+            return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
         effects: list[Effect] = []
-        known = self.markets.get(terms.symbol)
         regridded = known is not None and known.tick_size != terms.tick_size
         if known is not None and regridded:
             # What rests keeps its price, and its place where that lies on the new grid.
@@ -302,10 +304,8 @@ class Quoter(Core):
         except ConfigError as error:
             self.faults[algo_id] = str(error)
             yield from self._take_away(algo_id, receipt.now_ns)
-            yield from self._relay(
-                self.blotter.alert(AlertLevel.CRITICAL, algo_id, "bad_config", str(error)[:500], receipt.now_ns),
-                receipt.now_ns,
-            )
+            text = str(error)[:500]
+            yield from self.blotter.alert(AlertLevel.CRITICAL, algo_id, "bad_config", text, receipt.now_ns)
             return
         if sections is None:
             yield from self._take_away(algo_id, receipt.now_ns)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from common.core import Effect, Send, Wire
-from common.events import Alert, Fill, Halt, MarketStatus, OrderUpdates, QuoteTarget
+from common.events import Alert, Book, Fill, Halt, Level, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
 from msgspec.structs import replace
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
@@ -375,6 +375,29 @@ def test_a_lower_epoch_of_a_pricer_is_not_listened_to() -> None:
     script.carry(script.core.on_fair(replace(newer, epoch=8), script.receipt()))
     script.carry(script.core.on_fair(replace(older, epoch=7), script.receipt()))
     assert max(script.venue.prices("yes")) == "0.53"
+
+
+def test_a_book_of_an_older_feed_is_not_listened_to() -> None:
+    script = Script()
+    script.quoting(0.50)
+    line = script.core.bots["1"].lines[MARKET]
+    seen = []
+    for epoch, bid in ((8, 0.45), (7, 0.40), (8, 0.46)):
+        book = Book(venue="degen", symbol=MARKET, bids=[Level(bid, 100.0)], asks=[], ts_received_ns=0, epoch=epoch)
+        script.carry(script.core.on_book(book, script.receipt()))
+        assert line.crossing.book is not None
+        seen.append(line.crossing.book.bids[0].price)
+    assert seen == [0.45, 0.45, 0.46]
+
+
+def test_a_market_of_an_older_feed_is_not_listened_to_but_each_market_has_its_own_feed() -> None:
+    script = Script()
+    script.quoting(0.50)
+    script.carry(script.core.on_market(replace(market(), epoch=8), script.receipt()))
+    script.carry(script.core.on_market(replace(market(MarketStatus.CLOSED), epoch=7), script.receipt()))
+    assert script.core.markets[MARKET].status is MarketStatus.OPEN
+    script.carry(script.core.on_market(replace(market(symbol=LATER), epoch=7), script.receipt()))
+    assert LATER in script.core.markets, "its feed has said nothing newer of it"
 
 
 def test_a_price_the_venue_refuses_is_left_alone_for_a_while() -> None:

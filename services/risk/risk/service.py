@@ -273,7 +273,7 @@ class Risk(Core):
             yield self._risk_state(receipt.now_ns)
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if not self._fence.passes("feed", market.venue, market.epoch):
+        if not self._fence.passes_market(market):
             return
         self.markets.put(market)
         self.watch.on_market(market)

@@ -9,6 +9,7 @@ import pytest
 from common.core import Core, Durable, Receipt, Store
 from common.events import (
     Alert,
+    FeedStatus,
     Halt,
     PlatformConfig,
     Position,
@@ -97,6 +98,20 @@ def test_a_bot_of_a_kind_that_is_not_served_is_ignored_without_a_word() -> None:
     effects = harness.tell(msgspec.structs.replace(a_config("9", quoting=7), kind="unheard-of"))
     assert effects == []
     assert harness.risk_state().config_revisions == {"1": 1}
+
+
+def test_a_market_is_settled_whose_feed_has_been_followed_since_its_last_word() -> None:
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(FeedStatus(venue="degen", connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True, epoch=5))
+    assert of(Posting, harness.tell(a_resolved_market(epoch=4)))
+
+
+def test_a_market_of_an_older_feed_is_not_listened_to() -> None:
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_market(epoch=5))
+    assert not of(Posting, harness.tell(a_resolved_market(epoch=4)))
 
 
 def test_an_older_revision_changes_nothing_and_a_removed_bot_is_gone() -> None:

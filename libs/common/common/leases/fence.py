@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from common.events import Alert, AlertLevel, Lease
+from common.events import Alert, AlertLevel, Lease, Market
 from common.orders import EPOCH_MAX
 
 SENDERS_MAX = 10_000
@@ -61,6 +61,17 @@ class EpochFence:
         if epoch <= newest and (known or len(self._epochs) < SENDERS_MAX):
             self._epochs[sender] = epoch
         return True
+
+    def passes_market(self, market: Market) -> bool:
+        """Say whether a word on a market is from the newest feed that spoke of it, which is forgotten with its end.
+
+        The last word on a market may be of an earlier feed than the venue's status, so each market has its own epoch.
+        """
+        sender = f"{market.venue}/{market.symbol}"
+        passed = self.passes("feed", sender, market.epoch)
+        if passed and market.status.over:
+            self.forget("feed", sender)
+        return passed
 
     def forget(self, role: str, key: str) -> None:
         """Drop what is remembered of a sender that will not speak again."""

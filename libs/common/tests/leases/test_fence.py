@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from common.events import Lease
+from decimal import Decimal
+
+from common.events import Lease, Market, MarketStatus
+from common.instruments import InstrumentKind
 from common.leases.fence import AHEAD_MAX, ALERT_EVERY_NS, SENDERS_MAX, EpochFence
 from common.orders import EPOCH_MAX
 
@@ -84,3 +87,26 @@ def test_what_is_remembered_is_bounded_and_forgotten_senders_make_room() -> None
     ours.forget("feed", "0")
     assert ours.passes("feed", str(SENDERS_MAX + 1), 4)
     assert not ours.passes("feed", str(SENDERS_MAX + 1), 3)
+
+
+def market(epoch: int, status: MarketStatus = MarketStatus.OPEN, symbol: str = "M") -> Market:
+    return Market(
+        venue="degen",
+        symbol=symbol,
+        kind=InstrumentKind.BINARY,
+        status=status,
+        tick_size=Decimal("0.01"),
+        ts_received_ns=0,
+        epoch=epoch,
+    )
+
+
+def test_each_market_has_its_own_feed_which_is_forgotten_with_its_end() -> None:
+    ours = fence(feed=5)
+    assert ours.passes("feed", "degen", 5)
+    assert ours.passes_market(market(4)), "the newer feed has said nothing of it"
+    assert ours.passes_market(market(5))
+    assert not ours.passes_market(market(4, MarketStatus.RESOLVED))
+    assert ours.passes_market(market(4, symbol="N"))
+    assert ours.passes_market(market(5, MarketStatus.RESOLVED))
+    assert ours.passes_market(market(4)), "who goes on about it is no trouble to those who keep the end"

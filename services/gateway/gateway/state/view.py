@@ -213,6 +213,8 @@ class View(Core):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
+        if not self._fence.passes_market(market):
+            return ()
         key = (market.venue, market.symbol)
         self.markets[key] = market
         if len(self.markets) > MARKETS_MAX:

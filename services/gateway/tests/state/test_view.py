@@ -108,6 +108,12 @@ def test_voices_of_an_older_epoch_are_not_heard(story: Story) -> None:
     assert row_of(story)["target"]["bids"] == []
 
 
+def test_a_market_of_an_older_feed_is_not_heard(story: Story) -> None:
+    story.market(status=MarketStatus.CLOSED, epoch=5)
+    story.market(epoch=4)
+    assert [market.status for market in story.view.markets.values()] == [MarketStatus.CLOSED]
+
+
 def test_a_position_with_fewer_fills_does_not_replace_a_newer_one(story: Story) -> None:
     story.quoting()
     story.position(10, 0, "5.00", sequence=9)
