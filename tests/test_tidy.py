@@ -99,8 +99,10 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/quoter": (
         "quoter/__main__.py",
         "quoter/keys.py",
+        "quoter/venues/__init__.py",
         "quoter/venues/polymarket/signing/keys.py",
         "quoter/venues/polymarket/signing/library.py",
+        "quoter/venues/polymarket/venue.py",
         "quoter/watchdog/__main__.py",
         "quoter/watchdog/wiring.py",
         "quoter/wiring.py",

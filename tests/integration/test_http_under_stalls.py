@@ -18,6 +18,7 @@ from common.orders import first_id_of
 from common.running.wires import LiveHttp
 from quoter.testing.script import MARKET
 from quoter.testing.venue import Venue, VenueOrder
+from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.rest import ApiKey
 from quoter.watchdog.core import Watchdog
 
@@ -85,7 +86,7 @@ class Watching:
     """A watchdog with a live client: every effect of its core is carried out, its timer turns when told."""
 
     def __init__(self, url: str) -> None:
-        self.core = Watchdog("mm1", ApiKey("watch", "mm1-watch", "very-secret", ("cancel",)), url)
+        self.core = Watchdog("mm1", DegenCancelSession(ApiKey("watch", "mm1-watch", "very-secret", ("cancel",))), url)
         self.http = LiveHttp(self._on_answer)
 
     def carry(self, effects: Iterable[Effect]) -> None:

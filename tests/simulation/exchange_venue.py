@@ -10,8 +10,7 @@ from common.events import Book, Level
 from exchange.entry.session import Output
 from exchange.entry.session import Send as Sent
 from exchange.testing.venue import MARKET, Client, opened
-from quoter.assembly import make_quoter
-from quoter.testing.script import Script
+from quoter.testing.script import Script, degen_quoter
 from quoter.testing.venue import Venue
 from quoter.venues.degen.rest import ApiKey
 
@@ -90,6 +89,6 @@ def scripted() -> tuple[Script, ExchangeVenue]:
     venue = ExchangeVenue()
     script = Script(venue)
     venue.script = script
-    script.core = make_quoter(KEY, "http://venue")
+    script.core = degen_quoter(KEY)
     script.core.epoch = 3
     return script, venue

@@ -6,9 +6,8 @@ from common.core import Open
 from common.events import Fill, QuoteTarget
 from common.instruments import Outcome, Side
 from exchange.testing.venue import MARKET
-from quoter.assembly import make_quoter
 from quoter.orders.own_orders import Order
-from quoter.testing.script import Script, config
+from quoter.testing.script import Script, config, degen_quoter
 from quoter.venues.base import Placement
 from quoter.venues.degen.fallback import Fallback
 
@@ -27,7 +26,7 @@ def fallen(policy: Fallback) -> tuple[Script, Refusing]:
     venue = Refusing()
     script = Script(venue)
     venue.script = script
-    script.core = make_quoter(KEY, "http://venue", fallback=policy)
+    script.core = degen_quoter(KEY, policy)
     script.core.epoch = 3
     script.start(config(quoting={"levels": 1, "spread": 0.04}))
     script.wait(500, fair=0.50)

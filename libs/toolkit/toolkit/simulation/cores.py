@@ -150,7 +150,9 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 
 
 def quoter(seed: int) -> Core:
-    made: Core = importlib.import_module("quoter.wiring").make_quoter(_key("trade"), EXCHANGE_URL, seed=seed)
+    variables = {"DEGEN_API_KEY": "mm1-trade", "DEGEN_WALLET_KEY": secret_of("trade")}
+    keys = importlib.import_module("quoter.keys").AccountKeys(variables, Path("keys"), "mm1")
+    made: Core = importlib.import_module("quoter.wiring").make_quoter(keys, EXCHANGE_URL, seed=seed)
     return made
 
 
@@ -167,9 +169,8 @@ def prepare_quoter(node: Node) -> None:
 
 
 def watchdog(seed: int) -> Core:
-    made: Core = importlib.import_module("quoter.watchdog.core").Watchdog("mm1", _key("watchdog"), EXCHANGE_URL, seed)
+    name = "watchdog"
+    key = importlib.import_module("quoter.venues.degen.rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])
+    session = importlib.import_module("quoter.venues.degen.cancelling").DegenCancelSession(key, seed)
+    made: Core = importlib.import_module("quoter.watchdog.core").Watchdog("mm1", session, EXCHANGE_URL, seed)
     return made
-
-
-def _key(name: str) -> Any:
-    return importlib.import_module("quoter.venues.degen.rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])

@@ -25,11 +25,12 @@ from common.events import (
 )
 from common.instruments import InstrumentKind
 
-from quoter.assembly import make_quoter
+from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.testing.venue import Venue
 from quoter.venues.degen.fallback import Fallback
 from quoter.venues.degen.rest import ApiKey
+from quoter.venues.degen.session import DegenSession
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -125,13 +126,19 @@ def fair_value(
     )
 
 
+def degen_quoter(key: ApiKey, fallback: Fallback = Fallback.CANCEL) -> Quoter:
+    """Return the quoter of account mm1 at the Degen Terminal."""
+    orders = Orders()
+    return Quoter("mm1", "degen", DegenSession(key, "http://venue", orders, fallback=fallback), orders)
+
+
 class Script:
     """Drives one quoter against one venue; `told` collects every event that came out."""
 
     def __init__(self, venue: Venue | None = None, *, epoch: int = 3, fallback: Fallback = Fallback.CANCEL) -> None:
         self.venue = venue or Venue()
         self.now_ns = START_NS + 10 * S
-        self.core: Quoter = make_quoter(KEY, "http://venue", fallback=fallback)
+        self.core: Quoter = degen_quoter(KEY, fallback)
         self.core.epoch = epoch
         self.told: list[Event] = []
         self.answered: list[Answered] = []

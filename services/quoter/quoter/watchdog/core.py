@@ -41,7 +41,7 @@ from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 from quoter.trading.order_updates import PLATFORM, alert
 from quoter.venues.base import Output, Trouble
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
-from quoter.venues.degen.rest import ApiKey, DegenRest
+from quoter.venues.venue import CancelSession
 from quoter.views.commands import halt_of, parse_cancel_all, parse_halt
 from quoter.watchdog.errands import Errands
 from quoter.watchdog.holder import Holder
@@ -55,19 +55,16 @@ BACKOFF_FIRST_MS = 100.0
 BACKOFF_MOST_MS = 2_000.0
 SOURCE = "watchdog"
 HTTP = "venue"
-VENUE = "degen"
-CURRENCY = "USD"
 
 
 class Watchdog(Core):
     """Cancel what a dead quoter left behind."""
 
-    def __init__(self, account: str, key: ApiKey, url: str, seed: int = 0) -> None:
-        random = Random(seed)
+    def __init__(self, account: str, session: CancelSession, url: str, seed: int = 0) -> None:
         self.account = account
-        self._rest = DegenRest(key, random)
-        self._talks: Conversations[Output] = Conversations(HTTP, url, self._rest.headers)
-        self._backoff = Backoff(BACKOFF_FIRST_MS, BACKOFF_MOST_MS, random)
+        self.session = session
+        self._talks: Conversations[Output] = Conversations(HTTP, url, session.headers)
+        self._backoff = Backoff(BACKOFF_FIRST_MS, BACKOFF_MOST_MS, Random(seed))
         self._holder = Holder(account)
         self._below = 0
         """Orders with ids below are to be cancelled; 0 when none are."""
@@ -205,7 +202,8 @@ class Watchdog(Core):
     def _scopes(self, bot: object = "") -> frozenset[str]:
         """Return the scopes that contain something of the account; every bot may be one of its."""
         bots = {bot} if isinstance(bot, str) and bot.startswith("bot-") else set()
-        return frozenset({"global", f"account-{self.account}", f"venue-{VENUE}", f"currency-{CURRENCY}"} | bots)
+        venue = {f"venue-{self.session.name}", f"currency-{self.session.currency}"}
+        return frozenset({"global", f"account-{self.account}"} | venue | bots)
 
     # --- what it does -------------------------------------------------------------------------------------------
 
@@ -226,16 +224,12 @@ class Watchdog(Core):
 
     def _cancelling(self) -> Script[None]:
         """Cancel and look until the venue shows none; the bound may rise meanwhile."""
-        if not self._rest.token:
-            yield from self._rest.login()
+        yield from self.session.log_in()
         while True:
             errands = list(self._errands)
             below, asked_at_ns = max([self._below, *(errand.below for errand in errands)]), self._now_ns
-            gone = [report.order_id for report in (yield from self._rest.cancel_below(below))]
+            gone, resting = yield from self.session.sweep(below)
             self.cancelled += len(gone)
-            page = yield from self._rest.orders("open", 0)
-            # What cannot be read may rest: each such row counts as an order without a number of its own.
-            resting = [report.order_id for report in page.rows] + [-place for place, _ in enumerate(page.bad, start=1)]
             self.left = sum(order_id < below for order_id in resting)
             if gone and not errands:
                 errands = [self._errands.begin(f"{IDS_BELOW}{below}", "", below, self._now_ns)]

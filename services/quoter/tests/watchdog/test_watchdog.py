@@ -12,6 +12,7 @@ from common.leases.lease import TTL_MS_MAX
 from common.orders import EPOCH_MAX, first_id_of
 from quoter.testing.script import MARKET, MS, START_NS
 from quoter.testing.venue import Venue, VenueOrder
+from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.rest import ApiKey
 from quoter.watchdog.core import Watchdog
 from quoter.watchdog.errands import CONFIRM_MAX_NS, ERRANDS_MAX, Errands
@@ -24,7 +25,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.venue = Venue(connected=True)
-        self.core = Watchdog("mm1", ApiKey("watch", "mm1-watch", "very-secret", ("cancel",)), "http://venue")
+        self.key = ApiKey("watch", "mm1-watch", "very-secret", ("cancel",))
+        self.core = Watchdog("mm1", DegenCancelSession(self.key), "http://venue")
         self.now_ns = START_NS
         self.told: list[Event] = []
         self.answered: list[Answered] = []
@@ -203,7 +205,7 @@ def test_its_picture_and_figures_show_no_secret() -> None:
     watch = Watch()
     watch.lease()
     watch.wait(TTL_MS + 500)
-    shown = repr(watch.core.state(watch.now_ns)) + repr(list(watch.core.samples())) + repr(watch.core._rest._key)
+    shown = repr(watch.core.state(watch.now_ns)) + repr(list(watch.core.samples())) + repr(watch.key)
     assert "very-secret" not in shown
     assert {type(each).__name__ for each in watch.core.inputs()} == {
         "Newest",
