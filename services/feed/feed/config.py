@@ -39,6 +39,8 @@ class VenueConfig(BaseModel):
     """For a venue that lists its markets: the series to follow, all when empty."""
     live_within_ms: int = Field(default=1_000, ge=500, le=60_000)
     """Nothing heard for longer: the venue is not known to live. At least two of its heartbeats."""
+    quoted: bool | None = None
+    """Whether bots quote there; read by pricer and gateway (`common.venues`)."""
     websocket: str
     rest: str
     simulated_websocket: str = ""

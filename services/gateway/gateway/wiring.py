@@ -16,6 +16,7 @@ from common.network.webclient import WebClient
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
+from common.venues import is_quoted
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.api.app import build_app
@@ -69,11 +70,11 @@ class Settings(ServiceSettings):
 
 
 def quoted_venues(config_dir: Path) -> list[str]:
-    """Return the venues where we quote, whose books the page shows: those of venues.toml with the adapter degen."""
+    """Return the venues where we quote, whose books the page shows."""
     path = config_dir / "venues.toml"
     try:
         venues: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {})
-        return [name for name, venue in venues.items() if venue["adapter"] == "degen"]
+        return [name for name, venue in venues.items() if is_quoted(name, venue)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError([f"{path.name}: {type(error).__name__}: {error}"]) from None
 

@@ -80,7 +80,7 @@ def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_pa
 
 def test_a_venues_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert quoted_venues(CONFIG_DIR) == ["degen"]
-    for text in ("venues = 3", "[venues.a]", "x ="):
+    for text in ("venues = 3", "[venues.a]", "x =", '[venues.a]\nadapter = "degen"\nquoted = 1'):
         (tmp_path / "venues.toml").write_text(text)
         with pytest.raises(ConfigError, match=r"venues\.toml"):
             quoted_venues(tmp_path)

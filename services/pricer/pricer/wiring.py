@@ -9,12 +9,11 @@ from pathlib import Path
 from common.errors import ConfigError
 from common.running.service import Service
 from common.settings import ServiceSettings
+from common.venues import is_quoted
 
 from pricer.library import Library
 from pricer.service import Pricer
 
-# Public data of these comes from where markets trade, and nobody prices a market from its own quotes.
-MARKET_ADAPTERS = frozenset({"degen"})
 MODEL_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -54,4 +53,8 @@ def price_venues(config_dir: Path) -> list[str]:
     venues = document.get("venues", {})
     if not isinstance(venues, dict) or not all(isinstance(venue, dict) for venue in venues.values()):
         raise ConfigError([f"{path}: venues must be tables [venues.NAME]"])
-    return [name for name, venue in venues.items() if venue.get("adapter") not in MARKET_ADAPTERS]
+    try:
+        # Where we quote nobody prices a market from its own quotes.
+        return [name for name, venue in venues.items() if not is_quoted(name, venue)]
+    except ValueError as error:
+        raise ConfigError([f"{path}: {error}"]) from None

@@ -14,11 +14,19 @@ def test_prices_come_from_every_venue_but_those_where_markets_trade(tmp_path: Pa
     assert price_venues(tmp_path) == ["binance"]
 
 
+def test_prices_come_from_no_venue_that_is_quoted_at(tmp_path: Path) -> None:
+    text = '[venues.a]\nadapter = "degen"\nquoted = false\n[venues.b]\nadapter = "polymarket"\nquoted = true\n'
+    (tmp_path / "venues.toml").write_text(text)
+    assert price_venues(tmp_path) == ["a"]
+
+
 def test_without_a_list_of_venues_all_are_listened_to(tmp_path: Path) -> None:
     assert price_venues(tmp_path) == []
 
 
-@pytest.mark.parametrize("broken", ["venues = [", "venues = 3", "[venues]\nbinance = 1"])
+@pytest.mark.parametrize(
+    "broken", ["venues = [", "venues = 3", "[venues]\nbinance = 1", "[venues.binance]\nquoted = 1"]
+)
 def test_a_broken_list_of_venues_is_refused_with_its_path(tmp_path: Path, broken: str) -> None:
     (tmp_path / "venues.toml").write_text(broken)
     with pytest.raises(ConfigError, match=r"venues\.toml"):
