@@ -5,14 +5,11 @@ MarketMakerError
 ├── BusError               the broker refused or did not answer
 │   ├── BusUnavailable     transient: nothing was decided, retry with the same message id
 │   └── PublishRefused     the broker said no: wrong expected sequence, stream full, no permission
-├── VenueError
-│   ├── VenueUnreachable   transient: back off, mark stale, retry
-│   ├── VenueRefused       the venue said no: becomes an OrderUpdate with status REJECTED
-│   └── VenueUnknown       nobody knows what happened: stop, ask the venue, then go on
 ├── CommandUndone          a person's command was not, or not surely, carried out: say so
 └── ContractError          bytes we cannot decode: park them with the reason, count, alert
 
-A refusal that belongs to the trade (a pre-trade check, a limit) is a value, not an error from this tree.
+A refusal that belongs to the trade (a pre-trade check, a limit, the venue's no) is a value, not an error from this
+tree; so is an answer of a venue that does not come (`quoter.venues.base`).
 """
 
 from __future__ import annotations
@@ -46,26 +43,6 @@ class PublishRefused(BusError):
     def __init__(self, subject: str, code: int, description: str) -> None:
         self.subject, self.code, self.description = subject, code, description
         super().__init__(f"publish on {subject} refused: {description} (code {code})")
-
-
-class VenueError(MarketMakerError):
-    """A venue could not be used as asked."""
-
-
-class VenueUnreachable(VenueError):
-    """The venue cannot be reached now."""
-
-
-class VenueRefused(VenueError):
-    """The venue answered no, with its own code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code, self.message = code, message
-        super().__init__(f"{code}: {message}")
-
-
-class VenueUnknown(VenueError):
-    """The outcome of a request is unknown; ask the venue before anything else."""
 
 
 class CommandUndone(MarketMakerError):
