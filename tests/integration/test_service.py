@@ -52,7 +52,6 @@ async def test_a_service_starts_shows_itself_works_and_ends_orderly(broker: Brok
         assert tiny.state()["said"] == 1
         tiny.process.send_signal(signal.SIGTERM)
         assert await in_thread(tiny.wait) == 0
-        assert JetStreamApi(risk) is not None
         last = await JetStreamApi(risk).last_sequence("ALERT")
         assert last == 2, "the alert it said, and the one it ended with"
     lease = await lease_of(broker)

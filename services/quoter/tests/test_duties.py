@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.bots import Pricing, Quoting
+from common.bots import Quoting
 from common.core import Every
 from common.events import Halt
 from common.running.telemetry import render_metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quoter.testing.script import MARKET, S, Script, config, market
+from quoter.testing.script import MARKET, MS, S, Script, config, market
 
 OTHER = "ETH-5M-1795223100"
 TWO_SERIES = {
@@ -70,10 +70,16 @@ def test_b29_a_minute_in_which_nothing_moves_sends_nothing() -> None:
     assert len(script.venue.orders) == sent == 2
 
 
-def test_s1_6_a_market_is_looked_at_at_least_every_tenth_of_a_second() -> None:
+def test_s1_6_what_time_alone_has_changed_is_acted_on_within_a_tenth_of_a_second() -> None:
     script = Script()
-    assert Pricing().interval_ms <= 100
-    assert min(each.period_ms for each in script.core.inputs() if isinstance(each, Every)) <= 100
+    script.quoting(0.50)
+    heard_ns = script.now_ns
+    [timer] = [each for each in script.core.inputs() if isinstance(each, Every)]
+    while resting(script):
+        assert script.now_ns - heard_ns <= S + S // 10, "prices of more than a second ago are still quoted"
+        script.now_ns += timer.period_ms * MS
+        script.carry(timer.handler(script.receipt()))
+    assert script.now_ns - heard_ns > S // 2, "they were pulled for their age"
 
 
 def test_s1_6_without_a_price_nothing_is_quoted() -> None:

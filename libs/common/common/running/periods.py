@@ -13,6 +13,14 @@ async def at_period(period_s: float, work: Callable[[], Awaitable[None]]) -> Non
     while True:
         await asyncio.sleep(max(0.0, due - loop.time()))
         await work()
-        due += period_s
-        if due < loop.time():
-            due = loop.time() + period_s
+        due = next_due(due, period_s, loop.time())
+
+
+def next_due(due: float, period_s: float, now: float) -> float:
+    """Return when a timer is due after a turn that was due at `due` and has ended now, all in seconds.
+
+    One period after the turn before, so that lateness does not add up; one period from now when that has passed, so
+    that turns are not made up for.
+    """
+    after = due + period_s
+    return after if after >= now else now + period_s
