@@ -37,7 +37,8 @@ def prices(
 
     bid_i = best_bid - i x spacing and ask_i = best_ask + i x spacing. With 0.48, 0.52 and spacing 0.01: bids 48, 47,
     46 and asks 52, 53, 54 ticks. A bid above fair or an ask below it is moved to fair, and its ladder with it, unless
-    `through_fair` lets an order that only reduces pay for it.
+    `through_fair` lets an order that only reduces pay for it. At fair they may stand: only the lean of a held position
+    moves a quote that far, and getting rid of it for nothing costs less than holding it.
     """
     if not through_fair:
         best_bid, best_ask = min(best_bid, fair), max(best_ask, fair)

@@ -61,6 +61,16 @@ def test_b7_a_bid_is_moved_to_fair_with_its_ladder_and_only_reducing_orders_pay_
     assert ladder(0.50, -0.10, through_fair=True)[0] == [58, 57, 56]
 
 
+def test_b7_an_ask_is_moved_to_fair_with_its_ladder_and_only_reducing_orders_take_less() -> None:
+    assert ladder(0.50, 0.10)[1] == [50, 51, 52]
+    assert ladder(0.50, 0.10, through_fair=True)[1] == [42, 43, 44]
+
+
+def test_b7_between_two_ticks_nothing_stands_at_fair_value_or_beyond_it() -> None:
+    assert ladder(0.505, -0.10)[0] == [50, 49, 48]
+    assert ladder(0.505, 0.10)[1] == [51, 52, 53]
+
+
 def test_the_least_spread_widens_a_ladder_that_is_configured_tighter() -> None:
     tight = Quoting(spread=0.005)
     found = quoted(0.50, 0.0, tight, 0.05, CENTS, through_fair=False)
