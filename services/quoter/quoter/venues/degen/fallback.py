@@ -33,6 +33,7 @@ from quoter.venues.degen.frames import (
 )
 from quoter.venues.degen.rest import DegenRest
 from quoter.venues.degen.stream import AccountStream
+from quoter.venues.rounds import asked_until_final
 
 FAILED_OPENS = 2
 """After so many connections in a row that could not be had, REST takes over."""
@@ -174,25 +175,16 @@ class RestEntry:
 
     def ask_about(self, order_ids: Sequence[int]) -> Script[None]:
         """Ask what became of orders, until each has an answer or its request can no longer arrive."""
-        since_ns = self._now_ns()
-        left = list(dict.fromkeys(order_ids))
-        while left:
-            unanswered = []
-            for order_id in left:
-                final = self._now_ns() - since_ns > FINAL_MS * NS_PER_MS
-                try:
-                    report = yield from self._rest.order(order_id)
-                except ContractError:
-                    # It is there, so it counts as resting: the next recovery asks again.
-                    if not final:
-                        unanswered.append(order_id)
-                    continue
-                if report is not None:
-                    yield report
-                elif final:
-                    yield Absent(order_id)
-                else:
-                    unanswered.append(order_id)
-            left = unanswered
-            if left:
-                yield Pause(QUERY_PAUSE_MS)
+        yield from asked_until_final(order_ids, self._ask, self._now_ns, lambda: QUERY_PAUSE_MS, final_ms=FINAL_MS)
+
+    def _ask(self, order_id: int, final: bool) -> Script[bool]:
+        try:
+            report = yield from self._rest.order(order_id)
+        except ContractError:
+            # It is there, so it counts as resting: the next recovery asks again.
+            return final
+        if report is not None:
+            yield report
+        elif final:
+            yield Absent(order_id)
+        return final or report is not None

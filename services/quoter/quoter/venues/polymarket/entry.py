@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 import msgspec
-from common.clock import NS_PER_MS
 from common.errors import ContractError
 from common.events import AlertLevel
 from common.orders import OrderState
@@ -19,6 +18,7 @@ from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.rest import PolymarketRest, said
 from quoter.venues.polymarket.trades import Known
 from quoter.venues.polymarket.words import CANCELS_MAX, Cancelled, Placed, is_name, parse
+from quoter.venues.rounds import asked_until_final
 from quoter.venues.rows import read_rows
 
 ASKED_MOST_MS = 60_000
@@ -178,28 +178,21 @@ class OrderEntry:
 
     def ask_about(self, order_ids: Sequence[int]) -> Script[None]:
         """Ask what became of orders until each has an answer; those nobody knows are final after a while only."""
-        since_ns = self._now_ns()
-        left = list(dict.fromkeys(order_ids))
         pauses = self._rest.pauses()
-        while left:
-            unanswered: list[int] = []
-            age_ns = self._now_ns() - since_ns
-            for order_id in left:
-                known = self._book.by_id(order_id)
-                if known is None or known.state.terminal:
-                    continue
-                told = yield from self._account.ask(known, final=age_ns > FINAL_MS * NS_PER_MS)
-                if told is None:
-                    unanswered.append(order_id)
-            if unanswered and age_ns > ASKED_MOST_MS * NS_PER_MS:
-                text = f"what became of order {unanswered[0]} cannot be read; it counts as resting"
-                yield Trouble(AlertLevel.CRITICAL, "outcome_unknown", text)
-                break
-            left = unanswered
-            if left:
-                yield Pause(pauses.next_ms())
+        unread = yield from asked_until_final(
+            order_ids, self._ask, self._now_ns, pauses.next_ms, final_ms=FINAL_MS, most_ms=ASKED_MOST_MS
+        )
+        if unread:
+            text = f"what became of order {unread[0]} cannot be read; it counts as resting"
+            yield Trouble(AlertLevel.CRITICAL, "outcome_unknown", text)
         if order_ids:
             yield from self._account.fetch_trades()
+
+    def _ask(self, order_id: int, final: bool) -> Script[bool]:
+        known = self._book.by_id(order_id)
+        if known is None or known.state.terminal:
+            return True
+        return (yield from self._account.ask(known, final=final)) is not None
 
 
 def _rests(answer: Placed) -> bool:
