@@ -241,8 +241,8 @@ class Venue:
             return
         # His own: others may quote beside him.
         mine = self.account.open_orders.values()
-        bids = [order.yes_ticks for order in mine if order.buys_yes]
-        asks = [order.yes_ticks for order in mine if not order.buys_yes]
+        bids = [order.axis_ticks for order in mine if order.axis_bid]
+        asks = [order.axis_ticks for order in mine if not order.axis_bid]
         if bids and asks:
             self.seen.two_sided_ns += elapsed_ns
             self.seen.spread_tick_ns += elapsed_ns * (min(asks) - max(bids))

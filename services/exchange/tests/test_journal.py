@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 from pathlib import Path
@@ -324,3 +325,29 @@ def test_a_broken_key_file_is_named_without_its_content(tmp_path: Path) -> None:
         load_keys(tmp_path)
     assert "mm1.json" in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_a_journal_from_before_spot_symbols_is_read() -> None:
+    """The file was written by the venue as it was when it knew YES/NO markets only."""
+    written = Written()
+    venue = Exchange(config())
+    for line in (GOLDEN / "binary_only.journal").read_bytes().splitlines(keepends=True):
+        data = decode_line(line)
+        assert data is not None
+        venue.restore(data)
+    found = {
+        name: {
+            "cash_micros": account.cash_micros,
+            "sequence": account.sequence,
+            "positions": {market: [row.yes, row.no] for market, row in account.positions.items()},
+            "open_client_order_ids": sorted(order.client_order_id for order in account.open_orders.values()),
+            "fills": len(account.fills.rows),
+            "entries": len(account.entries.rows),
+        }
+        for name, account in venue.ledger.accounts.items()
+    }
+    assert found == json.loads((GOLDEN / "binary_only.json").read_text())
+    assert venue.ledger.total_micros() == written.venue.ledger.total_micros()

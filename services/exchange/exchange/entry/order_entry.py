@@ -11,9 +11,11 @@ from exchange.entry.keys import Budgets, Grant
 from exchange.entry.parse import Json
 from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
+from exchange.market.book import Match
 from exchange.market.ledger import Ledger
-from exchange.market.matching import OPEN, Match, Order, match_type
+from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, TICKS_PER_DOLLAR
+from exchange.market.orders import OPEN, AnyOrder
 from exchange.market.trading import Trading
 
 FAULT_ACCOUNT: Final = "faults"  # the counterparty of fills an administrator asks for
@@ -59,12 +61,16 @@ class OrderEntry:
         order = self.order(grant, field, body[field])
         self._trouble(grant)
         self.budgets.spend(grant.key, "cancels", 1, now_ns)
-        if order.status == OPEN and (fault := self.faults.strike("fill_after_cancel", order.account)) is not None:
+        if (
+            isinstance(order, Order)
+            and order.status == OPEN
+            and (fault := self.faults.strike("fill_after_cancel", order.account)) is not None
+        ):
             self._fill_before(order, fault.value or order.leaves, now_ns)
         self.trading.cancel_requested(order, field, now_ns)
         return {"order": order.as_json()}
 
-    def order(self, grant: Grant, field: str, value: object) -> Order:
+    def order(self, grant: Grant, field: str, value: object) -> AnyOrder:
         """The account's order by the venue's or by its own id."""
         account = self.account(grant)
         if field == "order_id":
@@ -153,9 +159,8 @@ class OrderEntry:
         )
         self.ledger.changed(taker, now_ns)
         market = self.trading.market(maker.market)
-        (market.book.buying if maker.buys_yes else market.book.selling).reduce(maker, size)
-        match = Match(maker, size, maker.yes_ticks, match_type(taker, maker))
-        self.ledger.book_match(market, taker, match, now_ns)
+        market.book.reduce(maker, size)
+        self.ledger.book_match(market, taker, Match(maker, size, maker.yes_ticks), now_ns)
 
 
 def asked_id(body: Json) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, cast
 import msgspec
 
 from exchange.entry.refusals import Refusal
-from exchange.market.matching import Outcome, Side
 from exchange.market.money import SIZE_MAX_SHARES, ticks_of
+from exchange.market.orders import Outcome, Side
 from exchange.market.trading import CancelFilter, Ticket
 
 FRAME_BYTES_MAX: Final = 65_536

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exchange.entry.refusals import Refusal
-from exchange.market.matching import OPEN, Order, Outcome
-from exchange.market.money import MICROS_PER_TICK, dollars_text
+from exchange.market.money import dollars_text
+from exchange.market.orders import OPEN, AnyOrder, Outcome
 
 ORDERS_KEPT: Final = 100_000
 FILLS_PER_ORDER_KEPT: Final = 2
@@ -87,10 +87,10 @@ class Account:
         self.cash_micros = 0
         self.locked_micros = 0
         self.positions: dict[str, Position] = {}
-        self.open_orders: dict[int, Order] = {}
-        self.by_client_id: dict[int, Order] = {}
-        self.by_order_id: dict[int, Order] = {}  # in the order of the last change
-        self.finished: deque[Order] = deque()
+        self.open_orders: dict[int, AnyOrder] = {}
+        self.by_client_id: dict[int, AnyOrder] = {}
+        self.by_order_id: dict[int, AnyOrder] = {}  # in the order of the last change
+        self.finished: deque[AnyOrder] = deque()
         self.fills = Page(FILLS_PER_ORDER_KEPT * orders_kept)
         self.entries = Page(ENTRIES_PER_ORDER_KEPT * orders_kept)
 
@@ -105,20 +105,21 @@ class Account:
     def position(self, market: str) -> Position:
         return self.positions.setdefault(market, Position())
 
-    def lock(self, order: Order) -> None:
-        """Hold what the resting part of an order may cost: price × leaves of a bid, the shares of an ask."""
+    def lock(self, order: AnyOrder) -> None:
+        """Hold what the resting part of an order may cost."""
         self._hold(order, order.leaves)
 
-    def unlock(self, order: Order, shares: int) -> None:
-        self._hold(order, -shares)
+    def unlock(self, order: AnyOrder, size: int) -> None:
+        self._hold(order, -size)
 
-    def _hold(self, order: Order, shares: int) -> None:
-        if order.side == "bid":
-            self.locked_micros += order.price_ticks * MICROS_PER_TICK * shares
+    def _hold(self, order: AnyOrder, size: int) -> None:
+        hold = order.hold(size)
+        if hold.currency:
+            self.locked_micros += hold.units
         else:
-            self.position(order.market).lock(order.outcome, shares)
+            self.position(order.market).lock(hold.outcome, hold.units)
 
-    def remember(self, order: Order) -> None:
+    def remember(self, order: AnyOrder) -> None:
         """Keep the order's newest state; finished ones beyond the bound are forgotten, oldest first."""
         self.by_order_id.pop(order.order_id, None)
         self.by_order_id[order.order_id] = order
@@ -132,9 +133,9 @@ class Account:
             oldest = self.finished.popleft()
             del self.by_order_id[oldest.order_id], self.by_client_id[oldest.client_order_id]
 
-    def changed_after(self, account_sequence: int) -> Iterator[Order]:
+    def changed_after(self, account_sequence: int) -> Iterator[AnyOrder]:
         """Orders whose last change is later than `account_sequence`, oldest change first."""
-        later: list[Order] = []
+        later: list[AnyOrder] = []
         for order in reversed(self.by_order_id.values()):
             if order.account_sequence <= account_sequence:
                 break

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from exchange.market.accounts import ORDERS_KEPT, Account
+from exchange.market.book import Match
 from exchange.market.markets import Market
-from exchange.market.matching import FILLED, Match, Order
+from exchange.market.matching import MatchType, Order, match_type
 from exchange.market.money import (
     MICROS_PER_DOLLAR,
     MICROS_PER_TICK,
@@ -17,6 +18,7 @@ from exchange.market.money import (
     maker_rebate_micros,
     taker_fee_micros,
 )
+from exchange.market.orders import FILLED, AnyOrder
 from exchange.market.tape import Fact, Ids, Tape
 
 VENUE_ACCOUNT: Final = "venue"  # keeps the fees
@@ -93,7 +95,7 @@ class Ledger:
         }
         self.tape.add(Fact("account", account.name, market, frame))
 
-    def changed(self, order: Order, now_ns: int) -> None:
+    def changed(self, order: AnyOrder, now_ns: int) -> None:
         """Tell the owner the order's newest state."""
         account = self.accounts[order.account]
         order.ts_ns = now_ns
@@ -107,26 +109,27 @@ class Ledger:
         }
         self.tape.add(Fact("orders", order.account, order.market, frame))
 
-    def book_match(self, market: Market, taker: Order, match: Match, now_ns: int) -> None:
+    def book_match(self, market: Market, taker: Order, match: Match[Order], now_ns: int) -> None:
         """Book one trade on both accounts, with fee and rebate, at the resting order's price."""
         trade_id = self.ids.next("trade")
-        fee = taker_fee_micros(match.yes_ticks, match.size, self.fees.taker_rate_ppm)
+        fee = taker_fee_micros(match.ticks, match.size, self.fees.taker_rate_ppm)
         rebate = maker_rebate_micros(fee, self.fees.maker_rebate_share_ppm)
         maker = match.maker
+        kind = match_type(taker, maker)
         self.accounts[maker.account].unlock(maker, match.size)
-        self._book_side(maker, match, trade_id, "maker", -rebate, now_ns)
-        self._book_side(taker, match, trade_id, "taker", fee, now_ns)
+        self._book_side(maker, match, kind, trade_id, "maker", -rebate, now_ns)
+        self._book_side(taker, match, kind, trade_id, "taker", fee, now_ns)
         if fee != rebate:
             self.post(self.accounts[VENUE_ACCOUNT], "fee", fee - rebate, now_ns, market=market.id, trade_id=trade_id)
-        market.last_ticks = match.yes_ticks
+        market.last_ticks = match.ticks
         trade = {
             "type": "trade",
             "market": market.id,
             "trade_id": str(trade_id),
-            "price": PRICE_TEXT[match.yes_ticks],
+            "price": PRICE_TEXT[match.ticks],
             "size": match.size,
             "taker_side": "bid" if taker.buys_yes else "ask",
-            "match_type": match.match_type,
+            "match_type": kind,
             "ts_ns": now_ns,
         }
         market.trades.append(trade)
@@ -134,15 +137,18 @@ class Ledger:
         self.tape.moved(market.id)
 
     def _book_side(
-        self, order: Order, match: Match, trade_id: int, liquidity: str, fee_micros: int, now_ns: int
+        self,
+        order: Order,
+        match: Match[Order],
+        kind: MatchType,
+        trade_id: int,
+        liquidity: str,
+        fee_micros: int,
+        now_ns: int,
     ) -> None:
         account = self.accounts[order.account]
-        ticks = match.yes_ticks if order.outcome == "yes" else TICKS_PER_DOLLAR - match.yes_ticks
-        order.leaves -= match.size
-        order.filled += match.size
-        order.order_sequence += 1
-        if order.leaves == 0:
-            order.status = FILLED
+        ticks = match.ticks if order.outcome == "yes" else TICKS_PER_DOLLAR - match.ticks
+        order_filled(order, match.size)
         sequence = account.next_sequence()
         fill = {
             "trade_id": str(trade_id),
@@ -156,7 +162,7 @@ class Ledger:
             "leaves": order.leaves,
             "liquidity": liquidity,
             "fee": dollars_text(fee_micros),
-            "match_type": match.match_type,
+            "match_type": kind,
             "order_sequence": order.order_sequence,
             "account_sequence": sequence,
             "ts_ns": now_ns,
@@ -170,7 +176,7 @@ class Ledger:
         shares = sign * match.size
         self.post(
             account,
-            "trade" if match.match_type == "transfer" else match.match_type,
+            "trade" if kind == "transfer" else kind,
             -shares * ticks * MICROS_PER_TICK,
             now_ns,
             market=order.market,
@@ -218,3 +224,12 @@ class Ledger:
         ids = sorted({market_id for account in self.accounts.values() for market_id in account.positions})
         cash = sum(account.cash_micros for account in self.accounts.values())
         return cash + sum(self.pairs(market_id) for market_id in ids) * MICROS_PER_DOLLAR
+
+
+def order_filled(order: AnyOrder, size: int) -> None:
+    """Take a fill into an order's own account of itself."""
+    order.leaves -= size
+    order.filled += size
+    order.order_sequence += 1
+    if order.leaves == 0:
+        order.status = FILLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+DOLLAR: Final = "USD"
 MICROS_PER_DOLLAR: Final = 1_000_000
 MICROS_PER_TICK: Final = 10_000
 TICKS_PER_DOLLAR: Final = 100

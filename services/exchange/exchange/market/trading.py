@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from exchange.entry.refusals import Refusal
 from exchange.market.accounts import OPEN_ORDERS_MAX, Account
+from exchange.market.book import Match, OrderBook
 from exchange.market.ledger import Ledger
 from exchange.market.markets import Market
-from exchange.market.matching import CANCELLED, OPEN, Order, Outcome, Side
+from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, MICROS_PER_TICK, PRICE_TEXT, dollars_text, taker_fee_micros
+from exchange.market.orders import CANCELLED, OPEN, AnyOrder, Outcome, Side
+
+OrderT = TypeVar("OrderT", bound=AnyOrder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class CancelFilter:
     client_order_id_from: int | None = None
     client_order_id_below: int | None = None
 
-    def matches(self, order: Order) -> bool:
+    def matches(self, order: AnyOrder) -> bool:
         if self.market is not None and order.market != self.market:
             return False
         if self.client_order_id_from is not None and order.client_order_id < self.client_order_id_from:
@@ -58,13 +62,7 @@ class Trading:
 
     def place(self, account: Account, ticket: Ticket, now_ns: int, connection: int | None = None) -> Order:
         """Accept an order, trade what crosses, rest or cancel the remainder; raises a Refusal that changed nothing."""
-        if (known := account.by_client_id.get(ticket.client_order_id)) is not None:
-            raise Refusal(
-                "duplicate_client_order_id",
-                f"client_order_id {ticket.client_order_id} was used for order {known.order_id}",
-                "client_order_id",
-                beside={"order": known.as_json()},
-            )
+        refuse_known(account, ticket.client_order_id)
         market = self._open_market(ticket.market)
         order = Order(
             order_id=0,
@@ -85,19 +83,29 @@ class Trading:
         self._check(account, market, order)
         order.order_id = self.ledger.ids.next("order")
         self.ledger.changed(order, now_ns)
-        for match in market.book.take(order):
-            self.ledger.book_match(market, order, match, now_ns)
+        self.enter(market.book, order, lambda match: self.ledger.book_match(market, order, match, now_ns), now_ns)
+        return order
+
+    def enter(
+        self, book: OrderBook[OrderT], order: OrderT, book_match: Callable[[Match[OrderT]], None], now_ns: int
+    ) -> None:
+        """Trade what crosses, then rest what is left or end it; `book_match` books one trade."""
+        for match in book.take(order):
+            book_match(match)
         if order.leaves == 0:
-            return order
-        if market.book.crosses(order):
+            return
+        if book.crosses(order):
             self.end(order, "self_trade", now_ns)
         elif order.time_in_force == "ioc":
             self.end(order, "ioc_remainder", now_ns)
         else:
-            market.book.rest(order)
-            account.lock(order)
-            self.ledger.tape.moved(market.id)
-        return order
+            book.rest(order)
+            self.ledger.accounts[order.account].lock(order)
+            self.ledger.tape.moved(order.market)
+
+    def book_of(self, order: AnyOrder) -> OrderBook[Any]:
+        """The book an order is in."""
+        return self.markets[order.market].book
 
     def _open_market(self, market_id: str) -> Market:
         market = self.market(market_id)
@@ -126,20 +134,20 @@ class Trading:
             texts = f"{dollars_text(needed_micros)} needed, {dollars_text(account.available_micros)} available"
             raise Refusal("insufficient_funds", f"a bid must be covered: {texts}", "size")
 
-    def cancel(self, order: Order, reason: str, now_ns: int) -> None:
+    def cancel(self, order: AnyOrder, reason: str, now_ns: int) -> None:
         """Take a resting order off the book and give back what it held."""
         assert order.status == OPEN, order.order_id
-        self.markets[order.market].book.remove(order)
+        self.book_of(order).remove(order)
         self.ledger.accounts[order.account].unlock(order, order.leaves)
         self.ledger.tape.moved(order.market)
         self.end(order, reason, now_ns)
 
-    def end(self, order: Order, reason: str, now_ns: int) -> None:
+    def end(self, order: AnyOrder, reason: str, now_ns: int) -> None:
         order.status, order.reason, order.leaves = CANCELLED, reason, 0
         order.order_sequence += 1
         self.ledger.changed(order, now_ns)
 
-    def cancel_requested(self, order: Order, field: str, now_ns: int) -> None:
+    def cancel_requested(self, order: AnyOrder, field: str, now_ns: int) -> None:
         """Cancel at the owner's wish; a finished order is refused together with its state."""
         if order.status != OPEN:
             raise Refusal(
@@ -150,7 +158,9 @@ class Trading:
             )
         self.cancel(order, "requested", now_ns)
 
-    def cancel_where(self, account: Account, wanted: Callable[[Order], bool], reason: str, now_ns: int) -> list[Order]:
+    def cancel_where(
+        self, account: Account, wanted: Callable[[AnyOrder], bool], reason: str, now_ns: int
+    ) -> list[AnyOrder]:
         """Cancel the account's resting orders that match, oldest first; returns them."""
         found = [order for _, order in sorted(account.open_orders.items()) if wanted(order)]
         for order in found:
@@ -180,3 +190,14 @@ class Trading:
         if free < size:
             raise Refusal("insufficient_shares", f"{size} pairs needed, {free} free", "size")
         self.ledger.post(account, "merge", size * MICROS_PER_DOLLAR, now_ns, market=market_id, yes=-size, no=-size)
+
+
+def refuse_known(account: Account, client_order_id: int) -> None:
+    """Refuse a client order id that the account has used, together with the order it was used for."""
+    if (known := account.by_client_id.get(client_order_id)) is not None:
+        raise Refusal(
+            "duplicate_client_order_id",
+            f"client_order_id {client_order_id} was used for order {known.order_id}",
+            "client_order_id",
+            beside={"order": known.as_json()},
+        )

@@ -13,8 +13,8 @@ from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
 from exchange.market.lifecycle import NEVER_NS, Lifecycle
 from exchange.market.markets import NS_PER_S, Market
-from exchange.market.matching import Outcome, Side
 from exchange.market.money import MICROS_PER_DOLLAR, TICKS_PER_DOLLAR
+from exchange.market.orders import Outcome, Side
 from exchange.market.trading import Ticket, Trading
 
 NOISE_ACCOUNT: Final = "taker-noise"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exchange.entry import parse
 from exchange.entry.parse import Json
 from exchange.entry.refusals import Refusal
-from exchange.market.matching import OPEN
+from exchange.market.orders import OPEN
 from exchange.rest.request import Call, Reply
 
 

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from exchange.entry.session import Record
 from exchange.market.markets import NS_PER_S
-from exchange.market.matching import OPEN
+from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_TICK, UNITS_PER_UNDERLYING, micros_of, signed_micros_of
+from exchange.market.orders import OPEN
 from exchange.testing.venue import OPEN_NS, Client, config, opened
 from exchange.venue import Exchange
 from hypothesis import settings
@@ -26,7 +27,8 @@ def check(venue: Exchange) -> None:
     assert venue.ledger.total_micros() == DEPOSITS
     for account in venue.ledger.accounts.values():
         assert account.cash_micros >= account.locked_micros >= 0
-        resting = list(account.open_orders.values())
+        resting = [order for order in account.open_orders.values() if isinstance(order, Order)]
+        assert len(resting) == len(account.open_orders)
         assert all(order.status == OPEN and order.leaves > 0 for order in resting)
         bids = sum(o.price_ticks * MICROS_PER_TICK * o.leaves for o in resting if o.side == "bid")
         assert account.locked_micros == bids

@@ -31,7 +31,7 @@ def after(venue: Exchange, ms: int, units: int = UNITS) -> list[Order]:
         venue.on_price("BTC", units, units, now_ns)
         venue.on_timer(now_ns)
     orders = venue.ledger.account(RIVAL_ACCOUNT).open_orders.values()
-    return sorted((order for order in orders), key=lambda order: not order.buys_yes)
+    return sorted((order for order in orders if isinstance(order, Order)), key=lambda order: not order.buys_yes)
 
 
 def test_he_quotes_both_sides_around_his_value_rounded_outwards() -> None:
