@@ -14,6 +14,7 @@ from exchange.entry.keyfiles import KeyFileFault
 from exchange.journal import CorruptJournal
 from exchange.prices.replay import UnusableRecording
 from exchange.settings import ExchangeSettings
+from exchange.spot.trading import OtherGrid
 from exchange.start import run_exchange
 
 
@@ -38,7 +39,7 @@ def main() -> int:
         # Another start may well work: the supervisor tries.
         sys.stderr.write(f"exchange: {error}\n")
         return 1
-    except (CorruptJournal, KeyFileFault, UnusableRecording, FileNotFoundError) as error:
+    except (CorruptJournal, KeyFileFault, OtherGrid, UnusableRecording, FileNotFoundError) as error:
         sys.stderr.write(f"exchange: {error}\n")
         return 2
     return 0

@@ -9,7 +9,9 @@ from exchange.market.accounts import ORDERS_KEPT
 from exchange.market.ledger import FeeSchedule
 from exchange.market.lifecycle import MARKETS_KEPT, Series
 from exchange.participants.rival import RivalSettings
+from exchange.participants.spot import SpotMakerSettings, SpotTakerSettings
 from exchange.participants.takers import TakerSettings
+from exchange.spot.terms import SpotTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,15 @@ class ExchangeConfig:
     keys: tuple[Key, ...]
     deposits: dict[str, int]  # micros each account is given once, when it is new
     series: tuple[Series, ...] = ()
+    symbols: tuple[SpotTerms, ...] = ()
+    spot_deposits: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By account and currency: units each account is given that has never had the currency."""
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     rates: Rates = field(default_factory=Rates)
     takers: TakerSettings = field(default_factory=TakerSettings)
     rival: RivalSettings = field(default_factory=RivalSettings)
+    spot_maker: SpotMakerSettings = field(default_factory=SpotMakerSettings)
+    spot_takers: SpotTakerSettings = field(default_factory=SpotTakerSettings)
     source: Source = field(default_factory=Source)
     orders_kept: int = ORDERS_KEPT  # finished ones, per account
     markets_kept: int = MARKETS_KEPT  # finished ones

@@ -23,7 +23,10 @@ from exchange.market.restore import facts_of, restore_fact
 from exchange.market.tape import Ids, Tape
 from exchange.market.trading import Trading
 from exchange.participants.rival import RIVAL_ACCOUNT, Rival
+from exchange.participants.spot import SpotMaker, SpotTakers
 from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
+from exchange.spot.restore import symbol_frame
+from exchange.spot.symbols import Symbol
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
@@ -46,6 +49,12 @@ class Core:
         self.rival = Rival(self.trading, self.lifecycle, config.rival)
         self.keyring = Keyring(list(config.keys), config.signing_secret)
         self.order_entry = OrderEntry(self.trading, Budgets(config.rates), self.faults)
+        spot = self.order_entry.spot
+        self.spot_maker = SpotMaker(spot, self.lifecycle, config.spot_maker)
+        self.spot_takers = SpotTakers(
+            spot, self.lifecycle, config.spot_takers, config.seed, lambda: self.takers.settings.enabled
+        )
+        self._participants = (self.rival, self.takers, self.spot_maker, self.spot_takers)
         self.conversation = Conversation(self.order_entry, self.keyring)
         self.delivery = Delivery(self.faults)
         self.source = config.source
@@ -79,10 +88,22 @@ class Core:
             account = self.ledger.account(name)
             if amount and account.sequence == 0:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
+        self._start_spot()
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
         self.takers.start(self.now_ns)
         self.rival.start(self.now_ns)
+        self.spot_maker.start(self.now_ns)
+        self.spot_takers.start(self.now_ns)
         return self.outputs()
+
+    def _start_spot(self) -> None:
+        """List the configured symbols, and give accounts the currencies they have never had."""
+        self.order_entry.spot.list_symbols(self.config.symbols, self.now_ns)
+        for name, amounts in self.config.spot_deposits.items():
+            account = self.ledger.account(name)
+            for currency, units in amounts.items():
+                if units and currency not in account.balances:
+                    self.order_entry.spot.books.post(account, "deposit", currency, units, self.now_ns)
 
     def on_connect(self, connection: int, now_ns: int) -> list[Output]:
         self.advance(now_ns)
@@ -108,7 +129,9 @@ class Core:
             del answer["result"]
         self._answer(session, answer)
         if answer["type"] == "reply" and answer["op"] == "subscribe":
-            self._present_state(session, answer["result"]["channels"], answer["result"]["markets"])
+            result = answer["result"]
+            self._present_state(session, result["channels"], result["markets"])
+            self._present_symbols(session, result["channels"], result.get("symbols"))
         return self.outputs()
 
     def on_close(self, connection: int, now_ns: int) -> list[Output]:
@@ -144,7 +167,7 @@ class Core:
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
-        due_ns = min(self.lifecycle.next_due_ns, self.takers.next_due_ns(), self.rival.next_due_ns())
+        due_ns = min(self.lifecycle.next_due_ns, *(one.next_due_ns() for one in self._participants))
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
@@ -157,7 +180,7 @@ class Core:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        for participant in (self.rival, self.takers):
+        for participant in self._participants:
             if self.order_entry.closed_for:
                 participant.sit_out(self.now_ns)
             else:
@@ -233,6 +256,29 @@ class Core:
                 frame = {"type": "market", "market": market.as_json(), "ts_ns": self.now_ns}
                 self.delivery.reply(session, frame, self.now_ns)
 
+    def _present_symbols(self, session: Session, channels: list[str], names: list[str] | None) -> None:
+        for symbol in self.trading.symbols.values():
+            if not symbol.listed or (names is not None and symbol.id not in names):
+                continue
+            if "symbols" in channels:
+                self.delivery.reply(session, symbol_frame(symbol, self.now_ns), self.now_ns)
+            if "spot_orderbook" in channels:
+                self.delivery.send(session, self._spot_frame(symbol, snapshot=True), self.now_ns)
+
+    def _spot_frame(self, symbol: Symbol, *, snapshot: bool) -> bytes:
+        bids, asks = symbol.levels(BOOK_DEPTH)
+        return msgspec.json.encode(
+            {
+                "type": "spot_orderbook",
+                "symbol": symbol.id,
+                "sequence": symbol.book.sequence,
+                "snapshot": snapshot,
+                "bids": bids,
+                "asks": asks,
+                "ts_ns": self.now_ns,
+            }
+        )
+
     def _book_frame(self, market_id: str, *, snapshot: bool) -> bytes:
         book = self.trading.markets[market_id].book
         bids, asks = book.levels(BOOK_DEPTH)
@@ -259,11 +305,17 @@ class Core:
             self.delivery.record(encoded, any(fact.durable for fact in facts))
             for fact, data in zip(facts, encoded, strict=True):
                 self.delivery.publish_fact(fact, data, self.now_ns)
-        for market_id in moved:
-            if (market := self.trading.markets.get(market_id)) is not None:
+        for name in moved:
+            if (market := self.trading.markets.get(name)) is not None:
                 market.book.sequence += 1
-                if self.delivery.anyone_follows_book(market_id):
-                    self.delivery.publish_book(market_id, self._book_frame(market_id, snapshot=False), self.now_ns)
+                if self.delivery.anyone_follows("orderbook", name):
+                    frame = self._book_frame(name, snapshot=False)
+                    self.delivery.publish_book("orderbook", name, frame, self.now_ns)
+            elif (symbol := self.trading.symbols.get(name)) is not None:
+                symbol.book.sequence += 1
+                if self.delivery.anyone_follows("spot_orderbook", name):
+                    frame = self._spot_frame(symbol, snapshot=False)
+                    self.delivery.publish_book("spot_orderbook", name, frame, self.now_ns)
 
     def state_lines(self) -> Iterator[bytes]:
         """The whole state as journal lines that `restore` takes back: what a fresh journal begins with."""

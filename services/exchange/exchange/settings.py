@@ -34,6 +34,12 @@ class ExchangeSettings(ServiceSettings):
     """Dollars a market maker's account is given when it is new."""
     taker_fee_ppm: int = Field(default=72_000, ge=0, le=500_000)
     maker_rebate_ppm: int = Field(default=200_000, ge=0, le=1_000_000)
+    spot_assets: Annotated[tuple[str, ...], NoDecode] = ("BTC", "ETH")
+    """Comma separated; each that is also in `series_assets` trades for dollars, as BTCUSD. Empty for no spot symbol."""
+    spot_deposit: int = Field(default=50_000, ge=0, le=1_000_000_000)
+    """Dollars' worth, at the model's first price, of each base currency that a market maker's account is given once."""
+    spot_maker_fee_ppm: int = Field(default=100, ge=-500_000, le=500_000)
+    spot_taker_fee_ppm: int = Field(default=500, ge=0, le=500_000)
     takers: bool = True
     taker_noise_per_s: float = Field(default=0.5, ge=0, le=1_000)
     taker_informed_edge_ticks: float = Field(default=3.0, ge=0, le=99)
@@ -53,17 +59,30 @@ class ExchangeSettings(ServiceSettings):
     live_url: str = "wss://stream.binance.com:9443"
     live_rest_url: str = "https://api.binance.com"
 
-    @field_validator("replay_files", "series_assets", mode="before")
+    @field_validator("replay_files", "series_assets", "spot_assets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("series_assets")
+    @field_validator("series_assets", "spot_assets")
     @classmethod
     def _assets_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(name.isascii() and name.isalnum() and name.isupper() for name in value):
+        if not all(name.isascii() and name.isalnum() and name.isupper() for name in value):
             raise ValueError("must be names like BTC,ETH")
         return value
+
+    @field_validator("series_assets")
+    @classmethod
+    def _some_asset(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must be names like BTC,ETH")
+        return value
+
+    @model_validator(mode="after")
+    def _spot_fees_pay_for_rebates(self) -> ExchangeSettings:
+        if not -self.spot_taker_fee_ppm <= self.spot_maker_fee_ppm <= self.spot_taker_fee_ppm:
+            raise ValueError("spot_maker_fee_ppm must be at most spot_taker_fee_ppm, a rebate no more than it")
+        return self
 
     @model_validator(mode="after")
     def _replay_has_files(self) -> ExchangeSettings:

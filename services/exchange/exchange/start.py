@@ -27,11 +27,14 @@ from exchange.market.lifecycle import Series
 from exchange.market.markets import NS_PER_S, Calendar, RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR
 from exchange.participants.rival import RivalSettings
+from exchange.participants.spot import SpotMakerSettings, SpotTakerSettings
 from exchange.participants.takers import Informed, Noise, TakerSettings
 from exchange.prices.binance import PublicStreams
+from exchange.prices.model import FIRST_PRICES
 from exchange.prices.sources import play_live, play_model, play_recording, replaying
 from exchange.settings import ExchangeSettings
 from exchange.shell import Shell
+from exchange.spot.terms import SpotTerms, dollar_symbol
 from exchange.venue import Exchange
 
 BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
@@ -44,12 +47,17 @@ def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
     """The core's configuration; keys come from their files, the signing secret is new at each start."""
     keys = load_keys(folder / "keys")
     makers = sorted({key.account for key in keys if "trade" in key.scopes})
+    symbols = symbols_of(settings)
     per_s = settings.orders_per_s
     return ExchangeConfig(
         seed=settings.seed,
         signing_secret=secrets.token_bytes(32),
         keys=tuple(keys),
         deposits=dict.fromkeys(makers, settings.deposit * MICROS_PER_DOLLAR),
+        symbols=symbols,
+        spot_deposits={
+            name: {terms.base: _deposit_units(terms, settings.spot_deposit) for terms in symbols} for name in makers
+        },
         fees=FeeSchedule(settings.taker_fee_ppm, settings.maker_rebate_ppm),
         orders_kept=settings.orders_kept,
         markets_kept=settings.markets_kept,
@@ -62,7 +70,21 @@ def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
         rival=RivalSettings(
             enabled=settings.rival, half_spread_ticks=settings.rival_half_spread_ticks, late_ms=settings.rival_late_ms
         ),
+        spot_maker=SpotMakerSettings(enabled=settings.rival),
+        spot_takers=SpotTakerSettings(enabled=settings.takers),
     )
+
+
+def symbols_of(settings: ExchangeSettings) -> tuple[SpotTerms, ...]:
+    """The spot symbols: one per asset that has a price here, BTCUSD and so on."""
+    priced = [asset for asset in settings.spot_assets if asset in settings.series_assets]
+    return tuple(dollar_symbol(asset, settings.spot_maker_fee_ppm, settings.spot_taker_fee_ppm) for asset in priced)
+
+
+def _deposit_units(terms: SpotTerms, dollars: int) -> int:
+    """A currency's units for so many dollars, in whole lots at the price the model starts with."""
+    first = FIRST_PRICES.get(f"{terms.underlying}USDT")
+    return 0 if first is None else int(dollars / float(first) / float(terms.lot)) * terms.lot_units
 
 
 def series_of(settings: ExchangeSettings, calendar: Calendar) -> tuple[Series, ...]:

@@ -12,12 +12,12 @@ from exchange.entry.faults import KINDS
 from exchange.entry.refusals import HTTP_STATUS
 from exchange.entry.session import Output, Send
 from exchange.rest.routes import ROUTES
-from exchange.testing.venue import NOW_NS, opened
+from exchange.testing.venue import NOW_NS, config, opened
 from exchange.venue import Exchange
 
 PAGE = Path(__file__).parents[3] / "docs" / "degen-terminal-api.md"
 _BLOCK = re.compile(r"^```json (send|recv|request|response)([^\n]*)\n(.*?)^```", re.M | re.S)
-_REQUEST = re.compile(r" (GET|POST|PUT|DELETE) (\S+)(?: as (\w+))?\Z")
+_REQUEST = re.compile(r" (GET|POST|PUT|PATCH|DELETE) (\S+)(?: as (\w+))?\Z")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _frames(outputs: list[Output]) -> list[object]:
 
 
 def test_every_golden_frame_of_the_page_is_what_the_venue_says() -> None:
-    venue = opened()
+    venue = opened(config(spot=("BTC",)))
     tokens = {account: _token(venue, account) for account in ("mm1", "taker1", "admin")}
     venue.on_connect(CONNECTION, NOW_NS)
     waiting: list[object] = []
@@ -103,7 +103,7 @@ def test_every_golden_frame_of_the_page_is_what_the_venue_says() -> None:
             assert without_volatile(answer[1]) == without_volatile(block.body), where
         played += 1
     assert not waiting
-    assert played > 70
+    assert played > 110
 
 
 def test_the_page_lists_exactly_the_codes_faults_and_paths_of_the_venue() -> None:

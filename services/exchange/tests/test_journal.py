@@ -6,14 +6,19 @@ import errno
 import json
 import os
 import random
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from exchange.config import ExchangeConfig
 from exchange.entry.keyfiles import KeyFileFault, load_keys
 from exchange.entry.session import Output, Record
 from exchange.journal import CorruptJournal, Journal, JournalFull, decode_line, encode_line
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
+from exchange.spot.trading import OtherGrid
 from exchange.testing.venue import MARKET, NOW_NS, OPEN_NS, Client, config
 from exchange.venue import Exchange
 
@@ -23,8 +28,8 @@ UNIT = UNITS_PER_UNDERLYING
 class Written:
     """A venue whose journal lines are kept as the bytes a file would hold."""
 
-    def __init__(self, journal: bytes = b"", now_ns: int = OPEN_NS) -> None:
-        self.venue = Exchange(config())
+    def __init__(self, journal: bytes = b"", now_ns: int = OPEN_NS, made: ExchangeConfig | None = None) -> None:
+        self.venue = Exchange(made or config())
         self.disk = b""
         for line in journal.splitlines(keepends=True):
             data = decode_line(line)
@@ -351,3 +356,83 @@ def test_a_journal_from_before_spot_symbols_is_read() -> None:
     }
     assert found == json.loads((GOLDEN / "binary_only.json").read_text())
     assert venue.ledger.total_micros() == written.venue.ledger.total_micros()
+
+
+def spot_traded() -> Written:
+    """A history of spot trades beside the binary ones."""
+    written = Written(made=config(spot=("BTC", "ETH")))
+    written.price(60_000, OPEN_NS)
+    maker, taker = Client(written.venue, "mm1", connection=1), Client(written.venue, "taker1", connection=2)
+    admin = Client(written.venue, "admin", key="admin", connection=3)
+    admin.rest("POST", "/admin/accounts/mm1/deposit", {"amount": "1", "currency": "BTC"})
+    resting = maker.spot("ask", "60000.00", "0.5")["order"]
+    steps: list[tuple[Client, Callable[[], object]]] = [
+        (taker, lambda: taker.spot("bid", "60000.00", "0.2")),
+        (maker, lambda: maker.amend(resting, price="60010.00", size="0.6")),
+        (taker, lambda: taker.spot("bid", "59990.00", "0.1")),
+        (maker, lambda: maker.order("bid", "yes", "0.45", 10)),
+    ]
+    for client in (admin, maker):
+        written.take(client.outputs)
+    for client, step in steps:
+        client.outputs.clear()
+        step()
+        written.take(client.outputs)
+    return written
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_spot_orders_balances_and_statements_survive_a_restart(fresh: bool) -> None:
+    written = spot_traded()
+    disk = b"".join(map(encode_line, written.venue.state_lines())) if fresh else written.disk
+    again = Written(disk, NOW_NS, made=config(spot=("BTC", "ETH")))
+    maker = Client(again.venue, "mm1", connection=1)
+    rows = {row["currency"]: row for row in maker.rest("GET", "/balances")["balances"]}
+    assert rows["BTC"] == {
+        "currency": "BTC",
+        "total": "0.80000000",
+        "locked": "0.00000000",
+        "available": "0.80000000",
+    }
+    assert rows["USD"]["total"] == "111998.800000"
+    ended = [order for order in maker.rest("GET", "/orders?status=finished")["orders"] if "symbol" in order]
+    assert [(o["size"], o["filled"], o["price"], o["reason"]) for o in ended] == [
+        ("0.6000", "0.2000", "60010.00", "exchange_restart")
+    ]
+    assert [row["amount"] for row in maker.rest("GET", "/statement?currency=BTC")["entries"]] == [
+        "1.00000000",
+        "-0.20000000",
+    ]
+    symbol = maker.rest("GET", "/symbols/BTCUSD")["symbol"]
+    assert (symbol["last_price"], symbol["bid"], symbol["ask"]) == ("60000.00", None, None)
+    assert len(maker.rest("GET", "/symbols/BTCUSD/trades")["trades"]) == 1
+
+
+def test_a_currency_is_given_once_also_to_an_account_of_an_older_run() -> None:
+    made = replace(config(spot=("BTC",)), spot_deposits={"mm1": {"BTC": 10**8}})
+    written, _ = traded()
+    again = Written(written.disk, NOW_NS, made=made)
+    assert again.venue.ledger.account("mm1").total("BTC") == 10**8
+    third = Written(again.disk, NOW_NS, made=made)
+    assert third.venue.ledger.account("mm1").total("BTC") == 10**8
+
+
+def test_a_symbol_that_is_listed_no_more_keeps_its_history() -> None:
+    written = spot_traded()
+    again = Written(written.disk, NOW_NS, made=config())
+    third = Written(b"".join(map(encode_line, again.venue.state_lines())), NOW_NS, made=config())
+    maker = Client(third.venue, "mm1", connection=1)
+    assert maker.rest("GET", "/symbols")["symbols"] == []
+    assert maker.spot("bid", "60000.00", "0.1")["error"]["code"] == "unknown_symbol"
+    assert len(maker.rest("GET", "/orders?status=finished&symbol=BTCUSD")["orders"]) == 1
+    assert maker.rest("GET", "/balances")["balances"][1]["total"] == "0.80000000"
+
+
+def test_another_grid_under_the_same_name_is_refused_at_the_start() -> None:
+    written = spot_traded()
+    (terms,) = config(spot=("BTC",)).symbols
+    cheaper = replace(terms, taker_fee_ppm=300)
+    assert Written(written.disk, NOW_NS, made=replace(config(), symbols=(cheaper,)))
+    coarser = replace(terms, tick=Decimal("0.1"))
+    with pytest.raises(OtherGrid, match="symbol BTCUSD: an earlier run traded it with other"):
+        Written(written.disk, NOW_NS, made=replace(config(), symbols=(coarser,)))

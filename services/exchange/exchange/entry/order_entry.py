@@ -17,6 +17,8 @@ from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, TICKS_PER_DOLLAR
 from exchange.market.orders import OPEN, AnyOrder
 from exchange.market.trading import Trading
+from exchange.spot.orders import SpotOrder
+from exchange.spot.trading import SpotTrading
 
 FAULT_ACCOUNT: Final = "faults"  # the counterparty of fills an administrator asks for
 
@@ -29,6 +31,7 @@ class OrderEntry:
 
     def __init__(self, trading: Trading, budgets: Budgets, faults: Faults) -> None:
         self.trading, self.budgets, self.faults = trading, budgets, faults
+        self.spot = SpotTrading(trading)
         self.closed_for = ""
         """Why nothing new is taken; empty while the venue is open."""
 
@@ -42,33 +45,53 @@ class OrderEntry:
     def place(
         self, grant: Grant, body: Json, now_ns: int, connection: int | None = None, deadman_tripped: bool = False
     ) -> Json:
+        """Place an order for a market, or for the spot symbol the request names."""
         grant.need("trade")
+        if "symbol" in body:
+            spot_ticket = parse.spot_ticket(body, lambda name: self.trading.symbol(name).terms)
+            self._demand_order(grant, now_ns, deadman_tripped)
+            return {"order": self.spot.place(self.account(grant), spot_ticket, now_ns, connection).as_json()}
         ticket = parse.ticket(body)
+        self._demand_order(grant, now_ns, deadman_tripped)
+        return {"order": self.trading.place(self.account(grant), ticket, now_ns, connection).as_json()}
+
+    def amend(self, grant: Grant, body: Json, now_ns: int, deadman_tripped: bool = False) -> Json:
+        """Give a resting spot order another price or size."""
+        grant.need("trade")
+        parse.amendment(body)
+        field, order = self._named(grant, body)
+        if not isinstance(order, SpotOrder):
+            raise Refusal("invalid_field", "only a spot order can be amended: cancel and place anew", field)
+        price_ticks = parse.spot_price(body["price"], order.terms) if "price" in body else None
+        lots = parse.spot_size(body["size"], order.terms) if "size" in body else None
+        self._demand_order(grant, now_ns, deadman_tripped)
+        self.spot.amend(order, field, price_ticks, lots, now_ns)
+        return {"order": order.as_json()}
+
+    def _demand_order(self, grant: Grant, now_ns: int, deadman_tripped: bool) -> None:
+        """Refuse what makes or enlarges an order while it must not be, and spend its budget."""
         if deadman_tripped:
             raise Refusal("deadman_expired", "the dead-man switch has fired: send a heartbeat first")
         self._demand_open()
         self._trouble(grant)
         self.budgets.spend(grant.key, "orders", 1, now_ns)
-        order = self.trading.place(self.account(grant), ticket, now_ns, connection)
-        return {"order": order.as_json()}
 
     def cancel(self, grant: Grant, body: Json, now_ns: int) -> Json:
         grant.need("trade", "cancel")
         parse.only(body, _CANCEL)
-        if ("order_id" in body) == ("client_order_id" in body):
-            raise Refusal("invalid_field", "name either order_id or client_order_id", "order_id")
-        field = "order_id" if "order_id" in body else "client_order_id"
-        order = self.order(grant, field, body[field])
+        field, order = self._named(grant, body)
         self._trouble(grant)
         self.budgets.spend(grant.key, "cancels", 1, now_ns)
-        if (
-            isinstance(order, Order)
-            and order.status == OPEN
-            and (fault := self.faults.strike("fill_after_cancel", order.account)) is not None
-        ):
+        if order.status == OPEN and (fault := self.faults.strike("fill_after_cancel", order.account)) is not None:
             self._fill_before(order, fault.value or order.leaves, now_ns)
         self.trading.cancel_requested(order, field, now_ns)
         return {"order": order.as_json()}
+
+    def _named(self, grant: Grant, body: Json) -> tuple[str, AnyOrder]:
+        if ("order_id" in body) == ("client_order_id" in body):
+            raise Refusal("invalid_field", "name either order_id or client_order_id", "order_id")
+        field = "order_id" if "order_id" in body else "client_order_id"
+        return field, self.order(grant, field, body[field])
 
     def order(self, grant: Grant, field: str, value: object) -> AnyOrder:
         """The account's order by the venue's or by its own id."""
@@ -133,7 +156,11 @@ class OrderEntry:
         if self.faults.strike("rate_limit", grant.key.account):
             raise Refusal("rate_limited", "budget is spent", retry_after_ms=1_000)
 
-    def _fill_before(self, maker: Order, size: int, now_ns: int) -> None:
+    def _fill_before(self, maker: AnyOrder, size: int, now_ns: int) -> None:
+        if isinstance(maker, SpotOrder):
+            self.spot.fill_at_own_price(maker, self.ledger.account(FAULT_ACCOUNT), size, now_ns)
+            return
+        assert isinstance(maker, Order)
         # The counterparty buys what completes the order: the other outcome of a bid, the offered shares of an ask.
         size = min(size, maker.leaves)
         outcome = maker.outcome if maker.side == "ask" else ("no" if maker.outcome == "yes" else "yes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, Literal, cast
 
 import msgspec
@@ -11,6 +12,8 @@ from exchange.entry.refusals import Refusal
 from exchange.market.money import SIZE_MAX_SHARES, ticks_of
 from exchange.market.orders import Outcome, Side
 from exchange.market.trading import CancelFilter, Ticket
+from exchange.spot.orders import SpotTicket
+from exchange.spot.terms import SpotTerms
 
 FRAME_BYTES_MAX: Final = 65_536
 BATCH_ITEMS_MAX: Final = 50
@@ -106,14 +109,57 @@ def ticket(body: Json) -> Ticket:
         rule = 'a string like "0.52": a multiple of 0.01 from 0.01 to 0.99'
         raise Refusal("invalid_price", f"price must be {rule}", "price")
     size = size_shares(body)
+    time_in_force, post_only = _conduct(body)
+    return Ticket(number, market, side, outcome, price_ticks, size, time_in_force, post_only)
+
+
+def _conduct(body: Json) -> tuple[Literal["gtc", "ioc"], bool]:
     time_in_force = cast(Literal["gtc", "ioc"], one_of(body, "time_in_force", ("gtc", "ioc"), "gtc"))
     post_only = boolean(body, "post_only", False)
     if post_only and time_in_force == "ioc":
         raise Refusal("invalid_field", "post_only needs time_in_force gtc", "post_only")
-    return Ticket(number, market, side, outcome, price_ticks, size, time_in_force, post_only)
+    return time_in_force, post_only
 
 
-_FILTER = frozenset({"market", "client_order_id_from", "client_order_id_below", "op", "id"})
+_SPOT_TICKET = (_TICKET - {"market", "outcome"}) | {"symbol"}
+
+
+def spot_ticket(body: Json, terms_of: Callable[[str], SpotTerms]) -> SpotTicket:
+    """The spot order a client asks for; `terms_of` refuses a symbol the venue does not list."""
+    only(body, _SPOT_TICKET)
+    number = client_order_id(body.get("client_order_id"))
+    terms = terms_of(token(body, "symbol"))
+    side = cast(Side, one_of(body, "side", ("bid", "ask")))
+    price_ticks, lots = spot_price(body.get("price"), terms), spot_size(body.get("size"), terms)
+    time_in_force, post_only = _conduct(body)
+    return SpotTicket(number, terms.symbol, side, price_ticks, lots, time_in_force, post_only)
+
+
+def spot_price(text: object, terms: SpotTerms) -> int:
+    """The ticks of a price for a symbol."""
+    if (ticks := terms.prices.steps_of(text)) is None:
+        raise Refusal("invalid_price", f"price must be a decimal string: a multiple of {terms.tick:f} above 0", "price")
+    return ticks
+
+
+def spot_size(text: object, terms: SpotTerms) -> int:
+    """The lots of a size for a symbol."""
+    if (lots := terms.sizes.steps_of(text)) is None:
+        raise Refusal("invalid_size", f"size must be a decimal string: a multiple of {terms.lot:f} above 0", "size")
+    return lots
+
+
+_AMENDMENT = frozenset({"order_id", "client_order_id", "price", "size", "op", "id"})
+
+
+def amendment(body: Json) -> None:
+    """Check that a client asks for another price, another size or both."""
+    only(body, _AMENDMENT)
+    if "price" not in body and "size" not in body:
+        raise Refusal("invalid_field", "an amendment needs price, size or both", "price")
+
+
+_FILTER = frozenset({"market", "symbol", "client_order_id_from", "client_order_id_below", "op", "id"})
 
 
 def cancel_filter(body: Json) -> CancelFilter:
@@ -123,7 +169,10 @@ def cancel_filter(body: Json) -> CancelFilter:
         None if body.get(field) is None else client_order_id(body[field], field)
         for field in ("client_order_id_from", "client_order_id_below")
     ]
-    market = None if body.get("market") is None else token(body, "market")
+    if body.get("market") is not None and body.get("symbol") is not None:
+        raise Refusal("invalid_field", "name either market or symbol", "symbol")
+    field = "market" if body.get("symbol") is None else "symbol"
+    market = None if body.get(field) is None else token(body, field)
     return CancelFilter(market, *bounds)
 
 

@@ -16,8 +16,9 @@ from exchange.market.tape import Fact
 BOOK_DEPTH: Final = 20
 PRIVATE_CHANNELS: Final = ("orders", "fills", "account")
 HEARTBEATS: Final = "heartbeats"
+SPOT_CHANNELS: Final = ("spot_orderbook", "spot_trades", "symbols")
 PUBLIC_CHANNELS: Final = ("orderbook", "trades", "markets", HEARTBEATS)
-CHANNELS: Final = PUBLIC_CHANNELS + PRIVATE_CHANNELS
+CHANNELS: Final = PUBLIC_CHANNELS + PRIVATE_CHANNELS + SPOT_CHANNELS
 NS_PER_MS: Final = 1_000_000
 
 
@@ -59,7 +60,7 @@ class Session:
     cancel_on_disconnect: bool = True
     deadman_ns: int | None = None
     deadman_tripped: bool = False
-    markets: dict[str, dict[str, None] | None] = field(default_factory=dict)  # channel -> markets, None: all
+    markets: dict[str, dict[str, None] | None] = field(default_factory=dict)  # channel -> markets or symbols, None: all
     delayed: deque[tuple[int, Output]] = field(default_factory=deque)
 
     @property
@@ -150,12 +151,12 @@ class Delivery:
                     self.send(session, encoded, now_ns)
             self.send(session, encoded, now_ns)
 
-    def publish_book(self, market: str, encoded: bytes, now_ns: int) -> None:
+    def publish_book(self, channel: str, market: str, encoded: bytes, now_ns: int) -> None:
         for session in self.sessions.values():
-            if not session.follows("orderbook", market):
+            if not session.follows(channel, market):
                 continue
             if self.faults.strike("book_gap", session.account) is None:
                 self.send(session, encoded, now_ns)
 
-    def anyone_follows_book(self, market: str) -> bool:
-        return any(session.follows("orderbook", market) for session in self.sessions.values())
+    def anyone_follows(self, channel: str, market: str) -> bool:
+        return any(session.follows(channel, market) for session in self.sessions.values())

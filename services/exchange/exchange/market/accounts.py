@@ -1,4 +1,4 @@
-"""What a participant owns: cash, shares, what of both is held for resting orders, and the history of all of it."""
+"""What a participant owns: money, shares, what of both is held for resting orders, and the history of all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exchange.entry.refusals import Refusal
-from exchange.market.money import dollars_text
+from exchange.market.money import DOLLAR, amount_text, dollars_text
 from exchange.market.orders import OPEN, AnyOrder, Outcome
 
 ORDERS_KEPT: Final = 100_000
@@ -77,6 +77,15 @@ class Page:
         return [row for _, row in found], next_after, start + limit < len(self.rows)
 
 
+@dataclass(slots=True)
+class Balance:
+    """What an account has of a currency that is not the dollar, in units of it, and the statement of it."""
+
+    entries: Page
+    units: int = 0
+    locked: int = 0
+
+
 class Account:
     """One participant's money, shares, orders and private history; changed only by trading.py."""
 
@@ -86,6 +95,8 @@ class Account:
         self.sequence = 0  # last private event
         self.cash_micros = 0
         self.locked_micros = 0
+        self.balances: dict[str, Balance] = {}
+        """By currency, of all but dollars."""
         self.positions: dict[str, Position] = {}
         self.open_orders: dict[int, AnyOrder] = {}
         self.by_client_id: dict[int, AnyOrder] = {}
@@ -97,6 +108,37 @@ class Account:
     @property
     def available_micros(self) -> int:
         return self.cash_micros - self.locked_micros
+
+    def balance(self, currency: str) -> Balance:
+        """What it has of a currency that is not the dollar."""
+        assert currency != DOLLAR
+        if (balance := self.balances.get(currency)) is None:
+            balance = self.balances[currency] = Balance(Page(ENTRIES_PER_ORDER_KEPT * self.orders_kept))
+        return balance
+
+    def add(self, currency: str, units: int) -> None:
+        """Change what it has of any currency; only with an entry in the statement."""
+        if currency == DOLLAR:
+            self.cash_micros += units
+        else:
+            self.balance(currency).units += units
+
+    def total(self, currency: str) -> int:
+        """Everything it has of a currency, in units."""
+        if currency == DOLLAR:
+            return self.cash_micros
+        return self.balances[currency].units if currency in self.balances else 0
+
+    def available(self, currency: str) -> int:
+        """What of a currency is not held for resting orders, in units."""
+        if currency == DOLLAR:
+            return self.available_micros
+        balance = self.balances.get(currency)
+        return 0 if balance is None else balance.units - balance.locked
+
+    def statement(self, currency: str) -> Page:
+        """The entries of a currency."""
+        return self.entries if currency == DOLLAR else self.balance(currency).entries
 
     def next_sequence(self) -> int:
         self.sequence += 1
@@ -114,8 +156,10 @@ class Account:
 
     def _hold(self, order: AnyOrder, size: int) -> None:
         hold = order.hold(size)
-        if hold.currency:
+        if hold.currency == DOLLAR:
             self.locked_micros += hold.units
+        elif hold.currency:
+            self.balance(hold.currency).locked += hold.units
         else:
             self.position(order.market).lock(hold.outcome, hold.units)
 
@@ -147,6 +191,15 @@ class Account:
             "cash": dollars_text(self.cash_micros),
             "locked": dollars_text(self.locked_micros),
             "available": dollars_text(self.available_micros),
+        }
+
+    def currency_json(self, currency: str) -> dict[str, str]:
+        total, available = self.total(currency), self.available(currency)
+        return {
+            "currency": currency,
+            "total": amount_text(total, currency),
+            "locked": amount_text(total - available, currency),
+            "available": amount_text(available, currency),
         }
 
     def position_json(self, market: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Dollars are whole micros and prices whole cents inside the venue; text exists only at its edge."""
+"""Inside the venue money is whole units, of a dollar whole micros, and prices whole ticks; text is for others."""
 
 from __future__ import annotations
 
@@ -50,6 +50,31 @@ def signed_micros_of(text: str) -> int:
     micros = micros_of(text.removeprefix("-"))
     assert micros is not None, text
     return -micros if text.startswith("-") else micros
+
+
+def decimals_of(currency: str) -> int:
+    """Decimals of an amount of a currency: 6 of dollars, 8 of every other; one unit is the last of them."""
+    return 6 if currency == DOLLAR else 8
+
+
+def amount_text(units: int, currency: str) -> str:
+    """An amount in units of its currency as text with all its decimals, "-0.50000000"."""
+    decimals = decimals_of(currency)
+    sign, units = ("-", -units) if units < 0 else ("", units)
+    whole, fraction = divmod(units, 10**decimals)
+    return f"{sign}{whole}.{fraction:0{decimals}d}"
+
+
+def units_of(text: object, currency: str) -> int | None:
+    """Units of a non-negative amount with at most the currency's decimals, or None when the text is none."""
+    return micros_of(text) if currency == DOLLAR else underlying_of(text)
+
+
+def signed_units_of(text: str, currency: str) -> int:
+    """Units of an amount this venue wrote itself, sign included."""
+    units = units_of(text.removeprefix("-"), currency)
+    assert units is not None, text
+    return -units if text.startswith("-") else units
 
 
 def underlying_text(units: int) -> str:

@@ -12,13 +12,26 @@ from exchange.market.markets import Market
 from exchange.market.matching import Order
 from exchange.market.money import signed_micros_of, ticks_of
 from exchange.market.trading import Trading
+from exchange.spot.restore import (
+    balance_rows,
+    entry_facts,
+    restore_balances,
+    restore_entry,
+    restore_spot_order,
+    restore_symbol,
+    restore_trade,
+    symbol_facts,
+)
 
 
 def restore_fact(fact: Json, ledger: Ledger, trading: Trading, lifecycle: Lifecycle) -> int | None:
     """Apply one fact; returns when it happened, in ns, where it says so."""
     match fact["type"]:
         case "order":
-            return _order(fact["order"], ledger.account(fact["account"]))
+            account = ledger.account(fact["account"])
+            if "symbol" in fact["order"]:
+                return restore_spot_order(fact["order"], account, trading)
+            return _order(fact["order"], account)
         case "fill":
             account, fill = ledger.account(fact["account"]), fact["fill"]
             account.fills.add(fill["account_sequence"], fill)
@@ -26,6 +39,13 @@ def restore_fact(fact: Json, ledger: Ledger, trading: Trading, lifecycle: Lifecy
             return int(fill["ts_ns"])
         case "account":
             return _entry(fact["entry"], ledger.account(fact["account"]))
+        case "balance":
+            return restore_entry(fact["entry"], ledger.account(fact["account"]))
+        case "symbol":
+            restore_symbol(fact["symbol"], trading)
+            return int(fact["ts_ns"])
+        case "spot_trade":
+            return restore_trade(fact, trading)
         case "state":
             _state(fact, ledger.account(fact["account"]))
             return None
@@ -97,6 +117,7 @@ def _state(fact: Json, account: Account) -> None:
     for market, yes, no in fact["positions"]:
         position = account.position(market)
         position.yes, position.no = yes, no
+    restore_balances(fact.get("balances", []), account)
     account.fills.trimmed_to = fact["fills_trimmed_to"]
     account.entries.trimmed_to = fact["entries_trimmed_to"]
 
@@ -118,6 +139,7 @@ def facts_of(ledger: Ledger, trading: Trading, lifecycle: Lifecycle, now_ns: int
         if market.status == "CLOSED" and market.closing_units is not None:
             yield closing_fact(market)
         yield from market.trades
+    yield from symbol_facts(trading, now_ns)
     for asset, mid in lifecycle.mids.items():
         yield {"type": "mid", "asset": asset, "units": str(mid.units), "ts_ns": mid.ts_ns}
     for account in ledger.accounts.values():
@@ -125,6 +147,7 @@ def facts_of(ledger: Ledger, trading: Trading, lifecycle: Lifecycle, now_ns: int
             yield {"type": "fill", "account": account.name, "fill": fill}
         for _, entry in account.entries.rows:
             yield {"type": "account", "account": account.name, "entry": entry}
+        yield from entry_facts(account)
         for order in account.by_order_id.values():
             yield {"type": "order", "account": account.name, "order": order.as_json()}
         # Last, so that it has the final word where the kept history no longer sums up.
@@ -134,6 +157,7 @@ def facts_of(ledger: Ledger, trading: Trading, lifecycle: Lifecycle, now_ns: int
             "sequence": account.sequence,
             "cash_micros": account.cash_micros,
             "positions": [[market, row.yes, row.no] for market, row in account.positions.items()],
+            "balances": balance_rows(account),
             "fills_trimmed_to": account.fills.trimmed_to,
             "entries_trimmed_to": account.entries.trimmed_to,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Channel = Literal["orders", "fills", "account", "trades", "markets", "none"]
+Channel = Literal["orders", "fills", "account", "trades", "markets", "spot_trades", "symbols", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from exchange.market.markets import Market
 from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, MICROS_PER_TICK, PRICE_TEXT, dollars_text, taker_fee_micros
 from exchange.market.orders import CANCELLED, OPEN, AnyOrder, Outcome, Side
+from exchange.spot.symbols import Symbol
 
 OrderT = TypeVar("OrderT", bound=AnyOrder)
 
@@ -54,11 +55,17 @@ class Trading:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.markets: dict[str, Market] = {}
+        self.symbols: dict[str, Symbol] = {}
 
     def market(self, market_id: str) -> Market:
         if (market := self.markets.get(market_id)) is None:
             raise Refusal("unknown_market", f"no market {market_id}", "market")
         return market
+
+    def symbol(self, name: str) -> Symbol:
+        if (symbol := self.symbols.get(name)) is None or not symbol.listed:
+            raise Refusal("unknown_symbol", f"no symbol {name}", "symbol")
+        return symbol
 
     def place(self, account: Account, ticket: Ticket, now_ns: int, connection: int | None = None) -> Order:
         """Accept an order, trade what crosses, rest or cancel the remainder; raises a Refusal that changed nothing."""
@@ -105,7 +112,7 @@ class Trading:
 
     def book_of(self, order: AnyOrder) -> OrderBook[Any]:
         """The book an order is in."""
-        return self.markets[order.market].book
+        return (self.symbols if order.market in self.symbols else self.markets)[order.market].book
 
     def _open_market(self, market_id: str) -> Market:
         market = self.market(market_id)
@@ -149,13 +156,7 @@ class Trading:
 
     def cancel_requested(self, order: AnyOrder, field: str, now_ns: int) -> None:
         """Cancel at the owner's wish; a finished order is refused together with its state."""
-        if order.status != OPEN:
-            raise Refusal(
-                "order_finished",
-                f"order {order.order_id} is {order.status}",
-                field,
-                beside={"client_order_id": str(order.client_order_id), "order": order.as_json()},
-            )
+        refuse_finished(order, field)
         self.cancel(order, "requested", now_ns)
 
     def cancel_where(
@@ -200,4 +201,15 @@ def refuse_known(account: Account, client_order_id: int) -> None:
             f"client_order_id {client_order_id} was used for order {known.order_id}",
             "client_order_id",
             beside={"order": known.as_json()},
+        )
+
+
+def refuse_finished(order: AnyOrder, field: str) -> None:
+    """Refuse what only a resting order can have done to it, together with the order's state."""
+    if order.status != OPEN:
+        raise Refusal(
+            "order_finished",
+            f"order {order.order_id} is {order.status}",
+            field,
+            beside={"client_order_id": str(order.client_order_id), "order": order.as_json()},
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from exchange.entry import parse
 from exchange.entry.refusals import Refusal
 from exchange.market.markets import LIVE
-from exchange.market.money import micros_of, underlying_of
+from exchange.market.money import DOLLAR, underlying_of, units_of
 from exchange.rest.request import Call, Reply
+from exchange.rest.spot import known_currency
 
 
 def add_fault(call: Call) -> Reply:
@@ -38,12 +39,16 @@ def set_takers(call: Call) -> Reply:
 
 def deposit(call: Call) -> Reply:
     body = call.body()
-    parse.only(body, frozenset({"amount"}))
-    amount = micros_of(body.get("amount"))
+    parse.only(body, frozenset({"amount", "currency"}))
+    currency = known_currency(call, str(body.get("currency", DOLLAR)))
+    amount = units_of(body.get("amount"), currency)
     if not amount:
         raise Refusal("invalid_field", 'amount must be a positive string like "100.000000"', "amount")
     if (account := call.venue.ledger.accounts.get(call.path["account"])) is None:
         raise Refusal("invalid_field", f"no account {call.path['account']}", "account")
+    if currency != DOLLAR:
+        call.venue.order_entry.spot.books.post(account, "deposit", currency, amount, call.now_ns)
+        return 200, {"account": account.name, "balance": account.currency_json(currency)}
     call.venue.ledger.post(account, "deposit", amount, call.now_ns)
     return 200, {"account": account.name, "balance": account.balance_json()}
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from exchange.entry import parse
 from exchange.entry.parse import Json
 from exchange.entry.refusals import Refusal
+from exchange.market.accounts import Page
+from exchange.market.money import DOLLAR
 from exchange.market.orders import OPEN
 from exchange.rest.request import Call, Reply
+from exchange.rest.spot import known_currency
 
 
 def place(call: Call) -> Reply:
@@ -20,12 +23,12 @@ def place(call: Call) -> Reply:
 
 
 def list_orders(call: Call) -> Reply:
-    call.allow("status", "market", "after", "limit")
+    call.allow("status", "market", "symbol", "after", "limit")
     status = call.query.get("status", "open")
     if status not in ("open", "finished", "all"):
         raise Refusal("invalid_field", "status must be open, finished or all", "status")
     after, limit = call.page()
-    market = call.query.get("market")
+    market = call.query.get("symbol", call.query.get("market"))
     found: list[Json] = []
     next_after, more = after, False
     for order in call.account.changed_after(after):
@@ -55,7 +58,7 @@ def cancel(call: Call) -> Reply:
 
 
 def cancel_all(call: Call) -> Reply:
-    call.allow("market", "client_order_id_from", "client_order_id_below")
+    call.allow("market", "symbol", "client_order_id_from", "client_order_id_below")
     answer = call.venue.order_entry.cancel_all(call.granted, dict(call.query), call.now_ns)
     return 200, {**answer, "ts_ns": call.now_ns}
 
@@ -67,8 +70,11 @@ def list_fills(call: Call) -> Reply:
 
 
 def statement(call: Call) -> Reply:
-    call.allow("after", "limit")
-    entries, next_after, more = call.account.entries.after(*call.page())
+    call.allow("after", "limit", "currency")
+    currency = known_currency(call, call.query.get("currency", DOLLAR))
+    known = currency == DOLLAR or currency in call.account.balances
+    page = call.account.statement(currency) if known else Page(0)
+    entries, next_after, more = page.after(*call.page())
     return 200, {"account": call.account.name, "entries": entries, "next_after": next_after, "has_more": more}
 
 

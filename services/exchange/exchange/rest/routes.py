@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exchange.entry.refusals import Refusal
-from exchange.rest import administration, public, resources
+from exchange.rest import administration, public, resources, spot
 from exchange.rest.request import Route
 
 READ, TRADE, CANCEL, ADMIN = ("read",), ("trade",), ("trade", "cancel"), ("admin",)
@@ -18,6 +18,10 @@ ROUTES: Final = (
     Route("GET", "/markets/{market}", public.one_market, (), "One market"),
     Route("GET", "/markets/{market}/orderbook", public.order_book, (), "The book in YES terms"),
     Route("GET", "/markets/{market}/trades", public.newest_trades, (), "The newest trades"),
+    Route("GET", "/symbols", spot.list_symbols, (), "Spot symbols and their terms"),
+    Route("GET", "/symbols/{symbol}", spot.one_symbol, (), "One spot symbol"),
+    Route("GET", "/symbols/{symbol}/orderbook", spot.order_book, (), "The book of a spot symbol"),
+    Route("GET", "/symbols/{symbol}/trades", spot.newest_trades, (), "The newest trades of a spot symbol"),
     Route("POST", "/orders", resources.place, TRADE, "Place one order or a batch"),
     Route("GET", "/orders", resources.list_orders, ("read", "cancel"), "Orders by status", "reads"),
     Route("DELETE", "/orders", resources.cancel_all, CANCEL, "Cancel all that match"),
@@ -30,11 +34,14 @@ ROUTES: Final = (
         "reads",
     ),
     Route("DELETE", "/orders/by-client-id/{client_order_id}", resources.cancel, CANCEL, "Cancel by the client's id"),
+    Route("PATCH", "/orders/by-client-id/{client_order_id}", spot.amend, TRADE, "Amend by the client's id"),
     Route("GET", "/orders/{order_id}", resources.one_order, ("read", "cancel"), "One order", "reads"),
     Route("DELETE", "/orders/{order_id}", resources.cancel, CANCEL, "Cancel one order"),
+    Route("PATCH", "/orders/{order_id}", spot.amend, TRADE, "Amend one spot order"),
     Route("GET", "/fills", resources.list_fills, READ, "Fills after an account sequence", "reads"),
     Route("GET", "/statement", resources.statement, READ, "Every movement of money and shares", "reads"),
     Route("GET", "/balance", resources.balance, READ, "Cash, locked and available", "reads"),
+    Route("GET", "/balances", spot.balances, READ, "What an account has of each currency", "reads"),
     Route("GET", "/positions", resources.list_positions, READ, "Shares held", "reads"),
     Route("POST", "/positions/split", resources.split, TRADE, "Pay 1 per pair of one YES and one NO"),
     Route("POST", "/positions/merge", resources.merge, TRADE, "Receive 1 per pair"),

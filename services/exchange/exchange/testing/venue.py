@@ -13,11 +13,14 @@ from exchange.entry.session import Output, Send
 from exchange.market.lifecycle import Series
 from exchange.market.markets import NS_PER_S, RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR, UNITS_PER_UNDERLYING
+from exchange.participants.spot import SpotMakerSettings, SpotTakerSettings
 from exchange.participants.takers import TakerSettings
+from exchange.spot.terms import dollar_symbol
 from exchange.venue import Exchange, Response
 
 OPEN_NS = 1_795_222_800 * NS_PER_S
 NOW_NS = OPEN_NS + 5 * NS_PER_S
+MAKER_FEE_PPM, TAKER_FEE_PPM = 100, 500
 MARKET = "BTC-5M-1795223100"
 
 
@@ -33,8 +36,15 @@ def keys() -> tuple[Key, ...]:
 
 
 def config(
-    *, seed: int = 1, takers: bool = False, assets: tuple[str, ...] = ("BTC",), deposit: int = 100_000
+    *,
+    seed: int = 1,
+    takers: bool = False,
+    assets: tuple[str, ...] = ("BTC",),
+    deposit: int = 100_000,
+    spot: tuple[str, ...] = (),
+    lively: bool = False,
 ) -> ExchangeConfig:
+    """`spot` are assets that trade for dollars, `lively` says whether simulated participants trade there too."""
     return ExchangeConfig(
         seed=seed,
         signing_secret=b"a secret of the tests",
@@ -42,6 +52,9 @@ def config(
         keys=keys(),
         deposits=dict.fromkeys(("mm1", "taker1", "taker2"), deposit * MICROS_PER_DOLLAR),
         takers=TakerSettings(enabled=takers),
+        symbols=tuple(dollar_symbol(asset, MAKER_FEE_PPM, TAKER_FEE_PPM) for asset in spot),
+        spot_maker=SpotMakerSettings(enabled=lively),
+        spot_takers=SpotTakerSettings(enabled=lively, rate_per_s=1.0),
         source=Source("model", {"BTC": "model", "ETH": "model", "SOL": "model"}),
     )
 
@@ -96,6 +109,16 @@ class Client:
         self.outputs += outputs
         mine = [out for out in outputs if isinstance(out, Send) and out.connection == self.connection]
         return [msgspec.json.decode(out.data) for out in mine]
+
+    def spot(self, side: str, price: str, size: str, *, symbol: str = "BTCUSD", **more: Any) -> Json:
+        """Place a spot order over REST; returns the answer."""
+        self._next_client_order_id += 1
+        body = {"client_order_id": str(self._next_client_order_id), "symbol": symbol, "side": side}
+        return self.rest("POST", "/orders", {**body, "price": price, "size": size, **more})
+
+    def amend(self, order: Json, **changes: str) -> Json:
+        """Amend an order over REST; returns the answer."""
+        return self.rest("PATCH", f"/orders/{order['order_id']}", changes)
 
     def order(self, side: str, outcome: str, price: str, size: int, **more: Any) -> Json:
         """Place an order over REST in the first market; returns the answer."""

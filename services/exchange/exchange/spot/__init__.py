@@ -1,0 +1,1 @@
+"""Spot symbols of the venue: one currency bought with another."""
