@@ -112,6 +112,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "risk/ledger/recovery.py",
         "risk/ledger/store.py",
         "risk/monitoring/day_file.py",
+        "risk/testing/stores.py",
         "risk/wiring.py",
     ),
 }

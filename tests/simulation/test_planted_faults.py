@@ -88,7 +88,7 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    markets = importlib.import_module("risk.ledger.settlement").Markets
+    markets = importlib.import_module("risk.binary.settlement").Markets
     monkeypatch.setattr(markets, "due", lambda self, ledger, now_ns: iter(()))
     assert "position" in caught(calm(3))
 

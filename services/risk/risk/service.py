@@ -46,12 +46,12 @@ from common.events import (
 from common.leases.fence import EpochFence
 from common.streams.levels import Level
 
+from risk.binary.settlement import Markets
 from risk.ledger.adjustments import Adjustments, booked_in_words
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
 from risk.ledger.intake import Pending, Turns
 from risk.ledger.opening import Opening, opening_postings
-from risk.ledger.settlement import Markets
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
@@ -225,7 +225,7 @@ class Risk(Core):
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
         # A fill that arrives after its market was settled is settled as well.
-        if folded.line in self.ledger.lines and self.markets.over(folded.line.venue, folded.line.symbol):
+        if any(key in self.ledger.lines and self.markets.over(key.venue, key.symbol) for key in folded.lines):
             yield from self._settle(now_ns)
 
     def _settle(self, now_ns: int) -> Iterator[Effect]:
@@ -348,6 +348,9 @@ class Risk(Core):
     def _mark_losses(self, view: BotView, now_ns: int) -> Iterator[Effect]:
         algo_id = view.config.algo_id
         daily = self._earned(algo_id, now_ns).daily
+        if daily is None:
+            yield from self.stops.no_rate(self.ledger.bots[algo_id], now_ns)
+            return
         if self.watch.loss_stops(view, daily):
             assert view.limits is not None
             detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"

@@ -199,9 +199,10 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
     stated = view.statistics.get(f"bot-{algo_id}")
     if stated is not None and (position is None or stated.age_ns(now_ns) <= STATISTICS_STALE_NS):
         figures = stated.event.figures
-        realized, unrealized = figures.get("pnl_realized", 0.0), figures.get("pnl_unrealized", 0.0)
+        # What risk does not state it does not know, for want of a rate of exchange.
+        realized, unrealized = figures.get("pnl_realized"), figures.get("pnl_unrealized")
         age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
-        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees", 0.0), age)
+        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), age)
     if position is None:
         return None
     marks = [row["position"]["pnl"] for row in own if row["position"] is not None]
@@ -216,8 +217,8 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
     )
 
 
-def _pnl(realized: float, unrealized: float | None, daily: float | None, fees: float, age: Json) -> Json:
-    total = None if unrealized is None else realized + unrealized
+def _pnl(realized: float | None, unrealized: float | None, daily: float | None, fees: float | None, age: Json) -> Json:
+    total = None if realized is None or unrealized is None else realized + unrealized
     return {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees, **age}
 
 

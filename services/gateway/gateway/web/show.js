@@ -156,7 +156,7 @@ function showBots(bots, acts) {
     ["daily", "realized", "unrealized", "fees"].forEach((name, index) => {
       const cell = row.cells[5 + index];
       // A fee is money out, a rebate money in.
-      cell.textContent = cash(name === "fees" && pnl ? -pnl.fees : pnl?.[name]);
+      cell.textContent = cash(name === "fees" && typeof pnl?.fees === "number" ? -pnl.fees : pnl?.[name]);
       cell.className = `n ${name === "fees" ? "" : tone(pnl?.[name])} ${pnl?.stale ? "stale" : ""}`;
       cell.title = pnl ? `${age(pnl.age_ms)} old` : "no position heard of yet";
     });

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from common.adjustments import fault_in_approved
 from common.adjustments import said as in_words
-from common.events import Adjustment, AdjustmentState, Posting, PostingKind
+from common.events import Adjustment, AdjustmentState, MarketKind, Posting, PostingKind
+from common.instruments import Outcome
 
+from risk.binary.settlement import Markets
 from risk.ledger.books import Ledger
 from risk.ledger.entries import fault_in, mark_of
-from risk.ledger.positions import LineKey
+from risk.ledger.positions import MarketKey
 from risk.ledger.seen import IDENTITY_BYTES
-from risk.ledger.settlement import Markets
 
 ONE = Decimal(1)
 WAITING_MAX = 1_000
@@ -99,13 +100,19 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
     """Return why the ledger would dispute a change of shares: what a lot of them is worth must be known."""
     if not adjustment.symbol:
         return ""
-    line = ledger.lines.get(LineKey(adjustment.algo_id, adjustment.account, adjustment.venue, adjustment.symbol))
-    if line is not None:
-        held_in = line.currency
-        return "" if held_in == adjustment.currency else f"currency: {adjustment.symbol} is held in {held_in}"
+    key = MarketKey(adjustment.algo_id, adjustment.account, adjustment.venue, adjustment.symbol)
+    lines = ledger.lines_in(key)
+    if lines and lines[0].currency != adjustment.currency:
+        return f"currency: {adjustment.symbol} is held in {lines[0].currency}"
+    if lines and adjustment.no_lots and lines[0].key.outcome is Outcome.NONE:
+        return f"no_lots: {adjustment.symbol} has no outcomes, so it has no NO shares"
+    if lines:
+        return ""
     market = markets.get(adjustment.venue, adjustment.symbol)
     if market is None:
         return f"symbol: {adjustment.symbol} is neither held nor a market of {adjustment.venue} that is known"
+    if market.kind is not MarketKind.BINARY:
+        return f"symbol: {adjustment.symbol} has no outcomes, and nothing of it is held yet"
     if market.lot_size != ONE or market.multiplier != ONE:
         return f"symbol: one lot of {adjustment.symbol} is {market.lot_size} shares, and nothing of it is held yet"
     return ""

@@ -8,6 +8,7 @@ zero, so the books always do. What cannot be booked is kept in the chain as disp
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -16,12 +17,24 @@ from typing import NamedTuple
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
+from risk.binary import pairs
 from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
-from risk.ledger.positions import BALANCE_MAX, ZERO, Line, LineKey, canonical, exact_product, part_of, rounded_product
+from risk.ledger.positions import (
+    BALANCE_MAX,
+    ZERO,
+    Line,
+    LineKey,
+    MarketKey,
+    Move,
+    by_market,
+    canonical,
+    rounded_product,
+)
 from risk.ledger.seen import IDENTITY_BYTES, Seen
 
 NS_PER_DAY = 24 * 3600 * 1_000_000_000
-LINES_MAX = 20_000
+LINES_MAX = 40_000
+"""Of instruments; a YES/NO market has two."""
 BOTS_MAX = 1_000
 DISPUTED_MAX = 100
 """Sequences of disputed entries remembered per account, newest last."""
@@ -45,12 +58,12 @@ class FoldStatus(StrEnum):
 
 
 class Folded(NamedTuple):
-    """What a message changed: whose books, which line."""
+    """What a message changed: whose books, which lines."""
 
     status: FoldStatus
     algo_id: str
     account: str
-    line: LineKey | None = None
+    lines: tuple[LineKey, ...] = ()
     reason: str = ""
 
 
@@ -63,8 +76,8 @@ class Balance:
     fees: Decimal = ZERO
     profit: Decimal = ZERO
     capital: Decimal = ZERO
-    fx_rate: Decimal = Decimal(1)
-    """Account currency per unit, as stamped on the last fill."""
+    fx_rate: Decimal | None = None
+    """Account currency per unit: as stamped on the last fill, 1 in the account's own currency, None where unknown."""
 
     def post(
         self,
@@ -83,8 +96,30 @@ class Balance:
         self.capital = _bounded(self.capital + capital)
 
     @property
+    def counts(self) -> bool:
+        """Say whether anything of it can be part of a profit."""
+        return bool(self.shares or self.fees or self.profit)
+
+    @property
     def total(self) -> Decimal:
         return self.cash + self.shares + self.fees + self.profit + self.capital
+
+
+def converted(amount: Decimal, fx_rate: Decimal | None) -> Decimal | None:
+    """Return an amount in account currency; nothing is nothing at any rate, anything else is unknown without one."""
+    if fx_rate is None:
+        return None if amount else ZERO
+    return rounded_product(amount, fx_rate)
+
+
+def sum_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Return a sum, None when any part of it is unknown."""
+    total = ZERO
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
 
 
 def _bounded(amount: Decimal) -> Decimal:
@@ -105,15 +140,36 @@ class BotBook:
     """By account and currency."""
 
     @property
-    def realized(self) -> Decimal:
-        """Profit of everything closed or settled less all fees, in account currency, since the ledger began."""
-        return sum(
-            (rounded_product(-each.profit - each.fees, each.fx_rate) for each in self.balances.values()), start=ZERO
-        )
+    def realized(self) -> Decimal | None:
+        """Profit of everything closed or settled less all fees, in account currency, since the ledger began.
+
+        None while some of it is in a currency whose rate is not known.
+        """
+        return sum_known(converted(-each.profit - each.fees, each.fx_rate) for each in self.balances.values())
 
     @property
-    def fees(self) -> Decimal:
-        return sum((rounded_product(each.fees, each.fx_rate) for each in self.balances.values()), start=ZERO)
+    def realized_known(self) -> Decimal:
+        """The part of `realized` whose rates are known, for events that cannot say that a figure is unknown."""
+        known = (converted(-each.profit - each.fees, each.fx_rate) for each in self.balances.values())
+        return sum((amount for amount in known if amount is not None), start=ZERO)
+
+    @property
+    def fees_known(self) -> Decimal:
+        """Likewise of `fees`."""
+        known = (converted(each.fees, each.fx_rate) for each in self.balances.values())
+        return sum((amount for amount in known if amount is not None), start=ZERO)
+
+    @property
+    def fees(self) -> Decimal | None:
+        """All fees in account currency, rebates deducted; None while some are in a currency of unknown rate."""
+        return sum_known(converted(each.fees, each.fx_rate) for each in self.balances.values())
+
+    @property
+    def unrated(self) -> list[str]:
+        """Currencies of what it earned or paid whose rate to the account's is not known, in order."""
+        return sorted(
+            {currency for (_, currency), each in self.balances.items() if each.fx_rate is None and each.counts}
+        )
 
 
 @dataclass(slots=True)
@@ -127,6 +183,8 @@ class AccountBook:
     """Highest venue sequence of what is booked."""
     deposited: bool = False
     """True once any deposit is booked: before that the ledger's cash is only a change."""
+    currency: str = ""
+    """What the account counts in: that of its first entry, unless a fill says that this is not it; '' until known."""
     disputed: list[int] = field(default_factory=list)
 
 
@@ -178,10 +236,13 @@ class Ledger:
         """Return a bot's lines in the order of their keys."""
         return [self.lines[key] for key in sorted(self.lines) if key.algo_id == algo_id]
 
-    def equity(self, algo_id: str, unrealized: Decimal) -> Decimal:
-        """Return what a bot has earned, marked with the unrealized profit given."""
-        book = self.bots.get(algo_id)
-        return canonical((book.realized if book else ZERO) + unrealized)
+    def markets(self) -> dict[MarketKey, list[Line]]:
+        """Return the lines of every market in the order of the keys."""
+        return by_market(self.lines[key] for key in sorted(self.lines))
+
+    def lines_in(self, market: MarketKey) -> list[Line]:
+        """Return the lines of one market, none when nothing was ever traded there or it is settled."""
+        return [self.lines[key] for key in market.lines() if key in self.lines]
 
     def _take(self, entry: Fill | Posting | Undecodable) -> Folded:
         if isinstance(entry, Undecodable):
@@ -197,47 +258,49 @@ class Ledger:
             reason = f"{entry.message_id()} is booked with other figures"
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=reason)
         try:
-            line = self._book_fill(entry) if isinstance(entry, Fill) else self._book_posting(entry)
+            lines = self._book_fill(entry) if isinstance(entry, Fill) else self._book_posting(entry)
         except ValueError as error:
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=str(error))
         self.seen.add(mark)
-        return Folded(FoldStatus.BOOKED, entry.algo_id, entry.account, line)
+        return Folded(FoldStatus.BOOKED, entry.algo_id, entry.account, lines)
 
     # Everything that can refuse an entry comes before the first change of a book.
 
-    def _book_fill(self, fill: Fill) -> LineKey:
-        key = LineKey(fill.algo_id, fill.account, fill.venue, fill.symbol)
+    def _book_fill(self, fill: Fill) -> tuple[LineKey, ...]:
+        key = LineKey(fill.algo_id, fill.account, fill.venue, fill.symbol, fill.outcome)
         paid = paid_for(fill)
-        line = self._line(key, fill.currency, fill.lot_size, fill.multiplier)
+        (line,) = self._lines(key.market, [fill.outcome], fill.currency, fill.lot_size, fill.multiplier)
         book = self._bot(fill.algo_id, fill.ts_received_ns or fill.ts_event_ns)
         account = self._account(fill.account)
-        balance = book.balances.setdefault((fill.account, fill.currency), Balance())
+        if fill.fx_rate == 1:
+            account.currency = account.currency or fill.currency
+        balance = self._balance(book, account, fill.currency)
         balance.fx_rate = canonical(fill.fx_rate)
-        stake = line.no if fill.outcome is Outcome.NO else line.yes
-        cost_before = stake.cost
-        profit = stake.move(fill.side.sign * fill.quantity_lots, paid)
         cash = -paid - fill.fee
-        balance.post(cash=cash, shares=stake.cost - cost_before, fees=fill.fee, profit=-profit)
+        cost_before = line.cost
+        profit = line.stake.move(fill.side.sign * fill.quantity_lots, paid)
+        balance.post(cash=cash, shares=line.cost - cost_before, fees=fill.fee, profit=-profit)
         self._move_cash(account, fill.currency, cash)
         line.fees = canonical(line.fees + fill.fee)
         line.fills += 1
         line.last_sequence = self.sequence
         book.fills += 1
         account.account_sequence = max(account.account_sequence, fill.account_sequence)
-        return key
+        return (key,)
 
-    def _book_posting(self, posting: Posting) -> LineKey | None:
+    def _book_posting(self, posting: Posting) -> tuple[LineKey, ...]:
         if posting.kind is PostingKind.SETTLEMENT:
             return self._settle(posting)
         if posting.yes_lots or posting.no_lots:
-            return self._move_shares(posting)
+            return self._move_lots(posting)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)
+        account.currency = account.currency or posting.currency
         if posting.kind is PostingKind.CUTOFF:
             day = posting.ts_event_ns // NS_PER_DAY
             if day > book.day:
                 book.day, book.opening_equity = day, canonical(posting.equity)
-        balance = book.balances.setdefault((posting.account, posting.currency), Balance())
+        balance = self._balance(book, account, posting.currency)
         if posting.kind is PostingKind.FEE:
             balance.post(cash=posting.cash, fees=-posting.cash)
         elif posting.kind in (PostingKind.DEPOSIT, PostingKind.TRANSFER):
@@ -246,68 +309,88 @@ class Ledger:
             balance.post(cash=posting.cash, profit=-posting.cash)
         account.deposited |= posting.kind is PostingKind.DEPOSIT
         self._move_cash(account, posting.currency, posting.cash)
-        return None
+        return ()
 
-    def _settle(self, posting: Posting) -> LineKey:
-        """Pay out what is held now and close the line; nothing held, nothing paid."""
-        key = LineKey(posting.algo_id, posting.account, posting.venue, posting.symbol)
-        line = self.lines.get(key)
-        if line is None:
-            return key
-        if line.currency != posting.currency:
-            raise ValueError(f"currency: {posting.symbol} is held in {line.currency}, not {posting.currency}")
-        payout = sum(
-            (
-                exact_product("payout", stake.lots, per_share, line.lot_size)
-                for stake, per_share in ((line.yes, posting.payout_yes), (line.no, posting.payout_no))
-            ),
-            start=ZERO,
-        )
+    def _settle(self, posting: Posting) -> tuple[LineKey, ...]:
+        """Pay out what is held now and close the lines of the market; nothing held, nothing paid."""
+        lines = self.lines_in(MarketKey(posting.algo_id, posting.account, posting.venue, posting.symbol))
+        if not lines:
+            return ()
+        currency = lines[0].currency
+        if currency != posting.currency:
+            raise ValueError(f"currency: {posting.symbol} is held in {currency}, not {posting.currency}")
+        payout = pairs.payout_of(lines, posting)
+        cost = sum((line.cost for line in lines), start=ZERO)
         balance = self.bots[posting.algo_id].balances[posting.account, posting.currency]
-        balance.post(cash=payout, shares=-line.cost, profit=line.cost - payout)
+        balance.post(cash=payout, shares=-cost, profit=cost - payout)
         self._move_cash(self._account(posting.account), posting.currency, payout)
-        del self.lines[key]
-        return key
+        for line in lines:
+            del self.lines[line.key]
+        return tuple(line.key for line in lines)
 
-    def _move_shares(self, posting: Posting) -> LineKey:
-        """Split, merge, transfer or correct: shares and cash move together, shares leave at average cost.
-
-        What comes in costs the cash that went out, shared by lots; when one outcome leaves and the other comes in,
-        the cash belongs to the one that leaves.
-        """
-        key = LineKey(posting.algo_id, posting.account, posting.venue, posting.symbol)
-        known = self.lines.get(key)
-        one = Decimal(1)
-        line = self._line(key, posting.currency, known.lot_size if known else one, known.multiplier if known else one)
+    def _move_lots(self, posting: Posting) -> tuple[LineKey, ...]:
+        """Split, merge, transfer or correct: lots and cash move together, lots leave at average cost."""
+        key = MarketKey(posting.algo_id, posting.account, posting.venue, posting.symbol)
+        known = self.lines_in(key)
+        moves = self._moves(posting, known)
+        lot_size, multiplier = (known[0].lot_size, known[0].multiplier) if known else (Decimal(1), Decimal(1))
+        lines = self._lines(key, [move.outcome for move in moves], posting.currency, lot_size, multiplier)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
-        balance = book.balances.setdefault((posting.account, posting.currency), Balance())
-        yes_lots, no_lots, paid = posting.yes_lots, posting.no_lots, -posting.cash
-        if yes_lots * no_lots >= 0:
-            yes_paid = part_of(paid, abs(yes_lots), abs(yes_lots) + abs(no_lots))
-        else:
-            yes_paid = paid if yes_lots < 0 else ZERO
-        cost_before = line.cost
-        profit = line.yes.move(yes_lots, yes_paid) + line.no.move(no_lots, paid - yes_paid)
-        balance.post(cash=posting.cash, shares=line.cost - cost_before, profit=-profit)
-        self._move_cash(self._account(posting.account), posting.currency, posting.cash)
-        line.last_sequence = self.sequence
         account = self._account(posting.account)
+        account.currency = account.currency or posting.currency
+        balance = self._balance(book, account, posting.currency)
+        cost_before = sum((line.cost for line in lines), start=ZERO)
+        profit = ZERO
+        for line, move in zip(lines, moves, strict=True):
+            profit += line.stake.move(move.lots, move.paid)
+            line.last_sequence = self.sequence
+        cost = sum((line.cost for line in lines), start=ZERO)
+        balance.post(cash=posting.cash, shares=cost - cost_before, profit=-profit)
+        self._move_cash(account, posting.currency, posting.cash)
         account.account_sequence = max(account.account_sequence, posting.account_sequence)
-        return key
+        return tuple(line.key for line in lines)
 
-    def _line(self, key: LineKey, currency: str, lot_size: Decimal, multiplier: Decimal) -> Line:
-        line = self.lines.get(key)
-        if line is None:
-            if len(self.lines) >= LINES_MAX:
-                raise ValueError(f"symbol: the ledger already holds {LINES_MAX} lines")
-            self._demand_room(key.algo_id)
-            line = self.lines[key] = Line(key, currency, canonical(lot_size), canonical(multiplier))
-        elif (line.currency, line.lot_size, line.multiplier) != (currency, lot_size, multiplier):
+    def _moves(self, posting: Posting, known: Sequence[Line]) -> list[Move]:
+        """Return what a posting moves of each instrument; where nothing is known of the symbol it has outcomes."""
+        if not any(line.key.outcome is Outcome.NONE for line in known):
+            return pairs.moves_of(posting)
+        if posting.no_lots or posting.kind in (PostingKind.MERGE, PostingKind.SPLIT):
+            raise ValueError(f"symbol: {posting.symbol} has no outcomes, so it has no NO shares and no pairs")
+        return [Move(Outcome.NONE, posting.yes_lots, -posting.cash)]
+
+    def _lines(
+        self, market: MarketKey, outcomes: Sequence[Outcome], currency: str, lot_size: Decimal, multiplier: Decimal
+    ) -> list[Line]:
+        """Return the lines of some outcomes, new where there are none; ValueError when the market has other terms."""
+        known = self.lines_in(market)
+        if known:
+            self._demand_same(known[0], outcomes, (currency, lot_size, multiplier))
+        keys = [LineKey(*market, outcome) for outcome in outcomes]
+        missing = [key for key in keys if key not in self.lines]
+        if len(self.lines) + len(missing) > LINES_MAX:
+            raise ValueError(f"symbol: the ledger already holds {LINES_MAX} lines")
+        self._demand_room(market.algo_id)
+        for key in missing:
+            self.lines[key] = Line(key, currency, canonical(lot_size), canonical(multiplier))
+        return [self.lines[key] for key in keys]
+
+    def _demand_same(self, line: Line, outcomes: Sequence[Outcome], terms: tuple[str, Decimal, Decimal]) -> None:
+        symbol = line.key.symbol
+        if line.terms != terms:
             raise ValueError(
-                f"symbol: {key.symbol} is held in {line.currency} with lot {line.lot_size} and multiplier "
-                f"{line.multiplier}, not {currency}, {lot_size}, {multiplier}"
+                f"symbol: {symbol} is held in {line.currency} with lot {line.lot_size} and multiplier "
+                f"{line.multiplier}, not {terms[0]}, {terms[1]}, {terms[2]}"
             )
-        return line
+        if any((each is Outcome.NONE) is not (line.key.outcome is Outcome.NONE) for each in outcomes):
+            raise ValueError(f"outcome: {symbol} is held as {line.key.instrument}, and either has outcomes or has none")
+
+    def _balance(self, book: BotBook, account: AccountBook, currency: str) -> Balance:
+        """Return a bot's balance; a new one has a rate where it is in the account's own currency."""
+        balance = book.balances.get((account.account, currency))
+        if balance is None:
+            rate = Decimal(1) if currency == account.currency else None
+            balance = book.balances[account.account, currency] = Balance(fx_rate=rate)
+        return balance
 
     def _bot(self, algo_id: str, ts_ns: int) -> BotBook:
         book = self.bots.get(algo_id)

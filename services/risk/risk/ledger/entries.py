@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 from common.bus.messages import StoredMessage
 from common.errors import ContractError
 from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode, encode
-from common.instruments import Outcome, unescape_token
+from common.instruments import Instrument, InstrumentKind, Outcome, unescape_token
 from common.signing import Refusal
 
-from risk.ledger.positions import canonical, exact_money, exact_product
+from risk.ledger.positions import canonical, exact_money
 from risk.ledger.seen import CONTENT_BYTES, IDENTITY_BYTES
 
 LOTS_MAX = 10**12
@@ -174,13 +175,33 @@ def _check_fill(fill: Fill) -> None:
 
 
 def paid_for(fill: Fill) -> Decimal:
-    """Return the cash a fill takes, fees apart; negative for a sale."""
-    return exact_product(
-        "price x quantity",
-        fill.side.sign * fill.price_ticks * fill.quantity_lots,
-        fill.tick_size,
-        fill.lot_size,
-        fill.multiplier,
+    """Return the cash a fill takes, fees apart; negative for a sale. ValueError when money cannot hold it."""
+    cost = instrument_of(fill).cost(fill.side, fill.price_ticks, fill.quantity_lots)
+    return exact_money(cost, "price x quantity")
+
+
+def instrument_of(fill: Fill) -> Instrument:
+    """Return what was traded, by the terms that the fill states; ValueError names the one that cannot be."""
+    return _instrument(
+        fill.venue, fill.symbol, fill.outcome, fill.currency, fill.tick_size, fill.lot_size, fill.multiplier
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _instrument(
+    venue: str, symbol: str, outcome: Outcome, currency: str, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal
+) -> Instrument:
+    binary = outcome is not Outcome.NONE
+    return Instrument(
+        venue,
+        symbol,
+        InstrumentKind.BINARY if binary else InstrumentKind.SPOT,
+        currency,
+        tick_size,
+        outcome,
+        lot_size=lot_size,
+        multiplier=multiplier,
+        price_max=Decimal(1) if binary else None,
     )
 
 

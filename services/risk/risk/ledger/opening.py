@@ -13,7 +13,7 @@ from typing import NamedTuple
 from common.events import Posting, PostingKind
 
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO, Line
+from risk.ledger.positions import ZERO, published
 from risk.monitoring.reconcile import Verdict
 from risk.monitoring.watch import UNASSIGNED
 
@@ -43,19 +43,19 @@ def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns:
     if opening.who:
         told += f" by {opening.who}: {opening.reason}"
     carried = ZERO
-    for line in _unshown(ledger, verdict):
-        carried += line.cost
+    for held in _unshown(ledger, verdict):
+        carried += held.cost
         yield Posting(
             account=verdict.account,
-            algo_id=line.key.algo_id,
-            posting_id=f"resumed:{opening.generation}:{line.key.algo_id}:{line.key.symbol}",
+            algo_id=held.algo_id,
+            posting_id=f"resumed:{opening.generation}:{held.algo_id}:{held.symbol}",
             kind=PostingKind.ADJUSTMENT,
             venue=verdict.venue,
-            symbol=line.key.symbol,
-            yes_lots=-line.yes.lots,
-            no_lots=-line.no.lots,
-            cash=line.cost,
-            currency=line.currency,
+            symbol=held.symbol,
+            yes_lots=-held.yes_lots,
+            no_lots=-held.no_lots,
+            cash=held.cost,
+            currency=verdict.currency,
             reason=f"the venue no longer shows this market; {told}"[:REASON_CHARS_MAX],
             ts_event_ns=now_ns,
             ts_received_ns=now_ns,
@@ -65,12 +65,22 @@ def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns:
     yield _deposit(verdict, posting_id, verdict.deposit - carried, reason, now_ns)
 
 
-def _unshown(ledger: Ledger, verdict: Verdict) -> Iterator[Line]:
-    for key in sorted(ledger.lines):
-        line = ledger.lines[key]
-        ours = (key.account, key.venue, line.currency) == (verdict.account, verdict.venue, verdict.currency)
-        if ours and key.symbol not in verdict.shown and (line.yes.lots or line.no.lots):
-            yield line
+class _Held(NamedTuple):
+    """What is held of one market, as a posting says it: a position without outcomes stands under YES."""
+
+    algo_id: str
+    symbol: str
+    yes_lots: int
+    no_lots: int
+    cost: Decimal
+
+
+def _unshown(ledger: Ledger, verdict: Verdict) -> Iterator[_Held]:
+    for key, lines in ledger.markets().items():
+        ours = (key.account, key.venue, lines[0].currency) == (verdict.account, verdict.venue, verdict.currency)
+        if ours and key.symbol not in verdict.shown and any(line.lots for line in lines):
+            row = published(key, lines)
+            yield _Held(key.algo_id, key.symbol, row.yes_lots, row.no_lots, row.cost)
 
 
 def _deposit(verdict: Verdict, posting_id: str, cash: Decimal, reason: str, now_ns: int) -> Posting:

@@ -1,12 +1,14 @@
-"""What a bot holds of one market, what it cost on average, and what it would fetch at fair value."""
+"""What a bot holds of an instrument, what it cost on average, and what it would fetch at a mark price."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import NamedTuple
 
 from common.events import PositionLine
+from common.instruments import Outcome
 
 # Money has 12 decimals, which hold every price x lot of what we trade, and stays below 10^15: 27 digits, so that the
 # 28 of the standard context add it exactly. Only products and quotients need the wider contexts.
@@ -50,6 +52,11 @@ def canonical(amount: Decimal) -> Decimal:
     return _WIDE.normalize(amount) if amount else ZERO
 
 
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return a sum in its one spelling."""
+    return canonical(sum(amounts, start=ZERO))
+
+
 def part_of(amount: Decimal, part: int, whole: int) -> Decimal:
     """Return `part / whole` of an amount, rounded to 12 decimals. `part_of(Decimal(10), 1, 3) == 3.333333333333`."""
     if part == whole:
@@ -59,7 +66,7 @@ def part_of(amount: Decimal, part: int, whole: int) -> Decimal:
 
 @dataclass(slots=True)
 class Stake:
-    """Signed shares of one outcome (or of a spot instrument) and what was paid for them."""
+    """Signed lots of one instrument and what was paid for them."""
 
     lots: int = 0
     cost: Decimal = ZERO
@@ -84,59 +91,113 @@ class Stake:
         return canonical(-paid_closing - released)
 
 
-class LineKey(NamedTuple):
-    """Whose shares of what: bot, account, venue and symbol."""
+class MarketKey(NamedTuple):
+    """Whose business in what: bot, account, venue and symbol."""
 
     algo_id: str
     account: str
     venue: str
     symbol: str
 
+    def lines(self) -> tuple[LineKey, ...]:
+        """Return the keys of all lines that a market can have."""
+        return tuple(LineKey(*self, outcome) for outcome in Outcome)
+
+
+class LineKey(NamedTuple):
+    """Whose holding of which instrument: YES and NO of a market are two, what has no outcomes is one."""
+
+    algo_id: str
+    account: str
+    venue: str
+    symbol: str
+    outcome: Outcome
+
+    @property
+    def market(self) -> MarketKey:
+        return MarketKey(*self[:4])
+
+    @property
+    def instrument(self) -> str:
+        """Return the instrument as people name it: 'BTC-5M-1795223100 YES', 'BTCUSD'."""
+        return instrument_name(self.symbol, self.outcome)
+
+
+class Move(NamedTuple):
+    """Lots of one instrument that come in or leave, and the cash paid for them, negative when received."""
+
+    outcome: Outcome
+    lots: int
+    paid: Decimal
+
+
+def instrument_name(symbol: str, outcome: Outcome) -> str:
+    return symbol if outcome is Outcome.NONE else f"{symbol} {outcome.upper()}"
+
 
 @dataclass(slots=True)
 class Line:
-    """A bot's holding of one market through one account."""
+    """A bot's holding of one instrument through one account. It stays when it is flat, for its fees and fills."""
 
     key: LineKey
     currency: str
     lot_size: Decimal
     multiplier: Decimal
-    yes: Stake = field(default_factory=Stake)
-    no: Stake = field(default_factory=Stake)
+    stake: Stake = field(default_factory=Stake)
     fees: Decimal = ZERO
     fills: int = 0
     last_sequence: int = 0
-    """FILL sequence of the last entry booked on this line; a settlement names what it covers by it."""
+    """FILL sequence of the last entry booked on this line."""
+
+    @property
+    def lots(self) -> int:
+        return self.stake.lots
 
     @property
     def cost(self) -> Decimal:
-        return canonical(self.yes.cost + self.no.cost)
+        return self.stake.cost
 
     @property
-    def net_lots(self) -> int:
-        return self.yes.lots - self.no.lots
+    def terms(self) -> tuple[str, Decimal, Decimal]:
+        """Currency, lot size and multiplier: all lines of a market have the same."""
+        return self.currency, self.lot_size, self.multiplier
 
-    def published(self) -> PositionLine:
-        """Return the line as other services see it."""
-        key = self.key
-        return PositionLine(
-            account=key.account,
-            venue=key.venue,
-            symbol=key.symbol,
-            yes_lots=self.yes.lots,
-            no_lots=self.no.lots,
-            cost=self.cost,
-            fees=self.fees,
-            fills=self.fills,
-        )
+    def payout(self, per_unit: Decimal) -> Decimal:
+        """Return what all lots bring at `per_unit` cash a unit, exactly; ValueError when money cannot hold it."""
+        return exact_product("payout", self.lots, per_unit, self.lot_size)
 
-    def unrealized(self, fair: float | None) -> Decimal:
-        """Return what selling at fair value would bring beyond the cost; 0 without a fair value.
+    def unrealized(self, mark: float | None) -> Decimal:
+        """Return what selling at a mark would bring beyond the cost; 0 without a mark.
 
-        500 YES and 100 NO at fair 0.60 are worth 500 x 0.60 + 100 x 0.40 = 340.
+        A mark is a price of the instrument's axis, as in `Instrument.value`, which this is to 12 decimals: 500 YES at
+        a mark of 0.60 are worth 300, 100 NO are worth 40.
         """
-        if fair is None:
+        if mark is None:
             return ZERO
-        price = Decimal(str(round(fair, 9)))
-        shares = self.yes.lots * price + self.no.lots * (1 - price)
-        return canonical(rounded_product(shares, self.lot_size * self.multiplier) - self.cost)
+        price = Decimal(str(round(mark, 9)))
+        if self.key.outcome is Outcome.NO:
+            price = 1 - price
+        return canonical(rounded_product(self.lots * price, self.lot_size * self.multiplier) - self.cost)
+
+
+def by_market(lines: Iterable[Line]) -> dict[MarketKey, list[Line]]:
+    """Return lines by their market, in the order in which the markets come."""
+    found: dict[MarketKey, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.key.market, []).append(line)
+    return found
+
+
+def published(market: MarketKey, lines: Sequence[Line]) -> PositionLine:
+    """Return what is held of one market as other services see it: both outcomes, or the position of its instrument."""
+    lots = {line.key.outcome: line.lots for line in lines}
+    return PositionLine(
+        account=market.account,
+        venue=market.venue,
+        symbol=market.symbol,
+        yes_lots=lots.get(Outcome.NONE, lots.get(Outcome.YES, 0)),
+        no_lots=lots.get(Outcome.NO, 0),
+        cost=total(line.cost for line in lines),
+        fees=total(line.fees for line in lines),
+        fills=sum(line.fills for line in lines),
+    )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from common.bus.messages import StoredMessage
 from common.errors import ContractError
 
+from risk.ledger import form_1
 from risk.ledger.books import Ledger
 from risk.ledger.entries import Check, canonical_bytes, check_entry
-from risk.ledger.snapshot import restore
+from risk.ledger.snapshot import FORMAT, form_of, restore, sequence_of
 from risk.ledger.store import Loaded, RedisStore
 
 LOAD_ATTEMPTS_MAX = 5
 LOAD_RETRY_S = 0.3
+NAMES_SHOWN_MAX = 5
 
 
 class FillStream(Protocol):
@@ -47,6 +49,8 @@ async def recover(
     for it, so a positions store that is not made from it gives way.
     """
     loaded = await _load(store)
+    if loaded is not None and _is_of_form_1(loaded, platform_id):
+        return await _migrate(store, stream, check, loaded.fields, resumed=resumed)
     found = _restored(loaded, platform_id)
     if found.faults:
         return found
@@ -65,6 +69,50 @@ async def recover(
     if ledger.sequence > begun_at or loaded is None:
         await _write(store, found)
     return found
+
+
+def _is_of_form_1(loaded: Loaded, platform_id: str) -> bool:
+    try:
+        ours = loaded.platform_id == platform_id and form_of(loaded.fields) == form_1.FORMAT
+        return ours and sequence_of(loaded.fields) > 0
+    except ContractError:
+        return False
+
+
+async def _migrate(
+    store: RedisStore, stream: FillStream, check: Check, fields: Mapping[str, bytes], *, resumed: bool
+) -> Recovered:
+    """Fold FILL from its first message, prove the store of form 1 by it, and put the ledger in the store's place.
+
+    The store changes by one script: whoever dies before it finds form 1 again, whoever dies after it finds ours.
+    """
+    found = Recovered(Ledger())
+    ledger, proven, fault, holes = found.ledger, False, "", 0
+    at = sequence_of(fields)
+    async for message in stream.read("FILL", 0):
+        ledger.fold(check_entry(message, check), message.sequence)
+        if message.sequence == at:
+            proven, holes = True, ledger.holes
+            fault = _unlike(form_1.differences(ledger, fields), at)
+    if not proven:
+        fault = f"the positions store is at FILL sequence {at}, which FILL does not have: FILL has lost entries"
+    if fault and not resumed:
+        return Recovered(Ledger(), faults={"ledger_ahead": fault})
+    if fault:
+        found.notes.append(f"{fault}; a person has resumed: the ledger is rebuilt from FILL")
+    else:
+        found.notes.append(f"the positions store was of form 1 and says what FILL says: it is now of form {FORMAT}")
+    if not fault and ledger.holes > holes:
+        found.halts["ledger_hole"] = f"FILL no longer has {ledger.holes - holes} of its messages"
+    await _write(store, found, replace=bool(fault))
+    return found
+
+
+def _unlike(names: list[str], at: int) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:NAMES_SHOWN_MAX])
+    return f"{len(names)} documents of the positions store, which is of form 1, differ from FILL at {at}: {shown}"
 
 
 async def _begin_anew(store: RedisStore, stream: FillStream, check: Check, fault: str) -> Recovered:

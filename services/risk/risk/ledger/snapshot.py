@@ -1,7 +1,8 @@
 """The ledger as documents for the positions store, and back: equal ledgers give equal bytes.
 
-`meta` holds sequence, counters and hashes; `bot:`, `account:` and `line:` one document each; `seen:` the marks of what
-is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the order of their keys.
+`meta` holds sequence, counters and hashes; `bot:`, `account:` and `line:` (one instrument's) one document each; `seen:`
+the marks of what is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the order of
+their keys.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from common.errors import ContractError
-from common.instruments import escape_token
+from common.instruments import Outcome, escape_token
 
 from risk.ledger.books import AccountBook, Balance, BotBook, Folded, FoldStatus, Ledger
-from risk.ledger.positions import ZERO, Line, LineKey, Stake
+from risk.ledger.positions import ZERO, Line, LineKey, MarketKey, Stake
 from risk.ledger.seen import CHUNK_MARKS, MARK_BYTES
 
-FORMAT = 1
+FORMAT = 2
+"""Number of this form; in form 1 (form_1.py) a line was a whole market's."""
 META = "meta"
 
 
@@ -46,6 +48,12 @@ class MetaDocument(msgspec.Struct, frozen=True):
     marks: int
 
 
+class FormDocument(msgspec.Struct, frozen=True):
+    """What `meta` says first in every form."""
+
+    format: int
+
+
 class BalanceDocument(msgspec.Struct, frozen=True):
     """One balance of a bot."""
 
@@ -56,7 +64,7 @@ class BalanceDocument(msgspec.Struct, frozen=True):
     fees: Decimal
     profit: Decimal
     capital: Decimal
-    fx_rate: Decimal
+    fx_rate: Decimal | None
 
 
 class BotDocument(msgspec.Struct, frozen=True):
@@ -76,6 +84,7 @@ class AccountDocument(msgspec.Struct, frozen=True):
     cash: list[tuple[str, Decimal]]
     account_sequence: int
     deposited: bool
+    currency: str
     disputed: list[int]
 
 
@@ -86,48 +95,57 @@ class LineDocument(msgspec.Struct, frozen=True):
     account: str
     venue: str
     symbol: str
+    outcome: Outcome
     currency: str
     lot_size: Decimal
     multiplier: Decimal
-    yes_lots: int
-    yes_cost: Decimal
-    no_lots: int
-    no_cost: Decimal
+    lots: int
+    cost: Decimal
     fees: Decimal
     fills: int
     last_sequence: int
 
 
-_ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
+ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 
 
 def documents(ledger: Ledger) -> dict[str, bytes]:
     """Return the whole ledger as fields."""
-    fields = {META: _meta(ledger)}
-    fields |= {_bot_field(algo_id): _bot(ledger.bots[algo_id]) for algo_id in sorted(ledger.bots)}
-    fields |= {_account_field(name): _account(ledger.accounts[name]) for name in sorted(ledger.accounts)}
-    fields |= {_line_field(key): _line(ledger.lines[key]) for key in sorted(ledger.lines)}
-    fields |= {_seen_field(number): chunk for number, chunk in enumerate(ledger.seen.chunks())}
+    fields = {META: meta_document(ledger)}
+    fields |= {bot_field(algo_id): _bot(ledger.bots[algo_id]) for algo_id in sorted(ledger.bots)}
+    fields |= {account_field(name): _account(ledger.accounts[name]) for name in sorted(ledger.accounts)}
+    fields |= {line_field(key): _line(ledger.lines[key]) for key in sorted(ledger.lines)}
+    fields |= {seen_field(number): chunk for number, chunk in enumerate(ledger.seen.chunks())}
     return fields
 
 
 def changes(ledger: Ledger, folded: Folded) -> dict[str, bytes]:
     """Return the fields that a message just folded has changed; an empty value deletes its field."""
-    fields = {META: _meta(ledger)}
+    fields = {META: meta_document(ledger)}
     if folded.status in (FoldStatus.REPEAT, FoldStatus.FORGED, FoldStatus.UNCOUNTED):
         return fields
     if folded.account in ledger.accounts:
-        fields[_account_field(folded.account)] = _account(ledger.accounts[folded.account])
+        fields[account_field(folded.account)] = _account(ledger.accounts[folded.account])
     if folded.status is FoldStatus.DISPUTED:
         return fields
     if folded.algo_id in ledger.bots:
-        fields[_bot_field(folded.algo_id)] = _bot(ledger.bots[folded.algo_id])
-    if folded.line is not None:
-        line = ledger.lines.get(folded.line)
-        fields[_line_field(folded.line)] = _line(line) if line else b""
+        fields[bot_field(folded.algo_id)] = _bot(ledger.bots[folded.algo_id])
+    for key in folded.lines:
+        line = ledger.lines.get(key)
+        fields[line_field(key)] = _line(line) if line else b""
     number, chunk = ledger.seen.newest_chunk()
-    fields[_seen_field(number)] = chunk
+    fields[seen_field(number)] = chunk
     return fields
+
+
+def form_of(fields: Mapping[str, bytes]) -> int:
+    """Return the number of the form in which some fields are, 0 when there are none; ContractError without `meta`."""
+    return _decode(FormDocument, META, fields.get(META, b"")).format if fields else 0
+
+
+def sequence_of(fields: Mapping[str, bytes]) -> int:
+    """Return the FILL sequence that fields of any form stand at; ContractError when `meta` does not say it."""
+    return _decode(MetaDocument, META, fields.get(META, b"")).sequence
 
 
 def restore(fields: Mapping[str, bytes]) -> Ledger:
@@ -135,9 +153,10 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
     ledger = Ledger()
     if not fields:
         return ledger
-    meta = _decode(MetaDocument, META, fields.get(META, b""))
-    if meta.format != FORMAT:
-        raise ContractError(META, f"format: must be {FORMAT}, is {meta.format}")
+    form = form_of(fields)
+    if form != FORMAT:
+        raise ContractError(META, f"format: must be {FORMAT}, is {form}")
+    meta = _decode(MetaDocument, META, fields[META])
     ledger.sequence, ledger.tip, ledger.chain = meta.sequence, meta.tip, meta.chain
     ledger.entries, ledger.repeats = meta.entries, meta.repeats
     ledger.disputes, ledger.holes = meta.disputes, meta.holes
@@ -152,7 +171,7 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
         elif kind not in (META, "seen"):
             raise ContractError(name, "no document of the ledger has this name")
     for number in range(-(-meta.marks // CHUNK_MARKS)):
-        chunk = fields.get(_seen_field(number), b"")
+        chunk = fields.get(seen_field(number), b"")
         for start in range(0, len(chunk) - len(chunk) % MARK_BYTES, MARK_BYTES):
             ledger.seen.add(chunk[start : start + MARK_BYTES])
     _demand_whole(ledger, meta)
@@ -160,19 +179,27 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
 
 
 def _demand_whole(ledger: Ledger, meta: MetaDocument) -> None:
-    """Check what a torn or edited store would break: the marks, the sum of the books, the cash of the accounts."""
+    """Check what a torn or edited store would break: marks, sums of books, costs of lines, cash of accounts."""
     if len(ledger.seen) != meta.marks:
         raise ContractError("seen", f"marks: {meta.marks} are booked, {len(ledger.seen)} are there")
     cash: dict[tuple[str, str], Decimal] = {}
+    costs: dict[tuple[str, str, str], Decimal] = {}
+    for line in ledger.lines.values():
+        owner = (line.key.algo_id, line.key.account, line.currency)
+        costs[owner] = costs.get(owner, ZERO) + line.cost
     for book in ledger.bots.values():
         for (account, currency), balance in book.balances.items():
+            if costs.pop((book.algo_id, account, currency), ZERO) != balance.shares:
+                raise ContractError(bot_field(book.algo_id), f"{account} {currency}: its lines cost something else")
             if balance.total != 0:
-                raise ContractError(_bot_field(book.algo_id), f"{account} {currency}: the books sum to {balance.total}")
+                raise ContractError(bot_field(book.algo_id), f"{account} {currency}: the books sum to {balance.total}")
             cash[account, currency] = cash.get((account, currency), ZERO) + balance.cash
+    if any(costs.values()):
+        raise ContractError("line", "cost: a bot that is not there holds something")
     for name, account_book in ledger.accounts.items():
         for currency, amount in account_book.cash.items():
             if cash.pop((name, currency), ZERO) != amount:
-                raise ContractError(_account_field(name), f"cash: differs from what its bots hold in {currency}")
+                raise ContractError(account_field(name), f"cash: differs from what its bots hold in {currency}")
     if any(cash.values()):
         raise ContractError("account", "cash: a bot holds money of an account that is not there")
 
@@ -188,29 +215,34 @@ def _restore_bot(ledger: Ledger, document: BotDocument) -> None:
 
 def _restore_account(ledger: Ledger, document: AccountDocument) -> None:
     ledger.accounts[document.account] = AccountBook(
-        document.account, dict(document.cash), document.account_sequence, document.deposited, list(document.disputed)
+        document.account,
+        dict(document.cash),
+        document.account_sequence,
+        document.deposited,
+        document.currency,
+        list(document.disputed),
     )
 
 
 def _restore_line(ledger: Ledger, document: LineDocument) -> None:
-    key = LineKey(document.algo_id, document.account, document.venue, document.symbol)
+    key = LineKey(document.algo_id, document.account, document.venue, document.symbol, document.outcome)
     ledger.lines[key] = Line(
         key,
         document.currency,
         document.lot_size,
         document.multiplier,
-        Stake(document.yes_lots, document.yes_cost),
-        Stake(document.no_lots, document.no_cost),
+        Stake(document.lots, document.cost),
         document.fees,
         document.fills,
         document.last_sequence,
     )
 
 
-def _meta(ledger: Ledger) -> bytes:
-    return _ENCODER.encode(
+def meta_document(ledger: Ledger, form: int = FORMAT) -> bytes:
+    """Return where the ledger stands, as a document of a form."""
+    return ENCODER.encode(
         MetaDocument(
-            format=FORMAT,
+            format=form,
             sequence=ledger.sequence,
             tip=ledger.tip,
             chain=ledger.chain,
@@ -228,27 +260,25 @@ def _bot(book: BotBook) -> bytes:
         BalanceDocument(account, currency, each.cash, each.shares, each.fees, each.profit, each.capital, each.fx_rate)
         for (account, currency), each in sorted(book.balances.items(), key=lambda item: item[0])
     ]
-    return _ENCODER.encode(BotDocument(book.algo_id, book.day, book.opening_equity, book.fills, balances))
+    return ENCODER.encode(BotDocument(book.algo_id, book.day, book.opening_equity, book.fills, balances))
 
 
 def _account(book: AccountBook) -> bytes:
     cash = sorted(book.cash.items())
-    return _ENCODER.encode(
-        AccountDocument(book.account, cash, book.account_sequence, book.deposited, list(book.disputed))
+    return ENCODER.encode(
+        AccountDocument(book.account, cash, book.account_sequence, book.deposited, book.currency, list(book.disputed))
     )
 
 
 def _line(line: Line) -> bytes:
-    return _ENCODER.encode(
+    return ENCODER.encode(
         LineDocument(
             *line.key,
             currency=line.currency,
             lot_size=line.lot_size,
             multiplier=line.multiplier,
-            yes_lots=line.yes.lots,
-            yes_cost=line.yes.cost,
-            no_lots=line.no.lots,
-            no_cost=line.no.cost,
+            lots=line.lots,
+            cost=line.cost,
             fees=line.fees,
             fills=line.fills,
             last_sequence=line.last_sequence,
@@ -256,19 +286,19 @@ def _line(line: Line) -> bytes:
     )
 
 
-def _bot_field(algo_id: str) -> str:
+def bot_field(algo_id: str) -> str:
     return f"bot:{escape_token(algo_id)}"
 
 
-def _account_field(account: str) -> str:
+def account_field(account: str) -> str:
     return f"account:{escape_token(account)}"
 
 
-def _line_field(key: LineKey) -> str:
+def line_field(key: MarketKey | LineKey) -> str:
     return "line:" + ".".join(escape_token(part) for part in key)
 
 
-def _seen_field(number: int) -> str:
+def seen_field(number: int) -> str:
     return f"seen:{number:08d}"
 
 

@@ -69,6 +69,8 @@ class RedisStore:
         self.key = f"risk:{shard}"
         self.health = health
         self._platform_id, self._ledger = platform_id, ledger
+        self._whole_due = False
+        """The store may hold documents of another form than ours: changes must not be mixed with them."""
         self._redis = Redis.from_url(
             url,
             password=password.get_secret_value() if password else None,
@@ -89,6 +91,9 @@ class RedisStore:
 
     async def apply(self, store: Store) -> None:
         """Write the changes of one message; returns when they are stored, by this call or before it."""
+        if self._whole_due:
+            await self.write_whole(self._ledger())
+            return
         status, word = await self._run(store.sequence - 1, store.sequence, store.fields)
         if status == "gap":
             await self.write_whole(self._ledger())
@@ -97,8 +102,10 @@ class RedisStore:
 
     async def write_whole(self, ledger: Ledger, *, replace: bool = False) -> None:
         """Write a ledger in place of whatever the store holds, unless that is further on and not to be replaced."""
+        self._whole_due = True
         status, word = await self._run(REPLACED if replace else WHOLE, ledger.sequence, documents(ledger))
         self._judge(status, word, ledger)
+        self._whole_due = False
 
     async def close(self) -> None:
         await self._redis.aclose()

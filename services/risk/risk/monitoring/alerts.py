@@ -11,12 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 
 from common.events import Alert, AlertLevel, BotLimits, FeedStatus, QuoteTarget
+from common.instruments import Outcome
 
+from risk.binary.pairs import net_lots
 from risk.ledger.positions import Line
 
 LOSS_WARNING_SHARE = Decimal("0.5")
@@ -50,15 +52,20 @@ def loss_mark(daily_pnl: Decimal, limits: BotLimits) -> LossMark:
     return LossMark.NONE
 
 
-def near_limit(line: Line, limits: BotLimits) -> str:
-    """Return which of a line's holdings is beyond 80 % of its limit, in words; '' when none is."""
-    held = {"YES": line.yes.lots, "NO": line.no.lots}
-    for outcome, lots in held.items():
-        if abs(lots) > POSITION_WARNING_SHARE * limits.max_position_lots:
-            return f"{lots} {outcome} of {line.key.symbol}, limit {limits.max_position_lots}"
-    if abs(line.net_lots) > POSITION_WARNING_SHARE * limits.max_net_lots:
-        return f"net {line.net_lots} YES of {line.key.symbol}, limit {limits.max_net_lots}"
+def near_limit(lines: Sequence[Line], limits: BotLimits) -> str:
+    """Return which holding of a market is beyond 80 % of its limit, in words; '' when none is."""
+    for line in sorted(lines, key=lambda line: line.key.outcome is Outcome.NO):
+        if abs(line.lots) > POSITION_WARNING_SHARE * limits.max_position_lots:
+            return f"{_lots_in_words(line)}, limit {limits.max_position_lots}"
+    net = net_lots(lines)
+    if abs(net) > POSITION_WARNING_SHARE * limits.max_net_lots:
+        return f"net {net} YES of {lines[0].key.symbol}, limit {limits.max_net_lots}"
     return ""
+
+
+def _lots_in_words(line: Line) -> str:
+    outcome = line.key.outcome
+    return f"{line.lots} {'lots' if outcome is Outcome.NONE else outcome.upper()} of {line.key.symbol}"
 
 
 def live(target: QuoteTarget, now_ns: int) -> bool:

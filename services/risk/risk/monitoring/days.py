@@ -65,6 +65,8 @@ class Days:
     def __init__(self) -> None:
         self.peaks = Peaks()
         self._carried: dict[str, tuple[int, Decimal]] = {}
+        self._known: dict[str, BotDay] = {}
+        """The newest of each bot that was known; it stands while no rate is known."""
 
     def earned(self, ledger: Ledger, algo_id: str, marks: Marks, now_ns: int) -> Earnings:
         """Return a bot's profit, a loss that the ledger no longer shows included."""
@@ -83,13 +85,16 @@ class Days:
         too late.
         """
         today, said = now_ns // NS_PER_DAY, []
+        self._known = dict(record.bots)
         for algo_id, known in record.bots.items():
             self.peaks.restore(algo_id, known.day, known.peak)
             if known.day != today:
                 continue
             loss = min(ZERO, known.carried)
             if ledger.sequence < record.sequence:
-                missing = min(ZERO, known.daily - (earnings(ledger, algo_id, Marks()).daily + loss))
+                # What is unknown now takes nothing off what was lost by the record.
+                now = earnings(ledger, algo_id, Marks()).daily or ZERO
+                missing = min(ZERO, known.daily - (now + loss))
                 loss += missing
                 if missing:
                     said.append(
@@ -103,13 +108,12 @@ class Days:
     def record(self, ledger: Ledger, algo_ids: Iterable[str], marks: Marks, now_ns: int) -> DayRecord:
         """Return what must survive the loss of every stream."""
         today, carried = now_ns // NS_PER_DAY, self.carried(now_ns)
-        bots = {
-            algo_id: BotDay(
-                today,
-                shown(self.earned(ledger, algo_id, marks, now_ns).daily),
-                Decimal(str(self.peaks.figures(algo_id)["daily_peak"])),
-                carried.get(algo_id, ZERO),
-            )
-            for algo_id in algo_ids
-        }
+        bots: dict[str, BotDay] = {}
+        for algo_id in algo_ids:
+            daily = self.earned(ledger, algo_id, marks, now_ns).daily
+            if daily is not None:
+                peak = Decimal(str(self.peaks.figures(algo_id)["daily_peak"]))
+                self._known[algo_id] = BotDay(today, shown(daily), peak, carried.get(algo_id, ZERO))
+            if algo_id in self._known:
+                bots[algo_id] = self._known[algo_id]
         return DayRecord(sequence=ledger.sequence, bots=bots)

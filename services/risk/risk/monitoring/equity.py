@@ -1,4 +1,4 @@
-"""What every bot has earned, marked to fair value, in total and since the UTC day began."""
+"""What every bot has earned, marked to the newest prices, in total and since the UTC day began."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from common.events import FairValue, Posting, PostingKind
 
-from risk.ledger.books import NS_PER_DAY, Ledger
+from risk.ledger.books import NS_PER_DAY, Ledger, sum_known
 from risk.ledger.positions import QUANTUM, ZERO, Line, canonical
 
 MARKS_MAX = 20_000
@@ -17,15 +17,18 @@ SHOWN = Decimal("1e-6")
 
 
 class Earnings(NamedTuple):
-    """A bot's profit in account currency."""
+    """A bot's profit in account currency; None where a part of it is in a currency whose rate is not known."""
 
-    realized: Decimal
-    unrealized: Decimal
-    daily: Decimal
+    realized: Decimal | None
+    unrealized: Decimal | None
+    daily: Decimal | None
 
 
 class Marks:
-    """The newest fair value of every symbol, by bot; a symbol a bot has no opinion of is marked with anybody's."""
+    """The newest price of every symbol, by bot; a symbol a bot has no opinion of is marked with anybody's.
+
+    A mark is a price on the axis of the symbol's instruments: that of YES, or of what has no outcomes.
+    """
 
     def __init__(self) -> None:
         self._by_bot: dict[tuple[str, str], float] = {}
@@ -33,15 +36,22 @@ class Marks:
 
     def put(self, fair: FairValue) -> None:
         """Take a fair value; what is no price of a share marks nothing."""
-        if not (math.isfinite(fair.fair) and 0.0 <= fair.fair <= 1.0):
-            return
-        for marks, key in ((self._by_bot, (fair.algo_id, fair.symbol)), (self._by_symbol, fair.symbol)):
-            marks[key] = fair.fair  # type: ignore[index]
+        if math.isfinite(fair.fair) and 0.0 <= fair.fair <= 1.0:
+            self._put(fair.algo_id, fair.symbol, fair.fair)
+
+    def put_price(self, algo_id: str, symbol: str, price: float) -> None:
+        """Take a price of something without outcomes, such as the middle of a source price; it may be any above 0."""
+        if math.isfinite(price) and price > 0.0:
+            self._put(algo_id, symbol, price)
+
+    def _put(self, algo_id: str, symbol: str, price: float) -> None:
+        for marks, key in ((self._by_bot, (algo_id, symbol)), (self._by_symbol, symbol)):
+            marks[key] = price  # type: ignore[index]
             if len(marks) > MARKS_MAX:
                 del marks[next(iter(marks))]  # type: ignore[arg-type]
 
-    def fair(self, algo_id: str, symbol: str) -> float | None:
-        """Return the fair value to mark with, None when nobody has an opinion."""
+    def mark(self, algo_id: str, symbol: str) -> float | None:
+        """Return the price to mark with, None when nobody has an opinion."""
         own = self._by_bot.get((algo_id, symbol))
         return own if own is not None else self._by_symbol.get(symbol)
 
@@ -79,12 +89,13 @@ class Peaks:
         return {"day": float(day), "daily_peak": float(peak)}
 
 
-def unrealized(ledger: Ledger, line: Line, marks: Marks) -> Decimal:
-    """Return what a line would earn at fair value, in account currency."""
-    profit = line.unrealized(marks.fair(line.key.algo_id, line.key.symbol))
-    book = ledger.bots.get(line.key.algo_id)
-    balance = book.balances.get((line.key.account, line.currency)) if book else None
-    return profit * balance.fx_rate if balance else profit
+def unrealized(ledger: Ledger, line: Line, marks: Marks) -> Decimal | None:
+    """Return what a line would earn at its mark, in account currency; None without a rate, 0 without a mark."""
+    profit = line.unrealized(marks.mark(line.key.algo_id, line.key.symbol))
+    fx_rate = ledger.bots[line.key.algo_id].balances[line.key.account, line.currency].fx_rate
+    if fx_rate is None:
+        return None if profit else ZERO
+    return profit * fx_rate
 
 
 def earnings(ledger: Ledger, algo_id: str, marks: Marks, carried: Decimal = ZERO) -> Earnings:
@@ -95,9 +106,9 @@ def earnings(ledger: Ledger, algo_id: str, marks: Marks, carried: Decimal = ZERO
     book = ledger.bots.get(algo_id)
     if book is None:
         return Earnings(ZERO, ZERO, carried)
-    open_profit = sum((unrealized(ledger, line, marks) for line in ledger.lines_of(algo_id)), start=ZERO)
-    realized = book.realized
-    return Earnings(realized, open_profit, realized + open_profit - book.opening_equity + carried)
+    open_profit = sum_known(unrealized(ledger, line, marks) for line in ledger.lines_of(algo_id))
+    daily = sum_known((book.realized, open_profit, -book.opening_equity, carried))
+    return Earnings(book.realized, open_profit, daily)
 
 
 def shown(amount: Decimal) -> Decimal:
@@ -106,7 +117,7 @@ def shown(amount: Decimal) -> Decimal:
 
 
 def cutoff_posting(ledger: Ledger, algo_id: str, marks: Marks, now_ns: int) -> Posting | None:
-    """Return the posting that begins a bot's new UTC day, None while its day lasts.
+    """Return the posting that begins a bot's new UTC day, None while its day lasts or what it has earned is unknown.
 
     The opening equity goes through FILL like everything that changes the ledger, so it survives a restart and a wiped
     positions store.
@@ -117,6 +128,9 @@ def cutoff_posting(ledger: Ledger, algo_id: str, marks: Marks, now_ns: int) -> P
         return None
     account, currency = min(book.balances)
     earned = earnings(ledger, algo_id, marks)
+    equity = sum_known((earned.realized, earned.unrealized))
+    if equity is None:
+        return None
     return Posting(
         account=account,
         algo_id=algo_id,
@@ -124,7 +138,7 @@ def cutoff_posting(ledger: Ledger, algo_id: str, marks: Marks, now_ns: int) -> P
         kind=PostingKind.CUTOFF,
         venue="ledger",
         currency=currency,
-        equity=canonical((earned.realized + earned.unrealized).quantize(QUANTUM)),
+        equity=canonical(equity.quantize(QUANTUM)),
         reason="UTC day begins",
         ts_event_ns=now_ns,
         ts_received_ns=now_ns,

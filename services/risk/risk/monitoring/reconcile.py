@@ -13,20 +13,20 @@ reached yet is not a later one: it was never said by the venue, and the account 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import AccountState, Fill, Posting
+from common.events import AccountState, Fill, MarketKind, Posting
 from common.instruments import Outcome
 
+from risk.binary.settlement import Markets
+from risk.binary.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
 from risk.ledger.books import Ledger
 from risk.ledger.entries import paid_for
-from risk.ledger.positions import ZERO
-from risk.ledger.settlement import Markets
-from risk.ledger.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
+from risk.ledger.positions import ZERO, instrument_name
 
 SETTLE_NS = 2_000_000_000
 """How long fills contained in a picture may take to reach the ledger."""
@@ -65,8 +65,8 @@ class _Move(NamedTuple):
     currency: str
     cash: Decimal
     symbol: str
-    yes_lots: int
-    no_lots: int
+    lots: tuple[tuple[Outcome, int], ...]
+    """A posting does not say whether its symbol has outcomes: a change without stands under YES."""
 
 
 @dataclass(slots=True)
@@ -241,31 +241,41 @@ def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
     """Return what an entry with a place in the venue's stream moved."""
     dated, currency, symbol = entry.account_sequence, entry.currency, entry.symbol
     if isinstance(entry, Posting):
-        return _Move(booked_ns, dated, currency, entry.cash, symbol, entry.yes_lots, entry.no_lots)
-    lots, in_no = entry.side.sign * entry.quantity_lots, entry.outcome is Outcome.NO
+        lots = ((Outcome.YES, entry.yes_lots), (Outcome.NO, entry.no_lots))
+        return _Move(booked_ns, dated, currency, entry.cash, symbol, lots)
     cash = -paid_for(entry) - entry.fee
-    return _Move(booked_ns, dated, currency, cash, symbol, 0 if in_no else lots, lots if in_no else 0)
+    return _Move(booked_ns, dated, currency, cash, symbol, ((entry.outcome, entry.side.sign * entry.quantity_lots),))
 
 
 def _share_differences(
     ledger: Ledger, markets: Markets, picture: AccountState, unpaid: Unpaid, later: list[_Move]
 ) -> Iterator[str]:
-    """Yield 'symbol outcome: venue n, ledger m' for every holding that differs."""
-    booked: dict[str, list[int]] = {}
-    for key, line in ledger.lines.items():
-        if (key.account, key.venue) == (picture.account, picture.venue):
-            held = booked.setdefault(key.symbol, [0, 0])
-            held[0] += line.yes.lots
-            held[1] += line.no.lots
+    """Yield 'instrument: venue n, ledger m' for every holding that differs."""
+    lines = [line for key, line in ledger.lines.items() if (key.account, key.venue) == (picture.account, picture.venue)]
+    plain = {line.key.symbol for line in lines if line.key.outcome is Outcome.NONE}
+    booked: Counter[tuple[str, Outcome]] = Counter()
+    for line in lines:
+        booked[line.key.symbol, line.key.outcome] += line.lots
     for move in later:
-        held = booked.setdefault(move.symbol, [0, 0])
-        held[0] -= move.yes_lots
-        held[1] -= move.no_lots
-    for symbol in sorted((booked.keys() | unpaid.shown.keys()) - unpaid.symbols):
+        for outcome, lots in move.lots:
+            booked[move.symbol, _held_as(move.symbol, outcome, plain)] -= lots
+    shown: Counter[tuple[str, Outcome]] = Counter()
+    for symbol, (yes_lots, no_lots) in unpaid.shown.items():
+        market = markets.get(picture.venue, symbol)
+        if market is not None and market.kind is not MarketKind.BINARY:
+            plain.add(symbol)
+        shown[symbol, _held_as(symbol, Outcome.YES, plain)] += yes_lots
+        shown[symbol, Outcome.NO] += no_lots
+    for symbol in sorted(({symbol for symbol, _ in booked} | unpaid.shown.keys()) - unpaid.symbols):
         if symbol not in unpaid.shown and markets.ended(picture.venue, symbol):
             # Shares that won nothing are no longer shown; we only have not heard how the market ended.
             continue
-        ours, theirs = booked.get(symbol, [0, 0]), unpaid.shown.get(symbol, (0, 0))
-        for outcome, venue_lots, ledger_lots in zip(("YES", "NO"), theirs, ours, strict=True):
-            if venue_lots != ledger_lots:
-                yield f"{symbol} {outcome}: venue {venue_lots}, ledger {ledger_lots}"
+        for outcome in Outcome:
+            theirs, ours = shown[symbol, outcome], booked[symbol, outcome]
+            if theirs != ours:
+                yield f"{instrument_name(symbol, outcome)}: venue {theirs}, ledger {ours}"
+
+
+def _held_as(symbol: str, outcome: Outcome, plain: set[str]) -> Outcome:
+    """Return the outcome under which the ledger has a change or a holding; `plain` symbols have none."""
+    return Outcome.NONE if symbol in plain and outcome is Outcome.YES else outcome

@@ -10,14 +10,21 @@ from common.bots import sections_of
 from common.core import Sample
 from common.errors import ConfigError
 from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
+from common.instruments import Outcome
 from common.streams.levels import Level
 
-from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO
+from risk.binary.pairs import lots_of
+from risk.ledger.books import Ledger, sum_known
+from risk.ledger.positions import ZERO, Line, by_market, published, total
 from risk.monitoring.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
 from risk.monitoring.limits import SERVED, PlatformLimits, limits_of
 
 STREAMS_SCOPE = "streams"
+POSITION_HELP = {
+    "position_yes": "YES shares held",
+    "position_no": "NO shares held",
+    "position": "Signed lots held of what has no outcomes",
+}
 MONEY_FIGURES = ("pnl_realized", "pnl_unrealized", "daily_pnl", "fees")
 
 
@@ -49,9 +56,9 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
     book = ledger.bots.get(algo_id)
     return Position(
         algo_id=algo_id,
-        lines=[line.published() for line in ledger.lines_of(algo_id)],
-        realized=book.realized if book else ZERO,
-        fees=book.fees if book else ZERO,
+        lines=[published(key, lines) for key, lines in by_market(ledger.lines_of(algo_id)).items()],
+        realized=book.realized_known if book else ZERO,
+        fees=book.fees_known if book else ZERO,
         fill_sequence=ledger.sequence,
         epoch=epoch,
         ts_ns=now_ns,
@@ -71,13 +78,14 @@ def risk_state(
 ) -> RiskState:
     """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
     algo_ids = [view.config.algo_id for view in views]
+    daily = {each: earnings(ledger, each, marks, carried.get(each, ZERO)).daily for each in algo_ids}
     return RiskState(
         shard=shard,
         ledger_sequence=ledger.sequence,
         limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
         config_revisions={view.config.algo_id: view.config.revision for view in views},
         halts=halts,
-        daily_pnl={each: shown(earnings(ledger, each, marks, carried.get(each, ZERO)).daily) for each in algo_ids},
+        daily_pnl={algo_id: shown(each) for algo_id, each in daily.items() if each is not None},
         max_clock_offset_ms=max_clock_offset_ms,
         epoch=epoch,
         ts_ns=now_ns,
@@ -87,29 +95,39 @@ def risk_state(
 def bot_statistics(
     ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: Peaks, epoch: int, now_ns: int
 ) -> Statistics:
-    """Return a bot's figures: money in account currency, shares by symbol."""
+    """Return a bot's figures: money in account currency where its rate is known, lots by instrument."""
     book = ledger.bots.get(algo_id)
     lines = ledger.lines_of(algo_id)
-    figures = _money(earned, float(book.fees) if book else 0.0)
-    figures |= {"fills": float(book.fills if book else 0), "markets": float(len(lines))}
+    figures = _money(earned, book.fees if book else ZERO)
+    figures |= {"fills": float(book.fills if book else 0), "markets": float(len(by_market(lines)))}
     figures |= peaks.figures(algo_id)
     if view is not None and view.limits is not None:
         figures["max_daily_loss"] = float(view.limits.max_daily_loss)
         figures["max_drawdown"] = float(view.limits.max_drawdown)
-    for line in lines:
-        symbol = line.key.symbol
-        figures[f"position_yes.{symbol}"] = figures.get(f"position_yes.{symbol}", 0.0) + line.yes.lots
-        figures[f"position_no.{symbol}"] = figures.get(f"position_no.{symbol}", 0.0) + line.no.lots
+    for key, held in by_market(lines).items():
+        for name, lots in _positions(held).items():
+            figures[f"{name}.{key.symbol}"] = figures.get(f"{name}.{key.symbol}", 0.0) + lots
     return Statistics(scope=f"bot-{algo_id}", figures=figures, epoch=epoch, ts_ns=now_ns)
 
 
+def _positions(lines: Sequence[Line]) -> dict[str, int]:
+    """Return the lots held of one market by the name of their figure: both outcomes, or its one instrument."""
+    if lines[0].key.outcome is Outcome.NONE:
+        return {"position": lines[0].lots}
+    return {"position_yes": lots_of(lines, Outcome.YES), "position_no": lots_of(lines, Outcome.NO)}
+
+
 def platform_statistics(ledger: Ledger, marks: Marks, epoch: int, now_ns: int) -> Statistics:
-    """Return the sums over all bots."""
+    """Return the sums over all bots; a sum that is unknown for one of them is not stated."""
     figures = dict.fromkeys((*MONEY_FIGURES, "fills"), 0.0)
     for algo_id in sorted(ledger.bots):
         book = ledger.bots[algo_id]
-        for name, figure in _money(earnings(ledger, algo_id, marks), float(book.fees)).items():
-            figures[name] += figure
+        money = _money(earnings(ledger, algo_id, marks), book.fees)
+        for name in MONEY_FIGURES:
+            if name in money and name in figures:
+                figures[name] += money[name]
+            else:
+                figures.pop(name, None)
         figures["fills"] += book.fills
     figures["entries"] = float(ledger.entries)
     return Statistics(scope="platform", figures=figures, epoch=epoch, ts_ns=now_ns)
@@ -129,9 +147,10 @@ def level_samples(levels: Sequence[Level]) -> Iterator[Sample]:
         yield Sample("mm_stream_bytes", "gauge", "What a stream holds", labels, level.held_bytes)
 
 
-def _money(earned: Earnings, fees: float) -> dict[str, float]:
-    figures = (float(earned.realized), float(earned.unrealized), float(earned.daily), fees)
-    return dict(zip(MONEY_FIGURES, figures, strict=True))
+def _money(earned: Earnings, fees: Decimal | None) -> dict[str, float]:
+    """Return the figures that are known."""
+    figures = zip(MONEY_FIGURES, (earned.realized, earned.unrealized, earned.daily, fees), strict=True)
+    return {name: float(figure) for name, figure in figures if figure is not None}
 
 
 def watch_samples(peaks: Peaks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool) -> Iterator[Sample]:
@@ -153,17 +172,23 @@ def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:
         book = ledger.bots[algo_id]
         earned = earnings(ledger, algo_id, marks)
         bot = {"algo_id": algo_id, "symbol": ""}
-        yield Sample("mm_pnl_realized", "gauge", "Closed and settled profit less fees", bot, float(earned.realized))
-        yield Sample("mm_pnl_daily", "gauge", "Profit since 00:00 UTC, marked to fair value", bot, float(earned.daily))
-        yield Sample("mm_fees", "gauge", "Fees paid, rebates deducted", bot, float(book.fees))
+        yield from _gauge("mm_pnl_realized", "Closed and settled profit less fees", bot, earned.realized)
+        yield from _gauge("mm_pnl_daily", "Profit since 00:00 UTC, marked to fair value", bot, earned.daily)
+        yield from _gauge("mm_fees", "Fees paid, rebates deducted", bot, book.fees)
         yield Sample("mm_fills_total", "counter", "Executions booked", bot, book.fills)
-        for line in ledger.lines_of(algo_id):
-            labels = {"algo_id": algo_id, "symbol": line.key.symbol}
-            profit = float(unrealized(ledger, line, marks))
-            yield Sample("mm_pnl_unrealized", "gauge", "Profit if sold at fair value", labels, profit)
-            yield Sample("mm_position_yes", "gauge", "YES shares held", labels, line.yes.lots)
-            yield Sample("mm_position_no", "gauge", "NO shares held", labels, line.no.lots)
-            yield Sample("mm_fills_total", "counter", "Executions booked", labels, line.fills)
+        for key, lines in by_market(ledger.lines_of(algo_id)).items():
+            labels = {"algo_id": algo_id, "symbol": key.symbol}
+            profit = sum_known(unrealized(ledger, line, marks) for line in lines)
+            yield from _gauge("mm_pnl_unrealized", "Profit if sold at fair value", labels, profit)
+            for name, lots in _positions(lines).items():
+                yield Sample(f"mm_{name}", "gauge", POSITION_HELP[name], labels, lots)
+            yield Sample("mm_fills_total", "counter", "Executions booked", labels, sum(line.fills for line in lines))
+
+
+def _gauge(name: str, text: str, labels: Mapping[str, str], amount: Decimal | None) -> Iterator[Sample]:
+    """Yield an amount of money, nothing while it is unknown."""
+    if amount is not None:
+        yield Sample(name, "gauge", text, labels, float(amount))
 
 
 def ledger_state(ledger: Ledger) -> dict[str, object]:
@@ -193,23 +218,26 @@ def bot_state(
         "algo_id": algo_id,
         "revision": view.config.revision if view else None,
         "limits": "withheld: the ledger is frozen" if frozen else _limits_in_words(view),
-        "pnl_realized": str(shown(earned.realized)),
-        "pnl_unrealized": str(shown(earned.unrealized)),
-        "daily_pnl": str(shown(earned.daily)),
-        "fees": str(shown(book.fees if book else ZERO)),
+        "pnl_realized": _in_words(earned.realized),
+        "pnl_unrealized": _in_words(earned.unrealized),
+        "daily_pnl": _in_words(earned.daily),
+        "fees": _in_words(book.fees if book else ZERO),
         "fills": book.fills if book else 0,
         "lines": [
             {
-                "account": line.key.account,
-                "venue": line.key.venue,
-                "symbol": line.key.symbol,
-                "yes": line.yes.lots,
-                "no": line.no.lots,
-                "cost": str(shown(line.cost)),
+                "account": key.account,
+                "venue": key.venue,
+                "symbol": key.symbol,
+                **{name.removeprefix("position_"): lots for name, lots in _positions(lines).items()},
+                "cost": str(shown(total(line.cost for line in lines))),
             }
-            for line in ledger.lines_of(algo_id)
+            for key, lines in by_market(ledger.lines_of(algo_id)).items()
         ],
     }
+
+
+def _in_words(amount: Decimal | None) -> str:
+    return "unknown: no rate" if amount is None else str(shown(amount))
 
 
 def _limits_in_words(view: BotView | None) -> str:

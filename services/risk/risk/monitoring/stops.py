@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from common.core import Effect
 from common.events import AlertLevel
 
-from risk.ledger.books import Ledger
+from risk.ledger.books import BotBook, Ledger
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.halts import Halts
 
@@ -25,6 +25,11 @@ class Stops:
             yield from self._halts.changes()
             yield halt
             yield self._conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
+
+    def no_rate(self, book: BotBook, now_ns: int) -> Iterator[Effect]:
+        """Halt a bot whose loss cannot be judged: a limit that cannot be looked at counts as reached."""
+        detail = f"the day's loss cannot be judged: no rate of {', '.join(book.unrated)} to the account's currency"
+        yield from self.impose(f"bot-{book.algo_id}", "no_rate", detail, now_ns, book.algo_id)
 
     def dispute(self, account: str, sequence: int, reason: str, now_ns: int) -> Iterator[Effect]:
         """Halt an account one of whose entries could not be booked."""

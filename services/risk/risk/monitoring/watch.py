@@ -8,8 +8,8 @@ from decimal import Decimal
 from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
 from common.streams.levels import CRITICAL_SHARE, Level, alarming, said, when_full
 
-from risk.ledger.positions import Line
-from risk.ledger.settlement import own_result
+from risk.binary.settlement import own_result
+from risk.ledger.positions import Line, by_market
 from risk.monitoring.alerts import PLATFORM, Conditions, LossMark, Quiet, live, loss_mark, near_limit, silence_of
 from risk.monitoring.reconcile import Verdict
 from risk.monitoring.report import BotView
@@ -97,14 +97,14 @@ class Watch:
                 yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "no_limits", text, now_ns)
             return
         self._conditions.end(algo_id, "no_limits")
-        for line in lines:
-            text = near_limit(line, limits)
+        for market, held in by_market(lines).items():
+            text = near_limit(held, limits)
             if text:
                 yield from self._conditions.hold(
-                    AlertLevel.WARNING, algo_id, "position_near_limit", text, now_ns, line.key.symbol
+                    AlertLevel.WARNING, algo_id, "position_near_limit", text, now_ns, market.symbol
                 )
             else:
-                self._conditions.end(algo_id, "position_near_limit", line.key.symbol)
+                self._conditions.end(algo_id, "position_near_limit", market.symbol)
 
     def quiet(self, now_ns: int) -> Iterator[Alert]:
         """Tell of bots that quoted for ten minutes without a fill."""

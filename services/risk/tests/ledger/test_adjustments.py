@@ -125,7 +125,7 @@ def test_r81_missing_shares_are_booked_at_the_cash_they_cost() -> None:
     harness.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=10, cash=Decimal("-4")))
     harness.wait(2)
     (line,) = harness.risk.ledger.lines_of("1")
-    assert (line.yes.lots, line.yes.cost) == (110, Decimal(44))
+    assert (line.lots, line.cost) == (110, Decimal(44))
 
 
 def test_r81_shares_in_another_currency_or_of_unknown_size_are_refused_before_the_ledger_disputes_them() -> None:

@@ -12,13 +12,15 @@ from common.instruments import Outcome, Side
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from risk.binary.pairs import net_lots
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Undecodable, read_entry
-from risk.ledger.positions import LineKey
+from risk.ledger.positions import LineKey, MarketKey
 from risk.ledger.snapshot import documents, restore
 from risk.testing.events import DAY_NS, NOW_NS, SYMBOL, a_fill, a_posting, a_settlement
 
-KEY = LineKey("1", "mm1", "degen", SYMBOL)
+MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
+YES = LineKey(*MARKET, Outcome.YES)
 
 
 def fold_all(*entries: Entry) -> Ledger:
@@ -46,7 +48,7 @@ def test_b9_a_hundred_yes_and_five_hundred_no_win_185_when_no_wins() -> None:
 
 
 def test_b9_a_hundred_yes_and_five_hundred_no_are_net_four_hundred_no() -> None:
-    assert lopsided().lines[KEY].net_lots == -400
+    assert net_lots(lopsided().lines_in(MARKET)) == -400
 
 
 def test_a_void_pays_half_a_unit_for_each_share_of_either_outcome() -> None:
@@ -72,7 +74,7 @@ def test_a_settlement_of_nothing_pays_nothing() -> None:
 
 def test_a_fill_delivered_twice_counts_once() -> None:
     ledger = fold_all(a_fill(1), a_fill(2), a_fill(1))
-    assert ledger.lines[KEY].yes.lots == 200
+    assert ledger.lines[YES].lots == 200
     assert (ledger.repeats, ledger.sequence) == (1, 3)
 
 
@@ -111,15 +113,15 @@ def test_a_sequence_already_folded_changes_nothing() -> None:
 
 def test_a_sale_leaves_at_average_cost_and_makes_its_profit_at_once() -> None:
     ledger = fold_all(a_fill(1), a_fill(2, price_ticks=60), a_fill(3, side=Side.SELL, price_ticks=70, quantity_lots=50))
-    line = ledger.lines[KEY]
-    assert (line.yes.lots, line.yes.cost) == (150, Decimal(75))
+    line = ledger.lines[YES]
+    assert (line.lots, line.cost) == (150, Decimal(75))
     assert ledger.bots["1"].realized == Decimal("0.70") * 50 - 25
 
 
 def test_a_sale_beyond_what_is_held_opens_the_other_way() -> None:
     ledger = fold_all(a_fill(1), a_fill(2, side=Side.SELL, price_ticks=50, quantity_lots=150))
-    line = ledger.lines[KEY]
-    assert (line.yes.lots, line.yes.cost) == (-50, Decimal(-25))
+    line = ledger.lines[YES]
+    assert (line.lots, line.cost) == (-50, Decimal(-25))
     assert ledger.bots["1"].realized == 10
 
 
@@ -128,7 +130,7 @@ def test_fees_and_rebates_are_booked_to_the_last_digit() -> None:
     balance = ledger.bots["1"].balances["mm1", "USD"]
     assert balance.fees == Decimal("0.085848")
     assert balance.cash == Decimal("-80.085848")
-    assert ledger.lines[KEY].fees == Decimal("0.085848")
+    assert ledger.lines[YES].fees == Decimal("0.085848")
 
 
 def test_costs_of_a_third_of_a_position_do_not_lose_a_digit() -> None:
@@ -146,9 +148,10 @@ def test_split_and_merge_move_pairs_at_one_unit_each() -> None:
     split = a_posting("s", PostingKind.SPLIT, symbol=SYMBOL, yes_lots=10, no_lots=10, cash=Decimal(-10))
     merge = a_posting("m", PostingKind.MERGE, symbol=SYMBOL, yes_lots=-10, no_lots=-10, cash=Decimal(10))
     ledger = fold_all(split)
-    assert ledger.lines[KEY].cost == 10
+    assert [(line.lots, line.cost) for line in ledger.lines_in(MARKET)] == [(10, Decimal(5)), (10, Decimal(5))]
     ledger.fold(merge, 2)
-    assert ledger.lines[KEY].cost == ledger.bots["1"].realized == ledger.accounts["mm1"].cash["USD"] == 0
+    assert [line.cost for line in ledger.lines_in(MARKET)] == [0, 0]
+    assert ledger.bots["1"].realized == ledger.accounts["mm1"].cash["USD"] == 0
 
 
 def test_a_deposit_is_capital_not_profit() -> None:
@@ -333,12 +336,7 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def positions_are_the_naive_sums(self) -> None:
-        held = {
-            (*key[:2], key.symbol, outcome): stake.lots
-            for key, line in self.ledger.lines.items()
-            for outcome, stake in ((Outcome.YES, line.yes), (Outcome.NO, line.no))
-            if stake.lots
-        }
+        held = {(*key[:2], key.symbol, key.outcome): line.lots for key, line in self.ledger.lines.items() if line.lots}
         assert held == {key: lots for key, lots in self.shares.items() if lots}
 
     @invariant()
@@ -350,14 +348,14 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def what_is_earned_is_cash_and_cost_beyond_what_was_paid_in(self) -> None:
-        earned = sum((book.realized for book in self.ledger.bots.values()), start=Decimal(0))
+        earned = sum((book.realized_known for book in self.ledger.bots.values()), start=Decimal(0))
         costs = sum((line.cost for line in self.ledger.lines.values()), start=Decimal(0))
         assert earned == sum(self.cash.values(), start=Decimal(0)) + costs - self.paid_in
 
     @invariant()
     def nothing_held_costs_nothing(self) -> None:
         for line in self.ledger.lines.values():
-            assert all(stake.lots or stake.cost == 0 for stake in (line.yes, line.no))
+            assert line.lots or line.cost == 0
 
     @invariant()
     def a_snapshot_restores_to_the_same_bytes(self) -> None:

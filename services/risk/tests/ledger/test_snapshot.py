@@ -10,7 +10,9 @@ from common.errors import ContractError
 from common.instruments import Outcome
 from risk.ledger.books import Ledger
 from risk.ledger.snapshot import documents, restore
-from risk.testing.events import a_fill
+from risk.testing.events import SYMBOL, a_fill
+
+LINE = f"line:1.mm1.degen.{SYMBOL}.yes"
 
 
 @pytest.fixture
@@ -26,18 +28,18 @@ def test_nothing_stored_is_an_empty_ledger() -> None:
 
 
 def test_names_of_documents_are_plain_whatever_the_market_is_called(fields: dict[str, bytes]) -> None:
-    assert "line:_C3_A9.mm1.degen.BTC_2FUSD_20now" in fields
+    assert "line:_C3_A9.mm1.degen.BTC_2FUSD_20now.no" in fields
     assert restore(fields).lines.keys() == restore(dict(reversed(fields.items()))).lines.keys()
 
 
-@pytest.mark.parametrize("name", ["meta", "bot:1", "account:mm1", "seen:00000000"])
+@pytest.mark.parametrize("name", ["meta", "bot:1", "account:mm1", LINE, "seen:00000000"])
 def test_a_missing_document_is_noticed(fields: dict[str, bytes], name: str) -> None:
     del fields[name]
     with pytest.raises(ContractError):
         restore(fields)
 
 
-@pytest.mark.parametrize("name", ["meta", "bot:1", "account:mm1"])
+@pytest.mark.parametrize("name", ["meta", "bot:1", "account:mm1", LINE])
 def test_a_broken_document_is_named(fields: dict[str, bytes], name: str) -> None:
     fields[name] = fields[name][:-3]
     with pytest.raises(ContractError, match=name):
@@ -55,6 +57,6 @@ def test_edited_money_is_noticed(fields: dict[str, bytes]) -> None:
 def test_a_foreign_document_and_a_later_format_are_refused(fields: dict[str, bytes]) -> None:
     with pytest.raises(ContractError, match="rumours:1"):
         restore(fields | {"rumours:1": b""})
-    meta = msgspec.msgpack.decode(fields["meta"]) | {"format": 2}
-    with pytest.raises(ContractError, match="format: must be 1, is 2"):
+    meta = msgspec.msgpack.decode(fields["meta"]) | {"format": 3}
+    with pytest.raises(ContractError, match="format: must be 2, is 3"):
         restore(fields | {"meta": msgspec.msgpack.encode(meta)})

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
-from common.bus.messages import Message
 from common.core import Receipt, Store
-from common.events import Fill, FillIdentity, Posting, StoreIdentity, encode
+from common.events import Fill, FillIdentity, Posting
 from common.instruments import Outcome
 from pydantic import SecretStr
-from redis.asyncio import Redis
-from risk.ledger.books import Ledger
-from risk.ledger.recovery import Recovered, recover
-from risk.ledger.snapshot import StoreHealth, changes, documents
-from risk.ledger.store import RedisStore
+from risk.ledger.recovery import recover
+from risk.ledger.snapshot import StoreHealth, documents
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, a_fill, a_settlement
+from risk.testing.stores import Setting, Stream, a_setting
 from toolkit.testing.servers import LocalRedis
 
 ENTRIES: list[Fill | Posting] = [
@@ -29,61 +22,6 @@ ENTRIES: list[Fill | Posting] = [
     a_settlement(),
     a_fill(4, quantity_lots=0),
 ]
-
-
-class Stream:
-    """FILL as a list; `None` is a message somebody deleted."""
-
-    def __init__(self, *entries: Fill | Posting | StoreIdentity | None) -> None:
-        self.entries = list(entries)
-
-    async def read(self, stream: str, after_sequence: int) -> AsyncIterator[Message]:
-        assert stream == "FILL"
-        for sequence, entry in enumerate(self.entries, 1):
-            if sequence > after_sequence and entry is not None:
-                yield Message(entry.address(), encode(entry), sequence)
-
-
-class Setting:
-    """One ledger with its store, and a plain client to look at what is stored."""
-
-    def __init__(self, url: str, password: SecretStr, platform_id: str = "p1") -> None:
-        self.ledger = Ledger()
-        self.health = StoreHealth()
-        self.store = RedisStore(url, password, platform_id, "0", lambda: self.ledger, self.health)
-        self.client = Redis.from_url(url, password=password.get_secret_value())
-        self.platform_id = platform_id
-
-    def fold(self, entry: Fill | Posting) -> Store:
-        """Take an entry as the core does and return the write it asks for."""
-        sequence = self.ledger.sequence + 1
-        return Store(sequence, changes(self.ledger, self.ledger.fold(entry, sequence)))
-
-    async def stored(self) -> dict[str, bytes]:
-        everything: Any = self.client.hgetall(self.store.key)
-        return {name.decode(): value for name, value in (await everything).items()}
-
-    def expected(self) -> dict[str, bytes]:
-        head = {"platform_id": self.platform_id.encode(), "sequence": str(self.ledger.sequence).encode()}
-        return documents(self.ledger) | head
-
-    async def recover(self, stream: Stream) -> Recovered:
-        found = await recover(self.store, stream, self.platform_id, lambda message: None)
-        self.ledger = found.ledger
-        return found
-
-    async def close(self) -> None:
-        await self.store.close()
-        await self.client.aclose()
-
-
-@asynccontextmanager
-async def a_setting(
-    server: LocalRedis, platform_id: str = "p1", password: SecretStr | None = None
-) -> AsyncIterator[Setting]:
-    setting = Setting(server.url, password or server.password, platform_id)
-    yield setting
-    await setting.close()
 
 
 async def filled(setting: Setting, *entries: Fill | Posting) -> None:

@@ -8,11 +8,11 @@ import msgspec
 from common.events import Posting, PostingKind
 from common.instruments import Outcome
 from risk.ledger.books import FoldStatus, Ledger
-from risk.ledger.positions import LineKey
+from risk.ledger.positions import LineKey, MarketKey
 from risk.monitoring.reconcile import Reconciliation
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_picture, a_posting, a_settlement
 
-KEY = LineKey("1", "mm1", "degen", SYMBOL)
+MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -33,9 +33,9 @@ def bought() -> Ledger:
 def test_b11_a_merged_pair_makes_one_less_what_it_cost_and_leaves_the_rest_at_its_cost() -> None:
     ledger = bought()
     ledger.fold(a_merge(100), 4)
-    line = ledger.lines[KEY]
-    assert (line.yes.lots, line.no.lots) == (0, 50)
-    assert (line.yes.cost, line.no.cost) == (Decimal(0), Decimal(25))
+    yes, no = (ledger.lines[LineKey(*MARKET, outcome)] for outcome in (Outcome.YES, Outcome.NO))
+    assert (yes.lots, no.lots) == (0, 50)
+    assert (yes.cost, no.cost) == (Decimal(0), Decimal(25))
     assert ledger.bots["1"].realized == 100 - 40 - 50
     assert ledger.accounts["mm1"].cash["USD"] == 1_000 - 40 - 75 + 100
     assert ledger.accounts["mm1"].account_sequence == 30

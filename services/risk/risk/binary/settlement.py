@@ -1,16 +1,17 @@
-"""When a market is decided, pay out what is held: one posting per line and per state of it, however often asked."""
+"""When a market is decided, pay out what is held: one posting per bot and per state of it, however often asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from common.events import Market, MarketStatus, Posting, PostingKind, TieRule
-from common.instruments import InstrumentKind
+from common.instruments import InstrumentKind, Outcome
 
+from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO, Line
+from risk.ledger.positions import ZERO, Line, MarketKey
 
 MARKETS_MAX = 5_000
 VOID_SHARE = Decimal("0.5")
@@ -48,28 +49,36 @@ def own_result(market: Market) -> str:
     return "yes" if above or (tie and market.tie_rule is TieRule.AT_OR_ABOVE) else "no"
 
 
-def settlement_posting(line: Line, market: Market, payout: Payout, now_ns: int) -> Posting:
-    """Return the posting that closes a line as it stands.
+def settlement_posting(lines: Sequence[Line], market: Market, payout: Payout, now_ns: int) -> Posting:
+    """Return the posting that closes the lines of a market as they stand.
 
-    Its id names the last FILL sequence it has seen of the line: asked again it is the same posting, and a fill that
+    Its id names the last FILL sequence it has seen of them: asked again it is the same posting, and a fill that
     arrives late makes the next one.
     """
-    key = line.key
+    key, last_sequence = lines[0].key, max(line.last_sequence for line in lines)
+    yes_lots, no_lots = lots_of(lines, Outcome.YES), lots_of(lines, Outcome.NO)
     return Posting(
         account=key.account,
         algo_id=key.algo_id,
-        posting_id=f"settlement:{key.venue}:{key.symbol}:{key.algo_id}:{line.last_sequence}",
+        posting_id=f"settlement:{key.venue}:{key.symbol}:{key.algo_id}:{last_sequence}",
         kind=PostingKind.SETTLEMENT,
         venue=key.venue,
         symbol=key.symbol,
-        currency=line.currency,
+        currency=lines[0].currency,
         result=payout.result,
         payout_yes=payout.yes,
         payout_no=payout.no,
-        reason=f"{line.yes.lots} YES and {line.no.lots} NO held at FILL sequence {line.last_sequence}",
+        reason=f"{yes_lots} YES and {no_lots} NO held at FILL sequence {last_sequence}",
         ts_event_ns=market.ts_event_ns or now_ns,
         ts_received_ns=now_ns,
     )
+
+
+def _with_outcomes(ledger: Ledger) -> Iterator[tuple[MarketKey, list[Line]]]:
+    """Yield the markets of the ledger that can be decided; what has no outcomes never is."""
+    for key, lines in ledger.markets().items():
+        if lines[0].key.outcome is not Outcome.NONE:
+            yield key, lines
 
 
 class Markets:
@@ -107,17 +116,17 @@ class Markets:
         return market is not None and (market.status.over or market.status is MarketStatus.CLOSED)
 
     def due(self, ledger: Ledger, now_ns: int) -> Iterator[Posting]:
-        """Yield the settlement of every line of the ledger whose market is finished."""
-        for key in sorted(ledger.lines):
+        """Yield the settlement of whatever is held of a market that is finished."""
+        for key, lines in _with_outcomes(ledger):
             market = self._markets.get((key.venue, key.symbol))
             payout = payout_of(market) if market is not None else None
             if market is not None and payout is not None:
-                yield settlement_posting(ledger.lines[key], market, payout, now_ns)
+                yield settlement_posting(lines, market, payout, now_ns)
 
     def undecided(self, ledger: Ledger) -> list[str]:
         """Return symbols held whose market is finished without a result we understand."""
         found = []
-        for key in sorted(ledger.lines):
+        for key, _ in _with_outcomes(ledger):
             market = self._markets.get((key.venue, key.symbol))
             if market is not None and market.status.over and payout_of(market) is None and key.symbol not in found:
                 found.append(key.symbol)

@@ -16,7 +16,7 @@ from common.events import (
 from common.instruments import Outcome
 from hypothesis import given
 from hypothesis import strategies as st
-from risk.ledger.settlement import own_result
+from risk.binary.settlement import own_result
 from risk.ledger.snapshot import documents, restore
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, S, a_fill, a_market, a_resolved_market

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from common.events import AccountState
 
+from risk.binary.settlement import Markets, payout_of
 from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
-from risk.ledger.settlement import Markets, payout_of
 
 UNPAID_TOLD_NS = 24 * 3600 * 1_000_000_000
 """People are told of money that has waited for so long to be redeemed."""
