@@ -323,6 +323,23 @@ class Books(RuleBasedStateMachine):
         self.shares["1", "mm1", symbol, Outcome.NO] += no
         self.cash["mm1"] += cash
 
+    @rule(
+        bot=st.sampled_from(BOTS),
+        side=st.sampled_from(Side),
+        ticks=st.integers(1, 9_000_000),
+        lots=st.integers(1, 1_000),
+        fee=AMOUNTS,
+    )
+    def trade_spot(self, bot: tuple[str, str], side: Side, ticks: int, lots: int, fee: Decimal) -> None:
+        self.trades += 1
+        algo_id, account = bot
+        terms = {"symbol": "BTCUSD", "outcome": Outcome.NONE, "lot_size": Decimal("0.001")}
+        order = {"side": side, "price_ticks": ticks, "quantity_lots": lots, "fee": fee}
+        fill = a_fill(self.trades, algo_id=algo_id, account=account, **terms, **order)
+        assert self.publish(fill) is FoldStatus.BOOKED
+        self.shares[algo_id, account, "BTCUSD", Outcome.NONE] += side.sign * lots
+        self.cash[account] -= side.sign * lots * Decimal(ticks) / 100_000 + fee
+
     @rule(cash=AMOUNTS)
     def deposit(self, cash: Decimal) -> None:
         assert self.publish(a_posting(f"deposit:{self.sequence}", PostingKind.DEPOSIT, cash=cash)) is FoldStatus.BOOKED
