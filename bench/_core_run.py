@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,15 +28,15 @@ from common.events import (
     FairValue,
     FeedStatus,
     Market,
-    MarketKind,
     MarketStatus,
     Position,
     RiskState,
 )
+from common.instruments import InstrumentKind
 from common.running.service import COLLECT_AFTER
-from quoter.assembly import make_quoter
+from quoter.keys import AccountKeys
 from quoter.service import TIMER_MS
-from quoter.venues.degen.rest import ApiKey
+from quoter.wiring import make_quoter
 
 BOT, VENUE, SERIES = "1", "degen", "BTC-5M"
 START_NS = 1_795_222_800 * NS_PER_S
@@ -108,8 +109,8 @@ class CoreRun:
     def __init__(self, markets: int) -> None:
         self.symbols = [f"{SERIES}-{START_NS // NS_PER_S + number}" for number in range(markets)]
         self.venue = Venue(self.symbols)
-        key = ApiKey("trade", f"{ACCOUNT}-trade", "stand-in", ("read", "trade", "cancel"))
-        self.core = make_quoter(key, "http://venue", account=ACCOUNT, messages_per_s=float(NO_LIMIT))
+        keys = AccountKeys({"DEGEN_API_KEY": "trade", "DEGEN_WALLET_KEY": "stand-in"}, Path(), ACCOUNT)
+        self.core = make_quoter(keys, "http://venue", messages_per_s=float(NO_LIMIT))
         self.core.epoch = 1
         self._wire = next(each for each in self.core.inputs() if isinstance(each, Wire))
         self.now_ns = START_NS + 10 * NS_PER_S
@@ -215,7 +216,7 @@ def _market(symbol: str) -> Market:
     return Market(
         venue=VENUE,
         symbol=symbol,
-        kind=MarketKind.BINARY,
+        kind=InstrumentKind.BINARY,
         status=MarketStatus.OPEN,
         underlying="BTC",
         series=SERIES,

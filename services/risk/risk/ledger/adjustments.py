@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from common.adjustments import fault_in_approved
 from common.adjustments import said as in_words
-from common.events import Adjustment, AdjustmentState, MarketKind, Posting, PostingKind
-from common.instruments import Outcome
+from common.events import Adjustment, AdjustmentState, Posting, PostingKind
+from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.settlement import Markets
 from risk.ledger.books import Ledger
@@ -111,7 +111,7 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
     market = markets.get(adjustment.venue, adjustment.symbol)
     if market is None:
         return f"symbol: {adjustment.symbol} is neither held nor a market of {adjustment.venue} that is known"
-    if market.kind is not MarketKind.BINARY:
+    if market.kind is not InstrumentKind.BINARY:
         return f"symbol: {adjustment.symbol} has no outcomes, and nothing of it is held yet"
     if market.lot_size != ONE or market.multiplier != ONE:
         return f"symbol: one lot of {adjustment.symbol} is {market.lot_size} shares, and nothing of it is held yet"

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import AccountState, Fill, MarketKind, Posting
-from common.instruments import Outcome
+from common.events import AccountState, Fill, Posting
+from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.settlement import Markets
 from risk.binary.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
@@ -262,7 +262,7 @@ def _share_differences(
     shown: Counter[tuple[str, Outcome]] = Counter()
     for symbol, (yes_lots, no_lots) in unpaid.shown.items():
         market = markets.get(picture.venue, symbol)
-        if market is not None and market.kind is not MarketKind.BINARY:
+        if market is not None and market.kind is not InstrumentKind.BINARY:
             plain.add(symbol)
         shown[symbol, _held_as(symbol, Outcome.YES, plain)] += yes_lots
         shown[symbol, Outcome.NO] += no_lots

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Market, MarketKind, Posting, PostingKind
-from common.instruments import Outcome, Side
+from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Market, Posting, PostingKind
+from common.instruments import InstrumentKind, Outcome, Side
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.positions import LineKey, MarketKey
 from risk.monitoring.equity import Marks, earnings
@@ -119,7 +119,7 @@ def test_a_spot_holding_that_no_fill_explains_is_a_difference_of_its_instrument(
     harness = Harness()
     harness.tell(a_picture(5, "100000"))
     harness.wait(5)
-    harness.tell(a_market(symbol=BTC, kind=MarketKind.SPOT))
+    harness.tell(a_market(symbol=BTC, kind=InstrumentKind.SPOT))
     for _ in range(2):
         harness.tell(a_picture(20, "100000", {BTC: (-3, 0)}))
         harness.wait(5)
@@ -129,7 +129,7 @@ def test_a_spot_holding_that_no_fill_explains_is_a_difference_of_its_instrument(
 def test_a_spot_market_that_is_over_is_neither_settled_nor_undecided() -> None:
     harness = Harness()
     harness.book(spot())
-    over: Market = a_market(a_market().status.RESOLVED, symbol=BTC, kind=MarketKind.SPOT, result="yes")
+    over: Market = a_market(a_market().status.RESOLVED, symbol=BTC, kind=InstrumentKind.SPOT, result="yes")
     assert of(Posting, harness.tell(over)) == []
     assert of(Alert, harness.wait(5)) == []
     assert harness.risk.ledger.lines[COIN].lots == 250
@@ -138,7 +138,7 @@ def test_a_spot_market_that_is_over_is_neither_settled_nor_undecided() -> None:
 def test_an_adjustment_that_the_ledger_would_dispute_is_refused_before() -> None:
     harness = Harness()
     harness.book(spot())
-    harness.tell(a_market(symbol="ETHUSD", kind=MarketKind.SPOT))
+    harness.tell(a_market(symbol="ETHUSD", kind=InstrumentKind.SPOT))
     wrong: list[dict[str, Any]] = [{"symbol": BTC, "no_lots": 1}, {"symbol": "ETHUSD", "yes_lots": 1}]
     for number, changed in enumerate(wrong):
         adjustment = Adjustment(
