@@ -94,6 +94,8 @@ class Instrument:
     """Interest that is paid beside the price of a bond."""
     max_ticks: int = field(init=False, repr=False, compare=False, default=0)
     """Of `price_max`; 0 where there is no highest price."""
+    _highest: float = field(init=False, repr=False, compare=False, default=0.0)
+    """`price_max`; 0 where there is none."""
     _tick: float = field(init=False, repr=False, compare=False, default=0.0)
     _money: float = field(init=False, repr=False, compare=False, default=0.0)
     """Of one tick of one lot."""
@@ -121,6 +123,7 @@ class Instrument:
             if ticks != ticks.to_integral_value() or ticks <= 1:
                 raise ValueError(f"tick_size: must divide {self.price_max}, is {self.tick_size}")
             object.__setattr__(self, "max_ticks", int(ticks))
+            object.__setattr__(self, "_highest", float(self.price_max))
         unit = _EXACT.multiply(_EXACT.multiply(self.tick_size, self.lot_size), self.multiplier)
         object.__setattr__(self, "_exact_money", unit)
         object.__setattr__(self, "_money", float(unit))
@@ -195,16 +198,16 @@ class Instrument:
 
         `mark` is a price of the axis: 60 NO shares at a mark of 0.7 for YES are worth 60 x 0.3 = 18.
         """
-        price = float(self.price_max) - mark if self.outcome is Outcome.NO and self.price_max else mark
-        return lots * price * self._lot_money
+        return lots * (self._highest - mark if self.outcome is Outcome.NO else mark) * self._lot_money
 
     # --- the axis -----------------------------------------------------------------------------------------------
 
     def on_axis(self, side: Side, ticks: int) -> OnAxis:
         """Return an order as it stands on the axis: buying NO at q ticks of 100 asks 100 - q for YES."""
+        # Made for every own order of every pass: OnAxis(...) is the same and takes twice as long.
         if self.outcome is Outcome.NO:
-            return OnAxis(side is Side.SELL, self.max_ticks - ticks)
-        return OnAxis(side is Side.BUY, ticks)
+            return tuple.__new__(OnAxis, (side is Side.SELL, self.max_ticks - ticks))
+        return tuple.__new__(OnAxis, (side is Side.BUY, ticks))
 
     def with_tick(self, tick_size: Decimal | None) -> Instrument:
         """Return the instrument on another grid: an order sent before a market changed its tick; None is its own."""

@@ -94,27 +94,27 @@ class PairInventory:
         A bid that pairs off the other outcome can only bring the position towards flat, whatever the limit; inside the
         reduce-only window that is the only one there is. What is sold has to be there.
         """
-        held, name, worst = self.held, order.outcome.value, self.worst_case(order)
-        yes = order.outcome is Outcome.YES
+        held, outcome, worst = self.held, order.instrument.outcome, self.worst_case(order)
+        yes = outcome is Outcome.YES
         if order.side is Side.SELL:
             other = held.no_lots if yes else held.yes_lots
             if worst < 0:
-                return RejectReason.WORST_CASE_POSITION, f"sells {-worst} more {name} than is held"
+                return RejectReason.WORST_CASE_POSITION, f"sells {-worst} more {outcome.value} than is held"
             if reduce_only and worst < other:
-                return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: leaves {worst} {name} against {other}"
+                return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: leaves {worst} {outcome.value} against {other}"
             return None
         other = held.no_lots - held.doubt_no_lots if yes else held.yes_lots - held.doubt_yes_lots
         most = limits.max_position_lots
         if worst > max(most, other if most else 0):
-            return RejectReason.WORST_CASE_POSITION, f"worst case {worst} {name}, limit {most}"
+            return RejectReason.WORST_CASE_POSITION, f"worst case {worst} {outcome.value}, limit {most}"
         if reduce_only and worst > other:
-            return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst case {worst} {name} against {other}"
+            return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst case {worst} {outcome.value} against {other}"
         return None
 
     def net_position(self, order: NewOrder, limits: BotLimits) -> Refusal | None:
         """Worst-case |YES - NO| in the direction of the order, with everything open on that side executed."""
         held = self.held
-        if (order.side is Side.BUY) is (order.outcome is Outcome.YES):
+        if (order.side is Side.BUY) is (order.instrument.outcome is Outcome.YES):
             net = held.yes_lots - held.no_lots + held.doubt_no_lots
             worst = net + self.open_buy_yes_lots + self.open_sell_no_lots + order.quantity_lots
         else:
@@ -125,9 +125,10 @@ class PairInventory:
         return None
 
     def worst_case(self, order: NewOrder) -> int:
+        outcome = order.instrument.outcome
         if order.side is Side.SELL:
-            return self.sellable(order.outcome) - order.quantity_lots
-        if order.outcome is Outcome.YES:
+            return self.sellable(outcome) - order.quantity_lots
+        if outcome is Outcome.YES:
             return self.held.yes_lots + self.open_buy_yes_lots + order.quantity_lots
         return self.held.no_lots + self.open_buy_no_lots + order.quantity_lots
 
@@ -137,7 +138,7 @@ class PairInventory:
             return True
         held = self.held
         other = held.no_lots - held.doubt_no_lots
-        if order.outcome is not Outcome.YES:
+        if order.instrument.outcome is not Outcome.YES:
             other = held.yes_lots - held.doubt_yes_lots
         return self.worst_case(order) <= other
 

@@ -49,7 +49,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     reduce_from = 1.0 - inventory.reduce_only_s / terms.life_s
     leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory, signals.reach)
     reducing = phase is Phase.REDUCE_ONLY
-    size = min(quoting.size, limits.max_order_lots)
+    size, min_lots = min(quoting.size, limits.max_order_lots), terms.min_lots
     away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
     bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, terms, inventory)
     best_bid = bid_from - signals.net_skew - away.bid
@@ -69,11 +69,11 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)
-    fitting = free if reducing else within(free, held, leaning, inventory.adding_min, max(1, terms.min_lots))
+    fitting = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
     fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair)
     yes_room, no_room = _alive(fair, elapsed, held, fitting, quoting, signals)
-    bids = levels(rungs.bids, bid_size, yes_room, terms.min_lots)
-    asks = levels(rungs.asks, ask_size, no_room, terms.min_lots)
+    bids = levels(rungs.bids, bid_size, yes_room, min_lots)
+    asks = levels(rungs.asks, ask_size, no_room, min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
     parts = away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew}
     return Plan(

@@ -149,9 +149,10 @@ def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_m
     room all the same.
     """
     sure_yes, sure_no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
-    spare_if_no = loss_max - (cost - pair.no.value(sure_no, 0.0))
-    spare_if_yes = loss_max - (cost - pair.yes.value(sure_yes, 1.0))
-    yes_lot, no_lot = pair.yes.value(1, max(fair, CHEAPEST)), pair.no.value(1, min(fair, 1.0 - CHEAPEST))
+    # What a lot of the outcome that wins is paid.
+    payout = pair.yes.value(1, 1.0)
+    spare_if_no, spare_if_yes = loss_max - (cost - sure_no * payout), loss_max - (cost - sure_yes * payout)
+    yes_lot, no_lot = max(fair, CHEAPEST) * payout, max(1.0 - fair, CHEAPEST) * payout
     return Room(
         min(free.yes_lots, max(0, int(spare_if_no / yes_lot), sure_no - held.yes_lots)),
         min(free.no_lots, max(0, int(spare_if_yes / no_lot), sure_yes - held.no_lots)),

@@ -45,10 +45,6 @@ class Terms:
     expiry_ns: int
     underlying: str = ""
 
-    def instrument(self, outcome: Outcome) -> Instrument:
-        """Return what is traded as an outcome; ValueError for NONE."""
-        return self.pair.of(outcome)
-
     @property
     def tick_size(self) -> Decimal:
         return self.pair.yes.tick_size

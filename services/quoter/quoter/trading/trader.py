@@ -417,7 +417,7 @@ class Trader:
             self.ids.next(now_ns),
             bot.algo_id,
             self.account,
-            line.terms.instrument(want.outcome),
+            line.terms.pair.of(want.outcome),
             want.side,
             want.price_ticks,
             want.quantity_lots,
@@ -436,7 +436,7 @@ class Trader:
             text = "an order alone asks first whether the venue takes any again"
         else:
             # The price of a resting order alone: one that takes wants to trade at that very price.
-            held_ns = 0 if taking else refusals.held(order.outcome, order.price_ticks, now_ns)
+            held_ns = 0 if taking else refusals.held(order.instrument.outcome, order.price_ticks, now_ns)
             if not held_ns:
                 return None
             text = f"the venue refused {order.price_ticks} ticks: left alone {held_ns / NS_PER_MS:.0f} ms more"
