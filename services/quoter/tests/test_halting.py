@@ -332,3 +332,14 @@ def test_a_halt_ordered_twice_is_one_halt_and_both_are_answered() -> None:
     assert len(script.answered) == 2
     assert {halt.message_id() for halt in script.of(Halt)} == {script.of(Halt)[0].message_id()}
     script.carry(script.core.on_config(config(2), script.receipt(9)))
+
+
+def test_the_currency_of_a_halt_is_that_of_the_venue() -> None:
+    script = Script()
+    script.quoting(0.50)
+    assert script.core.trader.scopes_of("1") >= {"currency-USD", "bot-1"}
+    script.core.session.currency = "EUR"
+    assert "currency-EUR" in script.core.trader.scopes_of("1")
+    assert "currency-USD" not in script.core.trader.scopes_of("1")
+    script.core.trader.halts.on_risk("0", ["currency-EUR:manual"])
+    assert "halted: currency-EUR:manual" in script.core.unready(script.now_ns)

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from common.events import QuoteLevel
-from common.instruments import Outcome, Side, opposite_ticks
+from common.instruments import Outcome, OutcomePair, Side, bids_on_axis, opposite_ticks
 from common.orders import OrderState
 
 from quoter.binary.skew import Room
-
-_OTHER = {Outcome.YES: Outcome.NO, Outcome.NO: Outcome.YES}
 
 
 class Wanted(NamedTuple):
@@ -76,7 +74,7 @@ def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_pe
     left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
     found = []
     for want in wanted:
-        held = _OTHER[want.outcome]
+        held = want.outcome.opposite
         if left[held] >= want.quantity_lots:
             left[held] -= want.quantity_lots
             ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
@@ -86,37 +84,37 @@ def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_pe
 
 
 def changes(
-    wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, ticks_per_unit: int
+    wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, pair: OutcomePair
 ) -> Changes:
     """Return the cancels and places that turn the working orders into the wanted ones."""
     found = _matched(wanted, working, tolerance, room)
-    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, ticks_per_unit):
+    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, pair):
         return _matched(wanted, working, tolerance._replace(price_ticks=0), room)
     return found
 
 
 def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room) -> Changes:
     free = [order for order in working if order.state is not OrderState.CANCELLING]
-    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    left = _left(room)
     place: list[Wanted] = []
     for want in wanted:
-        towards = _towards(want)
-        kept = _nearest(want, free, tolerance, left[towards])
+        bids = bids_on_axis(want.outcome, want.side)
+        kept = _nearest(want, free, tolerance, left[bids])
         if kept is None:
             place.append(want)
         else:
             free.remove(kept)
-            left[towards] -= kept.leaves_lots
+            left[bids] -= kept.leaves_lots
     return Changes([order.order_id for order in free], place)
 
 
 def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[Wanted]) -> list[int]:
-    """Return those of the orders to cancel that stand where nothing is wanted: towards an outcome not to be added to.
+    """Return those of the orders to cancel that stand where nothing is wanted: their direction is not to be added to.
 
     The others are only not where, or as large as, they should be.
     """
-    towards = {_towards(want) for want in wanted}
-    off = {order.order_id for order in working if _towards(order) not in towards}
+    directions = {bids_on_axis(want.outcome, want.side) for want in wanted}
+    off = {order.order_id for order in working if bids_on_axis(order.outcome, order.side) not in directions}
     return [order_id for order_id in cancel if order_id in off]
 
 
@@ -126,20 +124,21 @@ def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> 
     An order that is being cancelled can be executed until the venue says that it is gone. What has no room beside it
     waits for that word, instead of being refused at the door with each new price.
     """
-    left = {Outcome.YES: room.yes_lots, Outcome.NO: room.no_lots}
+    left = _left(room)
     for order in working:
-        left[_towards(order)] -= order.leaves_lots
+        left[bids_on_axis(order.outcome, order.side)] -= order.leaves_lots
     found = []
     for want in place:
-        if want.quantity_lots <= left[_towards(want)]:
-            left[_towards(want)] -= want.quantity_lots
+        bids = bids_on_axis(want.outcome, want.side)
+        if want.quantity_lots <= left[bids]:
+            left[bids] -= want.quantity_lots
             found.append(want)
     return found
 
 
-def _towards(order: Wanted | Working) -> Outcome:
-    """Return the outcome that an order adds to: selling YES moves the position as buying NO does."""
-    return order.outcome if order.side is Side.BUY else _OTHER[order.outcome]
+def _left(room: Room) -> dict[bool, int]:
+    """Return the room by direction on the price axis: selling NO moves the position as buying YES does."""
+    return {True: room.yes_lots, False: room.no_lots}
 
 
 def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
@@ -160,19 +159,19 @@ def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_l
     return best
 
 
-def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, ticks_per_unit: int) -> bool:
+def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, pair: OutcomePair) -> bool:
     gone = set(found.cancel)
-    best = {Outcome.YES: 0, Outcome.NO: 0}
+    best_bid = best_ask = 0
     rows = [(want.outcome, want.side, want.price_ticks) for want in found.place]
     rows += [
         (order.outcome, order.side, order.price_ticks)
         for order in working
         if order.order_id not in gone and order.state is not OrderState.CANCELLING
     ]
-    for outcome, side, ticks in rows:
-        if side is Side.SELL:
-            outcome, ticks = _OTHER[outcome], opposite_ticks(ticks, ticks_per_unit)
-        best[outcome] = max(best[outcome], ticks)
-    if not best[Outcome.YES] or not best[Outcome.NO]:
-        return False
-    return best[Outcome.YES] + best[Outcome.NO] > ticks_per_unit - least_spread_ticks
+    for outcome, side, price_ticks in rows:
+        bids, ticks = pair.of(outcome).on_axis(side, price_ticks)
+        if bids:
+            best_bid = max(best_bid, ticks)
+        elif not best_ask or ticks < best_ask:
+            best_ask = ticks
+    return bool(best_bid and best_ask) and best_ask - best_bid < least_spread_ticks

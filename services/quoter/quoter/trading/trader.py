@@ -41,7 +41,6 @@ from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderNews, target_of
 from quoter.venues.base import Outputs, Session
 
-CURRENCY = "USD"
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 20 * NS_PER_MS
@@ -152,7 +151,7 @@ class Trader:
 
     def scopes_of(self, algo_id: str) -> frozenset[str]:
         """Return the halt scopes that contain a bot's orders here."""
-        return scopes_of(self.account, self.venue, algo_id, CURRENCY)
+        return scopes_of(self.account, self.venue, algo_id, self.session.currency)
 
     def known_scopes(self) -> frozenset[str] | None:
         """Return every scope that contains something of this account; None while its bots are not known yet."""
@@ -297,9 +296,7 @@ class Trader:
         symbol = line.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = changes(
-            wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.grid.ticks_per_unit
-        )
+        todo = changes(wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.pair)
         line.again = False
         if not todo.cancel and not todo.place:
             return None

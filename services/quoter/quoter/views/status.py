@@ -8,7 +8,7 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import Sample
-from common.pretrade import FEED_AGE_MAX_NS, scopes_of
+from common.pretrade import FEED_AGE_MAX_NS
 
 from quoter.orders.budget import Use
 from quoter.orders.own_orders import Order
@@ -37,7 +37,7 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
         reasons.append(f"nothing comes from {trader.venue}")
     elif not trader.clock.known:
         reasons.append(f"the clock of {trader.venue} is not known")
-    scopes = scopes_of(trader.account, trader.venue, "", "USD")
+    scopes = trader.scopes_of("")
     reasons += [f"halted: {halt}" for halt in trader.halts.active if halt.partition(":")[0] in scopes]
     # A bot that was given no risk_limits may not trade, as it was told: nothing is wrong with the account.
     reasons += [

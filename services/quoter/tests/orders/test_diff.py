@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from common.events import QuoteLevel
 from common.instruments import Outcome, Side
 from common.orders import OrderState
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 from quoter.binary.skew import Room
 from quoter.orders.diff import Changes, Tolerance, Wanted, as_buys, beside, changes, fitting, selling_held
 from quoter.orders.own_orders import Order
+from quoter.testing.script import market
+from quoter.trading.bot import terms_of
 
+PAIR = terms_of(market()).pair
 EXACT = Tolerance(0, 0.0, 2)
 PLENTY = Room(10_000, 10_000)
 
@@ -22,7 +26,7 @@ def order(order_id: int, outcome: Outcome, price: int, lots: int, state: OrderSt
 
 
 def diff(wanted: list[Wanted], working: list[Order], tolerance: Tolerance = EXACT, room: Room = PLENTY) -> Changes:
-    return changes(wanted, working, tolerance, room, 100)
+    return changes(wanted, working, tolerance, room, PAIR)
 
 
 def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
@@ -173,3 +177,18 @@ def test_r13_of_what_is_to_be_cancelled_only_what_stands_where_nothing_is_wanted
     assert beside([1, 2, 3], orders, [Wanted(Outcome.YES, 50, 10)]) == [2], "selling NO adds to YES"
     assert beside([1, 3], orders, [Wanted(Outcome.NO, 45, 10)]) == [1, 3]
     assert beside([2], orders, [Wanted(Outcome.YES, 50, 10), Wanted(Outcome.NO, 45, 10)]) == []
+
+
+def test_a_sale_stands_against_a_bid_as_the_other_outcome_bought_would() -> None:
+    loose, wanted = Tolerance(2, 0.0, 4), [Wanted(Outcome.YES, 48, 100)]
+    selling = Order(2, "1", "M", Outcome.YES, Side.SELL, 52, 100, OrderState.LIVE)
+    wanted.append(Wanted(Outcome.YES, 53, 100, Side.SELL))
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Changes([], [])
+    # One tick nearer to each other they are too close: both go to where they should be.
+    assert diff(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Changes([1, 2], wanted)
+
+
+def test_what_is_neither_yes_nor_no_stands_nowhere_in_a_pair() -> None:
+    neither = Wanted(Outcome.NONE, 48, 100)
+    with pytest.raises(ValueError, match="is traded as yes or no, not as none"):
+        diff([neither], [], Tolerance(1, 0.0, 2))
