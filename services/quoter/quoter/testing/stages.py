@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from quoter.orders.own_orders import Orders
@@ -267,3 +268,9 @@ class PolymarketStage(Stage):
     def repeat(self) -> None:
         self.venue.tell(self.venue.trades[-1])
         self.deliver()
+
+
+STAGES: dict[str, Callable[[], Stage]] = {
+    "degen": DegenStage,
+    "polymarket": PolymarketStage,
+}

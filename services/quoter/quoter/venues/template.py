@@ -1,16 +1,11 @@
 """Copy this file to add a venue. As it stands it is the session of a venue that never answers, which is a fair start.
 
-A venue's files, by the same names each time:
-- `<venue>_frames.py`: the venue's own words as typed structs, and functions to and from the words of `base.py`;
-- `<venue>_rest.py`: its REST side as scripts for `conversation.py` (login, pages, single orders);
-- `<venue>.py`: this class. Quote the venue's rules (login, sequence, dead-man, batches) as a numbered list up here.
-
-A tiny venue that misbehaves when told (`testing/<venue>.py`) and a stage for it (`testing/stages.py`) bring it into
-the conformance suite, `tests/test_session_conformance.py`: lost and late answers; fills doubled, early, late or never
-told; cuts, strangers' orders, refused logins, rates, broken frames, partly refused batches, lost heartbeats, secrets.
-`test_session_faults.py` adds what venues really send: orders ended short, half rows, bad rows in any page, holdings of
-long ago, huge balances, winnings not paid yet, long histories; `test_session_fuzz.py` changes every member of every
-document.
+A venue is a folder `venues/<venue>/`, with the same names each time (docs/adding-a-venue.md is the walk-through):
+- `session.py`: the session below. Quote the venue's rules (login, sequence, dead-man, batches) as a numbered list here;
+- `venue.py`: the settings and the class at the end of this file, which an entry in `venues/__init__.py` names;
+- `frames.py`: the venue's own words as typed structs, and functions to and from the words of `venues/base.py`;
+- `rest.py`: its REST side as scripts for `venues/conversation.py` (login, pages, single orders);
+- `cancelling.py`: the watchdog's cancel-only session, where the venue has keys that can only cancel.
 
 What has to hold for a session: nothing is sent before recovery has ended; every order sent ends in reports; a request
 without answer ends in `Unknown` and is asked about; that an order is over is the venue's word; a list is read row by
@@ -26,8 +21,11 @@ from decimal import Decimal
 from typing import Any
 
 from common.core import Answer, Effects, Open, Sample
+from common.errors import ConfigError
+from pydantic import Field
 
-from quoter.venues.base import Lost, Outputs, Placement
+from quoter.venues.base import Lost, Outputs, OwnOrders, Placement
+from quoter.venues.venue import CancelSession, KeySource, OwnSettings
 
 
 class SilentSession:
@@ -99,3 +97,23 @@ class SilentSession:
 
     def samples(self) -> Iterable[Sample]:
         return ()
+
+
+class SilentSettings(OwnSettings):
+    """What can be set at this venue alone: MM_SILENT_ANSWER_MS. No other venue has a setting of the same name."""
+
+    silent_answer_ms: int = Field(default=2_000, ge=100, le=60_000)
+
+
+class Silent:
+    """The venue."""
+
+    def session(
+        self, keys: KeySource, url: str, settings: SilentSettings, orders: OwnOrders, seed: int
+    ) -> SilentSession:
+        # Its keys: `keys.variable("SILENT_API_KEY")`, else `keys.read(f"{keys.account}.silent.json")`; ConfigError
+        # names what is missing and never shows what is there.
+        return SilentSession(url)
+
+    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+        raise ConfigError(["MM_VENUE: silent has no key that can only cancel, so there is no watchdog for it"])

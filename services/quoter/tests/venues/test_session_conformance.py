@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from common.orders import OrderState
 from quoter.testing.stage import Stage
-from quoter.testing.stages import DegenStage, PolymarketStage
+from quoter.testing.stages import STAGES
+from quoter.venues import VENUES
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
@@ -23,10 +24,9 @@ def empty(stage: Stage) -> bool:
     return stage.session.empty
 
 
-@pytest.fixture(params=[DegenStage, PolymarketStage], ids=lambda stage: stage.__name__)
+@pytest.fixture(params=sorted(STAGES))
 def stage(request: pytest.FixtureRequest) -> Stage:
-    made: Stage = request.param()
-    return made
+    return STAGES[request.param]()
 
 
 @pytest.fixture
@@ -34,6 +34,11 @@ def up(stage: Stage) -> Stage:
     stage.start()
     assert stage.session.reconciled and stage.session.armed(stage.now_ns)
     return stage
+
+
+def test_every_venue_has_its_stage_and_is_called_by_one_name() -> None:
+    assert set(STAGES) == set(VENUES)
+    assert {name: make().session.name for name, make in STAGES.items()} == {name: name for name in VENUES}
 
 
 def test_a6_an_order_is_placed_filled_and_cancelled_with_news_of_each_step(up: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest
 from common.events import Halt
 from common.orders import OrderState
 from quoter.testing.stage import Stage
-from quoter.testing.stages import DegenStage, PolymarketStage
+from quoter.testing.stages import STAGES
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
@@ -19,10 +19,9 @@ PICTURE_MS = 12_000
 """By then the next picture is there."""
 
 
-@pytest.fixture(params=[DegenStage, PolymarketStage], ids=lambda stage: stage.__name__)
+@pytest.fixture(params=sorted(STAGES))
 def stage(request: pytest.FixtureRequest) -> Stage:
-    made: Stage = request.param()
-    return made
+    return STAGES[request.param]()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from common.events import Fill, Halt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quoter.testing.stage import Stage
-from quoter.testing.stages import DegenStage, PolymarketStage
+from quoter.testing.stages import STAGES
 
 WHOLE_MS = 90_000
 """By then everything that was missed has been asked for again."""
@@ -26,9 +26,9 @@ FRAME = "frame"
 DROPPED = object()
 HUGE = [10**40, -(10**40), 1e308, "9" * 200, "-1", "1e999", "NaN"]
 ODD: list[Any] = [None, "", DROPPED, 0, -7, True, "?!", [], {}, [[]], {"a": None}, *HUGE]
-ROUTES = {
-    DegenStage: ("/orders", "/fills", "/statement", "/positions", "/balance", "/orders/by-client-id", FRAME),
-    PolymarketStage: (
+ROUTES: dict[str, tuple[str, ...]] = {
+    "degen": ("/orders", "/fills", "/statement", "/positions", "/balance", "/orders/by-client-id", FRAME),
+    "polymarket": (
         *("/data/orders", "/data/trades", "/data/order", "/balance-allowance", "/positions", "/clob-markets"),
         *("/orders", "/cancel-all", "/v1/heartbeats", FRAME),
     ),
@@ -105,7 +105,7 @@ def demand_whole(stage: Stage, order_ids: tuple[int, int], lots: int) -> None:
     assert living == stage.resting()
 
 
-@pytest.mark.parametrize("make", [DegenStage, PolymarketStage], ids=lambda stage: stage.__name__)
+@pytest.mark.parametrize("venue", sorted(STAGES))
 @settings(
     max_examples=60,
     derandomize=True,
@@ -115,12 +115,12 @@ def demand_whole(stage: Stage, order_ids: tuple[int, int], lots: int) -> None:
 )
 @given(data=st.data())
 def test_r5_r21_no_changed_member_of_any_document_breaks_a_session_or_loses_a_fill(
-    make: type[DegenStage] | type[PolymarketStage], data: st.DataObject
+    venue: str, data: st.DataObject
 ) -> None:
-    stage: Stage = make()
+    stage = STAGES[venue]()
     order_ids = up(stage)
     lots = stage.lots // 4
-    route = data.draw(st.sampled_from(ROUTES[make]), label="document")
+    route = data.draw(st.sampled_from(ROUTES[venue]), label="document")
     odd = data.draw(st.sampled_from([*ODD, ODD]), label="member becomes")
     # The same member each time, wherever the document is long enough.
     where = data.draw(st.integers(0, 400), label="which")
@@ -138,13 +138,11 @@ def test_r5_r21_no_changed_member_of_any_document_breaks_a_session_or_loses_a_fi
     demand_whole(stage, order_ids, lots)
 
 
-@pytest.mark.parametrize("make", [DegenStage, PolymarketStage], ids=lambda stage: stage.__name__)
+@pytest.mark.parametrize("venue", sorted(STAGES))
 @settings(max_examples=30, derandomize=True, deadline=None, database=None)
 @given(body=st.binary(max_size=60) | st.sampled_from([b"null", b"[]", b"{}", b"[null]", b'"x"', b"[" * 5_000]))
-def test_r5_r21_no_bytes_for_an_answer_or_a_frame_break_a_session_or_lose_a_fill(
-    make: type[DegenStage] | type[PolymarketStage], body: bytes
-) -> None:
-    stage: Stage = make()
+def test_r5_r21_no_bytes_for_an_answer_or_a_frame_break_a_session_or_lose_a_fill(venue: str, body: bytes) -> None:
+    stage = STAGES[venue]()
     order_ids = up(stage)
     lots = stage.lots // 4
     answer = stage.tiny.on_ask
