@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from common.bus.accounts import STREAMS_ACCOUNT
 from common.streams.backup import CONTENTS, KEPT
+from toolkit.form import FORM, demand_known_form, form_of
 from toolkit.instance import CannotStartError
-from toolkit.layout import nats_store_dir
+from toolkit.layout import form_file, nats_store_dir
 from toolkit.ports import Ports, port_map
 from toolkit.servers import streams
 from toolkit.servers.broker import broker_alone
@@ -57,12 +58,23 @@ def test_r71_what_was_there_is_put_aside(tmp_path: Path, ports: Ports) -> None:
     assert generation(tmp_path / "data", ports) == 2
 
 
+def test_a_restore_by_an_older_build_is_the_way_back_from_a_newer_form(tmp_path: Path, ports: Ports) -> None:
+    data_dir = tmp_path / "data"
+    form_file(data_dir).write_text(json.dumps({"form": FORM + 1}))
+    with pytest.raises(CannotStartError, match="is of form"):
+        demand_known_form(data_dir)
+    brought_back(tmp_path, ports)
+    demand_known_form(data_dir)
+    assert form_of(data_dir) == FORM
+
+
 def test_r71_an_archive_that_the_broker_refuses_changes_nothing(tmp_path: Path, ports: Ports) -> None:
     archive, contents = tmp_path / "saved" / "FILL.archive", tmp_path / "saved" / CONTENTS
     data = bytearray(archive.read_bytes())
     data[len(data) // 2] ^= 1
     archive.write_bytes(data)
     document = json.loads(contents.read_text())
+    form_file(tmp_path / "data").write_text(json.dumps({"form": FORM + 1}))
     # Somebody has made the hash fit: only the broker sees that its own archive is damaged.
     document["archives"][-1]["sha256"] = hashlib.sha256(data).hexdigest()
     contents.write_text(json.dumps(document))
@@ -72,6 +84,7 @@ def test_r71_an_archive_that_the_broker_refuses_changes_nothing(tmp_path: Path, 
     held = nats_store_dir(tmp_path / "data") / "jetstream" / STREAMS_ACCOUNT / "streams"
     assert {path.name for path in held.iterdir()} >= set(KEPT)
     assert generation(tmp_path / "data", ports) == 1, "the stores are those of before"
+    assert form_of(tmp_path / "data") == FORM + 1, "and so is who may start here"
 
 
 def test_a_backup_of_a_newer_broker_is_refused_before_anything_is_changed(

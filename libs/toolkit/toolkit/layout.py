@@ -61,6 +61,11 @@ def signing_key_file(data_dir: Path, service: str) -> Path:
     return data_dir / service / SIGNING_KEY
 
 
+def form_file(data_dir: Path) -> Path:
+    """Says which builds can read what lies here."""
+    return data_dir / "form.json"
+
+
 def platform_id_file(data_dir: Path) -> Path:
     return data_dir / "platform-id"
 

@@ -17,6 +17,7 @@ from common.bus.features import features_of
 from common.versions import Version
 
 from toolkit.file_errors import sentence
+from toolkit.form import demand_known_form, write_form
 from toolkit.instance import CannotStartError, Instance, Running, own_start_ticks, read_control, write_control
 from toolkit.layout import unsealed_file
 from toolkit.operating.gateway_client import PlatformClient
@@ -60,6 +61,7 @@ class UpOptions:
 def up(options: UpOptions, screen: Screen) -> int:
     """Run the platform until it is told to stop; return the exit code."""
     with sole_instance(options.data_dir):
+        demand_known_form(options.data_dir)
         end_survivors(options.data_dir, screen)
         if ran_in_containers(options.data_dir):
             remove_left_over(options.data_dir)
@@ -87,6 +89,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
             f"{options.data_dir} is from before messages were signed: somebody has to answer for what it holds with "
             "./mm keys seal --who NAME --reason TEXT"
         )
+    write_form(options.data_dir)
     instance = Instance(
         data_dir=options.data_dir,
         ports=ports,

@@ -13,6 +13,7 @@ from common.signing import Verifier
 from common.streams.backup import KEPT, BackupError, Contents, demand_readable, examine
 from common.versions import text_of, version_in
 
+from toolkit.form import write_form
 from toolkit.instance import CannotStartError, read_control
 from toolkit.keys.keyring import Keyring
 from toolkit.layout import nats_store_dir, platform_id_file
@@ -51,6 +52,8 @@ def restore(
             server = _new_enough(contents, folder, data_dir, report, servers)
             with _set_aside(data_dir, report):
                 _bring_back(folder, contents, data_dir, ports, server, keyring, who, reason)
+            # The way back from an upgrade: what is here now is what this build reads.
+            write_form(data_dir)
     except (MarketMakerError, CannotStartError, NoServerError, NoAnswerError) as error:
         raise NotRestoredError(str(error)) from None
 
