@@ -315,7 +315,7 @@ class VenueFeed:
         self.gaps += self._known(message.symbol).on_beat(message)
 
     def _on_listing(self, message: Listing, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
-        if self.adapter.symbols and message.series not in self.adapter.symbols:
+        if self.adapter.symbols and {message.series, message.symbol}.isdisjoint(self.adapter.symbols):
             return
         event = self.listings.on_listing(message, now_ns, self.epoch)
         if event is not None:

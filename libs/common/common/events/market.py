@@ -171,7 +171,7 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     kind: InstrumentKind
     status: MarketStatus
     underlying: str = ""
-    """Asset of a binary market, e.g. 'BTC'."""
+    """Asset it is about, e.g. 'BTC'."""
     series: str = ""
     """Rolling series it belongs to, e.g. 'BTC-5M'."""
     title: str = ""
@@ -182,7 +182,7 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     lot_size: Decimal = Decimal(1)
     min_lots: int = 1
     multiplier: Decimal = Decimal(1)
-    """Payout of one winning share, or units per lot of a spot instrument."""
+    """Payout of one winning share; money per unit and price of 1 for other kinds."""
     open_ns: int = 0
     """Venue time."""
     expiry_ns: int = 0
@@ -199,6 +199,10 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Whose price decides, as 'venue:symbol'; empty where it is the venue's own or unknown."""
     settlement_step: float = 0.0
     """Grid of the settlement price, where it makes ties likely; 0 is as good as continuous."""
+    base: str = ""
+    """Currency that a spot market buys; empty for other kinds."""
+    min_notional: Decimal = Decimal(0)
+    """Smallest money of an order, in `currency`; 0 for none."""
 
     def message_id(self) -> str:
         # A corrected time or price, another grid or rule is a new fact, and so is going back to the one before; the

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 
 from common.clock import NS_PER_S
 from common.events import Market, MarketStatus
-from common.instruments import InstrumentKind
 from msgspec.structs import replace
 
 from feed.messages import Listing
@@ -136,7 +135,7 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         epoch=epoch,
         venue=venue,
         symbol=listing.symbol,
-        kind=InstrumentKind.BINARY,
+        kind=listing.kind,
         status=listing.status,
         underlying=listing.underlying,
         series=listing.series,
@@ -156,6 +155,9 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         settlement_window_s=listing.settlement_window_s,
         settlement_source=listing.settlement_source,
         settlement_step=listing.settlement_step,
+        base=listing.base,
+        currency=listing.currency,
+        min_notional=listing.min_notional,
     )
 
 
@@ -165,8 +167,13 @@ def _facts(market: Market) -> tuple[object, ...]:
         market.status,
         market.strike,
         market.tie_rule,
+        market.kind,
+        market.base,
+        market.currency,
         market.tick_size,
+        market.lot_size,
         market.min_lots,
+        market.min_notional,
         market.open_ns,
         market.expiry_ns,
         market.result,

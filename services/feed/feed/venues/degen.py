@@ -1,6 +1,6 @@
-"""Degen Terminal: YES/NO markets, their life, books and trades, as docs/degen-terminal-api.md states it.
+"""Degen Terminal: YES/NO markets and spot symbols, their books and trades, as docs/degen-terminal-api.md states it.
 
-How what it sends is kept right (sections 6.2, 6.5 and 7 of that page):
+How what it sends is kept right (sections 6.2, 6.5, 7 and 14.3 of that page):
 
 1. `subscribe` without `markets` follows all markets, also those listed later; the answer is followed by one
    `orderbook` frame per open market and one `market` frame per market that is listed, open or closed.
@@ -10,6 +10,8 @@ How what it sends is kept right (sections 6.2, 6.5 and 7 of that page):
 4. `GET /markets/{id}/orderbook` has the same `sequence`, `GET /markets` the same markets: both cross-check the stream.
    A market past its end that the list leaves out is asked for by `GET /markets/{id}`.
 5. The venue's clock is asked with `GET /time`; all its stamps are ns of that clock.
+6. Spot symbols have channels of their own, asked for in a frame of their own: a venue without them refuses that frame
+   alone. The answer is followed by one `symbol` and one `spot_orderbook` frame per symbol, which is whole as well.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
-from common.events import MarketStatus, Money, SettlementRule, TieRule
+from common.events import MarketKind, MarketStatus, Money, SettlementRule, TieRule
 
 from feed.connections.connection import Patience
 from feed.connections.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
@@ -41,12 +43,16 @@ from feed.messages import (
 from feed.venues.adapter import Adapter
 
 SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades","heartbeats"]}'
+SPOT_ID = 3
+SUBSCRIBE_SPOT = b'{"op":"subscribe","id":3,"channels":["symbols","spot_orderbook","spot_trades"]}'
 PRICE_SOURCES = ("live", "replay", "model")
 """Words for what drives a price; another one is as good as none."""
 HEARTBEAT = b'{"op":"heartbeat","id":2}'
 LISTED_MAX = 5_000
 
 MarketId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+SymbolName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{1,20}$")]
+TradeId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -65,7 +71,7 @@ class TradeFrame(msgspec.Struct, tag="trade"):
     """A public trade, in YES terms."""
 
     market: MarketId
-    trade_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
+    trade_id: TradeId
     price: Number
     size: Number
     taker_side: Literal["bid", "ask"]
@@ -109,6 +115,49 @@ class MarketFrame(msgspec.Struct, tag="market"):
     ts_ns: Nanoseconds
 
 
+class SpotBook(msgspec.Struct, tag="spot_orderbook"):
+    """The best levels of a spot symbol."""
+
+    symbol: SymbolName
+    sequence: Count
+    bids: Levels
+    asks: Levels
+    ts_ns: Nanoseconds
+    snapshot: bool = False
+
+
+class SpotTrade(msgspec.Struct, tag="spot_trade"):
+    """A public trade of a spot symbol."""
+
+    symbol: SymbolName
+    trade_id: TradeId
+    price: Number
+    size: Number
+    taker_side: Literal["bid", "ask"]
+    ts_ns: Nanoseconds
+
+
+class SymbolFields(msgspec.Struct):
+    """A spot symbol and its terms."""
+
+    symbol: SymbolName
+    base: SymbolName
+    quote: SymbolName
+    underlying: Text
+    tick: Decimal
+    lot: Decimal
+    min_size: Decimal
+    min_notional: Decimal
+    status: Text = "TRADING"
+
+
+class SymbolFrame(msgspec.Struct, tag="symbol"):
+    """A spot symbol as it is listed."""
+
+    symbol: SymbolFields
+    ts_ns: Nanoseconds
+
+
 class Reply(msgspec.Struct, tag="reply"):
     """Answer to what we sent."""
 
@@ -125,6 +174,7 @@ class Error(msgspec.Struct, tag="error"):
 
     error: Fault
     op: str | None = None
+    id: int | str | None = None
 
 
 class Tag(msgspec.Struct):
@@ -163,19 +213,21 @@ class MarketAnswer(msgspec.Struct):
     ts_ns: Nanoseconds
 
 
-_KNOWN = frozenset(("orderbook", "trade", "market", "reply", "error"))
-_FRAME = msgspec.json.Decoder(OrderBook | TradeFrame | MarketFrame | Reply | Error, strict=False)
+_KNOWN = frozenset(("orderbook", "trade", "market", "spot_orderbook", "spot_trade", "symbol", "reply", "error"))
+_FRAME = msgspec.json.Decoder(
+    OrderBook | TradeFrame | MarketFrame | SpotBook | SpotTrade | SymbolFrame | Reply | Error, strict=False
+)
 _TAG = msgspec.json.Decoder(Tag)
 _BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
 _TIME = msgspec.json.Decoder(TimeAnswer)
 _MARKETS = msgspec.json.Decoder(MarketsAnswer)
 _FIELDS = msgspec.json.Decoder(MarketFields)
 _MARKET = msgspec.json.Decoder(MarketAnswer)
-_BOOKLESS = _KNOWN - {"orderbook"}
+_BOOKLESS = _KNOWN - {"orderbook", "spot_orderbook"}
 
 
 class Degen(Adapter):
-    """The venue of short YES/NO crypto markets."""
+    """The venue of short YES/NO crypto markets and spot symbols."""
 
     # Heartbeats come every 250 ms; a venue that sends none is asked for a sign of life.
     patience: ClassVar[Patience] = Patience(silence_ms=4_000, ping_ms=1_000)
@@ -187,15 +239,17 @@ class Degen(Adapter):
         super().__init__(symbols, websocket, rest)
         self._asked = 0
         """Undecided markets asked for so far, so that each has its turn."""
+        self._spot: set[str] = set()
+        """The spot symbols the venue has spoken of."""
 
     def subscribe(self, symbols: Sequence[str]) -> Sequence[bytes]:
-        return (SUBSCRIBE,)
+        return (SUBSCRIBE, SUBSCRIBE_SPOT)
 
     def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
         return doubted(frame, "type", _BOOKLESS, {symbol: symbol for symbol in followed})
 
     def resubscribe(self, symbol: str) -> Sequence[bytes]:
-        return (SUBSCRIBE,)
+        return (SUBSCRIBE_SPOT if symbol in self._spot else SUBSCRIBE,)
 
     def ping(self) -> bytes:
         return HEARTBEAT
@@ -215,13 +269,25 @@ class Degen(Adapter):
                 return (Print(market, int(trade_id), price, size, taker_side == "ask", ts_ns),)
             case MarketFrame(market_fields, ts_ns):
                 return (_listing(market_fields, ts_ns),)
-            case Error(error, op):
+            case SpotBook(symbol, sequence, bids, asks, ts_ns):
+                self._spot.add(symbol)
+                return (Snapshot(symbol, bids, asks, sequence, None, ts_ns),)
+            case SpotTrade(symbol, trade_id, price, size, taker_side, ts_ns):
+                return (Print(symbol, int(trade_id), price, size, taker_side == "ask", ts_ns),)
+            case SymbolFrame(fields, ts_ns):
+                self._spot.add(fields.symbol)
+                return (_spot_listing(fields, ts_ns),)
+            case Error(error, op, number):
+                if number == SPOT_ID and error.code == "invalid_field":
+                    # A venue that knows no such channels has no spot symbols.
+                    return (ALIVE,)
                 # A heartbeat is answered with a refusal where it needs a login: that too is a sign of life.
                 return (ALIVE,) if op == "heartbeat" else (Refused(f"{error.code}: {error.message}"[:200]),)
         return (ALIVE,)
 
     def check_url(self, symbol: str) -> str:
-        return f"{self.rest}/markets/{symbol}/orderbook?depth=1"
+        kind = "symbols" if symbol in self._spot else "markets"
+        return f"{self.rest}/{kind}/{symbol}/orderbook?depth=1"
 
     def parse_check(self, body: bytes) -> Check:
         book = _BOOK.decode(body)
@@ -289,4 +355,39 @@ def _listing(fields: MarketFields, ts_ns: int) -> Listing:
         settlement_window_s=fields.settlement_window_s,
         settlement_source=fields.settlement_source,
         settlement_step=fields.settlement_step,
+    )
+
+
+def _spot_listing(fields: SymbolFields, ts_ns: int) -> Listing:
+    for name, value in (("tick", fields.tick), ("lot", fields.lot), ("min_size", fields.min_size)):
+        if not (value.is_finite() and 0 < value < Decimal(10**15)):
+            raise ContractError(fields.symbol, f"{name}: must be above 0 and finite, is {value}")
+    if not (fields.min_notional.is_finite() and 0 <= fields.min_notional < Decimal(10**15)):
+        raise ContractError(fields.symbol, f"min_notional: must be 0 or more and finite, is {fields.min_notional}")
+    min_lots = fields.min_size / fields.lot
+    if min_lots != min_lots.to_integral_value() or min_lots >= 2**63:
+        raise ContractError(
+            fields.symbol, f"min_size: must be a multiple of the lot {fields.lot}, is {fields.min_size}"
+        )
+    return Listing(
+        symbol=fields.symbol,
+        # One that does not trade is not quoted either; it may trade again.
+        status=MarketStatus.OPEN if fields.status == "TRADING" else MarketStatus.LISTED,
+        underlying=fields.underlying,
+        series="",
+        title=f"{fields.base} for {fields.quote}",
+        strike=None,
+        tie_rule=TieRule.STRICTLY_ABOVE,
+        tick_size=fields.tick,
+        min_lots=int(min_lots),
+        open_ns=0,
+        expiry_ns=0,
+        result="",
+        settlement_price=None,
+        ts_event_ns=ts_ns,
+        lot_size=fields.lot,
+        kind=MarketKind.SPOT,
+        base=fields.base,
+        currency=fields.quote,
+        min_notional=fields.min_notional,
     )

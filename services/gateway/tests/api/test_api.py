@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from common.events import Halt, OpenOrder
+from common.events import Halt, MarketKind, MarketStatus, OpenOrder
 from common.instruments import Outcome, Side
 from fastapi import FastAPI
 from gateway.api.examples import EXAMPLES
@@ -241,3 +241,13 @@ async def test_an_account_picture_alone_already_shows_orders(
 async def test_passwords_are_checked_off_the_event_loop(passwords: Passwords) -> None:
     kept = await passwords.hash("a long pass phrase")
     assert await passwords.matches(kept, "a long pass phrase")
+
+
+async def test_markets_without_an_end_stand_after_those_that_expire(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story
+) -> None:
+    story.market("BTCUSD", kind=MarketKind.SPOT, expiry_ns=0, open_ns=0, base="BTC", series="")
+    story.market("M1")
+    story.market("M0", status=MarketStatus.RESOLVED, result="yes")
+    rows = (await client.get("/api/markets", headers=await log_in("viewer"))).json()["markets"]
+    assert [row["symbol"] for row in rows] == ["M1", "BTCUSD", "M0"]

@@ -126,9 +126,15 @@ async def get_markets(
     """Return the markets of the last day, next expiry first among those that live; times are the venue's."""
     now_ns = context.now_ns()
     markets = [market for market in context.view.markets.values() if life in (None, market.status)]
-    # Living markets by what is left of their life, then those that are over, the latest first.
-    markets.sort(key=lambda market: (market.status.over, -market.expiry_ns if market.status.over else market.expiry_ns))
+    markets.sort(key=_place_in_list)
     return answer({"markets": [_market_row(market, now_ns) for market in markets[:limit]]})
+
+
+def _place_in_list(market: Market) -> tuple[int, int]:
+    """Living markets by what is left of their life, those without an end, then what is over, the latest first."""
+    if market.status.over:
+        return 2, -market.expiry_ns
+    return (0, market.expiry_ns) if market.expiry_ns else (1, 0)
 
 
 @router.get("/alerts", responses=example("alerts"))
