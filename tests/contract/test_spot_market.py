@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 from common.core import Core, Every, Newest, Ordered, Receipt
-from common.events import Book, Event, Lease, Level, Market, MarketKind, MarketStatus, TopOfBook, Trade
+from common.events import Book, Event, Lease, Level, Market, MarketStatus, TopOfBook, Trade
+from common.instruments import InstrumentKind
 
 from tests.contract.cores import CORES
 
@@ -14,7 +15,7 @@ NOW_NS = 1_795_222_800_000_000_000
 AT = {"venue": "degen", "symbol": "BTCUSD", "epoch": 4, "ts_received_ns": NOW_NS, "ts_event_ns": NOW_NS}
 MARKET = Market(
     **AT,  # type: ignore[arg-type]
-    kind=MarketKind.SPOT,
+    kind=InstrumentKind.SPOT,
     status=MarketStatus.OPEN,
     underlying="BTC",
     title="BTC for USD",

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
-from common.events import MarketKind, MarketStatus, SettlementRule, TieRule
+from common.events import MarketStatus, SettlementRule, TieRule
+from common.instruments import InstrumentKind
 
 PRICE_MAX = 1e15
 Number = Annotated[float, msgspec.Meta(ge=0.0, le=PRICE_MAX)]
@@ -117,7 +118,7 @@ class Listing(NamedTuple):
     settlement_source: str = ""
     settlement_step: float = 0.0
     lot_size: Decimal = Decimal(1)
-    kind: MarketKind = MarketKind.BINARY
+    kind: InstrumentKind = InstrumentKind.BINARY
     base: str = ""
     currency: str = "USD"
     min_notional: Decimal = Decimal(0)

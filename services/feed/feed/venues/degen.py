@@ -22,7 +22,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
-from common.events import MarketKind, MarketStatus, Money, SettlementRule, TieRule
+from common.events import MarketStatus, Money, SettlementRule, TieRule
+from common.instruments import InstrumentKind
 
 from feed.connections.connection import Patience
 from feed.connections.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
@@ -386,7 +387,7 @@ def _spot_listing(fields: SymbolFields, ts_ns: int) -> Listing:
         settlement_price=None,
         ts_event_ns=ts_ns,
         lot_size=fields.lot,
-        kind=MarketKind.SPOT,
+        kind=InstrumentKind.SPOT,
         base=fields.base,
         currency=fields.quote,
         min_notional=fields.min_notional,

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 from common.core import Send
-from common.events import Book, Market, MarketKind, MarketStatus, TopOfBook, Trade
+from common.events import Book, Market, MarketStatus, TopOfBook, Trade
+from common.instruments import InstrumentKind
 from feed.listings.markets import RENEW_NS
 from feed.testing.harness import Rehearsal, only
 from feed.venues.degen import SUBSCRIBE, SUBSCRIBE_SPOT, Degen
@@ -39,7 +40,7 @@ def opened(symbols: tuple[str, ...] = ()) -> Rehearsal:
 
 def test_a_symbol_is_told_as_a_spot_market_with_its_terms() -> None:
     (market,) = only(opened().frame(listed()), Market)
-    assert (market.kind, market.status, market.symbol) == (MarketKind.SPOT, MarketStatus.OPEN, "BTCUSD")
+    assert (market.kind, market.status, market.symbol) == (InstrumentKind.SPOT, MarketStatus.OPEN, "BTCUSD")
     assert (market.base, market.currency, market.underlying) == ("BTC", "USD", "BTC")
     assert (market.tick_size, market.lot_size, market.min_lots) == (Decimal("0.01"), Decimal("0.0001"), 10)
     assert (market.min_notional, market.multiplier) == (Decimal(5), Decimal(1))
@@ -115,7 +116,7 @@ def test_configured_series_and_symbols_choose_what_is_followed() -> None:
         ({"symbol": "BTC.USD"}, "regex"),
     ],
 )
-def test_terms_that_cannot_be_used_are_told_by_name(changes: dict[str, str], named: str) -> None:
+def test_terms_that_cannot_be_used_are_told_by_name(changes: dict[str, Any], named: str) -> None:
     rehearsal = opened()
     assert only(rehearsal.frame(listed(**changes)), Market) == []
     assert named in rehearsal.status().note

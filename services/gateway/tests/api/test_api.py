@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from common.events import Halt, MarketKind, MarketStatus, OpenOrder
-from common.instruments import Outcome, Side
+from common.events import Halt, MarketStatus, OpenOrder
+from common.instruments import InstrumentKind, Outcome, Side
 from fastapi import FastAPI
 from gateway.api.examples import EXAMPLES
 from gateway.api.protection import BODY_BYTES_MAX
@@ -246,7 +246,7 @@ async def test_passwords_are_checked_off_the_event_loop(passwords: Passwords) ->
 async def test_markets_without_an_end_stand_after_those_that_expire(
     client: httpx.AsyncClient, log_in: LogIn, story: Story
 ) -> None:
-    story.market("BTCUSD", kind=MarketKind.SPOT, expiry_ns=0, open_ns=0, base="BTC", series="")
+    story.market("BTCUSD", kind=InstrumentKind.SPOT, expiry_ns=0, open_ns=0, base="BTC", series="")
     story.market("M1")
     story.market("M0", status=MarketStatus.RESOLVED, result="yes")
     rows = (await client.get("/api/markets", headers=await log_in("viewer"))).json()["markets"]
