@@ -59,7 +59,7 @@ def test_b(program):
 def test_a_server_that_is_not_here_keeps_a_test_from_running(tmp_path: Path) -> None:
     tests = """
 from toolkit.servers import programs as servers
-from toolkit.testing import server_here
+from toolkit.testing.servers import server_here
 def test_a(monkeypatch):
     monkeypatch.setattr(servers, "candidates", lambda *asked: [])
     server_here(servers.NATS)
