@@ -51,7 +51,7 @@ from risk.ledger.adjustments import Adjustments, booked_in_words
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
 from risk.ledger.intake import Pending, Turns
-from risk.ledger.opening import Opening, opening_postings
+from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
@@ -415,9 +415,8 @@ class Risk(Core):
             for due in self._pending.ask(posting, now_ns):
                 yield due
                 if self.opening.generation > 1:
-                    moved = f"{due.symbol or due.currency}: {due.yes_lots} YES, {due.no_lots} NO, cash {due.cash:f}"
-                    text = f"account {due.account}, {moved}: {due.reason}"
-                    yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "books_opened", text, now_ns)
+                    said = opened_in_words(due)
+                    yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -436,17 +435,16 @@ class Risk(Core):
     def _risk_state(self, now_ns: int) -> RiskState:
         """Return what the last door needs; a ledger that cannot be trusted deals out no limits."""
         views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
-        carried, halts, offset_ms = self.days.carried(now_ns), self.halts.listed(), self.platform.max_clock_offset_ms
         return risk_state(
             self.ledger,
             views,
             self.marks,
-            carried,
-            halts,
+            self.days.carried(now_ns),
+            self.halts.listed(),
             self.shard,
             self.epoch,
             now_ns,
-            max_clock_offset_ms=offset_ms,
+            max_clock_offset_ms=self.platform.max_clock_offset_ms,
         )
 
     def _earned(self, algo_id: str, now_ns: int) -> Earnings:

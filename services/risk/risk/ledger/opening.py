@@ -83,6 +83,12 @@ def _unshown(ledger: Ledger, verdict: Verdict) -> Iterator[_Held]:
             yield _Held(key.algo_id, key.symbol, row.yes_lots, row.no_lots, row.cost)
 
 
+def opened_in_words(posting: Posting) -> str:
+    """Return what the books were opened with, for people."""
+    moved = f"{posting.yes_lots} YES, {posting.no_lots} NO, cash {posting.cash:f}"
+    return f"account {posting.account}, {posting.symbol or posting.currency}: {moved}: {posting.reason}"
+
+
 def _deposit(verdict: Verdict, posting_id: str, cash: Decimal, reason: str, now_ns: int) -> Posting:
     return Posting(
         account=verdict.account,
