@@ -25,7 +25,7 @@ HALT = ("bot-1", "upgrade")
 DRIVER = """
 import json, os, signal, sys
 from pathlib import Path
-from toolkit.testing.trial import Trial
+from toolkit.trial import Trial
 
 data_dir, port_base, settings, scope, reason = sys.argv[1:]
 trial = Trial(Path(data_dir), settings=json.loads(settings), port_base=int(port_base))
