@@ -111,7 +111,7 @@ def test_where_the_broker_does_not_start_no_empty_folder_remains(
     def refuse(*asked: object) -> None:
         raise CannotStartError("the broker does not start")
 
-    monkeypatch.setattr("toolkit.servers.restore.broker_process", refuse)
+    monkeypatch.setattr("toolkit.servers.restore.prepared_broker", refuse)
     with pytest.raises(NotRestoredError, match="the broker does not start"):
         brought_back(tmp_path, ports)
     assert list((tmp_path / "data" / "nats").glob("replaced-*")) == []

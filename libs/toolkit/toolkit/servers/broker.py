@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 from common.bus.features import features_of
-from common.versions import Version
 
 from toolkit.instance import CannotStartError
 from toolkit.layout import nats_config_file
@@ -16,7 +15,7 @@ from toolkit.platform.health import broker_words
 from toolkit.platform.processes import EVERY_STREAM, JETSTREAM_ENABLED, LOOPBACK
 from toolkit.ports import Ports
 from toolkit.servers.programs import AUTO, NATS, NoServerError, Server
-from toolkit.servers.record import CannotReadError, note_writers, server_for
+from toolkit.servers.record import note_writers, server_for
 from toolkit.setup import Addresses, prepare
 
 BROKER_S_MAX = 30.0
@@ -30,20 +29,26 @@ def broker_alone(
     ports: Ports,
     report: Callable[[str], None],
     wish: str = AUTO,
-    at_least: Version | None = None,
 ) -> Iterator[None]:
     """Run the broker of a data directory that is set up, and stop it again; CannotStartError says why it does not."""
     try:
-        server = server_for(NATS, data_dir, report, wish, at_least)
-    except (NoServerError, CannotReadError) as error:
+        server = server_for(NATS, data_dir, report, wish)
+    except NoServerError as error:
         raise CannotStartError(str(error)) from error
+    with prepared_broker(server, data_dir, ports):
+        yield
+        if words := _words(ports):
+            report(f"{NATS.name}: {words}")
+
+
+@contextlib.contextmanager
+def prepared_broker(server: Server, data_dir: Path, ports: Ports) -> Iterator[None]:
+    """Configure a data directory for a broker, note who opens its store, run it, and stop it again."""
     addresses = Addresses(LOOPBACK, ports.nats, ports.nats_monitor, ports.redis)
     prepare(data_dir, addresses, features=features_of(server.version))
     note_writers(data_dir, {NATS.name: server})
     with broker_process(server, data_dir, ports):
         yield
-        if words := _words(ports):
-            report(f"{NATS.name}: {words}")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from common.bus.accounts import STREAMS_ACCOUNT
-from common.bus.features import features_of
 from common.errors import MarketMakerError
 from common.signing import Verifier
 from common.streams.backup import KEPT, BackupError, Contents, demand_readable, examine
@@ -22,10 +21,9 @@ from toolkit.platform.exclusive import sole_instance
 from toolkit.platform.listening import taken_ports
 from toolkit.ports import Ports
 from toolkit.servers import streams
-from toolkit.servers.broker import broker_process
+from toolkit.servers.broker import prepared_broker
 from toolkit.servers.programs import AUTO, NATS, NoServerError, Server
-from toolkit.servers.record import note_writers, server_for
-from toolkit.setup import Addresses, prepare
+from toolkit.servers.record import server_for
 
 Report = Callable[[str], None]
 
@@ -102,13 +100,7 @@ def _bring_back(
     who: str,
     reason: str,
 ) -> None:
-    prepare(
-        data_dir,
-        Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis),
-        features=features_of(server.version),
-    )
-    note_writers(data_dir, {NATS.name: server})
-    with broker_process(server, data_dir, ports):
+    with prepared_broker(server, data_dir, ports):
         code = streams.run(["restore", str(folder), "--who", who, "--reason", reason], data_dir, ports)
         if code:
             raise BackupError("the streams were not brought back; what was there is in its place again")
