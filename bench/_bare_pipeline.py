@@ -102,11 +102,11 @@ async def quoter(broker: Client, venue: str) -> None:
             asset = message.subject.rsplit(".", 1)[1]
             place_number = int.from_bytes(message.data[:HEAD_BYTES], "big")
             items = [cancel(client_id) for client_id in resting.get(asset, ())]
-            resting[asset] = bid_id, ask_id = newest_id + 1, newest_id + 2
+            resting[asset] = bid_id, request_id = newest_id + 1, newest_id + 2
             newest_id += 2
             bid, ask = QUOTES[place_number]
             items.append(place(bid_id, markets[asset], "yes", bid))
-            items.append(place(ask_id, markets[asset], "no", 100 - ask))
+            items.append(place(request_id, markets[asset], "no", 100 - ask))
             await socket.send(
                 f'{{"op":"batch","id":{newest_id - FIRST_ID},"items":[{",".join(items)}]}}'.encode(), text=True
             )

@@ -20,7 +20,7 @@ import msgspec
 from _front import Request, Socket
 from _orders import ACCOUNT, Orders
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Answer, Ask, Close, Effect, Effects, Open, Receipt, Send, Wire
+from common.core import Close, Effect, Effects, HttpRequest, HttpResponse, Open, Receipt, Send, Wire
 from common.events import (
     BotConfig,
     BotLimits,
@@ -96,11 +96,11 @@ class Venue:
     def on_send(self, data: bytes) -> None:
         self._orders.on_text(self.wire, data, 0)
 
-    def answer(self, ask: Ask, now_ns: int) -> Answer:
+    def answer(self, ask: HttpRequest, now_ns: int) -> HttpResponse:
         address = urlsplit(ask.url)
         request = Request(ask.method, address.path, dict(parse_qsl(address.query)), ask.body)
         status, document = self._orders.answer(request, now_ns)
-        return Answer(ask.ask_id, status, msgspec.json.encode(document), {})
+        return HttpResponse(ask.request_id, status, msgspec.json.encode(document), {})
 
 
 class CoreRun:
@@ -144,7 +144,7 @@ class CoreRun:
             self.messages += 1
             if isinstance(effect, Send):
                 self.venue.on_send(effect.data)
-            elif isinstance(effect, Ask):
+            elif isinstance(effect, HttpRequest):
                 answer = self.venue.answer(effect, self.now_ns)
                 caused.append([partial(self.core.on_answer, answer)])
             elif isinstance(effect, Open):

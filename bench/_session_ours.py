@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Ask, Fact, Schedule, Venue
+from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Fact, HttpRequest, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
 from common.bots import BinaryBot
 from common.core import Effect, Receipt, Sample
@@ -119,17 +119,17 @@ class MemorySession:
     def on_timer(self, now_ns: int) -> Outputs:
         return []
 
-    def empty_out(self, now_ns: int) -> Outputs:
+    def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         return []
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
         return []
 
-    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+    def request_snapshot(self, reason: str, now_ns: int) -> Outputs:
         return []
 
     @property
-    def may_rest(self) -> bool:
+    def accepts_resting_orders(self) -> bool:
         return True
 
     def armed(self, now_ns: int) -> bool:
@@ -163,7 +163,7 @@ def _ticket(place: Placement) -> Ticket:
     )
 
 
-def _answers(refused: Sequence[Ask]) -> list[Output]:
+def _answers(refused: Sequence[HttpRequest]) -> list[Output]:
     """Return what refusals say, read as the live session reads the items of its batches."""
     cancels = [ask for ask in refused if ask.op == "cancel"]
     places = [ask for ask in refused if ask.op == "place"]
@@ -333,7 +333,7 @@ class Ours:
         )
         self._take_turn(self.quoter.on_trade(trade, Receipt(now_ns)))
 
-    def _on_facts(self, facts: list[Fact], refused: list[Ask]) -> None:
+    def _on_facts(self, facts: list[Fact], refused: list[HttpRequest]) -> None:
         outputs: list[Output] = _answers(refused)
         for fact in facts:
             frame = msgspec.convert(fact, Frame, strict=False)

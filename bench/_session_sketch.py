@@ -22,7 +22,7 @@ import statistics
 from itertools import count, pairwise
 from typing import Any
 
-from _session_venue import EXPIRY_NS, OPEN_NS, Ask, Fact, Schedule, Venue
+from _session_venue import EXPIRY_NS, OPEN_NS, Fact, HttpRequest, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS
 from exchange.market.trading import Ticket
 
@@ -164,7 +164,7 @@ class Sketch:
     def _sleep(self) -> None:
         self._schedule.at(self._schedule.now_ns + PAUSE_NS, self._pass)
 
-    def _on_facts(self, facts: list[Fact], refused: list[Ask]) -> None:
+    def _on_facts(self, facts: list[Fact], refused: list[HttpRequest]) -> None:
         for fact in facts:
             if fact["type"] == "fill":
                 fill = fact["fill"]

@@ -49,7 +49,7 @@ FREE = FeeSchedule(0, 0)
 Fact = dict[str, Any]
 
 
-class Ask(NamedTuple):
+class HttpRequest(NamedTuple):
     """An order or a cancel that was refused, and why."""
 
     op: str
@@ -121,7 +121,7 @@ class Venue:
                 takers=TakerSettings(enabled=False),
             )
         )
-        self.on_facts: Callable[[list[Fact], list[Ask]], None] = lambda _facts, _refused: None
+        self.on_facts: Callable[[list[Fact], list[HttpRequest]], None] = lambda _facts, _refused: None
         """Told the private news, in the order in which the venue made them, and what it refused."""
         self.on_print: Callable[[Fact], None] = lambda _trade: None
         """Told every public trade, as late as the feed is."""
@@ -190,14 +190,14 @@ class Venue:
                     raise Refusal("unknown_order", "not known")
                 trading.cancel_requested(order, "client_order_id", now_ns)
             except Refusal as refusal:
-                refused.append(Ask("cancel", client_order_id, refusal.code))
+                refused.append(HttpRequest("cancel", client_order_id, refusal.code))
         self.seen.orders += len(tickets)
         for ticket in tickets:
             try:
                 trading.place(account, ticket, now_ns)
             except Refusal as refusal:
                 self.seen.refused += 1
-                refused.append(Ask("place", ticket.client_order_id, refusal.code))
+                refused.append(HttpRequest("place", ticket.client_order_id, refusal.code))
         self._tell(refused)
         if done is not None:
             self.schedule.at(now_ns + ORDER_NS, done)
@@ -212,7 +212,7 @@ class Venue:
         self._tell([])
         self.schedule.at(now_ns + ORDER_NS, lambda: done(why))
 
-    def _tell(self, refused: list[Ask]) -> None:
+    def _tell(self, refused: list[HttpRequest]) -> None:
         """Count what just happened to the maker and send him the news of it."""
         facts, _ = self.exchange.tape.take()
         mine = [fact.frame for fact in facts if fact.account == MAKER]

@@ -49,6 +49,32 @@ def objections(text: str) -> list[str]:
     return [f"{match[0]!r}: say {better!r}" for match, better in found if match]
 
 
+def retired_names() -> dict[str, str]:
+    """Return the names that the glossary says are not used any more, each with its word."""
+    rows = [line.split("|") for line in (ROOT / "docs/glossary.md").read_text("utf-8").splitlines() if line[:2] == "| "]
+    return {name: row[1].strip() for row in rows for name in re.findall(r"`(\w+)`", row[3])}
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    """Yield every name that a module defines, uses or imports."""
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "name", "arg", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                yield name
+
+
+def test_r57_no_name_is_used_that_the_glossary_has_retired() -> None:
+    retired = retired_names()
+    assert "Shelf" in retired
+    found = {
+        path.relative_to(ROOT).as_posix(): wrong
+        for path in code()
+        if (wrong := {name: retired[name] for name in names_in(ast.parse(path.read_text("utf-8"))) if name in retired})
+    }
+    assert found == {}
+
+
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_r57_pages_and_guides_speak_plain_english_of_the_trade(path: Path) -> None:
     assert objections(path.read_text(encoding="utf-8")) == []

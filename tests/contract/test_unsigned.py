@@ -20,7 +20,7 @@ from quoter.signals.markouts import Markouts
 from quoter.testing.script import MARKET, Script, market
 from quoter.trading.bot import terms_of
 from risk.ledger.books import Ledger
-from risk.monitoring.equity import Peaks
+from risk.monitoring.equity import HighWaterMarks
 
 from tests.contract.cores import CORES
 
@@ -115,10 +115,10 @@ def test_r70_no_core_that_sends_orders_hears_what_is_for_people(cls: type[Event]
 
 
 def test_r70_a_forged_statistic_lowers_no_profit_that_is_known() -> None:
-    peaks = Peaks()
+    peaks = HighWaterMarks()
     peaks.restore("1", 0, Decimal(30))
     peaks.restore("1", 0, Decimal(1))
-    assert peaks.look(Ledger(), "1", Decimal(1), 0) == 29
+    assert peaks.update(Ledger(), "1", Decimal(1), 0) == 29
     assert Statistics.subject == "stats.{scope}"
 
 

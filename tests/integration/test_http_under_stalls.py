@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import pytest
-from common.core import Answer, Ask, Effect, Receipt
+from common.core import Effect, HttpRequest, HttpResponse, Receipt
 from common.events import Lease
 from common.network import webclient
 from common.orders import first_id_of
@@ -56,15 +56,15 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 async def test_r1_stalls_and_a_slow_server_leave_the_connections_usable() -> None:
-    answers: list[Answer] = []
+    answers: list[HttpResponse] = []
 
-    async def note(answer: Answer) -> None:
+    async def note(answer: HttpResponse) -> None:
         answers.append(answer)
 
     http = LiveHttp(note)
 
-    def ask(ask_id: int, timeout_ms: int) -> None:
-        http.ask(Ask("rest", ask_id, "GET", f"{server.url}/x", timeout_ms=timeout_ms))
+    def ask(request_id: int, timeout_ms: int) -> None:
+        http.ask(HttpRequest("rest", request_id, "GET", f"{server.url}/x", timeout_ms=timeout_ms))
 
     def flood(turn: int) -> None:
         for place in range(10):
@@ -75,8 +75,8 @@ async def test_r1_stalls_and_a_slow_server_leave_the_connections_usable() -> Non
         server.slow = False
         await eventually(lambda: len(answers) == 10 * ROUNDS)
         answers.clear()
-        for ask_id in range(32):
-            ask(ask_id, 5_000)
+        for request_id in range(32):
+            ask(request_id, 5_000)
         await eventually(lambda: len(answers) == 32)
         await http.close()
     assert [answer.status for answer in answers] == [200] * 32
@@ -91,7 +91,7 @@ class Watching:
 
     def carry(self, effects: Iterable[Effect]) -> None:
         for effect in list(effects):
-            if isinstance(effect, Ask):
+            if isinstance(effect, HttpRequest):
                 self.http.ask(effect)
 
     def turn(self) -> None:
@@ -100,7 +100,7 @@ class Watching:
     def receipt(self) -> Receipt:
         return Receipt(time.monotonic_ns())
 
-    async def _on_answer(self, answer: Answer) -> None:
+    async def _on_answer(self, answer: HttpResponse) -> None:
         self.carry(self.core.on_answer(answer, self.receipt()))
 
 
@@ -108,7 +108,7 @@ async def test_r1_a_watchdog_still_cancels_after_the_same_minute() -> None:
     venue = Venue(connected=True)
 
     def handle(method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        answer = venue.on_ask(Ask("venue", 1, method, path, body=body))
+        answer = venue.on_ask(HttpRequest("venue", 1, method, path, body=body))
         return answer.status, answer.body
 
     with SlowServer(LATE_MAX_S, handle) as server:
@@ -117,7 +117,9 @@ async def test_r1_a_watchdog_still_cancels_after_the_same_minute() -> None:
         def flood(turn: int) -> None:
             watching.turn()
             for place in range(10):
-                busy = Ask("venue", 1_000_000 + turn * 10 + place, "GET", f"{server.url}/time", timeout_ms=TIMEOUT_MS)
+                busy = HttpRequest(
+                    "venue", 1_000_000 + turn * 10 + place, "GET", f"{server.url}/time", timeout_ms=TIMEOUT_MS
+                )
                 watching.http.ask(busy)
 
         await busy_minute(flood)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from common.core import Answer, Ask, Open, Send
+from common.core import HttpRequest, HttpResponse, Open, Send
 from common.events import Book, Level
 from exchange.entry.session import Output
 from exchange.entry.session import Send as Sent
@@ -38,13 +38,13 @@ class ExchangeVenue(Venue):
     def on_send(self, effect: Send) -> None:
         self._keep(self.exchange.on_frame(CONNECTION, effect.data, self.now_ns))
 
-    def on_ask(self, ask: Ask) -> Answer:
+    def on_ask(self, ask: HttpRequest) -> HttpResponse:
         url = urlsplit(ask.url)
         self.requests.append((ask.method, url.path))
         query, headers = dict(parse_qsl(url.query)), {name.lower(): value for name, value in ask.headers.items()}
         response = self.exchange.on_request(ask.method, url.path, query, headers, ask.body, self.now_ns)
         self._keep(response.outputs)
-        return Answer(ask.ask_id, response.status, response.body, response.headers)
+        return HttpResponse(ask.request_id, response.status, response.body, response.headers)
 
     def opened(self, effect: Open) -> bool:
         self.connected = True

@@ -83,7 +83,7 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
                 yield msgspec.structs.replace(effect, posting_id=f"{effect.posting_id}:{next(count)}")
 
     monkeypatch.setattr(blotter, "_book_conversion", doubled)
-    # Cash and pairs move together, so that the payout makes up for it: only a picture taken in between shows it.
+    # Cash and pairs move together, so that the payout makes up for it: only a snapshot taken in between shows it.
     assert caught(calm(1)) & {"cash", "halted"}
 
 

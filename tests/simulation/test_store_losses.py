@@ -32,10 +32,10 @@ def test_r71_r73_after_a_lost_store_nothing_is_lost_doubled_or_left(troubles: tu
     assert found.fills > 10
 
 
-def test_r71_a_recovery_that_believes_the_newest_picture_loses_fills_and_is_caught(
+def test_r71_a_recovery_that_believes_the_newest_snapshot_loses_fills_and_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The picture of the account is ahead of a FILL that was brought back."""
+    """The snapshot of the account is ahead of a FILL that was brought back."""
     monkeypatch.setattr(cores, "prepare_quoter", lambda node: None)
     found = outcome(Trouble("lose_fills", 65.0, 8.0, value=LOST_S))
     assert "lost_fill" in found.findings.kinds

@@ -56,11 +56,11 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Make one HTTP request; ends in exactly one `Answer`, status 0 when no answer came in time."""
+class HttpRequest:
+    """Make one HTTP request; ends in exactly one `HttpResponse`, status 0 when no answer came in time."""
 
     http: str
-    ask_id: int
+    request_id: int
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -116,14 +116,14 @@ class Answered:
     document: Mapping[str, Any]
 
 
-Effect: TypeAlias = Event | Open | Send | Close | Ask | Store | Publish | Keep | AnswerLater | Answered
+Effect: TypeAlias = Event | Open | Send | Close | HttpRequest | Store | Publish | Keep | AnswerLater | Answered
 Effects: TypeAlias = Iterable[Effect]
 
 
-class Answer(NamedTuple):
-    """What came of an `Ask`."""
+class HttpResponse(NamedTuple):
+    """What came of an `HttpRequest`."""
 
-    ask_id: int
+    request_id: int
     status: int
     """HTTP status; 0 when the outcome is unknown (no connection, time-out, cut)."""
     body: bytes
@@ -207,10 +207,10 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """A source of HTTP answers, named as in `Ask.http`."""
+    """A source of HTTP answers, named as in `HttpRequest.http`."""
 
     name: str
-    on_answer: Callable[[Answer, Receipt], Effects]
+    on_answer: Callable[[HttpResponse, Receipt], Effects]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from common.stores import STANDS_STILL
 
 
-class Answer(BaseHTTPRequestHandler):
+class HttpResponse(BaseHTTPRequestHandler):
     dribbles_from: Path | None = None
     stands_still = False
 
@@ -68,9 +68,9 @@ def main() -> None:
     if options.with_worker:
         worker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         note(f"worker={worker.pid}")
-    Answer.dribbles_from = options.dribbles_from
-    Answer.stands_still = options.stands_still
-    server = HTTPServer(("127.0.0.1", options.port), Answer)
+    HttpResponse.dribbles_from = options.dribbles_from
+    HttpResponse.stands_still = options.stands_still
+    server = HTTPServer(("127.0.0.1", options.port), HttpResponse)
     note("start")
     server.serve_forever()
 

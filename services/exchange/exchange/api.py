@@ -24,7 +24,7 @@ CLOSE_WAIT_S: Final = 0.5
 _METHODS: Final = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 _COUNTERS: Final = ("orders_total", "trades_total")
 
-Answer = Callable[[Request], Any]
+Responder = Callable[[Request], Any]
 
 
 def make_app(shell: Shell) -> FastAPI:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.clock import NS_PER_S
-from common.core import Answer, Effects, Receipt, Sample
+from common.core import Effects, HttpResponse, Receipt, Sample
 
 from feed.connections.rest_requests import About
 from feed.service import Feed
@@ -30,7 +30,7 @@ FLUSH_NS = 5 * NS_PER_S
 JOIN_S = 5.0
 
 
-class Line(NamedTuple):
+class RawFrame(NamedTuple):
     """One frame on its way to a file."""
 
     name: str
@@ -45,7 +45,7 @@ class Recorder:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory, self._bytes_max = directory, bytes_max
         self.written_bytes = self.dropped = 0
-        self._lines: queue.Queue[Line | None] = queue.Queue(QUEUE_FRAMES_MAX)
+        self._lines: queue.Queue[RawFrame | None] = queue.Queue(QUEUE_FRAMES_MAX)
         self._files: dict[str, tuple[gzip.GzipFile, int]] = {}
         """Open files and the raw bytes in them, by name."""
         self._flushed_ns = 0
@@ -55,7 +55,7 @@ class Recorder:
     def put(self, name: str, received_ns: int, frame: bytes) -> None:
         """Hand a frame over; it is dropped and counted when the disk cannot keep up or the total is reached."""
         try:
-            self._lines.put_nowait(Line(name, received_ns, frame))
+            self._lines.put_nowait(RawFrame(name, received_ns, frame))
         except queue.Full:
             self.dropped += 1
 
@@ -73,7 +73,7 @@ class Recorder:
         for file, _ in self._files.values():
             file.close()
 
-    def _write(self, line: Line) -> None:
+    def _write(self, line: RawFrame) -> None:
         # A frame with line breaks in its JSON would not be one line.
         text = b"%d %b\n" % (line.received_ns, line.frame.replace(b"\r", b" ").replace(b"\n", b" "))
         if self.written_bytes + len(text) > self._bytes_max:
@@ -90,7 +90,7 @@ class Recorder:
             for opened, _ in self._files.values():
                 opened.flush()
 
-    def _begin(self, line: Line) -> gzip.GzipFile:
+    def _begin(self, line: RawFrame) -> gzip.GzipFile:
         second, nanoseconds = divmod(line.received_ns, NS_PER_S)
         stamp = f"{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%S}{nanoseconds // 1_000_000:03d}"
         safe = re.sub(r"[^A-Za-z0-9_-]", "-", line.name)[:100]
@@ -108,8 +108,8 @@ class RecordedFeed(Feed):
         self._recorder.put(f"{feed.venue}-{feed.adapter.recording_key(frame)}", receipt.now_ns, frame)
         return super().on_frame(feed, wire, frame, receipt)
 
-    def on_answer(self, feed: VenueFeed, answer: Answer, receipt: Receipt) -> Effects:
-        question = feed.upkeep.asks.question(answer.ask_id)
+    def on_answer(self, feed: VenueFeed, answer: HttpResponse, receipt: Receipt) -> Effects:
+        question = feed.upkeep.asks.question(answer.request_id)
         if question is not None and question.about is About.SNAPSHOT and answer.status == 200:
             self._recorder.put(f"{feed.venue}-{question.symbol.lower()}", receipt.now_ns, answer.body)
         return super().on_answer(feed, answer, receipt)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from common.clock import NS_PER_MS
-from common.core import Answer, Core, Effect, Effects, Every, Http, Input, Receipt, Sample, Wire
+from common.core import Core, Effect, Effects, Every, Http, HttpResponse, Input, Receipt, Sample, Wire
 from common.events import AlertLevel, Event, Market
 
 from feed.venue import VenueFeed
@@ -67,7 +67,7 @@ class Feed(Core):
         """A wire is gone."""
         return self._guarded(feed, receipt.now_ns, partial(feed.on_close, wire, reason))
 
-    def on_answer(self, feed: VenueFeed, answer: Answer, receipt: Receipt) -> Effects:
+    def on_answer(self, feed: VenueFeed, answer: HttpResponse, receipt: Receipt) -> Effects:
         """A venue's REST interface answered."""
         return self._guarded(feed, receipt.now_ns, partial(feed.on_answer, answer))
 

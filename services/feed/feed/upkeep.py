@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from common.clock import NS_PER_MS
-from common.core import Answer, Effect, Send
+from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 
 from feed.books.crosscheck import DISPROVED_AT, CrossCheck, Verdict
@@ -138,7 +138,7 @@ class Upkeep:
         """Return the venue's time, as well as it is known."""
         return now_ns + self.offset.estimate(now_ns)[0]
 
-    def on_answer(self, answer: Answer, epoch: int, now_ns: int, effects: list[Effect]) -> Heard:
+    def on_answer(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> Heard:
         """Use an answer; what it says about books and markets is returned. An unreadable answer counts as none."""
         asked = self.asks.on_answer(answer, now_ns)
         told = self._tell_pause(answer, epoch, now_ns, effects)
@@ -158,7 +158,7 @@ class Upkeep:
                 self._notices.tell("list_unreadable", f"market list: {error}", epoch, now_ns, effects)
             return NOTHING
 
-    def _tell_pause(self, answer: Answer, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
+    def _tell_pause(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
         asked_s, self.asks.pause_asked_s = self.asks.pause_asked_s, 0.0
         if asked_s <= LONG_PAUSE_S:
             return False

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Answer, Effect, Send
+from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
 
@@ -135,7 +135,7 @@ class VenueFeed:
             effects += self._status_if_changed(now_ns)
         return effects
 
-    def on_answer(self, answer: Answer, now_ns: int) -> list[Effect]:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> list[Effect]:
         """Use the answer to one of our questions."""
         effects: list[Effect] = []
         heard = self.upkeep.on_answer(answer, self.epoch, now_ns, effects)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from common.core import Answer, Ask, Receipt, Wire
+from common.core import HttpRequest, HttpResponse, Receipt, Wire
 from feed.recorder import RecordedFeed, Recorder
 from feed.testing.harness import START_NS, only
 from feed.venue import VenueFeed
@@ -37,9 +37,9 @@ def test_what_is_heard_is_kept_per_symbol_with_its_snapshot(tmp_path: Path, fram
         names = ["depth", "trade"] if wire.name.startswith("binance") else ["market", "orderbook"]
         for number, name in enumerate(names):
             list(wire.on_frame(frame(f"{wire.name.split('-')[0]}/{name}"), Receipt(START_NS + number)))
-    for ask in only(feed.on_timer(Receipt(START_NS + 50_000_000)), Ask):
+    for ask in only(feed.on_timer(Receipt(START_NS + 50_000_000)), HttpRequest):
         if "limit=1000" in ask.url:
-            answer = Answer(ask.ask_id, 200, frame("binance/depth_answer"), {})
+            answer = HttpResponse(ask.request_id, 200, frame("binance/depth_answer"), {})
             list(feed.on_answer(binance, answer, Receipt(START_NS + 60_000_000)))
     assert binance.followed["BTCUSDT"].sync.synced, "recording changes nothing"
     list(feed.stop(Receipt(START_NS + 1)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from common.core import Ask, Close, Effect, Every, Http, Open, Receipt, Wire
+from common.core import Close, Effect, Every, Http, HttpRequest, Open, Receipt, Wire
 from common.errors import ConfigError
 from common.events import Alert, Book, FeedStatus, Market, TopOfBook, encode
 from common.settings import load_settings
@@ -186,7 +186,7 @@ def test_the_same_script_gives_the_same_history_byte_for_byte(frame: Frame) -> N
 
     first = history()
     assert first == history()
-    assert any(isinstance(effect, Ask) for effect in first)
+    assert any(isinstance(effect, HttpRequest) for effect in first)
 
 
 def test_the_shipped_venues_are_followed_live_and_two_of_them_in_simulation() -> None:

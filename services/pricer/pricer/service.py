@@ -74,7 +74,7 @@ class Pricer(Core):
         if not self._admits(source.feed, top.epoch):
             return ()
         self._ticks += 1
-        source.hear(top, receipt.now_ns, receipt.age_ns)
+        source.update(top, receipt.now_ns, receipt.age_ns)
         effects: list[Effect] = []
         for bot, valuation in self._roster.pricing_from(source):
             if valuation.prices_from(source):
@@ -106,7 +106,7 @@ class Pricer(Core):
         if feed is None:
             self._dropped["too_many_venues"] += 1
         elif self._admits(feed, status.epoch):
-            feed.hear(status, receipt.now_ns - receipt.age_ns)
+            feed.update(status, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:

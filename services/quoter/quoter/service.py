@@ -9,13 +9,13 @@ from typing import Any
 from common.bots import BinaryBot, sections_of, venue_and_account
 from common.clock import NS_PER_MS
 from common.core import (
-    Answer,
     Command,
     Core,
     Effect,
     Effects,
     Every,
     Http,
+    HttpResponse,
     Input,
     Newest,
     Ordered,
@@ -47,22 +47,22 @@ from common.instruments import Instrument, InstrumentKind
 from common.leases.fence import EpochFence
 from common.orders import OrderIds, OrderState
 
-from quoter.binary.refresh import look_around, note_book, note_fill, note_trade, thaw
+from quoter.binary.refresh import note_book, note_fill, note_trade, refresh_freeze, refresh_signals
 from quoter.binary.selection import chosen, forget_over
 from quoter.orders.own_orders import Order, Orders, resting
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, Line, new_line, renew_line, terms_of
+from quoter.trading.bot import Bot, QuotedMarket, new_quoted, renew_quoted, terms_of
 from quoter.trading.cancel_all import Emptying, name_of
 from quoter.trading.lookback import Lookback
 from quoter.trading.order_updates import PLATFORM, passed_over_targets
-from quoter.trading.snapshot_times import PictureTimes
+from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.taking import cross
 from quoter.trading.touched import Touched
 from quoter.trading.trader import Trader
 from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
 from quoter.views.explain import explanation
-from quoter.views.status import picture, samples, unready
+from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
@@ -88,10 +88,10 @@ class Quoter(Core):
         self._control = AccountControl(self.trader, self.blotter, self.emptying)
         self._fence = EpochFence()
         self._selected_at_ns = 0
-        self._pictures = PictureTimes()
+        self._snapshots = SnapshotTimes()
         self._account_sequence = 0
         self.booked_sequence: int | None = None
-        """How far FILL has the account's entries; a picture may be ahead of it, or lost."""
+        """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._tickets = itertools.count(1)
         self._lookback = Lookback(account, session, self._tickets)
         self._unreadable: list[str] = []
@@ -138,7 +138,7 @@ class Quoter(Core):
         trader = self.trader
         trader.epoch, trader.ids = self.epoch, OrderIds(self.epoch)
         trader.bus_up = True
-        self._pictures.begin(receipt.now_ns)
+        self._snapshots.begin(receipt.now_ns)
         if self.booked_sequence is not None:
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
@@ -152,10 +152,10 @@ class Quoter(Core):
     def stop(self, receipt: Receipt) -> Effects:
         self.trader.latched = True
         for bot in self.bots.values():
-            for line in bot.lines.values():
-                yield from self._quote(bot, line, receipt.now_ns)
+            for quoted in bot.quoted.values():
+                yield from self._quote(bot, quoted, receipt.now_ns)
         yield from self.trader.send(receipt.now_ns)
-        yield from self._relay(self.session.empty_out(receipt.now_ns), receipt.now_ns)
+        yield from self._relay(self.session.cancel_all_and_confirm(receipt.now_ns), receipt.now_ns)
 
     def stopped(self) -> bool:
         return self.trader.latched and self.session.empty and not self.trader.news
@@ -204,13 +204,13 @@ class Quoter(Core):
         bot = self.bots.get(fair.algo_id)
         if bot is None or not self._fence.passes("pricer", fair.algo_id, fair.epoch):
             return ()
-        line = bot.lines.get(fair.symbol)
-        if line is None:
+        quoted = bot.quoted.get(fair.symbol)
+        if quoted is None:
             return ()
-        line.fair = fair if 0.0 <= fair.fair <= 1.0 else None
-        line.heard_at_ns = receipt.now_ns - receipt.age_ns
-        line.fresh_at_ns = line.heard_at_ns - fair.age_ns
-        return self._quote(bot, line, receipt.now_ns)
+        quoted.fair = fair if 0.0 <= fair.fair <= 1.0 else None
+        quoted.heard_at_ns = receipt.now_ns - receipt.age_ns
+        quoted.fresh_at_ns = quoted.heard_at_ns - fair.age_ns
+        return self._quote(bot, quoted, receipt.now_ns)
 
     def on_position(self, position: Position, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", position.algo_id, position.epoch):
@@ -220,7 +220,7 @@ class Quoter(Core):
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.trader.on_risk(state, receipt.now_ns - receipt.age_ns)
-            self._pictures.on_risk(state)
+            self._snapshots.on_risk(state)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -237,9 +237,9 @@ class Quoter(Core):
         if not self._fence.passes("feed", book.venue, book.epoch):
             return ()
         for bot in self.bots.values():
-            line = bot.lines.get(book.symbol)
-            if line is not None:
-                note_book(line, book)
+            quoted = bot.quoted.get(book.symbol)
+            if quoted is not None:
+                note_book(quoted, book)
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
@@ -282,12 +282,12 @@ class Quoter(Core):
             effects += self._cancel(between, receipt.now_ns)
         self.markets[terms.symbol] = terms
         for bot in self.bots.values():
-            line = bot.lines.get(terms.symbol)
-            if line is not None:
-                renew_line(bot, line, terms)
+            quoted = bot.quoted.get(terms.symbol)
+            if quoted is not None:
+                renew_quoted(bot, quoted, terms)
                 if regridded:
-                    line.refusals.forget_prices()
-                effects += self._quote(bot, line, receipt.now_ns)
+                    quoted.refusals.forget_prices()
+                effects += self._quote(bot, quoted, receipt.now_ns)
         self._selected_at_ns = 0
         return effects
 
@@ -316,9 +316,9 @@ class Quoter(Core):
             self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes)
         elif config.revision >= bot.revision:
             bot.revision, bot.running, bot.config, bot.scopes = config.revision, config.running, sections, scopes
-            for line in bot.lines.values():
-                renew_line(bot, line, line.terms)
-                yield from self._quote(bot, line, receipt.now_ns)
+            for quoted in bot.quoted.values():
+                renew_quoted(bot, quoted, quoted.terms)
+                yield from self._quote(bot, quoted, receipt.now_ns)
         self._selected_at_ns = 0
 
     def _take_away(self, algo_id: str, now_ns: int) -> Effects:
@@ -326,8 +326,8 @@ class Quoter(Core):
         bot = self.bots.get(algo_id)
         if bot is not None:
             bot.running = False
-            for line in bot.lines.values():
-                yield from self._quote(bot, line, now_ns)
+            for quoted in bot.quoted.values():
+                yield from self._quote(bot, quoted, now_ns)
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
@@ -345,7 +345,7 @@ class Quoter(Core):
     def on_close(self, reason: str, receipt: Receipt) -> Effects:
         return self._relay(self.session.on_close(reason, receipt.now_ns), receipt.now_ns)
 
-    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
+    def on_answer(self, answer: HttpResponse, receipt: Receipt) -> Effects:
         return self._relay(self.session.on_answer(answer, receipt.now_ns), receipt.now_ns)
 
     def _relay(self, outputs: Outputs, now_ns: int) -> Effects:
@@ -368,15 +368,15 @@ class Quoter(Core):
     def _on_fill(self, fill: Fill, instrument: Instrument, now_ns: int) -> Effects:
         """Learn from a fill; where too much is taken too fast, freeze at once."""
         bot = self.bots.get(fill.algo_id)
-        line = bot.lines.get(fill.symbol) if bot else None
-        if line is not None and line.fair is not None:
-            line.crossing.on_fill(fill, instrument, line.fair.fair)
-        trip = note_fill(bot, line, fill, instrument, now_ns) if bot is not None and line is not None else None
+        quoted = bot.quoted.get(fill.symbol) if bot else None
+        if quoted is not None and quoted.fair is not None:
+            quoted.crossing.on_fill(fill, instrument, quoted.fair.fair)
+        trip = note_fill(bot, quoted, fill, instrument, now_ns) if bot is not None and quoted is not None else None
         if bot is None or trip is None:
             return ()
         if trip.whole_bot or trip.until_lifted:
-            for symbol, other in bot.lines.items():
-                thaw(bot, other, now_ns)
+            for symbol, other in bot.quoted.items():
+                refresh_freeze(bot, other, now_ns)
                 self._touched.add(bot, symbol)
         if trip.until_lifted:
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
@@ -384,18 +384,18 @@ class Quoter(Core):
 
     # --- quoting ------------------------------------------------------------------------------------------------
 
-    def _quote(self, bot: Bot, line: Line, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
+    def _quote(self, bot: Bot, quoted: QuotedMarket, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
         """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
         if not self.trader.started:
             return ()
         self.passes += 1
-        self._touched.looked_at(bot, line)
+        self._touched.looked_at(bot, quoted)
         try:
-            self.trader.quote(bot, line, now_ns)
+            self.trader.quote(bot, quoted, now_ns)
             if crossing:
-                cross(self.trader, bot, line, now_ns)
+                cross(self.trader, bot, quoted, now_ns)
         except Exception as error:
-            return self._stop_bot(bot, line.terms.symbol, error, now_ns)
+            return self._stop_bot(bot, quoted.terms.symbol, error, now_ns)
         return ()
 
     def _stop_bot(self, bot: Bot, where: str, error: Exception, now_ns: int) -> Sequence[Effect]:
@@ -404,14 +404,14 @@ class Quoter(Core):
         if f"{scope}:exception" not in self.trader.halts.active:
             text = f"{type(error).__name__} in {where}: {error}"
             effects += self.blotter.halt(scope, "exception", text, now_ns)
-        orders = [order for symbol in bot.lines for order in self.trader.orders.of(bot.algo_id, symbol)]
+        orders = [order for symbol in bot.quoted for order in self.trader.orders.of(bot.algo_id, symbol)]
         return [*effects, *self._cancel(orders, now_ns)]
 
     def _quote_all(self, now_ns: int) -> Effects:
         for bot in self.bots.values():
-            for line in bot.lines.values():
-                thaw(bot, line, now_ns)
-                yield from self._quote(bot, line, now_ns, crossing=True)
+            for quoted in bot.quoted.values():
+                refresh_freeze(bot, quoted, now_ns)
+                yield from self._quote(bot, quoted, now_ns, crossing=True)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
         """Cancel what rests, past every budget: this is not quoting."""
@@ -428,8 +428,8 @@ class Quoter(Core):
     def after_burst(self, receipt: Receipt) -> Effects:
         now_ns, effects = receipt.now_ns, list[Effect]()
         if self._touched:
-            for bot, line in self._touched.take():
-                effects += self._quote(bot, line, now_ns)
+            for bot, quoted in self._touched.take():
+                effects += self._quote(bot, quoted, now_ns)
         return effects + self.trader.send(now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
@@ -444,16 +444,16 @@ class Quoter(Core):
             yield from self._select_markets(now_ns)
         for bot in self.bots.values():
             try:
-                look_around(bot, self.trader.holdings, self.trader.orders, self.trader.venue_now_ns(now_ns), now_ns)
+                refresh_signals(bot, self.trader.holdings, self.trader.orders, self.trader.venue_now_ns(now_ns), now_ns)
             except Exception as error:
                 yield from self._stop_bot(bot, "its surroundings", error, now_ns)
-        yield from self._relay(self.trader.take_stock(now_ns), now_ns)
+        yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._quote_all(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
-        if self._pictures.due(now_ns):
-            yield from self._relay(self.session.take_picture("timer", now_ns), now_ns)
+        if self._snapshots.due(now_ns):
+            yield from self._relay(self.session.request_snapshot("timer", now_ns), now_ns)
 
     def _select_markets(self, now_ns: int) -> Effects:
         """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
@@ -461,16 +461,16 @@ class Quoter(Core):
         for bot in self.bots.values():
             choice = chosen(bot, self.markets, self.trader.orders, self.trader.holdings, venue_now_ns)
             wanted = set(choice.symbols)
-            for symbol in sorted(wanted - bot.lines.keys()):
-                bot.lines[symbol] = new_line(bot, self.markets[symbol])
-            for symbol, line in list(bot.lines.items()):
-                line.selected = symbol in wanted
-                if not line.selected and not self.trader.orders.of(bot.algo_id, symbol):
-                    yield from self._quote(bot, line, now_ns)
-                    del bot.lines[symbol]
-            idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.lines}
+            for symbol in sorted(wanted - bot.quoted.keys()):
+                bot.quoted[symbol] = new_quoted(bot, self.markets[symbol])
+            for symbol, quoted in list(bot.quoted.items()):
+                quoted.selected = symbol in wanted
+                if not quoted.selected and not self.trader.orders.of(bot.algo_id, symbol):
+                    yield from self._quote(bot, quoted, now_ns)
+                    del bot.quoted[symbol]
+            idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.quoted}
             yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
-        lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.lines}
+        lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.quoted}
         strays = [order for order in self.trader.orders.living() if (order.algo_id, order.symbol) not in lines]
         yield from self._cancel(strays, now_ns)
         forget_over(self.markets, self.trader.orders, venue_now_ns)
@@ -490,7 +490,7 @@ class Quoter(Core):
         return unready(self.trader, now_ns)
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        return picture(self.trader, self.blotter, self.faults, now_ns)
+        return snapshot(self.trader, self.blotter, self.faults, now_ns)
 
     def explain(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
         return explanation(self.trader, query, now_ns)

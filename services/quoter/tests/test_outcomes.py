@@ -232,7 +232,7 @@ def test_an_order_that_rests_after_its_end_is_cancelled_and_reported() -> None:
     assert [alert.kind for alert in script.of(Alert)] == ["stray_order"]
 
 
-def test_a_resting_order_nobody_knows_is_found_by_the_next_picture_and_cancelled() -> None:
+def test_a_resting_order_nobody_knows_is_found_by_the_next_snapshot_and_cancelled() -> None:
     script = Script()
     script.quoting(0.50)
     stray = VenueOrder("99", "77", MARKET, "bid", "yes", "0.10", 5, False, account_sequence=1)
@@ -267,7 +267,7 @@ def test_a_fill_the_ledger_does_not_take_halts_the_account_and_pulls() -> None:
     assert script.venue.open_orders() == []
 
 
-def test_an_account_picture_waits_for_the_fills_it_contains() -> None:
+def test_an_account_snapshot_waits_for_the_fills_it_contains() -> None:
     script = Script()
     script.start(config())
     script.wait(500, fair=0.50)

@@ -263,7 +263,7 @@ def test_a_market_that_closes_is_left() -> None:
     script.carry(script.core.on_market(market(MarketStatus.CLOSED), script.receipt()))
     assert resting(script) == NOTHING
     script.wait(600, fair=0.50)
-    assert script.core.bots["1"].lines == {}
+    assert script.core.bots["1"].quoted == {}
 
 
 def test_a_stopped_bot_is_pulled_and_a_started_one_quotes_again() -> None:
@@ -380,7 +380,7 @@ def test_a_lower_epoch_of_a_pricer_is_not_listened_to() -> None:
 def test_a_book_of_an_older_feed_is_not_listened_to() -> None:
     script = Script()
     script.quoting(0.50)
-    line = script.core.bots["1"].lines[MARKET]
+    line = script.core.bots["1"].quoted[MARKET]
     seen = []
     for epoch, bid in ((8, 0.45), (7, 0.40), (8, 0.46)):
         book = Book(venue="degen", symbol=MARKET, bids=[Level(bid, 100.0)], asks=[], ts_received_ns=0, epoch=epoch)
@@ -480,7 +480,7 @@ def test_a_bot_whose_pass_fails_behind_another_leaves_no_order_behind_its_own_ca
     script.quoting(0.50)
     script.carry(script.core.on_fair(fair_value(0.55), script.receipt()))
     assert list(script.core.on_fair(fair_value(0.65), script.receipt())) == []
-    line = script.core.bots["1"].lines[MARKET]
+    line = script.core.bots["1"].quoted[MARKET]
     assert line.fair is not None
     line.fair = replace(line.fair, fair="no number")
     script.carry(script.core.on_timer(script.receipt()))

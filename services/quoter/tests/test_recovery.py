@@ -126,7 +126,7 @@ def test_an_order_that_never_reached_the_venue_is_rejected_after_a_restart() -> 
     assert update.order_sequence == 2
 
 
-def test_fills_are_asked_for_since_the_last_picture_with_overlap_and_known_ones_raise_no_alarm() -> None:
+def test_fills_are_asked_for_since_the_last_snapshot_with_overlap_and_known_ones_raise_no_alarm() -> None:
     venue = Venue()
     venue.sequence = 1_000
     old = left_behind(venue, first_id_of(2) + 5)
@@ -140,7 +140,7 @@ def test_fills_are_asked_for_since_the_last_picture_with_overlap_and_known_ones_
     assert script.of(Alert) == []
 
 
-def test_a_fill_after_the_last_picture_of_an_order_nobody_knows_goes_to_nobody_with_an_alert() -> None:
+def test_a_fill_after_the_last_snapshot_of_an_order_nobody_knows_goes_to_nobody_with_an_alert() -> None:
     venue = Venue()
     venue.fill(left_behind(venue, first_id_of(2) + 5), 10)
     script = Script(venue, epoch=3)
@@ -301,7 +301,7 @@ def test_inputs_name_what_is_heard() -> None:
     assert names == {"Newest", "Ordered", "Every", "Wire", "Http", "Command"}
 
 
-def test_r71_where_fill_is_behind_the_picture_recovery_asks_from_what_fill_has() -> None:
+def test_r71_where_fill_is_behind_the_snapshot_recovery_asks_from_what_fill_has() -> None:
     venue = Venue()
     venue.sequence = 1_000
     order = left_behind(venue, first_id_of(2) + 5)
@@ -338,7 +338,7 @@ def test_r71_a_quoter_whose_stores_are_gone_has_nothing_resting_before_it_begins
     assert "global:store-changed" in script.core.state(script.now_ns)["halts"]
 
 
-def test_r71_without_any_picture_what_fill_has_is_not_booked_again() -> None:
+def test_r71_without_any_snapshot_what_fill_has_is_not_booked_again() -> None:
     venue = Venue()
     order = left_behind(venue, first_id_of(2) + 5)
     venue.fill(order, 10)

@@ -50,7 +50,7 @@ from risk.binary.settlement import Markets
 from risk.ledger.adjustments import Adjustments, booked_in_words
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
-from risk.ledger.intake import Pending, Turns
+from risk.ledger.intake import Pending, ReorderBuffer
 from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
@@ -104,7 +104,7 @@ class Risk(Core):
         self._unreadable: list[str] = []
         self._started = False
         self._fence = EpochFence()
-        self._turns, self._pending = Turns(), Pending()
+        self._turns, self._pending = ReorderBuffer(), Pending()
         self._levels: Sequence[Level] = ()
         self.opening = Opening()
         """Which generation of the stores the books are of, and who answers for it."""
@@ -315,12 +315,12 @@ class Risk(Core):
             self.watch.on_target(target)
         return ()
 
-    def on_account(self, picture: AccountState, receipt: Receipt) -> Effects:
-        # A picture from before our start may lie before entries whose place in the account's history is not known.
-        if receipt.age_ns and picture.account in self.ledger.accounts:
+    def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
+        # A snapshot from before our start may lie before entries whose place in the account's history is not known.
+        if receipt.age_ns and snapshot.account in self.ledger.accounts:
             return ()
-        if self._fence.passes("quoter", picture.account, picture.epoch):
-            self.reconciliation.on_picture(picture, receipt.now_ns)
+        if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
+            self.reconciliation.on_snapshot(snapshot, receipt.now_ns)
         return ()
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
@@ -355,7 +355,7 @@ class Risk(Core):
             assert view.limits is not None
             detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
             yield from self.stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
-        drawdown = self.days.peaks.look(self.ledger, algo_id, daily, now_ns)
+        drawdown = self.days.peaks.update(self.ledger, algo_id, daily, now_ns)
         if view.limits is not None and drawdown > view.limits.max_drawdown:
             detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.max_drawdown}"
             yield from self.stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
@@ -368,7 +368,7 @@ class Risk(Core):
         yield stream_statistics(levels, self.epoch, receipt.now_ns)
 
     def on_look_due(self, receipt: Receipt) -> Effects:
-        """Look at everything that is not told by an event: gaps, days, pictures, quiet bots, silent feeds."""
+        """Look at everything that is not told by an event: gaps, days, snapshots, quiet bots, silent feeds."""
         now_ns = receipt.now_ns
         yield from self._look_at_store(now_ns)
         if self._faults:
@@ -376,7 +376,7 @@ class Risk(Core):
         self._turns.demand_whole(self.ledger.sequence + 1, now_ns)
         yield from self._settle(now_ns)
         yield from self._adjust(now_ns)
-        yield from self._judge_pictures(now_ns)
+        yield from self._judge_snapshots(now_ns)
         for algo_id in self._all_bots():
             yield from self.stops.guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
         yield from self.watch.undecided(self.markets.undecided(self.ledger), now_ns)
@@ -398,7 +398,7 @@ class Risk(Core):
         earned = self._earned(algo_id, now_ns)
         yield bot_statistics(self.ledger, view, algo_id, earned, self.days.peaks, self.epoch, now_ns)
 
-    def _judge_pictures(self, now_ns: int) -> Iterator[Effect]:
+    def _judge_snapshots(self, now_ns: int) -> Iterator[Effect]:
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
         for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
             if verdict.deposit is not None:

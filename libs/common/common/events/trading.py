@@ -228,7 +228,7 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     holdings: list[Holding]
     open_orders: list[OpenOrder]
     account_sequence: int
-    """Newest private message of the account that is contained in this picture."""
+    """Newest private message of the account that is contained in this snapshot."""
     reason: str
     """start, timer, unknown_outcome, request."""
     ts_event_ns: int

@@ -15,13 +15,13 @@ from common.pretrade.orders import NewOrder, Refusal, RejectReason
 
 
 class Held(NamedTuple):
-    """Lots of one market: between `yes_lots - doubt_yes_lots` and `yes_lots` YES are held, and NO likewise."""
+    """Lots of one market: between `yes_lots - unconfirmed_yes_lots` and `yes_lots` YES are held, and NO likewise."""
 
     yes_lots: int
     no_lots: int
-    doubt_yes_lots: int = 0
+    unconfirmed_yes_lots: int = 0
     """How much less it may be: own fills of which nobody can say yet whether risk's position contains them."""
-    doubt_no_lots: int = 0
+    unconfirmed_no_lots: int = 0
 
 
 NOTHING_HELD = Held(0, 0)
@@ -103,7 +103,7 @@ class PairInventory:
             if reduce_only and worst < other:
                 return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: leaves {worst} {outcome.value} against {other}"
             return None
-        other = held.no_lots - held.doubt_no_lots if yes else held.yes_lots - held.doubt_yes_lots
+        other = held.no_lots - held.unconfirmed_no_lots if yes else held.yes_lots - held.unconfirmed_yes_lots
         most = limits.max_position_lots
         if worst > max(most, other if most else 0):
             return RejectReason.WORST_CASE_POSITION, f"worst case {worst} {outcome.value}, limit {most}"
@@ -115,10 +115,10 @@ class PairInventory:
         """Worst-case |YES - NO| in the direction of the order, with everything open on that side executed."""
         held = self.held
         if (order.side is Side.BUY) is (order.instrument.outcome is Outcome.YES):
-            net = held.yes_lots - held.no_lots + held.doubt_no_lots
+            net = held.yes_lots - held.no_lots + held.unconfirmed_no_lots
             worst = net + self.open_buy_yes_lots + self.open_sell_no_lots + order.quantity_lots
         else:
-            net = held.no_lots - held.yes_lots + held.doubt_yes_lots
+            net = held.no_lots - held.yes_lots + held.unconfirmed_yes_lots
             worst = net + self.open_buy_no_lots + self.open_sell_yes_lots + order.quantity_lots
         if worst > limits.max_net_lots:
             return RejectReason.WORST_CASE_NET, f"worst case net {worst}, limit {limits.max_net_lots}"
@@ -137,16 +137,16 @@ class PairInventory:
         if order.side is Side.SELL:
             return True
         held = self.held
-        other = held.no_lots - held.doubt_no_lots
+        other = held.no_lots - held.unconfirmed_no_lots
         if order.instrument.outcome is not Outcome.YES:
-            other = held.yes_lots - held.doubt_yes_lots
+            other = held.yes_lots - held.unconfirmed_yes_lots
         return self.worst_case(order) <= other
 
     def sellable(self, outcome: Outcome) -> int:
         held = self.held
         if outcome is Outcome.YES:
-            return held.yes_lots - held.doubt_yes_lots - self.open_sell_yes_lots
-        return held.no_lots - held.doubt_no_lots - self.open_sell_no_lots
+            return held.yes_lots - held.unconfirmed_yes_lots - self.open_sell_yes_lots
+        return held.no_lots - held.unconfirmed_no_lots - self.open_sell_no_lots
 
     def clear_open(self) -> None:
         self.open_buy_yes_lots = self.open_buy_no_lots = self.open_sell_yes_lots = self.open_sell_no_lots = 0
@@ -173,7 +173,7 @@ class SignedInventory:
     traded: Instrument
     held_lots: int = 0
     """The most that may be held; below 0 is short."""
-    doubt_lots: int = 0
+    unconfirmed_lots: int = 0
     """How much less it may be."""
     max_short_lots: int = 0
     """How far below 0 the position may go; 0 where nothing can be borrowed, so that only what is held is sold."""
@@ -216,7 +216,7 @@ class SignedInventory:
     def worst_case(self, order: NewOrder) -> int:
         if order.side is Side.BUY:
             return self.held_lots + self.open_buy_lots + order.quantity_lots
-        return self.held_lots - self.doubt_lots - self.open_sell_lots - order.quantity_lots
+        return self.held_lots - self.unconfirmed_lots - self.open_sell_lots - order.quantity_lots
 
     def reduces(self, order: NewOrder) -> bool:
         """Say whether the position is on the other side of 0 and stays there with all of it executed."""
@@ -225,7 +225,7 @@ class SignedInventory:
 
     def sellable(self, outcome: Outcome) -> int:
         self.instrument(outcome)
-        return max(0, self.held_lots - self.doubt_lots - self.open_sell_lots)
+        return max(0, self.held_lots - self.unconfirmed_lots - self.open_sell_lots)
 
     def clear_open(self) -> None:
         self.open_buy_lots = self.open_sell_lots = 0

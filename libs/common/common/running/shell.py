@@ -20,7 +20,6 @@ from common.clock import AnchoredClock
 from common.core import (
     Answered,
     AnswerLater,
-    Ask,
     Close,
     Command,
     Core,
@@ -28,6 +27,7 @@ from common.core import (
     Effects,
     Every,
     Http,
+    HttpRequest,
     Input,
     Keep,
     Newest,
@@ -419,7 +419,10 @@ class Shell:
     # --- effects ------------------------------------------------------------------------------------------------
 
     async def _carry_out(
-        self, effect: Event | Open | Send | Close | Ask | Publish | Keep | AnswerLater | Answered, *, watched: bool
+        self,
+        effect: Event | Open | Send | Close | HttpRequest | Publish | Keep | AnswerLater | Answered,
+        *,
+        watched: bool,
     ) -> asyncio.Future[None] | None:
         self._handled += 1
         if isinstance(effect, Event):
@@ -432,7 +435,7 @@ class Shell:
             await self._publish_plain(effect)
         elif isinstance(effect, Send):
             await self._wires[effect.wire].send(effect.data)
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, HttpRequest):
             self._https[effect.http].ask(effect)
         elif isinstance(effect, Open):
             self._wires[effect.wire].open(effect)

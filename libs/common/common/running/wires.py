@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from common.core import Answer, Ask, Close, Open, Sample
+from common.core import Close, HttpRequest, HttpResponse, Open, Sample
 from common.network.webclient import RequestFailed, WebClient
 from common.network.websocket import Websocket, connect
 
@@ -122,22 +122,22 @@ class LiveHttp:
     """HTTP requests of a core, each ending in exactly one answer; status 0 says that the outcome is unknown."""
 
     def __init__(
-        self, on_answer: Callable[[Answer], Awaitable[None]], on_rebuilt: Callable[[str], None] = lambda why: None
+        self, on_answer: Callable[[HttpResponse], Awaitable[None]], on_rebuilt: Callable[[str], None] = lambda why: None
     ) -> None:
         self._on_answer = on_answer
         self.client = WebClient(on_rebuilt=on_rebuilt)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, effect: Ask) -> None:
+    def ask(self, effect: HttpRequest) -> None:
         asking = self._refuse(effect) if len(self._tasks) >= ASKS_OPEN_MAX else self._ask(effect)
         task = asyncio.create_task(asking)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _refuse(self, effect: Ask) -> None:
-        await self._on_answer(Answer(effect.ask_id, 0, b"too many requests open", {}))
+    async def _refuse(self, effect: HttpRequest) -> None:
+        await self._on_answer(HttpResponse(effect.request_id, 0, b"too many requests open", {}))
 
-    async def _ask(self, effect: Ask) -> None:
+    async def _ask(self, effect: HttpRequest) -> None:
         try:
             answered = await self.client.request(
                 effect.method,
@@ -148,9 +148,9 @@ class LiveHttp:
             )
         except RequestFailed as error:
             # Whatever went wrong, exactly one answer follows, and it says that the outcome is unknown.
-            await self._on_answer(Answer(effect.ask_id, 0, str(error).encode(), {}))
+            await self._on_answer(HttpResponse(effect.request_id, 0, str(error).encode(), {}))
             return
-        await self._on_answer(Answer(effect.ask_id, answered.status, answered.body, dict(answered.headers)))
+        await self._on_answer(HttpResponse(effect.request_id, answered.status, answered.body, dict(answered.headers)))
 
     def samples(self, name: str) -> Iterable[Sample]:
         client, labels = self.client, {"client": name}

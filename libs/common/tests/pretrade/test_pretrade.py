@@ -435,12 +435,14 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
 
 def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_resolves() -> None:
     # 308 YES if the last fill is not in the position yet, 300 if it is: NO may be paired off up to 300 only.
-    doubtful = a_context(yes_lots=308, doubt_yes_lots=8, no_lots=284, limits=replace_limits(max_position_lots=300))
+    doubtful = a_context(
+        yes_lots=308, unconfirmed_yes_lots=8, no_lots=284, limits=replace_limits(max_position_lots=300)
+    )
     pairing = rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
     assert pairing is not None
     assert pairing.reason is RejectReason.WORST_CASE_POSITION
     assert rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
-    one_sided = a_context(no_lots=100, doubt_no_lots=50, limits=replace_limits(max_net_lots=40))
+    one_sided = a_context(no_lots=100, unconfirmed_no_lots=50, limits=replace_limits(max_net_lots=40))
     adding = rejected(an_order(quantity_lots=100), one_sided)
     assert adding is not None
     assert adding.reason is RejectReason.WORST_CASE_NET
@@ -545,7 +547,7 @@ def test_an_order_that_takes_only_ever_makes_the_position_smaller(
 
 
 def test_what_may_not_be_held_cannot_be_sold() -> None:
-    doubtful = a_context(yes_lots=100, doubt_yes_lots=1)
+    doubtful = a_context(yes_lots=100, unconfirmed_yes_lots=1)
     selling = rejected(an_order(side=Side.SELL, price_ticks=52), doubtful)
     assert selling is not None
     assert selling.reason is RejectReason.WORST_CASE_POSITION
@@ -574,7 +576,9 @@ def test_what_never_expires_never_closes() -> None:
 def test_what_is_sellable_is_certainly_held_and_not_offered(
     outcome: Outcome, yes: int, no: int, doubt: int, offered: int, size: int
 ) -> None:
-    inventory = an_inventory(yes_lots=yes, no_lots=no, doubt_yes_lots=min(doubt, yes), doubt_no_lots=min(doubt, no))
+    inventory = an_inventory(
+        yes_lots=yes, no_lots=no, unconfirmed_yes_lots=min(doubt, yes), unconfirmed_no_lots=min(doubt, no)
+    )
     inventory.add_open(outcome, Side.SELL, offered)
     held = yes if outcome is Outcome.YES else no
     assert inventory.sellable(outcome) == held - min(doubt, held) - offered

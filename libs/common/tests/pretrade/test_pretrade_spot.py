@@ -229,7 +229,7 @@ def test_whatever_is_admitted_the_position_stays_within_its_limits_either_way(
         limits=BotLimits(**(fields | {"max_position_lots": most, "max_notional": 1e9, "max_account_notional": 1e9})),
         closing=Closing(500, 5_000) if closing else None,
         held_lots=held,
-        doubt_lots=doubt,
+        unconfirmed_lots=doubt,
         max_short_lots=short,
         messages_left=50.0,
     )

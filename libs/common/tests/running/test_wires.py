@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from common.core import Answer, Ask, Close, Open
+from common.core import Close, HttpRequest, HttpResponse, Open
 from common.network import websocket
 from common.running import wires
 from common.running.wires import LiveHttp, LiveWire
@@ -345,10 +345,10 @@ async def web_server(answer: bytes | None) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def asking() -> AsyncIterator[tuple[LiveHttp, list[Answer]]]:
-    answers: list[Answer] = []
+async def asking() -> AsyncIterator[tuple[LiveHttp, list[HttpResponse]]]:
+    answers: list[HttpResponse] = []
 
-    async def note(answer: Answer) -> None:
+    async def note(answer: HttpResponse) -> None:
         answers.append(answer)
 
     http = LiveHttp(note)
@@ -366,44 +366,44 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_ask_is_answered_with_status_body_and_headers() -> None:
     reply = b"HTTP/1.1 404 Not Found\r\nX-Weight: 7\r\nContent-Length: 2\r\n\r\nno"
     async with web_server(reply) as url, asking() as (http, answers):
-        http.ask(Ask("rest", 17, "GET", f"{url}/orders"))
+        http.ask(HttpRequest("rest", 17, "GET", f"{url}/orders"))
         await eventually(lambda: len(answers) == 1)
-        assert (answers[0].ask_id, answers[0].status, answers[0].body) == (17, 404, b"no")
+        assert (answers[0].request_id, answers[0].status, answers[0].body) == (17, 404, b"no")
         assert answers[0].headers["x-weight"] == "7"
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        Ask("rest", 1, "GET", "http://127.0.0.1:1/"),
-        Ask("rest", 1, "GET", "no address"),
-        Ask("rest", 1, "GET", "http://[bad/"),
-        Ask("rest", 1, "BAD METHOD", "http://127.0.0.1:1/"),
-        Ask("rest", 1, "GET", "http://127.0.0.1:1/", headers={"x": "ä\r\nInjected: 1"}),
-        Ask("rest", 1, "GET", "http://127.0.0.1:1/", headers={"x": "\u20ac"}),
+        HttpRequest("rest", 1, "GET", "http://127.0.0.1:1/"),
+        HttpRequest("rest", 1, "GET", "no address"),
+        HttpRequest("rest", 1, "GET", "http://[bad/"),
+        HttpRequest("rest", 1, "BAD METHOD", "http://127.0.0.1:1/"),
+        HttpRequest("rest", 1, "GET", "http://127.0.0.1:1/", headers={"x": "ä\r\nInjected: 1"}),
+        HttpRequest("rest", 1, "GET", "http://127.0.0.1:1/", headers={"x": "\u20ac"}),
     ],
     ids=["nobody listens", "no address", "bad address", "bad method", "bad header", "header beyond latin-1"],
 )
-async def test_whatever_goes_wrong_there_is_exactly_one_answer_of_unknown_outcome(ask: Ask) -> None:
+async def test_whatever_goes_wrong_there_is_exactly_one_answer_of_unknown_outcome(ask: HttpRequest) -> None:
     async with asking() as (http, answers):
         http.ask(ask)
         await eventually(lambda: len(answers) == 1)
-        assert (answers[0].ask_id, answers[0].status) == (1, 0)
+        assert (answers[0].request_id, answers[0].status) == (1, 0)
         assert answers[0].body
 
 
 @pytest.mark.parametrize("answer", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut", b"garbage\r\n\r\n"])
 async def test_no_answer_in_time_half_an_answer_and_garbage_are_unknown_outcomes(answer: bytes | None) -> None:
     async with web_server(answer) as url, asking() as (http, answers):
-        http.ask(Ask("rest", 5, "POST", url, body=b"{}", timeout_ms=200 if answer is None else 5_000))
+        http.ask(HttpRequest("rest", 5, "POST", url, body=b"{}", timeout_ms=200 if answer is None else 5_000))
         await eventually(lambda: len(answers) == 1)
-        assert (answers[0].ask_id, answers[0].status) == (5, 0)
+        assert (answers[0].request_id, answers[0].status) == (5, 0)
 
 
 async def test_more_open_asks_than_the_bound_are_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wires, "ASKS_OPEN_MAX", 2)
     async with web_server(None) as url, asking() as (http, answers):
-        for ask_id in (1, 2, 3):
-            http.ask(Ask("rest", ask_id, "GET", url, timeout_ms=60_000))
+        for request_id in (1, 2, 3):
+            http.ask(HttpRequest("rest", request_id, "GET", url, timeout_ms=60_000))
         await eventually(lambda: len(answers) == 1)
-        assert answers == [Answer(3, 0, b"too many requests open", {})]
+        assert answers == [HttpResponse(3, 0, b"too many requests open", {})]

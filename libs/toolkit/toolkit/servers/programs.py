@@ -202,7 +202,7 @@ def on_path(program: Program) -> Path | None:
     return next((Path(path) for path in found if path is not None), None)
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What a program says when it is asked for its version."""
 
     found: tuple[Kind, Version] | None
@@ -210,21 +210,21 @@ class Answer(NamedTuple):
     text: str
 
 
-def ask(command: Sequence[str | Path], timeout_s: float = PROBE_TIMEOUT_S) -> Answer:
+def ask(command: Sequence[str | Path], timeout_s: float = PROBE_TIMEOUT_S) -> HttpResponse:
     """Run a command that makes a server program tell its version."""
     try:
         said = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        return Answer(None, f"no answer within {timeout_s:.0f} s")
+        return HttpResponse(None, f"no answer within {timeout_s:.0f} s")
     except OSError as error:
-        return Answer(None, str(error))
+        return HttpResponse(None, str(error))
     text = said.stdout + said.stderr
     version = version_in(text)
     kind = next((kind for kind in Kind if kind.value.lower() in text.lower()), None)
     # What explains a failure may hold numbers too, such as an address.
     if said.returncode != 0 or version is None or kind is None:
-        return Answer(None, text)
-    return Answer((kind, version), text)
+        return HttpResponse(None, text)
+    return HttpResponse((kind, version), text)
 
 
 @functools.lru_cache
@@ -234,7 +234,7 @@ def what_it_is(path: Path) -> tuple[Kind, Version] | None:
 
 
 @functools.lru_cache
-def image_answer(program: Program) -> Answer:
+def image_answer(program: Program) -> HttpResponse:
     """Ask the image of a server what it holds; where it is not here the engine downloads it first."""
     return ask(_image_question(program), IMAGE_TIMEOUT_S)
 

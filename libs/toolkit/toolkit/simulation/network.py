@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from common.core import Answer, Ask, Close, Http, Open, Send, Wire
+from common.core import Close, Http, HttpRequest, HttpResponse, Open, Send, Wire
 
 from toolkit.simulation.bus import MS, US, Faults
 from toolkit.simulation.node import Node
@@ -172,14 +172,15 @@ class MemoryNetwork:
         if tell:
             link.node.later(self.delay_ns(), lambda: link.node.feed(link.wire.on_close, reason))
 
-    def ask(self, node: Node, http: Http, effect: Ask) -> None:
+    def ask(self, node: Node, http: Http, effect: HttpRequest) -> None:
         request_lost = bool(self.faults.lost_request) and self.random.random() < self.faults.lost_request
         answer_lost = bool(self.faults.lost_answer) and self.random.random() < self.faults.lost_answer
         parts = urlsplit(effect.url)
         public = parts.path.startswith("/binance")
         if request_lost or (self.venue is None and not public):
             node.later(
-                effect.timeout_ms * MS, lambda: node.feed(http.on_answer, Answer(effect.ask_id, 0, b"no answer", {}))
+                effect.timeout_ms * MS,
+                lambda: node.feed(http.on_answer, HttpResponse(effect.request_id, 0, b"no answer", {})),
             )
             return
 
@@ -190,14 +191,16 @@ class MemoryNetwork:
             else:
                 status, body, headers = self._venue_answer(effect, parts.path, query)
             if answer_lost or status == 0:
-                answer, delay_ns = Answer(effect.ask_id, 0, b"no answer", {}), effect.timeout_ms * MS
+                answer, delay_ns = HttpResponse(effect.request_id, 0, b"no answer", {}), effect.timeout_ms * MS
             else:
-                answer, delay_ns = Answer(effect.ask_id, status, body, headers), self.delay_ns()
+                answer, delay_ns = HttpResponse(effect.request_id, status, body, headers), self.delay_ns()
             node.later(delay_ns, lambda: node.feed(http.on_answer, answer))
 
         self.schedule.after(self.delay_ns(), lambda life=node.life: arrive() if node.life == life else None)  # type: ignore[misc]
 
-    def _venue_answer(self, effect: Ask, path: str, query: dict[str, str]) -> tuple[int, bytes, Mapping[str, str]]:
+    def _venue_answer(
+        self, effect: HttpRequest, path: str, query: dict[str, str]
+    ) -> tuple[int, bytes, Mapping[str, str]]:
         if self.venue is None:
             return 0, b"", {}
         headers = {name.lower(): value for name, value in effect.headers.items()}

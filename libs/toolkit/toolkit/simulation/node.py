@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from common.core import (
     Answered,
     AnswerLater,
-    Ask,
     Close,
     Core,
     Durable,
@@ -19,6 +18,7 @@ from common.core import (
     Effects,
     Every,
     Http,
+    HttpRequest,
     Keep,
     Newest,
     Open,
@@ -55,7 +55,7 @@ class Network(Protocol):
     def open(self, node: Node, wire: Wire, effect: Open) -> None: ...
     def send(self, node: Node, effect: Send) -> None: ...
     def close(self, node: Node, wire: Wire, effect: Close) -> None: ...
-    def ask(self, node: Node, http: Http, effect: Ask) -> None: ...
+    def ask(self, node: Node, http: Http, effect: HttpRequest) -> None: ...
     def cut(self, node: Node) -> None: ...
 
 
@@ -446,7 +446,7 @@ class Node:
                 self.later(self.bus.hop_ns(), lambda: self._store_plain(letter))
         elif isinstance(effect, Send):
             self.network.send(self, effect)
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, HttpRequest):
             self.network.ask(self, self._https[effect.http], effect)
         elif isinstance(effect, Open):
             self.network.open(self, self._wires[effect.wire], effect)

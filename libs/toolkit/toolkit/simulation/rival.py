@@ -14,7 +14,7 @@ AWAY_TICKS = 3
 TOKEN_S = 86_400
 NS_PER_S = 1_000_000_000
 
-Ask = Callable[[str, str, dict[str, str], dict[str, str], bytes], Any]
+Request = Callable[[str, str, dict[str, str], dict[str, str], bytes], Any]
 
 
 class Rival:

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from exchange.prices.replay import Line, UnusableRecording
+from exchange.prices.replay import RawFrame, UnusableRecording
 
 LINE_BYTES_MAX: Final = 4_000_000
 STAMP_DIGITS_MAX: Final = 19
@@ -25,12 +25,12 @@ STAMP_DIGITS_MAX: Final = 19
 log = structlog.get_logger("exchange")
 
 
-def read_recordings(paths: Sequence[Path]) -> Iterator[Line]:
+def read_recordings(paths: Sequence[Path]) -> Iterator[RawFrame]:
     """The lines of all files in order of their receive time; within a file the order is kept."""
     return heapq.merge(*(_read(path) for path in paths), key=lambda line: line[0])
 
 
-def _read(path: Path) -> Iterator[Line]:
+def _read(path: Path) -> Iterator[RawFrame]:
     opener = gzip.open if path.suffix == ".gz" else open
     last_ns = number = 0
     with opener(path, "rb") as lines:

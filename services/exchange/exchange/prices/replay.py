@@ -24,7 +24,7 @@ STAMPS_SCANNED_MAX: Final = 10_000
 HEAD_BYTES: Final = 200  # what is looked for in a line stands this near its beginning
 SPEED_MAX: Final = 60.0
 
-Line = tuple[int, bytes]  # local receive time in ns, raw message
+RawFrame = tuple[int, bytes]  # local receive time in ns, raw message
 
 _EVENT_TIME = re.compile(rb'"E":\s?(\d{13})[,}]')
 _UPDATE_ID = re.compile(rb'"u":\s?(\d{1,18})[,}]')
@@ -64,7 +64,7 @@ class ReplayPlan:
         return LoopCalendar(origin_ns, int(self.length_ns / speed), windows)
 
 
-def plan_replay(lines: Iterable[Line], market_length_ns: int) -> ReplayPlan:
+def plan_replay(lines: Iterable[RawFrame], market_length_ns: int) -> ReplayPlan:
     """Read a recording once: its complete markets, its symbols, and how far its clock was from the venue's."""
     first_ns = last_ns = None
     offsets_ns: list[int] = []
@@ -111,7 +111,7 @@ def _check_spot(symbol: str, raw: bytes) -> None:
 
 
 def replay_events(
-    plan: ReplayPlan, open_lines: Callable[[], Iterator[Line]], origin_ns: int, speed: float, from_ns: int
+    plan: ReplayPlan, open_lines: Callable[[], Iterator[RawFrame]], origin_ns: int, speed: float, from_ns: int
 ) -> Iterator[Message | FreshBook]:
     """The recording's events on the venue's clock, loop after loop, from a time of that clock on.
 

@@ -18,7 +18,7 @@ from exchange.prices.depth import DepthBook
 from exchange.prices.model import FIRST_PRICES, ModelSettings, model_events
 from exchange.prices.player import Event, Player
 from exchange.prices.recording import read_recordings
-from exchange.prices.replay import IDS_PER_LOOP, Line, UnusableRecording, plan_replay, replay_events
+from exchange.prices.replay import IDS_PER_LOOP, RawFrame, UnusableRecording, plan_replay, replay_events
 from exchange.testing.venue import OPEN_NS, config
 from exchange.venue import Exchange
 
@@ -56,18 +56,18 @@ class LocalBook:
         self.last_id = diff["u"]
 
 
-def depth_line(local_ns: int, first: int, last: int, bids: list[list[str]], asks: list[list[str]]) -> Line:
+def depth_line(local_ns: int, first: int, last: int, bids: list[list[str]], asks: list[list[str]]) -> RawFrame:
     stamp = (local_ns + OFFSET_NS) // 1_000_000
     data = {"e": "depthUpdate", "E": stamp, "s": "BTCUSDT", "U": first, "u": last, "b": bids, "a": asks}
     return local_ns, json.dumps({"stream": "btcusdt@depth@100ms", "data": data}, separators=(",", ":")).encode()
 
 
-def ticker_line(local_ns: int, update_id: int, bid: str, ask: str) -> Line:
+def ticker_line(local_ns: int, update_id: int, bid: str, ask: str) -> RawFrame:
     data = {"u": update_id, "s": "BTCUSDT", "b": bid, "B": "1.0", "a": ask, "A": "2.0"}
     return local_ns, json.dumps({"stream": "btcusdt@bookTicker", "data": data}, separators=(",", ":")).encode()
 
 
-def trade_line(local_ns: int, trade_id: int) -> Line:
+def trade_line(local_ns: int, trade_id: int) -> RawFrame:
     stamp = (local_ns + OFFSET_NS) // 1_000_000
     data = {
         "e": "trade",
@@ -83,10 +83,10 @@ def trade_line(local_ns: int, trade_id: int) -> Line:
     return local_ns, json.dumps({"stream": "btcusdt@trade", "data": data}, separators=(",", ":")).encode()
 
 
-def recorded(*, snapshot: bool) -> list[Line]:
+def recorded(*, snapshot: bool) -> list[RawFrame]:
     """A small recording: from 20 s before a boundary to just before the next but one."""
     start_ns = BOUNDARY_NS - 20 * NS_PER_S
-    lines: list[Line] = []
+    lines: list[RawFrame] = []
     for step in range(620):
         local_ns = start_ns + step * NS_PER_S
         identity = 1_000 + 10 * step
@@ -101,7 +101,7 @@ def recorded(*, snapshot: bool) -> list[Line]:
     return lines
 
 
-def play(lines: list[Line], speed: float, for_s: float, from_ns: int = ORIGIN_NS) -> Iterator[Event]:
+def play(lines: list[RawFrame], speed: float, for_s: float, from_ns: int = ORIGIN_NS) -> Iterator[Event]:
     plan = plan_replay(lines, 300 * NS_PER_S)
     for event in replay_events(plan, lambda: iter(lines), ORIGIN_NS, speed, from_ns):
         if event.due_ns > from_ns + for_s * NS_PER_S:

@@ -17,7 +17,7 @@ from exchange.prices.frames import is_snapshot, spot_event
 from exchange.prices.live import read_message
 from exchange.prices.player import Player
 from exchange.prices.recording import read_recordings
-from exchange.prices.replay import Line, UnusableRecording, plan_replay, replay_events
+from exchange.prices.replay import RawFrame, UnusableRecording, plan_replay, replay_events
 from exchange.testing.venue import config
 from exchange.venue import Exchange
 from hypothesis import given
@@ -32,11 +32,11 @@ DEPTH = {"e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": 4, "u": 5, "b": [["600
 SNAPSHOT = {"lastUpdateId": 5, "bids": [["60000.00", "1.0"]], "asks": [["60001.00", "1.0"]]}
 
 
-def line(local_ns: int, stream: str, data: dict[str, Any]) -> Line:
+def line(local_ns: int, stream: str, data: dict[str, Any]) -> RawFrame:
     return local_ns, json.dumps({"stream": f"btcusdt@{stream}", "data": data}, separators=(",", ":")).encode()
 
 
-def tickers(start_ns: int, seconds: int, price: int = 60_000, **changed: Any) -> list[Line]:
+def tickers(start_ns: int, seconds: int, price: int = 60_000, **changed: Any) -> list[RawFrame]:
     return [
         line(
             start_ns + second * NS_PER_S,
@@ -159,7 +159,7 @@ def test_r21_a_damaged_frame_of_a_recording_or_of_the_live_stream_costs_itself(d
     ]
     plan = plan_replay(tickers(BOUNDARY_NS, 310), LENGTH_NS)
 
-    def again() -> Iterator[Line]:
+    def again() -> Iterator[RawFrame]:
         return iter(lines)
 
     venue, streams = Exchange(config(assets=("BTC",))), PublicStreams(("BTCUSDT",))

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from common.clock import NS_PER_S
-from common.core import Answer, Ask
+from common.core import HttpRequest, HttpResponse
 
 from feed.connections.retry_after import PAUSE_MAX_S, pause_s
 
@@ -68,19 +68,19 @@ class Asks:
             asked.question[:2] == (about, symbol) for asked in self._under_way.values()
         )
 
-    def due(self, now_ns: int) -> list[Ask]:
+    def due(self, now_ns: int) -> list[HttpRequest]:
         """Return what may be asked now."""
         if self._under_way:
             self._give_up_lost(now_ns)
-        asks: list[Ask] = []
+        asks: list[HttpRequest] = []
         while self._waiting and now_ns >= self._paused_until_ns and len(self._under_way) < IN_FLIGHT_MAX:
             question = self._waiting.popleft()
             self._last_id += 1
             self._under_way[self._last_id] = Asked(question, now_ns)
-            asks.append(Ask(self._http, self._last_id, "GET", question.url, timeout_ms=TIMEOUT_MS))
+            asks.append(HttpRequest(self._http, self._last_id, "GET", question.url, timeout_ms=TIMEOUT_MS))
         return asks
 
-    def on_answer(self, answer: Answer, now_ns: int) -> Asked | None:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> Asked | None:
         """Return the question an answer belongs to; None for one given up. A venue that asks for a pause gets it."""
         asked_s = pause_s(answer, now_ns)
         if asked_s:
@@ -88,18 +88,18 @@ class Asks:
             # An answer that was under way when the venue said to wait does not shorten the wait.
             until_ns = now_ns + int(min(asked_s, PAUSE_MAX_S) * NS_PER_S)
             self._paused_until_ns = max(self._paused_until_ns, until_ns)
-        return self._under_way.pop(answer.ask_id, None)
+        return self._under_way.pop(answer.request_id, None)
 
-    def question(self, ask_id: int) -> Question | None:
+    def question(self, request_id: int) -> Question | None:
         """Return what is under way with this id."""
-        asked = self._under_way.get(ask_id)
+        asked = self._under_way.get(request_id)
         return asked.question if asked else None
 
     def forget(self, about: About, symbol: str) -> None:
         """Drop a question whose answer no longer matters."""
         self._waiting = deque(question for question in self._waiting if question[:2] != (about, symbol))
-        for ask_id in [key for key, asked in self._under_way.items() if asked.question[:2] == (about, symbol)]:
-            del self._under_way[ask_id]
+        for request_id in [key for key, asked in self._under_way.items() if asked.question[:2] == (about, symbol)]:
+            del self._under_way[request_id]
 
     def take_lost(self) -> list[Question]:
         """Return the questions given up since this was last called: nobody will ever answer them."""
@@ -107,5 +107,5 @@ class Asks:
         return lost
 
     def _give_up_lost(self, now_ns: int) -> None:
-        for ask_id in [key for key, asked in self._under_way.items() if now_ns - asked.asked_ns > LOST_NS]:
-            self._lost.append(self._under_way.pop(ask_id).question)
+        for request_id in [key for key, asked in self._under_way.items() if now_ns - asked.asked_ns > LOST_NS]:
+            self._lost.append(self._under_way.pop(request_id).question)

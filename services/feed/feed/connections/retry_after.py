@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from common.clock import NS_PER_S
-from common.core import Answer
+from common.core import HttpResponse
 
 REFUSALS = (403, 418, 429, 451)
 """Statuses that ask for a pause even without saying how long."""
@@ -17,7 +17,7 @@ PAUSE_MAX_S = 86_400.0
 """A venue that asks for more than a day is asked again after a day; a person is told."""
 
 
-def pause_s(answer: Answer, now_ns: int) -> float:
+def pause_s(answer: HttpResponse, now_ns: int) -> float:
     """Return the seconds an answer asks us to wait, as it says them; 0 where it asks for none.
 
     Seconds may be whole or have a fraction; an HTTP date counts from the answer's own Date, else from our clock.

@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from common.clock import NS_PER_MS
-from common.core import Answer, Ask, Effect
+from common.core import Effect, HttpRequest, HttpResponse
 from common.events import FeedStatus
 
 from feed.venue import VenueFeed
@@ -40,10 +40,10 @@ class Rehearsal:
         """A frame arrives."""
         return self._keep(self.feed.on_frame(wire, frame, self.now_ns))
 
-    def answer(self, ask: Ask, body: bytes, status: int = 200, retry_after: str = "") -> list[Effect]:
+    def answer(self, ask: HttpRequest, body: bytes, status: int = 200, retry_after: str = "") -> list[Effect]:
         """A question is answered; status 0 stands for no answer."""
         headers = {"Retry-After": retry_after} if retry_after else {}
-        return self._keep(self.feed.on_answer(Answer(ask.ask_id, status, body, headers), self.now_ns))
+        return self._keep(self.feed.on_answer(HttpResponse(ask.request_id, status, body, headers), self.now_ns))
 
     def wait(self, ms: int) -> list[Effect]:
         """Time passes in steps of the feed's timers."""
@@ -61,9 +61,9 @@ class Rehearsal:
         """How far the venue can be believed now."""
         return self.feed.status(self.now_ns)
 
-    def asked(self, part: str) -> list[Ask]:
+    def asked(self, part: str) -> list[HttpRequest]:
         """Return the questions so far whose address holds a text."""
-        return [ask for ask in only(self.effects, Ask) if part in ask.url]
+        return [ask for ask in only(self.effects, HttpRequest) if part in ask.url]
 
     def _keep(self, effects: Iterable[Effect]) -> list[Effect]:
         now = list(effects)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Ask, Effect, Send
+from common.core import Effect, HttpRequest, Send
 from common.events import TopOfBook
 
 from feed.books.book import LocalBook
@@ -118,7 +118,7 @@ class Stage:
         for effect in effects:
             if isinstance(effect, Send):
                 told += self._answer_frame(effect.data)
-            elif isinstance(effect, Ask):
+            elif isinstance(effect, HttpRequest):
                 told += self._answer_question(effect)
         return told
 
@@ -137,7 +137,7 @@ class Stage:
             said = data.decode()
         return [effect for document in self.on_send(said) for effect in self.tell(document)]
 
-    def _answer_question(self, ask: Ask) -> list[Effect]:
+    def _answer_question(self, ask: HttpRequest) -> list[Effect]:
         if self.refusal is not None:
             (status, retry_after), self.refusal = self.refusal, None
             return self.rehearsal.answer(ask, b"", status, retry_after)
@@ -148,7 +148,7 @@ class Stage:
         answer = self.on_ask(parts.path, parse_qs(parts.query))
         return [] if answer is None else self._given(ask, dumped(answer))
 
-    def _given(self, ask: Ask, body: bytes) -> list[Effect]:
+    def _given(self, ask: HttpRequest, body: bytes) -> list[Effect]:
         effects = self.rehearsal.answer(ask, body)
         return [*effects, *self.say(*effects)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from common.core import Answer
+from common.core import HttpResponse
 from feed.books.crosscheck import CHECK_EVERY_MS, GRACE_MS, RECHECK_MS, CrossCheck, Ours, Verdict
 from feed.connections.offset import ANSWER_AGE_MAX_NS, ROUND_TRIP_MAX_NS, ClockOffset
 from feed.connections.rest_requests import IN_FLIGHT_MAX, WAITING_MAX, About, Asks
@@ -191,20 +191,20 @@ def test_questions_are_few_at_a_time_and_never_twice_about_the_same() -> None:
     seen = list(first)
     while first:
         done = first.pop(0)
-        assert asks.on_answer(Answer(done.ask_id, 200, b"", {}), 0) is not None
+        assert asks.on_answer(HttpResponse(done.request_id, 200, b"", {}), 0) is not None
         more = asks.due(0)
         first += more
         seen += more
     assert len(seen) == 10
-    assert len({each.ask_id for each in seen}) == 10
+    assert len({each.request_id for each in seen}) == 10
 
 
 def test_an_answer_is_used_once_and_a_lost_one_frees_its_place() -> None:
     asks = Asks("venue")
     asks.want(About.TIME, "", "http://x")
     (only,) = asks.due(0)
-    assert asks.on_answer(Answer(only.ask_id, 200, b"", {}), 0) is not None
-    assert asks.on_answer(Answer(only.ask_id, 200, b"", {}), 0) is None
+    assert asks.on_answer(HttpResponse(only.request_id, 200, b"", {}), 0) is not None
+    assert asks.on_answer(HttpResponse(only.request_id, 200, b"", {}), 0) is None
     asks.want(About.TIME, "", "http://x")
     (lost,) = asks.due(0)
     asks.want(About.TIME, "", "http://x")
@@ -212,7 +212,7 @@ def test_an_answer_is_used_once_and_a_lost_one_frees_its_place() -> None:
     assert asks.due(31 * S) == []
     asks.want(About.TIME, "", "http://x")
     assert len(asks.due(31 * S)) == 1
-    assert asks.on_answer(Answer(lost.ask_id, 200, b"", {}), 31 * S) is None
+    assert asks.on_answer(HttpResponse(lost.request_id, 200, b"", {}), 31 * S) is None
     assert [question.about for question in asks.take_lost()] == [About.TIME]
     assert asks.take_lost() == []
 
@@ -225,7 +225,7 @@ def test_waiting_questions_are_bounded() -> None:
     while due := asks.due(0):
         count += len(due)
         for each in due:
-            asks.on_answer(Answer(each.ask_id, 200, b"", {}), 0)
+            asks.on_answer(HttpResponse(each.request_id, 200, b"", {}), 0)
     assert count == WAITING_MAX
 
 
@@ -234,7 +234,7 @@ def test_a_refusal_for_haste_pauses_all_questions(headers: dict[str, str], pause
     asks = Asks("venue")
     asks.want(About.TIME, "", "http://x")
     (only,) = asks.due(0)
-    asks.on_answer(Answer(only.ask_id, 418, b"", headers), 0)
+    asks.on_answer(HttpResponse(only.request_id, 418, b"", headers), 0)
     asks.want(About.MARKETS, "", "http://x")
     assert asks.due(pause_s * S - 1) == []
     assert len(asks.due(pause_s * S)) == 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from common.core import Ask, Close
+from common.core import Close, HttpRequest
 from common.events import Alert
 from feed.books.crosscheck import CHECK_EVERY_MS, DISTRUST_MAX_NS, GRACE_MS, CrossCheck, Ours, Verdict
 from feed.messages import Check
@@ -50,7 +50,7 @@ class Watched:
             now = rehearsal.wait(500)
             self.effects += now
             self.stale_ms += 500 * (MARKET in rehearsal.status().stale_symbols)
-            for ask in only(now, Ask):
+            for ask in only(now, HttpRequest):
                 if "/markets?" in ask.url:
                     self.effects += rehearsal.answer(ask, self.listed)
                 else:

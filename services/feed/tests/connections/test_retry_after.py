@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from common.core import Answer, Ask
+from common.core import HttpRequest, HttpResponse
 from common.events import Alert
 from feed.connections.rest_requests import About, Asks
 from feed.connections.retry_after import PAUSE_DEFAULT_S, PAUSE_MAX_S, pause_s
@@ -46,12 +46,12 @@ HOUR_LATER = "Thu, 26 Nov 2026 13:00:00 GMT"
     ],
 )
 def test_r28_every_documented_form_is_understood(status: int, headers: dict[str, str], seconds: float) -> None:
-    assert pause_s(Answer(1, status, b"", headers), NOON) == pytest.approx(seconds)
+    assert pause_s(HttpResponse(1, status, b"", headers), NOON) == pytest.approx(seconds)
 
 
 @given(st.text(max_size=60), st.sampled_from([403, 418, 429, 451, 503]))
 def test_r28_no_text_can_break_it_or_ask_for_less_than_nothing(text: str, status: int) -> None:
-    assert pause_s(Answer(1, status, b"", {"Retry-After": text, "Date": text}), NOON) >= 0.0
+    assert pause_s(HttpResponse(1, status, b"", {"Retry-After": text, "Date": text}), NOON) >= 0.0
 
 
 def asked_again_after_s(*refusals: tuple[int, dict[str, str]]) -> float:
@@ -60,7 +60,7 @@ def asked_again_after_s(*refusals: tuple[int, dict[str, str]]) -> float:
     for number in range(len(refusals)):
         asks.want(About.CHECK, f"S{number}", "http://x")
     for ask, (status, headers) in zip(asks.due(0), refusals, strict=True):
-        asks.on_answer(Answer(ask.ask_id, status, b"", headers), 0)
+        asks.on_answer(HttpResponse(ask.request_id, status, b"", headers), 0)
     asks.want(About.TIME, "", "http://x")
     return next(tenths / 10 for tenths in range(1, 1_000_000) if asks.due(tenths * S // 10))
 
@@ -78,7 +78,7 @@ def refused(retry_after: str, status: int = 418) -> tuple[Rehearsal, list[Alert]
     rehearsal = Rehearsal(Degen([], "ws://x", "http://x"))
     rehearsal.open()
     rehearsal.wait(100)
-    effects = rehearsal.answer(only(rehearsal.effects, Ask)[0], b"", status=status, retry_after=retry_after)
+    effects = rehearsal.answer(only(rehearsal.effects, HttpRequest)[0], b"", status=status, retry_after=retry_after)
     return rehearsal, only(effects, Alert)
 
 
@@ -90,18 +90,18 @@ def test_r28_a_long_wait_is_told_to_a_person_and_bounded_by_a_day() -> None:
     assert "7200 s" in rehearsal.status().note
     rehearsal, (alert,) = refused("31536000")
     assert "asked again after 86400 s all the same" in alert.text
-    seen = len(only(rehearsal.effects, Ask))
+    seen = len(only(rehearsal.effects, HttpRequest))
     rehearsal.now_ns = START_NS + int((PAUSE_MAX_S - 1) * S)
     rehearsal.wait(500)
-    assert len(only(rehearsal.effects, Ask)) == seen
+    assert len(only(rehearsal.effects, HttpRequest)) == seen
     rehearsal.wait(1_500)
-    assert len(only(rehearsal.effects, Ask)) > seen
+    assert len(only(rehearsal.effects, HttpRequest)) > seen
 
 
 def test_r28_a_pause_stops_all_questions_of_the_venue() -> None:
     rehearsal = Rehearsal(Coinbase(["BTC-USD"], "wss://feed", "https://rest"))
     rehearsal.open()
     rehearsal.wait(100)
-    rehearsal.answer(only(rehearsal.effects, Ask)[0], b"", status=403, retry_after="45.5")
-    assert only(rehearsal.wait(45_300), Ask) == []
-    assert only(rehearsal.wait(500), Ask) != []
+    rehearsal.answer(only(rehearsal.effects, HttpRequest)[0], b"", status=403, retry_after="45.5")
+    assert only(rehearsal.wait(45_300), HttpRequest) == []
+    assert only(rehearsal.wait(500), HttpRequest) != []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from common.core import Ask, Close, Open, Send
+from common.core import Close, HttpRequest, Open, Send
 from common.events import Book, FeedStatus, TopOfBook, Trade
 from feed.testing.harness import Rehearsal, only
 from feed.venues.binance import Binance
@@ -55,7 +55,7 @@ def test_the_snapshot_is_asked_when_the_first_change_is_there_and_joined_to_it()
     rehearsal = started()
     assert rehearsal.asked("limit=1000") == []
     rehearsal.frame(depth(11, 12, bids=[["100.5", "3.0"]]))
-    (ask,) = only(rehearsal.wait(50), Ask)[:1]
+    (ask,) = only(rehearsal.wait(50), HttpRequest)[:1]
     assert ask.url == "http://rest/api/v3/depth?symbol=BTCUSDT&limit=1000"
     assert rehearsal.status().stale_symbols == ["BTCUSDT"]
     effects = rehearsal.answer(ask, whole(10))
@@ -185,7 +185,7 @@ def test_both_streams_moving_together_are_never_doubted() -> None:
         rehearsal.frame(depth(number, number, bids=[["100.0", str(number)]]))
         rehearsal.frame(ticker(number, bid="100.0"))
         assert only(rehearsal.wait(100), Close) == []
-        for ask in only(rehearsal.effects[seen:], Ask):
+        for ask in only(rehearsal.effects[seen:], HttpRequest):
             if "limit=5" in ask.url:
                 rehearsal.answer(ask, whole(number))
                 checked += 1
@@ -205,7 +205,7 @@ def test_a_stream_behind_rest_is_disproved_then_resynced_then_given_up() -> None
             break
         if rehearsal.now_ns // NS % 1_000 == 0:
             rehearsal.frame(json({"result": [], "id": 1}))
-        for ask in only(effects, Ask):
+        for ask in only(effects, HttpRequest):
             if "limit=5" in ask.url:
                 answered += 1
                 rehearsal.answer(ask, whole(1_000 + answered))
@@ -264,11 +264,11 @@ def test_rest_that_refuses_for_haste_is_left_alone_as_long_as_it_says() -> None:
     rehearsal.frame(depth(11, 12))
     rehearsal.wait(50)
     rehearsal.answer(rehearsal.asked("limit=1000")[0], b"{}", status=429, retry_after="20")
-    before = len(only(rehearsal.effects, Ask))
+    before = len(only(rehearsal.effects, HttpRequest))
     for number in range(13, 200):
         rehearsal.frame(depth(number, number))
         rehearsal.wait(100)
-    assert len(only(rehearsal.effects, Ask)) == before
+    assert len(only(rehearsal.effects, HttpRequest)) == before
     for number in range(200, 240):
         rehearsal.frame(depth(number, number))
         rehearsal.wait(100)
@@ -283,7 +283,7 @@ def test_without_any_snapshot_the_connection_is_doubted_in_the_end() -> None:
     for number in range(11, 2_000):
         rehearsal.frame(depth(number, number))
         effects = rehearsal.wait(50)
-        for ask in only(effects, Ask):
+        for ask in only(effects, HttpRequest):
             rehearsal.answer(ask, b"<html>not today</html>", status=503)
         closes += only(effects, Close)
         if closes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from common.core import Ask, Close
+from common.core import Close, HttpRequest
 from common.events import Alert, Market, MarketStatus
 from feed.testing.harness import only
 from feed.testing.stages import STAGES, KrakenStage, Stage, bids_of, dumped
@@ -123,8 +123,8 @@ def test_r28_a_venue_that_asks_for_a_pause_is_not_asked_meanwhile(venue: str, st
     stage.refuse(status, retry_after)
     while stage.refusal is not None:
         stage.serve(100)
-    assert only(stage.serve(1_800), Ask) == []
-    assert only(stage.serve(31_000), Ask) != []
+    assert only(stage.serve(1_800), HttpRequest) == []
+    assert only(stage.serve(31_000), HttpRequest) != []
     for symbol in stage.symbols:
         sound(stage, symbol)
 

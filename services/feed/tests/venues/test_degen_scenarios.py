@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.core import Ask, Close, Send
+from common.core import Close, HttpRequest, Send
 from common.events import Book, FeedStatus, Market, MarketStatus, Money, SettlementRule, TieRule, TopOfBook, Trade
 from feed.listings.markets import GIVE_UP_NS, MARKETS_MAX, RENEW_NS, UNLISTED_NS, Markets
 from feed.messages import Listing
@@ -134,10 +134,10 @@ def test_quiet_markets_are_not_stale_while_the_venue_answers(frame: Frame) -> No
             if isinstance(effect, Send):
                 assert effect.data == b'{"op":"heartbeat","id":2}'
                 rehearsal.frame(frame("degen/heartbeat_error"))
-            elif isinstance(effect, Ask) and effect.url.endswith("/orderbook?depth=1"):
+            elif isinstance(effect, HttpRequest) and effect.url.endswith("/orderbook?depth=1"):
                 checked += 1
                 rehearsal.answer(effect, frame("degen/orderbook_answer"))
-            elif isinstance(effect, Ask) and effect.url.endswith("/markets"):
+            elif isinstance(effect, HttpRequest) and effect.url.endswith("/markets"):
                 rehearsal.answer(effect, frame("degen/markets_answer"))
         assert rehearsal.status().stale_symbols == []
     assert checked >= 3

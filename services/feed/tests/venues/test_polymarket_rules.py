@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.core import Ask, Send
+from common.core import HttpRequest, Send
 from common.events import Alert, FeedStatus, Market, MarketStatus, SettlementRule, TieRule, TopOfBook
 from feed.listings.listings import LATE_NS
 from feed.testing.harness import START_NS, Rehearsal, only
@@ -55,7 +55,7 @@ def later(rehearsal: Rehearsal, seconds: int) -> None:
     rehearsal.frame(b"PONG")
 
 
-def asks(rehearsal: Rehearsal, closed: bool = False) -> list[Ask]:
+def asks(rehearsal: Rehearsal, closed: bool = False) -> list[HttpRequest]:
     return [ask for ask in rehearsal.asked("/markets?") if ("closed=true" in ask.url) is closed]
 
 

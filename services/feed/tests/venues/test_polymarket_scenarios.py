@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common.core import Ask, Send
+from common.core import HttpRequest, Send
 from common.events import Book, FeedStatus, Market, MarketStatus, Money, SettlementRule, TieRule, TopOfBook, Trade
 from feed.config import Source, parse_venues
 from feed.testing.harness import START_NS, Rehearsal, only
@@ -43,7 +43,7 @@ def answer(rehearsal: Rehearsal, body: bytes) -> list[Any]:
     return list(rehearsal.answer(ask, body))
 
 
-def lists(rehearsal: Rehearsal) -> list[Ask]:
+def lists(rehearsal: Rehearsal) -> list[HttpRequest]:
     """Return the questions for the list so far, without those for markets past their end."""
     return [ask for ask in rehearsal.asked("/markets?") if "closed=true" not in ask.url]
 
@@ -55,7 +55,7 @@ def following(frame: Frame) -> Rehearsal:
     return rehearsal
 
 
-def again(rehearsal: Rehearsal) -> Ask:
+def again(rehearsal: Rehearsal) -> HttpRequest:
     """Let the list be asked for once more."""
     before = len(lists(rehearsal))
     rehearsal.wait(6_000)
@@ -163,7 +163,7 @@ def test_a_market_is_decided_by_the_channel_before_the_list_knows(frame: Frame) 
 
 def test_rest_contradicts_a_channel_that_is_open_and_dead(frame: Frame) -> None:
     rehearsal = following(frame)
-    asks: list[Ask] = []
+    asks: list[HttpRequest] = []
     for _ in range(400):
         rehearsal.wait(100)
         rehearsal.frame(b"PONG")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from common.core import Ask
+from common.core import HttpRequest
 from common.events import Book, TopOfBook, Trade
 from feed.testing.harness import STEP_MS, Rehearsal, only
 from feed.venues.binance import Binance
@@ -83,6 +83,6 @@ def test_a_recorded_day_has_no_gap_and_its_book_agrees_with_its_ticker(name: str
     assert all(top.bid < top.ask for top in tops)
     assert all(book.bids[0].price < book.asks[0].price for book in books)
     assert all(after.ts_received_ns - before.ts_received_ns >= 100 * MS for before, after in pairwise(books))
-    assert len(only(rehearsal.effects, Ask)) > 2
+    assert len(only(rehearsal.effects, HttpRequest)) > 2
     # The local clock of the shared recordings ran 1.27 s behind the venue's.
     assert status.clock_offset_ns == pytest.approx(1_270 * MS, abs=10 * MS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from common.core import Ask, Close, Open, Send
+from common.core import Close, HttpRequest, Open, Send
 from common.events import Book, FeedStatus, TopOfBook, Trade
 from feed.testing.harness import Rehearsal, only
 from feed.venues.coinbase import Coinbase
@@ -101,7 +101,7 @@ def test_heartbeats_alone_do_not_prove_the_book(frame: Frame) -> None:
     for _ in range(100):
         rehearsal.frame(beat(1))
         effects = rehearsal.wait(500)
-        for ask in only(effects, Ask):
+        for ask in only(effects, HttpRequest):
             if ask.url == "https://rest/products/BTC-USD/book?level=1":
                 rehearsal.answer(ask, json({"bids": [["11000.00", "1", 1]], "asks": [["11001.00", "1", 1]]}))
         if only(effects, Send):
@@ -116,7 +116,7 @@ def test_a_quiet_market_with_heartbeats_is_not_stale(frame: Frame) -> None:
     rehearsal = coinbase(frame)
     for _ in range(120):
         rehearsal.frame(beat(1))
-        for ask in only(rehearsal.wait(500), Ask):
+        for ask in only(rehearsal.wait(500), HttpRequest):
             if "level=1" in ask.url:
                 rehearsal.answer(ask, frame("coinbase/book_answer"))
     assert rehearsal.status().stale_symbols == []
@@ -168,7 +168,7 @@ def test_a_refused_symbol_is_noted_and_stays_stale_without_hurting_the_others(fr
     assert "FOO/BAR" in rehearsal.status().note
     for _ in range(240):
         rehearsal.frame(frame("kraken/heartbeat"))
-        for ask in only(rehearsal.wait(500), Ask):
+        for ask in only(rehearsal.wait(500), HttpRequest):
             rehearsal.answer(ask, frame("kraken/depth_answer"))
     assert rehearsal.status().stale_symbols == ["FOO/BAR"]
     assert only(rehearsal.effects, Close) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from common.core import Ask, Close, Send
+from common.core import Close, HttpRequest, Send
 from common.errors import ContractError
 from common.events import Market, MarketStatus, TieRule
 from feed.books.book import LocalBook
@@ -345,7 +345,7 @@ def test_no_bytes_can_raise_and_what_cannot_be_read_is_counted(data: bytes) -> N
         feed = rehearsal.feed
         assert feed.frames == 1
         assert readable or feed.malformed == 1
-        for ask in only(rehearsal.wait(100), Ask):
+        for ask in only(rehearsal.wait(100), HttpRequest):
             rehearsal.answer(ask, data)
 
 

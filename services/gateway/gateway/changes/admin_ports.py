@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     """What came of it at each account: `common.emptying` says how."""
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What one service said to a question; status 0 when it said nothing."""
 
     service: str
@@ -77,7 +77,7 @@ class AdminPorts:
             outcomes += await asyncio.gather(*[self.order(each, command, document) for each in self.named("watchdog")])
         return outcomes
 
-    async def ask(self, service: str, page: str, query: Mapping[str, str]) -> Answer:
+    async def ask(self, service: str, page: str, query: Mapping[str, str]) -> HttpResponse:
         """Return what a service answers on one of its pages; silence and nonsense are status 0, never an error."""
         try:
             answer = await self._client.request(
@@ -87,9 +87,9 @@ class AdminPorts:
                 headers=self._authorised({}),
                 params=query,
             )
-            return Answer(service, answer.status, msgspec.json.decode(answer.body, type=dict[str, Any]))
+            return HttpResponse(service, answer.status, msgspec.json.decode(answer.body, type=dict[str, Any]))
         except (RequestFailed, msgspec.DecodeError):
-            return Answer(service, 0, {})
+            return HttpResponse(service, 0, {})
 
     def _authorised(self, headers: dict[str, str]) -> dict[str, str]:
         if self._token is None:

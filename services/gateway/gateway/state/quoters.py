@@ -53,7 +53,7 @@ class Quoters:
         self.reports[told.account] = report
         return report
 
-    def look(self, now_ns: int) -> None:
+    def update(self, now_ns: int) -> None:
         """Say anew whose orders are doubtful."""
         for account in self._beats:
             self._doubtful[account] = self._doubtful_below(account, now_ns)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from common.core import Answer, Ask
+from common.core import HttpRequest, HttpResponse
 
 NO_ANSWER = 0
 HTTP_OK = 200
@@ -52,17 +52,17 @@ class Surveillance:
         self._asked: dict[int, tuple[str, str]] = {}
         self._next_id = 1
 
-    def asks(self) -> Iterator[Ask]:
+    def asks(self) -> Iterator[HttpRequest]:
         """Yield the questions of one round: /health says whether it works, /ready whether it does its job."""
         for name, health in self.services.items():
             for page in ("health", "ready"):
-                ask_id, self._next_id = self._next_id, self._next_id + 1
-                self._asked[ask_id] = (name, page)
-                yield Ask("admin", ask_id, "GET", f"{health.url}/{page}", timeout_ms=ASK_TIMEOUT_MS)
+                request_id, self._next_id = self._next_id, self._next_id + 1
+                self._asked[request_id] = (name, page)
+                yield HttpRequest("admin", request_id, "GET", f"{health.url}/{page}", timeout_ms=ASK_TIMEOUT_MS)
 
-    def on_answer(self, answer: Answer, now_ns: int) -> None:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> None:
         """Take one answer; those to questions never asked are ignored."""
-        name, page = self._asked.pop(answer.ask_id, ("", ""))
+        name, page = self._asked.pop(answer.request_id, ("", ""))
         health = self.services.get(name)
         if health is None:
             return
@@ -76,7 +76,7 @@ class Surveillance:
             health.faults = _faults(answer)
 
 
-def _faults(answer: Answer) -> tuple[str, ...]:
+def _faults(answer: HttpResponse) -> tuple[str, ...]:
     """Return what an admin port says is wrong; its words come from elsewhere, so they are cut to size."""
     if answer.status == HTTP_OK:
         return ()

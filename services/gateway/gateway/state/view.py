@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from common.clock import NS_PER_MS
-from common.core import Answer, Core, Effects, Every, Http, Input, Newest, Ordered, Receipt, Sample, Start
+from common.core import Core, Effects, Every, Http, HttpResponse, Input, Newest, Ordered, Receipt, Sample, Start
 from common.emptying import EMPTIED
 from common.events import (
     AccountState,
@@ -256,7 +256,7 @@ class View(Core):
 
     def on_doubt_due(self, receipt: Receipt) -> Effects:
         """Look who has fallen silent; with the bus away nobody is heard, and all is doubtful."""
-        self.quoters.look(receipt.now_ns)
+        self.quoters.update(receipt.now_ns)
         return ()
 
     def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
@@ -304,7 +304,7 @@ class View(Core):
     def on_round(self, receipt: Receipt) -> Effects:
         return self.surveillance.asks()
 
-    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
+    def on_answer(self, answer: HttpResponse, receipt: Receipt) -> Effects:
         self.surveillance.on_answer(answer, receipt.now_ns)
         return ()
 

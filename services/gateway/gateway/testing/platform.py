@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from common.clock import NS_PER_S, AnchoredClock, ManualClock
-from common.core import Answer, Ask, Effects, Receipt
+from common.core import Effects, HttpRequest, HttpResponse, Receipt
 from common.emptying import EMPTIED
 from common.events import (
     AccountState,
@@ -322,8 +322,8 @@ class Story:
     def answered(self, name: str, page: str, status: int, body: bytes = b"{}") -> None:
         """Let a service answer the next question put to it."""
         for ask in self.view.on_round(Receipt(self.now_ns)):
-            if isinstance(ask, Ask) and ask.url == f"{URLS[name]}/{page}":
-                list(self.view.on_answer(Answer(ask.ask_id, status, body, {}), Receipt(self.now_ns)))
+            if isinstance(ask, HttpRequest) and ask.url == f"{URLS[name]}/{page}":
+                list(self.view.on_answer(HttpResponse(ask.request_id, status, body, {}), Receipt(self.now_ns)))
 
     def quoting(self) -> None:
         """Everything as it is on a good day: one bot quotes one market, two levels a side, something is held."""

@@ -314,7 +314,7 @@ def test_the_view_publishes_nothing_and_asks_only_admin_ports(story: Story) -> N
     story.quoting()
     handlers = [each for each in story.view.inputs() if isinstance(each, Newest | Ordered)]
     assert len(handlers) == len({each.event for each in handlers}) == 17
-    assert {type(effect).__name__ for effect in story.view.on_round(Receipt(story.now_ns))} == {"Ask"}
+    assert {type(effect).__name__ for effect in story.view.on_round(Receipt(story.now_ns))} == {"HttpRequest"}
 
 
 def test_metrics_and_state_tell_what_is_there(story: Story) -> None:

@@ -17,7 +17,7 @@ from pricer.binary.smiles import Shape, Smiles
 from pricer.library import Library
 from pricer.sources.aggregation import Source
 from pricer.sources.combined import Combined
-from pricer.sources.spot import Belief, FirstFresh, Spot, name_of
+from pricer.sources.spot import FirstFresh, PriceEstimate, Spot, name_of
 from pricer.time_of_day import DayCurve
 from pricer.volatility import VolatilityParams
 
@@ -70,7 +70,7 @@ def spot_of(sections: BinaryBot, configured: list[PriceSource], sources: list[So
 
 
 @dataclass(slots=True)
-class Line:
+class PricedMarket:
     """A contract as one bot prices it."""
 
     contract: Contract
@@ -99,7 +99,7 @@ class Valuation:
     """Of contracts without a smile of their own."""
     smiles: Smiles | None
     curve: DayCurve | None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[PricedMarket, ...] = ()
     priced_at_ns: int = 0
     silent: str = "no price yet"
     """Why nothing goes out, for people; empty while values do."""
@@ -144,7 +144,7 @@ class Valuation:
 
     def hold(self, contracts: tuple[Contract, ...]) -> None:
         """Price these contracts from now on and forget the others."""
-        windows = {line.contract: line.window for line in self.lines}
+        windows = {market.contract: market.window for market in self.lines}
         self.lines = tuple(self._line(contract, windows.get(contract)) for contract in contracts)
         self.newest = {
             contract.symbol: self.newest[contract.symbol] for contract in contracts if contract.symbol in self.newest
@@ -161,19 +161,19 @@ class Valuation:
     def values(self, now_ns: int, epoch: int) -> list[FairValue]:
         """Return the fair values; nothing without a fresh price or while the time at the venue is unknown."""
         self.priced_at_ns = now_ns
-        belief = self.spot.believe(now_ns)
-        if belief is None:
+        estimate = self.spot.estimate(now_ns)
+        if estimate is None:
             self.silent, self.annual = "no fresh source", None
             return []
-        ready = belief.sound and belief.observed_s >= self.pricing.ready_after_s
+        ready = estimate.sound and estimate.observed_s >= self.pricing.ready_after_s
         self.silent = "" if self.lines else "no open market"
-        self.annual = belief.annual
+        self.annual = estimate.annual
         self.note = ""
         if self.smiles is not None and now_ns - self.smiles.as_of_ns > self.pricing.smile_max_age_s * NS_PER_S:
             ready, self.note = False, "option quotes too old"
         values = []
-        for line in self.lines:
-            contract = line.contract
+        for market in self.lines:
+            contract = market.contract
             venue_now_ns = contract.feed.venue_time_ns(now_ns)
             if venue_now_ns is None:
                 self.silent = f"clock of {contract.venue} unknown"
@@ -182,18 +182,18 @@ class Valuation:
             if seconds_left <= 0.0:
                 # The venue decides by its last price before expiry; ours after it says nothing about that.
                 continue
-            spot, basis, variance = self.spot.settling(line.settles_at, belief)
+            spot, basis, variance = self.spot.in_terms_of(market.settles_at, estimate)
             line_ready = ready
-            if line.window is not None:
-                line.window.observe(spot, venue_now_ns)
-                line_ready = ready and line.window.reliable(venue_now_ns)
-            x, seconds = line.terms(spot, seconds_left)
-            annual = self._level(line, belief, venue_now_ns, seconds_left)
+            if market.window is not None:
+                market.window.observe(spot, venue_now_ns)
+                line_ready = ready and market.window.reliable(venue_now_ns)
+            x, seconds = market.terms(spot, seconds_left)
+            annual = self._level(market, estimate, venue_now_ns, seconds_left)
             if x == math.inf:
                 worth = DECIDED
             else:
                 movement = annual * annual * (seconds / SECONDS_PER_YEAR)
-                worth = line.model.value(x, movement, seconds_left / SECONDS_PER_YEAR)
+                worth = market.model.value(x, movement, seconds_left / SECONDS_PER_YEAR)
             value = FairValue(
                 epoch=epoch,
                 algo_id=self.algo_id,
@@ -205,9 +205,9 @@ class Valuation:
                 spot=spot,
                 seconds_left=seconds_left,
                 ready=line_ready,
-                age_ns=belief.age_ns,
-                ts_event_ns=belief.ts_event_ns,
-                ts_received_ns=belief.ts_received_ns,
+                age_ns=estimate.age_ns,
+                ts_event_ns=estimate.ts_event_ns,
+                ts_received_ns=estimate.ts_received_ns,
                 uncertainty=worth.slope * math.sqrt(variance),
                 basis=basis,
             )
@@ -236,22 +236,22 @@ class Valuation:
             },
         }
 
-    def _level(self, line: Line, belief: Belief, venue_now_ns: int, seconds_left: float) -> float:
+    def _level(self, market: PricedMarket, estimate: PriceEstimate, venue_now_ns: int, seconds_left: float) -> float:
         """Return the annual volatility of a contract's remaining life."""
-        level = belief.annual
+        level = estimate.annual
         if self.curve is not None:
-            behind = sum(weight * self.curve.seen(venue_now_ns, half_life_s) for half_life_s, weight in belief.memory)
-            level *= math.sqrt(self.curve.mean(venue_now_ns, line.contract.expiry_ns) / behind)
-        if isinstance(line.model, Shape):
+            behind = sum(weight * self.curve.seen(venue_now_ns, half_life_s) for half_life_s, weight in estimate.memory)
+            level *= math.sqrt(self.curve.mean(venue_now_ns, market.contract.expiry_ns) / behind)
+        if isinstance(market.model, Shape):
             listed = min(1.0, max(0.0, 2.0 * seconds_left / self.pricing.smile_level_from_s - 1.0))
             if listed > 0.0:
-                level = math.sqrt((1.0 - listed) * level**2 + listed * line.model.annual**2)
+                level = math.sqrt((1.0 - listed) * level**2 + listed * market.model.annual**2)
         return level
 
-    def _line(self, contract: Contract, window: WindowAverage | None) -> Line:
+    def _line(self, contract: Contract, window: WindowAverage | None) -> PricedMarket:
         names = [name_of(source) for source in self.spot.sources]
         settles_at = names.index(contract.settles_on) if contract.settles_on in names else None
         if window is None and contract.window_s:
             window = WindowAverage(contract.window_s, contract.expiry_ns)
         model = self.model if self.smiles is None else self.smiles.shape(contract.expiry_ns)
-        return Line(contract, settles_at, window, model)
+        return PricedMarket(contract, settles_at, window, model)

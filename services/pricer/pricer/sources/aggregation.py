@@ -63,7 +63,7 @@ class Source:
         self._seen_live = False
         self._volatilities: dict[VolatilityParams, Volatility] = {}
 
-    def hear(self, top: TopOfBook, now_ns: int, age_ns: int) -> None:
+    def update(self, top: TopOfBook, now_ns: int, age_ns: int) -> None:
         """Take in a top of book; one that cannot be priced from leaves the source without a price."""
         if not two_sided(top) or self.feed.stale(self.symbol):
             self.forget()
@@ -130,7 +130,7 @@ class VenueFeed:
                 source.forget()
         self.epoch = epoch
 
-    def hear(self, status: FeedStatus, said_at_ns: int) -> None:
+    def update(self, status: FeedStatus, said_at_ns: int) -> None:
         """Take in a status; prices from before a lost connection, and those of stale symbols, are forgotten."""
         before, self._status = self._status, status
         self._said_at_ns = said_at_ns

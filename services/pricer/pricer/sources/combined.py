@@ -16,7 +16,7 @@ from pricer.sources.arbitrage import ArbitrageWatch, best_edge
 from pricer.sources.basis import BasisParams, Offset
 from pricer.sources.consensus import combine
 from pricer.sources.episodes import Episode, Turn
-from pricer.sources.spot import BASIS_POINT, Belief, News, name_of, price_of
+from pricer.sources.spot import BASIS_POINT, News, PriceEstimate, name_of, price_of
 from pricer.volatility import Volatility, VolatilityParams
 
 COMPARED_EVERY_NS = 250 * NS_PER_MS
@@ -24,7 +24,7 @@ COMPARED_EVERY_NS = 250 * NS_PER_MS
 NS_PER_YEAR = SECONDS_PER_YEAR * NS_PER_S
 
 
-class Voice:
+class SourceState:
     """One source as the combination sees it; prices are logarithms."""
 
     __slots__ = (
@@ -120,8 +120,8 @@ class Combined:
             prior=combination.basis_prior_bps * BASIS_POINT,
         )
         after_ns = int(combination.diverged_after_s * NS_PER_S)
-        self.voices = tuple(
-            Voice(each, source, _offset(each, basis, place == self.reference), after_ns)
+        self.states = tuple(
+            SourceState(each, source, _offset(each, basis, place == self.reference), after_ns)
             for place, (each, source) in enumerate(zip(configured, sources, strict=True))
         )
         self._chain = 0.0
@@ -147,9 +147,9 @@ class Combined:
         self._entry_ns = int(combination.entry_s * NS_PER_S)
         self._arbitrage.lasting(int(combination.arbitrage_after_s * NS_PER_S))
         after_ns = int(combination.diverged_after_s * NS_PER_S)
-        for voice, each in zip(self.voices, configured, strict=True):
-            if voice.configured != each or after_ns != voice.diverged.after_ns:
-                voice.configure(each, after_ns)
+        for state, each in zip(self.states, configured, strict=True):
+            if state.configured != each or after_ns != state.diverged.after_ns:
+                state.configure(each, after_ns)
 
     def continues(self, configured: Sequence[PriceSource], sources: Sequence[Source], combination: Combination) -> bool:
         """Say whether what is known here serves another configuration: same sources, compared in the same way."""
@@ -161,7 +161,7 @@ class Combined:
         before = self._combination
         return (
             self.sources == tuple(sources)
-            and [compared(voice.configured) for voice in self.voices] == [compared(each) for each in configured]
+            and [compared(state.configured) for state in self.states] == [compared(each) for each in configured]
             and (before.basis_half_life_s, before.noise_bps, before.basis_prior_bps) == basis
         )
 
@@ -173,31 +173,31 @@ class Combined:
     def moved_by(self, source: Source) -> bool:
         return True
 
-    def believe(self, now_ns: int) -> Belief | None:
+    def estimate(self, now_ns: int) -> PriceEstimate | None:
         self._now_ns = now_ns
         self._hear(now_ns)
         present, shares = self._present(now_ns)
         if not present:
             self._fall_silent()
             return None
-        levels = [voice.level + voice.offset.mean for voice in present]
+        levels = [state.level + state.offset.mean for state in present]
         speed = self._annual * self._annual / NS_PER_YEAR
-        doubts = [voice.error + speed * voice.age_ns for voice in present]
+        doubts = [state.error + speed * state.age_ns for state in present]
         combination = self._combination
         found = combine(levels, doubts, shares, combination.agree_deviations, self._tolerance)
         raw = mid = variance = age_ns = 0.0
         newest = present[0]
-        for voice, weight, outside in zip(present, found.weights, found.outside, strict=True):
-            voice.weight, voice.outside = weight, outside
-            raw += weight * voice.level
-            mid += weight * (voice.mid + voice.offset.mean)
-            variance += weight * weight * voice.error
-            age_ns += weight * voice.age_ns
-            if voice.source.arrived_at_ns > newest.source.arrived_at_ns and weight > 0.0:
-                newest = voice
+        for state, weight, outside in zip(present, found.weights, found.outside, strict=True):
+            state.weight, state.outside = weight, outside
+            raw += weight * state.level
+            mid += weight * (state.mid + state.offset.mean)
+            variance += weight * weight * state.error
+            age_ns += weight * state.age_ns
+            if state.source.arrived_at_ns > newest.source.arrived_at_ns and weight > 0.0:
+                newest = state
         self._mid, self._variance = mid, variance
         agreeing = len(present) - sum(found.outside)
-        reference = self.voices[self.reference]
+        reference = self.states[self.reference]
         self._reference_outside = self._disagrees(reference, found.price)
         self._sound = (
             self._steady(now_ns)
@@ -207,7 +207,7 @@ class Combined:
         )
         spot = math.exp(found.price)
         assert newest.top is not None, "a fresh source has a price"
-        return Belief(
+        return PriceEstimate(
             spot=spot,
             basis=spot - math.exp(raw),
             variance=variance,
@@ -220,23 +220,23 @@ class Combined:
             memory=self.volatility.memory,
         )
 
-    def settling(self, place: int | None, belief: Belief) -> tuple[float, float, float]:
+    def in_terms_of(self, place: int | None, estimate: PriceEstimate) -> tuple[float, float, float]:
         if place is None or place == self.reference:
-            return belief.spot, belief.basis, belief.variance
-        offset = self.voices[place].offset
-        spot = belief.spot * math.exp(-offset.mean)
-        variance = belief.variance + offset.noise + offset.variance(self._now_ns)
-        return spot, belief.basis + spot - belief.spot, variance
+            return estimate.spot, estimate.basis, estimate.variance
+        offset = self.states[place].offset
+        spot = estimate.spot * math.exp(-offset.mean)
+        variance = estimate.variance + offset.noise + offset.variance(self._now_ns)
+        return spot, estimate.basis + spot - estimate.spot, variance
 
     def news(self, now_ns: int) -> Sequence[News]:
         # The timer's business: a gap too short for it could not be acted on anyway.
-        self._arbitrage.see(best_edge(self.voices))
+        self._arbitrage.see(best_edge(self.states))
         found = []
-        for voice in self.voices:
-            voice.error = self._error(voice, now_ns)
-            turn = voice.diverged.see(voice.fresh and voice.outside, now_ns)
+        for state in self.states:
+            state.error = self._error(state, now_ns)
+            turn = state.diverged.see(state.fresh and state.outside, now_ns)
             if turn is not None:
-                found.append(News("source_divergence", self._divergence(voice, turn), turn is Turn.ENDED))
+                found.append(News("source_divergence", self._divergence(state, turn), turn is Turn.ENDED))
         turn = self._arbitrage.turn(now_ns)
         if turn is not None:
             # Nothing to be done about it, only to be known.
@@ -244,8 +244,8 @@ class Combined:
         return found
 
     def picture(self, now_ns: int) -> dict[str, Any]:
-        heard = [voice for voice in self.voices if voice.weight > 0.0]
-        leading = max(heard, key=lambda voice: voice.weight, default=None)
+        heard = [state for state in self.states if state.weight > 0.0]
+        leading = max(heard, key=lambda state: state.weight, default=None)
         age_ns = None if leading is None else leading.source.age_ns(now_ns)
         return {
             "source": None if leading is None else name_of(leading.source),
@@ -254,40 +254,40 @@ class Combined:
             "observed_s": self.volatility.observed_s,
             "sound": self._sound,
             "reference": name_of(self.sources[self.reference]),
-            "sources": {name_of(voice.source): self._portrait(voice, now_ns) for voice in self.voices},
+            "sources": {name_of(state.source): self._portrait(state, now_ns) for state in self.states},
             "arbitrage": self._arbitrage.picture(self.sources),
         }
 
     def samples(self, labels: dict[str, str]) -> Iterator[Sample]:
-        for voice in self.voices:
-            named = labels | {"source": name_of(voice.source)}
-            portrait = self._portrait(voice, self._now_ns)
-            yield Sample("mm_source_up", "gauge", "1 while a source has a price", named, voice.source.top is not None)
-            yield Sample("mm_source_weight", "gauge", "Share in the price", named, voice.weight)
+        for state in self.states:
+            named = labels | {"source": name_of(state.source)}
+            portrait = self._portrait(state, self._now_ns)
+            yield Sample("mm_source_up", "gauge", "1 while a source has a price", named, state.source.top is not None)
+            yield Sample("mm_source_weight", "gauge", "Share in the price", named, state.weight)
             yield Sample("mm_source_basis_bps", "gauge", "Added to reach the reference", named, portrait["basis_bps"])
             yield Sample("mm_source_noise_bps", "gauge", "Deviation around the basis", named, portrait["noise_bps"])
-            if voice.fresh:
-                yield Sample("mm_source_age_seconds", "gauge", "Age of the price", named, voice.age_ns / NS_PER_S)
-            yield Sample("mm_source_diverged", "gauge", "1 while it disagrees", named, voice.outside)
+            if state.fresh:
+                yield Sample("mm_source_age_seconds", "gauge", "Age of the price", named, state.age_ns / NS_PER_S)
+            yield Sample("mm_source_diverged", "gauge", "1 while it disagrees", named, state.outside)
         yield from self._arbitrage.samples(labels, self.sources)
 
     def _hear(self, now_ns: int) -> None:
         """Take over what the sources have said: ages, moves, differences to the reference."""
         moved, counted_at_ns, ticked = 0.0, 0, []
-        for voice in self.voices:
-            move = voice.read()
-            age_ns = voice.source.age_ns(now_ns)
+        for state in self.states:
+            move = state.read()
+            age_ns = state.source.age_ns(now_ns)
             fresh = age_ns is not None and age_ns <= self._max_age_ns
-            voice.age_ns = age_ns or 0
-            if fresh and not voice.fresh:
-                voice.offset.reopen()
-                voice.error = self._error(voice, now_ns)
-            voice.fresh = fresh
+            state.age_ns = age_ns or 0
+            if fresh and not state.fresh:
+                state.offset.reopen()
+                state.error = self._error(state, now_ns)
+            state.fresh = fresh
             if move is not None:
-                ticked.append(voice)
-                if voice.weight > 0.0:
-                    moved += voice.weight * move
-                    counted_at_ns = max(counted_at_ns, voice.source.arrived_at_ns)
+                ticked.append(state)
+                if state.weight > 0.0:
+                    moved += state.weight * move
+                    counted_at_ns = max(counted_at_ns, state.source.arrived_at_ns)
         if counted_at_ns:
             self._chain += moved
             self.volatility.observe(math.exp(self._chain), counted_at_ns)
@@ -295,59 +295,59 @@ class Combined:
         if ticked:
             self._compare(ticked, now_ns)
 
-    def _compare(self, ticked: list[Voice], now_ns: int) -> None:
-        reference = self.voices[self.reference]
+    def _compare(self, ticked: list[SourceState], now_ns: int) -> None:
+        reference = self.states[self.reference]
         if reference.fresh:
             # A first source that only stands in for the reference must not drag the others along when it goes astray.
             if reference in ticked and (self._explicit or not self._reference_outside):
-                for voice in self.voices:
-                    if voice is not reference and voice.fresh:
-                        self._observe(voice, reference.mid + reference.offset.mean - voice.mid, now_ns)
+                for state in self.states:
+                    if state is not reference and state.fresh:
+                        self._observe(state, reference.mid + reference.offset.mean - state.mid, now_ns)
         elif self._mid is not None:
-            for voice in ticked:
-                if voice is not reference and voice.fresh and voice.weight == 0.0 and not voice.outside:
-                    self._observe(voice, self._mid - voice.mid, now_ns, self._variance)
+            for state in ticked:
+                if state is not reference and state.fresh and state.weight == 0.0 and not state.outside:
+                    self._observe(state, self._mid - state.mid, now_ns, self._variance)
 
-    def _observe(self, voice: Voice, difference: float, now_ns: int, doubt: float = 0.0) -> None:
-        if now_ns - voice.compared_at_ns >= COMPARED_EVERY_NS:
-            voice.compared_at_ns = now_ns
-            voice.offset.observe(difference, now_ns, doubt)
-            voice.error = self._error(voice, now_ns)
+    def _observe(self, state: SourceState, difference: float, now_ns: int, doubt: float = 0.0) -> None:
+        if now_ns - state.compared_at_ns >= COMPARED_EVERY_NS:
+            state.compared_at_ns = now_ns
+            state.offset.observe(difference, now_ns, doubt)
+            state.error = self._error(state, now_ns)
 
-    def _present(self, now_ns: int) -> tuple[list[Voice], list[float]]:
+    def _present(self, now_ns: int) -> tuple[list[SourceState], list[float]]:
         """Return the fresh sources and how much each may count, apart from how sure it is."""
         entered, shares, waiting = [], [], []
-        for voice in self.voices:
-            voice.weight = 0.0
-            if not voice.fresh:
-                voice.fresh_since_ns, voice.outside = None, False
+        for state in self.states:
+            state.weight = 0.0
+            if not state.fresh:
+                state.fresh_since_ns, state.outside = None, False
                 continue
-            if voice.fresh_since_ns is None:
-                voice.fresh_since_ns = now_ns
-            if not voice.counts:
+            if state.fresh_since_ns is None:
+                state.fresh_since_ns = now_ns
+            if not state.counts:
                 continue
-            entering_ns = now_ns - voice.fresh_since_ns - SETTLED_AFTER_NS
+            entering_ns = now_ns - state.fresh_since_ns - SETTLED_AFTER_NS
             if entering_ns > 0:
-                entered.append(voice)
-                shares.append(voice.counts * min(1.0, entering_ns / self._entry_ns))
+                entered.append(state)
+                shares.append(state.counts * min(1.0, entering_ns / self._entry_ns))
             else:
-                voice.outside = False
-                waiting.append(voice)
+                state.outside = False
+                waiting.append(state)
         if entered:
             return entered, shares
         # Nobody else is there to be disturbed: who is fresh counts in full at once.
-        for voice in waiting:
-            voice.fresh_since_ns = now_ns - SETTLED_AFTER_NS - self._entry_ns
-        return waiting, [voice.counts for voice in waiting]
+        for state in waiting:
+            state.fresh_since_ns = now_ns - SETTLED_AFTER_NS - self._entry_ns
+        return waiting, [state.counts for state in waiting]
 
-    def _error(self, voice: Voice, now_ns: int) -> float:
+    def _error(self, state: SourceState, now_ns: int) -> float:
         """Return the variance of a source's price, moved by its basis, around the reference's true one."""
-        if voice is self.voices[self.reference]:
-            return self._noise + voice.offset.variance(now_ns)
+        if state is self.states[self.reference]:
+            return self._noise + state.offset.variance(now_ns)
         # A difference has the noise of both.
-        return max(self._noise, voice.offset.noise - self._noise) + voice.offset.variance(now_ns)
+        return max(self._noise, state.offset.noise - self._noise) + state.offset.variance(now_ns)
 
-    def _disagrees(self, reference: Voice, price: float) -> bool:
+    def _disagrees(self, reference: SourceState, price: float) -> bool:
         if not reference.fresh:
             return False
         if reference.counts:
@@ -375,22 +375,22 @@ class Combined:
         self._reference_outside = False
         self.volatility.interrupt()
 
-    def _divergence(self, voice: Voice, turn: Turn) -> str:
+    def _divergence(self, state: SourceState, turn: Turn) -> str:
         if turn is Turn.ENDED:
-            return f"{name_of(voice.source)} agrees with the other sources again, or is gone"
+            return f"{name_of(state.source)} agrees with the other sources again, or is gone"
         others = 0.0 if self._mid is None else self._mid
-        away_bps = (voice.mid + voice.offset.mean - others) / BASIS_POINT
-        return f"{name_of(voice.source)} is {away_bps:+.1f} bp away from the other sources, its basis taken off"
+        away_bps = (state.mid + state.offset.mean - others) / BASIS_POINT
+        return f"{name_of(state.source)} is {away_bps:+.1f} bp away from the other sources, its basis taken off"
 
-    def _portrait(self, voice: Voice, now_ns: int) -> dict[str, Any]:
-        age_ns = voice.source.age_ns(now_ns)
+    def _portrait(self, state: SourceState, now_ns: int) -> dict[str, Any]:
+        age_ns = state.source.age_ns(now_ns)
         return {
             "age_ms": None if age_ns is None else round(age_ns / NS_PER_MS, 3),
-            "weight": round(voice.weight, 4),
-            "basis_bps": voice.offset.mean / BASIS_POINT,
-            "basis_deviation_bps": math.sqrt(voice.offset.variance(now_ns)) / BASIS_POINT,
-            "noise_bps": math.sqrt(voice.offset.noise) / BASIS_POINT,
-            "diverged": voice.outside,
+            "weight": round(state.weight, 4),
+            "basis_bps": state.offset.mean / BASIS_POINT,
+            "basis_deviation_bps": math.sqrt(state.offset.variance(now_ns)) / BASIS_POINT,
+            "noise_bps": math.sqrt(state.offset.noise) / BASIS_POINT,
+            "diverged": state.outside,
         }
 
 

@@ -42,7 +42,7 @@ class Entry(msgspec.Struct):
     creation_timestamp: Annotated[int, msgspec.Meta(ge=0, le=9_223_372_036_854)] = 0
 
 
-class Answer(msgspec.Struct):
+class HttpResponse(msgspec.Struct):
     """The answer as it arrives, its entries still unread; without the envelope of JSON-RPC its members are the same."""
 
     result: list[msgspec.Raw]
@@ -102,7 +102,7 @@ def parse_quotes(data: bytes) -> Quotes:
     as most entries say.
     """
     try:
-        rows = msgspec.json.decode(data, type=Answer).result
+        rows = msgspec.json.decode(data, type=HttpResponse).result
     except msgspec.DecodeError as error:
         raise ValueError(f"not an answer of get_book_summary_by_currency: {error}") from None
     if len(rows) > ENTRIES_MAX:

@@ -17,7 +17,7 @@ from pricer.volatility import Volatility, VolatilityParams
 BASIS_POINT = 1e-4
 
 
-class Belief(NamedTuple):
+class PriceEstimate(NamedTuple):
     """A price of the underlying, and how good it is."""
 
     spot: float
@@ -51,11 +51,11 @@ class Spot(Protocol):
 
     sources: tuple[Source, ...]
 
-    def believe(self, now_ns: int) -> Belief | None:
+    def estimate(self, now_ns: int) -> PriceEstimate | None:
         """Return the price; None without a fresh source."""
         ...
 
-    def settling(self, place: int | None, belief: Belief) -> tuple[float, float, float]:
+    def in_terms_of(self, place: int | None, estimate: PriceEstimate) -> tuple[float, float, float]:
         """Return spot, basis and variance for a market that settles on the source at this place; None: as believed."""
         ...
 
@@ -106,7 +106,7 @@ class FirstFresh:
         current = self._choice.current
         return current is None or self.sources[current] is source
 
-    def believe(self, now_ns: int) -> Belief | None:
+    def estimate(self, now_ns: int) -> PriceEstimate | None:
         place = self._choice.pick(now_ns)
         if place is None:
             return None
@@ -116,7 +116,7 @@ class FirstFresh:
         raw = spot = price_of(configured, top)
         if configured.offset_bps:
             spot = raw * math.exp(configured.offset_bps * BASIS_POINT)
-        return Belief(
+        return PriceEstimate(
             spot=spot,
             basis=spot - raw,
             variance=(configured.offset_deviation_bps * BASIS_POINT) ** 2,
@@ -129,8 +129,8 @@ class FirstFresh:
             memory=volatility.memory,
         )
 
-    def settling(self, place: int | None, belief: Belief) -> tuple[float, float, float]:
-        return belief.spot, belief.basis, belief.variance
+    def in_terms_of(self, place: int | None, estimate: PriceEstimate) -> tuple[float, float, float]:
+        return estimate.spot, estimate.basis, estimate.variance
 
     def news(self, now_ns: int) -> Sequence[News]:
         return ()

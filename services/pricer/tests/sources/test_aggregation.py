@@ -40,7 +40,7 @@ def status(
 def live_source(symbol: str = "BTCUSDT") -> Source:
     feed = VenueFeed("binance")
     source = feed.sources[symbol] = Source(symbol, feed)
-    feed.hear(status(), NOW_NS)
+    feed.update(status(), NOW_NS)
     return source
 
 
@@ -50,9 +50,9 @@ def after(seconds: float) -> int:
 
 def keep_live(source: Source, seconds: float, *, with_prices: bool = True) -> None:
     """Let the feed say that all is well at a moment, and the venue state its price."""
-    source.feed.hear(status(), after(seconds))
+    source.feed.update(status(), after(seconds))
     if with_prices:
-        source.hear(top(), after(seconds), 0)
+        source.update(top(), after(seconds), 0)
 
 
 def test_the_micro_price_leans_towards_the_thin_side() -> None:
@@ -86,76 +86,76 @@ def test_the_micro_price_lies_within_the_spread(bid: float, spread: float, bid_s
 )
 def test_a_top_without_two_sane_sides_leaves_the_source_without_a_price(unusable: TopOfBook) -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     assert source.age_ns(NOW_NS) == 0
     assert not two_sided(unusable)
-    source.hear(unusable, NOW_NS, 0)
+    source.update(unusable, NOW_NS, 0)
     assert source.age_ns(NOW_NS) is None
 
 
 def test_a_price_ages_until_its_connection_delivers_again() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     assert source.age_ns(after(0.9)) == 900 * NS_PER_MS
-    source.feed.hear(status(silent_ms=200), after(0.9))
+    source.feed.update(status(silent_ms=200), after(0.9))
     assert source.age_ns(after(0.9)) == 200 * NS_PER_MS
 
 
 def test_a_silent_connection_vouches_for_nothing() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
-    source.feed.hear(status(silent_ms=6_000), after(6))
+    source.update(top(), NOW_NS, 0)
+    source.feed.update(status(silent_ms=6_000), after(6))
     assert source.age_ns(after(6)) == 6 * NS_PER_S
 
 
 def test_a_live_connection_carries_a_quiet_price_only_so_long() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
-    source.feed.hear(status(), after(QUIET_MAX_S))
+    source.update(top(), NOW_NS, 0)
+    source.feed.update(status(), after(QUIET_MAX_S))
     assert source.age_ns(after(QUIET_MAX_S)) == 0
-    source.feed.hear(status(), after(QUIET_MAX_S + 1))
+    source.feed.update(status(), after(QUIET_MAX_S + 1))
     assert source.age_ns(after(QUIET_MAX_S + 1)) == (QUIET_MAX_S + 1) * NS_PER_S
 
 
 def test_a_price_read_back_after_a_start_is_as_old_as_it_was_and_not_vouched_for() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 2 * NS_PER_S)
-    source.feed.hear(status(), after(1))
+    source.update(top(), NOW_NS, 2 * NS_PER_S)
+    source.feed.update(status(), after(1))
     assert source.age_ns(after(1)) == 3 * NS_PER_S
 
 
 @pytest.mark.parametrize("trouble", [status(connected=False), status(stale=("BTCUSDT",)), status(reconnects=1)])
 def test_after_trouble_only_a_new_price_counts(trouble: FeedStatus) -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
-    source.feed.hear(trouble, NOW_NS)
-    source.feed.hear(status(reconnects=1), NOW_NS)
-    source.feed.hear(status(reconnects=1), NOW_NS)
+    source.update(top(), NOW_NS, 0)
+    source.feed.update(trouble, NOW_NS)
+    source.feed.update(status(reconnects=1), NOW_NS)
+    source.feed.update(status(reconnects=1), NOW_NS)
     assert source.age_ns(NOW_NS) is None
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     assert source.age_ns(NOW_NS) == 0
 
 
 def test_b18_a_stale_symbol_does_not_silence_its_neighbours() -> None:
     bitcoin = live_source()
     ether = bitcoin.feed.sources["ETHUSDT"] = Source("ETHUSDT", bitcoin.feed)
-    bitcoin.hear(top(), NOW_NS, 0)
-    ether.hear(top(), NOW_NS, 0)
-    bitcoin.feed.hear(status(stale=("ETHUSDT",)), NOW_NS)
+    bitcoin.update(top(), NOW_NS, 0)
+    ether.update(top(), NOW_NS, 0)
+    bitcoin.feed.update(status(stale=("ETHUSDT",)), NOW_NS)
     assert bitcoin.age_ns(NOW_NS) == 0
     assert ether.age_ns(NOW_NS) is None
 
 
 def test_prices_of_a_stale_symbol_are_not_believed_until_the_feed_says_so() -> None:
     source = live_source()
-    source.feed.hear(status(stale=("BTCUSDT",)), NOW_NS)
-    source.hear(top(), NOW_NS, 0)
+    source.feed.update(status(stale=("BTCUSDT",)), NOW_NS)
+    source.update(top(), NOW_NS, 0)
     assert source.age_ns(NOW_NS) is None
 
 
 def test_nothing_is_priced_while_the_feed_itself_is_silent() -> None:
     source = live_source()
-    source.hear(top(), after(5.5), 0)
+    source.update(top(), after(5.5), 0)
     assert source.age_ns(after(5.5)) is None
     assert source.feed.venue_time_ns(after(5.5)) is None
 
@@ -164,27 +164,27 @@ def test_venue_time_is_ours_plus_the_offset_when_the_clock_is_known() -> None:
     feed = VenueFeed("degen")
     assert feed.venue_time_ns(NOW_NS) is None
     known = FeedStatus(venue="degen", connected=True, silent_ns=0, clock_offset_ns=-1_270_000_000, clock_known=True)
-    feed.hear(known, NOW_NS)
+    feed.update(known, NOW_NS)
     assert feed.venue_time_ns(after(1)) == after(1) - 1_270_000_000
-    feed.hear(FeedStatus(venue="degen", connected=True, silent_ns=0, clock_offset_ns=0, clock_known=False), NOW_NS)
+    feed.update(FeedStatus(venue="degen", connected=True, silent_ns=0, clock_offset_ns=0, clock_known=False), NOW_NS)
     assert feed.venue_time_ns(NOW_NS) is None
 
 
 def test_a_later_feed_ends_what_the_one_before_vouched_for() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     source.feed.begin(2)
     assert source.age_ns(NOW_NS) is None
     source.feed.begin(2)
-    source.feed.hear(status(), NOW_NS)
+    source.feed.update(status(), NOW_NS)
     assert source.age_ns(NOW_NS) is None
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     assert source.age_ns(NOW_NS) == 0
 
 
 def test_the_first_fresh_source_is_picked_at_once() -> None:
     best, second = live_source(), live_source()
-    second.hear(top(), NOW_NS, 0)
+    second.update(top(), NOW_NS, 0)
     choice = SourceChoice([best, second], MAX_AGE_NS)
     assert choice.pick(NOW_NS) == 1
     assert choice.steady
@@ -194,9 +194,9 @@ def test_a_failing_source_is_left_at_once_and_returned_to_slowly() -> None:
     best, second = live_source(), live_source()
     choice = SourceChoice([best, second], MAX_AGE_NS)
     for source in (best, second):
-        source.hear(top(), NOW_NS, 0)
+        source.update(top(), NOW_NS, 0)
     assert choice.pick(NOW_NS) == 0
-    best.feed.hear(status(connected=False), after(0.1))
+    best.feed.update(status(connected=False), after(0.1))
     assert choice.pick(after(0.1)) == 1
     keep_live(best, 0.2)
     assert choice.pick(after(0.2)) == 1
@@ -209,13 +209,13 @@ def test_a_failing_source_is_left_at_once_and_returned_to_slowly() -> None:
 def test_a_source_that_flaps_is_not_returned_to() -> None:
     best, second = live_source(), live_source()
     choice = SourceChoice([best, second], MAX_AGE_NS)
-    second.hear(top(), NOW_NS, 0)
+    second.update(top(), NOW_NS, 0)
     picked = set()
     for number in range(1, 41):
         at_s = number * 0.5
         keep_live(second, at_s)
         if number % 2:
-            best.feed.hear(status(connected=False), after(at_s))
+            best.feed.update(status(connected=False), after(at_s))
         else:
             keep_live(best, at_s)
         picked.add(choice.pick(after(at_s)))
@@ -225,9 +225,9 @@ def test_a_source_that_flaps_is_not_returned_to() -> None:
 def test_after_an_outage_of_all_sources_the_price_must_settle_first() -> None:
     source = live_source()
     choice = SourceChoice([source], MAX_AGE_NS)
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     seen = [(choice.pick(NOW_NS), choice.steady)]
-    source.feed.hear(status(connected=False), after(1))
+    source.feed.update(status(connected=False), after(1))
     seen.append((choice.pick(after(1)), choice.steady))
     keep_live(source, 2)
     seen += [(choice.pick(at_ns), choice.steady) for at_ns in (after(2), after(3))]
@@ -236,8 +236,8 @@ def test_after_an_outage_of_all_sources_the_price_must_settle_first() -> None:
 
 def test_a_price_older_than_the_bot_allows_is_not_picked() -> None:
     source = live_source()
-    source.hear(top(), NOW_NS, 0)
+    source.update(top(), NOW_NS, 0)
     choice = SourceChoice([source], MAX_AGE_NS)
-    source.feed.hear(status(silent_ms=5_000), after(5))
+    source.feed.update(status(silent_ms=5_000), after(5))
     assert choice.pick(after(5)) == 0
     assert choice.pick(after(5) + 1) is None

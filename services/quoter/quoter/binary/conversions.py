@@ -21,8 +21,8 @@ from common.pretrade import Held
 
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Orders
-from quoter.trading.bot import Bot, Line
-from quoter.venues.base import ConversionEnded, Converting, Money, Outputs
+from quoter.trading.bot import Bot, QuotedMarket
+from quoter.venues.base import CashBalance, ConversionEnded, Converting, Outputs
 
 REFUSED_PAUSE_NS = 10 * NS_PER_S
 """A market where a conversion was refused is left alone for this long."""
@@ -39,7 +39,7 @@ class Collateral:
         self._sequence = -1
         self.locked = 0.0
 
-    def on_money(self, money: Money) -> None:
+    def on_money(self, money: CashBalance) -> None:
         """Take in what the venue says; what is older than what is known changes nothing."""
         if money.account_sequence >= self._sequence:
             self.cash, self._sequence = money.cash_total, money.account_sequence
@@ -53,8 +53,8 @@ class Collateral:
 def pairs_to_merge(held: Held, selling_yes: int, selling_no: int, free_cash: float, unwind: Unwind) -> int:
     """Return how many pairs to merge now: all that are certainly held and not offered, when they are worth it."""
     pairs = min(
-        held.yes_lots - held.doubt_yes_lots - selling_yes,
-        held.no_lots - held.doubt_no_lots - selling_no,
+        held.yes_lots - held.unconfirmed_yes_lots - selling_yes,
+        held.no_lots - held.unconfirmed_no_lots - selling_no,
     )
     if pairs <= 0 or free_cash < unwind.merge_below_cash:
         return max(0, pairs)
@@ -71,8 +71,8 @@ def pairs_to_split(held: Held, free_cash: float, max_position_lots: int, pair: O
     if not unwind.sell_held:
         return 0
     there = min(held.yes_lots, held.no_lots)
-    room = max_position_lots - max(held.yes_lots, held.no_lots)
-    pairs = min(unwind.seed_pairs - there, room)
+    headroom = max_position_lots - max(held.yes_lots, held.no_lots)
+    pairs = min(unwind.seed_pairs - there, headroom)
     if pairs <= 0 or 2 * there > unwind.seed_pairs or free_cash - pair.yes.value(pairs, 1.0) < unwind.merge_below_cash:
         return 0
     return pairs
@@ -90,7 +90,7 @@ class Request(NamedTuple):
 @dataclass(slots=True)
 class _Choice:
     bot: Bot
-    line: Line
+    quoted: QuotedMarket
     pairs: int
 
 
@@ -135,7 +135,7 @@ class Converter:
                 del self._doubtful[next(iter(self._doubtful))]
         return request.algo_id
 
-    def look(
+    def update(
         self,
         bots: Iterable[Bot],
         holdings: Holdings,
@@ -152,13 +152,13 @@ class Converter:
             if not bot.running or not holdings.known(bot.algo_id):
                 continue
             limits = limits_of(bot.algo_id)
-            for line in bot.lines.values():
-                pairs = self._pairs(bot, line, holdings, orders, free_cash, limits, now_ns)
+            for quoted in bot.quoted.values():
+                pairs = self._pairs(bot, quoted, holdings, orders, free_cash, limits, now_ns)
                 if pairs and (best is None or _urgency(pairs) > _urgency(best.pairs)):
-                    best = _Choice(bot, line, pairs)
+                    best = _Choice(bot, quoted, pairs)
         if best is None:
             return []
-        symbol = best.line.terms.symbol
+        symbol = best.quoted.terms.symbol
         self.request = Request(best.bot.algo_id, symbol, best.pairs)
         self._next_at_ns = now_ns + round(best.bot.config.unwind.merge_gap_s * NS_PER_S)
         return self._session.convert(symbol, best.pairs, now_ns)
@@ -166,7 +166,7 @@ class Converter:
     def _pairs(
         self,
         bot: Bot,
-        line: Line,
+        quoted: QuotedMarket,
         holdings: Holdings,
         orders: Orders,
         free_cash: float,
@@ -174,7 +174,7 @@ class Converter:
         now_ns: int,
     ) -> int:
         """Return how many pairs of a market to split now, or below 0 to merge."""
-        terms = line.terms
+        terms = quoted.terms
         if terms.status not in CONVERTING_STATUSES:
             return 0
         until_ns = self._left_alone.get(terms.symbol)
@@ -182,9 +182,9 @@ class Converter:
             if now_ns < until_ns:
                 return 0
             del self._left_alone[terms.symbol]
-        held, unwind = holdings.of(bot.algo_id, terms.symbol), line.config.unwind
+        held, unwind = holdings.of(bot.algo_id, terms.symbol), quoted.config.unwind
         merged = pairs_to_merge(held, *orders.selling(bot.algo_id, terms.symbol), free_cash, unwind)
-        if merged or limits is None or line.plan is None or line.plan.state != "quoting":
+        if merged or limits is None or quoted.plan is None or quoted.plan.state != "quoting":
             return -merged
         most = min(limits.max_position_lots, bot.config.inventory.max_position)
         return pairs_to_split(held, free_cash, most, terms.pair, unwind)

@@ -82,8 +82,8 @@ def bound(seconds_left: float, close_s: float, unwind: Unwind) -> float:
 
 def to_give_up(held: Held) -> int:
     """Return by how much YES less NO is certainly above 0, or below; 0 in doubt."""
-    surely_long = held.yes_lots - held.doubt_yes_lots - held.no_lots
-    surely_short = held.no_lots - held.doubt_no_lots - held.yes_lots
+    surely_long = held.yes_lots - held.unconfirmed_yes_lots - held.no_lots
+    surely_short = held.no_lots - held.unconfirmed_no_lots - held.yes_lots
     return surely_long if surely_long > 0 else -max(0, surely_short)
 
 

@@ -6,14 +6,14 @@ from common.pretrade import CheckContext
 
 from quoter.binary.crossing import Taking, bound, offers, taking, to_give_up
 from quoter.orders.own_orders import Orders
-from quoter.trading.bot import Line
+from quoter.trading.bot import QuotedMarket
 
 
-def to_take(line: Line, context: CheckContext, orders: Orders) -> Taking | str:
+def to_take(quoted: QuotedMarket, context: CheckContext, orders: Orders) -> Taking | str:
     """Return the order that should cross the book of a market now, or why there is none; empty: nothing to give up."""
-    crossing, unwind, terms = line.crossing, line.config.unwind, line.terms
-    cost_max = bound(terms.seconds_left(context.venue_now_ns), line.config.inventory.close_threshold_s, unwind)
-    held = line.held
+    crossing, unwind, terms = quoted.crossing, quoted.config.unwind, quoted.terms
+    cost_max = bound(terms.seconds_left(context.venue_now_ns), quoted.config.inventory.close_threshold_s, unwind)
+    held = quoted.held
     net = to_give_up(held)
     if cost_max < 0.0 or abs(net) <= unwind.cross_tolerance:
         return ""
@@ -34,7 +34,7 @@ def to_take(line: Line, context: CheckContext, orders: Orders) -> Taking | str:
         cost_max=cost_max,
         budget=unwind.cross_budget - crossing.spent,
         lots_max=context.limits.max_order_lots,
-        sellable_lots=held.yes_lots - held.doubt_yes_lots if net > 0 else held.no_lots - held.doubt_no_lots,
+        sellable_lots=held.yes_lots - held.unconfirmed_yes_lots if net > 0 else held.no_lots - held.unconfirmed_no_lots,
         unwind=unwind,
     )
     return found if found is not None else "nothing in the book is worth its price"

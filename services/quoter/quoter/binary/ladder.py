@@ -60,7 +60,7 @@ def _apart(bids: list[int], asks: list[int], least_ticks: int) -> Prices:
 
 
 def levels(ticks: list[int], size_lots: int, room_lots: int, min_lots: int) -> list[QuoteLevel]:
-    """Put sizes to prices, best first, until the room is used up."""
+    """Put sizes to prices, best first, until the headroom is used up."""
     ladder = []
     for tick in ticks:
         lots = min(size_lots, room_lots)

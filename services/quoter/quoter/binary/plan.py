@@ -13,14 +13,24 @@ from common.pretrade import Held
 from quoter.binary.glft import leans_for
 from quoter.binary.ladder import Grid, levels, prices
 from quoter.binary.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
-from quoter.binary.skew import Phase, Room, concession, lean, phase_of, room, within, without_loss_beyond, yielding
+from quoter.binary.skew import (
+    Headroom,
+    Phase,
+    concession,
+    headroom,
+    lean,
+    phase_of,
+    within,
+    without_loss_beyond,
+    yielding,
+)
 from quoter.binary.spread import distances
 from quoter.orders.diff import as_buys
 from quoter.signals.reach import Reach
 from quoter.signals.signals import Signals
 from quoter.trading.bot import Plan, Terms
 
-NOTHING = Room(0, 0)
+NOTHING = Headroom(0, 0)
 
 
 class Opinion(NamedTuple):
@@ -45,7 +55,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     if phase is Phase.CLOSED:
         return pulled("close to expiry")
     max_position = min(inventory.max_position, limits.max_position_lots)
-    free = room(held, phase, max_position, limits.max_net_lots)
+    free = headroom(held, phase, max_position, limits.max_net_lots)
     reduce_from = 1.0 - inventory.reduce_only_s / terms.life_s
     leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory, signals.reach)
     reducing = phase is Phase.REDUCE_ONLY
@@ -69,11 +79,13 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)
-    fitting = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
-    fitting = without_loss_beyond(fitting, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair)
-    yes_room, no_room = _alive(fair, elapsed, held, fitting, quoting, signals)
+    within_headroom = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
+    within_headroom = without_loss_beyond(
+        within_headroom, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair
+    )
+    yes_room, no_headroom = _alive(fair, elapsed, held, within_headroom, quoting, signals)
     bids = levels(rungs.bids, bid_size, yes_room, min_lots)
-    asks = levels(rungs.asks, ask_size, no_room, min_lots)
+    asks = levels(rungs.asks, ask_size, no_headroom, min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
     parts = away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew}
     return Plan(
@@ -153,8 +165,10 @@ def _tempting(
     return min(1.0 - tick, bid + moved), ask + moved
 
 
-def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting, signals: Signals) -> tuple[int, int]:
-    """Return the room for YES and NO bids without the side that has all but lost near the end.
+def _alive(
+    fair: float, elapsed: float, held: Held, free: Headroom, quoting: Quoting, signals: Signals
+) -> tuple[int, int]:
+    """Return the headroom for YES and NO bids without the side that has all but lost near the end.
 
     Nor is there any for what would add to an exposure over all markets that is beyond its limit. What would only pair
     off shares of the other outcome is bid for all the same: it makes this market riskless.
@@ -162,9 +176,9 @@ def _alive(fair: float, elapsed: float, held: Held, free: Room, quoting: Quoting
     yes_lots, no_lots = free.yes_lots, free.no_lots
     late = elapsed >= quoting.dead_side_from
     if signals.closed_side == "bid" or (late and fair <= quoting.dead_side_below):
-        yes_lots = min(yes_lots, max(0, held.no_lots - held.doubt_no_lots - held.yes_lots))
+        yes_lots = min(yes_lots, max(0, held.no_lots - held.unconfirmed_no_lots - held.yes_lots))
     if signals.closed_side == "ask" or (late and 1.0 - fair <= quoting.dead_side_below):
-        no_lots = min(no_lots, max(0, held.yes_lots - held.doubt_yes_lots - held.no_lots))
+        no_lots = min(no_lots, max(0, held.yes_lots - held.unconfirmed_yes_lots - held.no_lots))
     return yes_lots, no_lots
 
 
@@ -191,6 +205,6 @@ def _missing(
     reasons = []
     for name, side, ticks in (("bid", bids, bid_ticks), ("ask", asks, ask_ticks)):
         if not side:
-            no_room = "exposure over all markets" if signals.closed_side == name else "no room"
-            reasons.append(f"no {name}s: {no_room if ticks else 'worth less than a tick'}")
+            no_headroom = "exposure over all markets" if signals.closed_side == name else "no room"
+            reasons.append(f"no {name}s: {no_headroom if ticks else 'worth less than a tick'}")
     return ", ".join(reasons)

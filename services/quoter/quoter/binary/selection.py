@@ -120,8 +120,8 @@ def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Hol
         net_lots[terms.underlying] += held.yes_lots - held.no_lots
     candidates = []
     for terms, held in usable:
-        line = bot.lines.get(terms.symbol)
-        working = bool(line and line.selected)
+        quoted = bot.quoted.get(terms.symbol)
+        working = bool(quoted and quoted.selected)
         # Of a market that is worked on, being quoted does not speak against it.
         open_lots = 0 if working else sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
         candidates.append(
@@ -130,7 +130,7 @@ def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Hol
                 terms.seconds_left(venue_now_ns),
                 terms.life_s,
                 abs(net_lots[terms.underlying]) + open_lots,
-                bool(held.yes_lots or held.no_lots or (line and line.signals.frozen)),
+                bool(held.yes_lots or held.no_lots or (quoted and quoted.signals.frozen)),
                 working,
                 terms.series,
                 terms.underlying,

@@ -18,7 +18,7 @@ from common.pretrade import Held
 from quoter.signals.reach import UNBOUNDED, Reach
 
 CHEAPEST = 0.01
-"""What a share is taken to cost at least, when room for more is reckoned from money."""
+"""What a share is taken to cost at least, when headroom for more is reckoned from money."""
 ONE_SIDED_FROM = 2.0
 """The adding side is down to a lot once |net| is so many times what its age allows."""
 YIELDS_BESIDE, YIELDS_ALONE = (0.8, 1.0), (1.5, 2.5)
@@ -54,7 +54,7 @@ class Lean(NamedTuple):
     """Shares of net that will surely be taken before the end: no more is added, whatever the age allows."""
 
 
-class Room(NamedTuple):
+class Headroom(NamedTuple):
     """Shares of each outcome that may rest in buying orders without a worst case beyond a limit."""
 
     yes_lots: int
@@ -104,17 +104,17 @@ def lean(
     return Lean(phase, imbalance * factor, adding if net > 0 else 1.0, adding if net < 0 else 1.0, bound, reach)
 
 
-def within(free: Room, held: Held, leaning: Lean, adding_min: int, lot: int = 1) -> Room:
-    """Return the room that is left when |net| is to stay within what the market's age and its takers allow.
+def within(free: Headroom, held: Held, leaning: Lean, adding_min: int, lot: int = 1) -> Headroom:
+    """Return the headroom that is left when |net| is to stay within what the market's age and its takers allow.
 
     Up to twice of what the age allows, `adding_min` shares are quoted all the same while they will surely be taken
     again, and beyond that `lot` shares, so that the market stays two-sided. That ends when perhaps nobody comes any
     more: what is added then may well be left. In doubt the net is what is worse for the side in question.
     """
-    long = held.yes_lots - held.no_lots + held.doubt_no_lots
-    short = held.no_lots - held.yes_lots + held.doubt_yes_lots
+    long = held.yes_lots - held.no_lots + held.unconfirmed_no_lots
+    short = held.no_lots - held.yes_lots + held.unconfirmed_yes_lots
     bound, reach = leaning.bound, leaning.reach
-    return Room(
+    return Headroom(
         min(free.yes_lots, _adding(long, bound, reach.long, adding_min, lot if reach.long_comes else 0)),
         min(free.no_lots, _adding(short, bound, reach.short, adding_min, lot if reach.short_comes else 0)),
     )
@@ -141,19 +141,21 @@ def yielding(net: int, reach: Reach) -> float:
     return min(1.0, max(0.0, (abs(net) / surely - begins) / (fully - begins)))
 
 
-def without_loss_beyond(free: Room, held: Held, cost: float, fair: float, loss_max: float, pair: OutcomePair) -> Room:
-    """Return the room that is left when the worst result of a market may cost so much money at most.
+def without_loss_beyond(
+    free: Headroom, held: Held, cost: float, fair: float, loss_max: float, pair: OutcomePair
+) -> Headroom:
+    """Return the headroom that is left when the worst result of a market may cost so much money at most.
 
     A holding loses `cost` less what its YES pay when YES wins, and `cost` less what its NO pay when NO wins. A YES
     share bought at about its fair value adds that to the loss when NO is paid; what lessens the worse of the two has
-    room all the same.
+    headroom all the same.
     """
-    sure_yes, sure_no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
+    sure_yes, sure_no = held.yes_lots - held.unconfirmed_yes_lots, held.no_lots - held.unconfirmed_no_lots
     # What a lot of the outcome that wins is paid.
     payout = pair.yes.value(1, 1.0)
     spare_if_no, spare_if_yes = loss_max - (cost - sure_no * payout), loss_max - (cost - sure_yes * payout)
     yes_lot, no_lot = max(fair, CHEAPEST) * payout, max(1.0 - fair, CHEAPEST) * payout
-    return Room(
+    return Headroom(
         min(free.yes_lots, max(0, int(spare_if_no / yes_lot), sure_no - held.yes_lots)),
         min(free.no_lots, max(0, int(spare_if_yes / no_lot), sure_yes - held.no_lots)),
     )
@@ -178,19 +180,19 @@ def _pressure(elapsed: float, phase: Phase, inventory: Inventory) -> float:
     return 1.0
 
 
-def room(held: Held, phase: Phase, max_position_lots: int, max_net_lots: int) -> Room:
+def headroom(held: Held, phase: Phase, max_position_lots: int, max_net_lots: int) -> Headroom:
     """Return how many shares of each outcome may be bid for in all.
 
     Held shares of the other outcome may always be paired off, so a position at its limit on both sides is not stuck
     and one beyond a lowered limit can shrink. What is in doubt counts against an order, never for it.
     """
     if phase is Phase.CLOSED:
-        return Room(0, 0)
-    to_pair_yes = held.no_lots - held.doubt_no_lots
-    to_pair_no = held.yes_lots - held.doubt_yes_lots
+        return Headroom(0, 0)
+    to_pair_yes = held.no_lots - held.unconfirmed_no_lots
+    to_pair_no = held.yes_lots - held.unconfirmed_yes_lots
     if phase is Phase.REDUCE_ONLY:
-        return Room(max(0, to_pair_yes - held.yes_lots), max(0, to_pair_no - held.no_lots))
-    return Room(
+        return Headroom(max(0, to_pair_yes - held.yes_lots), max(0, to_pair_no - held.no_lots))
+    return Headroom(
         max(0, min(max(max_position_lots, to_pair_yes) - held.yes_lots, max_net_lots - held.yes_lots + to_pair_yes)),
         max(0, min(max(max_position_lots, to_pair_no) - held.no_lots, max_net_lots - held.no_lots + to_pair_no)),
     )

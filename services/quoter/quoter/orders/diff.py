@@ -14,10 +14,10 @@ from common.events import QuoteLevel
 from common.instruments import Outcome, OutcomePair, Side, bids_on_axis, opposite_ticks
 from common.orders import OrderState
 
-from quoter.binary.skew import Room
+from quoter.binary.skew import Headroom
 
 
-class Wanted(NamedTuple):
+class TargetOrder(NamedTuple):
     """An order that should be there."""
 
     outcome: Outcome
@@ -57,19 +57,20 @@ class Changes(NamedTuple):
     """What makes the target true: cancels first, then places, in this order."""
 
     cancel: list[int]
-    place: list[Wanted]
+    place: list[TargetOrder]
 
 
-def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[Wanted]:
+def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[TargetOrder]:
     """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
-    wanted = [Wanted(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
+    wanted = [TargetOrder(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
     wanted += [
-        Wanted(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots) for level in asks
+        TargetOrder(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots)
+        for level in asks
     ]
     return wanted
 
 
-def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[Wanted]:
+def selling_held(wanted: Sequence[TargetOrder], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[TargetOrder]:
     """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
     left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
     found = []
@@ -78,25 +79,31 @@ def selling_held(wanted: Sequence[Wanted], yes_lots: int, no_lots: int, ticks_pe
         if left[held] >= want.quantity_lots:
             left[held] -= want.quantity_lots
             ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
-            want = Wanted(held, ticks, want.quantity_lots, Side.SELL)
+            want = TargetOrder(held, ticks, want.quantity_lots, Side.SELL)
         found.append(want)
     return found
 
 
 def changes(
-    wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room, pair: OutcomePair
+    wanted: Sequence[TargetOrder],
+    working: Sequence[Working],
+    tolerance: Tolerance,
+    headroom: Headroom,
+    pair: OutcomePair,
 ) -> Changes:
     """Return the cancels and places that turn the working orders into the wanted ones."""
-    found = _matched(wanted, working, tolerance, room)
+    found = _matched(wanted, working, tolerance, headroom)
     if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, pair):
-        return _matched(wanted, working, tolerance._replace(price_ticks=0), room)
+        return _matched(wanted, working, tolerance._replace(price_ticks=0), headroom)
     return found
 
 
-def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: Tolerance, room: Room) -> Changes:
+def _matched(
+    wanted: Sequence[TargetOrder], working: Sequence[Working], tolerance: Tolerance, headroom: Headroom
+) -> Changes:
     free = [order for order in working if order.state is not OrderState.CANCELLING]
-    left = _left(room)
-    place: list[Wanted] = []
+    left = _left(headroom)
+    place: list[TargetOrder] = []
     for want in wanted:
         bids = bids_on_axis(want.outcome, want.side)
         kept = _nearest(want, free, tolerance, left[bids])
@@ -108,7 +115,7 @@ def _matched(wanted: Sequence[Wanted], working: Sequence[Working], tolerance: To
     return Changes([order.order_id for order in free], place)
 
 
-def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[Wanted]) -> list[int]:
+def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[TargetOrder]) -> list[int]:
     """Return those of the orders to cancel that stand where nothing is wanted: their direction is not to be added to.
 
     The others are only not where, or as large as, they should be.
@@ -118,13 +125,13 @@ def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[W
     return [order_id for order_id in cancel if order_id in off]
 
 
-def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> list[Wanted]:
-    """Return the wanted orders that have room beside all that may still be executed, in order.
+def within_headroom(place: Sequence[TargetOrder], working: Sequence[Working], headroom: Headroom) -> list[TargetOrder]:
+    """Return the wanted orders that have headroom beside all that may still be executed, in order.
 
-    An order that is being cancelled can be executed until the venue says that it is gone. What has no room beside it
+    An order that is being cancelled can be executed until the venue says that it is gone. What has none beside it
     waits for that word, instead of being refused at the door with each new price.
     """
-    left = _left(room)
+    left = _left(headroom)
     for order in working:
         left[bids_on_axis(order.outcome, order.side)] -= order.leaves_lots
     found = []
@@ -136,13 +143,13 @@ def fitting(place: Sequence[Wanted], working: Sequence[Working], room: Room) -> 
     return found
 
 
-def _left(room: Room) -> dict[bool, int]:
-    """Return the room by direction on the price axis: selling NO moves the position as buying YES does."""
-    return {True: room.yes_lots, False: room.no_lots}
+def _left(headroom: Headroom) -> dict[bool, int]:
+    """Return the headroom by direction on the price axis: selling NO moves the position as buying YES does."""
+    return {True: headroom.yes_lots, False: headroom.no_lots}
 
 
-def _nearest(want: Wanted, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
-    """Return the free order closest in price to what is wanted, within tolerance and within the room that is left."""
+def _nearest(want: TargetOrder, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
+    """Return the free order closest in price to what is wanted, within tolerance and within what headroom is left."""
     best: Working | None = None
     best_distance = tolerance.price_ticks + 1
     slack_lots = want.quantity_lots * tolerance.size

@@ -13,7 +13,7 @@ UNCOVERED_MAX = 10_000
 
 
 @dataclass(slots=True)
-class Uncovered:
+class UnledgeredFill:
     """An own fill that risk's Position does not contain as far as we know."""
 
     algo_id: str
@@ -35,7 +35,7 @@ class Holdings:
         self._covered: dict[str, int] = {}
         self._lines: dict[str, dict[str, tuple[int, int]]] = {}
         self._costs: dict[str, dict[str, float]] = {}
-        self._uncovered: dict[str, Uncovered] = {}
+        self._uncovered: dict[str, UnledgeredFill] = {}
 
     def on_position(self, position: Position) -> bool:
         """Take in risk's position; return False when it is older than one already seen."""
@@ -70,7 +70,9 @@ class Holdings:
         key = event.message_id()
         if key in self._uncovered:
             return False
-        self._uncovered[key] = Uncovered(event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence, cost)
+        self._uncovered[key] = UnledgeredFill(
+            event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence, cost
+        )
         return True
 
     def on_published(self, event: Fill | Posting, fill_sequence: int) -> None:
@@ -86,7 +88,7 @@ class Holdings:
         bots = self._lines.keys() | {fill.algo_id for fill in self._uncovered.values()}
         return sorted(bot for bot in bots if min(self.of(bot, symbol)[:2]) >= pairs)
 
-    def _is_covered(self, fill: Uncovered) -> bool:
+    def _is_covered(self, fill: UnledgeredFill) -> bool:
         return 0 < fill.fill_sequence <= self._covered.get(fill.algo_id, -1)
 
     def known(self, algo_id: str) -> bool:
@@ -96,7 +98,7 @@ class Holdings:
     def of(self, algo_id: str, symbol: str) -> Held:
         """Return the most a bot may hold in a market, and how much less it may be."""
         yes, no = self._lines.get(algo_id, _NOTHING).get(symbol, (0, 0))
-        doubt_yes = doubt_no = 0
+        unconfirmed_yes = unconfirmed_no = 0
         for fill in self._uncovered.values():
             if fill.symbol != symbol or fill.algo_id != algo_id:
                 continue
@@ -105,8 +107,8 @@ class Holdings:
                 continue
             # Its place in FILL is not known yet, so the position may contain it or not.
             yes, no = yes + max(0, fill.yes_lots), no + max(0, fill.no_lots)
-            doubt_yes, doubt_no = doubt_yes + abs(fill.yes_lots), doubt_no + abs(fill.no_lots)
-        return Held(yes, no, doubt_yes, doubt_no)
+            unconfirmed_yes, unconfirmed_no = unconfirmed_yes + abs(fill.yes_lots), unconfirmed_no + abs(fill.no_lots)
+        return Held(yes, no, unconfirmed_yes, unconfirmed_no)
 
     def cost_of(self, algo_id: str, symbol: str) -> float:
         """Return what a bot paid for what it holds in a market, fees excluded; what is in doubt counts when it adds."""

@@ -77,7 +77,7 @@ class Order:
 
 
 @dataclass(slots=True)
-class Shelf:
+class OpenOrders:
     """The living orders of one bot in one market."""
 
     orders: dict[int, Order] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Orders:
     def __init__(self) -> None:
         self._living: dict[int, Order] = {}
         self._finished: dict[int, Order] = {}
-        self._markets: dict[str, dict[str, Shelf]] = {}
+        self._markets: dict[str, dict[str, OpenOrders]] = {}
         self._counts: dict[str, int] = {}
         self._sent: dict[str, int] = {}
         self._executions: dict[str, int] = {}
@@ -113,18 +113,18 @@ class Orders:
         """Return the ids of living orders, which the venue has to be asked about after a break."""
         return sorted(self._living)
 
-    def shelf(self, algo_id: str, symbol: str) -> Shelf:
+    def open_orders(self, algo_id: str, symbol: str) -> OpenOrders:
         shelves = self._markets.get(symbol)
         if shelves is None:
             shelves = self._markets[symbol] = {}
-        shelf = shelves.get(algo_id)
-        if shelf is None:
-            shelf = shelves[algo_id] = Shelf()
-        return shelf
+        open_orders = shelves.get(algo_id)
+        if open_orders is None:
+            open_orders = shelves[algo_id] = OpenOrders()
+        return open_orders
 
     def of(self, algo_id: str, symbol: str) -> list[Order]:
-        shelf = self._markets.get(symbol, {}).get(algo_id)
-        return list(shelf.orders.values()) if shelf else []
+        open_orders = self._markets.get(symbol, {}).get(algo_id)
+        return list(open_orders.orders.values()) if open_orders else []
 
     def selling(self, algo_id: str, symbol: str) -> tuple[int, int]:
         """Return how many YES and NO shares a bot's asks may still sell."""
@@ -138,8 +138,8 @@ class Orders:
     def levels(self, pair: OutcomePair) -> tuple[dict[int, int], dict[int, int]]:
         """Return the account's own lots bid for and offered in a market, by price, all in YES terms."""
         sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for shelf in self._markets.get(pair.yes.symbol, {}).values():
-            for order in shelf.orders.values():
+        for open_orders in self._markets.get(pair.yes.symbol, {}).values():
+            for order in open_orders.orders.values():
                 bids, ticks = pair.of(order.outcome).on_axis(order.side, order.price_ticks)
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
@@ -163,9 +163,9 @@ class Orders:
         """Take in an order that is about to be sent."""
         assert order.order_id not in self, f"order id {order.order_id} is used twice"
         self._living[order.order_id] = order
-        shelf = self.shelf(order.algo_id, order.symbol)
-        shelf.orders[order.order_id] = order
-        shelf.version += 1
+        open_orders = self.open_orders(order.algo_id, order.symbol)
+        open_orders.orders[order.order_id] = order
+        open_orders.version += 1
         self._counts[order.algo_id] = self._counts.get(order.algo_id, 0) + 1
         self._sent[order.algo_id] = self._sent.get(order.algo_id, 0) + 1
 
@@ -196,7 +196,7 @@ class Orders:
         self._settle(order)
 
     def report(self, report: OrderReport) -> Order | None:
-        """Take in the venue's picture of an order; return it when something changed, None when nothing did."""
+        """Take in the venue's snapshot of an order; return it when something changed, None when nothing did."""
         order = self.get(report.order_id)
         if order is None or report.venue_sequence < order.venue_sequence:
             return None
@@ -253,19 +253,19 @@ class Orders:
 
     def _settle(self, order: Order) -> None:
         """File an order among the living or the ended, whatever it was before."""
-        shelf = self.shelf(order.algo_id, order.symbol)
-        shelf.version += 1
+        open_orders = self.open_orders(order.algo_id, order.symbol)
+        open_orders.version += 1
         alive = not order.state.terminal or order.leaves_lots > 0
         if alive == (order.order_id in self._living):
             return
         if alive:
             # A late report of executions we have not seen brings an ended order back into the exposure.
             del self._finished[order.order_id]
-            self._living[order.order_id] = shelf.orders[order.order_id] = order
+            self._living[order.order_id] = open_orders.orders[order.order_id] = order
             self._counts[order.algo_id] += 1
             return
         del self._living[order.order_id]
-        del shelf.orders[order.order_id]
+        del open_orders.orders[order.order_id]
         self._counts[order.algo_id] -= 1
         self._finished[order.order_id] = order
         if len(self._finished) > FINISHED_MAX:
@@ -277,9 +277,9 @@ class Orders:
         A price between is counted at the tick that weighs more, until its order is gone.
         """
         between = []
-        for shelf in self._markets.get(symbol, {}).values():
-            shelf.version += 1
-            for order in shelf.orders.values():
+        for open_orders in self._markets.get(symbol, {}).values():
+            open_orders.version += 1
+            for order in open_orders.orders.values():
                 exact = order.price_ticks * old / new
                 rounding = ROUND_CEILING if order.side is Side.BUY else ROUND_FLOOR
                 order.price_ticks = int(exact.to_integral_value(rounding))
@@ -290,7 +290,7 @@ class Orders:
     def forget_market(self, symbol: str) -> bool:
         """Drop the shelves of a market that is over; return False while orders are left there."""
         shelves = self._markets.get(symbol, {})
-        if any(_has_orders(shelf) for shelf in shelves.values()):
+        if any(_has_orders(open_orders) for open_orders in shelves.values()):
             return False
         self._markets.pop(symbol, None)
         return True
@@ -310,9 +310,9 @@ class Orders:
         context.open_bids = context.open_asks = 0
         context.own_places.clear()
         best_bid, best_ask = 0, 0
-        for shelf_algo_id, shelf in self._markets.get(symbol, {}).items():
+        for shelf_algo_id, open_orders in self._markets.get(symbol, {}).items():
             own = shelf_algo_id == algo_id
-            for order in shelf.orders.values():
+            for order in open_orders.orders.values():
                 outcome, side = order.outcome, order.side
                 bids, ticks = instrument_of(outcome).on_axis(side, order.price_ticks)
                 if own:
@@ -333,8 +333,8 @@ class Orders:
         context.open_orders = self.count(algo_id)
 
 
-def _has_orders(shelf: Shelf | None) -> bool:
-    return shelf is not None and bool(shelf.orders)
+def _has_orders(open_orders: OpenOrders | None) -> bool:
+    return open_orders is not None and bool(open_orders.orders)
 
 
 def resting(orders: Iterable[Order]) -> list[Order]:

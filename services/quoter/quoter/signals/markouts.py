@@ -133,7 +133,7 @@ class Markouts:
                 queue.popleft()
                 self.missed += 1
 
-    def look(self, now_ns: int, fair_of: Callable[[str], float | None], half_life_s: float) -> None:
+    def update(self, now_ns: int, fair_of: Callable[[str], float | None], half_life_s: float) -> None:
         """Judge every fill whose time has come by the fair value of now; None where there is no fresh one."""
         for place, horizon_s in enumerate(MARKOUT_HORIZONS_S):
             queue, due_ns = self._due[place], now_ns - round(horizon_s * NS_PER_S)

@@ -104,7 +104,7 @@ class Own:
             most, last_ns = self._rested.get(ticks, (0, now_ns))
             self._rested[ticks] = (max(lots, most) if now_ns - last_ns <= OWN_NS else lots), now_ns
 
-    def look(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
+    def update(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
         """Take in what rests now; return the most that has rested at each price within `OWN_NS`."""
         self.note(levels, now_ns)
         self._rested = {ticks: found for ticks, found in self._rested.items() if now_ns - found[1] <= OWN_NS}
@@ -130,7 +130,7 @@ class Comers:
         """Take in a fill of a resting order: shares by which the net has grown, negative when it fell."""
         (self.bought if towards_yes > 0 else self.sold).on_fill(abs(towards_yes), now_ns)
 
-    def look(self, now_ns: int) -> None:
+    def update(self, now_ns: int) -> None:
         """Let time pass while our quotes stand; it counts from the first taker on: a quiet market moves no quotes."""
         if self._looked_ns and (self.sold.count or self.bought.count):
             passed_s = max(0, now_ns - self._looked_ns) / NS_PER_S
@@ -145,11 +145,11 @@ class Comers:
         self.own_bids.note(levels[0], now_ns)
         self.own_asks.note(levels[1], now_ns)
 
-    def look_at_own(
+    def update_own(
         self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int
     ) -> tuple[Mapping[int, int], Mapping[int, int]]:
         """Take in what of ours rests now; return the most at each price, bids and asks, that a book may still show."""
-        return self.own_bids.look(levels[0], now_ns), self.own_asks.look(levels[1], now_ns)
+        return self.own_bids.update(levels[0], now_ns), self.own_asks.update(levels[1], now_ns)
 
     def mean_shown(self, shown: Reach, now_ns: int) -> Reach:
         """Take in what others show now; return it with the means of what they have shown lately."""

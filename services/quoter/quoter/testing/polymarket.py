@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from common.core import Answer, Ask, Open, Send
+from common.core import HttpRequest, HttpResponse, Open, Send
 from common.instruments import Side
 
 from quoter.venues.polymarket.signing.ticket import SignedOrder, Ticket
@@ -168,7 +168,7 @@ class PolymarketVenue:
 
     # --- REST ---------------------------------------------------------------------------------------------------
 
-    def on_ask(self, ask: Ask) -> Answer:
+    def on_ask(self, ask: HttpRequest) -> HttpResponse:
         if ask.url.startswith(POSITIONS_URL):
             return self._positions(ask)
         path = ask.url.removeprefix(URL)
@@ -177,14 +177,14 @@ class PolymarketVenue:
         route, _, query = path.partition("?")
         about_orders = route in ("/order", "/orders", "/cancel-all") and ask.method in ("POST", "DELETE")
         if (about_orders and self.deaf) or (route == "/v1/heartbeats" and self.no_beats):
-            return Answer(ask.ask_id, 0, b"", {})
+            return HttpResponse(ask.request_id, 0, b"", {})
         status = self.statuses.get(route, self.statuses.get("", 200))
         if status != 200:
-            return Answer(ask.ask_id, status, b'{"error":"told to"}', {})
+            return HttpResponse(ask.request_id, status, b'{"error":"told to"}', {})
         status, document = self._request(ask.method, route, dict(_pairs(query)), ask.body)
         if about_orders and self.mute:
-            return Answer(ask.ask_id, 0, b"", {})
-        return Answer(ask.ask_id, status, self.written(route, document), {})
+            return HttpResponse(ask.request_id, 0, b"", {})
+        return HttpResponse(ask.request_id, status, self.written(route, document), {})
 
     def written(self, route: str, document: Any) -> bytes:
         """Return a document as it is sent."""
@@ -215,7 +215,7 @@ class PolymarketVenue:
             return 200, {"balance": str(self.balances.get(query.get("token_id", ""), 0)), "allowances": {}}
         return 404, {"error": f"no {route}"}
 
-    def _positions(self, ask: Ask) -> Answer:
+    def _positions(self, ask: HttpRequest) -> HttpResponse:
         """The list of what the wallet holds, at an address of its own and open to everybody."""
         self.requests.append((ask.method, ask.url, ask.body))
         self.headers.append(ask.headers)
@@ -223,10 +223,10 @@ class PolymarketVenue:
         assert query["user"].startswith("0x") and query["sizeThreshold"] == "0"
         status = self.statuses.get("/positions", 200)
         if status != 200:
-            return Answer(ask.ask_id, status, b'{"error":"told to"}', {})
+            return HttpResponse(ask.request_id, status, b'{"error":"told to"}', {})
         first = int(query["offset"])
         rows = self.positions()[first : first + int(query["limit"])]
-        return Answer(ask.ask_id, 200, self.written("/positions", rows), {})
+        return HttpResponse(ask.request_id, 200, self.written("/positions", rows), {})
 
     def positions(self) -> list[dict[str, Any]]:
         """Return what the wallet holds, as listed: the tokens of MARKET by their balance, then the others."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from common.core import Answered, Ask, Close, Core, Effect, Keep, Open, Receipt, Send
+from common.core import Answered, Close, Core, Effect, HttpRequest, Keep, Open, Receipt, Send
 from common.events import (
     BotConfig,
     BotLimits,
@@ -151,7 +151,7 @@ class Script:
         self.hold_frames = False
         """Keep the venue's frames back until `deliver`."""
         self.hold_answers = False
-        self.held_asks: list[Ask] = []
+        self.held_asks: list[HttpRequest] = []
         self.closes: list[str] = []
 
     # --- carrying -----------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class Script:
                 self.kept[effect.name] = effect.data
         elif isinstance(effect, Send):
             self.venue.on_send(effect)
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, HttpRequest):
             if self.hold_answers:
                 self.held_asks.append(effect)
             else:
@@ -271,7 +271,7 @@ class Script:
 
 
 def run_core(core: Core) -> None:
-    """Ask a core for everything people may ask it, so that a script ends with a look at its picture."""
+    """Ask a core for everything people may ask it, so that a script ends with a look at its snapshot."""
     list(core.samples())
     core.state(START_NS)
     core.unready(START_NS)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Protocol
 
-from common.core import Answer, Ask, Close, Effect, Open, Receipt, Send
+from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
 from common.events import AccountState, Alert, Event, Fill, Posting
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
@@ -35,7 +35,7 @@ class Venue(Protocol):
 
     def on_send(self, effect: Send) -> None: ...
 
-    def on_ask(self, ask: Ask) -> Answer: ...
+    def on_ask(self, ask: HttpRequest) -> HttpResponse: ...
 
     def opened(self, effect: Open) -> bool: ...
 
@@ -65,9 +65,9 @@ class Stage:
         self.placed: list[int] = []
         self.hold = False
         """Keep back whatever the venue says until it is let go."""
-        self._answers: list[Answer] = []
+        self._answers: list[HttpResponse] = []
         """Kept back."""
-        self._due: deque[Answer] = deque()
+        self._due: deque[HttpResponse] = deque()
         self._carrying = False
         self._sequence = 100
 
@@ -98,7 +98,7 @@ class Stage:
                 self.carry(self.core.on_published(effect, self._sequence, self.receipt()))
         elif isinstance(effect, Send):
             self.tiny.on_send(effect)
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, HttpRequest):
             self.urls.append(effect.url)
             answer = self.tiny.on_ask(effect)
             if self.hold:
@@ -146,7 +146,7 @@ class Stage:
             # The core's own timer would cancel these orders: they belong to no bot's business.
             self.relay(self.session.on_timer(self.now_ns))
             if (self.now_ns - START_NS) % PICTURE_NS == 0:
-                self.relay(self.session.take_picture("timer", self.now_ns))
+                self.relay(self.session.request_snapshot("timer", self.now_ns))
 
     def on_time(self) -> None:
         """Take the venue's clock along."""
@@ -189,7 +189,7 @@ class Stage:
     def filled(self, order_id: int) -> int:
         return sum(fill.quantity_lots for fill in self.fills(order_id))
 
-    def pictures(self) -> list[AccountState]:
+    def snapshots(self) -> list[AccountState]:
         return [event for event in self.told if isinstance(event, AccountState)]
 
     def alerts(self) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.core import Answer, Ask, Open, Send
+from common.core import HttpRequest, HttpResponse, Open, Send
 
 START_SEQUENCE = 0
 
@@ -260,22 +260,22 @@ class Venue:
 
     # --- REST ---------------------------------------------------------------------------------------------------
 
-    def on_ask(self, ask: Ask) -> Answer:
+    def on_ask(self, ask: HttpRequest) -> HttpResponse:
         path = ask.url.removeprefix("http://venue")
         self.requests.append((ask.method, path))
         if self.status != 200:
-            return Answer(ask.ask_id, self.status, b"{}", {})
+            return HttpResponse(ask.request_id, self.status, b"{}", {})
         if path in ("/positions/merge", "/positions/split"):
             status, document = self._on_conversion(json.loads(ask.body), split=path.endswith("split"))
-            return Answer(ask.ask_id, status, json.dumps(document).encode(), {})
+            return HttpResponse(ask.request_id, status, json.dumps(document).encode(), {})
         about_orders = path.startswith("/orders") and ask.method != "GET"
         if about_orders and self.drop:
-            return Answer(ask.ask_id, 0, b"", {})
+            return HttpResponse(ask.request_id, 0, b"", {})
         status, document = self._request(ask.method, path, json.loads(ask.body) if ask.body else None)
         if self.lose_next and about_orders:
             self.lose_next -= 1
             status = 0
-        return Answer(ask.ask_id, status, self.written(path.partition("?")[0], document), {})
+        return HttpResponse(ask.request_id, status, self.written(path.partition("?")[0], document), {})
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         route, _, query = path.partition("?")

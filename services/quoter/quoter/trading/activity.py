@@ -57,7 +57,7 @@ class OrdersPerFill:
         self._marks: deque[tuple[int, int, int]] = deque()
         self.ratio = 0.0
 
-    def look(self, sent: int, executed: int, now_ns: int) -> None:
+    def update(self, sent: int, executed: int, now_ns: int) -> None:
         """Take in how many orders were ever sent, and how many executions there ever were."""
         minute = now_ns // MINUTE_NS
         if not self._marks or self._marks[-1][0] != minute:
@@ -79,7 +79,7 @@ def unpaired_value(held: Held, pair: OutcomePair, fair: float | None) -> float:
     return pair.no.value(-net, 0.0 if fair is None else fair)
 
 
-class Commitments:
+class NotionalCommitted:
     """Money that each bot's open bids and unpaired shares stand for."""
 
     def __init__(self) -> None:
@@ -94,14 +94,14 @@ class Commitments:
         self._by_bot[algo_id] = self.of(algo_id) + money
         self.total += money
 
-    def reckon(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, pair_of: PairOf) -> None:
+    def recompute(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, pair_of: PairOf) -> None:
         """Add everything up, in account currency."""
         by_bot: dict[str, float] = {}
         for bot in bots:
             money = 0.0
             for symbol, held in holdings.all_of(bot.algo_id):
-                line = bot.lines.get(symbol)
-                fair = line.fair.fair if line is not None and line.fair is not None else None
+                quoted = bot.quoted.get(symbol)
+                fair = quoted.fair.fair if quoted is not None and quoted.fair is not None else None
                 money += unpaired_value(held, pair_of(symbol), fair)
             by_bot[bot.algo_id] = money
         for order in orders:
@@ -111,11 +111,11 @@ class Commitments:
         self._by_bot, self.total = by_bot, sum(by_bot.values())
 
 
-class Conduct:
+class Activity:
     """All of it, by bot."""
 
     def __init__(self) -> None:
-        self.money = Commitments()
+        self.money = NotionalCommitted()
         self._cancels: dict[str, Cancels] = {}
         self._ratios: dict[str, OrdersPerFill] = {}
 
@@ -129,13 +129,13 @@ class Conduct:
         found = self._ratios.get(algo_id)
         return found.ratio if found else 0.0
 
-    def look(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, pair_of: PairOf, now_ns: int) -> None:
+    def update(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, pair_of: PairOf, now_ns: int) -> None:
         """Reckon what only changes slowly; outside the path of a tick."""
         bots = list(bots)
-        self.money.reckon(bots, orders.living(), holdings, pair_of)
+        self.money.recompute(bots, orders.living(), holdings, pair_of)
         for bot in bots:
             ratio = self._ratios.setdefault(bot.algo_id, OrdersPerFill())
-            ratio.look(*orders.counts_of(bot.algo_id), now_ns)
+            ratio.update(*orders.counts_of(bot.algo_id), now_ns)
 
 
 def young_until(orders: Iterable[Order], min_life_ns: int, now_ns: int) -> tuple[int, int]:

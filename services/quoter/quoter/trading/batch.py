@@ -12,14 +12,14 @@ from common.orders import OrderState
 from common.pretrade import Approved
 
 from quoter.orders.own_orders import Order, Orders
-from quoter.trading.order_updates import OrderNews
+from quoter.trading.order_updates import OrderUpdatesOut
 from quoter.venues.base import Placement, Session
 
 
 class Batch:
     """Cancels, new orders and targets, entered in our own books at once."""
 
-    def __init__(self, session: Session, orders: Orders, news: OrderNews) -> None:
+    def __init__(self, session: Session, orders: Orders, news: OrderUpdatesOut) -> None:
         self._session, self._orders, self._news = session, orders, news
         self._cancelling: list[int] = []
         self._placing: dict[int, Placement] = {}
@@ -70,7 +70,7 @@ class Batch:
             instrument.tick_size,
         )
 
-    def tell(self, target: Effect) -> None:
+    def publish(self, target: Effect) -> None:
         self._targets.append(target)
 
     def send(self, epoch: int, now_ns: int) -> list[Effect]:

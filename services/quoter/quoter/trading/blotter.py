@@ -1,4 +1,4 @@
-"""What the venue tells about our orders, written down once: states, fills, account pictures, and the news of them.
+"""What the venue tells about our orders, written down once: states, fills, account snapshots, and the news of them.
 
 The blotter decides what a report means for the book of orders and the holdings; it sends nothing but the cancel of
 an order that must not rest.
@@ -19,21 +19,21 @@ from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
 from quoter.trading.order_updates import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
-    Absent,
-    AccountPicture,
-    CancelRefused,
+    AccountSnapshot,
+    CancelRejected,
+    CashBalance,
     Conversion,
     ConversionEnded,
     Execution,
     HistoryLost,
-    Lost,
-    Money,
+    NotFound,
+    OrderRejected,
     OrderReport,
     Ready,
-    Refused,
     Report,
     Reversal,
-    Trouble,
+    SessionAlert,
+    SessionLost,
     Unknown,
 )
 
@@ -65,7 +65,7 @@ class Blotter:
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
         """Told every halt of our own; says what is to be cancelled."""
-        self._picture: AccountPicture | None = None
+        self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
         self._conversions: dict[str, None] = {}
@@ -80,8 +80,8 @@ class Blotter:
 
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
         """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
-        line = self._trader.line_of(order.algo_id, order.symbol)
-        return line.refusals if line is not None else None
+        quoted = self._trader.quoted_of(order.algo_id, order.symbol)
+        return quoted.refusals if quoted is not None else None
 
     def on_report(self, report: Report, now_ns: int) -> Effects:
         if isinstance(report, OrderReport):
@@ -90,30 +90,30 @@ class Blotter:
             return self._on_execution(report, now_ns)
         if isinstance(report, Reversal):
             return self._on_reversal(report, now_ns)
-        if isinstance(report, Refused):
+        if isinstance(report, OrderRejected):
             return self._on_refused(report, now_ns)
-        if isinstance(report, CancelRefused):
+        if isinstance(report, CancelRejected):
             return self._on_cancel_refused(report, now_ns)
         if isinstance(report, Unknown):
             return self._on_unknown(report)
-        if isinstance(report, Absent):
+        if isinstance(report, NotFound):
             return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
-        if isinstance(report, AccountPicture):
-            self._picture = report
-            self._trader.collateral.on_money(Money(report.cash_total, report.account_sequence))
+        if isinstance(report, AccountSnapshot):
+            self._snapshot = report
+            self._trader.collateral.on_money(CashBalance(report.cash_total, report.account_sequence))
             return self.account_state(now_ns)
-        if isinstance(report, Money):
+        if isinstance(report, CashBalance):
             self._trader.collateral.on_money(report)
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
         if isinstance(report, ConversionEnded):
             return self._on_conversion_ended(report, now_ns)
-        if isinstance(report, Lost):
+        if isinstance(report, SessionLost):
             return self._on_lost(report, now_ns)
         if isinstance(report, Ready):
             return []
-        if isinstance(report, Trouble):
+        if isinstance(report, SessionAlert):
             return self.alert(report.level, PLATFORM, report.kind, report.text, now_ns)
         assert isinstance(report, HistoryLost), "what rests is told to whoever empties"
         return self.halt(f"account-{self._trader.account}", "history_lost", report.text, now_ns)
@@ -121,7 +121,7 @@ class Blotter:
     # --- orders -------------------------------------------------------------------------------------------------
 
     def on_order(self, report: OrderReport, now_ns: int) -> Effects:
-        """Take in the venue's picture of an order; what follows at once is empty but for one that must not rest."""
+        """Take in the venue's snapshot of an order; what follows at once is empty but for one that must not rest."""
         trader = self._trader
         order = trader.orders.get(report.order_id)
         if order is None:
@@ -146,7 +146,7 @@ class Blotter:
         if self._trader.session.connected:
             yield from self._trader.session.send([order_id], [], now_ns)
 
-    def _on_refused(self, refused: Refused, now_ns: int) -> Effects:
+    def _on_refused(self, refused: OrderRejected, now_ns: int) -> Effects:
         self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
         order = self._trader.orders.get(refused.order_id)
         if order is not None and not order.state.terminal:
@@ -177,7 +177,7 @@ class Blotter:
             self._trader.news.note(order)
         return []
 
-    def _on_cancel_refused(self, refused: CancelRefused, now_ns: int) -> Effects:
+    def _on_cancel_refused(self, refused: CancelRejected, now_ns: int) -> Effects:
         order = self._trader.orders.get(refused.order_id)
         if order is None or order.state is not OrderState.CANCELLING:
             return []
@@ -193,7 +193,7 @@ class Blotter:
             self._trader.news.note(order)
         return []
 
-    def _on_lost(self, lost: Lost, now_ns: int) -> Effects:
+    def _on_lost(self, lost: SessionLost, now_ns: int) -> Effects:
         """Whatever had not ended may have been cancelled, filled or never have arrived."""
         yield from self.alert(AlertLevel.WARNING, PLATFORM, "session_lost", lost.reason or "closed", now_ns)
         for order in self._trader.orders.living():
@@ -291,35 +291,35 @@ class Blotter:
         return []
 
     def on_booked(self, event: Fill | Posting, sequence: int, now_ns: int) -> Effects:
-        """The broker has stored a fill or posting; an account picture may have waited for it."""
+        """The broker has stored a fill or posting; an account snapshot may have waited for it."""
         self._trader.holdings.on_published(event, sequence)
-        return self.account_state(now_ns) if self._picture is not None else []
+        return self.account_state(now_ns) if self._snapshot is not None else []
 
     def account_state(self, now_ns: int) -> Effects:
-        """Publish the picture in hand once every entry it contains is in FILL: recovery begins from the newest one."""
-        picture, trader = self._picture, self._trader
-        if picture is None or trader.holdings.unpublished_up_to(picture.account_sequence):
+        """Publish the snapshot in hand once every entry it contains is in FILL: recovery begins from the newest one."""
+        snapshot, trader = self._snapshot, self._trader
+        if snapshot is None or trader.holdings.unpublished_up_to(snapshot.account_sequence):
             return []
-        if any(report.account_sequence <= picture.account_sequence for report, _ in self._unasked):
+        if any(report.account_sequence <= snapshot.account_sequence for report, _ in self._unasked):
             return []
-        self._picture = None
-        self.proven_sequence = max(self.proven_sequence, picture.account_sequence)
+        self._snapshot = None
+        self.proven_sequence = max(self.proven_sequence, snapshot.account_sequence)
         return [
             AccountState(
                 account=trader.account,
                 venue=trader.venue,
                 currency=trader.session.currency,
-                cash_total=picture.cash_total,
-                cash_available=picture.cash_available,
-                holdings=picture.holdings,
-                open_orders=picture.open_orders,
-                account_sequence=picture.account_sequence,
-                reason=picture.reason,
-                ts_event_ns=picture.ts_event_ns,
+                cash_total=snapshot.cash_total,
+                cash_available=snapshot.cash_available,
+                holdings=snapshot.holdings,
+                open_orders=snapshot.open_orders,
+                account_sequence=snapshot.account_sequence,
+                reason=snapshot.reason,
+                ts_event_ns=snapshot.ts_event_ns,
                 ts_received_ns=now_ns,
-                redeemable_cash=picture.redeemable_cash,
-                redeemable=list(picture.redeemable),
-                rounding_cash=picture.rounding_cash,
+                redeemable_cash=snapshot.redeemable_cash,
+                redeemable=list(snapshot.redeemable),
+                rounding_cash=snapshot.rounding_cash,
                 epoch=trader.epoch,
             )
         ]

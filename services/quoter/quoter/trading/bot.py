@@ -16,9 +16,9 @@ from quoter.binary.crossing import Crossing
 from quoter.binary.exposure import Summary
 from quoter.binary.glft import leans_for
 from quoter.binary.ladder import Grid
-from quoter.binary.skew import Room
+from quoter.binary.skew import Headroom
 from quoter.orders.budget import Budget
-from quoter.orders.diff import Wanted
+from quoter.orders.diff import TargetOrder
 from quoter.orders.refusals import MarketRefusals
 from quoter.signals.flow import UNTOUCHED, MarketFlow, Toxicity
 from quoter.signals.markouts import Markouts
@@ -129,8 +129,8 @@ class Plan:
 
     bids: list[QuoteLevel]
     asks: list[QuoteLevel]
-    wanted: list[Wanted]
-    room: Room
+    wanted: list[TargetOrder]
+    headroom: Headroom
     skew: float
     state: str
     reason: str
@@ -139,7 +139,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Line:
+class QuotedMarket:
     """One bot's business in one market."""
 
     terms: Terms
@@ -162,9 +162,9 @@ class Line:
     """Something was refused that may pass soon."""
     refusals: MarketRefusals = field(default_factory=MarketRefusals)
     """What the venue has lately refused here."""
-    told: tuple[list[QuoteLevel], list[QuoteLevel], str, str] | None = None
+    published: tuple[list[QuoteLevel], list[QuoteLevel], str, str] | None = None
     """The target last published."""
-    told_until_ns: int = 0
+    published_until_ns: int = 0
     quote_updates: int = 0
     window: Window = field(default_factory=Window)
     """Own fills of the last seconds."""
@@ -194,7 +194,7 @@ class Bot:
     running: bool
     config: BinaryBot
     scopes: frozenset[str]
-    lines: dict[str, Line] = field(default_factory=dict)
+    quoted: dict[str, QuotedMarket] = field(default_factory=dict)
     passed_over: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Open markets of its series that it does not take up: why, and when that was told."""
     budget: Budget | None = None
@@ -214,18 +214,18 @@ class Bot:
         return self.config.quoting.target_life_ms * 1_000_000
 
 
-def new_line(bot: Bot, terms: Terms) -> Line:
+def new_quoted(bot: Bot, terms: Terms) -> QuotedMarket:
     """Return the business of a bot in a market it begins to work on."""
     config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
     inventory = PairInventory(terms.pair)
-    return Line(terms, inventory, _context(config, terms, inventory), config)
+    return QuotedMarket(terms, inventory, _context(config, terms, inventory), config)
 
 
-def renew_line(bot: Bot, line: Line, terms: Terms) -> None:
+def renew_quoted(bot: Bot, quoted: QuotedMarket, terms: Terms) -> None:
     """Take in new terms or a new configuration; the next pass looks at everything again."""
     config = _prepared(bot.config.in_market(terms.underlying, terms.symbol), terms)
-    line.terms, line.config, line.plan, line.inventory = terms, config, None, PairInventory(terms.pair)
-    line.context = _context(config, terms, line.inventory)
+    quoted.terms, quoted.config, quoted.plan, quoted.inventory = terms, config, None, PairInventory(terms.pair)
+    quoted.context = _context(config, terms, quoted.inventory)
 
 
 def _prepared(config: BinaryBot, terms: Terms) -> BinaryBot:

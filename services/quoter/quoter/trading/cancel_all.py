@@ -53,7 +53,7 @@ class Run:
     looks: int = 0
     answered: bool = False
     """The venue has answered at least once."""
-    told: bool = False
+    published: bool = False
 
 
 class Emptying:
@@ -85,7 +85,7 @@ class Emptying:
                 run.seen, run.swept = set(last.seen), set(last.swept)
         if ticket is not None:
             run.tickets.append(ticket)
-            run.told = False
+            run.published = False
             run.began_ns = now_ns
         return self._cancel_alive(run, now_ns)
 
@@ -98,8 +98,8 @@ class Emptying:
     def on_timer(self, now_ns: int) -> Outputs:
         for run in list(self._runs.values()):
             yield from self._go_on(run, now_ns)
-            if not run.told and now_ns - run.began_ns >= CONFIRM_MAX_NS:
-                yield from self._tell(run, 0, now_ns)
+            if not run.published and now_ns - run.began_ns >= CONFIRM_MAX_NS:
+                yield from self._publish(run, 0, now_ns)
             if now_ns - run.began_ns >= GIVE_UP_NS:
                 self._runs.pop(run.what, None)
 
@@ -122,7 +122,7 @@ class Emptying:
             run.looks = run.looks + 1 if not gone else 0
             if (connected and not self._alive(run.scope)) or run.looks >= LOOKS_WITHOUT_CONNECTION:
                 self._last = self._runs.pop(run.what)
-                yield from self._tell(run, report.asked_at_ns, now_ns)
+                yield from self._publish(run, report.asked_at_ns, now_ns)
 
     # --- steps --------------------------------------------------------------------------------------------------
 
@@ -166,10 +166,10 @@ class Emptying:
 
     # --- telling ------------------------------------------------------------------------------------------------
 
-    def _tell(self, run: Run, confirmed_at_ns: int, now_ns: int) -> Outputs:
+    def _publish(self, run: Run, confirmed_at_ns: int, now_ns: int) -> Outputs:
         """Answer who waits and tell everybody; told again when what was not confirmed is at last."""
         emptied = self._outcome(run, confirmed_at_ns)
-        run.told = True
+        run.published = True
         tickets, run.tickets = run.tickets, []
         for ticket in tickets:
             yield Answered(ticket, {"accounts": [emptied.document()]})

@@ -16,7 +16,7 @@ from common.events import Book, FairValue
 from common.pretrade import Held, NewOrder, Rejection, RejectReason
 
 from quoter.signals.signals import Signals
-from quoter.trading.bot import Line, Plan, Terms
+from quoter.trading.bot import Plan, QuotedMarket, Terms
 
 RECORDS_MAX = 200
 """Of one bot in one market."""
@@ -82,7 +82,7 @@ NOTHING_SENT = Sent((), (), ())
 
 
 def record_of(
-    line: Line,
+    quoted: QuotedMarket,
     waiting: str,
     cancelled: Sequence[int],
     placed: Sequence[NewOrder],
@@ -91,31 +91,31 @@ def record_of(
     taking: bool = False,
 ) -> Record:
     """Return the record of the pass that has just looked at a market."""
-    context, plan = line.context, line.plan
+    context, plan = quoted.context, quoted.plan
     assert plan is not None, "a pass leaves a plan"
     return Record(
         context.now_ns,
         context.venue_now_ns,
-        line.terms,
-        line.config,
-        line.fair,
-        line.fresh_at_ns,
-        line.heard_at_ns,
-        line.held,
+        quoted.terms,
+        quoted.config,
+        quoted.fair,
+        quoted.fresh_at_ns,
+        quoted.heard_at_ns,
+        quoted.held,
         context.limits_age_ns,
         context.limits_revision,
         context.feed_age_ns,
         context.venue_age_ns,
         context.free_cash,
-        line.signals,
-        _touch(line.crossing.book),
+        quoted.signals,
+        _touch(quoted.crossing.book),
         plan,
         waiting,
         cancelled,
         placed,
         refused,
         taking,
-        line.crossing.why,
+        quoted.crossing.why,
     )
 
 

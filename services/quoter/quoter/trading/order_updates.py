@@ -20,7 +20,7 @@ from common.instruments import Instrument, pair_lots
 from common.orders import OrderState
 
 from quoter.orders.own_orders import Order
-from quoter.trading.bot import Bot, Line
+from quoter.trading.bot import Bot, QuotedMarket
 from quoter.venues.base import Conversion, Execution, Reversal
 
 UNASSIGNED = "unassigned"
@@ -35,7 +35,7 @@ PASSED_OVER_MAX = 200
 """Markets per bot of which that is said."""
 
 
-class OrderNews:
+class OrderUpdatesOut:
     """The changes of orders that the bus has not heard of; of each order only its newest state is told."""
 
     def __init__(self, account: str, venue: str) -> None:
@@ -70,8 +70,8 @@ class OrderNews:
         waiting = self._untold.pop(algo_id, {})
         now = [order for order in waiting.values() if order.state is OrderState.SUBMITTING or order.state.terminal]
         if len(now) < len(waiting):
-            told = {order.order_id for order in now}
-            self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in told}
+            published = {order.order_id for order in now}
+            self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in published}
         return self._messages(algo_id, now, epoch, now_ns)
 
     def tell_all(self, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
@@ -199,25 +199,25 @@ def target_of(
     algo_id: str,
     account: str,
     venue: str,
-    line: Line,
+    quoted: QuotedMarket,
     shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str],
     skew: float,
     epoch: int,
 ) -> QuoteTarget:
     """Return what a market's quotes should be, or why there are none: (bids, asks, state, reason)."""
-    fair = line.fair
+    fair = quoted.fair
     return QuoteTarget(
         algo_id=algo_id,
         account=account,
         venue=venue,
-        symbol=line.terms.symbol,
+        symbol=quoted.terms.symbol,
         bids=shown[0],
         asks=shown[1],
         fair=fair.fair if fair else 0.0,
         skew=skew,
         reason=shown[3],
         state=shown[2],
-        valid_until_ns=line.told_until_ns,
+        valid_until_ns=quoted.published_until_ns,
         ts_received_ns=fair.ts_received_ns if fair else 0,
         epoch=epoch,
     )
@@ -234,11 +234,11 @@ def passed_over_targets(
 
     Without them a market would show what a predecessor said last, growing stale until expiry.
     """
-    told = bot.passed_over
-    bot.passed_over = {symbol: known for symbol, known in told.items() if symbol in passed_over}
+    published = bot.passed_over
+    bot.passed_over = {symbol: known for symbol, known in published.items() if symbol in passed_over}
     for symbol, why in list(passed_over.items())[:PASSED_OVER_MAX]:
-        before, told_at_ns = told.get(symbol, ("", 0))
-        if before == why and now_ns - told_at_ns < PASSED_OVER_RENEW_NS:
+        before, published_at_ns = published.get(symbol, ("", 0))
+        if before == why and now_ns - published_at_ns < PASSED_OVER_RENEW_NS:
             continue
         bot.passed_over[symbol] = (why, now_ns)
         yield QuoteTarget(

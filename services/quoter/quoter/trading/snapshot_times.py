@@ -9,25 +9,25 @@ PICTURE_NS = 30 * NS_PER_S
 """An AccountState is published this often."""
 
 
-class PictureTimes:
-    """When the next picture of the account is due, on our own clock."""
+class SnapshotTimes:
+    """When the next snapshot of the account is due, on our own clock."""
 
     def __init__(self) -> None:
         self._taken_at_ns = 0
         self._lives: dict[str, int] = {}
 
     def begin(self, now_ns: int) -> None:
-        """Count the picture with which every session starts."""
+        """Count the snapshot with which every session starts."""
         self._taken_at_ns = now_ns
 
     def on_risk(self, state: RiskState) -> None:
-        """Take note of who is risk: another life of it believes no picture from before its start, and needs one."""
+        """Take note of who is risk: another life of it believes no snapshot from before its start, and needs one."""
         if self._lives.get(state.shard) != state.epoch:
             self._taken_at_ns = 0
         self._lives[state.shard] = state.epoch
 
     def due(self, now_ns: int) -> bool:
-        """Say whether a picture is due, and count it as taken."""
+        """Say whether a snapshot is due, and count it as taken."""
         if now_ns - self._taken_at_ns < PICTURE_NS:
             return False
         self._taken_at_ns = now_ns

@@ -30,15 +30,15 @@ from common.pretrade import (
 from quoter.binary.conversions import Collateral, Converter
 from quoter.binary.plan import Opinion, giving_way, plan, pulled
 from quoter.orders.budget import Budget, Use
-from quoter.orders.diff import Changes, Tolerance, Wanted, beside, changes, fitting, selling_held
+from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, changes, selling_held, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
-from quoter.trading.activity import Conduct, young_until
+from quoter.trading.activity import Activity, young_until
 from quoter.trading.batch import Batch
-from quoter.trading.bot import Bot, Line, Plan, Terms, unlisted_pair
+from quoter.trading.bot import Bot, Plan, QuotedMarket, Terms, unlisted_pair
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
-from quoter.trading.order_updates import OrderNews, target_of
+from quoter.trading.order_updates import OrderUpdatesOut, target_of
 from quoter.venues.base import Outputs, Session
 
 RECOVERY_NS = 300 * NS_PER_MS
@@ -77,10 +77,10 @@ class Trader:
         self.markets: dict[str, Terms] = {}
         self.started = False
         self.holdings = Holdings(account)
-        self.news = OrderNews(account, venue)
+        self.news = OrderUpdatesOut(account, venue)
         self.collateral = Collateral()
         self.converter = Converter(session)
-        self.conduct = Conduct()
+        self.activity = Activity()
         self.positions_known = False
         """True once risk has told the position of every bot."""
         self.halts = Halts()
@@ -144,10 +144,10 @@ class Trader:
         terms = self.markets.get(symbol)
         return terms.pair if terms is not None else self._unlisted
 
-    def line_of(self, algo_id: str, symbol: str) -> Line | None:
+    def quoted_of(self, algo_id: str, symbol: str) -> QuotedMarket | None:
         """Return a bot's business in a market; None when it has none there."""
         bot = self.bots.get(algo_id)
-        return bot.lines.get(symbol) if bot is not None else None
+        return bot.quoted.get(symbol) if bot is not None else None
 
     def scopes_of(self, algo_id: str) -> frozenset[str]:
         """Return the halt scopes that contain a bot's orders here."""
@@ -163,11 +163,11 @@ class Trader:
 
     # --- cash ---------------------------------------------------------------------------------------------------
 
-    def take_stock(self, now_ns: int) -> Outputs:
+    def refresh_collateral(self, now_ns: int) -> Outputs:
         """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
-        self.conduct.look(bots, self.orders, self.holdings, self.pair_of, now_ns)
+        self.activity.update(bots, self.orders, self.holdings, self.pair_of, now_ns)
         self.collateral.locked = sum(
             self.pair_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
             for order in self.orders.living()
@@ -176,57 +176,57 @@ class Trader:
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         free = [bot for bot in bots if not first_halt(self.halts.active, bot.scopes)]
-        return self.converter.look(free, self.holdings, self.orders, self.collateral.free, self.limits_of, now_ns)
+        return self.converter.update(free, self.holdings, self.orders, self.collateral.free, self.limits_of, now_ns)
 
     # --- a pass -------------------------------------------------------------------------------------------------
 
-    def quote(self, bot: Bot, line: Line, now_ns: int) -> None:
+    def quote(self, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
         """Make one market what it should be now: put cancels, new orders and the target into the batch."""
-        context = line.context
-        self._look(context, bot, line, now_ns)
-        nothing = self._why_nothing(bot, line, context, now_ns)
-        wanted = pulled(nothing) if nothing else self._planned(line, context)
+        context = quoted.context
+        self._update(context, bot, quoted, now_ns)
+        nothing = self._why_nothing(bot, quoted, context, now_ns)
+        wanted = pulled(nothing) if nothing else self._planned(quoted, context)
         # A halt that keeps what rests, the bus or the session away only keep new orders in. With the latter two what
         # rests stays where it should be; such a halt leaves it where it is.
         shut_by = None if nothing else shut(context)
-        before, line.plan = line.plan, wanted
-        shelf = self.orders.shelf(bot.algo_id, line.terms.symbol)
+        before, quoted.plan = quoted.plan, wanted
+        open_orders = self.orders.open_orders(bot.algo_id, quoted.terms.symbol)
         if (
-            line.again
-            or shelf.version != line.done_version
+            quoted.again
+            or open_orders.version != quoted.done_version
             or before is None
             or before.wanted != wanted.wanted
-            or before.room != wanted.room
+            or before.headroom != wanted.headroom
         ):
-            sent = self._work(bot, line, wanted, shut_by is None and self.session.may_rest, now_ns)
-            line.done_version = shelf.version
+            sent = self._work(bot, quoted, wanted, shut_by is None and self.session.accepts_resting_orders, now_ns)
+            quoted.done_version = open_orders.version
         else:
             sent = None
-        waiting = shut_by[0].value if shut_by else "" if self.session.may_rest else NOTHING_RESTS
+        waiting = shut_by[0].value if shut_by else "" if self.session.accepts_resting_orders else NOTHING_RESTS
         if sent or before is None or before.state != wanted.state or before.reason != wanted.reason:
-            self.memory.note(bot.algo_id, record_of(line, waiting, *(sent or NOTHING_SENT)))
-        self._tell(bot, line, wanted, waiting, now_ns)
+            self.memory.note(bot.algo_id, record_of(quoted, waiting, *(sent or NOTHING_SENT)))
+        self._publish(bot, quoted, wanted, waiting, now_ns)
 
-    def _planned(self, line: Line, context: CheckContext) -> Plan:
-        assert line.fair is not None, "a fair value that is missing is stale"
+    def _planned(self, quoted: QuotedMarket, context: CheckContext) -> Plan:
+        assert quoted.fair is not None, "a fair value that is missing is stale"
         assert context.limits is not None, "limits that are missing are stale"
         found = plan(
-            Opinion(line.fair.fair, line.fair.volatility, line.fair.uncertainty, line.signals, line.cost),
-            line.held,
+            Opinion(quoted.fair.fair, quoted.fair.volatility, quoted.fair.uncertainty, quoted.signals, quoted.cost),
+            quoted.held,
             context.venue_now_ns,
-            line.terms,
-            line.config,
+            quoted.terms,
+            quoted.config,
             context.limits,
         )
-        if line.crossing.taking is not None:
+        if quoted.crossing.taking is not None:
             return giving_way(found)
-        if line.config.unwind.sell_held:
-            held = line.held
-            yes, no = held.yes_lots - held.doubt_yes_lots, held.no_lots - held.doubt_no_lots
-            return replace(found, wanted=selling_held(found.wanted, yes, no, line.terms.grid.ticks_per_unit))
+        if quoted.config.unwind.sell_held:
+            held = quoted.held
+            yes, no = held.yes_lots - held.unconfirmed_yes_lots, held.no_lots - held.unconfirmed_no_lots
+            return replace(found, wanted=selling_held(found.wanted, yes, no, quoted.terms.grid.ticks_per_unit))
         return found
 
-    def _look(self, context: CheckContext, bot: Bot, line: Line, now_ns: int) -> None:
+    def _update(self, context: CheckContext, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
         """Enter what is known now into the market's context."""
         context.now_ns = now_ns
         context.venue_now_ns = now_ns + self.clock.offset_ns
@@ -249,41 +249,41 @@ class Trader:
         context.feed_age_ns = now_ns - clock.heard_at_ns
         context.venue_age_ns = now_ns - clock.alive_at_ns
         context.venue_age_max_ns = clock.live_within_ns
-        symbol = line.terms.symbol
+        symbol = quoted.terms.symbol
         context.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
-        fair = line.fair
-        if fair is None or not fair.ready or now_ns - line.heard_at_ns > bot.target_life_ns():
+        fair = quoted.fair
+        if fair is None or not fair.ready or now_ns - quoted.heard_at_ns > bot.target_life_ns():
             context.fair = None
         else:
             context.fair = fair.fair
-        context.fair_age_ns = now_ns - line.fresh_at_ns
+        context.fair_age_ns = now_ns - quoted.fresh_at_ns
         context.fair_age_max_ns = bot.max_source_age_ns()
         context.position_known = self.holdings.known(bot.algo_id)
-        line.inventory.held = self.holdings.of(bot.algo_id, symbol)
-        line.cost = self.holdings.cost_of(bot.algo_id, symbol)
+        quoted.inventory.held = self.holdings.of(bot.algo_id, symbol)
+        quoted.cost = self.holdings.cost_of(bot.algo_id, symbol)
 
-    def _why_nothing(self, bot: Bot, line: Line, context: CheckContext, now_ns: int) -> str:
+    def _why_nothing(self, bot: Bot, quoted: QuotedMarket, context: CheckContext, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""
         if self.latched:
             return "stopping"
         if not bot.running:
             return "the bot is stopped"
-        if not line.selected:
+        if not quoted.selected:
             return "the market is not selected"
-        if line.terms.status is not MarketStatus.OPEN:
-            return f"the market is {line.terms.status.value}"
+        if quoted.terms.status is not MarketStatus.OPEN:
+            return f"the market is {quoted.terms.status.value}"
         if self._held_back_until_ns and self._held_back(bot, now_ns):
             return "cancel-all was ordered"
         if context.halt and self.halts.empties(bot.scopes):
             return f"halted: {context.halt}"
         old = stale(context)
         if old is not None:
-            line.stale_at_ns = now_ns
+            quoted.stale_at_ns = now_ns
             return old[0].value
-        if line.stale_at_ns is not None:
-            if now_ns - line.stale_at_ns < RECOVERY_NS:
+        if quoted.stale_at_ns is not None:
+            if now_ns - quoted.stale_at_ns < RECOVERY_NS:
                 return "recovering from stale input"
-            line.stale_at_ns = None
+            quoted.stale_at_ns = None
         return ""
 
     def _held_back(self, bot: Bot, now_ns: int) -> bool:
@@ -291,48 +291,48 @@ class Trader:
             del self._held_back_until_ns[scope]
         return any(scope in bot.scopes for scope in self._held_back_until_ns)
 
-    def _work(self, bot: Bot, line: Line, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
+    def _work(self, bot: Bot, quoted: QuotedMarket, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
         """Put the difference between what should rest and what does into the batch; None when there is none."""
-        symbol = line.terms.symbol
+        symbol = quoted.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = changes(wanted.wanted, working, self._tolerance(line, wanted), wanted.room, line.terms.pair)
-        line.again = False
+        todo = changes(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms.pair)
+        quoted.again = False
         if not todo.cancel and not todo.place:
             return None
         self.refused = []
-        if line.context.halt and wanted.wanted:
+        if quoted.context.halt and wanted.wanted:
             # One that cancels never comes so far. Prices move within a second, and nothing would rest any more.
             todo = todo._replace(cancel=beside(todo.cancel, working, wanted.wanted))
-        cancels = self._cancels(bot, line, todo, now_ns)
-        place = fitting(todo.place, living, wanted.room)
-        orders = self.admitted(bot, line, place, cancels, now_ns) if may_place and place else []
+        cancels = self._cancels(bot, quoted, todo, now_ns)
+        place = within_headroom(todo.place, living, wanted.headroom)
+        orders = self.admitted(bot, quoted, place, cancels, now_ns) if may_place and place else []
         if todo.place and not may_place:
-            line.again = True
+            quoted.again = True
         if may_place and len(place) < len(todo.place):
-            self._wait_for_room(bot, line, [want for want in todo.place if want not in place], now_ns)
+            self._wait_for_headroom(bot, quoted, [want for want in todo.place if want not in place], now_ns)
         if cancels or orders:
-            self.put(line, cancels, orders)
+            self.put(quoted, cancels, orders)
         return Sent(cancels, [each.order for each in orders], self.refused)
 
-    def _wait_for_room(self, bot: Bot, line: Line, waiting: Sequence[Wanted], now_ns: int) -> None:
+    def _wait_for_headroom(self, bot: Bot, quoted: QuotedMarket, waiting: Sequence[TargetOrder], now_ns: int) -> None:
         """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
         text = "an order that is being cancelled may still be executed in its place"
         for want in waiting:
-            order = self._new_order(bot, line, want, now_ns, immediate=False)
+            order = self._new_order(bot, quoted, want, now_ns, immediate=False)
             self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
 
-    def _tolerance(self, line: Line, wanted: Plan) -> Tolerance:
-        quoting = line.config.quoting
+    def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
+        quoting = quoted.config.quoting
         # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it has
         # all the room until the venue says that it is gone, and with each new price nothing would be there.
         still = {"quoting": quoting.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
         ticks = still.get(wanted.state, 0)
-        limits = line.context.limits
-        least = ceil_ticks(limits.min_spread, line.terms.grid.tick_size) if limits else 1
+        limits = quoted.context.limits
+        least = ceil_ticks(limits.min_spread, quoted.terms.grid.tick_size) if limits else 1
         return Tolerance(ticks, quoting.size_tolerance, least)
 
-    def _cancels(self, bot: Bot, line: Line, todo: Changes, now_ns: int) -> list[int]:
+    def _cancels(self, bot: Bot, quoted: QuotedMarket, todo: Changes, now_ns: int) -> list[int]:
         """Return the cancels that can be sent now; they are never refused, at most late."""
         if not self.session.connected:
             return []
@@ -342,11 +342,11 @@ class Trader:
             :most
         ]
         if len(unsent) + len(cancels) < len(todo.cancel):
-            line.again = True
+            quoted.again = True
         self.budget.take(Use.CANCEL, len(cancels), now_ns)
         if cancels:
-            self.conduct.cancels_of(bot.algo_id).add(len(cancels), now_ns)
-            self._keep_young(line, cancels, now_ns)
+            self.activity.cancels_of(bot.algo_id).add(len(cancels), now_ns)
+            self._keep_young(quoted, cancels, now_ns)
         if bot.budget is not None:
             bot.budget.take(Use.CANCEL, len(cancels), now_ns)
         return unsent + cancels
@@ -356,9 +356,9 @@ class Trader:
         order = self.orders.get(order_id)
         return order is None or now_ns >= order.cancel_from_ns
 
-    def _keep_young(self, line: Line, cancels: Sequence[int], now_ns: int) -> None:
+    def _keep_young(self, quoted: QuotedMarket, cancels: Sequence[int], now_ns: int) -> None:
         """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
-        context = line.context
+        context = quoted.context
         if context.limits is None:
             return
         leaving = [order for order in map(self.orders.get, cancels) if order is not None]
@@ -369,37 +369,37 @@ class Trader:
     def admitted(
         self,
         bot: Bot,
-        line: Line,
-        place: Sequence[Wanted],
+        quoted: QuotedMarket,
+        place: Sequence[TargetOrder],
         leaving: Sequence[int],
         now_ns: int,
         *,
         immediate: bool = False,
     ) -> list[Approved]:
         """Return the wanted orders that pass the pre-trade check, with their ids."""
-        context, terms = line.context, line.terms
+        context, terms = quoted.context, quoted.terms
         limits = context.limits
         assert limits is not None, "an open door has limits"
         self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
         context.known_ids = self.orders
         context.free_cash = self.collateral.free
         context.may_take = immediate
-        conduct = self.conduct
-        context.bot_notional, context.account_notional = conduct.money.of(bot.algo_id), conduct.money.total
-        context.cancels_left = limits.conduct.max_cancels_per_s - conduct.cancels_of(bot.algo_id).recent(now_ns)
-        context.orders_per_fill = conduct.orders_per_fill(bot.algo_id)
+        activity = self.activity
+        context.bot_notional, context.account_notional = activity.money.of(bot.algo_id), activity.money.total
+        context.cancels_left = limits.conduct.max_cancels_per_s - activity.cancels_of(bot.algo_id).recent(now_ns)
+        context.orders_per_fill = activity.orders_per_fill(bot.algo_id)
         own_budget = self._bot_budget(bot, limits)
         context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         admitted: list[Approved] = []
-        tried_max = line.refusals.orders_max(len(place), taking=immediate)
+        tried_max = quoted.refusals.orders_max(len(place), taking=immediate)
         for want in place:
-            order = self._new_order(bot, line, want, now_ns, immediate=immediate)
-            found = self._refused_before(line, order, tried_max - len(admitted), now_ns) or check(order, context)
+            order = self._new_order(bot, quoted, want, now_ns, immediate=immediate)
+            found = self._refused_before(quoted, order, tried_max - len(admitted), now_ns) or check(order, context)
             if isinstance(found, Approved):
                 context.admit(found)
                 admitted.append(found)
             else:
-                line.again = True
+                quoted.again = True
                 self.refused.append((order, found))
                 reason = found.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
@@ -408,13 +408,15 @@ class Trader:
             own_budget.take(Use.CANCEL, len(admitted), now_ns)
         return admitted
 
-    def _new_order(self, bot: Bot, line: Line, want: Wanted, now_ns: int, *, immediate: bool) -> NewOrder:
+    def _new_order(
+        self, bot: Bot, quoted: QuotedMarket, want: TargetOrder, now_ns: int, *, immediate: bool
+    ) -> NewOrder:
         assert self.ids is not None, "ids begin with the lease's epoch"
         return NewOrder(
             self.ids.next(now_ns),
             bot.algo_id,
             self.account,
-            line.terms.pair.of(want.outcome),
+            quoted.terms.pair.of(want.outcome),
             want.side,
             want.price_ticks,
             want.quantity_lots,
@@ -422,9 +424,9 @@ class Trader:
             post_only=not immediate,
         )
 
-    def _refused_before(self, line: Line, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
+    def _refused_before(self, quoted: QuotedMarket, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
         """Return why an order waits because of what the venue has refused, or None."""
-        refusals, taking = line.refusals, not order.post_only
+        refusals, taking = quoted.refusals, not order.post_only
         pause = refusals.pause(now_ns, taking=taking)
         if pause is not None:
             left_ms = (pause.until_ns - now_ns) / NS_PER_MS
@@ -445,19 +447,19 @@ class Trader:
             bot.budget = Budget(rate, rate)
         return bot.budget
 
-    def put(self, line: Line, cancels: Sequence[int], orders: Sequence[Approved]) -> None:
+    def put(self, quoted: QuotedMarket, cancels: Sequence[int], orders: Sequence[Approved]) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
         if cancels:
             # A book that the feed brings next may still show what goes now.
-            line.comers.note_own(self.orders.levels(line.terms.pair), line.context.now_ns)
+            quoted.comers.note_own(self.orders.levels(quoted.terms.pair), quoted.context.now_ns)
         self._batch.cancel(cancels)
         for approved in orders:
-            self._batch.place(approved, line.context.now_ns)
+            self._batch.place(approved, quoted.context.now_ns)
             if approved.order.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
                 self.collateral.locked += approved.notional
-                self.conduct.money.add(approved.order.algo_id, approved.notional)
-        line.quote_updates += 1
+                self.activity.money.add(approved.order.algo_id, approved.notional)
+        quoted.quote_updates += 1
 
     def withdraw(self, order: Order) -> bool:
         """Take back an order that has not left yet; False when it has."""
@@ -467,18 +469,18 @@ class Trader:
         """Hand what this turn put together to the session and the bus."""
         return self._batch.send(self.epoch, now_ns)
 
-    def _tell(self, bot: Bot, line: Line, wanted: Plan, waiting: str, now_ns: int) -> None:
+    def _publish(self, bot: Bot, quoted: QuotedMarket, wanted: Plan, waiting: str, now_ns: int) -> None:
         """Publish the target when it has changed, and renew it at half its life."""
         shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str] = (
             ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
         )
         life_ns = bot.target_life_ns()
-        told, told_at_ns = line.told, line.told_until_ns - life_ns
-        if shown == told and now_ns - told_at_ns < life_ns // 2:
+        published, published_at_ns = quoted.published, quoted.published_until_ns - life_ns
+        if shown == published and now_ns - published_at_ns < life_ns // 2:
             return
-        if told is not None and shown[2:] == told[2:] and 0 <= now_ns - told_at_ns < TARGET_GAP_NS:
+        if published is not None and shown[2:] == published[2:] and 0 <= now_ns - published_at_ns < TARGET_GAP_NS:
             # The next one replaces it anyway; the timer's pass tells what it is by then.
             return
-        line.told = shown
-        line.told_until_ns = now_ns + life_ns
-        self._batch.tell(target_of(bot.algo_id, self.account, self.venue, line, shown, wanted.skew, self.epoch))
+        quoted.published = shown
+        quoted.published_until_ns = now_ns + life_ns
+        self._batch.publish(target_of(bot.algo_id, self.account, self.venue, quoted, shown, wanted.skew, self.epoch))

@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from common.clock import NS_PER_S
-from common.core import Answer, Effect, Effects, Sample
+from common.core import Effect, Effects, HttpResponse, Sample
 from common.events import AlertLevel, Holding, Liquidity, OpenOrder, Redeemable
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
 PICTURE_OVERDUE_NS = 300 * NS_PER_S
-"""A session that is up and has had no picture of its account for so long says so."""
+"""A session that is up and has had no snapshot of its account for so long says so."""
 
 
 class Placement(NamedTuple):
@@ -41,7 +41,7 @@ class Placement(NamedTuple):
 
 
 class OrderReport(NamedTuple):
-    """The venue's picture of one order; the higher `venue_sequence` is the truth."""
+    """The venue's snapshot of one order; the higher `venue_sequence` is the truth."""
 
     order_id: int
     venue_order_id: str
@@ -89,7 +89,7 @@ class Reversal(NamedTuple):
     why: str
 
 
-class Refused(NamedTuple):
+class OrderRejected(NamedTuple):
     """The venue said no to a new order: it does not rest and never will."""
 
     order_id: int
@@ -97,7 +97,7 @@ class Refused(NamedTuple):
     message: str
 
 
-class CancelRefused(NamedTuple):
+class CancelRejected(NamedTuple):
     """The venue did not carry out a cancel; the order stands as it stood."""
 
     order_id: int
@@ -112,13 +112,13 @@ class Unknown(NamedTuple):
     why: str
 
 
-class Absent(NamedTuple):
+class NotFound(NamedTuple):
     """The venue does not know this order and can no longer receive it: it never got there."""
 
     order_id: int
 
 
-class AccountPicture(NamedTuple):
+class AccountSnapshot(NamedTuple):
     """What the venue says the account holds, as of one place in its private stream."""
 
     cash_total: Decimal
@@ -150,7 +150,7 @@ class Conversion(NamedTuple):
     recovered: bool
 
 
-class Money(NamedTuple):
+class CashBalance(NamedTuple):
     """The account's cash, with what its bids lock, as of one place in its private stream."""
 
     cash_total: Decimal
@@ -175,13 +175,13 @@ class Ready(NamedTuple):
     account_sequence: int
 
 
-class Lost(NamedTuple):
+class SessionLost(NamedTuple):
     """The session is gone; every order that has not ended is of unknown outcome."""
 
     reason: str
 
 
-class Trouble(NamedTuple):
+class SessionAlert(NamedTuple):
     """Something people should know."""
 
     level: AlertLevel
@@ -224,17 +224,17 @@ Report: TypeAlias = (
     OrderReport
     | Execution
     | Reversal
-    | Refused
-    | CancelRefused
+    | OrderRejected
+    | CancelRejected
     | Unknown
-    | Absent
-    | AccountPicture
+    | NotFound
+    | AccountSnapshot
     | Conversion
-    | Money
+    | CashBalance
     | ConversionEnded
     | Ready
-    | Lost
-    | Trouble
+    | SessionLost
+    | SessionAlert
     | HistoryLost
     | Resting
     | Since
@@ -243,17 +243,17 @@ REPORTS = (
     OrderReport,
     Execution,
     Reversal,
-    Refused,
-    CancelRefused,
+    OrderRejected,
+    CancelRejected,
     Unknown,
-    Absent,
-    AccountPicture,
+    NotFound,
+    AccountSnapshot,
     Conversion,
-    Money,
+    CashBalance,
     ConversionEnded,
     Ready,
-    Lost,
-    Trouble,
+    SessionLost,
+    SessionAlert,
     HistoryLost,
     Resting,
 )
@@ -312,7 +312,7 @@ class Session(Protocol):
 
     def on_close(self, reason: str, now_ns: int) -> Outputs: ...
 
-    def on_answer(self, answer: Answer, now_ns: int) -> Outputs: ...
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> Outputs: ...
 
     def on_timer(self, now_ns: int) -> Outputs: ...
 
@@ -320,7 +320,7 @@ class Session(Protocol):
         """Cancel, then place, in this order and in as few frames as the venue takes."""
         ...
 
-    def empty_out(self, now_ns: int) -> Outputs:
+    def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         """Cancel everything of this and older epochs, and ask the venue until nothing rests; then `empty` is True."""
         ...
 
@@ -331,8 +331,8 @@ class Session(Protocol):
         """
         ...
 
-    def take_picture(self, reason: str, now_ns: int) -> Outputs:
-        """Ask for an AccountPicture."""
+    def request_snapshot(self, reason: str, now_ns: int) -> Outputs:
+        """Ask for an AccountSnapshot."""
         ...
 
     @property
@@ -341,7 +341,7 @@ class Session(Protocol):
         ...
 
     @property
-    def may_rest(self) -> bool:
+    def accepts_resting_orders(self) -> bool:
         """True while orders that rest are taken; without it only such as take at once or never."""
         ...
 
@@ -352,7 +352,7 @@ class Session(Protocol):
 
     @property
     def empty(self) -> bool:
-        """True when the venue has said, after the last `empty_out`, that nothing of ours rests."""
+        """True when the venue has said, after the last `cancel_all_and_confirm`, that nothing of ours rests."""
         ...
 
     def armed(self, now_ns: int) -> bool:
@@ -360,7 +360,7 @@ class Session(Protocol):
         ...
 
     def describe(self, now_ns: int) -> dict[str, Any]:
-        """Return a JSON-able picture for people; no secrets."""
+        """Return a JSON-able snapshot for people; no secrets."""
         ...
 
     def samples(self) -> Iterable[Sample]:
@@ -392,8 +392,8 @@ class Converting(Protocol):
         ...
 
 
-class PictureWatch:
-    """Tells people when no picture of the account comes about: nothing compares it with the ledger meanwhile."""
+class SnapshotWatch:
+    """Tells people when no snapshot of the account comes about: nothing compares it with the ledger meanwhile."""
 
     def __init__(self) -> None:
         self._taken = self._since_ns = 0
@@ -402,16 +402,16 @@ class PictureWatch:
         """Count from now on."""
         self._since_ns = now_ns
 
-    def look(self, taken: int, now_ns: int) -> Iterable[Trouble]:
-        """Compare with how many pictures have been taken."""
+    def check(self, taken: int, now_ns: int) -> Iterable[SessionAlert]:
+        """Compare with how many snapshots have been taken."""
         if taken != self._taken:
             self._taken, self._since_ns = taken, now_ns
         elif now_ns - self._since_ns >= PICTURE_OVERDUE_NS:
             self._since_ns = now_ns
             text = (
-                f"no picture of the account for {PICTURE_OVERDUE_NS // NS_PER_S} s: it is not compared with the ledger"
+                f"no snapshot of the account for {PICTURE_OVERDUE_NS // NS_PER_S} s: it is not compared with the ledger"
             )
-            yield Trouble(AlertLevel.CRITICAL, "no_picture", text)
+            yield SessionAlert(AlertLevel.CRITICAL, "no_picture", text)
 
 
 def session_samples(

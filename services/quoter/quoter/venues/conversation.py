@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from common.clock import NS_PER_MS
-from common.core import Answer, Ask
+from common.core import HttpRequest, HttpResponse
 
 CONVERSATIONS_MAX = 64
 REQUEST_TIMEOUT_MS = 2_000
@@ -58,7 +58,7 @@ class Conversations(Generic[T]):
         self._next_ask = 1
         self.unanswered = 0
 
-    def begin(self, name: str, script: Script[None], now_ns: int) -> list[T | Ask]:
+    def begin(self, name: str, script: Script[None], now_ns: int) -> list[T | HttpRequest]:
         """Start a script under a name and return what it yields before its first wait."""
         if self.full:
             script.close()
@@ -76,44 +76,44 @@ class Conversations(Generic[T]):
             paused == name for _, paused, _ in self._paused
         )
 
-    def on_answer(self, answer: Answer, now_ns: int) -> list[T | Ask]:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> list[T | HttpRequest]:
         """Go on with the script that asked; an answer nobody waits for any more is dropped."""
-        found = self._asked.pop(answer.ask_id, None)
+        found = self._asked.pop(answer.request_id, None)
         if found is None:
             return []
         if answer.status == 0:
             self.unanswered += 1
         return self._go_on(*found, Reply(answer.status, answer.body), now_ns)
 
-    def on_timer(self, now_ns: int) -> list[T | Ask]:
+    def on_timer(self, now_ns: int) -> list[T | HttpRequest]:
         """Go on with the scripts whose pause is over."""
         due = [each for each in self._paused if each[0] <= now_ns]
         if not due:
             return []
         self._paused = [each for each in self._paused if each[0] > now_ns]
-        outputs: list[T | Ask] = []
+        outputs: list[T | HttpRequest] = []
         for _, name, script in due:
             outputs += self._go_on(name, script, None, now_ns)
         return outputs
 
     def abandon(self, name: str = "") -> None:
         """End conversations of a name, or all; their answers will be dropped."""
-        for ask_id in [ask_id for ask_id, (asked, _) in self._asked.items() if name in ("", asked)]:
-            self._asked.pop(ask_id)[1].close()
+        for request_id in [request_id for request_id, (asked, _) in self._asked.items() if name in ("", asked)]:
+            self._asked.pop(request_id)[1].close()
         for paused in [each for each in self._paused if name in ("", each[1])]:
             self._paused.remove(paused)
             paused[2].close()
 
-    def _go_on(self, name: str, script: Script[None], value: Reply | None, now_ns: int) -> list[T | Ask]:
-        outputs: list[T | Ask] = []
+    def _go_on(self, name: str, script: Script[None], value: Reply | None, now_ns: int) -> list[T | HttpRequest]:
+        outputs: list[T | HttpRequest] = []
         try:
             step = script.send(value)
             while True:
                 if isinstance(step, Request):
-                    ask_id = self._next_ask
+                    request_id = self._next_ask
                     self._next_ask += 1
-                    self._asked[ask_id] = (name, script)
-                    outputs.append(self._ask(ask_id, step))
+                    self._asked[request_id] = (name, script)
+                    outputs.append(self._ask(request_id, step))
                     return outputs
                 if isinstance(step, Pause):
                     self._paused.append((now_ns + round(step.ms * NS_PER_MS), name, script))
@@ -123,14 +123,14 @@ class Conversations(Generic[T]):
         except StopIteration:
             return outputs
 
-    def _ask(self, ask_id: int, request: Request) -> Ask:
+    def _ask(self, request_id: int, request: Request) -> HttpRequest:
         elsewhere = request.path.startswith(("http://", "https://"))
         url = request.path if elsewhere else self._url + request.path
         # What proves who we are is for the venue's own address alone.
         headers = {**({} if elsewhere else self._headers()), **request.headers}
         if request.body:
             headers["content-type"] = "application/json"
-        return Ask(self._http, ask_id, request.method, url, headers, request.body, REQUEST_TIMEOUT_MS)
+        return HttpRequest(self._http, request_id, request.method, url, headers, request.body, REQUEST_TIMEOUT_MS)
 
 
 class Backoff:

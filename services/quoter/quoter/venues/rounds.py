@@ -8,7 +8,7 @@ from itertools import count
 from common.clock import NS_PER_MS
 from common.events import AlertLevel
 
-from quoter.venues.base import Trouble
+from quoter.venues.base import SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Script
 
 ROUNDS_TOLD = 5
@@ -55,7 +55,7 @@ def rounds(once: Callable[[], Script[str]], pauses: Backoff, kind: str, most: in
         if not left:
             return True
         if number % ROUNDS_TOLD == 0 or number == most:
-            yield Trouble(AlertLevel.CRITICAL, kind, f"no end after {number} rounds: {left}"[:400])
+            yield SessionAlert(AlertLevel.CRITICAL, kind, f"no end after {number} rounds: {left}"[:400])
         if number == most:
             return False
         yield Pause(pauses.next_ms())

@@ -12,7 +12,7 @@ from common.clock import NS_PER_S
 from common.errors import ContractError
 from common.events import AlertLevel
 
-from quoter.venues.base import HistoryLost, Trouble
+from quoter.venues.base import HistoryLost, SessionAlert
 
 TOLD_NS = 60 * NS_PER_S
 """A trade may be listed without its numbers for as long as it takes to be final."""
@@ -98,7 +98,7 @@ class UnreadTrades:
         """Return the place from which on trades have to be asked for, at most `latest`."""
         return min((latest, *(trade.place for trade in self._trades.values())))
 
-    def look(self, now_ns: int) -> Iterator[Trouble | HistoryLost]:
+    def check(self, now_ns: int) -> Iterator[SessionAlert | HistoryLost]:
         """Tell people of what stays unreadable; what does so for long is given up, and the account stops."""
         for key, trade in list(self._trades.items()):
             age_ns = now_ns - trade.since_ns
@@ -111,4 +111,4 @@ class UnreadTrades:
             elif age_ns >= TOLD_NS and not trade.told:
                 trade.told = True
                 text = f"trade {key[:40]} cannot be read, it may be a fill: {trade.why[:200]}"
-                yield Trouble(AlertLevel.CRITICAL, "trade_unread", text)
+                yield SessionAlert(AlertLevel.CRITICAL, "trade_unread", text)

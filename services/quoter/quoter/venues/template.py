@@ -20,11 +20,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from common.core import Answer, Effects, Open, Sample
+from common.core import Effects, HttpResponse, Open, Sample
 from common.errors import ConfigError
 from pydantic import Field
 
-from quoter.venues.base import Lost, Outputs, OwnOrders, Placement
+from quoter.venues.base import Outputs, OwnOrders, Placement, SessionLost
 from quoter.venues.venue import CancelSession, KeySource, OwnSettings
 
 
@@ -51,9 +51,9 @@ class SilentSession:
         return []
 
     def on_close(self, reason: str, now_ns: int) -> Outputs:
-        return [Lost(reason)]
+        return [SessionLost(reason)]
 
-    def on_answer(self, answer: Answer, now_ns: int) -> Outputs:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> Outputs:
         return []
 
     def on_timer(self, now_ns: int) -> Outputs:
@@ -62,14 +62,14 @@ class SilentSession:
     def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
         raise AssertionError("orders are sent on an open connection")
 
-    def empty_out(self, now_ns: int) -> Outputs:
+    def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         self._ending = True
         return []
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
         return []
 
-    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+    def request_snapshot(self, reason: str, now_ns: int) -> Outputs:
         return []
 
     @property
@@ -77,7 +77,7 @@ class SilentSession:
         return False
 
     @property
-    def may_rest(self) -> bool:
+    def accepts_resting_orders(self) -> bool:
         return True
 
     @property

@@ -21,7 +21,7 @@ PASSED = [reason.value for reason in RejectReason]
 ID_DIGITS_MAX = 19
 
 
-def told(record: Record, now_ns: int) -> dict[str, Any]:
+def described(record: Record, now_ns: int) -> dict[str, Any]:
     """Return a JSON-able account of one pass."""
     terms, plan, tick = record.terms, record.plan, record.terms.grid.tick_size
     seconds_left = terms.seconds_left(record.venue_now_ns)
@@ -42,7 +42,7 @@ def told(record: Record, now_ns: int) -> dict[str, Any]:
         "signals": _signals(record.signals),
         "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids],
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks],
-        "room": plan.room._asdict(),
+        "room": plan.headroom._asdict(),
         "cancelled": [str(order_id) for order_id in record.cancelled],
         "placed": [_order(order, tick, taking=record.taking) | {"passed": PASSED} for order in record.placed],
         "refused": [
@@ -88,8 +88,8 @@ def _inputs(record: Record) -> dict[str, Any]:
             "yes": held.yes_lots,
             "no": held.no_lots,
             "net": held.yes_lots - held.no_lots,
-            "doubt_yes": held.doubt_yes_lots,
-            "doubt_no": held.doubt_no_lots,
+            "doubt_yes": held.unconfirmed_yes_lots,
+            "doubt_no": held.unconfirmed_no_lots,
         },
         "free_cash": None if record.free_cash == float("inf") else round(record.free_cash, 2),
     }
@@ -135,19 +135,19 @@ def explanation(trader: Trader, query: Mapping[str, str], now_ns: int) -> dict[s
 
 
 def _told(records: Sequence[Record], now_ns: int) -> list[dict[str, Any]]:
-    return [told(record, now_ns) for record in records[:SHOWN_MAX]]
+    return [described(record, now_ns) for record in records[:SHOWN_MAX]]
 
 
 def _now(trader: Trader, algo_id: str, symbol: str, now_ns: int) -> dict[str, Any] | None:
     """Return how a market stands: the last look at it, and what rests there."""
     bot = trader.bots.get(algo_id)
-    line = bot.lines.get(symbol) if bot else None
-    if line is None or line.plan is None:
+    quoted = bot.quoted.get(symbol) if bot else None
+    if quoted is None or quoted.plan is None:
         return None
-    waiting = line.told[3] if line.told and line.told[2] == "waiting" else ""
+    waiting = quoted.published[3] if quoted.published and quoted.published[2] == "waiting" else ""
     orders = trader.orders.of(algo_id, symbol)
-    tick = line.terms.grid.tick_size
-    return told(record_of(line, waiting, *NOTHING_SENT), now_ns) | {
+    tick = quoted.terms.grid.tick_size
+    return described(record_of(quoted, waiting, *NOTHING_SENT), now_ns) | {
         "orders": [_working(order, tick, now_ns) for order in orders]
     }
 

@@ -1,4 +1,4 @@
-"""What people and Prometheus see of the quoter: readiness, the picture on its admin port, and figures."""
+"""What people and Prometheus see of the quoter: readiness, the snapshot on its admin port, and figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.pretrade import FEED_AGE_MAX_NS
 from quoter.orders.budget import Use
 from quoter.orders.own_orders import Order
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, Line
+from quoter.trading.bot import Bot, QuotedMarket
 from quoter.trading.trader import Trader
 
 ORDERS_SHOWN_MAX = 200
@@ -48,8 +48,8 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
     return reasons
 
 
-def picture(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns: int) -> dict[str, Any]:
-    """Return a JSON-able picture: session, halts, and each bot's markets with target, orders and holding."""
+def snapshot(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns: int) -> dict[str, Any]:
+    """Return a JSON-able snapshot: session, halts, and each bot's markets with target, orders and holding."""
     return {
         "account": trader.account,
         "venue": trader.venue,
@@ -72,7 +72,9 @@ def picture(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns:
             for bot in trader.bots.values()
         },
         "markouts": {bot.algo_id: _markouts(bot, now_ns) for bot in trader.bots.values()},
-        "bots": [_market(trader, bot, line, now_ns) for bot in trader.bots.values() for line in bot.lines.values()],
+        "bots": [
+            _market(trader, bot, quoted, now_ns) for bot in trader.bots.values() for quoted in bot.quoted.values()
+        ],
     }
 
 
@@ -106,51 +108,51 @@ def _markouts(bot: Bot, now_ns: int) -> list[dict[str, Any]]:
     ]
 
 
-def _flow(bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
-    flow, vpin = bot.config.flow, line.traded.vpin.value()
+def _flow(bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict[str, Any]:
+    flow, vpin = bot.config.flow, quoted.traded.vpin.value()
     return {
-        "imbalance": round(line.traded.public.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
-        "own_imbalance": round(line.traded.own.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "imbalance": round(quoted.traded.public.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
+        "own_imbalance": round(quoted.traded.own.imbalance(now_ns, flow.half_life_s, flow.prior), 4),
         "vpin": round(vpin, 4) if vpin is not None else None,
-        **line.toxicity._asdict(),
+        **quoted.toxicity._asdict(),
     }
 
 
-def _market(trader: Trader, bot: Bot, line: Line, now_ns: int) -> dict[str, Any]:
-    symbol, tick = line.terms.symbol, line.terms.grid.tick_size
+def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict[str, Any]:
+    symbol, tick = quoted.terms.symbol, quoted.terms.grid.tick_size
     yes, no, _, _ = trader.holdings.of(bot.algo_id, symbol)
-    plan = line.plan
+    plan = quoted.plan
     orders = trader.orders.of(bot.algo_id, symbol)
     return {
         "algo_id": bot.algo_id,
         "symbol": symbol,
-        "state": line.told[2] if line.told else "waiting",
-        "reason": line.told[3] if line.told else "",
+        "state": quoted.published[2] if quoted.published else "waiting",
+        "reason": quoted.published[3] if quoted.published else "",
         "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids] if plan else [],
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks] if plan else [],
-        "fair": line.fair.fair if line.fair else None,
-        "fair_age_ms": (now_ns - line.fresh_at_ns) // NS_PER_MS if line.fair else None,
+        "fair": quoted.fair.fair if quoted.fair else None,
+        "fair_age_ms": (now_ns - quoted.fresh_at_ns) // NS_PER_MS if quoted.fair else None,
         "skew": plan.skew if plan else 0.0,
-        "flow": _flow(bot, line, now_ns),
+        "flow": _flow(bot, quoted, now_ns),
         "crossing": {
-            "taking": line.crossing.taking._asdict() if line.crossing.taking else None,
-            "orders": line.crossing.orders,
-            "cost": round(line.crossing.spent, 6),
+            "taking": quoted.crossing.taking._asdict() if quoted.crossing.taking else None,
+            "orders": quoted.crossing.orders,
+            "cost": round(quoted.crossing.spent, 6),
         },
         "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
-        "seconds_left": round(line.terms.seconds_left(trader.venue_now_ns(now_ns)), 3),
+        "seconds_left": round(quoted.terms.seconds_left(trader.venue_now_ns(now_ns)), 3),
         "position": {"yes": yes, "no": no, "net": yes - no},
-        "pnl": _profit(line, yes, no),
+        "pnl": _profit(quoted, yes, no),
         "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
     }
 
 
-def _profit(line: Line, yes: int, no: int) -> float | None:
+def _profit(quoted: QuotedMarket, yes: int, no: int) -> float | None:
     """Return what the shares held are worth at fair value less what they cost; None without a fair value."""
-    if line.fair is None:
+    if quoted.fair is None:
         return None if yes or no else 0.0
-    fair, pair = line.fair.fair, line.terms.pair
-    return round(pair.yes.value(yes, fair) + pair.no.value(no, fair) - line.cost, 6)
+    fair, pair = quoted.fair.fair, quoted.terms.pair
+    return round(pair.yes.value(yes, fair) + pair.no.value(no, fair) - quoted.cost, 6)
 
 
 def _order(order: Order, tick: float) -> dict[str, Any]:
@@ -183,37 +185,37 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     for code, count in sorted(blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in trader.bots.values():
-        one, money = {"algo_id": bot.algo_id}, trader.conduct.money.of(bot.algo_id)
+        one, money = {"algo_id": bot.algo_id}, trader.activity.money.of(bot.algo_id)
         yield Sample("mm_notional", "gauge", "Money in open bids and unpaired shares", one, money)
-        ratio = trader.conduct.orders_per_fill(bot.algo_id)
+        ratio = trader.activity.orders_per_fill(bot.algo_id)
         yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
         for underlying, found in bot.exposures.items():
             where = {"algo_id": bot.algo_id, "underlying": underlying}
             yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)
             yield Sample("mm_exposure_worst", "gauge", "Loss in the worst scenario", where, found.worst)
             yield Sample("mm_exposure_settled", "gauge", "Money won if all settled now", where, found.settled)
-        for symbol, line in bot.lines.items():
+        for symbol, quoted in bot.quoted.items():
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(trader.orders.of(bot.algo_id, symbol))
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
-            yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, line.crossing.orders)
-            yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, line.crossing.spent)
-            yield Sample("mm_quote_updates", "counter", "Batches sent", labels, line.quote_updates)
-            yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, line.window.freezes)
-            yield from _flow_samples(bot, line, labels)
+            yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, quoted.crossing.orders)
+            yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, quoted.crossing.spent)
+            yield Sample("mm_quote_updates", "counter", "Batches sent", labels, quoted.quote_updates)
+            yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, quoted.window.freezes)
+            yield from _flow_samples(bot, quoted, labels)
         yield from _markout_samples(bot)
     yield from trader.session.samples()
 
 
-def _flow_samples(bot: Bot, line: Line, labels: dict[str, str]) -> Iterable[Sample]:
-    traded, flow = line.traded, bot.config.flow
+def _flow_samples(bot: Bot, quoted: QuotedMarket, labels: dict[str, str]) -> Iterable[Sample]:
+    traded, flow = quoted.traded, bot.config.flow
     for name, found in (("public", traded.public), ("own", traded.own)):
         share = found.imbalance(bot.looked_at_ns, flow.half_life_s, flow.prior)
         yield Sample("mm_flow_imbalance", "gauge", "Taker flow, -1 to 1", labels | {"of": name}, share)
     vpin = traded.vpin.value()
     if vpin is not None:
         yield Sample("mm_vpin", "gauge", "Volume-synchronised probability of informed trading", labels, vpin)
-    for side, cost in (("bid", line.toxicity.bid), ("ask", line.toxicity.ask)):
+    for side, cost in (("bid", quoted.toxicity.bid), ("ask", quoted.toxicity.ask)):
         yield Sample("mm_toxicity", "gauge", "Price that a side stands back by", labels | {"side": side}, cost)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import (
-    Answer,
     Answered,
     AnswerLater,
     Command,
@@ -27,6 +26,7 @@ from common.core import (
     Effects,
     Every,
     Http,
+    HttpResponse,
     Input,
     Newest,
     Ordered,
@@ -39,7 +39,7 @@ from common.halts import Halts
 from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 
 from quoter.trading.order_updates import PLATFORM, alert
-from quoter.venues.base import Output, Trouble
+from quoter.venues.base import Output, SessionAlert
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.venue import CancelSession
 from quoter.views.commands import halt_of, parse_cancel_all, parse_halt
@@ -137,9 +137,9 @@ class Watchdog(Core):
     def on_timer(self, receipt: Receipt) -> Effects:
         self._holder.turn(receipt.now_ns)
         yield from self._holder.alerts(receipt.now_ns)
-        yield from self._look(receipt.now_ns)
+        yield from self._check(receipt.now_ns)
 
-    def _look(self, now_ns: int) -> Effects:
+    def _check(self, now_ns: int) -> Effects:
         self._now_ns = now_ns
         yield from self._relay(self._talks.on_timer(now_ns))
         yield from self._errands.overdue(now_ns)
@@ -158,7 +158,7 @@ class Watchdog(Core):
             return True
         return self._looks < LOOKS_AT_REST and now_ns - self._looked_at_ns >= LOOK_AGAIN_NS
 
-    def on_answer(self, answer: Answer, receipt: Receipt) -> Effects:
+    def on_answer(self, answer: HttpResponse, receipt: Receipt) -> Effects:
         self._now_ns = receipt.now_ns
         return self._relay(self._talks.on_answer(answer, receipt.now_ns))
 
@@ -210,7 +210,7 @@ class Watchdog(Core):
     def _empty(self, what: str, scope: str, receipt: Receipt, ticket: int | None = None) -> Effects:
         """Begin to cancel everything of the account, the living epoch's orders too."""
         self._errands.begin(what, scope, ORDER_ID_MAX, receipt.now_ns, ticket)
-        return self._look(receipt.now_ns)
+        return self._check(receipt.now_ns)
 
     def _intervene(self, below: int, why: str, now_ns: int) -> Effects:
         """Begin to cancel everything with an id below, unless that is being done or has been."""
@@ -238,13 +238,13 @@ class Watchdog(Core):
                 self._backoff.reset()
                 self._looks = 0 if gone else self._looks + 1
                 return
-            yield Trouble(AlertLevel.CRITICAL, "orders_left", f"{self.left} orders still rest")
+            yield SessionAlert(AlertLevel.CRITICAL, "orders_left", f"{self.left} orders still rest")
             yield Pause(self._backoff.next_ms())
 
     def _relay(self, outputs: Iterable[Output]) -> Effects:
         """Pass effects on and turn trouble into alerts; a cancelled order is the venue's news, not ours."""
         for output in outputs:
-            if isinstance(output, Trouble):
+            if isinstance(output, SessionAlert):
                 yield self._alert(output.level, output.kind, output.text, self._now_ns)
             elif isinstance(output, Effect):
                 yield output

@@ -15,7 +15,7 @@ from quoter.binary.conversions import Collateral, pairs_to_merge, pairs_to_split
 from quoter.testing.script import MARKET, Script, config, market, position, run_core
 from quoter.testing.venue import Venue
 from quoter.trading.bot import terms_of
-from quoter.venues.base import Money
+from quoter.venues.base import CashBalance
 
 PAIR = terms_of(market()).pair
 lots = st.integers(0, 3_000)
@@ -39,8 +39,8 @@ def held(script: Script, algo_id: str = "1") -> tuple[int, int]:
 def test_b11_never_more_pairs_are_merged_than_are_certainly_held_and_not_offered(
     yes: int,
     no: int,
-    doubt_yes: int,
-    doubt_no: int,
+    unconfirmed_yes: int,
+    unconfirmed_no: int,
     selling_yes: int,
     selling_no: int,
     cash: float,
@@ -48,8 +48,8 @@ def test_b11_never_more_pairs_are_merged_than_are_certainly_held_and_not_offered
     low: float,
 ) -> None:
     unwind = Unwind(merge_pairs=many, merge_below_cash=low)
-    pairs = pairs_to_merge(Held(yes, no, doubt_yes, doubt_no), selling_yes, selling_no, cash, unwind)
-    certain = max(0, min(yes - doubt_yes - selling_yes, no - doubt_no - selling_no))
+    pairs = pairs_to_merge(Held(yes, no, unconfirmed_yes, unconfirmed_no), selling_yes, selling_no, cash, unwind)
+    certain = max(0, min(yes - unconfirmed_yes - selling_yes, no - unconfirmed_no - selling_no))
     assert pairs in (0, certain)
     due = certain > 0 and (0 < many <= certain or cash < low)
     assert (pairs > 0) == due
@@ -83,7 +83,7 @@ def test_fewer_pairs_than_configured_wait_while_there_is_cash() -> None:
 def test_b11_when_cash_runs_low_every_pair_is_merged() -> None:
     script = Script()
     script.quoting()
-    script.core.trader.collateral.on_money(Money(Decimal(900), 10_000))
+    script.core.trader.collateral.on_money(CashBalance(Decimal(900), 10_000))
     holding(script, 30, 20)
     script.wait(200, fair=0.50)
     assert [posting.cash for posting in script.of(Posting)] == [Decimal(20)]
@@ -198,7 +198,7 @@ def test_a_predecessors_merge_is_booked_on_the_only_bot_that_can_have_had_the_pa
     script.carry(core.start(script.receipt()))
     script.wait(200)
     assert script.of(Posting) == []
-    assert script.of(AccountState) == [], "a picture would say that everything before it is in FILL"
+    assert script.of(AccountState) == [], "a snapshot would say that everything before it is in FILL"
     for algo_id in ("1", "2"):
         yes, no = holders.get(algo_id, (0, 0))
         script.carry(core.on_position(position(1, yes, no, algo_id), script.receipt()))
@@ -222,7 +222,7 @@ def test_what_an_account_state_has_proven_is_not_told_again() -> None:
 def test_a_bid_that_free_cash_does_not_cover_is_not_sent() -> None:
     script = Script()
     script.start()
-    script.core.trader.collateral.on_money(Money(Decimal(100), 10_000))
+    script.core.trader.collateral.on_money(CashBalance(Decimal(100), 10_000))
     script.wait(500, fair=0.50)
     assert script.core.trader.rejections["collateral"] > 0
     committed = sum(float(order.price) * order.size for order in script.venue.open_orders())
@@ -232,8 +232,8 @@ def test_a_bid_that_free_cash_does_not_cover_is_not_sent() -> None:
 def test_b11_what_an_older_word_says_of_cash_changes_nothing() -> None:
     collateral = Collateral()
     assert collateral.free == float("inf")
-    collateral.on_money(Money(Decimal(500), 7))
-    collateral.on_money(Money(Decimal(900), 6))
+    collateral.on_money(CashBalance(Decimal(500), 7))
+    collateral.on_money(CashBalance(Decimal(900), 6))
     collateral.locked = 120.0
     assert collateral.free == 380.0
 
@@ -257,10 +257,10 @@ def splits(script: Script) -> int:
 
 @given(lots, lots, lots, lots, st.floats(0, 5_000), st.integers(0, 500), st.floats(0, 5_000), st.integers(0, 2_000))
 def test_b11_what_is_split_never_exceeds_the_seed_the_limit_or_the_cash_that_is_spare(
-    yes: int, no: int, doubt_yes: int, doubt_no: int, cash: float, seed: int, low: float, most: int
+    yes: int, no: int, unconfirmed_yes: int, unconfirmed_no: int, cash: float, seed: int, low: float, most: int
 ) -> None:
     unwind = Unwind(sell_held=True, seed_pairs=seed, merge_below_cash=low, merge_pairs=1)
-    held = Held(yes, no, min(yes, doubt_yes), min(no, doubt_no))
+    held = Held(yes, no, min(yes, unconfirmed_yes), min(no, unconfirmed_no))
     pairs = pairs_to_split(held, cash, most, PAIR, unwind)
     assert pairs >= 0
     if pairs:

@@ -92,11 +92,13 @@ def test_the_bound_grows_from_nothing_to_its_full_size_and_is_closed_outside_its
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
-def test_what_is_given_up_is_certainly_held_too_much(yes: int, no: int, doubt_yes: int, doubt_no: int) -> None:
-    doubt_yes, doubt_no = min(yes, doubt_yes), min(no, doubt_no)
-    found = to_give_up(Held(yes, no, doubt_yes, doubt_no))
-    for really_yes in (yes, yes - doubt_yes):
-        for really_no in (no, no - doubt_no):
+def test_what_is_given_up_is_certainly_held_too_much(
+    yes: int, no: int, unconfirmed_yes: int, unconfirmed_no: int
+) -> None:
+    unconfirmed_yes, unconfirmed_no = min(yes, unconfirmed_yes), min(no, unconfirmed_no)
+    found = to_give_up(Held(yes, no, unconfirmed_yes, unconfirmed_no))
+    for really_yes in (yes, yes - unconfirmed_yes):
+        for really_no in (no, no - unconfirmed_no):
             net = really_yes - really_no
             assert abs(net - found) <= abs(net)
 
@@ -215,7 +217,7 @@ def test_what_crossing_has_cost_uses_up_the_markets_budget() -> None:
     taken = sum(fill.quantity_lots for fill in script.of(Fill))
     per_share = 0.01 + taker_fee(0.49, 0.072)
     assert 1.0 - per_share <= taken * per_share <= 1.0
-    assert script.core.bots["1"].lines[MARKET].crossing.spent == pytest.approx(taken * per_share, abs=0.01)
+    assert script.core.bots["1"].quoted[MARKET].crossing.spent == pytest.approx(taken * per_share, abs=0.01)
 
 
 def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wanted() -> None:

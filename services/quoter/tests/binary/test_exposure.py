@@ -144,7 +144,7 @@ def test_b27_beyond_the_scenario_limit_no_market_of_the_underlying_adds_to_it() 
     script = limited(max_scenario_loss=100.0)
     assert priced(script, yes=100) == {MARKET: BOTH, LATER: BOTH}
     assert priced(script, yes=300) == {MARKET: {"no"}, LATER: {"no"}}
-    targets = {line.terms.symbol: line.told for line in script.core.bots["1"].lines.values()}
+    targets = {line.terms.symbol: line.published for line in script.core.bots["1"].quoted.values()}
     assert all(told is not None and told[3] == "no bids: exposure over all markets" for told in targets.values())
     figures = {sample.name: sample.value for sample in script.core.samples() if sample.name.startswith("mm_exposure")}
     assert figures["mm_exposure_worst"] > 100.0

@@ -127,7 +127,7 @@ def test_sizes_are_dealt_out_best_first_until_the_room_is_used_up() -> None:
 @given(
     st.lists(st.integers(1, 99), max_size=5, unique=True), st.integers(0, 300), st.integers(0, 500), st.integers(1, 20)
 )
-def test_a_ladder_never_offers_more_than_its_room(ticks: list[int], size: int, room: int, least: int) -> None:
-    found = levels(ticks, size, room, least)
-    assert sum(level.quantity_lots for level in found) <= room
+def test_a_ladder_never_offers_more_than_its_room(ticks: list[int], size: int, headroom: int, least: int) -> None:
+    found = levels(ticks, size, headroom, least)
+    assert sum(level.quantity_lots for level in found) <= headroom
     assert all(least <= level.quantity_lots <= size for level in found)

@@ -1,4 +1,4 @@
-"""What flow says of a market reaches its quotes, its picture and its figures; and only makers' fills speak."""
+"""What flow says of a market reaches its quotes, its snapshot and its figures; and only makers' fills speak."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_what_we_take_ourselves_says_nothing_of_those_who_take_from_us() -> None
         taken = replace(fill, liquidity=Liquidity.TAKER, venue_trade_id=f"t{number}")
         assert list(script.core._on_fill(taken, pair.of(taken.outcome), script.now_ns)) == []
     assert market_state(script)["flow"]["own_imbalance"] > -0.2
-    assert not script.core.bots["1"].lines[MARKET].signals.frozen
+    assert not script.core.bots["1"].quoted[MARKET].signals.frozen
 
 
 def test_the_quoter_listens_to_the_trades_of_its_own_venue_from_now_on() -> None:
@@ -225,9 +225,9 @@ def test_b22_a_bot_whose_surroundings_cannot_be_reckoned_stops_alone() -> None:
         for algo_id in ("1", "2"):
             script.fair(0.5, algo_id)
         script.carry(script.core.on_timer(script.receipt()))
-    line = script.core.bots["1"].lines[MARKET]
-    assert line.fair is not None
-    line.fair = replace(line.fair, delta="no number")
+    quoted = script.core.bots["1"].quoted[MARKET]
+    assert quoted.fair is not None
+    quoted.fair = replace(quoted.fair, delta="no number")
     for _ in range(12):
         script.now_ns += 50 * MS
         script.feed_inputs()

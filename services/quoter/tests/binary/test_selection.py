@@ -148,7 +148,7 @@ def test_selection_does_not_flap_between_markets_of_like_worth(bonus: float, exp
     script = two_markets(selection={"keep_bonus": bonus})
     seen = [go_on(script, 1.0) for _ in range(5)]
     assert seen[-1] == {expected}
-    assert len(script.core.bots["1"].lines) == 1
+    assert len(script.core.bots["1"].quoted) == 1
 
 
 def test_b26_with_inventory_a_better_market_does_not_take_its_place() -> None:
@@ -182,7 +182,7 @@ def test_s1_8_of_two_like_markets_the_one_of_the_underlying_with_less_exposure_i
     held_market = script.core.markets[MARKET]
     script.wait(600)
     assert held_market.underlying == "BTC"
-    lines = set(script.core.bots["1"].lines)
+    lines = set(script.core.bots["1"].quoted)
     assert expected in lines
     assert len(lines) == 2
 

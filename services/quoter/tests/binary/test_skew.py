@@ -8,13 +8,13 @@ from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.skew import (
+    Headroom,
     Lean,
     Phase,
-    Room,
     concession,
+    headroom,
     lean,
     phase_of,
-    room,
     within,
     without_loss_beyond,
     yielding,
@@ -83,18 +83,18 @@ def test_b8_what_may_be_held_never_grows_with_age(one: float, other: float) -> N
 
 @given(shares, shares, st.integers(0, 300), st.integers(0, 300), st.integers(1, 500), st.integers(0, 50))
 def test_a5_buying_all_that_has_room_keeps_the_net_within_what_its_age_allows(
-    yes: int, no: int, doubt_yes: int, doubt_no: int, bound: int, adding_min: int
+    yes: int, no: int, unconfirmed_yes: int, unconfirmed_no: int, bound: int, adding_min: int
 ) -> None:
-    held = Held(yes, no, min(yes, doubt_yes), min(no, doubt_no))
-    found = within(Room(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min)
+    held = Held(yes, no, min(yes, unconfirmed_yes), min(no, unconfirmed_no))
+    found = within(Headroom(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min)
     for bought, net in (
-        (found.yes_lots, yes - no + held.doubt_no_lots),
-        (found.no_lots, no - yes + held.doubt_yes_lots),
+        (found.yes_lots, yes - no + held.unconfirmed_no_lots),
+        (found.no_lots, no - yes + held.unconfirmed_yes_lots),
     ):
         assert net + bought <= max(bound, net + adding_min if net < 2 * bound else net + min(1, adding_min))
         assert bought >= adding_min or net >= 2 * bound
         assert bought >= min(1, adding_min)
-    assert within(Room(3, 4), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min) <= Room(3, 4)
+    assert within(Headroom(3, 4), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min) <= Headroom(3, 4)
 
 
 @given(shares, shares, st.integers(1, 500), reaches, st.integers(1, 10))
@@ -102,7 +102,7 @@ def test_r66_nothing_but_a_lot_is_added_beyond_what_takers_will_surely_take(
     yes: int, no: int, bound: int, reach: Reach, lot: int
 ) -> None:
     held, long, short = Held(yes, no), reach.long, reach.short
-    found = within(Room(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound, reach), 10, lot)
+    found = within(Headroom(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound, reach), 10, lot)
     for bought, net, surely, comes in (
         (found.yes_lots, yes - no, long, reach.long_comes),
         (found.no_lots, no - yes, short, reach.short_comes),
@@ -130,11 +130,11 @@ def test_r66_a_net_is_offered_as_a_bargain_the_more_the_less_sure_its_takers_are
 
 def test_a5_beyond_twice_what_its_age_allows_only_a_lot_is_added() -> None:
     leaning = Lean(Phase.AGGRESSIVE, 0.0, 1.0, 1.0, 100)
-    free = Room(1_000, 1_000)
-    assert within(free, Held(30, 0), leaning, 10) == Room(70, 130)
-    assert within(free, Held(150, 0), leaning, 10) == Room(10, 250)
-    assert within(free, Held(200, 0), leaning, 10) == Room(1, 300)
-    assert within(free, Held(0, 200), leaning, 10) == Room(300, 1)
+    free = Headroom(1_000, 1_000)
+    assert within(free, Held(30, 0), leaning, 10) == Headroom(70, 130)
+    assert within(free, Held(150, 0), leaning, 10) == Headroom(10, 250)
+    assert within(free, Held(200, 0), leaning, 10) == Headroom(1, 300)
+    assert within(free, Held(0, 200), leaning, 10) == Headroom(300, 1)
 
 
 @given(shares, shares, st.floats(0, 1), st.floats(0.01, 0.99), st.floats(1, 2_000))
@@ -142,7 +142,7 @@ def test_a5_the_worse_result_costs_no_more_than_its_limit(
     yes: int, no: int, average: float, fair: float, loss_max: float
 ) -> None:
     cost = average * (yes + no)
-    free = without_loss_beyond(Room(10_000, 10_000), Held(yes, no), cost, fair, loss_max, PAIR)
+    free = without_loss_beyond(Headroom(10_000, 10_000), Held(yes, no), cost, fair, loss_max, PAIR)
     before = cost - min(yes, no)
     for bought_yes, bought_no, price in ((free.yes_lots, 0, fair), (0, free.no_lots, 1 - fair)):
         bought = bought_yes + bought_no
@@ -155,8 +155,8 @@ def test_a5_the_worse_result_costs_no_more_than_its_limit(
 
 def test_a5_a_loss_at_its_limit_ends_the_adding_side_only() -> None:
     # 600 YES for 300: the worse result loses 300, and 400 more shares at 0.50 would lose 500.
-    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 500.0, PAIR) == Room(400, 1_000)
-    assert without_loss_beyond(Room(1_000, 1_000), Held(600, 0), 300.0, 0.50, 300.0, PAIR) == Room(0, 1_000)
+    assert without_loss_beyond(Headroom(1_000, 1_000), Held(600, 0), 300.0, 0.50, 500.0, PAIR) == Headroom(400, 1_000)
+    assert without_loss_beyond(Headroom(1_000, 1_000), Held(600, 0), 300.0, 0.50, 300.0, PAIR) == Headroom(0, 1_000)
 
 
 def test_a5_what_is_left_in_the_last_window_is_offered_ever_better_up_to_its_bound() -> None:
@@ -183,7 +183,7 @@ def test_the_skew_is_bounded_and_against_the_position(yes: int, no: int, phase: 
 
 @given(shares, shares, working_phases, st.integers(0, 2_000), st.integers(0, 2_000))
 def test_no_room_leads_beyond_a_limit(yes: int, no: int, phase: Phase, max_position: int, max_net: int) -> None:
-    found = room(Held(yes, no), phase, max_position, max_net)
+    found = headroom(Held(yes, no), phase, max_position, max_net)
     for bought, held, other in ((found.yes_lots, yes, no), (found.no_lots, no, yes)):
         assert bought >= 0
         if bought:
@@ -195,26 +195,26 @@ def test_no_room_leads_beyond_a_limit(yes: int, no: int, phase: Phase, max_posit
 
 @given(shares, shares, st.integers(0, 300), st.integers(0, 300), working_phases)
 def test_room_holds_whichever_way_a_doubt_resolves(
-    yes: int, no: int, doubt_yes: int, doubt_no: int, phase: Phase
+    yes: int, no: int, unconfirmed_yes: int, unconfirmed_no: int, phase: Phase
 ) -> None:
-    held = Held(yes, no, min(yes, doubt_yes), min(no, doubt_no))
-    found = room(held, phase, 1_000, 500)
-    for real_yes in (yes, yes - held.doubt_yes_lots):
-        for real_no in (no, no - held.doubt_no_lots):
-            sure = room(Held(real_yes, real_no), phase, 1_000, 500)
+    held = Held(yes, no, min(yes, unconfirmed_yes), min(no, unconfirmed_no))
+    found = headroom(held, phase, 1_000, 500)
+    for real_yes in (yes, yes - held.unconfirmed_yes_lots):
+        for real_no in (no, no - held.unconfirmed_no_lots):
+            sure = headroom(Held(real_yes, real_no), phase, 1_000, 500)
             assert found.yes_lots <= sure.yes_lots
             assert found.no_lots <= sure.no_lots
 
 
 def test_b14_a_position_full_on_both_sides_is_not_stuck_and_one_beyond_a_lowered_limit_can_shrink() -> None:
-    assert room(Held(1_000, 1_000), Phase.LEAN, 1_000, 1_000) == Room(0, 0)
-    assert room(Held(1_000, 900), Phase.LEAN, 1_000, 1_000) == Room(0, 100)
-    assert room(Held(1_500, 1_400), Phase.LEAN, 1_000, 1_000) == Room(0, 100)
+    assert headroom(Held(1_000, 1_000), Phase.LEAN, 1_000, 1_000) == Headroom(0, 0)
+    assert headroom(Held(1_000, 900), Phase.LEAN, 1_000, 1_000) == Headroom(0, 100)
+    assert headroom(Held(1_500, 1_400), Phase.LEAN, 1_000, 1_000) == Headroom(0, 100)
 
 
 def test_b25_close_to_expiry_only_what_flattens_may_rest_and_then_nothing() -> None:
-    assert room(Held(300, 100), Phase.REDUCE_ONLY, 1_000, 1_000) == Room(0, 200)
-    assert room(Held(300, 100), Phase.CLOSED, 1_000, 1_000) == Room(0, 0)
+    assert headroom(Held(300, 100), Phase.REDUCE_ONLY, 1_000, 1_000) == Headroom(0, 200)
+    assert headroom(Held(300, 100), Phase.CLOSED, 1_000, 1_000) == Headroom(0, 0)
 
 
 @given(st.integers(0, 5_000), st.integers(1, 5_000), st.floats(0, 1))

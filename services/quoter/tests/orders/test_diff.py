@@ -10,58 +10,60 @@ from common.instruments import Outcome, Side
 from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.skew import Room
-from quoter.orders.diff import Changes, Tolerance, Wanted, as_buys, beside, changes, fitting, selling_held
+from quoter.binary.skew import Headroom
+from quoter.orders.diff import Changes, TargetOrder, Tolerance, as_buys, beside, changes, selling_held, within_headroom
 from quoter.orders.own_orders import Order
 from quoter.testing.script import market
 from quoter.trading.bot import terms_of
 
 PAIR = terms_of(market()).pair
 EXACT = Tolerance(0, 0.0, 2)
-PLENTY = Room(10_000, 10_000)
+PLENTY = Headroom(10_000, 10_000)
 
 
 def order(order_id: int, outcome: Outcome, price: int, lots: int, state: OrderState = OrderState.LIVE) -> Order:
     return Order(order_id, "1", "M", outcome, Side.BUY, price, lots, state)
 
 
-def diff(wanted: list[Wanted], working: list[Order], tolerance: Tolerance = EXACT, room: Room = PLENTY) -> Changes:
-    return changes(wanted, working, tolerance, room, PAIR)
+def diff(
+    wanted: list[TargetOrder], working: list[Order], tolerance: Tolerance = EXACT, headroom: Headroom = PLENTY
+) -> Changes:
+    return changes(wanted, working, tolerance, headroom, PAIR)
 
 
 def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
     # Users buy YES at 0.40 -> we buy NO at 0.60; users sell YES at 0.38 -> we buy YES at 0.38.
     assert as_buys([QuoteLevel(38, 100)], [QuoteLevel(40, 100)], 100) == [
-        Wanted(Outcome.YES, 38, 100),
-        Wanted(Outcome.NO, 60, 100),
+        TargetOrder(Outcome.YES, 38, 100),
+        TargetOrder(Outcome.NO, 60, 100),
     ]
 
 
 def test_orders_where_they_should_be_are_left_alone() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 48, 100)]
+    wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.NO, 48, 100)]
     assert diff(wanted, working) == Changes([], [])
 
 
 def test_b20_only_the_level_that_moved_is_replaced() -> None:
-    wanted = [Wanted(Outcome.YES, 49, 100), Wanted(Outcome.YES, 48, 100)]
+    wanted = [TargetOrder(Outcome.YES, 49, 100), TargetOrder(Outcome.YES, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.YES, 47, 100)]
-    assert diff(wanted, working) == Changes([2], [Wanted(Outcome.YES, 49, 100)])
+    assert diff(wanted, working) == Changes([2], [TargetOrder(Outcome.YES, 49, 100)])
 
 
 def test_an_order_of_unknown_outcome_keeps_its_place_from_being_filled_twice() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 100)]
+    wanted = [TargetOrder(Outcome.YES, 48, 100)]
     assert diff(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Changes([], [])
 
 
 def test_an_order_being_cancelled_fills_no_place_and_is_not_cancelled_again() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 100)]
+    wanted = [TargetOrder(Outcome.YES, 48, 100)]
     leaving = order(1, Outcome.YES, 48, 100, OrderState.CANCELLING)
     assert diff(wanted, [leaving]) == Changes([], wanted)
 
 
 def test_within_the_tolerance_an_order_keeps_its_place_in_the_queue() -> None:
-    wanted = [Wanted(Outcome.YES, 49, 100)]
+    wanted = [TargetOrder(Outcome.YES, 49, 100)]
     loose = Tolerance(1, 0.25, 2)
     assert diff(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Changes([], [])
     assert diff(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Changes([1], wanted)
@@ -69,52 +71,57 @@ def test_within_the_tolerance_an_order_keeps_its_place_in_the_queue() -> None:
 
 
 def test_tolerance_never_leaves_own_sides_too_close() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 48, 100)]
+    wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 50, 100), order(2, Outcome.NO, 50, 100)]
     assert diff(wanted, working, Tolerance(2, 0.0, 4)) == Changes([1, 2], wanted)
 
 
 def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 80)]
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(100, 0)) == Changes([], [])
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Room(99, 0)) == Changes([1], wanted)
+    wanted = [TargetOrder(Outcome.YES, 48, 80)]
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(100, 0)) == Changes([], [])
+    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(99, 0)) == Changes(
+        [1], wanted
+    )
 
 
 def test_what_has_no_room_beside_an_order_that_is_being_cancelled_waits_for_it() -> None:
     leaving = order(1, Outcome.YES, 48, 60, OrderState.CANCELLING)
-    wanted = [Wanted(Outcome.YES, 49, 50), Wanted(Outcome.YES, 47, 40), Wanted(Outcome.NO, 49, 30)]
-    assert fitting(wanted, [leaving], Room(100, 30)) == [Wanted(Outcome.YES, 47, 40), Wanted(Outcome.NO, 49, 30)]
-    assert fitting(wanted, [], Room(100, 30)) == wanted
+    wanted = [TargetOrder(Outcome.YES, 49, 50), TargetOrder(Outcome.YES, 47, 40), TargetOrder(Outcome.NO, 49, 30)]
+    assert within_headroom(wanted, [leaving], Headroom(100, 30)) == [
+        TargetOrder(Outcome.YES, 47, 40),
+        TargetOrder(Outcome.NO, 49, 30),
+    ]
+    assert within_headroom(wanted, [], Headroom(100, 30)) == wanted
 
 
 def test_b10_held_shares_are_sold_instead_of_buying_the_other_outcome_as_far_as_they_last() -> None:
-    wanted = [Wanted(Outcome.YES, 48, 100), Wanted(Outcome.NO, 47, 100), Wanted(Outcome.NO, 46, 100)]
+    wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 47, 100), TargetOrder(Outcome.NO, 46, 100)]
     assert selling_held(wanted, 150, 99, 100) == [
-        Wanted(Outcome.YES, 48, 100),
-        Wanted(Outcome.YES, 53, 100, Side.SELL),
-        Wanted(Outcome.NO, 46, 100),
+        TargetOrder(Outcome.YES, 48, 100),
+        TargetOrder(Outcome.YES, 53, 100, Side.SELL),
+        TargetOrder(Outcome.NO, 46, 100),
     ]
     assert selling_held(wanted, 99, 99, 100) == wanted
 
 
 def test_an_order_to_sell_is_never_taken_for_one_to_buy() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 53, 100, OrderState.LIVE)
-    wanted = [Wanted(Outcome.YES, 53, 100)]
+    wanted = [TargetOrder(Outcome.YES, 53, 100)]
     assert diff(wanted, [selling]) == Changes([1], wanted)
-    offered = [Wanted(Outcome.YES, 53, 100, Side.SELL)]
+    offered = [TargetOrder(Outcome.YES, 53, 100, Side.SELL)]
     assert diff(offered, [selling]) == Changes([], [])
-    assert diff(offered, [selling], room=Room(10_000, 99)) == Changes([1], offered)
+    assert diff(offered, [selling], headroom=Headroom(10_000, 99)) == Changes([1], offered)
 
 
 def test_tolerance_keeps_a_sale_and_a_bid_apart_as_it_does_two_bids() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 51, 100, OrderState.LIVE)
-    wanted = [Wanted(Outcome.YES, 50, 100), Wanted(Outcome.YES, 52, 100, Side.SELL)]
+    wanted = [TargetOrder(Outcome.YES, 50, 100), TargetOrder(Outcome.YES, 52, 100, Side.SELL)]
     assert diff(wanted, [selling], Tolerance(1, 0.0, 2)) == Changes([1], wanted)
 
 
 outcomes = st.sampled_from([Outcome.YES, Outcome.NO])
 wants = st.lists(
-    st.builds(Wanted, outcomes, st.integers(1, 49), st.integers(1, 200)),
+    st.builds(TargetOrder, outcomes, st.integers(1, 49), st.integers(1, 200)),
     max_size=6,
     unique_by=lambda want: (want.outcome, want.price_ticks),
 )
@@ -131,7 +138,7 @@ def applied(working: list[Order], todo: Changes) -> Counter[tuple[Outcome, int, 
 
 @given(wants, workings)
 def test_changes_applied_to_the_working_orders_give_the_target(
-    wanted: list[Wanted], rows: list[tuple[Outcome, int, int, OrderState]]
+    wanted: list[TargetOrder], rows: list[tuple[Outcome, int, int, OrderState]]
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
     todo = diff(wanted, working)
@@ -141,10 +148,10 @@ def test_changes_applied_to_the_working_orders_give_the_target(
 
 @given(wants, workings, st.integers(0, 3), st.floats(0, 1), st.integers(0, 600))
 def test_with_tolerance_every_wanted_level_has_one_order_near_it_and_no_more_rests_than_fits(
-    wanted: list[Wanted], rows: list[tuple[Outcome, int, int, OrderState]], ticks: int, size: float, room: int
+    wanted: list[TargetOrder], rows: list[tuple[Outcome, int, int, OrderState]], ticks: int, size: float, headroom: int
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
-    todo = diff(wanted, working, Tolerance(ticks, size, 2), Room(room, room))
+    todo = diff(wanted, working, Tolerance(ticks, size, 2), Headroom(headroom, headroom))
     after = applied(working, todo)
     assert sum(after.values()) == len(wanted)
     kept = {each.order_id for each in working} - set(todo.cancel)
@@ -154,41 +161,41 @@ def test_with_tolerance_every_wanted_level_has_one_order_near_it_and_no_more_res
             for each in working
             if each.order_id in kept and each.outcome is outcome and each.state is not OrderState.CANCELLING
         ]
-        assert sum(resting) <= room
+        assert sum(resting) <= headroom
 
 
 @given(wants, wants, st.integers(0, 500), st.integers(0, 500))
 def test_what_fits_never_exceeds_the_room_with_all_that_may_still_be_executed(
-    wanted: list[Wanted], others: list[Wanted], yes_lots: int, no_lots: int
+    wanted: list[TargetOrder], others: list[TargetOrder], yes_lots: int, no_lots: int
 ) -> None:
     working = [order(place, each.outcome, each.price_ticks, each.quantity_lots) for place, each in enumerate(others)]
-    found = fitting(wanted, working, Room(yes_lots, no_lots))
-    for outcome, room in ((Outcome.YES, yes_lots), (Outcome.NO, no_lots)):
+    found = within_headroom(wanted, working, Headroom(yes_lots, no_lots))
+    for outcome, headroom in ((Outcome.YES, yes_lots), (Outcome.NO, no_lots)):
         adding = [each for each in wanted if (each.outcome is outcome) is (each.side is Side.BUY)]
         new = sum(each.quantity_lots for each in found if each in adding)
         resting = sum(each.leaves_lots for each in working if each.outcome is outcome)
-        assert not new or new + resting <= room
-        assert all(new + resting + each.quantity_lots > room for each in adding if each not in found)
+        assert not new or new + resting <= headroom
+        assert all(new + resting + each.quantity_lots > headroom for each in adding if each not in found)
 
 
 def test_r13_of_what_is_to_be_cancelled_only_what_stands_where_nothing_is_wanted_is_beside() -> None:
     orders = [order(1, Outcome.YES, 48, 10), order(2, Outcome.NO, 47, 10)]
     orders.append(Order(3, "1", "M", Outcome.NO, Side.SELL, 46, 10, OrderState.LIVE))
-    assert beside([1, 2, 3], orders, [Wanted(Outcome.YES, 50, 10)]) == [2], "selling NO adds to YES"
-    assert beside([1, 3], orders, [Wanted(Outcome.NO, 45, 10)]) == [1, 3]
-    assert beside([2], orders, [Wanted(Outcome.YES, 50, 10), Wanted(Outcome.NO, 45, 10)]) == []
+    assert beside([1, 2, 3], orders, [TargetOrder(Outcome.YES, 50, 10)]) == [2], "selling NO adds to YES"
+    assert beside([1, 3], orders, [TargetOrder(Outcome.NO, 45, 10)]) == [1, 3]
+    assert beside([2], orders, [TargetOrder(Outcome.YES, 50, 10), TargetOrder(Outcome.NO, 45, 10)]) == []
 
 
 def test_a_sale_stands_against_a_bid_as_the_other_outcome_bought_would() -> None:
-    loose, wanted = Tolerance(2, 0.0, 4), [Wanted(Outcome.YES, 48, 100)]
+    loose, wanted = Tolerance(2, 0.0, 4), [TargetOrder(Outcome.YES, 48, 100)]
     selling = Order(2, "1", "M", Outcome.YES, Side.SELL, 52, 100, OrderState.LIVE)
-    wanted.append(Wanted(Outcome.YES, 53, 100, Side.SELL))
+    wanted.append(TargetOrder(Outcome.YES, 53, 100, Side.SELL))
     assert diff(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Changes([], [])
     # One tick nearer to each other they are too close: both go to where they should be.
     assert diff(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Changes([1, 2], wanted)
 
 
 def test_what_is_neither_yes_nor_no_stands_nowhere_in_a_pair() -> None:
-    neither = Wanted(Outcome.NONE, 48, 100)
+    neither = TargetOrder(Outcome.NONE, 48, 100)
     with pytest.raises(ValueError, match="is traded as yes or no, not as none"):
         diff([neither], [], Tolerance(1, 0.0, 2))

@@ -8,7 +8,7 @@ import pytest
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 from msgspec.structs import replace
-from quoter.orders.diff import Wanted
+from quoter.orders.diff import TargetOrder
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.script import MARKET, Script, market
@@ -78,7 +78,7 @@ def test_an_order_stands_at_no_price_of_a_pair() -> None:
 def test_an_order_is_not_exposure_of_a_pair() -> None:
     script = Script()
     script.quoting(0.50)
-    context = script.core.bots["1"].lines[MARKET].context
+    context = script.core.bots["1"].quoted[MARKET].context
     with pytest.raises(ValueError, match="outcome"):
         an_order().load_open_orders(context, "1", MARKET, ())
 
@@ -88,7 +88,7 @@ def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
     script.quoting(0.50)
     trader = script.core.trader
     bot = trader.bots["1"]
-    line = bot.lines[MARKET]
+    line = bot.quoted[MARKET]
     with pytest.raises(ValueError, match="traded as yes or no, not as none"):
-        trader.admitted(bot, line, [Wanted(Outcome.NONE, 40, 100)], [], script.now_ns)
+        trader.admitted(bot, line, [TargetOrder(Outcome.NONE, 40, 100)], [], script.now_ns)
     assert all(order.state is not OrderState.SUBMITTING for order in trader.orders.living())

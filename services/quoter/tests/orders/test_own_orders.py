@@ -16,11 +16,11 @@ def test_a_report_told_again_changes_neither_the_order_nor_its_market() -> None:
     orders = Orders()
     orders.add(Order(7, "1", "M", Outcome.YES, Side.BUY, 40, 100))
     assert orders.report(report(OrderState.LIVE)) is not None
-    version = orders.shelf("1", "M").version
+    version = orders.open_orders("1", "M").version
     assert orders.report(report(OrderState.LIVE)) is None
-    assert orders.shelf("1", "M").version == version
+    assert orders.open_orders("1", "M").version == version
     assert orders.report(report(OrderState.LIVE, executed=10, venue_sequence=2)) is not None
-    assert orders.shelf("1", "M").version == version + 1
+    assert orders.open_orders("1", "M").version == version + 1
 
 
 def test_the_steps_of_an_order_are_those_that_are_listed() -> None:

@@ -208,8 +208,8 @@ def test_r60_a_price_refused_to_a_resting_order_is_open_to_the_order_that_takes_
     script.carry(script.core.on_position(position(1, 100, 0), script.receipt()))
     script.venue.refuse = "would_cross"
     script.wait(500, fair=0.50)
-    line = script.core.bots["1"].lines[MARKET]
-    assert line.refusals.held(Outcome.NO, 52, script.now_ns), "two cents beyond fair value, refused"
+    quoted = script.core.bots["1"].quoted[MARKET]
+    assert quoted.refusals.held(Outcome.NO, 52, script.now_ns), "two cents beyond fair value, refused"
     script.venue.refuse, script.venue.takeable = "", 100
     show(script, [(0.48, 100)], [])
     script.wait(50, fair=0.50)

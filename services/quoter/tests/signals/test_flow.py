@@ -86,7 +86,7 @@ def fills(adverse: list[float], side: QuoteSide = QuoteSide.BID) -> tuple[Markou
     for each in adverse:
         markouts.on_fill("M", "S", side, 0.5 - 0.02 * side, 0.50, 100, now_ns)
         now_ns += NS_PER_S
-        markouts.look(now_ns, lambda _, each=each: 0.50 - side * each, CONFIG.markout_half_life_s)  # type: ignore[misc]
+        markouts.update(now_ns, lambda _, each=each: 0.50 - side * each, CONFIG.markout_half_life_s)  # type: ignore[misc]
     return markouts, now_ns
 
 

@@ -30,7 +30,7 @@ def look_until(markouts: Markouts, from_ns: int, to_ns: int) -> None:
     """Look every 50 ms, as the timer does; the fair value moves by the clock."""
     for now_ns in range(from_ns, to_ns + 1, 50 * NS_PER_MS):
         fair = 0.5 + 0.4 * math.sin(now_ns / NS_PER_S)
-        markouts.look(now_ns, lambda _, fair=fair: fair, HALF_LIFE_S)  # type: ignore[misc]
+        markouts.update(now_ns, lambda _, fair=fair: fair, HALF_LIFE_S)  # type: ignore[misc]
 
 
 @given(stories)
@@ -67,7 +67,7 @@ def test_a_bid_that_is_taken_before_a_fall_has_lost_and_an_ask_has_won() -> None
     markouts = Markouts()
     markouts.on_fill("M", "S", QuoteSide.BID, 0.48, 0.50, 100, START_NS)
     markouts.on_fill("M", "S", QuoteSide.ASK, 0.52, 0.50, 100, START_NS)
-    markouts.look(START_NS + NS_PER_S, lambda _: 0.45, HALF_LIFE_S)
+    markouts.update(START_NS + NS_PER_S, lambda _: 0.45, HALF_LIFE_S)
     bid = markouts.mark("S", QuoteSide.BID, 1.0, START_NS + NS_PER_S, HALF_LIFE_S)
     ask = markouts.mark("S", QuoteSide.ASK, 1.0, START_NS + NS_PER_S, HALF_LIFE_S)
     assert bid is not None
@@ -80,7 +80,7 @@ def test_an_order_that_takes_three_levels_is_one_fill() -> None:
     markouts = Markouts()
     for number in range(3):
         markouts.on_fill("M", "S", QuoteSide.BID, 0.48 - number / 100, 0.50, 100, START_NS)
-    markouts.look(START_NS + NS_PER_S, lambda _: 0.45, HALF_LIFE_S)
+    markouts.update(START_NS + NS_PER_S, lambda _: 0.45, HALF_LIFE_S)
     mark = markouts.mark("S", QuoteSide.BID, 1.0, START_NS + NS_PER_S, HALF_LIFE_S)
     assert mark is not None
     assert (mark.fills, mark.shares, mark.error) == (1, 300.0, math.inf)
@@ -90,9 +90,9 @@ def test_an_order_that_takes_three_levels_is_one_fill() -> None:
 def test_without_a_fresh_fair_value_a_fill_is_not_judged_and_that_is_counted() -> None:
     markouts = Markouts()
     markouts.on_fill("M", "S", QuoteSide.BID, 0.48, 0.50, 100, START_NS)
-    markouts.look(START_NS + 6 * NS_PER_S, lambda _: None, HALF_LIFE_S)
+    markouts.update(START_NS + 6 * NS_PER_S, lambda _: None, HALF_LIFE_S)
     assert markouts.missed == 3
-    markouts.look(START_NS + 30 * NS_PER_S, lambda _: 0.52, HALF_LIFE_S)
+    markouts.update(START_NS + 30 * NS_PER_S, lambda _: 0.52, HALF_LIFE_S)
     found = {horizon: mark.fills for _, _, horizon, mark in markouts.marks(START_NS + 30 * NS_PER_S, HALF_LIFE_S)}
     assert found == {0.1: 0, 1.0: 0, 5.0: 0, 30.0: 1}
 
@@ -103,7 +103,7 @@ def test_the_standard_error_is_that_of_a_mean() -> None:
     for move in moves:
         markouts.on_fill("M", "S", QuoteSide.BID, 0.48, 0.50, 50, now_ns)
         now_ns += 100 * NS_PER_MS
-        markouts.look(now_ns, lambda _, move=move: 0.50 - move, 1e9)  # type: ignore[misc]
+        markouts.update(now_ns, lambda _, move=move: 0.50 - move, 1e9)  # type: ignore[misc]
     mark = markouts.mark("S", QuoteSide.BID, 0.1, now_ns, 1e9)
     assert mark is not None
     mean = sum(moves) / len(moves)

@@ -27,7 +27,7 @@ from quoter.signals.reach import (
 )
 from quoter.signals.signals import CALM
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, market
-from quoter.trading.bot import Plan, new_line, terms_of
+from quoter.trading.bot import Plan, new_quoted, terms_of
 
 INVENTORY = Inventory()
 EXAMPLE = Inventory(flow_caution=4.0, flow_prior_per_min=6.0, flow_prior_s=20.0, flow_prior_size=40.0)
@@ -118,7 +118,7 @@ def test_r66_what_may_be_left_may_be_held_however_few_come(left_s: float, sold: 
 def test_r66_one_sided_flow_bounds_the_side_that_nobody_takes_back() -> None:
     comers = Comers()
     for second in range(1, 120):
-        comers.look(second * S)
+        comers.update(second * S)
         if second % 2:
             comers.on_fill(-20, second * S)
     found = comers.reach(100.0, INVENTORY, NOTHING, 10)
@@ -130,13 +130,13 @@ def test_r66_one_sided_flow_bounds_the_side_that_nobody_takes_back() -> None:
 
 def test_time_in_which_nothing_of_ours_stands_says_nothing_of_who_comes() -> None:
     comers = Comers()
-    comers.look(S)
-    comers.look(61 * S)
+    comers.update(S)
+    comers.update(61 * S)
     assert comers.seen_s == 0.0, "nor does it before anybody has come"
     comers.on_fill(20, 61 * S)
-    comers.look(71 * S)
+    comers.update(71 * S)
     comers.rest(500 * S)
-    comers.look(501 * S)
+    comers.update(501 * S)
     assert comers.seen_s == pytest.approx(11.0, rel=0.02)
 
 
@@ -168,7 +168,7 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
     script = Script()
     script.start(config(inventory={"flow_caution": 4.0}))
     script.wait(700, fair=0.50)
-    before = script.core.bots["1"].lines[MARKET].signals.reach
+    before = script.core.bots["1"].quoted[MARKET].signals.reach
     rival = Book(
         venue="degen",
         symbol=MARKET,
@@ -181,7 +181,7 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
     for _ in range(50):
         script.carry(script.core.on_book(rival, script.receipt()))
         script.wait(200, fair=0.50)
-    after = script.core.bots["1"].lines[MARKET].signals.reach
+    after = script.core.bots["1"].quoted[MARKET].signals.reach
     assert (after.others_bid, after.others_ask) == (0.49, 0.0), "nobody would pay 0.90 for what is worth 0.50"
     assert after.long > before.long + 100
     assert after.short == pytest.approx(before.short, abs=10)
@@ -189,10 +189,10 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
 
 def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
     own = Own()
-    assert own.look({48: 15, 47: 20}, 10 * S) == {48: 15, 47: 20}
-    assert own.look({48: 5}, 11 * S) == {48: 15, 47: 20}, "they are gone, but not from what the feed has brought"
-    assert own.look({49: 7}, 10 * S + OWN_NS + 1) == {48: 15, 49: 7}
-    assert own.look({}, 20 * S) == {}
+    assert own.update({48: 15, 47: 20}, 10 * S) == {48: 15, 47: 20}
+    assert own.update({48: 5}, 11 * S) == {48: 15, 47: 20}, "they are gone, but not from what the feed has brought"
+    assert own.update({49: 7}, 10 * S + OWN_NS + 1) == {48: 15, 49: 7}
+    assert own.update({}, 20 * S) == {}
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.dictionaries(st.integers(1, 3), st.integers(1, 50))), max_size=8))
@@ -201,19 +201,19 @@ def test_r66_what_is_noted_between_two_looks_counts_as_if_looked_at(steps: list[
     for passed_s, levels in steps:
         now_ns += passed_s * S
         noted.note(levels, now_ns)
-        looked.look(levels, now_ns)
-    assert noted.look({}, now_ns) == looked.look({}, now_ns)
+        looked.update(levels, now_ns)
+    assert noted.update({}, now_ns) == looked.update({}, now_ns)
 
 
 def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
     script = Script()
     script.start(config(inventory={"flow_caution": 4.0}))
     script.wait(700, fair=0.50)
-    before = script.core.bots["1"].lines[MARKET].signals.reach
+    before = script.core.bots["1"].quoted[MARKET].signals.reach
     script.carry(script.core.on_book(book_of(script), script.receipt()))
     script.wait(200, fair=0.55)
     assert before.long < 1_000, "a bound is in force"
-    assert script.core.bots["1"].lines[MARKET].signals.reach == before
+    assert script.core.bots["1"].quoted[MARKET].signals.reach == before
 
 
 def book_of(script: Script) -> Book:
@@ -240,9 +240,9 @@ def test_without_caution_the_configured_bounds_stand_alone() -> None:
 def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(held: Held, fair: float) -> None:
     script = Script()
     script.start(config())
-    line = new_line(script.core.bots["1"], terms_of(market()))
+    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
     now_ns = START_NS + 280 * S
-    found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, line.terms, line.config, LIMITS)
+    found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, quoted.terms, quoted.config, LIMITS)
     side = found.asks if held.yes_lots else found.bids
     assert sum(level.quantity_lots for level in side) == 120
 
@@ -251,9 +251,9 @@ def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(he
 def test_r66_what_is_held_is_offered_on_the_grid_long_before_the_end_too(net: int, fair: float) -> None:
     script = Script()
     script.start(config())
-    line = new_line(script.core.bots["1"], terms_of(market()))
+    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
     found = [
-        plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, line.terms, line.config, LIMITS)
+        plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, quoted.terms, quoted.config, LIMITS)
         for held in (Held(max(net, 0), max(-net, 0)), Held(0, 0))
     ]
     giving, flat = [each.asks if net > 0 else each.bids for each in found]
@@ -289,6 +289,6 @@ def half_way(net: int, reach: Reach) -> Plan:
     """Return what is quoted in the middle of a life with a net and what takers will surely bring."""
     script = Script()
     script.start(config())
-    line = new_line(script.core.bots["1"], terms_of(market()))
+    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
     held, signals = Held(max(net, 0), max(-net, 0)), CALM._replace(reach=reach)
-    return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, line.terms, line.config, LIMITS)
+    return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, quoted.terms, quoted.config, LIMITS)

@@ -61,15 +61,15 @@ def test_cancels_of_the_last_second_are_never_undercounted(steps: list[tuple[int
 
 def test_orders_per_fill_forget_what_is_more_than_an_hour_old() -> None:
     ratio = OrdersPerFill()
-    ratio.look(0, 0, 0)
-    ratio.look(600, 0, MINUTE_NS)
+    ratio.update(0, 0, 0)
+    ratio.update(600, 0, MINUTE_NS)
     assert ratio.ratio == 600
-    ratio.look(600, 4, 2 * MINUTE_NS)
+    ratio.update(600, 4, 2 * MINUTE_NS)
     assert ratio.ratio == 150
-    ratio.look(700, 4, 61 * MINUTE_NS)
+    ratio.update(700, 4, 61 * MINUTE_NS)
     assert ratio.ratio == pytest.approx(100 / 4)
-    ratio.look(700, 5, 200 * MINUTE_NS)
-    ratio.look(710, 5, 200 * MINUTE_NS + S)
+    ratio.update(700, 5, 200 * MINUTE_NS)
+    ratio.update(710, 5, 200 * MINUTE_NS + S)
     assert ratio.ratio == 10
 
 

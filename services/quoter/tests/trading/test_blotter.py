@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from common.core import Answer, Ask
+from common.core import HttpRequest, HttpResponse
 from common.events import Fill, Halt, Liquidity, Position, PositionLine
 from common.instruments import Outcome, Side
 from common.orders import OrderState
@@ -55,7 +55,7 @@ def execution(trade: str, lots: int, sequence: int = 2, leaves: int = 0, order_i
     )
 
 
-def test_an_older_picture_of_an_order_changes_nothing() -> None:
+def test_an_older_snapshot_of_an_order_changes_nothing() -> None:
     orders = Orders()
     orders.add(an_order())
     assert orders.report(report(OrderState.CANCELLED, 3)) is not None
@@ -228,7 +228,7 @@ def test_the_real_holding_is_always_within_the_doubt(story: list[tuple[str, int]
             holdings.on_position(a_position(applied, sum(fill.quantity_lots for fill in stored[:applied])))
         real = sum(fill.quantity_lots for fill in stored)
         found = holdings.of("1", "M")
-        assert found.yes_lots - found.doubt_yes_lots <= real <= found.yes_lots
+        assert found.yes_lots - found.unconfirmed_yes_lots <= real <= found.yes_lots
 
 
 # --- halts, budget, conversations -----------------------------------------------------------------------------------
@@ -294,8 +294,8 @@ def test_no_more_is_ever_sent_than_burst_and_rate_allow(story: list[tuple[int, i
         assert sent <= 40 + 50 * now_ns / S + 1e-6
 
 
-def asks(outputs: list[Any]) -> list[Ask]:
-    return [output for output in outputs if isinstance(output, Ask)]
+def asks(outputs: list[Any]) -> list[HttpRequest]:
+    return [output for output in outputs if isinstance(output, HttpRequest)]
 
 
 def test_a_script_goes_on_when_its_answer_comes_and_others_are_dropped() -> None:
@@ -309,13 +309,13 @@ def test_a_script_goes_on_when_its_answer_comes_and_others_are_dropped() -> None
     talks: Conversations[Any] = Conversations("venue", "http://v/", lambda: {"authorization": "Bearer t"})
     [first] = asks(talks.begin("talk", script(), 0))
     assert (first.url, first.headers["authorization"]) == ("http://v/one", "Bearer t")
-    assert talks.on_answer(Answer(99, 200, b"", {}), 0) == []
-    assert talks.on_answer(Answer(first.ask_id, 200, b"x", {}), 0) == []
+    assert talks.on_answer(HttpResponse(99, 200, b"", {}), 0) == []
+    assert talks.on_answer(HttpResponse(first.request_id, 200, b"x", {}), 0) == []
     assert talks.open("talk")
     assert talks.on_timer(99_000_000) == []
     [second] = asks(talks.on_timer(100_000_000))
     assert second.headers["content-type"] == "application/json"
-    talks.on_answer(Answer(second.ask_id, 0, b"", {}), 0)
+    talks.on_answer(HttpResponse(second.request_id, 0, b"", {}), 0)
     assert told == [Reply(200, b"x"), Reply(0, b"")]
     assert not talks.open("talk")
     assert talks.unanswered == 1
@@ -329,7 +329,7 @@ def test_an_abandoned_conversation_hears_nothing_more() -> None:
     talks: Conversations[Any] = Conversations("venue", "http://v", dict)
     [ask] = asks(talks.begin("talk", script(), 0))
     talks.abandon("talk")
-    assert talks.on_answer(Answer(ask.ask_id, 200, b"", {}), 0) == []
+    assert talks.on_answer(HttpResponse(ask.request_id, 200, b"", {}), 0) == []
 
 
 def test_the_number_of_open_conversations_has_a_bound() -> None:

@@ -14,7 +14,7 @@ from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, fair_value, market, position
-from quoter.trading.bot import new_line, terms_of
+from quoter.trading.bot import new_quoted, terms_of
 
 HUNDREDTH = Decimal("0.01")
 
@@ -77,7 +77,7 @@ def test_a_new_bid_is_counted_as_the_timer_counts_it() -> None:
     script = quoting()
     script.fair(0.525)
     trader = script.core.trader
-    locked, committed = trader.collateral.locked, trader.conduct.money.total
+    locked, committed = trader.collateral.locked, trader.activity.money.total
     script.wait(100, fair=0.525)
     open_money = sum(float(order.price) * order.size for order in script.venue.open_orders()) * 0.01
     assert trader.collateral.locked == pytest.approx(open_money)
@@ -117,7 +117,7 @@ def test_the_worst_result_of_a_market_is_bounded_in_money() -> None:
     terms = terms_of(of_lots())
     script = Script()
     script.start(config(inventory={"max_settlement_loss": 1.0}))
-    line = new_line(script.core.bots["1"], terms)
+    line = new_quoted(script.core.bots["1"], terms)
     rooms = {}
     for lots, cost in ((0, 0.0), (100, 0.5), (200, 1.0)):
         opinion = Opinion(0.5, 0.5, 0.0, CALM, cost)
@@ -165,7 +165,7 @@ def test_a_book_is_counted_in_lots_and_what_crossing_costs_in_money() -> None:
     assert [item["size"] for item in crossings(script)] == [100]
     # One share at its fair value costs its fee and nothing beyond it.
     fees = float(sum(fill.fee for fill in script.of(Fill)))
-    assert script.core.bots["1"].lines[MARKET].crossing.spent == pytest.approx(fees)
+    assert script.core.bots["1"].quoted[MARKET].crossing.spent == pytest.approx(fees)
 
 
 def test_a_pair_of_lots_is_split_for_what_it_costs() -> None:

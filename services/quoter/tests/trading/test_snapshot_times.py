@@ -1,15 +1,15 @@
-"""A risk that begins anew gets a picture of the account at once, and nobody asks the venue oftener than need be."""
+"""A risk that begins anew gets a snapshot of the account at once, and nobody asks the venue oftener than need be."""
 
 from __future__ import annotations
 
 import msgspec
 from common.events import AccountState
 from quoter.testing.script import Script, risk_state
-from quoter.trading.snapshot_times import PICTURE_NS, PictureTimes
+from quoter.trading.snapshot_times import PICTURE_NS, SnapshotTimes
 
 
-def test_a_picture_is_due_every_half_minute() -> None:
-    times = PictureTimes()
+def test_a_snapshot_is_due_every_half_minute() -> None:
+    times = SnapshotTimes()
     times.begin(1_000)
     assert not times.due(1_000 + PICTURE_NS - 1)
     assert times.due(1_000 + PICTURE_NS)
@@ -17,7 +17,7 @@ def test_a_picture_is_due_every_half_minute() -> None:
 
 
 def test_r71_another_life_of_risk_gets_one_at_once_and_only_one() -> None:
-    times = PictureTimes()
+    times = SnapshotTimes()
     times.on_risk(risk_state(PICTURE_NS))
     times.begin(PICTURE_NS)
     times.on_risk(risk_state(PICTURE_NS))

@@ -200,7 +200,7 @@ def test_an_order_nobody_knows_is_cancelled_before_anything_is_placed(stage: Sta
 
 def test_an_order_nobody_knows_that_turns_up_later_is_cancelled_with_an_alert(up: Stage) -> None:
     up.stranger()
-    up.relay(up.session.take_picture("test", up.now_ns))
+    up.relay(up.session.request_snapshot("test", up.now_ns))
     up.wait(LONG_MS)
     assert up.resting() == set()
     assert {"unknown_order", "stray_order"} & set(up.alerts())
@@ -300,7 +300,7 @@ def test_b30_no_secret_is_shown_to_people_logs_or_urls(stage: Stage) -> None:
 def test_stopping_ends_when_the_venue_says_that_nothing_rests(up: Stage) -> None:
     up.place(40, 39)
     assert not empty(up)
-    up.relay(up.session.empty_out(up.now_ns))
+    up.relay(up.session.cancel_all_and_confirm(up.now_ns))
     up.wait(LONG_MS)
     assert empty(up)
     assert up.resting() == set()

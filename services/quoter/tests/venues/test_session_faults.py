@@ -16,7 +16,7 @@ from quoter.testing.stages import STAGES
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
 PICTURE_MS = 12_000
-"""By then the next picture is there."""
+"""By then the next snapshot is there."""
 
 
 @pytest.fixture(params=sorted(STAGES))
@@ -113,22 +113,22 @@ def test_r5_a_bad_row_in_any_page_costs_itself_alone(up: Stage) -> None:
     up.settle()
     up.told.clear()
     up.wait(LONG_MS)
-    assert up.pictures(), "pictures are taken again once every row can be read"
+    assert up.snapshots(), "snapshots are taken again once every row can be read"
 
 
-def test_r5_without_pictures_people_are_told(up: Stage) -> None:
+def test_r5_without_snapshots_people_are_told(up: Stage) -> None:
     changing(up, lambda route, rows: rows.append(None) if route == up.lists()[-1] else None)
     up.wait(PICTURE_MS)
     up.told.clear()
     up.wait(310_000)
-    assert not up.pictures()
+    assert not up.snapshots()
     assert "no_picture" in up.alerts()
 
 
 def test_nothing_is_called_empty_while_a_row_of_what_rests_cannot_be_read(up: Stage) -> None:
     up.place(40)
     changing(up, lambda route, rows: rows.append(None) if route == up.lists()[0] else None)
-    up.relay(up.session.empty_out(up.now_ns))
+    up.relay(up.session.cancel_all_and_confirm(up.now_ns))
     up.wait(60_000)
     assert not up.session.empty
     as_it_is(up)
@@ -136,7 +136,7 @@ def test_nothing_is_called_empty_while_a_row_of_what_rests_cannot_be_read(up: St
     assert up.session.empty
 
 
-def test_r7_an_order_that_ended_without_a_word_is_found_by_the_next_picture(up: Stage) -> None:
+def test_r7_an_order_that_ended_without_a_word_is_found_by_the_next_snapshot(up: Stage) -> None:
     (order_id, other) = up.place(40, 39)
     up.end_short(order_id, up.lots // 4, told=False)
     up.wait(PICTURE_MS)
@@ -144,7 +144,7 @@ def test_r7_an_order_that_ended_without_a_word_is_found_by_the_next_picture(up: 
     assert up.state(other) is OrderState.LIVE
     up.settle()
     up.wait(PICTURE_MS)
-    (open_order,) = up.pictures()[-1].open_orders
+    (open_order,) = up.snapshots()[-1].open_orders
     assert open_order.order_id == other
 
 
@@ -164,7 +164,7 @@ def test_r8_holdings_are_what_the_venue_holds_however_long_ago_they_were_bought(
     stage.own(700, 300)
     stage.start()
     stage.wait(PICTURE_MS)
-    (holding,) = stage.pictures()[-1].holdings
+    (holding,) = stage.snapshots()[-1].holdings
     assert (holding.symbol, holding.yes_lots, holding.no_lots) == (stage.symbol, 700, 300)
 
 
@@ -173,17 +173,17 @@ def test_r14_a_balance_has_no_bound_but_that_of_arithmetic(stage: Stage, dollars
     stage.pay_in(dollars)
     stage.start()
     stage.wait(PICTURE_MS)
-    assert stage.pictures()[-1].cash_total == Decimal(dollars)
+    assert stage.snapshots()[-1].cash_total == Decimal(dollars)
 
 
 def test_r6_shares_held_to_a_win_are_money_however_the_venue_pays_it(up: Stage) -> None:
     up.own(700, 300)
     up.wait(PICTURE_MS)
-    before = up.pictures()[-1]
+    before = up.snapshots()[-1]
     value = 700 * up.session.lot_size
     up.decide()
     up.wait(PICTURE_MS)
-    after = up.pictures()[-1]
+    after = up.snapshots()[-1]
     assert after.holdings == []
     assert after.cash_total + after.redeemable_cash == before.cash_total + value
     assert sum(each.cash for each in after.redeemable) == after.redeemable_cash

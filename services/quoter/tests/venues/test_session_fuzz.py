@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from common.core import Answer
+from common.core import HttpResponse
 from common.events import Fill, Halt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,7 +99,7 @@ def demand_whole(stage: Stage, order_ids: tuple[int, int], lots: int) -> None:
     fills = [event for event in stage.told if isinstance(event, Fill)]
     assert len({fill.message_id() for fill in fills}) == len(fills)
     assert stage.session.reconciled
-    assert stage.pictures()
+    assert stage.snapshots()
     assert not [event for event in stage.told if isinstance(event, Halt)]
     living = {order.order_id for order in stage.orders.living() if not order.state.terminal}
     assert living == stage.resting()
@@ -146,7 +146,7 @@ def test_r5_r21_no_bytes_for_an_answer_or_a_frame_break_a_session_or_lose_a_fill
     order_ids = up(stage)
     lots = stage.lots // 4
     answer = stage.tiny.on_ask
-    stage.tiny.on_ask = lambda ask: Answer(answer(ask).ask_id, 200, body, {})  # type: ignore[method-assign]
+    stage.tiny.on_ask = lambda ask: HttpResponse(answer(ask).request_id, 200, body, {})  # type: ignore[method-assign]
     stage.fill(order_ids[0], lots, told=False)
     stage.deliver([body])
     stage.fill(order_ids[1], lots)

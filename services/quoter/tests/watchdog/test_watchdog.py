@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from common.core import Answered, Ask, Effect, Keep, Receipt
+from common.core import Answered, Effect, HttpRequest, Keep, Receipt
 from common.events import Alert, Event, Halt, Lease
 from common.leases.fence import AHEAD_MAX
 from common.leases.lease import TTL_MS_MAX
@@ -42,7 +42,7 @@ class Watch:
 
     def carry(self, effects: Iterable[Effect]) -> None:
         for effect in list(effects):
-            if isinstance(effect, Ask):
+            if isinstance(effect, HttpRequest):
                 self.carry(self.core.on_answer(self.venue.on_ask(effect), self.receipt()))
             elif isinstance(effect, Event):
                 self.told.append(effect)
@@ -201,7 +201,7 @@ def test_cancel_all_is_checked(document: dict[str, object], fault: str) -> None:
         list(watch.core.on_cancel_all_command(document, watch.receipt()))
 
 
-def test_its_picture_and_figures_show_no_secret() -> None:
+def test_its_snapshot_and_figures_show_no_secret() -> None:
     watch = Watch()
     watch.lease()
     watch.wait(TTL_MS + 500)

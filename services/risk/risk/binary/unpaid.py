@@ -2,7 +2,7 @@
 
 The ledger books a settlement when the market is decided: from then on the money is the account's. At some venues the
 shares stay shares until somebody redeems them, for days perhaps. Until then the venue's cash is short of the ledger's
-by exactly what these shares pay, and a picture of the account names them: as redeemable, once the venue says so
+by exactly what these shares pay, and a snapshot of the account names them: as redeemable, once the venue says so
 itself, and as holdings of a decided market before.
 """
 
@@ -33,25 +33,25 @@ class Unpaid(NamedTuple):
     """YES and NO lots that the venue shows of markets the ledger holds, decided there or not."""
 
 
-def unpaid_in(picture: AccountState, ledger: Ledger, markets: Markets) -> Unpaid:
-    """Return what of a picture is owed for markets that the ledger has settled already.
+def unpaid_in(snapshot: AccountState, ledger: Ledger, markets: Markets) -> Unpaid:
+    """Return what of a snapshot is owed for markets that the ledger has settled already.
 
     A market is either in the ledger's lines or settled there: what the ledger still holds is compared as shares, also
     where the venue has decided it first.
     """
-    held = {key.symbol for key in ledger.lines if (key.account, key.venue) == (picture.account, picture.venue)}
-    cash, since_ns = picture.redeemable_cash, 0
+    held = {key.symbol for key in ledger.lines if (key.account, key.venue) == (snapshot.account, snapshot.venue)}
+    cash, since_ns = snapshot.redeemable_cash, 0
     symbols: set[str] = set()
     shown: dict[str, tuple[int, int]] = {}
-    for each in picture.redeemable:
+    for each in snapshot.redeemable:
         if each.symbol in held:
             cash -= each.cash
             shown[each.symbol] = (each.yes_lots, each.no_lots)
         else:
             symbols.add(each.symbol)
             since_ns = min(since_ns or each.since_ns, each.since_ns or since_ns)
-    for holding in picture.holdings:
-        market = markets.get(picture.venue, holding.symbol)
+    for holding in snapshot.holdings:
+        market = markets.get(snapshot.venue, holding.symbol)
         payout = payout_of(market) if market is not None and holding.symbol not in held else None
         if market is None or payout is None:
             shown[holding.symbol] = (holding.yes_lots, holding.no_lots)

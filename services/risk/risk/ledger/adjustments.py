@@ -13,7 +13,7 @@ from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.settlement import Markets
 from risk.ledger.books import Ledger
-from risk.ledger.entries import fault_in, mark_of
+from risk.ledger.entries import fault_in, fingerprint
 from risk.ledger.positions import MarketKey
 from risk.ledger.seen import IDENTITY_BYTES
 
@@ -88,7 +88,7 @@ def posting_of(adjustment: Adjustment) -> Posting:
 
 
 def is_booked(posting: Posting, ledger: Ledger) -> bool:
-    return ledger.seen.content_of(mark_of(posting)[:IDENTITY_BYTES]) is not None
+    return ledger.seen.content_of(fingerprint(posting)[:IDENTITY_BYTES]) is not None
 
 
 def booked_in_words(adjustment: Adjustment) -> str:

@@ -18,7 +18,7 @@ from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
 from risk.binary import pairs
-from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, canonical_bytes, fault_in, mark_of, paid_for
+from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, canonical_bytes, fault_in, fingerprint, paid_for
 from risk.ledger.positions import (
     BALANCE_MAX,
     ZERO,
@@ -250,7 +250,7 @@ class Ledger:
         fault = fault_in(entry)
         if fault:
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=fault)
-        mark = mark_of(entry)
+        mark = fingerprint(entry)
         known = self.seen.content_of(mark[:IDENTITY_BYTES])
         if known is not None:
             if known == mark[IDENTITY_BYTES:]:

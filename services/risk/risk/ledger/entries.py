@@ -112,7 +112,7 @@ def canonical_bytes(entry: Entry) -> bytes:
     return entry.data if isinstance(entry, Undecodable | Forged | Uncounted) else encode(entry)
 
 
-def mark_of(entry: Fill | Posting) -> bytes:
+def fingerprint(entry: Fill | Posting) -> bytes:
     """Return identity and content of an entry as 16 bytes: repeats share all, contradictions only the identity.
 
     A cutoff's equity is not part of what it says: a restart on midnight may mark the same day twice, the first counts.

@@ -22,7 +22,7 @@ class LedgerGap(MarketMakerError):
     """An entry of FILL did not come in its turn; the next start reads the stream itself."""
 
 
-class Turns:
+class ReorderBuffer:
     """Messages that came before their turn, which happens when a broker delivers again what a break has cut off."""
 
     def __init__(self) -> None:

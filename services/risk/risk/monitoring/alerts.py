@@ -93,7 +93,7 @@ class Quiet:
     def on_fill(self, algo_id: str) -> None:
         self._quiet_ns.pop(algo_id, None)
 
-    def look(self, quoting: list[str], now_ns: int) -> Iterator[str]:
+    def update(self, quoting: list[str], now_ns: int) -> Iterator[str]:
         """Count the time since the last look for bots that quote now; yield those that are quiet too long."""
         step_ns = min(now_ns - self._looked_at_ns, QUIET_STEP_NS_MAX) if self._looked_at_ns else 0
         self._looked_at_ns = now_ns

@@ -10,7 +10,7 @@ from common.errors import ContractError
 
 from risk.ledger.books import BOTS_MAX, NS_PER_DAY, Ledger
 from risk.ledger.positions import ZERO
-from risk.monitoring.equity import Earnings, Marks, Peaks, earnings, shown
+from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown
 
 FORMAT = 1
 RECORD_BYTES_MAX = 1024 * 1024
@@ -63,7 +63,7 @@ class Days:
     """What each bot has earned in its day: by the ledger, and by our own record where the ledger has lost entries."""
 
     def __init__(self) -> None:
-        self.peaks = Peaks()
+        self.peaks = HighWaterMarks()
         self._carried: dict[str, tuple[int, Decimal]] = {}
         self._known: dict[str, BotDay] = {}
         """The newest of each bot that was known; it stands while no rate is known."""

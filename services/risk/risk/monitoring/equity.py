@@ -62,13 +62,13 @@ class Marks:
             del self._by_bot[key]
 
 
-class Peaks:
+class HighWaterMarks:
     """The highest profit each bot has had in its day; at least 0, where every day begins."""
 
     def __init__(self) -> None:
         self._peaks: dict[str, tuple[int, Decimal]] = {}
 
-    def look(self, ledger: Ledger, algo_id: str, daily: Decimal, now_ns: int) -> Decimal:
+    def update(self, ledger: Ledger, algo_id: str, daily: Decimal, now_ns: int) -> Decimal:
         """Take in a bot's profit of the day; return how far below the day's highest it is, 0 or more."""
         book = ledger.bots.get(algo_id)
         day = book.day if book else now_ns // NS_PER_DAY

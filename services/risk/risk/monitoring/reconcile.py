@@ -1,11 +1,11 @@
 """Compare what the venue says an account holds with what the ledger says, at the same point of the account's history.
 
-A picture contains everything up to its account sequence. It is judged two seconds after it came, when what it contains
+A snapshot contains everything up to its account sequence. It is judged two seconds after it came, when what it contains
 has had time to reach the ledger, and what the ledger booked beyond it is taken off again. Money that the venue owes for
-decided shares (unpaid.py) counts as the account's. Where a venue counts finer than lots and cents the picture says how
+decided shares (unpaid.py) counts as the account's. Where a venue counts finer than lots and cents the snapshot says how
 far the cash may lie from the ledger's for that alone: such a difference is booked, not disputed. Where the two cannot
-be brought to one point (a settlement just booked, fills without a venue sequence) the picture says nothing. A
-difference in two judged pictures running is a mismatch: the account halts; no fill is ever invented.
+be brought to one point (a settlement just booked, fills without a venue sequence) the snapshot says nothing. A
+difference in two judged snapshots running is a mismatch: the account halts; no fill is ever invented.
 
 An entry that claims a place in the venue's stream which the venue, asked well after the entry was booked, has not
 reached yet is not a later one: it was never said by the venue, and the account halts at once.
@@ -29,21 +29,21 @@ from risk.ledger.entries import paid_for
 from risk.ledger.positions import ZERO, instrument_name
 
 SETTLE_NS = 2_000_000_000
-"""How long fills contained in a picture may take to reach the ledger."""
+"""How long fills contained in a snapshot may take to reach the ledger."""
 PICTURE_AGE_NS_MAX = 10_000_000_000
-"""A picture that was on its way for longer proves nothing: what it lacks may have happened since it was taken."""
+"""A snapshot that was on its way for longer proves nothing: what it lacks may have happened since it was taken."""
 REACHED_NS_MAX = 60_000_000_000
-"""So long after an entry was booked a picture contains it. A session names only what it has without a gap, and asks
-for what it missed: until then its pictures stay behind fills that it has told already."""
+"""So long after an entry was booked a snapshot contains it. A session names only what it has without a gap, and asks
+for what it missed: until then its snapshots stay behind fills that it has told already."""
 PICTURES_MIN = 2
-"""Judged pictures running that must differ before an account halts."""
+"""Judged snapshots running that must differ before an account halts."""
 MOVES_MAX = 10_000
 MOVES_NS_MAX = 120_000_000_000
-"""Recent entries remembered per account, to look back to the point of a picture: so many, and for so long."""
+"""Recent entries remembered per account, to look back to the point of a snapshot: so many, and for so long."""
 
 
 class Verdict(NamedTuple):
-    """What became of a picture."""
+    """What became of a snapshot."""
 
     account: str
     venue: str
@@ -73,19 +73,19 @@ class _Move(NamedTuple):
 class _Account:
     moves: deque[_Move] = field(default_factory=deque)
     floor: int = 0
-    """Pictures below this venue sequence lie before what `moves` remembers."""
+    """Snapshots below this venue sequence lie before what `moves` remembers."""
     floor_ns: int = 0
     """When the entry at the floor was booked, or first known of after a start; 0 until then."""
     undated_at_ns: int = 0
     """When something without a venue sequence was booked last."""
-    picture: AccountState | None = None
+    snapshot: AccountState | None = None
     received_ns: int = 0
     judged: bool = False
     running: int = 0
     differences: tuple[str, ...] = ()
     agreed_at_ns: int = 0
     rounded: tuple[int, Decimal] = (0, ZERO)
-    """Epoch and rounding of the last picture whose cash agreed: what is allowed counts from there."""
+    """Epoch and rounding of the last snapshot whose cash agreed: what is allowed counts from there."""
     unpaid: Unpaid | None = None
     unpaid_since_ns: int = 0
     """Since when the venue has owed something without a pause, as far as we have seen."""
@@ -97,7 +97,7 @@ class _Account:
 
 
 class Reconciliation:
-    """The newest picture of every account, and the recent entries of the ledger to set against it."""
+    """The newest snapshot of every account, and the recent entries of the ledger to set against it."""
 
     def __init__(self, markets: Markets | None = None) -> None:
         self._accounts: dict[str, _Account] = {}
@@ -105,7 +105,7 @@ class Reconciliation:
         """How markets ended, as far as it is known."""
 
     def begin(self, ledger: Ledger) -> None:
-        """Start from a ledger whose history is not known here: only pictures after its newest fill can be judged."""
+        """Start from a ledger whose history is not known here: only snapshots after its newest fill can be judged."""
         self._accounts = {
             name: _Account(floor=ledger.accounts[name].account_sequence) for name in sorted(ledger.accounts)
         }
@@ -120,38 +120,38 @@ class Reconciliation:
         while len(account.moves) > MOVES_MAX or account.moves[0].booked_ns < now_ns - MOVES_NS_MAX:
             account.forget_oldest()
 
-    def on_picture(self, picture: AccountState, received_ns: int) -> None:
-        """Keep a picture until it is time to judge it; an older one than we have is dropped."""
-        account = self._accounts.setdefault(picture.account, _Account())
-        known = account.picture
-        if known is not None and (picture.epoch, picture.account_sequence) < (known.epoch, known.account_sequence):
+    def on_snapshot(self, snapshot: AccountState, received_ns: int) -> None:
+        """Keep a snapshot until it is time to judge it; an older one than we have is dropped."""
+        account = self._accounts.setdefault(snapshot.account, _Account())
+        known = account.snapshot
+        if known is not None and (snapshot.epoch, snapshot.account_sequence) < (known.epoch, known.account_sequence):
             return
-        # Pictures may come faster than they are judged; the waiting one keeps its turn, the next is judged after it.
+        # Snapshots may come faster than they are judged; the waiting one keeps its turn, the next is judged after it.
         if known is not None and not account.judged and account.received_ns + SETTLE_NS > received_ns:
             return
-        account.picture, account.received_ns, account.judged = picture, received_ns, False
+        account.snapshot, account.received_ns, account.judged = snapshot, received_ns, False
         account.floor_ns = account.floor_ns or received_ns
 
     def judge(self, ledger: Ledger, now_ns: int, settling: frozenset[str]) -> Iterator[Verdict]:
-        """Yield a verdict for every picture whose time has come; `settling` accounts have a settlement under way."""
+        """Yield a verdict for every snapshot whose time has come; `settling` accounts have a settlement under way."""
         for name in sorted(self._accounts):
             account = self._accounts[name]
-            picture = account.picture
-            if picture is None or account.judged or now_ns - account.received_ns < SETTLE_NS:
+            snapshot = account.snapshot
+            if snapshot is None or account.judged or now_ns - account.received_ns < SETTLE_NS:
                 continue
             account.judged = True
-            ahead = _ahead(account, picture)
+            ahead = _ahead(account, snapshot)
             if ahead:
                 account.differences = (ahead,)
-                yield Verdict(name, picture.venue, picture.currency, differences=account.differences, mismatch=True)
+                yield Verdict(name, snapshot.venue, snapshot.currency, differences=account.differences, mismatch=True)
                 continue
             undated = account.undated_at_ns > account.received_ns - SETTLE_NS
-            if name in settling or undated or picture.account_sequence < account.floor:
+            if name in settling or undated or snapshot.account_sequence < account.floor:
                 continue
-            yield self._verdict(ledger, account, picture, now_ns)
+            yield self._verdict(ledger, account, snapshot, now_ns)
 
     def overdue(self, now_ns: int) -> Iterator[tuple[str, str]]:
-        """Yield every account with pictures and, where it has waited for long, what is to be redeemed; '' where not."""
+        """Yield every account with snapshots and, where it has waited long, what is to be redeemed; '' where not."""
         for name in sorted(self._accounts):
             account = self._accounts[name]
             unpaid, since_ns = account.unpaid, account.unpaid_since_ns
@@ -166,48 +166,48 @@ class Reconciliation:
         """Return per account what people want to know."""
         return {
             name: {
-                "picture_age_ms": (now_ns - account.received_ns) // 1_000_000 if account.picture else None,
+                "picture_age_ms": (now_ns - account.received_ns) // 1_000_000 if account.snapshot else None,
                 "agreed_age_ms": (now_ns - account.agreed_at_ns) // 1_000_000 if account.agreed_at_ns else None,
                 "differences": list(account.differences),
                 "pending_cash": format(account.unpaid.cash, "f") if account.unpaid else "0",
-                "reserved_cash": format(account.picture.reserved_cash, "f") if account.picture else "0",
+                "reserved_cash": format(account.snapshot.reserved_cash, "f") if account.snapshot else "0",
             }
             for name, account in sorted(self._accounts.items())
         }
 
-    def _verdict(self, ledger: Ledger, account: _Account, picture: AccountState, now_ns: int) -> Verdict:
-        unpaid = account.unpaid = unpaid_in(picture, ledger, self._markets)
+    def _verdict(self, ledger: Ledger, account: _Account, snapshot: AccountState, now_ns: int) -> Verdict:
+        unpaid = account.unpaid = unpaid_in(snapshot, ledger, self._markets)
         if unpaid.cash <= 0:
             account.unpaid_since_ns = 0
         else:
             account.unpaid_since_ns = min(account.unpaid_since_ns or now_ns, unpaid.since_ns or now_ns)
-        later = [move for move in account.moves if move.account_sequence > picture.account_sequence]
-        book = ledger.accounts.get(picture.account)
-        cash = book.cash.get(picture.currency, ZERO) if book else ZERO
-        cash -= sum((move.cash for move in later if move.currency == picture.currency), start=ZERO)
-        differences = list(_share_differences(ledger, self._markets, picture, unpaid, later))
+        later = [move for move in account.moves if move.account_sequence > snapshot.account_sequence]
+        book = ledger.accounts.get(snapshot.account)
+        cash = book.cash.get(snapshot.currency, ZERO) if book else ZERO
+        cash -= sum((move.cash for move in later if move.currency == snapshot.currency), start=ZERO)
+        differences = list(_share_differences(ledger, self._markets, snapshot, unpaid, later))
         deposit, rounding = None, ZERO
-        owned = picture.cash_total + unpaid.cash
+        owned = snapshot.cash_total + unpaid.cash
         if book is None or not book.deposited:
             deposit = owned - cash
-        elif not differences and abs(owned - cash) <= _allowed(account, picture):
+        elif not differences and abs(owned - cash) <= _allowed(account, snapshot):
             rounding = owned - cash
-            account.rounded = (picture.epoch, picture.rounding_cash)
+            account.rounded = (snapshot.epoch, snapshot.rounding_cash)
         elif cash != owned:
             owed = f" and {unpaid.cash:f} not redeemed" if unpaid.cash else ""
-            differences.insert(0, f"cash in {picture.currency}: venue {picture.cash_total}{owed}, ledger {cash}")
+            differences.insert(0, f"cash in {snapshot.currency}: venue {snapshot.cash_total}{owed}, ledger {cash}")
         account.differences = tuple(differences)
         account.running = account.running + 1 if differences else 0
         if not differences:
             account.agreed_at_ns = now_ns
         mismatch = account.running >= PICTURES_MIN
         if mismatch:
-            # After a person has lifted the halt, the next one needs its two pictures again.
+            # After a person has lifted the halt, the next one needs its two snapshots again.
             account.running = 0
         return Verdict(
-            picture.account,
-            picture.venue,
-            picture.currency,
+            snapshot.account,
+            snapshot.venue,
+            snapshot.currency,
             deposit,
             account.differences,
             mismatch,
@@ -216,25 +216,25 @@ class Reconciliation:
         )
 
 
-def _allowed(account: _Account, picture: AccountState) -> Decimal:
+def _allowed(account: _Account, snapshot: AccountState) -> Decimal:
     """Return how far cash may lie from the ledger's for roundings since it agreed last."""
     epoch, rounding = account.rounded
     # A new holder of the account counts anew, and a restarted risk does not know what was agreed before.
-    return picture.rounding_cash - rounding if epoch == picture.epoch else picture.rounding_cash
+    return snapshot.rounding_cash - rounding if epoch == snapshot.epoch else snapshot.rounding_cash
 
 
-def _ahead(account: _Account, picture: AccountState) -> str:
+def _ahead(account: _Account, snapshot: AccountState) -> str:
     """Return what the ledger has booked from a future that the venue has not reached, '' when there is nothing."""
-    if account.received_ns - picture.ts_received_ns > PICTURE_AGE_NS_MAX:
+    if account.received_ns - snapshot.ts_received_ns > PICTURE_AGE_NS_MAX:
         return ""
     known_ns = account.received_ns - REACHED_NS_MAX
     booked = [move.account_sequence for move in account.moves if move.booked_ns < known_ns]
     if account.floor_ns < known_ns:
         booked.append(account.floor)
     highest = max(booked, default=0)
-    if highest <= picture.account_sequence:
+    if highest <= snapshot.account_sequence:
         return ""
-    return f"account sequence {highest} is booked, the venue is at {picture.account_sequence}"
+    return f"account sequence {highest} is booked, the venue is at {snapshot.account_sequence}"
 
 
 def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
@@ -248,10 +248,12 @@ def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
 
 
 def _share_differences(
-    ledger: Ledger, markets: Markets, picture: AccountState, unpaid: Unpaid, later: list[_Move]
+    ledger: Ledger, markets: Markets, snapshot: AccountState, unpaid: Unpaid, later: list[_Move]
 ) -> Iterator[str]:
     """Yield 'instrument: venue n, ledger m' for every holding that differs."""
-    lines = [line for key, line in ledger.lines.items() if (key.account, key.venue) == (picture.account, picture.venue)]
+    lines = [
+        line for key, line in ledger.lines.items() if (key.account, key.venue) == (snapshot.account, snapshot.venue)
+    ]
     plain = {line.key.symbol for line in lines if line.key.outcome is Outcome.NONE}
     booked: Counter[tuple[str, Outcome]] = Counter()
     for line in lines:
@@ -261,13 +263,13 @@ def _share_differences(
             booked[move.symbol, _held_as(move.symbol, outcome, plain)] -= lots
     shown: Counter[tuple[str, Outcome]] = Counter()
     for symbol, (yes_lots, no_lots) in unpaid.shown.items():
-        market = markets.get(picture.venue, symbol)
+        market = markets.get(snapshot.venue, symbol)
         if market is not None and market.kind is not InstrumentKind.BINARY:
             plain.add(symbol)
         shown[symbol, _held_as(symbol, Outcome.YES, plain)] += yes_lots
         shown[symbol, Outcome.NO] += no_lots
     for symbol in sorted(({symbol for symbol, _ in booked} | unpaid.shown.keys()) - unpaid.symbols):
-        if symbol not in unpaid.shown and markets.ended(picture.venue, symbol):
+        if symbol not in unpaid.shown and markets.ended(snapshot.venue, symbol):
             # Shares that won nothing are no longer shown; we only have not heard how the market ended.
             continue
         for outcome in Outcome:

@@ -16,7 +16,7 @@ from common.streams.levels import Level
 from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger, sum_known
 from risk.ledger.positions import ZERO, Line, by_market, published, total
-from risk.monitoring.equity import Earnings, Marks, Peaks, earnings, shown, unrealized
+from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown, unrealized
 from risk.monitoring.limits import SERVED, PlatformLimits, limits_of
 
 STREAMS_SCOPE = "streams"
@@ -93,7 +93,7 @@ def risk_state(
 
 
 def bot_statistics(
-    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: Peaks, epoch: int, now_ns: int
+    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: HighWaterMarks, epoch: int, now_ns: int
 ) -> Statistics:
     """Return a bot's figures: money in account currency where its rate is known, lots by instrument."""
     book = ledger.bots.get(algo_id)
@@ -153,7 +153,9 @@ def _money(earned: Earnings, fees: Decimal | None) -> dict[str, float]:
     return {name: float(figure) for name, figure in figures if figure is not None}
 
 
-def watch_samples(peaks: Peaks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool) -> Iterator[Sample]:
+def watch_samples(
+    peaks: HighWaterMarks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool
+) -> Iterator[Sample]:
     """Yield what is watched beside the ledger for Prometheus; `away` is of the positions store."""
     for algo_id in algo_ids:
         peak = peaks.figures(algo_id)["daily_peak"]

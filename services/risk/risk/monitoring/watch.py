@@ -110,7 +110,7 @@ class Watch:
         """Tell of bots that quoted for ten minutes without a fill."""
         self._targets = {key: target for key, target in self._targets.items() if live(target, now_ns)}
         quoting = sorted({algo_id for algo_id, _ in self._targets})
-        for algo_id in self._quiet.look(quoting, now_ns):
+        for algo_id in self._quiet.update(quoting, now_ns):
             text = "no fills in 10 minutes of live quotes: check connectivity"
             yield self._conditions.tell(AlertLevel.WARNING, algo_id, "no_fills", text, now_ns)
 

@@ -1,4 +1,4 @@
-"""Ready-made events for tests around the ledger: fills, postings, markets, pictures of an account, configurations."""
+"""Ready-made events for tests around the ledger: fills, postings, markets, snapshots of an account, configurations."""
 
 from __future__ import annotations
 
@@ -133,11 +133,11 @@ def a_resolved_market(result: str = "yes", **changed: Any) -> Market:
     return a_market(MarketStatus.RESOLVED, **({"result": result, "settlement_price": price} | changed))
 
 
-def a_picture(
+def a_snapshot(
     account_sequence: int, cash: str, holdings: dict[str, tuple[int, int]] | None = None, **changed: Any
 ) -> AccountState:
     """Return what the venue says account mm1 holds."""
-    picture = AccountState(
+    snapshot = AccountState(
         account="mm1",
         venue="degen",
         currency="USD",
@@ -150,7 +150,7 @@ def a_picture(
         ts_event_ns=NOW_NS,
         ts_received_ns=NOW_NS,
     )
-    return msgspec.structs.replace(picture, **changed)
+    return msgspec.structs.replace(snapshot, **changed)
 
 
 def a_config(algo_id: str = "1", revision: int = 1, **sections: Any) -> BotConfig:

@@ -1,4 +1,4 @@
-"""Pairs merged at the venue, in the books and against its pictures."""
+"""Pairs merged at the venue, in the books and against its snapshots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.instruments import Outcome
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.positions import LineKey, MarketKey
 from risk.monitoring.reconcile import Reconciliation
-from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_picture, a_posting, a_settlement
+from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_posting, a_settlement, a_snapshot
 
 MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
 NOTHING: frozenset[str] = frozenset()
@@ -60,22 +60,22 @@ def test_a_merge_that_the_ledger_hears_of_after_the_settlement_leaves_the_same_c
     assert late.lines == early.lines == {}
 
 
-def test_a_picture_from_before_a_merge_and_one_from_after_it_both_agree() -> None:
+def test_a_snapshot_from_before_a_merge_and_one_from_after_it_both_agree() -> None:
     ledger, seen = bought(), Reconciliation()
     for entry in (a_fill(1), a_fill(2, outcome=Outcome.NO, price_ticks=50, quantity_lots=150), a_merge(100)):
         seen.note(entry, NOW_NS)
     ledger.fold(a_merge(100), 4)
-    for number, picture in enumerate(
-        (a_picture(29, "885", {SYMBOL: (100, 150)}), a_picture(30, "985", {SYMBOL: (0, 50)})), 1
+    for number, snapshot in enumerate(
+        (a_snapshot(29, "885", {SYMBOL: (100, 150)}), a_snapshot(30, "985", {SYMBOL: (0, 50)})), 1
     ):
         now_ns = NOW_NS + number * 10 * S
-        seen.on_picture(picture, now_ns)
+        seen.on_snapshot(snapshot, now_ns)
         verdicts = list(seen.judge(ledger, now_ns + 3 * S, NOTHING))
         assert [verdict.differences for verdict in verdicts] == [()]
 
 
 def test_a_merge_the_ledger_never_heard_of_is_a_difference_in_cash_and_shares() -> None:
     ledger, seen = bought(), Reconciliation()
-    seen.on_picture(a_picture(30, "985", {SYMBOL: (0, 50)}), NOW_NS)
+    seen.on_snapshot(a_snapshot(30, "985", {SYMBOL: (0, 50)}), NOW_NS)
     (verdict,) = seen.judge(ledger, NOW_NS + 3 * S, NOTHING)
     assert len(verdict.differences) == 3

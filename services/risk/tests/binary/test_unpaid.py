@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from common.events import AccountState, Halt, Posting, PostingKind, Redeemable
 from risk.ledger.snapshot import documents, restore
-from risk.testing.events import DAY_NS, SYMBOL, S, a_fill, a_market, a_picture, a_resolved_market
+from risk.testing.events import DAY_NS, SYMBOL, S, a_fill, a_market, a_resolved_market, a_snapshot
 from risk.testing.harness import Harness, kinds, of
 
 HOUR_S = 3_600
@@ -17,11 +17,11 @@ HOUR_S = 3_600
 def holding() -> Harness:
     """Return a harness whose account holds 100 YES bought at 0.40, out of 100,000 dollars."""
     harness = Harness()
-    harness.tell(a_picture(5, "100000"))
+    harness.tell(a_snapshot(5, "100000"))
     harness.wait(5)
     harness.book(a_fill(1))
     harness.wait(5)
-    harness.tell(a_picture(12, "99960", {SYMBOL: (100, 0)}))
+    harness.tell(a_snapshot(12, "99960", {SYMBOL: (100, 0)}))
     harness.wait(5)
     assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
     return harness
@@ -32,10 +32,10 @@ def redeemable(cash: str = "100", yes: int = 100, since_ns: int = 0, symbol: str
     return {"redeemable_cash": Decimal(cash), "redeemable": [won]}
 
 
-def show(harness: Harness, *pictures: AccountState, seconds: int = 30) -> None:
-    """Hand in pictures as a quoter takes them."""
-    for picture in pictures:
-        harness.tell(picture)
+def show(harness: Harness, *snapshots: AccountState, seconds: int = 30) -> None:
+    """Hand in snapshots as a quoter takes them."""
+    for snapshot in snapshots:
+        harness.tell(snapshot)
         harness.wait(seconds)
 
 
@@ -54,12 +54,12 @@ def test_r6_winning_shares_wait_for_days_as_pending_cash_and_are_booked_once() -
     harness.wait(15)
     for day in range(4):
         # The first one after midnight falls together with the day's cutoff and says nothing.
-        show(harness, *(a_picture(13 + day, "99960", **redeemable()) for _ in range(2)))
+        show(harness, *(a_snapshot(13 + day, "99960", **redeemable()) for _ in range(2)))
         assert state(harness)["differences"] == []
         assert state(harness)["pending_cash"] == "100"
         skip(harness, 24)
     # Redeemed: the venue's cash is the ledger's.
-    show(harness, a_picture(20, "100060"), a_picture(21, "100060"))
+    show(harness, a_snapshot(20, "100060"), a_snapshot(21, "100060"))
     assert state(harness)["differences"] == []
     assert state(harness)["pending_cash"] == "0"
     assert of(Halt, harness.said) == []
@@ -73,7 +73,7 @@ def test_r6_shares_that_the_venue_goes_on_showing_as_held_are_pending_cash_too()
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
     for number in range(3):
-        show(harness, a_picture(13 + number, "99960", {SYMBOL: (100, 0)}))
+        show(harness, a_snapshot(13 + number, "99960", {SYMBOL: (100, 0)}))
     assert of(Halt, harness.said) == []
     assert state(harness)["pending_cash"] == "100"
 
@@ -82,7 +82,7 @@ def test_r6_shares_that_lost_owe_nothing_whether_they_are_shown_or_not() -> None
     harness = holding()
     harness.tell(a_resolved_market("no"))
     harness.wait(15)
-    show(harness, a_picture(13, "99960", {SYMBOL: (100, 0)}), a_picture(14, "99960"), a_picture(15, "99960"))
+    show(harness, a_snapshot(13, "99960", {SYMBOL: (100, 0)}), a_snapshot(14, "99960"), a_snapshot(15, "99960"))
     assert of(Halt, harness.said) == []
     assert state(harness)["pending_cash"] == "0"
 
@@ -92,7 +92,7 @@ def test_r6_a_venue_may_decide_before_we_hear_of_it(shown: bool) -> None:
     harness = holding()
     harness.tell(a_market(a_market().status.CLOSED))
     told = redeemable() if shown else {}
-    show(harness, *(a_picture(13 + number, "99960", **told) for number in range(3)))
+    show(harness, *(a_snapshot(13 + number, "99960", **told) for number in range(3)))
     assert of(Halt, harness.said) == []
     assert state(harness)["pending_cash"] == "0", "the ledger holds the shares themselves"
 
@@ -102,7 +102,7 @@ def test_r6_after_a_restart_long_after_the_market_the_venues_word_is_enough() ->
     before.tell(a_resolved_market("yes"))
     before.wait(15)
     harness = Harness(ledger=restore(documents(before.risk.ledger)))
-    show(harness, *(a_picture(20 + number, "99960", **redeemable()) for number in range(3)))
+    show(harness, *(a_snapshot(20 + number, "99960", **redeemable()) for number in range(3)))
     assert of(Halt, harness.said) == []
     assert state(harness)["pending_cash"] == "100"
 
@@ -111,10 +111,10 @@ def test_r6_money_that_is_not_redeemed_for_a_day_is_told() -> None:
     harness = holding()
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
-    show(harness, a_picture(13, "99960", **redeemable()))
+    show(harness, a_snapshot(13, "99960", **redeemable()))
     assert ("warning", "redemption_pending") not in kinds(harness.said)
     skip(harness, 24)
-    show(harness, a_picture(14, "99960", **redeemable()))
+    show(harness, a_snapshot(14, "99960", **redeemable()))
     assert ("warning", "redemption_pending") in kinds(harness.said)
 
 
@@ -122,7 +122,7 @@ def test_r6_the_venues_own_date_counts_over_a_restart() -> None:
     harness = holding()
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
-    show(harness, a_picture(13, "99960", **redeemable(since_ns=harness.now_ns - 2 * DAY_NS)))
+    show(harness, a_snapshot(13, "99960", **redeemable(since_ns=harness.now_ns - 2 * DAY_NS)))
     assert ("warning", "redemption_pending") in kinds(harness.said)
 
 
@@ -130,17 +130,17 @@ def test_r6_what_the_venue_owes_less_than_the_ledger_paid_still_halts() -> None:
     harness = holding()
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
-    show(harness, *(a_picture(13 + number, "99960", **redeemable("60")) for number in range(3)))
+    show(harness, *(a_snapshot(13 + number, "99960", **redeemable("60")) for number in range(3)))
     (halt,) = of(Halt, harness.said)
     assert halt.detail == "cash in USD: venue 99960 and 60 not redeemed, ledger 100060"
 
 
 def test_r6_what_an_account_had_to_redeem_before_its_first_entry_is_part_of_what_it_begins_with() -> None:
     harness = Harness()
-    harness.tell(a_picture(5, "100000", **redeemable(symbol="old")))
+    harness.tell(a_snapshot(5, "100000", **redeemable(symbol="old")))
     (opening,) = of(Posting, harness.wait(5))
     assert opening.cash == 100_100
-    show(harness, a_picture(6, "100100"), a_picture(7, "100100"))
+    show(harness, a_snapshot(6, "100100"), a_snapshot(7, "100100"))
     assert of(Halt, harness.said) == []
 
 
@@ -151,15 +151,16 @@ def test_r4_r6_parts_of_a_lot_are_booked_and_not_disputed() -> None:
     harness = holding()
     # 100.004 shares at 0.40 cost 40.0016; the fill says 100 of them.
     show(
-        harness, *(a_picture(13 + n, "99959.9984", {SYMBOL: (100, 0)}, rounding_cash=Decimal("0.01")) for n in range(3))
+        harness,
+        *(a_snapshot(13 + n, "99959.9984", {SYMBOL: (100, 0)}, rounding_cash=Decimal("0.01")) for n in range(3)),
     )
     (rounding,) = [each for each in of(Posting, harness.said) if each.kind is PostingKind.ADJUSTMENT]
     assert (rounding.cash, rounding.algo_id) == (Decimal("-0.0016"), "unassigned")
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
     won = redeemable("100.004")
-    show(harness, *(a_picture(20 + n, "99959.9984", rounding_cash=Decimal("0.03"), **won) for n in range(3)))
-    show(harness, *(a_picture(30 + n, "100060.0024", rounding_cash=Decimal("0.03")) for n in range(3)))
+    show(harness, *(a_snapshot(20 + n, "99959.9984", rounding_cash=Decimal("0.03"), **won) for n in range(3)))
+    show(harness, *(a_snapshot(30 + n, "100060.0024", rounding_cash=Decimal("0.03")) for n in range(3)))
     assert of(Halt, harness.said) == []
     assert harness.risk.ledger.accounts["mm1"].cash == {"USD": Decimal("100060.0024")}
     assert state(harness)["differences"] == []
@@ -168,14 +169,14 @@ def test_r4_r6_parts_of_a_lot_are_booked_and_not_disputed() -> None:
 def test_what_is_allowed_for_roundings_is_used_up() -> None:
     harness = holding()
     allowed = {"rounding_cash": Decimal("0.01")}
-    show(harness, a_picture(13, "99959.995", {SYMBOL: (100, 0)}, **allowed))
-    show(harness, *(a_picture(14 + n, "99959.990", {SYMBOL: (100, 0)}, **allowed) for n in range(2)))
+    show(harness, a_snapshot(13, "99959.995", {SYMBOL: (100, 0)}, **allowed))
+    show(harness, *(a_snapshot(14 + n, "99959.990", {SYMBOL: (100, 0)}, **allowed) for n in range(2)))
     assert [halt.reason for halt in of(Halt, harness.said)] == ["reconcile"]
 
 
 def test_a_difference_beyond_what_roundings_explain_halts() -> None:
     harness = holding()
     allowed = {"rounding_cash": Decimal("0.01")}
-    show(harness, *(a_picture(13 + n, "99959.98", {SYMBOL: (100, 0)}, **allowed) for n in range(2)))
+    show(harness, *(a_snapshot(13 + n, "99959.98", {SYMBOL: (100, 0)}, **allowed) for n in range(2)))
     assert [halt.reason for halt in of(Halt, harness.said)] == ["reconcile"]
     assert not [each for each in of(Posting, harness.said) if each.kind is PostingKind.ADJUSTMENT]

@@ -9,7 +9,7 @@ import pytest
 from common.core import Effect
 from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Posting, PostingKind
 from msgspec.structs import replace
-from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_picture
+from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_snapshot
 from risk.testing.harness import Harness, fold_of, kinds, of
 
 HOUR_NS = 3_600 * S
@@ -35,9 +35,9 @@ def approved(**changed: Any) -> Adjustment:
 
 
 def deposited() -> Harness:
-    """Return a harness whose account holds 1,000 USD, as the venue's picture said."""
+    """Return a harness whose account holds 1,000 USD, as the venue's snapshot said."""
     harness = Harness()
-    harness.tell(a_picture(0, "1000"))
+    harness.tell(a_snapshot(0, "1000"))
     harness.wait(4)
     assert harness.risk.ledger.accounts["mm1"].cash == {"USD": Decimal(1000)}
     return harness
@@ -70,14 +70,14 @@ def test_r81_an_approved_adjustment_is_booked_once_and_told() -> None:
 def test_r81_after_the_adjustment_venue_and_ledger_agree_again() -> None:
     harness = deposited()
     for sequence in (1, 2, 3):
-        harness.tell(a_picture(sequence, "987.50"))
+        harness.tell(a_snapshot(sequence, "987.50"))
         harness.wait(4)
     (halt,) = of(Halt, harness.said)
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
     harness.tell(approved())
     harness.wait(5)
     for sequence in (4, 5, 6):
-        harness.tell(a_picture(sequence, "987.50"))
+        harness.tell(a_snapshot(sequence, "987.50"))
         harness.wait(4)
     assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
     assert len(of(Halt, harness.said)) == 1

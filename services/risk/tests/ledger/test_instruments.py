@@ -11,7 +11,7 @@ from common.instruments import InstrumentKind, Outcome, Side
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.positions import LineKey, MarketKey
 from risk.monitoring.equity import Marks, earnings
-from risk.testing.events import NOW_NS, SYMBOL, a_fair, a_fill, a_market, a_picture, a_posting, a_settlement
+from risk.testing.events import NOW_NS, SYMBOL, a_fair, a_fill, a_market, a_posting, a_settlement, a_snapshot
 from risk.testing.harness import Harness, fold_of, of
 
 BTC = "BTCUSD"
@@ -96,20 +96,20 @@ def test_a_correction_of_a_spot_position_moves_it() -> None:
 
 def test_the_ledger_and_the_venue_are_compared_by_instrument() -> None:
     harness = Harness()
-    harness.tell(a_picture(5, "100000"))
+    harness.tell(a_snapshot(5, "100000"))
     harness.wait(5)
     harness.book(spot())
     harness.book(a_fill(2))
     harness.wait(5)
     shown = {BTC: (250, 0), SYMBOL: (100, 0)}
-    harness.tell(a_picture(20, "84959.875", shown))
+    harness.tell(a_snapshot(20, "84959.875", shown))
     harness.wait(5)
     assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
-    harness.tell(a_picture(10, "84999.875", {BTC: (250, 0)}, epoch=1))
+    harness.tell(a_snapshot(10, "84999.875", {BTC: (250, 0)}, epoch=1))
     harness.wait(5)
     assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == [], "what came later is taken off"
     for _ in range(2):
-        harness.tell(a_picture(20, "84959.875", {BTC: (240, 0), SYMBOL: (100, 7)}, epoch=2))
+        harness.tell(a_snapshot(20, "84959.875", {BTC: (240, 0), SYMBOL: (100, 7)}, epoch=2))
         harness.wait(5)
     (halt,) = of(Halt, harness.said)
     assert halt.detail == f"{SYMBOL} NO: venue 7, ledger 0; {BTC}: venue 240, ledger 250"
@@ -117,11 +117,11 @@ def test_the_ledger_and_the_venue_are_compared_by_instrument() -> None:
 
 def test_a_spot_holding_that_no_fill_explains_is_a_difference_of_its_instrument() -> None:
     harness = Harness()
-    harness.tell(a_picture(5, "100000"))
+    harness.tell(a_snapshot(5, "100000"))
     harness.wait(5)
     harness.tell(a_market(symbol=BTC, kind=InstrumentKind.SPOT))
     for _ in range(2):
-        harness.tell(a_picture(20, "100000", {BTC: (-3, 0)}))
+        harness.tell(a_snapshot(20, "100000", {BTC: (-3, 0)}))
         harness.wait(5)
     assert [halt.detail for halt in of(Halt, harness.said)] == [f"{BTC}: venue -3, ledger 0"]
 

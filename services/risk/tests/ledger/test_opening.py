@@ -7,7 +7,7 @@ from decimal import Decimal
 from common.events import Alert, Halt, Posting, PostingKind, RiskState
 from risk.ledger.books import Ledger
 from risk.ledger.opening import Opening
-from risk.testing.events import SYMBOL, a_fill, a_picture
+from risk.testing.events import SYMBOL, a_fill, a_snapshot
 from risk.testing.harness import Harness, of
 
 GONE = "BTC-5M-GONE"
@@ -21,9 +21,9 @@ def ledger_of(*entries: Posting | object) -> Ledger:
 
 
 def agreed(harness: Harness, cash: str, holdings: dict[str, tuple[int, int]]) -> None:
-    """Show pictures of the account until two have been judged, and demand that nothing halted."""
+    """Show snapshots of the account until two have been judged, and demand that nothing halted."""
     for number in range(3):
-        harness.tell(a_picture(50 + number, cash, holdings))
+        harness.tell(a_snapshot(50 + number, cash, holdings))
         harness.wait(6)
     assert of(Halt, harness.said) == []
     assert harness.risk.reconciliation.state(harness.now_ns)["mm1"]["differences"] == []
@@ -31,7 +31,7 @@ def agreed(harness: Harness, cash: str, holdings: dict[str, tuple[int, int]]) ->
 
 def test_r71_a_first_start_opens_the_books_with_what_the_venue_shows() -> None:
     harness = Harness()
-    harness.tell(a_picture(5, "1000"))
+    harness.tell(a_snapshot(5, "1000"))
     [opening] = of(Posting, harness.wait(5))
     assert (opening.posting_id, opening.kind, opening.cash) == ("opening:USD", PostingKind.DEPOSIT, Decimal(1_000))
 
@@ -41,7 +41,7 @@ def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_lou
     held, over = a_fill(1, account_sequence=2), a_fill(2, symbol=GONE, account_sequence=3)
     harness = Harness(ledger=ledger_of(held, over))
     harness.risk.opening = Opening(2, "ann", "disk replaced")
-    harness.tell(a_picture(50, "1037", {SYMBOL: (100, 0)}))
+    harness.tell(a_snapshot(50, "1037", {SYMBOL: (100, 0)}))
     harness.wait(6)
     postings = of(Posting, harness.said)
     assert [posting.posting_id for posting in postings] == [f"resumed:2:1:{GONE}", "resumed:2:USD"]
@@ -60,7 +60,7 @@ def test_r71_shares_that_no_fill_explains_are_never_booked_by_resuming() -> None
     harness = Harness(ledger=ledger_of(a_fill(1, account_sequence=2)))
     harness.risk.opening = Opening(2, "ann", "disk replaced")
     for number in range(4):
-        harness.tell(a_picture(50 + number, "1000", {SYMBOL: (100, 0), "BTC-5M-NEW": (7, 0)}))
+        harness.tell(a_snapshot(50 + number, "1000", {SYMBOL: (100, 0), "BTC-5M-NEW": (7, 0)}))
         harness.wait(6)
     [halt] = of(Halt, harness.said)
     assert (halt.scope, halt.reason) == ("account-mm1", "reconcile")
@@ -70,7 +70,7 @@ def test_r71_shares_that_no_fill_explains_are_never_booked_by_resuming() -> None
 def test_r73_while_it_stands_still_risk_books_nothing_and_says_so() -> None:
     harness = Harness()
     harness.do(harness.risk.on_stand_still(["FILL is not there"], harness.receipt()))
-    harness.tell(a_picture(5, "1000"))
+    harness.tell(a_snapshot(5, "1000"))
     harness.wait(6)
     assert of(Posting, harness.said) == [], "no opening deposit for what a lost FILL held"
     assert of(RiskState, harness.said)[-1].halts == ["global:store-changed"]

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from risk.ledger.books import Ledger
 from risk.ledger.snapshot import documents, restore
-from risk.monitoring.equity import Peaks
+from risk.monitoring.equity import HighWaterMarks
 from risk.service import Risk
 from risk.testing.events import DAY_NS, NOW_NS, PLATFORM_LIMITS, S, a_config, a_fair, a_fill, a_lift, a_resolved_market
 from risk.testing.harness import Harness, kinds, of
@@ -134,9 +134,9 @@ def test_b16_a_new_day_begins_without_yesterdays_highest_profit() -> None:
 
 @given(st.lists(st.decimals(-1_000, 1_000, places=2), min_size=1, max_size=30))
 def test_a_drawdown_is_never_negative_and_never_less_than_the_loss(profits: list[Decimal]) -> None:
-    peaks, ledger = Peaks(), Ledger()
+    peaks, ledger = HighWaterMarks(), Ledger()
     for at, profit in enumerate(profits):
-        drawdown = peaks.look(ledger, "1", profit, NOW_NS)
+        drawdown = peaks.update(ledger, "1", profit, NOW_NS)
         assert drawdown == max(Decimal(0), *profits[: at + 1]) - profit
         assert drawdown >= max(Decimal(0), -profit)
 

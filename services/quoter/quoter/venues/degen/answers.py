@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quoter.venues.base import Absent, CancelRefused, OrderReport, Output, Refused, Unknown
+from quoter.venues.base import CancelRejected, NotFound, OrderRejected, OrderReport, Output, Unknown
 from quoter.venues.degen.frames import ItemResult, WireError
 
 
@@ -77,10 +77,10 @@ def outcomes(waiting: Waiting, items: Sequence[ItemResult], doubtful: list[int])
             told.append(Unknown(order_id, "the venue cannot say what became of it"))
             doubtful.append(order_id)
         elif index >= cancels:
-            told.append(Refused(order_id, found.code, found.message))
+            told.append(OrderRejected(order_id, found.code, found.message))
         elif found.code == "unknown_order":
             # The order went out before its cancel on this or an ended connection: it never got there.
-            told.append(Absent(order_id))
+            told.append(NotFound(order_id))
         else:
-            told.append(CancelRefused(order_id, found.code, found.message))
+            told.append(CancelRejected(order_id, found.code, found.message))
     return told

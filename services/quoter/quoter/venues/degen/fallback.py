@@ -15,7 +15,7 @@ import msgspec
 from common.clock import NS_PER_MS
 from common.errors import ContractError
 
-from quoter.venues.base import Absent, Placement
+from quoter.venues.base import NotFound, Placement
 from quoter.venues.conversation import Pause, Reply, Request, Script
 from quoter.venues.degen.answers import Waiting, outcomes
 from quoter.venues.degen.frames import (
@@ -85,7 +85,7 @@ class RestEntry:
     def poll(self) -> Script[None]:
         """Ask where the account stands, and fetch what it moved by."""
         asked_ns = self._now_ns()
-        yield from self._stream.picture("rest_fallback", on_wire=False)
+        yield from self._stream.snapshot("rest_fallback", on_wire=False)
         if self._stream.settled:
             self.polled_ns = asked_ns
 
@@ -186,5 +186,5 @@ class RestEntry:
         if report is not None:
             yield report
         elif final:
-            yield Absent(order_id)
+            yield NotFound(order_id)
         return final or report is not None

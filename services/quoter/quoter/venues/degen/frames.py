@@ -12,7 +12,7 @@ from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import ORDER_ID_MAX, OrderState
 
-from quoter.venues.base import Conversion, Execution, Money, OrderReport, Placement
+from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Placement
 
 TICK_SIZE = Decimal("0.01")
 TICKS_PER_UNIT = 100
@@ -284,7 +284,7 @@ def _own_id(text: str) -> int:
 
 
 def order_report(order: WireOrder) -> OrderReport:
-    """Return the venue's picture of an order in neutral words."""
+    """Return the venue's snapshot of an order in neutral words."""
     try:
         return OrderReport(
             _own_id(order.client_order_id),
@@ -344,13 +344,13 @@ def conversion(entry: WireEntry, *, recovered: bool) -> Conversion | None:
     )
 
 
-def account_news(frame: Frame) -> list[Conversion | Money]:
+def account_news(frame: Frame) -> list[Conversion | CashBalance]:
     """Return what an account frame says beyond the fills it belongs to."""
-    news: list[Conversion | Money] = []
+    news: list[Conversion | CashBalance] = []
     if frame.entry is not None and (found := conversion(frame.entry, recovered=False)) is not None:
         news.append(found)
     if frame.balance is not None and frame.account_sequence is not None:
-        news.append(Money(frame.balance.cash, frame.account_sequence))
+        news.append(CashBalance(frame.balance.cash, frame.account_sequence))
     return news
 
 

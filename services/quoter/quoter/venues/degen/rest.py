@@ -11,7 +11,7 @@ import msgspec
 from common.errors import ContractError
 from common.events import AlertLevel, Holding
 
-from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, Trouble
+from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
 from quoter.venues.degen.frames import (
     BalanceDocument,
@@ -152,7 +152,7 @@ class DegenRest:
         return self._list(f"/orders?status={status}&", after, OrderPage, lambda page: page.orders, read_order)
 
     def order(self, order_id: int) -> Script[OrderReport | None]:
-        """Return the venue's picture of one order, or None when it does not know it.
+        """Return the venue's snapshot of one order, or None when it does not know it.
 
         ContractError when it has one that stays unreadable.
         """
@@ -223,7 +223,7 @@ class DegenRest:
                 return found
             after = page.next_after
 
-    def money(self) -> Script[Money | None]:
+    def money(self) -> Script[CashBalance | None]:
         """Return balance and positions, asked one after the other: their places in the stream may differ.
 
         None when either stays unreadable, or a row of the positions is.
@@ -241,7 +241,7 @@ class DegenRest:
             else:
                 yield from self._tell_bad("GET /positions", held)
                 if not held.bad:
-                    return Money(money, held.rows, shares.account_sequence, shares.ts_ns)
+                    return CashBalance(money, held.rows, shares.account_sequence, shares.ts_ns)
             yield Pause(pauses.next_ms())
         return None
 
@@ -257,10 +257,10 @@ class DegenRest:
         self.faults += 1
         told = self._told[kind] = self._told.get(kind, 0) + 1
         if told % FAULTS_AGAIN == 1:
-            yield Trouble(AlertLevel.CRITICAL, kind, text[:400])
+            yield SessionAlert(AlertLevel.CRITICAL, kind, text[:400])
 
 
-class Money(NamedTuple):
+class CashBalance(NamedTuple):
     """What an account has, the shares as of one place in its private stream."""
 
     balance: BalanceDocument

@@ -19,22 +19,22 @@ from random import Random
 from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Answer, Close, Effects, Open, Sample, Send
+from common.core import Close, Effects, HttpResponse, Open, Sample, Send
 from common.errors import ContractError
 from common.events import AlertLevel
 from common.orders import first_id_of
 
 from quoter.venues.base import (
-    CancelRefused,
+    CancelRejected,
     ConversionEnded,
-    Lost,
+    OrderRejected,
     Output,
     Outputs,
     OwnOrders,
     Placement,
     Ready,
-    Refused,
-    Trouble,
+    SessionAlert,
+    SessionLost,
     Unknown,
     session_samples,
 )
@@ -125,7 +125,7 @@ class DegenSession:
         return self._phase in (Phase.RECOVERING, Phase.UP)
 
     @property
-    def may_rest(self) -> bool:
+    def accepts_resting_orders(self) -> bool:
         return self._phase is not Phase.FALLBACK
 
     @property
@@ -205,8 +205,7 @@ class DegenSession:
             # Another try that failed: REST goes on.
             self._retry_at_ns = now_ns + REOPEN_MS * NS_PER_MS
             return
-        tried = self._phase in (Phase.CONNECTING, Phase.ENTERING)
-        self._failed_opens = self._failed_opens + 1 if tried else 0
+        self._failed_opens = self._failed_opens + 1 if self._phase in (Phase.CONNECTING, Phase.ENTERING) else 0
         yield from self._lose(reason)
 
     def _lose(self, reason: str) -> Outputs:
@@ -214,14 +213,14 @@ class DegenSession:
         self._stream.lose()
         self._armed_since_ns = None
         self._waiting.clear()
-        for name in ("connect", "recover", "catch up", "picture", "ask", "renew"):
+        for name in ("connect", "recover", "catch up", "snapshot", "ask", "renew"):
             self._talks.abandon(name)
         self._enter(Phase.DOWN)
         self._retry_at_ns = now_ns + round(self._backoff.next_ms() * NS_PER_MS)
         self.reconnects += 1
-        yield Lost(reason)
+        yield SessionLost(reason)
 
-    def on_answer(self, answer: Answer, now_ns: int) -> Outputs:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         return self._talks.on_answer(answer, now_ns)
 
@@ -248,12 +247,12 @@ class DegenSession:
             yield from self._look_for_losses()
 
     def _look_for_losses(self) -> Outputs:
-        """Fetch what nobody else fetches: what was lost while a picture was taken, and what could not be read yet."""
+        """Fetch what nobody else fetches: what was lost while a snapshot was taken, and what could not be read yet."""
         unread = self._stream.unread and self._now_ns - self._reread_ns >= timing.REREAD_MS * NS_PER_MS
         if (unread or not self._stream.settled) and not self._talks.open("catch up"):
             self._reread_ns = self._now_ns
             yield from self._talks.begin("catch up", self._stream.mend(), self._now_ns)
-        yield from self._stream.look_at_pictures()
+        yield from self._stream.look_at_snapshots()
 
     def _without_wire(self) -> Outputs:
         """Try again to get a connection; after some tries in vain, go on over REST in between."""
@@ -278,7 +277,7 @@ class DegenSession:
         yield from self._entry.take_over()
         if self._phase in (Phase.DOWN, Phase.CONNECTING):
             self._enter(Phase.FALLBACK)
-            yield Trouble(AlertLevel.WARNING, "rest_fallback", "no websocket: orders are cancelled over REST")
+            yield SessionAlert(AlertLevel.WARNING, "rest_fallback", "no websocket: orders are cancelled over REST")
 
     def _beat(self) -> Iterable[Output]:
         """Feed the dead-man switch, ask where the account stands, renew the token at half its life."""
@@ -319,15 +318,15 @@ class DegenSession:
     def _send_over_rest(self, cancels: Sequence[int], places: Sequence[Placement]) -> Effects:
         sent = [] if self._talks.full else [place for place in places if self._entry.may_place(place)]
         rest = {place.order_id for place in places} - {place.order_id for place in sent}
-        self._deferred += [Refused(each, "no_websocket", "nothing that may rest goes over REST") for each in rest]
+        self._deferred += [OrderRejected(each, "no_websocket", "nothing that may rest goes over REST") for each in rest]
         if self._talks.full:
-            self._deferred += [CancelRefused(each, "busy", "too many requests open") for each in cancels]
+            self._deferred += [CancelRejected(each, "busy", "too many requests open") for each in cancels]
         elif cancels or sent:
             for output in self._talks.begin("rest batch", self._entry.trade(cancels, sent), self._now_ns):
                 assert not isinstance(output, tuple), "a batch begins with its request"
                 yield output
 
-    def empty_out(self, now_ns: int) -> Outputs:
+    def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         self._ending, self._empty = True, False
         self._talks.abandon("empty")
@@ -359,8 +358,8 @@ class DegenSession:
         begun = self._talks.begin("convert", converting(self._rest, self._stream, symbol, pairs), now_ns)
         return begun or [ConversionEnded(symbol, pairs, "too many conversations with the venue")]
 
-    def take_picture(self, reason: str, now_ns: int) -> Outputs:
-        return self._unless_asked("picture", self._stream.picture(reason), now_ns) if self.reconciled else []
+    def request_snapshot(self, reason: str, now_ns: int) -> Outputs:
+        return self._unless_asked("snapshot", self._stream.snapshot(reason), now_ns) if self.reconciled else []
 
     def _unless_asked(self, what: str, script: Script[None], now_ns: int) -> list[Output]:
         self._now_ns = now_ns
@@ -445,7 +444,8 @@ class DegenSession:
         if waiting.op in ("login", "subscribe") or error.code in ("not_logged_in", "token_expired", "scope_missing"):
             closing: list[Output] = [Close(self.name, f"{waiting.op}: {error.code}")]
             if self._phase is Phase.ENTERING:
-                closing.insert(0, Trouble(AlertLevel.CRITICAL, "session_refused", f"{error.code}: {error.message}"))
+                refused = f"{error.code}: {error.message}"
+                closing.insert(0, SessionAlert(AlertLevel.CRITICAL, "session_refused", refused))
             self._rest.forget_token()
             return closing + self._on_results(waiting, refused_items(waiting, error))
         return self._on_results(waiting, refused_items(waiting, error))
@@ -476,7 +476,7 @@ class DegenSession:
 
     def _asking(self, order_ids: Sequence[int]) -> Script[None]:
         if (yield from self._stream.ask_about(order_ids)):
-            yield from self._stream.picture("unknown_outcome")
+            yield from self._stream.snapshot("unknown_outcome")
 
     def _recovering(self) -> Script[None]:
         self._talks.abandon("fallback")
@@ -487,7 +487,7 @@ class DegenSession:
         self._backoff.reset()
         self._enter(Phase.UP)
         yield Ready(self._stream.sequence)
-        yield from self._stream.picture("start")
+        yield from self._stream.snapshot("start")
 
     def _catch_up(self) -> list[Output]:
         """Something was lost: fetch it, unless that is going on already."""

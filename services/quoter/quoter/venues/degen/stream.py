@@ -17,14 +17,14 @@ from common.events import AlertLevel, OpenOrder
 from common.orders import OrderState
 
 from quoter.venues.base import (
-    Absent,
-    AccountPicture,
+    AccountSnapshot,
     HistoryLost,
+    NotFound,
     OrderReport,
     Output,
     OwnOrders,
-    PictureWatch,
-    Trouble,
+    SessionAlert,
+    SnapshotWatch,
 )
 from quoter.venues.conversation import Backoff, Pause, Script
 from quoter.venues.degen.rest import DegenRest
@@ -46,7 +46,7 @@ JUMP_MAX = 1_000_000
 """Places an account's stream may go on by between two looks at it on a living connection."""
 ENTRIES_MAX = 4_096
 ASKED_MAX = 20
-"""Orders asked for one by one in one picture."""
+"""Orders asked for one by one in one snapshot."""
 NEWS_LOST = "frames were lost meanwhile"
 SWEEP_FIRST_MS = 20.0
 SWEEP_MOST_MS = 1_000.0
@@ -61,9 +61,9 @@ class AccountStream:
         self._rest, self._orders, self._wire, self._random, self._now_ns = rest, orders, wire, random, now_ns
         self._unread = UnreadTrades()
         self._missing: set[int] = set()
-        """Orders of ours that the last picture did not show and the venue did not know."""
-        self._pictures = 0
-        self._picture_watch = PictureWatch()
+        """Orders of ours that the last snapshot did not show and the venue did not know."""
+        self._snapshots = 0
+        self._snapshot_watch = SnapshotWatch()
         self._entries: deque[int] = deque(maxlen=ENTRIES_MAX)
         self._missed = False
         self.below = 0
@@ -133,7 +133,7 @@ class AccountStream:
         """
         yield from self.sweep()
         self.settled = yield from rounds(self._recover_once, self._pauses(), "recovery_stuck", ROUNDS_MAX)
-        self._picture_watch.begin(self._now_ns())
+        self._snapshot_watch.begin(self._now_ns())
         return self.settled
 
     def _recover_once(self) -> Script[str]:
@@ -152,7 +152,7 @@ class AccountStream:
     def mend(self) -> Script[None]:
         """Catch up, and look at what the account holds then."""
         yield from self.catch_up()
-        yield from self.picture("unknown_outcome")
+        yield from self.snapshot("unknown_outcome")
 
     def _catch_up_once(self) -> Script[str]:
         self._missed = False
@@ -202,7 +202,7 @@ class AccountStream:
             self._unread.keep(set(bad), after - 1)
         for key, row in bad.items():
             self._unread.note(key, after, row.why, self._now_ns())
-        yield from self._unread.look(self._now_ns())
+        yield from self._unread.check(self._now_ns())
 
     def _from(self) -> int:
         return max(0, self.known - SEQUENCE_OVERLAP)
@@ -210,7 +210,7 @@ class AccountStream:
     def _resolve(self) -> Script[list[int]]:
         """Learn the end of every order whose end was not seen; their connection is over, so "unknown" is final.
 
-        Returns those whose picture cannot be read.
+        Returns those whose snapshot cannot be read.
         """
         unresolved = self._orders.unresolved()
         ended: set[int] = set()
@@ -227,7 +227,7 @@ class AccountStream:
                 except ContractError:
                     unread.append(order_id)
                 else:
-                    yield Absent(order_id) if found is None else found
+                    yield NotFound(order_id) if found is None else found
         return unread
 
     def ask_about(self, order_ids: Sequence[int]) -> Script[bool]:
@@ -250,7 +250,7 @@ class AccountStream:
                 return False
         return True
 
-    def picture(self, reason: str, *, on_wire: bool = True) -> Script[None]:
+    def snapshot(self, reason: str, *, on_wire: bool = True) -> Script[None]:
         """Ask what the account holds; an answer counts only when no money or shares moved between its parts."""
         for _ in range(PICTURE_TRIES_MAX):
             living = self._orders.unresolved()
@@ -273,9 +273,9 @@ class AccountStream:
             if not self.settled or any(begin < entry <= end for entry in self._entries):
                 continue
             yield from self._compare(resting.rows, living, on_wire=on_wire)
-            self._pictures += 1
+            self._snapshots += 1
             balance = money.balance.balance
-            yield AccountPicture(
+            yield AccountSnapshot(
                 balance.cash,
                 balance.available,
                 money.holdings,
@@ -286,9 +286,9 @@ class AccountStream:
             )
             return
 
-    def look_at_pictures(self) -> Iterable[Trouble]:
-        """Tell people when no picture comes about."""
-        return self._picture_watch.look(self._pictures, self._now_ns())
+    def look_at_snapshots(self) -> Iterable[SessionAlert]:
+        """Tell people when no snapshot comes about."""
+        return self._snapshot_watch.check(self._snapshots, self._now_ns())
 
     def _compare(self, resting: Sequence[OrderReport], living: Sequence[int], *, on_wire: bool) -> Script[None]:
         """Compare what rests with what we think rests, both ways, and ask about each difference."""
@@ -308,7 +308,7 @@ class AccountStream:
                 unknown.add(order_id)
             else:
                 yield report
-        # A request may be on its way; what is unknown in two pictures is not, once its connection is over.
+        # A request may be on its way; what is unknown in two snapshots is not, once its connection is over.
         lasting = sorted(unknown & self._missing)
         self._missing = unknown
         if on_wire:
@@ -318,7 +318,7 @@ class AccountStream:
         """Cancel what rests of this or an older epoch and that we do not know."""
         for report in resting:
             if report.order_id < self.below and report.order_id not in self._orders:
-                yield Trouble(
+                yield SessionAlert(
                     AlertLevel.CRITICAL, "unknown_order", f"order {report.order_id} rests and is not known: cancelled"
                 )
                 yield from self._rest.cancel(report.order_id)

@@ -16,7 +16,7 @@ from common.events import AlertLevel
 from common.instruments import Outcome
 from common.orders import OrderState
 
-from quoter.venues.base import Absent, Execution, OrderReport, OwnOrders, Reversal, Trouble
+from quoter.venues.base import Execution, NotFound, OrderReport, OwnOrders, Reversal, SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Script
 from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.rest import PolymarketRest
@@ -65,9 +65,9 @@ class Account:
         """True while nothing is known to be missing."""
         self._losses = 0
         self.moves: dict[str, tuple[int, int]] = {}
-        """YES and NO lots that trades have moved since the last picture, by market."""
+        """YES and NO lots that trades have moved since the last snapshot, by market."""
         self.moved = 0
-        """Counts what changed holdings, to see whether a picture was taken of one state."""
+        """Counts what changed holdings, to see whether a snapshot was taken of one state."""
         self.gaps = 0
         self._unread = UnreadTrades()
         self._untraded_told: dict[int, None] = {}
@@ -161,28 +161,28 @@ class Account:
             self._unread.keep(bad.keys() | {trade.id for trade in found.rows}, after_s)
         for key, row in bad.items():
             self._unread.note(key, stamp_in(row.raw) or self.floor_s, row.why, self.now_ns)
-        yield from self._unread.look(self.now_ns)
+        yield from self._unread.check(self.now_ns)
         yield from self._look_at_waiting(began_s)
         self.floor_s = max(self.floor_s, began_s - MARGIN_S)
         return told
 
-    def _look_at_waiting(self, now_s: int) -> Iterator[Trouble]:
+    def _look_at_waiting(self, now_s: int) -> Iterator[SessionAlert]:
         """Tell people of trades that never become final, and of orders matched further than any trade shows."""
         for trade_id in self._book.give_up_waiting(now_s - OVERLAP_S):
             text = f"trade {trade_id[:40]} is neither confirmed nor failed after an hour"
-            yield Trouble(AlertLevel.CRITICAL, "trade_unsettled", text)
+            yield SessionAlert(AlertLevel.CRITICAL, "trade_unsettled", text)
         for order_id, since_s in self._book.untraded.items():
             if now_s - since_s >= UNTRADED_TOLD_S and order_id not in self._untraded_told:
                 self._untraded_told[order_id] = None
                 text = f"order {order_id} was matched further than its trades show for {now_s - since_s} s"
-                yield Trouble(AlertLevel.CRITICAL, "trades_missing", text)
+                yield SessionAlert(AlertLevel.CRITICAL, "trades_missing", text)
         for order_id in [each for each in self._untraded_told if each not in self._book.untraded]:
             del self._untraded_told[order_id]
 
     # --- orders -------------------------------------------------------------------------------------------------
 
     def show(self, wire: WireOrder) -> Script[OrderReport | None]:
-        """Tell the venue's picture of an order of ours; None when it is not ours or cannot be read."""
+        """Tell the venue's snapshot of an order of ours; None when it is not ours or cannot be read."""
         try:
             report = self._book.on_order(wire, self.now_ns)
         except ContractError as error:
@@ -192,7 +192,7 @@ class Account:
             yield report
         return report
 
-    def ask(self, known: Known, *, final: bool) -> Script[OrderReport | Absent | None]:
+    def ask(self, known: Known, *, final: bool) -> Script[OrderReport | NotFound | None]:
         """Ask what became of an order, and tell it.
 
         One that the venue does not know is over when it had it once, and never was when its request can no longer
@@ -206,7 +206,7 @@ class Account:
             return (yield from self.show(wire))
         if not final:
             return None
-        told = self._book.gone(known, self.now_ns) if known.seen else Absent(known.order_id)
+        told = self._book.gone(known, self.now_ns) if known.seen else NotFound(known.order_id)
         yield told
         return told
 
@@ -255,7 +255,9 @@ class Account:
         told = yield from self.fetch_trades(overlap_s=LISTED_S)
         if told:
             self.gaps += 1
-            yield Trouble(AlertLevel.WARNING, "missed_trades", f"{told} trades were not told by the user channel yet")
+            yield SessionAlert(
+                AlertLevel.WARNING, "missed_trades", f"{told} trades were not told by the user channel yet"
+            )
 
     def sweep(self) -> Script[bool]:
         """Cancel everything of the account until the venue shows nothing.
@@ -304,11 +306,11 @@ class Account:
                 known = self._book.by_id(order_id)
                 sent_ns = min(began_ns, sent_s(order_id) * NS_PER_S)
                 final = self.now_ns - sent_ns > FINAL_MS * NS_PER_MS
-                told: OrderReport | Absent | None = None
+                told: OrderReport | NotFound | None = None
                 if known is not None:
                     told = yield from self.ask(known, final=final)
                 elif final:
-                    told = Absent(order_id)
+                    told = NotFound(order_id)
                     yield told
                 if told is None:
                     unanswered.append(order_id)
@@ -325,7 +327,7 @@ class Account:
     def disown(self, resting: Sequence[WireOrder], why: str = "is not known") -> Script[None]:
         """Cancel what rests and should not, as far as we know."""
         for wire in resting:
-            yield Trouble(AlertLevel.CRITICAL, "unknown_order", f"order {wire.id[:18]} rests and {why}: cancelled")
+            yield SessionAlert(AlertLevel.CRITICAL, "unknown_order", f"order {wire.id[:18]} rests and {why}: cancelled")
         yield from self._rest.cancel([wire.id for wire in resting])
 
 

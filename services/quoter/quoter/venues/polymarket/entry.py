@@ -10,7 +10,7 @@ from common.errors import ContractError
 from common.events import AlertLevel
 from common.orders import OrderState
 
-from quoter.venues.base import CancelRefused, Output, Placement, Refused, Trouble, Unknown
+from quoter.venues.base import CancelRejected, OrderRejected, Output, Placement, SessionAlert, Unknown
 from quoter.venues.conversation import Pause, Reply, Script
 from quoter.venues.polymarket.account import FINAL_MS, Account
 from quoter.venues.polymarket.numbers import text_of
@@ -22,7 +22,7 @@ from quoter.venues.rounds import asked_until_final
 from quoter.venues.rows import read_rows
 
 ASKED_MOST_MS = 60_000
-"""An order whose picture cannot be read for so long is left to the next recovery."""
+"""An order whose snapshot cannot be read for so long is left to the next recovery."""
 WAITS_MAX = 100
 WAIT_MS = 25.0
 DOUBTFUL = ("system error", "could not run", "delaying", "duplicated", "timed out", "internal")
@@ -40,7 +40,7 @@ class OrderEntry:
         """Orders whose cancel is not answered yet, with their market."""
         self.placing: dict[int, None] = {}
         self.unknown_outcomes = 0
-        self.picture_due = False
+        self.snapshot_due = False
         """An outcome was unknown: what the account holds has to be looked at."""
 
     def busy(self, symbol: str) -> bool:
@@ -74,7 +74,7 @@ class OrderEntry:
             code = "rate_limited" if reply.status == 429 else f"status_{reply.status}"
             yield from self._doubt_keys(reply)
             for order_id in order_ids:
-                yield Refused(order_id, code, said(reply))
+                yield OrderRejected(order_id, code, said(reply))
             return
         answers = yield from self._answers(reply, len(order_ids))
         for index, order_id in enumerate(order_ids):
@@ -91,7 +91,7 @@ class OrderEntry:
                     yield self._unknown(order_id, text[:100] or "refused without a reason")
                     doubtful.append(order_id)
                 else:
-                    yield Refused(order_id, _code(text), text[:200])
+                    yield OrderRejected(order_id, _code(text), text[:200])
             else:
                 yield from self._on_accepted(known, answer)
                 if not _rests(answer):
@@ -116,7 +116,7 @@ class OrderEntry:
         named = text_of(answer.order_id)
         if is_name(named) and named != known.order_hash:
             text = f"order {known.order_id} is {named[:18]} at the venue, not as computed"
-            yield Trouble(AlertLevel.CRITICAL, "order_hash", text)
+            yield SessionAlert(AlertLevel.CRITICAL, "order_hash", text)
             self._book.rename(known, named)
         if _rests(answer):
             yield self._book.report(known, OrderState.LIVE, "", self._now_ns())
@@ -139,7 +139,7 @@ class OrderEntry:
             yield from self._on_cancelled(reply, some, doubtful)
         for order_id in strangers:
             # Recovery cancels everything; what it did not know never came this far.
-            yield CancelRefused(order_id, "unknown_order", "no hash is known for it")
+            yield CancelRejected(order_id, "unknown_order", "no hash is known for it")
         yield from self.ask_about(doubtful)
 
     def _on_cancelled(self, reply: Reply, some: Sequence[Known], doubtful: list[int]) -> Iterator[Output]:
@@ -147,7 +147,7 @@ class OrderEntry:
             code = "rate_limited" if reply.status == 429 else f"status_{reply.status}"
             yield from self._doubt_keys(reply)
             for known in some:
-                yield CancelRefused(known.order_id, code, said(reply))
+                yield CancelRejected(known.order_id, code, said(reply))
             return
         answer = Cancelled()
         if 200 <= reply.status < 300:
@@ -173,7 +173,7 @@ class OrderEntry:
 
     def _unknown(self, order_id: int, why: str) -> Unknown:
         self.unknown_outcomes += 1
-        self.picture_due = True
+        self.snapshot_due = True
         return Unknown(order_id, why)
 
     def ask_about(self, order_ids: Sequence[int]) -> Script[None]:
@@ -184,7 +184,7 @@ class OrderEntry:
         )
         if unread:
             text = f"what became of order {unread[0]} cannot be read; it counts as resting"
-            yield Trouble(AlertLevel.CRITICAL, "outcome_unknown", text)
+            yield SessionAlert(AlertLevel.CRITICAL, "outcome_unknown", text)
         if order_ids:
             yield from self._account.fetch_trades()
 

@@ -130,7 +130,7 @@ class OwnBook:
     # --- orders -------------------------------------------------------------------------------------------------
 
     def on_order(self, wire: WireOrder, now_ns: int) -> OrderReport | None:
-        """Take in the venue's picture of an order; None when it is not ours as far as we know.
+        """Take in the venue's snapshot of an order; None when it is not ours as far as we know.
 
         ContractError when it leaves out how far an order is that may go on.
         """
@@ -155,15 +155,15 @@ class OwnBook:
         return self.report(known, OrderState.LIVE, "", now_ns)
 
     def rests(self, wire: WireOrder) -> bool:
-        """Say whether the venue's picture of an order is one of an order that rests."""
+        """Say whether the venue's snapshot of an order is one of an order that rests."""
         return not _over(wire)
 
     def gone(self, known: Known, now_ns: int) -> OrderReport:
-        """Return the picture of an order that the venue had and no longer knows: it rests nowhere."""
+        """Return the snapshot of an order that the venue had and no longer knows: it rests nowhere."""
         return self.report(known, OrderState.CANCELLED, "not_at_venue", now_ns)
 
     def report(self, known: Known, state: OrderState, reason: str, now_ns: int) -> OrderReport:
-        """Return the picture that all news so far make; what has ended stays so, what was matched is never less."""
+        """Return the snapshot that all news so far make; what has ended stays so, what was matched is never less."""
         known.seen = True
         if known.matched_micros >= known.quantity_micros:
             state = OrderState.FILLED

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from common.clock import NS_PER_MS
 
-from quoter.venues.base import Output, Outputs, Placement, Refused
+from quoter.venues.base import OrderRejected, Output, Outputs, Placement
 from quoter.venues.conversation import Conversations, Script
 from quoter.venues.polymarket.account import Account
 from quoter.venues.polymarket.entry import OrderEntry
@@ -53,7 +53,7 @@ class OrderQueue:
     def give_up(self, why: str) -> Outputs:
         """Refuse everything that waits."""
         held, self._held = self._held, []
-        return [Refused(each.place.order_id, "not_sent", why) for each in held]
+        return [OrderRejected(each.place.order_id, "not_sent", why) for each in held]
 
     def flush(self, now_ns: int, *, may_place: bool) -> Outputs:
         """Send the held orders whose market has no cancel under way; give up those that waited too long."""
@@ -67,7 +67,7 @@ class OrderQueue:
         for held in self._held:
             place = held.place
             if now_ns - held.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield Refused(place.order_id, "late", "cancels before it were not answered in time")
+                yield OrderRejected(place.order_id, "late", "cancels before it were not answered in time")
             elif self._entry.busy(place.symbol):
                 waiting.append(held)
             else:
@@ -83,21 +83,21 @@ class OrderQueue:
             some = documents[first : first + PLACES_MAX]
             if self._talks.full:
                 for place, _ in some:
-                    yield Refused(place.order_id, "busy", "too many requests open")
+                    yield OrderRejected(place.order_id, "busy", "too many requests open")
                 continue
             yield from self._talks.begin("place", self._entry.placing_script(some), now_ns)
 
-    def _written(self, place: Placement, documents: list[tuple[Placement, bytes]]) -> Refused | None:
+    def _written(self, place: Placement, documents: list[tuple[Placement, bytes]]) -> OrderRejected | None:
         """Sign an order and add it to those that go out, or say why it cannot."""
         details = self._account.details.get(place.symbol)
         if details is None:
-            return Refused(place.order_id, "market_unknown", "its details are being asked for")
+            return OrderRejected(place.order_id, "market_unknown", "its details are being asked for")
         if place.tick_size and place.tick_size * PRICE_UNITS != details.tick_units:
             self._account.details.pop(place.symbol, None)
-            return Refused(place.order_id, "tick_size_changed", f"priced on a tick of {place.tick_size}")
+            return OrderRejected(place.order_id, "tick_size_changed", f"priced on a tick of {place.tick_size}")
         ticket = write(place, details, self._lifetime_s)
         if isinstance(ticket, str):
-            return Refused(place.order_id, ticket, "")
+            return OrderRejected(place.order_id, ticket, "")
         signed = self._signer.sign(ticket)
         self._book.add(place, details, signed.order_hash)
         documents.append((place, signed.document))

@@ -16,7 +16,7 @@ from common.clock import NS_PER_S
 from common.errors import ContractError
 from common.events import AlertLevel
 
-from quoter.venues.base import Trouble
+from quoter.venues.base import SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
 from quoter.venues.polymarket.numbers import text_of, whole_micros
 from quoter.venues.polymarket.signing.ticket import Signer
@@ -203,12 +203,12 @@ class PolymarketRest:
             cursor = page.next_cursor
         return found
 
-    def _tell_bad(self, path: str, rows: Rows[T]) -> Iterator[Trouble]:
+    def _tell_bad(self, path: str, rows: Rows[T]) -> Iterator[SessionAlert]:
         for bad in rows.bad:
             yield from self.fault("bad_row", f"GET {path}: {bad.why[:150]}")
 
     def order(self, order_hash: str) -> Script[WireOrder | None]:
-        """Return the venue's picture of one order, or None when it does not know it.
+        """Return the venue's snapshot of one order, or None when it does not know it.
 
         ContractError when it has one that stays unreadable.
         """
@@ -283,7 +283,7 @@ class PolymarketRest:
         told_ns = self._told_ns.get(kind)
         if told_ns is None or now_ns - told_ns >= FAULT_AGAIN_NS:
             self._told_ns[kind] = now_ns
-            yield Trouble(AlertLevel.CRITICAL, kind, text[:400])
+            yield SessionAlert(AlertLevel.CRITICAL, kind, text[:400])
 
 
 def is_cursor(text: str) -> bool:

@@ -7,14 +7,14 @@
 3. Requests travel on their own, in no order: a new order waits until every cancel sent before it in its market is
    answered, and is given up when that takes too long.
 4. The user channel numbers nothing, so a lost frame does not show. The account's trades are asked for every 5 s, and
-   with every picture its open orders are compared with ours. The place in its stream is the second up to which all
+   with every snapshot its open orders are compared with ours. The place in its stream is the second up to which all
    trades are known.
 5. A trade that was matched may fail on the chain: it is told as an execution at once and taken back when it fails. One
    that is listed without its numbers is read again until it has them.
 6. Recovery: cancel everything of the account until nothing rests, fetch trades with overlap, ask for the end of every
    order. One the venue does not know is given up only when its request can no longer arrive. That an order is over is
    the venue's word, whatever its amounts. A recovery that comes to no end is told and begun anew on a new connection.
-7. Shares of a decided market stay shares until somebody redeems them on the chain, which we do not: pictures tell them
+7. Shares of a decided market stay shares until somebody redeems them on the chain, which we do not: snapshots tell them
    as money that is pending (docs/adr/0016).
 """
 
@@ -27,21 +27,21 @@ from random import Random
 from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Answer, Close, Effects, Open, Sample, Send
+from common.core import Close, Effects, HttpResponse, Open, Sample, Send
 from common.errors import ContractError
 from common.events import AlertLevel
 
 from quoter.venues.base import (
-    CancelRefused,
-    Lost,
+    CancelRejected,
     Output,
     Outputs,
     OwnOrders,
-    PictureWatch,
     Placement,
     Ready,
     Resting,
-    Trouble,
+    SessionAlert,
+    SessionLost,
+    SnapshotWatch,
     session_samples,
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
@@ -50,10 +50,10 @@ from quoter.venues.polymarket.entry import OrderEntry
 from quoter.venues.polymarket.heartbeat import BEAT_AGAIN_MS, Heartbeat
 from quoter.venues.polymarket.numbers import LOT_SIZE, text_of
 from quoter.venues.polymarket.orders import OwnBook
-from quoter.venues.polymarket.picture import Pictures
 from quoter.venues.polymarket.queue import OrderQueue
 from quoter.venues.polymarket.rest import PolymarketRest
 from quoter.venues.polymarket.signing.ticket import Signer
+from quoter.venues.polymarket.snapshot import Snapshots
 from quoter.venues.polymarket.words import PING, WireOrder, WireTrade, parse_frame
 
 POSITIONS_URL = "https://data-api.polymarket.com"
@@ -66,7 +66,7 @@ OPEN_MAX_MS = 10_000
 CATCH_UP_PAUSE_MS = 1_000
 """Looks for what was lost are at least this far apart, also where the venue goes on sending odd frames."""
 PICTURE_MOST_MS = 90_000
-"""A picture that has no answer for so long is given up; the next one is asked for anew."""
+"""A snapshot that has no answer for so long is given up; the next one is asked for anew."""
 RECONNECT_FIRST_MS = 200.0
 RECONNECT_MOST_MS = 5_000.0
 
@@ -108,8 +108,8 @@ class PolymarketSession:
         self._talks: Conversations[Output] = Conversations(self.name, url, dict)
         self.own_book = OwnBook(orders, signer)
         self._account = Account(self._rest, self.own_book, orders, lambda: self._now_ns, random)
-        self._pictures = Pictures(self._rest, self.own_book, self._account)
-        self._picture_watch = PictureWatch()
+        self._snapshots = Snapshots(self._rest, self.own_book, self._account)
+        self._snapshot_watch = SnapshotWatch()
         self._entry = OrderEntry(self._rest, self.own_book, self._account, lambda: self._now_ns)
         self._backoff = Backoff(RECONNECT_FIRST_MS, RECONNECT_MOST_MS, random)
         self._phase = Phase.DOWN
@@ -121,9 +121,9 @@ class PolymarketSession:
         self._heart = Heartbeat(self._rest, lambda: self._now_ns)
         self._ping_ns = self._heard_ns = self._checked_ns = self._caught_up_ns = 0
         self._answered = self._ending = self._empty = False
-        self._picture_wanted = ""
-        """Why a picture is to be taken as soon as one can be."""
-        self._picture_since_ns = 0
+        self._snapshot_wanted = ""
+        """Why a snapshot is to be taken as soon as one can be."""
+        self._snapshot_since_ns = 0
         self.reconnects = 0
         self.malformed = 0
 
@@ -134,7 +134,7 @@ class PolymarketSession:
         return self._phase in (Phase.RECOVERING, Phase.UP)
 
     @property
-    def may_rest(self) -> bool:
+    def accepts_resting_orders(self) -> bool:
         return True
 
     @property
@@ -218,16 +218,16 @@ class PolymarketSession:
 
     def _abandon(self, reason: str) -> Outputs:
         self._account.lose()
-        for name in ("connect", "recover", "check", "picture", "ask", "clear"):
+        for name in ("connect", "recover", "check", "snapshot", "ask", "clear"):
             self._talks.abandon(name)
         yield from self._deferred_out()
         yield from self._queue.give_up("the session was lost")
-        yield Lost(reason)
+        yield SessionLost(reason)
 
     def _clearing(self) -> Script[None]:
         yield from self._rest.cancel_all()
 
-    def on_answer(self, answer: Answer, now_ns: int) -> Outputs:
+    def on_answer(self, answer: HttpResponse, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         yield from self._deferred_out()
         yield from self._talks.on_answer(answer, now_ns)
@@ -262,13 +262,15 @@ class PolymarketSession:
         if self._heart.due(now_ns) and not self._talks.open("beat"):
             yield from self._talks.begin("beat", self._heart.beat(), now_ns)
         if self._heart.dead(now_ns) and not self._talks.open("recover"):
-            yield Trouble(AlertLevel.CRITICAL, "heartbeat_lost", "no heartbeat in 10 s: the venue has cancelled all")
+            yield SessionAlert(
+                AlertLevel.CRITICAL, "heartbeat_lost", "no heartbeat in 10 s: the venue has cancelled all"
+            )
             yield from self._abandon("no heartbeat was taken in time")
             self._enter(Phase.RECOVERING)
             yield from self._talks.begin("recover", self._recovering(), now_ns)
         elif self._phase is Phase.UP:
             yield from self._look_for_losses()
-            yield from self._look_at_pictures()
+            yield from self._look_at_snapshots()
 
     def _look_for_losses(self) -> Outputs:
         if self._talks.open("check"):
@@ -281,18 +283,18 @@ class PolymarketSession:
             self._checked_ns = self._now_ns
             yield from self._talks.begin("check", self._account.check(), self._now_ns)
 
-    def _look_at_pictures(self) -> Outputs:
-        if self._picture_since_ns and not self._talks.open("picture"):
-            self._picture_since_ns = 0
-        elif self._picture_since_ns and self._now_ns - self._picture_since_ns > PICTURE_MOST_MS * NS_PER_MS:
-            self._talks.abandon("picture")
-        yield from self._picture_watch.look(self._pictures.taken, self._now_ns)
-        if self._picture_wanted and self.reconciled and not self._talks.open("picture"):
-            reason, self._picture_wanted = self._picture_wanted, ""
-            yield from self.take_picture(reason, self._now_ns)
-        elif self._entry.picture_due:
-            self._entry.picture_due = False
-            self._picture_wanted = "unknown_outcome"
+    def _look_at_snapshots(self) -> Outputs:
+        if self._snapshot_since_ns and not self._talks.open("snapshot"):
+            self._snapshot_since_ns = 0
+        elif self._snapshot_since_ns and self._now_ns - self._snapshot_since_ns > PICTURE_MOST_MS * NS_PER_MS:
+            self._talks.abandon("snapshot")
+        yield from self._snapshot_watch.check(self._snapshots.taken, self._now_ns)
+        if self._snapshot_wanted and self.reconciled and not self._talks.open("snapshot"):
+            reason, self._snapshot_wanted = self._snapshot_wanted, ""
+            yield from self.request_snapshot(reason, self._now_ns)
+        elif self._entry.snapshot_due:
+            self._entry.snapshot_due = False
+            self._snapshot_wanted = "unknown_outcome"
 
     def _recovering(self) -> Script[None]:
         # A login is not answered, a refused one ends the channel: what is answered behind it shows that it was taken.
@@ -308,11 +310,11 @@ class PolymarketSession:
                 yield Pause(BEAT_AGAIN_MS)
         self._backoff.reset()
         self._enter(Phase.UP)
-        self._picture_wanted = "start"
-        self._picture_watch.begin(self._now_ns)
+        self._snapshot_wanted = "start"
+        self._snapshot_watch.begin(self._now_ns)
         yield Ready(self._account.floor_s)
 
-    def empty_out(self, now_ns: int) -> Outputs:
+    def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
         self._ending, self._empty = True, False
         self._talks.abandon("empty")
@@ -343,12 +345,12 @@ class PolymarketSession:
         known = [self.own_book.by_hash(order_hash) for order_hash in order_hashes]
         return frozenset(-number if each is None else each.order_id for number, each in enumerate(known, 1))
 
-    def take_picture(self, reason: str, now_ns: int) -> Outputs:
+    def request_snapshot(self, reason: str, now_ns: int) -> Outputs:
         self._now_ns = now_ns
-        if not self.reconciled or self._talks.open("picture"):
+        if not self.reconciled or self._talks.open("snapshot"):
             return []
-        self._picture_since_ns = now_ns
-        return self._talks.begin("picture", self._pictures.take(reason), now_ns)
+        self._snapshot_since_ns = now_ns
+        return self._talks.begin("snapshot", self._snapshots.take(reason), now_ns)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
@@ -357,7 +359,7 @@ class PolymarketSession:
         assert self.connected, "orders are sent on an open connection"
         if cancels:
             if self._talks.full:
-                self._deferred += [CancelRefused(each, "busy", "too many requests open") for each in cancels]
+                self._deferred += [CancelRejected(each, "busy", "too many requests open") for each in cancels]
             else:
                 # Its first step is the request, so what comes back is effects alone.
                 yield from self._effects("cancel", self._entry.cancelling_script(cancels))

@@ -38,7 +38,7 @@ def postings(stage: PolymarketStage) -> list[Posting]:
     return [event for event in stage.told if isinstance(event, Posting)]
 
 
-def pictures(stage: PolymarketStage) -> list[AccountState]:
+def snapshots(stage: PolymarketStage) -> list[AccountState]:
     return [event for event in stage.told if isinstance(event, AccountState)]
 
 
@@ -468,27 +468,27 @@ def test_a_frame_that_cannot_be_read_is_asked_about_at_once(stage: PolymarketSta
     assert stage.session.reconciled
 
 
-def test_pictures_wait_for_trades_to_reach_the_chain_and_count_dust_as_nothing(stage: PolymarketStage) -> None:
+def test_snapshots_wait_for_trades_to_reach_the_chain_and_count_dust_as_nothing(stage: PolymarketStage) -> None:
     (order_id,) = stage.place(40)
     trade = stage.venue.fill(stage.order(order_id), 25)
     stage.deliver()
-    before = len(pictures(stage))
-    stage.relay(stage.session.take_picture("test", stage.now_ns))
+    before = len(snapshots(stage))
+    stage.relay(stage.session.request_snapshot("test", stage.now_ns))
     stage.wait(2_000)
-    assert len(pictures(stage)) == before
+    assert len(snapshots(stage)) == before
     stage.venue.balances |= {"": 99_990_000_000, YES_TOKEN: 25_009_000}
     stage.venue.step(trade, "CONFIRMED")
     stage.wait(12_000)
-    picture = pictures(stage)[-1]
-    assert [(each.symbol, each.yes_lots, each.no_lots) for each in picture.holdings] == [(stage.symbol, 2_500, 0)]
-    assert picture.cash_total == Decimal(99_990)
-    assert picture.cash_available == Decimal(99_960), "75 shares at 0.40 still rest"
+    snapshot = snapshots(stage)[-1]
+    assert [(each.symbol, each.yes_lots, each.no_lots) for each in snapshot.holdings] == [(stage.symbol, 2_500, 0)]
+    assert snapshot.cash_total == Decimal(99_990)
+    assert snapshot.cash_available == Decimal(99_960), "75 shares at 0.40 still rest"
 
 
-def test_the_picture_cancels_what_rests_of_strangers(stage: PolymarketStage) -> None:
+def test_the_snapshot_cancels_what_rests_of_strangers(stage: PolymarketStage) -> None:
     stray = PaperOrder("0xstray", YES_TOKEN, "BUY", "0.4", 10_000_000, "GTC")
     stage.venue.orders[stray.order_id] = stray
-    stage.relay(stage.session.take_picture("test", stage.now_ns))
+    stage.relay(stage.session.request_snapshot("test", stage.now_ns))
     stage.wait(200)
     assert stray.status == "CANCELED"
     assert "unknown_order" in stage.alerts()

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from common.core import Answer, Ask, Close, Effect, Open, Receipt, Send
+from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
 from common.events import Event, Fill
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
@@ -114,7 +114,7 @@ class Server:
             if any(name.upper().startswith("POLY") for name in headers):
                 self.faults.append(f"{method} {path}: signed")
             with self._lock:
-                listed = self.venue.on_ask(Ask("", 0, method, tiny.POSITIONS_URL + path, {}, body))
+                listed = self.venue.on_ask(HttpRequest("", 0, method, tiny.POSITIONS_URL + path, {}, body))
             return listed.status, listed.body
         told = f"{headers['POLY_TIMESTAMP']}{method}{route}".encode() + body
         proof = hmac.new(base64.urlsafe_b64decode(SECRET), told, hashlib.sha256).digest()
@@ -122,7 +122,7 @@ class Server:
             self.faults.append(f"{method} {path}: not signed")
             return 401, b'{"error":"Unauthorized/Invalid api key"}'
         with self._lock:
-            answer = self.venue.on_ask(Ask("", 0, method, tiny.URL + path, {}, body))
+            answer = self.venue.on_ask(HttpRequest("", 0, method, tiny.URL + path, {}, body))
             frames = list(self.venue.take_frames())
         for frame in frames:
             asyncio.run_coroutine_threadsafe(self.tell(frame), self._loop)
@@ -176,7 +176,7 @@ class Client:
     async def _carry_one(self, effect: Effect) -> None:
         if isinstance(effect, Event):
             self.told.append(effect)
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, HttpRequest):
             self.http.ask(effect)
         elif isinstance(effect, Open):
             self.wire.open(effect)
@@ -198,7 +198,7 @@ class Client:
     async def on_close(self, reason: str) -> None:
         await self.carry(self.core.on_close(reason, Receipt(self.now_ns)))
 
-    async def on_answer(self, answer: Answer) -> None:
+    async def on_answer(self, answer: HttpResponse) -> None:
         await self.carry(self.core.on_answer(answer, Receipt(self.now_ns)))
 
     async def until(self, reached: Callable[[], bool]) -> None:

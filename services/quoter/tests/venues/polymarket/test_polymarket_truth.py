@@ -34,8 +34,8 @@ def reconciled(stage: PolymarketStage) -> bool:
     return stage.session.reconciled
 
 
-def last_picture(stage: PolymarketStage) -> AccountState:
-    return stage.pictures()[-1]
+def last_snapshot(stage: PolymarketStage) -> AccountState:
+    return stage.snapshots()[-1]
 
 
 # --- labels -----------------------------------------------------------------------------------------------------
@@ -279,13 +279,13 @@ def test_r8_the_list_of_positions_may_be_behind_and_the_tokens_are_asked_then(st
     stage.venue.balances |= {YES_TOKEN: 25 * MICROS}
     stage.venue.change = lambda route, document: [] if route == "/positions" else document
     stage.wait(12_000)
-    assert [(each.yes_lots, each.no_lots) for each in last_picture(stage).holdings] == [(2_500, 0)]
+    assert [(each.yes_lots, each.no_lots) for each in last_snapshot(stage).holdings] == [(2_500, 0)]
     stage.venue.change = None
     asked = len(stage.venue.requests)
     stage.wait(30_000)
     tokens = [path for _, path, _ in stage.venue.requests[asked:] if "token_id" in path]
     assert not tokens, "where both say the same nobody is asked one by one"
-    assert [(each.yes_lots, each.no_lots) for each in last_picture(stage).holdings] == [(2_500, 0)]
+    assert [(each.yes_lots, each.no_lots) for each in last_snapshot(stage).holdings] == [(2_500, 0)]
 
 
 def test_r6_what_is_redeemable_is_named_with_its_worth_and_what_lost_is_not(stage: PolymarketStage) -> None:
@@ -297,13 +297,13 @@ def test_r6_what_is_redeemable_is_named_with_its_worth_and_what_lost_is_not(stag
         position("0x" + "ee" * 32, "31", "Celtics", 5),
     ]
     stage.wait(12_000)
-    picture = last_picture(stage)
-    assert picture.holdings == []
-    (won,) = picture.redeemable
+    snapshot = last_snapshot(stage)
+    assert snapshot.holdings == []
+    (won,) = snapshot.redeemable
     assert (won.symbol, won.yes_lots, won.no_lots, won.cash) == (other, 300, 9_999, Decimal("99.997714"))
     assert won.since_ns == stamp_s("2026-11-21") * 1_000_000_000
-    assert picture.redeemable_cash == Decimal("99.997714")
-    assert picture.rounding_cash >= Decimal("0.01"), "parts of lots are paid too"
+    assert snapshot.redeemable_cash == Decimal("99.997714")
+    assert snapshot.rounding_cash >= Decimal("0.01"), "parts of lots are paid too"
     assert stage.alerts().count("foreign_holding") == 1
 
 
@@ -312,22 +312,22 @@ def test_r6_what_was_redeemed_is_not_counted_twice_while_the_list_is_behind(stag
     stage.wait(12_000)
     stage.decide()
     stage.wait(12_000)
-    assert last_picture(stage).redeemable_cash == 7
+    assert last_snapshot(stage).redeemable_cash == 7
     listed = stage.venue.positions()
     stage.venue.balances |= {"": stage.venue.balances[""] + 7 * MICROS, YES_TOKEN: 0, NO_TOKEN: 0}
     stage.venue.change = lambda route, document: listed if route == "/positions" else document
     stage.wait(60_000)
-    for picture in stage.pictures()[-3:]:
-        assert (picture.cash_total, picture.redeemable_cash) == (Decimal(100_007), Decimal(0))
-        assert picture.holdings == []
+    for snapshot in stage.snapshots()[-3:]:
+        assert (snapshot.cash_total, snapshot.redeemable_cash) == (Decimal(100_007), Decimal(0))
+        assert snapshot.holdings == []
 
 
 def test_r6_what_bids_reserve_is_named(stage: PolymarketStage) -> None:
     stage.place(40, 30)
     stage.wait(12_000)
-    picture = last_picture(stage)
-    assert picture.reserved_cash == 70
-    assert picture.cash_available == picture.cash_total - 70
+    snapshot = last_snapshot(stage)
+    assert snapshot.reserved_cash == 70
+    assert snapshot.cash_available == snapshot.cash_total - 70
 
 
 @settings(max_examples=12, derandomize=True, deadline=None)
@@ -343,19 +343,19 @@ def test_r26_a_minute_costs_the_same_whatever_the_account_did_before(traded: int
     assert made.session.reconciled
     asked = made.asked()
     made.wait(60_000)
-    # 12 heartbeats, 12 looks for trades, and 6 pictures of four requests each.
+    # 12 heartbeats, 12 looks for trades, and 6 snapshots of four requests each.
     assert made.asked() - asked == 48
 
 
-def test_r14_numbers_beyond_arithmetic_are_refused_and_there_is_no_picture(stage: PolymarketStage) -> None:
+def test_r14_numbers_beyond_arithmetic_are_refused_and_there_is_no_snapshot(stage: PolymarketStage) -> None:
     stage.venue.balances[""] = 10**30
     stage.wait(12_000)
     stage.told.clear()
     stage.wait(30_000)
-    assert not stage.pictures()
+    assert not stage.snapshots()
     stage.venue.balances[""] = 5 * MICROS
     stage.wait(12_000)
-    assert last_picture(stage).cash_total == 5
+    assert last_snapshot(stage).cash_total == 5
 
 
 def test_a_market_that_is_not_the_venues_is_asked_for_now_and_then_and_no_path_is_made_of_it(

@@ -1,8 +1,8 @@
-"""Pictures of the account at Polymarket: cash, shares, what waits to be redeemed, and what rests beside what we think.
+"""Snapshots of the account at Polymarket: cash, shares, what waits to be redeemed, and what rests beside what we think.
 
-Shares are what the venue's list of positions says the wallet holds, whenever they were bought, so that a picture costs
+Shares are what the venue's list of positions says the wallet holds, whenever they were bought, so that a snapshot costs
 the same however many markets were ever traded. That list follows the chain with a delay: where it says otherwise than
-the last picture and the trades since, the market's two tokens are asked for one by one.
+the last snapshot and the trades since, the market's two tokens are asked for one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common.events import AlertLevel, Holding, OpenOrder, Redeemable
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
-from quoter.venues.base import AccountPicture, OrderReport, Trouble
+from quoter.venues.base import AccountSnapshot, OrderReport, SessionAlert
 from quoter.venues.conversation import Pause, Script
 from quoter.venues.polymarket.account import FINAL_MS, LISTED_S, Account
 from quoter.venues.polymarket.numbers import (
@@ -43,9 +43,9 @@ SETTLE_WAIT_MS = 500.0
 TRIES_MAX = 5
 TRY_PAUSE_MS = 500.0
 SUSPECTS_MAX = 20
-"""Markets asked for token by token in one picture."""
+"""Markets asked for token by token in one snapshot."""
 ASKED_MAX = 20
-"""Orders asked for one by one in one picture."""
+"""Orders asked for one by one in one snapshot."""
 FOREIGN_MAX = 1_000
 SIZE_STEP = Decimal("0.000001")
 REDEEMABLE_MAX = 500
@@ -75,19 +75,19 @@ class Shares:
     """What is wrong with rows that could not be read; what they would have said is missing."""
 
 
-class Pictures:
-    """Takes pictures of one account, one at a time."""
+class Snapshots:
+    """Takes snapshots of one account, one at a time."""
 
     def __init__(self, rest: PolymarketRest, book: OwnBook, account: Account) -> None:
         self._rest, self._book, self._account = rest, book, account
         self._expected: dict[str, list[int]] | None = None
-        """Holdings of the last picture."""
+        """Holdings of the last snapshot."""
         self._foreign_told: dict[str, None] = {}
         self._decided: dict[str, None] = {}
         """Decided markets in which something was held, the last to be seen at the end."""
         self._redeemed = 0
         self._cash: Decimal | None = None
-        """Of the last picture."""
+        """Of the last snapshot."""
         self._paid: dict[str, None] = {}
         """Tokens that are listed as redeemable and are no longer held."""
         self.taken = 0
@@ -111,7 +111,7 @@ class Pictures:
             if not odd and moved == self._account.moved and self._account.settled:
                 yield from self._tell_faults(shares)
                 if not shares.faults and not resting.bad:
-                    yield self._picture(reason, cash, shares, resting.rows)
+                    yield self._snapshot(reason, cash, shares, resting.rows)
                 return
             yield Pause(TRY_PAUSE_MS)
 
@@ -202,19 +202,19 @@ class Pictures:
 
     def _tell_faults(self, shares: Shares) -> Script[None]:
         for text in shares.faults[:1]:
-            yield from self._rest.fault("bad_row", f"GET /positions: {text[:150]}; no picture without it")
+            yield from self._rest.fault("bad_row", f"GET /positions: {text[:150]}; no snapshot without it")
         for symbol in shares.foreign:
             if symbol not in self._foreign_told and len(self._foreign_told) < FOREIGN_MAX:
                 self._foreign_told[symbol] = None
                 text = f"market {symbol[:20]} has no YES and NO: what is held there is left out"
-                yield Trouble(AlertLevel.WARNING, "foreign_holding", text)
+                yield SessionAlert(AlertLevel.WARNING, "foreign_holding", text)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
     def _compare(self, resting: Sequence[WireOrder], living: Sequence[Known]) -> Script[bool]:
         """Compare what rests with what we think rests, both ways, and ask about each difference.
 
-        Returns whether there was one: the picture is of no single state then.
+        Returns whether there was one: the snapshot is of no single state then.
         """
         listed: set[str] = set()
         strange: list[WireOrder] = []
@@ -251,11 +251,11 @@ class Pictures:
         told = yield from self._account.ask(known, final=old)
         if old and isinstance(told, OrderReport) and told.state is OrderState.LIVE:
             text = f"order {known.order_id} rests by its own word and is not in the list of what rests"
-            yield Trouble(AlertLevel.WARNING, "order_not_listed", text)
+            yield SessionAlert(AlertLevel.WARNING, "order_not_listed", text)
 
-    # --- the picture --------------------------------------------------------------------------------------------
+    # --- the snapshot --------------------------------------------------------------------------------------------
 
-    def _picture(self, reason: str, cash: Decimal, shares: Shares, resting: Sequence[WireOrder]) -> AccountPicture:
+    def _snapshot(self, reason: str, cash: Decimal, shares: Shares, resting: Sequence[WireOrder]) -> AccountSnapshot:
         self.taken += 1
         self._cash = cash
         self._expected = {symbol: both for symbol, both in shares.held.items() if any(both)}
@@ -265,7 +265,7 @@ class Pictures:
         won = [each for each in shares.decided.values() if each.cash]
         self._note_decided(shares)
         won.sort(key=lambda each: (-each.since_ns, each.symbol))
-        return AccountPicture(
+        return AccountSnapshot(
             cash,
             cash - reserved,
             [Holding(symbol, *both) for symbol, both in sorted(self._expected.items())],
