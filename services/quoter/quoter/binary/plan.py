@@ -79,12 +79,10 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)
-    within_headroom = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
-    within_headroom = without_loss_beyond(
-        within_headroom, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair
-    )
-    yes_room, no_headroom = _alive(fair, elapsed, held, within_headroom, quoting, signals)
-    bids = levels(rungs.bids, bid_size, yes_room, min_lots)
+    left = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
+    left = without_loss_beyond(left, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair)
+    yes_headroom, no_headroom = _alive(fair, elapsed, held, left, quoting, signals)
+    bids = levels(rungs.bids, bid_size, yes_headroom, min_lots)
     asks = levels(rungs.asks, ask_size, no_headroom, min_lots)
     wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
     parts = away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew}
