@@ -108,7 +108,7 @@ RECIPES: Mapping[str, Recipe] = {
     STATE: Typed(STATE, '"bots"'),
     "curl -s localhost:8103/metrics": Typed("curl -s localhost:8103/metrics", "mm_orders_open"),
     "./mm halt bot-1 maintenance": Typed("./mm halt bot-1 maintenance"),
-    "./mm halt bot-1 look --keep-resting": Typed("./mm halt bot-1 look --keep-resting; ./mm lift bot-1 look"),
+    "./mm halt bot-1 review --keep-resting": Typed("./mm halt bot-1 review --keep-resting; ./mm lift bot-1 review"),
     "./mm lift bot-1 maintenance": Typed("./mm lift bot-1 maintenance"),
     CASH: Typed(CASH, "./mm post approve"),
     "./mm post approve ID --user rita": Typed(

@@ -34,7 +34,7 @@ def test_what_a_power_cut_takes_is_told_of_one_that_is_good_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nats, _ = findings_of_servers(tmp_path, monkeypatch, "2.10.23")
-    assert nats.endswith("good for production, but a power cut loses up to a second of what it took")
+    assert nats.endswith("good for production, but a power cut loses up to a second of acknowledged writes")
 
 
 def test_a_server_for_demos_is_warned_of_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

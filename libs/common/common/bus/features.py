@@ -39,7 +39,8 @@ class Features:
         """Say what of the acknowledged messages a power cut may lose; '' for nothing."""
         if self.sync_interval == ALWAYS:
             return ""
-        return "up to a second of what it took" if self.sync_interval else "up to two minutes of what it took"
+        lost = "a second" if self.sync_interval else "two minutes"
+        return f"up to {lost} of acknowledged writes"
 
 
 OLDEST = Features()

@@ -43,7 +43,7 @@ NOT_FOUND, END_OF_BATCH, TOO_MANY = "404", "204", "413"
 """How the broker says that there is nothing (more), and that it will not answer with so much."""
 WAY_ON = (
     "Where that cannot be changed: stop the platform, move the stream's folder out of the broker's store, and start; "
-    "see 'What to do when' in docs/operating.md"
+    "see docs/runbook.md"
 )
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014

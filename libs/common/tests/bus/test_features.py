@@ -22,12 +22,12 @@ versions = st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 30))
 @pytest.mark.parametrize(
     ("text", "sync", "loses"),
     [
-        ("2.9.10", "", "up to two minutes of what it took"),
-        ("v2.10.23", ONCE_A_SECOND, "up to a second of what it took"),
-        ("2.11.4", ONCE_A_SECOND, "up to a second of what it took"),
+        ("2.9.10", "", "up to two minutes of acknowledged writes"),
+        ("v2.10.23", ONCE_A_SECOND, "up to a second of acknowledged writes"),
+        ("2.11.4", ONCE_A_SECOND, "up to a second of acknowledged writes"),
         ("2.12.0", ALWAYS, ""),
         ("2.16.0-RC.1", ALWAYS, ""),
-        ("who knows", "", "up to two minutes of what it took"),
+        ("who knows", "", "up to two minutes of acknowledged writes"),
     ],
 )
 def test_a_version_says_how_it_syncs_and_what_a_power_cut_takes(text: str, sync: str, loses: str) -> None:

@@ -61,7 +61,7 @@ def test_the_wheel_s_is_used_where_the_machine_s_own_may_not_run(bare_machine: P
     with pytest.raises(NoServerError) as refused:
         find_server(NATS, tmp_path, None, Origin.SYSTEM.value)
     assert str(refused.value) == (
-        "nats-server may not run: NATS 2.10.22 (system): kill -9 can lose a whole stream (2.10.23 mends it); "
+        "nats-server may not run: NATS 2.10.22 (system): kill -9 can lose a whole stream (fixed in 2.10.23); "
         "start with --servers wheels"
     )
 

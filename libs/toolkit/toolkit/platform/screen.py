@@ -39,7 +39,7 @@ STATE_MEANINGS = {
     "failed": "does not start",
 }
 
-WAY_ON = "./mm streams makes the platform's own streams, see 'What to do when' in docs/operating.md"
+WAY_ON = "./mm streams makes the platform's own streams, see docs/runbook.md"
 """Behind what a broker says of a stream on its disk that it does not serve."""
 
 

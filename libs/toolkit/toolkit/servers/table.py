@@ -44,7 +44,7 @@ def _nats(since: Version, use: Use) -> Row:
 TABLE = (
     Row(Kind.NATS, (0, 0, 0), Use.REFUSED, "needs 2.9 or newer"),
     _nats((2, 9, 0), Use.DEMO),
-    Row(Kind.NATS, (2, 10, 0), Use.REFUSED, "kill -9 can lose a whole stream (2.10.23 mends it)"),
+    Row(Kind.NATS, (2, 10, 0), Use.REFUSED, "kill -9 can lose a whole stream (fixed in 2.10.23)"),
     _nats((2, 10, 23), Use.PRODUCTION),
     _nats((2, 12, 0), Use.PRODUCTION),
     Row(Kind.REDIS, (0, 0, 0), Use.REFUSED, "needs 6.2 or newer"),
