@@ -77,7 +77,7 @@ async def test_streams_of_before_the_accounts_are_kept_whole(tmp_path: Path, ver
         await asyncio.to_thread(broker.start)
         said = (await asyncio.to_thread(make_streams, broker)).stdout
         assert "stream FILL: as it should be" in said
-        assert "stream MD: updated" in said or "stream MD: made anew" in said
+        assert "stream MD: updated" in said or "stream MD: recreated" in said
         assert "durable risk-ledger on FILL: as it should be" in said
         async with connected(broker, "risk") as risk, connected(broker, "quoter") as quoter:
             api = JetStreamApi(risk)

@@ -106,7 +106,7 @@ async def test_only_a_stream_of_ticks_is_made_anew_to_be_written_otherwise(
         await api.call("STREAM.DELETE.MD")
         await api.call("STREAM.CREATE.MD", STREAM_BY_NAME["MD"].config() | {"max_bytes": 128 * MIB})
         made = make_streams(broker_of_ours).stdout.splitlines()
-        assert "stream MD: made anew, for another way to be written" in made
+        assert "stream MD: recreated, to be written another way" in made
         assert "stream FILL: as it should be" in made
         found = (await api.call("STREAM.INFO.MD"))["config"]
         assert (found[PERSIST_MODE], found["max_bytes"]) == ("async", 128 * 1024 * 1024), (

@@ -1,4 +1,4 @@
-"""What the numbers are, in words that stand wherever numbers are shown: whose money, and what drives the prices."""
+"""What the numbers are, in words that stand wherever numbers are shown: whose account, and what drives the prices."""
 
 from __future__ import annotations
 

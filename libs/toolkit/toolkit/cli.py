@@ -85,7 +85,7 @@ def up(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
     servers: ServersOption = AUTO,
-    log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much the logs hold.")] = "info",
+    log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much is logged.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
     ] = None,
@@ -151,7 +151,7 @@ def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None, se
 
 @app.command("explain")
 def explain_why(
-    what: Annotated[str, typer.Argument(metavar="[MARKET | ORDER ID]", help="Without it: what is remembered.")] = "",
+    what: Annotated[str, typer.Argument(metavar="[MARKET | ORDER ID]", help="Without it: what is on record.")] = "",
     as_json: AsJson = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
@@ -175,7 +175,7 @@ def halt(
     scope: Annotated[str, typer.Argument(help="global, venue-X, account-X, bot-N or currency-C")],
     reason: Annotated[str, typer.Argument(help="The name under which it is lifted again.")] = DEFAULT_REASON,
     keep_resting: Annotated[
-        bool, typer.Option("--keep-resting", help="Block new orders only, keep what rests.")
+        bool, typer.Option("--keep-resting", help="Block new orders only, keep resting orders.")
     ] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
@@ -191,17 +191,17 @@ def halt(
 @app.command()
 def lift(
     scope: Annotated[str, typer.Argument(help="As given to halt.")],
-    reason: Annotated[str, typer.Argument(help="The one reason to take back; others stay.")],
+    reason: Annotated[str, typer.Argument(help="The one reason to lift; others stay in force.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Take back one reason of a halt."""
+    """Lift one reason of a halt."""
     _operate(data_dir, port_base, lambda ports, client: operate.lift(scope, reason, ports, _say, client))
 
 
 @app.command("cancel-all")
 def cancel_all(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None) -> None:
-    """Cancel every order of ours at the venue; halt first, or the bots quote anew."""
+    """Cancel every order of ours at the venue; halt first, or the bots quote again."""
     _operate(data_dir, port_base, lambda ports, client: operate.cancel_all(ports, _say, client))
 
 
@@ -216,7 +216,7 @@ def administer_streams(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Create or update the streams of the bus, list how full they are, resize one, back them up or bring them back."""
+    """Create or update the streams of the bus, list how full they are, resize one, back them up or restore them."""
     try:
         raise typer.Exit(streams.run(step or [], data_dir, ports_of(data_dir, port_base)))
     except NoAnswerError as error:
@@ -225,14 +225,14 @@ def administer_streams(
 
 @app.command("resume")
 def resume_platform(
-    yes: Annotated[bool, typer.Option("--yes", help="Go on; without it nothing is changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Release it; without it nothing is changed.")] = False,
     who: Annotated[str, typer.Option("--who", help="Who answers for it.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why it may go on.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why it may resume.")] = "",
     as_json: AsJson = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Show why the platform stands still for its stores and what is proven; with --yes let it go on."""
+    """Show why the platform stands still for its stores and what is proven; with --yes release it."""
     if yes and not (who.strip() and reason.strip()):
         refuse("--yes: needs --who NAME and --reason TEXT, both are kept with the stores")
     try:
@@ -257,12 +257,12 @@ def resume_platform(
 def restore_platform(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="As ./mm streams backup made it.", resolve_path=True)],
     who: Annotated[str, typer.Option("--who", help="Who answers for it.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why the backup is brought back.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why the backup is restored.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
     servers: ServersOption = AUTO,
 ) -> None:
-    """Bring the stores of a stopped platform back from a backup; ./mm up and ./mm resume then go on from it."""
+    """Restore the stores of a stopped platform from a backup; ./mm up and ./mm resume then go on from it."""
     if not (who.strip() and reason.strip()):
         refuse("--who NAME and --reason TEXT: both are kept with the stores")
     _one_of("--servers", servers, WISHES)
@@ -308,7 +308,7 @@ def import_config(
     life: Annotated[list[str] | None, typer.Option(help="Life of the markets quoted, such as 5M.")] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Take over a config.yaml of the original script, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
+    """Import a config.yaml of the original script, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
     folder = keys or venue_keys_dir(data_dir)
     try:
         said = importer.import_config(config, bots, folder, account, tuple(life or ["5M"]), dry_run=dry_run)
@@ -323,7 +323,7 @@ def lock(
     check: Annotated[bool, typer.Option("--check", help="Only say which locks are stale; needs no network.")] = False,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest allowed versions.")] = False,
 ) -> None:
-    """Pin the Python packages: write locks/ anew from what the members declare."""
+    """Pin the Python packages: rewrite locks/ from what the members declare."""
     if check:
         faults = locks.stale_locks(ROOT)
         for fault in faults:

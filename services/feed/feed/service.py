@@ -129,7 +129,7 @@ class Feed(Core):
             yield Sample("mm_feed_rows_dropped", "counter", "Rows left out", venue, feed.listings.dropped)
             yield Sample("mm_feed_markets_left_out", "gauge", "Markets left out", venue, len(feed.listings.left_out))
             yield Sample("mm_feed_refused", "counter", "Requests the venue refused", venue, feed.refused)
-            yield Sample("mm_feed_reconnects", "counter", "Connections made anew", venue, feed.reconnects)
+            yield Sample("mm_feed_reconnects", "counter", "Connections rebuilt", venue, feed.reconnects)
             yield Sample("mm_feed_markets", "gauge", "Markets known", venue, len(feed.listings.markets))
 
     def _guarded(self, feed: VenueFeed, now_ns: int, handler: Callable[[int], list[Effect]]) -> list[Effect]:

@@ -292,12 +292,12 @@ async def test_r13_the_other_choice_of_the_dialog_keeps_what_rests(served: Serve
         choices = "[...document.getElementById('confirm-orders').options].map((each) => each.value)"
         assert await tab.value(choices) == [
             "cancel all orders in scope, then block new ones",
-            "block new orders only, keep what rests",
+            "block new orders only, keep resting orders",
         ]
         await tab.value(
             "document.getElementById('confirm-orders').selectedIndex = 1;document.getElementById('confirm-yes').click()"
         )
-        await tab.until("document.getElementById('halts').innerText.includes('keeps what rests')")
+        await tab.until("document.getElementById('halts').innerText.includes('keeps resting orders')")
         assert [halt.keep_resting for halt in served.bus.of(Halt)] == [True]
         assert tab.complaints == []
 
@@ -420,7 +420,7 @@ async def test_r81_one_proposes_a_correction_on_the_page_and_another_approves_it
         await propose("3", "<b>a transfer</b>")
         await tab.until(f"{shown}.includes('<b>a transfer</b>')")
         await press("#adjustments [data-act=reject]")
-        assert await tab.text("#confirm-yes") == "Take back"
+        assert await tab.text("#confirm-yes") == "Withdraw"
         await tab.value("document.getElementById('confirm-yes').click()")
         await tab.until(f"{shown}.includes('rejected by rita')")
         await tab.keep_screenshot("correction-decided")

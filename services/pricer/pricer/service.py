@@ -194,7 +194,7 @@ class Pricer(Core):
 
     def unready(self, now_ns: int) -> list[str]:
         if not self._may_speak:
-            return ["bus away or lease in doubt"]
+            return ["bus down or lease in doubt"]
         return [
             f"bot {bot.algo_id}, {valuation.underlying}: {bot.halted or valuation.silent}"
             for bot, valuation in self._roster.valuations()

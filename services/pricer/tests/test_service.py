@@ -320,7 +320,7 @@ def test_a_fault_in_one_bots_pricing_halts_that_bot_alone(harness: Harness, monk
 def test_while_the_bus_is_away_or_the_lease_in_doubt_nothing_is_said(harness: Harness) -> None:
     harness.pricer.on_disconnected(harness.receipt())
     assert harness.top() == []
-    assert harness.pricer.unready(harness.now_ns) == ["bus away or lease in doubt"]
+    assert harness.pricer.unready(harness.now_ns) == ["bus down or lease in doubt"]
     harness.pricer.on_reconnected(harness.receipt())
     assert len(harness.top()) == 1
 

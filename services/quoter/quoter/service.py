@@ -496,5 +496,5 @@ class Quoter(Core):
         return explanation(self.trader, query, now_ns)
 
     def samples(self) -> Iterable[Sample]:
-        yield Sample("mm_passes", "counter", "Looks at one market", {"account": self.account}, self.passes)
+        yield Sample("mm_passes", "counter", "Passes over one market", {"account": self.account}, self.passes)
         yield from samples(self.trader, self.blotter)

@@ -246,7 +246,7 @@ class Risk(Core):
         try:
             self.platform = parse_platform_limits(config.document)
         except ConfigError as error:
-            text = f"platform limits revision {config.revision} refused, the former ones hold: {error}"
+            text = f"platform limits revision {config.revision} refused, the previous ones stay in force: {error}"
             yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
             return
         for algo_id, known in self.bots.items():

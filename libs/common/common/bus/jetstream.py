@@ -117,7 +117,7 @@ class JetStreamApi:
         if not stream.acked and differences({PERSIST_MODE: wanted.get(PERSIST_MODE, "default")}, found):
             await self.call(f"STREAM.DELETE.{stream.name}")
             await self._make(stream.name, kept_size(wanted, found), wanted)
-            return "made anew, for another way to be written"
+            return "recreated, to be written another way"
         try:
             reply = await self.call(f"STREAM.UPDATE.{stream.name}", {**found, **kept_size(wanted, found)})
         except ApiError as error:

@@ -87,6 +87,6 @@ class EpochFence:
             algo_id=PLATFORM,
             source=source,
             kind="epoch_ahead",
-            text=f"{count} events refused that no lease vouches for, the last from {self._last_ahead}",
+            text=f"{count} events refused, no lease has reached their epoch, the last from {self._last_ahead}",
             ts_ns=now_ns,
         )

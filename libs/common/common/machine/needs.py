@@ -101,7 +101,7 @@ class Machine:
         self._stepped_looks += 1
         if self._stepped_looks != STEP_LOOKS:
             return
-        text = f"the machine's clock was stepped by {self._clock.drift_ns() / 1e9:+.1f} s: starts anew to follow it"
+        text = f"the machine's clock was stepped by {self._clock.drift_ns() / 1e9:+.1f} s: restarts to follow it"
         self.note("clock_stepped", text, AlertLevel.CRITICAL)
 
     def _due(self, now_ns: int) -> list[Alert]:

@@ -103,7 +103,7 @@ class Door:
     def samples(self, port: str) -> Iterable[Sample]:
         labels = {"port": port}
         yield Sample("mm_door_connections", "gauge", "Connections open", labels, self.open)
-        yield Sample("mm_door_refused", "counter", "Connections refused for want of room", labels, self.refused)
+        yield Sample("mm_door_refused", "counter", "Connections refused at the limit", labels, self.refused)
         yield Sample("mm_door_cut_off", "counter", "Connections cut off as too slow", labels, self.cut_off)
 
     def http_protocol(self) -> type[H11Protocol]:

@@ -60,7 +60,7 @@ def _left_s(timeout: float | None, too_late: type[Exception]) -> float:
     """Return what is left of the request, in seconds; raise when nothing is."""
     left_s = _deadline_s.get() - time.monotonic()
     if left_s <= 0:
-        raise too_late("the request has had its time")
+        raise too_late("the request timed out")
     return left_s if timeout is None else min(left_s, timeout)
 
 
@@ -264,7 +264,7 @@ class WebClient:
             async with asyncio.timeout(timeout_s):
                 await self._places.acquire()
         except TimeoutError:
-            raise NoAnswerInTime(f"{REQUESTS_MAX} requests were on their way all the time") from None
+            raise NoAnswerInTime(f"{REQUESTS_MAX} requests were in flight the whole time") from None
         pooled = self._pooled
         pooled.open += 1
         try:
@@ -306,7 +306,7 @@ class WebClient:
         # Requests still under way on the old connections end by themselves; the last one closes them.
         pooled.retired = True
         self._pooled = self._fresh()
-        self._on_rebuilt(f"{SILENT_MAX} requests in a row had no answer: connections made anew")
+        self._on_rebuilt(f"{SILENT_MAX} requests in a row had no answer: connections rebuilt")
 
     def _let_go(self, pooled: _Pooled) -> None:
         closing = asyncio.create_task(pooled.client.aclose())

@@ -63,7 +63,7 @@ def shut(context: CheckContext) -> Refusal | None:
     if context.halt:
         return RejectReason.HALTED, context.halt
     if not context.bus_up:
-        return RejectReason.BUS_DOWN, "the bus is away or the lease in doubt"
+        return RejectReason.BUS_DOWN, "the bus is down or the lease in doubt"
     if not context.reconciled:
         return RejectReason.NOT_RECONCILED, "the venue session is not up and reconciled"
     if not context.deadman_armed:

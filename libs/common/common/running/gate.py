@@ -66,7 +66,7 @@ class Gate:
         for name in IN_TURN_STREAMS:
             created = str((await self._api.call(f"STREAM.INFO.{name}"))["created"])
             if self._created.get(name, created) != created:
-                self._log.warning("a stream was made anew, what was obeyed in it is forgotten", stream=name)
+                self._log.warning("a stream was recreated, what was obeyed in it is forgotten", stream=name)
                 self.obeyed.forget_stream(name)
             self._created[name] = created
 

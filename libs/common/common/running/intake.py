@@ -159,7 +159,7 @@ class Intake:
             except BusError as error:
                 if self._ended():
                     return Admission(None, message)
-                self._log.warning("cannot look behind a message yet", subject=message.subject, why=str(error))
+                self._log.warning("cannot verify a message yet", subject=message.subject, why=str(error))
                 await asyncio.sleep(ASK_AGAIN_S)
 
     async def _doubt(self, message: Message, refusal: Refusal) -> None:

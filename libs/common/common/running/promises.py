@@ -73,6 +73,6 @@ class Promises:
             await asyncio.wait(both, timeout=ANSWER_MAX_S, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 waiting.cancel()
-                raise CommandUndone(f"{name}: accepted, but nothing was heard of its outcome")
+                raise CommandUndone(f"{name}: accepted, but its outcome is unknown")
             answer |= waiting.result()
         return answer

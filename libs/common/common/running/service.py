@@ -163,11 +163,11 @@ async def _work(
         await _until(stopping, shell, connection)
         progress.stage = "stopping"
         if not await shell.stop(STOP_TIMEOUT_S):
-            raise MarketMakerError(f"could not end its business within {STOP_TIMEOUT_S} s: see its state")
+            raise MarketMakerError(f"did not shut down within {STOP_TIMEOUT_S} s: see its state")
         if shell.stores.renewed.is_set():
             raise MarketMakerError(NEW_LIFE)
         if shell.checks.stepped.is_set():
-            raise MarketMakerError("the machine's clock was stepped: starts anew to follow it")
+            raise MarketMakerError("the machine's clock was stepped: restarts to follow it")
         log.info("stopped")
 
 
@@ -363,7 +363,7 @@ async def _keep(keeper: LeaseKeeper, shell: Shell, ending: asyncio.Event) -> Non
             if not await shell.stores.same() and shell.stores.faults:
                 # Nobody took it: the store that held it is gone. Who has lost it stands still, in doubt of his lease.
                 return
-            raise MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: somebody else works now")
+            raise MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: another instance took over")
         pause_s = keeper.beat_ms / 1000 / (1 if keeper.state is LeaseState.HELD else 2)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), pause_s)
@@ -392,7 +392,7 @@ async def _give_back(keepers: Sequence[LeaseKeeper], shell: Shell, log: BoundLog
         try:
             await shell.bus.publish_acked(release.event, expected_last_sequence=release.expected_last_sequence)
         except BusError as error:
-            log.warning("lease not given back, it will run out", why=str(error))
+            log.warning("lease not released, it will expire", why=str(error))
 
 
 async def _believed(stored: Stored | None, shell: Shell) -> Lease | None:
@@ -401,7 +401,7 @@ async def _believed(stored: Stored | None, shell: Shell) -> Lease | None:
         return None
     found = await shell.gate.admit(Lease, message_of(stored))
     if found.refusal is not None:
-        shell.log.error("a lease was not believed", subject=stored.subject, why=found.refusal.reason)
+        shell.log.error("a lease was rejected", subject=stored.subject, why=found.refusal.reason)
     return found.event if isinstance(found.event, Lease) else None
 
 

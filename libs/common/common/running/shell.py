@@ -484,7 +484,7 @@ class Shell:
         yield Sample("mm_bus_connected", "gauge", "1 when connected", {}, float(self.bus.connected))
         yield Sample("mm_bus_dropped", "counter", "Messages lost by slow subscriptions", {}, self.bus.dropped)
         yield Sample("mm_parked", "counter", "Messages that could not be handled", {}, self._intake.parked)
-        yield Sample("mm_doubted", "counter", "Messages not obeyed for their signature", {}, self._intake.doubted)
+        yield Sample("mm_doubted", "counter", "Messages refused for their signature", {}, self._intake.doubted)
         yield Sample("mm_effects", "counter", "Effects carried out", {}, self._handled)
         yield from self._outbox.samples()
         yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)

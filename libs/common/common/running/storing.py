@@ -60,5 +60,5 @@ class StoreLine:
                 await self._storage.apply(store)
                 return
             except (TimeoutError, OSError) as error:
-                self._log.warning("the positions store is away", why=f"{type(error).__name__}: {error}")
+                self._log.warning("the positions store is down", why=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(RETRY_S)

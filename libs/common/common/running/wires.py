@@ -155,7 +155,7 @@ class LiveHttp:
     def samples(self, name: str) -> Iterable[Sample]:
         client, labels = self.client, {"client": name}
         yield Sample("mm_http_timeouts", "counter", "Requests without an answer in time", labels, client.timeouts)
-        yield Sample("mm_http_rebuilds", "counter", "Times connections were made anew", labels, client.rebuilds)
+        yield Sample("mm_http_rebuilds", "counter", "Times connections were rebuilt", labels, client.rebuilds)
 
     async def close(self) -> None:
         for task in list(self._tasks):

@@ -27,7 +27,7 @@ LOOKS = 3
 """Looks running that must find the same fault: a broker that changes its leader may answer oddly once."""
 WRITE_S = 3.0
 """The highest sequences seen are written down at least this often."""
-NEW_LIFE = "a newer generation of the stores was made: starts anew with it"
+NEW_LIFE = "a newer generation of the stores was made: restarts with it"
 KEEPS_PROMISES = frozenset({"quoter", "risk"})
 """Roles whose disk holds what nobody else has: fills under way, and halts."""
 

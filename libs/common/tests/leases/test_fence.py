@@ -72,7 +72,8 @@ def test_what_is_refused_is_told_at_most_once_a_minute_with_its_sender() -> None
         ours.passes("feed", "degen", 500)
     (alert,) = ours.alerts("risk", S)
     assert alert.text == (
-        "3 events refused that no lease vouches for, the last from feed/degen with epoch 500, its newest lease has 4"
+        "3 events refused, no lease has reached their epoch, "
+        "the last from feed/degen with epoch 500, its newest lease has 4"
     )
     ours.passes("feed", "degen", 500)
     assert list(ours.alerts("risk", 2 * S)) == []

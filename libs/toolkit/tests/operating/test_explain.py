@@ -155,4 +155,4 @@ def test_an_order_and_a_list_in_words() -> None:
     ]
     rows = [{"market": "M", "algo_id": "1", "state": "pulled", "reason": "fair_stale"}]
     assert list(lines({"markets": rows})) == ["M  bot 1  pulled  fair_stale"]
-    assert list(lines({"markets": []})) == ["nothing is remembered yet"]
+    assert list(lines({"markets": []})) == ["nothing is on record yet"]

@@ -123,7 +123,7 @@ def test_r13_a_halt_that_keeps_what_rests_says_so() -> None:
     screen = io.StringIO()
     halt = {"scope": "bot-1", "reason": "look", "keep_resting": True, "accounts": []}
     show(compose({"feed": RUNS}, {"services": {}, "halts": [halt]}), Console(file=screen, width=120))
-    assert "HALT bot-1 (look); keeps what rests" in screen.getvalue()
+    assert "HALT bot-1 (look); keeps resting orders" in screen.getvalue()
 
 
 def test_a_person_sees_quotes_positions_and_halts() -> None:

@@ -46,7 +46,7 @@ def user_name() -> str:
 
 THIS_USER = user_name()
 
-app = typer.Typer(help="The keys services sign with: list, rotate, revoke; seal what is older than they.")
+app = typer.Typer(help="The keys services sign with: list, rotate, revoke; seal data from before messages were signed.")
 console = Console()
 
 Who = Annotated[str, typer.Option("--who", help="Who does it, for the record; the user of this shell.")]

@@ -40,7 +40,7 @@ def lines(explanation: dict[str, Any]) -> Iterator[str]:
         for row in explanation["markets"]:
             yield f"{row['market']}  bot {row['algo_id']}  {row['state']}  {row['reason']}".rstrip()
         if not explanation["markets"]:
-            yield "nothing is remembered yet"
+            yield "nothing is on record yet"
         return
     if "bots" in explanation:
         for bot in explanation["bots"]:

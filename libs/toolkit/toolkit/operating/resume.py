@@ -63,7 +63,7 @@ def resume(
     generation = int(said.strip().rsplit(" ", 1)[1])
     late = _until(lambda: _late(_states(ports, client), generation), FOLLOW_S_MAX, clock)
     if late:
-        raise NotResumedError(f"generation {generation} is written, but {', '.join(late)} did not begin anew with it")
+        raise NotResumedError(f"generation {generation} is written, but {', '.join(late)} did not restart with it")
     _until(lambda: _proof(_states(ports, client))["unproven"], AGREE_S_MAX, clock)
     after = look(data_dir, ports, client)
     return {**after, "resumed_by": who, "reason": reason, "faults_before": before["faults"]}

@@ -242,7 +242,7 @@ def _halt_text(halt: Any) -> str:
         return str(halt)
     said = [f"account {row.get('account')}: {row.get('said')}" for row in halt.get("accounts", [])]
     if halt.get("keep_resting"):
-        said.insert(0, "keeps what rests")
+        said.insert(0, "keeps resting orders")
     return "; ".join([f"{halt.get('scope')} ({halt.get('reason')})", *said])
 
 

@@ -1,4 +1,4 @@
-"""Bring the stores of a stopped platform back from a backup; what they held until then is put aside, not deleted."""
+"""Restore the stores of a stopped platform from a backup; what they held until then is put aside, not deleted."""
 
 import contextlib
 import json

@@ -52,7 +52,7 @@ class Listings:
             _keep(self.left_out, what, dropped.reason)
         text = f"{what} is left out: {dropped.reason}"
         if self.markets.status(dropped.symbol) is not None:
-            text = f"{what} cannot be read any more and goes by what was known: {dropped.reason}"
+            text = f"{what} cannot be read any more and is used on its last known terms: {dropped.reason}"
         known = self._told.get(what) == dropped.reason
         every_ns = LEFT_OUT_EVERY_NS if known else ALERT_EVERY_NS
         in_all = f" ({len(self.left_out)} left out in all)" if len(self.left_out) > 1 else ""

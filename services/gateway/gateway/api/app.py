@@ -9,13 +9,13 @@ from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.api.routes import adjustments, bots, explain, halts, oauth, pages, reads, stream, users
 from gateway.context import Context
 
-DESCRIPTION = """See and steer the market-making platform.
+DESCRIPTION = """Monitor and control the market-making platform.
 
 Get tokens at `POST /oauth/token`, then send `Authorization: Bearer <access token>` with every request. Roles: viewers
-look, traders steer bots and call halts, risk officers set limits and lift halts, admins do everything.
+view, traders control bots and call halts, risk officers set limits and lift halts, admins do everything.
 
 Times are ns since the epoch. Money is text with exact decimals; opinions (fair values, marks) are numbers. Every number
-that grows old carries `age_ms` and `stale`. Every command answers with a `command_id` that stands in the audit.
+that ages carries `age_ms` and `stale`. Every command answers with a `command_id`, which is also in the audit.
 A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 

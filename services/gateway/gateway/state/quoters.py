@@ -14,7 +14,7 @@ from common.emptying import IDS_BELOW, read_told
 from common.events import Alert, Lease
 from common.orders import EPOCH_MAX, first_id_of
 
-SILENT = "its quoter is silent: nobody knows whether it rests"
+SILENT = "its quoter is silent: whether it rests is unknown"
 
 
 class Report(NamedTuple):

@@ -123,7 +123,7 @@ def _of_picture(picture: AccountState, order: OpenOrder) -> OrderUpdate:
         quantity_lots=order.leaves_lots,
         leaves_lots=order.leaves_lots,
         state=OrderState.LIVE,
-        reason="known from the venue's picture of the account",
+        reason="known from the venue's account snapshot",
         ts_event_ns=picture.ts_event_ns,
         ts_received_ns=picture.ts_received_ns,
     )

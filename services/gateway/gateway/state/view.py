@@ -317,7 +317,7 @@ class View(Core):
         return ()
 
     def unready(self, now_ns: int) -> list[str]:
-        return [] if self.connected else ["the bus is away: every number is getting older"]
+        return [] if self.connected else ["the bus is down: every number is getting older"]
 
     def state(self, now_ns: int) -> dict[str, Any]:
         return {

@@ -119,7 +119,7 @@ setInterval(() => {
   document.body.classList.toggle("silent", silent);
   const link = byId("link");
   if (silent) link.textContent = `no data for ${Math.round(silentMs / 1000)} s`;
-  else if (heardAt) link.textContent = picture && !picture.bus_connected ? "bus away" : "live";
+  else if (heardAt) link.textContent = picture && !picture.bus_connected ? "bus down" : "live";
   link.className = `chip ${silent ? "down" : picture && !picture.bus_connected ? "unhealthy" : heardAt ? "ready" : "unknown"}`;
   byId("clock").textContent = `${new Date().toISOString().slice(11, 19)} UTC`;
 }, 250);
@@ -127,7 +127,7 @@ setInterval(() => {
 // --- orders of a person --------------------------------------------------------------------------------------------
 
 const EMPTY = "cancel all orders in scope, then block new ones";
-const KEEP = "block new orders only, keep what rests";
+const KEEP = "block new orders only, keep resting orders";
 const REASON = "[a-z0-9_\\-]{1,64}";
 
 byId("halt").addEventListener("click", async () => {
@@ -136,7 +136,7 @@ byId("halt").addEventListener("click", async () => {
   for (const bot of picture?.bots ?? []) scopes.push(`account-${bot.account}`, `venue-${bot.venue}`);
   const fields = await confirm({
     title: "Halt trading",
-    text: "Cancels all orders in the scope, confirms with the venue that none remains open, and lets no new one out until a risk officer lifts the halt.",
+    text: "Cancels all orders in the scope, confirms with the venue that none remains open, and blocks new ones until a risk officer lifts the halt.",
     yes: "Halt",
     fields: [
       { name: "scope", label: "Scope", options: [...new Set(scopes)] },
@@ -174,7 +174,7 @@ async function lift(halt) {
 
 async function switchBot(bot, running) {
   const word = running ? "Start" : "Stop";
-  const text = running ? "The bot begins to quote." : "The bot cancels what rests and quotes no more.";
+  const text = running ? "The bot starts quoting." : "The bot cancels its resting orders and stops quoting.";
   if (!(await confirm({ title: `${word} bot ${bot.algo_id}`, text, yes: word, fields: [] }))) return;
   await order("POST", `/api/bots/${bot.algo_id}/${running ? "start" : "stop"}`, {}, `${word}: bot ${bot.algo_id}`);
 }
@@ -190,7 +190,7 @@ byId("propose").addEventListener("click", async () => {
     { name: "no_lots", label: "NO shares that the ledger lacks", value: "0", maxLength: 11 },
     { name: "reason", label: "Reason", value: "", maxLength: 300 },
   ];
-  let text = "Nothing moves until another person with the role risk approves it, within 24 hours. Risk books it then, once.";
+  let text = "Nothing is booked until another person with the role risk approves it, within 24 hours. Risk then books it once.";
   while (text) {
     const call = await confirm({ title: "Propose a correction of the books", text, yes: "Propose", fields });
     if (!call) return;
@@ -201,7 +201,7 @@ byId("propose").addEventListener("click", async () => {
 });
 
 async function decide(adjustment, verb) {
-  const word = verb === "approve" ? "Approve" : adjustment.proposed_by === me.id ? "Take back" : "Reject";
+  const word = verb === "approve" ? "Approve" : adjustment.proposed_by === me.id ? "Withdraw" : "Reject";
   const fields = await confirm({
     title: `${word} ${adjustment.adjustment_id}`,
     text: `${adjustment.said}. Proposed by ${adjustment.proposed_by}.${verb === "approve" ? " Risk books it at once." : ""}`,

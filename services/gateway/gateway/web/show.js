@@ -91,7 +91,7 @@ function showHalts(halts, acts) {
   banner.replaceChildren(
     ...halts.map((halt) => {
       const row = make("div");
-      const kept = halt.keep_resting ? " · keeps what rests" : "";
+      const kept = halt.keep_resting ? " · keeps resting orders" : "";
       row.append(make("b", "", `HALTED ${halt.scope}`), make("span", "", `${halt.reason} · ${halt.actor} · ${timeOf(halt.since_ns)} ${halt.detail}${kept}`));
       if (acts.mayLift) {
         const button = make("button", "small", "Lift");
@@ -158,7 +158,7 @@ function showBots(bots, acts) {
       // A fee is money out, a rebate money in.
       cell.textContent = cash(name === "fees" && typeof pnl?.fees === "number" ? -pnl.fees : pnl?.[name]);
       cell.className = `n ${name === "fees" ? "" : tone(pnl?.[name])} ${pnl?.stale ? "stale" : ""}`;
-      cell.title = pnl ? `${age(pnl.age_ms)} old` : "no position heard of yet";
+      cell.title = pnl ? `${age(pnl.age_ms)} old` : "no position yet";
     });
     row.cells[4].className = "n";
     row.cells[9].className = "n";
@@ -300,7 +300,7 @@ function showLadder(table, resting, fair, decimals, stale) {
   rows.push(middle, ...bids.map(([price, size]) => level("b", price, size, largest, decimals)));
   if (!bids.length && !asks.length) {
     const none = make("tr", "none");
-    const text = make("td", "", "nothing rests");
+    const text = make("td", "", "no resting orders");
     text.colSpan = 3;
     none.append(text);
     rows.push(none);
@@ -332,7 +332,7 @@ function showHolding(part, position, limit) {
   part.net.textContent = (held.net > 0 ? "+" : "") + whole.format(held.net);
   part.pnl.textContent = cash(held.pnl);
   part.pnl.className = tone(held.pnl);
-  part["position-age"].textContent = position ? (position.stale ? `${age(position.age_ms)} old` : "") : "no position heard of";
+  part["position-age"].textContent = position ? (position.stale ? `${age(position.age_ms)} old` : "") : "no position yet";
   const share = Math.min(1, Math.abs(held.net) / (limit || Math.max(1, held.yes + held.no)));
   const bar = part.tilt.firstElementChild;
   bar.style.width = `${share * 50}%`;
@@ -408,7 +408,7 @@ function showAdjustments(adjustments, acts) {
       const own = adjustment.proposed_by === acts.me;
       const may = { approve: acts.mayDecide && !own, reject: acts.mayDecide || own };
       for (const verb of adjustment.state === "proposed" ? ["approve", "reject"].filter((each) => may[each]) : []) {
-        const button = make("button", "small", verb === "approve" ? "Approve" : own ? "Take back" : "Reject");
+        const button = make("button", "small", verb === "approve" ? "Approve" : own ? "Withdraw" : "Reject");
         button.dataset.act = verb;
         button.addEventListener("click", () => acts.decide(adjustment, verb));
         item.append(button);

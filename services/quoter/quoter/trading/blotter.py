@@ -267,8 +267,8 @@ class Blotter:
             report, _ = self._unasked.pop(0)
             found = trader.holdings.with_pairs(report.symbol, -report.pairs) if report.pairs < 0 else []
             algo_id = found[0] if len(found) == 1 else UNASSIGNED
-            what = "merged into cash" if report.pairs < 0 else "made of cash"
-            text = f"{abs(report.pairs)} pairs of {report.symbol} were {what} unasked: booked on {algo_id}"
+            what = "merged into cash" if report.pairs < 0 else "split from cash"
+            text = f"{abs(report.pairs)} pairs of {report.symbol} were {what}, not requested by us: booked on {algo_id}"
             yield from self.alert(AlertLevel.WARNING, algo_id, "unasked_conversion", text, now_ns)
             yield from self._book_conversion(report, algo_id, now_ns)
 

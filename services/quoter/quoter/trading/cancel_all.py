@@ -28,7 +28,7 @@ GIVE_UP_NS = 120 * NS_PER_S
 """After that the passes of the trader and the watchdog go on alone."""
 RUNS_MAX = 100
 LOOKS_WITHOUT_CONNECTION = 2
-WHOLE_ACCOUNT = "the whole account was cancelled: without its session nobody tells its bots apart"
+WHOLE_ACCOUNT = "the whole account was cancelled: without its session bots cannot be told apart"
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ class Emptying:
         elif not run.answered:
             why = f"the venue did not answer within {CONFIRM_MAX_S:g} s"
         else:
-            why = "the venue shows none, but has not been seen empty twice"
+            why = "the venue shows none, but not twice running yet"
         cancelled = len((ended | run.swept) - left)
         return Emptied(run.what, self._trader.account, cancelled, len(left), len(run.seen), confirmed_at_ns, why)
 

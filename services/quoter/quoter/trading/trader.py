@@ -186,8 +186,8 @@ class Trader:
         self._update(context, bot, quoted, now_ns)
         nothing = self._why_nothing(bot, quoted, context, now_ns)
         wanted = pulled(nothing) if nothing else self._planned(quoted, context)
-        # A halt that keeps what rests, the bus or the session away only keep new orders in. With the latter two what
-        # rests stays where it should be; such a halt leaves it where it is.
+        # A halt that keeps resting orders, and the bus or the session being down, block new orders only. With the
+        # latter two what rests stays where it should be; such a halt leaves it where it is.
         shut_by = None if nothing else shut(context)
         before, quoted.plan = quoted.plan, wanted
         open_orders = self.orders.open_orders(bot.algo_id, quoted.terms.symbol)
@@ -432,13 +432,13 @@ class Trader:
             left_ms = (pause.until_ns - now_ns) / NS_PER_MS
             text = f"{pause.code}: the market waits {left_ms:.0f} ms more"
         elif tries_left < 1:
-            text = "an order alone asks first whether the venue takes any again"
+            text = "one order first probes whether the venue accepts any again"
         else:
             # The price of a resting order alone: one that takes wants to trade at that very price.
             held_ns = 0 if taking else refusals.held(order.instrument.outcome, order.price_ticks, now_ns)
             if not held_ns:
                 return None
-            text = f"the venue refused {order.price_ticks} ticks: left alone {held_ns / NS_PER_MS:.0f} ms more"
+            text = f"the venue refused {order.price_ticks} ticks: not retried for {held_ns / NS_PER_MS:.0f} ms"
         return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
     def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:

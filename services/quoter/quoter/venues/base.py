@@ -428,7 +428,7 @@ def session_samples(
     labels = {"venue": venue}
     yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(reconciled))
     yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, reconnects)
-    yield Sample("mm_session_gaps", "counter", "Times private news were found lost", labels, gaps)
+    yield Sample("mm_session_gaps", "counter", "Gaps in private events", labels, gaps)
     yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, malformed)
-    yield Sample("mm_session_rest_faults", "counter", "REST answers of no use", labels, rest_faults)
+    yield Sample("mm_session_rest_faults", "counter", "Unusable REST answers", labels, rest_faults)
     yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, unknown_outcomes)

@@ -38,7 +38,7 @@ def order_halt(control: AccountControl, document: Mapping[str, Any], ticket: int
     if halt.empties:
         yield from control.emptying.begin(name_of(halt), halt.scope, now_ns, ticket)
     else:
-        yield Answered(ticket, {"accounts": [], "kept": f"account {control.trader.account}: what rests stays"})
+        yield Answered(ticket, {"accounts": [], "kept": f"account {control.trader.account}: resting orders stay"})
 
 
 def order_cancel_all(control: AccountControl, document: Mapping[str, Any], ticket: int, now_ns: int) -> Outputs:

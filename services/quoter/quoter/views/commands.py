@@ -45,7 +45,7 @@ def parse_halt(document: Mapping[str, Any], known: Collection[str] | None) -> Ha
         _scope(document.get("scope"), known),
         _checked("reason", check_reason, document.get("reason", DEFAULT_REASON)),
         _text(document, "actor", "admin port"),
-        _text(document, "detail", "ordered at the service's own door"),
+        _text(document, "detail", "ordered on the service's admin port"),
         _text(document, "halt_id", "", ID_MAX),
         _flag(document, "keep_resting"),
     )

@@ -26,15 +26,15 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
     if trader.latched:
         reasons.append("stopping: " + ("no order remains open" if session.empty else "cancelling what is open"))
     if not trader.bus_up:
-        reasons.append("the bus is away or the lease in doubt")
+        reasons.append("the bus is down or the lease in doubt")
     if not session.reconciled:
         reasons.append("the venue session is not up and reconciled")
     elif not session.armed(now_ns):
         reasons.append("the venue does not confirm its dead-man switch")
     if now_ns - trader.clock.heard_at_ns > FEED_AGE_MAX_NS:
-        reasons.append(f"the feed does not speak of {trader.venue}")
+        reasons.append(f"no feed status for {trader.venue}")
     elif now_ns - trader.clock.alive_at_ns > trader.clock.live_within_ns:
-        reasons.append(f"nothing comes from {trader.venue}")
+        reasons.append(f"{trader.venue} is silent")
     elif not trader.clock.known:
         reasons.append(f"the clock of {trader.venue} is not known")
     scopes = trader.scopes_of("")
@@ -170,14 +170,14 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     account = {"account": trader.account}
     yield Sample("mm_halts_active", "gauge", "Halts in force", account, len(trader.halts.active))
     yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in trader.bots.values()))
-    yield Sample("mm_venue_fills", "counter", "Executions told by the venue", account, blotter.fills)
+    yield Sample("mm_venue_fills", "counter", "Executions reported by the venue", account, blotter.fills)
     yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, blotter.unknown_fills)
     yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, trader.holdings.uncovered)
-    yield Sample("mm_messages_refused", "counter", "Messages over the budget", account, trader.budget.refused)
-    yield Sample("mm_pairs_merged", "counter", "Pairs turned into cash", account, trader.converter.merged_pairs)
-    yield Sample("mm_pairs_split", "counter", "Pairs made of cash", account, trader.converter.split_pairs)
+    yield Sample("mm_messages_refused", "counter", "Messages over the rate limit", account, trader.budget.refused)
+    yield Sample("mm_pairs_merged", "counter", "Pairs merged into cash", account, trader.converter.merged_pairs)
+    yield Sample("mm_pairs_split", "counter", "Pairs split from cash", account, trader.converter.split_pairs)
     if trader.collateral.cash is not None:
-        yield Sample("mm_free_cash", "gauge", "Cash that no bid locks", account, trader.collateral.free)
+        yield Sample("mm_free_cash", "gauge", "Free cash: locked by no bid", account, trader.collateral.free)
     for reason, count in sorted(trader.rejections.items()):
         yield Sample(
             "mm_pretrade_rejections", "counter", "Orders the pre-trade check refused", {"reason": reason}, count
@@ -186,14 +186,14 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in trader.bots.values():
         one, money = {"algo_id": bot.algo_id}, trader.activity.money.of(bot.algo_id)
-        yield Sample("mm_notional", "gauge", "Money in open bids and unpaired shares", one, money)
+        yield Sample("mm_notional", "gauge", "Notional of open bids and unpaired shares", one, money)
         ratio = trader.activity.orders_per_fill(bot.algo_id)
         yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
         for underlying, found in bot.exposures.items():
             where = {"algo_id": bot.algo_id, "underlying": underlying}
-            yield Sample("mm_exposure_per_percent", "gauge", "Money won per per cent", where, found.per_percent)
+            yield Sample("mm_exposure_per_percent", "gauge", "Delta: P&L per 1 % move", where, found.per_percent)
             yield Sample("mm_exposure_worst", "gauge", "Loss in the worst scenario", where, found.worst)
-            yield Sample("mm_exposure_settled", "gauge", "Money won if all settled now", where, found.settled)
+            yield Sample("mm_exposure_settled", "gauge", "P&L if everything settled now", where, found.settled)
         for symbol, quoted in bot.quoted.items():
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(trader.orders.of(bot.algo_id, symbol))
@@ -201,7 +201,7 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
             yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, quoted.crossing.orders)
             yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, quoted.crossing.spent)
             yield Sample("mm_quote_updates", "counter", "Batches sent", labels, quoted.quote_updates)
-            yield Sample("mm_protection_freezes", "counter", "Times left alone", labels, quoted.window.freezes)
+            yield Sample("mm_protection_freezes", "counter", "Times frozen", labels, quoted.window.freezes)
             yield from _flow_samples(bot, quoted, labels)
         yield from _markout_samples(bot)
     yield from trader.session.samples()
@@ -216,15 +216,15 @@ def _flow_samples(bot: Bot, quoted: QuotedMarket, labels: dict[str, str]) -> Ite
     if vpin is not None:
         yield Sample("mm_vpin", "gauge", "Volume-synchronised probability of informed trading", labels, vpin)
     for side, cost in (("bid", quoted.toxicity.bid), ("ask", quoted.toxicity.ask)):
-        yield Sample("mm_toxicity", "gauge", "Price that a side stands back by", labels | {"side": side}, cost)
+        yield Sample("mm_toxicity", "gauge", "Widening of a side for toxicity", labels | {"side": side}, cost)
 
 
 def _markout_samples(bot: Bot) -> Iterable[Sample]:
     bot_label = {"algo_id": bot.algo_id}
-    yield Sample("mm_markouts_missed", "counter", "Fills without a price later", bot_label, bot.markouts.missed)
+    yield Sample("mm_markouts_missed", "counter", "Fills without a later fair value", bot_label, bot.markouts.missed)
     freezes = bot.window.freezes
-    yield Sample("mm_bot_protection_freezes", "counter", "Times all was left alone", bot_label, freezes)
+    yield Sample("mm_bot_protection_freezes", "counter", "Times the whole bot was frozen", bot_label, freezes)
     for series, side, horizon_s, mark in bot.markouts.marks(bot.looked_at_ns, bot.config.flow.markout_half_life_s):
         where = bot_label | {"series": series, "side": side.name.lower(), "horizon_s": f"{horizon_s:g}"}
-        yield Sample("mm_markout", "gauge", "Value less price of a fill, per share", where, mark.markout)
+        yield Sample("mm_markout", "gauge", "Fair value later less fill price, per share", where, mark.markout)
         yield Sample("mm_markout_fills", "counter", "Fills judged", where, mark.fills)

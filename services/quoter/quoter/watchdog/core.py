@@ -145,7 +145,7 @@ class Watchdog(Core):
         yield from self._errands.overdue(now_ns)
         lease = self._holder.lease
         if lease is not None and self._holder.overdue(now_ns) and self._below < _end_of(lease.epoch):
-            text = f"epoch {lease.epoch} has not beaten for {self._holder.silent_ms(now_ns)} ms"
+            text = f"epoch {lease.epoch} has not renewed its lease for {self._holder.silent_ms(now_ns)} ms"
             yield from self._intervene(_end_of(lease.epoch), text, now_ns)
         if self._due(now_ns):
             self._looked_at_ns = now_ns
@@ -189,7 +189,7 @@ class Watchdog(Core):
         if halt.empties:
             yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt, ticket)
         else:
-            yield Answered(ticket, {"accounts": [], "kept": f"account {self.account}: what rests stays"})
+            yield Answered(ticket, {"accounts": [], "kept": f"account {self.account}: resting orders stay"})
 
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         """Cancel every order of the account, whoever lives: {"scope", "actor"}."""
@@ -283,8 +283,8 @@ class Watchdog(Core):
 
     def samples(self) -> Iterable[Sample]:
         labels = {"account": self.account}
-        yield Sample("mm_watchdog_interventions", "counter", "Epochs found dead", labels, self.interventions)
-        yield Sample("mm_watchdog_cancelled", "counter", "Orders cancelled for the dead", labels, self.cancelled)
+        yield Sample("mm_watchdog_interventions", "counter", "Dead epochs found", labels, self.interventions)
+        yield Sample("mm_watchdog_cancelled", "counter", "Orders of dead epochs cancelled", labels, self.cancelled)
         yield Sample("mm_watchdog_orders_left", "gauge", "Resting orders of dead epochs", labels, self.left or 0)
 
 

@@ -94,5 +94,5 @@ class Holder:
         if self.refused == self._told or now_ns - self._told_at_ns < ALERT_EVERY_NS:
             return
         count, self._told, self._told_at_ns = self.refused - self._told, self.refused, now_ns
-        text = f"account {self._account}: {count} leases not believed, the last claims {self._why}"
+        text = f"account {self._account}: {count} leases refused, the last claims {self._why}"
         yield alert(AlertLevel.WARNING, PLATFORM, "epoch_ahead", text, now_ns, "watchdog")

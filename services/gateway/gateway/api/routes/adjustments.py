@@ -104,7 +104,7 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
     """Return the adjustment that is proposed; ApiError where account, currency or bot are none of ours."""
     account = view.accounts.get(proposal.account)
     if account is None:
-        known = ", ".join(sorted(view.accounts)) or "none has been heard of yet"
+        known = ", ".join(sorted(view.accounts)) or "none is known yet"
         raise bad_field("account", f"must be an account of ours: {known}")
     currency = proposal.currency or account.event.currency
     if currency != account.event.currency:

@@ -48,7 +48,7 @@ class HaltCall(BaseModel):
     scope: str = Field(max_length=80, description=SCOPE_RULE)
     reason: str = Field(default=DEFAULT_REASON, max_length=64, description=REASON_RULE)
     detail: str = Field(default="", max_length=DETAIL_CHARS_MAX)
-    keep_resting: bool = Field(default=False, description="refuse new orders only, and keep what rests")
+    keep_resting: bool = Field(default=False, description="block new orders only, keep resting orders")
 
     @field_validator("scope")
     @classmethod
@@ -105,7 +105,7 @@ async def post_halt(call: HaltCall, context: ContextOf, caller: Stopper) -> Resp
     stored, unkept = await _publish(context, halt)
     outcomes = await context.admin_ports.order_trading("halt", _order_of(halt))
     if not stored:
-        _demand_done(outcomes, "the bus is away and no quoter took the halt; it is kept here for the bus")
+        _demand_done(outcomes, "the bus is down and no quoter took the halt; it is kept here and published later")
     if unkept:
         raise ApiError(503, "not_on_disk", f"in force, but {unkept}")
     document = {"command_id": halt.halt_id, "outcome": "done", "halt": halt_row(context.view, halt)}

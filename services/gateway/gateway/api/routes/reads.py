@@ -21,7 +21,7 @@ ROWS_MAX = 1_000
 
 router = APIRouter(prefix="/api", tags=["views"])
 
-Limit = Annotated[int, Query(ge=1, le=ROWS_MAX, description="at most so many rows")]
+Limit = Annotated[int, Query(ge=1, le=ROWS_MAX, description="maximum number of rows")]
 AlgoId = Annotated[str | None, Query(max_length=16, description="only of this bot")]
 Symbol = Annotated[str | None, Query(max_length=128, description="only of this market")]
 After = Annotated[int, Query(ge=0, description="only what came after this sequence")]

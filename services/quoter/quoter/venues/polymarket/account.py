@@ -231,7 +231,7 @@ class Account:
         late = yield from self._resolve()
         yield from self.fetch_trades()
         if late:
-            return f"orders {', '.join(map(str, late[:5]))} rest by their own word and are in no list"
+            return f"orders {', '.join(map(str, late[:5]))} are open by their own status and in no list"
         return "" if losses == self._losses else NEWS_LOST
 
     def catch_up(self) -> Script[None]:
@@ -255,9 +255,7 @@ class Account:
         told = yield from self.fetch_trades(overlap_s=LISTED_S)
         if told:
             self.gaps += 1
-            yield SessionAlert(
-                AlertLevel.WARNING, "missed_trades", f"{told} trades were not told by the user channel yet"
-            )
+            yield SessionAlert(AlertLevel.WARNING, "missed_trades", f"{told} trades were missing from the user channel")
 
     def sweep(self) -> Script[bool]:
         """Cancel everything of the account until the venue shows nothing.

@@ -47,7 +47,7 @@ def whole_micros(text: Text, what: str) -> int:
     except ValueError:
         raise ContractError("polymarket number", f"{what}: {text_of(text)[:40]!r} is not a whole number") from None
     if not 0 <= count <= MICROS_MAX:
-        raise ContractError("polymarket number", f"{what}: {count} is beyond what can be reckoned with")
+        raise ContractError("polymarket number", f"{what}: {count} is too large to compute with")
     return count
 
 

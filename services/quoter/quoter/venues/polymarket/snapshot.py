@@ -250,7 +250,7 @@ class Snapshots:
         old = self._account.now_ns - sent_s(known.order_id) * NS_PER_S > FINAL_MS * NS_PER_MS
         told = yield from self._account.ask(known, final=old)
         if old and isinstance(told, OrderReport) and told.state is OrderState.LIVE:
-            text = f"order {known.order_id} rests by its own word and is not in the list of what rests"
+            text = f"order {known.order_id} is open by its own status and not in the list of open orders"
             yield SessionAlert(AlertLevel.WARNING, "order_not_listed", text)
 
     # --- the snapshot --------------------------------------------------------------------------------------------
