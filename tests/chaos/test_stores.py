@@ -168,7 +168,7 @@ def test_r71_a_backup_is_brought_back_and_the_venue_tells_what_came_after_it(tri
     told = trial.mm("resume")
     assert "changed: the stores were brought back from the backup of" in told
     assert re.search(r"FILL .* sequences LOST", told)
-    assert re.search(r"account mm1: the venue tells \d+ executions and \d+ conversions after place \d+", told)
+    assert re.search(r"account mm1: the venue reports \d+ executions and \d+ conversions after place \d+", told)
     assert resumed(trial)["generation"] == known + 2
     quotes_again(trial)
 

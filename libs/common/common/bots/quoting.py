@@ -96,7 +96,7 @@ class Inventory(Section):
     close_threshold_s: float = Field(default=5.0, ge=0, le=86_400)
     """Seconds before expiry from which nothing rests."""
     min_life_s: float = Field(default=60.0, ge=0, le=86_400)
-    """A market with less life left than this is not taken up newly."""
+    """A market with less life left than this is not selected newly."""
 
     @model_validator(mode="after")
     def _ordered_phases(self) -> Inventory:

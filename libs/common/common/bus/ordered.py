@@ -167,7 +167,7 @@ class OrderedReader:
                 log.warning("could not read on", stream=self._stream, subjects=self._filter, why=str(error))
             except Exception:
                 # Whoever takes the messages answers for its own failures; a reader that ended here would be deaf.
-                log.exception("a message was not taken", stream=self._stream, subjects=self._filter)
+                log.exception("a message was not accepted", stream=self._stream, subjects=self._filter)
 
     async def _rung_within(self, patience_s: float) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -276,7 +276,7 @@ class Outbox:
         if bool(fault) != bool(self.spool_fault):
             self.spool_changed.set()
         if fault and not self.spool_fault:
-            self._log.error("the spool takes nothing", why=fault)
+            self._log.error("the spool cannot be written", why=fault)
         self.spool_fault = fault
 
     def _write(self, letter: _Letter) -> Path:

@@ -487,14 +487,14 @@ class Shell:
         yield Sample("mm_doubted", "counter", "Messages refused for their signature", {}, self._intake.doubted)
         yield Sample("mm_effects", "counter", "Effects carried out", {}, self._handled)
         yield from self._outbox.samples()
-        yield Sample("mm_not_kept", "counter", "Documents the disk did not take", {}, self._promises.unkept)
+        yield Sample("mm_not_kept", "counter", "Documents that could not be written to disk", {}, self._promises.unkept)
         keys = self.bus.keys
         if keys is not None:
             # For whoever rotates keys: which one signs, and which list it believes.
             what = "Serial of the list of public keys believed, by the key that signs"
             yield Sample("mm_signing", "gauge", what, {"key_id": keys.key_id}, keys.verifier.keys.serial)
         conflated = sum(reader.conflated for reader in self._newest)
-        yield Sample("mm_conflated", "counter", "Values overtaken by a newer one", {}, conflated)
+        yield Sample("mm_conflated", "counter", "Values superseded by a newer one", {}, conflated)
         for name, http in self._https.items():
             yield from http.samples(name)
         yield from self.checks.samples()

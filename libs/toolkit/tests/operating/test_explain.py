@@ -138,7 +138,7 @@ def test_a_market_in_words() -> None:
         "floor 0.0200, skew",
         "bid_toxicity 0.0100",
         "bids 100@0.5  asks none",
-        "placed 7: buy 9 no at 0.46, takes at once or never, passed 2 checks",
+        "placed 7: buy 9 no at 0.46, immediate or cancel, passed 2 checks",
         "cancelled 6",
         "refused 8: buy 9 yes at 0.5, size: limit 5",
         "live, 2 filled, sent 0.350 s ago",

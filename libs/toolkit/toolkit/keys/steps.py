@@ -72,7 +72,7 @@ def rotate(keyring: Keyring, service: str, running: Running, sleep: Callable[[fl
         lambda use: use is None or use.key_id == new.key_id,
         running,
         service,
-        f"does not take up {new.key_id}; {old.key_id} still holds",
+        f"does not switch to {new.key_id}; {old.key_id} still holds",
         sleep,
     )
     _until(

@@ -104,7 +104,7 @@ def _figure(value: Any) -> str:
 
 
 def _order(order: dict[str, Any]) -> str:
-    takes = ", takes at once or never" if order.get("takes") else ""
+    takes = ", immediate or cancel" if order.get("takes") else ""
     return f"{order['side']} {order['size']} {order['outcome']} at {order['price']}{takes}"
 
 

@@ -180,10 +180,10 @@ def _told_of_backfill(told: Mapping[str, Any]) -> Iterator[str]:
         return
     account, after = told["account"], told["after"]
     if not told["fills"] and not told["conversions"]:
-        yield f"account {account}: FILL, as it stands, has whatever the venue tells"
+        yield f"account {account}: FILL has everything the venue reports"
     else:
         yield (
-            f"account {account}: the venue tells {told['fills']} executions and {told['conversions']} conversions "
+            f"account {account}: the venue reports {told['fills']} executions and {told['conversions']} conversions "
             f"after place {after}, where FILL ends as it stands; they are booked once somebody has resumed"
         )
     for row in told["lots"]:

@@ -380,7 +380,7 @@ class Combined:
             return f"{name_of(state.source)} agrees with the other sources again, or is gone"
         others = 0.0 if self._mid is None else self._mid
         away_bps = (state.mid + state.offset.mean - others) / BASIS_POINT
-        return f"{name_of(state.source)} is {away_bps:+.1f} bp away from the other sources, its basis taken off"
+        return f"{name_of(state.source)} is {away_bps:+.1f} bp away from the other sources, net of basis"
 
     def _portrait(self, state: SourceState, now_ns: int) -> dict[str, Any]:
         age_ns = state.source.age_ns(now_ns)

@@ -156,7 +156,7 @@ class AccountRefusals:
             self._orders += 1
             lasted_ns = now_ns - self._since_ns
             if lasted_ns >= HALT_AFTER_NS and self._orders >= HALT_ORDERS_MIN:
-                halt = f"{self._orders} new orders refused and none taken for {lasted_ns // NS_PER_S} s: {code}"
+                halt = f"{self._orders} new orders refused and none accepted for {lasted_ns // NS_PER_S} s: {code}"
                 self.on_taken()
         return Verdict(alert, halt)
 

@@ -30,7 +30,7 @@ ORDERS_PER_MESSAGE_MAX = 500
 """A message of so many orders is well below what the bus carries."""
 
 PASSED_OVER_RENEW_NS = 1_000_000_000
-"""How often it is said again that a market is not taken up."""
+"""How often it is said again that a market is not selected."""
 PASSED_OVER_MAX = 200
 """Markets per bot of which that is said."""
 

@@ -33,14 +33,14 @@ def _cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> str:
         crossing.taking = None
         return ""
     if any(order.immediate for order in trader.orders.of(bot.algo_id, quoted.terms.symbol)):
-        return "an order that takes is on its way"
+        return "a taking order is in flight"
     found = to_take(quoted, context, trader.orders)
     waits = now_ns < crossing.next_at_ns
     crossing.taking = None if waits or isinstance(found, str) else found
     if isinstance(found, str):
         return found
     if waits:
-        return "waits after the last order that took"
+        return "waits after the last taking order"
     if quoted.plan.state != "crossing":
         trader.quote(bot, quoted, now_ns)
     if trader.orders.of(bot.algo_id, quoted.terms.symbol):

@@ -198,7 +198,7 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
             labels = {"algo_id": bot.algo_id, "symbol": symbol}
             count = len(trader.orders.of(bot.algo_id, symbol))
             yield Sample("mm_orders_open", "gauge", "Orders that may still be executed", labels, count)
-            yield Sample("mm_crossings", "counter", "Orders that took from the book", labels, quoted.crossing.orders)
+            yield Sample("mm_crossings", "counter", "Orders that took liquidity", labels, quoted.crossing.orders)
             yield Sample("mm_crossing_cost", "gauge", "Paid beyond fair value by them", labels, quoted.crossing.spent)
             yield Sample("mm_quote_updates", "counter", "Batches sent", labels, quoted.quote_updates)
             yield Sample("mm_protection_freezes", "counter", "Times frozen", labels, quoted.window.freezes)

@@ -95,7 +95,7 @@ def test_the_account_halts_when_nothing_is_taken_for_long_and_not_before() -> No
         refusals.on_refused(an_order(), "unavailable", None, T0_NS + step * HALT_AFTER_NS // 10) for step in range(11)
     ]
     assert [bool(verdict.halt) for verdict in verdicts] == [False] * 10 + [True]
-    assert "11 new orders refused and none taken for 30 s: unavailable" in verdicts[-1].halt
+    assert "11 new orders refused and none accepted for 30 s: unavailable" in verdicts[-1].halt
 
 
 @pytest.mark.parametrize("code", ["would_cross", "market_not_open", "tick_size_changed", "fok_not_filled"])

@@ -99,7 +99,7 @@ class Days:
                 if missing:
                     said.append(
                         f"FILL ends at {ledger.sequence}, before {record.sequence} where bot {algo_id} stood at "
-                        f"{known.daily} today: that loss goes on counting"
+                        f"{known.daily} today: that loss still counts"
                     )
             if loss:
                 self._carried[algo_id] = (today, loss)

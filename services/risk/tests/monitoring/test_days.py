@@ -43,7 +43,7 @@ def test_r83_after_a_loss_of_fill_the_days_loss_goes_on_counting() -> None:
     harness = restarted(record)
     assert harness.risk_state().daily_pnl == {"1": Decimal(-80)}
     (told,) = [alert for alert in of(Alert, harness.said) if alert.kind == "recovery"]
-    assert "FILL ends at 0, before 2 where bot 1 stood at -80.000000 today: that loss goes on counting" in told.text
+    assert "FILL ends at 0, before 2 where bot 1 stood at -80.000000 today: that loss still counts" in told.text
     harness.book(a_fill(2, fee=Decimal(21), quantity_lots=1))
     stopped = harness.wait(1)
     (halt,) = of(Halt, stopped)

@@ -226,7 +226,7 @@ def _tie(fields: MarketFields) -> TieRule:
         return TieRule.AT_OR_ABOVE
     if "50-50" in words:
         return TieRule.SPLIT
-    raise UnknownRule(fields.condition_id, "description: does not say who wins a tie in words that we know")
+    raise UnknownRule(fields.condition_id, "description: states no tie rule that we know")
 
 
 def _status(

@@ -90,7 +90,7 @@ async def put_bot(algo_id: AlgoId, change: BotChange, context: ContextOf, caller
     missing = roles_needed(config.changed) - caller.roles
     if missing:
         changed = ", ".join(config.changed)
-        raise ApiError(403, "forbidden", f"changing {changed} takes the role {' and '.join(sorted(missing))}")
+        raise ApiError(403, "forbidden", f"changing {changed} needs the role {' and '.join(sorted(missing))}")
     command_id = await _publish(context, config, known.sequence if known is not None else 0, caller, "configure")
     return answer({"command_id": command_id, "outcome": "done", "bot": _document(context, config)})
 

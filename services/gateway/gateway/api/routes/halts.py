@@ -183,7 +183,7 @@ async def post_cancel_all(
         with contextlib.suppress(BusUnavailable):
             await context.audit(caller.user_id, "cancel-all", call.scope, audit_id=command_id)
     outcomes = await context.admin_ports.order_trading("cancel-all", {"scope": call.scope, "actor": caller.user_id})
-    _demand_done(outcomes, "no quoter and no watchdog took the order to cancel")
+    _demand_done(outcomes, "no quoter and no watchdog accepted the cancel-all")
     return answer({"command_id": command_id, "outcome": "done", **_by_account(outcomes)})
 
 

@@ -163,7 +163,7 @@ class RestEntry:
         if reply.status == 401:
             self._rest.forget_token()
             yield from self._rest.login()
-            return WireError("not_logged_in", "the token was not taken")
+            return WireError("not_logged_in", "the token was not accepted")
         if document is not None and document.order is not None:
             try:
                 return order_report(document.order)

@@ -265,7 +265,7 @@ class PolymarketSession:
             yield SessionAlert(
                 AlertLevel.CRITICAL, "heartbeat_lost", "no heartbeat in 10 s: the venue has cancelled all"
             )
-            yield from self._abandon("no heartbeat was taken in time")
+            yield from self._abandon("no heartbeat was acknowledged in time")
             self._enter(Phase.RECOVERING)
             yield from self._talks.begin("recover", self._recovering(), now_ns)
         elif self._phase is Phase.UP:
