@@ -34,7 +34,7 @@ INSTEAD = {
 
 
 def pages() -> list[Path]:
-    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("services/*/README.md")]
+    texts = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("services/*/README.md")]
     return sorted([*texts, *(ROOT / "services/gateway/gateway/web").iterdir()])
 
 
