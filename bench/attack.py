@@ -54,7 +54,7 @@ def main(options: list[str]) -> list[Figure]:
     """Carry the attack out, or what is left of it, and return what held."""
     parser = argparse.ArgumentParser(prog="bench attack", description=__doc__)
     parser.add_argument("--seed", type=whole_number(0), default=1)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the blows, one loss of each kind")
+    parser.add_argument("--quick", action="store_true", help="a fifth of the attacks, one loss of each kind")
     parser.add_argument("--only", type=Kind, choices=list(Kind))
     parser.add_argument("--state", type=Path, help="where finished segments are kept")
     arguments = parser.parse_args(options)

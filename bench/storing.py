@@ -371,7 +371,7 @@ def main(options: list[str]) -> list[Figure]:
     parser = argparse.ArgumentParser(prog="mm bench storing", description=__doc__)
     parser.add_argument("--rounds", type=whole_number(), default=8)
     parser.add_argument(
-        "--seconds", type=number(SECONDS_MIN, SECONDS_MAX), default=6.0, help="of each way in each round"
+        "--seconds", type=number(SECONDS_MIN, SECONDS_MAX), default=6.0, help="per configuration and round"
     )
     parser.add_argument("--dir", type=Path, default=Path.cwd(), help="on the disk in question")
     chosen = parser.parse_args(options)

@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--platform-id", help="name of the installation; generated unless given")
     parser.add_argument("--owner", type=int, metavar="UID", help="give everything to this user (needs root)")
     parser.add_argument("--state", type=Path, action="append", default=[], help="a service's own volume")
-    parser.add_argument("--root-key-dir", type=Path, help="where the key lies that signs the list of public keys")
+    parser.add_argument("--root-key-dir", type=Path, help="folder of the root key, which signs the list of public keys")
     options = parser.parse_args()
     addresses = Addresses(options.host, options.nats_port, options.nats_monitor_port, options.redis_port)
     places = _places(options.data_dir, options.state, options.root_key_dir)

@@ -116,8 +116,8 @@ function showFigures({ bots, markets, risk, accounts }) {
   const quoting = markets.filter((row) => row.state === "quoting").length;
   const figures = [
     ["P&L today", cash(sum("daily")), tone(sum("daily")), stale],
-    ["P&L settled", cash(sum("realized")), tone(sum("realized")), stale],
-    ["P&L open", cash(sum("unrealized")), tone(sum("unrealized")), stale],
+    ["P&L realised", cash(sum("realized")), tone(sum("realized")), stale],
+    ["P&L unrealised", cash(sum("unrealized")), tone(sum("unrealized")), stale],
     ["Fees and rebates", cash(sum("fees") === null ? null : -sum("fees")), "", stale],
     ["Markets quoted", `${quoting} of ${markets.length}`, "", false],
     ["Resting orders", unknown ? `${resting} (${unknown} unknown)` : `${resting}`, unknown ? "down" : "", false],
