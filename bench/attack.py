@@ -1,8 +1,8 @@
-"""Kills, freezes, partitions, lost stores and full disks, under load, until something of what must hold does not.
+"""Kills, freezes, partitions, lost stores and full disks, under load, until an invariant breaks.
 
 The attack is a function of its seed: segments of scenarios, each segment on a platform of its own, whose books are
-compared with the venue's at its end. Finished segments are kept in a file, so that an attack that was broken off goes
-on where it was (`--state FILE`).
+reconciled with the venue's at its end. Finished segments are kept in a file, so that an interrupted attack resumes
+where it was (`--state FILE`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The table of Avellaneda and Stoikov (2008), simulated anew with the quoter's own formulas.
+"""The table of Avellaneda and Stoikov (2008), simulated again with the quoter's own formulas.
 
-s 100, T 1, sigma 2, dt 0.005, k 1.5, A 140: the middle moves by +-sigma sqrt(dt), an order at a distance d is filled
-with probability min(A e^(-k d) dt, 1). `inventory` quotes around the reservation price, `symmetric` the average spread
-of the other around the middle. The printed deviations of `symmetric` lie some 6 % below those of a large sample.
+s 100, T 1, sigma 2, dt 0.005, k 1.5, A 140: the mid moves by +-sigma sqrt(dt), an order at a distance d is filled with
+probability min(A e^(-k d) dt, 1). `inventory` quotes around the reservation price, `symmetric` quotes its average
+spread around the mid. The printed deviations of `symmetric` are some 6 % below those of a large sample.
 """
 
 from __future__ import annotations

@@ -1,24 +1,23 @@
-"""Thousands of five-minute markets in virtual time: our maker, and on request the source's own sketch beside it.
+"""Thousands of five-minute markets in virtual time: our maker, and on request the original script beside it.
 
 The exchange's core matches and settles; ours is the pricer's and the quoter's core with nothing but their defaults,
 which `--set section.field=value` changes. Prices move each 100 ms as a diffusion of 50 % a year; our feed has them 50
-ms later, orders and answers take 50 ms each. Nobody is told the volatility: makers estimate it from half an hour of
-prices before the market and from what follows.
+ms later, orders and answers take 50 ms each. Volatility is not given: makers estimate it from half an hour of prices
+before the market and from what follows.
 
-Takers arrive at random, one in 2 s, with lognormal sizes (median 20, sigma 1.2). One who knows nothing chooses a side
-at random and takes at the market, up to his size and to 0.99. An informed one knows the price that our feed will show
-500 ms later and takes what is then mispriced by more than a cent, if anything is. Without `--fees`, which puts the
-exchange's schedule in force, nobody pays anything. Without rivals nobody else quotes: nothing but takers can flatten a
-position.
+Takers arrive at random, one in 2 s, with lognormal sizes (median 20, sigma 1.2). An uninformed taker chooses a side at
+random and takes at the market, up to its size and to 0.99. An informed one knows the price that our feed will show
+500 ms later and takes what is then mispriced by more than a cent, if anything is. Without `--fees`, which applies the
+exchange's schedule, there are no fees. Without rivals nobody else quotes: only takers can flatten a position.
 
 Worlds: `base` as described; `regime` with 20 % volatility before the market and 100 % within it; `thin` with one taker
-in 10 s; `one-sided` where 80 % of those who know nothing buy YES; `jumps` with 6 jumps an hour of 0.15 % on top.
-Rivals: `1c` and `2c` put a maker beside ours who quotes that far around the true value, a moment late. Asked for
-neither, it runs every world without rivals and the base world with both, 10 % informed: seven cases.
+in 10 s; `one-sided` where 80 % of uninformed takers buy YES; `jumps` with 6 jumps an hour of 0.15 % on top. Rivals:
+`1c` and `2c` add a maker that quotes that far around the true value, a moment late. By default it runs every world
+without rivals and the base world with both, 10 % informed: seven cases.
 
-`--rows` writes what came of each market as it comes, and with `--resume` a run that was broken off does not run again
-what is written there. `--against` compares with such a file, market by market, whatever code or settings made it.
-Without it the cases are compared with what the bot did at commit f56519c, as far as that is stored.
+`--rows` writes the result of each market as it ends, and with `--resume` an interrupted run does not repeat what is
+written there. `--against` compares with such a file, market by market, whatever code or settings made it. Without it
+the cases are compared with the bot of commit f56519c, where that is stored.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Ten markets of six orders each on a platform started by `mm up`: how well the orders at the venue follow the targets.
+"""Ten markets of six orders each on a platform started by `mm up`: how closely orders at the venue follow the targets.
 
 The simulated exchange lists one market of five minutes for each of ten assets (BTC, ETH, SOL and seven made up), its
-model moves each price ten times a second, and the takers of the demo trade. What should rest is what the quoter
-publishes, from the moment it was made; what rests is read from the exchange's journal afterwards. A stretch of time in
-which they differ beyond the bot's own tolerance counts as late, whole, when it lasts longer than 200 ms. A target that
-only waits (input stale, session away) is not judged, but its time is told.
+model moves each price ten times a second, and the takers of the demo trade. What should rest is the quoter's published
+target, from the moment it was made; what rests is read from the exchange's journal afterwards. A period in which they
+differ beyond the bot's own tolerance counts as late, in full, when it lasts longer than 200 ms. A target that only
+waits (input stale, session down) is not judged, but its time is reported.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What the quoter's core takes of a CPU, alone in one process: fair values, the venue's answers, timers; many markets.
+"""CPU cost of the quoter's core, alone in one process: fair values, the venue's answers, timers; many markets.
 
-The clock is virtual and the venue a stand-in that answers at once, in frames as the Degen Terminal sends them; neither
-it nor the bus nor the sockets are counted. A bare loop over the same inputs runs before each: for a fair value that
+The clock is virtual and the venue a stub that answers at once, in frames as the Degen Terminal sends them; the stub,
+the bus and the sockets are not counted. A bare loop over the same inputs runs before each: for a fair value that
 changes no order it does nothing, for one that moves three levels on both sides it writes the batch and reads the
-answers. Every figure is the quickest of the rounds, since whatever else the machine does only takes away from it.
+answers. Every figure is the fastest of the rounds, since other load on the machine only slows it down.
 
 For the cost of many markets each has 20 fair values a second that move all its orders, those of one price together,
 and its share of the timers in between.

@@ -2,11 +2,11 @@
 
 Everything is fitted on the first seven days and scored on the next seven. Markets open every 5, 15 and 60 minutes with
 the strike at the close and are priced each minute (every third of the hour). The default is what fits the first days
-best, but of two models that cannot be told apart there the plainer one is taken (the one-standard-error rule). Its
+best, but of two models that cannot be told apart there the simpler one is taken (the one-standard-error rule). Its
 difference to a 15-minute EWMA is bootstrapped in blocks of whole markets of at least an hour.
 
-How fast volatility follows is chosen twice over: day after day by all days before it, and in the session benchmark's
-worlds on samples of 5 s, where the pace changes at once and the truth is known.
+The half-lives of volatility are chosen twice: walking forward day by day, and in the session benchmark's worlds on
+samples of 5 s, where the regime changes at once and the truth is known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How long until we quote again after a death: kill -9 of each service, NATS and Redis in turn, under load.
+"""Time to quote again after a kill: kill -9 of each service, NATS and Redis in turn, under load.
 
-Quoting again means: a new process runs, every service says it is ready, and after that new orders of ours came to rest
-at the venue on both sides of a market. After all rounds the books are compared: executions at the venue against FILL,
+Quoting again means: a new process runs, every service reports ready, and after that new orders of ours came to rest at
+the venue on both sides of a market. After all rounds the books are reconciled: executions at the venue against FILL,
 cash in the ledger against the statement.
 """
 

@@ -1,4 +1,4 @@
-"""Many whole platforms in virtual time, each with troubles drawn from its seed: how many checkers fire (aim: none)."""
+"""Many whole platforms in virtual time, each with faults drawn from its seed: how many checkers fire (aim: none)."""
 
 from __future__ import annotations
 

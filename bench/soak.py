@@ -1,8 +1,8 @@
-"""Does anything grow for hours: ten markets for half an hour, memory, objects, descriptors, streams and files by rate.
+"""Slow leaks: ten markets for half an hour, growth rates of memory, objects, descriptors, streams and files.
 
-The first half fills what has a bound (records of decisions, ended orders, histories of prices); the second half is
-measured. Memory may grow by at most 10 MB an hour with 95 % confidence in every process. A stream that reaches its size
-before its age, or within a week, holds less than its age says: it is listed with the time it holds at this rate.
+The first half fills what has a bound (decision records, ended orders, price histories); the second half is measured.
+Memory may grow by at most 10 MB an hour with 95 % confidence in every process. A stream that reaches its size before
+its age, or within a week, holds less than its age says: it is listed with the time it holds at this rate.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""What it costs that money is on disk before it is acknowledged: ticks beside it, fills per second, disk writes.
+"""The cost of having the books on disk before they are acknowledged: tick latency, fills per second, disk writes.
 
 One broker after the other takes the same load on the streams and accounts of the platform, in rounds, so that a busy
-moment of the machine meets all ways of storing alike:
+moment of the machine affects all configurations alike:
 
 - `defaults`: the broker's own, which syncs every two minutes;
-- `money`: what the platform asks for: each write synced, the streams of ticks written later and never waited for;
+- `money`: what the platform configures: each write synced, the streams of ticks written later and never waited for;
 - `all`: each write synced, ticks too;
 - `second`: everything synced once a second.
 
-Ticks go from a feed to a pricer, which says a fair value at each, to a quoter: two hops, as on the platform. Beside
-them the quoter says fills and news of orders, acked. Latencies count from when a tick or a fill was due, so that a
-stall is told of everything that waited behind it. What is under way at the end of a round is waited for.
+Ticks go from a feed to a pricer, which publishes a fair value for each, to a quoter: two hops, as on the platform.
+Beside them the quoter publishes fills and order updates, acked. Latencies count from when a tick or a fill was due, so
+that a stall shows in everything that waited behind it. What is in flight at the end of a round is waited for.
 """
 
 from __future__ import annotations

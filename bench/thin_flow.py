@@ -1,10 +1,10 @@
-"""What a maker can reach at best where few takers come, by dynamic programming over net and time left.
+"""The best a maker can do with few takers, by dynamic programming over net and time left.
 
-Takers of both directions come at a known rate, with the sizes of `binary-session`; one who knows nothing takes what is
-shown, up to his size. The maker chooses each second how much to show on each side; what it concedes on the price of the
-side that brings |net| down draws those who know more to that side. It weighs profit, volume and the chance of ending
-with more than 20 shares. No policy of those that keep the market two-sided does better, whatever it believes; one that
-has to learn the rate does worse. Printed are points of that frontier, and the bounds of |net| beside the quoter's own
+Takers of both directions come at a known rate, with the sizes of `binary-session`; an uninformed taker takes what is
+shown, up to its size. The maker chooses each second how much to show on each side; what it concedes on the price of the
+side that reduces |net| attracts informed takers to that side. It weighs profit, volume and the chance of ending with
+more than 20 shares. No policy that keeps the market two-sided does better, whatever it assumes; one that has to learn
+the rate does worse. Printed are points of that frontier, and the bounds of |net| beside the quoter's own
 (`quoter.signals.reach`) for the same rate.
 """
 

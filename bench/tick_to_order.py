@@ -1,11 +1,11 @@
-"""From a venue's frame to our order frame back at the venue: how long, and how much of it the platform adds.
+"""From a venue's frame to our order frame back at the venue: latency, and how much of it the platform adds.
 
-The platform (feed, pricer, quoter, risk, broker and Redis, each a process of its own) runs against a stand-in venue;
-a bare pipeline with the same hops and bytes and no logic runs alternately with it. Latencies are of ticks that were
-acted on; the others were superseded by a newer one, inside one read or after waiting. A ratio is the median over the
-rounds. The bare pipeline does not conflate: where the machine cannot keep its rate, ticks queue up in it, and a ratio
-far below 1 says only that. So latencies have an aim where the bare pipeline has no backlog and a tenth of the machine
-is idle beside the platform. Of each process is told what a tick takes of a CPU, sent or acted on.
+The platform (feed, pricer, quoter, risk, broker and Redis, each a process of its own) runs against a stub venue; a bare
+pipeline with the same hops and bytes and no logic runs alternately with it. Latencies are of ticks that were acted on;
+the others were superseded by a newer one, inside one read or after waiting. A ratio is the median over the rounds. The
+bare pipeline does not conflate: where the machine cannot keep its rate, ticks queue up in it, and a ratio far below 1
+says only that. So latencies have an aim where the bare pipeline has no backlog and a tenth of the machine is idle
+beside the platform. CPU per tick, sent or acted on, is reported for each process.
 """
 
 from __future__ import annotations

@@ -111,6 +111,11 @@ def test_r57_alerts_reasons_and_help_texts_do_too() -> None:
     assert found == {}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "bench").glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_says_of_itself_does_too(path: Path) -> None:
+    assert objections(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "") == []
+
+
 def test_a_phrase_that_the_glossary_quotes_is_refused() -> None:
     assert objections("It passes\nthe last door.") == ["'the last door': say 'pre-trade check'"]
     assert objections("the last doorstep") == []
