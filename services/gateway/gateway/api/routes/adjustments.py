@@ -64,7 +64,7 @@ async def get_adjustments(context: ContextOf, _caller: Viewer) -> Response:
 
 @router.post("/adjustments", status_code=201, responses=example("adjusted", 201))
 async def post_adjustment(proposal: Proposal, context: ContextOf, caller: TraderOrRisk) -> Response:
-    """Propose an adjustment; nothing moves until another person with the role risk approves it."""
+    """Propose an adjustment; nothing is booked until another person with the role risk approves it."""
     if len(context.view.adjustments.waiting(context.now_ns())) >= OPEN_MAX:
         raise ApiError(409, "too_many_proposals", f"{OPEN_MAX} proposals wait for a decision already")
     adjustment = proposed(proposal, context.view, caller.user_id, context.now_ns())
@@ -90,7 +90,7 @@ async def approve(adjustment_id: str, context: ContextOf, caller: RiskOfficer) -
 
 @router.post("/adjustments/{adjustment_id}/reject", responses=example("adjusted"))
 async def reject(adjustment_id: str, context: ContextOf, caller: TraderOrRisk) -> Response:
-    """Reject a proposal as a risk officer, or take back an own one."""
+    """Reject a proposal as a risk officer, or withdraw your own."""
     stored = _stored(context, adjustment_id)
     if stored.adjustment.state is not AdjustmentState.PROPOSED:
         word = stored.adjustment.state.value

@@ -82,7 +82,7 @@ async def get_halts(context: ContextOf, _caller: Viewer) -> Response:
 
 @router.post("/halts", status_code=201, responses=example("halted", 201))
 async def post_halt(call: HaltCall, context: ContextOf, caller: Stopper) -> Response:
-    """Call a halt, and answer with what each account says of its orders.
+    """Call a halt; the answer reports what became of each account's orders.
 
     It is stored in the stream and on the gateway's disk before the quoters are asked what became of it. With the bus
     away it is handed to the quoters' own admin ports, which stop at once, and goes to the stream when that is there.
@@ -144,7 +144,7 @@ async def delete_halt(
     reason: str,
     context: ContextOf,
     caller: Lifter,
-    detail: Annotated[str, Query(max_length=DETAIL_CHARS_MAX, description="why it may go on")] = "",
+    detail: Annotated[str, Query(max_length=DETAIL_CHARS_MAX, description="why it may resume")] = "",
 ) -> Response:
     """Lift one reason of a halt, however it is written; the scope's other reasons stay."""
     view = context.view

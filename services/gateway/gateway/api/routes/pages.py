@@ -38,7 +38,7 @@ async def get_page() -> Response:
 
 @router.get("/api/docs")
 async def get_docs() -> Response:
-    """The API's pages for people."""
+    """The API's documentation."""
     return _file(PAGES["/api/docs"])
 
 

@@ -35,14 +35,14 @@ async def get_status(context: ContextOf, _caller: Viewer) -> Response:
 
 @router.get("/health", responses=example("health"))
 async def get_health(context: ContextOf, _caller: Viewer) -> Response:
-    """Return how every service and every venue's public data is doing."""
+    """Return the health of every service and of every venue's market data."""
     now_ns = context.now_ns()
     return answer({"services": status(context.view, now_ns)["services"], "venues": venues(context.view, now_ns)})
 
 
 @router.get("/positions", responses=example("positions"))
 async def get_positions(context: ContextOf, _caller: Viewer, algo_id: AlgoId = None) -> Response:
-    """Return what each bot holds after the fills up to `fill_sequence`, money exact."""
+    """Return each bot's positions and P&L after the fills up to `fill_sequence`, as exact decimals."""
     now_ns = context.now_ns()
     positions = [
         {

@@ -51,13 +51,13 @@ class PasswordChange(BaseModel):
 
 @router.get("/me", responses=example("me"))
 async def get_me(caller: Viewer) -> Response:
-    """Return who the token belongs to and what he may do."""
+    """Return who the token belongs to and their roles."""
     return answer({"id": caller.user_id, "name": caller.name, "roles": sorted(caller.roles)})
 
 
 @router.put("/me/password", responses=example("user_changed"))
 async def put_password(change: PasswordChange, context: ContextOf, caller: Viewer) -> Response:
-    """Change the own password; every session of this user ends, this one too."""
+    """Change your password; all your sessions end, this one too."""
     stored = context.view.users.get(caller.user_id)
     if stored is None:
         raise ApiError(404, "unknown_user", f"there is no user {caller.user_id} any more")
@@ -89,7 +89,7 @@ async def get_users(context: ContextOf, _caller: Admin) -> Response:
 
 @router.put("/users/{user_id}", responses=example("user_changed"))
 async def put_user(user_id: str, change: UserChange, context: ContextOf, caller: Admin) -> Response:
-    """Create or change a user; a new password or `disabled` ends his sessions at once."""
+    """Create or change a user; a new password or `disabled` ends their sessions at once."""
     try:
         check_user_id(user_id)
     except ValueError as error:
