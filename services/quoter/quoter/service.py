@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common.bots import BinaryBot, sections_of, venue_and_account
+from common.bots import sections_of, venue_and_account
 from common.clock import NS_PER_MS
 from common.core import (
     Command,
@@ -41,55 +42,59 @@ from common.events import (
     Position,
     Posting,
     RiskState,
+    SourcePrice,
     Trade,
 )
-from common.instruments import Instrument, InstrumentKind
+from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds, OrderState
 
-from quoter.binary.refresh import note_book, note_fill, note_trade, refresh_freeze, refresh_signals
-from quoter.binary.selection import chosen, forget_over
+from quoter.kinds import KINDS
 from quoter.orders.own_orders import Order, Orders, resting
+from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, QuotedMarket, new_quoted, renew_quoted, terms_of
+from quoter.trading.bot import Bot, QuotedMarket, choose_markets, forget_over, note_book, note_trade, renew_quoted
 from quoter.trading.cancel_all import Emptying, name_of
-from quoter.trading.lookback import Lookback
 from quoter.trading.order_updates import PLATFORM, passed_over_targets
 from quoter.trading.snapshot_times import SnapshotTimes
+from quoter.trading.strategy import Kind, Price
 from quoter.trading.taking import cross
 from quoter.trading.touched import Touched
 from quoter.trading.trader import Trader
 from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
 from quoter.views.explain import explanation
+from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
 SELECT_NS = 500 * NS_PER_MS
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
-SERVED = (BinaryBot,)
-"""The kinds of bot that are quoted; others are ignored."""
 
 
 class Quoter(Core):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
 
     def __init__(
-        self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float = MESSAGES_PER_S
+        self,
+        account: str,
+        venue: str,
+        session: Session,
+        orders: Orders,
+        messages_per_s: float = MESSAGES_PER_S,
+        kinds: Sequence[type[Kind]] = KINDS,
     ) -> None:
-        self.account, self.venue = account, venue
-        self.session = session
-        self.trader = Trader(account, venue, session, orders, messages_per_s)
+        self.account, self.venue, self.session = account, venue, session
+        self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
         self.bots, self.markets = self.trader.bots, self.trader.markets
         self._touched = Touched(self.trader)
         self.blotter = Blotter(self.trader, self._touched.touch, self._on_fill, self._empty_for)
         self.emptying = Emptying(self.trader, self._cancel)
         self._control = AccountControl(self.trader, self.blotter, self.emptying)
         self._fence = EpochFence()
-        self._selected_at_ns = 0
+        self._selected_at_ns = self._account_sequence = 0
         self._snapshots = SnapshotTimes()
-        self._account_sequence = 0
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._tickets = itertools.count(1)
@@ -112,6 +117,7 @@ class Quoter(Core):
             Newest(Position, self.on_position),
             Newest(RiskState, self.on_risk),
             Newest(FairValue, self.on_fair),
+            Newest(SourcePrice, self.on_source),
             Newest(Book, self.on_book, {"venue": self.venue}),
             Every(TIMER_MS, self.on_timer, early=True),
             Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
@@ -151,9 +157,7 @@ class Quoter(Core):
 
     def stop(self, receipt: Receipt) -> Effects:
         self.trader.latched = True
-        for bot in self.bots.values():
-            for quoted in bot.quoted.values():
-                yield from self._quote(bot, quoted, receipt.now_ns)
+        yield from self._quote_all(receipt.now_ns)
         yield from self.trader.send(receipt.now_ns)
         yield from self._relay(self.session.cancel_all_and_confirm(receipt.now_ns), receipt.now_ns)
 
@@ -201,15 +205,24 @@ class Quoter(Core):
         return ()
 
     def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
-        bot = self.bots.get(fair.algo_id)
-        if bot is None or not self._fence.passes("pricer", fair.algo_id, fair.epoch):
+        usable = 0.0 <= fair.fair <= 1.0
+        return self._on_price(fair, fair.fair, usable, usable and fair.ready, receipt)
+
+    def on_source(self, source: SourcePrice, receipt: Receipt) -> Effects:
+        usable = 0.0 < source.bid <= source.ask < math.inf
+        return self._on_price(source, 0.5 * (source.bid + source.ask), usable, usable, receipt)
+
+    def _on_price(self, price: Price, mark: float, usable: bool, ready: bool, receipt: Receipt) -> Effects:
+        """Take in what a market is worth for a bot, and make its quotes what they should be then."""
+        bot = self.bots.get(price.algo_id)
+        if bot is None or not self._fence.passes("pricer", price.algo_id, price.epoch):
             return ()
-        quoted = bot.quoted.get(fair.symbol)
-        if quoted is None:
+        quoted = bot.quoted.get(price.symbol)
+        if quoted is None or type(price) is not bot.strategy.priced_by:
             return ()
-        quoted.fair = fair if 0.0 <= fair.fair <= 1.0 else None
+        quoted.price, quoted.mark, quoted.ready = price if usable else None, mark, ready
         quoted.heard_at_ns = receipt.now_ns - receipt.age_ns
-        quoted.fresh_at_ns = quoted.heard_at_ns - fair.age_ns
+        quoted.fresh_at_ns = quoted.heard_at_ns - price.age_ns
         return self._quote(bot, quoted, receipt.now_ns)
 
     def on_position(self, position: Position, receipt: Receipt) -> Effects:
@@ -234,12 +247,8 @@ class Quoter(Core):
         return ()
 
     def on_book(self, book: Book, receipt: Receipt) -> Effects:
-        if not self._fence.passes("feed", book.venue, book.epoch):
-            return ()
-        for bot in self.bots.values():
-            quoted = bot.quoted.get(book.symbol)
-            if quoted is not None:
-                note_book(quoted, book)
+        if self._fence.passes("feed", book.venue, book.epoch):
+            note_book(self.bots.values(), book)
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
@@ -262,7 +271,7 @@ class Quoter(Core):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if market.kind is not InstrumentKind.BINARY:
+        if market.kind not in self.trader.instruments:
             return ()
         known = self.markets.get(market.symbol)
         if known is None and len(self.markets) >= MARKETS_MAX:
@@ -284,7 +293,7 @@ class Quoter(Core):
         for bot in self.bots.values():
             quoted = bot.quoted.get(terms.symbol)
             if quoted is not None:
-                renew_quoted(bot, quoted, terms)
+                renew_quoted(quoted, terms)
                 if regridded:
                     quoted.refusals.forget_prices()
                 effects += self._quote(bot, quoted, receipt.now_ns)
@@ -300,7 +309,7 @@ class Quoter(Core):
         self.faults.pop(algo_id, None)
         here = venue_and_account(config) in (None, (self.venue, self.account))
         try:
-            sections = sections_of(config, SERVED) if here and not config.removed else None
+            sections = sections_of(config, self.trader.models) if here and not config.removed else None
         except ConfigError as error:
             self.faults[algo_id] = str(error)
             yield from self._take_away(algo_id, receipt.now_ns)
@@ -310,14 +319,14 @@ class Quoter(Core):
         if sections is None:
             yield from self._take_away(algo_id, receipt.now_ns)
             return
-        bot = self.bots.get(algo_id)
-        scopes = self.trader.scopes_of(algo_id)
+        bot, kind = self.bots.get(algo_id), self.trader.kinds[config.kind]
         if bot is None:
-            self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes)
+            strategy, scopes = kind.strategy(algo_id, sections), self.trader.scopes_of(algo_id)
+            self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes, strategy)
         elif config.revision >= bot.revision:
-            bot.revision, bot.running, bot.config, bot.scopes = config.revision, config.running, sections, scopes
+            bot.reconfigure(config.revision, config.running, sections, kind)
             for quoted in bot.quoted.values():
-                renew_quoted(bot, quoted, quoted.terms)
+                renew_quoted(quoted, quoted.terms)
                 yield from self._quote(bot, quoted, receipt.now_ns)
         self._selected_at_ns = 0
 
@@ -367,16 +376,13 @@ class Quoter(Core):
 
     def _on_fill(self, fill: Fill, instrument: Instrument, now_ns: int) -> Effects:
         """Learn from a fill; where too much is taken too fast, freeze at once."""
-        bot = self.bots.get(fill.algo_id)
-        quoted = bot.quoted.get(fill.symbol) if bot else None
-        if quoted is not None and quoted.fair is not None:
-            quoted.crossing.on_fill(fill, instrument, quoted.fair.fair)
-        trip = note_fill(bot, quoted, fill, instrument, now_ns) if bot is not None and quoted is not None else None
+        bot, quoted = self.bots.get(fill.algo_id), self.trader.quoted_of(fill.algo_id, fill.symbol)
+        trip = quoted.strategy.on_fill(fill, instrument, quoted, now_ns) if quoted is not None else None
         if bot is None or trip is None:
             return ()
         if trip.whole_bot or trip.until_lifted:
             for symbol, other in bot.quoted.items():
-                refresh_freeze(bot, other, now_ns)
+                other.strategy.refresh(now_ns)
                 self._touched.add(bot, symbol)
         if trip.until_lifted:
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
@@ -410,8 +416,8 @@ class Quoter(Core):
     def _quote_all(self, now_ns: int) -> Effects:
         for bot in self.bots.values():
             for quoted in bot.quoted.values():
-                refresh_freeze(bot, quoted, now_ns)
-                yield from self._quote(bot, quoted, now_ns, crossing=True)
+                quoted.strategy.refresh(now_ns)
+                yield from self._quote(bot, quoted, now_ns, crossing=quoted.strategy.takes)
 
     def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
         """Cancel what rests, past every budget: this is not quoting."""
@@ -444,7 +450,7 @@ class Quoter(Core):
             yield from self._select_markets(now_ns)
         for bot in self.bots.values():
             try:
-                refresh_signals(bot, self.trader.holdings, self.trader.orders, self.trader.venue_now_ns(now_ns), now_ns)
+                bot.strategy.on_timer(bot.quoted, self.trader.venue_now_ns(now_ns), now_ns)
             except Exception as error:
                 yield from self._stop_bot(bot, "its surroundings", error, now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
@@ -459,16 +465,10 @@ class Quoter(Core):
         """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
         venue_now_ns = self.trader.venue_now_ns(now_ns)
         for bot in self.bots.values():
-            choice = chosen(bot, self.markets, self.trader.orders, self.trader.holdings, venue_now_ns)
-            wanted = set(choice.symbols)
-            for symbol in sorted(wanted - bot.quoted.keys()):
-                bot.quoted[symbol] = new_quoted(bot, self.markets[symbol])
-            for symbol, quoted in list(bot.quoted.items()):
-                quoted.selected = symbol in wanted
-                if not quoted.selected and not self.trader.orders.of(bot.algo_id, symbol):
-                    yield from self._quote(bot, quoted, now_ns)
-                    del bot.quoted[symbol]
-            idle = {symbol: why for symbol, why in choice.passed_over.items() if symbol not in bot.quoted}
+            left, idle = choose_markets(bot, self.markets, self.trader.orders, venue_now_ns)
+            for quoted in left:
+                yield from self._quote(bot, quoted, now_ns)
+                bot.drop(quoted.terms.symbol)
             yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
         lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.quoted}
         strays = [order for order in self.trader.orders.living() if (order.algo_id, order.symbol) not in lines]

@@ -385,8 +385,8 @@ def test_a_book_of_an_older_feed_is_not_listened_to() -> None:
     for epoch, bid in ((8, 0.45), (7, 0.40), (8, 0.46)):
         book = Book(venue="degen", symbol=MARKET, bids=[Level(bid, 100.0)], asks=[], ts_received_ns=0, epoch=epoch)
         script.carry(script.core.on_book(book, script.receipt()))
-        assert line.crossing.book is not None
-        seen.append(line.crossing.book.bids[0].price)
+        assert line.book is not None
+        seen.append(line.book.bids[0].price)
     assert seen == [0.45, 0.45, 0.46]
 
 
@@ -481,8 +481,8 @@ def test_a_bot_whose_pass_fails_behind_another_leaves_no_order_behind_its_own_ca
     script.carry(script.core.on_fair(fair_value(0.55), script.receipt()))
     assert list(script.core.on_fair(fair_value(0.65), script.receipt())) == []
     line = script.core.bots["1"].quoted[MARKET]
-    assert line.fair is not None
-    line.fair = replace(line.fair, fair="no number")
+    assert line.price is not None
+    line.price = replace(line.price, fair="no number")
     script.carry(script.core.on_timer(script.receipt()))
     assert [halt.scope for halt in script.of(Halt)] == ["bot-1"]
     assert script.venue.open_orders() == []

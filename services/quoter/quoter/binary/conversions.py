@@ -1,4 +1,4 @@
-"""Pairs of YES and NO turned back into cash, or made of it, and how much cash is free at all.
+"""Pairs of YES and NO turned back into cash, or made of it.
 
 A pair pays 1 whatever happens, so it is no risk; but it locks what it cost until settlement. Merging it through the
 venue costs no spread. A bot that sells what it holds needs some pairs to begin with, which are split from cash. One
@@ -7,10 +7,7 @@ request is open at a time per account, and the ledger is told by the venue's own
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from common.bots import Unwind
@@ -19,35 +16,17 @@ from common.events import BotLimits, MarketStatus
 from common.instruments import OutcomePair
 from common.pretrade import Held
 
+from quoter.binary.market import BinaryMarket
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Orders
-from quoter.trading.bot import Bot, QuotedMarket
-from quoter.venues.base import CashBalance, ConversionEnded, Converting, Outputs
+from quoter.trading.strategy import Plan
+from quoter.venues.base import ConversionEnded, Converting, Outputs
 
 REFUSED_PAUSE_NS = 10 * NS_PER_S
 """A market where a conversion was refused is left alone for this long."""
 DOUBTFUL_MAX = 64
 """Requests remembered that ended without a word of the venue: it may yet carry them out."""
 CONVERTING_STATUSES = (MarketStatus.OPEN, MarketStatus.CLOSED)
-
-
-class Collateral:
-    """Cash of the account and what its own bids lock of it."""
-
-    def __init__(self) -> None:
-        self.cash: Decimal | None = None
-        self._sequence = -1
-        self.locked = 0.0
-
-    def on_money(self, money: CashBalance) -> None:
-        """Take in what the venue says; what is older than what is known changes nothing."""
-        if money.account_sequence >= self._sequence:
-            self.cash, self._sequence = money.cash_total, money.account_sequence
-
-    @property
-    def free(self) -> float:
-        """Cash that no bid locks; without a word from the venue there is no bound but its own."""
-        return math.inf if self.cash is None else float(self.cash) - self.locked
 
 
 def pairs_to_merge(held: Held, selling_yes: int, selling_no: int, free_cash: float, unwind: Unwind) -> int:
@@ -87,11 +66,14 @@ class Request(NamedTuple):
     """Below 0 to merge, above to split."""
 
 
-@dataclass(slots=True)
-class _Choice:
-    bot: Bot
-    quoted: QuotedMarket
-    pairs: int
+class Candidate(NamedTuple):
+    """A market of a bot that may trade now, where pairs may be converted."""
+
+    algo_id: str
+    market: BinaryMarket
+    plan: Plan | None
+    """What came of its last pass."""
+    limits: BotLimits | None
 
 
 class Converter:
@@ -135,58 +117,44 @@ class Converter:
                 del self._doubtful[next(iter(self._doubtful))]
         return request.algo_id
 
+    def may_ask(self, now_ns: int) -> bool:
+        """Say whether the venue converts at all, nothing is open, and the last request has had its time."""
+        return self._session is not None and self.request is None and now_ns >= self._next_at_ns
+
     def update(
-        self,
-        bots: Iterable[Bot],
-        holdings: Holdings,
-        orders: Orders,
-        free_cash: float,
-        limits_of: Callable[[str], BotLimits | None],
-        now_ns: int,
+        self, candidates: Sequence[Candidate], holdings: Holdings, orders: Orders, free_cash: float, now_ns: int
     ) -> Outputs:
         """Ask for the merge that releases most, when one is due and none is open; otherwise for the largest split."""
-        if self._session is None or self.request is not None or now_ns < self._next_at_ns:
+        if self._session is None or not self.may_ask(now_ns):
             return []
-        best: _Choice | None = None
-        for bot in bots:
-            if not bot.running or not holdings.known(bot.algo_id):
-                continue
-            limits = limits_of(bot.algo_id)
-            for quoted in bot.quoted.values():
-                pairs = self._pairs(bot, quoted, holdings, orders, free_cash, limits, now_ns)
-                if pairs and (best is None or _urgency(pairs) > _urgency(best.pairs)):
-                    best = _Choice(bot, quoted, pairs)
+        best, best_pairs = None, 0
+        for candidate in candidates:
+            pairs = self._pairs(candidate, holdings, orders, free_cash, now_ns)
+            if pairs and (best is None or _urgency(pairs) > _urgency(best_pairs)):
+                best, best_pairs = candidate, pairs
         if best is None:
             return []
-        symbol = best.quoted.terms.symbol
-        self.request = Request(best.bot.algo_id, symbol, best.pairs)
-        self._next_at_ns = now_ns + round(best.bot.config.unwind.merge_gap_s * NS_PER_S)
-        return self._session.convert(symbol, best.pairs, now_ns)
+        symbol = best.market.terms.symbol
+        self.request = Request(best.algo_id, symbol, best_pairs)
+        self._next_at_ns = now_ns + round(best.market.shared.config.unwind.merge_gap_s * NS_PER_S)
+        return self._session.convert(symbol, best_pairs, now_ns)
 
-    def _pairs(
-        self,
-        bot: Bot,
-        quoted: QuotedMarket,
-        holdings: Holdings,
-        orders: Orders,
-        free_cash: float,
-        limits: BotLimits | None,
-        now_ns: int,
-    ) -> int:
+    def _pairs(self, candidate: Candidate, holdings: Holdings, orders: Orders, free_cash: float, now_ns: int) -> int:
         """Return how many pairs of a market to split now, or below 0 to merge."""
-        terms = quoted.terms
+        algo_id, market, plan, limits = candidate
+        terms, symbol = market.terms, market.terms.symbol
         if terms.status not in CONVERTING_STATUSES:
             return 0
-        until_ns = self._left_alone.get(terms.symbol)
+        until_ns = self._left_alone.get(symbol)
         if until_ns is not None:
             if now_ns < until_ns:
                 return 0
-            del self._left_alone[terms.symbol]
-        held, unwind = holdings.of(bot.algo_id, terms.symbol), quoted.config.unwind
-        merged = pairs_to_merge(held, *orders.selling(bot.algo_id, terms.symbol), free_cash, unwind)
-        if merged or limits is None or quoted.plan is None or quoted.plan.state != "quoting":
+            del self._left_alone[symbol]
+        held, unwind = holdings.of(algo_id, symbol), market.config.unwind
+        merged = pairs_to_merge(held, *orders.selling(algo_id, symbol), free_cash, unwind)
+        if merged or limits is None or plan is None or plan.state != "quoting":
             return -merged
-        most = min(limits.max_position_lots, bot.config.inventory.max_position)
+        most = min(limits.max_position_lots, market.shared.config.inventory.max_position)
         return pairs_to_split(held, free_cash, most, terms.pair, unwind)
 
 

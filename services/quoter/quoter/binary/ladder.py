@@ -1,19 +1,20 @@
-"""Turn a fair value into a ladder of bids and asks on the tick grid, in YES terms, best first."""
+"""Turn a fair value into a ladder of bids and asks on the tick grid, in YES terms, best first, and that into orders.
+
+The orders buy: a YES ask at p is a NO bid at 1 - p, because a bot never sells what it does not own. Only where it is
+told to may it sell, and only what it holds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from common.bots import Quoting
 from common.events import QuoteLevel
-from common.instruments import ceil_ticks, floor_ticks
+from common.instruments import Outcome, Side, ceil_ticks, floor_ticks, opposite_ticks
 
-
-class Grid(NamedTuple):
-    """The prices a market knows: `tick_size` x 1 up to `tick_size` x (ticks_per_unit - 1)."""
-
-    tick_size: float
-    ticks_per_unit: int
+from quoter.binary.terms import Grid
+from quoter.orders.diff import TargetOrder
 
 
 class Prices(NamedTuple):
@@ -69,3 +70,27 @@ def levels(ticks: list[int], size_lots: int, room_lots: int, min_lots: int) -> l
         ladder.append(QuoteLevel(tick, lots))
         room_lots -= lots
     return ladder
+
+
+def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[TargetOrder]:
+    """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
+    wanted = [TargetOrder(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
+    wanted += [
+        TargetOrder(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots)
+        for level in asks
+    ]
+    return wanted
+
+
+def selling_held(wanted: Sequence[TargetOrder], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[TargetOrder]:
+    """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
+    left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
+    found = []
+    for want in wanted:
+        held = want.outcome.opposite
+        if left[held] >= want.quantity_lots:
+            left[held] -= want.quantity_lots
+            ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
+            want = TargetOrder(held, ticks, want.quantity_lots, Side.SELL)
+        found.append(want)
+    return found

@@ -11,10 +11,9 @@ from common.events import BotLimits, QuoteLevel
 from common.pretrade import Held
 
 from quoter.binary.glft import leans_for
-from quoter.binary.ladder import Grid, levels, prices
+from quoter.binary.ladder import as_buys, levels, prices
 from quoter.binary.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
 from quoter.binary.skew import (
-    Headroom,
     Phase,
     concession,
     headroom,
@@ -25,12 +24,11 @@ from quoter.binary.skew import (
     yielding,
 )
 from quoter.binary.spread import distances
-from quoter.orders.diff import as_buys
+from quoter.binary.terms import BinaryTerms, Grid
+from quoter.orders.diff import Headroom
 from quoter.signals.reach import Reach
 from quoter.signals.signals import Signals
-from quoter.trading.bot import Plan, Terms
-
-NOTHING = Headroom(0, 0)
+from quoter.trading.strategy import Plan, pulled
 
 
 class Opinion(NamedTuple):
@@ -44,7 +42,9 @@ class Opinion(NamedTuple):
     """What was paid for what is held."""
 
 
-def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: BinaryBot, limits: BotLimits) -> Plan:
+def plan(
+    opinion: Opinion, held: Held, venue_now_ns: int, terms: BinaryTerms, config: BinaryBot, limits: BotLimits
+) -> Plan:
     """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
     inventory, quoting, signals = config.inventory, config.quoting, opinion.signals
     if signals.frozen:
@@ -99,7 +99,7 @@ def plan(opinion: Opinion, held: Held, venue_now_ns: int, terms: Terms, config: 
 
 
 def _reservation(
-    fair: float, held: Held, size: int, skew: float, seconds_left: float, terms: Terms, inventory: Inventory
+    fair: float, held: Held, size: int, skew: float, seconds_left: float, terms: BinaryTerms, inventory: Inventory
 ) -> tuple[float, float]:
     """Return what a further share is worth to somebody who holds this, bought and sold."""
     if inventory.model == "linear":
@@ -171,7 +171,7 @@ def _alive(
     Nor is there any for what would add to an exposure over all markets that is beyond its limit. What would only pair
     off shares of the other outcome is bid for all the same: it makes this market riskless.
     """
-    yes_lots, no_lots = free.yes_lots, free.no_lots
+    yes_lots, no_lots = free.buy_lots, free.sell_lots
     late = elapsed >= quoting.dead_side_from
     if signals.closed_side == "bid" or (late and fair <= quoting.dead_side_below):
         yes_lots = min(yes_lots, max(0, held.no_lots - held.unconfirmed_no_lots - held.yes_lots))
@@ -183,11 +183,6 @@ def _alive(
 def giving_way(plan: Plan) -> Plan:
     """Return the plan while an order that takes is on its way: nothing of ours rests beside it."""
     return replace(plan, bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
-
-
-def pulled(reason: str, state: str = "pulled") -> Plan:
-    """Return the plan in which nothing rests."""
-    return Plan([], [], [], NOTHING, 0.0, state, reason)
 
 
 def _missing(

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from common.bots import Selection
+from common.bots import BinaryBot, Selection
 from common.clock import NS_PER_S
 from common.events import MarketStatus
 
-from quoter.orders.holdings import Holdings
-from quoter.orders.own_orders import Orders
-from quoter.trading.bot import Bot, Terms
+from quoter.trading.strategy import Account, Choice
 
 NO_CAPS = Selection()
-FORGET_NS = 3_600 * NS_PER_S
-"""A market that is over is remembered this long after its expiry, for late fills."""
 
 
 class Candidate(NamedTuple):
@@ -33,13 +29,6 @@ class Candidate(NamedTuple):
     """True when it is one of those worked on now."""
     series: str = ""
     underlying: str = ""
-
-
-class Choice(NamedTuple):
-    """The markets to work on, and of every other candidate why not."""
-
-    symbols: list[str]
-    passed_over: dict[str, str]
 
 
 def select(
@@ -106,50 +95,49 @@ def score(candidate: Candidate, max_position_lots: int) -> float:
     return left - candidate.exposure_lots / max_position_lots
 
 
-def chosen(bot: Bot, markets: Mapping[str, Terms], orders: Orders, holdings: Holdings, venue_now_ns: int) -> Choice:
+def chosen(
+    algo_id: str,
+    config: BinaryBot,
+    account: Account,
+    worked_on: Container[str],
+    frozen: Container[str],
+    venue_now_ns: int,
+) -> Choice:
     """Return the symbols a bot is to work on now, of the open markets of its series, and why not the others."""
-    if not bot.running:
-        return Choice([], {})
     usable = [
-        (terms, holdings.of(bot.algo_id, terms.symbol))
-        for terms in markets.values()
-        if terms.status is MarketStatus.OPEN and terms.series in bot.config.instrument.series
+        (terms, terms.expiry_ns, account.holdings.of(algo_id, terms.symbol))
+        for terms in account.markets.values()
+        if terms.status is MarketStatus.OPEN
+        and terms.series in config.instrument.series
+        and terms.opposite is not None
+        and terms.expiry_ns is not None
     ]
     net_lots = Counter[str]()
-    for terms, held in usable:
+    for terms, _, held in usable:
         net_lots[terms.underlying] += held.yes_lots - held.no_lots
     candidates = []
-    for terms, held in usable:
-        quoted = bot.quoted.get(terms.symbol)
-        working = bool(quoted and quoted.selected)
+    for terms, expiry_ns, held in usable:
+        working = terms.symbol in worked_on
         # Of a market that is worked on, being quoted does not speak against it.
-        open_lots = 0 if working else sum(order.leaves_lots for order in orders.of(bot.algo_id, terms.symbol))
+        open_lots = 0 if working else sum(order.leaves_lots for order in account.orders.of(algo_id, terms.symbol))
         candidates.append(
             Candidate(
                 terms.symbol,
-                terms.seconds_left(venue_now_ns),
-                terms.life_s,
+                (expiry_ns - venue_now_ns) / NS_PER_S,
+                (expiry_ns - terms.open_ns) / NS_PER_S,
                 abs(net_lots[terms.underlying]) + open_lots,
-                bool(held.yes_lots or held.no_lots or (quoted and quoted.signals.frozen)),
+                bool(held.yes_lots or held.no_lots or terms.symbol in frozen),
                 working,
                 terms.series,
                 terms.underlying,
             )
         )
-    limits, inventory = bot.config.risk_limits, bot.config.inventory
+    limits, inventory = config.risk_limits, config.inventory
     return select(
         candidates,
         limits.max_markets if limits else 0,
         inventory.min_life_s,
         inventory.max_position,
-        bot.config.selection,
+        config.selection,
         inventory.close_threshold_s,
     )
-
-
-def forget_over(markets: dict[str, Terms], orders: Orders, venue_now_ns: int) -> None:
-    """Let go of markets that have been over for long and whose orders have all ended."""
-    for symbol, terms in list(markets.items()):
-        over = terms.status.over and terms.expiry_ns + FORGET_NS < venue_now_ns
-        if over and orders.forget_market(symbol):
-            del markets[symbol]

@@ -15,6 +15,7 @@ from common.bots import Inventory
 from common.instruments import OutcomePair
 from common.pretrade import Held
 
+from quoter.orders.diff import Headroom
 from quoter.signals.reach import UNBOUNDED, Reach
 
 CHEAPEST = 0.01
@@ -52,13 +53,6 @@ class Lean(NamedTuple):
     """Shares of |net| that the age of the market allows."""
     reach: Reach = UNBOUNDED
     """Shares of net that will surely be taken before the end: no more is added, whatever the age allows."""
-
-
-class Headroom(NamedTuple):
-    """Shares of each outcome that may rest in buying orders without a worst case beyond a limit."""
-
-    yes_lots: int
-    no_lots: int
 
 
 def phase_of(elapsed: float, seconds_left: float, inventory: Inventory) -> Phase:
@@ -115,8 +109,8 @@ def within(free: Headroom, held: Held, leaning: Lean, adding_min: int, lot: int 
     short = held.no_lots - held.yes_lots + held.unconfirmed_yes_lots
     bound, reach = leaning.bound, leaning.reach
     return Headroom(
-        min(free.yes_lots, _adding(long, bound, reach.long, adding_min, lot if reach.long_comes else 0)),
-        min(free.no_lots, _adding(short, bound, reach.short, adding_min, lot if reach.short_comes else 0)),
+        min(free.buy_lots, _adding(long, bound, reach.long, adding_min, lot if reach.long_comes else 0)),
+        min(free.sell_lots, _adding(short, bound, reach.short, adding_min, lot if reach.short_comes else 0)),
     )
 
 
@@ -156,8 +150,8 @@ def without_loss_beyond(
     spare_if_no, spare_if_yes = loss_max - (cost - sure_no * payout), loss_max - (cost - sure_yes * payout)
     yes_lot, no_lot = max(fair, CHEAPEST) * payout, max(1.0 - fair, CHEAPEST) * payout
     return Headroom(
-        min(free.yes_lots, max(0, int(spare_if_no / yes_lot), sure_no - held.yes_lots)),
-        min(free.no_lots, max(0, int(spare_if_yes / no_lot), sure_yes - held.no_lots)),
+        min(free.buy_lots, max(0, int(spare_if_no / yes_lot), sure_no - held.yes_lots)),
+        min(free.sell_lots, max(0, int(spare_if_yes / no_lot), sure_yes - held.no_lots)),
     )
 
 

@@ -1,8 +1,7 @@
 """The difference between the quotes a bot wants and the orders it has: what to cancel, what to place, what to leave.
 
-Wanted quotes are buying orders: a YES ask at p is a NO bid at 1 - p, because the bot never sells what it does not own.
-Only where it is told to may it sell, and only what it holds. Orders that are being cancelled count for nothing here;
-orders of unknown outcome count as resting, so that no second one is sent to their place.
+Orders that are being cancelled count for nothing here; orders of unknown outcome count as resting, so that no second
+one is sent to their place.
 """
 
 from __future__ import annotations
@@ -10,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from common.events import QuoteLevel
-from common.instruments import Outcome, OutcomePair, Side, bids_on_axis, opposite_ticks
+from common.instruments import Outcome, Side, bids_on_axis
 from common.orders import OrderState
 
-from quoter.binary.skew import Headroom
+from quoter.orders.terms import Traded
+
+
+class Headroom(NamedTuple):
+    """Lots that may rest in orders of a direction on the market's price axis without a worst case beyond a limit."""
+
+    buy_lots: int
+    sell_lots: int
 
 
 class TargetOrder(NamedTuple):
@@ -60,40 +65,16 @@ class Changes(NamedTuple):
     place: list[TargetOrder]
 
 
-def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[TargetOrder]:
-    """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
-    wanted = [TargetOrder(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
-    wanted += [
-        TargetOrder(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots)
-        for level in asks
-    ]
-    return wanted
-
-
-def selling_held(wanted: Sequence[TargetOrder], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[TargetOrder]:
-    """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
-    left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
-    found = []
-    for want in wanted:
-        held = want.outcome.opposite
-        if left[held] >= want.quantity_lots:
-            left[held] -= want.quantity_lots
-            ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
-            want = TargetOrder(held, ticks, want.quantity_lots, Side.SELL)
-        found.append(want)
-    return found
-
-
 def changes(
     wanted: Sequence[TargetOrder],
     working: Sequence[Working],
     tolerance: Tolerance,
     headroom: Headroom,
-    pair: OutcomePair,
+    traded: Traded,
 ) -> Changes:
     """Return the cancels and places that turn the working orders into the wanted ones."""
     found = _matched(wanted, working, tolerance, headroom)
-    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, pair):
+    if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, traded):
         return _matched(wanted, working, tolerance._replace(price_ticks=0), headroom)
     return found
 
@@ -145,7 +126,7 @@ def within_headroom(place: Sequence[TargetOrder], working: Sequence[Working], he
 
 def _left(headroom: Headroom) -> dict[bool, int]:
     """Return the headroom by direction on the price axis: selling NO moves the position as buying YES does."""
-    return {True: headroom.yes_lots, False: headroom.no_lots}
+    return {True: headroom.buy_lots, False: headroom.sell_lots}
 
 
 def _nearest(want: TargetOrder, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
@@ -166,7 +147,7 @@ def _nearest(want: TargetOrder, free: Sequence[Working], tolerance: Tolerance, r
     return best
 
 
-def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, pair: OutcomePair) -> bool:
+def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, traded: Traded) -> bool:
     gone = set(found.cancel)
     best_bid = best_ask = 0
     rows = [(want.outcome, want.side, want.price_ticks) for want in found.place]
@@ -176,7 +157,7 @@ def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: i
         if order.order_id not in gone and order.state is not OrderState.CANCELLING
     ]
     for outcome, side, price_ticks in rows:
-        bids, ticks = pair.of(outcome).on_axis(side, price_ticks)
+        bids, ticks = traded.of(outcome).on_axis(side, price_ticks)
         if bids:
             best_bid = max(best_bid, ticks)
         elif not best_ask or ticks < best_ask:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
-from common.instruments import Outcome, OutcomePair, Side, pair_lots
+from common.instruments import Outcome, Side, pair_lots
 from common.orders import OrderState, may_step
 from common.pretrade import CheckContext
 
+from quoter.orders.terms import Terms
 from quoter.venues.base import Execution, OrderReport
 
 FINISHED_MAX = 20_000
@@ -135,12 +136,12 @@ class Orders:
                 yes, no = yes + of_yes, no + of_no
         return yes, no
 
-    def levels(self, pair: OutcomePair) -> tuple[dict[int, int], dict[int, int]]:
-        """Return the account's own lots bid for and offered in a market, by price, all in YES terms."""
+    def levels(self, terms: Terms) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the account's own lots bid for and offered in a market, by price on its axis."""
         sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for open_orders in self._markets.get(pair.yes.symbol, {}).values():
+        for open_orders in self._markets.get(terms.symbol, {}).values():
             for order in open_orders.orders.values():
-                bids, ticks = pair.of(order.outcome).on_axis(order.side, order.price_ticks)
+                bids, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides

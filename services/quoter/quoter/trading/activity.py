@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
-from common.instruments import OutcomePair, Side, bids_on_axis
-from common.pretrade import Held
+from common.instruments import Side, bids_on_axis
 
 from quoter.orders.holdings import Holdings
+from quoter.orders.inventory import unpaired_value
 from quoter.orders.own_orders import Order, Orders
+from quoter.orders.terms import Terms
 from quoter.trading.bot import Bot
 
 TENTH_NS = NS_PER_S // 10
@@ -22,7 +23,7 @@ MINUTES = 60
 """Orders per fill are counted over this many minutes."""
 
 
-PairOf = Callable[[str], OutcomePair]
+TermsOf = Callable[[str], Terms]
 """What is traded in a market, by symbol."""
 
 
@@ -68,17 +69,6 @@ class OrdersPerFill:
         self.ratio = (sent - sent_before) / max(1, executed - executed_before)
 
 
-def unpaired_value(held: Held, pair: OutcomePair, fair: float | None) -> float:
-    """Return what the shares that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60.
-
-    Without an opinion, None, they count as if each were worth as much as it can pay.
-    """
-    net = held.yes_lots - held.no_lots
-    if net > 0:
-        return pair.yes.value(net, 1.0 if fair is None else fair)
-    return pair.no.value(-net, 0.0 if fair is None else fair)
-
-
 class NotionalCommitted:
     """Money that each bot's open bids and unpaired shares stand for."""
 
@@ -94,19 +84,19 @@ class NotionalCommitted:
         self._by_bot[algo_id] = self.of(algo_id) + money
         self.total += money
 
-    def recompute(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, pair_of: PairOf) -> None:
+    def recompute(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, terms_of: TermsOf) -> None:
         """Add everything up, in account currency."""
         by_bot: dict[str, float] = {}
         for bot in bots:
             money = 0.0
             for symbol, held in holdings.all_of(bot.algo_id):
                 quoted = bot.quoted.get(symbol)
-                fair = quoted.fair.fair if quoted is not None and quoted.fair is not None else None
-                money += unpaired_value(held, pair_of(symbol), fair)
+                mark = quoted.mark if quoted is not None and quoted.price is not None else None
+                money += unpaired_value(held, terms_of(symbol), mark)
             by_bot[bot.algo_id] = money
         for order in orders:
             if order.side is Side.BUY:
-                cost = pair_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
+                cost = terms_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
                 by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + cost
         self._by_bot, self.total = by_bot, sum(by_bot.values())
 
@@ -129,17 +119,17 @@ class Activity:
         found = self._ratios.get(algo_id)
         return found.ratio if found else 0.0
 
-    def update(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, pair_of: PairOf, now_ns: int) -> None:
+    def update(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, terms_of: TermsOf, now_ns: int) -> None:
         """Reckon what only changes slowly; outside the path of a tick."""
         bots = list(bots)
-        self.money.recompute(bots, orders.living(), holdings, pair_of)
+        self.money.recompute(bots, orders.living(), holdings, terms_of)
         for bot in bots:
             ratio = self._ratios.setdefault(bot.algo_id, OrdersPerFill())
             ratio.update(*orders.counts_of(bot.algo_id), now_ns)
 
 
 def young_until(orders: Iterable[Order], min_life_ns: int, now_ns: int) -> tuple[int, int]:
-    """Return until when bids and asks, in YES terms, are not replaced: these were cancelled young. 0 is at once."""
+    """Return until when bids and asks are not replaced, because these were cancelled young. 0 is at once."""
     bids_ns = asks_ns = 0
     for order in orders:
         until_ns = order.sent_ns + min_life_ns

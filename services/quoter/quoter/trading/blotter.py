@@ -214,7 +214,7 @@ class Blotter:
             yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
         elif trader.orders.execution(execution) is None:
             return
-        instrument = trader.pair_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        instrument = trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
         fill = fill_of(execution, order, self._books(instrument, now_ns))
         if not trader.holdings.on_fill(fill, instrument):
             return
@@ -233,7 +233,7 @@ class Blotter:
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
         algo_id = order.algo_id if order else UNASSIGNED
-        instrument = trader.pair_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        instrument = trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
         posting = reversal_of(report, algo_id, self._books(instrument, now_ns))
         if trader.holdings.on_posting(posting):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
@@ -250,7 +250,7 @@ class Blotter:
             del self._conversions[next(iter(self._conversions))]
         if report.recovered and report.account_sequence <= self.proven_sequence:
             return []
-        algo_id = self._trader.converter.owner(report.symbol, report.pairs)
+        algo_id = self._trader.converted_for(report.symbol, report.pairs)
         if algo_id:
             return self._book_conversion(report, algo_id, now_ns)
         self._unasked.append((report, now_ns))
@@ -274,7 +274,7 @@ class Blotter:
 
     def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
         trader = self._trader
-        posting = posting_of(report, algo_id, self._books(trader.pair_of(report.symbol).yes, now_ns))
+        posting = posting_of(report, algo_id, self._books(trader.terms_of(report.symbol).instrument, now_ns))
         if trader.holdings.on_posting(posting):
             yield posting
             self._touched(algo_id, report.symbol, True)
@@ -283,7 +283,7 @@ class Blotter:
         return Books(self._trader.account, instrument, self._trader.epoch, now_ns)
 
     def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
-        algo_id = self._trader.converter.on_ended(ended, now_ns)
+        algo_id = self._trader.on_conversion_ended(ended, now_ns)
         if ended.refused and algo_id:
             done = "merged" if ended.pairs < 0 else "split"
             text = f"{abs(ended.pairs)} pairs of {ended.symbol} were not {done}: {ended.refused}"

@@ -10,13 +10,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from common.bots import BinaryBot
 from common.clock import NS_PER_S
-from common.events import Book, FairValue
-from common.pretrade import Held, NewOrder, Rejection, RejectReason
+from common.events import Book
+from common.pretrade import NewOrder, Rejection, RejectReason
 
-from quoter.signals.signals import Signals
-from quoter.trading.bot import Plan, QuotedMarket, Terms
+from quoter.orders.terms import Terms
+from quoter.trading.bot import QuotedMarket
+from quoter.trading.strategy import Particulars, Plan, Price
 
 RECORDS_MAX = 200
 """Of one bot in one market."""
@@ -39,18 +39,17 @@ class Record(NamedTuple):
     now_ns: int
     venue_now_ns: int
     terms: Terms
-    config: BinaryBot
-    fair: FairValue | None
+    price: Price | None
     fresh_at_ns: int
     heard_at_ns: int
-    held: Held
     limits_age_ns: int
     limits_revision: int
     feed_age_ns: int
     venue_age_ns: int
     free_cash: float
-    signals: Signals
     book: Touch | None
+    particulars: Particulars
+    """What the bot's strategy knew beside."""
     plan: Plan
     waiting: str
     """What kept new orders in although they were wanted."""
@@ -59,7 +58,7 @@ class Record(NamedTuple):
     refused: Sequence[tuple[NewOrder, Rejection]]
     taking: bool
     """The orders take at once and never rest."""
-    crossing: str
+    not_taking: str
     """Why nothing was taken from the book although something was to be given up."""
 
     @property
@@ -67,7 +66,7 @@ class Record(NamedTuple):
         """What tells one pass without orders from another; figures within a reason do not."""
         reason = self.plan.reason.partition(" 0.")[0]
         refused = tuple(rejection.reason for _, rejection in self.refused)
-        return self.plan.state, reason, self.waiting, self.crossing, refused
+        return self.plan.state, reason, self.waiting, self.not_taking, refused
 
 
 class Sent(NamedTuple):
@@ -97,25 +96,23 @@ def record_of(
         context.now_ns,
         context.venue_now_ns,
         quoted.terms,
-        quoted.config,
-        quoted.fair,
+        quoted.price,
         quoted.fresh_at_ns,
         quoted.heard_at_ns,
-        quoted.held,
         context.limits_age_ns,
         context.limits_revision,
         context.feed_age_ns,
         context.venue_age_ns,
         context.free_cash,
-        quoted.signals,
-        _touch(quoted.crossing.book),
+        _touch(quoted.book),
+        quoted.strategy.particulars(),
         plan,
         waiting,
         cancelled,
         placed,
         refused,
         taking,
-        quoted.crossing.why,
+        quoted.not_taking,
     )
 
 

@@ -205,7 +205,7 @@ def target_of(
     epoch: int,
 ) -> QuoteTarget:
     """Return what a market's quotes should be, or why there are none: (bids, asks, state, reason)."""
-    fair = quoted.fair
+    price = quoted.price
     return QuoteTarget(
         algo_id=algo_id,
         account=account,
@@ -213,12 +213,12 @@ def target_of(
         symbol=quoted.terms.symbol,
         bids=shown[0],
         asks=shown[1],
-        fair=fair.fair if fair else 0.0,
+        fair=quoted.mark if price else 0.0,
         skew=skew,
         reason=shown[3],
         state=shown[2],
         valid_until_ns=quoted.published_until_ns,
-        ts_received_ns=fair.ts_received_ns if fair else 0,
+        ts_received_ns=price.ts_received_ns if price else 0,
         epoch=epoch,
     )
 

@@ -7,12 +7,12 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
 from common.core import Effect
-from common.events import BotLimits, FeedStatus, MarketStatus, QuoteLevel, RiskState
-from common.instruments import OutcomePair, Side, ceil_ticks
+from common.events import BotLimits, FeedStatus, MarketStatus, RiskState
+from common.instruments import Side, ceil_ticks
 from common.orders import OrderIds
 from common.pretrade import (
     Approved,
@@ -27,19 +27,20 @@ from common.pretrade import (
     stale,
 )
 
-from quoter.binary.conversions import Collateral, Converter
-from quoter.binary.plan import Opinion, giving_way, plan, pulled
 from quoter.orders.budget import Budget, Use
-from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, changes, selling_held, within_headroom
+from quoter.orders.collateral import Collateral
+from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, changes, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
+from quoter.orders.terms import Terms, unlisted_terms
 from quoter.trading.activity import Activity, young_until
 from quoter.trading.batch import Batch
-from quoter.trading.bot import Bot, Plan, QuotedMarket, Terms, unlisted_pair
+from quoter.trading.bot import Bot, QuotedMarket, Shown
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderUpdatesOut, target_of
-from quoter.venues.base import Outputs, Session
+from quoter.trading.strategy import Account, Kind, Plan, pulled
+from quoter.venues.base import ConversionEnded, Outputs, Session
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
@@ -69,7 +70,15 @@ class VenueClock:
 class Trader:
     """The account's business: bots and their markets, limits, halts, orders, holdings and the message budget."""
 
-    def __init__(self, account: str, venue: str, session: Session, orders: Orders, messages_per_s: float) -> None:
+    def __init__(
+        self,
+        account: str,
+        venue: str,
+        session: Session,
+        orders: Orders,
+        messages_per_s: float,
+        kinds: Sequence[type[Kind]],
+    ) -> None:
         self.account, self.venue = account, venue
         self.session = session
         self.orders = orders
@@ -79,7 +88,6 @@ class Trader:
         self.holdings = Holdings(account)
         self.news = OrderUpdatesOut(account, venue)
         self.collateral = Collateral()
-        self.converter = Converter(session)
         self.activity = Activity()
         self.positions_known = False
         """True once risk has told the position of every bot."""
@@ -101,7 +109,13 @@ class Trader:
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
         self._batch = Batch(session, orders, self.news)
-        self._unlisted = unlisted_pair(venue, session)
+        self._unlisted = unlisted_terms(venue, session.currency, session.tick_size, session.lot_size)
+        known = Account(session, self.markets, orders, self.holdings, self.collateral)
+        self.kinds: dict[str, Kind] = {kind.model.kind: kind(known) for kind in kinds}
+        """By their word in a configuration."""
+        self.models = [kind.model for kind in kinds]
+        self.instruments = frozenset(each for kind in self.kinds.values() for each in kind.instruments)
+        """What can be quoted here at all."""
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -139,10 +153,9 @@ class Trader:
     def venue_now_ns(self, now_ns: int) -> int:
         return now_ns + self.clock.offset_ns
 
-    def pair_of(self, symbol: str) -> OutcomePair:
-        """Return what is traded in a market; of one we were not told about, what the session says of such."""
-        terms = self.markets.get(symbol)
-        return terms.pair if terms is not None else self._unlisted
+    def terms_of(self, symbol: str) -> Terms:
+        """Return the terms of a market; of one we were not told about, what the session says of such."""
+        return self.markets.get(symbol) or self._unlisted
 
     def quoted_of(self, algo_id: str, symbol: str) -> QuotedMarket | None:
         """Return a bot's business in a market; None when it has none there."""
@@ -164,19 +177,32 @@ class Trader:
     # --- cash ---------------------------------------------------------------------------------------------------
 
     def refresh_collateral(self, now_ns: int) -> Outputs:
-        """Reckon what bids lock, and convert pairs where that is due; outside the path of a tick."""
+        """Reckon what bids lock, and convert what is held where that is due; outside the path of a tick."""
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
-        self.activity.update(bots, self.orders, self.holdings, self.pair_of, now_ns)
+        self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
         self.collateral.locked = sum(
-            self.pair_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
+            self.terms_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
             for order in self.orders.living()
             if order.side is Side.BUY
         )
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
-        free = [bot for bot in bots if not first_halt(self.halts.active, bot.scopes)]
-        return self.converter.update(free, self.holdings, self.orders, self.collateral.free, self.limits_of, now_ns)
+        working = {
+            bot.strategy: bot.quoted
+            for bot in bots
+            if bot.running and self.holdings.known(bot.algo_id) and not first_halt(self.halts.active, bot.scopes)
+        }
+        return [output for kind in self.kinds.values() for output in kind.convert(working, now_ns)]
+
+    def converted_for(self, symbol: str, pairs: int) -> str:
+        """Return the bot whose request a conversion answers, or an empty text."""
+        return next(filter(None, (kind.converted_for(symbol, pairs) for kind in self.kinds.values())), "")
+
+    def on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> str:
+        """Let the kinds know how a request ended; return whose it was, or an empty text."""
+        owners = [kind.on_conversion_ended(ended, now_ns) for kind in self.kinds.values()]
+        return next(filter(None, owners), "")
 
     # --- a pass -------------------------------------------------------------------------------------------------
 
@@ -185,7 +211,7 @@ class Trader:
         context = quoted.context
         self._update(context, bot, quoted, now_ns)
         nothing = self._why_nothing(bot, quoted, context, now_ns)
-        wanted = pulled(nothing) if nothing else self._planned(quoted, context)
+        wanted = pulled(nothing) if nothing else quoted.strategy.plan(quoted)
         # A halt that keeps resting orders, and the bus or the session being down, block new orders only. With the
         # latter two what rests stays where it should be; such a halt leaves it where it is.
         shut_by = None if nothing else shut(context)
@@ -206,25 +232,6 @@ class Trader:
         if sent or before is None or before.state != wanted.state or before.reason != wanted.reason:
             self.memory.note(bot.algo_id, record_of(quoted, waiting, *(sent or NOTHING_SENT)))
         self._publish(bot, quoted, wanted, waiting, now_ns)
-
-    def _planned(self, quoted: QuotedMarket, context: CheckContext) -> Plan:
-        assert quoted.fair is not None, "a fair value that is missing is stale"
-        assert context.limits is not None, "limits that are missing are stale"
-        found = plan(
-            Opinion(quoted.fair.fair, quoted.fair.volatility, quoted.fair.uncertainty, quoted.signals, quoted.cost),
-            quoted.held,
-            context.venue_now_ns,
-            quoted.terms,
-            quoted.config,
-            context.limits,
-        )
-        if quoted.crossing.taking is not None:
-            return giving_way(found)
-        if quoted.config.unwind.sell_held:
-            held = quoted.held
-            yes, no = held.yes_lots - held.unconfirmed_yes_lots, held.no_lots - held.unconfirmed_no_lots
-            return replace(found, wanted=selling_held(found.wanted, yes, no, quoted.terms.grid.ticks_per_unit))
-        return found
 
     def _update(self, context: CheckContext, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
         """Enter what is known now into the market's context."""
@@ -251,16 +258,13 @@ class Trader:
         context.venue_age_max_ns = clock.live_within_ns
         symbol = quoted.terms.symbol
         context.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
-        fair = quoted.fair
-        if fair is None or not fair.ready or now_ns - quoted.heard_at_ns > bot.target_life_ns():
-            context.fair = None
-        else:
-            context.fair = fair.fair
+        strategy = bot.strategy
+        current = quoted.ready and now_ns - quoted.heard_at_ns <= strategy.target_life_ns
+        context.fair = quoted.mark if current else None
         context.fair_age_ns = now_ns - quoted.fresh_at_ns
-        context.fair_age_max_ns = bot.max_source_age_ns()
+        context.fair_age_max_ns = strategy.price_age_max_ns
         context.position_known = self.holdings.known(bot.algo_id)
-        quoted.inventory.held = self.holdings.of(bot.algo_id, symbol)
-        quoted.cost = self.holdings.cost_of(bot.algo_id, symbol)
+        quoted.inventory.load(self.holdings, bot.algo_id, symbol)
 
     def _why_nothing(self, bot: Bot, quoted: QuotedMarket, context: CheckContext, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""
@@ -296,7 +300,7 @@ class Trader:
         symbol = quoted.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = changes(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms.pair)
+        todo = changes(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms)
         quoted.again = False
         if not todo.cancel and not todo.place:
             return None
@@ -323,14 +327,14 @@ class Trader:
             self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
 
     def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
-        quoting = quoted.config.quoting
+        strategy = quoted.strategy
         # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it has
         # all the room until the venue says that it is gone, and with each new price nothing would be there.
-        still = {"quoting": quoting.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
+        still = {"quoting": strategy.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
         ticks = still.get(wanted.state, 0)
         limits = quoted.context.limits
-        least = ceil_ticks(limits.min_spread, quoted.terms.grid.tick_size) if limits else 1
-        return Tolerance(ticks, quoting.size_tolerance, least)
+        least = ceil_ticks(limits.min_spread, quoted.terms.tick) if limits else 1
+        return Tolerance(ticks, strategy.size_tolerance, least)
 
     def _cancels(self, bot: Bot, quoted: QuotedMarket, todo: Changes, now_ns: int) -> list[int]:
         """Return the cancels that can be sent now; they are never refused, at most late."""
@@ -416,11 +420,11 @@ class Trader:
             self.ids.next(now_ns),
             bot.algo_id,
             self.account,
-            quoted.terms.pair.of(want.outcome),
+            quoted.terms.of(want.outcome),
             want.side,
             want.price_ticks,
             want.quantity_lots,
-            now_ns + bot.target_life_ns(),
+            now_ns + bot.strategy.target_life_ns,
             post_only=not immediate,
         )
 
@@ -450,8 +454,7 @@ class Trader:
     def put(self, quoted: QuotedMarket, cancels: Sequence[int], orders: Sequence[Approved]) -> None:
         """Enter cancels and new orders into the book of orders and into the batch."""
         if cancels:
-            # A book that the feed brings next may still show what goes now.
-            quoted.comers.note_own(self.orders.levels(quoted.terms.pair), quoted.context.now_ns)
+            quoted.strategy.on_cancels(self.orders, quoted.context.now_ns)
         self._batch.cancel(cancels)
         for approved in orders:
             self._batch.place(approved, quoted.context.now_ns)
@@ -471,10 +474,10 @@ class Trader:
 
     def _publish(self, bot: Bot, quoted: QuotedMarket, wanted: Plan, waiting: str, now_ns: int) -> None:
         """Publish the target when it has changed, and renew it at half its life."""
-        shown: tuple[list[QuoteLevel], list[QuoteLevel], str, str] = (
+        shown: Shown = (
             ([], [], "waiting", waiting) if waiting else (wanted.bids, wanted.asks, wanted.state, wanted.reason)
         )
-        life_ns = bot.target_life_ns()
+        life_ns = bot.strategy.target_life_ns
         published, published_at_ns = quoted.published, quoted.published_until_ns - life_ns
         if shown == published and now_ns - published_at_ns < life_ns // 2:
             return

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.clock import NS_PER_MS
+from common.events import SourcePrice
 from common.pretrade import NewOrder, RejectReason
 
-from quoter.binary.skew import phase_of
 from quoter.orders.own_orders import Order
-from quoter.signals.signals import Signals
 from quoter.trading.memory import NOTHING_SENT, Record, record_of
+from quoter.trading.strategy import Price
 from quoter.trading.trader import Trader
 
 SHOWN_MAX = 20
@@ -23,26 +22,23 @@ ID_DIGITS_MAX = 19
 
 def described(record: Record, now_ns: int) -> dict[str, Any]:
     """Return a JSON-able account of one pass."""
-    terms, plan, tick = record.terms, record.plan, record.terms.grid.tick_size
-    seconds_left = terms.seconds_left(record.venue_now_ns)
-    elapsed = terms.elapsed(record.venue_now_ns)
+    plan, tick = record.plan, record.terms.tick
+    seconds_left = record.terms.seconds_left(record.venue_now_ns)
     return {
+        **record.particulars.explained(record.venue_now_ns),
         "ago_ms": (now_ns - record.now_ns) // NS_PER_MS,
         "at_ns": record.now_ns,
         "state": plan.state,
         "reason": plan.reason,
         "waiting_for": record.waiting,
-        "not_taking": record.crossing,
-        "phase": phase_of(elapsed, seconds_left, record.config.inventory).value,
-        "elapsed": round(elapsed, 4),
-        "seconds_left": round(seconds_left, 3),
+        "not_taking": record.not_taking,
+        "seconds_left": None if seconds_left is None else round(seconds_left, 3),
         "inputs": _inputs(record),
         "parts": {name: round(value, 6) for name, value in plan.parts.items()},
         "skew": round(plan.skew, 6),
-        "signals": _signals(record.signals),
         "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids],
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks],
-        "room": plan.headroom._asdict(),
+        "room": _room(record),
         "cancelled": [str(order_id) for order_id in record.cancelled],
         "placed": [_order(order, tick, taking=record.taking) | {"passed": PASSED} for order in record.placed],
         "refused": [
@@ -52,28 +48,22 @@ def described(record: Record, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _signals(signals: Signals) -> dict[str, Any]:
-    """Return the signals by name; a reach without a bound is none."""
-    reach = {name: None if math.isinf(value) else value for name, value in signals.reach._asdict().items()}
-    return signals._asdict() | {"reach": reach}
+def _room(record: Record) -> dict[str, int]:
+    """Return the headroom by direction; buying YES and buying NO are the two directions of a binary market."""
+    buy_lots, sell_lots = record.plan.headroom
+    found = {"buy_lots": buy_lots, "sell_lots": sell_lots}
+    return found if record.terms.opposite is None else found | {"yes_lots": buy_lots, "no_lots": sell_lots}
 
 
 def _inputs(record: Record) -> dict[str, Any]:
     """Return what was known, each with its age at that moment."""
-    fair, book, now_ns, held = record.fair, record.book, record.now_ns, record.held
+    book, now_ns = record.book, record.now_ns
+    ages = {
+        "age_ms": (now_ns - record.fresh_at_ns) // NS_PER_MS,
+        "heard_ms_ago": (now_ns - record.heard_at_ns) // NS_PER_MS,
+    }
     return {
-        "fair_value": None
-        if fair is None
-        else {
-            "fair": fair.fair,
-            "volatility": fair.volatility,
-            "uncertainty": fair.uncertainty,
-            "spot": fair.spot,
-            "delta": fair.delta,
-            "ready": fair.ready,
-            "age_ms": (now_ns - record.fresh_at_ns) // NS_PER_MS,
-            "heard_ms_ago": (now_ns - record.heard_at_ns) // NS_PER_MS,
-        },
+        **_price(record.price, ages),
         "book": None
         if book is None
         else {
@@ -84,15 +74,25 @@ def _inputs(record: Record) -> dict[str, Any]:
         "limits": {"age_ms": record.limits_age_ns // NS_PER_MS, "revision": record.limits_revision},
         "feed": {"age_ms": record.feed_age_ns // NS_PER_MS},
         "venue_heard": {"age_ms": record.venue_age_ns // NS_PER_MS},
-        "position": {
-            "yes": held.yes_lots,
-            "no": held.no_lots,
-            "net": held.yes_lots - held.no_lots,
-            "doubt_yes": held.unconfirmed_yes_lots,
-            "doubt_no": held.unconfirmed_no_lots,
-        },
+        "position": record.particulars.position(),
         "free_cash": None if record.free_cash == float("inf") else round(record.free_cash, 2),
     }
+
+
+def _price(price: Price | None, ages: dict[str, int]) -> dict[str, Any]:
+    if isinstance(price, SourcePrice):
+        return {"source_price": {"bid": price.bid, "ask": price.ask, "fx_rate": price.fx_rate, **ages}}
+    if price is None:
+        return {"fair_value": None}
+    fair = {
+        "fair": price.fair,
+        "volatility": price.volatility,
+        "uncertainty": price.uncertainty,
+        "spot": price.spot,
+        "delta": price.delta,
+        "ready": price.ready,
+    }
+    return {"fair_value": fair | ages}
 
 
 def _order(order: NewOrder, tick: float, *, taking: bool) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _now(trader: Trader, algo_id: str, symbol: str, now_ns: int) -> dict[str, An
         return None
     waiting = quoted.published[3] if quoted.published and quoted.published[2] == "waiting" else ""
     orders = trader.orders.of(algo_id, symbol)
-    tick = quoted.terms.grid.tick_size
+    tick = quoted.terms.tick
     return described(record_of(quoted, waiting, *NOTHING_SENT), now_ns) | {
         "orders": [_working(order, tick, now_ns) for order in orders]
     }
@@ -177,6 +177,6 @@ def _explained_order(trader: Trader, text: str, now_ns: int) -> dict[str, Any] |
     found: dict[str, Any] = {"account": trader.account, "order_id": text, "algo_id": algo_id}
     if order is not None:
         terms = trader.markets.get(order.symbol)
-        tick = terms.grid.tick_size if terms else float(trader.session.tick_size)
+        tick = terms.tick if terms else float(trader.session.tick_size)
         found |= {"algo_id": order.algo_id, "market": order.symbol, "order": _working(order, tick, now_ns)}
     return found | {"passes": _told(records, now_ns)}

@@ -11,10 +11,11 @@ from common.events import AccountState, Alert, Posting, PostingKind
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.conversions import Collateral, pairs_to_merge, pairs_to_split
+from quoter.binary.conversions import pairs_to_merge, pairs_to_split
+from quoter.orders.collateral import Collateral
+from quoter.testing.binary import converter_of, terms_of
 from quoter.testing.script import MARKET, Script, config, market, position, run_core
 from quoter.testing.venue import Venue
-from quoter.trading.bot import terms_of
 from quoter.venues.base import CashBalance
 
 PAIR = terms_of(market()).pair
@@ -139,7 +140,7 @@ def test_a_merge_carried_out_long_after_it_was_given_up_still_belongs_to_who_ask
     holding(script, 300, 300, "1")
     holding(script, 300, 300, "2")
     script.wait(4_000, fair=0.50)
-    asked = script.core.trader.converter.refused
+    asked = converter_of(script).refused
     script.venue.held[MARKET] = [600, 600]
     script.venue.convert(MARKET, -300)
     script.deliver()

@@ -13,9 +13,9 @@ from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.crossing import Offer, bound, offers, paid_beyond, taker_fee, taking, to_give_up
+from quoter.testing.binary import market_of, terms_of
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import MARKET, market
-from quoter.trading.bot import terms_of
 
 PAIR = terms_of(market()).pair
 UNWIND = Unwind(cross_tolerance=10, max_cross_cost=0.05, taker_fee=0.072)
@@ -217,7 +217,7 @@ def test_what_crossing_has_cost_uses_up_the_markets_budget() -> None:
     taken = sum(fill.quantity_lots for fill in script.of(Fill))
     per_share = 0.01 + taker_fee(0.49, 0.072)
     assert 1.0 - per_share <= taken * per_share <= 1.0
-    assert script.core.bots["1"].quoted[MARKET].crossing.spent == pytest.approx(taken * per_share, abs=0.01)
+    assert market_of(script).crossing.spent == pytest.approx(taken * per_share, abs=0.01)
 
 
 def test_b10_in_the_waiting_quotes_held_shares_are_offered_only_where_that_is_wanted() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from quoter.binary.glft import BOUND, Leans, _solved, leans_for
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
+from quoter.testing.binary import strategy_of, terms_of
 from quoter.testing.script import LIMITS, SECTIONS, START_NS, Script, config, market
-from quoter.trading.bot import Plan, new_quoted, terms_of
+from quoter.trading.strategy import Plan
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.stats import norm
@@ -135,7 +136,7 @@ def test_the_table_is_solved_when_a_market_is_taken_up_and_not_by_the_first_tick
     script.wait(600, fair=0.5)
     assert script.venue.open_orders()
     assert _solved.cache_info().misses == solved
-    bot = script.core.bots["1"]
-    new_quoted(bot, terms_of(market(symbol="BTC-5M-1795223400")))
+    bot = strategy_of(script)
+    bot.take_up(terms_of(market(symbol="BTC-5M-1795223400")))
     assert _solved.cache_info().misses == solved, "markets of the same configuration share one"
     assert leans_for(bot.config.inventory, 1.0).unit == 100.0

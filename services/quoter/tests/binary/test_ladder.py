@@ -6,7 +6,8 @@ from common.bots import Quoting
 from common.events import QuoteLevel
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.ladder import Grid, Prices, levels, prices
+from quoter.binary.ladder import Prices, levels, prices
+from quoter.binary.terms import Grid
 
 CENTS = Grid(0.01, 100)
 fairs = st.floats(0, 1)

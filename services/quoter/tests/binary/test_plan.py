@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM, Signals
+from quoter.testing.binary import terms_of
 from quoter.testing.script import LIMITS, MARKET, SECTIONS, START_NS, Script, config, market
-from quoter.trading.bot import Plan, Terms, terms_of
+from quoter.trading.strategy import Plan
 
-TERMS: Terms = terms_of(market())
+TERMS = terms_of(market())
 FLAT = Held(0, 0)
 
 

@@ -8,7 +8,6 @@ from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.skew import (
-    Headroom,
     Lean,
     Phase,
     concession,
@@ -19,9 +18,10 @@ from quoter.binary.skew import (
     without_loss_beyond,
     yielding,
 )
+from quoter.orders.diff import Headroom
 from quoter.signals.reach import UNBOUNDED, Reach
+from quoter.testing.binary import terms_of
 from quoter.testing.script import market
-from quoter.trading.bot import terms_of
 
 INVENTORY = Inventory()
 PAIR = terms_of(market()).pair
@@ -88,8 +88,8 @@ def test_a5_buying_all_that_has_room_keeps_the_net_within_what_its_age_allows(
     held = Held(yes, no, min(yes, unconfirmed_yes), min(no, unconfirmed_no))
     found = within(Headroom(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound), adding_min)
     for bought, net in (
-        (found.yes_lots, yes - no + held.unconfirmed_no_lots),
-        (found.no_lots, no - yes + held.unconfirmed_yes_lots),
+        (found.buy_lots, yes - no + held.unconfirmed_no_lots),
+        (found.sell_lots, no - yes + held.unconfirmed_yes_lots),
     ):
         assert net + bought <= max(bound, net + adding_min if net < 2 * bound else net + min(1, adding_min))
         assert bought >= adding_min or net >= 2 * bound
@@ -104,8 +104,8 @@ def test_r66_nothing_but_a_lot_is_added_beyond_what_takers_will_surely_take(
     held, long, short = Held(yes, no), reach.long, reach.short
     found = within(Headroom(10_000, 10_000), held, Lean(Phase.LEAN, 0.0, 1.0, 1.0, bound, reach), 10, lot)
     for bought, net, surely, comes in (
-        (found.yes_lots, yes - no, long, reach.long_comes),
-        (found.no_lots, no - yes, short, reach.short_comes),
+        (found.buy_lots, yes - no, long, reach.long_comes),
+        (found.sell_lots, no - yes, short, reach.short_comes),
     ):
         assert net + bought <= max(surely, net + lot)
         if comes:
@@ -144,13 +144,13 @@ def test_a5_the_worse_result_costs_no_more_than_its_limit(
     cost = average * (yes + no)
     free = without_loss_beyond(Headroom(10_000, 10_000), Held(yes, no), cost, fair, loss_max, PAIR)
     before = cost - min(yes, no)
-    for bought_yes, bought_no, price in ((free.yes_lots, 0, fair), (0, free.no_lots, 1 - fair)):
+    for bought_yes, bought_no, price in ((free.buy_lots, 0, fair), (0, free.sell_lots, 1 - fair)):
         bought = bought_yes + bought_no
         after = cost + bought * price - min(yes + bought_yes, no + bought_no)
         # What pairs off a share that is held may cost its price, as long as the worse result gets no worse by it.
         assert after <= max(loss_max, before) + 1e-6 or (no - yes >= bought_yes > 0 or yes - no >= bought_no > 0)
-    assert free.yes_lots >= min(10_000, no - yes)
-    assert free.no_lots >= min(10_000, yes - no)
+    assert free.buy_lots >= min(10_000, no - yes)
+    assert free.sell_lots >= min(10_000, yes - no)
 
 
 def test_a5_a_loss_at_its_limit_ends_the_adding_side_only() -> None:
@@ -184,7 +184,7 @@ def test_the_skew_is_bounded_and_against_the_position(yes: int, no: int, phase: 
 @given(shares, shares, working_phases, st.integers(0, 2_000), st.integers(0, 2_000))
 def test_no_room_leads_beyond_a_limit(yes: int, no: int, phase: Phase, max_position: int, max_net: int) -> None:
     found = headroom(Held(yes, no), phase, max_position, max_net)
-    for bought, held, other in ((found.yes_lots, yes, no), (found.no_lots, no, yes)):
+    for bought, held, other in ((found.buy_lots, yes, no), (found.sell_lots, no, yes)):
         assert bought >= 0
         if bought:
             assert held + bought <= max(max_position, other)
@@ -202,8 +202,8 @@ def test_room_holds_whichever_way_a_doubt_resolves(
     for real_yes in (yes, yes - held.unconfirmed_yes_lots):
         for real_no in (no, no - held.unconfirmed_no_lots):
             sure = headroom(Held(real_yes, real_no), phase, 1_000, 500)
-            assert found.yes_lots <= sure.yes_lots
-            assert found.no_lots <= sure.no_lots
+            assert found.buy_lots <= sure.buy_lots
+            assert found.sell_lots <= sure.sell_lots
 
 
 def test_b14_a_position_full_on_both_sides_is_not_stuck_and_one_beyond_a_lowered_limit_can_shrink() -> None:

@@ -10,11 +10,11 @@ from common.instruments import Outcome, Side
 from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.skew import Headroom
-from quoter.orders.diff import Changes, TargetOrder, Tolerance, as_buys, beside, changes, selling_held, within_headroom
+from quoter.binary.ladder import as_buys, selling_held
+from quoter.orders.diff import Changes, Headroom, TargetOrder, Tolerance, beside, changes, within_headroom
 from quoter.orders.own_orders import Order
+from quoter.testing.binary import terms_of
 from quoter.testing.script import market
-from quoter.trading.bot import terms_of
 
 PAIR = terms_of(market()).pair
 EXACT = Tolerance(0, 0.0, 2)

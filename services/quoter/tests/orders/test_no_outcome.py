@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from quoter.orders.diff import TargetOrder
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import Order, Orders
+from quoter.testing.binary import terms_of
 from quoter.testing.script import MARKET, Script, market
-from quoter.trading.bot import terms_of
 from quoter.trading.order_updates import Books, fill_of, reversal_of
 from quoter.venues.base import Execution, Reversal
 
-PAIR = terms_of(market()).pair
+TERMS = terms_of(market())
+PAIR = TERMS.pair
 
 
 def an_order(side: Side = Side.BUY, outcome: Outcome = Outcome.NONE) -> Orders:
@@ -71,8 +72,8 @@ def test_an_order_is_not_offered_as_yes() -> None:
 
 def test_an_order_stands_at_no_price_of_a_pair() -> None:
     with pytest.raises(ValueError, match=f"outcome: {MARKET} is traded as yes or no, not as none"):
-        an_order().levels(PAIR)
-    assert an_order(outcome=Outcome.NO).levels(PAIR) == ({}, {60: 100})
+        an_order().levels(TERMS)
+    assert an_order(outcome=Outcome.NO).levels(TERMS) == ({}, {60: 100})
 
 
 def test_an_order_is_not_exposure_of_a_pair() -> None:

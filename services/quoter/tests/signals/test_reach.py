@@ -26,8 +26,9 @@ from quoter.signals.reach import (
     bearable,
 )
 from quoter.signals.signals import CALM
+from quoter.testing.binary import market_of, terms_of
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, market
-from quoter.trading.bot import Plan, new_quoted, terms_of
+from quoter.trading.strategy import Plan
 
 INVENTORY = Inventory()
 EXAMPLE = Inventory(flow_caution=4.0, flow_prior_per_min=6.0, flow_prior_s=20.0, flow_prior_size=40.0)
@@ -168,7 +169,7 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
     script = Script()
     script.start(config(inventory={"flow_caution": 4.0}))
     script.wait(700, fair=0.50)
-    before = script.core.bots["1"].quoted[MARKET].signals.reach
+    before = market_of(script).signals.reach
     rival = Book(
         venue="degen",
         symbol=MARKET,
@@ -181,7 +182,7 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
     for _ in range(50):
         script.carry(script.core.on_book(rival, script.receipt()))
         script.wait(200, fair=0.50)
-    after = script.core.bots["1"].quoted[MARKET].signals.reach
+    after = market_of(script).signals.reach
     assert (after.others_bid, after.others_ask) == (0.49, 0.0), "nobody would pay 0.90 for what is worth 0.50"
     assert after.long > before.long + 100
     assert after.short == pytest.approx(before.short, abs=10)
@@ -209,11 +210,11 @@ def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
     script = Script()
     script.start(config(inventory={"flow_caution": 4.0}))
     script.wait(700, fair=0.50)
-    before = script.core.bots["1"].quoted[MARKET].signals.reach
+    before = market_of(script).signals.reach
     script.carry(script.core.on_book(book_of(script), script.receipt()))
     script.wait(200, fair=0.55)
     assert before.long < 1_000, "a bound is in force"
-    assert script.core.bots["1"].quoted[MARKET].signals.reach == before
+    assert market_of(script).signals.reach == before
 
 
 def book_of(script: Script) -> Book:
@@ -240,7 +241,7 @@ def test_without_caution_the_configured_bounds_stand_alone() -> None:
 def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(held: Held, fair: float) -> None:
     script = Script()
     script.start(config())
-    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
+    quoted = market_of(script)
     now_ns = START_NS + 280 * S
     found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, quoted.terms, quoted.config, LIMITS)
     side = found.asks if held.yes_lots else found.bids
@@ -251,7 +252,7 @@ def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(he
 def test_r66_what_is_held_is_offered_on_the_grid_long_before_the_end_too(net: int, fair: float) -> None:
     script = Script()
     script.start(config())
-    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
+    quoted = market_of(script)
     found = [
         plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, quoted.terms, quoted.config, LIMITS)
         for held in (Held(max(net, 0), max(-net, 0)), Held(0, 0))
@@ -289,6 +290,6 @@ def half_way(net: int, reach: Reach) -> Plan:
     """Return what is quoted in the middle of a life with a net and what takers will surely bring."""
     script = Script()
     script.start(config())
-    quoted = new_quoted(script.core.bots["1"], terms_of(market()))
+    quoted = market_of(script)
     held, signals = Held(max(net, 0), max(-net, 0)), CALM._replace(reach=reach)
     return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, quoted.terms, quoted.config, LIMITS)

@@ -11,10 +11,11 @@ from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from quoter.orders.inventory import unpaired_value
 from quoter.orders.own_orders import Order
+from quoter.testing.binary import terms_of
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, market, position
-from quoter.trading.activity import MINUTE_NS, Cancels, OrdersPerFill, unpaired_value, young_until
-from quoter.trading.bot import terms_of
+from quoter.trading.activity import MINUTE_NS, Cancels, OrdersPerFill, young_until
 
 
 class Limited(Script):
@@ -74,12 +75,12 @@ def test_orders_per_fill_forget_what_is_more_than_an_hour_old() -> None:
 
 
 def test_pairs_are_worth_nothing_at_risk_and_the_rest_its_fair_value() -> None:
-    pair = terms_of(market()).pair
-    assert unpaired_value(Held(300, 100), pair, 0.60) == pytest.approx(120)
-    assert unpaired_value(Held(100, 300), pair, 0.60) == pytest.approx(80)
-    assert unpaired_value(Held(500, 500), pair, 0.60) == 0
+    terms = terms_of(market())
+    assert unpaired_value(Held(300, 100), terms, 0.60) == pytest.approx(120)
+    assert unpaired_value(Held(100, 300), terms, 0.60) == pytest.approx(80)
+    assert unpaired_value(Held(500, 500), terms, 0.60) == 0
     # Without an opinion each may pay 1.
-    assert unpaired_value(Held(300, 100), pair, None) == unpaired_value(Held(100, 300), pair, None) == 200
+    assert unpaired_value(Held(300, 100), terms, None) == unpaired_value(Held(100, 300), terms, None) == 200
 
 
 def test_only_the_side_that_left_young_is_kept_waiting() -> None:

@@ -10,8 +10,9 @@ from common.instruments import Outcome, Side
 from common.orders import OrderState
 from common.pretrade import Approved, NewOrder
 from quoter.orders.own_orders import NEVER_SENT
+from quoter.testing.binary import terms_of
 from quoter.testing.ending import book_of, crossings, near_expiry
-from quoter.testing.script import MARKET, Script, fair_value
+from quoter.testing.script import MARKET, Script, fair_value, market
 from quoter.trading.batch import Batch
 
 
@@ -62,7 +63,7 @@ def test_only_an_approved_order_can_be_placed() -> None:
     script = Script()
     script.quoting(0.50)
     trader = script.core.trader
-    pair = trader.markets[MARKET].pair
+    pair = terms_of(market()).pair
     wanted = NewOrder(1, "1", "mm1", pair.yes, Side.BUY, 40, 100, script.now_ns + 1)
     batch = Batch(trader.session, trader.orders, trader.news)
     # The type checker refuses it; where it has not run, so does the batch.

@@ -18,8 +18,8 @@ from quoter.orders.budget import Budget, Use
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import FINISHED_MAX, Order, Orders
+from quoter.testing.binary import terms_of
 from quoter.testing.script import market
-from quoter.trading.bot import terms_of
 from quoter.venues.base import Execution, OrderReport
 from quoter.venues.conversation import CONVERSATIONS_MAX, Backoff, Conversations, Pause, Reply, Request, Script
 

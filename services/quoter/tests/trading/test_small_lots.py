@@ -10,11 +10,12 @@ from common.bots import Unwind
 from common.events import BotConfig, BotLimits, Fill, Market, Posting, PostingKind
 from common.pretrade import Held
 from msgspec.structs import replace
+from quoter.binary.market import BinaryMarket
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
+from quoter.testing.binary import market_of, strategy_of, terms_of
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, fair_value, market, position
-from quoter.trading.bot import new_quoted, terms_of
 
 HUNDREDTH = Decimal("0.01")
 
@@ -117,11 +118,11 @@ def test_the_worst_result_of_a_market_is_bounded_in_money() -> None:
     terms = terms_of(of_lots())
     script = Script()
     script.start(config(inventory={"max_settlement_loss": 1.0}))
-    line = new_quoted(script.core.bots["1"], terms)
+    here = BinaryMarket(strategy_of(script).shared, terms)
     rooms = {}
     for lots, cost in ((0, 0.0), (100, 0.5), (200, 1.0)):
         opinion = Opinion(0.5, 0.5, 0.0, CALM, cost)
-        found = plan(opinion, Held(lots, 0), START_NS + 10 * S, terms, line.config, LIMITS)
+        found = plan(opinion, Held(lots, 0), START_NS + 10 * S, here.terms, here.config, LIMITS)
         rooms[lots] = sum(level.quantity_lots for level in found.bids), sum(level.quantity_lots for level in found.asks)
     # Two shares at 0.50 are 1.00: so much may be lost, and then the side that adds is empty.
     assert rooms[0][0] == 200
@@ -140,7 +141,7 @@ def test_exposure_over_markets_is_money() -> None:
     script.carry(script.core.on_fair(moved, script.receipt()))
     script.carry(script.core.on_timer(script.receipt()))
     # 10 shares x 0.0005 a dollar x 600 dollars, which are one per cent.
-    assert script.core.bots["1"].exposures["BTC"].per_percent == pytest.approx(3.0)
+    assert strategy_of(script).exposures["BTC"].per_percent == pytest.approx(3.0)
 
 
 def test_the_limit_on_an_order_is_in_money() -> None:
@@ -165,7 +166,7 @@ def test_a_book_is_counted_in_lots_and_what_crossing_costs_in_money() -> None:
     assert [item["size"] for item in crossings(script)] == [100]
     # One share at its fair value costs its fee and nothing beyond it.
     fees = float(sum(fill.fee for fill in script.of(Fill)))
-    assert script.core.bots["1"].quoted[MARKET].crossing.spent == pytest.approx(fees)
+    assert market_of(script).crossing.spent == pytest.approx(fees)
 
 
 def test_a_pair_of_lots_is_split_for_what_it_costs() -> None:

@@ -11,8 +11,8 @@ from common.events import Fill
 from common.orders import first_id_of
 from quoter.testing.script import MARKET, Script
 from quoter.testing.venue import Venue, VenueOrder
-from quoter.trading.lookback import WAIT_MAX_NS
 from quoter.venues.template import SilentSession
+from quoter.views.lookback import WAIT_MAX_NS
 
 
 def stood_still(venue: Venue) -> Script:

@@ -8,6 +8,7 @@ import pytest
 from common.core import Ordered, Sample, Start
 from common.events import Alert, Fill, Halt, Liquidity, QuoteTarget, Trade
 from msgspec.structs import replace
+from quoter.testing.binary import market_of, terms_of
 from quoter.testing.script import MARKET, MS, Script, config, fair_value, market
 
 LATER = "BTC-5M-1795223400"
@@ -132,12 +133,12 @@ def test_what_we_take_ourselves_says_nothing_of_those_who_take_from_us() -> None
     script.venue.fill(order, 5)
     script.deliver()
     [fill] = script.of(Fill)
-    pair = script.core.markets[MARKET].pair
+    pair = terms_of(market()).pair
     for number in range(20):
         taken = replace(fill, liquidity=Liquidity.TAKER, venue_trade_id=f"t{number}")
         assert list(script.core._on_fill(taken, pair.of(taken.outcome), script.now_ns)) == []
     assert market_state(script)["flow"]["own_imbalance"] > -0.2
-    assert not script.core.bots["1"].quoted[MARKET].signals.frozen
+    assert not market_of(script).signals.frozen
 
 
 def test_the_quoter_listens_to_the_trades_of_its_own_venue_from_now_on() -> None:
@@ -226,8 +227,8 @@ def test_b22_a_bot_whose_surroundings_cannot_be_reckoned_stops_alone() -> None:
             script.fair(0.5, algo_id)
         script.carry(script.core.on_timer(script.receipt()))
     quoted = script.core.bots["1"].quoted[MARKET]
-    assert quoted.fair is not None
-    quoted.fair = replace(quoted.fair, delta="no number")
+    assert quoted.price is not None
+    quoted.price = replace(quoted.price, delta="no number")
     for _ in range(12):
         script.now_ns += 50 * MS
         script.feed_inputs()

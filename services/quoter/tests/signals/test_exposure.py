@@ -10,7 +10,8 @@ from common.bots import Exposure
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quoter.binary.exposure import Leg, Summary, closed_side, net_skews, per_percent, shocked, summary
+from quoter.signals.exposure import Leg, Summary, closed_side, net_skews, per_percent, shocked, summary
+from quoter.testing.binary import strategy_of
 from quoter.testing.script import LIMITS, MARKET, Script, config, fair_value, market, position
 from scipy.stats import norm
 
@@ -110,7 +111,7 @@ def test_a_limit_on_the_first_order_closes_the_side_that_adds_and_opens_it_a_lit
 
 def priced(script: Script, *, yes: int, held_in: str = MARKET) -> dict[str, set[str]]:
     """Hold so many YES of a market, price all that are listed at even odds, and return the sides quoted in each."""
-    sequence = script.core.bots["1"].looked_at_ns
+    sequence = strategy_of(script).shared.looked_at_ns
     state = position(sequence, yes=yes)
     line = state.lines[0] if state.lines else None
     if line is not None:

@@ -1,0 +1,6 @@
+"""The kinds of bot that are quoted: one line each. Bots of others are ignored."""
+
+from quoter.binary.strategy import Binary
+from quoter.trading.strategy import Kind
+
+KINDS: tuple[type[Kind], ...] = (Binary,)
