@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from common.bots import BinaryBot
+from common.bots import Bot
 from common.clock import NS_PER_S
 from common.errors import ConfigError
 from common.events import Market
+from common.instruments import InstrumentKind
 
-from pricer.binary.contracts import Contract, contract_of
-from pricer.binary.valuation import Valuation, volatility_params
+from pricer.kind import Kind, Output
 from pricer.library import Library
 from pricer.sources.aggregation import Source, VenueFeed
 from pricer.volatility import VolatilityParams
 
 # A market nobody closed is forgotten this long after its expiry.
-CONTRACT_KEPT_S = 600
+MARKET_KEPT_S = 600
 
 VENUES_MAX = 64
+
+AnyKind: TypeAlias = Kind[Any, Any, Any]
 
 
 @dataclass(slots=True)
@@ -29,21 +32,23 @@ class PricedBot:
     algo_id: str
     revision: int
     running: bool
-    sections: BinaryBot
-    valuations: list[Valuation] = field(default_factory=list)
+    config: Bot
+    outputs: list[Output] = field(default_factory=list)
     halted: str = ""
 
 
 class Roster:
     """Bots, open markets and sources, and the paths between them that a tick takes."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self, library: Library, kinds: Sequence[type[AnyKind]]) -> None:
         self.feeds: dict[str, VenueFeed] = {}
         self.bots: dict[str, PricedBot] = {}
-        self.contracts: dict[tuple[str, str], Contract] = {}
-        """By venue and symbol."""
-        self._pricing_from: dict[Source, list[tuple[PricedBot, Valuation]]] = {}
+        self.kinds: dict[str, AnyKind] = {kind.model.kind: kind(library) for kind in kinds}
+        """By their word in a configuration."""
+        self.models = [kind.model for kind in kinds]
+        self.open_markets: dict[tuple[str, str], int] = {}
+        """Their expiry, 0 for what never expires, by venue and symbol."""
+        self._pricing_from: dict[Source, list[tuple[PricedBot, Output]]] = {}
 
     def feed(self, venue: str) -> VenueFeed | None:
         """Return what is known of a venue's feed; None when there are too many venues to follow another one."""
@@ -56,30 +61,21 @@ class Roster:
         feed = self.feeds.get(venue)
         return None if feed is None else feed.sources.get(symbol)
 
-    def pricing_from(self, source: Source) -> list[tuple[PricedBot, Valuation]]:
+    def pricing_from(self, source: Source) -> list[tuple[PricedBot, Output]]:
         """Return who follows a source."""
         return self._pricing_from.get(source, [])
 
-    def valuations(self) -> Iterator[tuple[PricedBot, Valuation]]:
+    def outputs(self) -> Iterator[tuple[PricedBot, Output]]:
         for bot in self.bots.values():
-            for valuation in bot.valuations:
-                yield bot, valuation
+            for output in bot.outputs:
+                yield bot, output
 
     def put_bot(self, bot: PricedBot) -> None:
         """Take up a bot, in place of an earlier configuration of it; ConfigError when it cannot be followed."""
         known = self.bots.get(bot.algo_id)
-        before = {} if known is None else {each.underlying: each for each in known.valuations}
-        bot.valuations = [
-            Valuation.of(
-                bot.algo_id,
-                underlying,
-                bot.sections,
-                self._sources(underlying, bot),
-                self.library,
-                before.get(underlying),
-            )
-            for underlying in bot.sections.instrument.sources
-        ]
+        same_kind = known is not None and known.config.kind == bot.config.kind
+        before = {each.name: each for each in known.outputs} if known is not None and same_kind else {}
+        bot.outputs = self.kinds[bot.config.kind].outputs(bot.algo_id, bot.config, self._followed, before)
         self.bots[bot.algo_id] = bot
         self._hand_out(bot)
         self._connect()
@@ -93,55 +89,59 @@ class Roster:
         self.bots.pop(algo_id, None)
         self._connect()
 
+    def serves(self, instruments: InstrumentKind) -> bool:
+        """Say whether any kind of bot prices such markets."""
+        return any(instruments in kind.instruments for kind in self.kinds.values())
+
     def put_market(self, market: Market, feed: VenueFeed) -> bool:
-        """Take up an open market; False when it does not say what its value depends on."""
-        contract = contract_of(market, feed)
-        if contract is None:
-            return False
-        self.contracts[market.venue, market.symbol] = contract
-        for bot in self.bots.values():
-            self._hand_out(bot)
-        return True
+        """Take up an open market; False when it says to no kind of bot what its price depends on."""
+        key, taken = (market.venue, market.symbol), False
+        for kind in self.kinds.values():
+            contract = kind.contract_of(market, feed) if market.kind in kind.instruments else None
+            if contract is None:
+                kind.contracts.pop(key, None)
+            else:
+                kind.contracts[key], taken = contract, True
+        if taken:
+            self.open_markets[key] = market.expiry_ns
+            self._hand_out_all()
+        return taken
 
     def drop_market(self, venue: str, symbol: str) -> None:
-        if self.contracts.pop((venue, symbol), None) is not None:
-            for bot in self.bots.values():
-                self._hand_out(bot)
+        if self.open_markets.pop((venue, symbol), None) is not None:
+            for kind in self.kinds.values():
+                kind.contracts.pop((venue, symbol), None)
+            self._hand_out_all()
 
     def drop_expired(self, now_ns: int) -> None:
-        over_ns = now_ns - CONTRACT_KEPT_S * NS_PER_S
-        for venue, symbol in [key for key, contract in self.contracts.items() if contract.expiry_ns < over_ns]:
+        over_ns = now_ns - MARKET_KEPT_S * NS_PER_S
+        for venue, symbol in [key for key, expiry_ns in self.open_markets.items() if 0 < expiry_ns < over_ns]:
             self.drop_market(venue, symbol)
 
-    def _sources(self, underlying: str, bot: PricedBot) -> list[Source]:
-        sources = []
-        for configured in bot.sections.instrument.sources[underlying]:
-            feed = self.feed(configured.venue)
-            if feed is None:
-                raise ConfigError([f"instrument.sources.{underlying}: more than {VENUES_MAX} venues in use"])
-            sources.append(feed.sources.setdefault(configured.symbol, Source(configured.symbol, feed)))
-        return sources
+    def _followed(self, venue: str, symbol: str) -> Source:
+        feed = self.feed(venue)
+        if feed is None:
+            raise ConfigError([f"{venue}:{symbol} cannot be followed: more than {VENUES_MAX} venues in use"])
+        return feed.sources.setdefault(symbol, Source(symbol, feed))
+
+    def _hand_out_all(self) -> None:
+        before = [tuple(output.sources) for _, output in self.outputs()]
+        for bot in self.bots.values():
+            self._hand_out(bot)
+        if [tuple(output.sources) for _, output in self.outputs()] != before:
+            self._connect()
 
     def _hand_out(self, bot: PricedBot) -> None:
-        instrument = bot.sections.instrument
-        for valuation in bot.valuations:
-            valuation.hold(
-                tuple(
-                    contract
-                    for contract in self.contracts.values()
-                    if contract.underlying == valuation.underlying
-                    and contract.venue == instrument.venue
-                    and contract.series in instrument.series
-                )
-            )
+        self.kinds[bot.config.kind].hand_out(bot.config, bot.outputs, self._followed)
 
     def _connect(self) -> None:
         self._pricing_from = {}
         wanted: dict[Source, list[VolatilityParams]] = {}
-        for bot, valuation in self.valuations():
-            for source in valuation.spot.sources:
-                self._pricing_from.setdefault(source, []).append((bot, valuation))
-                wanted.setdefault(source, []).append(volatility_params(valuation.pricing))
+        for bot, output in self.outputs():
+            params = output.volatility()
+            for source in output.sources:
+                self._pricing_from.setdefault(source, []).append((bot, output))
+                wanted.setdefault(source, []).extend([] if params is None else [params])
         for feed in self.feeds.values():
             feed.sources = {symbol: source for symbol, source in feed.sources.items() if source in wanted}
             for source in feed.sources.values():

@@ -1,4 +1,4 @@
-"""State what every market a bot may quote is worth, on each tick of its source and as time runs out."""
+"""State what every market a bot may quote is worth or costs, on each tick of its source and as time goes by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from common.bots import BinaryBot, sections_of
+from common.bots import sections_of
 from common.core import Command, Core, Effect, Effects, Every, Input, Newest, Ordered, Receipt, Sample
 from common.errors import ConfigError
 from common.events import (
@@ -20,29 +20,35 @@ from common.events import (
     MarketStatus,
     TopOfBook,
 )
-from common.instruments import InstrumentKind
 from common.leases.fence import EpochFence
 
-from pricer.binary.valuation import Valuation
+from pricer.kind import Output
+from pricer.kinds import KINDS
 from pricer.library import Library
-from pricer.roster import PricedBot, Roster
+from pricer.roster import AnyKind, PricedBot, Roster
 from pricer.sources.aggregation import VenueFeed
 
 # A bot's interval is kept to the next multiple of this.
 TIMER_PERIOD_MS = 20
 
 HALT_REASON = "exception"
-SERVED = (BinaryBot,)
-"""The kinds of bot that are priced; others are ignored."""
 
 
 class Pricer(Core):
-    """Fair values of every open market for every bot whose series it belongs to, running or not."""
+    """Prices of every open market for every bot that it belongs to, running or not."""
 
-    def __init__(self, price_venues: Sequence[str] = (), library: Library | None = None) -> None:
+    def __init__(
+        self,
+        price_venues: Sequence[str] = (),
+        library: Library | None = None,
+        *,
+        quoted_venues: Sequence[str] = (),
+        kinds: Sequence[type[AnyKind]] = KINDS,
+    ) -> None:
         self._price_venues = tuple(price_venues)
+        self._quoted_venues = tuple(quoted_venues) if any(kind.own_books for kind in kinds) else ()
         self._library = library or Library()
-        self._roster = Roster(self._library)
+        self._roster = Roster(self._library, kinds)
         self._fence = EpochFence()
         self._halts_sent = 0
         self._may_speak = True
@@ -52,8 +58,10 @@ class Pricer(Core):
 
     def inputs(self) -> Sequence[Input]:
         # Markets have tops of book too, and each of our own quotes moves them: where the venues that prices come
-        # from are known, only those are listened to.
+        # from are known, the others are only listened to when some kind is priced from them.
         tops = [Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._price_venues]
+        if tops:
+            tops += [Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._quoted_venues]
         return [
             Ordered(BotConfig, self.on_bot),
             Ordered(Market, self.on_market),
@@ -67,7 +75,7 @@ class Pricer(Core):
         ]
 
     def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
-        """Price every open market of this underlying anew, for each bot that prices it from here."""
+        """Price anew what depends on this book, for each bot that prices it from here."""
         source = self._roster.source(top.venue, top.symbol)
         if source is None:
             return ()
@@ -76,9 +84,9 @@ class Pricer(Core):
         self._ticks += 1
         source.update(top, receipt.now_ns, receipt.age_ns)
         effects: list[Effect] = []
-        for bot, valuation in self._roster.pricing_from(source):
-            if valuation.prices_from(source):
-                effects += self._price(bot, valuation, receipt.now_ns)
+        for bot, output in self._roster.pricing_from(source):
+            if output.prices_from(source):
+                effects += self._price(bot, output, receipt.now_ns)
         return effects
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -95,10 +103,10 @@ class Pricer(Core):
     def on_timer(self, receipt: Receipt) -> Effects:
         """Time itself moves the values, and a source that falls silent is noticed only here."""
         effects: list[Effect] = [*self._fence.alerts("pricer", receipt.now_ns)]
-        for bot, valuation in self._roster.valuations():
-            if valuation.due(receipt.now_ns):
-                effects += self._price(bot, valuation, receipt.now_ns)
-            effects += self._tell(bot, valuation, receipt.now_ns)
+        for bot, output in self._roster.outputs():
+            if output.due(receipt.now_ns):
+                effects += self._price(bot, output, receipt.now_ns)
+            effects += self._tell(bot, output, receipt.now_ns)
         return effects
 
     def on_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -113,7 +121,7 @@ class Pricer(Core):
         """Follow the open markets; what is over, or not yet open, is not priced."""
         key = (market.venue, market.symbol)
         feed = self._roster.feed(market.venue)
-        if market.kind is not InstrumentKind.BINARY or feed is None:
+        if not self._roster.serves(market.kind) or feed is None:
             return ()
         if not self._fence.passes_market(market):
             return ()
@@ -134,11 +142,11 @@ class Pricer(Core):
             self._roster.drop_bot(config.algo_id)
             return ()
         try:
-            sections = sections_of(config, SERVED)
-            if sections is None:
+            bot = sections_of(config, self._roster.models)
+            if bot is None:
                 self._roster.drop_bot(config.algo_id)
                 return ()
-            self._roster.put_bot(PricedBot(config.algo_id, config.revision, config.running, sections))
+            self._roster.put_bot(PricedBot(config.algo_id, config.revision, config.running, bot))
         except ConfigError as error:
             self._dropped["invalid_config"] += 1
             self._roster.drop_bot(config.algo_id)
@@ -196,9 +204,9 @@ class Pricer(Core):
         if not self._may_speak:
             return ["bus down or lease in doubt"]
         return [
-            f"bot {bot.algo_id}, {valuation.underlying}: {bot.halted or valuation.silent}"
-            for bot, valuation in self._roster.valuations()
-            if bot.running and (bot.halted or valuation.silent not in ("", "no open market"))
+            f"bot {bot.algo_id}, {output.name}: {bot.halted or output.silent}"
+            for bot, output in self._roster.outputs()
+            if bot.running and (bot.halted or output.silent not in ("", "no open market"))
         ]
 
     def state(self, now_ns: int) -> dict[str, Any]:
@@ -212,13 +220,13 @@ class Pricer(Core):
                 }
                 for venue, feed in self._roster.feeds.items()
             },
-            "open_markets": len(self._roster.contracts),
+            "open_markets": len(self._roster.open_markets),
             "bots": {
                 bot.algo_id: {
                     "running": bot.running,
                     "revision": bot.revision,
                     "halted": bot.halted,
-                    "underlyings": {valuation.underlying: valuation.picture(now_ns) for valuation in bot.valuations},
+                    "underlyings": {output.name: output.picture(now_ns) for output in bot.outputs},
                 }
                 for bot in self._roster.bots.values()
             },
@@ -234,29 +242,24 @@ class Pricer(Core):
             yield Sample("mm_pricer_dropped_total", "counter", "Inputs not used", {"reason": reason}, count)
         for algo_id, count in self._values.items():
             yield Sample("mm_fair_values_total", "counter", "Fair values stated", {"algo_id": algo_id}, count)
-        for bot, valuation in self._roster.valuations():
-            labels = {"algo_id": bot.algo_id, "underlying": valuation.underlying}
-            priced = not valuation.silent and not bot.halted
+        for bot, output in self._roster.outputs():
+            labels = {"algo_id": bot.algo_id, "underlying": output.name}
+            priced = not output.silent and not bot.halted
             yield Sample("mm_pricer_priced", "gauge", "1 while fair values go out", labels, priced)
-            if valuation.annual is not None:
-                yield Sample("mm_volatility", "gauge", "Annualised volatility", labels, valuation.annual)
-            yield from valuation.spot.samples(labels)
-            for symbol, value in valuation.newest.items():
-                market = {"algo_id": bot.algo_id, "symbol": symbol}
-                yield Sample("mm_fair_value", "gauge", "Probability of YES", market, value.fair)
+            yield from output.samples(labels)
 
-    def _price(self, bot: PricedBot, valuation: Valuation, now_ns: int) -> Sequence[Effect]:
+    def _price(self, bot: PricedBot, output: Output, now_ns: int) -> Sequence[Effect]:
         if bot.halted or not self._may_speak:
             return ()
         try:
-            values = valuation.values(now_ns, self.epoch)
+            values = output.values(now_ns, self.epoch)
         except Exception as error:  # one bot's fault must not silence the others
-            return (self._halt(bot, valuation, error, now_ns),)
+            return (self._halt(bot, output, error, now_ns),)
         if values:
             self._values[bot.algo_id] = self._values.get(bot.algo_id, 0) + len(values)
         return values
 
-    def _tell(self, bot: PricedBot, valuation: Valuation, now_ns: int) -> list[Alert]:
+    def _tell(self, bot: PricedBot, output: Output, now_ns: int) -> list[Alert]:
         if not self._may_speak or bot.halted:
             return []
         return [
@@ -266,16 +269,16 @@ class Pricer(Core):
                 algo_id=bot.algo_id,
                 source="pricer",
                 kind=news.kind,
-                text=f"{valuation.underlying}: {news.text}",
+                text=f"{output.name}: {news.text}",
                 ts_ns=now_ns,
             )
-            for news in valuation.spot.news(now_ns)
+            for news in output.news(now_ns)
         ]
 
-    def _halt(self, bot: PricedBot, valuation: Valuation, error: Exception, now_ns: int) -> Halt:
-        bot.halted = f"pricing {valuation.underlying} failed: {type(error).__name__}: {error}"
-        for halted in bot.valuations:
-            halted.newest.clear()
+    def _halt(self, bot: PricedBot, output: Output, error: Exception, now_ns: int) -> Halt:
+        bot.halted = f"pricing {output.name} failed: {type(error).__name__}: {error}"
+        for halted in bot.outputs:
+            halted.forget()
         self._halts_sent += 1
         return Halt(
             epoch=self.epoch,

@@ -27,7 +27,8 @@ class Settings(ServiceSettings):
 def wire(settings: Settings) -> Service:
     """Return the pricer of bots' quotes, one at a time."""
     directory = settings.models_dir or settings.config_dir / "models"
-    core = Pricer(price_venues(settings.config_dir), Library(partial(read_model, directory)))
+    elsewhere, quoted = venues_of(settings.config_dir)
+    core = Pricer(elsewhere, Library(partial(read_model, directory)), quoted_venues=quoted)
     return Service(core=core, leases=[("pricer", "quotes-0")])
 
 
@@ -41,20 +42,24 @@ def read_model(directory: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-def price_venues(config_dir: Path) -> list[str]:
-    """Return the venues of venues.toml that prices of underlyings come from; none, meaning all, without the file."""
+def venues_of(config_dir: Path) -> tuple[list[str], list[str]]:
+    """Return the venues of venues.toml that prices of underlyings come from, and those where bots quote.
+
+    Without the file there are none of either, which means all.
+    """
     path = config_dir / "venues.toml"
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return []
+        return [], []
     except (OSError, ValueError) as error:
         raise ConfigError([f"{path}: {error}"]) from None
     venues = document.get("venues", {})
     if not isinstance(venues, dict) or not all(isinstance(venue, dict) for venue in venues.values()):
         raise ConfigError([f"{path}: venues must be tables [venues.NAME]"])
     try:
-        # Where we quote nobody prices a market from its own quotes.
-        return [name for name, venue in venues.items() if not is_quoted(name, venue)]
+        quoted = [name for name, venue in venues.items() if is_quoted(name, venue)]
     except ValueError as error:
         raise ConfigError([f"{path}: {error}"]) from None
+    # Where we quote nobody prices an underlying from its own quotes.
+    return [name for name in venues if name not in quoted], quoted

@@ -6,22 +6,22 @@ import pytest
 from common.bots import parse_bot
 from common.errors import ConfigError
 from pricer.service import Pricer
-from pricer.wiring import Settings, price_venues, read_model, wire
+from pricer.wiring import Settings, read_model, venues_of, wire
 
 
 def test_prices_come_from_every_venue_but_those_where_markets_trade(tmp_path: Path) -> None:
     (tmp_path / "venues.toml").write_text('[venues.binance]\nadapter = "binance"\n[venues.degen]\nadapter = "degen"\n')
-    assert price_venues(tmp_path) == ["binance"]
+    assert venues_of(tmp_path) == (["binance"], ["degen"])
 
 
 def test_prices_come_from_no_venue_that_is_quoted_at(tmp_path: Path) -> None:
     text = '[venues.a]\nadapter = "degen"\nquoted = false\n[venues.b]\nadapter = "polymarket"\nquoted = true\n'
     (tmp_path / "venues.toml").write_text(text)
-    assert price_venues(tmp_path) == ["a"]
+    assert venues_of(tmp_path) == (["a"], ["b"])
 
 
 def test_without_a_list_of_venues_all_are_listened_to(tmp_path: Path) -> None:
-    assert price_venues(tmp_path) == []
+    assert venues_of(tmp_path) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_without_a_list_of_venues_all_are_listened_to(tmp_path: Path) -> None:
 def test_a_broken_list_of_venues_is_refused_with_its_path(tmp_path: Path, broken: str) -> None:
     (tmp_path / "venues.toml").write_text(broken)
     with pytest.raises(ConfigError, match=r"venues\.toml"):
-        price_venues(tmp_path)
+        venues_of(tmp_path)
 
 
 def test_one_pricer_of_quotes_works_at_a_time(tmp_path: Path) -> None:

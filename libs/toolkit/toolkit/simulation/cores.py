@@ -68,7 +68,7 @@ def feed(seed: int) -> Core:
 
 
 def pricer() -> Core:
-    made: Core = importlib.import_module("pricer.service").Pricer(["binance"])
+    made: Core = importlib.import_module("pricer.service").Pricer(["binance"], quoted_venues=["degen"])
     return made
 
 

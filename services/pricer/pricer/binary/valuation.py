@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from common.bots import BinaryBot, PriceSource, Pricing
 from common.clock import NS_PER_MS, NS_PER_S, SECONDS_PER_YEAR
+from common.core import Sample
 from common.events import FairValue
 
 from pricer.binary.contracts import Contract
 from pricer.binary.models import Diffusion, Jumps, Model, Student, Surface, Value
 from pricer.binary.settlement import Terms, WindowAverage, on_average, on_last
 from pricer.binary.smiles import Shape, Smiles
+from pricer.kind import Output
 from pricer.library import Library
 from pricer.sources.aggregation import Source
 from pricer.sources.combined import Combined
-from pricer.sources.spot import FirstFresh, PriceEstimate, Spot, name_of
+from pricer.sources.spot import FirstFresh, News, PriceEstimate, Spot, name_of
 from pricer.time_of_day import DayCurve
 from pricer.volatility import VolatilityParams
 
@@ -88,7 +91,7 @@ class PricedMarket:
 
 
 @dataclass(slots=True)
-class Valuation:
+class Valuation(Output):
     """The fair values of one bot in the markets of one underlying."""
 
     algo_id: str
@@ -102,7 +105,6 @@ class Valuation:
     lines: tuple[PricedMarket, ...] = ()
     priced_at_ns: int = 0
     silent: str = "no price yet"
-    """Why nothing goes out, for people; empty while values do."""
     note: str = ""
     """Why values may not be quoted from, for people."""
     newest: dict[str, FairValue] = field(default_factory=dict)
@@ -141,6 +143,31 @@ class Valuation:
             # What is known of averages that are being made is not known again.
             made.lines = before.lines
         return made
+
+    @property
+    def name(self) -> str:
+        return self.underlying
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        return self.spot.sources
+
+    def volatility(self) -> VolatilityParams:
+        return volatility_params(self.pricing)
+
+    def news(self, now_ns: int) -> Sequence[News]:
+        return self.spot.news(now_ns)
+
+    def forget(self) -> None:
+        self.newest.clear()
+
+    def samples(self, labels: dict[str, str]) -> Iterable[Sample]:
+        if self.annual is not None:
+            yield Sample("mm_volatility", "gauge", "Annualised volatility", labels, self.annual)
+        yield from self.spot.samples(labels)
+        for symbol, value in self.newest.items():
+            market = {"algo_id": self.algo_id, "symbol": symbol}
+            yield Sample("mm_fair_value", "gauge", "Probability of YES", market, value.fair)
 
     def hold(self, contracts: tuple[Contract, ...]) -> None:
         """Price these contracts from now on and forget the others."""

@@ -14,6 +14,7 @@ from common.errors import ConfigError
 from common.events import Alert, AlertLevel, FairValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pricer.binary.valuation import Valuation
 from pricer.sources.combined import Combined
 from pricer.testing.harness import T0_NS, Harness
 
@@ -322,7 +323,9 @@ def test_one_source_is_priced_from_as_it_comes() -> None:
     value = venues.run(1)[-1]
     assert (value.basis, value.uncertainty) == (0.0, 0.0)
     assert value.spot == 0.5 * ((venues.true - 0.05) + (venues.true + 0.05))
-    assert not isinstance(venues.pricer._roster.bots["1"].valuations[0].spot, Combined)
+    (output,) = venues.pricer._roster.bots["1"].outputs
+    assert isinstance(output, Valuation)
+    assert not isinstance(output.spot, Combined)
 
 
 def test_a_known_offset_of_a_single_source_moves_spot_and_its_error_widens_the_value() -> None:
