@@ -12,6 +12,8 @@ from common.stores import STANDS_STILL
 from common.streams.levels import alarming_share
 
 from gateway.changes.adjustments import adjustment_row
+from gateway.kinds.parts import Json
+from gateway.kinds.registry import bot_part
 from gateway.state.ages import (
     ACCOUNT_STALE_NS,
     FEED_STALE_NS,
@@ -22,7 +24,7 @@ from gateway.state.ages import (
     aged,
 )
 from gateway.state.provenance import over
-from gateway.state.rows import Json, market_rows
+from gateway.state.rows import market_rows
 from gateway.state.view import View
 
 FILLS_SHOWN_MAX = 60
@@ -168,8 +170,7 @@ def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> 
         "revision": config.revision,
         "venue": venue,
         "account": account,
-        "series": list(instrument.get("series", [])),
-        "max_position": config.sections.get("inventory", {}).get("max_position"),
+        **bot_part(config.kind, config.sections),
         "halts": [f"{halt.scope}:{halt.reason}" for halt in halts],
         "markets": len(own),
         "pnl": bot_pnl(view, config.algo_id, own, now_ns),

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from common.clock import NS_PER_S
 from common.events import Market, MarketStatus, PositionLine, QuoteLevel
-from common.instruments import Side
+from common.instruments import InstrumentKind, Side
 
+from gateway.kinds.parts import Json
+from gateway.kinds.registry import MARKETS, axis_price, price_part
 from gateway.state.ages import FAIR_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, TARGET_STALE_NS, aged
 from gateway.state.ladders import Ladder
 from gateway.state.provenance import price_source_of
 from gateway.state.view import View
 
-Json: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str, str]
 """(algo_id, venue, symbol)"""
 
 ROWS_MAX = 60
 """Rows in one picture; markets nearest to their expiry come first."""
-
-
-def marked(line: PositionLine, fair: float | None, multiplier: float) -> float | None:
-    """Return what a line's shares are worth at fair value: `yes * fair + no * (1 - fair)`, times the payout.
-
-    50 YES and 20 NO at a fair value of 0.6 and a payout of 1 are worth 38.
-    """
-    if fair is None:
-        return None
-    return (line.yes_lots * fair + line.no_lots * (1.0 - fair)) * multiplier
 
 
 def market_rows(view: View, now_ns: int) -> list[Json]:
@@ -69,6 +60,7 @@ def _row(view: View, key: Key, ladder: Ladder | None, line: PositionLine | None,
         "algo_id": algo_id,
         "venue": venue,
         "symbol": symbol,
+        "kind": _kind(market).value,
         "state": state,
         "reason": reason,
         **_life(view, market, venue, now_ns),
@@ -117,6 +109,11 @@ def row_state(view: View, key: Key, now_ns: int) -> tuple[str, str]:
     return target.event.state or "quoting", target.event.reason
 
 
+def _kind(market: Market | None) -> InstrumentKind:
+    """Return what is traded there; a market that nobody has listed is taken for one with two outcomes."""
+    return InstrumentKind.BINARY if market is None else market.kind
+
+
 def _life(view: View, market: Market | None, venue: str, now_ns: int) -> Json:
     if market is None:
         return {
@@ -151,15 +148,7 @@ def _fair(view: View, key: Key, now_ns: int) -> Json | None:
     fair = view.fairs.get(key)
     if fair is None:
         return None
-    event = fair.event
-    return {
-        "value": event.fair,
-        "delta": event.delta,
-        "volatility": event.volatility,
-        "spot": event.spot,
-        "ready": event.ready,
-        **aged(fair.age_ns(now_ns), FAIR_STALE_NS),
-    }
+    return price_part(fair.event) | aged(fair.age_ns(now_ns), FAIR_STALE_NS)
 
 
 def _book(view: View, venue: str, symbol: str, now_ns: int) -> Json | None:
@@ -204,15 +193,13 @@ def _position(view: View, key: Key, line: PositionLine | None, market: Market | 
     position = view.positions.get(key[0])
     if position is None:
         return None
-    age = aged(position.age_ns(now_ns), POSITION_STALE_NS)
+    age, part = aged(position.age_ns(now_ns), POSITION_STALE_NS), MARKETS[_kind(market)]
     if line is None:
-        return {"yes": 0, "no": 0, "net": 0, "cost": 0.0, "fees": 0.0, "value": 0.0, "pnl": 0.0, "fills": 0, **age}
-    fair = view.fairs.get(key)
-    value = marked(line, fair.event.fair if fair else None, float(market.multiplier) if market else 1.0)
+        return {**part.lots(None), "cost": 0.0, "fees": 0.0, "value": 0.0, "pnl": 0.0, "fills": 0, **age}
+    fair, lot_money = view.fairs.get(key), float(market.multiplier * market.lot_size) if market else 1.0
+    value = None if fair is None else part.worth(line, axis_price(fair.event), lot_money)
     return {
-        "yes": line.yes_lots,
-        "no": line.no_lots,
-        "net": line.yes_lots - line.no_lots,
+        **part.lots(line),
         "cost": float(line.cost),
         "fees": float(line.fees),
         "value": value,

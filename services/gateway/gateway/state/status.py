@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.kinds.parts import Json
 from gateway.state.picture import accounts, bot_row, halt_rows, services, streams, traded_provenance
-from gateway.state.rows import Json, market_rows
+from gateway.state.rows import market_rows
 from gateway.state.view import View
 
 GATEWAY = "gateway"
@@ -54,8 +55,8 @@ def _row(market: Json) -> Json:
         "bids": market["resting"]["bids"],
         "asks": market["resting"]["asks"],
         "position": position["net"] if position else None,
-        "position_yes": position["yes"] if position else None,
-        "position_no": position["no"] if position else None,
+        "position_yes": position.get("yes") if position else None,
+        "position_no": position.get("no") if position else None,
         "pnl": position["pnl"] if position else None,
         "fair": fair["value"] if fair else None,
         "fair_age_ms": fair["age_ms"] if fair else None,

@@ -28,6 +28,7 @@ from common.events import (
     Position,
     QuoteTarget,
     RiskState,
+    SourcePrice,
     Statistics,
     TopOfBook,
     User,
@@ -38,6 +39,7 @@ from common.orders import OrderState
 
 from gateway.auth.users import Users
 from gateway.changes.adjustments import Adjustments
+from gateway.kinds.registry import axis_price
 from gateway.state.ages import FAIR_STALE_NS
 from gateway.state.halts import Halts
 from gateway.state.history import SAMPLE_PERIOD_MS, History, Point
@@ -97,7 +99,7 @@ class View(Core):
         self.surveillance = Surveillance(admin_urls)
         self.bots: dict[str, Sequenced[BotConfig]] = {}
         self.markets: dict[tuple[str, str], Market] = {}
-        self.fairs: dict[tuple[str, str, str], Stamped[FairValue]] = {}
+        self.fairs: dict[tuple[str, str, str], Stamped[FairValue | SourcePrice]] = {}
         self.targets: dict[tuple[str, str, str], Stamped[QuoteTarget]] = {}
         self.tops: dict[tuple[str, str], Stamped[TopOfBook]] = {}
         self.positions: dict[str, Stamped[Position]] = {}
@@ -119,6 +121,7 @@ class View(Core):
     def inputs(self) -> Sequence[Input]:
         return [
             Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
+            Newest(SourcePrice, self.on_fair, sampled_ms=SAMPLE_MS),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(Lease, self.on_lease),
             Newest(Position, self.on_position),
@@ -168,7 +171,7 @@ class View(Core):
         self.stopping = True
         return ()
 
-    def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
+    def on_fair(self, fair: FairValue | SourcePrice, receipt: Receipt) -> Effects:
         if self._fence.passes("pricer", fair.algo_id, fair.epoch):
             fresh_at_ns = receipt.now_ns - receipt.age_ns - fair.age_ns
             _keep(self.fairs, (fair.algo_id, fair.venue, fair.symbol), Stamped(fair, fresh_at_ns), LINES_MAX)
@@ -290,7 +293,7 @@ class View(Core):
             fresh = fair.age_ns(receipt.now_ns) <= FAIR_STALE_NS
             point = Point(
                 ts_ms=receipt.now_ns // NS_PER_MS,
-                fair=fair.event.fair if fresh else None,
+                fair=axis_price(fair.event) if fresh else None,
                 bid=ladder.best(Side.BUY) if ladder else None,
                 ask=ladder.best(Side.SELL) if ladder else None,
             )

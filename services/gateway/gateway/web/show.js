@@ -1,6 +1,7 @@
 // Put one picture on the page; every number that is too old is grey and says how old it is.
 
 import { draw, Line } from "/web/chart.js";
+import { kindOf } from "/web/kinds.js";
 
 const LADDER_LEVELS_MAX = 6;
 const byId = (id) => document.getElementById(id);
@@ -213,10 +214,11 @@ function put(element, text, stale = false) {
 
 function showMarket({ root, part }, row, key, picture) {
   const { fair, book, target, resting, position } = row;
+  const kind = kindOf(row);
   const bid = resting.bids[0]?.[0] ?? null, ask = resting.asks[0]?.[0] ?? null;
   const tick = row.tick && row.tick < 0.01 ? 3 : 2;
   root.dataset.symbol = row.symbol;
-  part.name.textContent = nameOf(row);
+  part.name.textContent = kind.name(row, timeOf);
   part.name.title = `${row.title}\n${row.symbol} at ${row.venue}, bot ${row.algo_id}, ${row.status}`;
   part.state.textContent = row.state.replaceAll("_", " ");
   part.state.className = `pill ${row.state === "stale" ? "stale-quote" : row.state}`;
@@ -226,20 +228,18 @@ function showMarket({ root, part }, row, key, picture) {
   showLife(part, row);
 
   const old = (value) => (value?.stale ? ` · ${age(value.age_ms)} old` : "");
-  put(part.fair, fair ? fair.value.toFixed(3) : "–", !fair || fair.stale || !fair.ready);
+  put(part.fair, fair ? kind.price(fair.value) : "–", !fair || fair.stale || !fair.ready);
   part["fair-age"].textContent = fair && !fair.ready ? " · not ready" : old(fair);
-  part.fair.title = fair ? `${age(fair.age_ms)} old, delta ${fair.delta.toPrecision(3)}` : "";
+  part.fair.title = fair ? `${age(fair.age_ms)} old${fair.delta === null ? "" : `, delta ${fair.delta.toPrecision(3)}`}` : "";
   const show = (price) => (price === null ? "–" : price.toFixed(tick));
   put(part.quote, `${show(bid)} / ${show(ask)}`, !target || target.stale);
   part["quote-age"].textContent = old(target);
   put(part.book, `${show(book?.bid ?? null)} / ${show(book?.ask ?? null)}`, !book || book.stale);
   part["book-age"].textContent = old(book);
-  put(part.spot, fair ? plain.format(fair.spot) : "–", !fair || fair.stale);
-  part.strike.textContent = row.strike === null ? "no strike yet" : `strike ${plain.format(row.strike)}`;
-  put(part.volatility, fair ? `${(fair.volatility * 100).toFixed(0)} %` : "–", !fair || fair.stale);
+  showOrigin(part, kind.origin(row, fair?.spot === null ? null : fair), !fair || fair.stale);
 
-  showLadder(part.ladder, resting, fair, tick, !target || target.stale);
-  showHolding(part, position, sizeLimit(picture, row));
+  showLadder(part.ladder, resting, fair, kind, tick, !target || target.stale);
+  showHolding(part, position, kind, sizeLimit(picture, row));
   if (!lines.has(key)) lines.set(key, new Line());
   const nowMs = picture.now_ns / 1e6;
   lines.get(key).add([nowMs, fair && !fair.stale ? fair.value : null, bid, ask]);
@@ -274,10 +274,13 @@ function themeNow() {
   return `${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
 }
 
-function nameOf(row) {
-  if (!row.expiry_ns) return row.symbol;
-  const strike = row.strike === null ? "…" : plain.format(row.strike);
-  return `${row.underlying || row.symbol} > ${strike} at ${timeOf(row.expiry_ns).slice(0, 5)}`;
+/** Show what a fair value was made from; nothing where the kind of market has no such thing. */
+function showOrigin(part, origin, stale) {
+  for (const element of [part.spot, part.volatility]) element.parentElement.hidden = !origin;
+  if (!origin) return;
+  put(part.spot, origin[0], stale);
+  part.strike.textContent = origin[1];
+  put(part.volatility, origin[2], stale);
 }
 
 function showLife(part, row) {
@@ -289,12 +292,12 @@ function showLife(part, row) {
   part.life.className = `life ${rest < 0.1 ? "last" : rest < 0.3 ? "late" : ""}`;
 }
 
-function showLadder(table, resting, fair, decimals, stale) {
+function showLadder(table, resting, fair, kind, decimals, stale) {
   const bids = resting.bids.slice(0, LADDER_LEVELS_MAX), asks = resting.asks.slice(0, LADDER_LEVELS_MAX);
   const largest = Math.max(1, ...bids.map(([, size]) => size), ...asks.map(([, size]) => size));
   const rows = asks.toReversed().map(([price, size]) => level("a", price, size, largest, decimals));
   const middle = make("tr", "fair");
-  const cell = make("td", fair?.stale ? "stale" : "", fair ? fair.value.toFixed(3) : "no fair value");
+  const cell = make("td", fair?.stale ? "stale" : "", fair ? kind.price(fair.value) : "no fair value");
   cell.colSpan = 3;
   middle.append(cell);
   rows.push(middle, ...bids.map(([price, size]) => level("b", price, size, largest, decimals)));
@@ -324,16 +327,16 @@ function sizeLimit(picture, row) {
   return picture.bots.find((bot) => bot.algo_id === row.algo_id)?.max_position ?? null;
 }
 
-function showHolding(part, position, limit) {
-  const held = position ?? { yes: 0, no: 0, net: 0, pnl: null };
+function showHolding(part, position, kind, limit) {
+  const held = kind.held(position), outcomes = kind.outcomes(held);
   part.holding.classList.toggle("stale", !position || position.stale);
-  part.yes.textContent = whole.format(held.yes);
-  part.no.textContent = whole.format(held.no);
+  for (const element of [part.yes, part.no]) element.parentElement.hidden = !outcomes;
+  [part.yes.textContent, part.no.textContent] = outcomes ?? ["", ""];
   part.net.textContent = (held.net > 0 ? "+" : "") + whole.format(held.net);
   part.pnl.textContent = cash(held.pnl);
   part.pnl.className = tone(held.pnl);
   part["position-age"].textContent = position ? (position.stale ? `${age(position.age_ms)} old` : "") : "no position yet";
-  const share = Math.min(1, Math.abs(held.net) / (limit || Math.max(1, held.yes + held.no)));
+  const share = Math.min(1, Math.abs(held.net) / (limit || Math.max(1, kind.size(held))));
   const bar = part.tilt.firstElementChild;
   bar.style.width = `${share * 50}%`;
   bar.style.left = held.net >= 0 ? "50%" : `${50 - share * 50}%`;

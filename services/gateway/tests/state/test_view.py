@@ -10,9 +10,10 @@ from common.core import Keep, Newest, Ordered, Receipt
 from common.events import AlertLevel, Halt, MarketStatus, Money, OpenOrder, Position, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
+from gateway.kinds.parts import Json
 from gateway.state import view as view_module
 from gateway.state.picture import accounts, picture
-from gateway.state.rows import Json, market_rows
+from gateway.state.rows import market_rows
 from gateway.state.status import status
 from gateway.state.view import View
 from gateway.testing.platform import EXPIRY_NS, SYMBOL, Story
@@ -313,7 +314,7 @@ def test_the_picture_and_the_status_never_fail_on_half_a_platform(story: Story) 
 def test_the_view_publishes_nothing_and_asks_only_admin_ports(story: Story) -> None:
     story.quoting()
     handlers = [each for each in story.view.inputs() if isinstance(each, Newest | Ordered)]
-    assert len(handlers) == len({each.event for each in handlers}) == 17
+    assert len(handlers) == len({each.event for each in handlers}) == 18
     assert {type(effect).__name__ for effect in story.view.on_round(Receipt(story.now_ns))} == {"HttpRequest"}
 
 

@@ -17,8 +17,9 @@ from gateway.api.examples import BOT_CHANGE, example
 from gateway.auth.users import Caller
 from gateway.changes.configuration import ALGO_ID_RULE, RevisionConflict, check_algo_id, revise, roles_needed
 from gateway.context import Context
+from gateway.kinds.parts import Json
 from gateway.state.picture import bot_row
-from gateway.state.rows import Json, market_rows
+from gateway.state.rows import market_rows
 
 REASON_CHARS_MAX = 500
 SWITCH_TRIES_MAX = 5

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import answer
 from gateway.api.examples import example
+from gateway.kinds.parts import Json
 from gateway.state.ages import POSITION_STALE_NS, aged
 from gateway.state.picture import alert_row, fill_row, order_row, recent_alerts, recent_fills, venues
-from gateway.state.rows import Json
 from gateway.state.status import status
 from gateway.state.view import ALERTS_MAX, FILLS_MAX
 

@@ -17,9 +17,10 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import ApiError
 from gateway.context import Context
+from gateway.kinds.parts import Json
 from gateway.state.history import Point
 from gateway.state.picture import picture
-from gateway.state.rows import Json, market_rows
+from gateway.state.rows import market_rows
 from gateway.state.view import View
 
 PERIOD_S = 0.25

@@ -14,7 +14,7 @@ from gateway.auth.passwords import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN
 from gateway.auth.roles import Role
 from gateway.auth.users import USERS_MAX, StoredUser, check_user_id
 from gateway.context import Context
-from gateway.state.rows import Json
+from gateway.kinds.parts import Json
 
 OWN_PASSWORD = "own-password"  # noqa: S105 - where the guess was made, in place of an address
 

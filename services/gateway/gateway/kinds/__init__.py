@@ -1,0 +1,1 @@
+"""What rows say of one kind of market, price or bot, beside what all of them say."""

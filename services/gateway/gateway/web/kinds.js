@@ -1,0 +1,41 @@
+// What the card of a market says of its kind, beside what all cards say: one entry each.
+
+const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** A share that pays 1 or nothing when its market ends. */
+const binary = {
+  name(row, timeOf) {
+    if (!row.expiry_ns) return row.symbol;
+    const strike = row.strike === null ? "…" : plain.format(row.strike);
+    return `${row.underlying || row.symbol} > ${strike} at ${timeOf(row.expiry_ns).slice(0, 5)}`;
+  },
+  price: (value) => value.toFixed(3),
+  /** What the fair value was made from, as [spot, strike, volatility]. */
+  origin: (row, fair) => [
+    fair ? plain.format(fair.spot) : "–",
+    row.strike === null ? "no strike yet" : `strike ${plain.format(row.strike)}`,
+    fair ? `${(fair.volatility * 100).toFixed(0)} %` : "–",
+  ],
+  held: (position) => position ?? { yes: 0, no: 0, net: 0, pnl: null },
+  /** The lots of each outcome, as [YES, NO]. */
+  outcomes: (held) => [whole.format(held.yes), whole.format(held.no)],
+  size: (held) => held.yes + held.no,
+};
+
+/** A thing with a price of its own, of which a position is long or short. */
+const signed = {
+  name: (row) => row.symbol,
+  price: (value) => plain.format(value),
+  origin: () => null,
+  held: (position) => position ?? { net: 0, pnl: null },
+  outcomes: () => null,
+  size: (held) => Math.abs(held.net),
+};
+
+const KINDS = { binary, spot: signed, bond: signed };
+
+/** How a row of the picture is shown; a bot of any kind may price a share from its own book, and then knows no origin. */
+export function kindOf(row) {
+  return KINDS[row.kind] ?? signed;
+}
