@@ -287,6 +287,34 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(PACKAGES)
 
 
+# What serves every kind of bot; a kind is found there by its registry alone.
+OF_ALL_KINDS = (
+    "services/gateway/gateway/state/*.py",
+    "services/pricer/pricer/kind.py",
+    "services/pricer/pricer/own_mid.py",
+    "services/pricer/pricer/roster.py",
+    "services/pricer/pricer/service.py",
+    "services/quoter/quoter/orders/*.py",
+    "services/quoter/quoter/service.py",
+    "services/quoter/quoter/trading/*.py",
+    "services/quoter/quoter/views/*.py",
+)
+OF_ONE_KIND = re.compile(r"\b(BinaryBot|BinaryTerms|PairInventory|PairHeld)\b")
+# What is held in one market is told apart by instrument here, for all others.
+BY_INSTRUMENT = "services/quoter/quoter/orders/inventory.py"
+
+
+@pytest.mark.parametrize("pattern", OF_ALL_KINDS)
+def test_what_serves_every_kind_of_bot_knows_none_of_them(pattern: str) -> None:
+    found = [path for path in PACKAGES if path.match(pattern)]
+    assert found, "no such module"
+    for path in found:
+        assert not [name for name in imports(path) if "binary" in name.split(".")], f"{path} imports a kind of bot"
+        if str(path) != BY_INSTRUMENT:
+            named = OF_ONE_KIND.search((ROOT / path).read_text(encoding="utf-8"))
+            assert named is None, f"{path} names {named and named[0]}"
+
+
 def test_no_folder_holds_more_modules_than_a_person_can_look_over() -> None:
     folders: dict[Path, list[str]] = {}
     for path in PACKAGES:
