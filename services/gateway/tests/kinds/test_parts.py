@@ -1,0 +1,85 @@
+"""Rows of every kind of market, price and bot: what they share, and what each adds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from common.events import BotConfig, PositionLine, SourcePrice
+from common.instruments import InstrumentKind
+from gateway.kinds.registry import BOTS, MARKETS, NO_PART, bot_part
+from gateway.state.picture import picture
+from gateway.state.rows import market_rows
+from gateway.testing.platform import SYMBOL, Story
+from msgspec.structs import replace
+
+COIN = "BTCUSD"
+
+
+def spot(story: Story, lots: int) -> None:
+    """Let a bot hold so much of a coin, whose lot is a hundredth, with its own book around 60,000."""
+    story.market(
+        COIN,
+        kind=InstrumentKind.SPOT,
+        strike=None,
+        series="",
+        open_ns=0,
+        expiry_ns=0,
+        lot_size=Decimal("0.01"),
+        base="BTC",
+    )
+    held = story.position(1, 0, "1")
+    line = replace(held.lines[0], symbol=COIN, yes_lots=lots, no_lots=0, cost=Decimal(-30_000))
+    story.tell(story.view.on_position, replace(held, lines=[line], fill_sequence=2))
+    price = SourcePrice(algo_id="1", venue="degen", symbol=COIN, bid=59_990.0, ask=60_010.0, age_ns=0)
+    story.tell(story.view.on_fair, price)
+
+
+def row_of(story: Story, symbol: str) -> dict[str, Any]:
+    (row,) = [row for row in market_rows(story.view, story.now_ns) if row["symbol"] == symbol]
+    return row
+
+
+def test_every_kind_of_instrument_has_a_part() -> None:
+    assert MARKETS.keys() == set(InstrumentKind)
+
+
+def test_a_coin_is_held_net_and_marked_to_its_source_price(story: Story) -> None:
+    spot(story, -50)
+    row = row_of(story, COIN)
+    assert (row["kind"], row["seconds_left"], row["strike"]) == ("spot", None, None)
+    assert (row["fair"]["value"], row["fair"]["ready"], row["fair"]["delta"]) == (60_000.0, True, None)
+    position = row["position"]
+    assert position["net"] == -50
+    assert "yes" not in position
+    # Half a coin short at 60,000, sold for 30,000.
+    assert (position["value"], position["pnl"]) == (pytest.approx(-30_000.0), pytest.approx(0.0))
+
+
+def test_a_share_of_hundredths_is_worth_a_hundredth(story: Story) -> None:
+    story.market(lot_size=Decimal("0.01"))
+    story.fair(0.52)
+    story.position(120, 100, "1.09")
+    position = row_of(story, SYMBOL)["position"]
+    assert position["value"] == pytest.approx(1.20 * 0.52 + 1.00 * 0.48)
+
+
+def test_a_bot_of_a_kind_that_nobody_knows_has_the_common_row(story: Story) -> None:
+    sections = {"instrument": {"venue": "degen", "account": "mm1", "symbols": [COIN]}}
+    config = BotConfig(algo_id="9", kind="new", revision=1, running=True, sections=sections, actor="x", ts_ns=0)
+    story.tell(story.view.on_bot, config)
+    (row,) = [row for row in picture(story.view, story.now_ns)["bots"] if row["algo_id"] == "9"]
+    assert (row["kind"], row["venue"], row["series"], row["max_position"]) == ("new", "degen", [], None)
+
+
+def test_every_part_of_a_bot_says_what_the_common_row_leaves_open() -> None:
+    for kind in (*BOTS, "unknown"):
+        assert bot_part(kind, {}).keys() >= NO_PART.keys(), kind
+
+
+def test_the_lots_of_a_line_that_is_not_there_are_none() -> None:
+    line = PositionLine("mm1", "degen", COIN, 7, 0, Decimal(0), Decimal(0), 1)
+    for kind, part in MARKETS.items():
+        assert part.lots(None)["net"] == 0, kind
+        assert part.lots(line)["net"] == 7, kind
