@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.events import Fill, Position, Posting
-from common.instruments import Instrument, pair_lots
+from common.instruments import Instrument, Outcome, pair_lots
 from common.pretrade import Held
 
 UNCOVERED_MAX = 10_000
@@ -56,9 +56,12 @@ class Holdings:
     def on_fill(self, fill: Fill, instrument: Instrument) -> bool:
         """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet.
 
-        ValueError when it is of neither YES nor NO: nothing else is held here.
+        ValueError when a fill of a market with two outcomes is of neither.
         """
-        yes, no = pair_lots(fill.outcome, fill.side.sign * fill.quantity_lots)
+        lots = fill.side.sign * fill.quantity_lots
+        # What has no outcomes is held as YES is, and may be short.
+        single = fill.outcome is instrument.outcome is Outcome.NONE
+        yes, no = (lots, 0) if single else pair_lots(fill.outcome, lots)
         cost = float(instrument.cost(fill.side, fill.price_ticks, fill.quantity_lots))
         return self._take_in(fill, yes, no, cost)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.orders import OrderState
 from msgspec.structs import replace
 from quoter.orders.diff import TargetOrder
@@ -51,6 +51,18 @@ def test_a_fill_is_not_held_as_yes() -> None:
         holdings.on_fill(fill, PAIR.yes)
     assert holdings.uncovered == 0
     assert holdings.on_fill(replace(fill, outcome=Outcome.NO), PAIR.no)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_fill_of_a_coin_is_held_net(side: Side) -> None:
+    coin = Instrument("degen", "BTCUSD", InstrumentKind.SPOT, "USD", Decimal("0.01"), base="BTC")
+    execution = an_execution()._replace(symbol="BTCUSD", side=side, price_ticks=6_000_000, quantity_lots=10)
+    fill, holdings = fill_of(execution, None, books()._replace(instrument=coin)), Holdings("mm1")
+    assert holdings.on_fill(fill, coin)
+    held = holdings.of(fill.algo_id, "BTCUSD")
+    assert (held.yes_lots, held.unconfirmed_yes_lots, held.no_lots) == ((10, 10, 0) if side is Side.BUY else (0, 10, 0))
+    holdings.on_published(fill, 1)
+    assert holdings.of(fill.algo_id, "BTCUSD").yes_lots == (10 if side is Side.BUY else -10)
 
 
 def test_a_reversal_takes_back_no_yes() -> None:
