@@ -22,6 +22,11 @@ class MarketInventory(Inventory, Protocol):
         """Take in what a bot holds now."""
         ...
 
+    @property
+    def net_lots(self) -> int:
+        """By how much the position is long on the market's axis, below 0 when it is short; what is in doubt counts."""
+        ...
+
     def worth(self, mark: float) -> float:
         """Return what is held at a mark price of the market's axis, in its currency."""
         ...
@@ -41,12 +46,16 @@ class PairHeld(PairInventory):
         self.held = holdings.of(algo_id, symbol)
         self.cost = holdings.cost_of(algo_id, symbol)
 
+    @property
+    def net_lots(self) -> int:
+        return self.held.yes_lots - self.held.no_lots
+
     def worth(self, mark: float) -> float:
         return self.pair.yes.value(self.held.yes_lots, mark) + self.pair.no.value(self.held.no_lots, mark)
 
     def shown(self) -> dict[str, int]:
         yes, no = self.held.yes_lots, self.held.no_lots
-        return {"yes": yes, "no": no, "net": yes - no}
+        return {"yes": yes, "no": no, "net": self.net_lots}
 
 
 @dataclass(slots=True)
@@ -59,11 +68,15 @@ class SignedHeld(SignedInventory):
         self.held_lots, _, self.unconfirmed_lots, _ = holdings.of(algo_id, symbol)
         self.cost = holdings.cost_of(algo_id, symbol)
 
+    @property
+    def net_lots(self) -> int:
+        return self.held_lots
+
     def worth(self, mark: float) -> float:
         return self.traded.value(self.held_lots, mark)
 
     def shown(self) -> dict[str, int]:
-        return {"net": self.held_lots}
+        return {"net": self.net_lots}
 
 
 def inventory_of(terms: Terms, max_short_lots: int = 0) -> PairHeld | SignedHeld:
