@@ -111,7 +111,7 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
         self._ending = self._empty = True
         return []
 
-    monkeypatch.setattr(degen, "empty_out", careless)
+    monkeypatch.setattr(degen, "cancel_all_and_confirm", careless)
     # The dead-man switch would clean up after a while; at the moment of the stop the orders are still there.
     assert "resting" in caught(calm(3))
 
@@ -127,13 +127,13 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     plan = importlib.import_module("quoter.binary.plan")
     trader = importlib.import_module("quoter.trading.trader")
     world = importlib.import_module("toolkit.simulation.world")
-    room = importlib.import_module("quoter.binary.skew").Room
+    headroom = importlib.import_module("quoter.orders.diff").Headroom
     honest = world.bot_sections
     # A ladder that only fits because it is cut to the room there is.
     large = {"quoting": {"spread": 0.04, "size": 200, "levels": 2, "spacing": 0.01}}
     monkeypatch.setattr(world, "bot_sections", lambda market_s: honest(market_s) | large)
     assert caught(calm(5)) == set()
-    monkeypatch.setattr(plan, "room", lambda *_: room(100_000, 100_000))
+    monkeypatch.setattr(plan, "headroom", lambda *_: headroom(100_000, 100_000))
     for name in ("within", "without_loss_beyond"):
         monkeypatch.setattr(plan, name, lambda free, *_: free)
     monkeypatch.setattr(trader, "check", unchecked)

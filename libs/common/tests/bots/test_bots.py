@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common.bots import BinaryBot, Bot, parse_bot, sections_of, venue_and_account
+from common.bots import KINDS, BinaryBot, Bot, parse_bot, sections_of, venue_and_account
 from common.errors import ConfigError
 from common.events import BotConfig
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_a_bot_without_limits_has_none_rather_than_endless_ones() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="kind: must be one of binary, is 'spto'"):
+    with pytest.raises(ConfigError, match=f"kind: must be one of {', '.join(KINDS)}, is 'spto'"):
         parse_bot("spto", SMALLEST)
 
 
