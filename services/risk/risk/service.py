@@ -29,7 +29,6 @@ from common.events import (
     AlertLevel,
     BotConfig,
     Event,
-    FairValue,
     FeedStatus,
     Fill,
     FillIdentity,
@@ -55,7 +54,7 @@ from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
-from risk.monitoring.equity import Earnings, Marks, cutoff_posting, shown
+from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, shown
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation, Verdict
@@ -144,7 +143,7 @@ class Risk(Core):
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
             Newest(Lease, self.on_lease),
             Ordered(Adjustment, self.on_adjustment, Start.LAST_PER_SUBJECT),
-            Newest(FairValue, self.on_fair, sampled_ms=SAMPLE_MS),
+            *(Newest(each, self.on_price, sampled_ms=SAMPLE_MS) for each in PRICES),
             Newest(FeedStatus, self.on_feed_status),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(AccountState, self.on_account),
@@ -300,9 +299,10 @@ class Risk(Core):
             text = booked_in_words(adjustment)
             yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
 
-    def on_fair(self, fair: FairValue, receipt: Receipt) -> Effects:
-        if self._fence.passes("pricer", fair.algo_id, fair.epoch) and not self.markets.over(fair.venue, fair.symbol):
-            self.marks.put(fair)
+    def on_price(self, price: Price, receipt: Receipt) -> Effects:
+        over = self.markets.over(price.venue, price.symbol)
+        if self._fence.passes("pricer", price.algo_id, price.epoch) and not over:
+            self.marks.put(price)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:

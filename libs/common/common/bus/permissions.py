@@ -94,6 +94,7 @@ DUTIES: dict[str, Duties] = {
             PlatformConfig,
             Halt,
             FairValue,
+            SourcePrice,
             TopOfBook,
             AccountState,
             FeedStatus,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from common.events import FairValue, Posting, PostingKind
+from common.events import FairValue, Posting, PostingKind, SourcePrice
 
 from risk.ledger.books import NS_PER_DAY, Ledger, sum_known
 from risk.ledger.positions import QUANTUM, ZERO, Line, canonical
 
+Price: TypeAlias = FairValue | SourcePrice
+PRICES: tuple[type[FairValue] | type[SourcePrice], ...] = (FairValue, SourcePrice)
+"""What a pricer says of a market, whichever its bot is priced by."""
 MARKS_MAX = 20_000
 SHOWN = Decimal("1e-6")
 """Money is shown with six decimals, as venues do."""
@@ -34,15 +37,13 @@ class Marks:
         self._by_bot: dict[tuple[str, str], float] = {}
         self._by_symbol: dict[str, float] = {}
 
-    def put(self, fair: FairValue) -> None:
-        """Take a fair value; what is no price of a share marks nothing."""
-        if math.isfinite(fair.fair) and 0.0 <= fair.fair <= 1.0:
-            self._put(fair.algo_id, fair.symbol, fair.fair)
-
-    def put_price(self, algo_id: str, symbol: str, price: float) -> None:
-        """Take a price of something without outcomes, such as the middle of a source price; it may be any above 0."""
-        if math.isfinite(price) and price > 0.0:
-            self._put(algo_id, symbol, price)
+    def put(self, price: Price) -> None:
+        """Take a fair value, or the middle of a source price; what is no price of its market marks nothing."""
+        if isinstance(price, SourcePrice):
+            if 0.0 < price.bid <= price.ask < math.inf:
+                self._put(price.algo_id, price.symbol, 0.5 * (price.bid + price.ask))
+        elif math.isfinite(price.fair) and 0.0 <= price.fair <= 1.0:
+            self._put(price.algo_id, price.symbol, price.fair)
 
     def _put(self, algo_id: str, symbol: str, price: float) -> None:
         for marks, key in ((self._by_bot, (algo_id, symbol)), (self._by_symbol, symbol)):

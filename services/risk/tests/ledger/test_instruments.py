@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Market, Posting, PostingKind
+from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Market, Posting, PostingKind, SourcePrice
 from common.instruments import InstrumentKind, Outcome, Side
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.positions import LineKey, MarketKey
@@ -56,10 +56,22 @@ def test_a_spot_mark_may_be_any_price_above_0() -> None:
     marks.put(a_fair(60_000.0, symbol=BTC))
     assert earnings(ledger, "1", marks).unrealized == 0, "a fair value is a probability"
     for wrong in (0.0, -1.0, float("inf"), float("nan")):
-        marks.put_price("1", BTC, wrong)
+        marks.put(a_source_price(wrong, wrong))
+    marks.put(a_source_price(61_001.0, 61_000.0))
     assert marks.mark("1", BTC) is None
-    marks.put_price("1", BTC, 61_000.5)
+    marks.put(a_source_price(61_000.0, 61_001.0))
     assert earnings(ledger, "1", marks).unrealized == 250
+
+
+def test_a_coin_is_marked_by_what_its_bot_is_priced_by() -> None:
+    harness = Harness()
+    harness.book(spot())
+    harness.tell(a_source_price(61_000.0, 61_001.0))
+    assert harness.risk.marks.mark("1", BTC) == 61_000.5
+
+
+def a_source_price(bid: float, ask: float) -> SourcePrice:
+    return SourcePrice(algo_id="1", venue="degen", symbol=BTC, bid=bid, ask=ask, age_ns=0)
 
 
 def test_one_fair_value_marks_both_outcomes_of_a_market() -> None:

@@ -67,7 +67,7 @@ def test_b16_the_day_rolls_at_midnight_utc_and_the_opening_equity_survives_a_res
     harness.tell(a_fair(0.30))
     assert harness.risk_state().daily_pnl == {"1": Decimal(-10)}
     harness.now_ns = (NOW_NS // DAY_NS + 1) * DAY_NS - S
-    harness.risk.on_fair(a_fair(0.25), harness.receipt())
+    harness.risk.on_price(a_fair(0.25), harness.receipt())
     assert harness.risk_state().daily_pnl == {"1": Decimal(-15)}
     rolled = harness.wait(1)
     assert [(posting.kind, posting.equity) for posting in of(Posting, rolled)] == [(PostingKind.CUTOFF, Decimal(-15))]
@@ -114,7 +114,7 @@ def test_b16_the_days_highest_profit_survives_a_restart() -> None:
     risk.recover(restore(documents(before.risk.ledger)))
     list(risk.on_bot_config(a_config(risk_limits={"max_drawdown": "28"}), Receipt(before.now_ns)))
     list(risk.on_statistics(told, Receipt(before.now_ns)))
-    list(risk.on_fair(a_fair(0.41), Receipt(before.now_ns)))
+    list(risk.on_price(a_fair(0.41), Receipt(before.now_ns)))
     list(risk.start(Receipt(before.now_ns)))
     assert [halt.reason for halt in of(Halt, risk.on_risk_state_due(Receipt(before.now_ns)))] == ["drawdown"]
 
