@@ -9,10 +9,10 @@ from decimal import Decimal
 from common.bus.messages import Message
 from common.bus.permissions import DUTIES
 from common.events import Event, RiskState, encode, received
-from common.events.risk import BotLimits
 from common.signing import HEADER, KeyList, Obeyed, PrivateKey, PublicKey, Refusal, Signer, Verifier
 from common.signing.judge import take
 from common.signing.verify import MESSAGE_ID
+from common.testing.limits import binary_limits
 from nacl.signing import SigningKey
 from risk.testing.events import a_fill
 from toolkit.checking.bench import Figure
@@ -94,12 +94,13 @@ def _us_each(work: Callable[[], object]) -> float:
 
 
 def _risk_state(number: int) -> RiskState:
-    limits = BotLimits(1_000, 500, 200, 40, 0.02, 0.1, 50, Decimal(500))
+    limits = binary_limits()
     bots = [str(bot) for bot in range(1, BOTS + 1)]
     return RiskState(
         shard="0",
         ledger_sequence=number,
-        limits=dict.fromkeys(bots, limits),
+        limits={},
+        bot_limits=dict.fromkeys(bots, limits),
         config_revisions=dict.fromkeys(bots, 1),
         halts=[],
         daily_pnl=dict.fromkeys(bots, Decimal("12.34")),

@@ -23,8 +23,6 @@ from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Close, Effect, Effects, HttpRequest, HttpResponse, Open, Receipt, Send, Wire
 from common.events import (
     BotConfig,
-    BotLimits,
-    Conduct,
     FairValue,
     FeedStatus,
     Market,
@@ -34,6 +32,7 @@ from common.events import (
 )
 from common.instruments import InstrumentKind
 from common.running.service import COLLECT_AFTER
+from common.testing.limits import binary_limits
 from quoter.keys import AccountKeys
 from quoter.service import TIMER_MS
 from quoter.wiring import make_quoter
@@ -45,18 +44,16 @@ WARM_UP_TIMERS = 40
 """Past the session's recovery and the wait after the first stale inputs."""
 LEVELS, SPREAD, SIZE = 3, 0.10, 100
 NO_LIMIT = 1_000_000_000
-LIMITS = BotLimits(
+LIMITS = binary_limits(
     max_position_lots=10_000,
     max_net_lots=10_000,
     max_order_lots=SIZE,
     max_open_orders=NO_LIMIT,
-    min_spread=0.02,
-    price_collar=0.25,
     max_messages_per_s=NO_LIMIT,
     max_daily_loss=Decimal(NO_LIMIT),
     max_notional=float(NO_LIMIT),
     max_account_notional=float(NO_LIMIT),
-    conduct=Conduct(max_cancels_per_s=NO_LIMIT),
+    max_cancels_per_s=NO_LIMIT,
 )
 SECTIONS: dict[str, Any] = {
     "instrument": {"series": [SERIES], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}},
@@ -195,7 +192,8 @@ class CoreRun:
         state = RiskState(
             shard="0",
             ledger_sequence=0,
-            limits={BOT: LIMITS},
+            limits={},
+            bot_limits={BOT: LIMITS},
             config_revisions={BOT: 1},
             halts=[],
             ts_ns=self.now_ns,

@@ -46,7 +46,8 @@ from quoter.service import Quoter
 from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
 from quoter.venues.degen.answers import Waiting, outcomes
 from quoter.venues.degen.frames import TICK_SIZE, Frame, WireError, account_news, execution, order_report
-from risk.monitoring.limits import limits_of, parse_platform_limits
+from risk.monitoring.limits import limits_of
+from risk.monitoring.platform_limits import parse_platform_limits
 from toolkit.paths import CONFIG_DIR
 
 BOT, ACCOUNT, VENUE, SOURCE, SYMBOL = "1", "mm1", "degen", "binance", "BTCUSDT"
@@ -407,7 +408,8 @@ class Ours:
         return RiskState(
             shard="0",
             ledger_sequence=self._fills,
-            limits={BOT: self._limits},
+            limits={},
+            bot_limits={BOT: self._limits},
             config_revisions={BOT: 1},
             halts=[],
             ts_ns=now_ns,

@@ -77,7 +77,8 @@ def _value(name: str, kind: Any, default: Any, numbers: Iterator[int]) -> Any:
     if origin in (Union, types.UnionType):
         return _value(name, arguments[0], default, numbers)
     if origin is list:
-        return [_value(name, arguments[0], None, numbers) for _ in range(2)]
+        kinds = get_args(arguments[0]) or (arguments[0], arguments[0])
+        return [_value(name, kind, None, numbers) for kind in kinds]
     if origin is dict:
         return {f"{name}-{index}": _value(name, arguments[1], None, numbers) for index in (1, 2)}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):

@@ -9,11 +9,12 @@ import pytest
 from common.bots import Flow
 from common.clock import NS_PER_S
 from common.core import Newest, Ordered
-from common.events import REGISTRY, BotLimits, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
+from common.events import REGISTRY, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
-from common.pretrade import CheckContext, Closing, NewOrder, PairInventory, Rejection, RejectReason, check
+from common.pretrade import CheckContext, NewOrder, PairInventory, Rejection, RejectReason, check
 from common.streams import stream_of
+from common.testing.pretrade import binary_context, limits_in_pair
 from pricer.sources.consensus import combine
 from quoter.signals.flow import MarketFlow, toxicity
 from quoter.signals.markouts import Markouts
@@ -36,32 +37,7 @@ UNSIGNED = {
 }
 BP = 1e-4
 PAIR = terms_of(market()).pair
-LIMITS = BotLimits(
-    max_position_lots=1_000,
-    max_net_lots=1_000,
-    max_order_lots=200,
-    max_open_orders=12,
-    min_spread=0.02,
-    price_collar=0.10,
-    max_messages_per_s=100,
-    max_daily_loss=Decimal(1_000),
-)
-CONTEXT = CheckContext(
-    now_ns=1_000,
-    venue_now_ns=1_000,
-    instrument=PAIR.yes,
-    inventory=PairInventory(PAIR),
-    closing=Closing(5_000, 6_000),
-    bus_up=True,
-    reconciled=True,
-    deadman_armed=True,
-    limits=LIMITS,
-    clock_known=True,
-    fair=0.50,
-    fair_age_max_ns=500,
-    position_known=True,
-    messages_left=10.0,
-)
+CONTEXT = binary_context(instrument=PAIR.yes, inventory=PairInventory(PAIR), limits=limits_in_pair(max_bid=0.99))
 
 
 def bid(price_ticks: int) -> NewOrder:

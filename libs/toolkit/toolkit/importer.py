@@ -256,7 +256,8 @@ def _defaults_in(source: Source) -> Iterator[str]:
         theirs: Section = getattr(source, name)
         for field, value in theirs:
             known = getattr(section, "close_threshold_s" if field == "close_threshold" else field)
-            if field not in theirs.model_fields_set and known != value:
+            # Where ours is the platform's limit, there is no default of ours that could differ.
+            if field not in theirs.model_fields_set and known not in (None, value):
                 yield f"{name}.{field}: not given, so it is the source's {value:g} (ours would be {known:g})"
 
 

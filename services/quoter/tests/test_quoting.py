@@ -8,6 +8,7 @@ import pytest
 from common.core import Effect, Send, Wire
 from common.events import Alert, Book, Fill, Halt, Level, MarketStatus, OrderUpdates, QuoteTarget
 from common.events import FeedStatus as Status
+from common.testing.limits import changed
 from msgspec.structs import replace
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, config, fair_value, market, position, run_core
 from quoter.trading.trader import Trader
@@ -429,7 +430,7 @@ def test_the_message_budget_keeps_cancels_for_the_last() -> None:
 def test_b13_position_and_open_orders_never_pass_the_limit_however_the_market_moves() -> None:
     script = Script()
     script.start()
-    small = replace(LIMITS, max_position_lots=250, max_net_lots=200)
+    small = changed(LIMITS, max_position_lots=250, max_net_lots=200)
     script.hold_frames = True
     for step in range(60):
         script.now_ns += 20 * MS

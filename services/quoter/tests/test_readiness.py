@@ -11,6 +11,6 @@ def test_r83_a_bot_without_limits_does_not_make_the_account_unready() -> None:
     assert script.core.unready(script.now_ns) == []
     assert script.core.state(script.now_ns)["bots_without_limits"] == ["2"]
     script.carry(script.core.on_risk(risk_state(script.now_ns, limits=None), script.receipt()))
-    assert script.core.unready(script.now_ns) == ["bot 1 has no limits from risk"], (
+    assert script.core.unready(script.now_ns) == ["bot 1: risk publishes no limits for this bot"], (
         "limits that do not come are a fault"
     )

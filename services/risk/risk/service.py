@@ -56,7 +56,7 @@ from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
 from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, shown
 from risk.monitoring.halts import ACTOR, Halts
-from risk.monitoring.limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
+from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation, Verdict
 from risk.monitoring.report import (
     BotView,
@@ -353,11 +353,11 @@ class Risk(Core):
             return
         if self.watch.loss_stops(view, daily):
             assert view.limits is not None
-            detail = f"lost {shown(-daily)} today, limit {view.limits.max_daily_loss}"
+            detail = f"lost {shown(-daily)} today, limit {view.limits.common.max_daily_loss}"
             yield from self.stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
         drawdown = self.days.peaks.update(self.ledger, algo_id, daily, now_ns)
-        if view.limits is not None and drawdown > view.limits.max_drawdown:
-            detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.max_drawdown}"
+        if view.limits is not None and drawdown > view.limits.common.max_drawdown:
+            detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.common.max_drawdown}"
             yield from self.stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
         yield from self.watch.loss_warning(view, daily, now_ns)
 
@@ -394,7 +394,7 @@ class Risk(Core):
         if cutoff is not None:
             yield from self._pending.ask(cutoff, now_ns)
         if view is not None:
-            yield from self.watch.positions(view, self.ledger.lines_of(algo_id), now_ns)
+            yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
         yield bot_statistics(self.ledger, view, algo_id, earned, self.days.peaks, self.epoch, now_ns)
 

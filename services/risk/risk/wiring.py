@@ -19,7 +19,7 @@ from risk.ledger.store import RedisStore
 from risk.monitoring.day_file import keep as keep_day
 from risk.monitoring.day_file import read as read_day
 from risk.monitoring.days import WRITE_S
-from risk.monitoring.limits import PlatformLimits, parse_platform_limits
+from risk.monitoring.platform_limits import PlatformLimits, parse_platform_limits
 from risk.service import Risk
 
 LIMITS_FILE = "risk.toml"

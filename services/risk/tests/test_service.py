@@ -76,20 +76,20 @@ def test_nothing_is_said_before_everything_known_has_been_handed_in() -> None:
 def test_risk_state_carries_limits_and_the_revision_they_were_made_from() -> None:
     harness = Harness(a_config(revision=7))
     state = harness.risk_state()
-    assert state.limits["1"].max_daily_loss == 100
+    assert state.bot_limits["1"].common.max_daily_loss == 100
     assert (state.config_revisions, state.ledger_sequence, state.shard) == ({"1": 7}, 0, "0")
 
 
 def test_a_bot_without_risk_limits_is_not_listed_and_people_are_told() -> None:
     harness = Harness(a_config(risk_limits=None))
-    assert harness.risk_state().limits == {}
+    assert harness.risk_state().bot_limits == {}
     assert ("warning", "no_limits") in kinds(harness.wait(1))
 
 
 def test_a_configuration_that_cannot_be_read_takes_the_limits_away() -> None:
     harness = Harness()
     effects = harness.tell(a_config(revision=2, quoting={"spread": -1}))
-    assert of(RiskState, effects)[0].limits == {}
+    assert of(RiskState, effects)[0].bot_limits == {}
     assert [alert.text for alert in of(Alert, effects) if "quoting.spread" in alert.text]
 
 
@@ -118,7 +118,7 @@ def test_an_older_revision_changes_nothing_and_a_removed_bot_is_gone() -> None:
     harness = Harness(a_config(revision=5))
     assert harness.tell(a_config(revision=4, risk_limits=None)) == []
     harness.tell(msgspec.structs.replace(a_config(revision=6), removed=True))
-    assert harness.risk_state().limits == {}
+    assert harness.risk_state().bot_limits == {}
 
 
 def test_new_platform_limits_reach_every_bot_and_refused_ones_change_nothing() -> None:
@@ -131,10 +131,10 @@ def test_new_platform_limits_reach_every_bot_and_refused_ones_change_nothing() -
         )
 
     harness.tell(platform(max_open_orders=7))
-    assert harness.risk_state().limits["1"].max_open_orders == 7
+    assert harness.risk_state().bot_limits["1"].common.max_open_orders == 7
     effects = harness.tell(platform(max_open_orders=0))
     assert "max_open_orders" in of(Alert, effects)[0].text
-    assert harness.risk_state().limits["1"].max_open_orders == 7
+    assert harness.risk_state().bot_limits["1"].common.max_open_orders == 7
 
 
 def test_events_of_a_sender_whose_lease_has_passed_on_are_dropped() -> None:
@@ -161,10 +161,10 @@ def test_trouble_with_one_bot_halts_that_bot_and_the_others_go_on(monkeypatch: p
     harness = Harness(a_config("1"), a_config("2"))
     whole = harness.risk.watch.positions
 
-    def broken(view, lines, now_ns):  # type: ignore[no-untyped-def]
+    def broken(view, lines, base_of, now_ns):  # type: ignore[no-untyped-def]
         if view.config.algo_id == "1":
             raise ZeroDivisionError("planted")
-        return whole(view, lines, now_ns)
+        return whole(view, lines, base_of, now_ns)
 
     monkeypatch.setattr(harness.risk.watch, "positions", broken)
     effects = harness.wait(1)

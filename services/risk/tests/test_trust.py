@@ -72,7 +72,7 @@ def test_a_ledger_that_cannot_be_trusted_deals_out_no_limits_and_folds_nothing()
     assert harness.book(a_fill(1)) == []
     assert harness.risk.ledger.sequence == 0
     state = harness.risk_state()
-    assert (state.limits, state.halts) == ({}, ["global:ledger_ahead"])
+    assert (state.bot_limits, state.halts) == ({}, ["global:ledger_ahead"])
     assert of(Position, harness.wait(6)) == []
     assert harness.risk.unready(harness.now_ns) == ["ledger_ahead: FILL ends before it"]
     assert harness.risk.state(harness.now_ns)["bots"][0]["limits"] == "withheld: the ledger is frozen"
@@ -82,7 +82,7 @@ def test_a_store_that_is_found_ahead_freezes_a_running_ledger() -> None:
     harness = Harness()
     harness.health.ahead = "the positions store is at FILL sequence 9"
     assert [halt.reason for halt in of(Halt, harness.wait(1))] == ["ledger_ahead"]
-    assert harness.risk_state().limits == {}
+    assert harness.risk_state().bot_limits == {}
 
 
 def test_a_store_that_is_away_is_told_and_the_ledger_goes_on() -> None:

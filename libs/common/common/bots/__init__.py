@@ -6,8 +6,9 @@ Every number of a bot's behaviour is here; unknown keys are refused with their n
 from common.bots.binary import BinaryBot, Override, Overrides
 from common.bots.bot import Bot, InstrumentSection
 from common.bots.kinds import KINDS, parse_bot, sections_of, venue_and_account
+from common.bots.limits import NotionalRiskLimits, PositionRiskLimits, RiskLimits, SpotRiskLimits
 from common.bots.pricing import BinaryInstrument, Combination, PriceSource, Pricing
-from common.bots.protection import MARKOUT_HORIZONS_S, Exposure, Flow, Protection, RiskLimits, Selection
+from common.bots.protection import MARKOUT_HORIZONS_S, Exposure, Flow, Protection, Selection
 from common.bots.quoting import Inventory, Quoting, Unwind
 from common.bots.section import Section, faults_of
 
@@ -22,8 +23,10 @@ __all__ = [
     "Flow",
     "InstrumentSection",
     "Inventory",
+    "NotionalRiskLimits",
     "Override",
     "Overrides",
+    "PositionRiskLimits",
     "PriceSource",
     "Pricing",
     "Protection",
@@ -31,6 +34,7 @@ __all__ = [
     "RiskLimits",
     "Section",
     "Selection",
+    "SpotRiskLimits",
     "Unwind",
     "faults_of",
     "parse_bot",

@@ -11,6 +11,7 @@ from common.bots.pricing import BinaryInstrument, Combination, Pricing
 from common.bots.protection import Exposure, Flow, Protection, Selection
 from common.bots.quoting import Inventory, Quoting, Unwind
 from common.bots.section import Section, Text, faults_of
+from common.instruments import InstrumentKind
 
 
 class Override(Section):
@@ -31,6 +32,7 @@ class BinaryBot(Bot):
     """All sections of a bot that quotes YES/NO markets."""
 
     kind: ClassVar[str] = "binary"
+    trades: ClassVar[tuple[InstrumentKind, ...]] = (InstrumentKind.BINARY,)
 
     instrument: BinaryInstrument
     combination: Combination = Combination()
@@ -65,6 +67,10 @@ class BinaryBot(Bot):
                     faults = "; ".join(faults_of(error))
                     raise ValueError(f"overrides.{kind}.{name}: {faults}") from None
         return self
+
+    @property
+    def max_position_lots(self) -> int | None:
+        return self.inventory.max_position
 
     def in_market(self, underlying: str, symbol: str) -> BinaryBot:
         """Return the configuration as it is for one market."""

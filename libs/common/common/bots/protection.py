@@ -1,8 +1,6 @@
-"""When a bot stands back: from those who know more, from what it holds in all, and at its limits."""
+"""When a bot stands back: from those who know more, and from what it holds in all."""
 
 from __future__ import annotations
-
-from decimal import Decimal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -87,36 +85,3 @@ class Selection(Section):
     max_per_underlying: int = Field(default=0, ge=0, le=1_000)
     keep_bonus: float = Field(default=0.25, ge=0, le=1)
     """Fraction of a life by which another market must be better before one that is quoted is given up for it."""
-
-
-class RiskLimits(Section):
-    """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'."""
-
-    max_markets: int = Field(default=10, ge=1, le=1_000)
-    max_daily_loss: Decimal | None = Field(default=Decimal(1_000), ge=0)
-    min_spread: float = Field(default=0.02, ge=0, lt=1)
-    max_net: int | None = Field(default=None, ge=0)
-    max_order: int | None = Field(default=None, ge=0)
-    max_open_orders: int | None = Field(default=None, ge=0)
-    max_messages_per_s: int | None = Field(default=None, ge=0)
-    price_collar: float | None = Field(default=None, ge=0, lt=1)
-    book_collar: float | None = Field(default=None, ge=0, lt=1)
-    """How far a price may reach into the other side of the public book."""
-    max_order_notional: float | None = Field(default=None, ge=0, le=1e9)
-    """Money in one order."""
-    max_notional: float | None = Field(default=None, ge=0, le=1e9)
-    """Money in all open bids and in what is held unpaired."""
-    max_drawdown: Decimal | None = Field(default=None, ge=0)
-    """From the day's highest profit."""
-    max_bid: float | None = Field(default=None, ge=0, lt=1)
-    """No bid for YES stands higher."""
-    min_ask: float | None = Field(default=None, ge=0, lt=1)
-    """YES is not offered lower."""
-    max_side_orders: int | None = Field(default=None, ge=0)
-    """Open orders on one side of one market."""
-    min_quote_life_ms: int | None = Field(default=None, ge=0, le=60_000)
-    """A quote that is cancelled younger than this is not replaced before."""
-    max_cancels_per_s: int | None = Field(default=None, ge=0)
-    """With more of them new orders wait; cancels never do."""
-    max_orders_per_fill: int | None = Field(default=None, ge=0)
-    """Over an hour."""

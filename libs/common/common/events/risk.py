@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from common.events.base import Event, joined_id, register
+from common.events.limits import BotLimits, EarlierLimits
 
 
 class PositionLine(msgspec.Struct, frozen=True):
@@ -57,57 +58,6 @@ class Statistics(Event, frozen=True, kw_only=True, omit_defaults=True):
     ts_ns: int
 
 
-class QuoteBounds(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where quotes may stand, how many, and for how long at least."""
-
-    max_bid: float = 0.99
-    """Highest price at which YES is bid for, by buying it or by selling NO."""
-    min_ask: float = 0.01
-    """Lowest price at which YES is offered, by selling it or by buying NO."""
-    max_side_orders: int = 20
-    """Open orders of the bot on one side of one market."""
-    min_life_ms: int = 0
-    """A quote cancelled younger than this is not replaced before; 0 is at once, since waiting has a risk of its own."""
-
-
-class Conduct(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a bot may behave towards the venue; beyond it no new order goes out, cancels always do."""
-
-    max_cancels_per_s: int = 250
-    max_orders_per_fill: int = 1_000_000
-    """Orders sent per execution, over an hour."""
-
-
-class BotLimits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Limits in force for one bot; the quoter refuses orders beyond them."""
-
-    max_position_lots: int
-    """Worst-case shares of one outcome of one market, held + open + new."""
-    max_net_lots: int
-    """Worst-case |YES - NO| of one market."""
-    max_order_lots: int
-    max_open_orders: int
-    min_spread: float
-    """Smallest distance between own bid and own ask of a market, in price."""
-    price_collar: float
-    """Largest distance of an order's price from fair value, in price."""
-    max_messages_per_s: int
-    max_daily_loss: Decimal
-    """In account currency; 0 is not 'no limit' but 'use the platform-wide one'."""
-    max_drawdown: Decimal = Decimal(1_000)
-    """In account currency, from the day's highest profit, which is at least 0."""
-    max_order_notional: float = 1_000.0
-    """Price times quantity of one order, in account currency."""
-    max_notional: float = 20_000.0
-    """Worst-case cost of a bot's open bids, and of the shares it holds that pair off with nothing, at fair value."""
-    max_account_notional: float = 50_000.0
-    """The same of all bots of an account, which is at one venue and in one currency."""
-    book_collar: float = 0.30
-    """How far into the other side of the public book a price may reach; an empty book says nothing."""
-    quotes: QuoteBounds = QuoteBounds()
-    conduct: Conduct = Conduct()
-
-
 @register
 class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Everything the last door needs from risk, every 250 ms: its age is the freshness of limits and positions."""
@@ -119,7 +69,10 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     shard: str
     ledger_sequence: int
     """Last FILL stream sequence folded into the ledger."""
-    limits: dict[str, BotLimits]
+    limits: dict[str, EarlierLimits]
+    """Of a risk from before limits had kinds; from ours always empty. It has no default, so that it stays on the wire:
+    a quoter of then obeys the halts and finds no limits to trade by, instead of a message that it cannot read."""
+    bot_limits: dict[str, BotLimits] = msgspec.field(default_factory=dict)
     """By algo_id; a bot that is not listed has no limits and may not trade."""
     config_revisions: dict[str, int]
     """Revision of each bot's configuration the limits were made from."""

@@ -161,6 +161,10 @@ class Instrument:
             raise ValueError(f"quantity {quantity} is not a multiple of the lot {self.lot_size}")
         return lots
 
+    def lots_within(self, quantity: Decimal) -> int:
+        """Return the most lots that a limit in units allows: 15 where a lot is 0.1 and the limit 1.59."""
+        return int(quantity // self.lot_size)
+
     def whole_lots(self, quantity: float) -> int:
         """Return the whole lots in a quantity that is only looked at, as in a public book; never more than it has."""
         return floor_ticks(quantity, self._lot)

@@ -10,20 +10,23 @@ from common.pretrade.checks import (
     shut,
     stale,
 )
-from common.pretrade.context import CheckContext, Closing, Collar, Collars
+from common.pretrade.context import NO_LIMITS, CheckContext, Closing
 from common.pretrade.inventory import Held, Inventory, PairInventory, SignedInventory
+from common.pretrade.limits import Bounds, Distance, MarketLimits, limits_in
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
 __all__ = [
     "FEED_AGE_MAX_NS",
     "LIMITS_AGE_MAX_NS",
+    "NO_LIMITS",
     "Approved",
+    "Bounds",
     "CheckContext",
     "Closing",
-    "Collar",
-    "Collars",
+    "Distance",
     "Held",
     "Inventory",
+    "MarketLimits",
     "NewOrder",
     "PairInventory",
     "Refusal",
@@ -33,6 +36,7 @@ __all__ = [
     "check",
     "closed",
     "first_halt",
+    "limits_in",
     "scopes_of",
     "shut",
     "stale",

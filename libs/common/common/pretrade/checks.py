@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.clock import NS_PER_MS
-from common.events import BotLimits, Conduct
+from common.events import CommonLimits, NotionalLimits
 from common.instruments import OnAxis, Side, ceil_ticks
 from common.pretrade.context import CheckContext
+from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
 LIMITS_AGE_MAX_NS = 1_000 * NS_PER_MS
@@ -79,7 +80,7 @@ def shut(context: CheckContext) -> Refusal | None:
 def stale(context: CheckContext) -> Refusal | None:
     """Return which input is missing or too old: then nothing may rest either."""
     if context.limits is None:
-        return RejectReason.NO_LIMITS, "risk publishes no limits for this bot"
+        return RejectReason.NO_LIMITS, context.no_limits
     if context.limits_age_ns > LIMITS_AGE_MAX_NS:
         return RejectReason.LIMITS_STALE, f"limits are {context.limits_age_ns // NS_PER_MS} ms old"
     if not context.position_known:
@@ -139,39 +140,56 @@ def _beyond_limits(approved: Approved, context: CheckContext) -> Refusal | None:
         or inventory.net_position(order, limits)
         or (None if order.post_only else _post_only(order, context))
         or _collateral(order, notional, context)
-        or _notional(order, notional, context, limits)
-        or _open_orders(on_axis.bids, context, limits)
-        or _throttles(on_axis.bids, context, limits.conduct)
+        or _notional(order, notional, context, limits.notional)
+        or _open_orders(on_axis.bids, context, limits.common)
+        or _throttles(on_axis.bids, context, limits.common)
     )
 
 
-def _price(on_axis: OnAxis, context: CheckContext, limits: BotLimits) -> Refusal | None:
-    """A price stays near fair value, within its absolute bounds, and reaches not far into the public book."""
+def _price(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
+    """A price stays near fair value, within its bounds, and reaches not far into the public book."""
     bids, ticks = on_axis
-    instrument, fair, collars = context.instrument, context.fair, context.collars
+    instrument, fair, bounds = context.instrument, context.fair, limits.bounds
     assert fair is not None, "closed() lets nothing through without a fair value"
     price = instrument.axis_price(ticks)
-    distance, most = abs(price - fair), limits.price_collar if collars is None else collars.fair.at(fair)
+    # Of a distance the two parts are added here: its method costs a call, and this is every order.
+    collar, of_price = limits.price_collar
+    distance, most = abs(price - fair), collar + of_price * fair
     if distance > most + COLLAR_EPSILON:
         return RejectReason.PRICE_COLLAR, f"{distance:.4f} from fair value, limit {most:g}"
-    if instrument.max_ticks:
-        # Bounds are given for prices of 0 to 1; what has no highest price has the collar.
-        if bids and price > limits.quotes.max_bid + COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {limits.quotes.max_bid}"
-        if not bids and price < limits.quotes.min_ask - COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {limits.quotes.min_ask}"
+    if bounds is not None:
+        if bounds.of_reference:
+            refusal = _reference_bounds(bids, price, context.reference, bounds)
+            if refusal is not None:
+                return refusal
+        elif bids and price > bounds.max_bid + COLLAR_EPSILON:
+            return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {bounds.max_bid}"
+        elif not bids and price < bounds.min_ask - COLLAR_EPSILON:
+            return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {bounds.min_ask}"
     other_ticks = context.book_ask_ticks if bids else context.book_bid_ticks
     if not other_ticks:
         return None
     other = instrument.axis_price(other_ticks)
     through = price - other if bids else other - price
-    most = limits.book_collar if collars is None else collars.book.at(other)
+    collar, of_price = limits.book_collar
+    most = collar + of_price * other
     if through > most + COLLAR_EPSILON:
         return RejectReason.BOOK_COLLAR, f"{through:.4f} through the best other side, limit {most:g}"
     return None
 
 
-def _own_spread(on_axis: OnAxis, context: CheckContext, limits: BotLimits) -> Refusal | None:
+def _reference_bounds(bids: bool, price: float, reference: float | None, bounds: Bounds) -> Refusal | None:
+    """A bid is not far above the market's reference price, an ask not far below it."""
+    if reference is None:
+        return RejectReason.PRICE_BOUND, "bounds are relative to a reference price, and none is known"
+    if bids and price > bounds.max_bid * reference + COLLAR_EPSILON:
+        return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {bounds.max_bid * reference:.4f}"
+    if not bids and price < bounds.min_ask * reference - COLLAR_EPSILON:
+        return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {bounds.min_ask * reference:.4f}"
+    return None
+
+
+def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
     """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
     bids, ticks = on_axis
     if bids:
@@ -184,7 +202,9 @@ def _own_spread(on_axis: OnAxis, context: CheckContext, limits: BotLimits) -> Re
         spread_ticks = ticks - context.best_bid_ticks
     if spread_ticks <= 0:
         return RejectReason.SELF_CROSS, f"would trade with an own order {-spread_ticks} ticks through it"
-    least_ticks = ceil_ticks(limits.min_spread, context.instrument.axis_price(1))
+    assert context.fair is not None, "closed() lets nothing through without a fair value"
+    least, of_price = limits.min_spread
+    least_ticks = ceil_ticks(least + of_price * context.fair, context.instrument.axis_price(1))
     if spread_ticks < least_ticks:
         return RejectReason.MIN_SPREAD, f"{spread_ticks} ticks from own other side, limit {least_ticks}"
     return None
@@ -204,7 +224,7 @@ def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
     return RejectReason.POST_ONLY, "it could take, and only a reduction may do so"
 
 
-def _notional(order: NewOrder, notional: float, context: CheckContext, limits: BotLimits) -> Refusal | None:
+def _notional(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
     """Money: of the order, of the bot, of the account. What reduces a holding frees money and always passes."""
     if notional > limits.max_order_notional:
         return RejectReason.NOTIONAL, f"{notional:.2f} in one order, limit {limits.max_order_notional:.2f}"
@@ -218,28 +238,28 @@ def _notional(order: NewOrder, notional: float, context: CheckContext, limits: B
     return RejectReason.NOTIONAL, f"account would have {of_account:.2f}, limit {limits.max_account_notional:.2f}"
 
 
-def _open_orders(bids: bool, context: CheckContext, limits: BotLimits) -> Refusal | None:
+def _open_orders(bids: bool, context: CheckContext, limits: CommonLimits) -> Refusal | None:
     if context.open_orders >= limits.max_open_orders:
         return RejectReason.OPEN_ORDERS, f"{context.open_orders} orders open, limit {limits.max_open_orders}"
     on_side = context.open_bids if bids else context.open_asks
-    if on_side >= limits.quotes.max_side_orders:
-        return RejectReason.OPEN_ORDERS, f"{on_side} orders open on this side, limit {limits.quotes.max_side_orders}"
+    if on_side >= limits.max_side_orders:
+        return RejectReason.OPEN_ORDERS, f"{on_side} orders open on this side, limit {limits.max_side_orders}"
     if context.messages_left < 1:
         return RejectReason.MESSAGE_RATE, "the message budget is used up for now"
     return None
 
 
-def _throttles(bids: bool, context: CheckContext, conduct: Conduct) -> Refusal | None:
+def _throttles(bids: bool, context: CheckContext, limits: CommonLimits) -> Refusal | None:
     """Every new order brings a cancel: who cancels too much, or trades too little, sends none for a while."""
     free_from_ns = context.bid_free_from_ns if bids else context.ask_free_from_ns
     if context.now_ns < free_from_ns:
         left_ms = (free_from_ns - context.now_ns) / NS_PER_MS
         return RejectReason.QUOTE_LIFE, f"replaces a quote that should have stood {left_ms:.1f} ms longer"
     if context.cancels_left < 1:
-        return RejectReason.CANCEL_RATE, f"more than {conduct.max_cancels_per_s} cancels within a second"
-    if context.orders_per_fill > conduct.max_orders_per_fill:
+        return RejectReason.CANCEL_RATE, f"more than {limits.max_cancels_per_s} cancels within a second"
+    if context.orders_per_fill > limits.max_orders_per_fill:
         return (
             RejectReason.ORDER_TO_FILL,
-            f"{context.orders_per_fill:.0f} orders per fill, limit {conduct.max_orders_per_fill}",
+            f"{context.orders_per_fill:.0f} orders per fill, limit {limits.max_orders_per_fill}",
         )
     return None

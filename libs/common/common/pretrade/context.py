@@ -10,9 +10,11 @@ from typing import NamedTuple
 from common.events import BotLimits
 from common.instruments import Instrument, Outcome, Side
 from common.pretrade.inventory import Inventory
+from common.pretrade.limits import MarketLimits, limits_in
 from common.pretrade.orders import Approved
 
-BPS_PER_UNIT = 10_000
+NO_LIMITS = "risk publishes no limits for this bot"
+"""Why a bot has none, as long as nobody says more."""
 
 
 class Closing(NamedTuple):
@@ -22,27 +24,6 @@ class Closing(NamedTuple):
     """From here only orders pass that bring the position towards flat."""
     close_from_ns: int
     """From here no order passes."""
-
-
-class Collar(NamedTuple):
-    """How far a price may be from another one."""
-
-    width: float
-    in_bps: bool = False
-    """In hundredths of a per cent of that other price; otherwise in price."""
-
-    def at(self, price: float) -> float:
-        """Return the distance allowed from a price. `Collar(50, in_bps=True).at(60_000) == 300`."""
-        return self.width * price / BPS_PER_UNIT if self.in_bps else self.width
-
-
-class Collars(NamedTuple):
-    """Where an order's price may be, seen from what is known."""
-
-    fair: Collar
-    """Around fair value."""
-    book: Collar
-    """Into the other side of the public book; an empty book says nothing."""
 
 
 @dataclass(slots=True)
@@ -68,12 +49,14 @@ class CheckContext:
     """The venue's session is up and what it told has been compared with what we know."""
     deadman_armed: bool = False
 
-    limits: BotLimits | None = None
+    limits: MarketLimits | None = None
+    """The bot's in this market; None where it has none, and `no_limits` says why."""
+    no_limits: str = NO_LIMITS
+    given: BotLimits | None = None
+    """What `limits` were made from."""
     limits_age_ns: int = 0
     limits_revision: int = 0
     config_revision: int = 0
-    collars: Collars | None = None
-    """None for those of the limits, which are in price."""
 
     clock_known: bool = False
     clock_offset_ns: int = 0
@@ -87,6 +70,8 @@ class CheckContext:
     fair: float | None = None
     fair_age_ns: int = 0
     fair_age_max_ns: int = 0
+    reference: float | None = None
+    """The price that bounds may be relative to, on the axis; None where none is known."""
     book_stale: bool = False
 
     position_known: bool = False
@@ -111,7 +96,7 @@ class CheckContext:
     """Open orders of the bot in this market that buy on the axis: YES bought or NO sold."""
     open_asks: int = 0
     bot_notional: float = 0.0
-    """Money that the bot's open bids and unpaired lots stand for, in all its markets."""
+    """Money that the bot's open bids and unpaired lots stand for, in all its markets of the instrument's currency."""
     account_notional: float = 0.0
     bid_free_from_ns: int = 0
     """Our time until which a bid that was cancelled young is not replaced."""
@@ -124,6 +109,19 @@ class CheckContext:
     def reduce_only(self) -> bool:
         """Whether only orders pass that bring the position towards flat."""
         return self.closing is not None and self.venue_now_ns >= self.closing.reduce_only_from_ns
+
+    def take_limits(self, given: BotLimits, account_currency: str) -> None:
+        """Take over the limits that risk gives the bot, as they hold in this market."""
+        found = limits_in(given, self.instrument, account_currency)
+        self.given = given
+        if isinstance(found, MarketLimits):
+            self.limits = found
+        else:
+            self.limits, self.no_limits = None, found
+
+    def lose_limits(self, why: str = NO_LIMITS) -> None:
+        """Risk gives the bot no limits any more."""
+        self.given, self.limits, self.no_limits = None, None, why
 
     def admit(self, approved: Approved) -> None:
         """Count an order that goes out."""

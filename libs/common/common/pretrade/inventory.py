@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from common.events import BotLimits
 from common.instruments import Instrument, Outcome, OutcomePair, Side
+from common.pretrade.limits import MarketLimits
 from common.pretrade.orders import NewOrder, Refusal, RejectReason
 
 
@@ -38,11 +38,11 @@ class Inventory(Protocol):
         """Say whether an instrument, on whatever grid, is one of those held here."""
         ...
 
-    def position(self, order: NewOrder, limits: BotLimits, *, reduce_only: bool) -> Refusal | None:
+    def position(self, order: NewOrder, limits: MarketLimits, *, reduce_only: bool) -> Refusal | None:
         """Return why the position that an order may lead to is too large, or larger where it may only shrink."""
         ...
 
-    def net_position(self, order: NewOrder, limits: BotLimits) -> Refusal | None:
+    def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
         """Return why the net position that an order may lead to is too large."""
         ...
 
@@ -88,7 +88,7 @@ class PairInventory:
         yes, no = self.pair
         return instrument is yes or instrument is no or instrument.is_same(yes) or instrument.is_same(no)
 
-    def position(self, order: NewOrder, limits: BotLimits, *, reduce_only: bool) -> Refusal | None:
+    def position(self, order: NewOrder, limits: MarketLimits, *, reduce_only: bool) -> Refusal | None:
         """Worst-case lots of one outcome: held + open + new.
 
         A bid that pairs off the other outcome can only bring the position towards flat, whatever the limit; inside the
@@ -111,7 +111,7 @@ class PairInventory:
             return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst case {worst} {outcome.value} against {other}"
         return None
 
-    def net_position(self, order: NewOrder, limits: BotLimits) -> Refusal | None:
+    def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
         """Worst-case |YES - NO| in the direction of the order, with everything open on that side executed."""
         held = self.held
         if (order.side is Side.BUY) is (order.instrument.outcome is Outcome.YES):
@@ -188,7 +188,7 @@ class SignedInventory:
     def trades(self, instrument: Instrument) -> bool:
         return instrument is self.traded or instrument.is_same(self.traded)
 
-    def position(self, order: NewOrder, limits: BotLimits, *, reduce_only: bool) -> Refusal | None:
+    def position(self, order: NewOrder, limits: MarketLimits, *, reduce_only: bool) -> Refusal | None:
         """Worst-case position: held + open + new, within `max_position_lots` long and `max_short_lots` short.
 
         A position beyond a lowered limit may always shrink. The limit on what is held bounds a short one too.
@@ -205,7 +205,7 @@ class SignedInventory:
             return RejectReason.WORST_CASE_POSITION, f"worst case {worst:+} lots, limit {most} {_SIDE_OF[order.side]}"
         return None
 
-    def net_position(self, order: NewOrder, limits: BotLimits) -> Refusal | None:
+    def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
         """|position|, which is its own net: nothing pairs off with it."""
         worst = self.worst_case(order)
         net = worst if order.side is Side.BUY else -worst

@@ -7,128 +7,43 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotLimits, Conduct, QuoteBounds
-from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair, Side
+from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.pretrade import (
     FEED_AGE_MAX_NS,
     LIMITS_AGE_MAX_NS,
-    Approved,
     CheckContext,
     Closing,
-    Held,
     NewOrder,
     PairInventory,
-    Rejection,
     RejectReason,
-    check,
     closed,
     first_halt,
     scopes_of,
     shut,
     stale,
 )
+from common.testing.pretrade import (
+    CENT,
+    PAIR,
+    a_pair,
+    a_pair_inventory,
+    binary_context,
+    binary_order,
+    let_out,
+    limits_in_pair,
+    rejected,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-CENT = Decimal("0.01")
-
-
-def a_pair(min_lots: int = 1) -> OutcomePair:
-    yes = Instrument(
-        "degen",
-        "BTC-5M-1",
-        InstrumentKind.BINARY,
-        "USD",
-        CENT,
-        Outcome.YES,
-        min_lots=min_lots,
-        price_max=Decimal(1),
-    )
-    return OutcomePair(yes, yes.opposite())
-
-
-PAIR = a_pair()
-LIMITS = BotLimits(
-    max_position_lots=1_000,
-    max_net_lots=800,
-    max_order_lots=200,
-    max_open_orders=12,
-    min_spread=0.02,
-    price_collar=0.10,
-    max_messages_per_s=100,
-    max_daily_loss=Decimal(1_000),
-    max_order_notional=60.0,
-    max_notional=500.0,
-    max_account_notional=900.0,
-    book_collar=0.30,
-    quotes=QuoteBounds(max_bid=0.90, min_ask=0.05, max_side_orders=6),
-    conduct=Conduct(max_cancels_per_s=20, max_orders_per_fill=50),
-)
-
-
-def an_order(*, outcome: Outcome = Outcome.YES, tick_size: Decimal = CENT, **changes: Any) -> NewOrder:
-    order = NewOrder(7, "1", "mm1", PAIR.of(outcome).with_tick(tick_size), Side.BUY, 48, 100, 2_000)
-    return order._replace(**changes)
-
-
-def an_inventory(pair: OutcomePair = PAIR, **changes: int) -> PairInventory:
-    held = {name: changes.pop(name) for name in Held._fields if name in changes}
-    return PairInventory(pair, Held(0, 0)._replace(**held), **changes)
-
-
-def a_context(**changes: Any) -> CheckContext:
-    names = [*Held._fields, "pair", *(name for name in PairInventory.__slots__ if name.startswith("open_"))]
-    inventory = an_inventory(**{name: changes.pop(name) for name in names if name in changes})
-    context = CheckContext(
-        now_ns=1_000,
-        venue_now_ns=1_000,
-        instrument=inventory.pair.yes,
-        inventory=inventory,
-        closing=Closing(reduce_only_from_ns=5_000, close_from_ns=6_000),
-        bus_up=True,
-        reconciled=True,
-        deadman_armed=True,
-        limits=LIMITS,
-        limits_revision=3,
-        config_revision=3,
-        clock_known=True,
-        fair=0.50,
-        fair_age_max_ns=500,
-        position_known=True,
-        messages_left=10.0,
-    )
-    return replace(context, **changes)
-
-
-def rejected(order: NewOrder, context: CheckContext) -> Rejection | None:
-    found = check(order, context)
-    return found if isinstance(found, Rejection) else None
-
 
 def test_an_order_within_every_limit_passes() -> None:
-    assert rejected(an_order(), a_context()) is None
+    assert rejected(binary_order(), binary_context()) is None
 
 
 @pytest.mark.parametrize(
     ("reason", "order", "context"),
     [
-        (RejectReason.HALTED, {}, {"halt": "bot-1:daily_loss"}),
-        (RejectReason.BUS_DOWN, {}, {"bus_up": False}),
-        (RejectReason.NOT_RECONCILED, {}, {"reconciled": False}),
-        (RejectReason.DEADMAN_NOT_ARMED, {}, {"deadman_armed": False}),
-        (RejectReason.NO_LIMITS, {}, {"limits": None}),
-        (RejectReason.LIMITS_STALE, {}, {"limits_age_ns": LIMITS_AGE_MAX_NS + 1}),
-        (RejectReason.CONFIG_BEHIND, {}, {"limits_revision": 2}),
-        (RejectReason.POSITION_UNKNOWN, {}, {"position_known": False}),
-        (RejectReason.CLOCK_UNKNOWN, {}, {"clock_known": False}),
-        (RejectReason.FEED_SILENT, {}, {"feed_age_ns": FEED_AGE_MAX_NS + 1}),
-        (RejectReason.VENUE_SILENT, {}, {"venue_age_ns": 1_000_000_001}),
-        (RejectReason.VENUE_SILENT, {}, {"venue_age_ns": 2_501, "venue_age_max_ns": 2_500}),
-        (RejectReason.CLOCK_OFFSET, {}, {"clock_offset_ns": 2_000_000_001}),
-        (RejectReason.CLOCK_OFFSET, {}, {"clock_offset_ns": -10_000_000_000}),
-        (RejectReason.FAIR_STALE, {}, {"fair": None}),
-        (RejectReason.FAIR_STALE, {}, {"fair_age_ns": 501}),
-        (RejectReason.BOOK_STALE, {}, {"book_stale": True}),
         (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 6_000}),
         (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000}),
         (RejectReason.CLOSE_TO_EXPIRY, {}, {"venue_now_ns": 5_000, "yes_lots": 200, "no_lots": 250}),
@@ -137,8 +52,6 @@ def test_an_order_within_every_limit_passes() -> None:
             {"side": Side.SELL, "price_ticks": 52},
             {"venue_now_ns": 5_000, "yes_lots": 150, "no_lots": 100},
         ),
-        (RejectReason.EXPIRED, {"expires_at_ns": 1_000}, {}),
-        (RejectReason.DUPLICATE, {}, {"known_ids": {7}}),
         (RejectReason.OFF_TICK, {"tick_size": Decimal("0.001")}, {}),
         (RejectReason.OFF_RANGE, {"price_ticks": 0}, {"fair": 0.01}),
         (RejectReason.OFF_RANGE, {"price_ticks": 100}, {"fair": 0.99}),
@@ -161,10 +74,7 @@ def test_an_order_within_every_limit_passes() -> None:
         ),
         (RejectReason.WORST_CASE_NET, {}, {"yes_lots": 701}),
         (RejectReason.WORST_CASE_NET, {"outcome": Outcome.NO}, {"no_lots": 500, "open_buy_no_lots": 201}),
-        (RejectReason.OPEN_ORDERS, {}, {"open_orders": 12}),
-        (RejectReason.MESSAGE_RATE, {}, {"messages_left": 0.99}),
         (RejectReason.DUPLICATE, {}, {"own_places": {(Outcome.YES, Side.BUY, 48)}}),
-        (RejectReason.OPEN_ORDERS, {}, {"open_bids": 6}),
         (RejectReason.OPEN_ORDERS, {"outcome": Outcome.NO}, {"open_asks": 6}),
         (RejectReason.BOOK_COLLAR, {}, {"book_ask_ticks": 17, "book_bid_ticks": 15}),
         (RejectReason.BOOK_COLLAR, {"outcome": Outcome.NO}, {"book_bid_ticks": 83}),
@@ -178,7 +88,6 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.NOTIONAL, {"quantity_lots": 126}, {}),
         (RejectReason.NOTIONAL, {}, {"bot_notional": 452.1}),
         (RejectReason.NOTIONAL, {}, {"account_notional": 852.1}),
-        (RejectReason.POST_ONLY, {"post_only": False}, {}),
         (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "no_lots": 99}),
         (RejectReason.POST_ONLY, {"post_only": False}, {"no_lots": 200}),
         (RejectReason.POST_ONLY, {"post_only": False}, {"may_take": True, "no_lots": 100, "unconfirmed_no_lots": 1}),
@@ -203,14 +112,11 @@ def test_an_order_within_every_limit_passes() -> None:
             {},
             {"yes_lots": 1_000, "no_lots": 1_101, "unconfirmed_no_lots": 2},
         ),
-        (RejectReason.QUOTE_LIFE, {}, {"bid_free_from_ns": 1_001}),
         (RejectReason.QUOTE_LIFE, {"outcome": Outcome.NO}, {"ask_free_from_ns": 1_001}),
-        (RejectReason.CANCEL_RATE, {}, {"cancels_left": 0.0}),
-        (RejectReason.ORDER_TO_FILL, {}, {"orders_per_fill": 51.0}),
     ],
 )
 def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any], context: dict[str, Any]) -> None:
-    rejection = rejected(an_order(**order), a_context(**context))
+    rejection = rejected(binary_order(**order), binary_context(**context))
     assert rejection is not None
     assert rejection.reason is reason
     assert rejection.order_id == 7
@@ -228,34 +134,34 @@ def test_each_refusal_has_its_reason(reason: RejectReason, order: dict[str, Any]
     ],
 )
 def test_a_refusal_says_by_how_much(detail: str, context: dict[str, Any]) -> None:
-    rejection = rejected(an_order(), a_context(**context))
+    rejection = rejected(binary_order(), binary_context(**context))
     assert rejection is not None
     assert detail in rejection.detail
 
 
 def test_what_shuts_the_door_is_said_before_that_the_market_is_closing() -> None:
     late = {"venue_now_ns": 6_000}
-    assert closed(a_context(bus_up=False, **late)) == shut(a_context(bus_up=False))
-    assert closed(a_context(fair=None, **late)) == stale(a_context(fair=None))
-    assert closed(a_context()) is None
+    assert closed(binary_context(bus_up=False, **late)) == shut(binary_context(bus_up=False))
+    assert closed(binary_context(fair=None, **late)) == stale(binary_context(fair=None))
+    assert closed(binary_context()) is None
 
 
 def test_what_is_held_of_the_other_outcome_may_be_paired_off_beyond_the_position_limit() -> None:
-    lowered = replace_limits(max_position_lots=100)
-    pairing = a_context(limits=lowered, yes_lots=300, no_lots=200)
-    assert rejected(an_order(outcome=Outcome.NO, price_ticks=48), pairing) is None
-    more = rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=101), pairing)
+    lowered = limits_in_pair(max_position_lots=100)
+    pairing = binary_context(limits=lowered, yes_lots=300, no_lots=200)
+    assert rejected(binary_order(outcome=Outcome.NO, price_ticks=48), pairing) is None
+    more = rejected(binary_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=101), pairing)
     assert more is not None
     assert more.reason is RejectReason.WORST_CASE_POSITION
 
 
 def test_in_the_reduce_only_window_pairing_off_passes() -> None:
-    assert rejected(an_order(), a_context(venue_now_ns=5_999, yes_lots=100, no_lots=200)) is None
+    assert rejected(binary_order(), binary_context(venue_now_ns=5_999, yes_lots=100, no_lots=200)) is None
 
 
 @pytest.mark.parametrize("name", ["max_position_lots", "max_net_lots", "max_order_lots", "max_open_orders"])
 def test_a_limit_of_zero_is_no_room(name: str) -> None:
-    assert rejected(an_order(), a_context(limits=replace_limits(**{name: 0}))) is not None
+    assert rejected(binary_order(), binary_context(limits=limits_in_pair(**{name: 0}))) is not None
 
 
 def test_a_halt_counts_in_its_own_scopes_only() -> None:
@@ -263,11 +169,6 @@ def test_a_halt_counts_in_its_own_scopes_only() -> None:
     assert first_halt(["bot-2:loss", "venue-binance:down"], scopes) == ""
     for scope in ("global", "venue-degen", "account-mm1", "bot-1", "currency-USD"):
         assert first_halt(["bot-2:loss", f"{scope}:why"], scopes) == f"{scope}:why"
-
-
-def replace_limits(**changes: Any) -> BotLimits:
-    fields = {name: getattr(LIMITS, name) for name in LIMITS.__struct_fields__}
-    return BotLimits(**(fields | changes))
 
 
 lots = st.integers(0, 600)
@@ -287,15 +188,17 @@ orders = st.builds(
     expires_at_ns=st.sampled_from([900, 1_000, 1_001, 5_000]),
 )
 limits = st.builds(
-    BotLimits,
+    limits_in_pair,
     max_position_lots=st.integers(0, 700),
     max_net_lots=st.integers(0, 700),
     max_order_lots=st.integers(0, 250),
     max_open_orders=st.integers(0, 5),
     min_spread=st.sampled_from([0.0, 0.01, 0.02, 0.05]),
     price_collar=st.sampled_from([0.0, 0.05, 0.3, 0.9]),
-    max_messages_per_s=st.just(10),
-    max_daily_loss=st.just(Decimal(1)),
+    max_bid=st.just(0.99),
+    min_ask=st.just(0.01),
+    max_order_notional=st.just(1_000.0),
+    max_notional=st.just(20_000.0),
 )
 contexts = st.builds(
     CheckContext,
@@ -303,7 +206,7 @@ contexts = st.builds(
     venue_now_ns=st.sampled_from([1_000, 1_000, 5_000, 6_000]),
     instrument=st.just(PAIR.yes),
     inventory=st.builds(
-        an_inventory,
+        a_pair_inventory,
         yes_lots=lots,
         no_lots=lots,
         open_buy_yes_lots=lots,
@@ -364,7 +267,7 @@ def test_nothing_passes_through_a_closed_door(order: NewOrder, context: CheckCon
 def open_contexts(**changes: Any) -> st.SearchStrategy[CheckContext]:
     """Views whose door is open, so that the limits decide."""
     return st.builds(
-        lambda held_yes, held_no, buy_yes, buy_no, ask, bid, limits, now, fair: a_context(
+        lambda held_yes, held_no, buy_yes, buy_no, ask, bid, limits, now, fair: binary_context(
             limits=limits,
             venue_now_ns=now,
             fair=fair,
@@ -390,7 +293,7 @@ def open_contexts(**changes: Any) -> st.SearchStrategy[CheckContext]:
 
 
 buys = st.builds(
-    an_order,
+    binary_order,
     outcome=st.sampled_from([Outcome.YES, Outcome.NO]),
     price_ticks=st.integers(1, 99),
     quantity_lots=st.integers(1, 200),
@@ -405,13 +308,8 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
     assert limits is not None
     assert isinstance(context.inventory, PairInventory)
     yes, no, _, _ = context.inventory.held
-    admitted: list[NewOrder] = []
-    for order in orders:
-        found = check(order, context)
-        if isinstance(found, Approved):
-            context.admit(found)
-            admitted.append(found.order)
-    assert len(admitted) <= limits.max_open_orders
+    admitted = let_out(orders, context)
+    assert len(admitted) <= limits.common.max_open_orders
     assert len(admitted) <= 20
     for outcome, held, other in ((Outcome.YES, yes, no), (Outcome.NO, no, yes)):
         sizes = [order.quantity_lots for order in admitted if order.outcome is outcome]
@@ -426,24 +324,24 @@ def test_whatever_is_admitted_one_after_another_no_worst_case_passes_its_limit(
             assert worst <= other
         fair = context.fair if outcome is Outcome.YES else 1 - (context.fair or 0.0)
         assert fair is not None
-        assert all(abs(price / 100 - fair) <= limits.price_collar + 1e-6 for price in prices)
+        assert all(abs(price / 100 - fair) <= limits.price_collar.price + 1e-6 for price in prices)
     bids = [order.price_ticks for order in admitted if order.outcome is Outcome.YES]
     no_bids = [order.price_ticks for order in admitted if order.outcome is Outcome.NO]
     if bids and no_bids:
-        assert max(bids) + max(no_bids) <= 100 - max(1, round(limits.min_spread * 100))
+        assert max(bids) + max(no_bids) <= 100 - max(1, round(limits.min_spread.price * 100))
 
 
 def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_resolves() -> None:
     # 308 YES if the last fill is not in the position yet, 300 if it is: NO may be paired off up to 300 only.
-    doubtful = a_context(
-        yes_lots=308, unconfirmed_yes_lots=8, no_lots=284, limits=replace_limits(max_position_lots=300)
+    doubtful = binary_context(
+        yes_lots=308, unconfirmed_yes_lots=8, no_lots=284, limits=limits_in_pair(max_position_lots=300)
     )
-    pairing = rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
+    pairing = rejected(binary_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=24), doubtful)
     assert pairing is not None
     assert pairing.reason is RejectReason.WORST_CASE_POSITION
-    assert rejected(an_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
-    one_sided = a_context(no_lots=100, unconfirmed_no_lots=50, limits=replace_limits(max_net_lots=40))
-    adding = rejected(an_order(quantity_lots=100), one_sided)
+    assert rejected(binary_order(outcome=Outcome.NO, price_ticks=48, quantity_lots=16), doubtful) is None
+    one_sided = binary_context(no_lots=100, unconfirmed_no_lots=50, limits=limits_in_pair(max_net_lots=40))
+    adding = rejected(binary_order(quantity_lots=100), one_sided)
     assert adding is not None
     assert adding.reason is RejectReason.WORST_CASE_NET
 
@@ -486,15 +384,15 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
     ],
 )
 def test_what_is_just_within_a_bound_passes(order: dict[str, Any], context: dict[str, Any]) -> None:
-    assert rejected(an_order(**order), a_context(**context)) is None
+    assert rejected(binary_order(**order), binary_context(**context)) is None
 
 
 @given(st.lists(buys, max_size=15), st.integers(0, 99), st.integers(0, 99), st.floats(0, 600), st.floats(0, 1_000))
 def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
     orders: list[NewOrder], book_bid: int, book_ask: int, bot: float, account: float
 ) -> None:
-    wide = replace_limits(price_collar=0.99, max_open_orders=50, max_net_lots=5_000, max_position_lots=5_000)
-    context = a_context(
+    wide = limits_in_pair(price_collar=0.99, max_open_orders=50, max_net_lots=5_000, max_position_lots=5_000)
+    context = binary_context(
         limits=wide,
         book_bid_ticks=book_bid,
         book_ask_ticks=book_ask,
@@ -502,22 +400,17 @@ def test_whatever_is_admitted_keeps_to_the_bounds_of_money_place_and_number(
         account_notional=account,
         messages_left=50.0,
     )
-    admitted: list[NewOrder] = []
-    for order in orders:
-        found = check(order, context)
-        if isinstance(found, Approved):
-            context.admit(found)
-            admitted.append(found.order)
+    admitted = let_out(orders, context)
     costs = [order.price_ticks * order.quantity_lots / 100 for order in admitted]
-    assert all(cost <= wide.max_order_notional for cost in costs)
+    assert all(cost <= wide.notional.max_order_notional for cost in costs)
     if admitted:
-        assert bot + sum(costs) <= wide.max_notional + 1e-6
-        assert account + sum(costs) <= wide.max_account_notional + 1e-6
+        assert bot + sum(costs) <= wide.notional.max_notional + 1e-6
+        assert account + sum(costs) <= wide.notional.max_account_notional + 1e-6
     places = [(order.outcome, order.price_ticks) for order in admitted]
     assert len(set(places)) == len(places)
     for outcome in (Outcome.YES, Outcome.NO):
         prices = [ticks for each, ticks in places if each is outcome]
-        assert len(prices) <= wide.quotes.max_side_orders
+        assert len(prices) <= wide.common.max_side_orders
         if not prices:
             continue
         if outcome is Outcome.YES:
@@ -533,8 +426,8 @@ def test_an_order_that_takes_only_ever_makes_the_position_smaller(
     order: NewOrder, held_yes: int, held_no: int, being_bought: int, may_take: bool
 ) -> None:
     yes = order.outcome is Outcome.YES
-    context = a_context(
-        limits=replace_limits(price_collar=0.99),
+    context = binary_context(
+        limits=limits_in_pair(price_collar=0.99),
         yes_lots=held_yes,
         no_lots=held_no,
         may_take=may_take,
@@ -547,8 +440,8 @@ def test_an_order_that_takes_only_ever_makes_the_position_smaller(
 
 
 def test_what_may_not_be_held_cannot_be_sold() -> None:
-    doubtful = a_context(yes_lots=100, unconfirmed_yes_lots=1)
-    selling = rejected(an_order(side=Side.SELL, price_ticks=52), doubtful)
+    doubtful = binary_context(yes_lots=100, unconfirmed_yes_lots=1)
+    selling = rejected(binary_order(side=Side.SELL, price_ticks=52), doubtful)
     assert selling is not None
     assert selling.reason is RejectReason.WORST_CASE_POSITION
 
@@ -562,27 +455,27 @@ def test_what_may_not_be_held_cannot_be_sold() -> None:
     ],
 )
 def test_an_order_for_another_instrument_is_refused_by_its_name(other: Instrument) -> None:
-    rejection = rejected(an_order(instrument=other), a_context())
+    rejection = rejected(binary_order(instrument=other), binary_context())
     assert rejection is not None
     assert rejection.reason is RejectReason.WRONG_INSTRUMENT
     assert rejection.detail == f"{other.symbol} ({other.outcome.value}) is not traded here"
 
 
 def test_what_never_expires_never_closes() -> None:
-    assert rejected(an_order(), a_context(venue_now_ns=2**62, closing=None)) is None
+    assert rejected(binary_order(), binary_context(venue_now_ns=2**62, closing=None)) is None
 
 
 @given(st.sampled_from([Outcome.YES, Outcome.NO]), lots, lots, st.integers(0, 50), lots, st.integers(1, 200))
 def test_what_is_sellable_is_certainly_held_and_not_offered(
     outcome: Outcome, yes: int, no: int, doubt: int, offered: int, size: int
 ) -> None:
-    inventory = an_inventory(
+    inventory = a_pair_inventory(
         yes_lots=yes, no_lots=no, unconfirmed_yes_lots=min(doubt, yes), unconfirmed_no_lots=min(doubt, no)
     )
     inventory.add_open(outcome, Side.SELL, offered)
     held = yes if outcome is Outcome.YES else no
     assert inventory.sellable(outcome) == held - min(doubt, held) - offered
-    order = an_order(outcome=outcome, side=Side.SELL, quantity_lots=size)
+    order = binary_order(outcome=outcome, side=Side.SELL, quantity_lots=size)
     assert inventory.worst_case(order) == inventory.sellable(outcome) - size
     with pytest.raises(ValueError, match="outcome: BTC-5M-1 is traded as yes or no, not as none"):
         inventory.add_open(Outcome.NONE, Side.BUY, 1)

@@ -185,7 +185,7 @@ def _bot_state(view: View, config: BotConfig, own: list[Json], halted: bool, now
     risk = next((state for _, state in sorted(view.risk.items())), None)
     if risk is None or risk.age_ns(now_ns) > RISK_STALE_NS:
         return "no_risk"
-    if not any(config.algo_id in state.event.limits for state in view.risk.values()):
+    if not any(config.algo_id in state.event.bot_limits for state in view.risk.values()):
         return "no_limits"
     states = [row["state"] for row in own]
     return next((state for state in STATES_SHOWN if state in states), "waiting")

@@ -16,7 +16,6 @@ from common.events import (
     Alert,
     AlertLevel,
     BotConfig,
-    BotLimits,
     Event,
     FairValue,
     FeedStatus,
@@ -41,6 +40,7 @@ from common.events import (
 )
 from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
+from common.testing.limits import binary_limits
 
 from gateway.changes.configuration import revise
 from gateway.state.view import View
@@ -242,12 +242,12 @@ class Story:
         return self.tell(self.view.on_statistics, Statistics(scope="bot-1", figures=figures, ts_ns=self.now_ns))
 
     def risk(self, *, daily: str = "13.70", epoch: int = 1, limits: bool = True) -> RiskState:
-        one = BotLimits(1_000, 500, 500, 50, 0.02, 0.2, 100, Decimal(1_000))
         state = RiskState(
             epoch=epoch,
             shard="0",
             ledger_sequence=417,
-            limits={"1": one} if limits else {},
+            limits={},
+            bot_limits={"1": binary_limits()} if limits else {},
             config_revisions={"1": 1},
             halts=[],
             daily_pnl={"1": Decimal(daily)},

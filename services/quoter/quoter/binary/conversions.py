@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from common.bots import Unwind
 from common.clock import NS_PER_S
-from common.events import BotLimits, MarketStatus
+from common.events import MarketStatus
 from common.instruments import OutcomePair
-from common.pretrade import Held
+from common.pretrade import Held, MarketLimits
 
 from quoter.binary.market import BinaryMarket
 from quoter.orders.holdings import Holdings
@@ -73,7 +73,7 @@ class Candidate(NamedTuple):
     market: BinaryMarket
     plan: Plan | None
     """What came of its last pass."""
-    limits: BotLimits | None
+    limits: MarketLimits | None
 
 
 class Converter:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from common.bots import BinaryBot, Inventory, Quoting
-from common.events import BotLimits, QuoteLevel
-from common.pretrade import Held
+from common.events import QuoteLevel
+from common.pretrade import Held, MarketLimits
 
 from quoter.binary.glft import leans_for
 from quoter.binary.ladder import as_buys, levels, prices
@@ -43,7 +43,7 @@ class Opinion(NamedTuple):
 
 
 def plan(
-    opinion: Opinion, held: Held, venue_now_ns: int, terms: BinaryTerms, config: BinaryBot, limits: BotLimits
+    opinion: Opinion, held: Held, venue_now_ns: int, terms: BinaryTerms, config: BinaryBot, limits: MarketLimits
 ) -> Plan:
     """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
     inventory, quoting, signals = config.inventory, config.quoting, opinion.signals
@@ -60,7 +60,8 @@ def plan(
     leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory, signals.reach)
     reducing = phase is Phase.REDUCE_ONLY
     size, min_lots = min(quoting.size, limits.max_order_lots), terms.min_lots
-    away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread, quoting, signals)
+    min_spread = limits.min_spread.price
+    away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, min_spread, quoting, signals)
     bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, terms, inventory)
     best_bid = bid_from - signals.net_skew - away.bid
     best_ask = ask_from - signals.net_skew + away.ask
@@ -75,7 +76,7 @@ def plan(
     aimed = best_bid, best_ask
     best_bid, best_ask = _on_grid(fair, best_bid, best_ask, net, terms.grid, inventory)
     through = reducing or yields > 0.0 or (best_bid, best_ask) != aimed
-    rungs = prices(fair, best_bid, best_ask, quoting, limits.min_spread, terms.grid, through_fair=through)
+    rungs = prices(fair, best_bid, best_ask, quoting, min_spread, terms.grid, through_fair=through)
     least = min(size, inventory.adding_min)
     bid_size = size if reducing else max(int(size * leaning.bid_share), least)
     ask_size = size if reducing else max(int(size * leaning.ask_share), least)

@@ -24,8 +24,10 @@ from common.events import (
     RiskState,
 )
 from common.instruments import InstrumentKind
+from common.testing.limits import binary_limits, market_limits
 
 from quoter.orders.own_orders import Orders
+from quoter.orders.terms import terms_of
 from quoter.service import Quoter
 from quoter.testing.venue import Venue
 from quoter.venues.degen.fallback import Fallback
@@ -37,16 +39,7 @@ S = 1_000_000_000
 START_NS = 1_795_222_800 * S
 MARKET = "BTC-5M-1795223100"
 KEY = ApiKey("trade", "mm1-trade", "very-secret", ("read", "trade", "cancel"))
-LIMITS = BotLimits(
-    max_position_lots=1_000,
-    max_net_lots=1_000,
-    max_order_lots=500,
-    max_open_orders=50,
-    min_spread=0.02,
-    price_collar=0.25,
-    max_messages_per_s=1_000,
-    max_daily_loss=Decimal(1_000),
-)
+LIMITS = binary_limits()
 SECTIONS: dict[str, Any] = {
     "instrument": {"series": ["BTC-5M"], "sources": {"BTC": [{"symbol": "BTCUSDT"}]}},
     "risk_limits": {},
@@ -72,6 +65,10 @@ def market(status: MarketStatus = MarketStatus.OPEN, symbol: str = MARKET) -> Ma
     )
 
 
+MARKET_LIMITS = market_limits(LIMITS, terms_of(market()).instrument)
+"""`LIMITS` as they hold in the market."""
+
+
 def config(revision: int = 1, *, running: bool = True, algo_id: str = "1", **sections: Any) -> BotConfig:
     """Return a bot's configuration: fields of sections replace ours, None in place of a section leaves it out."""
     ours = {name: found if found is None else SECTIONS.get(name, {}) | found for name, found in sections.items()}
@@ -93,7 +90,8 @@ def risk_state(
     return RiskState(
         shard="0",
         ledger_sequence=0,
-        limits=dict.fromkeys(bots, limits) if limits else {},
+        limits={},
+        bot_limits=dict.fromkeys(bots, limits) if limits else {},
         config_revisions=dict.fromkeys(bots, revision),
         halts=list(halts),
         ts_ns=now_ns,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
 from common.core import Effect
-from common.events import BotLimits, FeedStatus, MarketStatus, RiskState
+from common.events import FeedStatus, MarketStatus, RiskState
 from common.instruments import Side, ceil_ticks
 from common.orders import OrderIds
 from common.pretrade import (
@@ -32,6 +32,7 @@ from quoter.orders.collateral import Collateral
 from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, changes, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
+from quoter.orders.limits import GivenLimits
 from quoter.orders.own_orders import Order, Orders
 from quoter.orders.terms import Terms, unlisted_terms
 from quoter.trading.activity import Activity, young_until
@@ -91,6 +92,7 @@ class Trader:
         self.activity = Activity()
         self.positions_known = False
         """True once risk has told the position of every bot."""
+        self.limits = GivenLimits()
         self.halts = Halts()
         self.budget = Budget(messages_per_s, messages_per_s)
         self.clock = VenueClock()
@@ -103,8 +105,6 @@ class Trader:
         self.refused: list[tuple[NewOrder, Rejection]] = []
         """What the pre-trade check refused in the pass of this moment."""
         self.memory = Memory()
-        self._limits: dict[str, tuple[BotLimits, int, str]] = {}
-        self._risk_at_ns: dict[str, int] = {}
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
@@ -121,15 +121,9 @@ class Trader:
 
     def on_risk(self, state: RiskState, fresh_at_ns: int) -> None:
         """Take in limits and halts; a bot that its shard no longer lists has none."""
-        shard = state.shard
-        self._risk_at_ns[shard] = fresh_at_ns
+        self.limits.on_risk(state, fresh_at_ns)
         self._clock_offset_max_ns = state.max_clock_offset_ms * NS_PER_MS
-        self.halts.on_risk(shard, state.halts)
-        for algo_id in [algo_id for algo_id, known in self._limits.items() if known[2] == shard]:
-            if algo_id not in state.limits:
-                del self._limits[algo_id]
-        for algo_id, limits in state.limits.items():
-            self._limits[algo_id] = (limits, state.config_revisions.get(algo_id, 0), shard)
+        self.halts.on_risk(state.shard, state.halts)
 
     def on_feed_status(self, status: FeedStatus, fresh_at_ns: int) -> None:
         self.clock = VenueClock(
@@ -145,10 +139,6 @@ class Trader:
     def hold_back(self, scope: str, until_ns: int) -> None:
         """Let nothing new out in a scope for a while: a person has just cancelled everything there."""
         self._held_back_until_ns[scope] = until_ns
-
-    def limits_of(self, algo_id: str) -> BotLimits | None:
-        known = self._limits.get(algo_id)
-        return known[0] if known else None
 
     def venue_now_ns(self, now_ns: int) -> int:
         return now_ns + self.clock.offset_ns
@@ -242,12 +232,13 @@ class Trader:
         context.bus_up = self.bus_up
         context.reconciled = self.session.reconciled
         context.deadman_armed = self.session.armed(now_ns)
-        known = self._limits.get(bot.algo_id)
-        if known is None:
-            context.limits = None
+        given = self.limits.by_bot.get(bot.algo_id)
+        if given is None:
+            context.lose_limits(self.limits.why_none(bot.algo_id))
         else:
-            context.limits, context.limits_revision, shard = known
-            context.limits_age_ns = now_ns - self._risk_at_ns[shard]
+            context.limits_revision, context.limits_age_ns = given.revision, now_ns - given.fresh_at_ns
+            if given.limits is not context.given:
+                context.take_limits(given.limits, self.session.currency)
         context.config_revision = bot.revision
         clock = self.clock
         context.clock_known = clock.known
@@ -333,8 +324,11 @@ class Trader:
         still = {"quoting": strategy.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
         ticks = still.get(wanted.state, 0)
         limits = quoted.context.limits
-        least = ceil_ticks(limits.min_spread, quoted.terms.tick) if limits else 1
-        return Tolerance(ticks, strategy.size_tolerance, least)
+        if limits is None:
+            return Tolerance(ticks, strategy.size_tolerance, 1)
+        least, of_price = limits.min_spread
+        least += of_price * (quoted.context.fair or 0.0)
+        return Tolerance(ticks, strategy.size_tolerance, ceil_ticks(least, quoted.terms.tick))
 
     def _cancels(self, bot: Bot, quoted: QuotedMarket, todo: Changes, now_ns: int) -> list[int]:
         """Return the cancels that can be sent now; they are never refused, at most late."""
@@ -366,7 +360,7 @@ class Trader:
         if context.limits is None:
             return
         leaving = [order for order in map(self.orders.get, cancels) if order is not None]
-        bids_ns, asks_ns = young_until(leaving, context.limits.quotes.min_life_ms * NS_PER_MS, now_ns)
+        bids_ns, asks_ns = young_until(leaving, context.limits.common.min_quote_life_ms * NS_PER_MS, now_ns)
         context.bid_free_from_ns = max(context.bid_free_from_ns, bids_ns)
         context.ask_free_from_ns = max(context.ask_free_from_ns, asks_ns)
 
@@ -390,9 +384,9 @@ class Trader:
         context.may_take = immediate
         activity = self.activity
         context.bot_notional, context.account_notional = activity.money.of(bot.algo_id), activity.money.total
-        context.cancels_left = limits.conduct.max_cancels_per_s - activity.cancels_of(bot.algo_id).recent(now_ns)
+        context.cancels_left = limits.common.max_cancels_per_s - activity.cancels_of(bot.algo_id).recent(now_ns)
         context.orders_per_fill = activity.orders_per_fill(bot.algo_id)
-        own_budget = self._bot_budget(bot, limits)
+        own_budget = self._bot_budget(bot, limits.common.max_messages_per_s)
         context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         admitted: list[Approved] = []
         tried_max = quoted.refusals.orders_max(len(place), taking=immediate)
@@ -445,8 +439,8 @@ class Trader:
             text = f"the venue refused {order.price_ticks} ticks: not retried for {held_ns / NS_PER_MS:.0f} ms"
         return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
-    def _bot_budget(self, bot: Bot, limits: BotLimits) -> Budget:
-        rate = max(1, limits.max_messages_per_s)
+    def _bot_budget(self, bot: Bot, messages_per_s: int) -> Budget:
+        rate = max(1, messages_per_s)
         if bot.budget is None or bot.budget.messages_per_s != rate:
             bot.budget = Budget(rate, rate)
         return bot.budget

@@ -41,9 +41,9 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
     reasons += [f"halted: {halt}" for halt in trader.halts.active if halt.partition(":")[0] in scopes]
     # A bot that was given no risk_limits may not trade, as it was told: nothing is wrong with the account.
     reasons += [
-        f"bot {bot.algo_id} has no limits from risk"
+        f"bot {bot.algo_id}: {trader.limits.why_none(bot.algo_id)}"
         for bot in trader.bots.values()
-        if bot.running and bot.config.risk_limits is not None and trader.limits_of(bot.algo_id) is None
+        if bot.running and bot.config.risk_limits is not None and bot.algo_id not in trader.limits.by_bot
     ]
     return reasons
 

@@ -14,7 +14,7 @@ from quoter.binary.glft import BOUND, Leans, _solved, leans_for
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
 from quoter.testing.binary import strategy_of, terms_of
-from quoter.testing.script import LIMITS, SECTIONS, START_NS, Script, config, market
+from quoter.testing.script import MARKET_LIMITS, SECTIONS, START_NS, Script, config, market
 from quoter.trading.strategy import Plan
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
@@ -117,7 +117,7 @@ def quoted(elapsed: float, held: Held) -> Plan:
         inventory=Inventory(model="glft", reduce_only_s=20.0, late_net=300, final_net=300),
     )
     now_ns = START_NS + int(elapsed * 300 * NS_PER_S)
-    return plan(Opinion(0.5, 0.5, 0.0, CALM), held, now_ns, terms_of(market()), bot, LIMITS)
+    return plan(Opinion(0.5, 0.5, 0.0, CALM), held, now_ns, terms_of(market()), bot, MARKET_LIMITS)
 
 
 def test_a5_glft_quotes_of_a_long_holder_fall_with_time() -> None:

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from common.bots import BinaryBot, Inventory, Quoting
 from common.clock import NS_PER_S
-from common.events import BotLimits
-from common.pretrade import Held
+from common.pretrade import Held, MarketLimits
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM, Signals
 from quoter.testing.binary import terms_of
-from quoter.testing.script import LIMITS, MARKET, SECTIONS, START_NS, Script, config, market
+from quoter.testing.script import MARKET, MARKET_LIMITS, SECTIONS, START_NS, Script, config, market
 from quoter.trading.strategy import Plan
 
 TERMS = terms_of(market())
@@ -26,7 +25,7 @@ def quoted(
     held: Held = FLAT,
     *,
     elapsed: float = 0.1,
-    limits: BotLimits = LIMITS,
+    limits: MarketLimits = MARKET_LIMITS,
     volatility: float = 0.5,
     uncertainty: float = 0.0,
     signals: Signals = CALM,

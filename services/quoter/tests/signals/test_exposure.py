@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from common.bots import Exposure
+from common.testing.limits import changed
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -130,7 +131,7 @@ def priced(script: Script, *, yes: int, held_in: str = MARKET) -> dict[str, set[
     return found
 
 
-WIDE = replace(LIMITS, max_position_lots=5_000, max_net_lots=5_000)
+WIDE = changed(LIMITS, max_position_lots=5_000, max_net_lots=5_000)
 BOTH = {"yes", "no"}
 
 

@@ -27,7 +27,7 @@ from quoter.signals.reach import (
 )
 from quoter.signals.signals import CALM
 from quoter.testing.binary import market_of, terms_of
-from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, market
+from quoter.testing.script import MARKET, MARKET_LIMITS, START_NS, S, Script, config, market
 from quoter.trading.strategy import Plan
 
 INVENTORY = Inventory()
@@ -243,7 +243,7 @@ def test_r66_what_is_left_is_offered_on_the_grid_even_when_it_is_all_but_dead(he
     script.start(config())
     quoted = market_of(script)
     now_ns = START_NS + 280 * S
-    found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, quoted.terms, quoted.config, LIMITS)
+    found = plan(Opinion(fair, 0.5, 0.0, CALM), held, now_ns, quoted.terms, quoted.config, MARKET_LIMITS)
     side = found.asks if held.yes_lots else found.bids
     assert sum(level.quantity_lots for level in side) == 120
 
@@ -254,7 +254,7 @@ def test_r66_what_is_held_is_offered_on_the_grid_long_before_the_end_too(net: in
     script.start(config())
     quoted = market_of(script)
     found = [
-        plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, quoted.terms, quoted.config, LIMITS)
+        plan(Opinion(fair, 0.5, 0.0, CALM), held, START_NS + 100 * S, quoted.terms, quoted.config, MARKET_LIMITS)
         for held in (Held(max(net, 0), max(-net, 0)), Held(0, 0))
     ]
     giving, flat = [each.asks if net > 0 else each.bids for each in found]
@@ -292,4 +292,4 @@ def half_way(net: int, reach: Reach) -> Plan:
     script.start(config())
     quoted = market_of(script)
     held, signals = Held(max(net, 0), max(-net, 0)), CALM._replace(reach=reach)
-    return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, quoted.terms, quoted.config, LIMITS)
+    return plan(Opinion(0.50, 0.5, 0.0, signals), held, START_NS + 150 * S, quoted.terms, quoted.config, MARKET_LIMITS)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from common.events import Book, BotLimits, Conduct, Level, QuoteBounds
+from common.events import Book, BotLimits, Level
 from common.instruments import Outcome, Side
 from common.pretrade import Held
+from common.testing.limits import changed
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 from quoter.orders.inventory import unpaired_value
 from quoter.orders.own_orders import Order
 from quoter.testing.binary import terms_of
@@ -23,7 +23,7 @@ class Limited(Script):
 
     def __init__(self, **limits: Any) -> None:
         super().__init__()
-        self.limits: BotLimits = replace(LIMITS, **limits)
+        self.limits: BotLimits = changed(LIMITS, **limits)
 
     def feed_inputs(self, **risk: Any) -> None:
         super().feed_inputs(**({"limits": self.limits} | risk))
@@ -114,14 +114,14 @@ def test_one_order_never_costs_more_than_its_limit() -> None:
 
 
 def test_a_side_has_no_more_orders_than_its_limit() -> None:
-    script = Limited(quotes=QuoteBounds(max_side_orders=2))
+    script = Limited(max_side_orders=2)
     script.quoting(0.50)
     assert len(script.venue.prices("yes")) == len(script.venue.prices("no")) == 2
     assert script.rejections()["open_orders"] > 0
 
 
 def test_no_quote_stands_beyond_the_absolute_bounds() -> None:
-    script = Limited(quotes=QuoteBounds(max_bid=0.47, min_ask=0.53))
+    script = Limited(max_bid=0.47, min_ask=0.53)
     script.quoting(0.50)
     assert script.venue.prices("yes") == ["0.46", "0.47"]
     assert script.venue.prices("no") == ["0.46", "0.47"]
@@ -129,7 +129,7 @@ def test_no_quote_stands_beyond_the_absolute_bounds() -> None:
 
 
 def test_with_too_many_cancels_new_quotes_wait_and_cancels_do_not() -> None:
-    script = Limited(conduct=Conduct(max_cancels_per_s=8))
+    script = Limited(max_cancels_per_s=8)
     script.quoting(0.50)
     for step in range(1, 8):
         script.now_ns += 20 * MS
@@ -143,7 +143,7 @@ def test_with_too_many_cancels_new_quotes_wait_and_cancels_do_not() -> None:
 
 
 def test_who_orders_far_more_than_it_trades_sends_nothing_new_until_it_trades() -> None:
-    script = Limited(conduct=Conduct(max_orders_per_fill=30))
+    script = Limited(max_orders_per_fill=30)
     script.quoting(0.50)
     for step in range(20):
         script.wait(50, fair=0.50 + 0.01 * (step % 3))
@@ -154,7 +154,7 @@ def test_who_orders_far_more_than_it_trades_sends_nothing_new_until_it_trades() 
 
 
 def test_a_quote_that_left_young_is_replaced_only_when_its_time_is_over() -> None:
-    script = Limited(quotes=QuoteBounds(min_life_ms=400))
+    script = Limited(min_quote_life_ms=400)
     script.quoting(0.50)
     script.wait(500, fair=0.50)
     script.now_ns += MS

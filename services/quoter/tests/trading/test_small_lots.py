@@ -9,13 +9,25 @@ import pytest
 from common.bots import Unwind
 from common.events import BotConfig, BotLimits, Fill, Market, Posting, PostingKind
 from common.pretrade import Held
+from common.testing.limits import changed
 from msgspec.structs import replace
 from quoter.binary.market import BinaryMarket
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
 from quoter.testing.binary import market_of, strategy_of, terms_of
 from quoter.testing.ending import crossings, near_expiry, show
-from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, fair_value, market, position
+from quoter.testing.script import (
+    LIMITS,
+    MARKET,
+    MARKET_LIMITS,
+    START_NS,
+    S,
+    Script,
+    config,
+    fair_value,
+    market,
+    position,
+)
 
 HUNDREDTH = Decimal("0.01")
 
@@ -66,7 +78,7 @@ def filled(script: Script) -> Fill:
     [(HUNDREDTH, Decimal(1), 0.01), (Decimal(1), Decimal(100), 100.0), (HUNDREDTH, Decimal(100), 1.0)],
 )
 def test_bids_lock_and_commit_what_they_would_cost(lot_size: Decimal, multiplier: Decimal, unit: float) -> None:
-    wide = replace(LIMITS, max_order_notional=1e6, max_notional=1e6, max_account_notional=1e6)
+    wide = changed(LIMITS, max_order_notional=1e6, max_notional=1e6, max_account_notional=1e6)
     script = quoting(lot_size, multiplier, limits=wide)
     lots_at_prices = sum(float(order.price) * order.size for order in script.venue.open_orders())
     assert lots_at_prices > 0
@@ -122,7 +134,7 @@ def test_the_worst_result_of_a_market_is_bounded_in_money() -> None:
     rooms = {}
     for lots, cost in ((0, 0.0), (100, 0.5), (200, 1.0)):
         opinion = Opinion(0.5, 0.5, 0.0, CALM, cost)
-        found = plan(opinion, Held(lots, 0), START_NS + 10 * S, here.terms, here.config, LIMITS)
+        found = plan(opinion, Held(lots, 0), START_NS + 10 * S, here.terms, here.config, MARKET_LIMITS)
         rooms[lots] = sum(level.quantity_lots for level in found.bids), sum(level.quantity_lots for level in found.asks)
     # Two shares at 0.50 are 1.00: so much may be lost, and then the side that adds is empty.
     assert rooms[0][0] == 200
@@ -145,7 +157,7 @@ def test_exposure_over_markets_is_money() -> None:
 
 
 def test_the_limit_on_an_order_is_in_money() -> None:
-    script = quoting(limits=replace(LIMITS, max_order_notional=0.475), fair=0.50)
+    script = quoting(limits=changed(LIMITS, max_order_notional=0.475), fair=0.50)
     assert script.venue.prices("yes") == ["0.46", "0.47"]
 
 

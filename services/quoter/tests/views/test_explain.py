@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from common.events import Book, Halt, Level
 from common.pretrade import RejectReason
-from msgspec.structs import replace
+from common.testing.limits import changed
 from quoter.testing.script import LIMITS, MARKET, START_NS, S, Script, config, position
 from quoter.trading.memory import ALL_RECORDS_MAX, KEPT_NS, RECORDS_MAX, Memory, Record
 
@@ -66,7 +66,7 @@ def test_an_order_that_was_moved_tells_when_it_went_and_for_what() -> None:
 def test_a_refused_order_tells_the_check_and_its_numbers() -> None:
     script = Script()
     script.start()
-    tight = replace(LIMITS, max_open_orders=4)
+    tight = changed(LIMITS, max_open_orders=4)
     for _ in range(10):
         script.now_ns += 50_000_000
         script.feed_inputs(limits=tight)

@@ -105,6 +105,11 @@ class Markets:
     def get(self, venue: str, symbol: str) -> Market | None:
         return self._markets.get((venue, symbol))
 
+    def base_of(self, venue: str, symbol: str) -> str:
+        """Return the currency that a spot market buys, '' where nobody has said."""
+        market = self._markets.get((venue, symbol))
+        return market.base if market is not None else ""
+
     def over(self, venue: str, symbol: str) -> bool:
         """Say whether a market is finished."""
         market = self._markets.get((venue, symbol))

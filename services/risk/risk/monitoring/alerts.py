@@ -11,18 +11,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
-from common.events import Alert, AlertLevel, BotLimits, FeedStatus, QuoteTarget
-from common.instruments import Outcome
+from common.events import Alert, AlertLevel, BinaryLimits, BotLimits, FeedStatus, QuoteTarget, SpotLimits
+from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.pairs import net_lots
 from risk.ledger.positions import Line
 
 LOSS_WARNING_SHARE = Decimal("0.5")
-POSITION_WARNING_SHARE = 0.8
+POSITION_WARNING_SHARE = Decimal("0.8")
 QUIET_NS_MAX = 600 * 1_000_000_000
 """Time with live quotes and without a fill."""
 QUIET_STEP_NS_MAX = 5_000_000_000
@@ -45,27 +46,46 @@ class LossMark(Enum):
 
 def loss_mark(daily_pnl: Decimal, limits: BotLimits) -> LossMark:
     """Compare a bot's P&L of the day with its limit."""
-    if -daily_pnl > limits.max_daily_loss:
+    if -daily_pnl > limits.common.max_daily_loss:
         return LossMark.STOP
-    if -daily_pnl > limits.max_daily_loss * LOSS_WARNING_SHARE:
+    if -daily_pnl > limits.common.max_daily_loss * LOSS_WARNING_SHARE:
         return LossMark.WARNING
     return LossMark.NONE
 
 
-def near_limit(lines: Sequence[Line], limits: BotLimits) -> str:
-    """Return which holding of a market is beyond 80 % of its limit, in words; '' when none is."""
+def near_limit(lines: Sequence[Line], limits: BotLimits, base: str) -> str:
+    """Return which holding of a market is beyond 80 % of its limit, in words; '' when none is.
+
+    `base` is what the market trades, '' where nobody has said.
+    """
+    binary = lines[0].key.outcome is not Outcome.NONE
+    kind = InstrumentKind.BINARY if binary else InstrumentKind.SPOT
+    return next((_NEAR[kind](lines, each, base) for each in limits.kinds if each.kind is kind), "")
+
+
+def _near_binary(lines: Sequence[Line], limits: BinaryLimits, base: str) -> str:
     for line in sorted(lines, key=lambda line: line.key.outcome is Outcome.NO):
         if abs(line.lots) > POSITION_WARNING_SHARE * limits.max_position_lots:
-            return f"{_lots_in_words(line)}, limit {limits.max_position_lots}"
+            return f"{line.lots} {line.key.outcome.upper()} of {line.key.symbol}, limit {limits.max_position_lots}"
     net = net_lots(lines)
     if abs(net) > POSITION_WARNING_SHARE * limits.max_net_lots:
         return f"net {net} YES of {lines[0].key.symbol}, limit {limits.max_net_lots}"
     return ""
 
 
-def _lots_in_words(line: Line) -> str:
-    outcome = line.key.outcome
-    return f"{line.lots} {'lots' if outcome is Outcome.NONE else outcome.upper()} of {line.key.symbol}"
+def _near_spot(lines: Sequence[Line], limits: SpotLimits, base: str) -> str:
+    limit, line = limits.positions.get(base), lines[0]
+    held = line.lots * line.lot_size
+    if limit is None or abs(held) <= POSITION_WARNING_SHARE * limit.max_position:
+        return ""
+    return f"{held:f} {base} of {line.key.symbol}, limit {limit.max_position:f}"
+
+
+_NEAR: Mapping[InstrumentKind, Callable[[Sequence[Line], Any, str], str]] = {
+    InstrumentKind.BINARY: _near_binary,
+    InstrumentKind.SPOT: _near_spot,
+}
+"""How near holdings of a kind of instrument are to their limits; a kind that is added has one line here."""
 
 
 def live(target: QuoteTarget, now_ns: int) -> bool:

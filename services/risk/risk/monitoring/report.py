@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
 from common.bots import sections_of
 from common.core import Sample
 from common.errors import ConfigError
-from common.events import BotConfig, BotLimits, Position, RiskState, Statistics
+from common.events import BotConfig, BotLimits, CommonLimits, KindLimits, Position, RiskState, Statistics
 from common.instruments import Outcome
 from common.streams.levels import Level
 
@@ -17,7 +18,8 @@ from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger, sum_known
 from risk.ledger.positions import ZERO, Line, by_market, published, total
 from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown, unrealized
-from risk.monitoring.limits import SERVED, PlatformLimits, limits_of
+from risk.monitoring.limits import SERVED, limits_of
+from risk.monitoring.platform_limits import PlatformLimits
 
 STREAMS_SCOPE = "streams"
 POSITION_HELP = {
@@ -46,9 +48,9 @@ def view_of(config: BotConfig, platform: PlatformLimits) -> BotView | None:
     """
     try:
         bot = sections_of(config, SERVED)
+        return None if bot is None else BotView(config, limits_of(bot, platform), bot.instrument.venue)
     except ConfigError as error:
         return BotView(config, None, "", str(error))
-    return None if bot is None else BotView(config, limits_of(bot, platform), bot.instrument.venue)
 
 
 def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Position:
@@ -82,7 +84,8 @@ def risk_state(
     return RiskState(
         shard=shard,
         ledger_sequence=ledger.sequence,
-        limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
+        limits={},
+        bot_limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
         config_revisions={view.config.algo_id: view.config.revision for view in views},
         halts=halts,
         daily_pnl={algo_id: shown(each) for algo_id, each in daily.items() if each is not None},
@@ -102,8 +105,8 @@ def bot_statistics(
     figures |= {"fills": float(book.fills if book else 0), "markets": float(len(by_market(lines)))}
     figures |= peaks.figures(algo_id)
     if view is not None and view.limits is not None:
-        figures["max_daily_loss"] = float(view.limits.max_daily_loss)
-        figures["max_drawdown"] = float(view.limits.max_drawdown)
+        figures["max_daily_loss"] = float(view.limits.common.max_daily_loss)
+        figures["max_drawdown"] = float(view.limits.common.max_drawdown)
     for key, held in by_market(lines).items():
         for name, lots in _positions(held).items():
             figures[f"{name}.{key.symbol}"] = figures.get(f"{name}.{key.symbol}", 0.0) + lots
@@ -220,6 +223,7 @@ def bot_state(
         "algo_id": algo_id,
         "revision": view.config.revision if view else None,
         "limits": "withheld: the ledger is frozen" if frozen else _limits_in_words(view),
+        "limits_in_force": None if frozen or view is None else _limits_shown(view.limits),
         "pnl_realized": _in_words(earned.realized),
         "pnl_unrealized": _in_words(earned.unrealized),
         "daily_pnl": _in_words(earned.daily),
@@ -240,6 +244,19 @@ def bot_state(
 
 def _in_words(amount: Decimal | None) -> str:
     return "unknown: no rate" if amount is None else str(shown(amount))
+
+
+def _limits_shown(limits: BotLimits | None) -> dict[str, object] | None:
+    """Return limits as JSON has them: the common ones, and those of each kind of instrument by its name."""
+    if limits is None:
+        return None
+    shown_of = {each.kind.value: _plain(each) for each in limits.kinds}
+    return {"common": _plain(limits.common), **shown_of}
+
+
+def _plain(limits: CommonLimits | KindLimits) -> dict[str, object]:
+    found: dict[str, object] = msgspec.to_builtins(limits)
+    return {name: each for name, each in found.items() if name != limits.__struct_config__.tag_field}
 
 
 def _limits_in_words(view: BotView | None) -> str:

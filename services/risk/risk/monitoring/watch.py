@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import TypeAlias
 
 from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
 from common.streams.levels import CRITICAL_SHARE, Level, alarming, said, when_full
@@ -19,6 +20,8 @@ CLOCK_LOOKS_MIN = 3
 """Looks running that must find a venue's clock off before the venue halts."""
 UNASSIGNED = "unassigned"
 """The bot that stands for the account itself."""
+BaseOf: TypeAlias = Callable[[str, str], str]
+"""What is traded under a symbol of a venue, '' where nobody has said."""
 
 
 class Watch:
@@ -61,7 +64,7 @@ class Watch:
     def loss_warning(self, view: BotView, daily: Decimal, now_ns: int) -> Iterator[Alert]:
         algo_id, limits = view.config.algo_id, view.limits
         if limits is not None and loss_mark(daily, limits) is LossMark.WARNING:
-            text = f"lost {-daily:.2f} of {limits.max_daily_loss} today"
+            text = f"lost {-daily:.2f} of {limits.common.max_daily_loss} today"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
         elif limits is None or loss_mark(daily, limits) is LossMark.NONE:
             self._conditions.end(algo_id, "daily_loss_warning")
@@ -88,7 +91,7 @@ class Watch:
         else:
             self._conditions.end(PLATFORM, "store_away")
 
-    def positions(self, view: BotView, lines: list[Line], now_ns: int) -> Iterator[Alert]:
+    def positions(self, view: BotView, lines: list[Line], base_of: BaseOf, now_ns: int) -> Iterator[Alert]:
         """Tell of holdings near their limit, and of a running bot that has no limits at all."""
         algo_id, limits = view.config.algo_id, view.limits
         if limits is None:
@@ -98,7 +101,7 @@ class Watch:
             return
         self._conditions.end(algo_id, "no_limits")
         for market, held in by_market(lines).items():
-            text = near_limit(held, limits)
+            text = near_limit(held, limits, base_of(market.venue, market.symbol))
             if text:
                 yield from self._conditions.hold(
                     AlertLevel.WARNING, algo_id, "position_near_limit", text, now_ns, market.symbol

@@ -24,7 +24,13 @@ from common.events import (
 )
 from common.instruments import InstrumentKind, Outcome, Side
 
-from risk.monitoring.limits import PlatformLimits
+from risk.monitoring.platform_limits import (
+    BinaryPlatformLimits,
+    NotionalPlatformLimits,
+    PlatformLimits,
+    PositionPlatformLimits,
+    SpotPlatformLimits,
+)
 
 S = 1_000_000_000
 DAY_NS = 24 * 3600 * S
@@ -32,26 +38,38 @@ NOW_NS = 20_000 * DAY_NS + 12 * 3600 * S
 """Noon of a UTC day."""
 SYMBOL = "BTC-5M-1795223100"
 PLATFORM_LIMITS = PlatformLimits(
-    max_position_lots=10_000,
-    max_net_lots=800,
-    max_order_lots=700,
     max_open_orders=60,
+    max_side_orders=10,
     max_messages_per_s=50,
-    min_spread=0.03,
-    price_collar=0.25,
-    max_daily_loss=Decimal(500),
-    max_drawdown=Decimal(500),
+    max_cancels_per_s=40,
+    max_orders_per_fill=10_000,
+    min_quote_life_ms=5,
     max_order_notional=600.0,
     max_notional=5_000.0,
     max_account_notional=9_000.0,
-    book_collar=0.30,
-    max_bid=0.99,
-    min_ask=0.01,
-    max_side_orders=10,
-    min_quote_life_ms=5,
-    max_cancels_per_s=40,
-    max_orders_per_fill=10_000,
+    max_daily_loss=Decimal(500),
+    max_drawdown=Decimal(500),
     max_clock_offset_ms=2_000,
+    binary=BinaryPlatformLimits(
+        max_position_lots=10_000,
+        max_net_lots=800,
+        max_order_lots=700,
+        min_spread=0.03,
+        price_collar=0.25,
+        book_collar=0.30,
+        max_bid=0.99,
+        min_ask=0.01,
+    ),
+    spot=SpotPlatformLimits(
+        min_spread_bps=2.0,
+        price_collar_bps=100.0,
+        book_collar_bps=50.0,
+        reference_bounds_bps="none",
+        positions={"BTC": PositionPlatformLimits(max_position=Decimal(2), max_order=Decimal("0.5"))},
+        currencies={
+            "EUR": NotionalPlatformLimits(max_order_notional=500.0, max_notional=900.0, max_account_notional=950.0)
+        },
+    ),
 )
 
 

@@ -10,12 +10,16 @@ from common.events import (
     Alert,
     AlertLevel,
     Halt,
+    PositionLimits,
     Statistics,
 )
 from common.instruments import Outcome, Side
 from common.running.telemetry import render_metrics
 from common.streams import MIB, STREAM_BY_NAME
 from common.streams.levels import Level
+from common.testing.limits import binary_limits, spot_limits
+from risk.ledger.positions import Line, LineKey, Stake
+from risk.monitoring.alerts import near_limit
 from risk.testing.events import NOW_NS, SYMBOL, S, a_config, a_fair, a_feed_status, a_fill, a_target
 from risk.testing.harness import Harness, kinds, of
 
@@ -30,6 +34,25 @@ def test_a_position_beyond_four_fifths_of_its_limit_warns_until_it_is_back() -> 
     harness.wait(1)
     harness.book(a_fill(4, quantity_lots=10))
     assert ("warning", "position_near_limit") in kinds(harness.wait(1))
+
+
+@pytest.mark.parametrize(
+    ("lots", "base", "text"),
+    [
+        (16_000, "BTC", ""),
+        (16_001, "BTC", "1.6001 BTC of BTC/USD, limit 2"),
+        (-16_001, "BTC", "-1.6001 BTC of BTC/USD, limit 2"),
+        # Nobody has said what is traded there, or it has no limit: then no new order goes there either.
+        (90_000, "", ""),
+        (90_000, "ETH", ""),
+    ],
+)
+def test_a_spot_position_is_near_its_limit_in_units_of_its_base(lots: int, base: str, text: str) -> None:
+    key = LineKey("1", "mm1", "degen", "BTC/USD", Outcome.NONE)
+    line = Line(key, "USD", Decimal("0.0001"), Decimal(1), Stake(lots))
+    limits = spot_limits(positions={"BTC": PositionLimits(Decimal(2), Decimal(1))})
+    assert near_limit([line], limits, base) == text
+    assert near_limit([line], binary_limits(), base) == ""
 
 
 def test_ten_minutes_of_live_quotes_without_a_fill_are_told() -> None:

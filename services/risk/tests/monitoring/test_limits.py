@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from operator import attrgetter
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from common.bots import BinaryBot, Inventory, RiskLimits
+from common.bots import BinaryBot, Bot, InstrumentSection, Inventory, RiskLimits
 from common.errors import ConfigError
+from common.events import BinaryLimits, BotLimits, KindLimits, NotionalLimits, PositionLimits, SpotLimits
+from common.instruments import InstrumentKind
 from hypothesis import given
 from hypothesis import strategies as st
-from risk.monitoring.limits import limits_of, parse_platform_limits
+from risk.monitoring.limits import limits_of
+from risk.monitoring.platform_limits import PlatformLimits
 from risk.monitoring.report import view_of
 from risk.testing.events import PLATFORM_LIMITS, a_config
-from risk.wiring import LIMITS_FILE, read_platform_limits
+from risk.testing.harness import Harness
 
-CONFIG_DIR = Path(__file__).parents[4] / "config"
-# Field of BotLimits, of RiskLimits.
-FALLBACKS = {
-    "max_net_lots": "max_net",
-    "max_order_lots": "max_order",
+# By part of a bot's limits: field there, field of the bot's risk_limits.
+COMMON = {
     "max_open_orders": "max_open_orders",
+    "max_side_orders": "max_side_orders",
     "max_messages_per_s": "max_messages_per_s",
-    "min_spread": "min_spread",
-    "price_collar": "price_collar",
+    "max_cancels_per_s": "max_cancels_per_s",
+    "max_orders_per_fill": "max_orders_per_fill",
+    "min_quote_life_ms": "min_quote_life_ms",
     "max_daily_loss": "max_daily_loss",
     "max_drawdown": "max_drawdown",
     "max_order_notional": "max_order_notional",
     "max_notional": "max_notional",
+}
+BINARY = {
+    "max_net_lots": "max_net",
+    "max_order_lots": "max_order",
+    "min_spread": "min_spread",
+    "price_collar": "price_collar",
     "book_collar": "book_collar",
-    "quotes.max_bid": "max_bid",
-    "quotes.min_ask": "min_ask",
-    "quotes.max_side_orders": "max_side_orders",
-    "quotes.min_life_ms": "min_quote_life_ms",
-    "conduct.max_cancels_per_s": "max_cancels_per_s",
-    "conduct.max_orders_per_fill": "max_orders_per_fill",
+    "max_bid": "max_bid",
+    "min_ask": "min_ask",
 }
-PLATFORM_NAMES = {ours: ours for ours in FALLBACKS} | {
-    ours: theirs for ours, theirs in FALLBACKS.items() if "." in ours
-}
+SPOT = ("min_spread_bps", "price_collar_bps", "book_collar_bps")
+assert PLATFORM_LIMITS.spot is not None
+
+
+class SpotBot(Bot):
+    """A bot that trades spot instruments and YES/NO markets."""
+
+    kind: ClassVar[str] = "spot"
+    trades: ClassVar[tuple[InstrumentKind, ...]] = (InstrumentKind.SPOT, InstrumentKind.BINARY)
 
 
 def a_bot(**limits: Any) -> BinaryBot:
@@ -48,18 +56,43 @@ def a_bot(**limits: Any) -> BinaryBot:
     return BinaryBot.model_validate({"instrument": instrument, "risk_limits": limits})
 
 
-@pytest.mark.parametrize(("ours", "theirs"), FALLBACKS.items())
-def test_a_zero_falls_back_to_the_platforms_limit(ours: str, theirs: str) -> None:
-    limits = limits_of(a_bot(**{theirs: 0}), PLATFORM_LIMITS)
-    assert limits is not None
-    assert attrgetter(ours)(limits) == getattr(PLATFORM_LIMITS, PLATFORM_NAMES[ours]) > 0
+def a_spot_bot(**limits: Any) -> SpotBot:
+    return SpotBot(instrument=InstrumentSection(), risk_limits=RiskLimits.model_validate({"spot": limits}))
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [each for each in FALLBACKS.items() if each[1] != "min_spread"])
-def test_a_null_falls_back_to_the_platforms_limit(ours: str, theirs: str) -> None:
-    limits = limits_of(a_bot(**{theirs: None}), PLATFORM_LIMITS)
+def of(bot: Bot, platform: PlatformLimits = PLATFORM_LIMITS) -> BotLimits:
+    limits = limits_of(bot, platform)
     assert limits is not None
-    assert attrgetter(ours)(limits) == getattr(PLATFORM_LIMITS, PLATFORM_NAMES[ours])
+    return limits
+
+
+def kind_of(limits: BotLimits, kind: type[KindLimits]) -> Any:
+    (found,) = [each for each in limits.kinds if isinstance(each, kind)]
+    return found
+
+
+def figure(limits: BotLimits, name: str) -> Any:
+    """Return a common or binary limit by its name."""
+    parts = [limits.common, limits.common.notional, kind_of(limits, BinaryLimits)]
+    return next(getattr(part, name) for part in parts if name in part.__struct_fields__)
+
+
+def platforms(name: str) -> Any:
+    return getattr(PLATFORM_LIMITS if name in COMMON else PLATFORM_LIMITS.binary, name)
+
+
+@pytest.mark.parametrize("stated", [0, None, "absent"])
+@pytest.mark.parametrize(("ours", "theirs"), (COMMON | BINARY).items())
+def test_what_is_zero_null_or_absent_is_the_platforms_limit(ours: str, theirs: str, stated: Any) -> None:
+    limits = of(a_bot(**({} if stated == "absent" else {theirs: stated})))
+    assert figure(limits, ours) == platforms(ours) > 0
+
+
+@pytest.mark.parametrize("stated", [0, None, "absent"])
+@pytest.mark.parametrize("name", SPOT)
+def test_so_it_is_of_a_spot_limit(name: str, stated: Any) -> None:
+    limits = of(a_spot_bot(**({} if stated == "absent" else {name: stated})))
+    assert getattr(kind_of(limits, SpotLimits), name) == getattr(PLATFORM_LIMITS.spot, name) > 0
 
 
 def test_a_bots_own_limits_hold_where_it_states_them() -> None:
@@ -70,38 +103,70 @@ def test_a_bots_own_limits_hold_where_it_states_them() -> None:
         "max_messages_per_s": 8,
         "min_spread": 0.09,
     }
-    own |= {"price_collar": 0.11, "max_daily_loss": "12.5", "max_drawdown": "3.5", "max_order_notional": 10}
-    own |= {"max_notional": 11, "book_collar": 0.12, "max_bid": 0.8, "min_ask": 0.2, "max_side_orders": 13}
-    own |= {"min_quote_life_ms": 14, "max_cancels_per_s": 15, "max_orders_per_fill": 16}
-    limits = limits_of(a_bot(**own), PLATFORM_LIMITS)
-    assert limits is not None
-    assert {name: attrgetter(name)(limits) for name in FALLBACKS} == {
-        "max_net_lots": 5,
-        "max_order_lots": 6,
-        "max_open_orders": 7,
-        "max_messages_per_s": 8,
-        "min_spread": 0.09,
-        "price_collar": 0.11,
-        "max_daily_loss": Decimal("12.5"),
-        "max_drawdown": Decimal("3.5"),
-        "max_order_notional": 10,
-        "max_notional": 11,
-        "book_collar": 0.12,
-        "quotes.max_bid": 0.8,
-        "quotes.min_ask": 0.2,
-        "quotes.max_side_orders": 13,
-        "quotes.min_life_ms": 14,
-        "conduct.max_cancels_per_s": 15,
-        "conduct.max_orders_per_fill": 16,
-    }
-    assert limits.max_account_notional == PLATFORM_LIMITS.max_account_notional
+    own |= {"price_collar": 0.11, "max_daily_loss": Decimal("12.5"), "max_drawdown": Decimal("3.5")}
+    own |= {"max_order_notional": 10, "max_notional": 11, "book_collar": 0.12, "max_bid": 0.8, "min_ask": 0.2}
+    own |= {"max_side_orders": 13, "min_quote_life_ms": 14, "max_cancels_per_s": 15, "max_orders_per_fill": 16}
+    limits = of(a_bot(**own))
+    assert {theirs: figure(limits, ours) for ours, theirs in (COMMON | BINARY).items()} == own
+    assert limits.common.notional.max_account_notional == PLATFORM_LIMITS.max_account_notional
+
+
+def test_a_spot_bots_own_limits_hold_by_currency_and_none_holds_more_than_the_platform_allows() -> None:
+    spot = kind_of(
+        of(
+            a_spot_bot(
+                min_spread_bps=9,
+                reference_bounds_bps=50,
+                positions={"BTC": {"max_position": "7", "max_order": "0.1"}},
+                currencies={"EUR": {"max_notional": 44}},
+            )
+        ),
+        SpotLimits,
+    )
+    assert (spot.min_spread_bps, spot.price_collar_bps, spot.reference_bounds_bps) == (9, 100, 50)
+    assert spot.positions == {"BTC": PositionLimits(Decimal(2), Decimal("0.1"))}
+    assert spot.currencies == {"EUR": NotionalLimits(500.0, 44.0, 950.0)}
+    assert kind_of(of(a_spot_bot()), SpotLimits).reference_bounds_bps is None
+
+
+def test_a_bot_has_limits_of_every_kind_it_trades_and_of_no_other() -> None:
+    assert [each.kind for each in of(a_spot_bot()).kinds] == [InstrumentKind.SPOT, InstrumentKind.BINARY]
+    assert [each.kind for each in of(a_bot()).kinds] == [InstrumentKind.BINARY]
+    assert kind_of(of(a_spot_bot()), BinaryLimits).max_position_lots == PLATFORM_LIMITS.binary.max_position_lots
+
+
+@pytest.mark.parametrize(
+    ("stated", "spot", "fault"),
+    [
+        ({}, None, "risk_limits: the platform has no limits for spot, give its limits a table spot"),
+        (
+            {"positions": {"DOGE": {}}},
+            PLATFORM_LIMITS.spot,
+            "risk_limits.spot.positions.DOGE: the platform has no limit for it",
+        ),
+        (
+            {"currencies": {"CHF": {}}},
+            PLATFORM_LIMITS.spot,
+            "risk_limits.spot.currencies.CHF: the platform has no limit for it",
+        ),
+    ],
+)
+def test_what_the_platform_has_no_limit_for_is_refused_by_name(stated: Any, spot: Any, fault: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        limits_of(a_spot_bot(**stated), PLATFORM_LIMITS.model_copy(update={"spot": spot}))
+    assert refused.value.faults == (fault,)
+
+
+def test_a_binary_bot_that_states_spot_limits_is_told_so() -> None:
+    view = view_of(a_config(risk_limits={"spot": {}}), PLATFORM_LIMITS)
+    assert view is not None
+    assert view.limits is None
+    assert "risk_limits.spot: a binary bot trades no spot instruments, leave it out" in view.fault
 
 
 def test_no_bot_holds_more_than_the_platform_allows() -> None:
     bot = a_bot().model_copy(update={"inventory": Inventory(max_position=1_000_000)})
-    limits = limits_of(bot, PLATFORM_LIMITS)
-    assert limits is not None
-    assert limits.max_position_lots == PLATFORM_LIMITS.max_position_lots
+    assert kind_of(of(bot), BinaryLimits).max_position_lots == PLATFORM_LIMITS.binary.max_position_lots
 
 
 def test_without_risk_limits_there_are_no_limits() -> None:
@@ -114,64 +179,27 @@ def test_without_risk_limits_there_are_no_limits() -> None:
     limits=st.builds(
         RiskLimits,
         max_daily_loss=st.none() | st.decimals(0, 10_000, places=2),
-        min_spread=st.floats(0, 0.5),
+        min_spread=st.none() | st.floats(0, 0.5),
         max_net=st.none() | st.integers(0, 10_000),
         max_order=st.none() | st.integers(0, 10_000),
         max_open_orders=st.none() | st.integers(0, 1_000),
         max_messages_per_s=st.none() | st.integers(0, 1_000),
         price_collar=st.none() | st.floats(0, 0.9),
+        max_notional=st.none() | st.floats(0, 1e9),
     ),
     max_position=st.integers(1, 10_000_000),
 )
 def test_whatever_a_bot_states_every_limit_is_a_positive_bound(limits: RiskLimits, max_position: int) -> None:
     bot = a_bot().model_copy(update={"risk_limits": limits, "inventory": Inventory(max_position=max_position)})
-    made = limits_of(bot, PLATFORM_LIMITS)
-    assert made is not None
-    figures = [made, made.quotes, made.conduct]
-    stated = [getattr(each, name) for each in figures for name in each.__struct_fields__]
-    assert all(figure > 0 for figure in stated if figure not in (made.quotes, made.conduct))
+    made = of(bot)
+    names = [*COMMON, *BINARY, "max_position_lots", "max_account_notional"]
+    assert all(figure(made, name) > 0 for name in names)
 
 
-def test_the_built_in_limits_are_complete_and_reach_a_bot_of_the_demo() -> None:
-    platform = read_platform_limits(CONFIG_DIR / LIMITS_FILE)
-    view = view_of(a_config(), platform)
-    assert view is not None
-    limits = view.limits
-    assert limits is not None
-    assert (limits.max_daily_loss, limits.max_net_lots) == (Decimal(100), platform.max_net_lots)
-
-
-@pytest.mark.parametrize("name", type(PLATFORM_LIMITS).model_fields)
-@pytest.mark.parametrize("fault", ["missing", 0, None, "much", -1])
-def test_a_platform_limit_that_is_no_bound_is_refused_by_name(name: str, fault: object) -> None:
-    if (name, fault) == ("min_quote_life_ms", 0):
-        fault = 60_001
-    document = PLATFORM_LIMITS.model_dump(mode="json")
-    if fault == "missing":
-        del document[name]
-    else:
-        document[name] = fault
-    with pytest.raises(ConfigError) as refused:
-        parse_platform_limits(document)
-    assert [each.startswith(f"{name}: ") for each in refused.value.faults] == [True]
-
-
-def test_an_unknown_platform_limit_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="max_nett"):
-        parse_platform_limits(PLATFORM_LIMITS.model_dump() | {"max_nett": 1})
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [("[limits", "risk.toml"), ("[other]", "must hold one table"), ("[limits]\nmin_spread = 0", "limits.min_spread")],
-)
-def test_a_limits_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, word: str) -> None:
-    path = tmp_path / LIMITS_FILE
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=word):
-        read_platform_limits(path)
-
-
-def test_a_missing_limits_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: FileNotFoundError"):
-        read_platform_limits(tmp_path / LIMITS_FILE)
+def test_people_are_shown_the_limits_in_force_of_each_kind() -> None:
+    harness = Harness(a_config())
+    shown = harness.risk.state(harness.now_ns)["bots"][0]["limits_in_force"]
+    assert list(shown) == ["common", "binary"]
+    assert (shown["common"]["max_open_orders"], shown["binary"]["max_net_lots"]) == (60, 800)
+    assert "type" not in shown["binary"]
+    assert Harness(a_config(risk_limits=None)).risk.state(harness.now_ns)["bots"][0]["limits_in_force"] is None
