@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 from common.core import Receipt
-from common.events import Fill, Posting
-from common.pretrade import Approved, NewOrder
+from common.events import BotLimits, Fill, PositionLimits, Posting
+from common.instruments import Instrument, InstrumentKind, Outcome, Side
+from common.pretrade import Approved, CheckContext, NewOrder, PairInventory
+from common.testing.limits import changed
+from common.testing.pretrade import (
+    ACCOUNT_CURRENCY,
+    BINARY_LIMITS,
+    BTC,
+    PAIR,
+    SPOT_LIMITS,
+    Before,
+    beyond,
+    binary_context,
+    let_out,
+    spot_context,
+)
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import World
 
@@ -138,6 +154,85 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(plan, name, lambda free, *_: free)
     monkeypatch.setattr(trader, "check", unchecked)
     assert "limit" in caught(calm(5))
+
+
+# --- the instrument of an order, in the pre-trade check -------------------------------------------------------------
+
+LOTS_OF_TEN = dataclasses.replace(BTC, lot_size=Decimal(10), min_lots=1)
+IN_EUROS = dataclasses.replace(BTC, currency="EUR")
+
+
+def let_out_beyond(
+    context: CheckContext, limits: BotLimits, side: Side, ticks: int, sizes: Sequence[int], **order: Any
+) -> set[str]:
+    """Return what orders go beyond, by kind, that are asked for one after another and let out."""
+    context.take_limits(limits, ACCOUNT_CURRENCY)
+    instrument = order.get("instrument", context.instrument)
+    wanted = [
+        NewOrder(number, "1", "mm1", instrument, side, ticks + number, lots, 2_000) for number, lots in enumerate(sizes)
+    ]
+    before = Before(context.instrument)
+    return {text.partition(":")[0] for text in beyond(let_out(wanted, context), before, limits)}
+
+
+def bids_in(traded: Instrument, limits: BotLimits, **order: Any) -> set[str]:
+    """Return the same of three bids in a spot market, the last of them beyond the limit on its position."""
+    context = spot_context(traded=traded, limits=None)
+    return let_out_beyond(context, limits, Side.BUY, 5_990_000, [4, 4, 4], **order)
+
+
+def test_a_lot_that_is_ignored_in_a_position_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = changed(
+        SPOT_LIMITS,
+        positions={"BTC": PositionLimits(Decimal(100), Decimal(50))},
+        **dict.fromkeys(("max_order_notional", "max_notional", "max_account_notional"), 1e9),
+    )
+    assert bids_in(LOTS_OF_TEN, limits) == set()
+    monkeypatch.setattr(Instrument, "lots_within", lambda _, quantity: int(quantity))
+    assert bids_in(LOTS_OF_TEN, limits) == {"position"}
+
+
+def test_a_lot_that_is_ignored_in_money_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = changed(
+        SPOT_LIMITS,
+        positions={"BTC": PositionLimits(Decimal(1_000), Decimal(1_000))},
+        **dict.fromkeys(("max_order_notional", "max_notional", "max_account_notional"), 3_000_000.0),
+    )
+    assert bids_in(LOTS_OF_TEN, limits) == set()
+    monkeypatch.setattr(Instrument, "money", lambda self, ticks, lots: ticks * lots * float(self.tick_size))
+    assert bids_in(LOTS_OF_TEN, limits) == {"notional"}
+
+
+def test_a_currency_taken_for_the_accounts_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bids_in(IN_EUROS, SPOT_LIMITS) == set()
+    module = importlib.import_module("common.pretrade.context")
+    honest = module.limits_in
+    monkeypatch.setattr(module, "limits_in", lambda given, traded, _: honest(given, traded, traded.currency))
+    assert bids_in(IN_EUROS, SPOT_LIMITS) == {"currency"}
+
+
+def test_an_order_that_pays_another_currency_than_its_market_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bids_in(BTC, SPOT_LIMITS, instrument=IN_EUROS) == set()
+    monkeypatch.setattr(Instrument, "is_same", lambda self, other: self.symbol == other.symbol)
+    assert bids_in(BTC, SPOT_LIMITS, instrument=IN_EUROS) == {"currency"}
+
+
+def test_no_outcome_taken_for_an_outcome_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = dataclasses.replace(PAIR.yes, kind=InstrumentKind.SPOT, outcome=Outcome.NONE, price_max=None)
+
+    def bids() -> set[str]:
+        context = binary_context(limits=None)
+        return let_out_beyond(context, BINARY_LIMITS, Side.BUY, 44, [100, 100], instrument=without)
+
+    assert bids() == set()
+    honest = PairInventory.add_open
+    monkeypatch.setattr(PairInventory, "trades", lambda *_: True)
+    monkeypatch.setattr(
+        PairInventory,
+        "add_open",
+        lambda self, outcome, side, lots: honest(self, Outcome.YES if outcome is Outcome.NONE else outcome, side, lots),
+    )
+    assert bids() == {"outcome"}
 
 
 def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
