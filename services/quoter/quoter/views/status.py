@@ -45,6 +45,13 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
         for bot in trader.bots.values()
         if bot.running and bot.config.risk_limits is not None and bot.algo_id not in trader.limits.by_bot
     ]
+    # One that has limits, but none in a market that it works on, quotes nothing there.
+    reasons += [
+        f"bot {bot.algo_id}: {quoted.context.no_limits} ({symbol})"
+        for bot in trader.bots.values()
+        for symbol, quoted in bot.quoted.items()
+        if bot.running and quoted.context.given is not None and quoted.context.limits is None
+    ]
     return reasons
 
 

@@ -73,7 +73,8 @@ def test_a_bot_that_has_limits_of_another_kind_alone_quotes_nothing() -> None:
         script.feed_inputs(limits=spot_limits())
     assert script.venue.open_orders() == []
     (quoted,) = script.core.trader.bots["1"].quoted.values()
-    assert quoted.context.no_limits == "risk publishes no limits for binary instruments"
+    reason = f"bot 1: risk publishes no limits for binary instruments ({quoted.terms.symbol})"
+    assert script.core.unready(script.now_ns) == [reason]
 
 
 def test_limits_that_have_not_changed_are_the_same_object_so_that_no_market_makes_its_own_anew() -> None:
