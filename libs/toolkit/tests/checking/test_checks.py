@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_tests_that_did_not_run_are_no_pass_and_no_failure() -> None:
 def test_arguments_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[Step] = []
 
-    def note(step: Step, report: checks.Report) -> tuple[int, float]:
+    def note(step: Step, folder: Path, report: checks.Report) -> tuple[int, float]:
         ran.append(step)
         return 5, 0.0
 
@@ -73,7 +74,25 @@ def test_arguments_go_to_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_failed_check_fails_all_and_the_others_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(checks, "_run", lambda step, report: (1 if step.name == "format" else 0, 0.0))
+    monkeypatch.setattr(checks, "_run", lambda step, folder, report: (1 if step.name == "format" else 0, 0.0))
     assert checks.run_all([], said.append) == 1
     assert "FAILED  format  0 s" in said
     assert "passed  tests  0 s" in said
+
+
+def test_the_slowest_files_of_all_steps_are_named_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def run(step: Step, folder: Path, report: checks.Report) -> tuple[int, float]:
+        if step.is_pytest:
+            (folder / f"{step.name}.json").write_text(json.dumps({f"{step.name}/test_a.py": 3.0, "tests/test_b.py": 1}))
+        return 0, 0.0
+
+    monkeypatch.setattr(checks, "_run", run)
+    assert checks.run_all([], said.append) == 0
+    begin = said.index("── the slowest files of tests")
+    assert said[begin + 1 : begin + 4] == [
+        "     3 s  tests on running platforms/test_a.py",
+        "     3 s  tests/test_a.py",
+        "     1 s  tests/test_b.py",
+    ]

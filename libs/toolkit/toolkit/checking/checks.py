@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from toolkit.checking.browser import PACKAGE, find_browser
 from toolkit.checking.not_run import EXIT_CODE, MARK
 from toolkit.checking.promtool import fetch_promtool
+from toolkit.checking.slowest import OPTION, slowest
 from toolkit.paths import ROOT, VENV_BIN
 from toolkit.servers.apt import apt_install, can_apt
 from toolkit.servers.programs import NATS, REDIS, on_path
@@ -27,14 +29,21 @@ class Step:
 
     name: str
     command: tuple[str, ...]
+    is_pytest: bool = False
 
 
 def run_all(pytest_arguments: Sequence[str], report: Report) -> int:
     """Run every check, or with arguments pytest alone; go on after a failure; return the exit code."""
     install_needs(report)
     steps = [pytest_step(pytest_arguments)] if pytest_arguments else all_steps(ROOT)
-    results = [(step, *_run(step, report)) for step in steps]
+    with tempfile.TemporaryDirectory() as folder:
+        results = [(step, *_run(step, Path(folder), report)) for step in steps]
+        files = slowest(Path(folder).iterdir())
     if len(results) > 1:
+        report("── the slowest files of tests")
+        for line in files:
+            report(line)
+        report("── all checks")
         for step, code, took_s in results:
             report(f"{verdict(code)}  {step.name}  {took_s:.0f} s")
     return worst([code for _, code, _ in results])
@@ -80,9 +89,9 @@ def test_steps(root: Path) -> list[Step]:
 
 
 def pytest_step(arguments: Sequence[str], name: str = "tests") -> Step:
-    return Step(
-        name, (str(VENV_BIN / "python"), "-m", "pytest", "-p", "toolkit.checking.not_run", "--durations=15", *arguments)
-    )
+    plugins = ("-p", "toolkit.checking.not_run", "-p", "toolkit.checking.slowest")
+    command = (str(VENV_BIN / "python"), "-m", "pytest", *plugins, "--durations=15", *arguments)
+    return Step(name, command, is_pytest=True)
 
 
 def packages(root: Path) -> list[str]:
@@ -115,8 +124,10 @@ def missing_packages() -> list[str]:
     return servers + [PACKAGE] * (find_browser() is None)
 
 
-def _run(step: Step, report: Report) -> tuple[int, float]:
+def _run(step: Step, folder: Path, report: Report) -> tuple[int, float]:
+    """Run one check, what its tests took kept in a folder; return its exit code and its seconds."""
     report(f"── {step.name}")
+    keeping = (OPTION, str(folder / f"{step.name}.json")) if step.is_pytest else ()
     began_s = time.monotonic()
-    code = subprocess.run(step.command, cwd=ROOT, check=False).returncode
+    code = subprocess.run((*step.command, *keeping), cwd=ROOT, check=False).returncode
     return code, time.monotonic() - began_s
