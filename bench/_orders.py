@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from _front import Request, Socket
+from quoter.testing.venue import VenueOrder
 
 ACCOUNT = "mm1"
 MONEY = "1000000.000000"
@@ -45,44 +46,8 @@ OnQuote = Callable[[str, int | None, int | None, int], None]
 
 
 @dataclass(slots=True)
-class Order:
-    """An order as the venue knows it."""
-
-    order_id: str
-    client_order_id: str
-    market: str
-    side: str
-    outcome: str
-    price: str
-    size: int
-    post_only: bool
-    created_ns: int
-    ts_ns: int
-    status: str = "open"
-    reason: str | None = None
-    order_sequence: int = 1
-    account_sequence: int = 0
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "order_id": self.order_id,
-            "client_order_id": self.client_order_id,
-            "market": self.market,
-            "side": self.side,
-            "outcome": self.outcome,
-            "price": self.price,
-            "size": self.size,
-            "time_in_force": "gtc",
-            "post_only": self.post_only,
-            "filled": 0,
-            "leaves": self.size if self.status == "open" else 0,
-            "status": self.status,
-            "reason": self.reason,
-            "order_sequence": self.order_sequence,
-            "account_sequence": self.account_sequence,
-            "created_ns": self.created_ns,
-            "ts_ns": self.ts_ns,
-        }
+class Order(VenueOrder):
+    """An order as the venue keeps it, and what it is in YES terms."""
 
     def yes_bid_cents(self) -> int | None:
         return round(float(self.price) * 100) if self.outcome == "yes" else None

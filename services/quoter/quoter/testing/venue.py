@@ -12,7 +12,7 @@ from common.core import HttpRequest, HttpResponse, Open, Send
 START_SEQUENCE = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class VenueOrder:
     """An order as the venue keeps it."""
 
@@ -29,6 +29,8 @@ class VenueOrder:
     reason: str | None = None
     order_sequence: int = 1
     account_sequence: int = 0
+    created_ns: int = 1
+    ts_ns: int = 1
 
     def document(self) -> dict[str, Any]:
         leaves = self.size - self.filled if self.status == "open" else 0
@@ -48,8 +50,8 @@ class VenueOrder:
             "reason": self.reason,
             "order_sequence": self.order_sequence,
             "account_sequence": self.account_sequence,
-            "created_ns": 1,
-            "ts_ns": 1,
+            "created_ns": self.created_ns,
+            "ts_ns": self.ts_ns,
         }
 
 
