@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -33,6 +30,20 @@ from common.testing.pretrade import (
 )
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import World
+
+from tests.simulation.histories import history
+
+RUN_WITH_A_SET = """
+from feed.service import Feed
+def hashed(self, receipt):
+    for name in set(self.venues):
+        feed = self.venues[name]
+        yield from self._guarded(feed, receipt.now_ns, feed.on_beat)
+Feed.on_beat = hashed
+from toolkit.simulation.scenario import calm
+from toolkit.simulation.world import run_scenario
+print(run_scenario(calm(3)).history)
+"""
 
 
 def caught(scenario: Scenario) -> set[str]:
@@ -266,27 +277,5 @@ def test_a_platform_that_does_not_come_back_is_caught(monkeypatch: pytest.Monkey
 def test_an_order_that_depends_on_hashing_shows_in_the_history() -> None:
     """The planted iteration over a set gives another history under another hash seed; the honest code does not."""
     # A small set has few orders, so one pair of hash seeds may agree by chance; eight do not.
-    first = _history_with_a_set("0")
-    assert any(_history_with_a_set(str(seed)) != first for seed in range(1, 8))
-
-
-def _history_with_a_set(hash_seed: str) -> str:
-    code = (
-        "from feed.service import Feed\n"
-        "def hashed(self, receipt):\n"
-        "    for name in set(self.venues):\n"
-        "        feed = self.venues[name]\n"
-        "        yield from self._guarded(feed, receipt.now_ns, feed.on_beat)\n"
-        "Feed.on_beat = hashed\n"
-        "from toolkit.simulation.scenario import calm; from toolkit.simulation.world import run_scenario\n"
-        "print(run_scenario(calm(3)).history)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.strip()
+    first = history(RUN_WITH_A_SET, 0)
+    assert any(history(RUN_WITH_A_SET, seed) != first for seed in range(1, 8))

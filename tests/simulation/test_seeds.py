@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from toolkit.simulation.scenario import calm, troubled
 from toolkit.simulation.world import run_scenario
 
+from tests.simulation.histories import history
+
 SEEDS = 50
+RUN = """
+from toolkit.simulation.scenario import troubled
+from toolkit.simulation.world import run_scenario
+print(run_scenario(troubled(7)).history)
+"""
 
 
 def test_a_calm_run_quotes_fills_settles_and_agrees() -> None:
@@ -28,21 +31,4 @@ def test_a_seed_with_trouble_finds_nothing(seed: int) -> None:
 
 
 def test_one_seed_gives_one_history_under_two_hash_seeds() -> None:
-    histories = {_history(hash_seed) for hash_seed in ("0", "1", "4711")}
-    assert len(histories) == 1
-
-
-def _history(hash_seed: str) -> str:
-    code = (
-        "from toolkit.simulation.scenario import troubled; from toolkit.simulation.world import run_scenario;"
-        "print(run_scenario(troubled(7)).history)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.strip()
+    assert len({history(RUN, hash_seed) for hash_seed in (0, 1, 4711)}) == 1
