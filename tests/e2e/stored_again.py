@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
-from common.clock import NS_PER_MS
 from common.settings import ServiceSettings
 from toolkit.layout import nats_password_file, platform_id_file
 from toolkit.testing.trial import Trial
 
-from tests.integration.replays import WINDOW_MS, name_of_stream, remember_ids, store_again
+from tests.integration.replays import forget_ids_soon, name_of_stream, remember_ids, store_again
 
 
 @asynccontextmanager
@@ -52,7 +51,7 @@ def put_back(trial: Trial, owner: str, old: Stored) -> None:
         stream = name_of_stream(old.subject)
         async with stolen(trial, "streams") as admin, stolen(trial, owner) as thief:
             api = JetStreamApi(admin)
-            window_ns = await remember_ids(api, stream, WINDOW_MS * NS_PER_MS)
+            window_ns = await forget_ids_soon(api, stream)
             try:
                 await store_again(thief, old)
             finally:
