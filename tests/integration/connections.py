@@ -7,15 +7,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any
 
 from common.bus.jetstream import JetStreamApi
 from common.bus.messages import Message
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable
-from common.events import Alert, AlertLevel, Fill, Halt, Liquidity, TopOfBook, Trade, class_of, decode
-from common.instruments import Side
+from common.events import Alert, AlertLevel, Halt, TopOfBook, Trade, class_of, decode
 from common.signing import HEADER, Signer
 
 from tests.servers import PLATFORM_ID, Broker
@@ -126,25 +124,3 @@ def halt(reason: str, scope: str = "global", halt_id: str = "1") -> Halt:
 
 def alert(text: str) -> Alert:
     return Alert(level=AlertLevel.INFO, algo_id="platform", source="test", kind="note", text=text, ts_ns=1)
-
-
-def fill(number: int, account: str = "mm1") -> Fill:
-    return Fill(
-        account=account,
-        algo_id="1",
-        venue="degen",
-        symbol="BTC-5M",
-        order_id=number,
-        order_sequence=1,
-        venue_order_id="",
-        venue_trade_id=f"t{number}",
-        side=Side.BUY,
-        price_ticks=50,
-        quantity_lots=1,
-        leaves_lots=0,
-        liquidity=Liquidity.MAKER,
-        currency="USD",
-        tick_size=Decimal("0.01"),
-        ts_event_ns=1,
-        ts_received_ns=2,
-    )

@@ -16,12 +16,13 @@ import pytest
 from common.bus.jetstream import JetStreamApi
 from common.events import FillIdentity, encode
 from common.streams import DURABLES, STREAMS
+from common.testing.events import fill
 from toolkit.platform.listening import free_port
 from toolkit.servers.programs import NATS
 from toolkit.setup import GLOBAL_ACCOUNT, give_streams_their_account
 from toolkit.testing.servers import programs_here
 
-from tests.integration.connections import connected, fill, halt
+from tests.integration.connections import connected, halt
 from tests.servers import BreakableServer, Broker, LocalProcess, make_streams
 
 PROGRAMS = programs_here(NATS)

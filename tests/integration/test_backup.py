@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,29 +15,12 @@ from common.signing import Refusal
 from common.streams import STREAMS
 from common.streams.__main__ import back_up, restore
 from common.streams.backup import CONTENTS, KEPT, BackupError
-from toolkit.servers.programs import NATS
+from common.testing.events import fill
 
-from tests.integration.connections import connected, fill, halt
-from tests.servers import Broker, make_streams, programs, run_python
+from tests.integration.connections import connected, halt
+from tests.servers import Broker, run_python
 
-PROGRAMS = programs(NATS)
 WORD = ("--who", "ann", "--reason", "drill")
-
-
-@pytest.fixture(params=PROGRAMS)
-def any_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "broker", PROGRAMS[request.param])
-    try:
-        broker.start()
-        make_streams(broker)
-        yield broker
-    finally:
-        broker.remove()
-
-
-@pytest.fixture(autouse=True)
-def broker_folder(tmp_path: Path) -> None:
-    (tmp_path / "broker").mkdir()
 
 
 def step(broker: Broker, *arguments: str) -> str:
@@ -71,51 +53,51 @@ def test_what_nobody_could_make_anew_is_in_a_backup() -> None:
 
 
 async def test_r71_streams_come_back_as_they_were_and_everybody_is_told_to_stand_still(
-    any_broker: Broker, tmp_path: Path
+    broker: Broker, tmp_path: Path
 ) -> None:
     folder = tmp_path / "saved"
-    async with connected(any_broker, "gateway") as gateway:
+    async with connected(broker, "gateway") as gateway:
         await gateway.publish_acked(halt("person"))
-    await said_fills(any_broker, 1, 300)
-    before = {stream: await held(any_broker, stream) for stream in ("FILL", "RISK")}
-    said = await asyncio.to_thread(step, any_broker, "backup", str(folder))
+    await said_fills(broker, 1, 300)
+    before = {stream: await held(broker, stream) for stream in ("FILL", "RISK")}
+    said = await asyncio.to_thread(step, broker, "backup", str(folder))
     assert f"8 of 8: FILL, {len(before['FILL'])} messages up to sequence 301" in said
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
-    await said_fills(any_broker, 301, 310)
-    async with connected(any_broker, "streams") as admin:
+    await said_fills(broker, 301, 310)
+    async with connected(broker, "streams") as admin:
         for each in STREAMS:
             await JetStreamApi(admin).call(f"STREAM.DELETE.{each.name}")
-    said = await asyncio.to_thread(step, any_broker, "restore", str(folder), *WORD)
+    said = await asyncio.to_thread(step, broker, "restore", str(folder), *WORD)
     assert "stores: generation 2, from the backup of" in said
     for stream, messages in before.items():
-        now = await held(any_broker, stream)
+        now = await held(broker, stream)
         assert now[: len(messages)] == messages
         assert [subject for _, subject, _ in now[len(messages) :]] == [IDENTITIES[stream].subject]
-    word = await identity(any_broker)
+    word = await identity(broker)
     assert (word.generation, word.who, word.reason) == (2, "ann", "drill")
     assert word.restored.startswith("the backup of ")
-    async with connected(any_broker, "risk") as risk:
+    async with connected(broker, "risk") as risk:
         assert await JetStreamApi(risk).verify_streams(replicas=1) == [], "the others are made, and the ledger's reader"
-    told = json.loads(await asyncio.to_thread(step, any_broker, "report"))
+    told = json.loads(await asyncio.to_thread(step, broker, "report"))
     assert told["standing"] == "changed"
     assert any(fault.startswith("the stores were brought back from the backup of") for fault in told["faults"])
-    said = await asyncio.to_thread(step, any_broker, "renew", *WORD)
+    said = await asyncio.to_thread(step, broker, "renew", *WORD)
     assert "stores: generation 3" in said
-    assert (await identity(any_broker)).restored == ""
-    assert json.loads(await asyncio.to_thread(step, any_broker, "report"))["faults"] == []
+    assert (await identity(broker)).restored == ""
+    assert json.loads(await asyncio.to_thread(step, broker, "report"))["faults"] == []
 
 
 async def test_r71_a_backup_made_under_load_has_whatever_was_confirmed_before_it(
-    any_broker: Broker, tmp_path: Path
+    broker: Broker, tmp_path: Path
 ) -> None:
     folder = tmp_path / "saved"
-    await said_fills(any_broker, 1, 200)
+    await said_fills(broker, 1, 200)
     ending = asyncio.Event()
 
     async def go_on() -> int:
         number = 200
-        async with connected(any_broker, "quoter") as quoter:
+        async with connected(broker, "quoter") as quoter:
             while not ending.is_set():
                 number += 1
                 await quoter.publish_acked(fill(number))
@@ -123,12 +105,12 @@ async def test_r71_a_backup_made_under_load_has_whatever_was_confirmed_before_it
 
     talking = asyncio.create_task(go_on())
     try:
-        await back_up(any_broker.settings("streams"), folder)
+        await back_up(broker.settings("streams"), folder)
     finally:
         ending.set()
         last = await talking
-    await bring_back(any_broker, folder)
-    fills = [data for _, subject, data in await held(any_broker, "FILL") if subject.startswith("fill.trade")]
+    await bring_back(broker, folder)
+    fills = [data for _, subject, data in await held(broker, "FILL") if subject.startswith("fill.trade")]
     assert last > 200, "there was load"
     assert 200 <= len(fills) <= last
     assert len(set(fills)) == len(fills)

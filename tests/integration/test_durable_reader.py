@@ -12,9 +12,10 @@ from common.bus.nats import NatsConnection
 from common.errors import BusError
 from common.events import Fill, FillIdentity, decode
 from common.streams import DURABLE_BY_NAME
+from common.testing.events import fill
 from nats.aio.msg import Msg
 
-from tests.integration.connections import connected, eventually, fill, in_thread
+from tests.integration.connections import connected, eventually, in_thread
 from tests.servers import Broker
 
 LEDGER = DURABLE_BY_NAME["risk-ledger"]

@@ -13,12 +13,13 @@ from common.bus.permissions import OPERATOR
 from common.network.webclient import WebClient
 from common.stores import STANDS_STILL
 from common.streams import DURABLES, STREAMS
+from common.testing.events import fill
 from toolkit.platform.health import Readiness, condition, is_healthy
 from toolkit.platform.processes import EVERY_STREAM, JETSTREAM_ENABLED, JetStreamLogin, Process
 from toolkit.platform.supervisor import Supervisor
 from toolkit.servers.programs import NATS
 
-from tests.integration.connections import connected, eventually, fill, in_thread
+from tests.integration.connections import connected, eventually, in_thread
 from tests.integration.tiny import Run, until
 from tests.servers import Broker, make_streams
 

@@ -25,6 +25,7 @@ from common.running.outbox import Outbox
 from common.settings import ServiceSettings
 from common.signing import HEADER, parse_header
 from common.streams import DURABLES, STREAMS
+from common.testing.events import fill
 from rich.console import Console
 from risk.ledger.books import Ledger
 from risk.ledger.entries import uncounted
@@ -43,7 +44,7 @@ from toolkit.servers.programs import NATS
 from toolkit.setup import Addresses, prepare
 from toolkit.testing.servers import server_here
 
-from tests.integration.connections import connected, eventually, fill, halt
+from tests.integration.connections import connected, eventually, halt
 from tests.servers import PLATFORM_ID, Broker, run_python, wait_until
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from common.testing.events import fill
 
 from tests.contract.recipes import RECIPES, Asked, Heard
-from tests.integration.connections import connected, fill
+from tests.integration.connections import connected
 from tests.integration.raw_users import raw
 from tests.servers import Broker
 

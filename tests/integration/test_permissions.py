@@ -11,9 +11,10 @@ from common.bus.permissions import DUTIES, USERS
 from common.errors import BusError, BusUnavailable
 from common.events import IDENTITIES, REGISTRY
 from common.streams import DURABLES, STREAMS
+from common.testing.events import fill
 from nats.aio.msg import Msg
 
-from tests.integration.connections import alert, connected, eventually, fill, halt, top
+from tests.integration.connections import alert, connected, eventually, halt, top
 from tests.integration.raw_users import address, raw
 from tests.servers import Broker
 

@@ -14,9 +14,10 @@ from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, PublishRefused
 from common.events import Event, Fill, Lease, address_filter, decode
 from common.running.outbox import Outbox
+from common.testing.events import fill
 from nats.aio.msg import Msg
 
-from tests.integration.connections import alert, connected, eventually, fill, halt, in_thread, top
+from tests.integration.connections import alert, connected, eventually, halt, in_thread, top
 from tests.servers import Broker, make_streams
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 from common.bus.jetstream import JetStreamApi
+from common.testing.events import fill
 from toolkit.servers.programs import REDIS
 
-from tests.integration.connections import connected, eventually, fill, in_thread
+from tests.integration.connections import connected, eventually, in_thread
 from tests.servers import Broker, RedisServer, programs
 
 PROGRAMS = programs(REDIS)

@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 from common.bus.jetstream import JetStreamApi
 from common.events import Alert, Lease, Parked, Posting, PostingKind, decode
+from common.testing.events import fill
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as, top
+from tests.integration.connections import connected, eventually, halt, in_thread, signed_as, top
 from tests.integration.tiny import PATIENCE_S, Run, until
 from tests.servers import Broker
 

@@ -22,8 +22,9 @@ from common.events import (
 )
 from common.running.gate import Admission, Gate
 from common.signing import HEADER, Fault
+from common.testing.events import fill
 
-from tests.integration.connections import connected, eventually, fill, halt, in_thread, signed_as
+from tests.integration.connections import connected, eventually, halt, in_thread, signed_as
 from tests.integration.replays import (
     config,
     forget_ids,

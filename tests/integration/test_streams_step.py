@@ -10,8 +10,9 @@ from common.bus.jetstream import JetStreamApi
 from common.errors import ConfigError
 from common.streams import DURABLES, MIB, STREAM_BY_NAME, STREAMS
 from common.streams import __main__ as step_of_streams
+from common.testing.events import fill
 
-from tests.integration.connections import connected, fill
+from tests.integration.connections import connected
 from tests.servers import Broker, make_streams, run_python
 
 

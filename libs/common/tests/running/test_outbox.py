@@ -8,7 +8,6 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,13 +16,13 @@ import structlog
 from common.bus.features import OLDEST
 from common.bus.nats import NatsConnection, OnAck
 from common.errors import ContractError, PublishRefused
-from common.events import Alert, AlertLevel, Event, Fill, Liquidity, Parked
+from common.events import Alert, AlertLevel, Event, Parked
 from common.events.base import EVENT_BYTES_MAX, encode
-from common.instruments import Side
 from common.machine.descriptors import Reserve
 from common.running import outbox as outbox_module
 from common.running.outbox import SPOOLED, Outbox
 from common.signing import HEADER, Order, Signature
+from common.testing.events import fill
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -125,28 +124,6 @@ class Desk:
 
 def spooled(spool_dir: Path) -> list[Path]:
     return list(spool_dir.iterdir()) if spool_dir.is_dir() else []
-
-
-def fill(number: int) -> Fill:
-    return Fill(
-        account="mm1",
-        algo_id="1",
-        venue="degen",
-        symbol="BTC-5M",
-        order_id=number,
-        order_sequence=1,
-        venue_order_id="",
-        venue_trade_id=f"t{number}",
-        side=Side.BUY,
-        price_ticks=50,
-        quantity_lots=1,
-        leaves_lots=0,
-        liquidity=Liquidity.MAKER,
-        currency="USD",
-        tick_size=Decimal("0.01"),
-        ts_event_ns=1,
-        ts_received_ns=2,
-    )
 
 
 def alert() -> Alert:
