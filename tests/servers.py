@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -174,6 +177,11 @@ class BreakableServer:
         self._run.send_signal(signal.SIGKILL)
         self._run.wait()
 
+    def end(self) -> None:
+        """End it as a person does: it writes what it holds."""
+        self._run.send_signal(signal.SIGTERM)
+        self._run.wait()
+
     def freeze(self) -> None:
         """Stop its clock: connections stay open and nothing answers."""
         self._run.send_signal(signal.SIGSTOP)
@@ -306,14 +314,33 @@ class RedisServer(BreakableServer):
 
 @contextlib.contextmanager
 def running_broker(files: Path, program: Path | None = None) -> Iterator[Broker]:
-    """Run a broker with all streams made by the `streams` step; kill it in the end."""
+    """Run a broker with all streams as the `streams` step makes them; kill it in the end."""
+    made = Path(_set_up(program).name)
+    for name in ("data", "jetstream"):
+        shutil.copytree(made / name, files / name)
     broker = Broker(files, program)
     try:
         broker.start()
-        make_streams(broker)
         yield broker
     finally:
         broker.remove()
+
+
+@cache
+def _set_up(program: Path | None) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with the keys and the streams of a broker that has ended: one for all that begin with a copy.
+
+    Making them takes many times as long as reading them.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="broker-")
+    broker = Broker(Path(folder.name), program)
+    try:
+        broker.start()
+        make_streams(broker)
+        broker.end()
+    finally:
+        broker.remove()
+    return folder
 
 
 def make_streams(broker: Broker) -> subprocess.CompletedProcess[str]:
