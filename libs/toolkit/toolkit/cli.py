@@ -1,4 +1,7 @@
-"""The commands a trader types: each reads its options and calls the module that does the work."""
+"""The commands a trader types: each reads its options and calls the module that does the work.
+
+A module that takes long to import is imported by the one command that needs it: who halts does not wait for the rest.
+"""
 
 import json
 import shutil
@@ -14,14 +17,11 @@ from common.halts import DEFAULT_REASON
 from rich.console import Console
 from rich.text import Text
 
-from toolkit import doctor, importer
-from toolkit.checking import bench as benchmarks
-from toolkit.checking import checks, locks
 from toolkit.file_errors import is_about_files, sentence
 from toolkit.instance import CannotStartError
 from toolkit.keys import commands as keys_commands
 from toolkit.layout import venue_keys_dir
-from toolkit.operating import explain, post_commands, resume
+from toolkit.operating import explain, post_commands
 from toolkit.operating import halts as operate
 from toolkit.operating import status as statuses
 from toolkit.operating.gateway_client import NoAnswerError, PlatformClient
@@ -30,11 +30,7 @@ from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.platform.down import down as stop_platform
 from toolkit.platform.live_needs import profiles_in
 from toolkit.platform.screen import Screen
-from toolkit.platform.sources import SOURCES
-from toolkit.platform.up import UpOptions, detach
-from toolkit.platform.up import up as run_platform
 from toolkit.ports import Ports, port_map
-from toolkit.servers import restore as restores
 from toolkit.servers import streams
 from toolkit.servers.programs import AUTO, WISHES, NoServerError
 
@@ -92,6 +88,10 @@ def up(
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE ...]", help="More recordings to replay.")] = None,
 ) -> None:
     """Start the whole platform as local processes; Ctrl-C stops it cleanly."""
+    from toolkit.platform.sources import SOURCES
+    from toolkit.platform.up import UpOptions, detach
+    from toolkit.platform.up import up as run_platform
+
     screen = Screen(console)
     profiles = profiles_in(CONFIG_DIR)
     if profile not in (*profiles, DEFAULT_PROFILE):
@@ -140,6 +140,8 @@ def status(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, port_b
 @app.command("doctor")
 def examine(data_dir: DataDir = DEFAULT_DATA_DIR, port_base: PortBase = None, servers: ServersOption = AUTO) -> None:
     """Check machine and configuration; says what to do where something is wrong."""
+    from toolkit import doctor
+
     _one_of("--servers", servers, WISHES)
     findings = []
     for finding in doctor.examine(data_dir, ports_asked_for(port_base), servers):
@@ -233,6 +235,8 @@ def resume_platform(
     port_base: PortBase = None,
 ) -> None:
     """Show why the platform stands still for its stores and what is proven; with --yes release it."""
+    from toolkit.operating import resume
+
     if yes and not (who.strip() and reason.strip()):
         refuse("--yes: needs --who NAME and --reason TEXT, both are kept with the stores")
     try:
@@ -263,6 +267,8 @@ def restore_platform(
     servers: ServersOption = AUTO,
 ) -> None:
     """Restore the stores of a stopped platform from a backup; ./mm up and ./mm resume then go on from it."""
+    from toolkit.servers import restore as restores
+
     if not (who.strip() and reason.strip()):
         refuse("--who NAME and --reason TEXT: both are kept with the stores")
     _one_of("--servers", servers, WISHES)
@@ -278,6 +284,8 @@ def run_tests(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS ...]", help="For pytest.")] = None,
 ) -> None:
     """Lint, types and all tests; with ARGS pytest alone."""
+    from toolkit.checking import checks
+
     raise typer.Exit(checks.run_all(arguments or [], _say))
 
 
@@ -288,6 +296,8 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure something and compare it with its aim."""
+    from toolkit.checking import bench as benchmarks
+
     try:
         report = benchmarks.run(benchmarks.load(ROOT / "bench", name), name, options or [])
     except (benchmarks.NoSuchBenchError, NoServerError, CannotStartError, BusError) as error:
@@ -309,6 +319,8 @@ def import_config(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Import a config.yaml of the original script, and DEGEN_API_KEY and DEGEN_WALLET_KEY from the environment."""
+    from toolkit import importer
+
     folder = keys or venue_keys_dir(data_dir)
     try:
         said = importer.import_config(config, bots, folder, account, tuple(life or ["5M"]), dry_run=dry_run)
@@ -324,6 +336,8 @@ def lock(
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest allowed versions.")] = False,
 ) -> None:
     """Pin the Python packages: rewrite locks/ from what the members declare."""
+    from toolkit.checking import locks
+
     if check:
         faults = locks.stale_locks(ROOT)
         for fault in faults:

@@ -7,14 +7,17 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nacl.signing import VerifyKey
 
 from common.errors import ConfigError, ContractError, PublishRefused
 from common.events import Event
 from common.machine.disk import write_durably
-from common.settings import ServiceSettings
 from common.signing import HEADER, PrivateKey, Signer, Verifier, parse_private_key, read_key_list
+
+if TYPE_CHECKING:
+    from common.settings import ServiceSettings
 
 LOOK_S = 1.0
 """How often the files are looked at."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from toolkit import cli
 from toolkit.instance import CannotStartError, control_path, find_running, read_control
 from toolkit.layout import nats_config_file, nats_store_dir
 from toolkit.platform.down import down
@@ -208,7 +209,9 @@ def test_down_without_a_platform_says_so(tmp_path: Path) -> None:
     assert paper.getvalue() == f"no platform runs on {tmp_path}\n"
 
 
-def test_the_command_refuses_what_it_cannot_do_in_one_sentence(tmp_path: Path) -> None:
+def test_the_command_refuses_what_it_cannot_do_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for arguments, rule in [
         (["--port-base", "80"], "port-base 80: must be between 1024 and"),
         (["--source", "tape"], "--source tape: must be one of live, model, replay"),
@@ -216,15 +219,13 @@ def test_the_command_refuses_what_it_cannot_do_in_one_sentence(tmp_path: Path) -
         (["--set", "quoter.LEVEL=1"], "--set quoter.LEVEL=1: must read PROCESS.MM_NAME=VALUE"),
         (["--source", "replay", "--replay", "/nowhere.gz"], "--replay /nowhere.gz: there is no such file"),
     ]:
-        asked = subprocess.run(
-            [sys.executable, "-m", "toolkit", "up", "--data-dir", str(tmp_path), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert asked.returncode == 2, arguments
-        assert asked.stderr.startswith(f"mm: {rule}"), asked.stderr
-        assert len(asked.stderr.splitlines()) == 1
+        monkeypatch.setattr(sys, "argv", ["mm", "up", "--data-dir", str(tmp_path), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().err
+        assert ended.value.code == 2, arguments
+        assert said.startswith(f"mm: {rule}"), said
+        assert len(said.splitlines()) == 1
 
 
 def test_status_as_json_has_the_promised_shape_even_when_nothing_runs(tmp_path: Path) -> None:

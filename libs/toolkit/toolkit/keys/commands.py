@@ -1,4 +1,9 @@
-"""`./mm keys`: list, rotate and revoke the keys services sign with, and seal what is older than they are."""
+"""`./mm keys`: list, rotate and revoke the keys services sign with, and seal what is older than they are.
+
+What speaks with a broker takes long to import: only who speaks with one does it, since every command imports this.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -9,15 +14,12 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import httpx
 import typer
-from common.bus.jetstream import JetStreamApi
-from common.bus.nats import NatsConnection
 from common.errors import MarketMakerError
 from common.events import Audit
-from common.settings import ServiceSettings
 from common.signing import Seal
 from common.streams import STREAMS
 from rich.console import Console
@@ -29,10 +31,15 @@ from toolkit.layout import nats_password_file, platform_id_file, unsealed_file
 from toolkit.options import DataDir, PortBase, ports_of
 from toolkit.paths import DEFAULT_DATA_DIR
 from toolkit.ports import Ports, port_map
-from toolkit.servers.broker import ASK_S_MAX, BROKER_S_MAX, broker_alone
 from toolkit.setup import Addresses, prepare
 
+if TYPE_CHECKING:
+    from common.bus.jetstream import JetStreamApi
+    from common.bus.nats import NatsConnection
+
 GATEWAY = "gateway"
+METRICS_S_MAX = 5.0
+CONNECT_S_MAX = 30.0
 T = TypeVar("T")
 
 
@@ -134,7 +141,7 @@ class _Platform:
         if port is None:
             return None  # the streams step, which reads its keys at every run
         try:
-            with httpx.Client(trust_env=False, timeout=ASK_S_MAX) as client:
+            with httpx.Client(trust_env=False, timeout=METRICS_S_MAX) as client:
                 metrics = client.get(f"http://127.0.0.1:{port}/metrics").text
         except httpx.HTTPError:
             return None
@@ -174,6 +181,10 @@ class _Platform:
 
     @asynccontextmanager
     async def _api(self, user: str) -> AsyncIterator[tuple[JetStreamApi, NatsConnection]]:
+        from common.bus.jetstream import JetStreamApi
+        from common.bus.nats import NatsConnection
+        from common.settings import ServiceSettings
+
         places = self.keyring.places
         settings = ServiceSettings(
             nats_url=f"nats://127.0.0.1:{self._ports.nats}",
@@ -186,7 +197,7 @@ class _Platform:
             root_key_file=places.root_public,
         )
         connection = NatsConnection(settings, user)
-        async with asyncio.timeout(BROKER_S_MAX):
+        async with asyncio.timeout(CONNECT_S_MAX):
             await connection.connect()
         try:
             yield JetStreamApi(connection), connection
@@ -207,6 +218,8 @@ def _key_use(metrics: str) -> KeyUse | None:
 @contextlib.contextmanager
 def _platform(data_dir: Path, port_base: int | None) -> Iterator[_Platform]:
     """Yield the platform of a data directory; its broker alone is started when it does not run."""
+    from toolkit.servers.broker import broker_alone
+
     ports = _ports(data_dir, port_base)
     if find_running(data_dir) is not None:
         yield _Platform(data_dir, ports)

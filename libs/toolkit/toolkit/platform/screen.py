@@ -1,8 +1,10 @@
 """Show the platform on one screen while it runs, or as plain lines where there is no screen."""
 
+from __future__ import annotations
+
 import asyncio
 import time
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from common.provenance import provenance
 from common.running.log_lines import END_WAIT_S, Unfailing
@@ -14,7 +16,9 @@ from rich.text import Text
 
 from toolkit.instance import Instance
 from toolkit.layout import admin_password_file
-from toolkit.platform.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from toolkit.platform.supervisor import Supervisor
 
 MESSAGES_SHOWN = 8
 NOBODY_SAID = provenance([], [])["label"]
