@@ -6,6 +6,7 @@ Each has its own store, random passwords and free ports, can be killed without w
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import shutil
@@ -17,9 +18,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import docker
 from common.bus.accounts import render_server_config
@@ -27,6 +30,7 @@ from common.bus.features import features_of
 from common.bus.permissions import USERS
 from common.settings import ServiceSettings
 from common.signing.roles import ROLES
+from common.streams import __main__ as step_of_streams
 from common.versions import Version
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
@@ -336,16 +340,28 @@ def _set_up(program: Path | None) -> tempfile.TemporaryDirectory[str]:
     broker = Broker(Path(folder.name), program)
     try:
         broker.start()
-        make_streams(broker)
+        run_python(["-m", "common.streams"], broker.environment("streams"))
         broker.end()
     finally:
         broker.remove()
     return folder
 
 
-def make_streams(broker: Broker) -> subprocess.CompletedProcess[str]:
-    """Run the `streams` step as people do."""
-    return run_python(["-m", "common.streams"], broker.environment("streams"))
+def make_streams(broker: Broker, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the `streams` step here, which spares a process; CalledProcessError when it fails."""
+    said, complained = io.StringIO(), io.StringIO()
+    environment = mock.patch.dict(os.environ, broker.environment("streams"), clear=True)
+    # In a thread of its own, since it runs a loop.
+    with (
+        environment,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(complained),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        code = thread.submit(step_of_streams.main, arguments).result()
+    done = subprocess.CompletedProcess(["streams", *arguments], code, said.getvalue(), complained.getvalue())
+    done.check_returncode()
+    return done
 
 
 def run_python(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -18,13 +18,13 @@ from common.streams.backup import CONTENTS, KEPT, BackupError
 from common.testing.events import fill
 
 from tests.integration.connections import connected, halt
-from tests.servers import Broker, run_python
+from tests.servers import Broker, make_streams
 
 WORD = ("--who", "ann", "--reason", "drill")
 
 
 def step(broker: Broker, *arguments: str) -> str:
-    return run_python(["-m", "common.streams", *arguments], broker.environment("streams")).stdout
+    return make_streams(broker, *arguments).stdout
 
 
 async def held(broker: Broker, stream: str) -> list[tuple[int, str, bytes]]:

@@ -13,7 +13,7 @@ from common.streams import __main__ as step_of_streams
 from common.testing.events import fill
 
 from tests.integration.connections import connected
-from tests.servers import Broker, make_streams, run_python
+from tests.servers import Broker, make_streams
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> set[str]:
@@ -105,21 +105,17 @@ async def test_what_the_server_will_not_change_is_named_and_everything_else_is_m
             assert await api.ensure_stream(STREAM_BY_NAME[name], 1) == "as it should be"
 
 
-def step(broker: Broker, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_python(["-m", "common.streams", *arguments], broker.environment("streams"))
-
-
 def refused(broker: Broker, *arguments: str) -> str:
     """Return what a step that ends with code 1 says."""
     with pytest.raises(subprocess.CalledProcessError) as ended:
-        step(broker, *arguments)
+        make_streams(broker, *arguments)
     assert ended.value.returncode == 1
     assert "Traceback" not in ended.value.stderr
     return str(ended.value.stderr)
 
 
 async def test_r81_an_enlarged_stream_is_used_and_never_made_small_again(broker: Broker) -> None:
-    assert step(broker, "resize", "FILL", "1024").stdout == "stream FILL: 0 % of 1024 MiB\n"
+    assert make_streams(broker, "resize", "FILL", "1024").stdout == "stream FILL: 0 % of 1024 MiB\n"
     async with connected(broker, "quoter") as quoter:
         api = JetStreamApi(quoter)
         assert await api.verify_streams(replicas=1) == [], "services start with a larger stream"
@@ -128,7 +124,7 @@ async def test_r81_an_enlarged_stream_is_used_and_never_made_small_again(broker:
         assert "stream FILL: updated" in lines(make_streams(broker))
         (fill_level,) = [level for level in await api.levels() if level.stream == "FILL"]
         assert fill_level.bytes_max == 1024 * MIB, "what a person enlarged stays so when something else is set right"
-    step(broker, "resize", "fill", "512")
+    make_streams(broker, "resize", "fill", "512")
 
 
 def test_r81_a_size_that_cannot_be_is_refused_with_the_reason(shared_broker: Broker) -> None:
@@ -142,7 +138,7 @@ def test_r81_a_size_that_cannot_be_is_refused_with_the_reason(shared_broker: Bro
 async def test_r81_the_list_says_what_each_stream_holds_and_for_how_long(broker: Broker) -> None:
     async with connected(broker, "quoter") as quoter:
         await quoter.publish_acked(fill(1))
-    rows = {row.split()[0]: row.split() for row in step(broker, "list").stdout.splitlines()}
+    rows = {row.split()[0]: row.split() for row in make_streams(broker, "list").stdout.splitlines()}
     assert rows["stream"] == ["stream", "holds", "of", "full", "messages", "holds", "since", "kept"]
     assert set(rows) == {"stream"} | {stream.name for stream in STREAMS}
     assert rows["FILL"][1:7] == ["0.0", "MiB", "512", "MiB", "0%", "2"]
