@@ -9,8 +9,6 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 
 # Modules that may do I/O, relative to their member; everything else is a core or what a core is made of. A new
@@ -214,11 +212,18 @@ def top_level(path: Path) -> str:
     return path.parts[2]
 
 
-@pytest.mark.parametrize("path", PURE, ids=str)
-def test_a_core_does_no_io_and_asks_no_clock(path: Path) -> None:
+def test_a_core_does_no_io_and_asks_no_clock() -> None:
+    assert [f"{path}: {fault}" for path in PURE for fault in (*io_imports(path), *io_calls(path))] == []
+
+
+def io_imports(path: Path) -> Iterator[str]:
     for name in sorted(imports(path)):
         parts = name.split(".")
-        assert not {".".join(parts[: depth + 1]) for depth in range(len(parts))} & IO_MODULES, f"imports {name}"
+        if {".".join(parts[: depth + 1]) for depth in range(len(parts))} & IO_MODULES:
+            yield f"imports {name}"
+
+
+def io_calls(path: Path) -> Iterator[str]:
     # `import random`, not a seeded Random that goes by that name.
     whole_module = any(
         isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)
@@ -229,32 +234,34 @@ def test_a_core_does_no_io_and_asks_no_clock(path: Path) -> None:
             continue
         called = node.func
         if isinstance(called, ast.Name):
-            assert called.id not in IO_CALLS, f"line {node.lineno}: calls {called.id}()"
-            assert called.id != "Random" or node.args, f"line {node.lineno}: Random() without a seed"
+            if called.id in IO_CALLS:
+                yield f"line {node.lineno}: calls {called.id}()"
+            if called.id == "Random" and not node.args:
+                yield f"line {node.lineno}: Random() without a seed"
         elif isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
             owner = called.value.id
-            assert not (owner in ("datetime", "date") and called.attr in CLOCK_CALLS), (
-                f"line {node.lineno}: asks a clock"
-            )
+            if owner in ("datetime", "date") and called.attr in CLOCK_CALLS:
+                yield f"line {node.lineno}: asks a clock"
             seeded = called.attr == "Random" and node.args
-            assert owner != "random" or not whole_module or seeded, f"line {node.lineno}: unseeded chance"
+            if owner == "random" and whole_module and not seeded:
+                yield f"line {node.lineno}: unseeded chance"
 
 
-@pytest.mark.parametrize("path", PURE, ids=str)
-def test_a_core_imports_no_shell(path: Path) -> None:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and node.module == "common.clock":
-            assert {alias.name for alias in node.names} <= OF_THE_CLOCK, f"line {node.lineno}: asks a clock"
-    for name in sorted(imports(path) - {"common.clock"}):
-        found = module_file(name)
-        assert found is None or not is_shell(found), f"imports {name}, which may do I/O"
+def test_a_core_imports_no_shell() -> None:
+    for path in PURE:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and node.module == "common.clock":
+                assert {alias.name for alias in node.names} <= OF_THE_CLOCK, f"{path}:{node.lineno} asks a clock"
+        for name in sorted(imports(path) - {"common.clock"}):
+            found = module_file(name)
+            assert found is None or not is_shell(found), f"{path} imports {name}, which may do I/O"
 
 
-@pytest.mark.parametrize("member", MEMBERS, ids=str)
-def test_every_shell_entry_still_names_a_file(member: Path) -> None:
-    assert str(member) in SHELL, "say which modules of this member may do I/O"
-    for pattern in SHELL[str(member)]:
-        assert list((ROOT / member).glob(pattern)) or "*" in pattern, pattern
+def test_every_shell_entry_still_names_a_file() -> None:
+    for member in MEMBERS:
+        assert str(member) in SHELL, f"say which modules of {member} may do I/O"
+        for pattern in SHELL[str(member)]:
+            assert list((ROOT / member).glob(pattern)) or "*" in pattern, f"{member}: {pattern}"
 
 
 def test_the_pure_part_is_the_greater_part_of_every_service() -> None:
@@ -264,21 +271,23 @@ def test_the_pure_part_is_the_greater_part_of_every_service() -> None:
             assert sum(not is_shell(path) for path in own) > len(own) / 2, member
 
 
-@pytest.mark.parametrize("path", PACKAGES, ids=str)
-def test_no_service_imports_another(path: Path) -> None:
+def test_no_service_imports_another() -> None:
     services = {member.name for member in MEMBERS if member.parts[0] == "services"}
-    used = {name.split(".")[0] for name in imports(path)} & (services | {"toolkit", "common"})
-    if path.parts[0] == "bench":
-        return
+    for path in PACKAGES:
+        if path.parts[0] != "bench":
+            used = {name.split(".")[0] for name in imports(path)} & (services | {"toolkit", "common"})
+            assert used <= may_import(path), path
+
+
+def may_import(path: Path) -> set[str]:
+    """Return the packages of ours that a file may import from."""
     if path.parts[1] == "exchange":
         # Another party: its settings and logs are read as ours are, what it does shares nothing with us.
-        allowed = {"exchange", "common"} if is_shell(path) else {"exchange"}
-    elif path.parts[0] == "services":
-        allowed = {path.parts[1], "common"}
-    else:
-        # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
-        allowed = {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
-    assert used <= allowed
+        return {"exchange", "common"} if is_shell(path) else {"exchange"}
+    if path.parts[0] == "services":
+        return {path.parts[1], "common"}
+    # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
+    return {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -324,10 +333,11 @@ def test_no_folder_holds_more_modules_than_a_person_can_look_over() -> None:
         assert len(modules) <= FOLDER_MODULES_MAX, f"{folder}: {len(modules)} modules"
 
 
-@pytest.mark.parametrize("path", PACKAGES, ids=str)
-def test_nothing_that_runs_for_a_user_imports_what_is_for_tests(path: Path) -> None:
-    if path.parts[0] != "bench" and "testing" not in path.parts:
-        assert not [name for name in imports(path) if "testing" in name.split(".")]
+def test_nothing_that_runs_for_a_user_imports_what_is_for_tests() -> None:
+    for path in PACKAGES:
+        if path.parts[0] != "bench" and "testing" not in path.parts:
+            found = [name for name in imports(path) if "testing" in name.split(".")]
+            assert not found, f"{path} imports {found}"
 
 
 def test_the_folders_of_tests_are_those_of_what_they_test() -> None:
