@@ -11,6 +11,8 @@ from common.instruments import Outcome
 from toolkit.simulation.scenario import Scenario, calm, troubled
 from toolkit.simulation.world import World
 
+pytestmark = pytest.mark.timeout(900)
+
 
 def fills_of(scenario: Scenario) -> list[Fill]:
     """Run a scenario that must find nothing wrong; return everything that was filled."""

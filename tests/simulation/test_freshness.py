@@ -11,6 +11,8 @@ from toolkit.simulation.bus import Faults
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.world import NS_PER_S, START_NS, World
 
+pytestmark = pytest.mark.timeout(900)
+
 MS = 1_000_000
 LOOK_MS = 5
 FROM_S = 75.0

@@ -33,6 +33,8 @@ from toolkit.simulation.world import World
 
 from tests.simulation.histories import history
 
+pytestmark = pytest.mark.timeout(900)
+
 RUN_WITH_A_SET = """
 from feed.service import Feed
 def hashed(self, receipt):
@@ -40,9 +42,9 @@ def hashed(self, receipt):
         feed = self.venues[name]
         yield from self._guarded(feed, receipt.now_ns, feed.on_beat)
 Feed.on_beat = hashed
-from toolkit.simulation.scenario import calm
+from toolkit.simulation.scenario import Scenario
 from toolkit.simulation.world import run_scenario
-print(run_scenario(calm(3)).history)
+print(run_scenario(Scenario(3, market_s=20, calm_s=10.0, end_s=15.0)).history)
 """
 
 

@@ -10,6 +10,8 @@ from toolkit.simulation.world import run_scenario
 
 from tests.simulation.histories import history
 
+pytestmark = pytest.mark.timeout(900)
+
 SEEDS = (0, 1, 3, 6, 7, 8, 9, 10, 11, 14, 15, 17, 19, 20, 21, 24, 29, 30, 34, 35, 36, 39, 42, 43, 45, 46, 47, 49)
 """Of the first fifty those in which every two troubles meet that meet in any of the fifty."""
 PAIRS_MIN = 100
