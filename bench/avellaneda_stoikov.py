@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from quoter.binary.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
+from quoter.binary.models.reservation import avellaneda_stoikov_price, avellaneda_stoikov_spread
 from toolkit.checking.bench import Figure, at_most
 from toolkit.checking.bench_options import whole_number
 

@@ -24,25 +24,21 @@ class Prices(NamedTuple):
     asks: list[int]
 
 
-def prices(
-    fair: float,
-    best_bid: float,
-    best_ask: float,
-    quoting: Quoting,
-    min_spread: float,
-    grid: Grid,
-    *,
-    through_fair: bool,
-) -> Prices:
+def not_beyond(fair: float, best_bid: float, best_ask: float) -> tuple[float, float]:
+    """Return the best prices with a bid above fair value, or an ask below it, moved to fair value.
+
+    At fair they may stand: only the lean of a held position moves a quote that far, and getting rid of it for nothing
+    costs less than holding it.
+    """
+    return best_bid if best_bid < fair else fair, best_ask if best_ask > fair else fair
+
+
+def prices(best_bid: float, best_ask: float, quoting: Quoting, min_spread: float, grid: Grid) -> Prices:
     """Return the ladder's prices: bids rounded down, asks up, after the skew; what is off the grid is dropped.
 
     bid_i = best_bid - i x spacing and ask_i = best_ask + i x spacing. With 0.48, 0.52 and spacing 0.01: bids 48, 47,
-    46 and asks 52, 53, 54 ticks. A bid above fair or an ask below it is moved to fair, and its ladder with it, unless
-    `through_fair` lets an order that only reduces pay for it. At fair they may stand: only the lean of a held position
-    moves a quote that far, and getting rid of it for nothing costs less than holding it.
+    46 and asks 52, 53, 54 ticks.
     """
-    if not through_fair:
-        best_bid, best_ask = min(best_bid, fair), max(best_ask, fair)
     bids = _rungs([floor_ticks(best_bid - i * quoting.spacing, grid.tick_size) for i in range(quoting.levels)], grid)
     asks = _rungs([ceil_ticks(best_ask + i * quoting.spacing, grid.tick_size) for i in range(quoting.levels)], grid)
     return _apart(bids, asks, ceil_ticks(min_spread, grid.tick_size))

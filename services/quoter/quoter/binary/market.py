@@ -15,9 +15,9 @@ from common.instruments import Instrument
 from common.pretrade import Closing, Held
 
 from quoter.binary.crossing import Crossing, Taking, bound, offers, taking, to_give_up
-from quoter.binary.glft import leans_for
 from quoter.binary.ladder import selling_held
-from quoter.binary.plan import Opinion, giving_way, plan
+from quoter.binary.models.glft import leans_for
+from quoter.binary.plan import Opinion, Planner, giving_way
 from quoter.binary.skew import phase_of
 from quoter.binary.terms import BinaryTerms, binary_terms
 from quoter.orders.diff import TargetOrder
@@ -98,6 +98,7 @@ class BinaryMarket(MarketStrategy):
         """Own fills of the last seconds."""
         self.signals: Signals = CALM
         """What flow and other markets say; renewed outside the path of a tick."""
+        self.planner = Planner()
         self.crossing = Crossing()
         self.comers = Comers()
         """Who has taken from our quotes here."""
@@ -126,7 +127,7 @@ class BinaryMarket(MarketStrategy):
         assert type(fair) is FairValue, "a fair value that is missing is stale"
         assert context.limits is not None, "limits that are missing are stale"
         held = inventory.held
-        found = plan(
+        found = self.planner.plan(
             Opinion(fair.fair, fair.volatility, fair.uncertainty, self.signals, inventory.cost),
             held,
             context.venue_now_ns,

@@ -6,26 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from common.bots import BinaryBot, Inventory, Quoting
+from common.bots import BinaryBot, Inventory
 from common.events import QuoteLevel
+from common.instruments import ceil_ticks, floor_ticks
 from common.pretrade import Held, MarketLimits
 
-from quoter.binary.glft import leans_for
-from quoter.binary.ladder import as_buys, levels, prices
-from quoter.binary.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
-from quoter.binary.skew import (
-    Phase,
-    concession,
-    headroom,
-    lean,
-    phase_of,
-    within,
-    without_loss_beyond,
-    yielding,
-)
+from quoter.binary.ladder import as_buys, levels, not_beyond, prices
+from quoter.binary.models.glft import leans_for
+from quoter.binary.models.reservation import avellaneda_stoikov_price, reservation_ask, reservation_bid
+from quoter.binary.skew import Phase, concession
 from quoter.binary.spread import distances
+from quoter.binary.stance import Stance, stance_of
 from quoter.binary.terms import BinaryTerms, Grid
-from quoter.orders.diff import Headroom
+from quoter.orders.diff import TargetOrder
 from quoter.signals.reach import Reach
 from quoter.signals.signals import Signals
 from quoter.trading.strategy import Plan, pulled
@@ -42,80 +35,130 @@ class Opinion(NamedTuple):
     """What was paid for what is held."""
 
 
+class Ladder(NamedTuple):
+    """What rests when prices and sizes are these, and what becomes of it in orders."""
+
+    key: tuple[int, ...]
+    """Best bid and ask in ticks, sizes and headroom in lots: what a ladder is made of between two stances."""
+    bids: list[QuoteLevel]
+    asks: list[QuoteLevel]
+    wanted: list[TargetOrder]
+    missing: str
+
+
+class Planner:
+    """Plans one market for one bot.
+
+    What a fair value does not change is worked out once and stands until one of its inputs changes (`Stance`), and a
+    ladder stands while prices and sizes round to the same lots and ticks.
+    """
+
+    __slots__ = ("_ladder", "_stance")
+
+    def __init__(self) -> None:
+        self._stance: Stance | None = None
+        self._ladder: Ladder | None = None
+
+    def plan(
+        self,
+        opinion: Opinion,
+        held: Held,
+        venue_now_ns: int,
+        terms: BinaryTerms,
+        config: BinaryBot,
+        limits: MarketLimits,
+    ) -> Plan:
+        """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
+        signals = opinion.signals
+        if signals.frozen:
+            return pulled(signals.frozen, "frozen")
+        stance = self._stance
+        if stance is None or not stance.stands(held, opinion.cost, venue_now_ns, terms, config, limits, signals):
+            stance = self._stance = stance_of(held, opinion.cost, venue_now_ns, terms, config, limits, signals)
+            self._ladder = None
+        if stance.phase is Phase.CLOSED:
+            return pulled("close to expiry")
+        fair, quoting, reducing = opinion.fair, config.quoting, stance.reducing
+        seconds_left = terms.seconds_left(venue_now_ns)
+        away = distances(
+            fair, seconds_left, opinion.volatility, opinion.uncertainty, limits.min_spread.price, quoting, signals
+        )
+        bid_from, ask_from = _reservation(fair, seconds_left, stance)
+        best_bid = bid_from - signals.net_skew - away.bid
+        best_ask = ask_from - signals.net_skew + away.ask
+        if best_ask - best_bid > quoting.max_spread and not reducing:
+            return pulled(f"the spread would be {best_ask - best_bid:.3f}")
+        through_fair = reducing
+        if stance.net or reducing:
+            best_bid, best_ask, through_fair = _given_up(fair, best_bid, best_ask, seconds_left, stance)
+        if not through_fair:
+            best_bid, best_ask = not_beyond(fair, best_bid, best_ask)
+        ladder = self._laddered(fair, best_bid, best_ask, stance)
+        return Plan(
+            ladder.bids,
+            ladder.asks,
+            ladder.wanted,
+            stance.free,
+            fair - (bid_from + ask_from) / 2 + signals.net_skew,
+            "reduce_only" if reducing else "quoting",
+            ladder.missing,
+            away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew},
+        )
+
+    def _laddered(self, fair: float, best_bid: float, best_ask: float, stance: Stance) -> Ladder:
+        """Return the ladder from the best prices on; the one of before where it would be the same."""
+        headroom = stance.headroom_at(fair)
+        tick = stance.terms.grid.tick_size
+        key = (floor_ticks(best_bid, tick), ceil_ticks(best_ask, tick), headroom.buy_lots, headroom.sell_lots)
+        known = self._ladder
+        if known is not None and known.key == key and stance.spacing_is_whole:
+            return known
+        grid, min_lots = stance.terms.grid, stance.terms.min_lots
+        rungs = prices(best_bid, best_ask, stance.config.quoting, stance.limits.min_spread.price, grid)
+        bids = levels(rungs.bids, stance.bid_size, headroom.buy_lots, min_lots)
+        asks = levels(rungs.asks, stance.ask_size, headroom.sell_lots, min_lots)
+        wanted = as_buys(bids, asks, grid.ticks_per_unit)
+        missing = _missing(bids, asks, rungs.bids, rungs.asks, stance.signals)
+        self._ladder = Ladder(key, bids, asks, wanted, missing)
+        return self._ladder
+
+
 def plan(
     opinion: Opinion, held: Held, venue_now_ns: int, terms: BinaryTerms, config: BinaryBot, limits: MarketLimits
 ) -> Plan:
-    """Return the ladder for a fair value of YES, leaned against the holding, within limits and phase."""
-    inventory, quoting, signals = config.inventory, config.quoting, opinion.signals
-    if signals.frozen:
-        return pulled(signals.frozen, "frozen")
-    fair = opinion.fair
-    elapsed, seconds_left = terms.elapsed(venue_now_ns), terms.seconds_left(venue_now_ns)
-    phase = phase_of(elapsed, seconds_left, inventory)
-    if phase is Phase.CLOSED:
-        return pulled("close to expiry")
-    max_position = min(inventory.max_position, limits.max_position_lots)
-    free = headroom(held, phase, max_position, limits.max_net_lots)
-    reduce_from = 1.0 - inventory.reduce_only_s / terms.life_s
-    leaning = lean(held.yes_lots, held.no_lots, elapsed, reduce_from, phase, inventory, signals.reach)
-    reducing = phase is Phase.REDUCE_ONLY
-    size, min_lots = min(quoting.size, limits.max_order_lots), terms.min_lots
-    min_spread = limits.min_spread.price
-    away = distances(fair, seconds_left, opinion.volatility, opinion.uncertainty, min_spread, quoting, signals)
-    bid_from, ask_from = _reservation(fair, held, size, leaning.skew, seconds_left, terms, inventory)
-    best_bid = bid_from - signals.net_skew - away.bid
-    best_ask = ask_from - signals.net_skew + away.ask
-    if best_ask - best_bid > quoting.max_spread and not reducing:
-        return pulled(f"the spread would be {best_ask - best_bid:.3f}")
-    net = held.yes_lots - held.no_lots
-    yields = yielding(net, signals.reach)
-    if reducing:
-        best_bid, best_ask = _giving_up(fair, best_bid, best_ask, held, seconds_left, yields, terms.grid, inventory)
-    elif yields:
-        best_bid, best_ask = _tempting(fair, best_bid, best_ask, net, yields, signals.reach, terms.grid, inventory)
-    aimed = best_bid, best_ask
-    best_bid, best_ask = _on_grid(fair, best_bid, best_ask, net, terms.grid, inventory)
-    through = reducing or yields > 0.0 or (best_bid, best_ask) != aimed
-    rungs = prices(fair, best_bid, best_ask, quoting, min_spread, terms.grid, through_fair=through)
-    least = min(size, inventory.adding_min)
-    bid_size = size if reducing else max(int(size * leaning.bid_share), least)
-    ask_size = size if reducing else max(int(size * leaning.ask_share), least)
-    left = free if reducing else within(free, held, leaning, inventory.adding_min, min_lots)
-    left = without_loss_beyond(left, held, opinion.cost, fair, inventory.max_settlement_loss, terms.pair)
-    yes_headroom, no_headroom = _alive(fair, elapsed, held, left, quoting, signals)
-    bids = levels(rungs.bids, bid_size, yes_headroom, min_lots)
-    asks = levels(rungs.asks, ask_size, no_headroom, min_lots)
-    wanted = as_buys(bids, asks, terms.grid.ticks_per_unit)
-    parts = away.parts | {"reservation_bid": bid_from, "reservation_ask": ask_from, "net_skew": signals.net_skew}
-    return Plan(
-        bids,
-        asks,
-        wanted,
-        free,
-        fair - (bid_from + ask_from) / 2 + signals.net_skew,
-        "reduce_only" if reducing else "quoting",
-        _missing(bids, asks, rungs.bids, rungs.asks, signals),
-        parts,
-    )
+    """Return what `Planner.plan` does of a market that nothing is known of."""
+    return Planner().plan(opinion, held, venue_now_ns, terms, config, limits)
 
 
-def _reservation(
-    fair: float, held: Held, size: int, skew: float, seconds_left: float, terms: BinaryTerms, inventory: Inventory
-) -> tuple[float, float]:
+def _reservation(fair: float, seconds_left: float, stance: Stance) -> tuple[float, float]:
     """Return what a further share is worth to somebody who holds this, bought and sold."""
+    inventory = stance.config.inventory
     if inventory.model == "linear":
-        return fair - skew, fair - skew
+        price = fair - stance.leaning.skew
+        return price, price
     # Of a lot: risk aversion is per unit of money.
-    net, lot_money = held.yes_lots - held.no_lots, terms.pair.yes.value(1, 1.0)
+    net, lot_money = stance.net, stance.terms.pair.yes.value(1, 1.0)
     gamma = inventory.risk_aversion * lot_money
     if inventory.model == "cara":
-        return reservation_bid(fair, net, size, gamma), reservation_ask(fair, net, size, gamma)
+        return reservation_bid(fair, net, stance.size, gamma), reservation_ask(fair, net, stance.size, gamma)
     if inventory.model == "glft":
         leans = leans_for(inventory, lot_money)
         return fair - leans.bid_lean(fair, seconds_left, net), fair + leans.ask_lean(fair, seconds_left, net)
     # Of a settling share the variance that is left is that of the result, whatever the time.
     price = avellaneda_stoikov_price(fair, net, gamma, fair * (1.0 - fair))
     return price, price
+
+
+def _given_up(fair: float, bid: float, ask: float, seconds_left: float, stance: Stance) -> tuple[float, float, bool]:
+    """Return the best prices where a net is to go, and whether they may lie beyond fair value for that."""
+    yields, grid, inventory = stance.yields, stance.terms.grid, stance.config.inventory
+    if stance.reducing:
+        bid, ask = _giving_up(fair, bid, ask, stance.held, seconds_left, yields, grid, inventory)
+    elif yields:
+        bid, ask = _tempting(fair, bid, ask, stance.net, yields, stance.signals.reach, grid, inventory)
+    aimed = bid, ask
+    bid, ask = _on_grid(fair, bid, ask, stance.net, grid, inventory)
+    return bid, ask, stance.reducing or yields > 0.0 or (bid, ask) != aimed
 
 
 def _giving_up(
@@ -162,23 +205,6 @@ def _tempting(
     most = min(fair + inventory.reduce_cost, reach.others_bid + tick if reach.others_bid else 1.0)
     moved = yields * max(0.0, most - bid)
     return min(1.0 - tick, bid + moved), ask + moved
-
-
-def _alive(
-    fair: float, elapsed: float, held: Held, free: Headroom, quoting: Quoting, signals: Signals
-) -> tuple[int, int]:
-    """Return the headroom for YES and NO bids without the side that has all but lost near the end.
-
-    Nor is there any for what would add to an exposure over all markets that is beyond its limit. What would only pair
-    off shares of the other outcome is bid for all the same: it makes this market riskless.
-    """
-    yes_lots, no_lots = free.buy_lots, free.sell_lots
-    late = elapsed >= quoting.dead_side_from
-    if signals.closed_side == "bid" or (late and fair <= quoting.dead_side_below):
-        yes_lots = min(yes_lots, max(0, held.no_lots - held.unconfirmed_no_lots - held.yes_lots))
-    if signals.closed_side == "ask" or (late and 1.0 - fair <= quoting.dead_side_below):
-        no_lots = min(no_lots, max(0, held.yes_lots - held.unconfirmed_yes_lots - held.no_lots))
-    return yes_lots, no_lots
 
 
 def giving_way(plan: Plan) -> Plan:

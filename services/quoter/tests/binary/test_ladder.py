@@ -6,7 +6,7 @@ from common.bots import Quoting
 from common.events import QuoteLevel
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.ladder import Prices, levels, prices
+from quoter.binary.ladder import Prices, levels, not_beyond, prices
 from quoter.binary.terms import Grid
 
 CENTS = Grid(0.01, 100)
@@ -22,7 +22,8 @@ quotings = st.builds(
 
 def quoted(fair: float, skew: float, quoting: Quoting, min_spread: float, grid: Grid, *, through_fair: bool) -> Prices:
     half = max(quoting.spread, min_spread) / 2
-    return prices(fair, fair - skew - half, fair - skew + half, quoting, min_spread, grid, through_fair=through_fair)
+    best = fair - skew - half, fair - skew + half
+    return prices(*(best if through_fair else not_beyond(fair, *best)), quoting, min_spread, grid)
 
 
 def ladder(

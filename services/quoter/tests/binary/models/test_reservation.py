@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from quoter.binary.reservation import (
+from quoter.binary.models.reservation import (
     avellaneda_stoikov_price,
     avellaneda_stoikov_spread,
     certainty_equivalent,

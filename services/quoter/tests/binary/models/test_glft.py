@@ -10,7 +10,7 @@ from common.clock import NS_PER_S
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.glft import BOUND, Leans, _solved, leans_for
+from quoter.binary.models.glft import BOUND, Leans, _solved, leans_for
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.signals import CALM
 from quoter.testing.binary import strategy_of, terms_of
