@@ -203,9 +203,11 @@ class Orders:
             return None
         order.venue_sequence = report.venue_sequence
         order.venue_order_id = report.venue_order_id
-        order.ts_event_ns = max(order.ts_event_ns, report.ts_event_ns)
+        if report.ts_event_ns > order.ts_event_ns:
+            order.ts_event_ns = report.ts_event_ns
         executed = report.executed_lots > order.executed_lots
-        order.executed_lots = max(order.executed_lots, report.executed_lots)
+        if executed:
+            order.executed_lots = report.executed_lots
         state = report.state
         if state is OrderState.LIVE and order.state is OrderState.CANCELLING:
             # It rests, and our cancel is still on its way.

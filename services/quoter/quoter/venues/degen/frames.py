@@ -125,8 +125,8 @@ class Result(msgspec.Struct):
     """What a reply holds, depending on the op."""
 
     order: WireOrder | None = None
-    results: list[msgspec.Raw] = []
-    """Of `Item`."""
+    results: msgspec.Raw = msgspec.Raw(b"[]")
+    """A list of `Item`, read by `read_items`."""
     cancelled: list[msgspec.Raw] = []
     """Of `WireOrder`."""
     account_sequence: Place | None = None
@@ -215,7 +215,9 @@ class ErrorDocument(msgspec.Struct):
 
 T = TypeVar("T")
 _FRAMES = msgspec.json.Decoder(Frame)
-_ITEMS = msgspec.json.Decoder(Item)
+_ITEM = msgspec.json.Decoder(Item)
+_ITEMS = msgspec.json.Decoder(list[Item])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def parse_frame(data: bytes) -> Frame:
@@ -255,16 +257,38 @@ def read_holding(raw: bytes) -> Holding:
     return Holding(row.market, row.yes, row.no)
 
 
-def read_items(raws: Sequence[msgspec.Raw]) -> list[ItemResult]:
-    """Return what became of each item of a batch; of one that cannot be read nobody knows."""
-    results: list[ItemResult] = []
-    for raw in raws:
-        try:
-            item = _ITEMS.decode(raw)
-            results.append(order_report(item.order) if item.order is not None else item.error)
-        except (ContractError, msgspec.DecodeError, ValueError, RecursionError):
-            results.append(None)
-    return results
+def read_items(raw: msgspec.Raw) -> list[ItemResult]:
+    """Return what became of each item of a batch; of one that cannot be read nobody knows.
+
+    ContractError when it is no list.
+    """
+    try:
+        return [_result(item) for item in _ITEMS.decode(raw)]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return [_read_item(row) for row in _rows(raw)]
+
+
+def _rows(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    try:
+        return _ROWS.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ContractError("degen frame", f"results: {error}") from None
+
+
+def _read_item(row: msgspec.Raw) -> ItemResult:
+    try:
+        return _result(_ITEM.decode(row))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def _result(item: Item) -> ItemResult:
+    if item.order is None:
+        return item.error
+    try:
+        return order_report(item.order)
+    except ContractError:
+        return None
 
 
 def money_of(balance: BalanceDocument) -> BalanceDocument:
