@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotLimits, NotionalLimits, PositionLimits
+from common.events import BotLimits, NotionalLimits, PositionLimits, SpotLimits
 from common.instruments import Instrument, InstrumentKind
 from common.pretrade import Bounds, Distance, MarketLimits, RejectReason, limits_in
 from common.testing.limits import BINARY, COMMON, SPOT, binary_limits, changed, spot_limits
@@ -56,11 +56,8 @@ def test_the_lots_within_a_limit_are_the_most_there_may_be(limit: Decimal, lot_s
 
 def test_spot_distances_are_parts_of_a_price() -> None:
     found = limits_in_spot()
-    assert (found.min_spread.at(60_000), found.price_collar.at(60_000), found.book_collar.at(60_000)) == (
-        pytest.approx(6.0),
-        pytest.approx(300.0),
-        pytest.approx(60.0),
-    )
+    distances = [each.at(60_000) for each in (found.min_spread, found.price_collar, found.book_collar)]
+    assert distances == pytest.approx([6.0, 300.0, 60.0])
 
 
 def test_a_spot_price_has_no_bound_of_its_own_beside_its_collar() -> None:
@@ -126,11 +123,14 @@ def test_what_risk_takes_back_is_gone() -> None:
     context.take_limits(binary_limits(), "USD")
     assert context.limits is not None
     context.lose_limits()
-    assert (context.limits, context.given, context.no_limits) == (None, None, "risk publishes no limits for this bot")
+    left: list[object] = [context.limits, context.given, context.no_limits]
+    assert left == [None, None, "risk publishes no limits for this bot"]
 
 
 def test_a_changed_limit_is_found_wherever_it_stands() -> None:
     limits = changed(spot_limits(), positions={"ETH": PositionLimits(Decimal(3), Decimal(1))}, max_notional=7.0)
-    assert (limits.common.notional.max_notional, list(limits.kinds[0].positions)) == (7.0, ["ETH"])
+    (own,) = limits.kinds
+    assert isinstance(own, SpotLimits)
+    assert (limits.common.notional.max_notional, list(own.positions)) == (7.0, ["ETH"])
     with pytest.raises(AssertionError, match="no limit is called max_nett"):
         changed(limits, max_nett=1)

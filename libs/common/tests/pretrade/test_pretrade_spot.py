@@ -112,8 +112,12 @@ def test_what_is_just_within_a_bound_passes(order: dict[str, Any], context: dict
 
 def test_a_limit_of_zero_is_no_room() -> None:
     limits = limits_in_spot()
-    for name in ("max_position_lots", "max_net_lots", "max_order_lots"):
-        assert rejected(spot_order(), spot_context(limits=replace(limits, **{name: 0}))) is not None, name
+    for without in (
+        replace(limits, max_position_lots=0),
+        replace(limits, max_net_lots=0),
+        replace(limits, max_order_lots=0),
+    ):
+        assert rejected(spot_order(), spot_context(limits=without)) is not None, without
 
 
 def test_an_approved_order_says_where_it_stands_and_what_it_costs() -> None:

@@ -65,7 +65,8 @@ def test_no_order_of_a_yes_no_market_goes_beyond_a_limit(
     pair: OutcomePair, limits: BotLimits, data: st.DataObject
 ) -> None:
     held = st.integers(0, 300)
-    yes, no, bot, account = (data.draw(each) for each in (held, held, committed, committed))
+    yes, no = data.draw(held), data.draw(held)
+    bot, account = data.draw(committed), data.draw(committed)
     context = binary_context(pair=pair, yes_lots=yes, no_lots=no, bot_notional=bot, account_notional=account)
     context.take_limits(limits, "USD")
     outcomes = st.sampled_from([Outcome.YES, Outcome.NO])

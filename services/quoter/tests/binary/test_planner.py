@@ -61,10 +61,8 @@ def test_a_planner_says_what_a_fresh_look_says(
 
 def test_an_unchanged_ladder_is_the_very_one_of_before() -> None:
     planner = Planner()
-    first, second = (
-        planner.plan(Opinion(fair, 0.5, 0.0, CALM), Held(0, 0), START_NS, TERMS, BOT, MARKET_LIMITS)
-        for fair in (0.501, 0.502)
-    )
+    nearby = [Opinion(fair, 0.5, 0.0, CALM) for fair in (0.501, 0.502)]
+    first, second = (planner.plan(each, Held(0, 0), START_NS, TERMS, BOT, MARKET_LIMITS) for each in nearby)
     assert second.wanted is first.wanted
     assert second.skew == first.skew == 0.0
 

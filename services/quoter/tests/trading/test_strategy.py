@@ -11,8 +11,9 @@ import pytest
 from common import bots
 from common.bots.bot import InstrumentSection
 from common.core import Effect
-from common.events import BotConfig, BotLimits, Market, MarketStatus, QuoteLevel, QuoteTarget, SourcePrice
+from common.events import BotConfig, Market, MarketStatus, QuoteLevel, QuoteTarget, SourcePrice
 from common.instruments import InstrumentKind, Outcome, Side
+from common.testing.limits import spot_limits
 from msgspec.structs import replace
 from quoter.binary.strategy import Binary
 from quoter.orders.diff import Headroom, TargetOrder
@@ -21,7 +22,7 @@ from quoter.orders.own_orders import Orders
 from quoter.orders.terms import Terms
 from quoter.service import Quoter
 from quoter.testing.ending import show
-from quoter.testing.script import KEY, LIMITS, MARKET, MS, Script, config, market, position
+from quoter.testing.script import KEY, MARKET, MS, Script, config, market, position
 from quoter.trading.strategy import BotStrategy, Choice, Inputs, Kind, MarketStrategy, Plan
 from quoter.venues.base import Placement
 from quoter.venues.degen.session import DegenSession
@@ -37,6 +38,7 @@ class ToyBot(bots.Bot):
     """A bid and an offer a tick beside the price, whatever it is of."""
 
     kind: ClassVar[str] = "toy"
+    trades: ClassVar[tuple[InstrumentKind, ...]] = (InstrumentKind.BINARY, InstrumentKind.SPOT)
     instrument: ToyInstrument
     size: int = 10
 
@@ -175,8 +177,7 @@ def test_a_coin_is_quoted_at_its_price_and_checked_as_a_signed_position(monkeypa
     monkeypatch.setattr(script.core.session, "send", send)
     script.start(toy(COIN))
     script.carry(script.core.on_market(coin(), script.receipt(2)))
-    wide: BotLimits = replace(LIMITS, price_collar=1_000.0, min_spread=0.01)
-    go_on(script, COIN, 60_000.00, 60_000.02, limits=wide)
+    go_on(script, COIN, 60_000.00, 60_000.02, limits=spot_limits(min_spread_bps=0.001))
     assert [(each.symbol, each.outcome, each.side, each.price_ticks) for each in placed] == [
         (COIN, Outcome.NONE, Side.BUY, 6_000_000),
         (COIN, Outcome.NONE, Side.SELL, 6_000_002),
