@@ -153,7 +153,7 @@ def unchecked(order: NewOrder, context: Any) -> Approved:
 
 
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = importlib.import_module("quoter.binary.plan")
+    stance = importlib.import_module("quoter.binary.stance")
     trader = importlib.import_module("quoter.trading.trader")
     world = importlib.import_module("toolkit.simulation.world")
     headroom = importlib.import_module("quoter.orders.diff").Headroom
@@ -162,9 +162,9 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     large = {"quoting": {"spread": 0.04, "size": 200, "levels": 2, "spacing": 0.01}}
     monkeypatch.setattr(world, "bot_sections", lambda market_s: honest(market_s) | large)
     assert caught(calm(5)) == set()
-    monkeypatch.setattr(plan, "headroom", lambda *_: headroom(100_000, 100_000))
+    monkeypatch.setattr(stance, "headroom", lambda *_: headroom(100_000, 100_000))
     for name in ("within", "without_loss_beyond"):
-        monkeypatch.setattr(plan, name, lambda free, *_: free)
+        monkeypatch.setattr(stance, name, lambda free, *_: free)
     monkeypatch.setattr(trader, "check", unchecked)
     assert "limit" in caught(calm(5))
 
