@@ -27,6 +27,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    InstrumentKey,
     Level,
     Market,
     MarketStatus,
@@ -375,10 +376,10 @@ class Ours:
             if isinstance(event, Fill):
                 lots = event.quantity_lots * event.side.sign
                 change = (0, lots) if event.outcome is Outcome.NO else (lots, 0)
-                cost = lots * event.price_ticks * event.tick_size
+                cost = lots * event.price
             else:
                 # Of merged pairs that is their payout: about what they cost.
-                change, cost = (event.yes_lots, event.no_lots), -event.cash
+                change, cost = (event.lots_of(Outcome.YES), event.lots_of(Outcome.NO)), -event.cash[event.currency]
             self._costs[event.symbol] = self._costs.get(event.symbol, Decimal(0)) + cost
             yes, no = self._held.get(event.symbol, (0, 0))
             self._held[event.symbol] = (yes + change[0], no + change[1])
@@ -391,8 +392,9 @@ class Ours:
 
     def _position(self) -> Position:
         lines = [
-            PositionLine(ACCOUNT, VENUE, symbol, yes, no, self._costs[symbol], Decimal(0), self._fills)
+            PositionLine(ACCOUNT, InstrumentKey(VENUE, symbol, outcome), lots, cost, Decimal(0), self._fills)
             for symbol, (yes, no) in self._held.items()
+            for outcome, lots, cost in ((Outcome.YES, yes, self._costs[symbol]), (Outcome.NO, no, Decimal(0)))
         ]
         return Position(
             algo_id=BOT,

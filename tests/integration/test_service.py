@@ -21,8 +21,8 @@ SUBJECT, NONSENSE = "fill.trade.mm1.1", b"\xc1 no msgpack"
 
 def posting(number: int, reason: str = "") -> Posting:
     return Posting(
-        account="mm1", algo_id="1", posting_id=str(number), kind=PostingKind.MERGE, venue="degen",
-        cash=Decimal(1), reason=reason, ts_received_ns=1,
+        account="mm1", algo_id="1", entry_id=str(number), kind=PostingKind.MERGE, venue="degen",
+        cash={"USD": Decimal(1)}, reason=reason, ts_received_ns=1,
     )  # fmt: skip
 
 

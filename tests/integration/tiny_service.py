@@ -106,7 +106,7 @@ class Tiny(Core):
         self.words.append(f"{halt.reason} {'lifted' if halt.lifted else 'halted'} {halt.halt_id}")
         return ()
 
-    def on_entry(self, entry: Event, receipt: Receipt) -> Effects:
+    def on_entry(self, entry: Event, data: bytes, receipt: Receipt) -> Effects:
         if isinstance(entry, FillIdentity):
             return
         self.fills.append(receipt.sequence)

@@ -169,7 +169,8 @@ class Durable:
 
     name: str
     """Name of a consumer declared in `common.streams`; it says which stream and subjects."""
-    handler: Callable[[Any, Receipt], Effects]
+    handler: Callable[[Any, bytes, Receipt], Effects]
+    """(event, bytes): the bytes are those that are stored, which may be of an earlier form of the event."""
     on_undecodable: Callable[[str, str, bytes, Receipt], Effects] | None = None
     """(subject, reason, bytes): for streams where nothing may be skipped. Without it the message is parked."""
     on_forged: Callable[[str, str, bytes, Receipt], Effects] | None = None

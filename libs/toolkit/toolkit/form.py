@@ -1,6 +1,6 @@
 """The form of what lies in a data directory: a number that goes up when a build writes what an older one cannot read.
 
-Form 1 has no number on disk. Form 2 keeps the ledger by instrument in the positions store.
+Form 1 has no number on disk. Form 2 keeps the ledger by instrument in the positions store, form 3 all events of it.
 """
 
 import json
@@ -11,7 +11,7 @@ from common.machine.disk import write_durably
 from toolkit.instance import CannotStartError
 from toolkit.layout import form_file
 
-FORM = 2
+FORM = 3
 """What this build writes; it reads every form up to it."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from common.events import AccountState, Alert, Fill, Halt, OrderUpdate, OrderUpdates
+from common.events import AccountState, Alert, Balance, Fill, Halt, OrderUpdate, OrderUpdates
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from quoter.orders.own_orders import Orders
@@ -46,9 +46,7 @@ def account_state(account_sequence: int) -> AccountState:
     return AccountState(
         account="mm1",
         venue="degen",
-        currency="USD",
-        cash_total=Decimal(0),
-        cash_available=Decimal(0),
+        main=Balance(currency="USD", total=Decimal(0), available=Decimal(0)),
         holdings=[],
         open_orders=[],
         account_sequence=account_sequence,

@@ -40,7 +40,6 @@ from common.events import (
     QuoteTarget,
     RiskState,
     Statistics,
-    encode,
 )
 from common.leases.fence import EpochFence
 from common.streams.levels import Level
@@ -48,7 +47,7 @@ from common.streams.levels import Level
 from risk.binary.settlement import Markets
 from risk.ledger.adjustments import Adjustments, booked_in_words
 from risk.ledger.books import FoldStatus, Ledger
-from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, forged, uncounted, undecodable
+from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, forged, uncounted, undecodable
 from risk.ledger.intake import Pending, ReorderBuffer
 from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
@@ -182,9 +181,9 @@ class Risk(Core):
 
     # --- the ledger ---------------------------------------------------------------------------------------------
 
-    def on_entry(self, entry: Fill | Posting | FillIdentity, receipt: Receipt) -> Effects:
+    def on_entry(self, entry: Fill | Posting | FillIdentity, data: bytes, receipt: Receipt) -> Effects:
         """Fold the next message; what the store says of itself has a place and moves no money."""
-        told = uncounted(encode(entry)) if isinstance(entry, FillIdentity) else entry
+        told = uncounted(data) if isinstance(entry, FillIdentity) else StoredEntry(entry, data)
         yield from self._on_message(told, receipt)
 
     def on_undecodable(self, subject: str, reason: str, data: bytes, receipt: Receipt) -> Effects:
@@ -214,11 +213,12 @@ class Risk(Core):
         folded = self.ledger.fold(entry, sequence)
         if folded.status is FoldStatus.DISPUTED:
             yield from self.stops.dispute(folded.account, sequence, folded.reason, now_ns)
-        elif folded.status is FoldStatus.BOOKED and not isinstance(entry, Undecodable | Forged | Uncounted):
-            self.reconciliation.note(entry, now_ns)
-            if isinstance(entry, Fill):
+        elif folded.status is FoldStatus.BOOKED and isinstance(entry, StoredEntry):
+            self.reconciliation.note(entry.event, now_ns)
+            if isinstance(entry.event, Fill):
                 self.watch.on_fill(entry.algo_id)
-        self._pending.ended(entry)
+        if isinstance(entry, StoredEntry):
+            self._pending.ended(entry.event)
         if folded.status not in (FoldStatus.FORGED, FoldStatus.UNCOUNTED):
             yield from self._tell_adjusted(entry, folded.status, now_ns)
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
@@ -294,7 +294,7 @@ class Risk(Core):
                 yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "adjustment_refused", due.in_words(), now_ns)
 
     def _tell_adjusted(self, entry: Entry, status: FoldStatus, now_ns: int) -> Iterator[Effect]:
-        adjustment = self.adjustments.ended(entry) if isinstance(entry, Posting) else None
+        adjustment = self.adjustments.ended(entry.event) if isinstance(entry, StoredEntry) else None
         if adjustment is not None and status is FoldStatus.BOOKED:
             text = booked_in_words(adjustment)
             yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
@@ -401,7 +401,7 @@ class Risk(Core):
     def _judge_snapshots(self, now_ns: int) -> Iterator[Effect]:
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
         for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
-            if verdict.deposit is not None:
+            if verdict.deposits is not None:
                 yield from self._open_books(verdict, now_ns)
             if verdict.rounding:
                 yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)

@@ -29,7 +29,7 @@ def test_a_fill_is_folded_published_and_stored_in_one_go() -> None:
     position, store = harness.book(a_fill(1))
     assert isinstance(position, Position)
     assert isinstance(store, Store)
-    assert (position.fill_sequence, position.lines[0].yes_lots, position.lines[0].cost) == (1, 100, Decimal(40))
+    assert (position.fill_sequence, position.lines[0].lots, position.lines[0].cost) == (1, 100, Decimal(40))
     assert (position.epoch, store.sequence) == (3, 1)
 
 

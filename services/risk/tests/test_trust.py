@@ -23,7 +23,7 @@ def test_an_entry_that_cannot_be_booked_halts_its_account_and_the_ledger_goes_on
     effects = harness.book(a_fill(1, quantity_lots=0))
     assert [(halt.scope, halt.reason) for halt in of(Halt, effects)] == [("account-mm1", "disputed-1")]
     assert "quantity_lots" in of(Alert, effects)[0].text
-    assert of(Position, harness.book(a_fill(2)))[0].lines[0].yes_lots == 100
+    assert of(Position, harness.book(a_fill(2)))[0].lines[0].lots == 100
 
 
 def test_undecodable_bytes_halt_their_account() -> None:
@@ -55,7 +55,7 @@ def test_an_entry_that_overtakes_another_waits_for_it() -> None:
     assert harness.risk.unready(harness.now_ns) == ["waits for FILL sequence 1"]
     effects = harness.deliver(a_fill(1), 1)
     assert [store.sequence for store in effects if isinstance(store, Store)] == [1, 2, 3]
-    assert of(Position, effects)[-1].lines[0].yes_lots == 300
+    assert of(Position, effects)[-1].lines[0].lots == 300
     assert harness.risk.unready(harness.now_ns) == []
 
 

@@ -1,6 +1,8 @@
 """Every event of the platform, by stream noun; nothing travels on the bus that is not declared here."""
 
+import common.events.earlier  # noqa: F401  makes `decode` read what was written before
 from common.events.base import REGISTRY, Event, address_filter, class_of, decode, encode, received
+from common.events.instruments import InstrumentKey, InstrumentTerms
 from common.events.limits import (
     BinaryLimits,
     BotLimits,
@@ -39,13 +41,16 @@ from common.events.risk import (
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
     AccountState,
+    Balance,
     Fill,
     Holding,
+    InstrumentMove,
     Liquidity,
     OpenOrder,
     OrderCommand,
     OrderUpdate,
     OrderUpdates,
+    Payout,
     Posting,
     PostingKind,
     Redeemable,
@@ -60,6 +65,7 @@ __all__ = [
     "Alert",
     "AlertLevel",
     "Audit",
+    "Balance",
     "BinaryLimits",
     "Book",
     "BotConfig",
@@ -73,6 +79,9 @@ __all__ = [
     "FillIdentity",
     "Halt",
     "Holding",
+    "InstrumentKey",
+    "InstrumentMove",
+    "InstrumentTerms",
     "KindLimits",
     "Lease",
     "LeaseIdentity",
@@ -87,6 +96,7 @@ __all__ = [
     "OrderUpdate",
     "OrderUpdates",
     "Parked",
+    "Payout",
     "PlatformConfig",
     "Position",
     "PositionLimits",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isfinite
-from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin
 from urllib.parse import quote
 
 import msgspec
@@ -67,6 +67,16 @@ _DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
 _NUMBERS: dict[type[Event], tuple[str, ...]] = {}
 
 
+class _Earlier(NamedTuple):
+    """How an event was written before its meaning changed, and what it meant in today's form."""
+
+    decoder: msgspec.msgpack.Decoder[Any]
+    in_todays_form: Callable[[Any], Event]
+
+
+_EARLIER: dict[type[Event], _Earlier] = {}
+
+
 def register(cls: type[E]) -> type[E]:
     """Enter an event class into the one registry; refuses a subject that another class already has."""
     assert cls.subject and cls.__doc__, f"{cls.__name__} needs a subject and a docstring"
@@ -82,6 +92,25 @@ def register(cls: type[E]) -> type[E]:
         if get_origin(field.type) not in (dict, list) and {float, Decimal} & {field.type, *get_args(field.type)}
     )
     return cls
+
+
+W = TypeVar("W", bound=msgspec.Struct)
+
+
+def register_earlier(cls: type[E], earlier: type[W], in_todays_form: Callable[[W], E]) -> None:
+    """Have bytes that were written in an earlier form of an event read as what they meant; nobody writes it any more.
+
+    Each form must lack a field that the other demands, so that no bytes are both.
+    """
+    assert cls not in _EARLIER, f"{cls.__name__} has one earlier form"
+    _EARLIER[cls] = _Earlier(msgspec.msgpack.Decoder(earlier), in_todays_form)
+
+
+def demand_finite(**numbers: Decimal) -> None:
+    """Raise ValueError naming the first number that is none, for structs within events."""
+    for name, number in numbers.items():
+        if not number.is_finite():
+            raise ValueError(f"Expected a finite number - at `$.{name}`")
 
 
 def _address(cls: type[Event], event: Event) -> str:
@@ -148,10 +177,23 @@ def decode(cls: type[E], data: bytes, where: str = "") -> E:
         event: E = _DECODERS[cls].decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # msgspec appends the path of the field: "Expected `int`, got `str` - at `$.price_ticks`".
-        raise ContractError(where or cls.subject, f"{cls.__name__}: {error}") from None
+        event = _decode_earlier(cls, data, where, f"{cls.__name__}: {error}")
     for field in _NUMBERS[cls]:
         if not _finite(getattr(event, field)):
             raise ContractError(where or cls.subject, f"{cls.__name__}: Expected a finite number - at `$.{field}`")
+    return event
+
+
+def _decode_earlier(cls: type[E], data: bytes, where: str, fault: str) -> E:
+    """Return what bytes of an earlier form mean; `fault` is why they are not of today's."""
+    earlier = _EARLIER.get(cls)
+    if earlier is None:
+        raise ContractError(where or cls.subject, fault) from None
+    try:
+        event: Any = earlier.in_todays_form(earlier.decoder.decode(data))
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ContractError(where or cls.subject, f"{fault}; in its earlier form: {error}") from None
+    assert isinstance(event, cls)
     return event
 
 

@@ -10,28 +10,27 @@ from typing import ClassVar
 import msgspec
 
 from common.events.base import Event, joined_id, register
+from common.events.instruments import InstrumentKey
 from common.events.limits import BotLimits, EarlierLimits
 
 
 class PositionLine(msgspec.Struct, frozen=True):
-    """A bot's holding of one market and what it cost."""
+    """A bot's holding of one instrument and what it cost."""
 
     account: str
-    venue: str
-    symbol: str
-    yes_lots: int
-    """YES shares held, or the signed position of a spot instrument."""
-    no_lots: int
+    instrument: InstrumentKey
+    lots: int
     cost: Decimal
-    """Cash paid for what is held, fees excluded."""
+    """Cash paid for what is held, fees excluded, in the instrument's currency."""
     fees: Decimal
+    """Likewise; those that were taken in another currency are in the fees of the Position."""
     fills: int
     """Executions booked on this line."""
 
 
 @register
 class Position(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """All live symbols of a bot after applying the FILL stream up to `fill_sequence`."""
+    """All instruments of a bot whose market is not settled, after applying the FILL stream up to `fill_sequence`."""
 
     subject: ClassVar[str] = "position.{algo_id}"
     signed: ClassVar[bool] = True

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
-from common.events.base import Event, joined_id, register
+from common.events.base import Event, demand_finite, joined_id, register
+from common.events.instruments import InstrumentKey, InstrumentTerms
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
@@ -97,31 +98,50 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     account: str
     algo_id: str
-    venue: str
-    symbol: str
+    instrument: InstrumentTerms
     order_id: int
     order_sequence: int
     venue_order_id: str
     venue_trade_id: str
-    outcome: Outcome = Outcome.NONE
     side: Side
     price_ticks: int
     quantity_lots: int
     leaves_lots: int
     liquidity: Liquidity
+    rate: Decimal | None = None
+    """Account currency per unit of the instrument's currency when it happened; None where it was not known."""
     fee: Decimal = Decimal(0)
-    """In `currency`; negative is a rebate."""
-    currency: str
-    tick_size: Decimal
-    lot_size: Decimal = Decimal(1)
-    multiplier: Decimal = Decimal(1)
-    fx_rate: Decimal = Decimal(1)
-    """Account currency per unit of `currency` when it happened."""
+    """In `fee_currency`; negative is a rebate."""
+    fee_currency: str
+    fee_rate: Decimal | None = None
+    """Account currency per unit of `fee_currency`; likewise."""
     match_type: str = ""
     account_sequence: int = 0
     """The venue's count of private messages of this account; recovery asks for everything after the last one."""
     ts_event_ns: int
     ts_received_ns: int
+
+    @property
+    def price(self) -> Decimal:
+        """Return the exact price."""
+        return self.price_ticks * self.instrument.tick_size
+
+    @property
+    def venue(self) -> str:
+        return self.instrument.venue
+
+    @property
+    def symbol(self) -> str:
+        return self.instrument.symbol
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.instrument.outcome
+
+    @property
+    def currency(self) -> str:
+        """Return what was paid in, fee apart."""
+        return self.instrument.currency
 
     def message_id(self) -> str:
         return joined_id(self.account, self.symbol, self.venue_trade_id, self.order_id)
@@ -141,9 +161,26 @@ class PostingKind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+class InstrumentMove(msgspec.Struct, frozen=True):
+    """Lots of one instrument that come in, or leave below 0; 0 only names whose cash moves."""
+
+    instrument: InstrumentKey
+    lots: int
+
+
+class Payout(msgspec.Struct, frozen=True):
+    """What each unit of an instrument pays at its end; the ledger multiplies by what it holds."""
+
+    instrument: InstrumentKey
+    per_unit: Decimal
+
+    def __post_init__(self) -> None:
+        demand_finite(per_unit=self.per_unit)
+
+
 @register
 class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A change of the ledger that is not an execution; shares and cash move by the stated amounts."""
+    """A change of the ledger that is not an execution; lots and cash move by the stated amounts."""
 
     subject: ClassVar[str] = "fill.posting.{account}.{algo_id}"
     acked: ClassVar[bool] = True
@@ -152,21 +189,17 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     account: str
     algo_id: str
-    posting_id: str
+    entry_id: str
     kind: PostingKind
     venue: str
-    symbol: str = ""
-    yes_lots: int = 0
-    """Change of the YES (or spot) position."""
-    no_lots: int = 0
-    cash: Decimal = Decimal(0)
-    """Change of cash in `currency`."""
-    currency: str = "USD"
+    moves: list[InstrumentMove] = msgspec.field(default_factory=list)
+    """Of instruments of one market."""
+    cash: dict[str, Decimal]
+    """Change of cash by currency, one at least; 0 where it is only said which, as in a settlement and a cutoff."""
+    payouts: list[Payout] = msgspec.field(default_factory=list)
+    """For a settlement: of every instrument of the market; it closes their positions."""
     result: str = ""
-    """For a settlement: 'yes', 'no' or 'void'; closes the position of `symbol`."""
-    payout_yes: Decimal = Decimal(0)
-    """For a settlement: paid per YES share; the ledger multiplies by what it holds."""
-    payout_no: Decimal = Decimal(0)
+    """For a settlement: 'yes', 'no' or 'void'."""
     equity: Decimal = Decimal(0)
     """For a cutoff: what the bot had earned, marked to fair value, when the day began; daily P&L counts from it."""
     reason: str = ""
@@ -175,8 +208,31 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     account_sequence: int = 0
     """Where the venue's own entry stands in its private stream; 0 for what only the ledger knows of."""
 
+    @property
+    def symbol(self) -> str:
+        """Return the market whose instruments it moves or settles, '' for cash alone."""
+        named = [each.instrument for each in self.moves] or [each.instrument for each in self.payouts]
+        return named[0].symbol if named else ""
+
+    @property
+    def currency(self) -> str:
+        """Return the first currency of its cash, '' when it names none."""
+        return next(iter(self.cash), "")
+
+    @property
+    def moves_lots(self) -> bool:
+        return any(move.lots for move in self.moves)
+
+    def lots_of(self, *outcomes: Outcome) -> int:
+        """Return how the lots of some outcomes change."""
+        return sum(move.lots for move in self.moves if move.instrument.outcome in outcomes)
+
+    def payout_of(self, outcome: Outcome) -> Decimal:
+        """Return what a unit of an outcome pays, 0 where it is not named."""
+        return next((each.per_unit for each in self.payouts if each.instrument.outcome is outcome), Decimal(0))
+
     def message_id(self) -> str:
-        return joined_id("posting", self.account, self.posting_id)
+        return joined_id("posting", self.account, self.entry_id)
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -191,24 +247,59 @@ class OpenOrder(msgspec.Struct, frozen=True):
     leaves_lots: int
 
 
-class Holding(msgspec.Struct, frozen=True):
-    """Shares of one market as the venue shows them."""
+class Balance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Cash of one currency as the venue shows it."""
 
-    symbol: str
-    yes_lots: int
-    no_lots: int
+    currency: str
+    total: Decimal
+    """With what resting bids hold."""
+    available: Decimal
+    """Without it."""
+    borrowed: Decimal = Decimal(0)
+    """What of `total` is the venue's, where it lends."""
+    redeemable: Decimal = Decimal(0)
+    """What decided shares have won and the venue pays when they are redeemed; pending, not in `total`."""
+    rounding: Decimal = Decimal(0)
+    """How far `total` may lie from what fills and settlements say where the venue counts finer than lots and cents.
+
+    Grows with each of them from 0, counted within an epoch; 0 where the venue counts as we do.
+    """
+
+    def __post_init__(self) -> None:
+        demand_finite(total=self.total, available=self.available, borrowed=self.borrowed)
+        demand_finite(redeemable=self.redeemable, rounding=self.rounding)
+
+    @property
+    def owned(self) -> Decimal:
+        """What is the account's own: the other side of the ledger's cash."""
+        return self.total - self.borrowed
+
+    @property
+    def reserved(self) -> Decimal:
+        """What resting bids hold of `total`."""
+        return self.total - self.available
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """Lots of one instrument as the venue shows them."""
+
+    instrument: InstrumentKey
+    lots: int
 
 
 class Redeemable(msgspec.Struct, frozen=True):
     """Shares of a decided market that the venue has not turned into cash yet."""
 
     symbol: str
-    yes_lots: int
-    no_lots: int
+    holdings: list[Holding]
+    currency: str
     cash: Decimal
     """What they pay when they are redeemed."""
     since_ns: int
     """When the market ended by the venue's word; 0 when it does not say."""
+
+    def __post_init__(self) -> None:
+        demand_finite(cash=self.cash)
 
 
 @register
@@ -222,10 +313,12 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     account: str
     venue: str
-    currency: str
-    cash_total: Decimal
-    cash_available: Decimal
+    main: Balance
+    """Cash in what the account counts in."""
+    others: list[Balance] = msgspec.field(default_factory=list)
+    """Cash in other currencies."""
     holdings: list[Holding]
+    """By instrument; of a market with outcomes both, so that none of one is told too."""
     open_orders: list[OpenOrder]
     account_sequence: int
     """Newest private message of the account that is contained in this snapshot."""
@@ -233,20 +326,13 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
     """start, timer, unknown_outcome, request."""
     ts_event_ns: int
     ts_received_ns: int
-    redeemable_cash: Decimal = Decimal(0)
-    """What decided shares have won and the venue pays when they are redeemed; pending, not in `cash_total`."""
     redeemable: list[Redeemable] = msgspec.field(default_factory=list)
-    """Those shares by market, the newest first, bounded; they are not among the holdings."""
-    rounding_cash: Decimal = Decimal(0)
-    """How far cash may lie from what fills and settlements say where the venue counts finer than lots and cents.
-
-    Grows with each of them from 0, counted within an epoch; 0 where the venue counts as we do.
-    """
+    """Decided shares by market, the newest first, bounded; they are not among the holdings."""
 
     @property
-    def reserved_cash(self) -> Decimal:
-        """What resting bids hold of `cash_total`."""
-        return self.cash_total - self.cash_available
+    def balances(self) -> tuple[Balance, ...]:
+        """Return the cash of all currencies."""
+        return self.main, *self.others
 
     def message_id(self) -> str:
         return joined_id(self.account, self.epoch, self.ts_received_ns)

@@ -113,7 +113,8 @@ class Intake:
                 await self._undecided(durable, message, str(error), acknowledge)
                 return
             if not isinstance(found, Refusal):
-                await self._take_turn([Call(partial(durable.handler, found), sequence=message.sequence)], acknowledge)
+                handler = partial(durable.handler, found, message.data)
+                await self._take_turn([Call(handler, sequence=message.sequence)], acknowledge)
                 return
             await self._doubt(message, found)
             if not found.fault.forged:

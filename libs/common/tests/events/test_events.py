@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import enum
-import types
-from decimal import Decimal
 from itertools import combinations
-from typing import Any, Union, get_args, get_origin
+from operator import attrgetter
+from typing import Any
 
 import msgpack
 import msgspec
@@ -32,51 +30,10 @@ from common.instruments import unescape_token
 from common.streams import STREAMS, stream_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from toolkit.testing.strategies import documents, structs_of, texts, values_of
 
 EVENTS = sorted(REGISTRY.values(), key=lambda cls: cls.__name__)
 ACKED = [cls for cls in EVENTS if cls.acked]
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-documents = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def values_of(kind: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for every value a field of this type may have."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return st.one_of([values_of(each) for each in arguments])
-    if origin is list:
-        return st.lists(values_of(arguments[0]), max_size=3)
-    if origin is dict:
-        return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return st.sampled_from(kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return structs_of(kind)
-    plain: dict[Any, st.SearchStrategy[Any]] = {
-        str: texts,
-        int: st.integers(-(2**63), 2**63 - 1),
-        float: st.floats(allow_nan=False, allow_infinity=False),
-        bool: st.booleans(),
-        bytes: st.binary(max_size=20),
-        Decimal: st.decimals(allow_nan=False, allow_infinity=False, places=6),
-        type(None): st.none(),
-        Any: documents,
-    }
-    return plain[kind]
-
-
-def structs_of(cls: type[msgspec.Struct], **fixed: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for structs with any legal values, some fields fixed."""
-    fields = {field.name: values_of(field.type) for field in msgspec.structs.fields(cls) if field.name not in fixed}
-    array_like = cls.__struct_config__.array_like
-    return st.fixed_dictionaries(fields).map(
-        lambda values: cls(*values.values()) if array_like else cls(**values, **fixed)
-    )
 
 
 def addressable(cls: type[Event]) -> st.SearchStrategy[Any]:
@@ -260,7 +217,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "Alert": ("source", "kind", "algo_id", "text", "ts_ns"),
     "Audit": ("service", "audit_id"),
     "BotConfig": ("algo_id", "revision", "ts_ns"),
-    "Fill": ("account", "symbol", "venue_trade_id", "order_id"),
+    "Fill": ("account", "instrument.symbol", "venue_trade_id", "order_id"),
     "Halt": ("scope", "reason", "lifted", "halt_id"),
     "Lease": ("role", "key", "epoch", "beat", "holder"),
     "Market": (
@@ -271,7 +228,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "OrderUpdates": ("account", "epoch", "update_sequence"),
     "Parked": ("service", "parked_id"),
     "PlatformConfig": ("type", "id", "revision", "ts_ns"),
-    "Posting": ("account", "posting_id"),
+    "Posting": ("account", "entry_id"),
     "User": ("id", "revision", "ts_ns"),
     **dict.fromkeys([cls.__name__ for cls in IDENTITIES.values()], ("stream", "generation", "made_ns")),
 }
@@ -287,14 +244,19 @@ def test_every_acked_event_says_what_makes_it_the_same_fact() -> None:
 @given(data=st.data())
 def test_the_message_id_is_the_same_for_one_fact_and_differs_for_two(cls: type[Event], data: st.DataObject) -> None:
     identity = IDENTITY[cls.__name__]
-    kinds = {field.name: field.type for field in msgspec.structs.fields(cls)}
     one = data.draw(structs_of(cls))
-    repeat = data.draw(structs_of(cls, **{name: getattr(one, name) for name in identity}))
+    same = {name: getattr(one, name) for name in (each.partition(".")[0] for each in identity)}
+    repeat = data.draw(structs_of(cls, **same))
     assert repeat.message_id() == one.message_id()
     changed = data.draw(st.sampled_from(identity))
-    value = data.draw(values_of(kinds[changed]))
-    assume(str(value) != str(getattr(one, changed)))
-    assert msgspec.structs.replace(one, **{changed: value}).message_id() != one.message_id()
+    *outer, name = changed.split(".")
+    within = attrgetter(*outer)(one) if outer else one
+    kinds = {field.name: field.type for field in msgspec.structs.fields(type(within))}
+    value = data.draw(values_of(kinds[name]))
+    assume(str(value) != str(getattr(within, name)))
+    other = msgspec.structs.replace(within, **{name: value})
+    other = msgspec.structs.replace(one, **{outer[0]: other}) if outer else other
+    assert other.message_id() != one.message_id()
 
 
 @pytest.mark.parametrize("stream", [stream.name for stream in STREAMS])
@@ -328,8 +290,14 @@ def a_fill() -> Fill:
         {
             "account": "mm1",
             "algo_id": "1",
-            "venue": "degen",
-            "symbol": "BTC-5M-1",
+            "instrument": {
+                "venue": "degen",
+                "symbol": "BTC-5M-1",
+                "outcome": "yes",
+                "kind": "binary",
+                "currency": "USD",
+                "tick_size": "0.01",
+            },
             "order_id": 42,
             "order_sequence": 2,
             "venue_order_id": "v1",
@@ -339,8 +307,7 @@ def a_fill() -> Fill:
             "quantity_lots": 10,
             "leaves_lots": 90,
             "liquidity": "maker",
-            "currency": "USD",
-            "tick_size": "0.01",
+            "fee_currency": "USD",
             "ts_event_ns": 1,
             "ts_received_ns": 2,
         },

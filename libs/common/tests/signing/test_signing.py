@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -94,7 +95,9 @@ def state(number: int) -> RiskState:
 
 
 def posting(kind: PostingKind) -> Posting:
-    return Posting(account="mm1", algo_id="1", posting_id="1", kind=kind, venue="degen", ts_received_ns=1)
+    return Posting(
+        account="mm1", algo_id="1", entry_id="1", kind=kind, venue="degen", cash={"USD": Decimal(0)}, ts_received_ns=1
+    )
 
 
 def fault_of(found: object) -> Fault:

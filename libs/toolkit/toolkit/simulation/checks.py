@@ -101,8 +101,7 @@ def check_ledger(account: Any, bus: MemoryBus, ledger: Any, findings: Findings) 
     booked: Counter[tuple[str, str]] = Counter()
     for message in bus.last_per_subject("position.*"):
         for line in decode(Position, message.data).lines:
-            booked[(line.symbol, "yes")] += line.yes_lots
-            booked[(line.symbol, "no")] += line.no_lots
+            booked[(line.instrument.symbol, line.instrument.outcome.value)] += line.lots
     held: Counter[tuple[str, str]] = Counter()
     for market, position in account.positions.items():
         held[(market, "yes")] += position.yes

@@ -369,7 +369,7 @@ class Node:
             stores: list[Store] = []
 
             def handle(receipt: Receipt) -> Effects:
-                for effect in durable.handler(event, receipt):
+                for effect in durable.handler(event, message.data, receipt):
                     if isinstance(effect, Store):
                         stores.append(effect)
                     else:

@@ -265,6 +265,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "leaves": 60,
                 "liquidity": "maker",
                 "fee": "-0.02",
+                "fee_currency": "USD",
                 "currency": "USD",
             }
         ]

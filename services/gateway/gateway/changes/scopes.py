@@ -18,7 +18,7 @@ def known_scopes(view: View) -> frozenset[str]:
             venues.add(str(instrument.get("venue", "")))
             found.add(f"account-{instrument.get('account', '')}")
     for account in view.accounts.values():
-        found |= {f"account-{account.event.account}", f"currency-{account.event.currency}"}
+        found |= {f"account-{account.event.account}", f"currency-{account.event.main.currency}"}
         venues.add(account.event.venue)
     found |= {f"bot-{order.algo_id}" for order in view.orders.open() if order.algo_id}
     found |= {f"currency-{market.currency}" for market in view.markets.values() if market.venue in venues}

@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from common.events import PositionLine
+from common.events import Position, PositionLine
+from common.instruments import Outcome
 
 Json: TypeAlias = dict[str, Any]
+
+
+class Held(NamedTuple):
+    """What a bot holds of one market through one account, all its instruments together."""
+
+    account: str
+    venue: str
+    symbol: str
+    yes_lots: int = 0
+    """YES shares, or the signed position of what has no outcomes."""
+    no_lots: int = 0
+    cost: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    fills: int = 0
+
+    def with_line(self, line: PositionLine) -> Held:
+        """Return the holding with one more instrument in it."""
+        is_no = line.instrument.outcome is Outcome.NO
+        return self._replace(
+            yes_lots=self.yes_lots + (0 if is_no else line.lots),
+            no_lots=self.no_lots + (line.lots if is_no else 0),
+            cost=self.cost + line.cost,
+            fees=self.fees + line.fees,
+            fills=self.fills + line.fills,
+        )
+
+
+def held_in(position: Position) -> list[Held]:
+    """Return what a bot holds by account and market, in the order of its lines."""
+    found: dict[tuple[str, str, str], Held] = {}
+    for line in position.lines:
+        key = (line.account, line.instrument.venue, line.instrument.symbol)
+        found[key] = found.get(key, Held(*key)).with_line(line)
+    return list(found.values())
 
 
 class PositionPart(Protocol):
     """How a position is shown in a market of one kind."""
 
-    def lots(self, line: PositionLine | None) -> Json:
+    def lots(self, held: Held | None) -> Json:
         """Return the lots held by name; `net` is by how much the position is long."""
         ...
 
-    def worth(self, line: PositionLine, mark: float, lot_money: float) -> float:
+    def worth(self, held: Held, mark: float, lot_money: float) -> float:
         """Return what is held at a mark price on the market's axis; `lot_money` is a lot's at a price of 1."""
         ...
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from common.events import PositionLine
-
-from gateway.kinds.parts import Json
+from gateway.kinds.parts import Held, Json
 
 
 class Signed:
     """Lots of the one instrument, below 0 when short."""
 
-    def lots(self, line: PositionLine | None) -> Json:
-        return {"net": line.yes_lots if line is not None else 0}
+    def lots(self, held: Held | None) -> Json:
+        return {"net": held.yes_lots if held is not None else 0}
 
-    def worth(self, line: PositionLine, mark: float, lot_money: float) -> float:
-        return line.yes_lots * mark * lot_money
+    def worth(self, held: Held, mark: float, lot_money: float) -> float:
+        return held.yes_lots * mark * lot_money

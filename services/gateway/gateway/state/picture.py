@@ -126,9 +126,13 @@ def accounts(view: View, now_ns: int) -> list[Json]:
         {
             "account": name,
             "venue": account.event.venue,
-            "currency": account.event.currency,
-            "cash_total": account.event.cash_total,
-            "cash_available": account.event.cash_available,
+            "currency": account.event.main.currency,
+            "cash_total": account.event.main.total,
+            "cash_available": account.event.main.available,
+            "balances": [
+                {"currency": each.currency, "total": each.total, "available": each.available, "borrowed": each.borrowed}
+                for each in account.event.balances
+            ],
             "open_orders": len(account.event.open_orders),
             "quoter_silent_ms": view.quoters.silent_ms(name, now_ns),
             "report": _report(view, name),
@@ -281,11 +285,12 @@ def fill_row(sequence: int, fill: Fill) -> Json:
         "venue_trade_id": fill.venue_trade_id,
         "outcome": fill.outcome.value,
         "side": fill.side.value,
-        "price": fill.price_ticks * fill.tick_size,
+        "price": fill.price,
         "size": fill.quantity_lots,
         "leaves": fill.leaves_lots,
         "liquidity": fill.liquidity.value,
         "fee": fill.fee,
+        "fee_currency": fill.fee_currency,
         "currency": fill.currency,
     }
 

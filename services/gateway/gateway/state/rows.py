@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from common.clock import NS_PER_S
-from common.events import Market, MarketStatus, PositionLine, QuoteLevel
+from common.events import Market, MarketStatus, QuoteLevel
 from common.instruments import InstrumentKind, Side
 
-from gateway.kinds.parts import Json
+from gateway.kinds.parts import Held, Json, held_in
 from gateway.kinds.registry import MARKETS, axis_price, price_part
 from gateway.state.ages import FAIR_STALE_NS, FEED_STALE_NS, POSITION_STALE_NS, TARGET_STALE_NS, aged
 from gateway.state.ladders import Ladder
@@ -38,12 +38,12 @@ def market_rows(view: View, now_ns: int) -> list[Json]:
     return rows[:ROWS_MAX]
 
 
-def held_lines(view: View) -> dict[Key, PositionLine]:
-    """Return the position lines by (algo_id, venue, symbol)."""
+def held_lines(view: View) -> dict[Key, Held]:
+    """Return what is held by (algo_id, venue, symbol)."""
     return {
-        (algo_id, line.venue, line.symbol): line
+        (algo_id, held.venue, held.symbol): held
         for algo_id, position in view.positions.items()
-        for line in position.event.lines
+        for held in held_in(position.event)
     }
 
 
@@ -52,7 +52,7 @@ def _is_open(view: View, key: Key) -> bool:
     return market is not None and market.status is MarketStatus.OPEN
 
 
-def _row(view: View, key: Key, ladder: Ladder | None, line: PositionLine | None, now_ns: int) -> Json:
+def _row(view: View, key: Key, ladder: Ladder | None, line: Held | None, now_ns: int) -> Json:
     algo_id, venue, symbol = key
     market = view.market(venue, symbol)
     state, reason = row_state(view, key, now_ns)
@@ -189,7 +189,7 @@ def _target(view: View, key: Key, market: Market | None, now_ns: int) -> Json | 
     }
 
 
-def _position(view: View, key: Key, line: PositionLine | None, market: Market | None, now_ns: int) -> Json | None:
+def _position(view: View, key: Key, line: Held | None, market: Market | None, now_ns: int) -> Json | None:
     position = view.positions.get(key[0])
     if position is None:
         return None

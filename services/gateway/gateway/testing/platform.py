@@ -15,12 +15,15 @@ from common.events import (
     AccountState,
     Alert,
     AlertLevel,
+    Balance,
     BotConfig,
     Event,
     FairValue,
     FeedStatus,
     Fill,
     Holding,
+    InstrumentKey,
+    InstrumentTerms,
     Lease,
     Liquidity,
     Market,
@@ -196,40 +199,39 @@ class Story:
         fill = Fill(
             account="mm1",
             algo_id="1",
-            venue="degen",
-            symbol=symbol,
+            instrument=InstrumentTerms(
+                venue="degen",
+                symbol=symbol,
+                outcome=outcome,
+                kind=InstrumentKind.BINARY,
+                currency="USD",
+                tick_size=TICK,
+            ),
             order_id=7,
             order_sequence=2,
             venue_order_id="7",
             venue_trade_id=trade_id,
-            outcome=outcome,
             side=Side.BUY,
             price_ticks=ticks,
             quantity_lots=lots,
             leaves_lots=0,
             liquidity=Liquidity.MAKER,
             fee=Decimal("-0.02"),
-            currency="USD",
-            tick_size=TICK,
+            rate=Decimal(1),
+            fee_currency="USD",
             ts_event_ns=self.now_ns,
             ts_received_ns=self.now_ns,
         )
         return self.tell(self.view.on_fill, fill)
 
     def position(self, yes: int, no: int, cost: str, *, realized: str = "0", sequence: int = 1) -> Position:
-        line = PositionLine(
-            account="mm1",
-            venue="degen",
-            symbol=SYMBOL,
-            yes_lots=yes,
-            no_lots=no,
-            cost=Decimal(cost),
-            fees=Decimal("-0.10"),
-            fills=3,
-        )
+        lines = [
+            PositionLine("mm1", InstrumentKey("degen", SYMBOL, Outcome.YES), yes, Decimal(cost), Decimal("-0.10"), 3),
+            PositionLine("mm1", InstrumentKey("degen", SYMBOL, Outcome.NO), no, Decimal(0), Decimal(0), 0),
+        ]
         position = Position(
             algo_id="1",
-            lines=[line] if yes or no else [],
+            lines=lines if yes or no else [],
             realized=Decimal(realized),
             fees=Decimal("-0.10"),
             fill_sequence=sequence,
@@ -277,10 +279,11 @@ class Story:
         state = AccountState(
             account="mm1",
             venue="degen",
-            currency="USD",
-            cash_total=Decimal("99812.400000"),
-            cash_available=Decimal("99500.000000"),
-            holdings=[Holding(SYMBOL, 120, 100)],
+            main=Balance(currency="USD", total=Decimal("99812.400000"), available=Decimal("99500.000000")),
+            holdings=[
+                Holding(InstrumentKey("degen", SYMBOL, outcome), lots)
+                for outcome, lots in ((Outcome.YES, 120), (Outcome.NO, 100))
+            ],
             open_orders=list(orders),
             account_sequence=12,
             reason="timer",

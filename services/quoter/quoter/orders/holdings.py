@@ -43,12 +43,16 @@ class Holdings:
         if position.fill_sequence < self._covered.get(algo_id, -1):
             return False
         self._covered[algo_id] = position.fill_sequence
-        self._lines[algo_id] = {
-            line.symbol: (line.yes_lots, line.no_lots) for line in position.lines if line.account == self._account
-        }
-        self._costs[algo_id] = {
-            line.symbol: float(line.cost) for line in position.lines if line.account == self._account
-        }
+        lines = self._lines[algo_id] = {}
+        costs = self._costs[algo_id] = {}
+        for line in position.lines:
+            if line.account == self._account:
+                symbol = line.instrument.symbol
+                yes, no = lines.get(symbol, (0, 0))
+                # What has no outcomes is bought and sold as YES is.
+                is_no = line.instrument.outcome is Outcome.NO
+                lines[symbol] = (yes, no + line.lots) if is_no else (yes + line.lots, no)
+                costs[symbol] = costs.get(symbol, 0.0) + float(line.cost)
         for key in [key for key, fill in self._uncovered.items() if self._is_covered(fill)]:
             del self._uncovered[key]
         return True
@@ -66,8 +70,13 @@ class Holdings:
         return self._take_in(fill, yes, no, cost)
 
     def on_posting(self, posting: Posting) -> bool:
-        """Take in pairs that the venue merged or split; return False for a repeat of one that is not covered yet."""
-        return self._take_in(posting, posting.yes_lots, posting.no_lots, -float(posting.cash))
+        """Take in what moves YES and NO without a fill; return False for a repeat of one that is not covered yet.
+
+        ValueError when it moves neither.
+        """
+        lots = [pair_lots(move.instrument.outcome, move.lots) for move in posting.moves]
+        yes_lots, no_lots = sum(yes for yes, _ in lots), sum(no for _, no in lots)
+        return self._take_in(posting, yes_lots, no_lots, -float(posting.cash[posting.currency]))
 
     def _take_in(self, event: Fill | Posting, yes_lots: int, no_lots: int, cost: float) -> bool:
         key = event.message_id()

@@ -14,6 +14,7 @@ from common.events import (
     FairValue,
     FeedStatus,
     Fill,
+    InstrumentKey,
     Market,
     MarketStatus,
     OrderUpdate,
@@ -23,7 +24,7 @@ from common.events import (
     Posting,
     RiskState,
 )
-from common.instruments import InstrumentKind
+from common.instruments import InstrumentKind, Outcome
 from common.testing.limits import binary_limits, market_limits
 
 from quoter.orders.own_orders import Orders
@@ -98,10 +99,16 @@ def risk_state(
     )
 
 
+def position_line(
+    lots: int, outcome: Outcome = Outcome.YES, symbol: str = MARKET, account: str = "mm1"
+) -> PositionLine:
+    """Return what risk says of an instrument that is held; it cost nothing."""
+    return PositionLine(account, InstrumentKey("degen", symbol, outcome), lots, Decimal(0), Decimal(0), 1)
+
+
 def position(fill_sequence: int = 0, yes: int = 0, no: int = 0, algo_id: str = "1") -> Position:
-    lines = []
-    if yes or no:
-        lines = [PositionLine("mm1", "degen", MARKET, yes, no, Decimal(0), Decimal(0), 1)]
+    held = ((Outcome.YES, yes), (Outcome.NO, no))
+    lines = [position_line(lots, outcome) for outcome, lots in held if lots]
     return Position(
         algo_id=algo_id, lines=lines, realized=Decimal(0), fees=Decimal(0), fill_sequence=fill_sequence, ts_ns=0
     )

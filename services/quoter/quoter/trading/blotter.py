@@ -7,6 +7,7 @@ an order that must not rest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from common.clock import NS_PER_MS
 from common.core import Effects
@@ -100,7 +101,7 @@ class Blotter:
             return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
         if isinstance(report, AccountSnapshot):
             self._snapshot = report
-            self._trader.collateral.on_money(CashBalance(report.cash_total, report.account_sequence))
+            self._trader.collateral.on_money(CashBalance(report.main.total, report.account_sequence))
             return self.account_state(now_ns)
         if isinstance(report, CashBalance):
             self._trader.collateral.on_money(report)
@@ -214,7 +215,7 @@ class Blotter:
             yield from self.alert(AlertLevel.CRITICAL, UNASSIGNED, "unknown_fill", text, now_ns)
         elif trader.orders.execution(execution) is None:
             return
-        instrument = trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        instrument = self._instrument_of(execution)
         fill = fill_of(execution, order, self._books(instrument, now_ns))
         if not trader.holdings.on_fill(fill, instrument):
             return
@@ -226,6 +227,11 @@ class Blotter:
             trader.news.note(order)
             self._touched(order.algo_id, order.symbol, True)
 
+    def _instrument_of(self, execution: Execution) -> Instrument:
+        """Return what was traded; of a market we were not told about, what the session says of such."""
+        instrument = self._trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        return instrument if instrument.symbol == execution.symbol else replace(instrument, symbol=execution.symbol)
+
     def _on_reversal(self, report: Reversal, now_ns: int) -> Effects:
         """Take back a fill that did not come to be: an entry of its own, so that both stay to be seen."""
         trader, execution = self._trader, report.execution
@@ -233,7 +239,7 @@ class Blotter:
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
         algo_id = order.algo_id if order else UNASSIGNED
-        instrument = trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
+        instrument = self._instrument_of(execution)
         posting = reversal_of(report, algo_id, self._books(instrument, now_ns))
         if trader.holdings.on_posting(posting):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
@@ -280,7 +286,8 @@ class Blotter:
             self._touched(algo_id, report.symbol, True)
 
     def _books(self, instrument: Instrument, now_ns: int) -> Books:
-        return Books(self._trader.account, instrument, self._trader.epoch, now_ns)
+        trader = self._trader
+        return Books(trader.account, trader.session.currency, instrument, trader.epoch, now_ns)
 
     def _on_conversion_ended(self, ended: ConversionEnded, now_ns: int) -> Effects:
         algo_id = self._trader.on_conversion_ended(ended, now_ns)
@@ -308,18 +315,14 @@ class Blotter:
             AccountState(
                 account=trader.account,
                 venue=trader.venue,
-                currency=trader.session.currency,
-                cash_total=snapshot.cash_total,
-                cash_available=snapshot.cash_available,
+                main=snapshot.main,
                 holdings=snapshot.holdings,
                 open_orders=snapshot.open_orders,
                 account_sequence=snapshot.account_sequence,
                 reason=snapshot.reason,
                 ts_event_ns=snapshot.ts_event_ns,
                 ts_received_ns=now_ns,
-                redeemable_cash=snapshot.redeemable_cash,
                 redeemable=list(snapshot.redeemable),
-                rounding_cash=snapshot.rounding_cash,
                 epoch=trader.epoch,
             )
         ]

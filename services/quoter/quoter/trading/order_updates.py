@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from common.events import (
     Alert,
     AlertLevel,
     Fill,
+    InstrumentKey,
+    InstrumentMove,
+    InstrumentTerms,
     OrderUpdate,
     OrderUpdates,
     Posting,
@@ -16,7 +20,7 @@ from common.events import (
     QuoteLevel,
     QuoteTarget,
 )
-from common.instruments import Instrument, pair_lots
+from common.instruments import Instrument, Outcome
 from common.orders import OrderState
 
 from quoter.orders.own_orders import Order
@@ -115,9 +119,16 @@ class Books(NamedTuple):
     """Whose books something goes into, what was traded, and by which holder of the lease."""
 
     account: str
+    currency: str
+    """What the account counts in."""
     instrument: Instrument
     epoch: int
     now_ns: int
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Return account currency per unit of the instrument's; None where nobody here knows it."""
+        return Decimal(1) if self.instrument.currency == self.currency else None
 
 
 def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
@@ -125,23 +136,20 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
     return Fill(
         account=books.account,
         algo_id=order.algo_id if order else UNASSIGNED,
-        venue=books.instrument.venue,
-        symbol=execution.symbol,
+        instrument=InstrumentTerms.of(books.instrument),
         order_id=execution.order_id,
         order_sequence=order.sequence if order else execution.venue_sequence,
         venue_order_id=execution.venue_order_id,
         venue_trade_id=execution.trade_id,
-        outcome=execution.outcome,
         side=execution.side,
         price_ticks=execution.price_ticks,
         quantity_lots=execution.quantity_lots,
         leaves_lots=execution.leaves_lots,
         liquidity=execution.liquidity,
+        rate=books.rate,
         fee=execution.fee,
-        currency=books.instrument.currency,
-        tick_size=books.instrument.tick_size,
-        lot_size=books.instrument.lot_size,
-        multiplier=books.instrument.multiplier,
+        fee_currency=books.instrument.currency,
+        fee_rate=books.rate,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -156,14 +164,14 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
     return Posting(
         account=books.account,
         algo_id=algo_id,
-        posting_id=f"{kind.value}:{books.instrument.venue}:{conversion.entry_id}",
+        entry_id=f"{kind.value}:{books.instrument.venue}:{conversion.entry_id}",
         kind=kind,
         venue=books.instrument.venue,
-        symbol=conversion.symbol,
-        yes_lots=conversion.pairs,
-        no_lots=conversion.pairs,
-        cash=conversion.cash,
-        currency=books.instrument.currency,
+        moves=[
+            InstrumentMove(InstrumentKey(books.instrument.venue, conversion.symbol, outcome), conversion.pairs)
+            for outcome in (Outcome.YES, Outcome.NO)
+        ],
+        cash={books.instrument.currency: conversion.cash},
         ts_event_ns=conversion.ts_event_ns,
         ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
@@ -175,18 +183,15 @@ def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
     cost = books.instrument.cost(execution.side, execution.price_ticks, execution.quantity_lots)
-    yes_lots, no_lots = pair_lots(execution.outcome, -execution.side.sign * execution.quantity_lots)
+    key = InstrumentKey(books.instrument.venue, execution.symbol, execution.outcome)
     return Posting(
         account=books.account,
         algo_id=algo_id,
-        posting_id=f"reversal:{books.instrument.venue}:{execution.trade_id}:{execution.order_id}",
+        entry_id=f"reversal:{books.instrument.venue}:{execution.trade_id}:{execution.order_id}",
         kind=PostingKind.REVERSAL,
         venue=books.instrument.venue,
-        symbol=execution.symbol,
-        yes_lots=yes_lots,
-        no_lots=no_lots,
-        cash=execution.fee + cost,
-        currency=books.instrument.currency,
+        moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots)],
+        cash={books.instrument.currency: execution.fee + cost},
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,
         ts_received_ns=books.now_ns,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from common.clock import NS_PER_S
 from common.core import Effect, Effects, HttpResponse, Sample
-from common.events import AlertLevel, Holding, Liquidity, OpenOrder, Redeemable
+from common.events import AlertLevel, Balance, Holding, InstrumentKey, Liquidity, OpenOrder, Redeemable
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
@@ -121,20 +121,21 @@ class NotFound(NamedTuple):
 class AccountSnapshot(NamedTuple):
     """What the venue says the account holds, as of one place in its private stream."""
 
-    cash_total: Decimal
-    cash_available: Decimal
-    """Without what resting bids reserve."""
+    main: Balance
+    """Cash in what the account counts in."""
     holdings: list[Holding]
     open_orders: list[OpenOrder]
     account_sequence: int
     reason: str
     ts_event_ns: int
-    redeemable_cash: Decimal = Decimal(0)
-    """What shares of decided markets have won and the venue pays when they are redeemed; not in `cash_total`."""
     redeemable: Sequence[Redeemable] = ()
-    """Those shares, by market; they are not among the holdings."""
-    rounding_cash: Decimal = Decimal(0)
-    """How far cash may lie from what was told, for parts of lots and cents; grows from 0 within an epoch."""
+    """Shares of decided markets, by market; they are not among the holdings."""
+
+
+def pair_holdings(venue: str, symbol: str, yes_lots: int, no_lots: int) -> list[Holding]:
+    """Return what is held of both outcomes of a market, none of one of them included."""
+    lots = ((Outcome.YES, yes_lots), (Outcome.NO, no_lots))
+    return [Holding(InstrumentKey(venue, symbol, outcome), held) for outcome, held in lots]
 
 
 class Conversion(NamedTuple):

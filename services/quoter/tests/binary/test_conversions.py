@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from common.bots import Unwind
 from common.events import AccountState, Alert, Posting, PostingKind
+from common.instruments import Outcome
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,8 +66,8 @@ def test_b11_pairs_are_merged_through_the_venue_and_booked_once_by_its_own_entry
     posting = script.of(Posting)[0]
     assert script.of(Posting) == [posting]
     assert (posting.kind, posting.algo_id, posting.symbol) == (PostingKind.MERGE, "1", MARKET)
-    assert (posting.yes_lots, posting.no_lots, posting.cash) == (-240, -240, Decimal(240))
-    assert posting.posting_id == "merge:degen:1000"
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (-240, -240, {"USD": 240})
+    assert posting.entry_id == "merge:degen:1000"
     assert posting.account_sequence == script.venue.entries[0]["account_sequence"]
     assert held(script) == (10, 0)
     assert not [alert for alert in script.of(Alert) if alert.kind == "unasked_conversion"]
@@ -87,7 +88,7 @@ def test_b11_when_cash_runs_low_every_pair_is_merged() -> None:
     script.core.trader.collateral.on_money(CashBalance(Decimal(900), 10_000))
     holding(script, 30, 20)
     script.wait(200, fair=0.50)
-    assert [posting.cash for posting in script.of(Posting)] == [Decimal(20)]
+    assert [posting.cash for posting in script.of(Posting)] == [{"USD": 20}]
 
 
 def test_b14_a_bot_full_of_pairs_on_both_sides_goes_on_quoting_both_sides_and_frees_their_cash() -> None:
@@ -115,7 +116,7 @@ def test_b11_a_merge_without_an_answer_is_asked_for_and_never_repeated_on_a_gues
     script.deliver()
     script.wait(3_000, fair=0.50)
     assert merges(script) == 1
-    assert [posting.yes_lots for posting in script.of(Posting)] == [-300]
+    assert [posting.lots_of(Outcome.YES) for posting in script.of(Posting)] == [-300]
     assert held(script) == (0, 0)
 
 
@@ -129,7 +130,7 @@ def test_a_merge_that_never_arrived_is_asked_for_anew_only_after_a_while() -> No
     assert [alert.kind for alert in script.of(Alert)] == ["conversion_refused"]
     script.wait(9_000, fair=0.50)
     assert merges(script) == 2
-    assert [posting.yes_lots for posting in script.of(Posting)] == [-300]
+    assert [posting.lots_of(Outcome.YES) for posting in script.of(Posting)] == [-300]
 
 
 def test_a_merge_carried_out_long_after_it_was_given_up_still_belongs_to_who_asked() -> None:
@@ -204,7 +205,7 @@ def test_a_predecessors_merge_is_booked_on_the_only_bot_that_can_have_had_the_pa
         yes, no = holders.get(algo_id, (0, 0))
         script.carry(core.on_position(position(1, yes, no, algo_id), script.receipt()))
     script.wait(100)
-    assert [(posting.algo_id, posting.cash) for posting in script.of(Posting)] == [(booked_on, Decimal(300))]
+    assert [(posting.algo_id, posting.cash) for posting in script.of(Posting)] == [(booked_on, {"USD": 300})]
     assert [state.reason for state in script.of(AccountState)] == ["timer"], "the newer of the two that waited"
     assert [alert.kind for alert in script.of(Alert)] == ["unasked_conversion"]
 
@@ -280,7 +281,7 @@ def test_b11_a_bot_that_sells_what_it_holds_begins_with_pairs_split_from_cash_an
     assert splits(script) == 1
     posting = script.of(Posting)[0]
     assert (posting.kind, posting.algo_id) == (PostingKind.SPLIT, "1")
-    assert (posting.yes_lots, posting.no_lots, posting.cash) == (100, 100, Decimal(-100))
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (100, 100, {"USD": -100})
     assert held(script) == (100, 100)
     assert {order.side for order in script.venue.open_orders()} == {"ask", "bid"}
     script.wait(3_000, fair=0.50)

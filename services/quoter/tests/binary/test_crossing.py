@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from common.bots import Unwind
-from common.events import Fill, Level, Liquidity
-from common.instruments import Outcome, Side
+from common.events import Fill, InstrumentTerms, Level, Liquidity
+from common.instruments import InstrumentKind, Outcome, Side
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,21 +120,26 @@ def test_what_a_fill_cost_beyond_its_worth(outcome: Outcome, side: Side, ticks: 
     fill = Fill(
         account="mm1",
         algo_id="1",
-        venue="degen",
-        symbol=MARKET,
+        instrument=InstrumentTerms(
+            venue="degen",
+            symbol=MARKET,
+            outcome=outcome,
+            kind=InstrumentKind.BINARY,
+            currency="USD",
+            tick_size=Decimal("0.01"),
+        ),
         order_id=1,
         order_sequence=1,
         venue_order_id="1",
         venue_trade_id="1",
-        outcome=outcome,
         side=side,
         price_ticks=ticks,
         quantity_lots=100,
         leaves_lots=0,
         liquidity=Liquidity.TAKER,
         fee=Decimal("1.5"),
-        currency="USD",
-        tick_size=Decimal("0.01"),
+        rate=Decimal(1),
+        fee_currency="USD",
         ts_event_ns=0,
         ts_received_ns=0,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from common.events import InstrumentTerms
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.orders import OrderState
 from msgspec.structs import replace
@@ -41,16 +42,17 @@ def an_execution(outcome: Outcome = Outcome.NONE) -> Execution:
 
 
 def books() -> Books:
-    return Books("mm1", PAIR.yes, 3, 0)
+    return Books("mm1", "USD", PAIR.yes, 3, 0)
 
 
 def test_a_fill_is_not_held_as_yes() -> None:
     fill = fill_of(an_execution(), None, books())
+    fill = replace(fill, instrument=replace(fill.instrument, outcome=Outcome.NONE))
     holdings = Holdings("mm1")
     with pytest.raises(ValueError, match="outcome: must be yes or no where a pair is held, is none"):
         holdings.on_fill(fill, PAIR.yes)
     assert holdings.uncovered == 0
-    assert holdings.on_fill(replace(fill, outcome=Outcome.NO), PAIR.no)
+    assert holdings.on_fill(replace(fill, instrument=InstrumentTerms.of(PAIR.no)), PAIR.no)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -66,14 +68,17 @@ def test_a_fill_of_a_coin_is_held_net(side: Side) -> None:
 
 
 def test_a_reversal_takes_back_no_yes() -> None:
+    posting = reversal_of(Reversal(an_execution(), "broken"), "1", books())
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)) == (0, 0)
     with pytest.raises(ValueError, match="outcome: must be yes or no"):
-        reversal_of(Reversal(an_execution(), "broken"), "1", books())
+        Holdings("mm1").on_posting(posting)
 
 
 def test_a_reversal_takes_back_lots_and_cash_of_its_outcome() -> None:
     execution = an_execution(Outcome.NO)._replace(price_ticks=40, quantity_lots=10, side=Side.BUY, fee=Decimal("0.1"))
     posting = reversal_of(Reversal(execution, "broken"), "1", books())
-    assert (posting.yes_lots, posting.no_lots, posting.cash) == (0, -10, Decimal("4.1"))
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)) == (0, -10)
+    assert posting.cash == {"USD": Decimal("4.1")}
 
 
 def test_an_order_is_not_offered_as_yes() -> None:

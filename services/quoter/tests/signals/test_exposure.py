@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from common.bots import Exposure
+from common.instruments import Outcome
 from common.testing.limits import changed
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from quoter.signals.exposure import Leg, Summary, closed_side, net_skews, per_percent, shocked, summary
 from quoter.testing.binary import strategy_of
-from quoter.testing.script import LIMITS, MARKET, Script, config, fair_value, market, position
+from quoter.testing.script import LIMITS, MARKET, Script, config, fair_value, market, position, position_line
 from scipy.stats import norm
 
 SPOT = 60_000.0
@@ -113,10 +114,7 @@ def test_a_limit_on_the_first_order_closes_the_side_that_adds_and_opens_it_a_lit
 def priced(script: Script, *, yes: int, held_in: str = MARKET) -> dict[str, set[str]]:
     """Hold so many YES of a market, price all that are listed at even odds, and return the sides quoted in each."""
     sequence = strategy_of(script).shared.looked_at_ns
-    state = position(sequence, yes=yes)
-    line = state.lines[0] if state.lines else None
-    if line is not None:
-        state = replace(state, lines=[replace(line, symbol=held_in)])
+    state = replace(position(sequence), lines=[position_line(yes, symbol=held_in)] if yes else [])
     script.carry(script.core.on_position(state, script.receipt()))
     for _ in range(30):
         script.now_ns += 50_000_000
@@ -156,8 +154,7 @@ def test_b27_beyond_the_scenario_limit_no_market_of_the_underlying_adds_to_it() 
 def test_b14_what_pairs_off_a_holding_is_bid_for_whatever_the_exposure_elsewhere() -> None:
     script = limited(max_scenario_loss=100.0)
     state = position(10, yes=600)
-    held = state.lines[0]
-    lines = [held, replace(held, symbol=LATER, yes_lots=0, no_lots=60)]
+    lines = [*state.lines, position_line(60, Outcome.NO, LATER)]
     script.carry(script.core.on_position(replace(state, lines=lines), script.receipt()))
     for _ in range(30):
         script.now_ns += 50_000_000

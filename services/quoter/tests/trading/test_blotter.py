@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from common.core import HttpRequest, HttpResponse
-from common.events import Fill, Halt, Liquidity, Position, PositionLine
-from common.instruments import Outcome, Side
+from common.events import Fill, Halt, InstrumentTerms, Liquidity, Position
+from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
 from common.pretrade import Held
 from hypothesis import given
@@ -19,7 +19,7 @@ from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.own_orders import FINISHED_MAX, Order, Orders
 from quoter.testing.binary import terms_of
-from quoter.testing.script import market
+from quoter.testing.script import market, position_line
 from quoter.venues.base import Execution, OrderReport
 from quoter.venues.conversation import CONVERSATIONS_MAX, Backoff, Conversations, Pause, Reply, Request, Script
 
@@ -149,30 +149,35 @@ def a_fill(trade: str, lots: int, outcome: Outcome = Outcome.YES) -> Fill:
     return Fill(
         account="mm1",
         algo_id="1",
-        venue="degen",
-        symbol="M",
+        instrument=InstrumentTerms(
+            venue="degen",
+            symbol="M",
+            outcome=outcome,
+            kind=InstrumentKind.BINARY,
+            currency="USD",
+            tick_size=Decimal("0.01"),
+        ),
         order_id=1,
         order_sequence=1,
         venue_order_id="v",
         venue_trade_id=trade,
-        outcome=outcome,
         side=Side.BUY,
         price_ticks=48,
         quantity_lots=lots,
         leaves_lots=0,
         liquidity=Liquidity.MAKER,
-        currency="USD",
-        tick_size=Decimal("0.01"),
+        rate=Decimal(1),
+        fee_currency="USD",
         ts_event_ns=0,
         ts_received_ns=0,
     )
 
 
 def a_position(sequence: int, yes: int) -> Position:
-    line = PositionLine("mm1", "degen", "M", yes, 0, Decimal(0), Decimal(0), 1)
-    other = PositionLine("mm2", "degen", "M", 77, 77, Decimal(0), Decimal(0), 1)
+    line = position_line(yes, symbol="M")
+    others = [position_line(77, outcome, "M", "mm2") for outcome in (Outcome.YES, Outcome.NO)]
     return Position(
-        algo_id="1", lines=[line, other], realized=Decimal(0), fees=Decimal(0), fill_sequence=sequence, ts_ns=0
+        algo_id="1", lines=[line, *others], realized=Decimal(0), fees=Decimal(0), fill_sequence=sequence, ts_ns=0
     )
 
 

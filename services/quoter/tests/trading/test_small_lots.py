@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from common.bots import Unwind
 from common.events import BotConfig, BotLimits, Fill, Market, Posting, PostingKind
+from common.instruments import Outcome
 from common.pretrade import Held
 from common.testing.limits import changed
 from msgspec.structs import replace
@@ -186,4 +187,4 @@ def test_a_pair_of_lots_is_split_for_what_it_costs() -> None:
     unwind = Unwind(sell_held=True, seed_pairs=100, merge_below_cash=99_995.0)
     script = quoting(bot=config(unwind=unwind.model_dump()))
     first = script.of(Posting)[0]
-    assert (first.kind, first.yes_lots, first.no_lots) == (PostingKind.SPLIT, 100, 100)
+    assert (first.kind, first.lots_of(Outcome.YES), first.lots_of(Outcome.NO)) == (PostingKind.SPLIT, 100, 100)

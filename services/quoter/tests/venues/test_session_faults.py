@@ -12,6 +12,7 @@ from common.events import Halt
 from common.orders import OrderState
 from quoter.testing.stage import Stage
 from quoter.testing.stages import STAGES
+from quoter.venues.base import pair_holdings
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
@@ -164,8 +165,8 @@ def test_r8_holdings_are_what_the_venue_holds_however_long_ago_they_were_bought(
     stage.own(700, 300)
     stage.start()
     stage.wait(PICTURE_MS)
-    (holding,) = stage.snapshots()[-1].holdings
-    assert (holding.symbol, holding.yes_lots, holding.no_lots) == (stage.symbol, 700, 300)
+    holdings = stage.snapshots()[-1].holdings
+    assert holdings == pair_holdings(stage.session.name, stage.symbol, 700, 300)
 
 
 @pytest.mark.parametrize("dollars", [999_999, 1_000_000, 10**9, 10**12, 10**14])
@@ -173,7 +174,7 @@ def test_r14_a_balance_has_no_bound_but_that_of_arithmetic(stage: Stage, dollars
     stage.pay_in(dollars)
     stage.start()
     stage.wait(PICTURE_MS)
-    assert stage.snapshots()[-1].cash_total == Decimal(dollars)
+    assert stage.snapshots()[-1].main.total == Decimal(dollars)
 
 
 def test_r6_shares_held_to_a_win_are_money_however_the_venue_pays_it(up: Stage) -> None:
@@ -185,8 +186,8 @@ def test_r6_shares_held_to_a_win_are_money_however_the_venue_pays_it(up: Stage) 
     up.wait(PICTURE_MS)
     after = up.snapshots()[-1]
     assert after.holdings == []
-    assert after.cash_total + after.redeemable_cash == before.cash_total + value
-    assert sum(each.cash for each in after.redeemable) == after.redeemable_cash
+    assert after.main.total + after.main.redeemable == before.main.total + value
+    assert sum(each.cash for each in after.redeemable) == after.main.redeemable
 
 
 def requests_a_minute(make: Callable[[], Stage], markets: int) -> int:

@@ -11,13 +11,13 @@ from common.instruments import Outcome
 from risk.ledger.positions import ZERO, Line, Move, part_of
 
 
-def moves_of(posting: Posting) -> list[Move]:
+def moves_of(posting: Posting, paid: Decimal) -> list[Move]:
     """Return what a split, merge, transfer or correction moves of each outcome.
 
     What comes in costs the cash that went out, shared by lots; when one outcome leaves and the other comes in, the
     cash belongs to the one that leaves.
     """
-    yes_lots, no_lots, paid = posting.yes_lots, posting.no_lots, -posting.cash
+    yes_lots, no_lots = posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)
     if yes_lots * no_lots >= 0:
         yes_paid = part_of(paid, abs(yes_lots), abs(yes_lots) + abs(no_lots))
     else:
@@ -28,10 +28,9 @@ def moves_of(posting: Posting) -> list[Move]:
 
 def payout_of(lines: Sequence[Line], settlement: Posting) -> Decimal:
     """Return the cash that a settlement pays for what is held; ValueError when the market has no outcomes."""
-    per_unit = {Outcome.YES: settlement.payout_yes, Outcome.NO: settlement.payout_no}
     if any(line.key.outcome is Outcome.NONE for line in lines):
         raise ValueError(f"symbol: {settlement.symbol} has no outcomes, so there is nothing to settle")
-    return sum((line.payout(per_unit[line.key.outcome]) for line in lines), start=ZERO)
+    return sum((line.payout(settlement.payout_of(line.key.outcome)) for line in lines), start=ZERO)
 
 
 def lots_of(lines: Sequence[Line], outcome: Outcome) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import Market, MarketStatus, Posting, PostingKind, TieRule
+from common.events import InstrumentKey, Market, MarketStatus, Payout, Posting, PostingKind, TieRule
 from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.pairs import lots_of
@@ -18,7 +18,7 @@ VOID_SHARE = Decimal("0.5")
 """A voided market pays half of what a winning share would for each share of either outcome; fees stay."""
 
 
-class Payout(NamedTuple):
+class Decision(NamedTuple):
     """What one share of each outcome is worth at the end."""
 
     result: str
@@ -26,16 +26,16 @@ class Payout(NamedTuple):
     no: Decimal
 
 
-def payout_of(market: Market) -> Payout | None:
+def payout_of(market: Market) -> Decision | None:
     """Return what a finished market pays per share; None when it is not finished or does not say how it ended."""
     if market.status is MarketStatus.VOIDED:
         half = VOID_SHARE * market.multiplier
-        return Payout("void", half, half)
+        return Decision("void", half, half)
     if market.status is not MarketStatus.RESOLVED or market.result not in ("yes", "no"):
         return None
     if market.result == "yes":
-        return Payout("yes", market.multiplier, ZERO)
-    return Payout("no", ZERO, market.multiplier)
+        return Decision("yes", market.multiplier, ZERO)
+    return Decision("no", ZERO, market.multiplier)
 
 
 def own_result(market: Market) -> str:
@@ -49,7 +49,7 @@ def own_result(market: Market) -> str:
     return "yes" if above or (tie and market.tie_rule is TieRule.AT_OR_ABOVE) else "no"
 
 
-def settlement_posting(lines: Sequence[Line], market: Market, payout: Payout, now_ns: int) -> Posting:
+def settlement_posting(lines: Sequence[Line], market: Market, payout: Decision, now_ns: int) -> Posting:
     """Return the posting that closes the lines of a market as they stand.
 
     Its id names the last FILL sequence it has seen of them: asked again it is the same posting, and a fill that
@@ -60,14 +60,15 @@ def settlement_posting(lines: Sequence[Line], market: Market, payout: Payout, no
     return Posting(
         account=key.account,
         algo_id=key.algo_id,
-        posting_id=f"settlement:{key.venue}:{key.symbol}:{key.algo_id}:{last_sequence}",
+        entry_id=f"settlement:{key.venue}:{key.symbol}:{key.algo_id}:{last_sequence}",
         kind=PostingKind.SETTLEMENT,
         venue=key.venue,
-        symbol=key.symbol,
-        currency=lines[0].currency,
+        cash={lines[0].currency: ZERO},
+        payouts=[
+            Payout(InstrumentKey(key.venue, key.symbol, Outcome.YES), payout.yes),
+            Payout(InstrumentKey(key.venue, key.symbol, Outcome.NO), payout.no),
+        ],
         result=payout.result,
-        payout_yes=payout.yes,
-        payout_no=payout.no,
         reason=f"{yes_lots} YES and {no_lots} NO held at FILL sequence {last_sequence}",
         ts_event_ns=market.ts_event_ns or now_ns,
         ts_received_ns=now_ns,

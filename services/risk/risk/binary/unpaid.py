@@ -11,7 +11,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import AccountState
+from common.events import AccountState, Holding
+from common.instruments import Outcome
 
 from risk.binary.settlement import Markets, payout_of
 from risk.ledger.books import Ledger
@@ -25,12 +26,13 @@ class Unpaid(NamedTuple):
     """Money of the ledger that the venue has not paid yet."""
 
     cash: Decimal
+    """In what the account counts in."""
     symbols: frozenset[str]
     """Markets whose shares the venue shows and the ledger no longer holds."""
     since_ns: int
     """When the oldest of them ended, by the venue's word; 0 when it does not say."""
-    shown: dict[str, tuple[int, int]]
-    """YES and NO lots that the venue shows of markets the ledger holds, decided there or not."""
+    shown: dict[str, list[Holding]]
+    """What the venue shows of markets the ledger holds, decided there or not, by market."""
 
 
 def unpaid_in(snapshot: AccountState, ledger: Ledger, markets: Markets) -> Unpaid:
@@ -40,22 +42,24 @@ def unpaid_in(snapshot: AccountState, ledger: Ledger, markets: Markets) -> Unpai
     where the venue has decided it first.
     """
     held = {key.symbol for key in ledger.lines if (key.account, key.venue) == (snapshot.account, snapshot.venue)}
-    cash, since_ns = snapshot.redeemable_cash, 0
+    cash, since_ns = snapshot.main.redeemable, 0
     symbols: set[str] = set()
-    shown: dict[str, tuple[int, int]] = {}
+    shown: dict[str, list[Holding]] = {}
     for each in snapshot.redeemable:
         if each.symbol in held:
             cash -= each.cash
-            shown[each.symbol] = (each.yes_lots, each.no_lots)
+            shown[each.symbol] = each.holdings
         else:
             symbols.add(each.symbol)
             since_ns = min(since_ns or each.since_ns, each.since_ns or since_ns)
     for holding in snapshot.holdings:
-        market = markets.get(snapshot.venue, holding.symbol)
-        payout = payout_of(market) if market is not None and holding.symbol not in held else None
+        symbol = holding.instrument.symbol
+        market = markets.get(snapshot.venue, symbol)
+        payout = payout_of(market) if market is not None and symbol not in held else None
         if market is None or payout is None:
-            shown[holding.symbol] = (holding.yes_lots, holding.no_lots)
+            shown.setdefault(symbol, []).append(holding)
             continue
-        cash += (holding.yes_lots * payout.yes + holding.no_lots * payout.no) * market.lot_size
-        symbols.add(holding.symbol)
+        per_unit = payout.no if holding.instrument.outcome is Outcome.NO else payout.yes
+        cash += holding.lots * per_unit * market.lot_size
+        symbols.add(symbol)
     return Unpaid(cash if symbols or cash else ZERO, frozenset(symbols), since_ns, shown)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from common.adjustments import fault_in_approved
 from common.adjustments import said as in_words
-from common.events import Adjustment, AdjustmentState, Posting, PostingKind
+from common.events import Adjustment, AdjustmentState, Fill, InstrumentKey, InstrumentMove, Posting, PostingKind
 from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.settlement import Markets
@@ -63,24 +63,27 @@ class Adjustments:
             else:
                 yield posting
 
-    def ended(self, posting: Posting) -> Adjustment | None:
+    def ended(self, event: Fill | Posting) -> Adjustment | None:
         """Let go of the adjustment whose posting came back through FILL, booked or disputed, and return it."""
-        return self._waiting.pop(posting.message_id(), None)
+        return self._waiting.pop(event.message_id(), None)
 
 
 def posting_of(adjustment: Adjustment) -> Posting:
     """Return the one posting an adjustment becomes; its id makes a repeat count once."""
+    lots = ((Outcome.YES, adjustment.yes_lots), (Outcome.NO, adjustment.no_lots))
+    moves = [
+        InstrumentMove(InstrumentKey(adjustment.venue, adjustment.symbol, outcome), moved)
+        for outcome, moved in lots
+        if moved
+    ]
     return Posting(
         account=adjustment.account,
         algo_id=adjustment.algo_id,
-        posting_id=f"adjustment:{adjustment.adjustment_id}",
+        entry_id=f"adjustment:{adjustment.adjustment_id}",
         kind=PostingKind.ADJUSTMENT,
         venue=adjustment.venue,
-        symbol=adjustment.symbol,
-        yes_lots=adjustment.yes_lots,
-        no_lots=adjustment.no_lots,
-        cash=adjustment.cash,
-        currency=adjustment.currency,
+        moves=moves,
+        cash={adjustment.currency: adjustment.cash},
         reason=f"{adjustment.reason} (proposed by {adjustment.proposed_by}, approved by {adjustment.decided_by})",
         ts_event_ns=adjustment.decided_ns,
         ts_received_ns=adjustment.decided_ns,

@@ -18,7 +18,7 @@ from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
 from risk.binary import pairs
-from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable, canonical_bytes, fault_in, fingerprint, paid_for
+from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, Undecodable, fault_in, fingerprint, paid_for
 from risk.ledger.positions import (
     BALANCE_MAX,
     ZERO,
@@ -194,9 +194,9 @@ class Ledger:
     def __init__(self) -> None:
         self.sequence = 0
         self.tip = GENESIS
-        """SHA-256 of the message at `sequence`: tells whether a FILL stream is the one we folded."""
+        """SHA-256 of the stored bytes at `sequence`: tells whether a FILL stream is the one we folded."""
         self.chain = GENESIS
-        """Running hash over everything booked or disputed, in order."""
+        """Running hash over the stored bytes of everything booked or disputed, in order."""
         self.entries = 0
         self.repeats = 0
         self.disputes = 0
@@ -213,8 +213,7 @@ class Ledger:
             return Folded(FoldStatus.OLD, entry.algo_id, entry.account)
         self.holes += sequence - self.sequence - 1
         self.sequence = sequence
-        content = canonical_bytes(entry)
-        self.tip = hashlib.sha256(content).digest()
+        self.tip = hashlib.sha256(entry.data).digest()
         if isinstance(entry, Forged):
             return Folded(FoldStatus.FORGED, entry.algo_id, entry.account, reason=entry.reason)
         if isinstance(entry, Uncounted):
@@ -224,7 +223,7 @@ class Ledger:
             self.repeats += 1
             return folded
         self.entries += 1
-        self.chain = hashlib.sha256(self.chain + sequence.to_bytes(8, "big") + content).digest()
+        self.chain = hashlib.sha256(self.chain + sequence.to_bytes(8, "big") + entry.data).digest()
         if folded.status is FoldStatus.DISPUTED:
             self.disputes += 1
             disputed = self._account(entry.account).disputed
@@ -244,9 +243,10 @@ class Ledger:
         """Return the lines of one market, none when nothing was ever traded there or it is settled."""
         return [self.lines[key] for key in market.lines() if key in self.lines]
 
-    def _take(self, entry: Fill | Posting | Undecodable) -> Folded:
-        if isinstance(entry, Undecodable):
-            return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=entry.reason)
+    def _take(self, stored: StoredEntry | Undecodable) -> Folded:
+        if isinstance(stored, Undecodable):
+            return Folded(FoldStatus.DISPUTED, stored.algo_id, stored.account, reason=stored.reason)
+        entry = stored.event
         fault = fault_in(entry)
         if fault:
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=fault)
@@ -268,20 +268,22 @@ class Ledger:
 
     def _book_fill(self, fill: Fill) -> tuple[LineKey, ...]:
         key = LineKey(fill.algo_id, fill.account, fill.venue, fill.symbol, fill.outcome)
-        paid = paid_for(fill)
-        (line,) = self._lines(key.market, [fill.outcome], fill.currency, fill.lot_size, fill.multiplier)
+        paid, terms = paid_for(fill), fill.instrument
+        (line,) = self._lines(key.market, [fill.outcome], fill.currency, terms.lot_size, terms.multiplier)
         book = self._bot(fill.algo_id, fill.ts_received_ns or fill.ts_event_ns)
         account = self._account(fill.account)
-        if fill.fx_rate == 1:
+        if fill.rate == 1:
             account.currency = account.currency or fill.currency
-        balance = self._balance(book, account, fill.currency)
-        balance.fx_rate = canonical(fill.fx_rate)
-        cash = -paid - fill.fee
         cost_before = line.cost
         profit = line.stake.move(fill.side.sign * fill.quantity_lots, paid)
-        balance.post(cash=cash, shares=line.cost - cost_before, fees=fill.fee, profit=-profit)
-        self._move_cash(account, fill.currency, cash)
-        line.fees = canonical(line.fees + fill.fee)
+        balance = self._rated(book, account, fill.currency, fill.rate)
+        balance.post(cash=-paid, shares=line.cost - cost_before, profit=-profit)
+        self._move_cash(account, fill.currency, -paid)
+        if fill.fee:
+            self._rated(book, account, fill.fee_currency, fill.fee_rate).post(cash=-fill.fee, fees=fill.fee)
+            self._move_cash(account, fill.fee_currency, -fill.fee)
+        if fill.fee_currency == fill.currency:
+            line.fees = canonical(line.fees + fill.fee)
         line.fills += 1
         line.last_sequence = self.sequence
         book.fills += 1
@@ -291,7 +293,7 @@ class Ledger:
     def _book_posting(self, posting: Posting) -> tuple[LineKey, ...]:
         if posting.kind is PostingKind.SETTLEMENT:
             return self._settle(posting)
-        if posting.yes_lots or posting.no_lots:
+        if posting.moves_lots:
             return self._move_lots(posting)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)
@@ -300,15 +302,16 @@ class Ledger:
             day = posting.ts_event_ns // NS_PER_DAY
             if day > book.day:
                 book.day, book.opening_equity = day, canonical(posting.equity)
-        balance = self._balance(book, account, posting.currency)
-        if posting.kind is PostingKind.FEE:
-            balance.post(cash=posting.cash, fees=-posting.cash)
-        elif posting.kind in (PostingKind.DEPOSIT, PostingKind.TRANSFER):
-            balance.post(cash=posting.cash, capital=-posting.cash)
-        else:
-            balance.post(cash=posting.cash, profit=-posting.cash)
+        for currency, cash in posting.cash.items():
+            balance = self._balance(book, account, currency)
+            if posting.kind is PostingKind.FEE:
+                balance.post(cash=cash, fees=-cash)
+            elif posting.kind in (PostingKind.DEPOSIT, PostingKind.TRANSFER):
+                balance.post(cash=cash, capital=-cash)
+            else:
+                balance.post(cash=cash, profit=-cash)
+            self._move_cash(account, currency, cash)
         account.deposited |= posting.kind is PostingKind.DEPOSIT
-        self._move_cash(account, posting.currency, posting.cash)
         return ()
 
     def _settle(self, posting: Posting) -> tuple[LineKey, ...]:
@@ -317,13 +320,13 @@ class Ledger:
         if not lines:
             return ()
         currency = lines[0].currency
-        if currency != posting.currency:
-            raise ValueError(f"currency: {posting.symbol} is held in {currency}, not {posting.currency}")
+        if list(posting.cash) != [currency]:
+            raise ValueError(f"cash: {posting.symbol} is held in {currency}, not in {', '.join(posting.cash)}")
         payout = pairs.payout_of(lines, posting)
         cost = sum((line.cost for line in lines), start=ZERO)
-        balance = self.bots[posting.algo_id].balances[posting.account, posting.currency]
+        balance = self.bots[posting.algo_id].balances[posting.account, currency]
         balance.post(cash=payout, shares=-cost, profit=cost - payout)
-        self._move_cash(self._account(posting.account), posting.currency, payout)
+        self._move_cash(self._account(posting.account), currency, payout)
         for line in lines:
             del self.lines[line.key]
         return tuple(line.key for line in lines)
@@ -332,31 +335,47 @@ class Ledger:
         """Split, merge, transfer or correct: lots and cash move together, lots leave at average cost."""
         key = MarketKey(posting.algo_id, posting.account, posting.venue, posting.symbol)
         known = self.lines_in(key)
-        moves = self._moves(posting, known)
+        currency = known[0].currency if known else posting.currency
+        if currency not in posting.cash:
+            raise ValueError(f"cash: {posting.symbol} is held in {currency}, not in {', '.join(posting.cash)}")
+        if not known and len(posting.cash) > 1:
+            raise ValueError(f"cash: {posting.symbol} is not held, so it must be in one currency")
+        moves = self._moves(posting, known, -posting.cash[currency])
         lot_size, multiplier = (known[0].lot_size, known[0].multiplier) if known else (Decimal(1), Decimal(1))
-        lines = self._lines(key, [move.outcome for move in moves], posting.currency, lot_size, multiplier)
+        lines = self._lines(key, [move.outcome for move in moves], currency, lot_size, multiplier)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)
-        account.currency = account.currency or posting.currency
-        balance = self._balance(book, account, posting.currency)
+        account.currency = account.currency or currency
+        balance = self._balance(book, account, currency)
         cost_before = sum((line.cost for line in lines), start=ZERO)
         profit = ZERO
         for line, move in zip(lines, moves, strict=True):
             profit += line.stake.move(move.lots, move.paid)
             line.last_sequence = self.sequence
         cost = sum((line.cost for line in lines), start=ZERO)
-        balance.post(cash=posting.cash, shares=cost - cost_before, profit=-profit)
-        self._move_cash(account, posting.currency, posting.cash)
+        balance.post(cash=posting.cash[currency], shares=cost - cost_before, profit=-profit)
+        for other, cash in posting.cash.items():
+            if other != currency:
+                # A fee that was paid in another currency comes back with a fill that did not come to be.
+                self._balance(book, account, other).post(cash=cash, fees=-cash)
+            self._move_cash(account, other, cash)
         account.account_sequence = max(account.account_sequence, posting.account_sequence)
         return tuple(line.key for line in lines)
 
-    def _moves(self, posting: Posting, known: Sequence[Line]) -> list[Move]:
-        """Return what a posting moves of each instrument; where nothing is known of the symbol it has outcomes."""
-        if not any(line.key.outcome is Outcome.NONE for line in known):
-            return pairs.moves_of(posting)
-        if posting.no_lots or posting.kind in (PostingKind.MERGE, PostingKind.SPLIT):
+    def _moves(self, posting: Posting, known: Sequence[Line], paid: Decimal) -> list[Move]:
+        """Return what a posting moves of each instrument for the cash it takes; below 0 when it brings some.
+
+        YES of what is held without outcomes is the position itself: the earlier form of a posting could not say more.
+        """
+        named = {move.instrument.outcome for move in posting.moves if move.lots}
+        plain = any(line.key.outcome is Outcome.NONE for line in known)
+        if plain and (Outcome.NO in named or posting.kind in (PostingKind.MERGE, PostingKind.SPLIT)):
             raise ValueError(f"symbol: {posting.symbol} has no outcomes, so it has no NO shares and no pairs")
-        return [Move(Outcome.NONE, posting.yes_lots, -posting.cash)]
+        if Outcome.NONE in named and len(named) > 1:
+            raise ValueError(f"moves: {posting.symbol} either has outcomes or has none")
+        if plain or Outcome.NONE in named:
+            return [Move(Outcome.NONE, posting.lots_of(Outcome.YES, Outcome.NONE), paid)]
+        return pairs.moves_of(posting, paid)
 
     def _lines(
         self, market: MarketKey, outcomes: Sequence[Outcome], currency: str, lot_size: Decimal, multiplier: Decimal
@@ -390,6 +409,13 @@ class Ledger:
         if balance is None:
             rate = Decimal(1) if currency == account.currency else None
             balance = book.balances[account.account, currency] = Balance(fx_rate=rate)
+        return balance
+
+    def _rated(self, book: BotBook, account: AccountBook, currency: str, rate: Decimal | None) -> Balance:
+        """Return a bot's balance with the newest rate of its currency; without a new one the last holds."""
+        balance = self._balance(book, account, currency)
+        if rate is not None:
+            balance.fx_rate = canonical(rate)
         return balance
 
     def _bot(self, algo_id: str, ts_ns: int) -> BotBook:

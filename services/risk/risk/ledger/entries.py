@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 from common.bus.messages import StoredMessage
 from common.errors import ContractError
-from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode, encode
-from common.instruments import Instrument, InstrumentKind, Outcome, unescape_token
+from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode
+from common.instruments import InstrumentKind, Outcome, unescape_token
 from common.signing import Refusal
 
-from risk.ledger.positions import canonical, exact_money
+from risk.ledger.positions import ZERO, canonical, exact_money
 from risk.ledger.seen import CONTENT_BYTES, IDENTITY_BYTES
 
 LOTS_MAX = 10**12
@@ -24,6 +23,21 @@ DIGITS_MAX = 18
 """Significant digits and decimals of any decimal number in an entry."""
 RESULTS = ("yes", "no", "void")
 SHARELESS = (PostingKind.DEPOSIT, PostingKind.FEE, PostingKind.CUTOFF)
+
+
+class StoredEntry(NamedTuple):
+    """A fill or posting, and the bytes of it that are stored, which may be of an earlier form."""
+
+    event: Fill | Posting
+    data: bytes
+
+    @property
+    def account(self) -> str:
+        return self.event.account
+
+    @property
+    def algo_id(self) -> str:
+        return self.event.algo_id
 
 
 class Undecodable(NamedTuple):
@@ -53,7 +67,7 @@ class Uncounted(NamedTuple):
     reason: str
 
 
-Entry: TypeAlias = Fill | Posting | Undecodable | Forged | Uncounted
+Entry: TypeAlias = StoredEntry | Undecodable | Forged | Uncounted
 
 Check: TypeAlias = Callable[[StoredMessage], Refusal | None]
 """Says why a stored message is not its owner's; the live reader and a rebuild ask the same."""
@@ -80,7 +94,7 @@ def read_entry(subject: str, data: bytes) -> Entry:
     except ContractError as error:
         return undecodable(subject, data, str(error))
     assert isinstance(event, (Fill, Posting))
-    return event
+    return StoredEntry(event, data)
 
 
 def undecodable(subject: str, data: bytes, reason: str) -> Undecodable:
@@ -107,11 +121,6 @@ def _plain(token: str) -> str:
         return "unknown"
 
 
-def canonical_bytes(entry: Entry) -> bytes:
-    """Return the bytes an entry stands for in the hash chain: its own encoding, or what came when none was possible."""
-    return entry.data if isinstance(entry, Undecodable | Forged | Uncounted) else encode(entry)
-
-
 def fingerprint(entry: Fill | Posting) -> bytes:
     """Return identity and content of an entry as 16 bytes: repeats share all, contradictions only the identity.
 
@@ -122,9 +131,15 @@ def fingerprint(entry: Fill | Posting) -> bytes:
     if isinstance(entry, Fill):
         said = (entry.venue, entry.outcome, entry.side, str(entry.price_ticks), str(entry.quantity_lots))
         said += (_text(entry.fee), entry.currency)
+        said += () if entry.fee_currency == entry.currency else (entry.fee_currency,)
     else:
-        said = (entry.kind, entry.symbol, str(entry.yes_lots), str(entry.no_lots), _text(entry.cash), entry.currency)
-        said += (entry.result, _text(entry.payout_yes), _text(entry.payout_no))
+        # As in the earlier form, so that an entry told again in today's form is known.
+        yes_lots, no_lots = entry.lots_of(Outcome.YES, Outcome.NONE), entry.lots_of(Outcome.NO)
+        (currency, cash), *others = entry.cash.items()
+        said = (entry.kind, entry.symbol, str(yes_lots), str(no_lots), _text(cash), currency)
+        said += (entry.result, _text(entry.payout_of(Outcome.YES)), _text(entry.payout_of(Outcome.NO)))
+        for currency, cash in others:
+            said += (_text(cash), currency)
     content = hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=CONTENT_BYTES)
     return identity.digest() + content.digest()
 
@@ -147,11 +162,12 @@ def fault_in(entry: Fill | Posting) -> str:
 
 
 def _check_texts(entry: Fill | Posting) -> None:
-    named = {"account": entry.account, "algo_id": entry.algo_id, "venue": entry.venue, "currency": entry.currency}
+    named = {"account": entry.account, "algo_id": entry.algo_id, "venue": entry.venue}
     if isinstance(entry, Fill):
         named |= {"symbol": entry.symbol, "venue_trade_id": entry.venue_trade_id}
+        named |= {"currency": entry.currency, "fee_currency": entry.fee_currency}
     else:
-        named |= {"posting_id": entry.posting_id}
+        named |= {"entry_id": entry.entry_id} | {f"cash.{currency}": currency for currency in entry.cash}
     for name, text in named.items():
         if not 1 <= len(text) <= TEXT_CHARS_MAX:
             raise ValueError(f"{name}: must have 1 to {TEXT_CHARS_MAX} characters, has {len(text)}")
@@ -162,68 +178,74 @@ def _check_fill(fill: Fill) -> None:
         raise ValueError(f"quantity_lots: must be 1 to {LOTS_MAX}, is {fill.quantity_lots}")
     if not 0 <= fill.price_ticks <= LOTS_MAX:
         raise ValueError(f"price_ticks: must be 0 to {LOTS_MAX}, is {fill.price_ticks}")
-    for name in ("tick_size", "lot_size", "multiplier", "fx_rate"):
-        number: Decimal = getattr(fill, name)
+    terms = fill.instrument
+    numbers = {"tick_size": terms.tick_size, "lot_size": terms.lot_size, "multiplier": terms.multiplier}
+    numbers |= {name: rate for name, rate in (("rate", fill.rate), ("fee_rate", fill.fee_rate)) if rate is not None}
+    for name, number in numbers.items():
         _check_digits(name, number)
         if number <= 0:
             raise ValueError(f"{name}: must be above 0, is {number}")
     _check_digits("fee", fill.fee)
     exact_money(fill.fee, "fee")
     paid_for(fill)
-    if fill.outcome is not Outcome.NONE and fill.price_ticks * fill.tick_size > 1:
-        raise ValueError(f"price_ticks: a YES or NO share costs at most 1, is {fill.price_ticks} x {fill.tick_size}")
+    if terms.kind is InstrumentKind.BINARY and fill.price_ticks * terms.tick_size > 1:
+        raise ValueError(f"price_ticks: a YES or NO share costs at most 1, is {fill.price_ticks} x {terms.tick_size}")
 
 
 def paid_for(fill: Fill) -> Decimal:
     """Return the cash a fill takes, fees apart; negative for a sale. ValueError when money cannot hold it."""
-    cost = instrument_of(fill).cost(fill.side, fill.price_ticks, fill.quantity_lots)
+    cost = fill.instrument.instrument().cost(fill.side, fill.price_ticks, fill.quantity_lots)
     return exact_money(cost, "price x quantity")
 
 
-def instrument_of(fill: Fill) -> Instrument:
-    """Return what was traded, by the terms that the fill states; ValueError names the one that cannot be."""
-    return _instrument(
-        fill.venue, fill.symbol, fill.outcome, fill.currency, fill.tick_size, fill.lot_size, fill.multiplier
-    )
-
-
-@lru_cache(maxsize=4_096)
-def _instrument(
-    venue: str, symbol: str, outcome: Outcome, currency: str, tick_size: Decimal, lot_size: Decimal, multiplier: Decimal
-) -> Instrument:
-    binary = outcome is not Outcome.NONE
-    return Instrument(
-        venue,
-        symbol,
-        InstrumentKind.BINARY if binary else InstrumentKind.SPOT,
-        currency,
-        tick_size,
-        outcome,
-        lot_size=lot_size,
-        multiplier=multiplier,
-        price_max=Decimal(1) if binary else None,
-    )
+def cash_of(entry: Fill | Posting) -> dict[str, Decimal]:
+    """Return by currency what an entry does to the cash of its account, fees included; a settlement says nothing."""
+    if isinstance(entry, Posting):
+        return entry.cash
+    cash = {entry.currency: -paid_for(entry)}
+    cash[entry.fee_currency] = cash.get(entry.fee_currency, ZERO) - entry.fee
+    return cash
 
 
 def _check_posting(posting: Posting) -> None:
-    for name in ("cash", "payout_yes", "payout_no", "equity"):
-        number: Decimal = getattr(posting, name)
+    numbers = {f"cash.{currency}": cash for currency, cash in posting.cash.items()} | {"equity": posting.equity}
+    numbers |= {f"payout.{each.instrument.outcome}": each.per_unit for each in posting.payouts}
+    for name, number in numbers.items():
         _check_digits(name, number)
         exact_money(number, name)
-    for name, lots in (("yes_lots", posting.yes_lots), ("no_lots", posting.no_lots)):
-        if abs(lots) > LOTS_MAX:
-            raise ValueError(f"{name}: must be -{LOTS_MAX} to {LOTS_MAX}, is {lots}")
-    moves_shares = bool(posting.yes_lots or posting.no_lots)
-    if posting.kind in SHARELESS and moves_shares:
-        raise ValueError(f"yes_lots: a {posting.kind} moves no shares")
-    settles = posting.kind is PostingKind.SETTLEMENT
-    if (moves_shares or settles) and not 1 <= len(posting.symbol) <= TEXT_CHARS_MAX:
-        raise ValueError("symbol: a posting that moves or settles shares names their market")
-    if settles and posting.result not in RESULTS:
+    if not posting.cash:
+        raise ValueError("cash: must name one currency at least")
+    for move in posting.moves:
+        if abs(move.lots) > LOTS_MAX:
+            raise ValueError(f"moves.lots: must be -{LOTS_MAX} to {LOTS_MAX}, is {move.lots}")
+    if posting.kind in SHARELESS and posting.moves_lots:
+        raise ValueError(f"moves: a {posting.kind} moves no lots")
+    if posting.kind is PostingKind.SETTLEMENT:
+        _check_settlement(posting)
+    _check_one_market(posting)
+
+
+def _check_one_market(posting: Posting) -> None:
+    """Demand that all instruments are of one market of the posting's venue, each named once."""
+    needed = posting.moves_lots or posting.kind is PostingKind.SETTLEMENT
+    if needed and not 1 <= len(posting.symbol) <= TEXT_CHARS_MAX:
+        raise ValueError("symbol: a posting that moves or settles lots names their market")
+    for name, keys in (
+        ("moves", [each.instrument for each in posting.moves]),
+        ("payouts", [each.instrument for each in posting.payouts]),
+    ):
+        if any((key.venue, key.symbol) != (posting.venue, posting.symbol) for key in keys):
+            raise ValueError(f"{name}: all must be of one market of {posting.venue}")
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"{name}: an instrument is named twice")
+
+
+def _check_settlement(posting: Posting) -> None:
+    if posting.result not in RESULTS:
         raise ValueError(f"result: must be one of {', '.join(RESULTS)}, is {posting.result!r}")
-    if settles and (posting.payout_yes < 0 or posting.payout_no < 0):
-        raise ValueError("payout_yes, payout_no: must not be negative")
-    if settles and (moves_shares or posting.cash):
+    if any(each.per_unit < 0 for each in posting.payouts):
+        raise ValueError("payouts.per_unit: must not be negative")
+    if posting.moves_lots or any(posting.cash.values()):
         raise ValueError("cash: a settlement pays what the ledger holds times its payouts, nothing else")
 
 

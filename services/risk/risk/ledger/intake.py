@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from common.errors import MarketMakerError
 from common.events import Event, Posting
 
-from risk.ledger.entries import Entry, Forged, Uncounted, Undecodable
+from risk.ledger.entries import Entry
 
 HELD_MAX = 10_000
 """Entries that overtook an earlier one and wait for it."""
@@ -74,7 +74,7 @@ class Pending:
             del self._asked_at_ns[next(iter(self._asked_at_ns))]
         yield posting
 
-    def ended(self, event: Event | Undecodable | Forged | Uncounted) -> None:
+    def ended(self, event: Event) -> None:
         """A posting came back, or was refused."""
         if isinstance(event, Posting):
             self._asked_at_ns.pop(event.message_id(), None)

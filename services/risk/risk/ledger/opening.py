@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.events import Posting, PostingKind
+from common.events import InstrumentKey, InstrumentMove, Posting, PostingKind
 
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO, published
+from risk.ledger.positions import ZERO, total
 from risk.monitoring.reconcile import Verdict
 from risk.monitoring.watch import UNASSIGNED
 
@@ -35,9 +35,10 @@ def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns:
     In a generation that a person began, shares of markets that the venue does not show any more leave at what they
     cost: how they were settled is not known. Shares that it shows and no fill explains stay a difference.
     """
-    assert verdict.deposit is not None, "asked for what a verdict found"
+    assert verdict.deposits is not None, "asked for what a verdict found"
     if opening.generation == 1:
-        yield _deposit(verdict, f"opening:{verdict.currency}", verdict.deposit, FIRST_REASON, now_ns)
+        for currency, cash in verdict.deposits.items():
+            yield _deposit(verdict, f"opening:{currency}", currency, cash, FIRST_REASON, now_ns)
         return
     told = f"generation {opening.generation}, resumed"
     if opening.who:
@@ -48,30 +49,28 @@ def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns:
         yield Posting(
             account=verdict.account,
             algo_id=held.algo_id,
-            posting_id=f"resumed:{opening.generation}:{held.algo_id}:{held.symbol}",
+            entry_id=f"resumed:{opening.generation}:{held.algo_id}:{held.symbol}",
             kind=PostingKind.ADJUSTMENT,
             venue=verdict.venue,
-            symbol=held.symbol,
-            yes_lots=-held.yes_lots,
-            no_lots=-held.no_lots,
-            cash=held.cost,
-            currency=verdict.currency,
+            moves=held.leaving,
+            cash={verdict.currency: held.cost},
             reason=f"the venue no longer shows this market; {told}"[:REASON_CHARS_MAX],
             ts_event_ns=now_ns,
             ts_received_ns=now_ns,
         )
     reason = f"cash that no entry of FILL explains; {told}"[:REASON_CHARS_MAX]
-    posting_id = f"resumed:{opening.generation}:{verdict.currency}"
-    yield _deposit(verdict, posting_id, verdict.deposit - carried, reason, now_ns)
+    for currency, cash in verdict.deposits.items():
+        own = cash - carried if currency == verdict.currency else cash
+        yield _deposit(verdict, f"resumed:{opening.generation}:{currency}", currency, own, reason, now_ns)
 
 
 class _Held(NamedTuple):
-    """What is held of one market, as a posting says it: a position without outcomes stands under YES."""
+    """What is held of one market."""
 
     algo_id: str
     symbol: str
-    yes_lots: int
-    no_lots: int
+    leaving: list[InstrumentMove]
+    """What takes all of it out of the books."""
     cost: Decimal
 
 
@@ -79,25 +78,29 @@ def _unshown(ledger: Ledger, verdict: Verdict) -> Iterator[_Held]:
     for key, lines in ledger.markets().items():
         ours = (key.account, key.venue, lines[0].currency) == (verdict.account, verdict.venue, verdict.currency)
         if ours and key.symbol not in verdict.shown and any(line.lots for line in lines):
-            row = published(key, lines)
-            yield _Held(key.algo_id, key.symbol, row.yes_lots, row.no_lots, row.cost)
+            leaving = [
+                InstrumentMove(InstrumentKey(key.venue, key.symbol, line.key.outcome), -line.lots)
+                for line in lines
+                if line.lots
+            ]
+            yield _Held(key.algo_id, key.symbol, leaving, total(line.cost for line in lines))
 
 
 def opened_in_words(posting: Posting) -> str:
     """Return what the books were opened with, for people."""
-    moved = f"{posting.yes_lots} YES, {posting.no_lots} NO, cash {posting.cash:f}"
+    lots = [f"{move.lots} {move.instrument.outcome.upper()}" for move in posting.moves]
+    moved = ", ".join([*lots, *(f"cash {cash:f}" for cash in posting.cash.values())])
     return f"account {posting.account}, {posting.symbol or posting.currency}: {moved}: {posting.reason}"
 
 
-def _deposit(verdict: Verdict, posting_id: str, cash: Decimal, reason: str, now_ns: int) -> Posting:
+def _deposit(verdict: Verdict, entry_id: str, currency: str, cash: Decimal, reason: str, now_ns: int) -> Posting:
     return Posting(
         account=verdict.account,
         algo_id=UNASSIGNED,
-        posting_id=posting_id,
+        entry_id=entry_id,
         kind=PostingKind.DEPOSIT,
         venue=verdict.venue,
-        cash=cash,
-        currency=verdict.currency,
+        cash={currency: cash},
         reason=reason,
         ts_event_ns=now_ns,
         ts_received_ns=now_ns,

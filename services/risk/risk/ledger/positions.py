@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import NamedTuple
 
-from common.events import PositionLine
+from common.events import InstrumentKey, PositionLine
 from common.instruments import Outcome
 
 # Money has 12 decimals, which hold every price x lot of what we trade, and stays below 10^15: 27 digits, so that the
@@ -145,6 +145,7 @@ class Line:
     multiplier: Decimal
     stake: Stake = field(default_factory=Stake)
     fees: Decimal = ZERO
+    """Of those taken in `currency`; the bot's balances have all."""
     fills: int = 0
     last_sequence: int = 0
     """FILL sequence of the last entry booked on this line."""
@@ -188,16 +189,13 @@ def by_market(lines: Iterable[Line]) -> dict[MarketKey, list[Line]]:
     return found
 
 
-def published(market: MarketKey, lines: Sequence[Line]) -> PositionLine:
-    """Return what is held of one market as other services see it: both outcomes, or the position of its instrument."""
-    lots = {line.key.outcome: line.lots for line in lines}
+def published(line: Line) -> PositionLine:
+    """Return what is held of an instrument as other services see it."""
     return PositionLine(
-        account=market.account,
-        venue=market.venue,
-        symbol=market.symbol,
-        yes_lots=lots.get(Outcome.NONE, lots.get(Outcome.YES, 0)),
-        no_lots=lots.get(Outcome.NO, 0),
-        cost=total(line.cost for line in lines),
-        fees=total(line.fees for line in lines),
-        fills=sum(line.fills for line in lines),
+        account=line.key.account,
+        instrument=InstrumentKey(line.key.venue, line.key.symbol, line.key.outcome),
+        lots=line.lots,
+        cost=line.cost,
+        fees=line.fees,
+        fills=line.fills,
     )

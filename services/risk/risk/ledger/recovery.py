@@ -13,7 +13,7 @@ from common.errors import ContractError
 
 from risk.ledger import form_1
 from risk.ledger.books import Ledger
-from risk.ledger.entries import Check, canonical_bytes, check_entry
+from risk.ledger.entries import Check, check_entry
 from risk.ledger.snapshot import FORMAT, form_of, restore, sequence_of
 from risk.ledger.store import Loaded, RedisStore
 
@@ -154,7 +154,7 @@ async def _catch_up(ledger: Ledger, stream: FillStream, check: Check) -> str:
         if not confirmed:
             if message.sequence != at:
                 return f"the positions store is at FILL sequence {at}, which FILL does not have: FILL has lost entries"
-            if hashlib.sha256(canonical_bytes(entry)).digest() != tip:
+            if hashlib.sha256(entry.data).digest() != tip:
                 return f"FILL has another message at sequence {at} than the one the positions store was made from"
             confirmed = True
             continue

@@ -135,10 +135,10 @@ def cutoff_posting(ledger: Ledger, algo_id: str, marks: Marks, now_ns: int) -> P
     return Posting(
         account=account,
         algo_id=algo_id,
-        posting_id=f"cutoff:{algo_id}:{day}",
+        entry_id=f"cutoff:{algo_id}:{day}",
         kind=PostingKind.CUTOFF,
         venue="ledger",
-        currency=currency,
+        cash={currency: ZERO},
         equity=canonical(equity.quantize(QUANTUM)),
         reason="UTC day begins",
         ts_event_ns=now_ns,

@@ -24,8 +24,8 @@ from common.instruments import InstrumentKind, Outcome
 
 from risk.binary.settlement import Markets
 from risk.binary.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
-from risk.ledger.books import Ledger
-from risk.ledger.entries import paid_for
+from risk.ledger.books import AccountBook, Ledger
+from risk.ledger.entries import cash_of
 from risk.ledger.positions import ZERO, instrument_name
 
 SETTLE_NS = 2_000_000_000
@@ -48,13 +48,14 @@ class Verdict(NamedTuple):
     account: str
     venue: str
     currency: str
-    deposit: Decimal | None = None
-    """Cash that was there before our first entry, to be booked once."""
+    """What the account counts in, by the venue's word."""
+    deposits: dict[str, Decimal] | None = None
+    """Cash by currency that was there before our first entry, to be booked once."""
     differences: tuple[str, ...] = ()
     mismatch: bool = False
     """The differences have stood long enough to halt the account."""
     rounding: Decimal = ZERO
-    """Cash that only parts of lots and cents explain, to be booked."""
+    """Cash in `currency` that only parts of lots and cents explain, to be booked."""
     shown: frozenset[str] = frozenset()
     """Markets of which the venue shows shares."""
 
@@ -62,11 +63,11 @@ class Verdict(NamedTuple):
 class _Move(NamedTuple):
     booked_ns: int
     account_sequence: int
-    currency: str
-    cash: Decimal
+    cash: dict[str, Decimal]
+    """By currency."""
     symbol: str
     lots: tuple[tuple[Outcome, int], ...]
-    """A posting does not say whether its symbol has outcomes: a change without stands under YES."""
+    """Of what has no outcomes a posting may say YES, which in its earlier form it had to."""
 
 
 @dataclass(slots=True)
@@ -143,7 +144,9 @@ class Reconciliation:
             ahead = _ahead(account, snapshot)
             if ahead:
                 account.differences = (ahead,)
-                yield Verdict(name, snapshot.venue, snapshot.currency, differences=account.differences, mismatch=True)
+                yield Verdict(
+                    name, snapshot.venue, snapshot.main.currency, differences=account.differences, mismatch=True
+                )
                 continue
             undated = account.undated_at_ns > account.received_ns - SETTLE_NS
             if name in settling or undated or snapshot.account_sequence < account.floor:
@@ -170,7 +173,7 @@ class Reconciliation:
                 "agreed_age_ms": (now_ns - account.agreed_at_ns) // 1_000_000 if account.agreed_at_ns else None,
                 "differences": list(account.differences),
                 "pending_cash": format(account.unpaid.cash, "f") if account.unpaid else "0",
-                "reserved_cash": format(account.snapshot.reserved_cash, "f") if account.snapshot else "0",
+                "reserved_cash": format(account.snapshot.main.reserved, "f") if account.snapshot else "0",
             }
             for name, account in sorted(self._accounts.items())
         }
@@ -183,19 +186,17 @@ class Reconciliation:
             account.unpaid_since_ns = min(account.unpaid_since_ns or now_ns, unpaid.since_ns or now_ns)
         later = [move for move in account.moves if move.account_sequence > snapshot.account_sequence]
         book = ledger.accounts.get(snapshot.account)
-        cash = book.cash.get(snapshot.currency, ZERO) if book else ZERO
-        cash -= sum((move.cash for move in later if move.currency == snapshot.currency), start=ZERO)
+        missing = _missing_cash(book, snapshot, unpaid, later)
         differences = list(_share_differences(ledger, self._markets, snapshot, unpaid, later))
-        deposit, rounding = None, ZERO
-        owned = snapshot.cash_total + unpaid.cash
+        deposits, rounding, main = None, ZERO, snapshot.main.currency
+        others = [currency for currency, cash in missing.items() if cash and currency != main]
         if book is None or not book.deposited:
-            deposit = owned - cash
-        elif not differences and abs(owned - cash) <= _allowed(account, snapshot):
-            rounding = owned - cash
-            account.rounded = (snapshot.epoch, snapshot.rounding_cash)
-        elif cash != owned:
-            owed = f" and {unpaid.cash:f} not redeemed" if unpaid.cash else ""
-            differences.insert(0, f"cash in {snapshot.currency}: venue {snapshot.cash_total}{owed}, ledger {cash}")
+            deposits = missing
+        elif not differences and not others and abs(missing[main]) <= _allowed(account, snapshot):
+            rounding = missing[main]
+            account.rounded = (snapshot.epoch, snapshot.main.rounding)
+        else:
+            differences = [*_cash_differences(missing, snapshot, unpaid), *differences]
         account.differences = tuple(differences)
         account.running = account.running + 1 if differences else 0
         if not differences:
@@ -207,8 +208,8 @@ class Reconciliation:
         return Verdict(
             snapshot.account,
             snapshot.venue,
-            snapshot.currency,
-            deposit,
+            main,
+            deposits,
             account.differences,
             mismatch,
             rounding,
@@ -216,11 +217,36 @@ class Reconciliation:
         )
 
 
+def _missing_cash(
+    book: AccountBook | None, snapshot: AccountState, unpaid: Unpaid, later: list[_Move]
+) -> dict[str, Decimal]:
+    """Return by currency what the venue shows, and owes, beyond what the ledger had at the snapshot's place."""
+    missing = {}
+    for balance in snapshot.balances:
+        cash = book.cash.get(balance.currency, ZERO) if book else ZERO
+        cash -= sum((move.cash.get(balance.currency, ZERO) for move in later), start=ZERO)
+        missing[balance.currency] = balance.owned - cash
+    missing[snapshot.main.currency] += unpaid.cash
+    return missing
+
+
+def _cash_differences(missing: dict[str, Decimal], snapshot: AccountState, unpaid: Unpaid) -> Iterator[str]:
+    """Yield 'cash in currency: venue n, ledger m' for every balance that differs."""
+    for balance in snapshot.balances:
+        cash = missing[balance.currency]
+        if cash:
+            pending = unpaid.cash if balance is snapshot.main else ZERO
+            owed = f" and {pending:f} not redeemed" if pending else ""
+            ledger = balance.owned + pending - cash
+            yield f"cash in {balance.currency}: venue {balance.owned}{owed}, ledger {ledger}"
+
+
 def _allowed(account: _Account, snapshot: AccountState) -> Decimal:
     """Return how far cash may lie from the ledger's for roundings since it agreed last."""
     epoch, rounding = account.rounded
     # A new holder of the account counts anew, and a restarted risk does not know what was agreed before.
-    return snapshot.rounding_cash - rounding if epoch == snapshot.epoch else snapshot.rounding_cash
+    allowed = snapshot.main.rounding
+    return allowed - rounding if epoch == snapshot.epoch else allowed
 
 
 def _ahead(account: _Account, snapshot: AccountState) -> str:
@@ -239,12 +265,12 @@ def _ahead(account: _Account, snapshot: AccountState) -> str:
 
 def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
     """Return what an entry with a place in the venue's stream moved."""
-    dated, currency, symbol = entry.account_sequence, entry.currency, entry.symbol
-    if isinstance(entry, Posting):
-        lots = ((Outcome.YES, entry.yes_lots), (Outcome.NO, entry.no_lots))
-        return _Move(booked_ns, dated, currency, entry.cash, symbol, lots)
-    cash = -paid_for(entry) - entry.fee
-    return _Move(booked_ns, dated, currency, cash, symbol, ((entry.outcome, entry.side.sign * entry.quantity_lots),))
+    lots: tuple[tuple[Outcome, int], ...] = (
+        tuple((move.instrument.outcome, move.lots) for move in entry.moves)
+        if isinstance(entry, Posting)
+        else ((entry.outcome, entry.side.sign * entry.quantity_lots),)
+    )
+    return _Move(booked_ns, entry.account_sequence, cash_of(entry), entry.symbol, lots)
 
 
 def _share_differences(
@@ -262,12 +288,12 @@ def _share_differences(
         for outcome, lots in move.lots:
             booked[move.symbol, _held_as(move.symbol, outcome, plain)] -= lots
     shown: Counter[tuple[str, Outcome]] = Counter()
-    for symbol, (yes_lots, no_lots) in unpaid.shown.items():
+    for symbol, holdings in unpaid.shown.items():
         market = markets.get(snapshot.venue, symbol)
         if market is not None and market.kind is not InstrumentKind.BINARY:
             plain.add(symbol)
-        shown[symbol, _held_as(symbol, Outcome.YES, plain)] += yes_lots
-        shown[symbol, Outcome.NO] += no_lots
+        for holding in holdings:
+            shown[symbol, _held_as(symbol, holding.instrument.outcome, plain)] += holding.lots
     for symbol in sorted(({symbol for symbol, _ in booked} | unpaid.shown.keys()) - unpaid.symbols):
         if symbol not in unpaid.shown and markets.ended(snapshot.venue, symbol):
             # Shares that won nothing are no longer shown; we only have not heard how the market ended.

@@ -58,7 +58,7 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
     book = ledger.bots.get(algo_id)
     return Position(
         algo_id=algo_id,
-        lines=[published(key, lines) for key, lines in by_market(ledger.lines_of(algo_id)).items()],
+        lines=[published(line) for line in ledger.lines_of(algo_id)],
         realized=book.realized_known if book else ZERO,
         fees=book.fees_known if book else ZERO,
         fill_sequence=ledger.sequence,

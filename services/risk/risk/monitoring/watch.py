@@ -160,11 +160,10 @@ def rounding_posting(verdict: Verdict, now_ns: int) -> Posting:
     return Posting(
         account=verdict.account,
         algo_id=UNASSIGNED,
-        posting_id=f"rounding:{verdict.venue}:{verdict.currency}:{now_ns}",
+        entry_id=f"rounding:{verdict.venue}:{verdict.currency}:{now_ns}",
         kind=PostingKind.ADJUSTMENT,
         venue=verdict.venue,
-        cash=verdict.rounding,
-        currency=verdict.currency,
+        cash={verdict.currency: verdict.rounding},
         reason="parts of a lot and of a cent, which no fill counts",
         ts_event_ns=now_ns,
         ts_received_ns=now_ns,

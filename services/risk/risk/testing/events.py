@@ -8,15 +8,20 @@ from typing import Any
 import msgspec
 from common.events import (
     AccountState,
+    Balance,
     BotConfig,
     FairValue,
     FeedStatus,
     Fill,
     Halt,
     Holding,
+    InstrumentKey,
+    InstrumentMove,
+    InstrumentTerms,
     Liquidity,
     Market,
     MarketStatus,
+    Payout,
     Posting,
     PostingKind,
     QuoteLevel,
@@ -37,6 +42,7 @@ DAY_NS = 24 * 3600 * S
 NOW_NS = 20_000 * DAY_NS + 12 * 3600 * S
 """Noon of a UTC day."""
 SYMBOL = "BTC-5M-1795223100"
+TICK = Decimal("0.01")
 PLATFORM_LIMITS = PlatformLimits(
     max_open_orders=60,
     max_side_orders=10,
@@ -74,24 +80,36 @@ PLATFORM_LIMITS = PlatformLimits(
 
 
 def a_fill(trade: int = 1, **changed: Any) -> Fill:
-    """Return a fill of 100 YES at 0.40 by bot 1; `trade` makes it one of its own."""
+    """Return a fill of 100 YES at 0.40 by bot 1; `trade` makes it one of its own.
+
+    `changed` names fields, terms of the instrument, or `fx_rate` for the rate of price and fee.
+    """
+    terms: dict[str, Any] = {
+        "venue": "degen",
+        "symbol": SYMBOL,
+        "outcome": Outcome.YES,
+        "currency": "USD",
+        "tick_size": TICK,
+    }
+    terms |= {name: changed.pop(name) for name in InstrumentTerms.__struct_fields__ if name in changed}
+    terms.setdefault("kind", InstrumentKind.SPOT if terms["outcome"] is Outcome.NONE else InstrumentKind.BINARY)
+    rate = changed.pop("fx_rate", Decimal(1))
     fill = Fill(
         account="mm1",
         algo_id="1",
-        venue="degen",
-        symbol=SYMBOL,
+        instrument=InstrumentTerms(**terms),
         order_id=1_000 + trade,
         order_sequence=2,
         venue_order_id=str(trade),
         venue_trade_id=str(trade),
-        outcome=Outcome.YES,
         side=Side.BUY,
         price_ticks=40,
         quantity_lots=100,
         leaves_lots=0,
         liquidity=Liquidity.MAKER,
-        currency="USD",
-        tick_size=Decimal("0.01"),
+        rate=rate,
+        fee_currency=terms["currency"],
+        fee_rate=rate,
         account_sequence=10 * trade,
         ts_event_ns=NOW_NS,
         ts_received_ns=NOW_NS,
@@ -99,30 +117,44 @@ def a_fill(trade: int = 1, **changed: Any) -> Fill:
     return msgspec.structs.replace(fill, **changed)
 
 
-def a_posting(posting_id: str, kind: PostingKind, **changed: Any) -> Posting:
-    """Return a posting of bot 1 in account mm1 that moves nothing until told."""
+def a_posting(entry_id: str, kind: PostingKind, **changed: Any) -> Posting:
+    """Return a posting of bot 1 in account mm1 that moves nothing until told.
+
+    `yes_lots`, `no_lots` and `lots` are moves of `symbol`; `cash` may be one amount, in `currency`.
+    """
+    symbol, currency = changed.pop("symbol", ""), changed.pop("currency", "USD")
+    lots = {"yes_lots": Outcome.YES, "no_lots": Outcome.NO, "lots": Outcome.NONE}
+    moves = [
+        InstrumentMove(InstrumentKey("degen", symbol, outcome), changed.pop(name))
+        for name, outcome in lots.items()
+        if name in changed
+    ]
+    cash = changed.pop("cash", Decimal(0))
     posting = Posting(
         account="mm1",
         algo_id="1",
-        posting_id=posting_id,
+        entry_id=entry_id,
         kind=kind,
         venue="degen",
+        moves=moves,
+        cash=cash if isinstance(cash, dict) else {currency: cash},
         ts_event_ns=NOW_NS,
         ts_received_ns=NOW_NS,
     )
     return msgspec.structs.replace(posting, **changed)
 
 
-def a_settlement(symbol: str = SYMBOL, result: str = "yes", posting_id: str = "", **changed: Any) -> Posting:
+def a_settlement(symbol: str = SYMBOL, result: str = "yes", entry_id: str = "", **changed: Any) -> Posting:
     """Return a settlement that pays as the venue does."""
     yes, no = {"yes": ("1", "0"), "no": ("0", "1"), "void": ("0.5", "0.5")}[result]
     return a_posting(
-        posting_id or f"settlement:degen:{symbol}:1:0",
+        entry_id or f"settlement:degen:{symbol}:1:0",
         PostingKind.SETTLEMENT,
-        symbol=symbol,
         result=result,
-        payout_yes=Decimal(yes),
-        payout_no=Decimal(no),
+        payouts=[
+            Payout(InstrumentKey("degen", symbol, Outcome.YES), Decimal(yes)),
+            Payout(InstrumentKey("degen", symbol, Outcome.NO), Decimal(no)),
+        ],
         **changed,
     )
 
@@ -151,17 +183,31 @@ def a_resolved_market(result: str = "yes", **changed: Any) -> Market:
     return a_market(MarketStatus.RESOLVED, **({"result": result, "settlement_price": price} | changed))
 
 
+def held_of(symbol: str, yes_lots: int, no_lots: int) -> list[Holding]:
+    """Return what a venue shows of both outcomes of a market."""
+    lots = ((Outcome.YES, yes_lots), (Outcome.NO, no_lots))
+    return [Holding(InstrumentKey("degen", symbol, outcome), held) for outcome, held in lots]
+
+
 def a_snapshot(
     account_sequence: int, cash: str, holdings: dict[str, tuple[int, int]] | None = None, **changed: Any
 ) -> AccountState:
-    """Return what the venue says account mm1 holds."""
+    """Return what the venue says account mm1 holds: YES and NO of each market, and cash in USD.
+
+    `rounding_cash` and `redeemable_cash` are of that cash, `others` are balances in other currencies.
+    """
+    balance = Balance(
+        currency="USD",
+        total=Decimal(cash),
+        available=Decimal(cash),
+        redeemable=changed.pop("redeemable_cash", Decimal(0)),
+        rounding=changed.pop("rounding_cash", Decimal(0)),
+    )
     snapshot = AccountState(
         account="mm1",
         venue="degen",
-        currency="USD",
-        cash_total=Decimal(cash),
-        cash_available=Decimal(cash),
-        holdings=[Holding(symbol, yes, no) for symbol, (yes, no) in (holdings or {}).items()],
+        main=balance,
+        holdings=[each for symbol, lots in (holdings or {}).items() for each in held_of(symbol, *lots)],
         open_orders=[],
         account_sequence=account_sequence,
         reason="timer",

@@ -13,9 +13,11 @@ from common.events import (
     Halt,
     Posting,
     RiskState,
+    encode,
 )
 
 from risk.ledger.books import Ledger
+from risk.ledger.entries import Entry, StoredEntry
 from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.days import DayRecord
 from risk.service import Risk
@@ -81,7 +83,7 @@ class Harness:
         return self.deliver(entry, self.sequence)
 
     def deliver(self, entry: Fill | Posting, sequence: int) -> list[Effect]:
-        return self.do(self.risk.on_entry(entry, self.receipt(sequence)))
+        return self.do(self.risk.on_entry(entry, encode(entry), self.receipt(sequence)))
 
     def wait(self, seconds: float) -> list[Effect]:
         """Let the timers run as the shell would."""
@@ -99,10 +101,15 @@ class Harness:
         return of(RiskState, self.do(self.risk.on_risk_state_due(self.receipt())))[-1]
 
 
+def stored(entry: Fill | Posting | Entry) -> Entry:
+    """Return an entry as FILL holds it."""
+    return StoredEntry(entry, encode(entry)) if isinstance(entry, Fill | Posting) else entry
+
+
 def fold_of(*entries: Fill | Posting) -> Ledger:
     ledger = Ledger()
     for sequence, entry in enumerate(entries, 1):
-        ledger.fold(entry, sequence)
+        ledger.fold(stored(entry), sequence)
     return ledger
 
 

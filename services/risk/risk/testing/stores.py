@@ -16,6 +16,7 @@ from risk.ledger.books import Ledger
 from risk.ledger.recovery import Recovered, recover
 from risk.ledger.snapshot import StoreHealth, changes, documents
 from risk.ledger.store import RedisStore
+from risk.testing.harness import stored
 
 
 class Server(Protocol):
@@ -53,7 +54,7 @@ class Setting:
     def fold(self, entry: Fill | Posting) -> Store:
         """Take an entry as the core does and return the write it asks for."""
         sequence = self.ledger.sequence + 1
-        return Store(sequence, changes(self.ledger, self.ledger.fold(entry, sequence)))
+        return Store(sequence, changes(self.ledger, self.ledger.fold(stored(entry), sequence)))
 
     async def stored(self) -> dict[str, bytes]:
         everything: Any = self.client.hgetall(self.store.key)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
-from common.events import Fill, Posting, PostingKind
+from common.events import Fill, Payout, Posting, PostingKind
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from hypothesis import given
 from hypothesis import strategies as st
 from risk.ledger.books import FoldStatus, Ledger
-from risk.ledger.entries import instrument_of
 from risk.ledger.positions import Line, LineKey, MarketKey, Stake, part_of, published
 from risk.testing.events import SYMBOL, a_fill, a_posting, a_settlement
+from risk.testing.harness import stored
 
 MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
 TERMS = (("0.01", "1", "1"), ("0.001", "0.01", "1"), ("0.0025", "0.01", "100"))
@@ -39,7 +39,7 @@ class PairLine:
 
     def fill(self, fill: Fill) -> None:
         lots = fill.side.sign * fill.quantity_lots
-        paid = lots * fill.price_ticks * fill.tick_size * self.lot_size * self.multiplier
+        paid = lots * fill.price_ticks * fill.instrument.tick_size * self.lot_size * self.multiplier
         name = "no" if fill.outcome is Outcome.NO else "yes"
         self._move(name, lots, paid)
         self.cash -= paid + fill.fee
@@ -48,16 +48,18 @@ class PairLine:
         self.fills += 1
 
     def post(self, posting: Posting) -> None:
-        yes, no, paid = posting.yes_lots, posting.no_lots, -posting.cash
+        (cash,) = posting.cash.values()
+        yes, no, paid = posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), -cash
         shared = part_of(paid, abs(yes), abs(yes) + abs(no))
         leaving = paid if yes < 0 else Decimal(0)
         yes_paid = shared if yes * no >= 0 else leaving
         self._move("yes", yes, yes_paid)
         self._move("no", no, paid - yes_paid)
-        self.cash += posting.cash
+        self.cash += cash
 
     def settle(self, posting: Posting) -> None:
-        payout = (self.yes[0] * posting.payout_yes + self.no[0] * posting.payout_no) * self.lot_size
+        yes, no = (posting.payout_of(outcome) for outcome in (Outcome.YES, Outcome.NO))
+        payout = (self.yes[0] * yes + self.no[0] * no) * self.lot_size
         self.realized += payout - self.cost
         self.cash += payout
         self.yes = self.no = (0, Decimal(0))
@@ -103,7 +105,7 @@ def conversions() -> st.SearchStrategy[Posting]:
         st.integers(-60, 60),
         st.integers(-60, 60),
         st.integers(-5_000, 5_000),
-    ).filter(lambda posting: bool(posting.yes_lots or posting.no_lots))
+    ).filter(lambda posting: posting.moves_lots)
 
 
 def settlements() -> st.SearchStrategy[Posting]:
@@ -118,11 +120,11 @@ def numbered(entries: Iterable[Fill | Posting], terms: tuple[str, str, str]) -> 
     tick, lot, multiplier = (Decimal(each) for each in terms)
     for number, entry in enumerate((a_fill(1), *entries), 1):
         if isinstance(entry, Fill):
-            own = {"order_id": number, "tick_size": tick, "lot_size": lot, "multiplier": multiplier}
-            yield msgspec.structs.replace(entry, **own)
+            terms_now = msgspec.structs.replace(entry.instrument, tick_size=tick, lot_size=lot, multiplier=multiplier)
+            yield msgspec.structs.replace(entry, order_id=number, instrument=terms_now)
         else:
-            paid = {"payout_yes": entry.payout_yes * multiplier, "payout_no": entry.payout_no * multiplier}
-            yield msgspec.structs.replace(entry, posting_id=str(number), **paid)
+            payouts = [Payout(each.instrument, each.per_unit * multiplier) for each in entry.payouts]
+            yield msgspec.structs.replace(entry, entry_id=str(number), payouts=payouts)
 
 
 @given(ENTRIES, st.sampled_from(TERMS), st.integers(0, 1_000))
@@ -135,7 +137,7 @@ def test_two_lines_do_what_the_pair_line_did(
         if isinstance(entry, Posting) and entry.kind is not PostingKind.SETTLEMENT and not ledger.lines:
             # What a lot is worth is not known to a posting: it counts as one unit where nothing is held.
             continue
-        assert ledger.fold(entry, sequence).status is FoldStatus.BOOKED
+        assert ledger.fold(stored(entry), sequence).status is FoldStatus.BOOKED
         if isinstance(entry, Fill):
             pair.fill(entry)
         elif entry.kind is PostingKind.SETTLEMENT:
@@ -145,9 +147,11 @@ def test_two_lines_do_what_the_pair_line_did(
         settled = isinstance(entry, Posting) and entry.kind is PostingKind.SETTLEMENT
         lines = ledger.lines_in(MARKET)
         assert bool(lines) is not settled
-        told = published(MARKET, lines)
-        assert (told.yes_lots, told.no_lots, told.cost) == (pair.yes[0], pair.no[0], pair.cost)
-        assert (told.fees, told.fills) == (pair.fees, pair.fills)
+        told = [published(line) for line in lines]
+        lots = {each.instrument.outcome: each.lots for each in told}
+        assert (lots.get(Outcome.YES, 0), lots.get(Outcome.NO, 0)) == (pair.yes[0], pair.no[0])
+        assert sum(each.cost for each in told) == pair.cost
+        assert (sum(each.fees for each in told), sum(each.fills for each in told)) == (pair.fees, pair.fills)
         assert ledger.bots["1"].realized == pair.realized
         assert ledger.accounts["mm1"].cash == {"USD": pair.cash}
         assert sum(line.unrealized(mille / 1_000) for line in lines) == pair.unrealized(Decimal(mille) / 1_000)
@@ -170,18 +174,18 @@ def test_a_line_is_worth_what_its_instrument_says(
         lot_size=Decimal(lot),
         multiplier=Decimal(multiplier),
     )
-    instrument = instrument_of(fill)
-    line = Line(LineKey(*MARKET, outcome), "USD", fill.lot_size, fill.multiplier, Stake(lots))
+    instrument = fill.instrument.instrument()
+    line = Line(LineKey(*MARKET, outcome), "USD", instrument.lot_size, instrument.multiplier, Stake(lots))
     mark = mille / 1_000
     assert float(line.unrealized(mark)) == round(instrument.value(lots, mark), 9)
     ledger = Ledger()
-    ledger.fold(fill, 1)
+    ledger.fold(stored(fill), 1)
     assert ledger.accounts["mm1"].cash["USD"] == -instrument.notional(ticks, abs(lots) + 1)
 
 
 def test_a_fill_says_what_its_instrument_is() -> None:
-    spot = instrument_of(a_fill(1, outcome=Outcome.NONE, symbol="BTCUSD", lot_size=Decimal("0.001")))
-    no = instrument_of(a_fill(1, outcome=Outcome.NO))
+    spot = a_fill(1, outcome=Outcome.NONE, symbol="BTCUSD", lot_size=Decimal("0.001")).instrument.instrument()
+    no = a_fill(1, outcome=Outcome.NO).instrument.instrument()
     assert isinstance(spot, Instrument)
     assert [(spot.kind, spot.price_max), (no.kind, no.price_max)] == [
         (InstrumentKind.SPOT, None),

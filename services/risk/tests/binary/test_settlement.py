@@ -29,7 +29,8 @@ def test_s1_7_a_resolved_market_is_settled_and_the_position_goes_to_zero() -> No
     harness.book(a_fill(2, outcome=Outcome.NO, price_ticks=55))
     effects = harness.tell(a_resolved_market("no"))
     posting = of(Posting, effects)[0]
-    assert (posting.result, posting.payout_yes, posting.payout_no) == ("no", Decimal(0), Decimal(1))
+    assert posting.result == "no"
+    assert [posting.payout_of(outcome) for outcome in (Outcome.YES, Outcome.NO)] == [0, 1]
     position = of(Position, effects)[-1]
     assert (position.lines, position.realized, position.fill_sequence) == ([], Decimal(5), 3)
 
@@ -41,7 +42,7 @@ def test_b17_a_settlement_asked_twice_is_the_same_posting_and_waits_for_its_retu
     assert list(harness.risk.on_market(a_resolved_market(), harness.receipt())) == []
     harness.now_ns += 11 * S
     again = list(harness.risk.on_look_due(harness.receipt()))
-    assert [posting.posting_id for posting in of(Posting, again)] == [of(Posting, first)[0].posting_id]
+    assert [posting.entry_id for posting in of(Posting, again)] == [of(Posting, first)[0].entry_id]
 
 
 def test_a_fill_after_the_settlement_is_settled_by_a_posting_of_its_own() -> None:
@@ -49,7 +50,7 @@ def test_a_fill_after_the_settlement_is_settled_by_a_posting_of_its_own() -> Non
     harness.book(a_fill(1))
     harness.tell(a_resolved_market("yes"))
     effects = harness.book(a_fill(2))
-    ids = {posting.posting_id for posting in of(Posting, harness.said)}
+    ids = {posting.entry_id for posting in of(Posting, harness.said)}
     assert len(ids) == 2
     assert of(Position, effects)[-1].lines == []
     assert harness.risk.ledger.bots["1"].realized == 120
@@ -59,10 +60,10 @@ def test_a_fill_between_the_posting_and_its_return_is_paid_once() -> None:
     harness = Harness()
     harness.book(a_fill(1))
     first = of(Posting, harness.risk.on_market(a_resolved_market("yes"), harness.receipt()))[0]
-    late = list(harness.risk.on_entry(a_fill(2), harness.receipt(2)))
+    late = list(harness.risk.on_entry(a_fill(2), b"", harness.receipt(2)))
     second = of(Posting, late)[0]
     for sequence, posting in ((3, first), (4, second)):
-        list(harness.risk.on_entry(posting, harness.receipt(sequence)))
+        list(harness.risk.on_entry(posting, b"", harness.receipt(sequence)))
     assert harness.risk.ledger.bots["1"].realized == 120
     assert harness.risk.ledger.accounts["mm1"].cash == {"USD": 120}
 
@@ -137,7 +138,7 @@ def test_b17_a_result_long_after_the_end_and_a_fill_after_that_are_paid_each_onc
     harness.book(a_fill(2))
     harness.tell(a_resolved_market("yes"))
     harness.wait(30)
-    assert len({posting.posting_id for posting in of(Posting, harness.said)}) == 2
+    assert len({posting.entry_id for posting in of(Posting, harness.said)}) == 2
     assert harness.risk.ledger.accounts["mm1"].cash == {"USD": 120}
     assert harness.risk.ledger.lines == {}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from common.events import AccountState, Halt, Posting, PostingKind, Redeemable
 from risk.ledger.snapshot import documents, restore
-from risk.testing.events import DAY_NS, SYMBOL, S, a_fill, a_market, a_resolved_market, a_snapshot
+from risk.testing.events import DAY_NS, SYMBOL, S, a_fill, a_market, a_resolved_market, a_snapshot, held_of
 from risk.testing.harness import Harness, kinds, of
 
 HOUR_S = 3_600
@@ -28,7 +28,7 @@ def holding() -> Harness:
 
 
 def redeemable(cash: str = "100", yes: int = 100, since_ns: int = 0, symbol: str = SYMBOL) -> dict[str, Any]:
-    won = Redeemable(symbol, yes, 0, Decimal(cash), since_ns)
+    won = Redeemable(symbol, held_of(symbol, yes, 0), "USD", Decimal(cash), since_ns)
     return {"redeemable_cash": Decimal(cash), "redeemable": [won]}
 
 
@@ -139,7 +139,7 @@ def test_r6_what_an_account_had_to_redeem_before_its_first_entry_is_part_of_what
     harness = Harness()
     harness.tell(a_snapshot(5, "100000", **redeemable(symbol="old")))
     (opening,) = of(Posting, harness.wait(5))
-    assert opening.cash == 100_100
+    assert opening.cash == {"USD": 100_100}
     show(harness, a_snapshot(6, "100100"), a_snapshot(7, "100100"))
     assert of(Halt, harness.said) == []
 
@@ -155,7 +155,7 @@ def test_r4_r6_parts_of_a_lot_are_booked_and_not_disputed() -> None:
         *(a_snapshot(13 + n, "99959.9984", {SYMBOL: (100, 0)}, rounding_cash=Decimal("0.01")) for n in range(3)),
     )
     (rounding,) = [each for each in of(Posting, harness.said) if each.kind is PostingKind.ADJUSTMENT]
-    assert (rounding.cash, rounding.algo_id) == (Decimal("-0.0016"), "unassigned")
+    assert (rounding.cash, rounding.algo_id) == ({"USD": Decimal("-0.0016")}, "unassigned")
     harness.tell(a_resolved_market("yes"))
     harness.wait(15)
     won = redeemable("100.004")

@@ -54,7 +54,7 @@ def test_r81_an_approved_adjustment_is_booked_once_and_told() -> None:
     (posting,) = postings(said)
     assert (posting.message_id(), posting.cash, posting.algo_id) == (
         "posting:mm1:adjustment%3Aa1",
-        Decimal("-12.50"),
+        {"USD": Decimal("-12.50")},
         "unassigned",
     )
     assert posting.reason == "a fee the venue took (proposed by anna, approved by bert)"

@@ -18,6 +18,7 @@ from risk.ledger.entries import Entry, Undecodable, read_entry
 from risk.ledger.positions import LineKey, MarketKey
 from risk.ledger.snapshot import documents, restore
 from risk.testing.events import DAY_NS, NOW_NS, SYMBOL, a_fill, a_posting, a_settlement
+from risk.testing.harness import stored
 
 MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
 YES = LineKey(*MARKET, Outcome.YES)
@@ -26,7 +27,7 @@ YES = LineKey(*MARKET, Outcome.YES)
 def fold_all(*entries: Entry) -> Ledger:
     ledger = Ledger()
     for sequence, entry in enumerate(entries, 1):
-        ledger.fold(entry, sequence)
+        ledger.fold(stored(entry), sequence)
     return ledger
 
 
@@ -37,13 +38,13 @@ def lopsided() -> Ledger:
 
 def test_b9_a_hundred_yes_and_five_hundred_no_lose_215_when_yes_wins() -> None:
     ledger = lopsided()
-    ledger.fold(a_settlement(result="yes"), 3)
+    ledger.fold(stored(a_settlement(result="yes")), 3)
     assert ledger.bots["1"].realized == -215
 
 
 def test_b9_a_hundred_yes_and_five_hundred_no_win_185_when_no_wins() -> None:
     ledger = lopsided()
-    ledger.fold(a_settlement(result="no"), 3)
+    ledger.fold(stored(a_settlement(result="no")), 3)
     assert ledger.bots["1"].realized == 185
 
 
@@ -53,13 +54,13 @@ def test_b9_a_hundred_yes_and_five_hundred_no_are_net_four_hundred_no() -> None:
 
 def test_a_void_pays_half_a_unit_for_each_share_of_either_outcome() -> None:
     ledger = lopsided()
-    ledger.fold(a_settlement(result="void"), 3)
+    ledger.fold(stored(a_settlement(result="void")), 3)
     assert ledger.bots["1"].realized == Decimal("0.5") * 600 - 315
 
 
 def test_a_settlement_closes_the_line_and_leaves_only_cash() -> None:
     ledger = lopsided()
-    folded = ledger.fold(a_settlement(result="no"), 3)
+    folded = ledger.fold(stored(a_settlement(result="no")), 3)
     balance = ledger.bots["1"].balances["mm1", "USD"]
     assert folded.status is FoldStatus.BOOKED
     assert ledger.lines == {}
@@ -92,7 +93,7 @@ def test_a_fill_recovered_by_another_quoter_is_the_same_fill() -> None:
 def test_the_same_execution_with_other_figures_is_disputed_not_booked(changed: dict[str, object]) -> None:
     ledger = fold_all(a_fill(1))
     before = documents(ledger)
-    folded = ledger.fold(a_fill(1, **changed), 2)
+    folded = ledger.fold(stored(a_fill(1, **changed)), 2)
     assert folded.status is FoldStatus.DISPUTED
     assert "other figures" in folded.reason
     assert ledger.accounts["mm1"].disputed == [2]
@@ -107,7 +108,7 @@ def test_a_trade_id_may_return_in_another_account_or_market() -> None:
 def test_a_sequence_already_folded_changes_nothing() -> None:
     ledger = fold_all(a_fill(1), a_fill(2))
     before = documents(ledger)
-    assert ledger.fold(a_fill(3), 2).status is FoldStatus.OLD
+    assert ledger.fold(stored(a_fill(3)), 2).status is FoldStatus.OLD
     assert documents(ledger) == before
 
 
@@ -149,7 +150,7 @@ def test_split_and_merge_move_pairs_at_one_unit_each() -> None:
     merge = a_posting("m", PostingKind.MERGE, symbol=SYMBOL, yes_lots=-10, no_lots=-10, cash=Decimal(10))
     ledger = fold_all(split)
     assert [(line.lots, line.cost) for line in ledger.lines_in(MARKET)] == [(10, Decimal(5)), (10, Decimal(5))]
-    ledger.fold(merge, 2)
+    ledger.fold(stored(merge), 2)
     assert [line.cost for line in ledger.lines_in(MARKET)] == [0, 0]
     assert ledger.bots["1"].realized == ledger.accounts["mm1"].cash["USD"] == 0
 
@@ -183,15 +184,15 @@ def test_a_cutoff_opens_the_day_and_an_older_one_does_not_reopen_it() -> None:
         (a_fill(1, multiplier=Decimal("1E+15")), "price x quantity: must be a finite amount below"),
         (a_fill(1, account=""), "account: must have 1 to 128 characters"),
         (a_fill(1, algo_id="x" * 200), "algo_id: must have 1 to 128 characters"),
-        (a_posting("p", PostingKind.DEPOSIT, yes_lots=1, symbol=SYMBOL), "yes_lots: a deposit moves no shares"),
-        (a_posting("p", PostingKind.ADJUSTMENT, yes_lots=1), "symbol: a posting that moves or settles shares"),
+        (a_posting("p", PostingKind.DEPOSIT, yes_lots=1, symbol=SYMBOL), "moves: a deposit moves no lots"),
+        (a_posting("p", PostingKind.ADJUSTMENT, yes_lots=1), "symbol: a posting that moves or settles lots"),
         (a_posting("p", PostingKind.SETTLEMENT, symbol=SYMBOL, result="maybe"), "result: must be one of yes, no, void"),
         (a_settlement(cash=Decimal(5)), "cash: a settlement pays what the ledger holds"),
     ],
 )
 def test_an_impossible_entry_is_kept_as_disputed_with_field_and_rule(entry: Fill | Posting, rule: str) -> None:
     ledger = Ledger()
-    folded = ledger.fold(entry, 1)
+    folded = ledger.fold(stored(entry), 1)
     assert folded.status is FoldStatus.DISPUTED
     assert folded.reason.startswith(rule)
     assert (ledger.lines, ledger.bots, ledger.sequence) == ({}, {}, 1)
@@ -199,7 +200,7 @@ def test_an_impossible_entry_is_kept_as_disputed_with_field_and_rule(entry: Fill
 
 def test_a_fill_in_another_currency_than_the_line_is_disputed() -> None:
     ledger = fold_all(a_fill(1))
-    assert "held in USD" in ledger.fold(a_fill(2, currency="EUR"), 2).reason
+    assert "held in USD" in ledger.fold(stored(a_fill(2, currency="EUR")), 2).reason
     assert list(ledger.bots["1"].balances) == [("mm1", "USD")]
 
 
@@ -229,7 +230,7 @@ def test_the_chain_tells_an_edited_history() -> None:
 
 def test_a_hole_in_the_stream_is_counted() -> None:
     ledger = fold_all(a_fill(1))
-    ledger.fold(a_fill(2), 5)
+    ledger.fold(stored(a_fill(2)), 5)
     assert (ledger.sequence, ledger.holes) == (5, 3)
 
 
@@ -254,7 +255,7 @@ class Books(RuleBasedStateMachine):
     def publish(self, entry: Fill | Posting) -> FoldStatus:
         self.sequence += 1
         self.published.append(entry)
-        return self.ledger.fold(entry, self.sequence).status
+        return self.ledger.fold(stored(entry), self.sequence).status
 
     @rule(
         bot=st.sampled_from(BOTS),
@@ -300,7 +301,7 @@ class Books(RuleBasedStateMachine):
         if self.published:
             before = documents(self.ledger)
             entry = data.draw(st.sampled_from(self.published))
-            assert self.ledger.fold(entry, data.draw(st.integers(1, self.sequence))).status is FoldStatus.OLD
+            assert self.ledger.fold(stored(entry), data.draw(st.integers(1, self.sequence))).status is FoldStatus.OLD
             assert documents(self.ledger) == before
 
     @rule(bot=st.sampled_from(BOTS), symbol=st.sampled_from(SYMBOLS), result=st.sampled_from(["yes", "no", "void"]))
@@ -309,14 +310,14 @@ class Books(RuleBasedStateMachine):
         posting = a_settlement(symbol, result, f"settlement:{self.sequence}:{algo_id}")
         posting = msgspec.structs.replace(posting, algo_id=algo_id, account=account)
         assert self.publish(posting) is FoldStatus.BOOKED
-        for outcome, payout in ((Outcome.YES, posting.payout_yes), (Outcome.NO, posting.payout_no)):
+        for outcome, payout in ((each, posting.payout_of(each)) for each in (Outcome.YES, Outcome.NO)):
             self.cash[account] += self.shares.pop((algo_id, account, symbol, outcome), 0) * payout
 
     @rule(symbol=st.sampled_from(SYMBOLS), yes=st.integers(-50, 50), no=st.integers(-50, 50), cash=AMOUNTS)
     def correct(self, symbol: str, yes: int, no: int, cash: Decimal) -> None:
-        posting_id = f"correction:{self.sequence}"
+        entry_id = f"correction:{self.sequence}"
         posting = a_posting(
-            posting_id, PostingKind.REVERSAL, symbol=symbol, yes_lots=yes, no_lots=no, cash=cash, account="mm1"
+            entry_id, PostingKind.REVERSAL, symbol=symbol, yes_lots=yes, no_lots=no, cash=cash, account="mm1"
         )
         assert self.publish(posting) is FoldStatus.BOOKED
         self.shares["1", "mm1", symbol, Outcome.YES] += yes

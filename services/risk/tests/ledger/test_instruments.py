@@ -12,7 +12,7 @@ from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.positions import LineKey, MarketKey
 from risk.monitoring.equity import Marks, earnings
 from risk.testing.events import NOW_NS, SYMBOL, a_fair, a_fill, a_market, a_posting, a_settlement, a_snapshot
-from risk.testing.harness import Harness, fold_of, of
+from risk.testing.harness import Harness, fold_of, of, stored
 
 BTC = "BTCUSD"
 MARKET = MarketKey("1", "mm1", "degen", BTC)
@@ -94,7 +94,7 @@ def test_one_fair_value_marks_both_outcomes_of_a_market() -> None:
 def test_what_would_mix_the_two_is_disputed(first: Fill, second: Fill | Posting, why: str) -> None:
     ledger = fold_of(first)
     lines = {key: (line.lots, line.cost) for key, line in ledger.lines.items()}
-    folded = ledger.fold(second, 2)
+    folded = ledger.fold(stored(second), 2)
     assert folded.status is FoldStatus.DISPUTED
     assert why in folded.reason
     assert {key: (line.lots, line.cost) for key, line in ledger.lines.items()} == lines
@@ -176,5 +176,5 @@ def test_an_adjustment_that_the_ledger_would_dispute_is_refused_before() -> None
 
 def test_a_ledger_holds_a_line_for_each_outcome_only_when_it_was_traded() -> None:
     ledger = Ledger()
-    ledger.fold(a_fill(1, outcome=Outcome.NO), 1)
+    ledger.fold(stored(a_fill(1, outcome=Outcome.NO)), 1)
     assert [key.instrument for key in ledger.lines] == [f"{SYMBOL} NO"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from common.events import Alert, Halt, Posting, PostingKind, RiskState
+from common.instruments import Outcome
 from risk.ledger.books import Ledger
 from risk.ledger.opening import Opening
 from risk.testing.events import SYMBOL, a_fill, a_snapshot
-from risk.testing.harness import Harness, of
+from risk.testing.harness import Harness, of, stored
 
 GONE = "BTC-5M-GONE"
 
@@ -16,7 +15,7 @@ GONE = "BTC-5M-GONE"
 def ledger_of(*entries: Posting | object) -> Ledger:
     ledger = Ledger()
     for sequence, entry in enumerate(entries, 1):
-        ledger.fold(entry, sequence)  # type: ignore[arg-type]
+        ledger.fold(stored(entry), sequence)  # type: ignore[arg-type]
     return ledger
 
 
@@ -33,7 +32,7 @@ def test_r71_a_first_start_opens_the_books_with_what_the_venue_shows() -> None:
     harness = Harness()
     harness.tell(a_snapshot(5, "1000"))
     [opening] = of(Posting, harness.wait(5))
-    assert (opening.posting_id, opening.kind, opening.cash) == ("opening:USD", PostingKind.DEPOSIT, Decimal(1_000))
+    assert (opening.entry_id, opening.kind, opening.cash) == ("opening:USD", PostingKind.DEPOSIT, {"USD": 1_000})
 
 
 def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_loudly() -> None:
@@ -44,9 +43,9 @@ def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_lou
     harness.tell(a_snapshot(50, "1037", {SYMBOL: (100, 0)}))
     harness.wait(6)
     postings = of(Posting, harness.said)
-    assert [posting.posting_id for posting in postings] == [f"resumed:2:1:{GONE}", "resumed:2:USD"]
+    assert [posting.entry_id for posting in postings] == [f"resumed:2:1:{GONE}", "resumed:2:USD"]
     adjusted, _ = postings
-    assert (adjusted.kind, adjusted.yes_lots, adjusted.cash) == (PostingKind.ADJUSTMENT, -100, Decimal(40))
+    assert (adjusted.kind, adjusted.lots_of(Outcome.YES), adjusted.cash) == (PostingKind.ADJUSTMENT, -100, {"USD": 40})
     assert all("resumed by ann: disk replaced" in posting.reason for posting in postings)
     assert harness.risk.ledger.accounts["mm1"].cash["USD"] == 1_037
     assert harness.risk.ledger.bots["1"].realized == -sum(each.fee for each in (held, over)), "no profit, no loss"

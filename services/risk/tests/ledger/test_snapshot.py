@@ -11,6 +11,7 @@ from common.instruments import Outcome
 from risk.ledger.books import Ledger
 from risk.ledger.snapshot import documents, restore
 from risk.testing.events import SYMBOL, a_fill
+from risk.testing.harness import stored
 
 LINE = f"line:1.mm1.degen.{SYMBOL}.yes"
 
@@ -18,8 +19,8 @@ LINE = f"line:1.mm1.degen.{SYMBOL}.yes"
 @pytest.fixture
 def fields() -> dict[str, bytes]:
     ledger = Ledger()
-    ledger.fold(a_fill(1, fee=Decimal("0.5")), 1)
-    ledger.fold(a_fill(2, outcome=Outcome.NO, symbol="BTC/USD now", algo_id="é"), 2)
+    ledger.fold(stored(a_fill(1, fee=Decimal("0.5"))), 1)
+    ledger.fold(stored(a_fill(2, outcome=Outcome.NO, symbol="BTC/USD now", algo_id="é")), 2)
     return documents(ledger)
 
 

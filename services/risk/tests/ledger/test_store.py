@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from common.core import Receipt, Store
-from common.events import Fill, FillIdentity, Posting
+from common.events import Fill, FillIdentity, Posting, encode
 from common.instruments import Outcome
 from pydantic import SecretStr
 from risk.ledger.recovery import recover
@@ -170,7 +170,7 @@ async def test_the_effects_of_the_core_fill_the_store(redis_server: LocalRedis) 
         risk = Risk(PLATFORM_LIMITS, store=setting.health)
         risk.recover(setting.ledger)
         for sequence, entry in enumerate(ENTRIES, 1):
-            for effect in risk.on_entry(entry, Receipt(NOW_NS, 0, sequence)):
+            for effect in risk.on_entry(entry, encode(entry), Receipt(NOW_NS, 0, sequence)):
                 if isinstance(effect, Store):
                     await setting.store.apply(effect)
         assert await setting.stored() == setting.expected()
@@ -217,8 +217,14 @@ async def test_r71_the_identity_of_fill_has_a_place_and_moves_nothing(redis_serv
     async with a_setting(redis_server) as setting:
         live = Risk(PLATFORM_LIMITS)
         setting.ledger = live.ledger
-        stores = [each for each in live.on_entry(IDENTITY, Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)]
-        stores += [each for each in live.on_entry(a_fill(1), Receipt(NOW_NS, 0, 2)) if isinstance(each, Store)]
+        stores = [
+            each for each in live.on_entry(IDENTITY, encode(IDENTITY), Receipt(NOW_NS, 0, 1)) if isinstance(each, Store)
+        ]
+        stores += [
+            each
+            for each in live.on_entry(a_fill(1), encode(a_fill(1)), Receipt(NOW_NS, 0, 2))
+            if isinstance(each, Store)
+        ]
         for store in stores:
             await setting.store.apply(store)
         assert (live.ledger.sequence, live.ledger.entries, live.ledger.holes) == (2, 1, 0)

@@ -10,7 +10,7 @@ from risk.ledger.snapshot import documents, restore
 from risk.monitoring.days import Days
 from risk.monitoring.equity import Earnings, Marks, earnings
 from risk.testing.events import DAY_NS, NOW_NS, S, a_config, a_fair, a_fill, a_posting
-from risk.testing.harness import Harness, fold_of, of
+from risk.testing.harness import Harness, fold_of, of, stored
 
 DEPOSIT = a_posting("opening:USD", PostingKind.DEPOSIT, algo_id="unassigned", cash=Decimal(1_000))
 EURO_FEE = a_posting("fee:eur", PostingKind.FEE, currency="EUR", cash=Decimal("-0.5"))
@@ -33,7 +33,7 @@ def test_a_fee_in_a_currency_without_a_rate_makes_profit_unknown() -> None:
     assert (book.realized_known, book.fees_known) == (Decimal(0), Decimal(0))
     assert earnings(ledger, "1", Marks()) == Earnings(None, Decimal(0), None)
     assert ledger.bots["unassigned"].realized == 0, "nothing is nothing at any rate"
-    ledger.fold(euro_fill(), 4)
+    ledger.fold(stored(euro_fill()), 4)
     assert ledger.bots["1"].realized == Decimal("-0.54"), "a fill brings the rate"
 
 
@@ -95,7 +95,7 @@ def test_the_record_of_the_day_keeps_what_was_known_last() -> None:
     ledger = fold_of(DEPOSIT, a_fill(1))
     known = days.record(ledger, ["1"], marks, NOW_NS)
     assert known.bots["1"].daily == -30
-    ledger.fold(EURO_FEE, 3)
+    ledger.fold(stored(EURO_FEE), 3)
     later = days.record(ledger, ["1"], marks, NOW_NS + S)
     assert later.bots == known.bots
     started = Days()

@@ -15,7 +15,7 @@ from risk.ledger.books import Ledger
 from risk.ledger.snapshot import documents, restore
 from risk.monitoring.reconcile import Reconciliation, Verdict
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_posting, a_resolved_market, a_snapshot
-from risk.testing.harness import Harness, of
+from risk.testing.harness import Harness, of, stored
 
 
 def test_a_snapshot_that_agrees_changes_nothing_and_opens_the_cash_once() -> None:
@@ -23,7 +23,7 @@ def test_a_snapshot_that_agrees_changes_nothing_and_opens_the_cash_once() -> Non
     harness.tell(a_snapshot(5, "100000.000000"))
     opened = of(Posting, harness.wait(3))
     assert [(posting.kind, posting.cash, posting.algo_id) for posting in opened] == [
-        (PostingKind.DEPOSIT, Decimal("100000.000000"), "unassigned")
+        (PostingKind.DEPOSIT, {"USD": Decimal(100_000)}, "unassigned")
     ]
     harness.book(a_fill(1))
     harness.wait(3)
@@ -73,10 +73,10 @@ def test_fills_after_the_snapshot_are_taken_off_before_comparing() -> None:
 
 def test_entries_are_remembered_for_two_minutes_however_many_there_were() -> None:
     ledger, seen = Ledger(), Reconciliation()
-    ledger.fold(a_posting("deposit", PostingKind.DEPOSIT, cash=Decimal(100_000)), 1)
+    ledger.fold(stored(a_posting("deposit", PostingKind.DEPOSIT, cash=Decimal(100_000))), 1)
     for number in range(1, 601):
         fill = a_fill(number, quantity_lots=10)
-        ledger.fold(fill, number + 1)
+        ledger.fold(stored(fill), number + 1)
         seen.note(fill, NOW_NS + number * S)
 
     def judged(fills_since: int, now_ns: int) -> list[Verdict]:
@@ -125,7 +125,7 @@ def test_a_snapshot_read_back_at_a_start_says_nothing_of_an_account_with_a_histo
     harness.tell(a_snapshot(10, "99960", {SYMBOL: (100, 0)}), age_ns=20 * S)
     assert of(Posting, harness.wait(5)) == []
     harness.tell(a_snapshot(12, "100060"))
-    assert [posting.cash for posting in of(Posting, harness.wait(5))] == [Decimal(100_000)]
+    assert [posting.cash for posting in of(Posting, harness.wait(5))] == [{"USD": 100_000}]
 
 
 def fresh(harness: Harness, account_sequence: int, cash: str, **holdings: tuple[int, int]) -> AccountState:

@@ -106,9 +106,9 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
     if account is None:
         known = ", ".join(sorted(view.accounts)) or "none is known yet"
         raise bad_field("account", f"must be an account of ours: {known}")
-    currency = proposal.currency or account.event.currency
-    if currency != account.event.currency:
-        raise bad_field("currency", f"must be {account.event.currency}, the account's")
+    currency = proposal.currency or account.event.main.currency
+    if currency != account.event.main.currency:
+        raise bad_field("currency", f"must be {account.event.main.currency}, the account's")
     if proposal.algo_id != UNASSIGNED and proposal.algo_id not in view.bots:
         known = ", ".join(sorted(view.bots)[:BOTS_NAMED_MAX])
         raise bad_field("algo_id", f"must be a bot ({known}), or {UNASSIGNED} for the account's own books")

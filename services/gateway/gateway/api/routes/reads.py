@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import answer
 from gateway.api.examples import example
-from gateway.kinds.parts import Json
+from gateway.kinds.parts import Json, held_in
 from gateway.state.ages import POSITION_STALE_NS, aged
 from gateway.state.picture import alert_row, fill_row, order_row, recent_alerts, recent_fills, venues
 from gateway.state.status import status
@@ -52,17 +52,17 @@ async def get_positions(context: ContextOf, _caller: Viewer, algo_id: AlgoId = N
             "fill_sequence": position.event.fill_sequence,
             "lines": [
                 {
-                    "account": line.account,
-                    "venue": line.venue,
-                    "symbol": line.symbol,
-                    "yes": line.yes_lots,
-                    "no": line.no_lots,
-                    "net": line.yes_lots - line.no_lots,
-                    "cost": line.cost,
-                    "fees": line.fees,
-                    "fills": line.fills,
+                    "account": held.account,
+                    "venue": held.venue,
+                    "symbol": held.symbol,
+                    "yes": held.yes_lots,
+                    "no": held.no_lots,
+                    "net": held.yes_lots - held.no_lots,
+                    "cost": held.cost,
+                    "fees": held.fees,
+                    "fills": held.fills,
                 }
-                for line in position.event.lines
+                for held in held_in(position.event)
             ],
             **aged(position.age_ns(now_ns), POSITION_STALE_NS),
         }

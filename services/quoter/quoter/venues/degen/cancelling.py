@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from random import Random
 
 from quoter.venues.conversation import Script
+from quoter.venues.degen.frames import CURRENCY, VENUE
 from quoter.venues.degen.rest import ApiKey, DegenRest
 from quoter.venues.venue import Swept
 
@@ -13,8 +14,8 @@ from quoter.venues.venue import Swept
 class DegenCancelSession:
     """One account's cancel-only session."""
 
-    name = "degen"
-    currency = "USD"
+    name = VENUE
+    currency = CURRENCY
 
     def __init__(self, key: ApiKey, seed: int = 0) -> None:
         self._rest = DegenRest(key, Random(seed))

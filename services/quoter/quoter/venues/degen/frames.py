@@ -12,8 +12,10 @@ from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import ORDER_ID_MAX, OrderState
 
-from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Placement
+from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Placement, pair_holdings
 
+VENUE = "degen"
+CURRENCY = "USD"
 TICK_SIZE = Decimal("0.01")
 TICKS_PER_UNIT = 100
 BATCH_ITEMS_MAX = 50
@@ -251,10 +253,10 @@ def read_entry(raw: bytes) -> Conversion | None:
     return conversion(parse_document(WireEntry, raw), recovered=True)
 
 
-def read_holding(raw: bytes) -> Holding:
-    """Return the shares of a row of the positions."""
+def read_holdings(raw: bytes) -> list[Holding]:
+    """Return the shares of a row of the positions, by outcome."""
     row = parse_document(WirePosition, raw)
-    return Holding(row.market, row.yes, row.no)
+    return pair_holdings(VENUE, row.market, row.yes, row.no)
 
 
 def read_items(raw: msgspec.Raw) -> list[ItemResult]:

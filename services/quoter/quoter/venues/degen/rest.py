@@ -28,7 +28,7 @@ from quoter.venues.degen.frames import (
     parse_document,
     read_entry,
     read_fill,
-    read_holding,
+    read_holdings,
     read_order,
 )
 from quoter.venues.rows import BadRow, Rows, read_rows
@@ -234,14 +234,16 @@ class DegenRest:
             positions = yield from self.call("GET", "/positions")
             try:
                 shares = parse_document(PositionsDocument, positions.body)
-                held = read_rows(read_holding, shares.positions)
+                held = read_rows(read_holdings, shares.positions)
                 money = money_of(parse_document(BalanceDocument, balance.body))
             except ContractError as error:
                 yield from self._fault("bad_answer", str(error))
             else:
                 yield from self._tell_bad("GET /positions", held)
                 if not held.bad:
-                    return CashBalance(money, held.rows, shares.account_sequence, shares.ts_ns)
+                    return CashBalance(
+                        money, [each for row in held.rows for each in row], shares.account_sequence, shares.ts_ns
+                    )
             yield Pause(pauses.next_ms())
         return None
 

@@ -39,7 +39,7 @@ from quoter.venues.base import (
     session_samples,
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
-from quoter.venues.degen import timing
+from quoter.venues.degen import frames, timing
 from quoter.venues.degen.answers import Unanswered, Waiting, outcomes, refused_items
 from quoter.venues.degen.fallback import POLL_MS, REOPEN_MS, SILENT_MS, Fallback, RestEntry
 from quoter.venues.degen.frames import (
@@ -71,8 +71,8 @@ from quoter.venues.rows import read_rows
 class DegenSession:
     """One account's private session: bytes, answers and timers in; frames, requests and reports out."""
 
-    name = "degen"
-    currency = "USD"
+    name = frames.VENUE
+    currency = frames.CURRENCY
     tick_size: Decimal = TICK_SIZE
     lot_size: Decimal = Decimal(1)
     counts_places = True

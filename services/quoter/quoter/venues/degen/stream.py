@@ -13,7 +13,7 @@ from random import Random
 
 from common.core import Close
 from common.errors import ContractError
-from common.events import AlertLevel, OpenOrder
+from common.events import AlertLevel, Balance, OpenOrder
 from common.orders import OrderState
 
 from quoter.venues.base import (
@@ -27,6 +27,7 @@ from quoter.venues.base import (
     SnapshotWatch,
 )
 from quoter.venues.conversation import Backoff, Pause, Script
+from quoter.venues.degen.frames import CURRENCY
 from quoter.venues.degen.rest import DegenRest
 from quoter.venues.degen.timing import SWEEP_AGAIN_MS
 from quoter.venues.rounds import ROUNDS_MAX, rounds
@@ -276,8 +277,7 @@ class AccountStream:
             self._snapshots += 1
             balance = money.balance.balance
             yield AccountSnapshot(
-                balance.cash,
-                balance.available,
+                Balance(currency=CURRENCY, total=balance.cash, available=balance.available),
                 money.holdings,
                 [_open_order(report) for report in resting.rows],
                 end,

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 from common.errors import ContractError
 
+VENUE = "polymarket"
+CURRENCY = "USD"
 LOT_SIZE = Decimal("0.01")
 MICROS = 1_000_000
 MICROS_MAX = 10**15 * MICROS

@@ -48,7 +48,7 @@ from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.polymarket.account import Account
 from quoter.venues.polymarket.entry import OrderEntry
 from quoter.venues.polymarket.heartbeat import BEAT_AGAIN_MS, Heartbeat
-from quoter.venues.polymarket.numbers import LOT_SIZE, text_of
+from quoter.venues.polymarket.numbers import CURRENCY, LOT_SIZE, VENUE, text_of
 from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.queue import OrderQueue
 from quoter.venues.polymarket.rest import PolymarketRest
@@ -83,8 +83,8 @@ class Phase(Enum):
 class PolymarketSession:
     """One account's private session: frames, answers and timers in; frames, requests and reports out."""
 
-    name = "polymarket"
-    currency = "USD"
+    name = VENUE
+    currency = CURRENCY
     tick_size = Decimal("0.01")
     lot_size = LOT_SIZE
     counts_places = False

@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.errors import ContractError
-from common.events import AlertLevel, Holding, OpenOrder, Redeemable
+from common.events import AlertLevel, Balance, OpenOrder, Redeemable
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 
-from quoter.venues.base import AccountSnapshot, OrderReport, SessionAlert
+from quoter.venues.base import AccountSnapshot, OrderReport, SessionAlert, pair_holdings
 from quoter.venues.conversation import Pause, Script
 from quoter.venues.polymarket.account import FINAL_MS, LISTED_S, Account
 from quoter.venues.polymarket.numbers import (
+    CURRENCY,
     LOT_SIZE,
     MICROS,
     MICROS_PER_LOT,
     MICROS_PER_PRICE_UNIT,
+    VENUE,
     Text,
     lots_of,
     micros,
@@ -59,13 +62,28 @@ PAYOUTS = {"0": Decimal(0), "0.5": Decimal("0.5"), "1": Decimal(1)}
 """What a share of a decided market may be worth."""
 
 
+class Decided(NamedTuple):
+    """Shares of a decided market and what they pay."""
+
+    symbol: str
+    yes_lots: int
+    no_lots: int
+    cash: Decimal
+    since_ns: int
+
+    def redeemable(self) -> Redeemable:
+        """Return them as the account's snapshot names them."""
+        held = pair_holdings(VENUE, self.symbol, self.yes_lots, self.no_lots)
+        return Redeemable(self.symbol, held, CURRENCY, self.cash, self.since_ns)
+
+
 @dataclass(slots=True)
 class Shares:
     """What the list of positions says."""
 
     held: dict[str, list[int]] = field(default_factory=dict)
     """YES and NO lots by market that is not decided."""
-    decided: dict[str, Redeemable] = field(default_factory=dict)
+    decided: dict[str, Decided] = field(default_factory=dict)
     """By market: shares whose market is decided, also those that won nothing."""
     won: dict[str, str] = field(default_factory=dict)
     """Tokens that are listed as redeemable for something, with their market."""
@@ -154,8 +172,8 @@ class Snapshots:
             return
         if payout:
             shares.won[row.asset] = row.condition_id
-        known = shares.decided.get(row.condition_id, Redeemable(row.condition_id, 0, 0, Decimal(0), 0))
-        shares.decided[row.condition_id] = Redeemable(
+        known = shares.decided.get(row.condition_id, Decided(row.condition_id, 0, 0, Decimal(0), 0))
+        shares.decided[row.condition_id] = Decided(
             known.symbol,
             known.yes_lots + both[0],
             known.no_lots + both[1],
@@ -186,7 +204,7 @@ class Snapshots:
         for token in self._paid:
             # A decided market pays one of its outcomes, or both at once: they are redeemed together.
             decided = shares.decided[shares.won[token]]
-            shares.decided[decided.symbol] = Redeemable(decided.symbol, 0, 0, Decimal(0), decided.since_ns)
+            shares.decided[decided.symbol] = Decided(decided.symbol, 0, 0, Decimal(0), decided.since_ns)
 
     def _suspects(self, shares: Shares) -> list[str]:
         moves = self._account.moves
@@ -266,16 +284,19 @@ class Snapshots:
         self._note_decided(shares)
         won.sort(key=lambda each: (-each.since_ns, each.symbol))
         return AccountSnapshot(
-            cash,
-            cash - reserved,
-            [Holding(symbol, *both) for symbol, both in sorted(self._expected.items())],
+            Balance(
+                currency=CURRENCY,
+                total=cash,
+                available=cash - reserved,
+                redeemable=sum((each.cash for each in won), start=Decimal(0)),
+                rounding=ROUNDING * (self._book.counted + self._redeemed),
+            ),
+            [held for symbol, both in sorted(self._expected.items()) for held in pair_holdings(VENUE, symbol, *both)],
             list(self._open_orders(orders)),
             self._account.floor_s,
             reason,
             self._account.now_ns,
-            sum((each.cash for each in won), start=Decimal(0)),
-            won[:REDEEMABLE_MAX],
-            ROUNDING * (self._book.counted + self._redeemed),
+            [each.redeemable() for each in won[:REDEEMABLE_MAX]],
         )
 
     def _note_decided(self, shares: Shares) -> None:

@@ -41,7 +41,7 @@ from quoter.venues.degen.frames import (
     parse_document,
     parse_frame,
     read_entry,
-    read_holding,
+    read_holdings,
     read_order,
     subscribe_frame,
 )
@@ -110,7 +110,7 @@ def test_the_golden_documents_are_read() -> None:
     assert read_order(bytes(cancelled.cancelled[0])).state is OrderState.CANCELLED
     assert str(parse_document(BalanceDocument, document_after("GET /balance")).balance.cash) == "100000.000000"
     [position] = parse_document(PositionsDocument, document_after("GET /positions")).positions
-    assert read_holding(bytes(position)).yes_lots == 10
+    assert read_holdings(bytes(position))[0].lots == 10
     fills = parse_document(FillPage, document_after("GET /fills?after=7")).fills
     assert read_wire_fill(bytes(fills[0])).trade_id == "1"
     statement = parse_document(StatementPage, document_after("GET /statement?after=5&limit=2"))

@@ -22,7 +22,7 @@ from quoter.orders.own_orders import Order, Orders
 from quoter.testing.polymarket import CHANNEL_URL, MARKET, NO_TOKEN, OTHER, OWNER, URL, YES_TOKEN, PaperKeys, PaperOrder
 from quoter.testing.stage import EPOCH, START_NS, S
 from quoter.testing.stages import PolymarketStage
-from quoter.venues.base import Placement
+from quoter.venues.base import Placement, pair_holdings
 from quoter.venues.polymarket.session import PolymarketSession
 
 
@@ -83,8 +83,8 @@ def test_a_trade_that_fails_is_taken_back_by_an_entry_of_its_own(stage: Polymark
     (fill,) = stage.fills(order_id)
     (posting,) = postings(stage)
     assert posting.kind is PostingKind.REVERSAL
-    assert (posting.yes_lots, posting.no_lots) == (0, -fill.quantity_lots)
-    assert posting.cash == Decimal("10.0000"), "25 shares at 0.40 come back as money"
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)) == (0, -fill.quantity_lots)
+    assert sum(posting.cash.values()) == 10, "25 shares at 0.40 come back as money"
     assert "fill_reversed" in stage.alerts()
 
 
@@ -97,8 +97,8 @@ def test_a_failed_trade_comes_out_as_nothing_whoever_told_its_first_half(stage: 
     stage.wait(20_000)
     (fill,) = stage.fills(order_id)
     (posting,) = postings(stage)
-    assert posting.yes_lots == -fill.quantity_lots
-    assert posting.posting_id == f"reversal:polymarket:{trade['id']}:{order_id}"
+    assert posting.lots_of(Outcome.YES) == -fill.quantity_lots
+    assert posting.entry_id == f"reversal:polymarket:{trade['id']}:{order_id}"
 
 
 def test_a_reversed_fill_is_no_longer_held(stage: PolymarketStage) -> None:
@@ -126,7 +126,7 @@ def test_our_part_of_a_trade_is_our_own_orders_token_side_and_price(
     stage.deliver()
     (fill,) = stage.fills(order_id)
     assert (fill.outcome, fill.side, fill.quantity_lots) == (Outcome.NO, Side.BUY, 2_500)
-    assert fill.price_ticks * fill.tick_size == Decimal("0.4")
+    assert fill.price == Decimal("0.4")
     assert fill.liquidity is (Liquidity.TAKER if taker else Liquidity.MAKER)
     # Taker: 25 x 0.072 x 0.4 x 0.6; makers pay nothing.
     assert fill.fee == (Decimal("0.432000") if taker else 0)
@@ -145,7 +145,7 @@ def test_a_taker_pays_the_average_of_the_makers_it_met(stage: PolymarketStage) -
     stage.deliver()
     (fill,) = stage.fills(order_id)
     # (10 x 0.38 + 20 x 0.39) / 30 = 0.38666..., rounded against us.
-    assert fill.price_ticks * fill.tick_size == Decimal("0.3867")
+    assert fill.price == Decimal("0.3867")
 
 
 def test_trades_of_others_in_our_market_are_none_of_our_business(stage: PolymarketStage) -> None:
@@ -254,7 +254,7 @@ def test_an_order_priced_on_an_old_tick_is_not_sent_and_the_market_is_asked_anew
     assert stage.state(place(40, "0.01")) is OrderState.REJECTED
     stage.fill(order_id, 500)
     (fill,) = stage.fills(order_id)
-    assert (fill.price_ticks, fill.tick_size) == (405, Decimal("0.001"))
+    assert (fill.price_ticks, fill.instrument.tick_size) == (405, Decimal("0.001"))
 
 
 def test_a_post_only_order_that_would_cross_is_refused_and_its_price_left_alone(stage: PolymarketStage) -> None:
@@ -329,7 +329,7 @@ def test_orders_keep_their_price_and_place_when_the_grid_gets_finer(stage: Polym
     # Executed at the price it was sent with, whatever a tick is by now.
     stage.fill(order_id, 500)
     (fill,) = stage.fills(order_id)
-    assert fill.price_ticks * fill.tick_size == Decimal("0.40")
+    assert fill.price == Decimal("0.40")
 
 
 def test_orders_between_two_ticks_of_a_coarser_grid_are_cancelled(stage: PolymarketStage) -> None:
@@ -480,9 +480,9 @@ def test_snapshots_wait_for_trades_to_reach_the_chain_and_count_dust_as_nothing(
     stage.venue.step(trade, "CONFIRMED")
     stage.wait(12_000)
     snapshot = snapshots(stage)[-1]
-    assert [(each.symbol, each.yes_lots, each.no_lots) for each in snapshot.holdings] == [(stage.symbol, 2_500, 0)]
-    assert snapshot.cash_total == Decimal(99_990)
-    assert snapshot.cash_available == Decimal(99_960), "75 shares at 0.40 still rest"
+    assert snapshot.holdings == pair_holdings("polymarket", stage.symbol, 2_500, 0)
+    assert snapshot.main.total == Decimal(99_990)
+    assert snapshot.main.available == Decimal(99_960), "75 shares at 0.40 still rest"
 
 
 def test_the_snapshot_cancels_what_rests_of_strangers(stage: PolymarketStage) -> None:

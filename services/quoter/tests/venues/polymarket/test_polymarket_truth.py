@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quoter.testing.polymarket import MARKET, MICROS, NO_TOKEN, OWNER, YES_TOKEN, position
 from quoter.testing.stages import PolymarketStage
+from quoter.venues.base import pair_holdings
 from quoter.venues.polymarket.numbers import stamp_s
 from quoter.venues.polymarket.words import MarketDocument, details_of, parse
 
@@ -242,7 +243,7 @@ def test_what_a_taker_paid_is_exact_with_its_average_and_its_fee(stage: Polymark
     stage.venue.tell(trade)
     stage.deliver()
     (fill,) = stage.fills(order_id)
-    price = fill.price_ticks * fill.tick_size
+    price = fill.price
     curve = Decimal("0.072") * price * (1 - price) * 30
     # 10 x 0.38 + 20 x 0.39 = 11.60, of which 30 x 0.3867 says a tenth of a cent too much.
     assert price * 30 + fill.fee - curve == pytest.approx(Decimal("11.60"), abs=Decimal("0.000002"))
@@ -279,13 +280,13 @@ def test_r8_the_list_of_positions_may_be_behind_and_the_tokens_are_asked_then(st
     stage.venue.balances |= {YES_TOKEN: 25 * MICROS}
     stage.venue.change = lambda route, document: [] if route == "/positions" else document
     stage.wait(12_000)
-    assert [(each.yes_lots, each.no_lots) for each in last_snapshot(stage).holdings] == [(2_500, 0)]
+    assert last_snapshot(stage).holdings == pair_holdings("polymarket", stage.symbol, 2_500, 0)
     stage.venue.change = None
     asked = len(stage.venue.requests)
     stage.wait(30_000)
     tokens = [path for _, path, _ in stage.venue.requests[asked:] if "token_id" in path]
     assert not tokens, "where both say the same nobody is asked one by one"
-    assert [(each.yes_lots, each.no_lots) for each in last_snapshot(stage).holdings] == [(2_500, 0)]
+    assert last_snapshot(stage).holdings == pair_holdings("polymarket", stage.symbol, 2_500, 0)
 
 
 def test_r6_what_is_redeemable_is_named_with_its_worth_and_what_lost_is_not(stage: PolymarketStage) -> None:
@@ -300,10 +301,11 @@ def test_r6_what_is_redeemable_is_named_with_its_worth_and_what_lost_is_not(stag
     snapshot = last_snapshot(stage)
     assert snapshot.holdings == []
     (won,) = snapshot.redeemable
-    assert (won.symbol, won.yes_lots, won.no_lots, won.cash) == (other, 300, 9_999, Decimal("99.997714"))
+    assert (won.symbol, won.cash) == (other, Decimal("99.997714"))
+    assert won.holdings == pair_holdings("polymarket", other, 300, 9_999)
     assert won.since_ns == stamp_s("2026-11-21") * 1_000_000_000
-    assert snapshot.redeemable_cash == Decimal("99.997714")
-    assert snapshot.rounding_cash >= Decimal("0.01"), "parts of lots are paid too"
+    assert snapshot.main.redeemable == Decimal("99.997714")
+    assert snapshot.main.rounding >= Decimal("0.01"), "parts of lots are paid too"
     assert stage.alerts().count("foreign_holding") == 1
 
 
@@ -312,13 +314,13 @@ def test_r6_what_was_redeemed_is_not_counted_twice_while_the_list_is_behind(stag
     stage.wait(12_000)
     stage.decide()
     stage.wait(12_000)
-    assert last_snapshot(stage).redeemable_cash == 7
+    assert last_snapshot(stage).main.redeemable == 7
     listed = stage.venue.positions()
     stage.venue.balances |= {"": stage.venue.balances[""] + 7 * MICROS, YES_TOKEN: 0, NO_TOKEN: 0}
     stage.venue.change = lambda route, document: listed if route == "/positions" else document
     stage.wait(60_000)
     for snapshot in stage.snapshots()[-3:]:
-        assert (snapshot.cash_total, snapshot.redeemable_cash) == (Decimal(100_007), Decimal(0))
+        assert (snapshot.main.total, snapshot.main.redeemable) == (Decimal(100_007), Decimal(0))
         assert snapshot.holdings == []
 
 
@@ -326,8 +328,8 @@ def test_r6_what_bids_reserve_is_named(stage: PolymarketStage) -> None:
     stage.place(40, 30)
     stage.wait(12_000)
     snapshot = last_snapshot(stage)
-    assert snapshot.reserved_cash == 70
-    assert snapshot.cash_available == snapshot.cash_total - 70
+    assert snapshot.main.reserved == 70
+    assert snapshot.main.available == snapshot.main.total - 70
 
 
 @settings(max_examples=12, derandomize=True, deadline=None)
@@ -355,7 +357,7 @@ def test_r14_numbers_beyond_arithmetic_are_refused_and_there_is_no_snapshot(stag
     assert not stage.snapshots()
     stage.venue.balances[""] = 5 * MICROS
     stage.wait(12_000)
-    assert last_snapshot(stage).cash_total == 5
+    assert last_snapshot(stage).main.total == 5
 
 
 def test_a_market_that_is_not_the_venues_is_asked_for_now_and_then_and_no_path_is_made_of_it(
