@@ -32,6 +32,7 @@ from risk.ledger.entries import uncounted
 from risk.ledger.recovery import recover
 from risk.ledger.snapshot import documents
 from risk.ledger.store import Loaded
+from risk.testing.harness import stored
 from toolkit.instance import CannotStartError
 from toolkit.keys.keyring import KeyPlaces
 from toolkit.keys.steps import KeyChangeError, KeyUse, revoke, rotate
@@ -176,7 +177,7 @@ async def test_r70_after_two_rotations_under_load_a_rebuild_gives_the_same_bytes
         booked.fold(uncounted(b""), 1)  # the identity of FILL
         for sequence, event in sorted(trading.stored.items()):
             assert isinstance(event, Fill)
-            booked.fold(event, sequence)
+            booked.fold(stored(event), sequence)
         assert await rebuilt(risk, tmp_path / "one") == documents(booked)
         assert await rebuilt(risk, tmp_path / "two") == documents(booked)
 

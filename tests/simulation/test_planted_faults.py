@@ -109,7 +109,7 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
         for effect in honest(self, report, algo_id, now_ns):
             yield effect
             if isinstance(effect, Posting):
-                yield msgspec.structs.replace(effect, posting_id=f"{effect.posting_id}:{next(count)}")
+                yield msgspec.structs.replace(effect, entry_id=f"{effect.entry_id}:{next(count)}")
 
     monkeypatch.setattr(blotter, "_book_conversion", doubled)
     # Cash and pairs move together, so that the payout makes up for it: only a snapshot taken in between shows it.

@@ -75,7 +75,7 @@ def test_b11_pairs_bought_from_users_become_cash_at_the_venue_and_in_our_books_a
     script.wait(500, fair=0.50)
     assert venue.holding() == (0, 0)
     (posting,) = script.of(Posting)
-    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (-60, -60, {"USD": 60})
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (-60, -60, {"USD": Decimal(60)})
     spent = sum(fill.price_ticks * fill.quantity_lots for fill in script.of(Fill)) / Decimal(100)
     fees = sum((fill.fee for fill in script.of(Fill)), start=Decimal(0))
     cash = Decimal(venue.exchange.ledger.account("mm1").cash_micros) / 1_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from common.events import Fill, Liquidity
-from common.instruments import Side
+from common.events import Fill, InstrumentTerms, Liquidity
+from common.instruments import InstrumentKind, Side
 
 
 def fill(number: int, account: str = "mm1") -> Fill:
@@ -13,8 +13,9 @@ def fill(number: int, account: str = "mm1") -> Fill:
     return Fill(
         account=account,
         algo_id="1",
-        venue="degen",
-        symbol="BTC-5M",
+        instrument=InstrumentTerms(
+            venue="degen", symbol="BTC-5M", kind=InstrumentKind.SPOT, currency="USD", tick_size=Decimal("0.01")
+        ),
         order_id=number,
         order_sequence=1,
         venue_order_id="",
@@ -24,8 +25,8 @@ def fill(number: int, account: str = "mm1") -> Fill:
         quantity_lots=1,
         leaves_lots=0,
         liquidity=Liquidity.MAKER,
-        currency="USD",
-        tick_size=Decimal("0.01"),
+        rate=Decimal(1),
+        fee_currency="USD",
         ts_event_ns=1,
         ts_received_ns=2,
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from toolkit.testing.strategies import structs_of
 
 GOLDEN = Path(__file__).with_name("golden")
 TODAY = Path(__file__).parents[4] / "tests" / "contract" / "golden"
+EXACT_DIGITS = 100
+"""More than sums of generated amounts have."""
 ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 EARLIER: dict[str, type[msgspec.Struct]] = {
     "Fill": EarlierFill,
@@ -107,7 +109,7 @@ def test_a_fill_of_then_is_the_same_execution() -> None:
     )
     assert (fill.rate, fill.fee_rate, fill.fee) == (Decimal("2.25"), Decimal("2.25"), Decimal("1.625"))
     assert fill.price == 10010 * Decimal("1.875")
-    assert (fill.instrument.lot_size, fill.instrument.multiplier) == (2, Decimal("2.125"))
+    assert (fill.instrument.lot_size, fill.instrument.multiplier) == (Decimal(2), Decimal("2.125"))
     kept = set(then) - {"venue", "symbol", "outcome", "currency", "tick_size", "lot_size", "multiplier", "fx_rate"}
     today = msgspec.to_builtins(fill)
     assert {name: today[name] for name in kept} == {name: then[name] for name in kept}
@@ -116,7 +118,7 @@ def test_a_fill_of_then_is_the_same_execution() -> None:
 def test_a_fill_of_then_that_said_no_rate_was_in_the_accounts_currency() -> None:
     then = {name: value for name, value in values_of("Fill").items() if name not in ("fx_rate", "outcome")}
     fill = decode(Fill, msgpack.packb(then))
-    assert (fill.rate, fill.fee_rate, fill.instrument.kind) == (1, 1, InstrumentKind.SPOT)
+    assert (fill.rate, fill.fee_rate, fill.instrument.kind) == (Decimal(1), Decimal(1), InstrumentKind.SPOT)
 
 
 def test_a_posting_of_then_moves_yes_and_no() -> None:
@@ -167,9 +169,11 @@ def test_every_position_of_then_holds_what_it_held(earlier: EarlierPosition) -> 
         (Outcome.NO, sum(each.no_lots for each in earlier.lines)),
     ):
         assert sum(line.lots for line in position.lines if line.instrument.outcome is outcome) == lots
-    for name in ("cost", "fees", "fills"):
-        then, today = (sum(getattr(line, name) for line in each.lines) for each in (earlier, position))
-        assert today == then
+    with localcontext() as exact:
+        exact.prec = EXACT_DIGITS
+        for name in ("cost", "fees", "fills"):
+            then, today = (sum(getattr(line, name) for line in each.lines) for each in (earlier, position))
+            assert today == then
     assert (position.fill_sequence, position.realized) == (earlier.fill_sequence, earlier.realized)
 
 
@@ -179,7 +183,7 @@ def test_every_account_of_then_holds_what_it_held(earlier: EarlierAccountState) 
     account = account_state_of(earlier)
     assert account.message_id() == f"{joined_id(earlier.account, earlier.epoch, earlier.ts_received_ns)}"
     (balance,) = account.balances
-    assert (balance.currency, balance.owned) == (earlier.currency, earlier.cash_total)
+    assert (balance.currency, balance.total, balance.borrowed) == (earlier.currency, earlier.cash_total, Decimal(0))
     assert (balance.available, balance.redeemable, balance.rounding) == (
         earlier.cash_available,
         earlier.redeemable_cash,

@@ -250,11 +250,11 @@ def test_the_message_id_is_the_same_for_one_fact_and_differs_for_two(cls: type[E
     assert repeat.message_id() == one.message_id()
     changed = data.draw(st.sampled_from(identity))
     *outer, name = changed.split(".")
-    within = attrgetter(*outer)(one) if outer else one
+    within: Any = attrgetter(*outer)(one) if outer else one
     kinds = {field.name: field.type for field in msgspec.structs.fields(type(within))}
     value = data.draw(values_of(kinds[name]))
     assume(str(value) != str(getattr(within, name)))
-    other = msgspec.structs.replace(within, **{name: value})
+    other: Any = msgspec.structs.replace(within, **{name: value})
     other = msgspec.structs.replace(one, **{outer[0]: other}) if outer else other
     assert other.message_id() != one.message_id()
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotConfig, PositionLine, SourcePrice
+from common.events import BotConfig, InstrumentKey, SourcePrice
 from common.instruments import InstrumentKind
+from gateway.kinds.parts import Held
 from gateway.kinds.registry import BOTS, MARKETS, NO_PART, bot_part
 from gateway.state.picture import picture
 from gateway.state.rows import market_rows
@@ -30,7 +31,7 @@ def spot(story: Story, lots: int) -> None:
         base="BTC",
     )
     held = story.position(1, 0, "1")
-    line = replace(held.lines[0], symbol=COIN, yes_lots=lots, no_lots=0, cost=Decimal(-30_000))
+    line = replace(held.lines[0], instrument=InstrumentKey("degen", COIN), lots=lots, cost=Decimal(-30_000))
     story.tell(story.view.on_position, replace(held, lines=[line], fill_sequence=2))
     price = SourcePrice(algo_id="1", venue="degen", symbol=COIN, bid=59_990.0, ask=60_010.0, age_ns=0)
     story.tell(story.view.on_fair, price)
@@ -79,7 +80,7 @@ def test_every_part_of_a_bot_says_what_the_common_row_leaves_open() -> None:
 
 
 def test_the_lots_of_a_line_that_is_not_there_are_none() -> None:
-    line = PositionLine("mm1", "degen", COIN, 7, 0, Decimal(0), Decimal(0), 1)
+    held = Held("mm1", "degen", COIN, yes_lots=7)
     for kind, part in MARKETS.items():
         assert part.lots(None)["net"] == 0, kind
-        assert part.lots(line)["net"] == 7, kind
+        assert part.lots(held)["net"] == 7, kind

@@ -66,7 +66,11 @@ def test_b11_pairs_are_merged_through_the_venue_and_booked_once_by_its_own_entry
     posting = script.of(Posting)[0]
     assert script.of(Posting) == [posting]
     assert (posting.kind, posting.algo_id, posting.symbol) == (PostingKind.MERGE, "1", MARKET)
-    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (-240, -240, {"USD": 240})
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (
+        -240,
+        -240,
+        {"USD": Decimal(240)},
+    )
     assert posting.entry_id == "merge:degen:1000"
     assert posting.account_sequence == script.venue.entries[0]["account_sequence"]
     assert held(script) == (10, 0)
@@ -205,7 +209,7 @@ def test_a_predecessors_merge_is_booked_on_the_only_bot_that_can_have_had_the_pa
         yes, no = holders.get(algo_id, (0, 0))
         script.carry(core.on_position(position(1, yes, no, algo_id), script.receipt()))
     script.wait(100)
-    assert [(posting.algo_id, posting.cash) for posting in script.of(Posting)] == [(booked_on, {"USD": 300})]
+    assert [(posting.algo_id, posting.cash) for posting in script.of(Posting)] == [(booked_on, {"USD": Decimal(300)})]
     assert [state.reason for state in script.of(AccountState)] == ["timer"], "the newer of the two that waited"
     assert [alert.kind for alert in script.of(Alert)] == ["unasked_conversion"]
 
@@ -281,7 +285,11 @@ def test_b11_a_bot_that_sells_what_it_holds_begins_with_pairs_split_from_cash_an
     assert splits(script) == 1
     posting = script.of(Posting)[0]
     assert (posting.kind, posting.algo_id) == (PostingKind.SPLIT, "1")
-    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (100, 100, {"USD": -100})
+    assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO), posting.cash) == (
+        100,
+        100,
+        {"USD": Decimal(-100)},
+    )
     assert held(script) == (100, 100)
     assert {order.side for order in script.venue.open_orders()} == {"ask", "bid"}
     script.wait(3_000, fair=0.50)

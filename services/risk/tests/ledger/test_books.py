@@ -24,7 +24,7 @@ MARKET = MarketKey("1", "mm1", "degen", SYMBOL)
 YES = LineKey(*MARKET, Outcome.YES)
 
 
-def fold_all(*entries: Entry) -> Ledger:
+def fold_all(*entries: Fill | Posting | Entry) -> Ledger:
     ledger = Ledger()
     for sequence, entry in enumerate(entries, 1):
         ledger.fold(stored(entry), sequence)

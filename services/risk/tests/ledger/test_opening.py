@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from common.events import Alert, Halt, Posting, PostingKind, RiskState
 from common.instruments import Outcome
 from risk.ledger.books import Ledger
@@ -32,7 +34,11 @@ def test_r71_a_first_start_opens_the_books_with_what_the_venue_shows() -> None:
     harness = Harness()
     harness.tell(a_snapshot(5, "1000"))
     [opening] = of(Posting, harness.wait(5))
-    assert (opening.entry_id, opening.kind, opening.cash) == ("opening:USD", PostingKind.DEPOSIT, {"USD": 1_000})
+    assert (opening.entry_id, opening.kind, opening.cash) == (
+        "opening:USD",
+        PostingKind.DEPOSIT,
+        {"USD": Decimal(1_000)},
+    )
 
 
 def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_loudly() -> None:
@@ -45,7 +51,8 @@ def test_r71_a_fill_that_began_anew_is_opened_in_the_name_of_who_resumed_and_lou
     postings = of(Posting, harness.said)
     assert [posting.entry_id for posting in postings] == [f"resumed:2:1:{GONE}", "resumed:2:USD"]
     adjusted, _ = postings
-    assert (adjusted.kind, adjusted.lots_of(Outcome.YES), adjusted.cash) == (PostingKind.ADJUSTMENT, -100, {"USD": 40})
+    assert (adjusted.kind, adjusted.lots_of(Outcome.YES)) == (PostingKind.ADJUSTMENT, -100)
+    assert adjusted.cash == {"USD": Decimal(40)}
     assert all("resumed by ann: disk replaced" in posting.reason for posting in postings)
     assert harness.risk.ledger.accounts["mm1"].cash["USD"] == 1_037
     assert harness.risk.ledger.bots["1"].realized == -sum(each.fee for each in (held, over)), "no profit, no loss"
