@@ -18,6 +18,7 @@ from common.events import (
 )
 from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
+from common.signing.roles import fault_in
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.polymarket import CHANNEL_URL, MARKET, NO_TOKEN, OTHER, OWNER, URL, YES_TOKEN, PaperKeys, PaperOrder
 from quoter.testing.stage import EPOCH, START_NS, S
@@ -83,6 +84,7 @@ def test_a_trade_that_fails_is_taken_back_by_an_entry_of_its_own(stage: Polymark
     (fill,) = stage.fills(order_id)
     (posting,) = postings(stage)
     assert posting.kind is PostingKind.REVERSAL
+    assert fault_in("quoter", posting, chained=False) == "", "risk takes it from a quoter"
     assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)) == (0, -fill.quantity_lots)
     assert sum(posting.cash.values()) == 10, "25 shares at 0.40 come back as money"
     assert "fill_reversed" in stage.alerts()
