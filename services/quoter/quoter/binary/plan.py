@@ -39,7 +39,7 @@ class Ladder(NamedTuple):
     """What rests when prices and sizes are these, and what becomes of it in orders."""
 
     key: tuple[int, ...]
-    """Best bid and ask in ticks, sizes and headroom in lots: what a ladder is made of between two stances."""
+    """Best bid and ask in ticks, headroom in lots: what may differ from one ladder to the next of the same stance."""
     bids: list[QuoteLevel]
     asks: list[QuoteLevel]
     wanted: list[TargetOrder]
