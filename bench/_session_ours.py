@@ -45,14 +45,16 @@ from pricer.service import Pricer
 from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
-from quoter.venues.degen.answers import Waiting, outcomes
 from quoter.venues.degen.frames import TICK_SIZE, Frame, WireError, account_news, execution, order_report
+from quoter.venues.degen.order_entry import Waiting, outcomes
+from quoter.venues.degen.spot import Symbols
 from risk.monitoring.limits import limits_of
 from risk.monitoring.platform_limits import parse_platform_limits
 from toolkit.paths import CONFIG_DIR
 
 BOT, ACCOUNT, VENUE, SOURCE, SYMBOL = "1", "mm1", "degen", "binance", "BTCUSDT"
 EPOCH = 1
+NO_SYMBOLS = Symbols()
 TIMER_MS = 100
 """Live it is 50 ms; half as often gives the same figures here, where a price comes each 100 ms, in less time."""
 RISK_NS = 500_000_000
@@ -340,9 +342,9 @@ class Ours:
         for fact in facts:
             frame = msgspec.convert(fact, Frame, strict=False)
             if frame.fill is not None:
-                outputs.append(execution(frame.fill, recovered=False))
+                outputs.append(execution(frame.fill, NO_SYMBOLS, recovered=False))
             elif frame.order is not None:
-                outputs.append(order_report(frame.order))
+                outputs.append(order_report(frame.order, NO_SYMBOLS))
             else:
                 outputs += account_news(frame)
         self._on_reports(outputs)

@@ -68,6 +68,7 @@ class Batch:
             not immediate,
             immediate,
             instrument.tick_size,
+            instrument.lot_size,
         )
 
     def publish(self, target: Effect) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from common.clock import NS_PER_S
 from common.core import Effect, Effects, HttpResponse, Sample
 from common.events import AlertLevel, Balance, Holding, InstrumentKey, Liquidity, OpenOrder, Redeemable
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, Outcome, Side
 from common.orders import OrderState
 
 PICTURE_OVERDUE_NS = 300 * NS_PER_S
@@ -35,6 +35,8 @@ class Placement(NamedTuple):
     """Immediate or cancel: what cannot trade at once is gone, nothing of it ever rests."""
     tick_size: Decimal = Decimal(0)
     """What a tick of the price is worth; 0 where it cannot change."""
+    lot_size: Decimal = Decimal(1)
+    """Units of one lot."""
 
 
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
@@ -72,6 +74,7 @@ class Execution(NamedTuple):
     leaves_lots: int
     liquidity: Liquidity
     fee: Decimal
+    """In `fee_currency`; below 0 is a rebate."""
     match_type: str
     venue_sequence: int
     account_sequence: int
@@ -80,6 +83,10 @@ class Execution(NamedTuple):
     """Fetched afterwards, not told when it happened."""
     tick_size: Decimal | None = None
     """What a tick of its price is worth, where that may differ from what the market says by now."""
+    fee_currency: str = ""
+    """What the fee was taken in; empty where the venue takes fees in the currency of the price alone."""
+    instrument: Instrument | None = None
+    """What was traded, where the session knows it from the venue's own list."""
 
 
 class Reversal(NamedTuple):
@@ -130,6 +137,8 @@ class AccountSnapshot(NamedTuple):
     ts_event_ns: int
     redeemable: Sequence[Redeemable] = ()
     """Shares of decided markets, by market; they are not among the holdings."""
+    others: Sequence[Balance] = ()
+    """Cash in other currencies."""
 
 
 def pair_holdings(venue: str, symbol: str, yes_lots: int, no_lots: int) -> list[Holding]:

@@ -17,9 +17,7 @@ from common.errors import ContractError
 
 from quoter.venues.base import NotFound, Placement
 from quoter.venues.conversation import Pause, Reply, Request, Script
-from quoter.venues.degen.answers import Waiting, outcomes
 from quoter.venues.degen.frames import (
-    BATCH_ITEMS_MAX,
     ErrorDocument,
     ItemResult,
     OneOrder,
@@ -28,9 +26,9 @@ from quoter.venues.degen.frames import (
     WireOrder,
     order_report,
     parse_document,
-    place_document,
     read_items,
 )
+from quoter.venues.degen.order_entry import BATCH_ITEMS_MAX, Waiting, outcomes, place_document
 from quoter.venues.degen.rest import DegenRest
 from quoter.venues.degen.stream import AccountStream
 from quoter.venues.rounds import asked_until_final
@@ -131,7 +129,7 @@ class RestEntry:
     def _of_cancel(self, reply: Reply) -> Script[ItemResult]:
         if reply.status == 200:
             try:
-                return order_report(parse_document(OneOrder, reply.body).order)
+                return order_report(parse_document(OneOrder, reply.body).order, self._rest.symbols)
             except ContractError:
                 return None
         item = yield from self._refusal(reply)
@@ -143,7 +141,7 @@ class RestEntry:
     def _of_places(self, reply: Reply, count: int) -> Script[list[ItemResult]]:
         if reply.status == 200:
             try:
-                results = read_items(parse_document(Result, reply.body).results)
+                results = read_items(parse_document(Result, reply.body).results, self._rest.symbols)
             except ContractError:
                 results = []
             if len(results) < count:
@@ -166,7 +164,7 @@ class RestEntry:
             return WireError("not_logged_in", "the token was not accepted")
         if document is not None and document.order is not None:
             try:
-                return order_report(document.order)
+                return order_report(document.order, self._rest.symbols)
             except ContractError:
                 return None
         if 400 <= reply.status < 500 or (document is not None and document.error.code == "unavailable"):

@@ -1,8 +1,7 @@
-"""The words of the Degen Terminal API: what its frames and documents hold, and how ours are written."""
+"""The words of the Degen Terminal API: what its frames and documents hold, and what they are in neutral words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -12,24 +11,23 @@ from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import ORDER_ID_MAX, OrderState
 
-from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Placement, pair_holdings
+from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Output, pair_holdings
+from quoter.venues.degen.spot import Symbols, lots_of, ticks_of
 
 VENUE = "degen"
 CURRENCY = "USD"
 TICK_SIZE = Decimal("0.01")
 TICKS_PER_UNIT = 100
-BATCH_ITEMS_MAX = 50
-PRIVATE_CHANNELS = b'["orders","fills","account"]'
 
-_IMMEDIATE = ',"time_in_force":"ioc"'
-_PRICES = [f"0.{ticks:02d}" for ticks in range(TICKS_PER_UNIT)]
-_TICKS = {price: ticks for ticks, price in enumerate(_PRICES) if ticks}
+PRICES = [f"0.{ticks:02d}" for ticks in range(TICKS_PER_UNIT)]
+_TICKS = {price: ticks for ticks, price in enumerate(PRICES) if ticks}
 _STATES = {"open": OrderState.LIVE, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED}
 _SIDES = {"bid": Side.BUY, "ask": Side.SELL}
-_OUTCOME_WORDS = {Outcome.YES: "yes", Outcome.NO: "no"}
 _OUTCOMES = {"yes": Outcome.YES, "no": Outcome.NO}
 
 
+PRIVATE_TYPES = frozenset({"order", "fill", "account", "balance"})
+"""Of the frames that the account's private stream counts; `balance` is `account` for other currencies."""
 Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 """In the account's private stream."""
 Lots: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -44,41 +42,45 @@ CASH_MAX = Decimal(10) ** 15
 
 
 class WireOrder(msgspec.Struct):
-    """The order object, everywhere the same."""
+    """The order object, everywhere the same: of shares of a market, or of a symbol."""
 
     order_id: str
     client_order_id: str
-    market: str
     side: str
-    outcome: str
     price: str
-    size: Size
-    filled: Lots
-    leaves: Lots
+    size: Size | str
+    """Whole shares, or of a symbol a decimal string."""
+    filled: Lots | str
+    leaves: Lots | str
     status: str
     order_sequence: Changes
     ts_ns: Stamp
+    market: str = ""
+    outcome: str = ""
+    symbol: str = ""
     reason: str | None = None
     account_sequence: Place = 0
 
 
 class WireFill(msgspec.Struct):
-    """An execution."""
+    """An execution: of shares of a market, or of a symbol."""
 
     trade_id: Id
     order_id: str
     client_order_id: str
-    market: str
-    outcome: str
     side: str
     price: str
-    size: Size
-    leaves: Lots
+    size: Size | str
+    leaves: Lots | str
     liquidity: str
     fee: str
     order_sequence: Changes
     account_sequence: Place
     ts_ns: Stamp
+    market: str = ""
+    outcome: str = ""
+    symbol: str = ""
+    fee_currency: str = ""
     match_type: str = ""
 
 
@@ -98,6 +100,20 @@ class WireEntry(msgspec.Struct):
 
 class Balance(msgspec.Struct):
     cash: Decimal
+    available: Decimal
+
+
+class FrameBalance(msgspec.Struct):
+    """What an account has after a movement; of another currency than the dollar it has no `cash`."""
+
+    cash: Decimal | None = None
+
+
+class CurrencyBalance(msgspec.Struct):
+    """What an account has of one currency."""
+
+    currency: str
+    total: Decimal
     available: Decimal
 
 
@@ -148,7 +164,7 @@ class Frame(msgspec.Struct):
     fill: WireFill | None = None
     account_sequence: Place | None = None
     entry: WireEntry | None = None
-    balance: Balance | None = None
+    balance: FrameBalance | None = None
 
 
 class Token(msgspec.Struct):
@@ -199,6 +215,12 @@ class BalanceDocument(msgspec.Struct):
     ts_ns: Stamp
 
 
+class BalancesDocument(msgspec.Struct):
+    balances: list[CurrencyBalance]
+    account_sequence: Place
+    ts_ns: Stamp
+
+
 class WirePosition(msgspec.Struct):
     market: str
     yes: Lots
@@ -238,14 +260,14 @@ def parse_document(cls: type[T], body: bytes) -> T:
         raise ContractError("degen document", f"{cls.__name__}: {error}") from None
 
 
-def read_order(raw: bytes) -> OrderReport:
+def read_order(raw: bytes, symbols: Symbols) -> OrderReport:
     """Return the order of a list's row in neutral words."""
-    return order_report(parse_document(WireOrder, raw))
+    return order_report(parse_document(WireOrder, raw), symbols)
 
 
-def read_fill(raw: bytes) -> Execution:
+def read_fill(raw: bytes, symbols: Symbols) -> Execution:
     """Return the execution of a list's row in neutral words."""
-    return execution(parse_document(WireFill, raw), recovered=True)
+    return execution(parse_document(WireFill, raw), symbols, recovered=True)
 
 
 def read_entry(raw: bytes) -> Conversion | None:
@@ -259,15 +281,15 @@ def read_holdings(raw: bytes) -> list[Holding]:
     return pair_holdings(VENUE, row.market, row.yes, row.no)
 
 
-def read_items(raw: msgspec.Raw) -> list[ItemResult]:
+def read_items(raw: msgspec.Raw, symbols: Symbols) -> list[ItemResult]:
     """Return what became of each item of a batch; of one that cannot be read nobody knows.
 
     ContractError when it is no list.
     """
     try:
-        return [_result(item) for item in _ITEMS.decode(raw)]
+        return [_result(item, symbols) for item in _ITEMS.decode(raw)]
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return [_read_item(row) for row in _rows(raw)]
+        return [_read_item(row, symbols) for row in _rows(raw)]
 
 
 def _rows(raw: msgspec.Raw) -> list[msgspec.Raw]:
@@ -277,28 +299,43 @@ def _rows(raw: msgspec.Raw) -> list[msgspec.Raw]:
         raise ContractError("degen frame", f"results: {error}") from None
 
 
-def _read_item(row: msgspec.Raw) -> ItemResult:
+def _read_item(row: msgspec.Raw, symbols: Symbols) -> ItemResult:
     try:
-        return _result(_ITEM.decode(row))
+        return _result(_ITEM.decode(row), symbols)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
 
-def _result(item: Item) -> ItemResult:
+def _result(item: Item, symbols: Symbols) -> ItemResult:
     if item.order is None:
         return item.error
     try:
-        return order_report(item.order)
+        return order_report(item.order, symbols)
     except ContractError:
         return None
 
 
-def money_of(balance: BalanceDocument) -> BalanceDocument:
-    """Return a balance that can be reckoned with; ContractError for one that is no number."""
-    both = balance.balance.cash, balance.balance.available
-    if not all(each.is_finite() and abs(each) <= CASH_MAX for each in both):
-        raise ContractError("degen balance", f"cash {balance.balance.cash}, available {balance.balance.available}")
-    return balance
+def read_balance(body: bytes) -> BalancesDocument:
+    """Return the balance of a venue without symbols: of dollars alone; ContractError for one that is no number."""
+    found = parse_document(BalanceDocument, body)
+    dollars = CurrencyBalance(CURRENCY, found.balance.cash, found.balance.available)
+    return BalancesDocument([_countable(dollars)], found.account_sequence, found.ts_ns)
+
+
+def read_balances(body: bytes) -> BalancesDocument:
+    """Return the balances of all currencies, dollars first; ContractError without dollars, or for one that is none."""
+    found = parse_document(BalancesDocument, body)
+    rows = {each.currency: _countable(each) for each in found.balances}
+    if CURRENCY not in rows or len(rows) < len(found.balances):
+        raise ContractError("degen balances", f"one row each and one of {CURRENCY}, are {', '.join(rows)[:200]}")
+    dollars = rows.pop(CURRENCY)
+    return BalancesDocument([dollars, *rows.values()], found.account_sequence, found.ts_ns)
+
+
+def _countable(row: CurrencyBalance) -> CurrencyBalance:
+    if not all(each.is_finite() and abs(each) <= CASH_MAX for each in (row.total, row.available)):
+        raise ContractError("degen balance", f"{row.currency[:40]}: total {row.total}, available {row.available}")
+    return row
 
 
 def _own_id(text: str) -> int:
@@ -309,18 +346,27 @@ def _own_id(text: str) -> int:
     return order_id
 
 
-def order_report(order: WireOrder) -> OrderReport:
+def order_report(order: WireOrder, symbols: Symbols) -> OrderReport:
     """Return the venue's snapshot of an order in neutral words."""
     try:
+        size, filled = order.size, order.filled
+        if order.symbol:
+            coin = symbols.of(order.symbol)
+            symbol, outcome, ticks = coin.symbol, coin.outcome, ticks_of(coin, order.price)
+            size, filled = lots_of(coin, size), lots_of(coin, filled, 0)
+        elif type(size) is int and type(filled) is int:
+            symbol, outcome, ticks = order.market, _OUTCOMES[order.outcome], _TICKS[order.price]
+        else:
+            raise ValueError(f"size: must be a number of shares, is {size!r}, {filled!r} of it filled")
         return OrderReport(
             _own_id(order.client_order_id),
             order.order_id,
-            order.market,
-            _OUTCOMES[order.outcome],
+            symbol,
+            outcome,
             _SIDES[order.side],
-            _TICKS[order.price],
-            order.size,
-            order.filled,
+            ticks,
+            size,
+            filled,
             _STATES[order.status],
             order.reason or "",
             order.order_sequence,
@@ -330,19 +376,30 @@ def order_report(order: WireOrder) -> OrderReport:
         raise ContractError("degen order", f"{type(error).__name__}: {error}") from None
 
 
-def execution(fill: WireFill, *, recovered: bool) -> Execution:
+def execution(fill: WireFill, symbols: Symbols, *, recovered: bool) -> Execution:
     """Return an execution in neutral words."""
     try:
+        size, leaves, coin = fill.size, fill.leaves, None
+        if fill.symbol:
+            coin = symbols.of(fill.symbol)
+            symbol, outcome, ticks = coin.symbol, coin.outcome, ticks_of(coin, fill.price)
+            size, leaves = lots_of(coin, size), lots_of(coin, leaves, 0)
+            if not fill.fee_currency:
+                raise ValueError("fee_currency: must say what the fee was taken in")
+        elif type(size) is int and type(leaves) is int:
+            symbol, outcome, ticks = fill.market, _OUTCOMES[fill.outcome], _TICKS[fill.price]
+        else:
+            raise ValueError(f"size: must be a number of shares, is {size!r}, {leaves!r} left")
         return Execution(
             _own_id(fill.client_order_id),
             fill.order_id,
             fill.trade_id,
-            fill.market,
-            _OUTCOMES[fill.outcome],
+            symbol,
+            outcome,
             _SIDES[fill.side],
-            _TICKS[fill.price],
-            fill.size,
-            fill.leaves,
+            ticks,
+            size,
+            leaves,
             Liquidity(fill.liquidity),
             Decimal(fill.fee),
             fill.match_type,
@@ -350,6 +407,8 @@ def execution(fill: WireFill, *, recovered: bool) -> Execution:
             fill.account_sequence,
             fill.ts_ns,
             recovered,
+            fee_currency=fill.fee_currency,
+            instrument=coin,
         )
     except (KeyError, ValueError, ArithmeticError) as error:
         raise ContractError("degen fill", f"{type(error).__name__}: {error}") from None
@@ -375,54 +434,20 @@ def account_news(frame: Frame) -> list[Conversion | CashBalance]:
     news: list[Conversion | CashBalance] = []
     if frame.entry is not None and (found := conversion(frame.entry, recovered=False)) is not None:
         news.append(found)
-    if frame.balance is not None and frame.account_sequence is not None:
-        news.append(CashBalance(frame.balance.cash, frame.account_sequence))
+    cash = frame.balance.cash if frame.balance is not None else None
+    if cash is not None and frame.account_sequence is not None:
+        news.append(CashBalance(cash, frame.account_sequence))
     return news
 
 
-# --- what we send -----------------------------------------------------------------------------------------------
-
-
-def login_frame(frame_id: int, token: str, deadman_ms: int) -> bytes:
-    document = {"op": "login", "id": frame_id, "token": token, "cancel_on_disconnect": True, "deadman_ms": deadman_ms}
-    return msgspec.json.encode(document)
-
-
-def heartbeat_frame(frame_id: int) -> bytes:
-    return b'{"op":"heartbeat","id":%d}' % frame_id
-
-
-def subscribe_frame(frame_id: int) -> bytes:
-    """Subscribe to the private channels; repeated, it asks where the account stands."""
-    return b'{"op":"subscribe","id":%d,"channels":%s}' % (frame_id, PRIVATE_CHANNELS)
-
-
-def cancel_all_frame(frame_id: int, below: int) -> bytes:
-    return b'{"op":"cancel_all","id":%d,"client_order_id_below":"%d"}' % (frame_id, below)
-
-
-def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placement]) -> bytes:
-    """Write a batch: cancels first, then places, at most `BATCH_ITEMS_MAX` in all."""
-    items = [f'{{"op":"cancel","client_order_id":"{order_id}"}}' for order_id in cancels]
-    items += [
-        f'{{"op":"place","client_order_id":"{place.order_id}","market":"{place.symbol}",'
-        f'"side":"{"bid" if place.side is Side.BUY else "ask"}","outcome":"{_OUTCOME_WORDS[place.outcome]}",'
-        f'"price":"{_PRICES[place.price_ticks]}","size":{place.quantity_lots},'
-        f'"post_only":{"true" if place.post_only else "false"}{_IMMEDIATE if place.immediate else ""}}}'
-        for place in places
-    ]
-    return f'{{"op":"batch","id":{frame_id},"items":[{",".join(items)}]}}'.encode()
-
-
-def place_document(place: Placement) -> dict[str, object]:
-    """Return a placement as REST takes it."""
-    document: dict[str, object] = {
-        "client_order_id": str(place.order_id),
-        "market": place.symbol,
-        "side": "bid" if place.side is Side.BUY else "ask",
-        "outcome": _OUTCOME_WORDS[place.outcome],
-        "price": _PRICES[place.price_ticks],
-        "size": place.quantity_lots,
-        "post_only": place.post_only,
-    }
-    return document | {"time_in_force": "ioc"} if place.immediate else document
+def reports_of(frame: Frame, symbols: Symbols) -> list[Output]:
+    """Return what a private frame says; ContractError when it lacks what its type is about."""
+    if frame.type == "fill":
+        if frame.fill is None:
+            raise ContractError("degen frame", "fill without fill")
+        return [execution(frame.fill, symbols, recovered=False)]
+    if frame.type == "order":
+        if frame.order is None:
+            raise ContractError("degen frame", "order without order")
+        return [order_report(frame.order, symbols)]
+    return [*account_news(frame)]

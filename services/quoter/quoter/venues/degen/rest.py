@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import NamedTuple, TypeVar
 
 import msgspec
 from common.errors import ContractError
-from common.events import AlertLevel, Holding
+from common.events import AlertLevel, Balance, Holding
 
 from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
 from quoter.venues.degen.frames import (
-    BalanceDocument,
+    VENUE,
     Cancelled,
     ErrorDocument,
     FillPage,
@@ -23,14 +24,16 @@ from quoter.venues.degen.frames import (
     PositionsDocument,
     StatementPage,
     Token,
-    money_of,
     order_report,
     parse_document,
+    read_balance,
+    read_balances,
     read_entry,
     read_fill,
     read_holdings,
     read_order,
 )
+from quoter.venues.degen.spot import Symbols, SymbolsDocument, read_symbol
 from quoter.venues.rows import BadRow, Rows, read_rows
 
 P = TypeVar("P", FillPage, StatementPage, OrderPage)
@@ -67,6 +70,9 @@ class DegenRest:
         self._random = random
         self._backoff = self._pauses()
         self._token = ""
+        self.symbols = Symbols()
+        self._read_order = partial(read_order, symbols=self.symbols)
+        self._read_fill = partial(read_fill, symbols=self.symbols)
         self.logins = 0
         self.faults = 0
         """Answers that could not be used, since start."""
@@ -84,7 +90,7 @@ class DegenRest:
         self._token = ""
 
     def login(self) -> Script[None]:
-        """Get a token, trying until there is one."""
+        """Get a token, trying until there is one, and the list of symbols, which needs none."""
         credentials = {
             "api_key": self._key.api_key,
             "api_secret": self._key.api_secret,
@@ -101,6 +107,7 @@ class DegenRest:
                     self._token = token.token
                     self.logins += 1
                     self._backoff.reset()
+                    yield from self.list_symbols()
                     return
             elif reply.status in (401, 403, 422):
                 yield from self._fault("bad_credentials", f"the venue refuses key {self._key.name}")
@@ -127,6 +134,23 @@ class DegenRest:
                 self._backoff.reset()
                 return reply
 
+    def list_symbols(self) -> Script[None]:
+        """Ask once for the venue's spot symbols; without an answer those known stay, and what names another asks again.
+
+        A venue may have none, and no such list.
+        """
+        self.symbols.missed = False
+        reply: Reply = yield Request("GET", "/symbols")
+        if reply.status != 200:
+            return
+        try:
+            listed = read_rows(partial(read_symbol, VENUE), parse_document(SymbolsDocument, reply.body).symbols)
+        except ContractError as error:
+            yield from self._fault("bad_answer", str(error))
+            return
+        yield from self._tell_bad("GET /symbols", listed)
+        self.symbols.take(listed.rows)
+
     def cancel_below(self, below: int) -> Script[list[OrderReport]]:
         """Cancel every resting order with a client id below; return what was cancelled, as far as it can be read."""
         pauses = self._pauses()
@@ -135,11 +159,12 @@ class DegenRest:
             try:
                 if reply.status != 200:
                     raise ContractError("DELETE /orders", _said(reply))
-                gone = read_rows(read_order, parse_document(Cancelled, reply.body).cancelled)
+                cancelled = parse_document(Cancelled, reply.body).cancelled
             except ContractError as error:
                 yield from self._fault("bad_answer", str(error))
                 yield Pause(pauses.next_ms())
                 continue
+            gone = yield from self._rows(self._read_order, cancelled)
             yield from self._tell_bad("DELETE /orders", gone)
             return gone.rows
 
@@ -149,7 +174,7 @@ class DegenRest:
 
     def orders(self, status: str, after: int) -> Script[Rows[OrderReport]]:
         """Return orders in a status (`open`, `all`) that changed after a place in the private stream."""
-        return self._list(f"/orders?status={status}&", after, OrderPage, lambda page: page.orders, read_order)
+        return self._list(f"/orders?status={status}&", after, OrderPage, lambda page: page.orders, self._read_order)
 
     def order(self, order_id: int) -> Script[OrderReport | None]:
         """Return the venue's snapshot of one order, or None when it does not know it.
@@ -163,18 +188,20 @@ class DegenRest:
                 return None
             try:
                 if reply.status == 200:
-                    return order_report(parse_document(OneOrder, reply.body).order)
+                    return order_report(parse_document(OneOrder, reply.body).order, self.symbols)
                 raise ContractError("GET /orders/by-client-id", _said(reply))
             except ContractError as error:
                 yield from self._fault("bad_answer", str(error))
                 if not left:
                     raise
+                if self.symbols.missed:
+                    yield from self.list_symbols()
                 yield Pause(pauses.next_ms())
         raise AssertionError("the last try returns or raises")
 
     def fills(self, after: int) -> Script[Rows[Execution]]:
         """Return all fills after a place in the private stream, oldest first; says so when the venue has lost some."""
-        return self._list("/fills?", after, FillPage, lambda page: page.fills, read_fill)
+        return self._list("/fills?", after, FillPage, lambda page: page.fills, self._read_fill)
 
     def conversions(self, after: int) -> Script[Rows[Conversion]]:
         """Return all pairs made or merged after a place in the private stream, oldest first."""
@@ -210,7 +237,7 @@ class DegenRest:
                 yield from self._fault("bad_answer", str(fault))
                 yield Pause(pauses.next_ms())
                 continue
-            rows = read_rows(read, rows_of(page))
+            rows = yield from self._rows(read, rows_of(page))
             yield from self._tell_bad(f"GET {path}", rows)
             found.extend(rows)
             pages += 1
@@ -223,26 +250,40 @@ class DegenRest:
                 return found
             after = page.next_after
 
-    def money(self) -> Script[CashBalance | None]:
-        """Return balance and positions, asked one after the other: their places in the stream may differ.
+    def _rows(self, read: Callable[[bytes], R], raws: list[msgspec.Raw]) -> Script[Rows[R]]:
+        """Read the rows of a list, again with a new list of symbols when one speaks of a symbol that is not known."""
+        rows = read_rows(read, raws)
+        if not self.symbols.missed:
+            return rows
+        yield from self.list_symbols()
+        return read_rows(read, raws)
+
+    def money(self) -> Script[AccountMoney | None]:
+        """Return balances and positions, asked one after the other: their places in the stream may differ.
 
         None when either stays unreadable, or a row of the positions is.
         """
         pauses = self._pauses()
         for _ in range(READ_TRIES_MAX):
-            balance = yield from self.call("GET", "/balance")
+            by_currency = bool(self.symbols)
+            answer = yield from self.call("GET", "/balances" if by_currency else "/balance")
             positions = yield from self.call("GET", "/positions")
             try:
                 shares = parse_document(PositionsDocument, positions.body)
                 held = read_rows(read_holdings, shares.positions)
-                money = money_of(parse_document(BalanceDocument, balance.body))
+                money = (read_balances if by_currency else read_balance)(answer.body)
             except ContractError as error:
                 yield from self._fault("bad_answer", str(error))
             else:
                 yield from self._tell_bad("GET /positions", held)
                 if not held.bad:
-                    return CashBalance(
-                        money, [each for row in held.rows for each in row], shares.account_sequence, shares.ts_ns
+                    balances = [
+                        Balance(currency=row.currency, total=row.total, available=row.available)
+                        for row in money.balances
+                    ]
+                    holdings = [each for row in held.rows for each in row]
+                    return AccountMoney(
+                        balances, money.account_sequence, holdings, shares.account_sequence, shares.ts_ns
                     )
             yield Pause(pauses.next_ms())
         return None
@@ -262,13 +303,19 @@ class DegenRest:
             yield SessionAlert(AlertLevel.CRITICAL, kind, text[:400])
 
 
-class CashBalance(NamedTuple):
-    """What an account has, the shares as of one place in its private stream."""
+class AccountMoney(NamedTuple):
+    """What an account has, the cash and the shares each as of one place in its private stream."""
 
-    balance: BalanceDocument
+    balances: list[Balance]
+    """Cash by currency, dollars first."""
+    cash_sequence: int
     holdings: list[Holding]
     account_sequence: int
     ts_ns: int
+
+    @property
+    def main(self) -> Balance:
+        return self.balances[0]
 
 
 def _said(reply: Reply) -> str:

@@ -33,6 +33,6 @@ def asking_since(rest: DegenRest, after: int, asked_at_ns: int) -> Script[None]:
         fills=tuple(each for each in fills.rows if each.account_sequence > after),
         conversions=tuple(each for each in conversions.rows if each.account_sequence > after),
         unread=len(fills.bad) + len(conversions.bad),
-        cash_total=money.balance.balance.cash if money is not None else None,
+        cash_total=money.main.total if money is not None else None,
         asked_at_ns=asked_at_ns,
     )

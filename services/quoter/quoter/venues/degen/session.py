@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -40,24 +41,28 @@ from quoter.venues.base import (
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.degen import frames, timing
-from quoter.venues.degen.answers import Unanswered, Waiting, outcomes, refused_items
 from quoter.venues.degen.fallback import POLL_MS, REOPEN_MS, SILENT_MS, Fallback, RestEntry
 from quoter.venues.degen.frames import (
-    BATCH_ITEMS_MAX,
+    PRIVATE_TYPES,
     TICK_SIZE,
     Frame,
     ItemResult,
     WireError,
-    account_news,
-    batch_frame,
-    cancel_all_frame,
-    execution,
-    heartbeat_frame,
-    login_frame,
-    order_report,
     parse_frame,
     read_items,
     read_order,
+    reports_of,
+)
+from quoter.venues.degen.order_entry import (
+    BATCH_ITEMS_MAX,
+    Unanswered,
+    Waiting,
+    batch_frame,
+    cancel_all_frame,
+    heartbeat_frame,
+    login_frame,
+    outcomes,
+    refused_items,
     subscribe_frame,
 )
 from quoter.venues.degen.pairs import converting
@@ -381,24 +386,15 @@ class DegenSession:
             return self._on_reply(frame)
         if frame.type == "error":
             return self._on_error(frame)
-        if frame.type not in ("order", "fill", "account"):
+        if frame.type not in PRIVATE_TYPES:
             return []
         if frame.account_sequence is None:
             raise ContractError("degen frame", f"{frame.type} without account_sequence")
         if self._stream.is_repeat(frame.account_sequence):
             return []
-        told: list[Output] = []
-        if frame.type == "fill":
-            if frame.fill is None:
-                raise ContractError("degen frame", "fill without fill")
-            told.append(execution(frame.fill, recovered=False))
-        elif frame.type == "order":
-            if frame.order is None:
-                raise ContractError("degen frame", "order without order")
-            told.append(order_report(frame.order))
-        else:
-            told += account_news(frame)
-        if self._stream.advance(frame.account_sequence, has_frame=True, moves_money=frame.type == "account"):
+        told = reports_of(frame, self._rest.symbols)
+        moves_money = frame.type in ("account", "balance")
+        if self._stream.advance(frame.account_sequence, has_frame=True, moves_money=moves_money):
             told += self._catch_up()
         return told
 
@@ -407,7 +403,7 @@ class DegenSession:
         if waiting is None or result is None:
             return []
         if waiting.op == "batch":
-            return self._on_results(waiting, read_items(result.results))
+            return self._on_results(waiting, read_items(result.results, self._rest.symbols))
         if waiting.op == "heartbeat":
             self._beat_answered_ns = self._now_ns
         elif waiting.op == "login":
@@ -415,7 +411,7 @@ class DegenSession:
             if result.deadman_ms == self._deadman_ms and result.cancel_on_disconnect:
                 self._armed_since_ns = self._now_ns
         elif waiting.op == "cancel_all":
-            return list(read_rows(read_order, result.cancelled).rows)
+            return list(read_rows(partial(read_order, symbols=self._rest.symbols), result.cancelled).rows)
         elif waiting.op == "subscribe":
             return self._on_standing(result.account_sequence)
         return []

@@ -13,7 +13,7 @@ from random import Random
 
 from common.core import Close
 from common.errors import ContractError
-from common.events import AlertLevel, Balance, OpenOrder
+from common.events import AlertLevel, OpenOrder
 from common.orders import OrderState
 
 from quoter.venues.base import (
@@ -27,7 +27,6 @@ from quoter.venues.base import (
     SnapshotWatch,
 )
 from quoter.venues.conversation import Backoff, Pause, Script
-from quoter.venues.degen.frames import CURRENCY
 from quoter.venues.degen.rest import DegenRest
 from quoter.venues.degen.timing import SWEEP_AGAIN_MS
 from quoter.venues.rounds import ROUNDS_MAX, rounds
@@ -259,7 +258,7 @@ class AccountStream:
             money = yield from self._rest.money()
             if money is None or resting.bad:
                 return
-            begin, end = money.balance.account_sequence, money.account_sequence
+            begin, end = money.cash_sequence, money.account_sequence
             for _ in range(PICTURE_WAITS_MAX):
                 if self.sequence >= end:
                     break
@@ -275,14 +274,14 @@ class AccountStream:
                 continue
             yield from self._compare(resting.rows, living, on_wire=on_wire)
             self._snapshots += 1
-            balance = money.balance.balance
             yield AccountSnapshot(
-                Balance(currency=CURRENCY, total=balance.cash, available=balance.available),
+                money.main,
                 money.holdings,
                 [_open_order(report) for report in resting.rows],
                 end,
                 reason,
                 money.ts_ns,
+                others=money.balances[1:],
             )
             return
 

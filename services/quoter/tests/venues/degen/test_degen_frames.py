@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,10 +16,10 @@ from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.orders.own_orders import Orders
+from quoter.testing.page import blocks
 from quoter.testing.script import KEY
 from quoter.venues.base import Execution, Placement
 from quoter.venues.degen.frames import (
-    BATCH_ITEMS_MAX,
     BalanceDocument,
     Cancelled,
     FillPage,
@@ -31,40 +29,39 @@ from quoter.venues.degen.frames import (
     StatementPage,
     Token,
     WireEntry,
-    batch_frame,
-    cancel_all_frame,
     conversion,
     execution,
-    heartbeat_frame,
-    login_frame,
     order_report,
     parse_document,
     parse_frame,
     read_entry,
     read_holdings,
     read_order,
-    subscribe_frame,
 )
 from quoter.venues.degen.frames import read_fill as read_wire_fill
+from quoter.venues.degen.order_entry import (
+    BATCH_ITEMS_MAX,
+    batch_frame,
+    cancel_all_frame,
+    heartbeat_frame,
+    login_frame,
+    subscribe_frame,
+)
 from quoter.venues.degen.session import DegenSession
+from quoter.venues.degen.spot import Symbols
 
-PAGE = Path(__file__).parents[5] / "docs" / "degen-terminal-api.md"
-BLOCK = re.compile(r"```json (send|recv|request|response)([^\n]*)\n(.*?)```", re.DOTALL)
+NONE = Symbols()
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    # No bot trades spot symbols here yet; their frames are a section of their own.
-    markets, spot, _ = PAGE.read_text().partition("\n## 14. Spot symbols\n")
-    assert spot
-    return [(kind, head.strip(), body.strip()) for kind, head, body in BLOCK.findall(markets)]
+MARKETS = 0
 
 
 def frames() -> list[str]:
-    return [body for kind, _, body in blocks() if kind == "recv"]
+    return [body for kind, _, body in blocks(MARKETS) if kind == "recv"]
 
 
 def document_after(request: str) -> bytes:
-    rows = blocks()
+    rows = blocks(MARKETS)
     for (kind, head, _), (_, _, body) in pairwise(rows):
         if kind == "request" and head == request:
             return body.encode()
@@ -83,7 +80,7 @@ def test_every_golden_frame_is_read(body: str) -> None:
     assert frame.type == golden["type"]
     if "order" in golden:
         assert frame.order is not None
-        assert order_report(frame.order).order_id == int(golden["order"]["client_order_id"])
+        assert order_report(frame.order, NONE).order_id == int(golden["order"]["client_order_id"])
     if golden["type"] == "fill":
         assert frame.fill is not None
 
@@ -92,7 +89,7 @@ def test_the_golden_fill_in_neutral_words() -> None:
     [body] = [body for body in frames() if json.loads(body)["type"] == "fill"]
     frame = parse_frame(body.encode())
     assert frame.fill is not None
-    found = execution(frame.fill, recovered=False)
+    found = execution(frame.fill, NONE, recovered=False)
     assert (found.order_id, found.trade_id, found.outcome, found.side) == (2001, "1", Outcome.NO, Side.BUY)
     assert (found.price_ticks, found.quantity_lots, found.leaves_lots) == (46, 30, 70)
     assert (found.liquidity, str(found.fee), found.match_type) == (Liquidity.MAKER, "-0.107308", "mint")
@@ -103,16 +100,16 @@ def test_the_golden_documents_are_read() -> None:
     assert parse_document(Token, document_after("POST /auth/login")).account == "mm1"
     page = parse_document(OrderPage, document_after("GET /orders?status=open&limit=1"))
     assert (page.has_more, page.next_after) == (True, 2)
-    assert read_order(bytes(page.orders[0])).state is OrderState.LIVE
+    assert read_order(bytes(page.orders[0]), NONE).state is OrderState.LIVE
     cancelled = parse_document(
         Cancelled, document_after("DELETE /orders?client_order_id_from=1000&client_order_id_below=2000")
     )
-    assert read_order(bytes(cancelled.cancelled[0])).state is OrderState.CANCELLED
+    assert read_order(bytes(cancelled.cancelled[0]), NONE).state is OrderState.CANCELLED
     assert str(parse_document(BalanceDocument, document_after("GET /balance")).balance.cash) == "100000.000000"
     [position] = parse_document(PositionsDocument, document_after("GET /positions")).positions
     assert read_holdings(bytes(position))[0].lots == 10
     fills = parse_document(FillPage, document_after("GET /fills?after=7")).fills
-    assert read_wire_fill(bytes(fills[0])).trade_id == "1"
+    assert read_wire_fill(bytes(fills[0]), NONE).trade_id == "1"
     statement = parse_document(StatementPage, document_after("GET /statement?after=5&limit=2"))
     told = [found for entry in statement.entries if (found := read_entry(bytes(entry))) is not None]
     assert [(each.entry_id, each.pairs, each.cash, each.account_sequence) for each in told] == [
@@ -144,7 +141,7 @@ def test_an_order_that_must_not_rest_says_so_on_the_wire() -> None:
 
 
 def golden_send(op: str) -> dict[str, Any]:
-    for kind, _, body in blocks():
+    for kind, _, body in blocks(MARKETS):
         if kind == "send" and body.startswith("{") and json.loads(body)["op"] == op:
             found: dict[str, Any] = json.loads(body)
             return found
@@ -201,7 +198,7 @@ def test_a_fill_that_is_not_what_the_page_says_is_a_contract_error(change: dict[
 def read_fill(data: bytes) -> Execution:
     frame = parse_frame(data)
     assert frame.fill is not None
-    return execution(frame.fill, recovered=False)
+    return execution(frame.fill, NONE, recovered=False)
 
 
 def deliver(session: DegenSession, data: bytes) -> None:
