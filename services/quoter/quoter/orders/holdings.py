@@ -62,19 +62,16 @@ class Holdings:
 
         ValueError when a fill of a market with two outcomes is of neither.
         """
-        lots = fill.side.sign * fill.quantity_lots
-        # What has no outcomes is held as YES is, and may be short.
-        single = fill.outcome is instrument.outcome is Outcome.NONE
-        yes, no = (lots, 0) if single else pair_lots(fill.outcome, lots)
+        yes, no = _lots_held(instrument, fill.outcome, fill.side.sign * fill.quantity_lots)
         cost = float(instrument.cost(fill.side, fill.price_ticks, fill.quantity_lots))
         return self._take_in(fill, yes, no, cost)
 
-    def on_posting(self, posting: Posting) -> bool:
-        """Take in what moves YES and NO without a fill; return False for a repeat of one that is not covered yet.
+    def on_posting(self, posting: Posting, instrument: Instrument) -> bool:
+        """Take in what moves lots of a market without a fill; return False for a repeat of one not covered yet.
 
-        ValueError when it moves neither.
+        `instrument` is one of the market's. ValueError when a market with two outcomes has neither moved.
         """
-        lots = [pair_lots(move.instrument.outcome, move.lots) for move in posting.moves]
+        lots = [_lots_held(instrument, move.instrument.outcome, move.lots) for move in posting.moves]
         yes_lots, no_lots = sum(yes for yes, _ in lots), sum(no for _, no in lots)
         return self._take_in(posting, yes_lots, no_lots, -float(posting.cash[posting.currency]))
 
@@ -147,6 +144,11 @@ class Holdings:
     @property
     def uncovered(self) -> int:
         return len(self._uncovered)
+
+
+def _lots_held(instrument: Instrument, outcome: Outcome, lots: int) -> tuple[int, int]:
+    """Return lots as they are held, of YES and of NO; what has no outcomes is held as YES is, and may be short."""
+    return (lots, 0) if outcome is instrument.outcome is Outcome.NONE else pair_lots(outcome, lots)
 
 
 _NOTHING: dict[str, tuple[int, int]] = {}

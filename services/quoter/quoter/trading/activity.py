@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
-from common.instruments import Side, bids_on_axis
+from common.instruments import Outcome, Side, bids_on_axis
 
 from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import unpaired_value
@@ -25,6 +25,18 @@ MINUTES = 60
 
 TermsOf = Callable[[str], Terms]
 """What is traded in a market, by symbol."""
+
+
+def open_cost(order: Order, terms_of: TermsOf) -> float:
+    """Return what the rest of a bid may cost, in its currency.
+
+    A coin that nobody has listed yet is in an order of a predecessor: it counts nothing, because nothing new goes out
+    before the session has cancelled it.
+    """
+    terms = terms_of(order.symbol)
+    if not terms.symbol and order.outcome is Outcome.NONE:
+        return 0.0
+    return terms.of(order.outcome).money(order.price_ticks, order.leaves_lots)
 
 
 class Cancels:
@@ -96,8 +108,7 @@ class NotionalCommitted:
             by_bot[bot.algo_id] = money
         for order in orders:
             if order.side is Side.BUY:
-                cost = terms_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
-                by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + cost
+                by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + open_cost(order, terms_of)
         self._by_bot, self.total = by_bot, sum(by_bot.values())
 
 

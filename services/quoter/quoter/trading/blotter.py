@@ -229,6 +229,8 @@ class Blotter:
 
     def _instrument_of(self, execution: Execution) -> Instrument:
         """Return what was traded; of a market we were not told about, what the session says of such."""
+        if execution.instrument is not None:
+            return execution.instrument
         instrument = self._trader.terms_of(execution.symbol).of(execution.outcome).with_tick(execution.tick_size)
         return instrument if instrument.symbol == execution.symbol else replace(instrument, symbol=execution.symbol)
 
@@ -241,7 +243,7 @@ class Blotter:
         algo_id = order.algo_id if order else UNASSIGNED
         instrument = self._instrument_of(execution)
         posting = reversal_of(report, algo_id, self._books(instrument, now_ns))
-        if trader.holdings.on_posting(posting):
+        if trader.holdings.on_posting(posting, instrument):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
             yield posting
@@ -280,8 +282,9 @@ class Blotter:
 
     def _book_conversion(self, report: Conversion, algo_id: str, now_ns: int) -> Effects:
         trader = self._trader
-        posting = posting_of(report, algo_id, self._books(trader.terms_of(report.symbol).instrument, now_ns))
-        if trader.holdings.on_posting(posting):
+        instrument = trader.terms_of(report.symbol).instrument
+        posting = posting_of(report, algo_id, self._books(instrument, now_ns))
+        if trader.holdings.on_posting(posting, instrument):
             yield posting
             self._touched(algo_id, report.symbol, True)
 
@@ -316,6 +319,7 @@ class Blotter:
                 account=trader.account,
                 venue=trader.venue,
                 main=snapshot.main,
+                others=list(snapshot.others),
                 holdings=snapshot.holdings,
                 open_orders=snapshot.open_orders,
                 account_sequence=snapshot.account_sequence,

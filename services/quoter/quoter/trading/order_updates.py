@@ -125,14 +125,15 @@ class Books(NamedTuple):
     epoch: int
     now_ns: int
 
-    @property
-    def rate(self) -> Decimal | None:
-        """Return account currency per unit of the instrument's; None where nobody here knows it."""
-        return Decimal(1) if self.instrument.currency == self.currency else None
+    def rate(self, currency: str) -> Decimal | None:
+        """Return account currency per unit of a currency; None where nobody here knows it."""
+        return Decimal(1) if currency == self.currency else None
 
 
 def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
+    currency = books.instrument.currency
+    fee_currency = execution.fee_currency or currency
     return Fill(
         account=books.account,
         algo_id=order.algo_id if order else UNASSIGNED,
@@ -146,10 +147,10 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         quantity_lots=execution.quantity_lots,
         leaves_lots=execution.leaves_lots,
         liquidity=execution.liquidity,
-        rate=books.rate,
+        rate=books.rate(currency),
         fee=execution.fee,
-        fee_currency=books.instrument.currency,
-        fee_rate=books.rate,
+        fee_currency=fee_currency,
+        fee_rate=books.rate(fee_currency),
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -182,7 +183,10 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
 def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
-    cost = books.instrument.cost(execution.side, execution.price_ticks, execution.quantity_lots)
+    currency = books.instrument.currency
+    cash = {currency: books.instrument.cost(execution.side, execution.price_ticks, execution.quantity_lots)}
+    fee_currency = execution.fee_currency or currency
+    cash[fee_currency] = cash.get(fee_currency, Decimal(0)) + execution.fee
     key = InstrumentKey(books.instrument.venue, execution.symbol, execution.outcome)
     return Posting(
         account=books.account,
@@ -191,7 +195,7 @@ def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
         kind=PostingKind.REVERSAL,
         venue=books.instrument.venue,
         moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots)],
-        cash={books.instrument.currency: execution.fee + cost},
+        cash=cash,
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,
         ts_received_ns=books.now_ns,

@@ -35,7 +35,7 @@ from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
 from quoter.orders.own_orders import Order, Orders
 from quoter.orders.terms import Terms, unlisted_terms
-from quoter.trading.activity import Activity, young_until
+from quoter.trading.activity import Activity, open_cost, young_until
 from quoter.trading.batch import Batch
 from quoter.trading.bot import Bot, QuotedMarket, Shown
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
@@ -172,9 +172,7 @@ class Trader:
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
         self.collateral.locked = sum(
-            self.terms_of(order.symbol).of(order.outcome).money(order.price_ticks, order.leaves_lots)
-            for order in self.orders.living()
-            if order.side is Side.BUY
+            open_cost(order, self.terms_of) for order in self.orders.living() if order.side is Side.BUY
         )
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_coin
 from decimal import Decimal
 
 import pytest
@@ -19,6 +20,7 @@ from quoter.venues.base import Execution, Reversal
 
 TERMS = terms_of(market())
 PAIR = TERMS.pair
+COIN = Instrument("degen", "BTCUSD", InstrumentKind.SPOT, "USD", Decimal("0.01"), base="BTC")
 
 
 def an_order(side: Side = Side.BUY, outcome: Outcome = Outcome.NONE) -> Orders:
@@ -57,21 +59,73 @@ def test_a_fill_is_not_held_as_yes() -> None:
 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_fill_of_a_coin_is_held_net(side: Side) -> None:
-    coin = Instrument("degen", "BTCUSD", InstrumentKind.SPOT, "USD", Decimal("0.01"), base="BTC")
     execution = an_execution()._replace(symbol="BTCUSD", side=side, price_ticks=6_000_000, quantity_lots=10)
-    fill, holdings = fill_of(execution, None, books()._replace(instrument=coin)), Holdings("mm1")
-    assert holdings.on_fill(fill, coin)
+    fill, holdings = fill_of(execution, None, books()._replace(instrument=COIN)), Holdings("mm1")
+    assert holdings.on_fill(fill, COIN)
     held = holdings.of(fill.algo_id, "BTCUSD")
     assert (held.yes_lots, held.unconfirmed_yes_lots, held.no_lots) == ((10, 10, 0) if side is Side.BUY else (0, 10, 0))
     holdings.on_published(fill, 1)
     assert holdings.of(fill.algo_id, "BTCUSD").yes_lots == (10 if side is Side.BUY else -10)
 
 
+def test_a_coins_fill_that_failed_is_taken_back_from_the_position() -> None:
+    execution = an_execution()._replace(symbol="BTCUSD", side=Side.BUY, price_ticks=6_000_000, quantity_lots=10)
+    of_coin, holdings = books()._replace(instrument=COIN), Holdings("mm1")
+    fill = fill_of(execution, None, of_coin)
+    holdings.on_fill(fill, COIN)
+    posting = reversal_of(Reversal(execution, "broken"), fill.algo_id, of_coin)
+    assert [(move.instrument.symbol, move.instrument.outcome, move.lots) for move in posting.moves] == [
+        ("BTCUSD", Outcome.NONE, -10)
+    ]
+    assert holdings.on_posting(posting, COIN)
+    for sequence, event in enumerate((fill, posting), 1):
+        holdings.on_published(event, sequence)
+    assert holdings.of(fill.algo_id, "BTCUSD") == (0, 0, 0, 0)
+    assert not holdings.on_posting(posting, COIN), "told again it counts once"
+
+
+@pytest.mark.parametrize(
+    ("currency", "fee_currency", "rates", "cash"),
+    [
+        ("USD", "", (Decimal(1), Decimal(1)), {"USD": Decimal(600_000) + Decimal("0.1")}),
+        ("USD", "BTC", (Decimal(1), None), {"USD": Decimal(600_000), "BTC": Decimal("0.1")}),
+        ("EUR", "", (None, None), {"EUR": Decimal(600_000) + Decimal("0.1")}),
+        ("EUR", "USD", (None, Decimal(1)), {"EUR": Decimal(600_000), "USD": Decimal("0.1")}),
+    ],
+)
+def test_a_fee_is_booked_in_its_own_currency_and_a_rate_nobody_knows_is_none(
+    currency: str, fee_currency: str, rates: tuple[Decimal | None, Decimal | None], cash: dict[str, Decimal]
+) -> None:
+    execution = an_execution()._replace(
+        symbol="BTCUSD",
+        side=Side.BUY,
+        price_ticks=6_000_000,
+        quantity_lots=10,
+        fee=Decimal("0.1"),
+        fee_currency=fee_currency,
+    )
+    of_coin = books()._replace(instrument=replace_coin(COIN, currency=currency))
+    fill = fill_of(execution, None, of_coin)
+    assert (fill.fee, fill.currency, fill.fee_currency) == (Decimal("0.1"), currency, fee_currency or currency)
+    assert (fill.rate, fill.fee_rate) == rates
+    assert reversal_of(Reversal(execution, "broken"), "1", of_coin).cash == cash
+
+
+def test_a_predecessors_order_of_a_coin_that_is_not_listed_yet_counts_nothing() -> None:
+    script = Script()
+    script.quoting(0.50)
+    orders = script.core.trader.orders
+    locked = script.core.trader.collateral.locked
+    orders.add(Order(1, "1", "BTCUSD", Outcome.NONE, Side.BUY, 6_000_000, 100, state=OrderState.UNKNOWN))
+    script.wait(100, fair=0.50)
+    assert script.core.trader.collateral.locked == locked > 0
+
+
 def test_a_reversal_takes_back_no_yes() -> None:
     posting = reversal_of(Reversal(an_execution(), "broken"), "1", books())
     assert (posting.lots_of(Outcome.YES), posting.lots_of(Outcome.NO)) == (0, 0)
     with pytest.raises(ValueError, match="outcome: must be yes or no"):
-        Holdings("mm1").on_posting(posting)
+        Holdings("mm1").on_posting(posting, PAIR.yes)
 
 
 def test_a_reversal_takes_back_lots_and_cash_of_its_outcome() -> None:
