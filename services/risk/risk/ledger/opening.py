@@ -18,7 +18,7 @@ from risk.monitoring.reconcile import Verdict
 from risk.monitoring.watch import UNASSIGNED
 
 REASON_CHARS_MAX = 300
-FIRST_REASON = "cash held before the first entry of the ledger"
+FIRST_REASON = "cash held before the first entry of the ledger in its currency"
 
 
 class Opening(NamedTuple):
@@ -36,7 +36,8 @@ def opening_postings(opening: Opening, ledger: Ledger, verdict: Verdict, now_ns:
     cost: how they were settled is not known. Shares that it shows and no fill explains stay a difference.
     """
     assert verdict.deposits is not None, "asked for what a verdict found"
-    if opening.generation == 1:
+    if opening.generation == 1 or verdict.currency not in verdict.deposits:
+        # The venue has shown a currency for the first time; what the account counts in has been opened before.
         for currency, cash in verdict.deposits.items():
             yield _deposit(verdict, f"opening:{currency}", currency, cash, FIRST_REASON, now_ns)
         return

@@ -2,10 +2,12 @@
 
 A snapshot contains everything up to its account sequence. It is judged two seconds after it came, when what it contains
 has had time to reach the ledger, and what the ledger booked beyond it is taken off again. Money that the venue owes for
-decided shares (unpaid.py) counts as the account's. Where a venue counts finer than lots and cents the snapshot says how
-far the cash may lie from the ledger's for that alone: such a difference is booked, not disputed. Where the two cannot
-be brought to one point (a settlement just booked, fills without a venue sequence) the snapshot says nothing. A
-difference in two judged snapshots running is a mismatch: the account halts; no fill is ever invented.
+decided shares (unpaid.py) counts as the account's. Coins in lines of the ledger are set against the venue's balance of
+their currency, with what the account has of it besides (coins.py). Where a venue counts finer than lots and cents the
+snapshot says how far the cash may lie from the ledger's for that alone: such a difference is booked, not disputed.
+Where the two cannot be brought to one point (a settlement just booked, fills without a venue sequence, a symbol of
+which nobody has said what it buys) the snapshot says nothing. A difference in two judged snapshots running is a
+mismatch: the account halts; no fill is ever invented.
 
 An entry that claims a place in the venue's stream which the venue, asked well after the entry was booked, has not
 reached yet is not a later one: it was never said by the venue, and the account halts at once.
@@ -27,6 +29,7 @@ from risk.binary.unpaid import UNPAID_TOLD_NS, Unpaid, unpaid_in
 from risk.ledger.books import AccountBook, Ledger
 from risk.ledger.entries import cash_of
 from risk.ledger.positions import ZERO, instrument_name
+from risk.monitoring.coins import Coins, coins_in
 
 SETTLE_NS = 2_000_000_000
 """How long fills contained in a snapshot may take to reach the ledger."""
@@ -50,14 +53,14 @@ class Verdict(NamedTuple):
     currency: str
     """What the account counts in, by the venue's word."""
     deposits: dict[str, Decimal] | None = None
-    """Cash by currency that was there before our first entry, to be booked once."""
+    """Cash by currency that was there before our first entry in it, to be booked once."""
     differences: tuple[str, ...] = ()
     mismatch: bool = False
     """The differences have stood long enough to halt the account."""
     rounding: Decimal = ZERO
     """Cash in `currency` that only parts of lots and cents explain, to be booked."""
     shown: frozenset[str] = frozenset()
-    """Markets of which the venue shows shares."""
+    """Markets of which the venue shows shares, or coins as cash."""
 
 
 class _Move(NamedTuple):
@@ -151,7 +154,9 @@ class Reconciliation:
             undated = account.undated_at_ns > account.received_ns - SETTLE_NS
             if name in settling or undated or snapshot.account_sequence < account.floor:
                 continue
-            yield self._verdict(ledger, account, snapshot, now_ns)
+            verdict = self._verdict(ledger, account, snapshot, now_ns)
+            if verdict is not None:
+                yield verdict
 
     def overdue(self, now_ns: int) -> Iterator[tuple[str, str]]:
         """Yield every account with snapshots and, where it has waited long, what is to be redeemed; '' where not."""
@@ -178,25 +183,31 @@ class Reconciliation:
             for name, account in sorted(self._accounts.items())
         }
 
-    def _verdict(self, ledger: Ledger, account: _Account, snapshot: AccountState, now_ns: int) -> Verdict:
+    def _verdict(self, ledger: Ledger, account: _Account, snapshot: AccountState, now_ns: int) -> Verdict | None:
+        later = [move for move in account.moves if move.account_sequence > snapshot.account_sequence]
+        coins = coins_in(ledger, self._markets, snapshot, later)
+        if coins.unknown:
+            return None
         unpaid = account.unpaid = unpaid_in(snapshot, ledger, self._markets)
         if unpaid.cash <= 0:
             account.unpaid_since_ns = 0
         else:
             account.unpaid_since_ns = min(account.unpaid_since_ns or now_ns, unpaid.since_ns or now_ns)
-        later = [move for move in account.moves if move.account_sequence > snapshot.account_sequence]
         book = ledger.accounts.get(snapshot.account)
-        missing = _missing_cash(book, snapshot, unpaid, later)
-        differences = list(_share_differences(ledger, self._markets, snapshot, unpaid, later))
+        missing = _missing_cash(book, snapshot, unpaid, coins, later)
+        differences = list(_share_differences(ledger, self._markets, snapshot, unpaid, coins, later))
         deposits, rounding, main = None, ZERO, snapshot.main.currency
-        others = [currency for currency, cash in missing.items() if cash and currency != main]
         if book is None or not book.deposited:
             deposits = missing
-        elif not differences and not others and abs(missing[main]) <= _allowed(account, snapshot):
-            rounding = missing[main]
-            account.rounded = (snapshot.epoch, snapshot.main.rounding)
         else:
-            differences = [*_cash_differences(missing, snapshot, unpaid), *differences]
+            first = _first_seen(book, coins, missing)
+            deposits, missing = first or None, missing | dict.fromkeys(first, ZERO)
+            others = [currency for currency, cash in missing.items() if cash and currency != main]
+            if not differences and not others and abs(missing[main]) <= _allowed(account, snapshot):
+                rounding = missing[main]
+                account.rounded = (snapshot.epoch, snapshot.main.rounding)
+            else:
+                differences = [*_cash_differences(missing, snapshot, unpaid), *differences]
         account.differences = tuple(differences)
         account.running = account.running + 1 if differences else 0
         if not differences:
@@ -213,18 +224,28 @@ class Reconciliation:
             account.differences,
             mismatch,
             rounding,
-            frozenset(unpaid.shown) | unpaid.symbols,
+            frozenset(unpaid.shown) | unpaid.symbols | coins.symbols,
         )
 
 
+def _first_seen(book: AccountBook, coins: Coins, missing: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Return the currencies of which the account had something before our first entry in them.
+
+    One that is in the books, as cash or as a line that was ever traded, is compared like any other.
+    """
+    known = book.cash.keys() | coins.by_currency.keys()
+    return {currency: cash for currency, cash in missing.items() if cash > 0 and currency not in known}
+
+
 def _missing_cash(
-    book: AccountBook | None, snapshot: AccountState, unpaid: Unpaid, later: list[_Move]
+    book: AccountBook | None, snapshot: AccountState, unpaid: Unpaid, coins: Coins, later: list[_Move]
 ) -> dict[str, Decimal]:
     """Return by currency what the venue shows, and owes, beyond what the ledger had at the snapshot's place."""
     missing = {}
     for balance in snapshot.balances:
         cash = book.cash.get(balance.currency, ZERO) if book else ZERO
         cash -= sum((move.cash.get(balance.currency, ZERO) for move in later), start=ZERO)
+        cash += coins.by_currency.get(balance.currency, ZERO)
         missing[balance.currency] = balance.owned - cash
     missing[snapshot.main.currency] += unpaid.cash
     return missing
@@ -274,7 +295,7 @@ def _move(entry: Fill | Posting, booked_ns: int) -> _Move:
 
 
 def _share_differences(
-    ledger: Ledger, markets: Markets, snapshot: AccountState, unpaid: Unpaid, later: list[_Move]
+    ledger: Ledger, markets: Markets, snapshot: AccountState, unpaid: Unpaid, coins: Coins, later: list[_Move]
 ) -> Iterator[str]:
     """Yield 'instrument: venue n, ledger m' for every holding that differs."""
     lines = [
@@ -294,7 +315,7 @@ def _share_differences(
             plain.add(symbol)
         for holding in holdings:
             shown[symbol, _held_as(symbol, holding.instrument.outcome, plain)] += holding.lots
-    for symbol in sorted(({symbol for symbol, _ in booked} | unpaid.shown.keys()) - unpaid.symbols):
+    for symbol in sorted(({symbol for symbol, _ in booked} | unpaid.shown.keys()) - unpaid.symbols - coins.symbols):
         if symbol not in unpaid.shown and markets.ended(snapshot.venue, symbol):
             # Shares that won nothing are no longer shown; we only have not heard how the market ended.
             continue
