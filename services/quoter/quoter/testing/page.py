@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-PAGE = Path(__file__).parents[4] / "docs" / "degen-terminal-api.md"
 _BLOCK = re.compile(r"```json (send|recv|request|response)([^\n]*)\n(.*?)```", re.DOTALL)
 
 
-def blocks(part: int) -> list[tuple[str, str, str]]:
+def blocks(page: str, part: int) -> list[tuple[str, str, str]]:
     """Return (kind, head, body) of the examples of a part of the page: 0 of YES/NO markets, 1 of spot symbols."""
-    parts = PAGE.read_text().split("\n## 14. Spot symbols\n")
+    parts = page.split("\n## 14. Spot symbols\n")
     assert len(parts) == 2, "the page has one section of spot symbols"
     return [(kind, head.strip(), body.strip()) for kind, head, body in _BLOCK.findall(parts[part])]

@@ -78,8 +78,8 @@ def test_a_coins_fill_that_failed_is_taken_back_from_the_position() -> None:
         ("BTCUSD", Outcome.NONE, -10)
     ]
     assert holdings.on_posting(posting, COIN)
-    for sequence, event in enumerate((fill, posting), 1):
-        holdings.on_published(event, sequence)
+    holdings.on_published(fill, 1)
+    holdings.on_published(posting, 2)
     assert holdings.of(fill.algo_id, "BTCUSD") == (0, 0, 0, 0)
     assert not holdings.on_posting(posting, COIN), "told again it counts once"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -53,15 +54,19 @@ from quoter.venues.degen.spot import Symbols
 NONE = Symbols()
 
 
-MARKETS = 0
+PAGE = (Path(__file__).parents[5] / "docs" / "degen-terminal-api.md").read_text()
+
+
+def examples() -> list[tuple[str, str, str]]:
+    return blocks(PAGE, 0)
 
 
 def frames() -> list[str]:
-    return [body for kind, _, body in blocks(MARKETS) if kind == "recv"]
+    return [body for kind, _, body in examples() if kind == "recv"]
 
 
 def document_after(request: str) -> bytes:
-    rows = blocks(MARKETS)
+    rows = examples()
     for (kind, head, _), (_, _, body) in pairwise(rows):
         if kind == "request" and head == request:
             return body.encode()
@@ -141,7 +146,7 @@ def test_an_order_that_must_not_rest_says_so_on_the_wire() -> None:
 
 
 def golden_send(op: str) -> dict[str, Any]:
-    for kind, _, body in blocks(MARKETS):
+    for kind, _, body in examples():
         if kind == "send" and body.startswith("{") and json.loads(body)["op"] == op:
             found: dict[str, Any] = json.loads(body)
             return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from quoter.venues.degen.frames import (
 from quoter.venues.degen.order_entry import batch_frame, place_document
 from quoter.venues.degen.spot import Symbols, SymbolsDocument, lots_of, read_symbol, ticks_of
 
-SPOT = 1
+PAGE = (Path(__file__).parents[5] / "docs" / "degen-terminal-api.md").read_text()
 BTCUSD = Instrument(
     VENUE,
     "BTCUSD",
@@ -42,12 +43,12 @@ LISTED = Symbols([BTCUSD])
 
 
 def frames(kind: str) -> list[dict[str, Any]]:
-    found = [json.loads(body) for block, _, body in blocks(SPOT) if block == "recv"]
+    found = [json.loads(body) for block, _, body in blocks(PAGE, 1) if block == "recv"]
     return [frame for frame in found if frame["type"] == kind]
 
 
 def document_after(request: str) -> bytes:
-    for (kind, head, _), (_, _, body) in pairwise(blocks(SPOT)):
+    for (kind, head, _), (_, _, body) in pairwise(blocks(PAGE, 1)):
         if kind == "request" and head == request:
             return body.encode()
     raise AssertionError(f"the page has no {request}")
@@ -126,7 +127,7 @@ def test_a_statement_of_coins_moves_no_pairs() -> None:
 
 
 def test_our_order_has_the_members_the_page_shows() -> None:
-    golden = next(json.loads(body) for kind, _, body in blocks(SPOT) if kind == "send" and '"op": "place"' in body)
+    golden = next(json.loads(body) for kind, _, body in blocks(PAGE, 1) if kind == "send" and '"op": "place"' in body)
     place = Placement(
         3001,
         "BTCUSD",
