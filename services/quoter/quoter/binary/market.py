@@ -175,7 +175,7 @@ class BinaryMarket(MarketStrategy):
         self.traded.on_trade(signed, now_ns, self.shared.config.flow)
 
     def on_cancels(self, orders: Orders, now_ns: int) -> None:
-        self.comers.note_own(orders.levels(self.terms), now_ns)
+        self.comers.own.note(orders.levels(self.terms), now_ns)
 
     def refresh(self, now_ns: int) -> None:
         """Freeze a market whose protection, or whose bot's, is in force; let it go when that has run out."""
@@ -206,7 +206,7 @@ class BinaryMarket(MarketStrategy):
         else:
             self.comers.rest(now_ns)
         shown, yes, book = Reach(0.0, 0.0), self.terms.pair.yes, inputs.book
-        own_bids, own_asks = self.comers.update_own(orders.levels(self.terms), now_ns)
+        own_bids, own_asks = self.comers.own.update(orders.levels(self.terms), now_ns)
         if unwind.cross_from_s and book is not None and inputs.price is not None:
             fair, tick = inputs.mark, self.terms.grid.tick_size
             bids, asks = offers(book.bids, yes, own_bids), offers(book.asks, yes, own_asks)

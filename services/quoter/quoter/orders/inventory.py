@@ -27,6 +27,11 @@ class MarketInventory(Inventory, Protocol):
         """By how much the position is long on the market's axis, below 0 when it is short; what is in doubt counts."""
         ...
 
+    @property
+    def net_bounds(self) -> tuple[int, int]:
+        """The least and the most by which the position may be long, with what is in doubt counted either way."""
+        ...
+
     def worth(self, mark: float) -> float:
         """Return what is held at a mark price of the market's axis, in its currency."""
         ...
@@ -50,6 +55,11 @@ class PairHeld(PairInventory):
     def net_lots(self) -> int:
         return self.held.yes_lots - self.held.no_lots
 
+    @property
+    def net_bounds(self) -> tuple[int, int]:
+        held, net = self.held, self.net_lots
+        return net - held.unconfirmed_yes_lots, net + held.unconfirmed_no_lots
+
     def worth(self, mark: float) -> float:
         return self.pair.yes.value(self.held.yes_lots, mark) + self.pair.no.value(self.held.no_lots, mark)
 
@@ -71,6 +81,10 @@ class SignedHeld(SignedInventory):
     @property
     def net_lots(self) -> int:
         return self.held_lots
+
+    @property
+    def net_bounds(self) -> tuple[int, int]:
+        return self.held_lots - self.unconfirmed_lots, self.held_lots
 
     def worth(self, mark: float) -> float:
         return self.traded.value(self.held_lots, mark)

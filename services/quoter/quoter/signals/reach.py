@@ -13,7 +13,7 @@ dozen takers say little of. What is believed before any are seen counts as so ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from common.clock import NS_PER_MS, NS_PER_S
 from common.instruments import Instrument
 
 from quoter.binary.crossing import Offer, taker_fee
+from quoter.signals.others import OwnLevels
 
 ONE_TAKER_NS = 20 * NS_PER_MS
 """Fills of one side that follow each other so closely are one taker's, who went through several of our levels."""
@@ -40,10 +41,6 @@ SHOWN_HALF_LIFE_S = 10.0
 """Of the mean of what others show: their quotes come and go all the time, and the bound should not."""
 STEP = 5
 """Shares: the reach is told in multiples of this, so that it does not move quotes all the time."""
-
-
-OWN_NS = 2 * NS_PER_S
-"""A book that we look at may be so old that it still shows own orders that are gone since."""
 
 
 class Reach(NamedTuple):
@@ -92,34 +89,13 @@ class Arrivals:
 
 
 @dataclass(slots=True)
-class Own:
-    """Our orders of the last moments on one side of a market: a book that still shows them shows no way out."""
-
-    _rested: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Most shares and when they were last there, by price in ticks."""
-
-    def note(self, levels: Mapping[int, int], now_ns: int) -> None:
-        """Take in what rests now, shares by price in ticks; on the path of a tick, so it looks at nothing else."""
-        for ticks, lots in levels.items():
-            most, last_ns = self._rested.get(ticks, (0, now_ns))
-            self._rested[ticks] = (max(lots, most) if now_ns - last_ns <= OWN_NS else lots), now_ns
-
-    def update(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
-        """Take in what rests now; return the most that has rested at each price within `OWN_NS`."""
-        self.note(levels, now_ns)
-        self._rested = {ticks: found for ticks, found in self._rested.items() if now_ns - found[1] <= OWN_NS}
-        return {ticks: lots for ticks, (lots, _) in self._rested.items()}
-
-
-@dataclass(slots=True)
 class Comers:
     """Who has taken from our quotes in one market."""
 
     sold: Arrivals = field(default_factory=Arrivals)
     """Those we sold YES to, or bought NO from: they bring a long net down."""
     bought: Arrivals = field(default_factory=Arrivals)
-    own_bids: Own = field(default_factory=Own)
-    own_asks: Own = field(default_factory=Own)
+    own: OwnLevels = field(default_factory=OwnLevels)
     seen_s: float = 0.0
     """Time over which they were seen, faded like the rest."""
     _looked_ns: int = 0
@@ -139,17 +115,6 @@ class Comers:
             self.sold.fade(kept)
             self.bought.fade(kept)
         self._looked_ns = now_ns
-
-    def note_own(self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int) -> None:
-        """Take in what of ours rests now, bids and asks."""
-        self.own_bids.note(levels[0], now_ns)
-        self.own_asks.note(levels[1], now_ns)
-
-    def update_own(
-        self, levels: tuple[Mapping[int, int], Mapping[int, int]], now_ns: int
-    ) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """Take in what of ours rests now; return the most at each price, bids and asks, that a book may still show."""
-        return self.own_bids.update(levels[0], now_ns), self.own_asks.update(levels[1], now_ns)
 
     def mean_shown(self, shown: Reach, now_ns: int) -> Reach:
         """Take in what others show now; return it with the means of what they have shown lately."""

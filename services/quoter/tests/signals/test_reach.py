@@ -14,14 +14,12 @@ from quoter.binary.crossing import Offer
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.reach import (
     ONE_TAKER_NS,
-    OWN_NS,
     SHOWN_HALF_LIFE_S,
     SIZE_MAX,
     STEP,
     UNBOUNDED,
     Arrivals,
     Comers,
-    Own,
     Reach,
     bearable,
 )
@@ -186,24 +184,6 @@ def test_r66_a_rival_s_quotes_in_the_book_are_his_price_and_a_way_out() -> None:
     assert (after.others_bid, after.others_ask) == (0.49, 0.0), "nobody would pay 0.90 for what is worth 0.50"
     assert after.long > before.long + 100
     assert after.short == pytest.approx(before.short, abs=10)
-
-
-def test_r66_own_orders_that_a_book_still_shows_are_no_way_out() -> None:
-    own = Own()
-    assert own.update({48: 15, 47: 20}, 10 * S) == {48: 15, 47: 20}
-    assert own.update({48: 5}, 11 * S) == {48: 15, 47: 20}, "they are gone, but not from what the feed has brought"
-    assert own.update({49: 7}, 10 * S + OWN_NS + 1) == {48: 15, 49: 7}
-    assert own.update({}, 20 * S) == {}
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.dictionaries(st.integers(1, 3), st.integers(1, 50))), max_size=8))
-def test_r66_what_is_noted_between_two_looks_counts_as_if_looked_at(steps: list[tuple[int, dict[int, int]]]) -> None:
-    noted, looked, now_ns = Own(), Own(), 10 * S
-    for passed_s, levels in steps:
-        now_ns += passed_s * S
-        noted.note(levels, now_ns)
-        looked.update(levels, now_ns)
-    assert noted.update({}, now_ns) == looked.update({}, now_ns)
 
 
 def test_r66_a_quote_that_moves_lends_nothing_to_what_may_be_held() -> None:
