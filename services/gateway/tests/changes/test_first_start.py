@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from common.bots import KINDS
 from common.errors import BusUnavailable, ConfigError
 from common.events import User
 from gateway.auth.passwords import Passwords
@@ -90,7 +91,7 @@ async def test_bots_are_seeded_once_by_whichever_replica_comes_first(context: Co
         ("not toml", "bots.toml"),
         ('[[bots]]\nkind = "binary"\nsections = {}', "algo_id"),
         ('[[bots]]\nalgo_id = "x"\nkind = "binary"\nsections = {}', "number of 1 to 9 digits"),
-        ('[[bots]]\nalgo_id = "1"\nkind = "odd"\nsections = {}', "kind: must be one of binary, is 'odd'"),
+        ('[[bots]]\nalgo_id = "1"\nkind = "odd"\nsections = {}', f"kind: must be one of {', '.join(KINDS)}, is 'odd'"),
         ('[[bots]]\nalgo_id = "1"\nkind = "binary"\nsurprise = 1\nsections = {}', "surprise"),
         ('[[bots]]\nalgo_id = "1"\nkind = "binary"\nsections = {}', "sections.instrument"),
     ],
