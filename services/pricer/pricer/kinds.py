@@ -3,6 +3,7 @@
 from typing import Any
 
 from pricer.binary.kind import Binary
+from pricer.fixed import Fixed
 from pricer.kind import Kind
 
-KINDS: tuple[type[Kind[Any, Any, Any]], ...] = (Binary,)
+KINDS: tuple[type[Kind[Any, Any, Any]], ...] = (Binary, Fixed)

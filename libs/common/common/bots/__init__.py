@@ -5,6 +5,7 @@ Every number of a bot's behaviour is here; unknown keys are refused with their n
 
 from common.bots.binary import BinaryBot, Override, Overrides
 from common.bots.bot import Bot, InstrumentSection
+from common.bots.fixed import FixedBot
 from common.bots.kinds import KINDS, parse_bot, sections_of, venue_and_account
 from common.bots.limits import NotionalRiskLimits, PositionRiskLimits, RiskLimits, SpotRiskLimits
 from common.bots.pricing import BinaryInstrument, Combination, PriceSource, Pricing
@@ -20,6 +21,7 @@ __all__ = [
     "Bot",
     "Combination",
     "Exposure",
+    "FixedBot",
     "Flow",
     "InstrumentSection",
     "Inventory",

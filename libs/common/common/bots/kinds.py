@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from common.bots.binary import BinaryBot
 from common.bots.bot import Bot, InstrumentSection
+from common.bots.fixed import FixedBot
 from common.errors import ConfigError
 from common.events import BotConfig
 
-KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot,)}
+KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot, FixedBot)}
 
 BotT = TypeVar("BotT", bound=Bot)
 

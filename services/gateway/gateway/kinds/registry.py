@@ -10,6 +10,7 @@ from common.instruments import InstrumentKind
 
 from gateway.kinds.binary import Pair
 from gateway.kinds.binary import bot_part as binary_part
+from gateway.kinds.fixed import bot_part as fixed_part
 from gateway.kinds.parts import BotPart, Json, PositionPart
 from gateway.kinds.signed import Signed
 
@@ -20,6 +21,7 @@ MARKETS: dict[InstrumentKind, PositionPart] = {
 }
 BOTS: dict[str, BotPart] = {
     "binary": binary_part,
+    "fixed": fixed_part,
 }
 NO_PART: Json = {"series": [], "max_position": None}
 """Of a kind of bot that nobody knows here."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from common.bots import (
     BinaryBot,
     Bot,
+    FixedBot,
     NotionalRiskLimits,
     PositionRiskLimits,
     RiskLimits,
@@ -26,7 +27,7 @@ from common.instruments import InstrumentKind
 
 from risk.monitoring.platform_limits import NotionalPlatformLimits, PlatformLimits, PositionPlatformLimits
 
-SERVED = (BinaryBot,)
+SERVED = (BinaryBot, FixedBot)
 """The kinds of bot that are given limits; others are ignored."""
 
 
