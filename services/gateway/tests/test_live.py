@@ -173,7 +173,9 @@ async def test_first_start_two_replicas_conflicts_restart_and_an_orderly_end(pla
     assert "admin password" not in second.log.read_text()
     here, there = await first.log_in(password), await second.log_in(password)
     # One login is good at both replicas.
-    (bot,) = (await second.client.get("/api/bots", headers=here)).json()["bots"]
+    bots = (await second.client.get("/api/bots", headers=here)).json()["bots"]
+    assert [(each["algo_id"], each["kind"]) for each in bots] == [("1", "binary"), ("2", "fixed")]
+    bot = bots[0]
     assert (bot["algo_id"], bot["revision"], bot["configured_running"]) == ("1", 1, True)
 
     # Both change revision 1 at the same moment: the broker lets exactly one win, and says so to the other.

@@ -59,7 +59,7 @@ def _needs_of(sections: Mapping[str, Any], venues: Mapping[str, Any]) -> list[Ne
     enough = int(sections.get("combination", {}).get("min_agreeing", 1))
     return [
         Need(underlying, tuple(stream for source in sources if (stream := _stream(source, venues)) is not None), enough)
-        for underlying, sources in sections["instrument"]["sources"].items()
+        for underlying, sources in sections["instrument"].get("sources", {}).items()
     ]
 
 

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import nats
@@ -31,6 +32,8 @@ from toolkit.servers.programs import wished_for
 ACCOUNT = "mm1"
 QUOTING = ("feed", "pricer", "risk", "quoter")
 """The services without which nothing is quoted."""
+WITHOUT_ADMIN = ("nats", "redis", "exchange")
+"""Processes that are not asked whether they are ready."""
 POLL_S = 0.05
 PORT_DRAWS_MAX = 200
 SHORT_MARKETS: Mapping[str, str] = {
@@ -40,10 +43,20 @@ SHORT_MARKETS: Mapping[str, str] = {
 }
 
 
+BOT_TABLE = "[[bots]]\n"
 INVENTORY = "[bots.sections.inventory]\n"
 SHORT_PHASES = "min_life_s = 10.0\nreduce_only_s = 8.0\nclose_threshold_s = 2.0\n"
 # Takers come far oftener than in the demo; pairs are not merged yet, so the usual limit would end the quoting.
 POSITION = ("max_position = 1000", "max_position = 10000")
+
+
+class Execution(NamedTuple):
+    """One execution of an order of ours."""
+
+    trade_id: str
+    client_order_id: str
+    size: Decimal
+    """In units: shares, or of the base currency."""
 
 
 class TrialError(Exception):
@@ -62,13 +75,17 @@ class Trial:
         port_base: int | None = None,
         servers: str = "",
         path: str = "",
+        bots: Collection[str] = ("1",),
     ) -> None:
-        """`servers` is for `--servers` (else the environment's wish), `path` goes before the PATH."""
+        """`servers` is for `--servers` (else the environment's wish), `path` goes before the PATH.
+
+        `bots` are those of the configuration that it has; the first quotes YES/NO markets, the second a spot symbol.
+        """
         self.data_dir = data_dir
         self.servers, self.path = servers or wished_for(), path
         self.port_base = port_base or free_port_base()
         self.ports: Ports = port_map(self.port_base)
-        self.source, self.settings = source, dict(settings)
+        self.source, self.settings, self.bots = source, dict(settings), bots
         # A door that empties a scope answers within 7 s.
         self.http = httpx.Client(timeout=10.0, trust_env=False)
         self._venue_token = ""
@@ -88,7 +105,7 @@ class Trial:
         folder = self.data_dir / "trial-config"
         shutil.copytree(CONFIG_DIR, folder, dirs_exist_ok=True)
         bots = folder / "bots.toml"
-        text = bots.read_text()
+        text = "".join(self._chosen(bots.read_text()))
         assert text.count(INVENTORY) == 1, f"{bots} has one {INVENTORY}"
         length_s = int(self.settings.get("exchange.MM_SERIES_LENGTH_S", "300"))
         length = f"{length_s // 60}M" if length_s % 60 == 0 else f"{length_s}S"
@@ -97,6 +114,14 @@ class Trial:
             text.replace(INVENTORY, INVENTORY + SHORT_PHASES).replace("-5M", f"-{length}").replace(*POSITION)
         )
         self.settings.setdefault("gateway.MM_CONFIG_DIR", str(folder))
+
+    def _chosen(self, text: str) -> Iterator[str]:
+        """Yield the head of a file of bots, and the tables of those that this platform has."""
+        head, *tables = text.split(BOT_TABLE)
+        yield head
+        for table in tables:
+            if tomllib.loads(BOT_TABLE + table)["bots"][0]["algo_id"] in self.bots:
+                yield BOT_TABLE + table
 
     def stop(self, timeout_s: float = 90.0) -> None:
         """Stop everything; TrialError when a process remains or an order may rest."""
@@ -217,7 +242,7 @@ class Trial:
         Quotes that merely survived, or that were renewed from what a dead feed had said, prove nothing.
         """
         self.wait(f"new {victim}", lambda: self.restarted(victim, before), timeout_s)
-        names = QUOTING if victim in (*QUOTING, "nats", "redis") else (victim, *QUOTING)
+        names = QUOTING if victim in (*QUOTING, *WITHOUT_ADMIN) else (victim, *QUOTING)
         self.wait(f"readiness after {victim}", lambda: self.ready(names), timeout_s)
         newest = self.newest_order()
         self.wait("new orders on both sides", lambda: self.newest_order() > newest and self.two_sided(), timeout_s)
@@ -229,7 +254,7 @@ class Trial:
     def two_sided(self) -> bool:
         """Say whether some market has a YES bid and a NO bid of ours resting."""
         try:
-            sides = {(order["market"], order["outcome"]) for order in self.open_orders()}
+            sides = {(order["market"], order["outcome"]) for order in self.open_orders() if "market" in order}
         except (httpx.HTTPError, TrialError):
             return False
         return any((market, "no") in sides for market, outcome in sides if outcome == "yes")
@@ -257,26 +282,30 @@ class Trial:
     # --- books --------------------------------------------------------------------------------------------------
 
     def venue_pages(self, path: str, field: str) -> list[dict[str, Any]]:
-        """Return all rows of a paged listing of the venue."""
+        """Return all rows of a paged listing of the venue; `path` may hold a query."""
         rows: list[dict[str, Any]] = []
-        after = 0
+        after, query = 0, path + ("&" if "?" in path else "?")
         while True:
-            page = self.venue(f"{path}?after={after}&limit=500")
+            page = self.venue(f"{query}after={after}&limit=500")
             rows += page[field]
             if not page["has_more"] or not page[field]:
                 return rows
             after = int(page["next_after"])
 
-    def fills_at_venue(self) -> Counter[tuple[str, str, int]]:
-        """Return (trade id, client order id, size) of every execution, as the venue tells it."""
+    def fills_at_venue(self) -> Counter[Execution]:
+        """Return every execution, as the venue tells it."""
         rows = self.venue_pages("/fills", "fills")
-        return Counter((row["trade_id"], row["client_order_id"], int(row["size"])) for row in rows)
+        return Counter(Execution(row["trade_id"], row["client_order_id"], Decimal(row["size"])) for row in rows)
 
-    def fills_on_bus(self) -> Counter[tuple[str, str, int]]:
+    def spot_fills_at_venue(self) -> int:
+        """Return how many executions of spot symbols there have been."""
+        return sum("symbol" in row for row in self.venue_pages("/fills", "fills"))
+
+    def fills_on_bus(self) -> Counter[Execution]:
         """Return the same of every Fill in the FILL stream."""
         return asyncio.run(self._fills_on_bus())
 
-    async def _fills_on_bus(self) -> Counter[tuple[str, str, int]]:
+    async def _fills_on_bus(self) -> Counter[Execution]:
         client = await nats.connect(
             f"nats://127.0.0.1:{self.ports.nats}",
             user="risk",
@@ -285,7 +314,7 @@ class Trial:
         )
         try:
             info = json.loads((await client.request(f"{JETSTREAM_API}.STREAM.INFO.FILL", b"")).data)
-            fills: Counter[tuple[str, str, int]] = Counter()
+            fills: Counter[Execution] = Counter()
             sequence = int(info["state"]["first_seq"])
             while sequence <= int(info["state"]["last_seq"]):
                 question = json.dumps({"seq": sequence, "next_by_subj": "fill.trade.>"}).encode()
@@ -293,7 +322,8 @@ class Trial:
                 if not answer.headers or "Nats-Sequence" not in answer.headers:
                     break
                 fill = decode(Fill, answer.data)
-                fills[(fill.venue_trade_id, str(fill.order_id), fill.quantity_lots)] += 1
+                size = fill.quantity_lots * fill.instrument.lot_size
+                fills[Execution(fill.venue_trade_id, str(fill.order_id), size)] += 1
                 sequence = int(answer.headers["Nats-Sequence"]) + 1
             return fills
         finally:
@@ -308,14 +338,48 @@ class Trial:
         cash = accounts.get(ACCOUNT, {}).get("USD")
         return None if cash is None else Decimal(cash)
 
+    def money_at_venue(self) -> dict[str, Decimal]:
+        """Return what the account has of each currency, by the venue's balances."""
+        return {row["currency"]: Decimal(row["total"]) for row in self.venue("/balances")["balances"]}
+
+    def money_by_statement(self) -> dict[str, Decimal]:
+        """Return the same by its statements, entry by entry."""
+        return {
+            currency: sum(
+                (Decimal(row["amount"]) for row in self.venue_pages(f"/statement?currency={currency}", "entries")),
+                start=Decimal(0),
+            )
+            for currency in self.money_at_venue()
+        }
+
+    def money_in_ledger(self) -> dict[str, Decimal]:
+        """Return the same by risk's books: cash, and coins in the lines of its bots."""
+        state = self.state("risk")
+        cash = {name: Decimal(text) for name, text in state.get("accounts", {}).get(ACCOUNT, {}).items()}
+        lines = [line for bot in state.get("bots", []) for line in bot["lines"] if "position" in line]
+        return self.with_coins(cash, [(line["symbol"], line["position"]) for line in lines])
+
+    def with_coins(self, cash: Mapping[str, Decimal], lots: Iterable[tuple[str, int]]) -> dict[str, Decimal]:
+        """Return cash by currency with what lots of spot symbols are of it; lots of other markets count nothing."""
+        money = dict(cash)
+        symbols = {row["symbol"]: row for row in self.venue("/symbols")["symbols"]}
+        for name, held in lots:
+            symbol = symbols.get(name)
+            if symbol is not None:
+                base = symbol["base"]
+                money[base] = money.get(base, Decimal(0)) + held * Decimal(symbol["lot"])
+        return money
+
     def books_agree(self) -> list[str]:
-        """Compare fills and cash of the platform with the venue's; return the differences."""
+        """Compare fills and money of the platform with the venue's, currency by currency; return the differences."""
         venue, bus = self.fills_at_venue(), self.fills_on_bus()
         faults = [f"lost: {key} x{count}" for key, count in (venue - bus).items()]
         faults += [f"doubled or invented: {key} x{count}" for key, count in (bus - venue).items()]
-        cash = self.cash_in_ledger()
-        if cash != self.cash_at_venue():
-            faults.append(f"cash: ledger {cash}, venue {self.cash_at_venue()}")
+        ledger, statement, venue_has = self.money_in_ledger(), self.money_by_statement(), self.money_at_venue()
+        for currency in sorted(ledger.keys() | venue_has.keys()):
+            ours, theirs, told = (each.get(currency) for each in (ledger, venue_has, statement))
+            if not ours == theirs == told:
+                faults.append(f"{currency}: ledger {ours}, venue {theirs}, its statement {told}")
         return faults
 
 

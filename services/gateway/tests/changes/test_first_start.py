@@ -71,17 +71,17 @@ async def test_an_empty_password_file_is_named_not_used(context: Context, passwo
 
 def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
     demo, spot = read_first_bots(BOTS_FILE, "demo", 1), read_first_bots(BOTS_FILE, "spot", 1)
-    assert [bot.running for bot in demo] == [True]
-    assert [bot.running for bot in spot] == [False]
+    assert [(bot.kind, bot.running) for bot in demo] == [("binary", True), ("fixed", True)]
+    assert [bot.running for bot in spot] == [False, False]
     assert demo[0].revision == 1
     assert demo[0].sections["risk_limits"]["max_daily_loss"] == "1000"
 
 
 async def test_bots_are_seeded_once_by_whichever_replica_comes_first(context: Context, bus: FakeBus) -> None:
     bots = read_first_bots(BOTS_FILE, "demo", 1)
-    assert await seed_bots(context, bots) == 1
+    assert await seed_bots(context, bots) == len(bots) == 2
     assert await seed_bots(context, bots) == 0
-    assert len(bus.published) == 1
+    assert len(bus.published) == 2
 
 
 @pytest.mark.parametrize(
