@@ -201,6 +201,9 @@ def test_r68_position_and_profit_read_alike_whoever_answers() -> None:
         ({"position": -40, "position_yes": 0, "position_no": 40}, "-40 (0 YES, 40 NO)"),
         ({"position": 0, "position_yes": 0, "position_no": 0}, "0"),
         ({"position": 12}, "+12"),
+        ({"position": 54, "lot": 0.0001, "base": "BTC"}, "+0.0054 BTC"),
+        ({"position": -3, "lot": 1e-05, "base": "BTC"}, "-0.00003 BTC"),
+        ({"position": 12, "lot": 0.01, "base": ""}, "+12"),
         ({"position": None}, None),
     ],
 )

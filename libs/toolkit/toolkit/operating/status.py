@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
             bots.add_column(column)
         for bot in picture["bots"]:
             doing = None if bot["state"] is None else str(bot["state"]).replace("_", " ")
-            shown = [bot["algo_id"], bot["symbol"], doing, _best(bot["bids"]), _best(bot["asks"])]
+            shown = [bot["algo_id"], bot["symbol"], doing, _best(bot["bids"], bot), _best(bot["asks"], bot)]
             shown += [held(bot), _money(bot["pnl"]), bot.get("reason") or ""]
             bots.add_row(*(Text(_text(value)) for value in shown))
         console.print(bots)
@@ -213,16 +214,27 @@ def _state(client: PlatformClient, port: int, clock: Callable[[], float] = time.
     return {"age_ms": round((clock() - asked_s) * 1e3), **answer} if isinstance(answer, dict) else None
 
 
-def _best(levels: Any) -> str:
-    return f"{levels[0][0]} × {levels[0][1]}" if levels else "–"
+def _best(levels: Any, bot: Mapping[str, Any]) -> str:
+    return f"{levels[0][0]} × {_amount(levels[0][1], bot)}" if levels else "–"
+
+
+def _amount(lots: Any, bot: Mapping[str, Any], form: str = "") -> str:
+    """Return lots as a person reads them: of a coin units of it with its name, '0.0054 BTC', else as they are."""
+    lot, base = bot.get("lot"), bot.get("base")
+    return f"{lots * Decimal(str(lot)):{form}f} {base}" if lot and base else f"{lots:{form}}"
 
 
 def held(bot: Mapping[str, Any]) -> str | None:
-    """Return a position as a person reads it: '+70 (105 YES, 35 NO)', '0' for none, None when nobody knows."""
+    """Return a position as a person reads it: '+70 (105 YES, 35 NO)', '0' for none, None when nobody knows.
+
+    Of a coin it is in units: '+0.0054 BTC'.
+    """
     net, yes, no = (bot.get(name) for name in ("position", "position_yes", "position_no"))
     if net is None:
         return None
-    return f"{net:+d} ({yes} YES, {no} NO)" if yes or no else f"{net:+d}" if net else "0"
+    if yes or no:
+        return f"{net:+d} ({yes} YES, {no} NO)"
+    return _amount(net, bot, "+") if net else "0"
 
 
 def _money(value: Any) -> str | None:

@@ -7,6 +7,7 @@ from itertools import islice
 from common.clock import NS_PER_MS
 from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
 from common.halts import STORE_CHANGED
+from common.instruments import InstrumentKind
 from common.provenance import Provenance
 from common.stores import STANDS_STILL
 from common.streams.levels import alarming_share
@@ -287,6 +288,8 @@ def fill_row(sequence: int, fill: Fill) -> Json:
         "side": fill.side.value,
         "price": fill.price,
         "size": fill.quantity_lots,
+        "lot": fill.instrument.lot_size,
+        "base": fill.instrument.base if fill.instrument.kind is InstrumentKind.SPOT else "",
         "leaves": fill.leaves_lots,
         "liquidity": fill.liquidity.value,
         "fee": fill.fee,

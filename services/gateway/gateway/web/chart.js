@@ -3,6 +3,8 @@
 const WINDOW_MS = 300_000;
 const POINTS_MAX = 4_000;
 const GAP_MS = 3_000;
+// Of a price without a highest one, so that a quiet book is no mountain range.
+const LEAST_HALF = 0.0005;
 
 /** Points of one market, oldest first: [time in ms, fair, bid, ask], null where there was nothing. */
 export class Line {
@@ -18,8 +20,8 @@ export class Line {
   }
 }
 
-/** Draw one market: `fills` are [time in ms, price of a YES share, 'bid' or 'ask']. */
-export function draw(canvas, points, { fromMs, toMs, nowMs, fills }, colour) {
+/** Draw one market: `fills` are [time in ms, price on its axis, 'bid' or 'ask'], `highest` is null without a highest price. */
+export function draw(canvas, points, { fromMs, toMs, nowMs, fills, highest }, colour) {
   const box = canvas.getBoundingClientRect();
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(box.width), height = Math.round(box.height);
@@ -34,8 +36,8 @@ export function draw(canvas, points, { fromMs, toMs, nowMs, fills }, colour) {
 
   const start = fromMs ?? nowMs - WINDOW_MS, end = toMs ?? nowMs;
   const shown = points.filter((point) => point[0] >= start && point[0] <= end);
-  const [low, high] = range(shown);
-  const area = { left: 4, right: width - 38, top: 6, bottom: height - 18 };
+  const [low, high] = range(shown, highest);
+  const area = { left: 4, right: width - (highest === null ? 54 : 38), top: 6, bottom: height - 18 };
   const x = (ms) => area.left + ((ms - start) / (end - start)) * (area.right - area.left);
   const y = (price) => area.bottom - ((price - low) / (high - low)) * (area.bottom - area.top);
 
@@ -53,7 +55,7 @@ export function draw(canvas, points, { fromMs, toMs, nowMs, fills }, colour) {
   }
 }
 
-function range(points) {
+function range(points, highest) {
   let low = Infinity, high = -Infinity;
   for (const [, ...prices] of points) {
     for (const price of prices) {
@@ -63,8 +65,9 @@ function range(points) {
     }
   }
   if (low > high) return [0, 1];
-  const middle = (low + high) / 2, half = Math.max(0.06, ((high - low) / 2) * 1.15);
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+  const middle = (low + high) / 2, least = highest === null ? middle * LEAST_HALF : 0.06;
+  const half = Math.max(least, ((high - low) / 2) * 1.15);
+  return [Math.max(0, middle - half), Math.min(highest ?? Infinity, middle + half)];
 }
 
 // A pause in what we know is a gap in the line, never a straight stroke across it.
@@ -83,7 +86,7 @@ function parts(points) {
 }
 
 function grid(pen, area, low, high, y, colour) {
-  const step = [0.01, 0.02, 0.05, 0.1, 0.2].find((each) => (high - low) / each <= 6) ?? 0.25;
+  const step = stepOf(high - low);
   pen.font = "11px system-ui, sans-serif";
   pen.textAlign = "left";
   pen.textBaseline = "middle";
@@ -95,8 +98,16 @@ function grid(pen, area, low, high, y, colour) {
     pen.lineTo(area.right, Math.round(y(price)) + 0.5);
     pen.stroke();
     pen.fillStyle = colour("--quiet");
-    pen.fillText(price.toFixed(2), area.right + 6, y(price));
+    pen.fillText(price.toFixed(step < 1 ? 2 : 0), area.right + 6, y(price));
   }
+}
+
+// 1, 2 or 5 times a power of ten, so that there are at most six lines and a bit.
+function stepOf(span) {
+  for (let power = 0.01; power < span; power *= 10) {
+    for (const times of [1, 2, 5]) if (span / (times * power) <= 6) return times * power;
+  }
+  return Math.max(0.01, span);
 }
 
 function clock(pen, area, start, end, x, colour) {

@@ -2,9 +2,22 @@
 
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 8 });
+
+/** Lots as a person reads them: shares as they are counted, of a coin units of it. */
+export function units(lots, { lot, base }) {
+  return base && lot ? exact.format(lots * lot) : whole.format(lots);
+}
+
+/** The same with the name of the coin. */
+export function amount(lots, row) {
+  return `${units(lots, row)} ${row.base}`.trimEnd();
+}
 
 /** A share that pays 1 or nothing when its market ends. */
 const binary = {
+  /** The highest price there is. */
+  highest: 1,
   name(row, timeOf) {
     if (!row.expiry_ns) return row.symbol;
     const strike = row.strike === null ? "…" : plain.format(row.strike);
@@ -25,6 +38,7 @@ const binary = {
 
 /** A thing with a price of its own, of which a position is long or short. */
 const signed = {
+  highest: null,
   name: (row) => row.symbol,
   price: (value) => plain.format(value),
   origin: () => null,

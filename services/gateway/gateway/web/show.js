@@ -1,7 +1,7 @@
 // Put one picture on the page; every number that is too old is grey and says how old it is.
 
 import { draw, Line } from "/web/chart.js";
-import { kindOf } from "/web/kinds.js";
+import { amount, kindOf, units } from "/web/kinds.js";
 
 const LADDER_LEVELS_MAX = 6;
 const byId = (id) => document.getElementById(id);
@@ -238,8 +238,8 @@ function showMarket({ root, part }, row, key, picture) {
   part["book-age"].textContent = old(book);
   showOrigin(part, kind.origin(row, fair?.spot === null ? null : fair), !fair || fair.stale);
 
-  showLadder(part.ladder, resting, fair, kind, tick, !target || target.stale);
-  showHolding(part, position, kind, sizeLimit(picture, row));
+  showLadder(part.ladder, row, kind, tick, !target || target.stale);
+  showHolding(part, row, kind, sizeLimit(picture, row));
   if (!lines.has(key)) lines.set(key, new Line());
   const nowMs = picture.now_ns / 1e6;
   lines.get(key).add([nowMs, fair && !fair.stale ? fair.value : null, bid, ask]);
@@ -249,7 +249,7 @@ function showMarket({ root, part }, row, key, picture) {
     part.chart,
     lines.get(key).points,
     // A market past its expiry keeps its last chart: its end is then where the stream says it was.
-    { fromMs: toMs && row.seconds_left > 0 ? toMs - lifeMs : null, toMs: row.seconds_left > 0 ? toMs : null, nowMs, fills: ownFills(picture, row) },
+    { fromMs: toMs && row.seconds_left > 0 ? toMs - lifeMs : null, toMs: row.seconds_left > 0 ? toMs : null, nowMs, fills: ownFills(picture, row), highest: kind.highest },
     colour,
   );
 }
@@ -292,15 +292,16 @@ function showLife(part, row) {
   part.life.className = `life ${rest < 0.1 ? "last" : rest < 0.3 ? "late" : ""}`;
 }
 
-function showLadder(table, resting, fair, kind, decimals, stale) {
+function showLadder(table, row, kind, decimals, stale) {
+  const { fair, resting } = row;
   const bids = resting.bids.slice(0, LADDER_LEVELS_MAX), asks = resting.asks.slice(0, LADDER_LEVELS_MAX);
   const largest = Math.max(1, ...bids.map(([, size]) => size), ...asks.map(([, size]) => size));
-  const rows = asks.toReversed().map(([price, size]) => level("a", price, size, largest, decimals));
+  const rows = asks.toReversed().map(([price, size]) => level("a", price, size, largest, decimals, row));
   const middle = make("tr", "fair");
   const cell = make("td", fair?.stale ? "stale" : "", fair ? kind.price(fair.value) : "no fair value");
   cell.colSpan = 3;
   middle.append(cell);
-  rows.push(middle, ...bids.map(([price, size]) => level("b", price, size, largest, decimals)));
+  rows.push(middle, ...bids.map(([price, size]) => level("b", price, size, largest, decimals, row)));
   if (!bids.length && !asks.length) {
     const none = make("tr", "none");
     const text = make("td", "", "no resting orders");
@@ -312,13 +313,13 @@ function showLadder(table, resting, fair, kind, decimals, stale) {
   table.replaceChildren(...rows);
 }
 
-function level(side, price, size, largest, decimals) {
+function level(side, price, size, largest, decimals, market) {
   const row = make("tr");
   const bid = make("td", "b"), middle = make("td", side === "b" ? "bid" : "ask", price.toFixed(decimals)), ask = make("td", "a");
   const cell = side === "b" ? bid : ask;
   const bar = make("i");
   bar.style.width = `${(size / largest) * 100}%`;
-  cell.append(bar, make("span", "", whole.format(size)));
+  cell.append(bar, make("span", "", units(size, market)));
   row.append(bid, middle, ask);
   return row;
 }
@@ -327,12 +328,13 @@ function sizeLimit(picture, row) {
   return picture.bots.find((bot) => bot.algo_id === row.algo_id)?.max_position ?? null;
 }
 
-function showHolding(part, position, kind, limit) {
+function showHolding(part, row, kind, limit) {
+  const { position } = row;
   const held = kind.held(position), outcomes = kind.outcomes(held);
   part.holding.classList.toggle("stale", !position || position.stale);
   for (const element of [part.yes, part.no]) element.parentElement.hidden = !outcomes;
   [part.yes.textContent, part.no.textContent] = outcomes ?? ["", ""];
-  part.net.textContent = (held.net > 0 ? "+" : "") + whole.format(held.net);
+  part.net.textContent = (held.net > 0 ? "+" : "") + amount(held.net, row);
   part.pnl.textContent = cash(held.pnl);
   part.pnl.className = tone(held.pnl);
   part["position-age"].textContent = position ? (position.stale ? `${age(position.age_ms)} old` : "") : "no position yet";
@@ -370,7 +372,7 @@ function showFills({ fills }) {
         make("td", "quiet", timeOf(fill.ts_ns)),
         market,
         make("td", yesSide(fill), `${fill.side} ${outcome}${fill.price}`),
-        make("td", "n", whole.format(fill.size)),
+        make("td", "n", units(fill.size, fill)),
         make("td", "n quiet", cash(-Number(fill.fee))),
       );
       return row;

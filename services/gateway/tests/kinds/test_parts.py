@@ -50,6 +50,7 @@ def test_a_coin_is_held_net_and_marked_to_its_source_price(story: Story) -> None
     spot(story, -50)
     row = row_of(story, COIN)
     assert (row["kind"], row["seconds_left"], row["strike"]) == ("spot", None, None)
+    assert (row["lot"], row["base"]) == (0.01, "BTC")
     assert (row["fair"]["value"], row["fair"]["ready"], row["fair"]["delta"]) == (60_000.0, True, None)
     position = row["position"]
     assert position["net"] == -50

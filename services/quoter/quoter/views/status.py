@@ -7,6 +7,7 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import Sample
+from common.instruments import InstrumentKind
 from common.pretrade import FEED_AGE_MAX_NS
 
 from quoter.orders.budget import Use
@@ -104,7 +105,7 @@ def _of_kinds(trader: Trader, now_ns: int) -> dict[str, dict[str, Any]]:
 
 
 def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict[str, Any]:
-    symbol, tick = quoted.terms.symbol, quoted.terms.tick
+    instrument, symbol, tick = quoted.terms.instrument, quoted.terms.symbol, quoted.terms.tick
     inventory, plan = inventory_of(quoted.terms), quoted.plan
     left_s = quoted.terms.seconds_left(trader.venue_now_ns(now_ns))
     inventory.load(trader.holdings, bot.algo_id, symbol)
@@ -114,6 +115,8 @@ def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict
         "symbol": symbol,
         "state": quoted.published[2] if quoted.published else "waiting",
         "reason": quoted.published[3] if quoted.published else "",
+        "lot": float(instrument.lot_size),
+        "base": instrument.base if instrument.kind is InstrumentKind.SPOT else "",
         "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids] if plan else [],
         "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks] if plan else [],
         "fair": quoted.mark if quoted.price else None,
