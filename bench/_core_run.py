@@ -20,7 +20,7 @@ import msgspec
 from _front import Request, Socket
 from _orders import ACCOUNT, Orders
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Close, Effect, Effects, HttpRequest, HttpResponse, Open, Receipt, Send, Wire
+from common.core import Close, Effect, Effects, HttpRequest, HttpResponse, Open, Receipt, Send, Turn, Wire
 from common.events import (
     BotConfig,
     FairValue,
@@ -144,6 +144,8 @@ class CoreRun:
             elif isinstance(effect, HttpRequest):
                 answer = self.venue.answer(effect, self.now_ns)
                 caused.append([partial(self.core.on_answer, answer)])
+            elif isinstance(effect, Turn):
+                caused.append([effect.handler])
             elif isinstance(effect, Open):
                 caused.append([self._wire.on_open])
             else:
@@ -179,7 +181,7 @@ class CoreRun:
 
     @property
     def passes(self) -> int:
-        return self.core.passes
+        return self.core.passes.count
 
     @property
     def orders_sent(self) -> int:

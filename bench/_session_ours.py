@@ -16,7 +16,7 @@ import msgspec
 from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Fact, HttpRequest, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
 from common.bots import BinaryBot
-from common.core import Effect, Receipt, Sample
+from common.core import Effect, Receipt, Sample, Turn
 from common.events import (
     Alert,
     Book,
@@ -359,16 +359,20 @@ class Ours:
         self._carry_out(self.quoter.after_burst(Receipt(self._schedule.now_ns)))
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
-        booked = []
+        booked, turns = [], list[Turn]()
         for effect in effects:
             if isinstance(effect, Fill | Posting):
                 booked.append(effect)
+            elif isinstance(effect, Turn):
+                turns.append(effect)
             elif isinstance(effect, Alert):
                 self.alerts[effect.kind] = self.alerts.get(effect.kind, 0) + 1
             else:
                 assert not isinstance(effect, Halt), f"the quoter halted: {effect.reason}: {effect.detail}"
         if booked:
             self._book(booked)
+        for turn in turns:
+            self._take_turn(turn.handler(Receipt(self._schedule.now_ns)))
 
     def _book(self, events: Iterable[Fill | Posting]) -> None:
         """Do what broker and ledger do: number each event, and state the position that contains it."""

@@ -38,6 +38,8 @@ class TinySettings(ServiceSettings):
 class Tiny(Core):
     """Counts what it is told."""
 
+    confirmed = (Alert,)
+
     def __init__(self, settings: TinySettings) -> None:
         self.settings = settings
         self.told: list[str] = []

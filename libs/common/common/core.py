@@ -116,7 +116,14 @@ class Answered:
     document: Mapping[str, Any]
 
 
-Effect: TypeAlias = Event | Open | Send | Close | HttpRequest | Store | Publish | Keep | AnswerLater | Answered
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Give the rest of some long work a turn of its own, after what has arrived meanwhile and with its own receipt."""
+
+    handler: Callable[[Receipt], Effects]
+
+
+Effect: TypeAlias = Event | Open | Send | Close | HttpRequest | Store | Publish | Keep | AnswerLater | Answered | Turn
 Effects: TypeAlias = Iterable[Effect]
 
 
@@ -245,6 +252,9 @@ class Core:
     epoch: int = 0
     """Set by the shell before `start` to the epoch of the lease held; goes into events and order ids."""
 
+    confirmed: tuple[type[Event], ...] = ()
+    """The acked events of which `on_published` is to tell; what the broker confirms of others costs no turn."""
+
     def inputs(self) -> Sequence[Input]:
         """Everything this core listens to; asked once."""
         raise NotImplementedError
@@ -285,7 +295,7 @@ class Core:
         return ()
 
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:
-        """An acked event is stored in its stream."""
+        """An acked event of the `confirmed` classes is stored in its stream."""
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:

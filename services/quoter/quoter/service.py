@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.bots import sections_of, venue_and_account
-from common.clock import NS_PER_MS
 from common.core import (
     Command,
     Core,
@@ -47,19 +46,18 @@ from common.events import (
 )
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
-from common.orders import OrderIds, OrderState
+from common.orders import OrderIds
 
 from quoter.kinds import KINDS
-from quoter.orders.own_orders import Order, Orders, resting
+from quoter.orders.own_orders import Orders
 from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, QuotedMarket, choose_markets, forget_over, note_book, note_trade, renew_quoted
+from quoter.trading.bot import Bot, note_book, note_trade, renew_quoted
 from quoter.trading.cancel_all import Emptying, name_of
-from quoter.trading.order_updates import PLATFORM, passed_over_targets
+from quoter.trading.order_updates import PLATFORM
+from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
-from quoter.trading.taking import cross
-from quoter.trading.touched import Touched
 from quoter.trading.trader import Trader
 from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
@@ -68,13 +66,14 @@ from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
-SELECT_NS = 500 * NS_PER_MS
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 
 
 class Quoter(Core):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
+
+    confirmed = (Fill, Posting, Halt)
 
     def __init__(
         self,
@@ -88,20 +87,18 @@ class Quoter(Core):
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self._touched = Touched(self.trader)
-        self.blotter = Blotter(self.trader, self._touched.touch, self._on_fill, self._empty_for)
-        self.emptying = Emptying(self.trader, self._cancel)
+        self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
+        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for)
+        self.emptying = Emptying(self.trader, self.passes.cancel)
         self._control = AccountControl(self.trader, self.blotter, self.emptying)
         self._fence = EpochFence()
-        self._selected_at_ns = self._account_sequence = 0
+        self._account_sequence = 0
         self._snapshots = SnapshotTimes()
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._tickets = itertools.count(1)
         self._lookback = Lookback(account, session, self._tickets)
         self._unreadable: list[str] = []
-        self.passes = 0
-        """Looks at one market, whatever caused them."""
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
 
@@ -157,7 +154,7 @@ class Quoter(Core):
 
     def stop(self, receipt: Receipt) -> Effects:
         self.trader.latched = True
-        yield from self._quote_all(receipt.now_ns)
+        yield from self.passes.quote_all(receipt.now_ns)
         yield from self.trader.send(receipt.now_ns)
         yield from self._relay(self.session.cancel_all_and_confirm(receipt.now_ns), receipt.now_ns)
 
@@ -170,7 +167,7 @@ class Quoter(Core):
         text = f"{halt.scope}: {halt.detail}"
         yield from self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, halt.reason, text, receipt.now_ns)
         yield from self._empty_for(halt, receipt.now_ns)
-        yield from self._quote_all(receipt.now_ns)
+        yield from self.passes.quote_all(receipt.now_ns)
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
         self.trader.bus_up = False
@@ -196,7 +193,7 @@ class Quoter(Core):
             outputs = self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, "account_state_refused", reason, receipt.now_ns)
         else:
             outputs = self.blotter.halt(f"account-{self.account}", "fill_refused", reason, receipt.now_ns)
-        return [*self._relay(outputs, receipt.now_ns), *self._quote_all(receipt.now_ns)]
+        return [*self._relay(outputs, receipt.now_ns), *self.passes.quote_all(receipt.now_ns)]
 
     # --- what the bus tells -------------------------------------------------------------------------------------
 
@@ -223,7 +220,7 @@ class Quoter(Core):
         quoted.price, quoted.mark, quoted.ready = price if usable else None, mark, ready
         quoted.heard_at_ns = receipt.now_ns - receipt.age_ns
         quoted.fresh_at_ns = quoted.heard_at_ns - price.age_ns
-        return self._quote(bot, quoted, receipt.now_ns)
+        return self.passes.quote(bot, quoted, receipt.now_ns)
 
     def on_position(self, position: Position, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", position.algo_id, position.epoch):
@@ -260,7 +257,7 @@ class Quoter(Core):
             self.emptying.end(name_of(halt))
         elif known is None and halt.scope in (self.trader.known_scopes() or ()):
             yield from self._empty_for(halt, receipt.now_ns)
-            yield from self._quote_all(receipt.now_ns)
+            yield from self.passes.quote_all(receipt.now_ns)
 
     def _empty_for(self, halt: Halt, now_ns: int) -> Effects:
         return self.emptying.begin(name_of(halt), halt.scope, now_ns) if halt.empties else ()
@@ -288,7 +285,7 @@ class Quoter(Core):
         if known is not None and regridded:
             # What rests keeps its price, and its place where that lies on the new grid.
             between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
-            effects += self._cancel(between, receipt.now_ns)
+            effects += self.passes.cancel(between, receipt.now_ns)
         self.markets[terms.symbol] = terms
         for bot in self.bots.values():
             quoted = bot.quoted.get(terms.symbol)
@@ -296,8 +293,8 @@ class Quoter(Core):
                 renew_quoted(quoted, terms)
                 if regridded:
                     quoted.refusals.forget_prices()
-                effects += self._quote(bot, quoted, receipt.now_ns)
-        self._selected_at_ns = 0
+                effects += self.passes.quote(bot, quoted, receipt.now_ns)
+        self.passes.select_soon()
         return effects
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
@@ -327,8 +324,8 @@ class Quoter(Core):
             bot.reconfigure(config.revision, config.running, sections, kind)
             for quoted in bot.quoted.values():
                 renew_quoted(quoted, quoted.terms)
-                yield from self._quote(bot, quoted, receipt.now_ns)
-        self._selected_at_ns = 0
+                yield from self.passes.quote(bot, quoted, receipt.now_ns)
+        self.passes.select_soon()
 
     def _take_away(self, algo_id: str, now_ns: int) -> Effects:
         """Stop a bot for good; its orders go with the next passes, its lines when nothing is left."""
@@ -336,7 +333,7 @@ class Quoter(Core):
         if bot is not None:
             bot.running = False
             for quoted in bot.quoted.values():
-                yield from self._quote(bot, quoted, now_ns)
+                yield from self.passes.quote(bot, quoted, now_ns)
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
@@ -381,62 +378,15 @@ class Quoter(Core):
         if bot is None or trip is None:
             return ()
         if trip.whole_bot or trip.until_lifted:
-            for symbol, other in bot.quoted.items():
-                other.strategy.refresh(now_ns)
-                self._touched.add(bot, symbol)
+            self.passes.touch_all(bot, now_ns)
         if trip.until_lifted:
             return self.blotter.halt(f"bot-{bot.algo_id}", "protection", trip.text, now_ns)
         return self.blotter.alert(AlertLevel.WARNING, bot.algo_id, "protection", trip.text, now_ns)
 
     # --- quoting ------------------------------------------------------------------------------------------------
 
-    def _quote(self, bot: Bot, quoted: QuotedMarket, now_ns: int, *, crossing: bool = False) -> Sequence[Effect]:
-        """Make one market what it should be; whatever goes wrong in it stops this bot and no other."""
-        if not self.trader.started:
-            return ()
-        self.passes += 1
-        self._touched.looked_at(bot, quoted)
-        try:
-            self.trader.quote(bot, quoted, now_ns)
-            if crossing:
-                cross(self.trader, bot, quoted, now_ns)
-        except Exception as error:
-            return self._stop_bot(bot, quoted.terms.symbol, error, now_ns)
-        return ()
-
-    def _stop_bot(self, bot: Bot, where: str, error: Exception, now_ns: int) -> Sequence[Effect]:
-        scope = f"bot-{bot.algo_id}"
-        effects: list[Effect] = []
-        if f"{scope}:exception" not in self.trader.halts.active:
-            text = f"{type(error).__name__} in {where}: {error}"
-            effects += self.blotter.halt(scope, "exception", text, now_ns)
-        orders = [order for symbol in bot.quoted for order in self.trader.orders.of(bot.algo_id, symbol)]
-        return [*effects, *self._cancel(orders, now_ns)]
-
-    def _quote_all(self, now_ns: int) -> Effects:
-        for bot in self.bots.values():
-            for quoted in bot.quoted.values():
-                quoted.strategy.refresh(now_ns)
-                yield from self._quote(bot, quoted, now_ns, crossing=quoted.strategy.takes)
-
-    def _cancel(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
-        """Cancel what rests, past every budget: this is not quoting."""
-        # What has not left yet never does; the rest of the batch goes first, so that everything keeps its place.
-        reachable = [order for order in resting(orders) if not self.trader.withdraw(order)]
-        if not reachable or not self.session.connected:
-            return ()
-        for order in reachable:
-            self.trader.orders.step(order, OrderState.CANCELLING)
-        effects = self.trader.send(now_ns)
-        effects += self.session.send([order.order_id for order in reachable], [], now_ns)
-        return effects
-
     def after_burst(self, receipt: Receipt) -> Effects:
-        now_ns, effects = receipt.now_ns, list[Effect]()
-        if self._touched:
-            for bot, quoted in self._touched.take():
-                effects += self._quote(bot, quoted, now_ns)
-        return effects + self.trader.send(now_ns)
+        return self.passes.after_burst(receipt.now_ns)
 
     def on_timer(self, receipt: Receipt) -> Effects:
         now_ns = receipt.now_ns
@@ -445,41 +395,20 @@ class Quoter(Core):
         yield from self._lookback.on_timer(now_ns)
         if not self.trader.started:
             return
-        if now_ns - self._selected_at_ns >= SELECT_NS:
-            self._selected_at_ns = now_ns
-            yield from self._select_markets(now_ns)
-        for bot in self.bots.values():
-            try:
-                bot.strategy.on_timer(bot.quoted, self.trader.venue_now_ns(now_ns), now_ns)
-            except Exception as error:
-                yield from self._stop_bot(bot, "its surroundings", error, now_ns)
+        yield from self.passes.on_timer(now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
-        yield from self._quote_all(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
         if self._snapshots.due(now_ns):
             yield from self._relay(self.session.request_snapshot("timer", now_ns), now_ns)
-
-    def _select_markets(self, now_ns: int) -> Effects:
-        """Choose each bot's markets anew, drop what is over, and cancel orders that belong to no business."""
-        venue_now_ns = self.trader.venue_now_ns(now_ns)
-        for bot in self.bots.values():
-            left, idle = choose_markets(bot, self.markets, self.trader.orders, venue_now_ns)
-            for quoted in left:
-                yield from self._quote(bot, quoted, now_ns)
-                bot.drop(quoted.terms.symbol)
-            yield from passed_over_targets(bot, self.account, self.venue, idle, self.epoch, now_ns)
-        lines = {(bot.algo_id, symbol) for bot in self.bots.values() for symbol in bot.quoted}
-        strays = [order for order in self.trader.orders.living() if (order.algo_id, order.symbol) not in lines]
-        yield from self._cancel(strays, now_ns)
-        forget_over(self.markets, self.trader.orders, venue_now_ns)
+        yield from self.passes.turns()
 
     # --- people -------------------------------------------------------------------------------------------------
 
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         yield from self._relay(order_halt(self._control, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
-        yield from self._quote_all(receipt.now_ns)
+        yield from self.passes.quote_all(receipt.now_ns)
 
     def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         return self._relay(
@@ -496,5 +425,5 @@ class Quoter(Core):
         return explanation(self.trader, query, now_ns)
 
     def samples(self) -> Iterable[Sample]:
-        yield Sample("mm_passes", "counter", "Passes over one market", {"account": self.account}, self.passes)
+        yield Sample("mm_passes", "counter", "Passes over one market", {"account": self.account}, self.passes.count)
         yield from samples(self.trader, self.blotter)

@@ -86,6 +86,8 @@ LEVELS_MS = 10_000
 class Risk(Core):
     """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
 
+    confirmed = (Halt,)
+
     def __init__(self, platform: PlatformLimits, shard: str = "0", store: StoreHealth | None = None) -> None:
         self.platform, self.shard = platform, shard
         self.store = store or StoreHealth()

@@ -39,6 +39,7 @@ from common.core import (
     Send,
     Store,
     StreamLevels,
+    Turn,
     Wire,
 )
 from common.errors import BusError, BusUnavailable, CommandUndone, ConfigError, ContractError
@@ -389,12 +390,16 @@ class Shell:
                 return
             stores: list[Store] = []
             sent: list[asyncio.Future[None]] = []
+            turns: list[Turn] = []
             self._promises.order = order
             try:
                 for handler, receipt in self._burst(calls):
                     for effect in handler(receipt):
                         if isinstance(effect, Store):
                             stores.append(effect)
+                            continue
+                        if isinstance(effect, Turn):
+                            turns.append(effect)
                             continue
                         done = await self._carry_out(effect, watched=acknowledge is not None)
                         if done is not None:
@@ -410,6 +415,10 @@ class Shell:
                 order.taken = True
             if stores or acknowledge is not None:
                 self._storing.put(Due(stores, sent, acknowledge))
+        for turn in turns:
+            # What has arrived meanwhile is read here, and stands in line for its turn before this one does.
+            await asyncio.sleep(0)
+            await self._call(turn.handler)
 
     def _burst(self, calls: Iterable[Call]) -> Iterator[tuple[Handler, Receipt]]:
         for handler, age_ns, sequence in calls:
@@ -455,7 +464,8 @@ class Shell:
             await self._intake.park_unsaid(error)
 
     async def _on_confirmed(self, event: Event, sequence: int) -> None:
-        await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))
+        if isinstance(event, self.core.confirmed):
+            await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))
 
     async def _on_refused(self, event: Event, reason: str) -> None:
         await self._call(lambda receipt: self.core.on_refused(event, reason, receipt))

@@ -29,6 +29,7 @@ from common.core import (
     Start,
     Store,
     StreamLevels,
+    Turn,
     Wire,
 )
 from common.events import Event, Lease, address_filter, class_of, encode
@@ -458,6 +459,8 @@ class Node:
                 self.kept[effect.name] = effect.data
         elif isinstance(effect, AnswerLater | Answered):
             pass  # nobody stands at a door here
+        elif isinstance(effect, Turn):
+            self.later(0, lambda: self.call(effect.handler))
         else:
             assert isinstance(effect, Publish), "only what a durable message causes is stored"
             self._send_acked(self._letter(effect.event, effect.expected_last_sequence))
@@ -496,4 +499,5 @@ class Node:
 
     def _confirmed(self, event: Event, sequence: int) -> None:
         self.spool.pop(event.message_id(), None)
-        self.call(lambda receipt: self.core.on_published(event, sequence, receipt))
+        if isinstance(event, self.core.confirmed):
+            self.call(lambda receipt: self.core.on_published(event, sequence, receipt))

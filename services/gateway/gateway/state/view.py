@@ -86,6 +86,8 @@ class Sequenced(NamedTuple, Generic[E]):
 class View(Core):
     """Fold what the services say; whoever asks gets it as it stands."""
 
+    confirmed = (Halt,)
+
     def __init__(self, *, admin_urls: Mapping[str, str], quoted_venues: Sequence[str]) -> None:
         self.quoted_venues = tuple(quoted_venues)
         self._fence = EpochFence()

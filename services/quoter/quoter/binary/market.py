@@ -177,6 +177,13 @@ class BinaryMarket(MarketStrategy):
     def on_cancels(self, orders: Orders, now_ns: int) -> None:
         self.comers.own.note(orders.levels(self.terms), now_ns)
 
+    def on_timer(self, inputs: Inputs, orders: Orders, venue_now_ns: int, now_ns: int) -> None:
+        fair = self.shared.fair_of(inputs, now_ns)
+        # Without one nothing is quoted either.
+        if fair is not None:
+            self.stand_back(fair, venue_now_ns, now_ns)
+        self.recompute_reach(inputs, orders, venue_now_ns, now_ns)
+
     def refresh(self, now_ns: int) -> None:
         """Freeze a market whose protection, or whose bot's, is in force; let it go when that has run out."""
         frozen = ""

@@ -63,25 +63,14 @@ class BinaryStrategy(BotStrategy):
         self.markets.pop(symbol, None)
 
     def on_timer(self, markets: Mapping[str, Inputs], venue_now_ns: int, now_ns: int) -> None:
-        """Renew what flow and other markets say of every market."""
-        self._stand_back(markets, venue_now_ns, now_ns)
-        for symbol, market in self.markets.items():
-            market.recompute_reach(markets[symbol], self._account.orders, venue_now_ns, now_ns)
-        if now_ns - self._leaned_at_ns >= LEAN_NS:
-            self._leaned_at_ns = now_ns
-            self._lean_against_others(markets)
-
-    def _stand_back(self, markets: Mapping[str, Inputs], venue_now_ns: int, now_ns: int) -> None:
-        """Judge the fills whose time has come, and say of each market how far its quotes stand back."""
+        """Judge the fills whose time has come, and now and then what is held over all markets."""
         shared = self.shared
         shared.looked_at_ns = now_ns
         half_life_s = shared.config.flow.markout_half_life_s
         shared.markouts.update(now_ns, lambda symbol: shared.fair_of(markets.get(symbol), now_ns), half_life_s)
-        for symbol, market in self.markets.items():
-            fair = shared.fair_of(markets[symbol], now_ns)
-            # Without one nothing is quoted either.
-            if fair is not None:
-                market.stand_back(fair, venue_now_ns, now_ns)
+        if now_ns - self._leaned_at_ns >= LEAN_NS:
+            self._leaned_at_ns = now_ns
+            self._lean_against_others(markets)
 
     def _lean_against_others(self, markets: Mapping[str, Inputs]) -> None:
         """Look at what the bot holds over the markets of each underlying, and lean its quotes against it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from common.core import Answered, Close, Core, Effect, HttpRequest, Keep, Open, Receipt, Send
+from common.core import Answered, Close, Core, Effect, HttpRequest, Keep, Open, Receipt, Send, Turn
 from common.events import (
     BotConfig,
     BotLimits,
@@ -179,6 +179,8 @@ class Script:
             self.told.append(effect)
             if isinstance(effect, Fill | Posting) and self.confirm:
                 self.confirm_fill(effect)
+        elif isinstance(effect, Turn):
+            self.carry(effect.handler(self.receipt()))
         elif isinstance(effect, Answered):
             self.answered.append(effect)
         elif isinstance(effect, Keep):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Protocol
 
-from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
+from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send, Turn
 from common.events import AccountState, Alert, Event, Fill, Posting
 from common.instruments import Outcome, Side
 from common.orders import OrderIds, OrderState
@@ -96,6 +96,8 @@ class Stage:
             if isinstance(effect, Fill | Posting):
                 self._sequence += 1
                 self.carry(self.core.on_published(effect, self._sequence, self.receipt()))
+        elif isinstance(effect, Turn):
+            self.carry(effect.handler(self.receipt()))
         elif isinstance(effect, Send):
             self.tiny.on_send(effect)
         elif isinstance(effect, HttpRequest):

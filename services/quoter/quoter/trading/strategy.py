@@ -154,6 +154,10 @@ class MarketStrategy(ABC):
         """Note that some of what rests is about to be cancelled; a book that comes next may still show it."""
         return
 
+    def on_timer(self, inputs: Inputs, orders: Orders, venue_now_ns: int, now_ns: int) -> None:
+        """Renew what is known of this market and is not worth the path of a tick; a pass follows."""
+        return
+
     def refresh(self, now_ns: int) -> None:
         """Let time pass before a pass of the timer: what froze a market may have run out."""
         return
@@ -216,7 +220,7 @@ class BotStrategy(ABC):
         return
 
     def on_timer(self, markets: Mapping[str, Inputs], venue_now_ns: int, now_ns: int) -> None:
-        """Renew what is not worth the path of a tick."""
+        """Renew what the markets have in common and is not worth the path of a tick; each one's own timer follows."""
         return
 
     def status(self, now_ns: int) -> dict[str, Any]:

@@ -45,8 +45,8 @@ from quoter.venues.base import ConversionEnded, Outputs, Session
 
 RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
-TARGET_GAP_NS = 20 * NS_PER_MS
-"""A target that only moves is published at most this often."""
+TARGET_GAP_NS = 100 * NS_PER_MS
+"""A target that only moves is published at most this often: who reads it looks four times a second."""
 REDUCE_TOLERANCE_TICKS = 2
 """An order that reduces near the end is left where it is while it is so close to its price."""
 NOTHING_RESTS = "no_websocket"

@@ -60,6 +60,8 @@ HTTP = "venue"
 class Watchdog(Core):
     """Cancel what a dead quoter left behind."""
 
+    confirmed = (Halt,)
+
     def __init__(self, account: str, session: CancelSession, url: str, seed: int = 0) -> None:
         self.account = account
         self.session = session
