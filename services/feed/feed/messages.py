@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
-from common.events import MarketStatus, SettlementRule, TieRule
+from common.events import FeeTerms, MarketStatus, SettlementRule, TieRule
 from common.instruments import InstrumentKind
 
 PRICE_MAX = 1e15
@@ -122,6 +122,7 @@ class Listing(NamedTuple):
     base: str = ""
     currency: str = "USD"
     min_notional: Decimal = Decimal(0)
+    fees: FeeTerms | None = None
 
 
 class Dropped(NamedTuple):

@@ -15,7 +15,9 @@ from common.events.limits import (
 )
 from common.events.market import (
     Book,
+    FeeCurrency,
     FeedStatus,
+    FeeTerms,
     Level,
     Market,
     MarketStatus,
@@ -74,6 +76,8 @@ __all__ = [
     "EarlierLimits",
     "Event",
     "FairValue",
+    "FeeCurrency",
+    "FeeTerms",
     "FeedStatus",
     "Fill",
     "FillIdentity",

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from common.events.base import Event, joined_id, register
+from common.events.base import Event, demand_finite, joined_id, register
 from common.instruments import InstrumentKind
 
 KEPT_AFTER_RESULT_S = 24 * 3600
@@ -157,6 +157,29 @@ class SettlementRule(StrEnum):
     """One that we have no word for: such a market is not priced."""
 
 
+class FeeCurrency(StrEnum):
+    """In which currency a venue takes the fee of a fill."""
+
+    PRICE = "price"
+    """That of the price, whoever buys or sells."""
+    BASE = "base"
+    """That which is bought and sold."""
+    RECEIVED = "received"
+    """That which the fill brings: the base of a purchase, the price's of a sale."""
+
+
+class FeeTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue takes of a fill in one market: a rate of price x size."""
+
+    maker_rate: Decimal
+    """0.0001 is a basis point; below 0 for a rebate."""
+    taker_rate: Decimal
+    currency: FeeCurrency
+
+    def __post_init__(self) -> None:
+        demand_finite(maker_rate=self.maker_rate, taker_rate=self.taker_rate)
+
+
 @register
 class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The life of a tradable thing: listed, opened with its strike, closed, resolved or voided."""
@@ -203,13 +226,17 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Currency that a spot market buys; empty for other kinds."""
     min_notional: Decimal = Decimal(0)
     """Smallest money of an order, in `currency`; 0 for none."""
+    fees: FeeTerms | None = None
+    """As the venue publishes them for this market; None where it does not, which is not a fee of 0."""
 
     def message_id(self) -> str:
         # A corrected time or price, another grid or rule is a new fact, and so is going back to the one before; the
         # same word said again is none.
         life = (self.status, self.strike, self.open_ns, self.expiry_ns, self.result, self.settlement_price)
         rule = (self.tick_size, self.settlement, self.settlement_window_s, self.ts_event_ns)
-        return joined_id(self.venue, self.symbol, *life, *rule, self.epoch)
+        sizes = (self.lot_size, self.min_lots, self.min_notional)
+        fees = (self.fees.maker_rate, self.fees.taker_rate, self.fees.currency) if self.fees else ()
+        return joined_id(self.venue, self.symbol, *life, *rule, *sizes, *fees, self.epoch)
 
     def kept_s(self) -> int:
         return KEPT_AFTER_RESULT_S if self.result else 0

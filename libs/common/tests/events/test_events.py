@@ -223,6 +223,7 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "Market": (
         *("venue", "symbol", "status", "strike", "open_ns", "expiry_ns", "result", "settlement_price", "epoch"),
         *("tick_size", "settlement", "settlement_window_s", "ts_event_ns"),
+        *("lot_size", "min_lots", "min_notional", "fees"),
     ),
     "OrderCommand": ("account", "command_id"),
     "OrderUpdates": ("account", "epoch", "update_sequence"),

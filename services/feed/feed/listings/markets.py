@@ -158,6 +158,7 @@ def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Marke
         base=listing.base,
         currency=listing.currency,
         min_notional=listing.min_notional,
+        fees=listing.fees,
     )
 
 
@@ -174,6 +175,7 @@ def _facts(market: Market) -> tuple[object, ...]:
         market.lot_size,
         market.min_lots,
         market.min_notional,
+        market.fees,
         market.open_ns,
         market.expiry_ns,
         market.result,

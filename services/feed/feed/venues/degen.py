@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from common.errors import ContractError
-from common.events import MarketStatus, Money, SettlementRule, TieRule
+from common.events import FeeCurrency, FeeTerms, MarketStatus, Money, SettlementRule, TieRule
 from common.instruments import InstrumentKind
 
 from feed.connections.connection import Patience
@@ -150,6 +150,8 @@ class SymbolFields(msgspec.Struct):
     min_size: Decimal
     min_notional: Decimal
     status: Text = "TRADING"
+    maker_fee: Decimal | None = None
+    taker_fee: Decimal | None = None
 
 
 class SymbolFrame(msgspec.Struct, tag="symbol"):
@@ -391,4 +393,15 @@ def _spot_listing(fields: SymbolFields, ts_ns: int) -> Listing:
         base=fields.base,
         currency=fields.quote,
         min_notional=fields.min_notional,
+        fees=_fees(fields),
     )
+
+
+def _fees(fields: SymbolFields) -> FeeTerms | None:
+    """Return the fees of a symbol, which section 14.1 takes in the quote currency; None where it states not both."""
+    for name, rate in (("maker_fee", fields.maker_fee), ("taker_fee", fields.taker_fee)):
+        if rate is not None and not (rate.is_finite() and -1 < rate < 1):
+            raise ContractError(fields.symbol, f"{name}: must be a rate between -1 and 1, is {rate}")
+    if fields.maker_fee is None or fields.taker_fee is None:
+        return None
+    return FeeTerms(maker_rate=fields.maker_fee, taker_rate=fields.taker_fee, currency=FeeCurrency.PRICE)

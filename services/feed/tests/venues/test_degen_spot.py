@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from common.core import Send
-from common.events import Book, Market, MarketStatus, TopOfBook, Trade
+from common.events import Book, FeeCurrency, FeeTerms, Market, MarketStatus, TopOfBook, Trade
 from common.instruments import InstrumentKind
 from feed.listings.markets import RENEW_NS
 from feed.testing.harness import Rehearsal, only
@@ -53,6 +53,24 @@ def test_a_symbol_is_told_once_and_again_when_its_terms_change() -> None:
     assert only(rehearsal.frame(listed(AT_NS + 1, bid="59990.00")), Market) == []
     (changed,) = only(rehearsal.frame(listed(AT_NS + 2, min_notional="10.000000")), Market)
     assert changed.min_notional == Decimal(10)
+
+
+def test_the_fees_of_a_symbol_are_told_with_the_currency_they_are_taken_in() -> None:
+    rehearsal = opened()
+    (market,) = only(rehearsal.frame(listed()), Market)
+    assert market.fees == FeeTerms(
+        maker_rate=Decimal("0.0001"), taker_rate=Decimal("0.0005"), currency=FeeCurrency.PRICE
+    )
+    (changed,) = only(rehearsal.frame(listed(AT_NS, maker_fee="-0.000100")), Market)
+    assert changed.fees is not None
+    assert changed.fees.maker_rate == Decimal("-0.0001")
+    assert changed.message_id() != market.message_id(), "another schedule is a new fact"
+
+
+@pytest.mark.parametrize("left_out", ["maker_fee", "taker_fee"])
+def test_fees_that_the_venue_does_not_publish_are_unknown_and_not_0(left_out: str) -> None:
+    (market,) = only(opened().frame(listed(AT_NS, **{left_out: None})), Market)
+    assert market.fees is None
 
 
 def test_a_symbol_never_ends_and_is_told_again_before_the_stream_forgets_it() -> None:
@@ -113,6 +131,8 @@ def test_configured_series_and_symbols_choose_what_is_followed() -> None:
         ({"lot": "NaN"}, "lot: must be above 0"),
         ({"min_size": "0.00015"}, "min_size: must be a multiple of the lot 0.0001"),
         ({"min_notional": "-1"}, "min_notional: must be 0 or more"),
+        ({"maker_fee": "NaN"}, "maker_fee: must be a rate"),
+        ({"taker_fee": "1"}, "taker_fee: must be a rate"),
         ({"symbol": "BTC.USD"}, "regex"),
     ],
 )
