@@ -133,6 +133,13 @@ class Dropped(NamedTuple):
     reason: str
 
 
+class SymbolList(NamedTuple):
+    """Everything without an expiry that the venue lists at a time of its clock."""
+
+    rows: tuple[Listing | Dropped, ...]
+    ts_ns: int
+
+
 class Reset(NamedTuple):
     """What was known of a symbol's book holds no more; a new one has to come."""
 

@@ -16,7 +16,7 @@ from feed.connections.offset import ClockOffset
 from feed.connections.reading import UNREADABLE
 from feed.connections.rest_requests import About, Asked, Asks
 from feed.connections.retry_after import PAUSE_MAX_S
-from feed.messages import Dropped, Listing, Snapshot
+from feed.messages import Dropped, Listing, Snapshot, SymbolList
 from feed.notices import Notices
 from feed.venues.adapter import Adapter
 
@@ -30,6 +30,9 @@ TIME_FIRST_EVERY_MS = 2_000
 TIME_FIRST_COUNT = 3
 MARKETS_EVERY_MS = 5_000
 UNDECIDED_EVERY_MS = 5_000
+SYMBOLS_EVERY_MS = 5_000
+LISTS = {About.MARKETS: "market list", About.SYMBOLS: "symbol list"}
+NOT_FOUND = 404
 LONG_PAUSE_S = 60.0
 """A venue that asks to be left alone for longer is told to a person: what it lists and counts goes unasked."""
 
@@ -50,6 +53,8 @@ class Heard(NamedTuple):
     markets: tuple[Listing | Dropped, ...] = ()
     whole_list: bool = False
     """True where a market that is not among them is listed no more."""
+    symbols: SymbolList | None = None
+    """Whole as well."""
 
 
 NOTHING = Heard()
@@ -70,7 +75,7 @@ class Upkeep:
         """True when what is stale may have changed; the reader takes it back."""
         self._resubscribed_ns = 0
         self._time_due_ns = self._time_answers = 0
-        self._markets_due_ns = self._undecided_due_ns = 0
+        self._markets_due_ns = self._undecided_due_ns = self._symbols_due_ns = 0
 
     def follow(self, symbol: str, now_ns: int) -> None:
         """Take a symbol into care."""
@@ -89,8 +94,8 @@ class Upkeep:
         self.checks.restart(symbol, now_ns)
 
     def list_markets(self, now_ns: int) -> None:
-        """Ask for the market list now."""
-        self._markets_due_ns = now_ns
+        """Ask now for what can be traded."""
+        self._markets_due_ns = self._symbols_due_ns = now_ns
 
     def tend(
         self, followed: Followed, connection: Connection, alone: bool, epoch: int, now_ns: int, effects: list[Effect]
@@ -128,6 +133,9 @@ class Upkeep:
             self._undecided_due_ns = now_ns + UNDECIDED_EVERY_MS * NS_PER_MS
             venue_ns = self.venue_ns(now_ns)
             self.asks.want(About.UNDECIDED, "", adapter.undecided_url(venue_ns, waiting(venue_ns)))
+        if adapter.symbols_url() and now_ns >= self._symbols_due_ns:
+            self._symbols_due_ns = now_ns + SYMBOLS_EVERY_MS * NS_PER_MS
+            self.asks.want(About.SYMBOLS, "", adapter.symbols_url())
         due = self.asks.due(now_ns)
         for question in self.asks.take_lost():
             if question.about is About.CHECK:
@@ -145,6 +153,9 @@ class Upkeep:
         if asked is None:
             return NOTHING
         about, symbol = asked.question.about, asked.question.symbol
+        if about is About.SYMBOLS and answer.status == NOT_FOUND:
+            # A venue without spot symbols has no such list.
+            return NOTHING
         try:
             if answer.status != 200:
                 raise ContractError(about.value, f"HTTP status {answer.status or 'none, no answer'}")
@@ -154,8 +165,8 @@ class Upkeep:
                 self.note = f"{about.value} {symbol}: {error}"
             if about is About.CHECK:
                 self.checks.on_answer(symbol, None, now_ns)
-            elif about is About.MARKETS and answer.status == 200:
-                self._notices.tell("list_unreadable", f"market list: {error}", epoch, now_ns, effects)
+            elif about in LISTS and answer.status == 200:
+                self._notices.tell("list_unreadable", f"{LISTS[about]}: {error}", epoch, now_ns, effects)
             return NOTHING
 
     def _tell_pause(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
@@ -174,6 +185,8 @@ class Upkeep:
                 return Heard(books=(self._adapter.parse_snapshot(symbol, body),))
             case About.MARKETS:
                 return Heard(markets=tuple(self._adapter.parse_markets(body)), whole_list=True)
+            case About.SYMBOLS:
+                return Heard(symbols=self._adapter.parse_symbols(body))
             case About.UNDECIDED:
                 return Heard(markets=tuple(self._adapter.parse_undecided(body)))
             case About.CHECK:

@@ -29,6 +29,7 @@ from feed.messages import (
     Refused,
     Reset,
     Snapshot,
+    SymbolList,
     Top,
 )
 from feed.notices import Notices
@@ -148,6 +149,8 @@ class VenueFeed:
             listed = frozenset(said.symbol for said in heard.markets)
             for symbol in self.listings.after_list(listed, self.upkeep.venue_ns(now_ns)):
                 self._unfollow(symbol, now_ns, effects)
+        if heard.symbols is not None:
+            self._on_symbols(heard.symbols, now_ns, effects)
         return effects + self._status_if_changed(now_ns)
 
     def on_timer(self, now_ns: int) -> list[Effect]:
@@ -327,6 +330,13 @@ class VenueFeed:
                 effects += [Send(connection.serving, frame) for frame in frames]
         elif message.symbol in self.followed:
             self._unfollow(message.symbol, now_ns, effects)
+
+    def _on_symbols(self, listed: SymbolList, now_ns: int, effects: list[Effect]) -> None:
+        for row in listed.rows:
+            self._use(row, self.connections[0], now_ns, effects)
+        for market in self.listings.after_symbols(listed, now_ns, self.epoch):
+            effects.append(market)
+            self._unfollow(market.symbol, now_ns, effects)
 
     def _on_dropped(self, message: Dropped, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         self.note = self.listings.on_dropped(message, self.epoch, now_ns, effects)

@@ -27,6 +27,8 @@ class About(Enum):
     MARKETS = "markets"
     UNDECIDED = "undecided"
     """Markets past their end whose result is not known yet."""
+    SYMBOLS = "symbols"
+    """What can be traded that has no expiry."""
 
 
 class Question(NamedTuple):

@@ -9,7 +9,7 @@ from common.core import Effect
 from common.events import AlertLevel, Market
 
 from feed.listings.markets import Markets
-from feed.messages import Dropped, Listing
+from feed.messages import Dropped, Listing, SymbolList
 from feed.notices import ALERT_EVERY_NS, Notices
 
 RENEW_EVERY_NS = 60 * NS_PER_S
@@ -67,6 +67,12 @@ class Listings:
     def after_list(self, listed: Collection[str], venue_ns: int) -> list[str]:
         """Return the finished markets that the venue lists no more; they are forgotten."""
         return list(self.markets.forget_finished(listed, venue_ns))
+
+    def after_symbols(self, listed: SymbolList, now_ns: int, epoch: int) -> list[Market]:
+        """Return the symbols that the venue lists no more, closed; one whose row cannot be read is still listed."""
+        names = {row.symbol for row in listed.rows}
+        # A row without a name may be that of any symbol.
+        return [] if "" in names else self.markets.close_unlisted(names, listed.ts_ns, now_ns, epoch)
 
     def due(self, venue_ns: int, now_ns: int, epoch: int, effects: list[Effect]) -> list[Market]:
         """Return what must be told by the clock: markets that have ended, and living ones told too long ago."""

@@ -34,7 +34,7 @@ class Markets:
     """Every market of one venue that has been told of.
 
     Stream and REST both describe markets and may overtake each other, so a description older than the one in hand,
-    or one that would take a market back to an earlier status, changes nothing.
+    or one that would take a market with an expiry back to an earlier status, changes nothing.
     """
 
     def __init__(self, venue: str) -> None:
@@ -62,7 +62,7 @@ class Markets:
         if known is not None:
             if _facts(known) == _facts(market):
                 return None
-            if listing.ts_event_ns < known.ts_event_ns or _ORDER[market.status] < _ORDER[known.status]:
+            if listing.ts_event_ns < known.ts_event_ns or _goes_back(known, market):
                 return None
             if known.status.over:
                 self.refused += 1
@@ -104,6 +104,19 @@ class Markets:
         self._known.update({market.symbol: market for market in ended})
         return ended
 
+    def close_unlisted(self, listed: Collection[str], venue_ns: int, now_ns: int, epoch: int) -> list[Market]:
+        """Return what never expires and was not in the venue's list at a time, closed; it may be listed again."""
+        unlisted = [
+            replace(market, epoch=epoch, status=MarketStatus.CLOSED, ts_event_ns=venue_ns, ts_received_ns=now_ns)
+            for market in self._known.values()
+            if not market.expiry_ns
+            and market.symbol not in listed
+            and market.status is not MarketStatus.CLOSED
+            and market.ts_event_ns <= venue_ns
+        ]
+        self._known.update({market.symbol: market for market in unlisted})
+        return unlisted
+
     def forget_finished(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
         """Forget finished markets that the venue lists no more; gives their symbols.
 
@@ -128,6 +141,11 @@ class Markets:
     def _forget_one(self) -> None:
         oldest = next((symbol for symbol, market in self._known.items() if market.status.over), next(iter(self._known)))
         del self._known[oldest]
+
+
+def _goes_back(known: Market, market: Market) -> bool:
+    """Say whether a description is of an earlier part of a market's life; what never expires may begin again."""
+    return bool(known.expiry_ns) and _ORDER[market.status] < _ORDER[known.status]
 
 
 def _market(venue: str, listing: Listing, received_ns: int, epoch: int) -> Market:

@@ -313,6 +313,8 @@ class DegenStage(Stage):
             return {"ts_ns": self.rehearsal.now_ns}
         if path == "/markets":
             return self.list_of([self.listed(symbol) for symbol in self.symbols])
+        if path == "/symbols":
+            return {"symbols": [], "ts_ns": self.rehearsal.now_ns}
         symbol = path.split("/")[2]
         if not path.endswith("/orderbook"):
             return {"market": self.listed(symbol), "ts_ns": self.rehearsal.now_ns}

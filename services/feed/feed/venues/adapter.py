@@ -12,7 +12,7 @@ from common.events import Money
 
 from feed.books.book import LocalBook
 from feed.connections.connection import Connection, Patience
-from feed.messages import Check, Dropped, Listing, Message, Snapshot
+from feed.messages import Check, Dropped, Listing, Message, Snapshot, SymbolList
 
 BOOK_LEVELS = 20
 """Levels per side that go on the bus."""
@@ -118,6 +118,14 @@ class Adapter:
     def parse_markets(self, body: bytes) -> Sequence[Listing | Dropped]:
         """Return the markets in a REST answer."""
         raise ContractError("markets", "this venue lists no markets over REST")
+
+    def symbols_url(self) -> str:
+        """Return where to ask what can be traded that has no expiry, with its terms; empty where there is nothing."""
+        return ""
+
+    def parse_symbols(self, body: bytes) -> SymbolList:
+        """Return all of it from a REST answer."""
+        raise ContractError("symbols", "this venue lists no symbols over REST")
 
     def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
         """Return where to ask by name for markets past their end, `waiting` and others; empty where none is due."""

@@ -12,6 +12,8 @@ How what it sends is kept right (sections 6.2, 6.5, 7 and 14.3 of that page):
 5. The venue's clock is asked with `GET /time`; all its stamps are ns of that clock.
 6. Spot symbols have channels of their own, asked for in a frame of their own: a venue without them refuses that frame
    alone. The answer is followed by one `symbol` and one `spot_orderbook` frame per symbol, which is whole as well.
+7. No frame tells that terms have changed or that a symbol has come or gone: `GET /symbols`, asked every few seconds,
+   does. A venue without spot symbols answers it with 404.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from feed.messages import (
     Print,
     Refused,
     Snapshot,
+    SymbolList,
 )
 from feed.venues.adapter import Adapter
 
@@ -209,6 +212,13 @@ class MarketsAnswer(msgspec.Struct):
     """Words by asset; whatever else stands there costs no market."""
 
 
+class SymbolsAnswer(msgspec.Struct):
+    """Answer of /symbols."""
+
+    symbols: msgspec.Raw
+    ts_ns: Nanoseconds
+
+
 class MarketAnswer(msgspec.Struct):
     """Answer of /markets/{id}."""
 
@@ -226,6 +236,8 @@ _TIME = msgspec.json.Decoder(TimeAnswer)
 _MARKETS = msgspec.json.Decoder(MarketsAnswer)
 _FIELDS = msgspec.json.Decoder(MarketFields)
 _MARKET = msgspec.json.Decoder(MarketAnswer)
+_SYMBOLS = msgspec.json.Decoder(SymbolsAnswer)
+_SYMBOL = msgspec.json.Decoder(SymbolFields)
 _BOOKLESS = _KNOWN - {"orderbook", "spot_orderbook"}
 
 
@@ -318,6 +330,21 @@ class Degen(Adapter):
             except UNREADABLE as error:
                 said.append(Dropped(text_of(raw, "id"), str(error)))
         return said
+
+    def symbols_url(self) -> str:
+        return f"{self.rest}/symbols"
+
+    def parse_symbols(self, body: bytes) -> SymbolList:
+        answer = _SYMBOLS.decode(body)
+        rows: list[Listing | Dropped] = []
+        for raw, fields, fault in read_rows(_SYMBOL, raw_rows(answer.symbols, "symbols", LISTED_MAX)):
+            try:
+                row = Dropped(text_of(raw, "symbol"), fault) if fields is None else _spot_listing(fields, answer.ts_ns)
+            except UNREADABLE as error:
+                row = Dropped(text_of(raw, "symbol"), str(error))
+            rows.append(row)
+        self._spot.update(row.symbol for row in rows if isinstance(row, Listing))
+        return SymbolList(tuple(rows), answer.ts_ns)
 
     def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
         if not waiting:
