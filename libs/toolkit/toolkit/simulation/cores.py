@@ -22,9 +22,14 @@ NS_PER_S = 1_000_000_000
 MICROS = 1_000_000
 KEYS = {"trade": ("read", "trade", "cancel"), "watchdog": ("cancel",)}
 T = TypeVar("T")
+MAKER_FEE_PPM, TAKER_FEE_PPM = 100, 500
+COINS = 10
+"""Of each asset that the account begins with, where it has a spot symbol."""
 
 
-def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool) -> Any:
+def exchange(
+    *, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool, spot: bool = False
+) -> Any:
     """Return the venue with one market maker's account and simulated takers, not yet started."""
     module = importlib.import_module("exchange.venue")
     keys = importlib.import_module("exchange.entry.keys")
@@ -32,6 +37,9 @@ def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, i
     lifecycle = importlib.import_module("exchange.market.lifecycle")
     takers = importlib.import_module("exchange.participants.takers")
     noise = takers.Noise(rate_per_s=1.0)
+    others = importlib.import_module("exchange.participants.spot")
+    terms = importlib.import_module("exchange.spot.terms")
+    symbols = [terms.dollar_symbol(asset, MAKER_FEE_PPM, TAKER_FEE_PPM) for asset in (assets if spot else ())]
     return module.Exchange(
         importlib.import_module("exchange.config").ExchangeConfig(
             seed=seed,
@@ -47,6 +55,10 @@ def exchange(*, seed: int, market_s: int, assets: Sequence[str], deposit: int, i
             takers=takers.TakerSettings(
                 noise=noise, informed=takers.Informed() if informed else takers.Informed(edge_ticks=99.0)
             ),
+            symbols=tuple(symbols),
+            spot_deposits={"mm1": {each.base: int(COINS / each.lot) * each.lot_units for each in symbols}},
+            spot_maker=others.SpotMakerSettings(enabled=spot),
+            spot_takers=others.SpotTakerSettings(enabled=spot, rate_per_s=1.0),
         )
     )
 
@@ -166,6 +178,11 @@ def prepare_quoter(node: Node) -> None:
             *(decode(Posting, each.data) for each in node.bus.last_per_subject("fill.posting.mm1.*")),
         ]
         node.core.booked_sequence = max((each.account_sequence for each in entries), default=0)  # type: ignore[attr-defined]
+
+
+def known_orders(core: Core) -> set[int]:
+    """Return the ids of the orders that a quoter counts as living."""
+    return {order.order_id for order in core.trader.orders.living()}  # type: ignore[attr-defined]
 
 
 def watchdog(seed: int) -> Core:

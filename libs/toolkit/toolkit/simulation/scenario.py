@@ -45,6 +45,8 @@ class Scenario:
     informed: bool = False
     rival: bool = False
     """Another maker quotes markets that are about to end, so that there is somebody to take from."""
+    spot: bool = False
+    """The venue has spot symbols as well, with a maker and takers of their own."""
     faults: Faults = field(default_factory=Faults)
     troubles: list[Trouble] = field(default_factory=list)
 

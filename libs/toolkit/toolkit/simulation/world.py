@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -12,7 +12,15 @@ from common.events import BotConfig, Event, Halt, decode, encode
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
-from toolkit.simulation.checks import Findings, VenueWatch, check_fills, check_ledger, check_rest
+from toolkit.simulation.checks import (
+    Findings,
+    VenueWatch,
+    check_fills,
+    check_known,
+    check_ledger,
+    check_rest,
+    check_statements,
+)
 from toolkit.simulation.network import MemoryNetwork
 from toolkit.simulation.node import MemoryStore, Node
 from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
@@ -26,10 +34,10 @@ from toolkit.simulation.stores import Stores
 START_NS = 1_795_222_800 * 1_000_000_000
 NS_PER_S = 1_000_000_000
 MS = 1_000_000
+BOT = "1"
 PRICE_STEP_MS = 100
 INFORMED_AHEAD_MS = 500
 DEPOSIT = 100_000
-BOT = "1"
 ACCOUNT = "mm1"
 STOP_MAX_S = 20
 STORE_LOSSES = {"lose_bus", "lose_fills"}
@@ -81,11 +89,25 @@ class Outcome:
         return not self.findings.rows
 
 
+def bots_of(scenario: Scenario) -> list[BotConfig]:
+    """Return the bots of a run; one more is a line."""
+    return [bot_config(BOT, "binary", bot_sections(scenario.market_s))]
+
+
+def bot_config(algo_id: str, kind: str, sections: dict[str, Any]) -> BotConfig:
+    """Return the configuration of a bot that runs from the start."""
+    return BotConfig(
+        algo_id=algo_id, kind=kind, revision=1, running=True, sections=sections, actor="simulation", ts_ns=START_NS
+    )
+
+
 class World:
     """Everything of one run."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, bots: Sequence[BotConfig] = ()) -> None:
+        """`bots` are those the run has beside its own."""
         self.scenario = scenario
+        self.bots = [*bots_of(scenario), *bots]
         self.schedule = Schedule(START_NS)
         # One stream of chance per part, so that a fault more does not change the prices.
         self.bus = MemoryBus(self.schedule, Random(f"bus/{scenario.seed}"), scenario.faults)
@@ -101,6 +123,7 @@ class World:
             self.findings,
             max_position=limits["inventory"]["max_position"],
             max_price_age_ms=MAX_PRICE_AGE_MS,
+            quoted=("YES/NO", "spot") if scenario.spot and bots else ("YES/NO",),
         )
         self.network.after_venue = lambda: self.watch.look(self.schedule.now_ns, self.network.last_price_ns)
         self.paths = [
@@ -135,6 +158,7 @@ class World:
             assets=[each.asset for each in UNDERLYINGS],
             deposit=DEPOSIT,
             informed=self.scenario.informed,
+            spot=self.scenario.spot,
         )
 
     def _nodes(self) -> list[Node]:
@@ -171,7 +195,8 @@ class World:
             self.stores.write("streams", "first start")
             for node in self.nodes.values():
                 node.stores = self.stores
-        self._configure()
+        for config in self.bots:
+            self.say(config)
         self.venue.start(START_NS)
         for node in self.nodes.values():
             node.start()
@@ -196,18 +221,6 @@ class World:
             self.schedule.done,
         )
 
-    def _configure(self) -> None:
-        config = BotConfig(
-            algo_id=BOT,
-            kind="binary",
-            revision=1,
-            running=True,
-            sections=bot_sections(self.scenario.market_s),
-            actor="simulation",
-            ts_ns=START_NS,
-        )
-        self.say(config)
-
     def say(self, event: Event) -> None:
         """Publish a change or a lift as the gateway, which has no process of its own here."""
         data, last = encode(event), self.bus.last(event.address())
@@ -229,8 +242,10 @@ class World:
     def _check_life(self) -> None:
         """Everything has been well for a whole market: it must be quoted on both sides, and nothing may be halted."""
         calm_ns = START_NS + int(self.scenario.calm_s * NS_PER_S)
-        if self.watch.two_sided_ns is None or self.watch.last_two_sided_ns < calm_ns:
-            self.findings.add("idle", "no market was quoted on both sides after the trouble had ended")
+        for kind, quoted_ns in self.watch.last_two_sided_ns.items():
+            if quoted_ns < calm_ns:
+                self.findings.add("idle", f"no {kind} market was quoted on both sides after the trouble had ended")
+        check_known(self.account, cores.known_orders(self.nodes["quoter"].core), self.findings)
         for message in self.bus.last_per_subject("risk.halt.>"):
             halt = decode(Halt, message.data)
             if not halt.lifted:
@@ -253,9 +268,11 @@ class World:
         check_rest(self.account, self.findings, "at the end")
 
     def _check(self) -> None:
-        check_fills(self.account, self.bus, self.findings)
+        symbols = {name: symbol.terms for name, symbol in self.venue.trading.symbols.items()}
+        check_fills(self.account, self.bus, symbols, self.findings)
         ledger = cores.ledger_of(self.nodes["risk"].core)
-        check_ledger(self.account, self.bus, ledger, self.findings)
+        check_ledger(self.account, self.bus, ledger, symbols, self.findings)
+        check_statements(self.account, self.bus, self.findings)
         for market, position in self.account.positions.items():
             if position.yes or position.no:
                 self.findings.add("unsettled", f"{market}: {position.yes} YES, {position.no} NO left at the venue")
@@ -325,8 +342,9 @@ class World:
             self.findings.add("stood", f"of {', '.join(self.nodes)} only {', '.join(standing) or 'nobody'} stood still")
         check_rest(self.account, self.findings, "while the platform stood still")
         self.stores.write("a person", "looked at it")
-        if self.bus.last(f"config.bot.{BOT}") is None:
-            self._configure()
+        for config in self.bots:
+            if self.bus.last(config.address()) is None:
+                self.say(config)
 
     def _flush_store(self, _trouble: Trouble) -> None:
         self.store.fields, self.store.sequence = {}, 0
