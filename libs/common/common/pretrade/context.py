@@ -71,7 +71,7 @@ class CheckContext:
     fair_age_ns: int = 0
     fair_age_max_ns: int = 0
     reference: float | None = None
-    """The price that bounds may be relative to, on the axis; None where none is known."""
+    """The middle of the public book on the axis, which bounds may be relative to; None without both sides of it."""
     book_stale: bool = False
 
     position_known: bool = False

@@ -81,6 +81,16 @@ def test_spot_bounds_are_relative_to_the_markets_reference(
     assert found is None or found.reason is RejectReason.PRICE_BOUND
 
 
+@pytest.mark.parametrize("bounds", [None, 100.0])
+def test_a_spot_order_with_nothing_to_measure_its_price_by_is_refused(bounds: float | None) -> None:
+    limits = limits_in_spot(reference_bounds_bps=bounds)
+    without_fair = rejected(spot_order(), spot_context(limits=limits, fair=None, reference=60_000.0))
+    assert without_fair is not None
+    assert without_fair.reason is RejectReason.FAIR_STALE
+    without_reference = rejected(spot_order(), spot_context(limits=limits, reference=None))
+    assert (without_reference is None) is (bounds is None), "bounds are relative to a reference"
+
+
 @pytest.mark.parametrize(
     ("limits", "instrument", "why"),
     [

@@ -98,6 +98,9 @@ def renew_quoted(quoted: QuotedMarket, terms: Terms) -> None:
     strategy.renew(terms)
     quoted.terms, quoted.plan, quoted.inventory = terms, None, strategy.inventory
     quoted.context = _context(terms, strategy)
+    if quoted.book is not None:
+        # A quiet book may not be told again for long.
+        _enter_book(quoted.context, terms, quoted.book)
 
 
 def choose_markets(
@@ -121,10 +124,15 @@ def note_book(bots: Iterable[Bot], book: Book) -> None:
     for bot in bots:
         quoted = bot.quoted.get(book.symbol)
         if quoted is not None:
-            tick, context = quoted.terms.tick, quoted.context
             quoted.book = book
-            context.book_bid_ticks = round(book.bids[0].price / tick) if book.bids else 0
-            context.book_ask_ticks = round(book.asks[0].price / tick) if book.asks else 0
+            _enter_book(quoted.context, quoted.terms, book)
+
+
+def _enter_book(context: CheckContext, terms: Terms, book: Book) -> None:
+    """Enter the best public prices; the reference is their middle, which the pricer has no say in."""
+    bid, ask = (side[0].price if side else 0.0 for side in (book.bids, book.asks))
+    context.book_bid_ticks, context.book_ask_ticks = round(bid / terms.tick), round(ask / terms.tick)
+    context.reference = 0.5 * (bid + ask) if bid > 0.0 and ask > 0.0 else None
 
 
 def note_trade(bots: Iterable[Bot], trade: Trade, now_ns: int) -> None:
