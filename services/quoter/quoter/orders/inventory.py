@@ -100,14 +100,14 @@ def inventory_of(terms: Terms, max_short_lots: int = 0) -> PairHeld | SignedHeld
     return PairHeld(OutcomePair(terms.instrument, terms.opposite))
 
 
-def unpaired_value(held: Held, terms: Terms, mark: float | None) -> float:
-    """Return what the shares that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60.
+def unpaired_value(held: Held, terms: Terms, mark: float | None, cost: float = 0.0) -> float:
+    """Return what the lots that pair off with nothing are worth: 300 YES and 100 NO at 0.60 are 200 x 0.60.
 
-    Without an opinion, None, they count as if each were worth as much as it can pay.
+    Without an opinion, None, shares count as if each were worth as much as it can pay, coins what they `cost`.
     """
     net = held.yes_lots - held.no_lots
     if terms.opposite is None:
-        return abs(terms.instrument.value(net, mark or 0.0))
+        return abs(cost if mark is None else terms.instrument.value(net, mark))
     if net > 0:
         return terms.instrument.value(net, 1.0 if mark is None else mark)
     return terms.opposite.value(-net, 0.0 if mark is None else mark)

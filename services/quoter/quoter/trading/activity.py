@@ -82,34 +82,43 @@ class OrdersPerFill:
 
 
 class NotionalCommitted:
-    """Money that each bot's open bids and unpaired shares stand for."""
+    """Money that each bot's open bids and unpaired lots stand for, by the currency that is paid."""
 
     def __init__(self) -> None:
-        self._by_bot: dict[str, float] = {}
-        self.total = 0.0
+        self._by_bot: dict[tuple[str, str], float] = {}
+        self._totals: dict[str, float] = {}
+        self.bids: dict[str, float] = {}
+        """What all open bids may cost, by currency."""
 
-    def of(self, algo_id: str) -> float:
-        return self._by_bot.get(algo_id, 0.0)
+    def of(self, algo_id: str, currency: str) -> float:
+        return self._by_bot.get((algo_id, currency), 0.0)
 
-    def add(self, algo_id: str, money: float) -> None:
+    def total(self, currency: str) -> float:
+        return self._totals.get(currency, 0.0)
+
+    def currencies_of(self, algo_id: str) -> list[str]:
+        """Return the currencies in which a bot has committed something, in order."""
+        return sorted(currency for bot, currency in self._by_bot if bot == algo_id)
+
+    def add(self, algo_id: str, currency: str, money: float) -> None:
         """Count a bid that goes out before the timer reckons anew."""
-        self._by_bot[algo_id] = self.of(algo_id) + money
-        self.total += money
+        self._by_bot[algo_id, currency] = self.of(algo_id, currency) + money
+        self._totals[currency] = self.total(currency) + money
 
     def recompute(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, terms_of: TermsOf) -> None:
-        """Add everything up, in account currency."""
-        by_bot: dict[str, float] = {}
+        """Add everything up, each in the currency of its instrument."""
+        self._by_bot, self._totals, self.bids = {}, {}, {}
         for bot in bots:
-            money = 0.0
             for symbol, held in holdings.all_of(bot.algo_id):
-                quoted = bot.quoted.get(symbol)
+                quoted, terms = bot.quoted.get(symbol), terms_of(symbol)
                 mark = quoted.mark if quoted is not None and quoted.price is not None else None
-                money += unpaired_value(held, terms_of(symbol), mark)
-            by_bot[bot.algo_id] = money
+                money = unpaired_value(held, terms, mark, holdings.cost_of(bot.algo_id, symbol))
+                self.add(bot.algo_id, terms.instrument.currency, money)
         for order in orders:
             if order.side is Side.BUY:
-                by_bot[order.algo_id] = by_bot.get(order.algo_id, 0.0) + open_cost(order, terms_of)
-        self._by_bot, self.total = by_bot, sum(by_bot.values())
+                cost, currency = open_cost(order, terms_of), terms_of(order.symbol).instrument.currency
+                self.add(order.algo_id, currency, cost)
+                self.bids[currency] = self.bids.get(currency, 0.0) + cost
 
 
 class Activity:

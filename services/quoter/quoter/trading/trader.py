@@ -6,6 +6,7 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
 from quoter.orders.own_orders import Order, Orders
 from quoter.orders.terms import Terms, unlisted_terms
-from quoter.trading.activity import Activity, open_cost, young_until
+from quoter.trading.activity import Activity, young_until
 from quoter.trading.batch import Batch
 from quoter.trading.bot import Bot, QuotedMarket, Shown
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
@@ -171,9 +172,7 @@ class Trader:
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
-        self.collateral.locked = sum(
-            open_cost(order, self.terms_of) for order in self.orders.living() if order.side is Side.BUY
-        )
+        self.collateral.locked = self.activity.money.bids.get(self.session.currency, 0.0)
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         working = {
@@ -378,10 +377,13 @@ class Trader:
         assert limits is not None, "an open door has limits"
         self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
         context.known_ids = self.orders
-        context.free_cash = self.collateral.free
+        currency = terms.instrument.currency
+        # What is free of other currencies the venue alone says.
+        context.free_cash = self.collateral.free if currency == self.session.currency else math.inf
         context.may_take = immediate
         activity = self.activity
-        context.bot_notional, context.account_notional = activity.money.of(bot.algo_id), activity.money.total
+        money = activity.money
+        context.bot_notional, context.account_notional = money.of(bot.algo_id, currency), money.total(currency)
         context.cancels_left = limits.common.max_cancels_per_s - activity.cancels_of(bot.algo_id).recent(now_ns)
         context.orders_per_fill = activity.orders_per_fill(bot.algo_id)
         own_budget = self._bot_budget(bot, limits.common.max_messages_per_s)
@@ -452,8 +454,10 @@ class Trader:
             self._batch.place(approved, quoted.context.now_ns)
             if approved.order.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has reckoned anew.
-                self.collateral.locked += approved.notional
-                self.activity.money.add(approved.order.algo_id, approved.notional)
+                currency = approved.order.instrument.currency
+                if currency == self.session.currency:
+                    self.collateral.locked += approved.notional
+                self.activity.money.add(approved.order.algo_id, currency, approved.notional)
         quoted.quote_updates += 1
 
     def withdraw(self, order: Order) -> bool:

@@ -168,8 +168,11 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     for code, count in sorted(blotter.rejects.items()):
         yield Sample("mm_venue_refusals", "counter", "Orders the venue refused", {"code": code}, count)
     for bot in trader.bots.values():
-        one, money = {"algo_id": bot.algo_id}, trader.activity.money.of(bot.algo_id)
-        yield Sample("mm_notional", "gauge", "Notional of open bids and unpaired shares", one, money)
+        one, money = {"algo_id": bot.algo_id}, trader.activity.money
+        for currency in money.currencies_of(bot.algo_id) or [trader.session.currency]:
+            labels = one | {"currency": currency}
+            committed = money.of(bot.algo_id, currency)
+            yield Sample("mm_notional", "gauge", "Notional of open bids and unpaired lots", labels, committed)
         ratio = trader.activity.orders_per_fill(bot.algo_id)
         yield Sample("mm_orders_per_fill", "gauge", "Orders sent per execution, over an hour", one, ratio)
         yield from bot.strategy.samples()

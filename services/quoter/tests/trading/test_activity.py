@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import Book, BotLimits, Level
-from common.instruments import Outcome, Side
+from common.events import Book, BotLimits, Level, Market, MarketStatus
+from common.instruments import InstrumentKind, Outcome, Side
 from common.pretrade import Held
 from common.testing.limits import changed
 from hypothesis import given
 from hypothesis import strategies as st
+from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import unpaired_value
 from quoter.orders.own_orders import Order
+from quoter.orders.terms import Terms
+from quoter.orders.terms import terms_of as any_terms_of
 from quoter.testing.binary import terms_of
 from quoter.testing.script import LIMITS, MARKET, MS, S, Script, market, position
-from quoter.trading.activity import MINUTE_NS, Cancels, OrdersPerFill, young_until
+from quoter.trading.activity import MINUTE_NS, Cancels, NotionalCommitted, OrdersPerFill, young_until
 
 
 class Limited(Script):
@@ -81,6 +85,48 @@ def test_pairs_are_worth_nothing_at_risk_and_the_rest_its_fair_value() -> None:
     assert unpaired_value(Held(500, 500), terms, 0.60) == 0
     # Without an opinion each may pay 1.
     assert unpaired_value(Held(300, 100), terms, None) == unpaired_value(Held(100, 300), terms, None) == 200
+
+
+def spot_terms(symbol: str, base: str, currency: str) -> Terms:
+    listed = Market(
+        venue="degen",
+        symbol=symbol,
+        kind=InstrumentKind.SPOT,
+        status=MarketStatus.OPEN,
+        base=base,
+        currency=currency,
+        tick_size=Decimal("0.0001"),
+        lot_size=Decimal("0.01"),
+        ts_received_ns=0,
+    )
+    return any_terms_of(listed)
+
+
+SPOT = {"BTCUSD": spot_terms("BTCUSD", "BTC", "USD"), "ETHBTC": spot_terms("ETHBTC", "ETH", "BTC")}
+
+
+def test_notional_is_added_up_by_the_currency_that_is_paid() -> None:
+    money, holdings = NotionalCommitted(), Holdings("mm1")
+    orders = [
+        Order(1, "1", "BTCUSD", Outcome.NONE, Side.BUY, 600_000_000, 2),
+        Order(2, "2", "BTCUSD", Outcome.NONE, Side.BUY, 600_000_000, 1),
+        Order(3, "1", "ETHBTC", Outcome.NONE, Side.BUY, 500, 400),
+        Order(4, "1", "ETHBTC", Outcome.NONE, Side.SELL, 500, 400),
+    ]
+    money.recompute([], orders, holdings, SPOT.__getitem__)
+    assert (money.of("1", "USD"), money.of("1", "BTC")) == pytest.approx((1_200, 0.2))
+    assert (money.total("USD"), money.total("BTC")) == pytest.approx((1_800, 0.2))
+    assert money.bids == pytest.approx({"USD": 1_800, "BTC": 0.2})
+    money.add("2", "BTC", 0.1)
+    assert (money.of("2", "BTC"), money.total("BTC"), money.total("USD")) == pytest.approx((0.1, 0.3, 1_800))
+    assert (money.currencies_of("1"), money.of("3", "USD"), money.total("EUR")) == (["BTC", "USD"], 0, 0)
+
+
+def test_a_coin_without_a_price_counts_what_it_cost() -> None:
+    terms = SPOT["BTCUSD"]
+    assert unpaired_value(Held(100, 0), terms, 60_000.0, cost=58_000.0) == pytest.approx(60_000)
+    assert unpaired_value(Held(100, 0), terms, None, cost=58_000.0) == 58_000
+    assert unpaired_value(Held(-100, 0), terms, None, cost=-58_000.0) == 58_000
 
 
 def test_only_the_side_that_left_young_is_kept_waiting() -> None:

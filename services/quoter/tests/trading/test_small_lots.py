@@ -91,7 +91,7 @@ def test_a_new_bid_is_counted_as_the_timer_counts_it() -> None:
     script = quoting()
     script.fair(0.525)
     trader = script.core.trader
-    locked, committed = trader.collateral.locked, trader.activity.money.total
+    locked, committed = trader.collateral.locked, trader.activity.money.total("USD")
     script.wait(100, fair=0.525)
     open_money = sum(float(order.price) * order.size for order in script.venue.open_orders()) * 0.01
     assert trader.collateral.locked == pytest.approx(open_money)
