@@ -11,10 +11,13 @@ from common.events import Alert, Halt
 from common.orders import first_id_of
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.testing.script import MARKET, Script, config
+from msgspec.structs import replace
+from quoter.testing.script import MARKET, Script, config, market
 from quoter.testing.venue import Venue, VenueOrder
 from quoter.trading.cancel_all import RUNS_MAX
 from quoter.views.commands import parse_halt
+
+EURO = "BTC-5M-EUR"
 
 
 def a_halt(scope: str = "bot-1", reason: str = "manual", **more: Any) -> Halt:
@@ -332,6 +335,20 @@ def test_a_halt_ordered_twice_is_one_halt_and_both_are_answered() -> None:
     assert len(script.answered) == 2
     assert {halt.message_id() for halt in script.of(Halt)} == {script.of(Halt)[0].message_id()}
     script.carry(script.core.on_config(config(2), script.receipt(9)))
+
+
+@pytest.mark.parametrize(("scope", "halted"), [("currency-EUR", EURO), ("currency-USD", MARKET)])
+def test_a_halt_of_a_currency_stops_the_markets_that_are_paid_in_it(scope: str, halted: str) -> None:
+    script = Script()
+    script.start(config())
+    script.carry(script.core.on_market(replace(market(symbol=EURO), currency="EUR"), script.receipt(2)))
+    script.wait(500, fair=0.50)
+    assert resting(script) == 6
+    script.carry(script.core.on_halt_command({"scope": scope}, script.receipt()))
+    script.wait(500, fair=0.50)
+    states = {symbol: quoted.context.halt for symbol, quoted in script.core.bots["1"].quoted.items()}
+    assert states == dict.fromkeys((MARKET, EURO), "") | {halted: f"{scope}:manual"}
+    assert resting(script) == (0 if halted == MARKET else 6)
 
 
 def test_the_currency_of_a_halt_is_that_of_the_venue() -> None:

@@ -28,7 +28,7 @@ GIVE_UP_NS = 120 * NS_PER_S
 """After that the passes of the trader and the watchdog go on alone."""
 RUNS_MAX = 100
 LOOKS_WITHOUT_CONNECTION = 2
-WHOLE_ACCOUNT = "the whole account was cancelled: without its session bots cannot be told apart"
+WHOLE_ACCOUNT = "the whole account was cancelled: without its session neither bots nor currencies can be told apart"
 
 
 @dataclass(slots=True)
@@ -155,13 +155,14 @@ class Emptying:
             yield from session.send(strays, [], now_ns)
 
     def _alive(self, scope: str) -> list[Order]:
-        return [order for order in self._trader.orders.living() if scope in self._trader.scopes_of(order.algo_id)]
+        scopes_of = self._trader.scopes_of
+        return [each for each in self._trader.orders.living() if scope in scopes_of(each.algo_id, each.symbol)]
 
     def _covers(self, scope: str, order_id: int) -> bool:
         """Say whether an order at the venue is one of the scope; of a stranger only its account is known."""
         order = self._trader.orders.get(order_id)
         if order is not None:
-            return scope in self._trader.scopes_of(order.algo_id)
+            return scope in self._trader.scopes_of(order.algo_id, order.symbol)
         return scope in self._trader.scopes_of("") or not self._trader.session.connected
 
     # --- telling ------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ class Emptying:
         orders, session = self._trader.orders, self._trader.session
         ended = {order.order_id for order in map(orders.get, run.seen) if order and order.state is OrderState.CANCELLED}
         left = run.at_venue | {order.order_id for order in self._alive(run.scope)}
-        why = "" if session.connected or not run.scope.startswith("bot-") else WHOLE_ACCOUNT
+        why = "" if session.connected or not run.scope.startswith(("bot-", "currency-")) else WHOLE_ACCOUNT
         if confirmed_at_ns:
             left = set()
         elif run.at_venue:

@@ -7,7 +7,7 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
@@ -153,9 +153,10 @@ class Trader:
         bot = self.bots.get(algo_id)
         return bot.quoted.get(symbol) if bot is not None else None
 
-    def scopes_of(self, algo_id: str) -> frozenset[str]:
-        """Return the halt scopes that contain a bot's orders here."""
-        return scopes_of(self.account, self.venue, algo_id, self.session.currency)
+    def scopes_of(self, algo_id: str, symbol: str | None = None) -> frozenset[str]:
+        """Return the halt scopes that contain a bot's orders in a market; without one, in the account's currency."""
+        currency = self.session.currency if symbol is None else self.terms_of(symbol).instrument.currency
+        return scopes_of(self.account, self.venue, algo_id, currency)
 
     def known_scopes(self) -> frozenset[str] | None:
         """Return every scope that contains something of this account; None while its bots are not known yet."""
@@ -163,6 +164,7 @@ class Trader:
             return None
         bots = self.bots.keys() | {order.algo_id for order in self.orders.living()}
         own = self.scopes_of("") - {"bot-"}
+        own |= {f"currency-{terms.instrument.currency}" for terms in self.markets.values()}
         return own.union(f"bot-{algo_id}" for algo_id in bots)
 
     # --- cash ---------------------------------------------------------------------------------------------------
@@ -225,7 +227,8 @@ class Trader:
         context.now_ns = now_ns
         context.venue_now_ns = now_ns + self.clock.offset_ns
         halts = self.halts.active
-        context.halt = first_halt(halts, bot.scopes) if halts else ""
+        symbol = quoted.terms.symbol
+        context.halt = first_halt(halts, self.scopes_of(bot.algo_id, symbol)) if halts else ""
         context.bus_up = self.bus_up
         context.reconciled = self.session.reconciled
         context.deadman_armed = self.session.armed(now_ns)
@@ -244,7 +247,6 @@ class Trader:
         context.feed_age_ns = now_ns - clock.heard_at_ns
         context.venue_age_ns = now_ns - clock.alive_at_ns
         context.venue_age_max_ns = clock.live_within_ns
-        symbol = quoted.terms.symbol
         context.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
         strategy = bot.strategy
         current = quoted.ready and now_ns - quoted.heard_at_ns <= strategy.target_life_ns
@@ -264,9 +266,10 @@ class Trader:
             return "the market is not selected"
         if quoted.terms.status is not MarketStatus.OPEN:
             return f"the market is {quoted.terms.status.value}"
-        if self._held_back_until_ns and self._held_back(bot, now_ns):
+        scopes = self.scopes_of(bot.algo_id, quoted.terms.symbol) if self._held_back_until_ns or context.halt else ()
+        if self._held_back_until_ns and self._held_back(scopes, now_ns):
             return "cancel-all was ordered"
-        if context.halt and self.halts.empties(bot.scopes):
+        if context.halt and self.halts.empties(scopes):
             return f"halted: {context.halt}"
         old = stale(context)
         if old is not None:
@@ -278,10 +281,10 @@ class Trader:
             quoted.stale_at_ns = None
         return ""
 
-    def _held_back(self, bot: Bot, now_ns: int) -> bool:
+    def _held_back(self, scopes: Collection[str], now_ns: int) -> bool:
         for scope in [scope for scope, until_ns in self._held_back_until_ns.items() if now_ns >= until_ns]:
             del self._held_back_until_ns[scope]
-        return any(scope in bot.scopes for scope in self._held_back_until_ns)
+        return any(scope in scopes for scope in self._held_back_until_ns)
 
     def _work(self, bot: Bot, quoted: QuotedMarket, wanted: Plan, may_place: bool, now_ns: int) -> Sent | None:
         """Put the difference between what should rest and what does into the batch; None when there is none."""

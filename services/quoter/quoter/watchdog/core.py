@@ -6,7 +6,7 @@ touches. When the bus is away no beat reaches it, and it cannot tell a dead bus 
 which is what the quoter itself does, because nobody may quote without limits. Its key can only cancel.
 
 It takes halts and cancel-all at a door of its own, with the bus and the quoter dead and before it has started. It does
-not know whose an order is: in any scope of the account it cancels the whole account, and says so.
+not know whose an order is or what it is paid in: in any scope of the account it cancels the whole account, and says so.
 """
 
 from __future__ import annotations
@@ -201,11 +201,11 @@ class Watchdog(Core):
         yield self._alert(AlertLevel.WARNING, "cancel_all", f"{actor} cancels all orders", receipt.now_ns)
         yield from self._empty(f"cancel-all:{scope}", scope, receipt, ticket)
 
-    def _scopes(self, bot: object = "") -> frozenset[str]:
-        """Return the scopes that contain something of the account; every bot may be one of its."""
-        bots = {bot} if isinstance(bot, str) and bot.startswith("bot-") else set()
+    def _scopes(self, asked: object = "") -> frozenset[str]:
+        """Return the scopes that contain something of the account; every bot and every currency may be one of its."""
+        may_be = {asked} if isinstance(asked, str) and asked.startswith(("bot-", "currency-")) else set()
         venue = {f"venue-{self.session.name}", f"currency-{self.session.currency}"}
-        return frozenset({"global", f"account-{self.account}"} | venue | bots)
+        return frozenset({"global", f"account-{self.account}"} | venue | may_be)
 
     # --- what it does -------------------------------------------------------------------------------------------
 

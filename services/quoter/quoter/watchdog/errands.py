@@ -15,7 +15,7 @@ from quoter.trading.order_updates import PLATFORM, alert
 
 CONFIRM_MAX_NS = round(CONFIRM_MAX_S * NS_PER_S)
 ERRANDS_MAX = 100
-WHOLE_ACCOUNT = "the whole account was cancelled: the watchdog does not know whose an order is"
+WHOLE_ACCOUNT = "the whole account was cancelled: the watchdog does not know whose an order is or what it is paid in"
 SILENT = f"the venue did not answer within {CONFIRM_MAX_S:g} s"
 
 
@@ -85,7 +85,7 @@ class Errands:
     def _tell(self, errand: Errand, confirmed_at_ns: int, now_ns: int) -> Iterator[Effect]:
         why = errand.why
         if confirmed_at_ns:
-            why = WHOLE_ACCOUNT if errand.scope.startswith("bot-") else ""
+            why = WHOLE_ACCOUNT if errand.scope.startswith(("bot-", "currency-")) else ""
         of = len(errand.gone | errand.left)
         emptied = Emptied(
             errand.what, self._account, len(errand.gone - errand.left), len(errand.left), of, confirmed_at_ns, why

@@ -236,7 +236,14 @@ def test_r51_what_a_dead_quoter_left_is_reported_with_its_count_and_the_venues_w
 
 
 @pytest.mark.parametrize(
-    ("scope", "more"), [("global", ""), ("venue-degen", ""), ("account-mm1", ""), ("bot-7", "the whole account was")]
+    ("scope", "more"),
+    [
+        ("global", ""),
+        ("venue-degen", ""),
+        ("account-mm1", ""),
+        ("bot-7", "the whole account was"),
+        ("currency-BTC", "the whole account was"),
+    ],
 )
 def test_r13_a_halt_at_its_door_empties_the_account_and_says_so(scope: str, more: str) -> None:
     watch = Watch()
