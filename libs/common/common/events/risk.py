@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from common.events.base import Event, joined_id, register
 from common.events.instruments import InstrumentKey
-from common.events.limits import BotLimits, EarlierLimits
+from common.events.limits import BotLimits
 
 
 class PositionLine(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ class Statistics(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 @register
 class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything the last door needs from risk, every 250 ms: its age is the freshness of limits and positions."""
+    """All that the pre-trade check needs from risk, every 250 ms; its age is that of limits and positions."""
 
     subject: ClassVar[str] = "risk.state.{shard}"
     signed: ClassVar[bool] = True
@@ -68,9 +68,12 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     shard: str
     ledger_sequence: int
     """Last FILL stream sequence folded into the ledger."""
-    limits: dict[str, EarlierLimits]
-    """Of a risk from before limits had kinds; from ours always empty. It has no default, so that it stays on the wire:
-    a quoter of then obeys the halts and finds no limits to trade by, instead of a message that it cannot read."""
+    limits: dict[str, Any]
+    """By algo_id, in the form of before limits had kinds: read to say whose they are, never to trade by.
+
+    From our risk always empty. It has no default, so that it stays on the wire: a quoter of then obeys the halts and
+    finds no limits to trade by, instead of a message that it cannot read.
+    """
     bot_limits: dict[str, BotLimits] = msgspec.field(default_factory=dict)
     """By algo_id; a bot that is not listed has no limits and may not trade."""
     config_revisions: dict[str, int]

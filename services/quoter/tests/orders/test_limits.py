@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
-from common.events import EarlierLimits, RiskState
+from common.events import RiskState
 from common.testing.limits import binary_limits, spot_limits
 from quoter.orders.limits import GivenLimits
 from quoter.testing.script import LIMITS, Script, risk_state
 
-EARLIER = EarlierLimits(1_000, 1_000, 500, 50, 0.02, 0.25, 1_000, Decimal(1_000))
+EARLIER = {"max_position_lots": 1_000, "max_order_lots": 500, "min_spread": 0.02, "max_daily_loss": "1000"}
+"""Some of what they stated."""
 
 
 def of_earlier_risk(now_ns: int) -> RiskState:
