@@ -2,7 +2,7 @@
 
 from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
-from common.instruments.pair import OutcomePair, pair_lots
+from common.instruments.pair import OutcomePair, market_lots, pair_lots
 from common.instruments.sides import Outcome, Side, bids_on_axis
 from common.instruments.tokens import NAME_CHARS_MAX, TOKEN_CHARS_MAX, escape_token, unescape_token
 
@@ -21,6 +21,7 @@ __all__ = [
     "escape_token",
     "exact_ticks",
     "floor_ticks",
+    "market_lots",
     "opposite_ticks",
     "pair_lots",
     "price_of",

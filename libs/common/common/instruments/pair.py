@@ -27,4 +27,13 @@ def pair_lots(outcome: Outcome, lots: int) -> tuple[int, int]:
     """Return lots of one outcome as lots of YES and of NO; ValueError for NONE, which is neither."""
     if outcome is Outcome.NONE:
         raise ValueError("outcome: must be yes or no where a pair is held, is none")
+    return market_lots(outcome, lots)
+
+
+def market_lots(outcome: Outcome, lots: int) -> tuple[int, int]:
+    """Return lots of an instrument as its market holds them: on the axis and against it.
+
+    On the axis are YES and what has no outcomes, which may be short; against it is NO. In this form a holding of any
+    market is a pair of numbers, and the sum of its instruments is theirs.
+    """
     return (0, lots) if outcome is Outcome.NO else (lots, 0)

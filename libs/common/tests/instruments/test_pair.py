@@ -6,7 +6,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair, Side, bids_on_axis, pair_lots
+from common.instruments import (
+    Instrument,
+    InstrumentKind,
+    Outcome,
+    OutcomePair,
+    Side,
+    bids_on_axis,
+    market_lots,
+    pair_lots,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +37,11 @@ def test_lots_are_of_one_outcome_and_never_of_neither() -> None:
     assert pair_lots(Outcome.NO, -7) == (0, -7)
     with pytest.raises(ValueError, match="outcome: must be yes or no where a pair is held, is none"):
         pair_lots(Outcome.NONE, 7)
+
+
+@pytest.mark.parametrize(("outcome", "held"), [(Outcome.YES, (-7, 0)), (Outcome.NONE, (-7, 0)), (Outcome.NO, (0, -7))])
+def test_lots_of_any_market_are_on_its_axis_or_against_it(outcome: Outcome, held: tuple[int, int]) -> None:
+    assert market_lots(outcome, -7) == held
 
 
 @given(st.sampled_from(list(Outcome)), st.sampled_from(list(Side)))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from common.events import Position, PositionLine
-from common.instruments import Outcome
+from common.instruments import market_lots
 
 Json: TypeAlias = dict[str, Any]
 
@@ -27,10 +27,10 @@ class Held(NamedTuple):
 
     def with_line(self, line: PositionLine) -> Held:
         """Return the holding with one more instrument in it."""
-        is_no = line.instrument.outcome is Outcome.NO
+        yes, no = market_lots(line.instrument.outcome, line.lots)
         return self._replace(
-            yes_lots=self.yes_lots + (0 if is_no else line.lots),
-            no_lots=self.no_lots + (line.lots if is_no else 0),
+            yes_lots=self.yes_lots + yes,
+            no_lots=self.no_lots + no,
             cost=self.cost + line.cost,
             fees=self.fees + line.fees,
             fills=self.fills + line.fills,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.events import Fill, Position, Posting
-from common.instruments import Instrument, Outcome, pair_lots
+from common.instruments import Instrument, Outcome, market_lots, pair_lots
 from common.pretrade import Held
 
 UNCOVERED_MAX = 10_000
@@ -48,10 +48,9 @@ class Holdings:
         for line in position.lines:
             if line.account == self._account:
                 symbol = line.instrument.symbol
-                yes, no = lines.get(symbol, (0, 0))
-                # What has no outcomes is bought and sold as YES is.
-                is_no = line.instrument.outcome is Outcome.NO
-                lines[symbol] = (yes, no + line.lots) if is_no else (yes + line.lots, no)
+                yes, no = market_lots(line.instrument.outcome, line.lots)
+                known_yes, known_no = lines.get(symbol, (0, 0))
+                lines[symbol] = known_yes + yes, known_no + no
                 costs[symbol] = costs.get(symbol, 0.0) + float(line.cost)
         for key in [key for key, fill in self._uncovered.items() if self._is_covered(fill)]:
             del self._uncovered[key]
