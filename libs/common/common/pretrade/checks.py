@@ -51,16 +51,17 @@ def check(order: NewOrder, context: CheckContext) -> Approved | Rejection:
 
 
 def closed(context: CheckContext) -> Refusal | None:
-    """Return why no order at all may go out in this business now, or None when the door is open."""
+    """Return why no order at all may go out in this market now, or None when one may."""
     refusal = shut(context) or stale(context)
     closing = context.closing
     if refusal is None and closing is not None and context.venue_now_ns >= closing.close_from_ns:
-        return RejectReason.CLOSE_TO_EXPIRY, "nothing may rest this close to expiry"
+        closed_ms = (context.venue_now_ns - closing.close_from_ns) // NS_PER_MS
+        return RejectReason.CLOSE_TO_EXPIRY, f"closed to new orders before expiry, {closed_ms} ms ago"
     return refusal
 
 
 def shut(context: CheckContext) -> Refusal | None:
-    """Return what keeps new orders in although every input may be fine: a halt, the bus, the session, a change."""
+    """Return what forbids new orders although every input may be fine: a halt, the bus, the session, a change."""
     if context.halt:
         return RejectReason.HALTED, context.halt
     if not context.bus_up:
@@ -72,7 +73,7 @@ def shut(context: CheckContext) -> Refusal | None:
     if context.limits is not None and context.limits_revision < context.config_revision:
         return (
             RejectReason.CONFIG_BEHIND,
-            f"limits are of revision {context.limits_revision}, the bot's is {context.config_revision}",
+            f"limits are of configuration revision {context.limits_revision}, the bot's is {context.config_revision}",
         )
     return None
 
@@ -82,47 +83,55 @@ def stale(context: CheckContext) -> Refusal | None:
     if context.limits is None:
         return RejectReason.NO_LIMITS, context.no_limits
     if context.limits_age_ns > LIMITS_AGE_MAX_NS:
-        return RejectReason.LIMITS_STALE, f"limits are {context.limits_age_ns // NS_PER_MS} ms old"
+        return RejectReason.LIMITS_STALE, f"limits are {_older(context.limits_age_ns, LIMITS_AGE_MAX_NS)}"
     if not context.position_known:
         return RejectReason.POSITION_UNKNOWN, "no position from risk"
     if context.feed_age_ns > FEED_AGE_MAX_NS:
-        return RejectReason.FEED_SILENT, f"the feed last spoke {context.feed_age_ns // NS_PER_MS} ms ago"
+        return RejectReason.FEED_SILENT, f"the feed's status is {_older(context.feed_age_ns, FEED_AGE_MAX_NS)}"
     if context.venue_age_ns > context.venue_age_max_ns:
-        return RejectReason.VENUE_SILENT, f"nothing came from the venue for {context.venue_age_ns // NS_PER_MS} ms"
+        return (
+            RejectReason.VENUE_SILENT,
+            f"the venue's last data is {_older(context.venue_age_ns, context.venue_age_max_ns)}",
+        )
     if not context.clock_known:
         return RejectReason.CLOCK_UNKNOWN, "the venue's clock is not known"
     if abs(context.clock_offset_ns) > context.clock_offset_max_ns:
-        return RejectReason.CLOCK_OFFSET, f"the venue's clock is {context.clock_offset_ns // NS_PER_MS:+} ms from ours"
-    if context.fair is None or context.fair_age_ns > context.fair_age_max_ns:
-        return RejectReason.FAIR_STALE, f"fair value is {context.fair_age_ns // NS_PER_MS} ms old"
+        offset_ms, limit_ms = (each // NS_PER_MS for each in (context.clock_offset_ns, context.clock_offset_max_ns))
+        return RejectReason.CLOCK_OFFSET, f"the venue's clock is {offset_ms:+} ms from ours, limit {limit_ms} ms"
+    if context.fair is None:
+        return RejectReason.FAIR_STALE, "no fair value"
+    if context.fair_age_ns > context.fair_age_max_ns:
+        return RejectReason.FAIR_STALE, f"fair value is {_older(context.fair_age_ns, context.fair_age_max_ns)}"
     if context.book_stale:
-        return RejectReason.BOOK_STALE, "the feed calls this market's data stale"
+        return RejectReason.BOOK_STALE, "the feed marks this market's data as stale"
     return None
+
+
+def _older(age_ns: int, limit_ns: int) -> str:
+    return f"{age_ns // NS_PER_MS} ms old, limit {limit_ns // NS_PER_MS} ms"
 
 
 def _order_terms(order: NewOrder, context: CheckContext) -> Refusal | None:
     """Return what is wrong with the order itself."""
     instrument, ticks, lots, market = order.instrument, order.price_ticks, order.quantity_lots, context.instrument
     if order.expires_at_ns <= context.now_ns:
-        return RejectReason.EXPIRED, f"expired {(context.now_ns - order.expires_at_ns) // NS_PER_MS} ms ago"
+        return RejectReason.EXPIRED, f"order expired {(context.now_ns - order.expires_at_ns) // NS_PER_MS} ms ago"
     if order.order_id in context.known_ids:
-        return RejectReason.DUPLICATE, f"order id {order.order_id} was used"
+        return RejectReason.DUPLICATE, f"order id {order.order_id} is in use"
     if (instrument.outcome, order.side, ticks) in context.own_places:
-        return RejectReason.DUPLICATE, f"an own order rests at {ticks} ticks already"
+        return RejectReason.DUPLICATE, f"an own order is open at {ticks} ticks"
     if not context.inventory.trades(instrument):
         return RejectReason.WRONG_INSTRUMENT, f"{instrument.symbol} ({instrument.outcome.value}) is not traded here"
     if instrument.tick_size != market.tick_size:
-        return RejectReason.OFF_TICK, f"priced on a tick of {instrument.tick_size}, the market's is {market.tick_size}"
+        return RejectReason.OFF_TICK, f"order's tick size {instrument.tick_size}, market's {market.tick_size}"
     if not market.in_bounds(ticks):
-        bounds = f"1 to {market.max_ticks - 1} ticks" if market.max_ticks else "1 tick or more"
-        return RejectReason.OFF_RANGE, f"price must be {bounds}, is {ticks}"
+        bounds = f"1 to {market.max_ticks - 1}" if market.max_ticks else "1 or more"
+        return RejectReason.OFF_RANGE, f"price {ticks}, must be {bounds} ticks"
     if lots < market.min_lots:
-        return RejectReason.SIZE, f"{lots} lots, the market's least is {market.min_lots}"
+        return RejectReason.SIZE, f"size {lots} lots, market's minimum {market.min_lots}"
     if market.min_notional and market.notional(ticks, lots) < market.min_notional:
-        return (
-            RejectReason.SIZE,
-            f"{market.notional(ticks, lots):f} {market.currency}, the market's least is {market.min_notional:f}",
-        )
+        notional, least = (f"{each.normalize():f}" for each in (market.notional(ticks, lots), market.min_notional))
+        return RejectReason.SIZE, f"notional {notional} {market.currency}, market's minimum {least}"
     return None
 
 
@@ -132,7 +141,7 @@ def _beyond_limits(approved: Approved, context: CheckContext) -> Refusal | None:
     limits, inventory = context.limits, context.inventory
     assert limits is not None, "closed() lets nothing through without limits"
     if order.quantity_lots > limits.max_order_lots:
-        return RejectReason.SIZE, f"{order.quantity_lots} lots, limit {limits.max_order_lots}"
+        return RejectReason.SIZE, f"size {order.quantity_lots} lots, limit {limits.max_order_lots}"
     return (
         _price(on_axis, context, limits)
         or _own_spread(on_axis, context, limits)
@@ -156,16 +165,16 @@ def _price(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refu
     collar, of_price = limits.price_collar
     distance, most = abs(price - fair), collar + of_price * fair
     if distance > most + COLLAR_EPSILON:
-        return RejectReason.PRICE_COLLAR, f"{distance:.4f} from fair value, limit {most:g}"
+        return RejectReason.PRICE_COLLAR, f"price {distance:.4f} from fair value, limit {most:g}"
     if bounds is not None:
         if bounds.of_reference:
             refusal = _reference_bounds(bids, price, context.reference, bounds)
             if refusal is not None:
                 return refusal
         elif bids and price > bounds.max_bid + COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {bounds.max_bid}"
+            return RejectReason.PRICE_BOUND, f"bid {price:.4f}, highest bid {bounds.max_bid}"
         elif not bids and price < bounds.min_ask - COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {bounds.min_ask}"
+            return RejectReason.PRICE_BOUND, f"ask {price:.4f}, lowest ask {bounds.min_ask}"
     other_ticks = context.book_ask_ticks if bids else context.book_bid_ticks
     if not other_ticks:
         return None
@@ -174,78 +183,75 @@ def _price(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refu
     collar, of_price = limits.book_collar
     most = collar + of_price * other
     if through > most + COLLAR_EPSILON:
-        return RejectReason.BOOK_COLLAR, f"{through:.4f} through the best other side, limit {most:g}"
+        return RejectReason.BOOK_COLLAR, f"price {through:.4f} through the best {_SIDE[not bids]}, limit {most:g}"
     return None
 
 
 def _reference_bounds(bids: bool, price: float, reference: float | None, bounds: Bounds) -> Refusal | None:
     """A bid is not far above the market's reference price, an ask not far below it."""
     if reference is None:
-        return RejectReason.PRICE_BOUND, "bounds are relative to a reference price, and none is known"
+        return RejectReason.PRICE_BOUND, "no reference price to bound the price by"
     if bids and price > bounds.max_bid * reference + COLLAR_EPSILON:
-        return RejectReason.PRICE_BOUND, f"bids {price:.4f}, at most {bounds.max_bid * reference:.4f}"
+        return RejectReason.PRICE_BOUND, f"bid {price:.4f}, highest bid {bounds.max_bid * reference:.4f}"
     if not bids and price < bounds.min_ask * reference - COLLAR_EPSILON:
-        return RejectReason.PRICE_BOUND, f"asks {price:.4f}, at least {bounds.min_ask * reference:.4f}"
+        return RejectReason.PRICE_BOUND, f"ask {price:.4f}, lowest ask {bounds.min_ask * reference:.4f}"
     return None
 
 
 def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
     """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
     bids, ticks = on_axis
-    if bids:
-        if not context.best_ask_ticks:
-            return None
-        spread_ticks = context.best_ask_ticks - ticks
-    else:
-        if not context.best_bid_ticks:
-            return None
-        spread_ticks = ticks - context.best_bid_ticks
+    other_ticks = context.best_ask_ticks if bids else context.best_bid_ticks
+    if not other_ticks:
+        return None
+    spread_ticks = other_ticks - ticks if bids else ticks - other_ticks
     if spread_ticks <= 0:
-        return RejectReason.SELF_CROSS, f"would trade with an own order {-spread_ticks} ticks through it"
+        text = f"{_SIDE[bids]} at {ticks} would trade with the own {_SIDE[not bids]} at {other_ticks} ticks"
+        return RejectReason.SELF_CROSS, text
     assert context.fair is not None, "closed() lets nothing through without a fair value"
     least, of_price = limits.min_spread
     least_ticks = ceil_ticks(least + of_price * context.fair, context.instrument.axis_price(1))
     if spread_ticks < least_ticks:
-        return RejectReason.MIN_SPREAD, f"{spread_ticks} ticks from own other side, limit {least_ticks}"
+        return RejectReason.MIN_SPREAD, f"own spread {spread_ticks}, limit {least_ticks} ticks"
     return None
 
 
 def _collateral(order: NewOrder, notional: float, context: CheckContext) -> Refusal | None:
     """A bid has to be covered by cash that nothing else locks."""
     if order.side is Side.BUY and notional > context.free_cash:
-        return RejectReason.COLLATERAL, f"costs {notional:.2f}, {max(0.0, context.free_cash):.2f} is free"
+        return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
     return None
 
 
 def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
-    """Only what makes the position smaller may execute against the book, and only where that is allowed."""
+    """Only a reduction of the position may execute against the book, and only where that is allowed."""
     if context.may_take and context.inventory.reduces(order):
         return None
-    return RejectReason.POST_ONLY, "it could take, and only a reduction may do so"
+    return RejectReason.POST_ONLY, "an order that may take must reduce the position"
 
 
 def _notional(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
     """Money: of the order, of the bot, of the account. What reduces a holding frees money and always passes."""
     if notional > limits.max_order_notional:
-        return RejectReason.NOTIONAL, f"{notional:.2f} in one order, limit {limits.max_order_notional:.2f}"
+        return RejectReason.NOTIONAL, f"order's notional {notional:.2f}, limit {limits.max_order_notional:.2f}"
     of_bot, of_account = context.bot_notional + notional, context.account_notional + notional
     if of_bot <= limits.max_notional and of_account <= limits.max_account_notional:
         return None
     if context.inventory.reduces(order):
         return None
     if of_bot > limits.max_notional:
-        return RejectReason.NOTIONAL, f"bot would have {of_bot:.2f}, limit {limits.max_notional:.2f}"
-    return RejectReason.NOTIONAL, f"account would have {of_account:.2f}, limit {limits.max_account_notional:.2f}"
+        return RejectReason.NOTIONAL, f"bot's notional {of_bot:.2f}, limit {limits.max_notional:.2f}"
+    return RejectReason.NOTIONAL, f"account's notional {of_account:.2f}, limit {limits.max_account_notional:.2f}"
 
 
 def _open_orders(bids: bool, context: CheckContext, limits: CommonLimits) -> Refusal | None:
     if context.open_orders >= limits.max_open_orders:
-        return RejectReason.OPEN_ORDERS, f"{context.open_orders} orders open, limit {limits.max_open_orders}"
+        return RejectReason.OPEN_ORDERS, f"open orders {context.open_orders}, limit {limits.max_open_orders}"
     on_side = context.open_bids if bids else context.open_asks
     if on_side >= limits.max_side_orders:
-        return RejectReason.OPEN_ORDERS, f"{on_side} orders open on this side, limit {limits.max_side_orders}"
+        return RejectReason.OPEN_ORDERS, f"open {_SIDE[bids]}s in this market {on_side}, limit {limits.max_side_orders}"
     if context.messages_left < 1:
-        return RejectReason.MESSAGE_RATE, "the message budget is used up for now"
+        return RejectReason.MESSAGE_RATE, f"message budget used up, bot's limit {limits.max_messages_per_s} a second"
     return None
 
 
@@ -254,12 +260,19 @@ def _throttles(bids: bool, context: CheckContext, limits: CommonLimits) -> Refus
     free_from_ns = context.bid_free_from_ns if bids else context.ask_free_from_ns
     if context.now_ns < free_from_ns:
         left_ms = (free_from_ns - context.now_ns) / NS_PER_MS
-        return RejectReason.QUOTE_LIFE, f"replaces a quote that should have stood {left_ms:.1f} ms longer"
+        return (
+            RejectReason.QUOTE_LIFE,
+            f"replaces a quote cancelled {left_ms:.1f} ms too early, limit {limits.min_quote_life_ms} ms",
+        )
     if context.cancels_left < 1:
-        return RejectReason.CANCEL_RATE, f"more than {limits.max_cancels_per_s} cancels within a second"
+        return RejectReason.CANCEL_RATE, f"no cancel left, limit {limits.max_cancels_per_s} a second"
     if context.orders_per_fill > limits.max_orders_per_fill:
         return (
             RejectReason.ORDER_TO_FILL,
-            f"{context.orders_per_fill:.0f} orders per fill, limit {limits.max_orders_per_fill}",
+            f"orders per fill {context.orders_per_fill:.0f}, limit {limits.max_orders_per_fill}",
         )
     return None
+
+
+_SIDE = {True: "bid", False: "ask"}
+"""What an order is on the price axis, by whether it bids there."""

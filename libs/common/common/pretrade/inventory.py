@@ -99,16 +99,19 @@ class PairInventory:
         if order.side is Side.SELL:
             other = held.no_lots if yes else held.yes_lots
             if worst < 0:
-                return RejectReason.WORST_CASE_POSITION, f"sells {-worst} more {outcome.value} than is held"
+                return RejectReason.WORST_CASE_POSITION, f"sells {-worst} {outcome.value} more than are held"
             if reduce_only and worst < other:
-                return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: leaves {worst} {outcome.value} against {other}"
+                return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: would leave {worst} {outcome.value}, least {other}"
             return None
         other = held.no_lots - held.unconfirmed_no_lots if yes else held.yes_lots - held.unconfirmed_yes_lots
         most = limits.max_position_lots
         if worst > max(most, other if most else 0):
-            return RejectReason.WORST_CASE_POSITION, f"worst case {worst} {outcome.value}, limit {most}"
+            return RejectReason.WORST_CASE_POSITION, f"worst-case position {worst} {outcome.value}, limit {most}"
         if reduce_only and worst > other:
-            return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst case {worst} {outcome.value} against {other}"
+            return (
+                RejectReason.CLOSE_TO_EXPIRY,
+                f"reduce only: worst-case position {worst} {outcome.value}, limit {other}",
+            )
         return None
 
     def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
@@ -121,7 +124,7 @@ class PairInventory:
             net = held.no_lots - held.yes_lots + held.unconfirmed_yes_lots
             worst = net + self.open_buy_no_lots + self.open_sell_yes_lots + order.quantity_lots
         if worst > limits.max_net_lots:
-            return RejectReason.WORST_CASE_NET, f"worst case net {worst}, limit {limits.max_net_lots}"
+            return RejectReason.WORST_CASE_NET, f"worst-case net position {worst}, limit {limits.max_net_lots}"
         return None
 
     def worst_case(self, order: NewOrder) -> int:
@@ -195,14 +198,17 @@ class SignedInventory:
         """
         worst = self.worst_case(order)
         if reduce_only and not self.reduces(order):
-            return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst case {worst:+} lots"
+            return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst-case position {worst:+} lots, limit 0"
         buys = order.side is Side.BUY
         most = limits.max_position_lots if buys else min(self.max_short_lots, limits.max_position_lots)
         beyond = worst if buys else -worst
         if beyond > most and not (limits.max_position_lots and self.reduces(order)):
             if not buys and not self.max_short_lots:
-                return RejectReason.WORST_CASE_POSITION, f"sells {beyond} lots more than is held"
-            return RejectReason.WORST_CASE_POSITION, f"worst case {worst:+} lots, limit {most} {_SIDE_OF[order.side]}"
+                return RejectReason.WORST_CASE_POSITION, f"sells {beyond} lots more than are held"
+            return (
+                RejectReason.WORST_CASE_POSITION,
+                f"worst-case position {worst:+} lots, limit {most} {_SIDE_OF[order.side]}",
+            )
         return None
 
     def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
@@ -210,7 +216,7 @@ class SignedInventory:
         worst = self.worst_case(order)
         net = worst if order.side is Side.BUY else -worst
         if net > limits.max_net_lots:
-            return RejectReason.WORST_CASE_NET, f"worst case net {net}, limit {limits.max_net_lots}"
+            return RejectReason.WORST_CASE_NET, f"worst-case net position {net}, limit {limits.max_net_lots}"
         return None
 
     def worst_case(self, order: NewOrder) -> int:

@@ -68,8 +68,8 @@ def test_a_spot_price_has_no_bound_of_its_own_beside_its_collar() -> None:
     ("changes", "reference", "detail"),
     [
         ({"price_ticks": 6_000_000}, 59_700.0, None),
-        ({"price_ticks": 6_000_000}, 59_000.0, "bids 60000.0000, at most 59590.0000"),
-        ({"price_ticks": 6_000_000}, None, "bounds are relative to a reference price, and none is known"),
+        ({"price_ticks": 6_000_000}, 59_000.0, "bid 60000.0000, highest bid 59590.0000"),
+        ({"price_ticks": 6_000_000}, None, "no reference price to bound the price by"),
     ],
 )
 def test_spot_bounds_are_relative_to_the_markets_reference(
