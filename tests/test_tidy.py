@@ -26,6 +26,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/machine/descriptors.py",
         "common/machine/disk.py",
         "common/machine/needs.py",
+        "common/machine/output.py",
         "common/network/admin.py",
         "common/network/door.py",
         "common/network/webclient.py",

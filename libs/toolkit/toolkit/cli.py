@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from common.errors import BusError, ConfigError
 from common.halts import DEFAULT_REASON
+from common.machine.output import reader_may_leave
 from rich.console import Console
 from rich.text import Text
 
@@ -58,7 +59,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 def main() -> None:
     try:
-        app()
+        with reader_may_leave():
+            app()
     except OSError as error:
         if not is_about_files(error):
             raise

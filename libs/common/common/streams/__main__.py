@@ -17,6 +17,7 @@ from pathlib import Path
 from common.bus.jetstream import ApiError, JetStreamApi
 from common.bus.nats import NatsConnection
 from common.errors import BusUnavailable, ConfigError, MarketMakerError
+from common.machine.output import reader_may_leave
 from common.settings import ServiceSettings, load_settings
 from common.stores.memory import FILE
 from common.streams import DURABLES, MIB, NS, STREAM_BY_NAME, STREAMS, backup
@@ -218,4 +219,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with reader_may_leave():
+        sys.exit(main())
