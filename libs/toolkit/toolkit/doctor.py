@@ -171,7 +171,7 @@ def read_as_its_service(path: Path) -> None:
     """Have a file read by the service that owns it, found by name; ConfigError lists what that would refuse."""
     # Services are named, never imported: this command is to work in a tree without them.
     if path.name == "bots.toml" and importlib.util.find_spec("gateway") is not None:
-        importlib.import_module("gateway.changes.first_start").read_first_bots(path, "demo", 0)
+        importlib.import_module("gateway.changes.first_start").BotsFile(path).first_bots("demo", 0)
     if path.name == "venues.toml" and importlib.util.find_spec("feed") is not None:
         importlib.import_module("feed.config").parse_venues(path.read_text())
 

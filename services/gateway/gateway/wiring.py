@@ -26,7 +26,7 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.store import RedisTokenStore
 from gateway.auth.throttle import Throttle
 from gateway.changes.admin_ports import AdminPorts
-from gateway.changes.first_start import DEFAULT_PROFILE, create_admin, read_first_bots, refuse_unknown, seed_bots
+from gateway.changes.first_start import DEFAULT_PROFILE, BotsFile, create_admin, seed_bots
 from gateway.context import Context
 from gateway.state.view import View
 
@@ -82,7 +82,8 @@ def quoted_venues(config_dir: Path) -> list[str]:
 def wire(settings: Settings) -> Service:
     """Return the gateway: the picture as its core, the application as its door."""
     urls = parse_urls(settings.admin_urls)
-    refuse_unknown(settings.profile, settings.config_dir / "bots.toml")
+    bots = BotsFile(settings.config_dir / "bots.toml")
+    bots.refuse_unknown(settings.profile)
     view = View(admin_urls=urls, quoted_venues=quoted_venues(settings.config_dir))
     clock = AnchoredClock()
     store = RedisTokenStore(settings.redis_url, settings.redis_password())
@@ -107,7 +108,7 @@ def wire(settings: Settings) -> Service:
         if not await shell.api.subjects("USER", "user.*") and await create_admin(context, passwords, password_path):
             print(f"admin password written to {password_path}", flush=True)
         if not await shell.api.subjects("CONFIG", "config.bot.*"):
-            first_bots = read_first_bots(settings.config_dir / "bots.toml", settings.profile, clock.now_ns())
+            first_bots = bots.first_bots(settings.profile, clock.now_ns())
             shell.log.info("bots taken from bots.toml", bots=await seed_bots(context, first_bots))
         recalls.append(asyncio.create_task(recall(shell, view)))
 

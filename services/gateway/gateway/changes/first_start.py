@@ -43,46 +43,56 @@ class _FirstBots(BaseModel):
     bots: list[_FirstBot] = Field(default=[], max_length=BOTS_MAX)
 
 
-def refuse_unknown(profile: str, path: Path) -> None:
-    """Raise ConfigError with the profiles that exist, where no bot of the file runs in the one that was asked for.
+class BotsFile:
+    """What the file of the first bots held when it was read.
 
-    A misspelt one would start every bot stopped, without a word. What else is wrong with the file `read_first_bots`
-    says, when its bots are taken.
+    What is wrong with it concerns nobody but the very first start: it is kept until its bots are asked for.
     """
-    try:
-        bots = _FirstBots.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).bots
-    except (OSError, ValueError):
-        return
-    profiles = sorted({name for bot in bots for name in bot.run_in} | {DEFAULT_PROFILE})
-    if profile not in profiles:
-        known = ", ".join(profiles)
-        raise ConfigError([f"MM_PROFILE: no bot of {path.name} runs in {profile!r}; there is {known}"])
 
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._bots: list[_FirstBot] = []
+        self._faults: list[str] = []
+        try:
+            self._bots = _FirstBots.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).bots
+        except ValidationError as error:
+            self._faults = faults_of(error)
+        except (OSError, ValueError) as error:
+            self._faults = [str(error)]
 
-def read_first_bots(path: Path, profile: str, now_ns: int) -> list[BotConfig]:
-    """Return the bots of the file, ready to publish; ConfigError names the file, the field and the rule."""
-    try:
-        document = _FirstBots.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        return [
-            revise(
-                None,
-                algo_id=check_algo_id(bot.algo_id),
-                kind=bot.kind,
-                running=bot.running or profile in bot.run_in,
-                sections=bot.sections,
-                revision=0,
-                actor=ACTOR,
-                reason=f"from {path.name}",
-                now_ns=now_ns,
-            )
-            for bot in document.bots
-        ]
-    except ValidationError as error:
-        raise ConfigError([f"{path.name}: {fault}" for fault in faults_of(error)]) from None
-    except ConfigError as error:
-        raise ConfigError([f"{path.name}: {fault}" for fault in error.faults]) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"{path.name}: {error}"]) from None
+    def refuse_unknown(self, profile: str) -> None:
+        """Raise ConfigError with the profiles that exist, where no bot runs in the one that was asked for.
+
+        A misspelt one would start every bot stopped, without a word.
+        """
+        profiles = sorted({name for bot in self._bots for name in bot.run_in} | {DEFAULT_PROFILE})
+        if profile not in profiles and not self._faults:
+            known = ", ".join(profiles)
+            raise ConfigError([f"MM_PROFILE: no bot of {self._name} runs in {profile!r}; there is {known}"])
+
+    def first_bots(self, profile: str, now_ns: int) -> list[BotConfig]:
+        """Return the bots, ready to publish; ConfigError names the file, the field and the rule."""
+        try:
+            if self._faults:
+                raise ConfigError(self._faults)
+            return [self._revised(bot, profile, now_ns) for bot in self._bots]
+        except ConfigError as error:
+            raise ConfigError([f"{self._name}: {fault}" for fault in error.faults]) from None
+        except ValueError as error:
+            raise ConfigError([f"{self._name}: {error}"]) from None
+
+    def _revised(self, bot: _FirstBot, profile: str, now_ns: int) -> BotConfig:
+        return revise(
+            None,
+            algo_id=check_algo_id(bot.algo_id),
+            kind=bot.kind,
+            running=bot.running or profile in bot.run_in,
+            sections=bot.sections,
+            revision=0,
+            actor=ACTOR,
+            reason=f"from {self._name}",
+            now_ns=now_ns,
+        )
 
 
 async def seed_bots(context: Context, bots: list[BotConfig]) -> int:

@@ -10,7 +10,7 @@ from common.bots import KINDS
 from common.errors import BusUnavailable, ConfigError
 from common.events import User
 from gateway.auth.passwords import Passwords
-from gateway.changes.first_start import create_admin, read_first_bots, seed_bots
+from gateway.changes.first_start import BotsFile, create_admin, seed_bots
 from gateway.context import Context
 from gateway.testing.fakes import FakeBus
 
@@ -70,7 +70,8 @@ async def test_an_empty_password_file_is_named_not_used(context: Context, passwo
 
 
 def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
-    demo, spot = read_first_bots(BOTS_FILE, "demo", 1), read_first_bots(BOTS_FILE, "spot", 1)
+    file = BotsFile(BOTS_FILE)
+    demo, spot = file.first_bots("demo", 1), file.first_bots("spot", 1)
     assert [(bot.kind, bot.running) for bot in demo] == [("binary", True), ("fixed", True)]
     assert [bot.running for bot in spot] == [False, False]
     assert demo[0].revision == 1
@@ -78,7 +79,7 @@ def test_our_own_bots_file_is_good_and_runs_only_in_its_profiles() -> None:
 
 
 async def test_bots_are_seeded_once_by_whichever_replica_comes_first(context: Context, bus: FakeBus) -> None:
-    bots = read_first_bots(BOTS_FILE, "demo", 1)
+    bots = BotsFile(BOTS_FILE).first_bots("demo", 1)
     assert await seed_bots(context, bots) == len(bots) == 2
     assert await seed_bots(context, bots) == 0
     assert len(bus.published) == 2
@@ -99,7 +100,24 @@ async def test_bots_are_seeded_once_by_whichever_replica_comes_first(context: Co
 def test_a_bad_bots_file_names_the_file_the_field_and_the_rule(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "bots.toml"
     path.write_text(text)
+    file = BotsFile(path)
     with pytest.raises(ConfigError) as error:
-        read_first_bots(path, "demo", 1)
+        file.first_bots("demo", 1)
     assert "bots.toml" in str(error.value)
     assert said in str(error.value)
+
+
+def test_a_file_that_cannot_be_read_stops_nobody_who_has_his_bots_already(tmp_path: Path) -> None:
+    file = BotsFile(tmp_path / "bots.toml")
+    file.refuse_unknown("whichever")
+    with pytest.raises(ConfigError, match=r"bots\.toml: .*No such file"):
+        file.first_bots("demo", 1)
+
+
+def test_the_bots_are_those_of_the_file_as_its_profile_was_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "bots.toml"
+    path.write_text(BOTS_FILE.read_text())
+    file = BotsFile(path)
+    file.refuse_unknown("demo")
+    path.write_text("bots = 3")
+    assert [bot.algo_id for bot in file.first_bots("demo", 1)] == ["1"]
