@@ -53,7 +53,7 @@ from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
-from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, shown
+from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation, Verdict
@@ -71,7 +71,7 @@ from risk.monitoring.report import (
     view_of,
     watch_samples,
 )
-from risk.monitoring.stops import Stops
+from risk.monitoring.stops import Losses, Stops
 from risk.monitoring.watch import Watch, rounding_posting
 
 RISK_STATE_MS = 250
@@ -96,6 +96,7 @@ class Risk(Core):
         self.halts, self.markets, self.marks, self.days = Halts(), Markets(), Marks(), Days()
         self.conditions = Conditions()
         self.watch, self.stops = Watch(self.conditions), Stops(self.halts, self.conditions, lambda: self.epoch)
+        self.losses = Losses(self.days, self.stops, self.conditions)
         self.reconciliation, self.adjustments = Reconciliation(self.markets), Adjustments()
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -104,7 +105,7 @@ class Risk(Core):
         self._unreadable: list[str] = []
         self._started = False
         self._fence = EpochFence()
-        self._turns, self._pending = ReorderBuffer(), Pending()
+        self._reordered, self._pending = ReorderBuffer(), Pending()
         self._levels: Sequence[Level] = ()
         self.opening = Opening()
         """Which generation of the stores the books are of, and who answers for it."""
@@ -204,12 +205,12 @@ class Risk(Core):
                 yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
             return
         if receipt.sequence > self.ledger.sequence + 1:
-            self._turns.hold(entry, receipt.sequence, receipt.now_ns)
+            self._reordered.hold(entry, receipt.sequence, receipt.now_ns)
             return
         due: Entry | None = entry
         while due is not None:
             yield from self._fold(due, self.ledger.sequence + 1, receipt.now_ns)
-            due = self._turns.take(self.ledger.sequence + 1, receipt.now_ns)
+            due = self._reordered.take(self.ledger.sequence + 1, receipt.now_ns)
 
     def _fold(self, entry: Entry, sequence: int, now_ns: int) -> Iterator[Effect]:
         folded = self.ledger.fold(entry, sequence)
@@ -344,24 +345,9 @@ class Risk(Core):
         if not self._faults:
             for algo_id in sorted(self.bots):
                 view = self.bots[algo_id]
-                yield from self.stops.guard(algo_id, partial(self._mark_losses, view, receipt.now_ns), receipt.now_ns)
+                judged = partial(self.losses.judge, view, self.ledger, self.marks, receipt.now_ns)
+                yield from self.stops.guard(algo_id, judged, receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
-
-    def _mark_losses(self, view: BotView, now_ns: int) -> Iterator[Effect]:
-        algo_id = view.config.algo_id
-        daily = self._earned(algo_id, now_ns).daily
-        if daily is None:
-            yield from self.stops.no_rate(self.ledger.bots[algo_id], now_ns)
-            return
-        if self.watch.loss_stops(view, daily):
-            assert view.limits is not None
-            detail = f"lost {shown(-daily)} today, limit {view.limits.common.max_daily_loss}"
-            yield from self.stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
-        drawdown = self.days.peaks.update(self.ledger, algo_id, daily, now_ns)
-        if view.limits is not None and drawdown > view.limits.common.max_drawdown:
-            detail = f"{shown(drawdown)} below the day's highest profit, limit {view.limits.common.max_drawdown}"
-            yield from self.stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
-        yield from self.watch.loss_warning(view, daily, now_ns)
 
     def on_levels(self, levels: Sequence[Level], receipt: Receipt) -> Effects:
         """Tell how full the streams are; a full FILL stops trading, so people hear of it long before."""
@@ -375,7 +361,7 @@ class Risk(Core):
         yield from self._look_at_store(now_ns)
         if self._faults:
             return
-        self._turns.demand_whole(self.ledger.sequence + 1, now_ns)
+        self._reordered.demand_whole(self.ledger.sequence + 1, now_ns)
         yield from self._settle(now_ns)
         yield from self._adjust(now_ns)
         yield from self._judge_snapshots(now_ns)
@@ -435,7 +421,7 @@ class Risk(Core):
         return sorted(self.bots.keys() | self.ledger.bots.keys())
 
     def _risk_state(self, now_ns: int) -> RiskState:
-        """Return what the last door needs; a ledger that cannot be trusted deals out no limits."""
+        """Return what the pre-trade check needs; a ledger that cannot be trusted deals out no limits."""
         views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
         return risk_state(
             self.ledger,
@@ -476,7 +462,7 @@ class Risk(Core):
             yield from self.stops.impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
-        waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._turns else []
+        waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._reordered else []
         return [f"{reason}: {text}" for reason, text in self._faults.items()] + waiting
 
     def state(self, now_ns: int) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from common.events import Alert, AlertLevel, BinaryLimits, BotLimits, FeedStatus, QuoteTarget, SpotLimits
@@ -22,7 +21,6 @@ from common.instruments import InstrumentKind, Outcome
 from risk.binary.pairs import net_lots
 from risk.ledger.positions import Line
 
-LOSS_WARNING_SHARE = Decimal("0.5")
 POSITION_WARNING_SHARE = Decimal("0.8")
 QUIET_NS_MAX = 600 * 1_000_000_000
 """Time with live quotes and without a fill."""
@@ -34,23 +32,6 @@ REPEAT_NS = 600 * 1_000_000_000
 CONDITIONS_MAX = 10_000
 SOURCE = "risk"
 PLATFORM = "platform"
-
-
-class LossMark(Enum):
-    """How far a bot's daily loss has gone."""
-
-    NONE = 0
-    WARNING = 1
-    STOP = 2
-
-
-def loss_mark(daily_pnl: Decimal, limits: BotLimits) -> LossMark:
-    """Compare a bot's P&L of the day with its limit."""
-    if -daily_pnl > limits.common.max_daily_loss:
-        return LossMark.STOP
-    if -daily_pnl > limits.common.max_daily_loss * LOSS_WARNING_SHARE:
-        return LossMark.WARNING
-    return LossMark.NONE
 
 
 def near_limit(lines: Sequence[Line], limits: BotLimits, base: str) -> str:

@@ -1,15 +1,26 @@
-"""What stops trading: a scope is halted once for each reason, on disk first, then on the bus, then people are told."""
+"""What stops trading, and the losses that do: half of a bot's daily limit warns, all of it stops, so does a drawdown.
+
+A scope is halted once for each reason, on disk first, then on the bus, then people are told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 
 from common.core import Effect
 from common.events import AlertLevel
 
 from risk.ledger.books import BotBook, Ledger
 from risk.monitoring.alerts import PLATFORM, Conditions
+from risk.monitoring.days import Days
+from risk.monitoring.equity import Marks, shown
 from risk.monitoring.halts import Halts
+from risk.monitoring.report import BotView
+
+LOSS_WARNING_SHARE = Decimal("0.5")
+"""Of the daily limit."""
+LOSS_WARNING = "daily_loss_warning"
 
 
 class Stops:
@@ -50,3 +61,37 @@ class Stops:
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"
             return list(self.impose(f"bot-{algo_id}", "exception", detail, now_ns, algo_id))
+
+
+class Losses:
+    """Compares what each bot has earned in its day, by `days`, with its limits."""
+
+    def __init__(self, days: Days, stops: Stops, conditions: Conditions) -> None:
+        self._days, self._stops, self._conditions = days, stops, conditions
+
+    def judge(self, view: BotView, ledger: Ledger, marks: Marks, now_ns: int) -> Iterator[Effect]:
+        """Stop a bot that has lost too much, or whose loss cannot be judged; warn of one on its way there."""
+        algo_id, limits = view.config.algo_id, view.limits
+        daily = self._days.earned(ledger, algo_id, marks, now_ns).daily
+        if daily is None:
+            yield from self._stops.no_rate(ledger.bots[algo_id], now_ns)
+            return
+        # The day's highest profit is kept of a bot without limits too: it may be given some.
+        drawdown = self._days.peaks.update(ledger, algo_id, daily, now_ns)
+        if limits is None:
+            self._conditions.end(algo_id, LOSS_WARNING)
+            return
+        yield from self._judge_day(algo_id, -daily, limits.common.max_daily_loss, now_ns)
+        if drawdown > limits.common.max_drawdown:
+            detail = f"{shown(drawdown)} below the day's highest profit, limit {limits.common.max_drawdown}"
+            yield from self._stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
+
+    def _judge_day(self, algo_id: str, loss: Decimal, limit: Decimal, now_ns: int) -> Iterator[Effect]:
+        if loss > limit:
+            detail = f"lost {shown(loss)} today, limit {limit}"
+            yield from self._stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+        elif loss > limit * LOSS_WARNING_SHARE:
+            text = f"lost {loss:.2f} of {limit} today"
+            yield from self._conditions.hold(AlertLevel.WARNING, algo_id, LOSS_WARNING, text, now_ns)
+        else:
+            self._conditions.end(algo_id, LOSS_WARNING)

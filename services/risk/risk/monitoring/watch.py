@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import TypeAlias
 
 from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
@@ -11,7 +10,7 @@ from common.streams.levels import CRITICAL_SHARE, Level, alarming, said, when_fu
 
 from risk.binary.settlement import own_result
 from risk.ledger.positions import Line, by_market
-from risk.monitoring.alerts import PLATFORM, Conditions, LossMark, Quiet, live, loss_mark, near_limit, silence_of
+from risk.monitoring.alerts import PLATFORM, Conditions, Quiet, live, near_limit, silence_of
 from risk.monitoring.reconcile import Verdict
 from risk.monitoring.report import BotView
 
@@ -56,18 +55,6 @@ class Watch:
                 f"{market.symbol} ended {market.result}, but {market.settlement_price} against strike {market.strike} "
                 f"makes it {own}"
             )
-
-    def loss_stops(self, view: BotView, daily: Decimal) -> bool:
-        """Say whether a bot has lost more today than it may."""
-        return view.limits is not None and loss_mark(daily, view.limits) is LossMark.STOP
-
-    def loss_warning(self, view: BotView, daily: Decimal, now_ns: int) -> Iterator[Alert]:
-        algo_id, limits = view.config.algo_id, view.limits
-        if limits is not None and loss_mark(daily, limits) is LossMark.WARNING:
-            text = f"lost {-daily:.2f} of {limits.common.max_daily_loss} today"
-            yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
-        elif limits is None or loss_mark(daily, limits) is LossMark.NONE:
-            self._conditions.end(algo_id, "daily_loss_warning")
 
     def undecided(self, symbols: Iterable[str], now_ns: int) -> Iterator[Alert]:
         for symbol in symbols:
