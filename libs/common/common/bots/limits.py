@@ -44,6 +44,7 @@ class SpotRiskLimits(Section):
 class RiskLimits(Section):
     """Limits of a bot; a 0 or null falls back to the platform-wide limit, never to 'no limit'.
 
+    Forms and programs send 0 where nobody has stated a limit; who wants none of something stops the bot.
     Lots, prices between 0 and 1 and what is unpaired are of YES/NO markets.
     """
 

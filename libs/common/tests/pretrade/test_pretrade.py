@@ -143,9 +143,28 @@ def test_in_the_reduce_only_window_pairing_off_passes() -> None:
     assert rejected(binary_order(), binary_context(venue_now_ns=5_999, yes_lots=100, no_lots=200)) is None
 
 
-@pytest.mark.parametrize("name", ["max_position_lots", "max_net_lots", "max_order_lots", "max_open_orders"])
-def test_a_limit_of_zero_is_no_room(name: str) -> None:
-    assert rejected(binary_order(), binary_context(limits=limits_in_pair(**{name: 0}))) is not None
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("max_position_lots", RejectReason.WORST_CASE_POSITION),
+        ("max_net_lots", RejectReason.WORST_CASE_NET),
+        ("max_order_lots", RejectReason.SIZE),
+        ("max_open_orders", RejectReason.OPEN_ORDERS),
+        ("max_side_orders", RejectReason.OPEN_ORDERS),
+        ("max_orders_per_fill", RejectReason.ORDER_TO_FILL),
+        ("price_collar", RejectReason.PRICE_COLLAR),
+        ("book_collar", RejectReason.BOOK_COLLAR),
+        ("max_bid", RejectReason.PRICE_BOUND),
+        ("max_order_notional", RejectReason.NOTIONAL),
+        ("max_notional", RejectReason.NOTIONAL),
+        ("max_account_notional", RejectReason.NOTIONAL),
+    ],
+)
+def test_a_limit_of_zero_is_no_room(name: str, reason: RejectReason) -> None:
+    context = binary_context(limits=limits_in_pair(**{name: 0}), book_ask_ticks=47, orders_per_fill=1.0)
+    rejection = rejected(binary_order(), context)
+    assert rejection is not None
+    assert rejection.reason is reason
 
 
 def test_a_halt_counts_in_its_own_scopes_only() -> None:
