@@ -10,6 +10,7 @@ from common.events import (
     AccountState,
     Balance,
     BotConfig,
+    BotLimits,
     FairValue,
     FeedStatus,
     Fill,
@@ -21,21 +22,18 @@ from common.events import (
     Liquidity,
     Market,
     MarketStatus,
+    NotionalLimits,
     Payout,
+    PositionLimits,
     Posting,
     PostingKind,
     QuoteLevel,
     QuoteTarget,
 )
 from common.instruments import InstrumentKind, Outcome, Side
+from common.testing.limits import BINARY, COMMON, SPOT, changed
 
-from risk.monitoring.platform_limits import (
-    BinaryPlatformLimits,
-    NotionalPlatformLimits,
-    PlatformLimits,
-    PositionPlatformLimits,
-    SpotPlatformLimits,
-)
+from risk.monitoring.platform_limits import PlatformLimits, parse_platform_limits
 
 S = 1_000_000_000
 DAY_NS = 24 * 3600 * S
@@ -43,39 +41,43 @@ NOW_NS = 20_000 * DAY_NS + 12 * 3600 * S
 """Noon of a UTC day."""
 SYMBOL = "BTC-5M-1795223100"
 TICK = Decimal("0.01")
-PLATFORM_LIMITS = PlatformLimits(
-    max_open_orders=60,
-    max_side_orders=10,
-    max_messages_per_s=50,
-    max_cancels_per_s=40,
-    max_orders_per_fill=10_000,
-    min_quote_life_ms=5,
-    max_order_notional=600.0,
-    max_notional=5_000.0,
-    max_account_notional=9_000.0,
-    max_daily_loss=Decimal(500),
-    max_drawdown=Decimal(500),
-    max_clock_offset_ms=2_000,
-    binary=BinaryPlatformLimits(
+EUROS = NotionalLimits(max_order_notional=500.0, max_notional=900.0, max_account_notional=950.0)
+
+
+def platform_limits(limits: BotLimits) -> PlatformLimits:
+    """Return platform-wide limits with the figures of a bot's."""
+    common = msgspec.to_builtins(limits.common)
+    kinds = {kind.kind.value: msgspec.to_builtins(kind) for kind in limits.kinds}
+    for kind in kinds.values():
+        del kind["type"]
+    kinds["spot"].setdefault("reference_bounds_bps", "none")
+    return parse_platform_limits({**common.pop("notional"), **common, **kinds, "max_clock_offset_ms": 2_000})
+
+
+PLATFORM_LIMITS = platform_limits(
+    changed(
+        BotLimits(COMMON, [BINARY, SPOT]),
+        max_open_orders=60,
+        max_side_orders=10,
+        max_messages_per_s=50,
+        max_cancels_per_s=40,
+        max_orders_per_fill=10_000,
+        min_quote_life_ms=5,
+        max_order_notional=600.0,
+        max_notional=5_000.0,
+        max_account_notional=9_000.0,
+        max_daily_loss=Decimal(500),
+        max_drawdown=Decimal(500),
         max_position_lots=10_000,
         max_net_lots=800,
         max_order_lots=700,
         min_spread=0.03,
-        price_collar=0.25,
-        book_collar=0.30,
-        max_bid=0.99,
-        min_ask=0.01,
-    ),
-    spot=SpotPlatformLimits(
         min_spread_bps=2.0,
         price_collar_bps=100.0,
         book_collar_bps=50.0,
-        reference_bounds_bps="none",
-        positions={"BTC": PositionPlatformLimits(max_position=Decimal(2), max_order=Decimal("0.5"))},
-        currencies={
-            "EUR": NotionalPlatformLimits(max_order_notional=500.0, max_notional=900.0, max_account_notional=950.0)
-        },
-    ),
+        positions={"BTC": PositionLimits(max_position=Decimal(2), max_order=Decimal("0.5"))},
+        currencies={"EUR": EUROS},
+    )
 )
 
 
