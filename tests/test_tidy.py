@@ -325,6 +325,12 @@ def test_what_serves_every_kind_of_bot_knows_none_of_them() -> None:
                 assert named is None, f"{path} names {named and named[0]}"
 
 
+def test_signals_are_below_the_quotes_that_are_made_from_them() -> None:
+    for path in PACKAGES:
+        if path.match("services/quoter/quoter/signals/*.py"):
+            assert not [name for name in imports(path) if name.startswith("quoter.binary")], path
+
+
 def test_no_folder_holds_more_modules_than_a_person_can_look_over() -> None:
     folders: dict[Path, list[str]] = {}
     for path in PACKAGES:

@@ -17,6 +17,8 @@ from common.events import Book, Fill, Level, Liquidity
 from common.instruments import Instrument, Outcome, Side
 from common.pretrade import Held
 
+from quoter.signals.share import Offer, taker_fee
+
 COST_EPSILON = 1e-9
 
 
@@ -30,13 +32,6 @@ class Taking(NamedTuple):
     quantity_lots: int
     cost: float
     """What all of it costs against fair value, fees included, at the prices shown; may be below 0."""
-
-
-class Offer(NamedTuple):
-    """Shares that can be taken at one price."""
-
-    yes_ticks: int
-    lots: int
 
 
 @dataclass(slots=True)
@@ -62,11 +57,6 @@ class Crossing:
         """An order went out, or was refused: the next one waits."""
         self.taking = None
         self.next_at_ns = now_ns + unwind.cross_gap_ms * NS_PER_MS
-
-
-def taker_fee(price: float, rate: float) -> float:
-    """Return the fee per share taken: rate x p (1 - p)."""
-    return rate * price * (1.0 - price)
 
 
 def bound(seconds_left: float, close_s: float, unwind: Unwind) -> float:

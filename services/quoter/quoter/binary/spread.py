@@ -7,19 +7,14 @@ toxicity for what those who trade with us have lately known better; a rebate is 
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 from common.bots import Quoting
 
+from quoter.signals.share import move_deviation
 from quoter.signals.signals import Signals
 
-_NORMAL = NormalDist()
-_SQRT_2_PI = math.sqrt(2.0 * math.pi)
 MS_PER_S = 1_000.0
-CERTAIN = 1e-9
-"""Probabilities closer than this to 0 or 1 do not move any more."""
 
 
 class Distances(NamedTuple):
@@ -29,23 +24,6 @@ class Distances(NamedTuple):
     ask: float
     parts: dict[str, float]
     """What they are made of, by name, for one side unless the name says which."""
-
-
-def move_deviation(fair: float, seconds_left: float, over_s: float) -> float:
-    """Return the standard deviation of the fair value's move over a short time, in price.
-
-    sd(dp) = n(N^-1(p)) sqrt(dt / tau), for a driftless diffusion and whatever its volatility; at most that of the
-    result itself, sqrt(p (1 - p)).
-
-    Example: at the money with 60 s left, 100 ms move a share by 1.63 cents.
-    """
-    if not CERTAIN < fair < 1.0 - CERTAIN or over_s <= 0.0:
-        return 0.0
-    most = math.sqrt(fair * (1.0 - fair))
-    if seconds_left <= over_s:
-        return most
-    distance = _NORMAL.inv_cdf(fair)
-    return min(most, math.exp(-0.5 * distance * distance) / _SQRT_2_PI * math.sqrt(over_s / seconds_left))
 
 
 def volatility_factor(volatility: float, quoting: Quoting) -> float:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from common.bots import Flow
 from common.clock import NS_PER_S
 
-from quoter.binary.spread import move_deviation
 from quoter.signals.markouts import Markouts, QuoteSide
+from quoter.signals.share import move_deviation
 
 BUCKETS_MIN = 4
 """With fewer full buckets there is no VPIN yet."""

@@ -21,8 +21,8 @@ from common.bots import Inventory, Unwind
 from common.clock import NS_PER_MS, NS_PER_S
 from common.instruments import Instrument
 
-from quoter.binary.crossing import Offer, taker_fee
 from quoter.signals.others import OwnLevels
+from quoter.signals.share import Offer, taker_fee
 
 ONE_TAKER_NS = 20 * NS_PER_MS
 """Fills of one side that follow each other so closely are one taker's, who went through several of our levels."""

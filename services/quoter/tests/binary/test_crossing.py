@@ -12,7 +12,8 @@ from common.instruments import InstrumentKind, Outcome, Side
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.crossing import Offer, bound, offers, paid_beyond, taker_fee, taking, to_give_up
+from quoter.binary.crossing import bound, offers, paid_beyond, taking, to_give_up
+from quoter.signals.share import Offer, taker_fee
 from quoter.testing.binary import market_of, terms_of
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import MARKET, market

@@ -10,7 +10,6 @@ from common.events import Book, Level
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.crossing import Offer
 from quoter.binary.plan import Opinion, plan
 from quoter.signals.reach import (
     ONE_TAKER_NS,
@@ -23,6 +22,7 @@ from quoter.signals.reach import (
     Reach,
     bearable,
 )
+from quoter.signals.share import Offer
 from quoter.signals.signals import CALM
 from quoter.testing.binary import market_of, terms_of
 from quoter.testing.script import MARKET, MARKET_LIMITS, START_NS, S, Script, config, market
