@@ -350,7 +350,7 @@ class Ours:
         self._on_reports(outputs)
 
     def _on_reports(self, outputs: Iterable[Output]) -> None:
-        self._take_turn(self.quoter._relay(outputs, self._schedule.now_ns))
+        self._take_turn(self.quoter.on_session(outputs, Receipt(self._schedule.now_ns)))
 
     # --- what it does ---------------------------------------------------------------------------------------------
 

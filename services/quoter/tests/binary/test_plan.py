@@ -85,12 +85,12 @@ def test_b12_own_bids_for_both_outcomes_never_add_up_to_more_than_one_less_the_l
 def test_a4_the_side_that_has_all_but_lost_is_not_bid_for_near_the_end(
     fair: float, elapsed: float, held: Held, yes_bids: bool, no_bids: bool
 ) -> None:
-    found = quoted(fair, held, elapsed=elapsed, reduce_only_s=10.0)
+    found = quoted(fair, held, elapsed=elapsed)
     assert (bool(found.bids), bool(found.asks)) == (yes_bids, no_bids)
 
 
 def test_a4_what_only_pairs_off_a_holding_is_bid_for_on_the_dead_side_too() -> None:
-    found = quoted(0.93, Held(150, 0), elapsed=0.86, reduce_only_s=10.0, max_position=10_000)
+    found = quoted(0.93, Held(150, 0), elapsed=0.86, max_position=10_000)
     assert sum(level.quantity_lots for level in found.asks) == 150
 
 
