@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from common.events.base import Event, demand_finite, joined_id, register
-from common.instruments import InstrumentKind
+from common.instruments import Instrument, InstrumentKind, Outcome
 
 KEPT_AFTER_RESULT_S = 24 * 3600
 """What is over is of no more use to those who start, once everybody has settled it."""
@@ -228,6 +228,24 @@ class Market(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Smallest money of an order, in `currency`; 0 for none."""
     fees: FeeTerms | None = None
     """As the venue publishes them for this market; None where it does not, which is not a fee of 0."""
+
+    def instrument(self) -> Instrument:
+        """Return what the market's price axis prices: YES of a binary one. ValueError names the term that cannot be."""
+        binary = self.kind is InstrumentKind.BINARY
+        return Instrument(
+            self.venue,
+            self.symbol,
+            self.kind,
+            self.currency,
+            self.tick_size,
+            Outcome.YES if binary else Outcome.NONE,
+            self.underlying if binary else self.base,
+            self.lot_size,
+            self.multiplier,
+            max(1, self.min_lots),
+            self.min_notional,
+            price_max=Decimal(1) if binary else None,
+        )
 
     def message_id(self) -> str:
         # A corrected time or price, another grid or rule is a new fact, and so is going back to the one before; the

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common.instruments import Instrument
+
 from gateway.kinds.parts import Held, Json
 
 
@@ -15,9 +17,9 @@ class Pair:
         yes, no = (held.yes_lots, held.no_lots) if held is not None else (0, 0)
         return {"yes": yes, "no": no, "net": yes - no}
 
-    def worth(self, held: Held, mark: float, lot_money: float) -> float:
-        """Return `yes * mark + no * (1 - mark)`, times a lot's payout: 50 YES and 20 NO at 0.6 and 1 are worth 38."""
-        return (held.yes_lots * mark + held.no_lots * (1.0 - mark)) * lot_money
+    def worth(self, held: Held, mark: float, instrument: Instrument) -> float:
+        """Return what both outcomes are worth: 50 YES and 20 NO at 0.6, a lot a share, are worth 30 + 8."""
+        return instrument.value(held.yes_lots, mark) + instrument.opposite().value(held.no_lots, mark)
 
 
 def bot_part(sections: Mapping[str, Any]) -> Json:

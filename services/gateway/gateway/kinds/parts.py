@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from common.events import Position, PositionLine
-from common.instruments import market_lots
+from common.instruments import Instrument, market_lots
 
 Json: TypeAlias = dict[str, Any]
 
@@ -53,8 +53,8 @@ class PositionPart(Protocol):
         """Return the lots held by name; `net` is by how much the position is long."""
         ...
 
-    def worth(self, held: Held, mark: float, lot_money: float) -> float:
-        """Return what is held at a mark price on the market's axis; `lot_money` is a lot's at a price of 1."""
+    def worth(self, held: Held, mark: float, instrument: Instrument) -> float:
+        """Return what is held at a mark price of the market's axis, which is that of `instrument`."""
         ...
 
 

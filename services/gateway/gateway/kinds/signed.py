@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from common.instruments import Instrument
+
 from gateway.kinds.parts import Held, Json
 
 
@@ -11,5 +13,5 @@ class Signed:
     def lots(self, held: Held | None) -> Json:
         return {"net": held.yes_lots if held is not None else 0}
 
-    def worth(self, held: Held, mark: float, lot_money: float) -> float:
-        return held.yes_lots * mark * lot_money
+    def worth(self, held: Held, mark: float, instrument: Instrument) -> float:
+        return instrument.value(held.yes_lots, mark)

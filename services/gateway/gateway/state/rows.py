@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from common.clock import NS_PER_S
 from common.events import Market, MarketStatus, QuoteLevel
-from common.instruments import InstrumentKind, Side
+from common.instruments import Instrument, InstrumentKind, Side
 
 from gateway.kinds.parts import Held, Json, held_in
 from gateway.kinds.registry import MARKETS, axis_price, price_part
@@ -114,6 +114,14 @@ def _kind(market: Market | None) -> InstrumentKind:
     return InstrumentKind.BINARY if market is None else market.kind
 
 
+def _instrument(market: Market | None) -> Instrument | None:
+    """Return what a market's price axis prices; None where its terms are not known, so that nothing can be marked."""
+    try:
+        return None if market is None else market.instrument()
+    except ValueError:
+        return None
+
+
 def _life(view: View, market: Market | None, venue: str, now_ns: int) -> Json:
     if market is None:
         return {
@@ -200,8 +208,8 @@ def _position(view: View, key: Key, line: Held | None, market: Market | None, no
     age, part = aged(position.age_ns(now_ns), POSITION_STALE_NS), MARKETS[_kind(market)]
     if line is None:
         return {**part.lots(None), "cost": 0.0, "fees": 0.0, "value": 0.0, "pnl": 0.0, "fills": 0, **age}
-    fair, lot_money = view.fairs.get(key), float(market.multiplier * market.lot_size) if market else 1.0
-    value = None if fair is None else part.worth(line, axis_price(fair.event), lot_money)
+    fair, instrument = view.fairs.get(key), _instrument(market)
+    value = None if fair is None or instrument is None else part.worth(line, axis_price(fair.event), instrument)
     return {
         **part.lots(line),
         "cost": float(line.cost),

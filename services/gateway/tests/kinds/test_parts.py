@@ -67,6 +67,17 @@ def test_a_share_of_hundredths_is_worth_a_hundredth(story: Story) -> None:
     assert position["value"] == pytest.approx(1.20 * 0.52 + 1.00 * 0.48)
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_is_held_on_unknown_terms_is_worth_nothing_anybody_knows(story: Story, listed: bool) -> None:
+    """A lot may be a share or a hundredth of one: no figure is better than one that is wrong by a hundred."""
+    if listed:
+        story.market(tick_size=Decimal(0))
+    story.fair(0.52)
+    story.position(120, 100, "1.09")
+    position = row_of(story, SYMBOL)["position"]
+    assert (position["yes"], position["cost"], position["value"], position["pnl"]) == (120, 1.09, None, None)
+
+
 def test_a_bot_of_a_kind_that_nobody_knows_has_the_common_row(story: Story) -> None:
     sections = {"instrument": {"venue": "degen", "account": "mm1", "symbols": [COIN]}}
     config = BotConfig(algo_id="9", kind="new", revision=1, running=True, sections=sections, actor="x", ts_ns=0)

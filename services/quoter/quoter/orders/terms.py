@@ -10,8 +10,6 @@ from common.clock import NS_PER_S
 from common.events import Market, MarketStatus
 from common.instruments import Instrument, InstrumentKind, Outcome
 
-_ONE = Decimal(1)
-
 
 class Traded(Protocol):
     """What is traded in one market: one instrument, or both outcomes of it."""
@@ -72,20 +70,7 @@ def terms_of(market: Market) -> Terms:
         raise ValueError("expiry_ns: a binary market must have one")
     if market.kind is InstrumentKind.BOND:
         raise ValueError("kind: the terms of a bond are not known here")
-    instrument = Instrument(
-        market.venue,
-        market.symbol,
-        market.kind,
-        market.currency,
-        market.tick_size,
-        Outcome.YES if binary else Outcome.NONE,
-        market.underlying if binary else market.base,
-        market.lot_size,
-        market.multiplier,
-        max(1, market.min_lots),
-        market.min_notional,
-        price_max=_ONE if binary else None,
-    )
+    instrument = market.instrument()
     return Terms(
         market.symbol,
         market.series,
@@ -101,6 +86,6 @@ def terms_of(market: Market) -> Terms:
 def unlisted_terms(venue: str, currency: str, tick_size: Decimal, lot_size: Decimal) -> Terms:
     """Return what stands for a market that we were not told about: a binary one on the grid of its venue."""
     yes = Instrument(
-        venue, "", InstrumentKind.BINARY, currency, tick_size, Outcome.YES, lot_size=lot_size, price_max=_ONE
+        venue, "", InstrumentKind.BINARY, currency, tick_size, Outcome.YES, lot_size=lot_size, price_max=Decimal(1)
     )
     return Terms("", "", MarketStatus.CLOSED, yes, yes.opposite(), 0, None, "")
