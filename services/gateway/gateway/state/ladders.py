@@ -1,4 +1,4 @@
-"""Our resting orders as a trader sees them: shares per price of a YES share, best first."""
+"""Our resting orders as a trader sees them: lots by price on their market's axis, where a bid for NO asks for YES."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from common.events import Market, OrderUpdate
-from common.instruments import Outcome, Side
+from common.instruments import Outcome, Side, bids_on_axis, opposite_ticks
 from common.orders import OrderState
-
-from gateway.state.resting import yes_terms
 
 RESTING_STATES = (OrderState.LIVE, OrderState.CANCELLING, OrderState.UNKNOWN)
 """An order on its way to the venue does not rest yet; one being cancelled, or unknown, still may."""
@@ -20,7 +18,7 @@ MarketOf = Callable[[str, str], Market | None]
 
 @dataclass(slots=True)
 class Ladder:
-    """Resting lots by price in ticks of a YES share."""
+    """Resting lots by price in ticks of the market's axis."""
 
     tick_size: Decimal
     bids: dict[int, int] = field(default_factory=dict)
@@ -62,10 +60,10 @@ def ladders(
         ladder = found.get(key)
         if ladder is None:
             ladder = found[key] = Ladder(market.tick_size)
-        side, ticks = order.side, order.price_ticks
-        if order.outcome is not Outcome.NONE:
-            side, ticks = yes_terms(order.outcome, order.side, order.price_ticks, ticks_per_unit(market))
-        book = ladder.bids if side is Side.BUY else ladder.asks
+        ticks = order.price_ticks
+        if order.outcome is Outcome.NO:
+            ticks = opposite_ticks(ticks, ticks_per_unit(market))
+        book = ladder.bids if bids_on_axis(order.outcome, order.side) else ladder.asks
         book[ticks] = book.get(ticks, 0) + order.leaves_lots
         ladder.orders += 1
         ladder.unknown += order.state is OrderState.UNKNOWN

@@ -1,4 +1,4 @@
-"""What of ours rests at the venues: every order update folded, a YES ask shown where we bid for NO."""
+"""What of ours rests at the venues: every order update folded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import msgspec
 from common.events import AccountState, OpenOrder, OrderUpdate
-from common.instruments import Outcome, Side
 from common.orders import OrderState
 
 ORDERS_MAX = 20_000
@@ -15,13 +14,6 @@ FINISHED_MAX = 1_000
 """Ended orders kept for people to look at."""
 PICTURE_LAG_NS = 5_000_000_000
 """An account picture may be this much older than the updates it is compared with."""
-
-
-def yes_terms(outcome: Outcome, side: Side, price_ticks: int, ticks_per_unit: int) -> tuple[Side, int]:
-    """Return side and price in ticks as a YES order: a NO bid at 48 is a YES ask at 52."""
-    if outcome is Outcome.NO:
-        return side.opposite, ticks_per_unit - price_ticks
-    return side, price_ticks
 
 
 class RestingOrders:

@@ -7,7 +7,7 @@ from common.events import OrderUpdate
 from common.instruments import Outcome, Side
 from common.orders import OrderState
 from gateway.state import resting
-from gateway.state.resting import RestingOrders, yes_terms
+from gateway.state.resting import RestingOrders
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,14 +48,6 @@ def test_news_in_any_order_and_repeated_ends_in_the_same_orders(
         orders.apply(each)
     assert {each.order_id: each.state for each in orders.open()} == {2: OrderState.CANCELLING, 3: OrderState.LIVE}
     assert {each.order_id for each in orders.finished()} == {1, 4}
-
-
-@given(st.integers(1, 99), st.sampled_from(list(Side)))
-def test_the_opposite_of_the_opposite_is_the_order_itself(ticks: int, side: Side) -> None:
-    once_side, once_ticks = yes_terms(Outcome.NO, side, ticks, 100)
-    assert (once_side, once_ticks) == (side.opposite, 100 - ticks)
-    assert yes_terms(Outcome.NO, once_side, once_ticks, 100) == (side, ticks)
-    assert yes_terms(Outcome.YES, side, ticks, 100) == (side, ticks)
 
 
 def test_orders_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
