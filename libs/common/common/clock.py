@@ -10,7 +10,7 @@ NS_PER_S = 1_000_000_000
 SECONDS_PER_YEAR = 365 * 24 * 3600
 
 STEP_NS = 500 * NS_PER_MS
-"""A wall clock further away than this was stepped: no bounded slew catches up, the process has to start anew."""
+"""A wall clock further away than this was stepped: no bounded slew catches up, the process has to restart."""
 SLEW_PPM_MAX = 5_000
 """Ours runs at most so much faster or slower than the monotonic clock while it follows: 5 ms in a second."""
 SLEW_OVER_S = 2

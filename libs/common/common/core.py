@@ -181,7 +181,7 @@ class Durable:
     on_undecodable: Callable[[str, str, bytes, Receipt], Effects] | None = None
     """(subject, reason, bytes): for streams where nothing may be skipped. Without it the message is parked."""
     on_forged: Callable[[str, str, bytes, Receipt], Effects] | None = None
-    """(subject, reason, bytes): told of what no owner of the stream ever said, so that its sequence is no hole. It is
+    """(subject, reason, bytes): given what no owner of the stream ever said, so that its sequence is no hole. It is
     parked, acknowledged, and nothing else comes of it."""
 
 

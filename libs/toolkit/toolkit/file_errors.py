@@ -1,4 +1,4 @@
-"""What a person is told when a file or a folder of the platform cannot be read or written."""
+"""What a command says when a file or a folder of the platform cannot be read or written."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""Take over the settings of the market maker's first sketch: its `config.yaml` (or CONFIG) and its two variables.
+"""Take over the settings of the original script: its `config.yaml` (or CONFIG) and its two variables.
 
 The keys are those of its section 6.2; one that is not among them is refused by its name, a secret among them too. What
 comes out is a bot as `config/bots.toml` describes one, and a file of keys as the quoter reads it.

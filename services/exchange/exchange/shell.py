@@ -148,7 +148,7 @@ class Shell:
         log.info("snapshot of the journal", fault=self.journal.fault, took_ms=took_ms)
 
     async def keep_watch(self, machine: Machine) -> None:
-        """Look at the disk and the machine's clock every second; a stepped clock ends the venue to start anew."""
+        """Look at the disk and the machine's clock every second; a stepped clock restarts the venue."""
         while True:
             for alert in machine.look():
                 log.error(alert.kind, why=alert.text)

@@ -82,7 +82,7 @@ def symbols_of(settings: ExchangeSettings) -> tuple[SpotTerms, ...]:
 
 
 def _deposit_units(terms: SpotTerms, dollars: int) -> int:
-    """A currency's units for so many dollars, in whole lots at the price the model starts with."""
+    """A currency's units for an amount of dollars, in whole lots at the price the model starts with."""
     first = FIRST_PRICES.get(f"{terms.underlying}USDT")
     return 0 if first is None else int(dollars / float(first) / float(terms.lot)) * terms.lot_units
 

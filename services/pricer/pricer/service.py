@@ -94,7 +94,7 @@ class Pricer(Core):
         return ()
 
     def _admits(self, feed: VenueFeed, epoch: int) -> bool:
-        """Say whether a sender of this epoch may speak for a venue; with a newer one the feed begins anew."""
+        """Say whether a sender of this epoch may speak for a venue; with a newer one the feed has restarted."""
         if not self._fence.passes("feed", feed.venue, epoch):
             return False
         feed.begin(epoch)
@@ -192,7 +192,7 @@ class Pricer(Core):
         return ()
 
     def on_disconnected(self, receipt: Receipt) -> Effects:
-        """Say nothing while the bus is away or our lease is in doubt: somebody else may be pricing."""
+        """Say nothing while the bus is down or our lease is in doubt: somebody else may be pricing."""
         self._may_speak = False
         return ()
 

@@ -28,7 +28,7 @@ class Surprise:
         self.weights = tuple(shares)
 
     def learn(self, move: float, elapsed_s: float, variances: Sequence[float]) -> None:
-        """Judge the variances per second that were held before a log return over so many seconds by that return.
+        """Judge the variances per second that were held before a log return of `elapsed_s` seconds by that return.
 
         Example: shares .7 and .3, variances 1 and 25, a move of 5 in one second: the first expected it with density
         .00046, the second with .0429, so that their weights become .024 and .976 before any fading.

@@ -68,7 +68,7 @@ class Average:
         self._estimate()
 
     def add(self, move: float, elapsed_s: float, at_ns: int) -> None:
-        """Take in a log return over so many seconds."""
+        """Take in a log return and the seconds it took."""
         self._age(at_ns)
         self._seconds += elapsed_s
         self._squares += move * move

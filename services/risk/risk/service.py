@@ -327,7 +327,7 @@ class Risk(Core):
         return ()
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
-        """What a predecessor told of the day's highest profit holds after a restart as well."""
+        """What a predecessor reported as the day's highest profit holds after a restart as well."""
         day, peak = told.figures.get("day"), told.figures.get("daily_peak")
         before_us = not self._started or told.epoch < self.epoch
         if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:

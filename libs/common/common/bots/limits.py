@@ -21,7 +21,7 @@ class NotionalRiskLimits(Section):
     """How much money of one currency a bot may commit."""
 
     max_order_notional: float | None = Field(default=None, ge=0, le=1e9)
-    """Money in one order."""
+    """Notional of one order."""
     max_notional: float | None = Field(default=None, ge=0, le=1e9)
     """Money in all open bids and in what is held."""
 
@@ -59,7 +59,7 @@ class RiskLimits(Section):
     book_collar: float | None = Field(default=None, ge=0, lt=1)
     """How far a price may reach into the other side of the public book."""
     max_order_notional: float | None = Field(default=None, ge=0, le=1e9)
-    """Money in one order."""
+    """Notional of one order."""
     max_notional: float | None = Field(default=None, ge=0, le=1e9)
     """Money in all open bids and in what is held unpaired."""
     max_drawdown: Decimal | None = Field(default=None, ge=0)

@@ -65,11 +65,11 @@ class Combination(Section):
     min_agreeing: int = Field(default=1, ge=1, le=16)
     """With fewer fresh sources that agree nothing is quoted; nor without a majority, nor when the reference differs."""
     agree_deviations: float = Field(default=4.0, ge=1, le=100)
-    """A source disagrees when it is further from the middle than so many standard deviations of the difference..."""
+    """A source disagrees when it is further from the middle than this many standard deviations of the difference..."""
     agree_bps: float = Field(default=5.0, gt=0, le=1_000)
     """... and than this, in basis points."""
     diverged_after_s: float = Field(default=5.0, ge=0, le=3_600)
-    """A source that disagrees for so long is told of, and again when it has agreed for as long."""
+    """A source that disagrees for this long is reported, and again when it has agreed for as long."""
     noise_bps: float = Field(default=0.2, gt=0, le=100)
     """Least deviation of a venue's price from its true one."""
     basis_half_life_s: float = Field(default=300.0, ge=1, le=86_400)
@@ -79,7 +79,7 @@ class Combination(Section):
     entry_s: float = Field(default=5.0, gt=0, le=3_600)
     """A source that comes back gains its weight over this time."""
     arbitrage_after_s: float = Field(default=0.5, ge=0, le=3_600)
-    """A bid above another venue's offer, basis and fees taken off, is told of when it has lasted for so long."""
+    """A bid above another venue's offer, basis and fees taken off, is reported when it has lasted this long."""
 
 
 class Pricing(Section):

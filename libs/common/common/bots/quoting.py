@@ -79,7 +79,7 @@ class Inventory(Section):
     """Shares that the adding side still shows beyond that, up to twice of it, and then one lot, until perhaps nobody
     comes any more to take it again; 0 makes the quote one-sided at once."""
     flow_caution: float = Field(default=4.0, ge=0, le=10)
-    """What takers will surely bring is so many standard deviations below what they bring on average; no more may be
+    """What takers will surely bring is this many standard deviations below what they bring on average; no more may be
     held, whatever the bounds above allow. 0 trusts those alone."""
     flow_prior_per_min: float = Field(default=3.0, ge=0, le=10_000)
     """Takers of each direction in a minute, before any have been seen..."""
@@ -113,7 +113,7 @@ class Unwind(Section):
     """How a holding is given up: pairs are merged into cash, and what is left near the end is crossed with the book."""
 
     merge_pairs: int = Field(default=200, ge=0, le=10_000_000)
-    """So many YES and NO held together are merged through the venue; 0 leaves them until settlement."""
+    """Pairs of YES and NO held at which they are merged through the venue; 0 leaves them until settlement."""
     merge_below_cash: float = Field(default=1_000.0, ge=0, le=1e12)
     """With less free cash than this every pair is merged, however few; 0 never."""
     merge_gap_s: float = Field(default=1.0, ge=0.05, le=3_600)
@@ -133,4 +133,4 @@ class Unwind(Section):
     sell_held: bool = False
     """Offer shares that are held instead of bidding for the other outcome, where that needs no collateral."""
     seed_pairs: int = Field(default=0, ge=0, le=10_000_000)
-    """With `sell_held`, so many pairs of each market are split from cash to have something to sell, and not merged."""
+    """With `sell_held`, pairs of each market that are split from cash to have something to sell, and not merged."""

@@ -101,7 +101,7 @@ class JetStreamApi:
 
         ConfigError names the fields that the server will not change, or made something else of. A stream that somebody
         has enlarged keeps its size. How it is written can only be chosen when it is made: one of values that the next
-        ones replace is made anew for it.
+        ones replace is recreated for it.
         """
         wanted = stream.config(replicas, self._connection.features)
         try:

@@ -76,7 +76,7 @@ class PromptClient(Client):
 
 
 class NatsConnection:
-    """A NATS client that reconnects for ever and tells when it does.
+    """A NATS client that reconnects forever and tells when it does.
 
     Acked publishes and questions of many answers share one reply inbox: a subscription per publish would cost nine
     tenths of the rate.
@@ -105,7 +105,7 @@ class NatsConnection:
         """What the broker we are connected to can do."""
 
     async def connect(self) -> None:
-        """Connect, retrying for ever; BusError when the broker refuses the credentials."""
+        """Connect, retrying forever; BusError when the broker refuses the credentials."""
         connecting = asyncio.create_task(self._connect())
         refused = asyncio.create_task(self._refused.wait())
         try:
@@ -347,7 +347,7 @@ class NatsConnection:
         if isinstance(error, nats.errors.SlowConsumerError):
             self.dropped += 1
         if "authorization violation" in str(error).lower():
-            # The client itself would try the same password for ever.
+            # The client itself would try the same password forever.
             self._refused.set()
         forbidden = _FORBIDDEN.search(str(error).lower())
         if forbidden is not None:

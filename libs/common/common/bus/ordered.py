@@ -113,7 +113,7 @@ class OrderedReader:
         return delivered
 
     async def _read_rung(self) -> bool:
-        """Deliver as many messages as rings came, and say whether there were so many: no question for the end of it."""
+        """Deliver as many messages as rings came, and say whether there were enough: no question for the end of it."""
         due, self._rings = self._rings, 0
         async for stored in self._api.following(self._stream, self._after, self._filter):
             await self._hand_over(stored)

@@ -88,7 +88,7 @@ class SampledReader:
             await self._deliver(news)
 
     async def keep_looking(self, period_s: float) -> None:
-        """Look for ever; while the broker is away the values age, which their reader judges."""
+        """Look forever; while the broker is away the values age, which their reader judges."""
         while True:
             await asyncio.sleep(period_s)
             with contextlib.suppress(BusError):

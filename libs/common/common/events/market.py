@@ -97,7 +97,7 @@ class FeedStatus(Event, frozen=True, kw_only=True, omit_defaults=True):
     live_within_ns: int = 1_000_000_000
     """A venue of which nothing arrived for longer is not known to live; at least two of its heartbeats."""
     money: Money = Money.UNKNOWN
-    """Whose money is at stake in its markets."""
+    """Whether its markets trade real money or paper."""
     price_sources: dict[str, str] = msgspec.field(default_factory=dict)
     """What drives the price of each underlying of its markets: 'live', 'replay' or 'model'; not listed is unknown."""
 

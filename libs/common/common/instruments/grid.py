@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 
 # Floor and ceil of price / tick must not be moved a whole tick by the last bits of a float: 0.57 / 0.01 is
-# 56.99999999999999. One part in 10^9 of a tick is far below any opinion; where a price has so many ticks that the
+# 56.99999999999999. One part in 10^9 of a tick is far below any opinion; where a price has enough ticks that the
 # last bits of the quotient are worth more than that, the allowance is some of those bits.
 TICK_EPSILON = 1e-9
 QUOTIENT_EPSILON = 1e-15

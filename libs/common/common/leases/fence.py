@@ -1,4 +1,4 @@
-"""Voices of the past, and of nobody: whom a reader listens to by the lease epoch an event bears."""
+"""Superseded senders, and invented ones: which events a reader takes, by the lease epoch each bears."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EpochFence:
 
     A holder whose lease has passed on is not listened to any more. An event that claims an epoch no lease has come
     to is refused when it is far ahead; when it is a little ahead, it is taken, but moves nothing: else one event with
-    an invented epoch would make its true sender a voice of the past for ever.
+    an invented epoch would make its true sender a superseded one forever.
     """
 
     def __init__(self) -> None:

@@ -11,11 +11,11 @@ from common.core import Sample
 from common.events import Alert, AlertLevel
 
 DISK_LOW_BYTES = 512 * 1024 * 1024
-"""With less room a person is told."""
+"""With less room there is an alert."""
 DISK_FULL_BYTES = 32 * 1024 * 1024
 """With less the process is not ready: the next write may fail."""
 STEP_LOOKS = 3
-"""A wall clock found stepped so many looks in a row stays stepped."""
+"""A wall clock found stepped this many times in a row stays stepped."""
 ALERT_EVERY_NS = 60 * NS_PER_S
 TEXT_CHARS_MAX = 500
 
@@ -51,7 +51,7 @@ class Machine:
 
     @property
     def clock_stepped(self) -> bool:
-        """True when the wall clock was stepped for good: the process ends in order and starts anew with its time."""
+        """True when the wall clock was stepped for good: the process ends in order and restarts with its time."""
         return self._stepped_looks >= STEP_LOOKS
 
     def note(self, kind: str, text: str, level: AlertLevel = AlertLevel.WARNING) -> None:

@@ -1,6 +1,6 @@
 """What every listening door has: bounds on connections, heads, bodies and time, and a check of the names in a request.
 
-uvicorn bounds requests; a connection that never ends its request's head is none yet, and would be held for ever.
+uvicorn bounds requests; a connection that never ends its request's head is none yet, and would be held forever.
 """
 
 from __future__ import annotations

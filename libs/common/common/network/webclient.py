@@ -24,13 +24,13 @@ import httpx
 from common.errors import MarketMakerError
 
 REQUESTS_MAX = 16
-"""So many are on their way at once, and so are connections at most; others wait in our own line."""
+"""Requests on their way at once, and connections, at most; others wait in our own line."""
 IDLE_S = 5.0
 """An unused connection is kept for so long."""
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 ERROR_CHARS_MAX = 200
 SILENT_MAX = 8
-"""So many requests in a row without any answer: the connections are made anew."""
+"""Requests in a row without any answer at which the connections are rebuilt."""
 
 _deadline_s: ContextVar[float] = ContextVar("deadline_s")
 """Until when, on the monotonic clock, the request of this task may take."""
@@ -197,7 +197,7 @@ class _Pooled:
 class WebClient:
     """Requests over pooled connections; each ends within its time with an answer or a RequestFailed.
 
-    `on_rebuilt` is told when so many requests in a row had no answer that the connections were made anew.
+    `on_rebuilt` is called when requests in a row had no answer and the connections were rebuilt.
     """
 
     def __init__(
@@ -294,7 +294,7 @@ class WebClient:
         return Answered(response.status_code, content, response.headers)
 
     def _note_silence(self, pooled: _Pooled) -> None:
-        """Count a request without an answer; whatever keeps a pool from answering is not taken along for ever."""
+        """Count a request without an answer; whatever keeps a pool from answering is not taken along forever."""
         self.timeouts += 1
         if pooled is not self._pooled:
             return

@@ -65,7 +65,7 @@ class CheckContext:
     feed_age_ns: int = 0
     """Time since the feed last spoke of the venue, which it does every 200 ms."""
     venue_age_ns: int = 0
-    """Time since the venue itself was last heard: the feed's age, and the silence it told of."""
+    """Time since the venue itself was last heard: the feed's age, and the silence it reported."""
     venue_age_max_ns: int = 1_000_000_000
     fair: float | None = None
     fair_age_ns: int = 0

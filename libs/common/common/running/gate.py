@@ -21,7 +21,7 @@ from common.signing.keyfiles import LOOK_S, KeyFiles
 from common.streams import STREAM_BY_NAME, stream_of
 
 WRITE_LOOKS = 2
-"""The memory is written down at every so many looks at the key files, when there is news."""
+"""Looks at the key files between two writes of the memory, when there is news."""
 IN_THE_WAY_MAX = 1_000
 TOLD_MAX = 10_000
 """Subjects of which it is remembered that something genuine was heard."""
@@ -58,8 +58,8 @@ class Gate:
     async def begin(self, *, resumed: bool = False) -> None:
         """Compare the streams with those the memory is of; BusError when the broker does not answer.
 
-        A stream that was made anew gives its sequences out again: what was obeyed in the old one says nothing. So may
-        one that was brought back, which an older broker does not say was made anew: `resumed` is a person's word.
+        A stream that was recreated gives its sequences out again: what was obeyed in the old one says nothing. So may
+        one that was brought back, which an older broker does not say was recreated: `resumed` is a person's word.
         """
         if resumed:
             self.obeyed.forget_sequences()

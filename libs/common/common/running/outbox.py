@@ -28,7 +28,7 @@ UNCONFIRMED_MAX = 20_000
 LOOK_S = ACK_TIMEOUT_S / 3
 """How often it is looked for events whose ack is overdue."""
 REPEATS_AT_ONCE = 200
-"""After so many repeats everybody else gets a turn."""
+"""Repeats after which everybody else gets a turn."""
 
 SPOOLED = b"mm-spool 1 "
 """Begins a spool file: a line with the signature, then the bytes. One without it is bytes alone, of before signing."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def at_period(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Do some work every so many seconds, first after one period, until cancelled; a late turn is not made up for."""
+    """Do some work once every period, first after one of them, until cancelled; a late turn is not made up for."""
     loop = asyncio.get_running_loop()
     due = loop.time() + period_s
     while True:

@@ -32,7 +32,7 @@ class SelfCheck:
         self._api, self._outbox, self._set_away = api, outbox, set_away
         self._unanswered = 0
         self.stepped = asyncio.Event()
-        """Set when the machine's clock was stepped and the process has to start anew."""
+        """Set when the machine's clock was stepped and the process has to restart."""
 
     async def run(self) -> None:
         """Look and ask for as long as the process works."""

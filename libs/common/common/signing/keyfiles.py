@@ -65,7 +65,7 @@ class KeyFiles:
     def look(self) -> list[str]:
         """Read what has changed since the last look; return news for the log.
 
-        What cannot be used changes nothing and is read again at the next look: for want of a descriptor it may have
+        What cannot be used changes nothing and is read again at the next look: for lack of a descriptor it may have
         been unreadable just then, and a process that misses a rotation disputes all that is signed with the new key.
         """
         stamps = self._look_at_stamps()

@@ -48,7 +48,7 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyList(msgspec.Struct, frozen=True, kw_only=True):
-    """Every public key of a platform, old ones too: the ledger's first fill must verify for ever."""
+    """Every public key of a platform, old ones too: the ledger's first fill must verify forever."""
 
     platform_id: str
     serial: int

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from common.streams import MIB, NS, STREAM_BY_NAME, Stream
 
 ALARM_SHARE = 0.80
-"""Share of its bound at which a person is told of a stream that may not forget: time to enlarge it."""
+"""Share of its bound at which a stream that may not forget causes an alert: time to enlarge it."""
 CRITICAL_SHARE = 0.95
 """Share at which it is urgent: FILL refuses at 1, and a refused fill halts its account."""
 
@@ -61,7 +61,7 @@ def may_not_forget(stream: Stream) -> bool:
 
 
 def alarming(level: Level) -> bool:
-    """Say whether a person must be told of a stream's level."""
+    """Say whether a stream's level must cause an alert."""
     return alarming_share(level.stream, level.share)
 
 

@@ -89,7 +89,7 @@ class Sealing:
         return stored, identity
 
     async def renew(self, who: str, reason: str, *, restored: str = "") -> int:
-        """Write the next generation, which a person answers for, and return it; the ledger's reader begins anew.
+        """Write the next generation, which a person answers for, and return it; the ledger's reader is recreated.
 
         `restored` names the backup that the stores were brought back from: then everybody stands still, and what was
         known of the stores stays known, until a generation follows that was not.

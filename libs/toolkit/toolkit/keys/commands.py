@@ -80,7 +80,7 @@ def rotate_key(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Give a service another key while it works; what the old one signed stays valid for ever."""
+    """Give a service another key while it works; what the old one signed stays valid."""
     with _platform(data_dir, port_base) as platform:
         new = _done(lambda: rotate(platform.keyring, service, platform))
         platform.record(who, "rotate-key", service, {"key_id": new})

@@ -21,7 +21,7 @@ SERVICES = ("feed", "pricer", "quoter", "watchdog", "risk", "gateway")
 FOLLOW_S_MAX = 60.0
 """How long services may take to begin anew with a new generation."""
 AGREE_S_MAX = 45.0
-"""How long the books may take to be compared with the venue afterwards: a risk that has just begun gets a picture of
+"""How long the books may take to be compared with the venue afterwards: a risk that has just begun gets a snapshot of
 the account at once; should the venue not answer then, the next comes after 30 s."""
 POLL_S = 0.25
 

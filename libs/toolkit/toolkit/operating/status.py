@@ -112,14 +112,14 @@ def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any
 
 
 def provenance_in(states: Mapping[str, Mapping[str, Any] | None]) -> Provenance:
-    """Return whose money and what prices these are: the quoter names its venue, the feed what the venue says."""
+    """Return whether money and prices are real: the quoter names its venue, the feed what the venue says."""
     venue = (states.get("quoter") or {}).get("venue")
     told = (states.get("feed") or {}).get("venues", {}).get(venue, {})
     return provenance([told.get("money", UNKNOWN)], told.get("price_sources", {}).values())
 
 
 def provenance_now(ports: Ports, client: PlatformClient) -> Provenance:
-    """Ask the services whose money and what prices these are."""
+    """Ask the services whether money and prices are real."""
     return provenance_in(_admin_states(ports, client))
 
 

@@ -27,7 +27,7 @@ from toolkit.layout import (
     venue_keys_dir,
 )
 
-# The quoter cancels at the venue and asks until nothing of ours rests there, which may take some rounds.
+# The quoter cancels at the venue and asks until no orders remain open there, which may take some rounds.
 QUOTER_STOP_GRACE_S = 45.0
 SERVICE_STOP_GRACE_S = 15.0
 SERVER_STOP_GRACE_S = 10.0

@@ -56,7 +56,7 @@ class Screen:
         self._live: Live | None = None
         self._writer: Unfailing | None = None
         self.prices = NOBODY_SAID
-        """Whose money and what prices these are, as the venue says."""
+        """Whether money and prices are real, as the venue says."""
 
     def say(self, message: str) -> None:
         """Report one line."""

@@ -19,7 +19,7 @@ from toolkit.platform.processes import Process, stop_waves
 
 FIRST_RESTART_DELAY_S = 0.2
 MAX_RESTART_DELAY_S = 10.0
-# So many seconds of healthy life make up for one crash: a process that is killed now and then has recovered each time
+# Seconds of healthy life that make up for one crash: a process that is killed now and then has recovered each time
 # and starts at once; one that starts well and soon ends, again and again, waits ever longer.
 MAKES_UP_S = 5.0
 # A process that never became healthy and ended this often will not start at all.

@@ -289,7 +289,7 @@ async def _keep_asking(instance: Instance, screen: Screen) -> None:
 
 
 def prices_now(instance: Instance) -> str:
-    """Ask the services whose money and what prices these are, as one text."""
+    """Ask the services whether money and prices are real, as one text."""
     with PlatformClient(instance.data_dir) as client:
         return provenance_now(instance.ports, client)["label"]
 

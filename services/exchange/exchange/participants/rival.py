@@ -66,7 +66,7 @@ class Rival:
             self._quote(market, now_ns)
 
     def sit_out(self, now_ns: int) -> None:
-        """Let a look that is due pass; what rests stays."""
+        """Let a look that is due pass; resting orders stay."""
         if self._due_ns <= now_ns:
             self._due_ns = now_ns + self.settings.look_ms * NS_PER_MS
 

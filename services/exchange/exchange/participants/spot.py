@@ -79,7 +79,7 @@ class SpotMaker:
         return self._due_ns
 
     def sit_out(self, now_ns: int) -> None:
-        """Let a look that is due pass; what rests stays."""
+        """Let a look that is due pass; resting orders stay."""
         if self._due_ns <= now_ns:
             self._due_ns = now_ns + self.settings.look_ms * NS_PER_MS
 
@@ -179,7 +179,7 @@ class SpotTakers:
             self._due_ns = now_ns + self._wait_ns()
 
     def advance(self, now_ns: int) -> None:
-        """Trade for everybody whose time has come."""
+        """Trade for everybody who is due."""
         while self._due_ns <= now_ns:
             symbols = list(_listed(self.spot))
             # Always the same number of draws, so that the state of a book does not shift the fate of the others.

@@ -99,7 +99,7 @@ class Takers:
         self._ahead_units[asset] = units
 
     def advance(self, now_ns: int) -> None:
-        """Trade for everybody whose time has come."""
+        """Trade for everybody who is due."""
         while self._noise_due_ns <= now_ns:
             markets = self._open_markets()
             if markets:

@@ -50,7 +50,7 @@ class ModelSymbol:
         self._best = (0.0, 0.0)
 
     def events(self, start_ns: int) -> Iterator[Message]:
-        """The symbol's events for ever, in order of time."""
+        """The symbol's events forever, in order of time."""
         ticker_ns, trade_ns, depth_ns = start_ns, start_ns + self._wait(self.settings.trades_per_s), start_ns
         while True:
             now_ns = min(ticker_ns, trade_ns, depth_ns)

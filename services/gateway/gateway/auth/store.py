@@ -47,7 +47,7 @@ class TokenStore(Protocol):
         ...
 
     async def count(self, key: str, window_s: int, step: int = 1) -> int:
-        """Add to a counter that starts anew `window_s` after its first count; return it."""
+        """Add to a counter that is reset `window_s` after its first count; return it."""
         ...
 
 

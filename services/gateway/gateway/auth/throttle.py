@@ -14,7 +14,7 @@ from gateway.auth.store import TokenStore
 WINDOW_S = 300
 """Wrong passwords are forgotten after that."""
 FREE_FAILURES = 3
-"""So many wrong passwords cost nothing."""
+"""Wrong passwords that cost nothing."""
 PAUSE_MAX_S = 4
 LOGINS_PER_USER_MAX = 600
 """Right passwords alone, in a window: two a second, for scripts that log in for every call."""

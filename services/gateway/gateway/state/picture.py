@@ -84,7 +84,7 @@ def services(view: View, now_ns: int) -> Json:
 
 
 def traded_provenance(view: View, now_ns: int) -> Provenance:
-    """Return whose money and what prices are at stake where our bots trade."""
+    """Return whether money and prices are real where our bots trade."""
     instruments = [stored.event.sections.get("instrument", {}) for stored in view.bots.values()]
     traded = [venue for instrument in instruments if (venue := str(instrument.get("venue", "")))]
     return over(view, traded or view.quoted_venues, now_ns)
@@ -205,7 +205,7 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
     stated = view.statistics.get(f"bot-{algo_id}")
     if stated is not None and (position is None or stated.age_ns(now_ns) <= STATISTICS_STALE_NS):
         figures = stated.event.figures
-        # What risk does not state it does not know, for want of a rate of exchange.
+        # What risk does not state it does not know, for lack of an exchange rate.
         realized, unrealized = figures.get("pnl_realized"), figures.get("pnl_unrealized")
         age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
         return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), age)

@@ -260,7 +260,7 @@ class View(Core):
         return ()
 
     def on_doubt_due(self, receipt: Receipt) -> Effects:
-        """Look who has fallen silent; with the bus away nobody is heard, and all is doubtful."""
+        """Look who has fallen silent; with the bus down nobody is heard, and all is doubtful."""
         self.quoters.update(receipt.now_ns)
         return ()
 

@@ -24,7 +24,7 @@ class Contract:
     feed: VenueFeed
     """Of its venue, whose clock says how much time is left."""
     window_s: float = 0.0
-    """Above 0: the average over so many seconds before expiry decides, not the last price."""
+    """Above 0: the average over these seconds before expiry decides, not the last price."""
     settles_on: str = ""
     """The source whose price decides, as 'venue:symbol'; empty where the market does not say."""
 

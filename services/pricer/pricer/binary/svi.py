@@ -20,7 +20,7 @@ WIDTH_MIN = 1e-4
 CHECKED = 121
 """Points at which a smile is looked at for arbitrage..."""
 CHECKED_DEVIATIONS = 6.0
-"""... out to so many standard deviations on either side."""
+"""... out to this many standard deviations on either side."""
 ARBITRAGE_TOLERANCE = 1e-9
 
 

@@ -15,7 +15,7 @@ from common.clock import NS_PER_S
 NOISE_TIME_S = 1.0
 """Differences closer together than this repeat each other: two looks within it count as much as one."""
 NOISE_PRIOR_DEVIATIONS, NOISE_PRIOR_S = 5.0, 10.0
-"""Before much has been seen the noise is taken for so many times the least, with the weight of so many seconds."""
+"""Before much has been seen the noise is taken for a multiple of the least, with the weight of some seconds."""
 FORGOTTEN_MAX = 0.1
 """Of the noise, what one look may replace however long ago the last one was."""
 CLIP_DEVIATIONS = 3.0

@@ -1,4 +1,4 @@
-"""Which stops are in force: those on the bus, those risk repeats every 250 ms, and those ordered at our own door."""
+"""Which halts are in force: those on the bus, those risk repeats every 250 ms, and those called at the admin port."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Holdings:
                 del self._uncovered[event.message_id()]
 
     def with_pairs(self, symbol: str, pairs: int) -> list[str]:
-        """Return the bots that may hold so many YES and NO of a market together, sorted."""
+        """Return the bots that may hold this many pairs of a market, sorted."""
         bots = self._lines.keys() | {fill.algo_id for fill in self._uncovered.values()}
         return sorted(bot for bot in bots if min(self.of(bot, symbol)[:2]) >= pairs)
 

@@ -1,4 +1,4 @@
-"""What follows when new orders are refused: the price, or the market, is left alone, longer each time; people are told.
+"""What follows when new orders are refused: the price, or the market, is left alone, longer each time, with an alert.
 
 A price that would have traded at once is at fault itself: others go on, and it is tried again soon. With every other
 reason the whole market waits, twice as long each time, and then one order alone asks whether the reason is gone. When
@@ -25,19 +25,19 @@ PAUSE_MAX_NS = 16 * NS_PER_S
 TAKING_PAUSE_MAX_NS = 2 * NS_PER_S
 """... or this long for orders that take at once: the market's life is nearly over."""
 TOLD_AT = 2
-"""The wait of a market at which people are told: the first one may be a moment's trouble."""
+"""The wait of a market that causes an alert: the first one may be a moment's trouble."""
 ALERT_GAP_NS = 60 * NS_PER_S
-"""People are told of one reason at most this often."""
+"""There is an alert of one reason at most this often."""
 HALT_AFTER_NS = 30 * NS_PER_S
 """An account of which nothing was taken for this long, though it was tried, halts..."""
 HALT_ORDERS_MIN = 8
-"""... when at least so many orders were refused in that time."""
+"""... when this many orders or more were refused in that time."""
 CANCEL_AGAIN_NS = 100 * NS_PER_MS
 """How long after its first refusal a cancel is sent again; twice as long after each further one..."""
 CANCEL_AGAIN_MAX_NS = 1 * NS_PER_S
-"""... and this long at most: what should be gone is tried for ever."""
+"""... and this long at most: what should be gone is tried forever."""
 CANCELS_TOLD_AT = 3
-"""Refusals of one order's cancel at which people are told."""
+"""Refusals of one order's cancel that cause an alert."""
 PROBES = 1
 """Orders that go out after a wait, to see whether the reason is gone."""
 PRICES_MAX = 200

@@ -47,7 +47,7 @@ class SignedFlow:
         return self.signed / (self.volume + prior) if self.volume > 0.0 else 0.0
 
     def excess(self, now_ns: int, half_life_s: float, prior: float, confidence: float) -> float:
-        """Return the imbalance beyond so many standard deviations of what balanced flow of these sizes would show."""
+        """Return the imbalance beyond `confidence` deviations of what balanced flow of these sizes would show."""
         found = self.imbalance(now_ns, half_life_s, prior)
         if found == 0.0:
             return 0.0
@@ -106,7 +106,7 @@ class Vpin:
         return sum(each.imbalance for each in self._buckets) / len(self._buckets)
 
     def excess(self, confidence: float) -> float:
-        """Return VPIN less what balanced flow of the same trades would show, and so many standard errors of that."""
+        """Return VPIN less what balanced flow of the same trades would show and `confidence` errors of that."""
         found = self.value()
         if found is None:
             return 0.0

@@ -85,7 +85,7 @@ class Average:
         if self.weight <= 0.0:
             return Mark(0.0, 0.0, math.inf, 0.0, self.fills)
         adverse = self.adverse / self.weight
-        # Kish: so many fills of equal weight would say as much.
+        # Kish: the fills of equal weight that would say as much.
         effective = self.weight * self.weight / self.squared_weight
         spread = max(0.0, self.squared_adverse / self.weight - adverse * adverse)
         error = math.sqrt(spread / (effective - 1.0)) if effective > 1.0 + 1e-9 else math.inf
@@ -134,7 +134,7 @@ class Markouts:
                 self.missed += 1
 
     def update(self, now_ns: int, fair_of: Callable[[str], float | None], half_life_s: float) -> None:
-        """Judge every fill whose time has come by the fair value of now; None where there is no fresh one."""
+        """Judge every fill that is due by the fair value of now; None where there is no fresh one."""
         for place, horizon_s in enumerate(MARKOUT_HORIZONS_S):
             queue, due_ns = self._due[place], now_ns - round(horizon_s * NS_PER_S)
             while queue and queue[0].at_ns <= due_ns:

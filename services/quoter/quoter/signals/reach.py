@@ -1,4 +1,4 @@
-"""How much of a holding those who come can still take from us before the end, as far as that is sure enough.
+"""How much of a holding takers can still take from us before the end, as far as that is sure enough.
 
 Takers arrive at random, so what they bring is far from sure when few of them are left to come. Of m expected arrivals
 hardly ever fewer than (sqrt(m) - c / 2)^2 come, c standard deviations below (Anscombe's transform of a Poisson count).
@@ -7,7 +7,7 @@ It has the form of the best there is: dynamic programming over net and time left
 bounds that do not depend on the net and that this meets within a few shares for c = 4 (ADR 0017).
 
 The rate of takers is one of both directions together, and so is their size: a direction has its part of it, which a
-dozen takers say little of. What is believed before any are seen counts as so many seconds and takers.
+dozen takers say little of. What is believed before any are seen counts as some seconds and takers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FEW = 3.0
 FADE_S = 900.0
 """In which half of what was seen is forgotten; markets that live for minutes forget next to nothing."""
 SHOWN_FACTOR = 2.0
-"""So many times counts what others have shown at a bearable price: half of it, because it may be gone when it is
+"""How many times what others have shown at a bearable price counts: half of it, because it may be gone when it is
 wanted, at each of four of the orders that take from it near the end, because it is shown again."""
 SHOWN_HALF_LIFE_S = 10.0
 """Of the mean of what others show: their quotes come and go all the time, and the bound should not."""
@@ -155,7 +155,7 @@ class Comers:
         return rate * part * max(0.0, left_s)
 
     def reach(self, left_s: float, inventory: Inventory, shown: Reach, tolerance: int) -> Reach:
-        """Return the net that may be held with so many seconds of quoting left.
+        """Return the net that may be held with `left_s` seconds of quoting left.
 
         `shown` is what others' quotes offer a way out for, and their best prices; of what takers leave over,
         `tolerance` shares are left alone. It is never less than `end_net`, which may be left when the market ends.

@@ -272,7 +272,7 @@ class Stage:
         raise NotImplementedError
 
     def trade_elsewhere(self, markets: int) -> None:
-        """Let the account have traded in so many markets before, which are decided and redeemed."""
+        """Let the account have traded in some markets before, which are decided and redeemed."""
         raise NotImplementedError
 
     def asked(self) -> int:

@@ -80,7 +80,7 @@ class Venue:
     no_socket: bool = False
     """Refuse the websocket."""
     lose_next: int = 0
-    """Do so many requests about orders without an answer."""
+    """Requests about orders that are done without an answer."""
     drop: bool = False
     """Requests about orders are lost on their way to the venue."""
     no_beats: bool = False
@@ -94,7 +94,7 @@ class Venue:
     conversion_answers: list[int] = field(default_factory=list)
     """Status of the next answers to a conversion that is carried out all the same; 200 when there is none."""
     conversions_lost: int = 0
-    """So many requests to convert never arrive."""
+    """Requests to convert that never arrive."""
     takeable: int = 0
     """Shares that orders which never rest find in the book."""
     deadman_ms: int | None = None

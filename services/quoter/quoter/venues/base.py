@@ -90,7 +90,7 @@ class Execution(NamedTuple):
 
 
 class Reversal(NamedTuple):
-    """An execution did not come to be after all: what was told of it is taken back, by an entry of its own."""
+    """An execution did not come to be after all: what was reported of it is taken back, by an entry of its own."""
 
     execution: Execution
     why: str
@@ -331,7 +331,7 @@ class Session(Protocol):
         ...
 
     def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
-        """Cancel everything of this and older epochs, and ask the venue until nothing rests; then `empty` is True."""
+        """Cancel everything of this and older epochs, and ask until no orders remain open; then `empty` is True."""
         ...
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
@@ -362,7 +362,7 @@ class Session(Protocol):
 
     @property
     def empty(self) -> bool:
-        """True when the venue has said, after the last `cancel_all_and_confirm`, that nothing of ours rests."""
+        """True when the venue has said, after the last `cancel_all_and_confirm`, that no orders remain open."""
         ...
 
     def armed(self, now_ns: int) -> bool:

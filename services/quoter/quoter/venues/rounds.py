@@ -12,9 +12,9 @@ from quoter.venues.base import SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Script
 
 ROUNDS_TOLD = 5
-"""People are told after so many rounds, and again after as many more."""
+"""Rounds after which there is an alert, and again after as many more."""
 ROUNDS_MAX = 12
-"""Rounds of a recovery after which it is given up; the connection is made anew."""
+"""Rounds of a recovery after which it is given up; the connection is rebuilt."""
 
 
 def asked_until_final(
@@ -48,7 +48,7 @@ def asked_until_final(
 def rounds(once: Callable[[], Script[str]], pauses: Backoff, kind: str, most: int = 0) -> Script[bool]:
     """Do a round until it says that nothing is left ("" and not what is), at most so often where `most` is not 0.
 
-    Returns whether it came to an end; people are told of one that does not under a kind of alert.
+    Returns whether it came to an end; one that does not causes an alert of a kind.
     """
     for number in count(1):
         left = yield from once()

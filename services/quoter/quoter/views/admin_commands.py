@@ -1,4 +1,4 @@
-"""What people order at the quoter's own door: it works with the bus dead and before the quoter has started."""
+"""What people order at the quoter's admin port: it works with the bus down and before the quoter has started."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""When the quoter of an account dies, its orders die: the watchdog cancels them at the venue until none rests.
+"""When the quoter of an account dies, its orders die: the watchdog cancels them until no orders remain open.
 
 It follows the beats of the account's lease on its own clock. It acts on orders of an epoch whose holder has not beaten
 for the lease's ttl, has given the lease back, or has been followed by a newer epoch; orders of a living epoch it never
-touches. When the bus is away no beat reaches it, and it cannot tell a dead bus from a dead quoter: then it cancels too,
+touches. When the bus is down no beat reaches it, and it cannot tell a dead bus from a dead quoter: then it cancels too,
 which is what the quoter itself does, because nobody may quote without limits. Its key can only cancel.
 
 It takes halts and cancel-all at a door of its own, with the bus and the quoter dead and before it has started. It does
@@ -50,7 +50,7 @@ TIMER_MS = 100
 LOOK_AGAIN_NS = 2_000 * NS_PER_MS
 """While an epoch is over, the venue is asked this often: a frame of the dead may have been on its way."""
 LOOKS_AT_REST = 5
-"""So many times in a row nothing rested: then the epoch is done with."""
+"""Times in a row that no orders remained open: then the epoch is done with."""
 BACKOFF_FIRST_MS = 100.0
 BACKOFF_MOST_MS = 2_000.0
 SOURCE = "watchdog"
@@ -176,7 +176,7 @@ class Watchdog(Core):
             yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt)
 
     def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Halt at our own door, {"scope", "reason", "actor"}: on disk, told to the bus, and the account emptied."""
+        """Halt at the admin port, {"scope", "reason", "actor"}: on disk, told to the bus, and the account emptied."""
         order = parse_halt(document, self._scopes(document.get("scope")))
         self._halts.check_room(order.scope)
         now_ns = receipt.now_ns

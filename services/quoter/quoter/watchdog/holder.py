@@ -50,7 +50,7 @@ class Holder:
     def _follows(self, lease: Lease, known: Lease, now_ns: int) -> bool:
         """Say whether a lease is newer than the one known.
 
-        Once that one is overdue, an earlier epoch is no voice of the past, which the stream would not have taken:
+        Once that one is overdue, an earlier epoch is no superseded sender, which the stream would not have taken:
         LEASE has begun anew. One far ahead is believed then too, because each new holder takes the next epoch, and of
         those we missed the one we know of beats no more; before it would cost a living holder his orders.
         """

@@ -19,7 +19,7 @@ from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
 
 UNPAID_TOLD_NS = 24 * 3600 * 1_000_000_000
-"""People are told of money that has waited for so long to be redeemed."""
+"""Money that has waited this long to be redeemed causes an alert."""
 
 
 class Unpaid(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which executions and postings are already booked: each counts once, whatever is delivered twice, for ever.
+"""Which executions and postings are already booked: each counts once, whatever is delivered twice, forever.
 
 A booked entry leaves a mark of 16 bytes: 12 of its identity, 4 of what it says. FILL, which is never trimmed and
 refuses new messages when full, bounds their number: 512 MiB of at least 150 bytes each are 3.6 million marks, 115 MB

@@ -27,7 +27,7 @@ META = "meta"
 
 @dataclass(slots=True)
 class StoreHealth:
-    """What the core is told of the positions store: written by its shell, read at the timers."""
+    """How the positions store is, for the core: written by its shell, read at the timers."""
 
     away: bool = False
     ahead: str = ""

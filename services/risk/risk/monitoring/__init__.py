@@ -1,1 +1,1 @@
-"""What is looked at all the time: limits, losses, reconciliation, and what is told of it."""
+"""What is looked at all the time: limits, losses, reconciliation, and the alerts of it."""

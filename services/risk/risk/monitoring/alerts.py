@@ -1,4 +1,4 @@
-"""What people are told: daily loss, positions near their limit, no fills while quoting, stale feeds.
+"""Alerts: daily loss, positions near their limit, no fills while quoting, stale feeds.
 
 | condition | what happens |
 | --- | --- |

@@ -30,7 +30,7 @@ def write(path: Path, record: DayRecord) -> None:
 
 
 async def keep(path: Path, record_now: Callable[[], DayRecord], log: BoundLogger, period_s: float) -> None:
-    """Write the record whenever it has changed, for ever; a full disk costs the record its newest figures."""
+    """Write the record whenever it has changed, forever; a full disk costs the record its newest figures."""
     kept: DayRecord | None = None
     while True:
         await asyncio.sleep(period_s)

@@ -42,7 +42,7 @@ PICTURES_MIN = 2
 """Judged snapshots running that must differ before an account halts."""
 MOVES_MAX = 10_000
 MOVES_NS_MAX = 120_000_000_000
-"""Recent entries remembered per account, to look back to the point of a snapshot: so many, and for so long."""
+"""Recent entries remembered per account, to look back to the point of a snapshot: their number and age at most."""
 
 
 class Verdict(NamedTuple):
@@ -137,7 +137,7 @@ class Reconciliation:
         account.floor_ns = account.floor_ns or received_ns
 
     def judge(self, ledger: Ledger, now_ns: int, settling: frozenset[str]) -> Iterator[Verdict]:
-        """Yield a verdict for every snapshot whose time has come; `settling` accounts have a settlement under way."""
+        """Yield a verdict for every snapshot that is due; `settling` accounts have a settlement under way."""
         for name in sorted(self._accounts):
             account = self._accounts[name]
             snapshot = account.snapshot

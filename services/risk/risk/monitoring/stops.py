@@ -1,6 +1,6 @@
 """What stops trading, and the losses that do: half of a bot's daily limit warns, all of it stops, so does a drawdown.
 
-A scope is halted once for each reason, on disk first, then on the bus, then people are told.
+A scope is halted once for each reason, on disk first, then on the bus, then there is an alert.
 """
 
 from __future__ import annotations

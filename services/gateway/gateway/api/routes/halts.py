@@ -85,7 +85,7 @@ async def post_halt(call: HaltCall, context: ContextOf, caller: Stopper) -> Resp
     """Call a halt; the answer reports what became of each account's orders.
 
     It is stored in the stream and on the gateway's disk before the quoters are asked what became of it. With the bus
-    away it is handed to the quoters' own admin ports, which stop at once, and goes to the stream when that is there.
+    down it is handed to the quoters' own admin ports, which stop at once, and goes to the stream when that is there.
     """
     _demand_scope(context, call.scope)
     try:
@@ -206,7 +206,7 @@ def _nothing_to_lift(context: Context, scope: str, reason: str) -> str:
 
 
 def _order_of(halt: Halt) -> dict[str, Any]:
-    """Return what the doors of quoters and watchdogs are told of a halt."""
+    """Return a halt as the admin ports of quoters and watchdogs take it."""
     order: dict[str, Any] = {
         "scope": halt.scope,
         "reason": halt.reason,

@@ -29,7 +29,7 @@ STREAMS_PER_USER_MAX = 8
 STALLED_S = 10.0
 """A reader that takes nothing for this long is let go."""
 RECHECK_LINES = 20
-"""Every so many lines, 5 s, the token is looked at again: a revoked one ends the stream."""
+"""Lines, 5 s of them, between two looks at the token: a revoked one ends the stream."""
 
 router = APIRouter(prefix="/api", tags=["views"])
 

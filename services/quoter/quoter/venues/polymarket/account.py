@@ -35,7 +35,7 @@ LISTED_S = 60
 FINAL_MS = 15_000
 """A request sent longer ago can no longer arrive."""
 SWEEPS_UNREAD_MAX = 5
-"""What cannot be read in the list of what rests, after so many cancels of everything, is not waited for any longer."""
+"""Cancels of everything after which what cannot be read in the list of open orders is not waited for any longer."""
 SWEEP_AGAIN_MS = 5_000.0
 SWEEP_FIRST_MS = 250.0
 SWEEP_MOST_MS = 10_000.0

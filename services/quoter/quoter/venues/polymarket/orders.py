@@ -43,7 +43,7 @@ class Told(NamedTuple):
 
 
 class OwnBook:
-    """Our orders by hash and id, and the trades told of them."""
+    """Our orders by hash and id, and their trades."""
 
     def __init__(self, orders: OwnOrders, signer: Signer) -> None:
         self._orders, self._signer = orders, signer

@@ -1,6 +1,6 @@
 """Polymarket's REST side as scripts: signed requests, asked again until an answer means something, and paged lists.
 
-Every repetition has a pause that grows, and people are told when one goes on. A row of a list that cannot be read is
+Every repetition has a pause that grows, and there is an alert when one goes on. A row of a list that cannot be read is
 handed on beside those that can.
 """
 
@@ -48,7 +48,7 @@ POSITION_PAGES_MAX = 20
 BACKOFF_FIRST_MS = 100.0
 BACKOFF_MOST_MS = 3_000.0
 TRIES_TOLD = 8
-"""People are told of a request that is still without a usable answer after so many tries, some 15 s."""
+"""Tries without a usable answer, some 15 s, after which a request causes an alert."""
 ORDER_TRIES_MAX = 3
 """A single order's answer that cannot be read is asked for so often; then the caller goes on without."""
 FAULT_AGAIN_NS = 60 * NS_PER_S
@@ -86,7 +86,7 @@ class PolymarketRest:
         return Request(method, path + query, body, headers)
 
     def call(self, method: str, path: str, query: str = "", body: bytes = b"") -> Script[Reply]:
-        """Return an answer that means something: neither lost, nor put off, nor refused for want of a right key.
+        """Return an answer that means something: neither lost, nor put off, nor refused for lack of a right key.
 
         Only for requests that may be repeated.
         """

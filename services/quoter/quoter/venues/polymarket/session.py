@@ -101,7 +101,7 @@ class PolymarketSession:
         signature_type: int = 0,
         order_lifetime_s: int = 0,
     ) -> None:
-        """Make a session; with an order lifetime, what rests ends by itself after so many seconds."""
+        """Make a session; with an order lifetime, resting orders end by themselves after it, in seconds."""
         random = Random(seed)
         self._signer, self._channel_url = signer, channel_url
         self._rest = PolymarketRest(signer, lambda: self._now_ns, random, positions_url, signature_type)

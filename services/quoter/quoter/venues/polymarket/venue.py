@@ -25,7 +25,7 @@ class PolymarketSettings(OwnSettings):
     positions_url: str = Field(default=POSITIONS_URL, pattern="^https?://[^/@]+$")
     """Where it lists what a wallet holds."""
     order_lifetime_s: int = Field(default=0, ge=0, le=86_400)
-    """What rests ends by itself after so many seconds; 0 for never."""
+    """Seconds after which a resting order ends by itself; 0 for never."""
 
 
 class _Wallet(msgspec.Struct, forbid_unknown_fields=True):
