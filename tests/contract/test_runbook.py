@@ -12,7 +12,7 @@ from tests.contract.documented import ROOT
 LEVEL = "AlertLevel"
 OF_A_VENUE = "notices.tell"
 """Adds the venue's name to the kind: `undecided_degen`."""
-RAISING = {"fault", "_fault", "rounds", "halt", "impose"}
+RAISING = {"fault", "_fault", "rounds", "halt"}
 """Functions that raise an alert or a halt under a word they are given."""
 WORD = re.compile(r"[a-z]+(_[a-z]+)*")
 NOT_KINDS = {"platform", "watchdog", "global"}

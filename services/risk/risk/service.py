@@ -163,11 +163,11 @@ class Risk(Core):
         yield from self.halts.changes()
         for fault in self._unreadable:
             text = f"a halt on disk cannot be read: {fault}"
-            yield from self.stops.impose("global", "kept_unreadable", text, receipt.now_ns)
+            yield from self.stops.halt("global", "kept_unreadable", text, receipt.now_ns)
         for note in self._notes:
             yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
-            yield from self.stops.impose("global", reason, text, receipt.now_ns)
+            yield from self.stops.halt("global", reason, text, receipt.now_ns)
         if not self._faults:
             yield from self.stops.halt_disputed(self.ledger, receipt.now_ns)
             yield from self.on_positions_due(receipt)
@@ -373,7 +373,7 @@ class Risk(Core):
         yield from self.watch.feeds(now_ns)
         trading = sorted({view.venue for view in self.bots.values() if view.venue})
         for venue, detail in self.watch.clocks(trading, self.platform.max_clock_offset_ms, now_ns):
-            yield from self.stops.impose(f"venue-{venue}", "clock", detail, now_ns)
+            yield from self.stops.halt(f"venue-{venue}", "clock", detail, now_ns)
         yield platform_statistics(self.ledger, self.marks, self.epoch, now_ns)
 
     def _look_at_bot(self, algo_id: str, now_ns: int) -> Iterator[Effect]:
@@ -395,7 +395,7 @@ class Risk(Core):
                 yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)
             if verdict.mismatch:
                 detail = "; ".join(verdict.differences)
-                yield from self.stops.impose(f"account-{verdict.account}", "reconcile", detail, now_ns)
+                yield from self.stops.halt(f"account-{verdict.account}", "reconcile", detail, now_ns)
         yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
 
     def _open_books(self, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
@@ -409,7 +409,7 @@ class Risk(Core):
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
             self._faults["ledger_ahead"] = self.store.ahead
-            yield from self.stops.impose("global", "ledger_ahead", self.store.ahead, now_ns)
+            yield from self.stops.halt("global", "ledger_ahead", self.store.ahead, now_ns)
         yield from self.watch.store(now_ns, away=self.store.away)
 
     def on_positions_due(self, receipt: Receipt) -> Effects:
@@ -459,7 +459,7 @@ class Risk(Core):
         """The broker would not take a posting: the account's books can no longer be complete."""
         if isinstance(event, Posting):
             self._pending.ended(event)
-            yield from self.stops.impose(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
+            yield from self.stops.halt(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
         waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._reordered else []

@@ -20,7 +20,6 @@ from risk.monitoring.report import BotView
 
 LOSS_WARNING_SHARE = Decimal("0.5")
 """Of the daily limit."""
-LOSS_WARNING = "daily_loss_warning"
 
 
 class Stops:
@@ -29,7 +28,7 @@ class Stops:
     def __init__(self, halts: Halts, conditions: Conditions, epoch: Callable[[], int]) -> None:
         self._halts, self._conditions, self._epoch = halts, conditions, epoch
 
-    def impose(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
+    def halt(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
         """Halt a scope and say so; nothing when it is halted for this reason already."""
         halt = self._halts.call(scope, reason, detail, self._epoch(), now_ns)
         if halt is not None:
@@ -40,12 +39,12 @@ class Stops:
     def no_rate(self, book: BotBook, now_ns: int) -> Iterator[Effect]:
         """Halt a bot whose loss cannot be judged: a limit that cannot be looked at counts as reached."""
         detail = f"the day's loss cannot be judged: no rate of {', '.join(book.unrated)} to the account's currency"
-        yield from self.impose(f"bot-{book.algo_id}", "no_rate", detail, now_ns, book.algo_id)
+        yield from self.halt(f"bot-{book.algo_id}", "no_rate", detail, now_ns, book.algo_id)
 
     def dispute(self, account: str, sequence: int, reason: str, now_ns: int) -> Iterator[Effect]:
         """Halt an account one of whose entries could not be booked."""
         detail = f"FILL sequence {sequence} was not booked: {reason}"
-        yield from self.impose(f"account-{account}", f"disputed-{sequence}", detail, now_ns)
+        yield from self.halt(f"account-{account}", f"disputed-{sequence}", detail, now_ns)
 
     def halt_disputed(self, ledger: Ledger, now_ns: int) -> Iterator[Effect]:
         """Halt for disputed entries whose halt was never published: the process may have died in between."""
@@ -60,7 +59,7 @@ class Stops:
             return list(work())
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"
-            return list(self.impose(f"bot-{algo_id}", "exception", detail, now_ns, algo_id))
+            return list(self.halt(f"bot-{algo_id}", "exception", detail, now_ns, algo_id))
 
 
 class Losses:
@@ -79,19 +78,19 @@ class Losses:
         # The day's highest profit is kept of a bot without limits too: it may be given some.
         drawdown = self._days.peaks.update(ledger, algo_id, daily, now_ns)
         if limits is None:
-            self._conditions.end(algo_id, LOSS_WARNING)
+            self._conditions.end(algo_id, "daily_loss_warning")
             return
         yield from self._judge_day(algo_id, -daily, limits.common.max_daily_loss, now_ns)
         if drawdown > limits.common.max_drawdown:
             detail = f"{shown(drawdown)} below the day's highest profit, limit {limits.common.max_drawdown}"
-            yield from self._stops.impose(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
+            yield from self._stops.halt(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
 
     def _judge_day(self, algo_id: str, loss: Decimal, limit: Decimal, now_ns: int) -> Iterator[Effect]:
         if loss > limit:
             detail = f"lost {shown(loss)} today, limit {limit}"
-            yield from self._stops.impose(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+            yield from self._stops.halt(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
         elif loss > limit * LOSS_WARNING_SHARE:
             text = f"lost {loss:.2f} of {limit} today"
-            yield from self._conditions.hold(AlertLevel.WARNING, algo_id, LOSS_WARNING, text, now_ns)
+            yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
         else:
-            self._conditions.end(algo_id, LOSS_WARNING)
+            self._conditions.end(algo_id, "daily_loss_warning")
