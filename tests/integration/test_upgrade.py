@@ -6,19 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toolkit.paths import ROOT
 from toolkit.testing.trial import SHORT_MARKETS, Trial, TrialError, free_port_base
+
+from tests.integration.before import needs_history, version_of_before
 
 pytestmark = pytest.mark.timeout(300)
 
-BEFORE = "f56519c"
-"""The last version whose messages were not signed and whose stores had no identity."""
 SETTINGS = {**SHORT_MARKETS, "exchange.MM_SERIES_LENGTH_S": "600", "exchange.MM_TAKER_NOISE_PER_S": "8"}
 HALT = ("bot-1", "upgrade")
 # Runs on the packages of before: trades, halts, has the broker fall silent while an execution comes, and loses power.
@@ -42,36 +39,6 @@ finally:
 """
 
 
-def _without_history() -> str:
-    """Return why the version of before cannot be had; '' when it can."""
-    found = subprocess.run(
-        ["git", "cat-file", "-e", f"{BEFORE}^{{commit}}"], cwd=ROOT, capture_output=True, check=False
-    )
-    return "" if found.returncode == 0 else f"this copy of the repository has no history back to {BEFORE}"
-
-
-def _version_of_before(folder: Path) -> Path:
-    """Write the tree of before into a folder and return a Python that has its packages and our dependencies."""
-    archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=True).stdout
-    folder.mkdir()
-    subprocess.run(["tar", "--extract", "--directory", str(folder)], input=archive, check=True)
-    # Where the commands of before look for programs.
-    environment = folder / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
-    python = environment / "bin" / "python"
-    packages = [folder / "libs" / "common", folder / "libs" / "toolkit", *sorted((folder / "services").iterdir())]
-    site = subprocess.run(
-        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    # Only the last line is ours, and the names of our own packages are found before it.
-    paths = [*packages, sysconfig.get_path("purelib")]
-    (Path(site) / "before.pth").write_text("".join(f"{path}\n" for path in paths))
-    return python
-
-
 def spooled(data_dir: Path) -> list[str]:
     return sorted(path.name for path in (data_dir / "quoter" / "spool").glob("Fill-*"))
 
@@ -81,9 +48,9 @@ def halts(trial: Trial) -> set[tuple[str, str]]:
     return {(halt["scope"], halt["reason"]) for halt in status["halts"]}
 
 
-@pytest.mark.skipif(bool(_without_history()), reason=_without_history() or "-")
+@needs_history
 def test_r70_a_real_platform_of_before_keeps_positions_halt_and_spooled_fills(tmp_path: Path) -> None:
-    python = _version_of_before(tmp_path / "before")
+    python = version_of_before(tmp_path / "before")
     data_dir, base = tmp_path / "data", free_port_base()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
     subprocess.run(
