@@ -12,8 +12,8 @@ ORDERS_MAX = 20_000
 """Orders that may rest at once; beyond it the oldest known goes."""
 FINISHED_MAX = 1_000
 """Ended orders kept for people to look at."""
-PICTURE_LAG_NS = 5_000_000_000
-"""An account picture may be this much older than the updates it is compared with."""
+SNAPSHOT_LAG_NS = 5_000_000_000
+"""An account's snapshot may be this much older than the updates it is compared with."""
 
 
 class RestingOrders:
@@ -22,7 +22,7 @@ class RestingOrders:
     def __init__(self) -> None:
         self._open: dict[int, OrderUpdate] = {}
         self._finished: dict[int, OrderUpdate] = {}
-        self._pictures: dict[str, AccountState] = {}
+        self._snapshots: dict[str, AccountState] = {}
         self._heard_ns: dict[tuple[str, str], int] = {}
         """Our time of the last update by (account, symbol)."""
         self.updates = 0
@@ -44,20 +44,20 @@ class RestingOrders:
         else:
             _keep(self._open, update, ORDERS_MAX)
 
-    def apply_picture(self, picture: AccountState) -> None:
-        """Take the venue's picture of an account: it adds what we never heard of and ends what is gone.
+    def apply_snapshot(self, snapshot: AccountState) -> None:
+        """Take the venue's snapshot of an account: it adds what we never heard of and ends what is gone.
 
-        An order updated shortly before or after the picture was drawn is left alone: the picture may not contain it.
+        An order updated shortly before or after the snapshot was taken is left alone: the snapshot may not contain it.
         """
-        self._pictures[picture.account] = picture
-        shown = {order.order_id for order in picture.open_orders}
+        self._snapshots[snapshot.account] = snapshot
+        shown = {order.order_id for order in snapshot.open_orders}
         gone = [
             order.order_id
             for order in self._open.values()
-            if order.account == picture.account
-            and order.venue == picture.venue
+            if order.account == snapshot.account
+            and order.venue == snapshot.venue
             and order.order_id not in shown
-            and order.ts_received_ns < picture.ts_received_ns - PICTURE_LAG_NS
+            and order.ts_received_ns < snapshot.ts_received_ns - SNAPSHOT_LAG_NS
         ]
         for order_id in gone:
             del self._open[order_id]
@@ -80,14 +80,14 @@ class RestingOrders:
     def open(self) -> Iterator[OrderUpdate]:
         """Yield every order that may still be filled.
 
-        An order that only the venue's picture speaks of has no algo_id; it counts until its market is heard of.
+        An order that only the venue's snapshot shows has no algo_id; it counts until its market is heard of.
         """
         yield from self._open.values()
-        for picture in self._pictures.values():
-            for order in picture.open_orders:
-                heard_ns = self._heard_ns.get((picture.account, order.symbol), 0)
-                if order.order_id not in self._open and heard_ns <= picture.ts_received_ns - PICTURE_LAG_NS:
-                    yield _of_picture(picture, order)
+        for snapshot in self._snapshots.values():
+            for order in snapshot.open_orders:
+                heard_ns = self._heard_ns.get((snapshot.account, order.symbol), 0)
+                if order.order_id not in self._open and heard_ns <= snapshot.ts_received_ns - SNAPSHOT_LAG_NS:
+                    yield _of_snapshot(snapshot, order)
 
     def finished(self) -> Iterator[OrderUpdate]:
         """Yield the last ended orders, newest first."""
@@ -100,11 +100,11 @@ def _keep(orders: dict[int, OrderUpdate], update: OrderUpdate, orders_max: int) 
         del orders[next(iter(orders))]
 
 
-def _of_picture(picture: AccountState, order: OpenOrder) -> OrderUpdate:
+def _of_snapshot(snapshot: AccountState, order: OpenOrder) -> OrderUpdate:
     return OrderUpdate(
-        account=picture.account,
+        account=snapshot.account,
         algo_id="",
-        venue=picture.venue,
+        venue=snapshot.venue,
         symbol=order.symbol,
         order_id=order.order_id,
         order_sequence=0,
@@ -116,6 +116,6 @@ def _of_picture(picture: AccountState, order: OpenOrder) -> OrderUpdate:
         leaves_lots=order.leaves_lots,
         state=OrderState.LIVE,
         reason="known from the venue's account snapshot",
-        ts_event_ns=picture.ts_event_ns,
-        ts_received_ns=picture.ts_received_ns,
+        ts_event_ns=snapshot.ts_event_ns,
+        ts_received_ns=snapshot.ts_received_ns,
     )

@@ -32,7 +32,7 @@ def market_rows(view: View, now_ns: int) -> list[Json]:
         *[key for key, line in lines.items() if line.yes_lots or line.no_lots],
         *[key for key in view.fairs if _is_open(view, key)],
     ]
-    # An order that only the account's picture speaks of, in a market no bot quotes, belongs to no row.
+    # An order that only the account's snapshot shows, in a market no bot quotes, belongs to no row.
     rows = [_row(view, key, resting.get(key), lines.get(key), now_ns) for key in dict.fromkeys(keys) if key[0]]
     rows.sort(key=lambda row: (row["expiry_ns"] or 1 << 63, row["algo_id"], row["symbol"]))
     return rows[:ROWS_MAX]

@@ -214,7 +214,7 @@ class View(Core):
     def on_account(self, account: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", account.account, account.epoch):
             _keep(self.accounts, account.account, _stamp(account, receipt), ACCOUNTS_MAX)
-            self.orders.apply_picture(account)
+            self.orders.apply_snapshot(account)
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:

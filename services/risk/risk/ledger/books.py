@@ -189,7 +189,7 @@ class AccountBook:
 
 
 class Ledger:
-    """All books, lines and marks after folding FILL up to `sequence`."""
+    """All books, lines and fingerprints after folding FILL up to `sequence`."""
 
     def __init__(self) -> None:
         self.sequence = 0
@@ -250,10 +250,10 @@ class Ledger:
         fault = fault_in(entry)
         if fault:
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=fault)
-        mark = fingerprint(entry)
-        known = self.seen.content_of(mark[:IDENTITY_BYTES])
+        told = fingerprint(entry)
+        known = self.seen.content_of(told[:IDENTITY_BYTES])
         if known is not None:
-            if known == mark[IDENTITY_BYTES:]:
+            if known == told[IDENTITY_BYTES:]:
                 return Folded(FoldStatus.REPEAT, entry.algo_id, entry.account)
             reason = f"{entry.message_id()} is booked with other figures"
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=reason)
@@ -261,7 +261,7 @@ class Ledger:
             lines = self._book_fill(entry) if isinstance(entry, Fill) else self._book_posting(entry)
         except ValueError as error:
             return Folded(FoldStatus.DISPUTED, entry.algo_id, entry.account, reason=str(error))
-        self.seen.add(mark)
+        self.seen.add(told)
         return Folded(FoldStatus.BOOKED, entry.algo_id, entry.account, lines)
 
     # Everything that can refuse an entry comes before the first change of a book.

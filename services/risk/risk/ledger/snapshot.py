@@ -1,8 +1,8 @@
 """The ledger as documents for the positions store, and back: equal ledgers give equal bytes.
 
 `meta` holds sequence, counters and hashes; `bot:`, `account:` and `line:` (one instrument's) one document each; `seen:`
-the marks of what is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the order of
-their keys.
+the fingerprints of what is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the
+order of their keys.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.instruments import Outcome, escape_token
 
 from risk.ledger.books import AccountBook, Balance, BotBook, Folded, FoldStatus, Ledger
 from risk.ledger.positions import ZERO, Line, LineKey, MarketKey, Stake
-from risk.ledger.seen import CHUNK_MARKS, MARK_BYTES
+from risk.ledger.seen import CHUNK_FINGERPRINTS, FINGERPRINT_BYTES
 
 FORMAT = 2
 """Number of this form; in form 1 (form_1.py) a line was a whole market's."""
@@ -46,6 +46,7 @@ class MetaDocument(msgspec.Struct, frozen=True):
     disputes: int
     holes: int
     marks: int
+    """Fingerprints in the store, under the name they had when its form was made."""
 
 
 class FormDocument(msgspec.Struct, frozen=True):
@@ -170,18 +171,18 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
             _restore_line(ledger, _decode(LineDocument, name, fields[name]))
         elif kind not in (META, "seen"):
             raise ContractError(name, "no document of the ledger has this name")
-    for number in range(-(-meta.marks // CHUNK_MARKS)):
+    for number in range(-(-meta.marks // CHUNK_FINGERPRINTS)):
         chunk = fields.get(seen_field(number), b"")
-        for start in range(0, len(chunk) - len(chunk) % MARK_BYTES, MARK_BYTES):
-            ledger.seen.add(chunk[start : start + MARK_BYTES])
+        for start in range(0, len(chunk) - len(chunk) % FINGERPRINT_BYTES, FINGERPRINT_BYTES):
+            ledger.seen.add(chunk[start : start + FINGERPRINT_BYTES])
     _demand_whole(ledger, meta)
     return ledger
 
 
 def _demand_whole(ledger: Ledger, meta: MetaDocument) -> None:
-    """Check what a torn or edited store would break: marks, sums of books, costs of lines, cash of accounts."""
+    """Check what a torn or edited store would break: fingerprints, sums of books, costs of lines, cash of accounts."""
     if len(ledger.seen) != meta.marks:
-        raise ContractError("seen", f"marks: {meta.marks} are booked, {len(ledger.seen)} are there")
+        raise ContractError("seen", f"fingerprints: {meta.marks} are booked, {len(ledger.seen)} are there")
     cash: dict[tuple[str, str], Decimal] = {}
     costs: dict[tuple[str, str, str], Decimal] = {}
     for line in ledger.lines.values():

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from risk.ledger.seen import CHUNK_MARKS, IDENTITY_BYTES, MARK_BYTES, Seen
+from risk.ledger.seen import CHUNK_FINGERPRINTS, FINGERPRINT_BYTES, IDENTITY_BYTES, Seen
 
 # Few bytes and one shard: identities that are parts of each other and of their neighbours' content.
-MARKS = st.lists(
-    st.lists(st.sampled_from([0, 16]), min_size=MARK_BYTES, max_size=MARK_BYTES).map(bytes),
-    unique_by=lambda mark: mark[:IDENTITY_BYTES],
+FINGERPRINTS = st.lists(
+    st.lists(st.sampled_from([0, 16]), min_size=FINGERPRINT_BYTES, max_size=FINGERPRINT_BYTES).map(bytes),
+    unique_by=lambda fingerprint: fingerprint[:IDENTITY_BYTES],
     max_size=200,
 )
 
 
-@given(MARKS)
-def test_exactly_what_was_added_is_found_with_its_content(marks: list[bytes]) -> None:
+@given(FINGERPRINTS)
+def test_exactly_what_was_added_is_found_with_its_content(fingerprints: list[bytes]) -> None:
     seen = Seen()
-    for mark in marks:
-        assert seen.content_of(mark[:IDENTITY_BYTES]) is None
-        seen.add(mark)
-    assert len(seen) == len(marks)
-    assert [seen.content_of(mark[:IDENTITY_BYTES]) for mark in marks] == [mark[IDENTITY_BYTES:] for mark in marks]
+    for fingerprint in fingerprints:
+        assert seen.content_of(fingerprint[:IDENTITY_BYTES]) is None
+        seen.add(fingerprint)
+    assert len(seen) == len(fingerprints)
+    assert [seen.content_of(fingerprint[:IDENTITY_BYTES]) for fingerprint in fingerprints] == [
+        fingerprint[IDENTITY_BYTES:] for fingerprint in fingerprints
+    ]
 
 
-def test_chunks_hold_the_marks_in_order_and_the_newest_is_the_last() -> None:
+def test_chunks_hold_the_fingerprints_in_order_and_the_newest_is_the_last() -> None:
     seen = Seen()
-    marks = [number.to_bytes(MARK_BYTES, "big") for number in range(2 * CHUNK_MARKS + 1)]
-    for number, mark in enumerate(marks):
-        seen.add(mark)
-        assert seen.newest_chunk()[0] == number // CHUNK_MARKS
+    fingerprints = [number.to_bytes(FINGERPRINT_BYTES, "big") for number in range(2 * CHUNK_FINGERPRINTS + 1)]
+    for number, fingerprint in enumerate(fingerprints):
+        seen.add(fingerprint)
+        assert seen.newest_chunk()[0] == number // CHUNK_FINGERPRINTS
     chunks = list(seen.chunks())
-    assert b"".join(chunks) == b"".join(marks)
+    assert b"".join(chunks) == b"".join(fingerprints)
     assert seen.newest_chunk() == (2, chunks[2])
-    assert [len(chunk) // MARK_BYTES for chunk in chunks] == [CHUNK_MARKS, CHUNK_MARKS, 1]
+    assert [len(chunk) // FINGERPRINT_BYTES for chunk in chunks] == [CHUNK_FINGERPRINTS, CHUNK_FINGERPRINTS, 1]
