@@ -279,10 +279,9 @@ class Risk(Core):
             return
         self.markets.put(market)
         self.watch.on_market(market)
-        if market.status.over:
-            self.marks.forget(market.symbol)
-            if self._started and not self._faults:
-                yield from self._settle(receipt.now_ns)
+        self.marks.on_market(market)
+        if market.status.over and self._started and not self._faults:
+            yield from self._settle(receipt.now_ns)
 
     def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
         self.adjustments.take(adjustment)

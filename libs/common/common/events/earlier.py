@@ -98,8 +98,8 @@ class EarlierPositionLine(msgspec.Struct, frozen=True):
     fills: int
 
 
-class EarlierPosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All live symbols of a bot."""
+class EarlierPosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """All live symbols of a bot. Without lines it has no field that today's lacks: what has more is none of these."""
 
     epoch: int = 0
     algo_id: str

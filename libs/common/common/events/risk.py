@@ -43,6 +43,8 @@ class Position(Event, frozen=True, kw_only=True, omit_defaults=True):
     fees: Decimal
     fill_sequence: int
     """Last FILL stream sequence applied; own fills after it are still to be added."""
+    unrated: list[str] = msgspec.field(default_factory=list)
+    """Currencies whose rate to the account's no fill has brought: `realized` and `fees` are without what is in them."""
     ts_ns: int
 
 

@@ -196,6 +196,15 @@ def test_r68_position_and_profit_read_alike_whoever_answers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("position", "pnl", "text"),
+    [(-250, None, "-250      unknown"), (-250, 1.5, "-250      +1.50"), (0, None, "0         –")],
+)
+def test_the_profit_on_what_nobody_prices_is_unknown(position: int, pnl: float | None, text: str) -> None:
+    row = {**BOT, "symbol": "BTCUSD", "position": position, "position_yes": None, "position_no": None, "pnl": pnl}
+    assert text in printed(compose({"feed": RUNS}, {"bots": [row]}))
+
+
+@pytest.mark.parametrize(
     ("row", "text"),
     [
         ({"position": -40, "position_yes": 0, "position_no": 40}, "-40 (0 YES, 40 NO)"),

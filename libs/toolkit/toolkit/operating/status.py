@@ -178,7 +178,7 @@ def show(picture: Mapping[str, Any], console: Console) -> None:
         for bot in picture["bots"]:
             doing = None if bot["state"] is None else str(bot["state"]).replace("_", " ")
             shown = [bot["algo_id"], bot["symbol"], doing, _best(bot["bids"], bot), _best(bot["asks"], bot)]
-            shown += [held(bot), _money(bot["pnl"]), bot.get("reason") or ""]
+            shown += [held(bot), _earned(bot), bot.get("reason") or ""]
             bots.add_row(*(Text(_text(value)) for value in shown))
         console.print(bots)
     for stream in picture["streams"]:
@@ -235,6 +235,12 @@ def held(bot: Mapping[str, Any]) -> str | None:
     if yes or no:
         return f"{net:+d} ({yes} YES, {no} NO)"
     return _amount(net, bot, "+") if net else "0"
+
+
+def _earned(bot: Mapping[str, Any]) -> str | None:
+    """Return the profit on what is held; of something that nobody prices it is unknown, not nothing."""
+    earned = _money(bot["pnl"])
+    return "unknown" if earned is None and bot.get("position") else earned
 
 
 def _money(value: Any) -> str | None:

@@ -210,6 +210,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "algo_id": "1",
                 "realized": "12.50",
                 "fees": "-0.80",
+                "unrated": [],
                 "fill_sequence": 417,
                 "lines": [
                     {

@@ -211,16 +211,30 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), age)
     if position is None:
         return None
-    marks = [row["position"]["pnl"] for row in own if row["position"] is not None]
+    marks = [_in_account_currency(view, algo_id, row) for row in own if row["position"] is not None]
     known = [mark for mark in marks if mark is not None]
     daily = [state.event.daily_pnl[algo_id] for state in view.risk.values() if algo_id in state.event.daily_pnl]
+    whole = not position.event.unrated
     return _pnl(
-        float(position.event.realized),
+        float(position.event.realized) if whole else None,
         sum(known) if len(known) == len(marks) else None,
         float(sum(daily)) if daily else None,
-        float(position.event.fees),
+        float(position.event.fees) if whole else None,
         aged(position.age_ns(now_ns), POSITION_STALE_NS),
     )
+
+
+def _in_account_currency(view: View, algo_id: str, row: Json) -> float | None:
+    """Return what a market's position has earned, None where that is in another currency than the account's."""
+    earned: float | None = row["position"]["pnl"]
+    if not earned:
+        return earned
+    market, config = view.market(row["venue"], row["symbol"]), view.bots.get(algo_id)
+    instrument = config.event.sections.get("instrument", {}) if config is not None else {}
+    account = view.accounts.get(str(instrument.get("account", "")))
+    if market is None or account is None:
+        return earned
+    return earned if market.currency == account.event.main.currency else None
 
 
 def _pnl(realized: float | None, unrealized: float | None, daily: float | None, fees: float | None, age: Json) -> Json:

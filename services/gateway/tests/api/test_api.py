@@ -19,6 +19,7 @@ from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import SYMBOL, Story
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 LogIn = Callable[..., Awaitable[dict[str, str]]]
 JSON = dict[str, Any]
@@ -94,6 +95,15 @@ async def test_money_and_ids_are_exact_text(client: httpx.AsyncClient, log_in: L
     assert orders["total"] == 5
     assert (await client.get("/api/fills", headers=headers)).json()["fills"][0]["price"] == "0.46"
     assert (await client.get("/api/positions", headers=headers)).json()["positions"][0]["lines"][0]["cost"] == "109.20"
+
+
+async def test_profit_at_an_unknown_rate_is_null_and_names_the_currency(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story
+) -> None:
+    held = story.position(120, 100, "109.20", realized="12.50")
+    story.tell(story.view.on_position, replace(held, fill_sequence=2, unrated=["EUR"]))
+    (row,) = (await client.get("/api/positions", headers=await log_in("viewer"))).json()["positions"]
+    assert (row["realized"], row["fees"], row["unrated"]) == (None, None, ["EUR"])
 
 
 async def test_lists_are_narrowed_by_bot_market_sequence_and_length(

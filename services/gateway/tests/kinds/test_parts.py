@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotConfig, InstrumentKey, SourcePrice
+from common.events import BotConfig, InstrumentKey, SourcePrice, Statistics
 from common.instruments import InstrumentKind
 from gateway.kinds.parts import Held
 from gateway.kinds.registry import BOTS, MARKETS, NO_PART, bot_part
 from gateway.state.picture import picture
 from gateway.state.rows import market_rows
+from gateway.state.status import status
 from gateway.testing.platform import SYMBOL, Story
 from msgspec.structs import replace
 
 COIN = "BTCUSD"
 
 
-def spot(story: Story, lots: int) -> None:
+def spot(story: Story, lots: int, currency: str = "USD", *, priced: bool = True, unrated: Sequence[str] = ()) -> None:
     """Let a bot hold so much of a coin, whose lot is a hundredth, with its own book around 60,000."""
     story.market(
         COIN,
@@ -29,10 +31,13 @@ def spot(story: Story, lots: int) -> None:
         expiry_ns=0,
         lot_size=Decimal("0.01"),
         base="BTC",
+        currency=currency,
     )
     held = story.position(1, 0, "1")
     line = replace(held.lines[0], instrument=InstrumentKey("degen", COIN), lots=lots, cost=Decimal(-30_000))
-    story.tell(story.view.on_position, replace(held, lines=[line], fill_sequence=2))
+    story.tell(story.view.on_position, replace(held, lines=[line], fill_sequence=2, unrated=list(unrated)))
+    if not priced:
+        return
     price = SourcePrice(algo_id="1", venue="degen", symbol=COIN, bid=59_990.0, ask=60_010.0, age_ns=0)
     story.tell(story.view.on_fair, price)
 
@@ -57,6 +62,48 @@ def test_a_coin_is_held_net_and_marked_to_its_source_price(story: Story) -> None
     assert "yes" not in position
     # Half a coin short at 60,000, sold for 30,000.
     assert (position["value"], position["pnl"]) == (pytest.approx(-30_000.0), pytest.approx(0.0))
+
+
+def profit(story: Story) -> dict[str, Any]:
+    """Return what the page says that the bot has earned."""
+    (row,) = [row for row in picture(story.view, story.now_ns)["bots"] if row["algo_id"] == "1"]
+    return {name: row["pnl"][name] for name in ("realized", "unrealized", "total", "daily", "fees")}
+
+
+def test_a_coin_that_nobody_prices_makes_profit_unknown_and_not_nothing(story: Story) -> None:
+    story.bot()
+    spot(story, -50, priced=False)
+    position = row_of(story, COIN)["position"]
+    assert (position["net"], position["value"], position["pnl"]) == (-50, None, None)
+    earned = profit(story)
+    assert (earned["realized"], earned["unrealized"], earned["total"]) == (0.0, None, None)
+    (row,) = [row for row in status(story.view, story.now_ns)["bots"] if row["symbol"] == COIN]
+    assert (row["position"], row["pnl"], row["pnl_bot"], row["pnl_daily"]) == (-50, None, None, None)
+
+
+def test_what_is_held_in_another_currency_is_not_added_to_the_accounts(story: Story) -> None:
+    story.bot()
+    story.account()
+    spot(story, -40)
+    assert profit(story)["unrealized"] == pytest.approx(6_000.0)
+    spot(story, -40, "EUR")
+    assert row_of(story, COIN)["position"]["pnl"] == pytest.approx(6_000.0), "in the currency of the market"
+    assert (profit(story)["unrealized"], profit(story)["total"]) == (None, None)
+
+
+def test_what_was_earned_at_an_unknown_rate_makes_profit_unknown(story: Story) -> None:
+    story.bot()
+    spot(story, -50, unrated=["EUR"])
+    earned = profit(story)
+    assert (earned["realized"], earned["fees"], earned["total"]) == (None, None, None)
+
+
+def test_figures_that_risk_leaves_out_are_unknown(story: Story) -> None:
+    story.bot()
+    spot(story, -50, priced=False)
+    figures = {"pnl_realized": 3.0, "fees": 0.5}
+    story.tell(story.view.on_statistics, Statistics(scope="bot-1", figures=figures, ts_ns=story.now_ns))
+    assert profit(story) == {"realized": 3.0, "unrealized": None, "total": None, "daily": None, "fees": 0.5}
 
 
 def test_a_share_of_hundredths_is_worth_a_hundredth(story: Story) -> None:

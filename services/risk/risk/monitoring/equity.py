@@ -6,9 +6,10 @@ import math
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from common.events import FairValue, Posting, PostingKind, SourcePrice
+from common.events import FairValue, Market, Posting, PostingKind, SourcePrice
+from common.instruments import InstrumentKind, Outcome
 
-from risk.ledger.books import NS_PER_DAY, Ledger, sum_known
+from risk.ledger.books import NS_PER_DAY, Ledger, converted, sum_known
 from risk.ledger.positions import QUANTUM, ZERO, Line, canonical
 
 Price: TypeAlias = FairValue | SourcePrice
@@ -19,12 +20,25 @@ SHOWN = Decimal("1e-6")
 """Money is shown with six decimals, as venues do."""
 
 
+class Unknown(NamedTuple):
+    """What would have to be known to say what a bot has earned."""
+
+    what: str
+    """'rate' of a currency to the account's, or 'price' of an instrument."""
+    of: str
+
+    def __str__(self) -> str:
+        return f"no {self.what} of {self.of}"
+
+
 class Earnings(NamedTuple):
-    """A bot's profit in account currency; None where a part of it is in a currency whose rate is not known."""
+    """A bot's profit in account currency; None where a part of it is not known, which `unknown` names."""
 
     realized: Decimal | None
     unrealized: Decimal | None
     daily: Decimal | None
+    fees: Decimal | None = ZERO
+    unknown: tuple[Unknown, ...] = ()
 
 
 class Marks:
@@ -36,6 +50,22 @@ class Marks:
     def __init__(self) -> None:
         self._by_bot: dict[tuple[str, str], float] = {}
         self._by_symbol: dict[str, float] = {}
+        self._buying: dict[tuple[str, str], str] = {}
+        """By base and currency that is paid: the spot symbol whose price is the rate between them."""
+
+    def on_market(self, market: Market) -> None:
+        """Learn which currencies a spot symbol is the rate of, and drop the marks of a market that is over."""
+        if market.status.over:
+            self.forget(market.symbol)
+        elif market.kind is InstrumentKind.SPOT and market.base:
+            self._buying[market.base, market.currency] = market.symbol
+            if len(self._buying) > MARKS_MAX:
+                del self._buying[next(iter(self._buying))]
+
+    def rate(self, currency: str, into: str) -> Decimal | None:
+        """Return what a unit of a currency costs in another, by the price of its spot symbol; None without one."""
+        mark = self._by_symbol.get(self._buying.get((currency, into), ""))
+        return None if mark is None else Decimal(str(round(mark, 9)))
 
     def put(self, price: Price) -> None:
         """Take a fair value, or the middle of a source price; what is no price of its market marks nothing."""
@@ -90,13 +120,31 @@ class HighWaterMarks:
         return {"day": float(day), "daily_peak": float(peak)}
 
 
+def _rate(ledger: Ledger, algo_id: str, key: tuple[str, str], marks: Marks) -> Decimal | None:
+    """Return account currency per unit of a balance's: by its price, else as stamped on the last fill, else None."""
+    account, currency = key
+    priced = marks.rate(currency, ledger.accounts[account].currency)
+    return ledger.bots[algo_id].balances[key].fx_rate if priced is None else priced
+
+
+def _unpriced(line: Line, marks: Marks) -> bool:
+    """Say whether something is held that nobody prices; shares of a market never cost more than was paid for them."""
+    held = bool(line.lots) and line.key.outcome is Outcome.NONE
+    return held and marks.mark(line.key.algo_id, line.key.symbol) is None
+
+
 def unrealized(ledger: Ledger, line: Line, marks: Marks) -> Decimal | None:
-    """Return what a line would earn at its mark, in account currency; None without a rate, 0 without a mark."""
+    """Return what a line would earn at its mark, in account currency.
+
+    None without a rate. Without a mark it is 0 for shares, and None for what has no outcomes.
+    """
+    if _unpriced(line, marks):
+        return None
     profit = line.unrealized(marks.mark(line.key.algo_id, line.key.symbol))
-    fx_rate = ledger.bots[line.key.algo_id].balances[line.key.account, line.currency].fx_rate
-    if fx_rate is None:
+    rate = _rate(ledger, line.key.algo_id, (line.key.account, line.currency), marks)
+    if rate is None:
         return None if profit else ZERO
-    return profit * fx_rate
+    return profit * rate
 
 
 def earnings(ledger: Ledger, algo_id: str, marks: Marks, carried: Decimal = ZERO) -> Earnings:
@@ -107,9 +155,20 @@ def earnings(ledger: Ledger, algo_id: str, marks: Marks, carried: Decimal = ZERO
     book = ledger.bots.get(algo_id)
     if book is None:
         return Earnings(ZERO, ZERO, carried)
-    open_profit = sum_known(unrealized(ledger, line, marks) for line in ledger.lines_of(algo_id))
-    daily = sum_known((book.realized, open_profit, -book.opening_equity, carried))
-    return Earnings(book.realized, open_profit, daily)
+    rates = {key: _rate(ledger, algo_id, key, marks) for key in book.balances}
+    closed = {key: converted(-each.profit - each.fees, rates[key]) for key, each in book.balances.items()}
+    lines = ledger.lines_of(algo_id)
+    opened = [unrealized(ledger, line, marks) for line in lines]
+    unknown = {Unknown("rate", currency) for (_, currency), amount in closed.items() if amount is None}
+    unknown |= {_missing(line, marks) for line, amount in zip(lines, opened, strict=True) if amount is None}
+    realized, open_profit = sum_known(closed.values()), sum_known(opened)
+    daily = sum_known((realized, open_profit, -book.opening_equity, carried))
+    fees = sum_known(converted(each.fees, rates[key]) for key, each in book.balances.items())
+    return Earnings(realized, open_profit, daily, fees, tuple(sorted(unknown)))
+
+
+def _missing(line: Line, marks: Marks) -> Unknown:
+    return Unknown("price", line.key.instrument) if _unpriced(line, marks) else Unknown("rate", line.currency)
 
 
 def shown(amount: Decimal) -> Decimal:

@@ -61,6 +61,7 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
         lines=[published(line) for line in ledger.lines_of(algo_id)],
         realized=book.realized_known if book else ZERO,
         fees=book.fees_known if book else ZERO,
+        unrated=book.unrated if book else [],
         fill_sequence=ledger.sequence,
         epoch=epoch,
         ts_ns=now_ns,
@@ -101,7 +102,7 @@ def bot_statistics(
     """Return a bot's figures: money in account currency where its rate is known, lots by instrument."""
     book = ledger.bots.get(algo_id)
     lines = ledger.lines_of(algo_id)
-    figures = _money(earned, book.fees if book else ZERO)
+    figures = _money(earned)
     figures |= {"fills": float(book.fills if book else 0), "markets": float(len(by_market(lines)))}
     figures |= peaks.figures(algo_id)
     if view is not None and view.limits is not None:
@@ -125,7 +126,7 @@ def platform_statistics(ledger: Ledger, marks: Marks, epoch: int, now_ns: int) -
     figures = dict.fromkeys((*MONEY_FIGURES, "fills"), 0.0)
     for algo_id in sorted(ledger.bots):
         book = ledger.bots[algo_id]
-        money = _money(earnings(ledger, algo_id, marks), book.fees)
+        money = _money(earnings(ledger, algo_id, marks))
         for name in MONEY_FIGURES:
             if name in money and name in figures:
                 figures[name] += money[name]
@@ -150,9 +151,9 @@ def level_samples(levels: Sequence[Level]) -> Iterator[Sample]:
         yield Sample("mm_stream_bytes", "gauge", "What a stream holds", labels, level.held_bytes)
 
 
-def _money(earned: Earnings, fees: Decimal | None) -> dict[str, float]:
+def _money(earned: Earnings) -> dict[str, float]:
     """Return the figures that are known."""
-    figures = zip(MONEY_FIGURES, (earned.realized, earned.unrealized, earned.daily, fees), strict=True)
+    figures = zip(MONEY_FIGURES, (earned.realized, earned.unrealized, earned.daily, earned.fees), strict=True)
     return {name: float(figure) for name, figure in figures if figure is not None}
 
 
@@ -179,7 +180,7 @@ def ledger_samples(ledger: Ledger, marks: Marks) -> Iterator[Sample]:
         bot = {"algo_id": algo_id, "symbol": ""}
         yield from _gauge("mm_pnl_realized", "Closed and settled profit less fees", bot, earned.realized)
         yield from _gauge("mm_pnl_daily", "Profit since 00:00 UTC, marked to fair value", bot, earned.daily)
-        yield from _gauge("mm_fees", "Fees paid, rebates deducted", bot, book.fees)
+        yield from _gauge("mm_fees", "Fees paid, rebates deducted", bot, earned.fees)
         yield Sample("mm_fills_total", "counter", "Executions booked", bot, book.fills)
         for key, lines in by_market(ledger.lines_of(algo_id)).items():
             labels = {"algo_id": algo_id, "symbol": key.symbol}
@@ -224,10 +225,10 @@ def bot_state(
         "revision": view.config.revision if view else None,
         "limits": "withheld: the ledger is frozen" if frozen else _limits_in_words(view),
         "limits_in_force": None if frozen or view is None else _limits_shown(view.limits),
-        "pnl_realized": _in_words(earned.realized),
-        "pnl_unrealized": _in_words(earned.unrealized),
-        "daily_pnl": _in_words(earned.daily),
-        "fees": _in_words(book.fees if book else ZERO),
+        "pnl_realized": _in_words(earned.realized, earned),
+        "pnl_unrealized": _in_words(earned.unrealized, earned),
+        "daily_pnl": _in_words(earned.daily, earned),
+        "fees": _in_words(earned.fees, earned),
         "fills": book.fills if book else 0,
         "lines": [
             {
@@ -242,8 +243,9 @@ def bot_state(
     }
 
 
-def _in_words(amount: Decimal | None) -> str:
-    return "unknown: no rate" if amount is None else str(shown(amount))
+def _in_words(amount: Decimal | None, earned: Earnings) -> str:
+    why = ", ".join(str(each) for each in earned.unknown) or "no rate"
+    return f"unknown: {why}" if amount is None else str(shown(amount))
 
 
 def _limits_shown(limits: BotLimits | None) -> dict[str, object] | None:

@@ -5,21 +5,25 @@ A scope is halted once for each reason, on disk first, then on the bus, then the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
+from common.clock import NS_PER_S
 from common.core import Effect
 from common.events import AlertLevel
 
-from risk.ledger.books import BotBook, Ledger
+from risk.ledger.books import Ledger
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import Days
-from risk.monitoring.equity import Marks, shown
+from risk.monitoring.equity import Marks, Unknown, shown
 from risk.monitoring.halts import Halts
 from risk.monitoring.report import BotView
 
 LOSS_WARNING_SHARE = Decimal("0.5")
 """Of the daily limit."""
+
+PRICE_WAIT_NS = 60 * NS_PER_S
+"""So long a bot may hold what nobody prices before its loss counts as beyond the limit."""
 
 
 class Stops:
@@ -27,6 +31,8 @@ class Stops:
 
     def __init__(self, halts: Halts, conditions: Conditions, epoch: Callable[[], int]) -> None:
         self._halts, self._conditions, self._epoch = halts, conditions, epoch
+        self._unpriced_since_ns: dict[str, int] = {}
+        """By bot: since when something that it holds has no price."""
 
     def halt(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
         """Halt a scope and say so; nothing when it is halted for this reason already."""
@@ -36,10 +42,21 @@ class Stops:
             yield halt
             yield self._conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
 
-    def no_rate(self, book: BotBook, now_ns: int) -> Iterator[Effect]:
-        """Halt a bot whose loss cannot be judged: a limit that cannot be looked at counts as reached."""
-        detail = f"the day's loss cannot be judged: no rate of {', '.join(book.unrated)} to the account's currency"
-        yield from self.halt(f"bot-{book.algo_id}", "no_rate", detail, now_ns, book.algo_id)
+    def unjudged(self, algo_id: str, unknown: Sequence[Unknown], now_ns: int) -> Iterator[Effect]:
+        """Halt a bot whose loss cannot be judged: a limit that cannot be looked at counts as reached.
+
+        A rate does not come by itself. A price does, from the pricer, within seconds of a start: it is waited for.
+        """
+        rates, prices = ([each.of for each in unknown if each.what == what] for what in ("rate", "price"))
+        if rates:
+            detail = f"the day's loss cannot be judged: no rate of {', '.join(rates)} to the account's currency"
+            yield from self.halt(f"bot-{algo_id}", "no_rate", detail, now_ns, algo_id)
+        if not prices:
+            self._unpriced_since_ns.pop(algo_id, None)
+        elif now_ns - self._unpriced_since_ns.setdefault(algo_id, now_ns) >= PRICE_WAIT_NS:
+            waited_s = PRICE_WAIT_NS // NS_PER_S
+            detail = f"the day's loss cannot be judged: no price of {', '.join(prices)} for {waited_s} s"
+            yield from self.halt(f"bot-{algo_id}", "no_price", detail, now_ns, algo_id)
 
     def dispute(self, account: str, sequence: int, reason: str, now_ns: int) -> Iterator[Effect]:
         """Halt an account one of whose entries could not be booked."""
@@ -71,9 +88,9 @@ class Losses:
     def judge(self, view: BotView, ledger: Ledger, marks: Marks, now_ns: int) -> Iterator[Effect]:
         """Stop a bot that has lost too much, or whose loss cannot be judged; warn of one on its way there."""
         algo_id, limits = view.config.algo_id, view.limits
-        daily = self._days.earned(ledger, algo_id, marks, now_ns).daily
-        if daily is None:
-            yield from self._stops.no_rate(ledger.bots[algo_id], now_ns)
+        earned = self._days.earned(ledger, algo_id, marks, now_ns)
+        yield from self._stops.unjudged(algo_id, earned.unknown, now_ns)
+        if (daily := earned.daily) is None:
             return
         # The day's highest profit is kept of a bot without limits too: it may be given some.
         drawdown = self._days.peaks.update(ledger, algo_id, daily, now_ns)

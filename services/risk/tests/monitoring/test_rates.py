@@ -8,7 +8,7 @@ from typing import Any
 from common.events import Halt, Posting, PostingKind, Statistics
 from risk.ledger.snapshot import documents, restore
 from risk.monitoring.days import Days
-from risk.monitoring.equity import Earnings, Marks, earnings
+from risk.monitoring.equity import Earnings, Marks, Unknown, earnings
 from risk.testing.events import DAY_NS, NOW_NS, S, a_config, a_fair, a_fill, a_posting
 from risk.testing.harness import Harness, fold_of, of, stored
 
@@ -31,7 +31,7 @@ def test_a_fee_in_a_currency_without_a_rate_makes_profit_unknown() -> None:
     book = ledger.bots["1"]
     assert (book.realized, book.fees, book.unrated) == (None, None, ["EUR"])
     assert (book.realized_known, book.fees_known) == (Decimal(0), Decimal(0))
-    assert earnings(ledger, "1", Marks()) == Earnings(None, Decimal(0), None)
+    assert earnings(ledger, "1", Marks()) == Earnings(None, Decimal(0), None, None, (Unknown("rate", "EUR"),))
     assert ledger.bots["unassigned"].realized == 0, "nothing is nothing at any rate"
     ledger.fold(stored(euro_fill()), 4)
     assert ledger.bots["1"].realized == Decimal("-0.54"), "a fill brings the rate"
@@ -76,7 +76,7 @@ def test_figures_that_are_not_known_are_left_out_and_those_of_others_stand() -> 
     names = {(each.name, each.labels.get("algo_id")) for each in harness.risk.samples()}
     assert ("mm_pnl_daily", "1") not in names
     assert ("mm_pnl_daily", "2") in names
-    assert harness.risk.state(harness.now_ns)["bots"][0]["daily_pnl"] == "unknown: no rate"
+    assert harness.risk.state(harness.now_ns)["bots"][0]["daily_pnl"] == "unknown: no rate of EUR"
 
 
 def test_a_day_does_not_begin_before_it_is_known_with_what() -> None:

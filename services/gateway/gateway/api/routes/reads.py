@@ -42,13 +42,17 @@ async def get_health(context: ContextOf, _caller: Viewer) -> Response:
 
 @router.get("/positions", responses=example("positions"))
 async def get_positions(context: ContextOf, _caller: Viewer, algo_id: AlgoId = None) -> Response:
-    """Return each bot's positions and P&L after the fills up to `fill_sequence`, as exact decimals."""
+    """Return each bot's positions and P&L after the fills up to `fill_sequence`, as exact decimals.
+
+    Profit and fees are null where some are in currencies whose rate is not known: `unrated` names them.
+    """
     now_ns = context.now_ns()
     positions = [
         {
             "algo_id": bot,
-            "realized": position.event.realized,
-            "fees": position.event.fees,
+            "realized": None if position.event.unrated else position.event.realized,
+            "fees": None if position.event.unrated else position.event.fees,
+            "unrated": position.event.unrated,
             "fill_sequence": position.event.fill_sequence,
             "lines": [
                 {
