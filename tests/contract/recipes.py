@@ -53,6 +53,8 @@ RELOAD = (
 )
 COMPOSE = "docker compose run --rm streams python -m common.streams list"
 CASH = './mm post cash mm1 -12.50 --reason "a fee the venue took"'
+WITHDRAWAL = './mm post cash mm1 -0.5 --currency BTC --reason "a withdrawal"'
+COINS = './mm post shares mm1 BTCUSD -600 --lots 100 --bot 1 --reason "a fill that is missing"'
 SHARES = './mm post shares mm1 BTC-5M-1795223100 -4.00 --yes 10 --bot 1 --reason "a fill before the statement began"'
 MESSAGE = f"{JS}.STREAM.MSG.GET.FILL"
 IMPORT = "import-config {recipe_file} --dry-run"
@@ -111,6 +113,8 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm halt bot-1 review --keep-resting": Typed("./mm halt bot-1 review --keep-resting; ./mm lift bot-1 review"),
     "./mm lift bot-1 maintenance": Typed("./mm lift bot-1 maintenance"),
     CASH: Typed(CASH, "./mm post approve"),
+    WITHDRAWAL: Elsewhere("test_coins_and_their_currency_are_proposed_where_they_are_named"),
+    COINS: Typed(COINS, "./mm post approve"),
     "./mm post approve ID --user rita": Typed(
         "./mm post approve {proposal} --user rita --password-file {password_file}", "approved by rita"
     ),

@@ -11,7 +11,9 @@ from common.events import Adjustment, AdjustmentState
 PROPOSAL_LIFE_S = 24 * 3600
 """A proposal that nobody has approved for this long is void: what it corrects may have changed."""
 CASH_MAX = Decimal(10) ** 9
-CASH_DECIMALS_MAX = 6
+CASH_DECIMALS_MAX = {"USD": 6}
+OTHER_DECIMALS_MAX = 8
+"""Of a currency that is not listed."""
 LOTS_MAX = 10**9
 REASON_CHARS_MAX = 300
 UNASSIGNED = "unassigned"
@@ -23,14 +25,18 @@ def fault_in_content(adjustment: Adjustment) -> str:
     """Return 'field: rule' for what cannot be booked whoever approves it, '' when it can."""
     cash = adjustment.cash
     exponent = cash.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(cash) > CASH_MAX or -exponent > CASH_DECIMALS_MAX:
-        return f"cash: must be at most {CASH_MAX} either way, with at most {CASH_DECIMALS_MAX} decimals"
-    if max(abs(adjustment.yes_lots), abs(adjustment.no_lots)) > LOTS_MAX:
-        return f"yes_lots, no_lots: must be at most {LOTS_MAX} either way"
+    decimals_max = CASH_DECIMALS_MAX.get(adjustment.currency, OTHER_DECIMALS_MAX)
+    if not isinstance(exponent, int) or abs(cash) > CASH_MAX or -exponent > decimals_max:
+        return f"cash: must be at most {CASH_MAX} either way, with at most {decimals_max} decimals"
+    if max(abs(adjustment.yes_lots), abs(adjustment.no_lots), abs(adjustment.lots)) > LOTS_MAX:
+        return f"yes_lots, no_lots, lots: must be at most {LOTS_MAX} either way"
     moves_shares = bool(adjustment.yes_lots or adjustment.no_lots)
-    if not (cash or moves_shares):
+    if moves_shares and adjustment.lots:
+        return "lots: must be 0 beside yes_lots and no_lots: what has outcomes has no other position"
+    moves_lots = moves_shares or bool(adjustment.lots)
+    if not (cash or moves_lots):
         return "cash: must not be 0 where no shares change"
-    if moves_shares != bool(adjustment.symbol):
+    if moves_lots != bool(adjustment.symbol):
         return "symbol: must be named where shares change, and only there"
     if not 1 <= len(adjustment.reason) <= REASON_CHARS_MAX:
         return f"reason: must have 1 to {REASON_CHARS_MAX} characters"
@@ -63,5 +69,7 @@ def said(adjustment: Adjustment) -> str:
     for outcome, lots in (("YES", adjustment.yes_lots), ("NO", adjustment.no_lots)):
         if lots:
             moved.append(f"{lots:+d} {outcome} of {adjustment.symbol}")
+    if adjustment.lots:
+        moved.append(f"{adjustment.lots:+d} lots of {adjustment.symbol}")
     books = "the account's books" if adjustment.algo_id == UNASSIGNED else f"books of bot {adjustment.algo_id}"
     return f"{adjustment.account}: {', '.join(moved)}, {books} ({adjustment.reason})"

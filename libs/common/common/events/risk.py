@@ -155,6 +155,8 @@ class Adjustment(Event, frozen=True, kw_only=True, omit_defaults=True):
     yes_lots: int = 0
     """Change of the YES shares of `symbol`."""
     no_lots: int = 0
+    lots: int = 0
+    """Change of the position in `symbol` where that has no outcomes."""
     reason: str
     state: AdjustmentState
     proposed_by: str

@@ -13,6 +13,7 @@ from toolkit.keys.private_files import write_private
 from toolkit.layout import admin_password_file
 from toolkit.operating import post_commands
 from toolkit.operating.gateway_client import PlatformClient
+from toolkit.operating.post import line
 from typer.testing import CliRunner
 
 ADJUSTMENT = {
@@ -88,6 +89,18 @@ def test_r81_missing_shares_are_proposed_with_the_cash_they_cost(tmp_path: Path,
     wanted = {"account": "mm1", "cash": "-4.00", "algo_id": "1", "reason": "a fill"}
     wanted |= {"symbol": "BTC-5M-1", "yes_lots": "10", "no_lots": "0"}
     assert gateway.asked[0][2] == wanted
+
+
+def test_coins_and_their_currency_are_proposed_where_they_are_named(tmp_path: Path, gateway: Gateway) -> None:
+    code, said = run(tmp_path, "cash", "mm1", "-0.00000001", "--currency", "BTC", "--reason", "a withdrawal")
+    assert code == 0, said
+    assert gateway.asked[-1][2]["currency"] == "BTC"
+    code, said = run(tmp_path, "shares", "mm1", "BTCUSD", "-600", "--lots", "10", "--bot", "1", "--reason", "a fill")
+    assert code == 0, said
+    assert {"symbol": "BTCUSD", "lots": "10"}.items() <= gateway.asked[-1][2].items()
+    assert line(ADJUSTMENT | {"symbol": "BTCUSD", "lots": 10}).startswith(
+        "a1  proposed  mm1: -12.50 USD, +10 lots of BTCUSD"
+    )
 
 
 def test_r81_the_approvers_password_comes_from_the_terminal_or_a_file(

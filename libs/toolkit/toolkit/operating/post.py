@@ -53,6 +53,8 @@ def line(adjustment: Mapping[str, Any]) -> str:
     for outcome in ("yes", "no"):
         lots = adjustment[f"{outcome}_lots"]
         moved += f", {lots:+d} {outcome.upper()} of {adjustment['symbol']}" if lots else ""
+    if lots := adjustment.get("lots"):
+        moved += f", {lots:+d} lots of {adjustment['symbol']}"
     people = f"proposed by {adjustment['proposed_by']}"
     people += f", {adjustment['state']} by {adjustment['decided_by']}" if adjustment["decided_by"] else ""
     return (

@@ -17,6 +17,7 @@ console = Console()
 
 Account = Annotated[str, typer.Argument(help="An account at a venue, such as mm1.")]
 Cash = Annotated[str, typer.Argument(metavar="AMOUNT", help="Change of cash, such as -12.50.")]
+Currency = Annotated[str, typer.Option(help="What the cash is in; without it the account's currency.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the books and for who approves it.")]
 Bot = Annotated[str, typer.Option("--bot", help="Whose books: a bot's number; without it the account's own.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `mm post list` shows it.")]
@@ -33,6 +34,7 @@ def cash(
     account: Account,
     amount: Cash,
     reason: Reason,
+    currency: Currency = "",
     bot: Bot = "unassigned",
     user: UserName = ADMIN,
     password_file: PasswordFile = None,
@@ -41,6 +43,7 @@ def cash(
 ) -> None:
     """Propose a change of an account's cash."""
     proposal = {"account": account, "cash": amount, "algo_id": bot, "reason": reason}
+    proposal |= {"currency": currency} if currency else {}
     _at(
         data_dir,
         port_base,
@@ -58,15 +61,19 @@ def shares(
     reason: Reason,
     yes: Annotated[int, typer.Option(help="Change of the YES shares.")] = 0,
     no: Annotated[int, typer.Option(help="Change of the NO shares.")] = 0,
+    lots: Annotated[int, typer.Option(help="Change of the lots of a coin, which has neither.")] = 0,
+    currency: Currency = "",
     bot: Bot = "unassigned",
     user: UserName = ADMIN,
     password_file: PasswordFile = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
 ) -> None:
-    """Propose a change of shares and of the cash that was paid for them, as where a fill is missing."""
+    """Propose a change of shares or coins and of the cash that was paid for them, as where a fill is missing."""
     proposal = {"account": account, "cash": amount, "algo_id": bot, "reason": reason}
     proposal |= {"symbol": market, "yes_lots": str(yes), "no_lots": str(no)}
+    proposal |= {"lots": str(lots)} if lots else {}
+    proposal |= {"currency": currency} if currency else {}
     _at(
         data_dir,
         port_base,

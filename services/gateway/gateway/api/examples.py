@@ -82,6 +82,7 @@ _ADJUSTMENT = {
     "symbol": "",
     "yes_lots": 0,
     "no_lots": 0,
+    "lots": 0,
     "reason": "a fee the venue took",
     "proposed_by": "tess",
     "proposed_ns": 1795222805000000000,

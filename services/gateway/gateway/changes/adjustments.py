@@ -68,6 +68,7 @@ def adjustment_row(adjustment: Adjustment, now_ns: int) -> dict[str, Any]:
         "symbol": adjustment.symbol,
         "yes_lots": adjustment.yes_lots,
         "no_lots": adjustment.no_lots,
+        "lots": adjustment.lots,
         "reason": adjustment.reason,
         "proposed_by": adjustment.proposed_by,
         "proposed_ns": adjustment.proposed_ns,

@@ -188,6 +188,8 @@ byId("propose").addEventListener("click", async () => {
     { name: "symbol", label: "Market, where shares are missing", value: "", maxLength: 128 },
     { name: "yes_lots", label: "YES shares that the ledger lacks", value: "0", maxLength: 11 },
     { name: "no_lots", label: "NO shares that the ledger lacks", value: "0", maxLength: 11 },
+    { name: "lots", label: "Lots of a coin that the ledger lacks", value: "0", maxLength: 11 },
+    { name: "currency", label: "Currency of the cash (empty: the account's)", value: "", maxLength: 12 },
     { name: "reason", label: "Reason", value: "", maxLength: 300 },
   ];
   let text = "Nothing is booked until another person with the role risk approves it, within 24 hours. Risk then books it once.";

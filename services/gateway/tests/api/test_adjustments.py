@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 from common.core import Receipt
-from common.events import Adjustment, AdjustmentState, Alert, Audit
+from common.events import Adjustment, AdjustmentState, Alert, Audit, Balance
 from gateway.changes import adjustments as adjustments_module
 from gateway.changes.adjustments import Adjustments
 from gateway.testing.fakes import FakeBus
@@ -90,6 +91,25 @@ async def test_r81_nobody_approves_his_own_proposal_an_old_one_or_that_of_somebo
     assert (await client.post("/api/adjustments/nothing/approve", headers=rita)).status_code == 404
 
 
+async def test_coins_and_every_currency_of_the_account_are_corrected(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus
+) -> None:
+    story.quoting()
+    coins = Balance(currency="BTC", total=Decimal(2), available=Decimal(2))
+    story.tell(story.view.on_account, replace(story.account(), others=[coins]))
+    tess = await log_in("trader", user_id="tess")
+    assert (await propose(client, tess, currency="BTC", cash="-0.00000001")).status_code == 201
+    made = await propose(client, tess, symbol="BTCUSD", lots=10, cash="-600")
+    assert (made.status_code, made.json()["adjustment"]["lots"]) == (201, 10)
+    assert "-600 USD, +10 lots of BTCUSD" in made.json()["adjustment"]["said"]
+    assert [(each.currency, each.cash, each.lots) for each in bus.of(Adjustment)] == [
+        ("BTC", Decimal("-0.00000001"), 0),
+        ("USD", Decimal(-600), 10),
+    ]
+    refused = await propose(client, tess, currency="ETH")
+    assert (refused.status_code, "must be one that the account has: USD, BTC" in refused.text) == (422, True)
+
+
 async def test_r81_of_two_decisions_at_once_one_is_refused(
     client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus
 ) -> None:
@@ -133,6 +153,8 @@ async def test_r81_a_proposal_is_taken_back_by_its_proposer_or_rejected_by_risk_
         ({"cash": "0.0000001"}, "cash"),
         ({"cash": "0", "yes_lots": 5}, "symbol"),
         ({"symbol": "BTC-5M-1"}, "symbol"),
+        ({"cash": "0", "lots": 5}, "symbol"),
+        ({"symbol": "BTC-5M-1", "lots": 5, "no_lots": 1}, "lots"),
         ({"reason": ""}, "reason"),
         ({"reason": "x" * 301}, "reason"),
         ({"approved_by": "me"}, "approved_by"),

@@ -70,7 +70,11 @@ class Adjustments:
 
 def posting_of(adjustment: Adjustment) -> Posting:
     """Return the one posting an adjustment becomes; its id makes a repeat count once."""
-    lots = ((Outcome.YES, adjustment.yes_lots), (Outcome.NO, adjustment.no_lots))
+    lots = (
+        (Outcome.YES, adjustment.yes_lots),
+        (Outcome.NO, adjustment.no_lots),
+        (Outcome.NONE, adjustment.lots),
+    )
     moves = [
         InstrumentMove(InstrumentKey(adjustment.venue, adjustment.symbol, outcome), moved)
         for outcome, moved in lots
@@ -109,6 +113,8 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
         return f"currency: {adjustment.symbol} is held in {lines[0].currency}"
     if lines and adjustment.no_lots and lines[0].key.outcome is Outcome.NONE:
         return f"no_lots: {adjustment.symbol} has no outcomes, so it has no NO shares"
+    if lines and adjustment.lots and lines[0].key.outcome is not Outcome.NONE:
+        return f"lots: {adjustment.symbol} has outcomes, say yes_lots or no_lots"
     if lines:
         return ""
     market = markets.get(adjustment.venue, adjustment.symbol)
@@ -116,6 +122,8 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
         return f"symbol: {adjustment.symbol} is neither held nor a market of {adjustment.venue} that is known"
     if market.kind is not InstrumentKind.BINARY:
         return f"symbol: {adjustment.symbol} has no outcomes, and nothing of it is held yet"
+    if adjustment.lots:
+        return f"lots: {adjustment.symbol} has outcomes, say yes_lots or no_lots"
     if market.lot_size != ONE or market.multiplier != ONE:
         return f"symbol: one lot of {adjustment.symbol} is {market.lot_size} shares, and nothing of it is held yet"
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from common.core import Effect
 from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Posting, PostingKind
+from common.instruments import Outcome
 from msgspec.structs import replace
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_snapshot
 from risk.testing.harness import Harness, fold_of, kinds, of
@@ -94,6 +95,11 @@ def test_r81_after_the_adjustment_venue_and_ledger_agree_again() -> None:
         ({"cash": Decimal("1e10")}, "cash: must be at most"),
         ({"cash": Decimal("0.0000001")}, "cash: must be at most"),
         ({"cash": Decimal("NaN")}, "cash: must be at most"),
+        ({"cash": Decimal("0.000000001"), "currency": "BTC"}, "with at most 8 decimals"),
+        ({"symbol": "BTC-5M-1", "yes_lots": 1, "lots": 1}, "lots: must be 0 beside yes_lots and no_lots"),
+        ({"lots": 5}, "symbol: must be named where shares change"),
+        ({"symbol": "NOWHERE", "lots": 5}, "neither held nor a market of degen"),
+        ({"symbol": "BTCUSD", "lots": 10**9 + 1}, "lots: must be at most"),
         ({"symbol": "BTC-5M-1"}, "symbol: must be named where shares change"),
         ({"symbol": "NOWHERE", "yes_lots": 5}, "neither held nor a market of degen"),
         ({"reason": ""}, "reason: must have 1 to 300"),
@@ -126,6 +132,39 @@ def test_r81_missing_shares_are_booked_at_the_cash_they_cost() -> None:
     harness.wait(2)
     (line,) = harness.risk.ledger.lines_of("1")
     assert (line.lots, line.cost) == (110, Decimal(44))
+
+
+def test_a_correction_in_coins_is_booked_to_their_last_decimal() -> None:
+    harness = deposited()
+    harness.tell(approved(currency="BTC", cash=Decimal("-0.00000001"), reason="a withdrawal"))
+    (posting,) = postings(harness.wait(2))
+    assert posting.cash == {"BTC": Decimal("-0.00000001")}
+    assert harness.risk.ledger.accounts["mm1"].cash == {"USD": Decimal(1000), "BTC": Decimal("-0.00000001")}
+
+
+def test_missing_lots_of_a_coin_are_booked_at_the_cash_they_cost() -> None:
+    harness = Harness()
+    coin = {"symbol": "BTCUSD", "outcome": Outcome.NONE, "lot_size": Decimal("0.001"), "price_ticks": 6_000_000}
+    harness.book(a_fill(1, **coin))
+    harness.tell(approved(algo_id="1", symbol="BTCUSD", lots=10, cash=Decimal("-600")))
+    (posting,) = postings(said := harness.wait(2))
+    assert [(each.instrument.outcome, each.lots) for each in posting.moves] == [(Outcome.NONE, 10)]
+    (line,) = harness.risk.ledger.lines_of("1")
+    assert (line.lots, line.cost) == (110, Decimal(6_600))
+    assert any("-600 USD, +10 lots of BTCUSD" in alert.text for alert in of(Alert, said))
+
+
+def test_lots_of_what_has_outcomes_are_refused_by_name() -> None:
+    harness = Harness()
+    harness.book(a_fill(1))
+    harness.tell(a_market(symbol="OTHER"))
+    harness.tell(approved(algo_id="1", symbol=SYMBOL, lots=1))
+    harness.tell(approved(adjustment_id="a2", algo_id="1", symbol="OTHER", lots=1))
+    texts = [alert.text for alert in of(Alert, harness.wait(2)) if alert.kind == "adjustment_refused"]
+    assert [text.partition("; ")[0].partition(": ")[2] for text in texts] == [
+        f"lots: {name} has outcomes, say yes_lots or no_lots" for name in (SYMBOL, "OTHER")
+    ]
+    assert of(Halt, harness.said) == []
 
 
 def test_r81_shares_in_another_currency_or_of_unknown_size_are_refused_before_the_ledger_disputes_them() -> None:

@@ -52,6 +52,7 @@ class Proposal(BaseModel):
     symbol: str = Field(default="", max_length=128)
     yes_lots: int = Field(default=0, ge=-LOTS_MAX, le=LOTS_MAX)
     no_lots: int = Field(default=0, ge=-LOTS_MAX, le=LOTS_MAX)
+    lots: int = Field(default=0, ge=-LOTS_MAX, le=LOTS_MAX, description="of what has no outcomes, such as a coin")
     reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
 
 
@@ -107,8 +108,9 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
         known = ", ".join(sorted(view.accounts)) or "none is known yet"
         raise bad_field("account", f"must be an account of ours: {known}")
     currency = proposal.currency or account.event.main.currency
-    if currency != account.event.main.currency:
-        raise bad_field("currency", f"must be {account.event.main.currency}, the account's")
+    held = [balance.currency for balance in account.event.balances]
+    if currency not in held:
+        raise bad_field("currency", f"must be one that the account has: {', '.join(held)}")
     if proposal.algo_id != UNASSIGNED and proposal.algo_id not in view.bots:
         known = ", ".join(sorted(view.bots)[:BOTS_NAMED_MAX])
         raise bad_field("algo_id", f"must be a bot ({known}), or {UNASSIGNED} for the account's own books")
@@ -122,6 +124,7 @@ def proposed(proposal: Proposal, view: View, by: str, now_ns: int) -> Adjustment
         symbol=proposal.symbol,
         yes_lots=proposal.yes_lots,
         no_lots=proposal.no_lots,
+        lots=proposal.lots,
         reason=proposal.reason,
         state=AdjustmentState.PROPOSED,
         proposed_by=by,
