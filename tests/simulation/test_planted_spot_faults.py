@@ -16,21 +16,14 @@ from quoter.venues.base import Execution, Reversal
 from toolkit.simulation.scenario import Scenario
 from toolkit.simulation.world import NS_PER_S, START_NS, World
 
-from tests.simulation.spot_bot import served, spot_config
-
 pytestmark = pytest.mark.timeout(900)
 
 REVERSED_AT_S = 30
 Effects = Iterator[Any]
 
 
-@pytest.fixture(autouse=True)
-def _served(monkeypatch: pytest.MonkeyPatch) -> None:
-    served(monkeypatch)
-
-
 def a_world() -> World:
-    return World(Scenario(3, market_s=30, calm_s=20.0, end_s=60.0, spot=True), [spot_config("BTCUSD", "ETHUSD")])
+    return World(Scenario(3, market_s=30, calm_s=20.0, end_s=60.0, spot=True))
 
 
 def caught(world: World | None = None) -> set[str]:

@@ -11,8 +11,6 @@ from toolkit.simulation.bus import Faults
 from toolkit.simulation.scenario import Scenario, Trouble, calm
 from toolkit.simulation.world import World
 
-from tests.simulation.spot_bot import served, spot_config
-
 pytestmark = pytest.mark.timeout(900)
 
 SYMBOLS = ("BTCUSD", "ETHUSD")
@@ -34,11 +32,6 @@ TROUBLES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _served(monkeypatch: pytest.MonkeyPatch) -> None:
-    served(monkeypatch)
-
-
 def spot_fills(world: World) -> list[Fill]:
     fills = [decode(Fill, message.data) for message in world.bus.stored("fill.trade.>")]
     return [fill for fill in fills if fill.symbol in SYMBOLS]
@@ -47,7 +40,7 @@ def spot_fills(world: World) -> list[Fill]:
 def test_a_calm_run_trades_coins_and_shares_and_agrees_in_every_currency() -> None:
     scenario = calm(1)
     scenario.spot = True
-    world = World(scenario, [spot_config(*SYMBOLS)])
+    world = World(scenario)
     outcome = world.run()
     assert outcome.good, outcome.findings.rows
     fills = spot_fills(world)
@@ -64,12 +57,7 @@ def test_a_calm_run_trades_coins_and_shares_and_agrees_in_every_currency() -> No
 def test_trouble_leaves_every_currency_right(name: str) -> None:
     scenario = Scenario(5, calm_s=55.0, end_s=90.0, spot=True, troubles=TROUBLES[name])
     scenario.faults = Faults(drop=0.01, lost_ack=0.02, duplicate=0.05, lost_answer=0.05, lost_request=0.05)
-    world = World(scenario, [spot_config(*SYMBOLS)])
+    world = World(scenario)
     outcome = world.run()
     assert outcome.good, outcome.findings.rows
     assert spot_fills(world)
-
-
-def test_a_venue_with_spot_symbols_that_no_bot_quotes_is_as_good() -> None:
-    outcome = World(Scenario(2, market_s=20, calm_s=10.0, end_s=30.0, spot=True)).run()
-    assert outcome.good, outcome.findings.rows

@@ -39,7 +39,7 @@ class VenueWatch:
     def __init__(
         self, account: Any, findings: Findings, *, max_position: int, max_price_age_ms: int, quoted: Sequence[str]
     ) -> None:
-        """`quoted` are the kinds of market, YES/NO or spot, that must have been quoted on both sides."""
+        """`quoted` are the kinds of market, YES/NO or spot, that must have been quoted."""
         self._account, self._findings = account, findings
         self._max_position = max_position
         self._max_price_age_ns = (max_price_age_ms + STALE_SLACK_MS) * NS_PER_MS
@@ -48,7 +48,8 @@ class VenueWatch:
         self.orders_seen = 0
         self.two_sided_ns: int | None = None
         """When both sides of a YES/NO market first rested."""
-        self.last_two_sided_ns = dict.fromkeys(quoted, 0)
+        self.last_quoted_ns = dict.fromkeys(quoted, 0)
+        """YES/NO on both sides; spot on either, since only what is held is sold."""
 
     def look(self, now_ns: int, last_price_ns: int) -> None:
         if self._account.sequence == self._last_sequence:
@@ -90,16 +91,16 @@ class VenueWatch:
         outcomes = {(order.market, order.outcome) for order in orders}
         if any((market, "no") in outcomes for market, outcome in outcomes if outcome == "yes"):
             self.two_sided_ns = self.two_sided_ns or now_ns
-            self.last_two_sided_ns["YES/NO"] = now_ns
+            self.last_quoted_ns["YES/NO"] = now_ns
 
     def _check_spot(self, orders: list[Any], now_ns: int) -> None:
+        if orders:
+            self.last_quoted_ns["spot"] = now_ns
         for symbol in {order.market for order in orders}:
             bids = [order.price_ticks for order in orders if order.market == symbol and order.side == "bid"]
             asks = [order.price_ticks for order in orders if order.market == symbol and order.side == "ask"]
-            if bids and asks:
-                self.last_two_sided_ns["spot"] = now_ns
-                if max(bids) >= min(asks):
-                    self._findings.add("crossed", f"{symbol}: own bid {max(bids)}, own ask {min(asks)} ticks")
+            if bids and asks and max(bids) >= min(asks):
+                self._findings.add("crossed", f"{symbol}: own bid {max(bids)}, own ask {min(asks)} ticks")
 
     def _check_balances(self) -> None:
         for currency in _currencies(self._account):
