@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from common.core import HttpRequest, HttpResponse, Open, Send
 from common.events import Book, Level
 from exchange.entry.session import Output
 from exchange.entry.session import Send as Sent
-from exchange.testing.venue import MARKET, Client, opened
+from exchange.testing.venue import MARKET, Client, config, opened
 from quoter.testing.script import Script, degen_quoter
 from quoter.testing.venue import Venue
 from quoter.venues.degen.rest import ApiKey
@@ -21,11 +23,17 @@ KEY = ApiKey("trade", "mm1-trade", "secret-of-mm1-trade", ("read", "trade", "can
 class ExchangeVenue(Venue):
     """What a script asks of its venue, answered by the exchange."""
 
-    def __init__(self) -> None:
+    def __init__(self, *spot: str) -> None:
+        """`spot` are the assets that trade for dollars as well; the others begin with ten of each."""
         super().__init__()
-        self.exchange = opened()
+        self.exchange = opened(config(spot=spot))
         self.script: Script | None = None
         self.other = Client(self.exchange, "taker1", connection=8)
+        self.maker = Client(self.exchange, "taker2", connection=9)
+        admin = Client(self.exchange, "admin", "admin", connection=10)
+        for account, asset in product(("taker1", "taker2"), spot):
+            coins = {"amount": "10.00000000", "currency": asset}
+            assert "balance" in admin.rest("POST", f"/admin/accounts/{account}/deposit", coins)
 
     @property
     def now_ns(self) -> int:
@@ -72,21 +80,38 @@ class ExchangeVenue(Venue):
         assert self.script is not None
         self.script.deliver()
 
-    def book(self) -> Book:
-        """Return the market's book as the feed would tell it."""
+    def spot(self, client: Client, side: str, price: str, size: str, **more: Any) -> None:
+        """Let somebody place a spot order; what it causes reaches the quoter."""
+        client.now_ns = self.now_ns
+        before = len(client.outputs)
+        answer = client.spot(side, price, size, **more)
+        assert "order" in answer, answer
+        self._keep(client.outputs[before:])
+        assert self.script is not None
+        self.script.deliver()
+
+    def book(self, symbol: str = MARKET) -> Book:
+        """Return a book as the feed would tell it."""
         self.other.now_ns = self.now_ns
-        shown = self.other.rest("GET", f"/markets/{MARKET}/orderbook")
+        kind = "symbols" if symbol in self.exchange.trading.symbols else "markets"
+        shown = self.other.rest("GET", f"/{kind}/{symbol}/orderbook")
         bids, asks = ([Level(float(price), float(size)) for price, size in shown[side]] for side in ("bids", "asks"))
-        return Book(venue="degen", symbol=MARKET, bids=bids, asks=asks, ts_received_ns=self.now_ns)
+        return Book(venue="degen", symbol=symbol, bids=bids, asks=asks, ts_received_ns=self.now_ns)
+
+    def resting(self, symbol: str) -> list[tuple[str, str, str]]:
+        """Return outcome or side, price and size of what rests of the quoter's."""
+        orders = Client(self.exchange, "mm1", connection=11).rest("GET", "/orders?status=open")["orders"]
+        found = [order for order in orders if symbol in (order.get("symbol"), order.get("market"))]
+        return sorted((order.get("outcome", order["side"]), order["price"], str(order["size"])) for order in found)
 
     def holding(self) -> tuple[int, int]:
         position = self.exchange.ledger.account("mm1").positions.get(MARKET)
         return (position.yes, position.no) if position else (0, 0)
 
 
-def scripted() -> tuple[Script, ExchangeVenue]:
-    """Return a quoter at the exchange, not yet started."""
-    venue = ExchangeVenue()
+def scripted(*spot: str) -> tuple[Script, ExchangeVenue]:
+    """Return a quoter at the exchange, not yet started; `spot` as above."""
+    venue = ExchangeVenue(*spot)
     script = Script(venue)
     venue.script = script
     script.core = degen_quoter(KEY)

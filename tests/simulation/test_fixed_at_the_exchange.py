@@ -6,52 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import Book, BotConfig, BotLimits, Fill, Level, Market, MarketStatus, Position, SourcePrice
+from common.events import AccountState, BotConfig, BotLimits, Fill, Market, MarketStatus, Position, SourcePrice
 from common.instruments import InstrumentKind, Outcome, Side
 from common.testing.limits import binary_limits, spot_limits
-from exchange.testing.venue import MARKET, Client, config, opened
+from exchange.testing.venue import MARKET
 from quoter.testing.script import MS, Script, position_line
 
 from tests.simulation.exchange_venue import ExchangeVenue, scripted
 
 COIN = "BTCUSD"
 LIMITS = BotLimits(binary_limits().common, [*binary_limits().kinds, *spot_limits().kinds])
-
-
-class SpotVenue(ExchangeVenue):
-    """The exchange with a spot symbol, and two users who own coins."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.exchange = opened(config(spot=("BTC",)))
-        self.other = Client(self.exchange, "taker1", connection=8)
-        self.maker = Client(self.exchange, "taker2", connection=9)
-        admin = Client(self.exchange, "admin", "admin", connection=10)
-        for account in ("taker1", "taker2"):
-            coins = {"amount": "10.00000000", "currency": "BTC"}
-            assert "balance" in admin.rest("POST", f"/admin/accounts/{account}/deposit", coins)
-
-    def spot(self, client: Client, side: str, price: str, size: str, **more: Any) -> None:
-        """Let somebody place a spot order; what it causes reaches the quoter."""
-        client.now_ns = self.now_ns
-        before = len(client.outputs)
-        answer = client.spot(side, price, size, **more)
-        assert "order" in answer, answer
-        self._keep(client.outputs[before:])
-        assert self.script is not None, "it was given its script"
-        self.script.deliver()
-
-    def book_of(self, symbol: str) -> Book:
-        """Return a market's book as the feed would tell it."""
-        path = f"/symbols/{COIN}/orderbook" if symbol == COIN else f"/markets/{symbol}/orderbook"
-        shown = self.other.rest("GET", path)
-        bids, asks = ([Level(float(price), float(size)) for price, size in shown[side]] for side in ("bids", "asks"))
-        return Book(venue="degen", symbol=symbol, bids=bids, asks=asks, ts_received_ns=self.now_ns)
-
-    def resting(self, symbol: str) -> list[tuple[str, str, str]]:
-        orders = Client(self.exchange, "mm1", connection=11).rest("GET", "/orders?status=open")["orders"]
-        found = [order for order in orders if symbol in (order.get("symbol"), order.get("market"))]
-        return sorted((order.get("outcome", order["side"]), order["price"], str(order["size"])) for order in found)
 
 
 def coin() -> Market:
@@ -69,11 +33,9 @@ def coin() -> Market:
 
 
 @pytest.fixture
-def stage() -> tuple[Script, SpotVenue]:
+def stage() -> tuple[Script, ExchangeVenue]:
     """A quoter with one fixed bot on shares and on a coin, and another maker around whom it quotes."""
-    script, _ = scripted()
-    script.venue = venue = SpotVenue()
-    venue.script = script
+    script, venue = scripted("BTC")
     sections: dict[str, Any] = {
         "instrument": {"series": ["BTC-5M"], "symbols": [COIN]},
         "binary": {"half_spread": 0.02, "size": 50},
@@ -90,13 +52,12 @@ def stage() -> tuple[Script, SpotVenue]:
     return script, venue
 
 
-def go_on(script: Script, venue: SpotVenue, symbol: str, ms: int = 600) -> None:
+def go_on(script: Script, venue: ExchangeVenue, symbol: str, ms: int = 600) -> None:
     """Let time pass while the feed tells what the venue shows."""
     for _ in range(ms // 50):
         script.now_ns += 50 * MS
         script.feed_inputs(limits=LIMITS)
-        venue.other.now_ns = script.now_ns
-        book = venue.book_of(symbol)
+        book = venue.book(symbol)
         script.carry(script.core.on_book(book, script.receipt()))
         bid, ask = book.bids[0].price, book.asks[0].price
         price = SourcePrice(algo_id="1", venue="degen", symbol=symbol, bid=bid, ask=ask, age_ns=0)
@@ -117,7 +78,7 @@ def hold(script: Script, lots: int) -> None:
     script.carry(script.core.on_position(held, script.receipt()))
 
 
-def test_it_quotes_a_share_around_the_others_middle(stage: tuple[Script, SpotVenue]) -> None:
+def test_it_quotes_a_share_around_the_others_middle(stage: tuple[Script, ExchangeVenue]) -> None:
     script, venue = stage
     go_on(script, venue, MARKET)
     assert venue.resting(MARKET) == [("no", "0.48", "50"), ("yes", "0.48", "50")]
@@ -126,7 +87,7 @@ def test_it_quotes_a_share_around_the_others_middle(stage: tuple[Script, SpotVen
     assert (fill.side, fill.outcome, fill.quantity_lots) == (Side.BUY, Outcome.NO, 20)
 
 
-def test_it_buys_a_coin_and_sells_no_more_than_it_has_bought(stage: tuple[Script, SpotVenue]) -> None:
+def test_it_buys_a_coin_and_sells_no_more_than_it_has_bought(stage: tuple[Script, ExchangeVenue]) -> None:
     script, venue = stage
     go_on(script, venue, COIN)
     assert venue.resting(COIN) == [("bid", "59982.00", "0.0100")], "nothing is held, so nothing is offered"
@@ -145,7 +106,7 @@ def test_it_buys_a_coin_and_sells_no_more_than_it_has_bought(stage: tuple[Script
     assert [side for side, _, _ in venue.resting(COIN)] == ["bid"]
 
 
-def test_it_holds_no_more_than_its_most(stage: tuple[Script, SpotVenue]) -> None:
+def test_it_holds_no_more_than_its_most(stage: tuple[Script, ExchangeVenue]) -> None:
     script, venue = stage
     for lots in (100, 200, 300):
         go_on(script, venue, COIN, 3_000)
@@ -156,3 +117,28 @@ def test_it_holds_no_more_than_its_most(stage: tuple[Script, SpotVenue]) -> None
     assert [side for side, _, _ in venue.resting(COIN)] == ["ask"]
     account = venue.exchange.ledger.account("mm1")
     assert account.total("BTC") == 3_000_000
+
+
+def test_what_it_has_of_every_currency_is_what_the_venues_statement_adds_up_to(
+    stage: tuple[Script, ExchangeVenue],
+) -> None:
+    script, venue = stage
+    go_on(script, venue, COIN)
+    venue.spot(venue.other, "ask", "59982.00", "0.0040", time_in_force="ioc")
+    hold(script, 40)
+    go_on(script, venue, COIN, 3_000)
+    venue.spot(venue.other, "bid", "60025.00", "0.0015", time_in_force="ioc")
+    account = venue.exchange.ledger.account("mm1")
+    cash = Decimal(account.total("USD")) / 10**6
+    fills = script.of(Fill)
+    paid = sum((fill.side.sign * fill.price * fill.quantity_lots * Decimal("0.0001") for fill in fills), Decimal(0))
+    assert len(fills) == 2
+    assert cash == 100_000 - paid - sum((fill.fee for fill in fills), Decimal(0))
+    assert script.core.trader.collateral.cash == cash
+    go_on(script, venue, COIN, 65_000)
+    snapshot = script.of(AccountState)[-1]
+    assert {balance.currency: balance.total for balance in snapshot.balances} == {
+        currency: sum((Decimal(row["amount"]) for _, row in account.statement(currency).rows), Decimal(0))
+        for currency in ("USD", "BTC")
+    }
+    assert account.total("BTC") == 250_000
