@@ -19,8 +19,8 @@ class Budget:
     """A token bucket of messages, refilled at a constant rate."""
 
     def __init__(self, messages_per_s: float, burst: float) -> None:
-        assert messages_per_s > 0, "a budget needs a rate"
-        assert burst >= 1, "a budget needs room for one message"
+        assert messages_per_s >= 0, "a rate is 0 or more"
+        assert burst >= 1 or not messages_per_s, "a budget needs room for one message, unless it is none at all"
         self.messages_per_s, self.burst = messages_per_s, burst
         self._tokens = burst
         self._at_ns: int | None = None

@@ -443,9 +443,8 @@ class Trader:
         return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
     def _bot_budget(self, bot: Bot, messages_per_s: int) -> Budget:
-        rate = max(1, messages_per_s)
-        if bot.budget is None or bot.budget.messages_per_s != rate:
-            bot.budget = Budget(rate, rate)
+        if bot.budget is None or bot.budget.messages_per_s != messages_per_s:
+            bot.budget = Budget(messages_per_s, messages_per_s)
         return bot.budget
 
     def put(self, quoted: QuotedMarket, cancels: Sequence[int], orders: Sequence[Approved]) -> None:

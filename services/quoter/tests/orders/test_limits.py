@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from common.events import RiskState
 from common.testing.limits import binary_limits, spot_limits
 from quoter.orders.limits import GivenLimits
@@ -75,6 +76,18 @@ def test_a_bot_that_has_limits_of_another_kind_alone_quotes_nothing() -> None:
     (quoted,) = script.core.trader.bots["1"].quoted.values()
     reason = f"bot 1: risk publishes no limits for binary instruments ({quoted.terms.symbol})"
     assert script.core.unready(script.now_ns) == [reason]
+
+
+@pytest.mark.parametrize(
+    "name", ["max_open_orders", "max_side_orders", "max_messages_per_s", "max_cancels_per_s", "max_notional"]
+)
+def test_a_limit_of_zero_from_risk_is_no_room(name: str) -> None:
+    script = Script()
+    script.start()
+    for _ in range(20):
+        script.wait(50, feeding=False, fair=0.50)
+        script.feed_inputs(limits=binary_limits(**{name: 0}))
+    assert script.venue.orders == {}
 
 
 def test_limits_that_have_not_changed_are_the_same_object_so_that_no_market_makes_its_own_anew() -> None:
