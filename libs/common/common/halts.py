@@ -91,7 +91,7 @@ class Halts:
 
     # --- words --------------------------------------------------------------------------------------------------
 
-    def hear(self, halt: Halt, sequence: int) -> None:
+    def update(self, halt: Halt, sequence: int) -> None:
         """Take in the stream's word; one older than the word known from there changes nothing."""
         key = (halt.scope, halt.reason)
         known = self._heard.pop(key, None)
@@ -104,7 +104,7 @@ class Halts:
             if lifted is not None:
                 del self._heard[lifted]
 
-    def impose(self, halt: Halt) -> None:
+    def enforce(self, halt: Halt) -> None:
         """Halt by our own decision or a person's at our door, whether or not the bus hears of it."""
         key = (halt.scope, halt.reason)
         self._own[key] = Word(halt, 0)

@@ -78,62 +78,62 @@ def test_r12_a_scope_that_does_not_exist_is_refused_with_those_that_do() -> None
 
 def test_a_lift_older_than_our_own_halt_was_not_meant_for_it_and_a_later_one_ends_it() -> None:
     halts = Halts()
-    halts.impose(a_halt())
-    halts.hear(a_halt("l", lifted=True), 5)
+    halts.enforce(a_halt())
+    halts.update(a_halt("l", lifted=True), 5)
     assert halts.find(*KEY) is not None
     halts.stored(a_halt(), 7)
     assert halts.find(*KEY) is not None
-    halts.hear(a_halt("l2", lifted=True), 9)
+    halts.update(a_halt("l2", lifted=True), 9)
     assert halts.active() == []
 
 
 def test_a_lift_heard_before_the_broker_confirmed_our_halt_is_not_forgotten() -> None:
     halts = Halts()
-    halts.impose(a_halt())
-    halts.hear(a_halt("l", lifted=True), 9)
+    halts.enforce(a_halt())
+    halts.update(a_halt("l", lifted=True), 9)
     halts.stored(a_halt(), 7)
     assert halts.active() == []
 
 
 def test_a_halt_of_ours_that_comes_back_from_the_stream_is_the_streams() -> None:
     halts = Halts()
-    halts.impose(a_halt())
-    halts.hear(a_halt(), 7)
+    halts.enforce(a_halt())
+    halts.update(a_halt(), 7)
     assert halts.unheard() == []
-    halts.hear(a_halt("l", lifted=True), 8)
+    halts.update(a_halt("l", lifted=True), 8)
     assert halts.active() == []
 
 
 def test_an_older_word_changes_nothing() -> None:
     halts = Halts()
-    halts.hear(a_halt("l", lifted=True), 8)
-    halts.hear(a_halt(), 7)
+    halts.update(a_halt("l", lifted=True), 8)
+    halts.update(a_halt(), 7)
     assert halts.active() == []
 
 
 def test_lifting_one_reason_leaves_the_others() -> None:
     halts = Halts()
-    halts.hear(a_halt(reason="one"), 1)
-    halts.hear(a_halt(reason="two"), 2)
-    halts.hear(a_halt("l", reason="one", lifted=True), 3)
+    halts.update(a_halt(reason="one"), 1)
+    halts.update(a_halt(reason="two"), 2)
+    halts.update(a_halt("l", reason="one", lifted=True), 3)
     assert halts.listed() == ["bot-1:two"]
 
 
 def test_lifted_halts_are_forgotten_before_halts_in_force() -> None:
     halts = Halts()
-    halts.hear(a_halt(reason="keep"), 1)
+    halts.update(a_halt(reason="keep"), 1)
     for number in range(HALTS_MAX):
-        halts.hear(a_halt(reason=f"r{number}", lifted=True), 2 + number)
+        halts.update(a_halt(reason=f"r{number}", lifted=True), 2 + number)
     assert halts.listed() == ["bot-1:keep"]
     assert halts.spoken("bot-1", "r0") is None
 
 
 def test_r13_a_halt_of_everything_is_not_pushed_out_by_a_thousand_others_in_force() -> None:
     halts = Halts()
-    halts.hear(a_halt(scope="global", reason="keep"), 1)
+    halts.update(a_halt(scope="global", reason="keep"), 1)
     halts.changes()
     for number in range(HALTS_MAX + 1):
-        halts.hear(a_halt(reason=f"r{number}"), 2 + number)
+        halts.update(a_halt(reason=f"r{number}"), 2 + number)
     assert halts.find("global", "keep") is not None
     assert [keep for keep in halts.changes() if not keep.data] == [], "nor is it taken from the disk"
     with pytest.raises(TooManyHaltsError, match="bot-1 is halted, and 1002 halts are in force"):
@@ -158,15 +158,15 @@ def restored(disk: dict[str, bytes]) -> Halts:
 def test_r72_what_is_in_force_is_on_disk_and_nothing_is_written_twice() -> None:
     disk: dict[str, bytes] = {}
     halts = Halts()
-    halts.hear(a_halt(), 4)
+    halts.update(a_halt(), 4)
     disk_of(halts, disk)
     assert len(disk) == 1
     assert halts.changes() == []
     again = restored(disk)
-    again.hear(a_halt(), 4)
+    again.update(a_halt(), 4)
     assert again.changes() == []
     assert again.listed() == ["bot-1:manual"]
-    again.hear(a_halt("l", lifted=True), 5)
+    again.update(a_halt("l", lifted=True), 5)
     disk_of(again, disk)
     assert disk == {}
 
@@ -174,13 +174,13 @@ def test_r72_what_is_in_force_is_on_disk_and_nothing_is_written_twice() -> None:
 def test_r72_a_halt_on_disk_outlives_a_stream_that_forgot_it_and_is_told_again() -> None:
     disk: dict[str, bytes] = {}
     halts = Halts()
-    halts.hear(a_halt(), 400)
+    halts.update(a_halt(), 400)
     disk_of(halts, disk)
     again = restored(disk)
-    again.hear(a_halt("l0", lifted=True), 3)
+    again.update(a_halt("l0", lifted=True), 3)
     assert [halt.halt_id for halt in again.unheard()] == ["h"], "an older lift of a stream rolled back"
     again.stored(a_halt(), 4)
-    again.hear(a_halt("l", lifted=True), 5)
+    again.update(a_halt("l", lifted=True), 5)
     assert again.active() == []
 
 
@@ -201,11 +201,11 @@ def test_r72_disk_and_memory_agree_through_restarts_and_the_last_lift_wins(words
     for number, (kind, _) in enumerate(words):
         if kind in ("halt", "lift"):
             sequence += 1
-            halts.hear(a_halt(f"{kind}{number}", lifted=kind == "lift"), sequence)
+            halts.update(a_halt(f"{kind}{number}", lifted=kind == "lift"), sequence)
         elif kind == "own":
             own += 1
             waiting.append(a_halt(f"own{own}"))
-            halts.impose(waiting[-1])
+            halts.enforce(waiting[-1])
         elif kind == "stored" and waiting:
             sequence += 1
             halts.stored(waiting.pop(0), sequence)
@@ -218,7 +218,7 @@ def test_r72_disk_and_memory_agree_through_restarts_and_the_last_lift_wins(words
     for halt in [*waiting, *halts.unheard()]:
         sequence += 1
         halts.stored(halt, sequence)
-    halts.hear(a_halt("last", lifted=True), sequence + 1)
+    halts.update(a_halt("last", lifted=True), sequence + 1)
     disk_of(halts, disk)
     assert halts.active() == []
     assert disk == {}

@@ -237,7 +237,7 @@ class Risk(Core):
     # --- configuration, markets, prices -------------------------------------------------------------------------
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
-        self.halts.hear(halt, receipt.sequence)
+        self.halts.update(halt, receipt.sequence)
         yield from self.halts.changes()
         if self._started:
             yield self._risk_state(receipt.now_ns)

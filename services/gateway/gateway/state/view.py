@@ -239,12 +239,12 @@ class View(Core):
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         """Take in a halt or lift of the stream; it is on our own disk as well from now on."""
-        self.halts.hear(halt, receipt.sequence)
+        self.halts.update(halt, receipt.sequence)
         return self.halts.changes()
 
-    def impose(self, halt: Halt, receipt: Receipt) -> Effects:
+    def enforce(self, halt: Halt, receipt: Receipt) -> Effects:
         """Take in a person's halt that the bus has not taken: on disk at once, on the bus when it is there."""
-        self.halts.impose(halt)
+        self.halts.enforce(halt)
         return [*self.halts.changes(), halt]
 
     def on_published(self, event: Event, sequence: int, receipt: Receipt) -> Effects:

@@ -103,7 +103,7 @@ async def test_r13_too_many_reasons_are_refused_and_never_the_first_of_a_scope(
     for number in range(HALTS_MAX):
         reason = f"r{number}"
         halt = Halt(scope="bot-1", reason=reason, actor="tess", halt_id=reason, cancels=True, ts_ns=story.now_ns)
-        story.view.halts.hear(halt, 1 + number)
+        story.view.halts.update(halt, 1 + number)
     answer = await client.post("/api/halts", json={"scope": "bot-1", "reason": "more"}, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many_halts")
     answer = await client.post("/api/halts", json={"scope": "global", "reason": "more"}, headers=headers)

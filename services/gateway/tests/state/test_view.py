@@ -414,7 +414,7 @@ def test_r72_a_gateway_that_starts_again_knows_its_halts_and_tells_the_bus_of_th
     story: Story,
 ) -> None:
     halt = Halt(scope="bot-1", reason="manual", actor="tess", halt_id="1", cancels=True, ts_ns=story.now_ns)
-    kept = {each.name: each.data for each in story.view.impose(halt, Receipt(story.now_ns)) if isinstance(each, Keep)}
+    kept = {each.name: each.data for each in story.view.enforce(halt, Receipt(story.now_ns)) if isinstance(each, Keep)}
     again = View(admin_urls={}, quoted_venues=["degen"])
     again.restore(kept)
     assert again.halts.listed() == ["bot-1:manual"]

@@ -34,7 +34,7 @@ class Halts:
 
     def on_halt(self, halt: Halt, sequence: int) -> None:
         """Take in a halt or lift from the bus; `sequence` is its place in the stream."""
-        self.words.hear(halt, sequence)
+        self.words.update(halt, sequence)
         self._tally()
 
     def on_risk(self, shard: str, told: Sequence[str]) -> bool:
@@ -46,9 +46,9 @@ class Halts:
         self._tally()
         return self._active != before
 
-    def impose(self, halt: Halt) -> None:
+    def enforce(self, halt: Halt) -> None:
         """Halt by our own decision or a person's at our door, whether or not the bus hears of it."""
-        self.words.impose(halt)
+        self.words.enforce(halt)
         self._tally()
 
     def stand_still(self, faults: Sequence[str], now_ns: int) -> Halt:

@@ -346,17 +346,17 @@ class Blotter:
             ts_ns=now_ns,
             epoch=trader.epoch,
         )
-        return self.impose(halt, now_ns)
+        return self.enforce(halt, now_ns)
 
     def new_halt_id(self, now_ns: int) -> str:
         """Return an id that no other halt has, of this process or of one before or after it."""
         self._halts += 1
         return f"{self._trader.account}-{self._trader.epoch}-{now_ns}-{self._halts}"
 
-    def impose(self, halt: Halt, now_ns: int) -> Effects:
+    def enforce(self, halt: Halt, now_ns: int) -> Effects:
         """Put a halt in force: on disk first, then out with what it empties, then on the bus and to people."""
         trader, scope = self._trader, halt.scope
-        trader.halts.impose(halt)
+        trader.halts.enforce(halt)
         algo_id = scope.removeprefix("bot-") if scope.startswith("bot-") else PLATFORM
         text = f"{scope}: {halt.detail}"[:500]
         return [

@@ -34,7 +34,7 @@ def order_halt(control: AccountControl, document: Mapping[str, Any], ticket: int
     control.trader.halts.words.check_room(order.scope)
     halt = halt_of(order, control.blotter.new_halt_id(now_ns), control.trader.epoch, now_ns)
     yield AnswerLater(ticket)
-    yield from control.blotter.impose(halt, now_ns)
+    yield from control.blotter.enforce(halt, now_ns)
     if halt.empties:
         yield from control.emptying.begin(name_of(halt), halt.scope, now_ns, ticket)
     else:

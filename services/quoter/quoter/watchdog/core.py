@@ -124,7 +124,7 @@ class Watchdog(Core):
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
         known = self._holder.lease
-        if not self._holder.hear(lease, receipt.now_ns, receipt.age_ns):
+        if not self._holder.update(lease, receipt.now_ns, receipt.age_ns):
             return
         if known is not None and lease.epoch > known.epoch:
             yield from self._intervene(first_id_of(lease.epoch), f"epoch {known.epoch} was followed", receipt.now_ns)
@@ -167,7 +167,7 @@ class Watchdog(Core):
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
         """Keep a halt or lift of the bus on disk; where no quoter lives to obey it, empty the account."""
         known = self._halts.find(halt.scope, halt.reason)
-        self._halts.hear(halt, receipt.sequence)
+        self._halts.update(halt, receipt.sequence)
         yield from self._halts.changes()
         dead = self._holder.dead(receipt.now_ns)
         # A bot may be another account's: of bots the quoters speak, and a dead one's orders are cancelled anyway.
@@ -183,7 +183,7 @@ class Watchdog(Core):
         halt = halt_of(order, f"{SOURCE}-{self.account}-{now_ns}-{next(self._numbers)}", 0, now_ns)
         ticket = next(self._numbers)
         yield AnswerLater(ticket)
-        self._halts.impose(halt)
+        self._halts.enforce(halt)
         yield from self._halts.changes()
         yield halt
         text = f"{order.actor} halts {halt.scope} ({halt.reason})"

@@ -35,7 +35,7 @@ class Holder:
         self._why = ""
         self._told, self._told_at_ns = 0, -ALERT_EVERY_NS
 
-    def hear(self, lease: Lease, now_ns: int, age_ns: int) -> bool:
+    def update(self, lease: Lease, now_ns: int, age_ns: int) -> bool:
         """Take in a lease, and say whether it is newer than the one known."""
         if not (0 < lease.epoch <= EPOCH_MAX and 0 < lease.ttl_ms <= TTL_MS_MAX):
             self._refuse(f"epoch {lease.epoch} for {lease.ttl_ms} ms, which nobody can hold")

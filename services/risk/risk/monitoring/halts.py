@@ -30,5 +30,5 @@ class Halts(halts.Halts):
             epoch=epoch,
             ts_ns=now_ns,
         )
-        self.impose(halt)
+        self.enforce(halt)
         return halt

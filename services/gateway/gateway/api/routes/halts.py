@@ -132,7 +132,7 @@ async def _publish(context: Context, halt: Halt) -> tuple[bool, str]:
         if sequence:
             await context.obey(lambda receipt: view.on_halt(halt, receipt._replace(sequence=sequence)))
         else:
-            await context.obey(lambda receipt: view.impose(halt, receipt))
+            await context.obey(lambda receipt: view.enforce(halt, receipt))
     except CommandUndone as error:
         return bool(sequence), str(error)
     return bool(sequence), ""
