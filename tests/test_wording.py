@@ -23,7 +23,7 @@ INSTEAD = {
     r"\b(is|are) told of\b": "reported",
     r"\b(people|everybody|nobody|a person) (is|are) told\b": "alerted",
     r"\bvoices? (of|from) the past\b": "superseded senders",
-    r"\bat (most|least) so many\b": "the number",
+    r"\bso many\b": "the number",
     r"\bfor want of\b": "for lack of",
     r"\breckon(s|ed|ing)?\b": "compute",
     r"\brests? by (its|their) own word\b": "is open by its own status",
@@ -51,16 +51,42 @@ def shown_texts(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
+def explanations(source: str) -> Iterator[str]:
+    """Yield what a module explains to its readers: docstrings, and comments, those of lines in a row together."""
+    for node in ast.walk(tree_of(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+    block: list[str] = []
+    for line in source.splitlines():
+        # Two spaces stand before a comment behind code, and hardly ever before a # of a text.
+        comment = re.search(r"(?:^ *|  )# (.*)", line)
+        if comment:
+            block.append(comment[1])
+        elif block:
+            yield " ".join(block)
+            block = []
+    yield " ".join(block)
+
+
+@cache
+def tree_of(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 @cache
 def refused() -> Mapping[str, str]:
     """Return the phrases that nobody should read, as patterns, each with what to say."""
-    return {**INSTEAD, **{rf"\b{re.escape(phrase)}\b": word for phrase, word in not_called(r'"([^"]+)"').items()}}
+    return {
+        **INSTEAD,
+        **{rf"\b{re.escape(phrase.lower())}\b": word for phrase, word in not_called(r'"([^"]+)"').items()},
+    }
 
 
 def objections(text: str) -> list[str]:
     """Return what a text should not say, each with what it should."""
-    plain = " ".join(text.split())
-    found = ((re.search(phrase, plain, re.I), better) for phrase, better in refused().items())
+    # In lower case, for Python looks for a text whose case it must ignore ten times as long.
+    plain = " ".join(text.lower().split())
+    found = ((re.search(phrase, plain), better) for phrase, better in refused().items())
     return [f"{match[0]!r}: say {better!r}" for match, better in found if match]
 
 
@@ -91,7 +117,7 @@ def test_r57_no_name_is_used_that_the_glossary_has_retired() -> None:
     found = {
         path.relative_to(ROOT).as_posix(): wrong
         for path in code()
-        if (wrong := {name: retired[name] for name in names_in(ast.parse(path.read_text("utf-8"))) if name in retired})
+        if (wrong := {name: retired[name] for name in names_in(tree_of(path.read_text("utf-8"))) if name in retired})
     }
     assert found == {}
 
@@ -106,7 +132,17 @@ def test_r57_alerts_reasons_and_help_texts_do_too() -> None:
     found = {
         path.relative_to(ROOT).as_posix(): wrong
         for path in code()
-        if (wrong := [each for text in shown_texts(ast.parse(path.read_text("utf-8"))) for each in objections(text)])
+        if (wrong := [each for text in shown_texts(tree_of(path.read_text("utf-8"))) for each in objections(text)])
+    }
+    assert found == {}
+
+
+def test_docstrings_and_comments_do_too() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): wrong
+        for path in code()
+        # One search for all of a module: a phrase does not go on behind the end of a text.
+        if (wrong := objections(" ¶ ".join(explanations(path.read_text("utf-8")))))
     }
     assert found == {}
 
@@ -119,6 +155,11 @@ def test_what_a_benchmark_says_of_itself_does_too(path: Path) -> None:
 def test_a_phrase_that_the_glossary_quotes_is_refused() -> None:
     assert objections("It passes\nthe last door.") == ["'the last door': say 'pre-trade check'"]
     assert objections("the last doorstep") == []
+
+
+def test_comments_of_lines_in_a_row_are_read_together() -> None:
+    source = '"""Words."""\n# asks the venue that\n# none rests\n\nx = 1  # for\ny = 2\nz = 3  # ever\n'
+    assert list(explanations(source)) == ["Words.", "asks the venue that none rests", "for", "ever"]
 
 
 def test_r57_a_phrase_is_found_across_a_line_break() -> None:

@@ -126,7 +126,7 @@ class Listing(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """A row or a market that cannot be used: it alone is left out, and people are told why."""
+    """A row or a market that cannot be used: it alone is left out, and an alert says why."""
 
     symbol: str
     """Empty where the row does not say."""

@@ -131,7 +131,7 @@ class Quoter(Core):
         self._unreadable = self.trader.halts.restore(documents)
 
     def remember(self, updates: OrderUpdates) -> None:
-        """Take in what a predecessor told of its orders, before `start`: their fills may still come."""
+        """Take in what a predecessor published of its orders, before `start`: their fills may still come."""
         if updates.account == self.account:
             for update in updates.orders:
                 self.trader.orders.remember(update)
@@ -162,7 +162,7 @@ class Quoter(Core):
         return self.trader.latched and self.session.empty and not self.trader.news
 
     def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
-        """The stores are not those we knew: nothing of ours rests until a person has resumed and we live anew."""
+        """The stores are not those we knew: no orders remain open until a person has resumed and we have restarted."""
         halt = self.trader.halts.stand_still(faults, receipt.now_ns)
         text = f"{halt.scope}: {halt.detail}"
         yield from self.blotter.alert(AlertLevel.CRITICAL, PLATFORM, halt.reason, text, receipt.now_ns)

@@ -123,7 +123,7 @@ class MemoryBus:
         return Found(state.created, len(state.messages) or len(state.last), state.sequence)
 
     def lose(self) -> None:
-        """Lose everything that was ever stored: all streams are made anew, and empty."""
+        """Lose everything that was ever stored: all streams are recreated, and empty."""
         for name, state in self.streams.items():
             made = f"anew at {self.schedule.now_ns}"
             self.streams[name] = StreamState(state.per_subject, state.refuse, created=made)

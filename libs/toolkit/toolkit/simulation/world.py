@@ -262,7 +262,7 @@ class World:
                 self.findings.add("halted", f"{halt.scope} {halt.reason} by {halt.actor}: {halt.detail}")
 
     def _stop_quoter(self) -> None:
-        """Stop means: latched, cancelled, the venue asked, and nothing of ours rests there."""
+        """Stop means: latched, cancelled, and the venue confirms that no orders remain open."""
         quoter = self.nodes["quoter"]
         quoter.stop()
         deadline_ns = self.schedule.now_ns + STOP_MAX_S * NS_PER_S
@@ -337,7 +337,7 @@ class World:
         self.store.available = True
 
     def _lose_bus(self, _trouble: Trouble) -> Callable[[], None]:
-        """The broker's files are gone: every stream begins anew, and after a while a person resumes."""
+        """The broker's files are gone: every stream is recreated, and after a while a person resumes."""
         self.bus.lose()
         return self._resume
 

@@ -25,7 +25,7 @@ CONTRADICTION_OVER_MS = 180_000
 
 
 def contradiction_pause_ms(times: int) -> int:
-    """Return how long a book that was contradicted so many times before is left alone: at once, then 1 s to 60 s."""
+    """Return how long a book is left alone that was contradicted this often before: at once, then 1 s to 60 s."""
     return min(CONTRADICTION_PAUSE_MAX_MS, CONTRADICTION_FIRST_MS * 2 ** min(times - 1, 10)) if times else 0
 
 

@@ -1,4 +1,4 @@
-"""When unreadable frames are so many that their connection is of no use any more."""
+"""When unreadable frames are too many for their connection to be of use."""
 
 from __future__ import annotations
 

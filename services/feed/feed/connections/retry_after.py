@@ -14,7 +14,7 @@ REFUSALS = (403, 418, 429, 451)
 PAUSE_DEFAULT_S = 10.0
 PAUSE_MIN_S = 0.1
 PAUSE_MAX_S = 86_400.0
-"""A venue that asks for more than a day is asked again after a day; a person is told."""
+"""A venue that asks for more than a day is asked again after a day, with an alert."""
 
 
 def pause_s(answer: HttpResponse, now_ns: int) -> float:

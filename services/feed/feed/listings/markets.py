@@ -31,7 +31,7 @@ _ORDER = {
 
 
 class Markets:
-    """Every market of one venue that has been told of.
+    """Every market of one venue that has been published.
 
     Stream and REST both describe markets and may overtake each other, so a description older than the one in hand,
     or one that would take a market with an expiry back to an earlier status, changes nothing.
@@ -73,7 +73,7 @@ class Markets:
         return market
 
     def forget(self, symbol: str) -> None:
-        """Forget what was told of a market, so that its next description is news again."""
+        """Forget what was published of a market, so that its next description is news again."""
         self._known.pop(symbol, None)
 
     def renew(self, now_ns: int) -> list[Market]:

@@ -431,7 +431,7 @@ def iso(ns: int) -> str:
 
 
 def bids_of(effects: Iterable[Effect], symbol: str) -> list[float]:
-    """Return the best bids that were told of a symbol."""
+    """Return the best bids that were published of a symbol."""
     return [effect.bid for effect in effects if isinstance(effect, TopOfBook) and effect.symbol == symbol]
 
 

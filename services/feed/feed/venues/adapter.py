@@ -69,7 +69,7 @@ class Adapter:
         return ()
 
     def restarted(self) -> None:
-        """Forget what only a living connection keeps up to date: it begins anew."""
+        """Forget what only a living connection keeps up to date: the next one starts without it."""
 
     def doubted(self, frame: bytes, followed: Collection[str]) -> Sequence[str]:
         """Return the followed symbols whose book an unreadable frame may have changed without a trace."""

@@ -208,7 +208,7 @@ def _tempting(
 
 
 def giving_way(plan: Plan) -> Plan:
-    """Return the plan while an order that takes is on its way: nothing of ours rests beside it."""
+    """Return the plan while an order that takes is on its way: no other order of ours remains open."""
     return replace(plan, bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
 
 

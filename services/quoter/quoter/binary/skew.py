@@ -19,9 +19,9 @@ from quoter.orders.diff import Headroom
 from quoter.signals.reach import UNBOUNDED, Reach
 
 CHEAPEST = 0.01
-"""What a share is taken to cost at least, when headroom for more is reckoned from money."""
+"""What a share is taken to cost at least, when headroom for more is computed from money."""
 ONE_SIDED_FROM = 2.0
-"""The adding side is down to a lot once |net| is so many times what its age allows."""
+"""The adding side is down to a lot once |net| is this many times what its age allows."""
 YIELDS_BESIDE, YIELDS_ALONE = (0.8, 1.0), (1.5, 2.5)
 """Of what will surely be taken in time, the part from which a net begins to be offered as a bargain, and that from
 which it is offered as one altogether: where others offer the same beside us, and where takers have only us. There they
@@ -56,7 +56,7 @@ class Lean(NamedTuple):
 
 
 def phase_of(elapsed: float, seconds_left: float, inventory: Inventory) -> Phase:
-    """Return the phase at a fraction of the life elapsed and so many seconds before expiry."""
+    """Return the phase at a fraction of the life elapsed and some seconds before expiry."""
     if seconds_left <= inventory.close_threshold_s:
         return Phase.CLOSED
     if seconds_left <= inventory.reduce_only_s:

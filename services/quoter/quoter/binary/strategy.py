@@ -22,7 +22,7 @@ from quoter.trading.strategy import Account, BotStrategy, Choice, Inputs, Kind
 from quoter.venues.base import ConversionEnded, Outputs
 
 LEAN_NS = 500 * NS_PER_MS
-"""Exposure over all markets is reckoned this often."""
+"""Exposure over all markets is computed this often."""
 
 
 class BinaryStrategy(BotStrategy):
@@ -63,7 +63,7 @@ class BinaryStrategy(BotStrategy):
         self.markets.pop(symbol, None)
 
     def on_timer(self, markets: Mapping[str, Inputs], venue_now_ns: int, now_ns: int) -> None:
-        """Judge the fills whose time has come, and now and then what is held over all markets."""
+        """Judge the fills that are due, and now and then what is held over all markets."""
         shared = self.shared
         shared.looked_at_ns = now_ns
         half_life_s = shared.config.flow.markout_half_life_s

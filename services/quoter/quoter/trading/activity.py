@@ -1,6 +1,6 @@
-"""How a bot has behaved towards the venue, and what money it has committed: figures for the last door.
+"""How a bot has behaved towards the venue, and what money it has committed: figures for the pre-trade check.
 
-Reckoned by the timer or as orders leave, so that a pass only reads them.
+Computed by the timer or as orders leave, so that a pass only reads them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class NotionalCommitted:
         return sorted(currency for bot, currency in self._by_bot if bot == algo_id)
 
     def add(self, algo_id: str, currency: str, money: float) -> None:
-        """Count a bid that goes out before the timer reckons anew."""
+        """Count a bid that goes out before the timer computes all of them."""
         self._by_bot[algo_id, currency] = self.of(algo_id, currency) + money
         self._totals[currency] = self.total(currency) + money
 
@@ -140,7 +140,7 @@ class Activity:
         return found.ratio if found else 0.0
 
     def update(self, bots: Iterable[Bot], orders: Orders, holdings: Holdings, terms_of: TermsOf, now_ns: int) -> None:
-        """Reckon what only changes slowly; outside the path of a tick."""
+        """Compute what only changes slowly; outside the path of a tick."""
         bots = list(bots)
         self.money.recompute(bots, orders.living(), holdings, terms_of)
         for bot in bots:

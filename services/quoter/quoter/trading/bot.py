@@ -65,7 +65,7 @@ class Bot:
     budget: Budget | None = None
 
     def reconfigure(self, revision: int, running: bool, config: bots.Bot, kind: Kind) -> None:
-        """Take in a configuration; a bot that has become one of another kind begins anew where that one can quote."""
+        """Take in a configuration; a bot that has become one of another kind starts afresh where that one can quote."""
         changed = config.kind != self.config.kind
         self.revision, self.running, self.config = revision, running, config
         if not changed:

@@ -31,7 +31,7 @@ UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
 PLATFORM = "platform"
 ORDERS_PER_MESSAGE_MAX = 500
-"""A message of so many orders is well below what the bus carries."""
+"""Orders in one message: well below what the bus carries."""
 
 PASSED_OVER_RENEW_NS = 1_000_000_000
 """How often it is said again that a market is not selected."""
@@ -56,7 +56,7 @@ class OrderUpdatesOut:
             waiting[order.order_id] = order
 
     def forget(self, order: Order) -> None:
-        """Say nothing of an order that never left, unless it has been told of already."""
+        """Say nothing of an order that never left, unless it has been published already."""
         waiting = self._untold.get(order.algo_id)
         if waiting is not None and not order.told_sequence:
             waiting.pop(order.order_id, None)

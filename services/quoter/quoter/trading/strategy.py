@@ -170,7 +170,7 @@ class MarketStrategy(ABC):
         return ""
 
     def took(self, orders: int, now_ns: int) -> None:
-        """Note that so many orders went out to take, 0 when the pre-trade check kept it in."""
+        """Note how many orders went out to take, 0 when the pre-trade check kept it in."""
         return
 
     def let_be(self) -> None:

@@ -170,7 +170,7 @@ class Trader:
     # --- cash ---------------------------------------------------------------------------------------------------
 
     def refresh_collateral(self, now_ns: int) -> Outputs:
-        """Reckon what bids lock, and convert what is held where that is due; outside the path of a tick."""
+        """Compute what bids lock, and convert what is held where that is due; outside the path of a tick."""
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
@@ -202,7 +202,7 @@ class Trader:
         nothing = self._why_nothing(bot, quoted, context, now_ns)
         wanted = pulled(nothing) if nothing else quoted.strategy.plan(quoted)
         # A halt that keeps resting orders, and the bus or the session being down, block new orders only. With the
-        # latter two what rests stays where it should be; such a halt leaves it where it is.
+        # latter two resting orders stay where they should be; such a halt leaves it where it is.
         shut_by = None if nothing else shut(context)
         before, quoted.plan = quoted.plan, wanted
         open_orders = self.orders.open_orders(bot.algo_id, quoted.terms.symbol)
@@ -455,7 +455,7 @@ class Trader:
         for approved in orders:
             self._batch.place(approved, quoted.context.now_ns)
             if approved.order.side is Side.BUY:
-                # Counted here already: the next pass may come before the timer has reckoned anew.
+                # Counted here already: the next pass may come before the timer has computed it again.
                 currency = approved.order.instrument.currency
                 if currency == self.session.currency:
                     self.collateral.locked += approved.notional

@@ -9,7 +9,7 @@ How what it sends is kept right (the venue's pages on the market channel, its or
 4. Subscribing brings one `book` frame per token, then `price_change` frames with absolute sizes, 0 removes. Nothing is
    numbered: a lost frame shows by a crossed book, or by `GET /book`, which is asked in turn. That answer has been seen
    to be a ghost (0.01 and 0.99) beside a right channel, so it is not believed alone.
-5. `tick_size_change` makes the grid of a market another one: its book begins anew, and the market is told again. The
+5. `tick_size_change` makes the grid of a market another one: its book is rebuilt, the market published again. The
    list is behind by up to a minute; what was changed while the connection was away is in the list alone.
 6. `PING` is answered `PONG`; a quiet channel has been seen to stay open and dead, so silence counts. Other texts, like
    `INVALID OPERATION`, say nothing about any book.
@@ -67,7 +67,7 @@ PAST_WINDOWS, COMING_WINDOWS = 3, 2
 PAST_S = 2 * 3_600
 """How far back the markets of a series are asked for until decided, also those ended while nobody listened."""
 SLUGS_MAX = 100
-"""Names in one question: the list answers at most so many markets."""
+"""Names in one question: the most markets the list answers."""
 SERIES_MAX = SLUGS_MAX // (PAST_WINDOWS + COMING_WINDOWS + 1)
 ROWS_MAX = 500
 EVENTS_MAX = 1_000

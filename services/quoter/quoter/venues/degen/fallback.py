@@ -34,7 +34,7 @@ from quoter.venues.degen.stream import AccountStream
 from quoter.venues.rounds import asked_until_final
 
 FAILED_OPENS = 2
-"""After so many connections in a row that could not be had, REST takes over."""
+"""Connections in a row that could not be had after which REST takes over."""
 POLL_MS = 1_000
 FRESH_MS = 3_000
 SILENT_MS = 15_000
@@ -70,7 +70,7 @@ class RestEntry:
         self.requests = 0
 
     def wanted(self, failed_opens: int) -> bool:
-        """Say whether REST is to take over after so many connections that could not be had."""
+        """Say whether REST is to take over after the connections that could not be had."""
         return self.policy is not Fallback.OFF and failed_opens >= FAILED_OPENS
 
     def may_place(self, place: Placement) -> bool:

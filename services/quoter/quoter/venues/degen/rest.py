@@ -45,11 +45,11 @@ BACKOFF_FIRST_MS = 50.0
 BACKOFF_MOST_MS = 2_000.0
 TOKEN_LIFETIME_S = 3_600
 TRIES_TOLD = 8
-"""People are told of a request that is still without a usable answer after so many tries, some 10 s."""
+"""Tries without a usable answer, some 10 s, after which a request causes an alert."""
 READ_TRIES_MAX = 3
 """An answer that cannot be read is asked for so often where the caller can go on without it."""
 FAULTS_AGAIN = 20
-"""A kind of fault is told the first time and every so many times."""
+"""A kind of fault causes an alert the first time and every this many times."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DegenRest:
             yield Pause(self._backoff.next_ms())
 
     def call(self, method: str, path: str, body: bytes = b"") -> Script[Reply]:
-        """Return an answer that means something: neither lost, nor put off, nor refused for want of a login.
+        """Return an answer that means something: neither lost, nor put off, nor refused for lack of a login.
 
         Only for requests that may be repeated.
         """

@@ -1,7 +1,7 @@
 """The private session at the Degen Terminal, as docs/degen-terminal-api.md states it.
 
 1. Log in over REST, open the websocket, log in there with cancel_on_disconnect and the dead-man switch, subscribe.
-2. Recover: cancel what older connections left, ask until nothing of ours rests, fetch the fills since the last one
+2. Recover: cancel what older connections left, ask until no orders remain open, fetch the fills since the last one
    known (with overlap), ask for the end of every order whose end was not seen. Only then is the session reconciled.
 3. Frames carry account_sequence without gaps. A gap, a broken frame or an account that is further than the frames
    we saw means that something was lost: it is fetched, and until then the session is not reconciled.

@@ -34,7 +34,7 @@ from quoter.venues.rows import UnreadTrades, key_of
 
 SEQUENCE_OVERLAP = 200
 SWEEPS_UNREAD_MAX = 5
-"""What cannot be read in the list of what rests, after so many cancels of everything, is not waited for any longer."""
+"""Cancels of everything after which what cannot be read in the list of open orders is not waited for any longer."""
 QUERIES_MAX = 6
 QUERY_PAUSE_MS = 250.0
 ONE_BY_ONE_MAX = 20
