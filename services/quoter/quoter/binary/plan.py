@@ -123,13 +123,6 @@ class Planner:
         return self._ladder
 
 
-def plan(
-    opinion: Opinion, held: Held, venue_now_ns: int, terms: BinaryTerms, config: BinaryBot, limits: MarketLimits
-) -> Plan:
-    """Return what `Planner.plan` does of a market that nothing is known of."""
-    return Planner().plan(opinion, held, venue_now_ns, terms, config, limits)
-
-
 def _reservation(fair: float, seconds_left: float, stance: Stance) -> tuple[float, float]:
     """Return what a further share is worth to somebody who holds this, bought and sold."""
     inventory = stance.config.inventory

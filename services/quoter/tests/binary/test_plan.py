@@ -10,9 +10,9 @@ from common.clock import NS_PER_S
 from common.pretrade import Held, MarketLimits
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.plan import Opinion, plan
+from quoter.binary.plan import Opinion
 from quoter.signals.signals import CALM, Signals
-from quoter.testing.binary import terms_of
+from quoter.testing.binary import plan, terms_of
 from quoter.testing.script import MARKET, MARKET_LIMITS, SECTIONS, START_NS, Script, config, market
 from quoter.trading.strategy import Plan
 

@@ -10,11 +10,11 @@ from common.clock import NS_PER_S
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.plan import Opinion, Planner, plan
+from quoter.binary.plan import Opinion, Planner
 from quoter.binary.stance import AGE_NS
 from quoter.signals.reach import Reach
 from quoter.signals.signals import CALM, Signals
-from quoter.testing.binary import terms_of
+from quoter.testing.binary import plan, terms_of
 from quoter.testing.script import MARKET_LIMITS, SECTIONS, START_NS, market
 
 TERMS = terms_of(market())

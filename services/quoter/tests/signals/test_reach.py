@@ -10,7 +10,7 @@ from common.events import Book, Level
 from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.binary.plan import Opinion, plan
+from quoter.binary.plan import Opinion
 from quoter.signals.reach import (
     ONE_TAKER_NS,
     SHOWN_HALF_LIFE_S,
@@ -24,7 +24,7 @@ from quoter.signals.reach import (
 )
 from quoter.signals.share import Offer
 from quoter.signals.signals import CALM
-from quoter.testing.binary import market_of, terms_of
+from quoter.testing.binary import market_of, plan, terms_of
 from quoter.testing.script import MARKET, MARKET_LIMITS, START_NS, S, Script, config, market
 from quoter.trading.strategy import Plan
 

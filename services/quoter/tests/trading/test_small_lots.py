@@ -13,9 +13,9 @@ from common.pretrade import Held
 from common.testing.limits import changed
 from msgspec.structs import replace
 from quoter.binary.market import BinaryMarket
-from quoter.binary.plan import Opinion, plan
+from quoter.binary.plan import Opinion
 from quoter.signals.signals import CALM
-from quoter.testing.binary import market_of, strategy_of, terms_of
+from quoter.testing.binary import market_of, plan, strategy_of, terms_of
 from quoter.testing.ending import crossings, near_expiry, show
 from quoter.testing.script import (
     LIMITS,

@@ -11,9 +11,9 @@ from common.pretrade import Held
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.models.glft import BOUND, Leans, _solved, leans_for
-from quoter.binary.plan import Opinion, plan
+from quoter.binary.plan import Opinion
 from quoter.signals.signals import CALM
-from quoter.testing.binary import strategy_of, terms_of
+from quoter.testing.binary import plan, strategy_of, terms_of
 from quoter.testing.script import MARKET_LIMITS, SECTIONS, START_NS, Script, config, market
 from quoter.trading.strategy import Plan
 from scipy.integrate import solve_ivp
