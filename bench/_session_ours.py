@@ -100,7 +100,7 @@ class MemorySession:
     tick_size = TICK_SIZE
     lot_size = Decimal(1)
     counts_places = True
-    connected = reconciled = empty = True
+    connected = reconciled = nothing_rests = True
 
     def __init__(self, venue: Venue, report: Any) -> None:
         self._venue, self._report = venue, report

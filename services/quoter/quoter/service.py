@@ -159,7 +159,7 @@ class Quoter(Core):
         yield from self._relay(self.session.cancel_all_and_confirm(receipt.now_ns), receipt.now_ns)
 
     def stopped(self) -> bool:
-        return self.trader.latched and self.session.empty and not self.trader.news
+        return self.trader.latched and self.session.nothing_rests and not self.trader.news
 
     def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
         """The stores are not those we knew: no orders remain open until a person has resumed and we have restarted."""

@@ -336,7 +336,7 @@ def test_a_stopping_quoter_is_not_stopped_before_its_last_news_is_out() -> None:
     script.carry(script.core.stop(script.receipt()))
     script.now_ns += 50 * MS
     script.carry(script.core.on_session(script.core.session.on_timer(script.now_ns), script.receipt()))
-    assert script.core.session.empty
+    assert script.core.session.nothing_rests
     assert not script.core.stopped()
     script.wait(50)
     assert script.core.stopped()

@@ -32,7 +32,7 @@ class TargetOrder(NamedTuple):
 
 
 class Working(Protocol):
-    """An own order as `changes` needs to see it."""
+    """An own order as `diff` needs to see it."""
 
     @property
     def order_id(self) -> int: ...
@@ -65,7 +65,7 @@ class Changes(NamedTuple):
     place: list[TargetOrder]
 
 
-def changes(
+def diff(
     wanted: Sequence[TargetOrder],
     working: Sequence[Working],
     tolerance: Tolerance,

@@ -30,7 +30,7 @@ from common.pretrade import (
 
 from quoter.orders.budget import Budget, Use
 from quoter.orders.collateral import Collateral
-from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, changes, within_headroom
+from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, diff, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
@@ -291,7 +291,7 @@ class Trader:
         symbol = quoted.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = changes(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms)
+        todo = diff(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms)
         quoted.again = False
         if not todo.cancel and not todo.place:
             return None

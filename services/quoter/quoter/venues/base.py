@@ -331,7 +331,7 @@ class Session(Protocol):
         ...
 
     def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
-        """Cancel everything of this and older epochs, and ask until no orders remain open; then `empty` is True."""
+        """Cancel everything of this and older epochs, and ask until no orders remain open: then `nothing_rests`."""
         ...
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
@@ -361,7 +361,7 @@ class Session(Protocol):
         ...
 
     @property
-    def empty(self) -> bool:
+    def nothing_rests(self) -> bool:
         """True when the venue has said, after the last `cancel_all_and_confirm`, that no orders remain open."""
         ...
 

@@ -85,7 +85,7 @@ class SilentSession:
         return False
 
     @property
-    def empty(self) -> bool:
+    def nothing_rests(self) -> bool:
         # Nothing was ever sent, so nothing rests.
         return self._ending
 

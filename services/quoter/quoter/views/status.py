@@ -25,7 +25,7 @@ def unready(trader: Trader, now_ns: int) -> list[str]:
     session = trader.session
     reasons = []
     if trader.latched:
-        reasons.append("stopping: " + ("no order remains open" if session.empty else "cancelling what is open"))
+        reasons.append("stopping: " + ("no order remains open" if session.nothing_rests else "cancelling what is open"))
     if not trader.bus_up:
         reasons.append("the bus is down or the lease in doubt")
     if not session.reconciled:
@@ -65,7 +65,7 @@ def snapshot(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns
         "session": trader.session.describe(now_ns),
         "bus_up": trader.bus_up,
         "stopping": trader.latched,
-        "nothing_rests": trader.session.empty,
+        "nothing_rests": trader.session.nothing_rests,
         "halts": list(trader.halts.active),
         "open_orders": len(trader.orders),
         "fills": blotter.fills,

@@ -11,7 +11,7 @@ from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.ladder import as_buys, selling_held
-from quoter.orders.diff import Changes, Headroom, TargetOrder, Tolerance, beside, changes, within_headroom
+from quoter.orders.diff import Changes, Headroom, TargetOrder, Tolerance, beside, diff, within_headroom
 from quoter.orders.own_orders import Order
 from quoter.testing.binary import terms_of
 from quoter.testing.script import market
@@ -25,10 +25,10 @@ def order(order_id: int, outcome: Outcome, price: int, lots: int, state: OrderSt
     return Order(order_id, "1", "M", outcome, Side.BUY, price, lots, state)
 
 
-def diff(
+def between(
     wanted: list[TargetOrder], working: list[Order], tolerance: Tolerance = EXACT, headroom: Headroom = PLENTY
 ) -> Changes:
-    return changes(wanted, working, tolerance, headroom, PAIR)
+    return diff(wanted, working, tolerance, headroom, PAIR)
 
 
 def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
@@ -42,44 +42,44 @@ def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
 def test_orders_where_they_should_be_are_left_alone() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.NO, 48, 100)]
-    assert diff(wanted, working) == Changes([], [])
+    assert between(wanted, working) == Changes([], [])
 
 
 def test_b20_only_the_level_that_moved_is_replaced() -> None:
     wanted = [TargetOrder(Outcome.YES, 49, 100), TargetOrder(Outcome.YES, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.YES, 47, 100)]
-    assert diff(wanted, working) == Changes([2], [TargetOrder(Outcome.YES, 49, 100)])
+    assert between(wanted, working) == Changes([2], [TargetOrder(Outcome.YES, 49, 100)])
 
 
 def test_an_order_of_unknown_outcome_keeps_its_place_from_being_filled_twice() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100)]
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Changes([], [])
 
 
 def test_an_order_being_cancelled_fills_no_place_and_is_not_cancelled_again() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100)]
     leaving = order(1, Outcome.YES, 48, 100, OrderState.CANCELLING)
-    assert diff(wanted, [leaving]) == Changes([], wanted)
+    assert between(wanted, [leaving]) == Changes([], wanted)
 
 
 def test_within_the_tolerance_an_order_keeps_its_place_in_the_queue() -> None:
     wanted = [TargetOrder(Outcome.YES, 49, 100)]
     loose = Tolerance(1, 0.25, 2)
-    assert diff(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Changes([], [])
-    assert diff(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Changes([1], wanted)
-    assert diff(wanted, [order(1, Outcome.YES, 47, 100)], loose) == Changes([1], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Changes([1], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 47, 100)], loose) == Changes([1], wanted)
 
 
 def test_tolerance_never_leaves_own_sides_too_close() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 50, 100), order(2, Outcome.NO, 50, 100)]
-    assert diff(wanted, working, Tolerance(2, 0.0, 4)) == Changes([1, 2], wanted)
+    assert between(wanted, working, Tolerance(2, 0.0, 4)) == Changes([1, 2], wanted)
 
 
 def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 80)]
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(100, 0)) == Changes([], [])
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(99, 0)) == Changes(
+    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(100, 0)) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(99, 0)) == Changes(
         [1], wanted
     )
 
@@ -107,16 +107,16 @@ def test_b10_held_shares_are_sold_instead_of_buying_the_other_outcome_as_far_as_
 def test_an_order_to_sell_is_never_taken_for_one_to_buy() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 53, 100, OrderState.LIVE)
     wanted = [TargetOrder(Outcome.YES, 53, 100)]
-    assert diff(wanted, [selling]) == Changes([1], wanted)
+    assert between(wanted, [selling]) == Changes([1], wanted)
     offered = [TargetOrder(Outcome.YES, 53, 100, Side.SELL)]
-    assert diff(offered, [selling]) == Changes([], [])
-    assert diff(offered, [selling], headroom=Headroom(10_000, 99)) == Changes([1], offered)
+    assert between(offered, [selling]) == Changes([], [])
+    assert between(offered, [selling], headroom=Headroom(10_000, 99)) == Changes([1], offered)
 
 
 def test_tolerance_keeps_a_sale_and_a_bid_apart_as_it_does_two_bids() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 51, 100, OrderState.LIVE)
     wanted = [TargetOrder(Outcome.YES, 50, 100), TargetOrder(Outcome.YES, 52, 100, Side.SELL)]
-    assert diff(wanted, [selling], Tolerance(1, 0.0, 2)) == Changes([1], wanted)
+    assert between(wanted, [selling], Tolerance(1, 0.0, 2)) == Changes([1], wanted)
 
 
 outcomes = st.sampled_from([Outcome.YES, Outcome.NO])
@@ -141,7 +141,7 @@ def test_changes_applied_to_the_working_orders_give_the_target(
     wanted: list[TargetOrder], rows: list[tuple[Outcome, int, int, OrderState]]
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
-    todo = diff(wanted, working)
+    todo = between(wanted, working)
     assert applied(working, todo) == Counter(tuple(want[:3]) for want in wanted)
     assert all(each.state is not OrderState.CANCELLING for each in working if each.order_id in todo.cancel)
 
@@ -151,7 +151,7 @@ def test_with_tolerance_every_wanted_level_has_one_order_near_it_and_no_more_res
     wanted: list[TargetOrder], rows: list[tuple[Outcome, int, int, OrderState]], ticks: int, size: float, headroom: int
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
-    todo = diff(wanted, working, Tolerance(ticks, size, 2), Headroom(headroom, headroom))
+    todo = between(wanted, working, Tolerance(ticks, size, 2), Headroom(headroom, headroom))
     after = applied(working, todo)
     assert sum(after.values()) == len(wanted)
     kept = {each.order_id for each in working} - set(todo.cancel)
@@ -190,12 +190,12 @@ def test_a_sale_stands_against_a_bid_as_the_other_outcome_bought_would() -> None
     loose, wanted = Tolerance(2, 0.0, 4), [TargetOrder(Outcome.YES, 48, 100)]
     selling = Order(2, "1", "M", Outcome.YES, Side.SELL, 52, 100, OrderState.LIVE)
     wanted.append(TargetOrder(Outcome.YES, 53, 100, Side.SELL))
-    assert diff(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Changes([], [])
     # One tick nearer to each other they are too close: both go to where they should be.
-    assert diff(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Changes([1, 2], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Changes([1, 2], wanted)
 
 
 def test_what_is_neither_yes_nor_no_stands_nowhere_in_a_pair() -> None:
     neither = TargetOrder(Outcome.NONE, 48, 100)
     with pytest.raises(ValueError, match="is traded as yes or no, not as none"):
-        diff([neither], [], Tolerance(1, 0.0, 2))
+        between([neither], [], Tolerance(1, 0.0, 2))

@@ -21,7 +21,7 @@ def reconciled(stage: Stage) -> bool:
 
 
 def empty(stage: Stage) -> bool:
-    return stage.session.empty
+    return stage.session.nothing_rests
 
 
 @pytest.fixture(params=sorted(STAGES))

@@ -131,10 +131,10 @@ def test_nothing_is_called_empty_while_a_row_of_what_rests_cannot_be_read(up: St
     changing(up, lambda route, rows: rows.append(None) if route == up.lists()[0] else None)
     up.relay(up.session.cancel_all_and_confirm(up.now_ns))
     up.wait(60_000)
-    assert not up.session.empty
+    assert not up.session.nothing_rests
     as_it_is(up)
     up.wait(LONG_MS)
-    assert up.session.empty
+    assert up.session.nothing_rests
 
 
 def test_r7_an_order_that_ended_without_a_word_is_found_by_the_next_snapshot(up: Stage) -> None:

@@ -110,7 +110,7 @@ class DegenSession:
         self._beat_sent_ns = 0
         self._checked_ns = 0
         self._ending = False
-        self._empty = False
+        self._nothing_rests = False
         self._failed_opens = 0
         self._reread_ns = 0
         self._deferred: list[Output] = []
@@ -140,8 +140,8 @@ class DegenSession:
         return self._phase is Phase.UP and self._stream.settled
 
     @property
-    def empty(self) -> bool:
-        return self._empty
+    def nothing_rests(self) -> bool:
+        return self._nothing_rests
 
     def armed(self, now_ns: int) -> bool:
         if self._phase is Phase.FALLBACK:
@@ -333,7 +333,7 @@ class DegenSession:
 
     def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
-        self._ending, self._empty = True, False
+        self._ending, self._nothing_rests = True, False
         self._talks.abandon("empty")
         frame_id = 0
         if self._has_wire:
@@ -349,8 +349,8 @@ class DegenSession:
             yield Pause(timing.CANCEL_ALL_WAIT_MS)
         else:
             yield Close(self.name, "cancel_all was not answered")
-        yield from self._stream.empty()
-        self._empty = True
+        yield from self._stream.cancel_all_and_confirm()
+        self._nothing_rests = True
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
         return self._unless_asked("resting", asking_resting(self._rest, now_ns, sweep=sweep), now_ns)

@@ -183,7 +183,7 @@ class AccountStream:
         yield from rounds(once, self._pauses(), "orders_left")
         return not unread
 
-    def empty(self) -> Script[None]:
+    def cancel_all_and_confirm(self) -> Script[None]:
         """Sweep until the list of what rests is empty, and fetch what was executed meanwhile."""
         while not (yield from self.sweep()):
             # What cannot be read may rest: that nothing does is said only when the list is empty.

@@ -278,7 +278,7 @@ class Account:
         yield from rounds(once, Backoff(SWEEP_FIRST_MS, SWEEP_MOST_MS, self._random), "orders_left")
         return not unread
 
-    def empty(self) -> Script[None]:
+    def cancel_all_and_confirm(self) -> Script[None]:
         """Sweep until the list of what rests is empty, and fetch what was executed meanwhile."""
         while not (yield from self.sweep()):
             # What cannot be read may rest: that nothing does is said only when the list is empty.

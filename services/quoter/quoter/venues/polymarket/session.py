@@ -120,7 +120,7 @@ class PolymarketSession:
         """What a call that may only return effects has found out."""
         self._heart = Heartbeat(self._rest, lambda: self._now_ns)
         self._ping_ns = self._heard_ns = self._checked_ns = self._caught_up_ns = 0
-        self._answered = self._ending = self._empty = False
+        self._answered = self._ending = self._nothing_rests = False
         self._snapshot_wanted = ""
         """Why a snapshot is to be taken as soon as one can be."""
         self._snapshot_since_ns = 0
@@ -142,8 +142,8 @@ class PolymarketSession:
         return self._phase is Phase.UP and self._account.settled
 
     @property
-    def empty(self) -> bool:
-        return self._empty
+    def nothing_rests(self) -> bool:
+        return self._nothing_rests
 
     def armed(self, now_ns: int) -> bool:
         return self._heart.fresh(now_ns)
@@ -316,15 +316,15 @@ class PolymarketSession:
 
     def cancel_all_and_confirm(self, now_ns: int) -> Outputs:
         self._now_ns = now_ns
-        self._ending, self._empty = True, False
+        self._ending, self._nothing_rests = True, False
         self._talks.abandon("empty")
         yield from self._queue.give_up("stopping")
         yield from self._talks.begin("empty", self._emptying(), now_ns)
 
     def _emptying(self) -> Script[None]:
         yield from self._entry.until_answered()
-        yield from self._account.empty()
-        self._empty = True
+        yield from self._account.cancel_all_and_confirm()
+        self._nothing_rests = True
 
     def ask_resting(self, now_ns: int, *, sweep: bool) -> Outputs:
         self._now_ns = now_ns

@@ -204,7 +204,7 @@ def test_a6_the_websocket_is_tried_all_the_time_and_taken_when_it_is_there(falle
 def test_stopping_without_a_websocket_ends_when_rest_says_that_nothing_rests(fallen: DegenStage) -> None:
     fallen.relay(fallen.session.cancel_all_and_confirm(fallen.now_ns))
     fallen.wait(1_000)
-    assert fallen.session.empty
+    assert fallen.session.nothing_rests
 
 
 def test_a_websocket_that_refuses_the_login_counts_as_none() -> None:
