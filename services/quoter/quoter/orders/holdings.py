@@ -8,8 +8,8 @@ from common.events import Fill, Position, Posting
 from common.instruments import Instrument, Outcome, market_lots, pair_lots
 from common.pretrade import Held
 
-UNCOVERED_MAX = 10_000
-"""Own fills waiting to be covered by a Position; beyond it the position counts as unknown."""
+UNLEDGERED_MAX = 10_000
+"""Own fills waiting to be in a Position; beyond it the position counts as unknown."""
 
 
 @dataclass(slots=True)
@@ -32,17 +32,17 @@ class Holdings:
 
     def __init__(self, account: str) -> None:
         self._account = account
-        self._covered: dict[str, int] = {}
+        self._ledgered: dict[str, int] = {}
         self._lines: dict[str, dict[str, tuple[int, int]]] = {}
         self._costs: dict[str, dict[str, float]] = {}
-        self._uncovered: dict[str, UnledgeredFill] = {}
+        self._unledgered: dict[str, UnledgeredFill] = {}
 
     def on_position(self, position: Position) -> bool:
         """Take in risk's position; return False when it is older than one already seen."""
         algo_id = position.algo_id
-        if position.fill_sequence < self._covered.get(algo_id, -1):
+        if position.fill_sequence < self._ledgered.get(algo_id, -1):
             return False
-        self._covered[algo_id] = position.fill_sequence
+        self._ledgered[algo_id] = position.fill_sequence
         lines = self._lines[algo_id] = {}
         costs = self._costs[algo_id] = {}
         for line in position.lines:
@@ -52,12 +52,12 @@ class Holdings:
                 known_yes, known_no = lines.get(symbol, (0, 0))
                 lines[symbol] = known_yes + yes, known_no + no
                 costs[symbol] = costs.get(symbol, 0.0) + float(line.cost)
-        for key in [key for key, fill in self._uncovered.items() if self._is_covered(fill)]:
-            del self._uncovered[key]
+        for key in [key for key, fill in self._unledgered.items() if self._is_ledgered(fill)]:
+            del self._unledgered[key]
         return True
 
     def on_fill(self, fill: Fill, instrument: Instrument) -> bool:
-        """Take in an own fill as the venue tells it; return False for a repeat of one that is not covered yet.
+        """Take in an own fill as the venue tells it; return False for a repeat of one still unledgered.
 
         ValueError when a fill of a market with two outcomes is of neither.
         """
@@ -66,7 +66,7 @@ class Holdings:
         return self._take_in(fill, yes, no, cost)
 
     def on_posting(self, posting: Posting, instrument: Instrument) -> bool:
-        """Take in what moves lots of a market without a fill; return False for a repeat of one not covered yet.
+        """Take in what moves lots of a market without a fill; return False for a repeat of one still unledgered.
 
         `instrument` is one of the market's. ValueError when a market with two outcomes has neither moved.
         """
@@ -76,38 +76,38 @@ class Holdings:
 
     def _take_in(self, event: Fill | Posting, yes_lots: int, no_lots: int, cost: float) -> bool:
         key = event.message_id()
-        if key in self._uncovered:
+        if key in self._unledgered:
             return False
-        self._uncovered[key] = UnledgeredFill(
+        self._unledgered[key] = UnledgeredFill(
             event.algo_id, event.symbol, yes_lots, no_lots, event.account_sequence, cost
         )
         return True
 
     def on_published(self, event: Fill | Posting, fill_sequence: int) -> None:
         """The broker has stored an own fill or posting."""
-        found = self._uncovered.get(event.message_id())
+        found = self._unledgered.get(event.message_id())
         if found is not None:
             found.fill_sequence = fill_sequence
-            if self._is_covered(found):
-                del self._uncovered[event.message_id()]
+            if self._is_ledgered(found):
+                del self._unledgered[event.message_id()]
 
     def with_pairs(self, symbol: str, pairs: int) -> list[str]:
         """Return the bots that may hold this many pairs of a market, sorted."""
-        bots = self._lines.keys() | {fill.algo_id for fill in self._uncovered.values()}
+        bots = self._lines.keys() | {fill.algo_id for fill in self._unledgered.values()}
         return sorted(bot for bot in bots if min(self.of(bot, symbol)[:2]) >= pairs)
 
-    def _is_covered(self, fill: UnledgeredFill) -> bool:
-        return 0 < fill.fill_sequence <= self._covered.get(fill.algo_id, -1)
+    def _is_ledgered(self, fill: UnledgeredFill) -> bool:
+        return 0 < fill.fill_sequence <= self._ledgered.get(fill.algo_id, -1)
 
     def known(self, algo_id: str) -> bool:
         """Say whether the position of a bot is known."""
-        return algo_id in self._covered and len(self._uncovered) <= UNCOVERED_MAX
+        return algo_id in self._ledgered and len(self._unledgered) <= UNLEDGERED_MAX
 
     def of(self, algo_id: str, symbol: str) -> Held:
         """Return the most a bot may hold in a market, and how much less it may be."""
         yes, no = self._lines.get(algo_id, _NOTHING).get(symbol, (0, 0))
         unconfirmed_yes = unconfirmed_no = 0
-        for fill in self._uncovered.values():
+        for fill in self._unledgered.values():
             if fill.symbol != symbol or fill.algo_id != algo_id:
                 continue
             if fill.fill_sequence:
@@ -121,7 +121,7 @@ class Holdings:
     def cost_of(self, algo_id: str, symbol: str) -> float:
         """Return what a bot paid for what it holds in a market, fees excluded; what is in doubt counts when it adds."""
         cost = self._costs.get(algo_id, _NO_COSTS).get(symbol, 0.0)
-        for fill in self._uncovered.values():
+        for fill in self._unledgered.values():
             if fill.symbol == symbol and fill.algo_id == algo_id:
                 cost += fill.cost if fill.fill_sequence else max(0.0, fill.cost)
         return cost
@@ -129,25 +129,25 @@ class Holdings:
     def all_of(self, algo_id: str) -> list[tuple[str, Held]]:
         """Return every market a bot may hold shares of, in order, with what it holds there."""
         symbols = set(self._lines.get(algo_id, _NOTHING))
-        symbols |= {fill.symbol for fill in self._uncovered.values() if fill.algo_id == algo_id}
+        symbols |= {fill.symbol for fill in self._unledgered.values() if fill.algo_id == algo_id}
         return [(symbol, self.of(algo_id, symbol)) for symbol in sorted(symbols)]
 
     def unpublished_up_to(self, account_sequence: int) -> int:
         """Return how many own fills up to a place in the account's private stream the broker has not confirmed."""
         return sum(
             1
-            for fill in self._uncovered.values()
+            for fill in self._unledgered.values()
             if not fill.fill_sequence and fill.account_sequence <= account_sequence
         )
 
     @property
-    def uncovered(self) -> int:
-        return len(self._uncovered)
+    def unledgered(self) -> int:
+        return len(self._unledgered)
 
 
 def _lots_held(instrument: Instrument, outcome: Outcome, lots: int) -> tuple[int, int]:
-    """Return lots as they are held, of YES and of NO; what has no outcomes is held as YES is, and may be short."""
-    return (lots, 0) if outcome is instrument.outcome is Outcome.NONE else pair_lots(outcome, lots)
+    """Return lots as their market holds them; ValueError for those of neither outcome in a market that has two."""
+    return (market_lots if instrument.outcome is Outcome.NONE else pair_lots)(outcome, lots)
 
 
 _NOTHING: dict[str, tuple[int, int]] = {}

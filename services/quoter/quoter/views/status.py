@@ -69,7 +69,7 @@ def snapshot(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns
         "halts": list(trader.halts.active),
         "open_orders": len(trader.orders),
         "fills": blotter.fills,
-        "fills_not_in_position": trader.holdings.uncovered,
+        "fills_not_in_position": trader.holdings.unledgered,
         "messages_left": round(trader.budget.left(Use.CANCEL, now_ns), 1),
         "rejections": dict(sorted(trader.rejections.items())),
         "venue_refusals": dict(sorted(blotter.rejects.items())),
@@ -155,7 +155,7 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     yield Sample("mm_bots_running", "gauge", "Bots", account, sum(bot.running for bot in trader.bots.values()))
     yield Sample("mm_venue_fills", "counter", "Executions reported by the venue", account, blotter.fills)
     yield Sample("mm_unknown_fills", "counter", "Executions of unknown orders", account, blotter.unknown_fills)
-    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, trader.holdings.uncovered)
+    yield Sample("mm_fills_uncovered", "gauge", "Fills not in Position yet", account, trader.holdings.unledgered)
     yield Sample("mm_messages_refused", "counter", "Messages over the rate limit", account, trader.budget.refused)
     for kind in trader.kinds.values():
         yield from kind.samples(account)

@@ -53,7 +53,7 @@ def test_a_fill_is_not_held_as_yes() -> None:
     holdings = Holdings("mm1")
     with pytest.raises(ValueError, match="outcome: must be yes or no where a pair is held, is none"):
         holdings.on_fill(fill, PAIR.yes)
-    assert holdings.uncovered == 0
+    assert holdings.unledgered == 0
     assert holdings.on_fill(replace(fill, instrument=InstrumentTerms.of(PAIR.no)), PAIR.no)
 
 

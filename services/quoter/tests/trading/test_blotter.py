@@ -193,7 +193,7 @@ def test_an_own_fill_counts_until_risks_position_contains_it() -> None:
     assert holdings.of("1", "M") == Held(40, 0)
     holdings.on_position(a_position(6, 40))
     assert holdings.of("1", "M") == Held(40, 0)
-    assert holdings.uncovered == 0
+    assert holdings.unledgered == 0
 
 
 def test_a_position_that_overtakes_the_ack_of_its_fill_leaves_a_doubt_not_a_double() -> None:

@@ -113,7 +113,7 @@ def test_a_fill_costs_the_same_before_and_after_it_is_booked() -> None:
     booked = position(script.fill_sequence, yes=100)
     booked = replace(booked, lines=[replace(booked.lines[0], cost=Decimal("0.48"))])
     script.carry(script.core.on_position(booked, script.receipt()))
-    assert holdings.uncovered == 0
+    assert holdings.unledgered == 0
     assert holdings.cost_of("1", MARKET) == pytest.approx(before)
     script.wait(50, fair=0.505)
     assert script.core.state(script.now_ns)["bots"][0]["pnl"] == pytest.approx(profit)
