@@ -13,8 +13,9 @@ from common.events import Fill, OrderUpdates, Posting, decode
 from toolkit.paths import CONFIG_DIR
 from toolkit.simulation import rival
 from toolkit.simulation.bus import MemoryBus, Message
-from toolkit.simulation.node import MemoryStore, Node
+from toolkit.simulation.node import Node
 from toolkit.simulation.signing import PLATFORM_ID
+from toolkit.simulation.stores import MemoryStore
 
 EXCHANGE_URL = "http://exchange:9000"
 FEED_LEASES: Sequence[tuple[str, str]] = (("feed", "binance"), ("feed", "degen"))

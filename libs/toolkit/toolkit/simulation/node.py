@@ -40,7 +40,7 @@ from common.streams import DURABLE_BY_NAME
 from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
-from toolkit.simulation.stores import Disk, Stores
+from toolkit.simulation.stores import Disk, MemoryStore, Stores
 
 ACK_TIMEOUT_MS = 300
 LEASE_TTL_MS = 2_000
@@ -67,30 +67,6 @@ class Letter(NamedTuple):
     data: bytes
     headers: Mapping[str, str]
     after: int | None
-
-
-class MemoryStore:
-    """The positions store in memory; survives the nodes. It holds a whole document set as of one sequence."""
-
-    def __init__(self) -> None:
-        self.fields: dict[str, bytes] = {}
-        self.sequence = 0
-        self.available = True
-        self.whole: Callable[[], tuple[int, Mapping[str, bytes]]] = lambda: (0, {})
-        """Everything as it is now, written after a gap."""
-
-    def apply(self, store: Store) -> None:
-        """Apply the changes that follow what is stored; ignore what is stored already; after a gap write the whole."""
-        if store.sequence <= self.sequence:
-            return
-        if store.sequence == self.sequence + 1:
-            self.sequence = store.sequence
-            self.fields |= store.fields
-        else:
-            self.sequence, fields = self.whole()
-            self.fields = dict(fields)
-        for name in [name for name, value in self.fields.items() if not value]:
-            del self.fields[name]
 
 
 class Node:

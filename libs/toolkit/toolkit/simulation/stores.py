@@ -1,4 +1,4 @@
-"""The broker's stores of a run: whose they are, how one is lost, and the person who looks and resumes.
+"""The stores of a run: the broker's, whose they are, how one is lost, the person who resumes; and that of positions.
 
 What a process makes of them is decided by the same comparison as live (`common.stores.judge`).
 """
@@ -6,9 +6,10 @@ What a process makes of them is decided by the same comparison as live (`common.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
+from common.core import Store
 from common.events import IDENTITIES, StoreIdentity, StoreMark, decode, encode
 from common.stores.judge import STORES, Found, Known, Standing, Verdict, judge, remembered
 
@@ -93,3 +94,27 @@ class Stores:
         if newer:
             hand.forget(anew)
         return Verdict(Standing.SAME)
+
+
+class MemoryStore:
+    """The positions store in memory; survives the nodes. It holds a whole document set as of one sequence."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, bytes] = {}
+        self.sequence = 0
+        self.available = True
+        self.whole: Callable[[], tuple[int, Mapping[str, bytes]]] = lambda: (0, {})
+        """Everything as it is now, written after a gap."""
+
+    def apply(self, store: Store) -> None:
+        """Apply the changes that follow what is stored; ignore what is stored already; after a gap write the whole."""
+        if store.sequence <= self.sequence:
+            return
+        if store.sequence == self.sequence + 1:
+            self.sequence = store.sequence
+            self.fields |= store.fields
+        else:
+            self.sequence, fields = self.whole()
+            self.fields = dict(fields)
+        for name in [name for name, value in self.fields.items() if not value]:
+            del self.fields[name]

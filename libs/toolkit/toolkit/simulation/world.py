@@ -22,13 +22,13 @@ from toolkit.simulation.checks import (
     check_statements,
 )
 from toolkit.simulation.network import MemoryNetwork
-from toolkit.simulation.node import MemoryStore, Node
+from toolkit.simulation.node import Node
 from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
 from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
-from toolkit.simulation.stores import Stores
+from toolkit.simulation.stores import MemoryStore, Stores
 
 # A whole minute, so that rolling markets open and close at round seconds of the run.
 START_NS = 1_795_222_800 * 1_000_000_000
