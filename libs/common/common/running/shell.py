@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -49,7 +49,7 @@ from common.machine.needs import Machine
 from common.running.gate import Gate
 from common.running.intake import Call, Handler, Intake
 from common.running.outbox import Outbox
-from common.running.periods import at_period
+from common.running.periods import Guard, at_period
 from common.running.promises import Order, Promises
 from common.running.selfcheck import SelfCheck
 from common.running.storing import Due, Storage, StoreLine
@@ -83,7 +83,8 @@ class Shell:
         self.bus = connection
         self.api = JetStreamApi(connection)
         self.clock = AnchoredClock()
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._guard = Guard()
+        self.guarded, self.failed = self._guard.run, self._guard.failed
         if connection.keys is None:
             raise ConfigError(["MM_SIGNING_KEY_FILE: must be given: what is not signed is not obeyed"])
         self.gate = Gate(connection.keys, self.api, settings.data_dir / name / "obeyed", log)
@@ -407,7 +408,7 @@ class Shell:
             except Exception as error:
                 if order is not None and isinstance(error, ValueError):
                     raise
-                self._fail(error)
+                self._guard.fail(error)
                 return
             finally:
                 self._promises.order = None
@@ -470,25 +471,7 @@ class Shell:
     async def _on_refused(self, event: Event, reason: str) -> None:
         await self._call(lambda receipt: self.core.on_refused(event, reason, receipt))
 
-    # --- failure ------------------------------------------------------------------------------------------------
-
-    def guarded(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
-        """Run work beside the core, kept in a set until it is done; when it fails the process ends."""
-        task = asyncio.create_task(work)
-        kept.add(task)
-        task.add_done_callback(kept.discard)
-        task.add_done_callback(self._note_failure)
-        return task
-
-    def _note_failure(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._fail(task.exception())
-
-    def _fail(self, error: BaseException | None) -> None:
-        """A broken invariant or an unforeseen error ends the process; the next start is a recovery."""
-        if not self.failed.done():
-            assert error is not None
-            self.failed.set_exception(error)
+    # --- for people ---------------------------------------------------------------------------------------------
 
     def samples(self) -> Iterable[Sample]:
         yield Sample("mm_bus_connected", "gauge", "1 when connected", {}, float(self.bus.connected))
