@@ -94,18 +94,24 @@ class Roster:
         return any(instruments in kind.instruments for kind in self.kinds.values())
 
     def put_market(self, market: Market, feed: VenueFeed) -> bool:
-        """Take up an open market; False when it says to no kind of bot what its price depends on."""
-        key, taken = (market.venue, market.symbol), False
+        """Take up an open market; False when some kind of bot trades such and it does not say to that what it needs.
+
+        Where it says so to no kind, it is not taken up at all.
+        """
+        key = market.venue, market.symbol
+        concerned = [kind for kind in self.kinds.values() if market.kind in kind.instruments]
+        found = [(kind, kind.contract_of(market, feed)) for kind in concerned]
+        priced = [(kind, contract) for kind, contract in found if contract is not None]
+        if not priced:
+            self.drop_market(*key)
+            return False
+        self.open_markets[key] = market.expiry_ns
         for kind in self.kinds.values():
-            contract = kind.contract_of(market, feed) if market.kind in kind.instruments else None
-            if contract is None:
-                kind.contracts.pop(key, None)
-            else:
-                kind.contracts[key], taken = contract, True
-        if taken:
-            self.open_markets[key] = market.expiry_ns
-            self._hand_out_all()
-        return taken
+            kind.contracts.pop(key, None)
+        for kind, contract in priced:
+            kind.contracts[key] = contract
+        self._hand_out_all()
+        return len(priced) == len(concerned)
 
     def drop_market(self, venue: str, symbol: str) -> None:
         if self.open_markets.pop((venue, symbol), None) is not None:

@@ -129,7 +129,6 @@ class Pricer(Core):
             self._roster.drop_market(*key)
         elif not self._roster.put_market(market, feed):
             self._dropped["unusable_market"] += 1
-            self._roster.drop_market(*key)
         self._roster.drop_expired(receipt.now_ns)
         return ()
 

@@ -120,4 +120,4 @@ def test_the_bots_are_those_of_the_file_as_its_profile_was_looked_for(tmp_path: 
     file = BotsFile(path)
     file.refuse_unknown("demo")
     path.write_text("bots = 3")
-    assert [bot.algo_id for bot in file.first_bots("demo", 1)] == ["1"]
+    assert [bot.algo_id for bot in file.first_bots("demo", 1)] == ["1", "2"]
