@@ -64,7 +64,7 @@ def adjustment_row(adjustment: Adjustment, now_ns: int) -> dict[str, Any]:
         "algo_id": adjustment.algo_id,
         "venue": adjustment.venue,
         "currency": adjustment.currency,
-        "cash": adjustment.cash,
+        "cash": f"{adjustment.cash:f}",
         "symbol": adjustment.symbol,
         "yes_lots": adjustment.yes_lots,
         "no_lots": adjustment.no_lots,

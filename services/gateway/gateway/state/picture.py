@@ -131,7 +131,9 @@ def accounts(view: View, now_ns: int) -> list[Json]:
             "cash_total": account.event.main.total,
             "cash_available": account.event.main.available,
             "balances": [
-                {"currency": each.currency, "total": each.total, "available": each.available, "borrowed": each.borrowed}
+                {"currency": each.currency}
+                # In full: a coin's 8 decimals would be written as a power of ten.
+                | {name: f"{getattr(each, name):f}" for name in ("total", "available", "borrowed")}
                 for each in account.event.balances
             ],
             "open_orders": len(account.event.open_orders),

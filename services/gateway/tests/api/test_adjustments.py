@@ -101,6 +101,9 @@ async def test_coins_and_every_currency_of_the_account_are_corrected(
     assert (await propose(client, tess, currency="BTC", cash="-0.00000001")).status_code == 201
     made = await propose(client, tess, symbol="BTCUSD", lots=10, cash="-600")
     assert (made.status_code, made.json()["adjustment"]["lots"]) == (201, 10)
+    (first,) = [each for each in (await client.get("/api/adjustments", headers=tess)).json()["adjustments"]
+                if each["currency"] == "BTC"]  # fmt: skip
+    assert (first["cash"], "-0.00000001 BTC" in first["said"]) == ("-0.00000001", True)
     assert "-600 USD, +10 lots of BTCUSD" in made.json()["adjustment"]["said"]
     assert [(each.currency, each.cash, each.lots) for each in bus.of(Adjustment)] == [
         ("BTC", Decimal("-0.00000001"), 0),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import BotConfig, InstrumentKey, SourcePrice, Statistics
+from common.events import Balance, BotConfig, InstrumentKey, SourcePrice, Statistics
 from common.instruments import InstrumentKind
 from gateway.kinds.parts import Held
 from gateway.kinds.registry import BOTS, MARKETS, NO_PART, bot_part
@@ -96,6 +96,15 @@ def test_what_was_earned_at_an_unknown_rate_makes_profit_unknown(story: Story) -
     spot(story, -50, unrated=["EUR"])
     earned = profit(story)
     assert (earned["realized"], earned["fees"], earned["total"]) == (None, None, None)
+
+
+def test_balances_of_coins_are_written_in_full(story: Story) -> None:
+    coins = Balance(currency="BTC", total=Decimal("0.00000010"), available=Decimal("0.00000000"))
+    story.tell(story.view.on_account, replace(story.account(), others=[coins]))
+    (account,) = picture(story.view, story.now_ns)["accounts"]
+    assert account["balances"][1] == {
+        "currency": "BTC", "total": "0.00000010", "available": "0.00000000", "borrowed": "0"
+    }  # fmt: skip
 
 
 def test_figures_that_risk_leaves_out_are_unknown(story: Story) -> None:

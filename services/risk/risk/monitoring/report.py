@@ -209,10 +209,15 @@ def ledger_state(ledger: Ledger) -> dict[str, object]:
             "chain": ledger.chain.hex(),
         },
         "accounts": {
-            name: {currency: str(shown(cash)) for currency, cash in sorted(ledger.accounts[name].cash.items())}
+            name: {currency: _in_full(cash) for currency, cash in sorted(ledger.accounts[name].cash.items())}
             for name in sorted(ledger.accounts)
         },
     }
+
+
+def _in_full(cash: Decimal) -> str:
+    """Return cash with six decimals, or with all that it has, as coins do: people compare it with a statement."""
+    return f"{cash if cash != shown(cash) else shown(cash):f}"
 
 
 def bot_state(

@@ -125,6 +125,13 @@ def test_reports_leave_out_what_a_coin_without_a_price_makes_unknown_and_say_why
     assert harness.risk_state().daily_pnl == {"1": Decimal(250)}
 
 
+def test_what_is_held_of_a_coin_is_shown_to_its_last_decimal() -> None:
+    harness = Harness(a_config())
+    for entry in (DEPOSIT, a_posting("opening:BTC", PostingKind.DEPOSIT, currency="BTC", cash=Decimal("0.83330001"))):
+        harness.book(entry)
+    assert harness.risk.state(harness.now_ns)["accounts"] == {"mm1": {"BTC": "0.83330001", "USD": "100000.000000"}}
+
+
 def test_a_price_is_waited_for_after_a_start_and_then_the_bot_halts() -> None:
     harness = holding()
     assert of(Halt, harness.wait(WAIT_S - 2)) == [], "a pricer needs a moment"
