@@ -137,7 +137,7 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
     degen = importlib.import_module("quoter.venues.degen.session").DegenSession
 
     def careless(self: Any, now_ns: int) -> list[Any]:
-        self._ending = self._empty = True
+        self._ending = self._nothing_rests = True
         return []
 
     monkeypatch.setattr(degen, "cancel_all_and_confirm", careless)
