@@ -46,6 +46,7 @@ async function enter() {
   byId("login").hidden = true;
   byId("app").hidden = false;
   byId("who").textContent = `${me.name} · ${me.roles.join(", ")}`;
+  byId("who").title = me.roles.join(", ");
   const mayStop = may("trader", "risk");
   byId("halt").hidden = !mayStop;
   byId("cancel-all").hidden = !mayStop;
