@@ -98,6 +98,7 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/quoter": (
         "quoter/__main__.py",
         "quoter/keys.py",
+        "quoter/testing/live.py",
         "quoter/venues/__init__.py",
         "quoter/venues/polymarket/signing/keys.py",
         "quoter/venues/polymarket/signing/library.py",

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
-from common.events import AccountState, Event, Fill
+from common.core import Effect, Open, Receipt
+from common.events import AccountState, Fill
 from common.instruments import Outcome, Side
-from common.orders import ORDER_ID_MAX, OrderIds, OrderState
-from common.running.wires import LiveHttp, LiveWire
+from common.orders import ORDER_ID_MAX, OrderState
 from quoter.orders.own_orders import Order, Orders
-from quoter.service import Quoter
-from quoter.venues.base import Outputs, Placement
+from quoter.testing.live import LiveClient
+from quoter.venues.base import Placement
 from quoter.venues.conversation import Reply, Request, Script
 from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.fallback import Fallback
@@ -128,71 +127,28 @@ def running(folder: Path) -> Iterator[Venue]:
         venue.kill()
 
 
-class Client:
+class Client(LiveClient):
     """A quoter with its session and its sockets, as the shell runs it."""
 
     def __init__(self, venue: Venue, epoch: int, fallback: Fallback = Fallback.CANCEL) -> None:
-        self.orders = Orders()
-        self.session = DegenSession(venue.key_of("mm1"), venue.url, self.orders, fallback=fallback)
-        self.core = Quoter("mm1", "degen", self.session, self.orders)
-        self.core.epoch = epoch
-        self.ids = OrderIds(epoch)
-        self.told: list[Event] = []
+        orders = Orders()
+        self.session = DegenSession(venue.key_of("mm1"), venue.url, orders, fallback=fallback)
+        super().__init__("degen", self.session, orders, epoch, STATE_MOST_S)
         self.cut = False
         """No websocket can be had."""
         self._fill_sequence = 0
-        self.wire = LiveWire(self.on_open, self.on_frames, self.on_close)
-        self.http = LiveHttp(self.on_answer)
-
-    @property
-    def now_ns(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1e9) + 1_795_000_000_000_000_000
 
     async def start(self, known: int = 0) -> None:
         await self.relay(self.session.start(self.core.epoch, known, self.now_ns))
 
-    async def carry(self, effects: Any) -> None:
-        for effect in list(effects):
-            await self._carry_one(effect)
-
-    async def _carry_one(self, effect: Effect) -> None:
-        if isinstance(effect, Event):
-            self.told.append(effect)
-            if isinstance(effect, Fill):
-                self._fill_sequence += 1
-                await self.carry(self.core.on_published(effect, self._fill_sequence, Receipt(self.now_ns)))
-        elif isinstance(effect, HttpRequest):
-            self.http.ask(effect)
-        elif isinstance(effect, Open) and self.cut:
+    async def carry_one(self, effect: Effect) -> None:
+        if isinstance(effect, Open) and self.cut:
             await self.on_close("no websocket")
-        elif isinstance(effect, Open):
-            self.wire.open(effect)
-        elif isinstance(effect, Send):
-            await self.wire.send(effect.data)
-        elif isinstance(effect, Close):
-            self.wire.close(effect)
-
-    async def relay(self, outputs: Outputs) -> None:
-        await self.carry(self.core.on_session(outputs, Receipt(self.now_ns)))
-
-    async def on_open(self) -> None:
-        await self.carry(self.core.on_open(Receipt(self.now_ns)))
-
-    async def on_frames(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            await self.carry(self.core.on_frame(frame, Receipt(self.now_ns)))
-
-    async def on_close(self, reason: str) -> None:
-        await self.carry(self.core.on_close(reason, Receipt(self.now_ns)))
-
-    async def on_answer(self, answer: HttpResponse) -> None:
-        await self.carry(self.core.on_answer(answer, Receipt(self.now_ns)))
-
-    async def until(self, reached: Callable[[], bool]) -> None:
-        async with asyncio.timeout(STATE_MOST_S):
-            while not reached():
-                await self.relay(self.session.on_timer(self.now_ns))
-                await asyncio.sleep(0.01)
+            return
+        await super().carry_one(effect)
+        if isinstance(effect, Fill):
+            self._fill_sequence += 1
+            await self.carry(self.core.on_published(effect, self._fill_sequence, Receipt(self.now_ns)))
 
     async def place(self, side: Side, ticks: int, lots: int, *, immediate: bool = False) -> int:
         order_id = self.ids.next(self.now_ns)

@@ -12,24 +12,23 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
-from common.events import Event, Fill
+from common.core import HttpRequest
+from common.events import Fill
 from common.instruments import Outcome, Side
-from common.orders import OrderIds, OrderState
-from common.running.wires import LiveHttp, LiveWire
+from common.orders import OrderState
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 from quoter.orders.own_orders import Order, Orders
-from quoter.service import Quoter
 from quoter.testing import polymarket as tiny
+from quoter.testing.live import LiveClient
 from quoter.testing.polymarket import MARKET, PolymarketVenue
-from quoter.venues.base import Outputs, Placement
+from quoter.venues.base import Placement
 from quoter.venues.polymarket.session import PolymarketSession
 from quoter.venues.polymarket.signing.keys import LibraryKeys
 from quoter.venues.polymarket.signing.ticket import PolymarketKey
@@ -150,62 +149,13 @@ class Server:
             await self.tell(frame)
 
 
-class Client:
+class Client(LiveClient):
     """The session with its sockets, as the shell runs it."""
 
     def __init__(self, server: Server, channel_url: str) -> None:
-        self.orders = Orders()
-        self.session = PolymarketSession(
-            LibraryKeys(KEY), server.url, channel_url, self.orders, positions_url=server.url
-        )
-        self.core = Quoter("mm1", "polymarket", self.session, self.orders)
-        self.core.epoch = 3
-        self.ids = OrderIds(3)
-        self.told: list[Event] = []
-        self.wire = LiveWire(self.on_open, self.on_frames, self.on_close)
-        self.http = LiveHttp(self.on_answer)
-
-    @property
-    def now_ns(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1e9) + 1_795_000_000_000_000_000
-
-    async def carry(self, effects: Any) -> None:
-        for effect in list(effects):
-            await self._carry_one(effect)
-
-    async def _carry_one(self, effect: Effect) -> None:
-        if isinstance(effect, Event):
-            self.told.append(effect)
-        elif isinstance(effect, HttpRequest):
-            self.http.ask(effect)
-        elif isinstance(effect, Open):
-            self.wire.open(effect)
-        elif isinstance(effect, Send):
-            await self.wire.send(effect.data)
-        elif isinstance(effect, Close):
-            self.wire.close(effect)
-
-    async def relay(self, outputs: Outputs) -> None:
-        await self.carry(self.core.on_session(outputs, Receipt(self.now_ns)))
-
-    async def on_open(self) -> None:
-        await self.carry(self.core.on_open(Receipt(self.now_ns)))
-
-    async def on_frames(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            await self.carry(self.core.on_frame(frame, Receipt(self.now_ns)))
-
-    async def on_close(self, reason: str) -> None:
-        await self.carry(self.core.on_close(reason, Receipt(self.now_ns)))
-
-    async def on_answer(self, answer: HttpResponse) -> None:
-        await self.carry(self.core.on_answer(answer, Receipt(self.now_ns)))
-
-    async def until(self, reached: Callable[[], bool]) -> None:
-        async with asyncio.timeout(STATE_MOST_S):
-            while not reached():
-                await self.relay(self.session.on_timer(self.now_ns))
-                await asyncio.sleep(0.01)
+        orders = Orders()
+        self.session = PolymarketSession(LibraryKeys(KEY), server.url, channel_url, orders, positions_url=server.url)
+        super().__init__("polymarket", self.session, orders, 3, STATE_MOST_S)
 
     async def place(self, ticks: int, lots: int = 10_000) -> int:
         order_id = self.ids.next(self.now_ns)
