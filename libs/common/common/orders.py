@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class OrderState(StrEnum):
@@ -27,6 +28,13 @@ class OrderState(StrEnum):
     def __init__(self, value: str) -> None:
         self.terminal = value in ("filled", "cancelled", "rejected")
 
+
+# As in `common.instruments.sides`: a member is asked of its class at many times the cost.
+SUBMITTING: Final = OrderState.SUBMITTING
+LIVE: Final = OrderState.LIVE
+CANCELLING: Final = OrderState.CANCELLING
+UNKNOWN: Final = OrderState.UNKNOWN
+FILLED: Final = OrderState.FILLED
 
 LEGAL_STEPS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.SUBMITTING: frozenset(

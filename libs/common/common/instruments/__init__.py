@@ -3,12 +3,17 @@
 from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
 from common.instruments.pair import OutcomePair, market_lots, pair_lots
-from common.instruments.sides import Outcome, Side, bids_on_axis
+from common.instruments.sides import BUY, NO, NONE, SELL, YES, Outcome, Side, bids_on_axis
 from common.instruments.tokens import NAME_CHARS_MAX, TOKEN_CHARS_MAX, escape_token, unescape_token
 
 __all__ = [
+    "BUY",
     "NAME_CHARS_MAX",
+    "NO",
+    "NONE",
+    "SELL",
     "TOKEN_CHARS_MAX",
+    "YES",
     "Accrual",
     "Instrument",
     "InstrumentKind",

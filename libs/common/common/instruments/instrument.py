@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from common.instruments.grid import exact_ticks, floor_ticks
-from common.instruments.sides import Outcome, Side
+from common.instruments.sides import BUY, NO, NONE, SELL, Outcome, Side
 
 # Wide enough for every product of a price, a quantity and a multiplier; a product that is not exact in it is refused.
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow, Inexact])
@@ -76,7 +76,7 @@ class Instrument:
     """What its price is in, and what is paid."""
     tick_size: Decimal
     """Step of its price."""
-    outcome: Outcome = Outcome.NONE
+    outcome: Outcome = NONE
     """YES or NO for a binary one, NONE for every other."""
     base: str = ""
     """What is bought: a currency, or the asset a binary market is about."""
@@ -110,7 +110,7 @@ class Instrument:
             number: Decimal = getattr(self, name)
             if not number.is_finite() or number <= 0:
                 raise ValueError(f"{name}: must be above 0, is {number}")
-        if (self.outcome is Outcome.NONE) is (self.kind is InstrumentKind.BINARY):
+        if (self.outcome is NONE) is (self.kind is InstrumentKind.BINARY):
             raise ValueError(f"outcome: must be yes or no for binary and none for others, is {self.outcome}")
         if self.min_lots < 1:
             raise ValueError(f"min_lots: must be 1 or more, is {self.min_lots}")
@@ -202,16 +202,16 @@ class Instrument:
 
         `mark` is a price of the axis: 60 NO shares at a mark of 0.7 for YES are worth 60 x 0.3 = 18.
         """
-        return lots * (self._highest - mark if self.outcome is Outcome.NO else mark) * self._lot_money
+        return lots * (self._highest - mark if self.outcome is NO else mark) * self._lot_money
 
     # --- the axis -----------------------------------------------------------------------------------------------
 
     def on_axis(self, side: Side, ticks: int) -> OnAxis:
         """Return an order as it stands on the axis: buying NO at q ticks of 100 asks 100 - q for YES."""
         # Made for every own order of every pass: OnAxis(...) is the same and takes twice as long.
-        if self.outcome is Outcome.NO:
-            return tuple.__new__(OnAxis, (side is Side.SELL, self.max_ticks - ticks))
-        return tuple.__new__(OnAxis, (side is Side.BUY, ticks))
+        if self.outcome is NO:
+            return tuple.__new__(OnAxis, (side is SELL, self.max_ticks - ticks))
+        return tuple.__new__(OnAxis, (side is BUY, ticks))
 
     def with_tick(self, tick_size: Decimal | None) -> Instrument:
         """Return the instrument on another grid: an order sent before a market changed its tick; None is its own."""
@@ -225,6 +225,6 @@ class Instrument:
 
     def opposite(self) -> Instrument:
         """Return the other outcome of the same market; ValueError where there is none."""
-        if self.outcome is Outcome.NONE:
+        if self.outcome is NONE:
             raise ValueError(f"outcome: {self.symbol} has no other one")
         return replace(self, outcome=self.outcome.opposite)

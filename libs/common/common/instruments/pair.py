@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from common.instruments.instrument import Instrument
-from common.instruments.sides import Outcome
+from common.instruments.sides import NO, NONE, YES, Outcome
 
 
 class OutcomePair(NamedTuple):
@@ -16,16 +16,16 @@ class OutcomePair(NamedTuple):
 
     def of(self, outcome: Outcome) -> Instrument:
         """Return the instrument of an outcome; ValueError for NONE, which this market does not trade."""
-        if outcome is Outcome.YES:
+        if outcome is YES:
             return self.yes
-        if outcome is Outcome.NO:
+        if outcome is NO:
             return self.no
         raise ValueError(f"outcome: {self.yes.symbol} is traded as yes or no, not as {outcome.value}")
 
 
 def pair_lots(outcome: Outcome, lots: int) -> tuple[int, int]:
     """Return lots of one outcome as lots of YES and of NO; ValueError for NONE, which is neither."""
-    if outcome is Outcome.NONE:
+    if outcome is NONE:
         raise ValueError("outcome: must be yes or no where a pair is held, is none")
     return market_lots(outcome, lots)
 
@@ -36,4 +36,4 @@ def market_lots(outcome: Outcome, lots: int) -> tuple[int, int]:
     On the axis are YES and what has no outcomes, which may be short; against it is NO. In this form a holding of any
     market is a pair of numbers, and the sum of its instruments is theirs.
     """
-    return (0, lots) if outcome is Outcome.NO else (lots, 0)
+    return (0, lots) if outcome is NO else (lots, 0)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from common.clock import NS_PER_MS
 from common.events import CommonLimits, NotionalLimits
-from common.instruments import OnAxis, Side, ceil_ticks
+from common.instruments import BUY, OnAxis, ceil_ticks
 from common.pretrade.context import CheckContext
 from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
@@ -218,7 +218,7 @@ def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) ->
 
 def _collateral(order: NewOrder, notional: float, context: CheckContext) -> Refusal | None:
     """A bid has to be covered by cash that nothing else locks."""
-    if order.side is Side.BUY and notional > context.free_cash:
+    if order.side is BUY and notional > context.free_cash:
         return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
     return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from common.events import BotLimits
-from common.instruments import Instrument, Outcome, Side
+from common.instruments import BUY, Instrument, Outcome, Side
 from common.pretrade.inventory import Inventory
 from common.pretrade.limits import MarketLimits, limits_in
 from common.pretrade.orders import Approved
@@ -129,7 +129,7 @@ class CheckContext:
         outcome = order.instrument.outcome
         self.own_places.add((outcome, order.side, order.price_ticks))
         self.inventory.add_open(outcome, order.side, order.quantity_lots)
-        if order.side is Side.BUY:
+        if order.side is BUY:
             self.free_cash -= notional
             self.bot_notional += notional
             self.account_notional += notional

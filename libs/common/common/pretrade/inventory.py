@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from common.instruments import Instrument, Outcome, OutcomePair, Side
+from common.instruments import BUY, NO, NONE, SELL, YES, Instrument, Outcome, OutcomePair, Side
 from common.pretrade.limits import MarketLimits
 from common.pretrade.orders import NewOrder, Refusal, RejectReason
 
@@ -95,8 +95,8 @@ class PairInventory:
         reduce-only window that is the only one there is. What is sold has to be there.
         """
         held, outcome, worst = self.held, order.instrument.outcome, self.worst_case(order)
-        yes = outcome is Outcome.YES
-        if order.side is Side.SELL:
+        yes = outcome is YES
+        if order.side is SELL:
             other = held.no_lots if yes else held.yes_lots
             if worst < 0:
                 return RejectReason.WORST_CASE_POSITION, f"sells {-worst} {outcome.value} more than are held"
@@ -117,7 +117,7 @@ class PairInventory:
     def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
         """Worst-case |YES - NO| in the direction of the order, with everything open on that side executed."""
         held = self.held
-        if (order.side is Side.BUY) is (order.instrument.outcome is Outcome.YES):
+        if (order.side is BUY) is (order.instrument.outcome is YES):
             net = held.yes_lots - held.no_lots + held.unconfirmed_no_lots
             worst = net + self.open_buy_yes_lots + self.open_sell_no_lots + order.quantity_lots
         else:
@@ -129,25 +129,25 @@ class PairInventory:
 
     def worst_case(self, order: NewOrder) -> int:
         outcome = order.instrument.outcome
-        if order.side is Side.SELL:
+        if order.side is SELL:
             return self.sellable(outcome) - order.quantity_lots
-        if outcome is Outcome.YES:
+        if outcome is YES:
             return self.held.yes_lots + self.open_buy_yes_lots + order.quantity_lots
         return self.held.no_lots + self.open_buy_no_lots + order.quantity_lots
 
     def reduces(self, order: NewOrder) -> bool:
         """Say so of any sale of what is held, and of a bid that only pairs off lots of the other outcome."""
-        if order.side is Side.SELL:
+        if order.side is SELL:
             return True
         held = self.held
         other = held.no_lots - held.unconfirmed_no_lots
-        if order.instrument.outcome is not Outcome.YES:
+        if order.instrument.outcome is not YES:
             other = held.yes_lots - held.unconfirmed_yes_lots
         return self.worst_case(order) <= other
 
     def sellable(self, outcome: Outcome) -> int:
         held = self.held
-        if outcome is Outcome.YES:
+        if outcome is YES:
             return held.yes_lots - held.unconfirmed_yes_lots - self.open_sell_yes_lots
         return held.no_lots - held.unconfirmed_no_lots - self.open_sell_no_lots
 
@@ -155,13 +155,13 @@ class PairInventory:
         self.open_buy_yes_lots = self.open_buy_no_lots = self.open_sell_yes_lots = self.open_sell_no_lots = 0
 
     def add_open(self, outcome: Outcome, side: Side, lots: int) -> None:
-        if outcome is Outcome.YES:
-            if side is Side.BUY:
+        if outcome is YES:
+            if side is BUY:
                 self.open_buy_yes_lots += lots
             else:
                 self.open_sell_yes_lots += lots
-        elif outcome is Outcome.NO:
-            if side is Side.BUY:
+        elif outcome is NO:
+            if side is BUY:
                 self.open_buy_no_lots += lots
             else:
                 self.open_sell_no_lots += lots
@@ -184,7 +184,7 @@ class SignedInventory:
     open_sell_lots: int = 0
 
     def instrument(self, outcome: Outcome) -> Instrument:
-        if outcome is not Outcome.NONE:
+        if outcome is not NONE:
             raise ValueError(f"outcome: {self.traded.symbol} has none, is {outcome.value}")
         return self.traded
 
@@ -199,7 +199,7 @@ class SignedInventory:
         worst = self.worst_case(order)
         if reduce_only and not self.reduces(order):
             return RejectReason.CLOSE_TO_EXPIRY, f"reduce only: worst-case position {worst:+} lots, limit 0"
-        buys = order.side is Side.BUY
+        buys = order.side is BUY
         most = limits.max_position_lots if buys else min(self.max_short_lots, limits.max_position_lots)
         beyond = worst if buys else -worst
         if beyond > most and not (limits.max_position_lots and self.reduces(order)):
@@ -214,20 +214,20 @@ class SignedInventory:
     def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
         """|position|, which is its own net: nothing pairs off with it."""
         worst = self.worst_case(order)
-        net = worst if order.side is Side.BUY else -worst
+        net = worst if order.side is BUY else -worst
         if net > limits.max_net_lots:
             return RejectReason.WORST_CASE_NET, f"worst-case net position {net}, limit {limits.max_net_lots}"
         return None
 
     def worst_case(self, order: NewOrder) -> int:
-        if order.side is Side.BUY:
+        if order.side is BUY:
             return self.held_lots + self.open_buy_lots + order.quantity_lots
         return self.held_lots - self.unconfirmed_lots - self.open_sell_lots - order.quantity_lots
 
     def reduces(self, order: NewOrder) -> bool:
         """Say whether the position is on the other side of 0 and stays there with all of it executed."""
         worst = self.worst_case(order)
-        return worst <= 0 if order.side is Side.BUY else worst >= 0
+        return worst <= 0 if order.side is BUY else worst >= 0
 
     def sellable(self, outcome: Outcome) -> int:
         self.instrument(outcome)
@@ -238,10 +238,10 @@ class SignedInventory:
 
     def add_open(self, outcome: Outcome, side: Side, lots: int) -> None:
         self.instrument(outcome)
-        if side is Side.BUY:
+        if side is BUY:
             self.open_buy_lots += lots
         else:
             self.open_sell_lots += lots
 
 
-_SIDE_OF = {Side.BUY: "long", Side.SELL: "short"}
+_SIDE_OF = {BUY: "long", SELL: "short"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from common.bots import Quoting
 from common.events import QuoteLevel
-from common.instruments import Outcome, Side, ceil_ticks, floor_ticks, opposite_ticks
+from common.instruments import NO, SELL, YES, ceil_ticks, floor_ticks, opposite_ticks
 
 from quoter.binary.terms import Grid
 from quoter.orders.diff import TargetOrder
@@ -70,23 +70,22 @@ def levels(ticks: list[int], size_lots: int, room_lots: int, min_lots: int) -> l
 
 def as_buys(bids: Sequence[QuoteLevel], asks: Sequence[QuoteLevel], ticks_per_unit: int) -> list[TargetOrder]:
     """Express a ladder in YES terms as buying orders, best first and the two sides in turn."""
-    wanted = [TargetOrder(Outcome.YES, level.price_ticks, level.quantity_lots) for level in bids]
+    wanted = [TargetOrder(YES, level.price_ticks, level.quantity_lots) for level in bids]
     wanted += [
-        TargetOrder(Outcome.NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots)
-        for level in asks
+        TargetOrder(NO, opposite_ticks(level.price_ticks, ticks_per_unit), level.quantity_lots) for level in asks
     ]
     return wanted
 
 
 def selling_held(wanted: Sequence[TargetOrder], yes_lots: int, no_lots: int, ticks_per_unit: int) -> list[TargetOrder]:
     """Sell held shares at p where the other outcome would be bought at 1 - p, best first, as far as they last."""
-    left = {Outcome.YES: yes_lots, Outcome.NO: no_lots}
+    left = {YES: yes_lots, NO: no_lots}
     found = []
     for want in wanted:
         held = want.outcome.opposite
         if left[held] >= want.quantity_lots:
             left[held] -= want.quantity_lots
             ticks = opposite_ticks(want.price_ticks, ticks_per_unit)
-            want = TargetOrder(held, ticks, want.quantity_lots, Side.SELL)
+            want = TargetOrder(held, ticks, want.quantity_lots, SELL)
         found.append(want)
     return found

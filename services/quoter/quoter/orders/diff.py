@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from common.instruments import Outcome, Side, bids_on_axis
-from common.orders import OrderState
+from common.instruments import BUY, Outcome, Side, bids_on_axis
+from common.orders import CANCELLING, OrderState
 
 from quoter.orders.terms import Traded
 
@@ -28,7 +28,7 @@ class TargetOrder(NamedTuple):
     outcome: Outcome
     price_ticks: int
     quantity_lots: int
-    side: Side = Side.BUY
+    side: Side = BUY
 
 
 class Working(Protocol):
@@ -82,7 +82,7 @@ def diff(
 def _matched(
     wanted: Sequence[TargetOrder], working: Sequence[Working], tolerance: Tolerance, headroom: Headroom
 ) -> Changes:
-    free = [order for order in working if order.state is not OrderState.CANCELLING]
+    free = [order for order in working if order.state is not CANCELLING]
     left = _left(headroom)
     place: list[TargetOrder] = []
     for want in wanted:
@@ -154,7 +154,7 @@ def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: i
     rows += [
         (order.outcome, order.side, order.price_ticks)
         for order in working
-        if order.order_id not in gone and order.state is not OrderState.CANCELLING
+        if order.order_id not in gone and order.state is not CANCELLING
     ]
     for outcome, side, price_ticks in rows:
         bids, ticks = traded.of(outcome).on_axis(side, price_ticks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.events import Fill, Position, Posting
-from common.instruments import Instrument, Outcome, market_lots, pair_lots
+from common.instruments import NONE, Instrument, Outcome, market_lots, pair_lots
 from common.pretrade import Held
 
 UNLEDGERED_MAX = 10_000
@@ -147,7 +147,7 @@ class Holdings:
 
 def _lots_held(instrument: Instrument, outcome: Outcome, lots: int) -> tuple[int, int]:
     """Return lots as their market holds them; ValueError for those of neither outcome in a market that has two."""
-    return (market_lots if instrument.outcome is Outcome.NONE else pair_lots)(outcome, lots)
+    return (market_lots if instrument.outcome is NONE else pair_lots)(outcome, lots)
 
 
 _NOTHING: dict[str, tuple[int, int]] = {}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
-from common.instruments import Outcome, Side, pair_lots
-from common.orders import OrderState, may_step
+from common.instruments import BUY, SELL, Outcome, Side, pair_lots
+from common.orders import CANCELLING, FILLED, LIVE, SUBMITTING, UNKNOWN, OrderState, may_step
 from common.pretrade import CheckContext
 
 from quoter.orders.terms import Terms
@@ -37,7 +37,7 @@ class Order:
     side: Side
     price_ticks: int
     quantity_lots: int
-    state: OrderState = OrderState.SUBMITTING
+    state: OrderState = SUBMITTING
     venue_order_id: str = ""
     reason: str = ""
     filled_lots: int = 0
@@ -131,7 +131,7 @@ class Orders:
         """Return how many YES and NO shares a bot's asks may still sell."""
         yes = no = 0
         for order in self.of(algo_id, symbol):
-            if order.side is Side.SELL:
+            if order.side is SELL:
                 of_yes, of_no = pair_lots(order.outcome, order.leaves_lots)
                 yes, no = yes + of_yes, no + of_no
         return yes, no
@@ -182,7 +182,7 @@ class Orders:
                 update.side,
                 update.price_ticks,
                 update.quantity_lots,
-                state=OrderState.UNKNOWN,
+                state=UNKNOWN,
                 inherited=True,
             )
             self.add(order)
@@ -209,9 +209,9 @@ class Orders:
         if executed:
             order.executed_lots = report.executed_lots
         state = report.state
-        if state is OrderState.LIVE and order.state is OrderState.CANCELLING:
+        if state is LIVE and order.state is CANCELLING:
             # It rests, and our cancel is still on its way.
-            state = OrderState.CANCELLING
+            state = CANCELLING
         if state is order.state and not executed:
             # A repeat: a venue tells each change in its answer and in a frame of its own.
             return None
@@ -236,10 +236,10 @@ class Orders:
         order.venue_sequence = max(order.venue_sequence, execution.venue_sequence)
         order.ts_event_ns = max(order.ts_event_ns, execution.ts_event_ns)
         order.sequence += 1
-        if order.filled_lots >= order.quantity_lots and may_step(order.state, OrderState.FILLED):
-            order.state, order.reason = OrderState.FILLED, ""
-        elif order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN):
-            order.state = OrderState.LIVE
+        if order.filled_lots >= order.quantity_lots and may_step(order.state, FILLED):
+            order.state, order.reason = FILLED, ""
+        elif order.state in (SUBMITTING, UNKNOWN):
+            order.state = LIVE
         self._settle(order)
         return order
 
@@ -284,7 +284,7 @@ class Orders:
             open_orders.version += 1
             for order in open_orders.orders.values():
                 exact = order.price_ticks * old / new
-                rounding = ROUND_CEILING if order.side is Side.BUY else ROUND_FLOOR
+                rounding = ROUND_CEILING if order.side is BUY else ROUND_FLOOR
                 order.price_ticks = int(exact.to_integral_value(rounding))
                 if order.price_ticks != exact:
                     between.append(order)
@@ -324,7 +324,7 @@ class Orders:
                         context.open_bids += 1
                     else:
                         context.open_asks += 1
-                if order.state is OrderState.CANCELLING or order.state.terminal or order.order_id in leaving:
+                if order.state is CANCELLING or order.state.terminal or order.order_id in leaving:
                     continue
                 if own:
                     context.own_places.add((outcome, side, order.price_ticks))
@@ -342,4 +342,4 @@ def _has_orders(open_orders: OpenOrders | None) -> bool:
 
 def resting(orders: Iterable[Order]) -> list[Order]:
     """Return the orders that a cancel could still reach and that have none on its way."""
-    return [order for order in orders if not order.state.terminal and order.state is not OrderState.CANCELLING]
+    return [order for order in orders if not order.state.terminal and order.state is not CANCELLING]

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
-from common.instruments import Outcome, Side, bids_on_axis
+from common.instruments import BUY, NONE, bids_on_axis
 
 from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import unpaired_value
@@ -34,7 +34,7 @@ def open_cost(order: Order, terms_of: TermsOf) -> float:
     before the session has cancelled it.
     """
     terms = terms_of(order.symbol)
-    if not terms.symbol and order.outcome is Outcome.NONE:
+    if not terms.symbol and order.outcome is NONE:
         return 0.0
     return terms.of(order.outcome).money(order.price_ticks, order.leaves_lots)
 
@@ -115,7 +115,7 @@ class NotionalCommitted:
                 money = unpaired_value(held, terms, mark, holdings.cost_of(bot.algo_id, symbol))
                 self.add(bot.algo_id, terms.instrument.currency, money)
         for order in orders:
-            if order.side is Side.BUY:
+            if order.side is BUY:
                 cost, currency = open_cost(order, terms_of), terms_of(order.symbol).instrument.currency
                 self.add(order.algo_id, currency, cost)
                 self.bids[currency] = self.bids.get(currency, 0.0) + cost

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.core import Effect
-from common.orders import OrderState
+from common.orders import CANCELLING
 from common.pretrade import Approved
 
 from quoter.orders.own_orders import Order, Orders
@@ -33,7 +33,7 @@ class Batch:
             leaving = self._orders.get(order_id)
             assert leaving is not None, "only known orders are cancelled"
             if not self.withdraw(leaving):
-                self._orders.step(leaving, OrderState.CANCELLING)
+                self._orders.step(leaving, CANCELLING)
                 self._cancelling.append(order_id)
 
     def withdraw(self, order: Order) -> bool:

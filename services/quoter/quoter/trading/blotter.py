@@ -13,7 +13,7 @@ from common.clock import NS_PER_MS
 from common.core import Effects
 from common.events import AccountState, AlertLevel, Fill, Halt, Posting
 from common.instruments import Instrument
-from common.orders import OrderState, epoch_of
+from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
@@ -126,12 +126,12 @@ class Blotter:
         trader = self._trader
         order = trader.orders.get(report.order_id)
         if order is None:
-            if report.state is OrderState.LIVE and epoch_of(report.order_id) <= trader.epoch:
+            if report.state is LIVE and epoch_of(report.order_id) <= trader.epoch:
                 return self._cancel_stray(report.order_id, "is not known", now_ns)
             return []
-        if report.state is OrderState.LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
+        if report.state is LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
             return self._cancel_stray(report.order_id, f"was {order.state.value} for us", now_ns)
-        fresh = order.state is OrderState.SUBMITTING
+        fresh = order.state is SUBMITTING
         if trader.orders.report(report) is None:
             return []
         if fresh:
@@ -180,17 +180,17 @@ class Blotter:
 
     def _on_cancel_refused(self, refused: CancelRejected, now_ns: int) -> Effects:
         order = self._trader.orders.get(refused.order_id)
-        if order is None or order.state is not OrderState.CANCELLING:
+        if order is None or order.state is not CANCELLING:
             return []
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
-        self._trader.orders.step(order, OrderState.LIVE)
+        self._trader.orders.step(order, LIVE)
         self._touched(order.algo_id, order.symbol, False)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
     def _on_unknown(self, unknown: Unknown) -> Effects:
         order = self._trader.orders.get(unknown.order_id)
-        if order is not None and order.state in (OrderState.SUBMITTING, OrderState.CANCELLING):
-            self._trader.orders.step(order, OrderState.UNKNOWN, unknown.why)
+        if order is not None and order.state in (SUBMITTING, CANCELLING):
+            self._trader.orders.step(order, UNKNOWN, unknown.why)
             self._trader.news.note(order)
         return []
 
@@ -198,7 +198,7 @@ class Blotter:
         """Whatever had not ended may have been cancelled, filled or never have arrived."""
         yield from self.alert(AlertLevel.WARNING, PLATFORM, "session_lost", lost.reason or "closed", now_ns)
         for order in self._trader.orders.living():
-            if self._trader.orders.step(order, OrderState.UNKNOWN, "connection lost"):
+            if self._trader.orders.step(order, UNKNOWN, "connection lost"):
                 self._touched(order.algo_id, order.symbol, False)
                 self._trader.news.note(order)
 

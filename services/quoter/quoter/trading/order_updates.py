@@ -21,7 +21,7 @@ from common.events import (
     QuoteTarget,
 )
 from common.instruments import Instrument, Outcome
-from common.orders import OrderState
+from common.orders import SUBMITTING
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
@@ -72,7 +72,7 @@ class OrderUpdatesOut:
         What rests may be gone in a moment: that it does is told by the timer, when it still does.
         """
         waiting = self._untold.pop(algo_id, {})
-        now = [order for order in waiting.values() if order.state is OrderState.SUBMITTING or order.state.terminal]
+        now = [order for order in waiting.values() if order.state is SUBMITTING or order.state.terminal]
         if len(now) < len(waiting):
             published = {order.order_id for order in now}
             self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in published}

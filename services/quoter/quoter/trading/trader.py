@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import FeedStatus, MarketStatus, RiskState
-from common.instruments import Side, ceil_ticks
+from common.instruments import BUY, ceil_ticks
 from common.orders import OrderIds
 from common.pretrade import (
     Approved,
@@ -454,7 +454,7 @@ class Trader:
         self._batch.cancel(cancels)
         for approved in orders:
             self._batch.place(approved, quoted.context.now_ns)
-            if approved.order.side is Side.BUY:
+            if approved.order.side is BUY:
                 # Counted here already: the next pass may come before the timer has computed it again.
                 currency = approved.order.instrument.currency
                 if currency == self.session.currency:
