@@ -23,7 +23,8 @@ class OrderState(StrEnum):
 
     terminal: bool
     """It rests no more. An attribute, and the steps a tuple: both are asked for dozens of times per tick."""
-    _following: tuple[OrderState, ...]
+    following: tuple[OrderState, ...]
+    """Where it may go from here."""
 
     def __init__(self, value: str) -> None:
         self.terminal = value in ("filled", "cancelled", "rejected")
@@ -69,12 +70,12 @@ LEGAL_STEPS: dict[OrderState, frozenset[OrderState]] = {
 
 
 for _state, _steps in LEGAL_STEPS.items():
-    _state._following = tuple(_steps)
+    _state.following = tuple(_steps)
 
 
 def may_step(current: OrderState, following: OrderState) -> bool:
     """Say whether an order may go from one state to another; staying is always allowed."""
-    return current is following or following in current._following
+    return current is following or following in current.following
 
 
 EPOCH_BITS = 20
@@ -100,8 +101,8 @@ class OrderIds:
         self._low = 0
 
     def next(self, now_ns: int) -> int:
-        second = max(0, now_ns // 1_000_000_000 - ORDER_TIME_ORIGIN_S)
-        self._low = max(self._low + 1, second << COUNTER_BITS)
+        low, from_second = self._low + 1, (now_ns // 1_000_000_000 - ORDER_TIME_ORIGIN_S) << COUNTER_BITS
+        self._low = low if low > from_second else from_second
         if self._low >> (TIME_BITS + COUNTER_BITS):
             raise OverflowError("order ids: 30 bits of seconds are used up")
         return (self.epoch << (TIME_BITS + COUNTER_BITS)) | self._low

@@ -15,13 +15,15 @@ QUOTIENT_EPSILON = 1e-15
 def floor_ticks(price: float, tick_size: float) -> int:
     """Round a price down to whole ticks: the safe side for a bid. `floor_ticks(0.5299, 0.01) == 52`."""
     ticks = price / tick_size
-    return math.floor(ticks + max(TICK_EPSILON, abs(ticks) * QUOTIENT_EPSILON))
+    bits = abs(ticks) * QUOTIENT_EPSILON
+    return math.floor(ticks + (bits if bits > TICK_EPSILON else TICK_EPSILON))
 
 
 def ceil_ticks(price: float, tick_size: float) -> int:
     """Round a price up to whole ticks: the safe side for an ask. `ceil_ticks(0.5201, 0.01) == 53`."""
     ticks = price / tick_size
-    return math.ceil(ticks - max(TICK_EPSILON, abs(ticks) * QUOTIENT_EPSILON))
+    bits = abs(ticks) * QUOTIENT_EPSILON
+    return math.ceil(ticks - (bits if bits > TICK_EPSILON else TICK_EPSILON))
 
 
 def exact_ticks(price: str | Decimal, tick_size: Decimal) -> int:

@@ -14,6 +14,12 @@ class Use(Enum):
     HEDGE = 0.25
     QUOTE = 0.5
 
+    kept: float
+    """The value, as an attribute: every pass asks for it."""
+
+    def __init__(self, kept: float) -> None:
+        self.kept = kept
+
 
 class Budget:
     """A token bucket of messages, refilled at a constant rate."""
@@ -34,7 +40,8 @@ class Budget:
             elapsed_s = (now_ns - self._at_ns) / NS_PER_S
             self._tokens = min(self.burst, self._tokens + elapsed_s * self.messages_per_s)
             self._at_ns = now_ns
-        return max(0.0, self._tokens - self.burst * use.value)
+        left = self._tokens - self.burst * use.kept
+        return left if left > 0.0 else 0.0
 
     def take(self, use: Use, messages: int, now_ns: int) -> bool:
         """Take messages out of the bucket, or none of them when they are not there."""

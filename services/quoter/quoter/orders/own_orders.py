@@ -26,7 +26,7 @@ FINISHED_MAX = 20_000
 NEVER_SENT = "withdrawn before it was sent"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """One order of the account, from the moment it is sent."""
 
@@ -59,6 +59,8 @@ class Order:
     cancels_refused: int = 0
     cancel_from_ns: int = 0
     """A cancel that was refused is not sent again before."""
+    shelf: OpenOrders | None = field(default=None, repr=False)
+    """Where it is filed while it lives; None until it is taken in."""
 
     @property
     def leaves_lots(self) -> int:
@@ -69,7 +71,7 @@ class Order:
 
     def step(self, state: OrderState, reason: str = "") -> bool:
         """Go to another state when that is a legal step; return whether something changed."""
-        if state is self.state or not may_step(self.state, state):
+        if state is self.state or state not in self.state.following:
             return False
         self.state = state
         self.reason = reason
@@ -78,9 +80,19 @@ class Order:
 
 
 @dataclass(slots=True)
+class Counts:
+    """How many orders a bot has, and what became of all it ever had."""
+
+    living: int = 0
+    sent: int = 0
+    executions: int = 0
+
+
+@dataclass(slots=True)
 class OpenOrders:
     """The living orders of one bot in one market."""
 
+    bot: Counts
     orders: dict[int, Order] = field(default_factory=dict)
     version: int = 0
     """Grows with every change, so that an unchanged market is recognised without looking."""
@@ -90,21 +102,22 @@ class Orders:
     """All orders of the account: living ones by market and bot, ended ones by id."""
 
     def __init__(self) -> None:
+        self.by_id: dict[int, Order] = {}
+        """Every order known, living and ended: read by those who ask of each order, changed only here."""
         self._living: dict[int, Order] = {}
         self._finished: dict[int, Order] = {}
         self._markets: dict[str, dict[str, OpenOrders]] = {}
-        self._counts: dict[str, int] = {}
-        self._sent: dict[str, int] = {}
-        self._executions: dict[str, int] = {}
+        self._counts: dict[str, Counts] = {}
+        """By bot."""
 
     def __contains__(self, order_id: object) -> bool:
-        return order_id in self._living or order_id in self._finished
+        return order_id in self.by_id
 
     def __len__(self) -> int:
         return len(self._living)
 
     def get(self, order_id: int) -> Order | None:
-        return self._living.get(order_id) or self._finished.get(order_id)
+        return self.by_id.get(order_id)
 
     def living(self) -> Iterator[Order]:
         """Return a snapshot of every order that may still be executed, in order of id."""
@@ -120,7 +133,7 @@ class Orders:
             shelves = self._markets[symbol] = {}
         open_orders = shelves.get(algo_id)
         if open_orders is None:
-            open_orders = shelves[algo_id] = OpenOrders()
+            open_orders = shelves[algo_id] = OpenOrders(self._counts.setdefault(algo_id, Counts()))
         return open_orders
 
     def of(self, algo_id: str, symbol: str) -> list[Order]:
@@ -152,23 +165,25 @@ class Orders:
 
     def count(self, algo_id: str) -> int:
         """Return how many living orders a bot has."""
-        return self._counts.get(algo_id, 0)
+        counts = self._counts.get(algo_id)
+        return counts.living if counts is not None else 0
 
     def counts_of(self, algo_id: str) -> tuple[int, int]:
         """Return how many orders of a bot were ever taken in, and how many executions there ever were."""
-        return self._sent.get(algo_id, 0), self._executions.get(algo_id, 0)
+        counts = self._counts.get(algo_id)
+        return (counts.sent, counts.executions) if counts is not None else (0, 0)
 
     # --- changes ------------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
         """Take in an order that is about to be sent."""
-        assert order.order_id not in self, f"order id {order.order_id} is used twice"
-        self._living[order.order_id] = order
-        open_orders = self.open_orders(order.algo_id, order.symbol)
-        open_orders.orders[order.order_id] = order
-        open_orders.version += 1
-        self._counts[order.algo_id] = self._counts.get(order.algo_id, 0) + 1
-        self._sent[order.algo_id] = self._sent.get(order.algo_id, 0) + 1
+        assert order.order_id not in self.by_id, f"order id {order.order_id} is used twice"
+        self.by_id[order.order_id] = self._living[order.order_id] = order
+        shelf = order.shelf = self.open_orders(order.algo_id, order.symbol)
+        shelf.orders[order.order_id] = order
+        shelf.version += 1
+        shelf.bot.living += 1
+        shelf.bot.sent += 1
 
     def remember(self, update: OrderUpdate) -> None:
         """Take in what a predecessor said about an order; one that had not ended is of unknown outcome."""
@@ -196,11 +211,10 @@ class Orders:
             order.filled_lots = max(order.filled_lots, update.quantity_lots - update.leaves_lots)
         self._settle(order)
 
-    def report(self, report: OrderReport) -> Order | None:
-        """Take in the venue's snapshot of an order; return it when something changed, None when nothing did."""
-        order = self.get(report.order_id)
-        if order is None or report.venue_sequence < order.venue_sequence:
-            return None
+    def report(self, order: Order, report: OrderReport) -> bool:
+        """Take in the venue's snapshot of an order; return whether something changed."""
+        if report.venue_sequence < order.venue_sequence:
+            return False
         order.venue_sequence = report.venue_sequence
         order.venue_order_id = report.venue_order_id
         if report.ts_event_ns > order.ts_event_ns:
@@ -214,10 +228,10 @@ class Orders:
             state = CANCELLING
         if state is order.state and not executed:
             # A repeat: a venue tells each change in its answer and in a frame of its own.
-            return None
+            return False
         changed = order.step(state, report.reason)
         self._settle(order)
-        return order if changed or executed else None
+        return changed or executed
 
     def execution(self, execution: Execution) -> Order | None:
         """Book a fill on its order; return the order, or None when the order is unknown or the fill is a repeat."""
@@ -225,7 +239,7 @@ class Orders:
         if order is None or execution.trade_id in order.trades:
             return None
         order.trades.add(execution.trade_id)
-        self._executions[order.algo_id] = self._executions.get(order.algo_id, 0) + 1
+        self._counts[order.algo_id].executions += 1
         if order.inherited:
             # The predecessor may have counted this very fill, so the venue's own sum is taken.
             order.filled_lots = max(order.filled_lots, order.quantity_lots - execution.leaves_lots)
@@ -245,34 +259,41 @@ class Orders:
 
     def step(self, order: Order, state: OrderState, reason: str = "") -> bool:
         """Move an order by something we did or did not hear; return whether it moved."""
-        moved = order.step(state, reason)
+        if not order.step(state, reason):
+            return False
         self._settle(order)
-        return moved
+        return True
 
     def withdraw(self, order: Order) -> None:
         """End an order that was taken in and never sent: to the venue and to every count it is as if it never was."""
-        self._sent[order.algo_id] -= 1
+        self._counts[order.algo_id].sent -= 1
         self.step(order, OrderState.REJECTED, NEVER_SENT)
 
     def _settle(self, order: Order) -> None:
         """File an order among the living or the ended, whatever it was before."""
-        open_orders = self.open_orders(order.algo_id, order.symbol)
-        open_orders.version += 1
+        shelf, order_id = order.shelf, order.order_id
+        assert shelf is not None, "an order is taken in before anything becomes of it"
         alive = not order.state.terminal or order.leaves_lots > 0
-        if alive == (order.order_id in self._living):
-            return
-        if alive:
-            # A late report of executions we have not seen brings an ended order back into the exposure.
-            del self._finished[order.order_id]
-            self._living[order.order_id] = open_orders.orders[order.order_id] = order
-            self._counts[order.algo_id] += 1
-            return
-        del self._living[order.order_id]
-        del open_orders.orders[order.order_id]
-        self._counts[order.algo_id] -= 1
+        if alive is not (order_id in self._living):
+            if alive:
+                # A late report of executions we have not seen brings an ended order back into the exposure; its
+                # market may have been forgotten meanwhile.
+                shelf = order.shelf = self.open_orders(order.algo_id, order.symbol)
+                del self._finished[order_id]
+                self._living[order_id] = shelf.orders[order_id] = order
+                shelf.bot.living += 1
+            else:
+                del self._living[order_id], shelf.orders[order_id]
+                shelf.bot.living -= 1
+                self._finish(order)
+        shelf.version += 1
+
+    def _finish(self, order: Order) -> None:
+        """Remember an order that has ended, and forget the one that ended first."""
         self._finished[order.order_id] = order
         if len(self._finished) > FINISHED_MAX:
-            del self._finished[next(iter(self._finished))]
+            oldest = next(iter(self._finished))
+            del self._finished[oldest], self.by_id[oldest]
 
     def regrid(self, symbol: str, old: Decimal, new: Decimal) -> list[Order]:
         """Count the prices of a market's living orders in its new ticks; return those that lie between two of them.

@@ -54,14 +54,14 @@ class Blotter:
     def __init__(
         self,
         trader: Trader,
-        touched: Callable[[str, str, bool], None],
+        touched: Callable[[str, str], None],
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
         self._touched = touched
-        """Told (algo_id, symbol, whether a holding changed) where something changed that quotes depend on."""
+        """Told (algo_id, symbol) where something changed that quotes depend on at once."""
         self._filled = filled
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
@@ -78,6 +78,12 @@ class Blotter:
         self.fills = 0
         self.unknown_fills = 0
         self.rejects: dict[str, int] = {}
+
+    def _released(self, order: Order) -> None:
+        """An order has ended, or is not what it was: it matters at once where something waits for that."""
+        quoted = self._trader.quoted_of(order.algo_id, order.symbol)
+        if quoted is not None and quoted.again:
+            self._touched(order.algo_id, order.symbol)
 
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
         """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
@@ -128,17 +134,22 @@ class Blotter:
         if order is None:
             if report.state is LIVE and epoch_of(report.order_id) <= trader.epoch:
                 return self._cancel_stray(report.order_id, "is not known", now_ns)
-            return []
-        if report.state is LIVE and order.state.terminal and report.venue_sequence > order.venue_sequence:
-            return self._cancel_stray(report.order_id, f"was {order.state.value} for us", now_ns)
-        fresh = order.state is SUBMITTING
-        if trader.orders.report(report) is None:
-            return []
-        if fresh:
-            self._on_taken(order)
-        self._touched(order.algo_id, order.symbol, False)
+            return ()
+        before = order.state
+        if report.state is LIVE and before.terminal and report.venue_sequence > order.venue_sequence:
+            return self._cancel_stray(report.order_id, f"was {before.value} for us", now_ns)
+        if not trader.orders.report(order, report):
+            return ()
+        quoted = trader.quoted_of(order.algo_id, order.symbol)
+        if before is SUBMITTING:
+            # The venue has taken it: what it refused before it now takes again.
+            self._refusals.on_taken()
+            if quoted is not None:
+                quoted.refusals.on_taken(order)
+        if quoted is not None and quoted.again:
+            self._touched(order.algo_id, order.symbol)
         trader.news.note(order)
-        return []
+        return ()
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
         """Cancel an order that rests at the venue although it should not."""
@@ -164,17 +175,10 @@ class Blotter:
         if verdict.halt:
             yield from self.halt(f"account-{self._trader.account}", "orders_refused", verdict.halt, now_ns)
 
-    def _on_taken(self, order: Order) -> None:
-        """The venue has taken an order: what it refused before it now takes again."""
-        self._refusals.on_taken()
-        here = self._refusals_of(order)
-        if here is not None:
-            here.on_taken(order)
-
     def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
         order = self._trader.orders.get(order_id)
         if order is not None and self._trader.orders.step(order, state, reason):
-            self._touched(order.algo_id, order.symbol, False)
+            self._released(order)
             self._trader.news.note(order)
         return []
 
@@ -184,7 +188,7 @@ class Blotter:
             return []
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
         self._trader.orders.step(order, LIVE)
-        self._touched(order.algo_id, order.symbol, False)
+        self._released(order)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
     def _on_unknown(self, unknown: Unknown) -> Effects:
@@ -199,7 +203,7 @@ class Blotter:
         yield from self.alert(AlertLevel.WARNING, PLATFORM, "session_lost", lost.reason or "closed", now_ns)
         for order in self._trader.orders.living():
             if self._trader.orders.step(order, UNKNOWN, "connection lost"):
-                self._touched(order.algo_id, order.symbol, False)
+                self._released(order)
                 self._trader.news.note(order)
 
     # --- fills --------------------------------------------------------------------------------------------------
@@ -225,7 +229,7 @@ class Blotter:
             yield from self._filled(fill, instrument, now_ns)
         if order is not None:
             trader.news.note(order)
-            self._touched(order.algo_id, order.symbol, True)
+            self._touched(order.algo_id, order.symbol)
 
     def _instrument_of(self, execution: Execution) -> Instrument:
         """Return what was traded; of a market we were not told about, what the session says of such."""
@@ -247,7 +251,7 @@ class Blotter:
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)
             yield posting
-            self._touched(algo_id, execution.symbol, True)
+            self._touched(algo_id, execution.symbol)
 
     def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
         """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""
@@ -286,7 +290,7 @@ class Blotter:
         posting = posting_of(report, algo_id, self._books(instrument, now_ns))
         if trader.holdings.on_posting(posting, instrument):
             yield posting
-            self._touched(algo_id, report.symbol, True)
+            self._touched(algo_id, report.symbol)
 
     def _books(self, instrument: Instrument, now_ns: int) -> Books:
         trader = self._trader

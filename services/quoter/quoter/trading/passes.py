@@ -40,10 +40,9 @@ class Passes:
 
     # --- what changed -------------------------------------------------------------------------------------------
 
-    def touch(self, algo_id: str, symbol: str, holding_changed: bool) -> None:
-        """Something has changed in a market; it matters at once when a holding has, or when something waits there."""
-        quoted = self._trader.quoted_of(algo_id, symbol)
-        if quoted is not None and (holding_changed or quoted.again):
+    def touch(self, algo_id: str, symbol: str) -> None:
+        """Something has changed in a market that matters at once."""
+        if self._trader.quoted_of(algo_id, symbol) is not None:
             self._touched[algo_id, symbol] = None
 
     def touch_all(self, bot: Bot, now_ns: int) -> None:

@@ -14,12 +14,13 @@ def report(state: OrderState, executed: int = 0, venue_sequence: int = 1) -> Ord
 
 def test_a_report_told_again_changes_neither_the_order_nor_its_market() -> None:
     orders = Orders()
-    orders.add(Order(7, "1", "M", Outcome.YES, Side.BUY, 40, 100))
-    assert orders.report(report(OrderState.LIVE)) is not None
+    order = Order(7, "1", "M", Outcome.YES, Side.BUY, 40, 100)
+    orders.add(order)
+    assert orders.report(order, report(OrderState.LIVE))
     version = orders.open_orders("1", "M").version
-    assert orders.report(report(OrderState.LIVE)) is None
+    assert not orders.report(order, report(OrderState.LIVE))
     assert orders.open_orders("1", "M").version == version
-    assert orders.report(report(OrderState.LIVE, executed=10, venue_sequence=2)) is not None
+    assert orders.report(order, report(OrderState.LIVE, executed=10, venue_sequence=2))
     assert orders.open_orders("1", "M").version == version + 1
 
 

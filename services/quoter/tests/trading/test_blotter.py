@@ -57,12 +57,11 @@ def execution(trade: str, lots: int, sequence: int = 2, leaves: int = 0, order_i
 
 def test_an_older_snapshot_of_an_order_changes_nothing() -> None:
     orders = Orders()
-    orders.add(an_order())
-    assert orders.report(report(OrderState.CANCELLED, 3)) is not None
-    assert orders.report(report(OrderState.LIVE, 1)) is None
-    found = orders.get(1)
-    assert found is not None
-    assert found.state is OrderState.CANCELLED
+    order = an_order()
+    orders.add(order)
+    assert orders.report(order, report(OrderState.CANCELLED, 3))
+    assert not orders.report(order, report(OrderState.LIVE, 1))
+    assert order.state is OrderState.CANCELLED
     assert len(orders) == 0
 
 
@@ -78,7 +77,7 @@ def test_an_acknowledged_order_that_is_being_cancelled_stays_so() -> None:
     order = an_order()
     orders.add(order)
     orders.step(order, OrderState.CANCELLING)
-    orders.report(report(OrderState.LIVE, 1))
+    orders.report(order, report(OrderState.LIVE, 1))
     assert order.state is OrderState.CANCELLING
     assert order.leaves_lots == 100
 
@@ -127,7 +126,7 @@ def test_only_fills_reduce_what_is_open_and_each_counts_once(story: list[tuple[s
             assert (booked is None) == (trade in seen)
             seen[trade] = lots
         elif kind == "report":
-            orders.report(report(first, second, executed=sum(seen.values())))
+            orders.report(order, report(first, second, executed=sum(seen.values())))
         elif kind == "unknown":
             orders.step(order, OrderState.UNKNOWN)
         else:
