@@ -6,8 +6,8 @@ one is sent to their place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from common.instruments import BUY, Outcome, Side, bids_on_axis
 from common.orders import CANCELLING, OrderState
@@ -48,6 +48,9 @@ class Working(Protocol):
     def state(self) -> OrderState: ...
 
 
+W = TypeVar("W", bound=Working)
+
+
 class Tolerance(NamedTuple):
     """How far a resting order may be from what is wanted and still keep its place in the queue."""
 
@@ -58,20 +61,20 @@ class Tolerance(NamedTuple):
     """Kept orders never leave own bid and own ask closer together than this."""
 
 
-class Changes(NamedTuple):
+class Changes(NamedTuple, Generic[W]):
     """What makes the target true: cancels first, then places, in this order."""
 
-    cancel: list[int]
+    cancel: list[W]
     place: list[TargetOrder]
 
 
 def diff(
     wanted: Sequence[TargetOrder],
-    working: Sequence[Working],
+    working: Sequence[W],
     tolerance: Tolerance,
     headroom: Headroom,
     traded: Traded,
-) -> Changes:
+) -> Changes[W]:
     """Return the cancels and places that turn the working orders into the wanted ones."""
     found = _matched(wanted, working, tolerance, headroom)
     if tolerance.price_ticks and _too_tight(found, working, tolerance.least_spread_ticks, traded):
@@ -80,30 +83,28 @@ def diff(
 
 
 def _matched(
-    wanted: Sequence[TargetOrder], working: Sequence[Working], tolerance: Tolerance, headroom: Headroom
-) -> Changes:
+    wanted: Sequence[TargetOrder], working: Sequence[W], tolerance: Tolerance, headroom: Headroom
+) -> Changes[W]:
     free = [order for order in working if order.state is not CANCELLING]
     left = _left(headroom)
     place: list[TargetOrder] = []
     for want in wanted:
-        bids = bids_on_axis(want.outcome, want.side)
-        kept = _nearest(want, free, tolerance, left[bids])
+        kept = _nearest(want, free, tolerance, left)
         if kept is None:
             place.append(want)
         else:
             free.remove(kept)
-            left[bids] -= kept.leaves_lots
-    return Changes([order.order_id for order in free], place)
+            left[bids_on_axis(want.outcome, want.side)] -= kept.leaves_lots
+    return Changes(free, place)
 
 
-def beside(cancel: Sequence[int], working: Sequence[Working], wanted: Sequence[TargetOrder]) -> list[int]:
+def beside(cancel: Sequence[W], wanted: Sequence[TargetOrder]) -> list[W]:
     """Return those of the orders to cancel that stand where nothing is wanted: their direction is not to be added to.
 
     The others are only not where, or as large as, they should be.
     """
     directions = {bids_on_axis(want.outcome, want.side) for want in wanted}
-    off = {order.order_id for order in working if bids_on_axis(order.outcome, order.side) not in directions}
-    return [order_id for order_id in cancel if order_id in off]
+    return [order for order in cancel if bids_on_axis(order.outcome, order.side) not in directions]
 
 
 def within_headroom(place: Sequence[TargetOrder], working: Sequence[Working], headroom: Headroom) -> list[TargetOrder]:
@@ -129,26 +130,28 @@ def _left(headroom: Headroom) -> dict[bool, int]:
     return {True: headroom.buy_lots, False: headroom.sell_lots}
 
 
-def _nearest(want: TargetOrder, free: Sequence[Working], tolerance: Tolerance, room_lots: int) -> Working | None:
+def _nearest(want: TargetOrder, free: Sequence[W], tolerance: Tolerance, left: Mapping[bool, int]) -> W | None:
     """Return the free order closest in price to what is wanted, within tolerance and within what headroom is left."""
-    best: Working | None = None
+    best: W | None = None
+    outcome, price_ticks, quantity_lots, side = want
+    lowest, highest = price_ticks - tolerance.price_ticks, price_ticks + tolerance.price_ticks
     best_distance = tolerance.price_ticks + 1
-    slack_lots = want.quantity_lots * tolerance.size
     for order in free:
-        if order.outcome is not want.outcome or order.side is not want.side:
+        # The price first: when a market moves, no order is near, and nothing else is looked at.
+        if not lowest <= order.price_ticks <= highest or order.outcome is not outcome or order.side is not side:
             continue
-        distance = abs(order.price_ticks - want.price_ticks)
+        distance, lots = abs(order.price_ticks - price_ticks), order.leaves_lots
         if (
             distance < best_distance
-            and abs(order.leaves_lots - want.quantity_lots) <= slack_lots
-            and order.leaves_lots <= room_lots
+            and abs(lots - quantity_lots) <= quantity_lots * tolerance.size
+            and lots <= left[bids_on_axis(outcome, side)]
         ):
             best, best_distance = order, distance
     return best
 
 
-def _too_tight(found: Changes, working: Sequence[Working], least_spread_ticks: int, traded: Traded) -> bool:
-    gone = set(found.cancel)
+def _too_tight(found: Changes[W], working: Sequence[W], least_spread_ticks: int, traded: Traded) -> bool:
+    gone = {order.order_id for order in found.cancel}
     best_bid = best_ask = 0
     rows = [(want.outcome, want.side, want.price_ticks) for want in found.place]
     rows += [

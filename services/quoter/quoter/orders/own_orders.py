@@ -7,7 +7,7 @@ after the news of the cancel.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -321,12 +321,12 @@ class Orders:
 
     # --- exposure -----------------------------------------------------------------------------------------------
 
-    def load_open_orders(self, context: CheckContext, algo_id: str, symbol: str, leaving: Container[int]) -> None:
+    def load_open_orders(self, context: CheckContext, algo_id: str, symbol: str) -> None:
         """Enter what is open in a market into its context: the bot's own sizes, and the best prices over all bots.
 
-        An order whose cancel has been sent, or goes ahead in the same frame (`leaving`), still counts as exposure. Its
-        price no longer counts against the other side: the venue works a connection's frames off in order, so it is gone
-        before a new order arrives.
+        An order whose cancel has been sent, or goes ahead in the same frame, still counts as exposure. Its price no
+        longer counts against the other side: the venue works a connection's frames off in order, so it is gone before
+        a new order arrives.
         """
         inventory = context.inventory
         instrument_of, add_open = inventory.instrument, inventory.add_open
@@ -345,7 +345,7 @@ class Orders:
                         context.open_bids += 1
                     else:
                         context.open_asks += 1
-                if order.state is CANCELLING or order.state.terminal or order.order_id in leaving:
+                if order.state is CANCELLING or order.state.terminal:
                     continue
                 if own:
                     context.own_places.add((outcome, side, order.price_ticks))

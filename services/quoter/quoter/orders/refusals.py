@@ -90,6 +90,11 @@ class MarketRefusals:
     taking: dict[str, Pause] = field(default_factory=dict)
     """By reason, for orders that take at once."""
 
+    @property
+    def none(self) -> bool:
+        """Say that nothing waits here for what was refused."""
+        return not (self.prices or self.resting or self.taking)
+
     def on_refused(self, order: Order, code: str, now_ns: int) -> Pause | None:
         """Take in a refusal; return the market's wait when it begins one."""
         if code in PRICE_AT_FAULT and not order.immediate:

@@ -5,7 +5,7 @@ What is placed and cancelled in one turn never leaves: its cancel would go ahead
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from common.core import Effect
 from common.orders import CANCELLING
@@ -28,13 +28,11 @@ class Batch:
         self._senders: dict[str, None] = {}
         """Bots with orders in the batch."""
 
-    def cancel(self, order_ids: Sequence[int]) -> None:
-        for order_id in order_ids:
-            leaving = self._orders.get(order_id)
-            assert leaving is not None, "only known orders are cancelled"
-            if not self.withdraw(leaving):
-                self._orders.step(leaving, CANCELLING)
-                self._cancelling.append(order_id)
+    def cancel(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            if not self.withdraw(order):
+                self._orders.step(order, CANCELLING)
+                self._cancelling.append(order.order_id)
 
     def withdraw(self, order: Order) -> bool:
         """Take an order out that has not left; return False when it is not in the batch, so that it has."""

@@ -43,8 +43,8 @@ def _cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> str:
     if closed is not None:
         return closed[0].value
     trader.refused = []
-    admitted = trader.admitted(bot, quoted, [found], [], now_ns, immediate=True)
-    trader.put(quoted, [], admitted)
+    admitted = trader.admitted(bot, quoted, [found], now_ns, immediate=True)
+    trader.place(quoted, admitted)
     quoted.not_taking = ""
     placed = [each.order for each in admitted]
     trader.memory.note(bot.algo_id, record_of(quoted, "", [], placed, trader.refused, taking=True))

@@ -30,7 +30,7 @@ from common.pretrade import (
 
 from quoter.orders.budget import Budget, Use
 from quoter.orders.collateral import Collateral
-from quoter.orders.diff import Changes, TargetOrder, Tolerance, beside, diff, within_headroom
+from quoter.orders.diff import TargetOrder, Tolerance, beside, diff, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
@@ -298,17 +298,19 @@ class Trader:
         self.refused = []
         if quoted.context.halt and wanted.wanted:
             # One that cancels never comes so far. Prices move within a second, and nothing would rest any more.
-            todo = todo._replace(cancel=beside(todo.cancel, working, wanted.wanted))
-        cancels = self._cancels(bot, quoted, todo, now_ns)
+            todo = todo._replace(cancel=beside(todo.cancel, wanted.wanted))
+        cancels = self._cancel(bot, quoted, todo.cancel, now_ns)
         place = within_headroom(todo.place, living, wanted.headroom)
-        orders = self.admitted(bot, quoted, place, cancels, now_ns) if may_place and place else []
+        orders = self.admitted(bot, quoted, place, now_ns) if may_place and place else []
         if todo.place and not may_place:
             quoted.again = True
         if may_place and len(place) < len(todo.place):
             self._wait_for_headroom(bot, quoted, [want for want in todo.place if want not in place], now_ns)
-        if cancels or orders:
-            self.put(quoted, cancels, orders)
-        return Sent(cancels, [each.order for each in orders], self.refused)
+        if orders:
+            self.place(quoted, orders)
+        elif cancels:
+            quoted.quote_updates += 1
+        return Sent([order.order_id for order in cancels], [each.order for each in orders], self.refused)
 
     def _wait_for_headroom(self, bot: Bot, quoted: QuotedMarket, waiting: Sequence[TargetOrder], now_ns: int) -> None:
         """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
@@ -330,36 +332,35 @@ class Trader:
         least += of_price * (quoted.context.fair or 0.0)
         return Tolerance(ticks, strategy.size_tolerance, ceil_ticks(least, quoted.terms.tick))
 
-    def _cancels(self, bot: Bot, quoted: QuotedMarket, todo: Changes, now_ns: int) -> list[int]:
-        """Return the cancels that can be sent now; they are never refused, at most late."""
-        if not self.session.connected:
-            return []
-        unsent = [order_id for order_id in todo.cancel if self._batch.holds(order_id)]
+    def _cancel(self, bot: Bot, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> Sequence[Order]:
+        """Put the cancels that can be sent now into the batch and return whose they are; none is refused, at most late.
+
+        One that the venue has refused waits a little; what has not left is taken back.
+        """
+        if not leaving or not self.session.connected:
+            return ()
+        unsent = [order for order in leaving if self._batch.holds(order.order_id)]
         most = int(self.budget.left(Use.CANCEL, now_ns))
-        cancels = [order_id for order_id in todo.cancel if self._due(order_id, now_ns) and order_id not in unsent][
-            :most
-        ]
-        if len(unsent) + len(cancels) < len(todo.cancel):
+        cancels = [order for order in leaving if now_ns >= order.cancel_from_ns and order not in unsent][:most]
+        if len(unsent) + len(cancels) < len(leaving):
             quoted.again = True
-        self.budget.take(Use.CANCEL, len(cancels), now_ns)
         if cancels:
+            self.budget.take(Use.CANCEL, len(cancels), now_ns)
+            if bot.budget is not None:
+                bot.budget.take(Use.CANCEL, len(cancels), now_ns)
             self.activity.cancels_of(bot.algo_id).add(len(cancels), now_ns)
             self._keep_young(quoted, cancels, now_ns)
-        if bot.budget is not None:
-            bot.budget.take(Use.CANCEL, len(cancels), now_ns)
-        return unsent + cancels
+        gone = unsent + cancels
+        if gone:
+            quoted.strategy.on_cancels(self.orders, now_ns)
+            self._batch.cancel(gone)
+        return gone
 
-    def _due(self, order_id: int, now_ns: int) -> bool:
-        """Say whether an order's cancel may go out: one that was refused waits a little."""
-        order = self.orders.get(order_id)
-        return order is None or now_ns >= order.cancel_from_ns
-
-    def _keep_young(self, quoted: QuotedMarket, cancels: Sequence[int], now_ns: int) -> None:
+    def _keep_young(self, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> None:
         """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
         context = quoted.context
         if context.limits is None:
             return
-        leaving = [order for order in map(self.orders.get, cancels) if order is not None]
         bids_ns, asks_ns = young_until(leaving, context.limits.common.min_quote_life_ms * NS_PER_MS, now_ns)
         context.bid_free_from_ns = max(context.bid_free_from_ns, bids_ns)
         context.ask_free_from_ns = max(context.ask_free_from_ns, asks_ns)
@@ -369,7 +370,6 @@ class Trader:
         bot: Bot,
         quoted: QuotedMarket,
         place: Sequence[TargetOrder],
-        leaving: Sequence[int],
         now_ns: int,
         *,
         immediate: bool = False,
@@ -378,8 +378,8 @@ class Trader:
         context, terms = quoted.context, quoted.terms
         limits = context.limits
         assert limits is not None, "an open door has limits"
-        self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
-        context.known_ids = self.orders
+        self.orders.load_open_orders(context, bot.algo_id, terms.symbol)
+        context.known_ids = self.orders.by_id
         currency = terms.instrument.currency
         # What is free of other currencies the venue alone says.
         context.free_cash = self.collateral.free if currency == self.session.currency else math.inf
@@ -392,10 +392,11 @@ class Trader:
         own_budget = self._bot_budget(bot, limits.common.max_messages_per_s)
         context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         admitted: list[Approved] = []
-        tried_max = quoted.refusals.orders_max(len(place), taking=immediate)
+        calm, tried_max = quoted.refusals.none, quoted.refusals.orders_max(len(place), taking=immediate)
         for want in place:
             order = self._new_order(bot, quoted, want, now_ns, immediate=immediate)
-            found = self._refused_before(quoted, order, tried_max - len(admitted), now_ns) or check(order, context)
+            waits = None if calm else self._refused_before(quoted, order, tried_max - len(admitted), now_ns)
+            found = waits or check(order, context)
             if isinstance(found, Approved):
                 context.admit(found)
                 admitted.append(found)
@@ -447,19 +448,19 @@ class Trader:
             bot.budget = Budget(messages_per_s, messages_per_s)
         return bot.budget
 
-    def put(self, quoted: QuotedMarket, cancels: Sequence[int], orders: Sequence[Approved]) -> None:
-        """Enter cancels and new orders into the book of orders and into the batch."""
-        if cancels:
-            quoted.strategy.on_cancels(self.orders, quoted.context.now_ns)
-        self._batch.cancel(cancels)
+    def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> None:
+        """Enter new orders of one market into the book of orders and into the batch."""
+        bids = 0.0
         for approved in orders:
             self._batch.place(approved, quoted.context.now_ns)
             if approved.order.side is BUY:
-                # Counted here already: the next pass may come before the timer has computed it again.
-                currency = approved.order.instrument.currency
-                if currency == self.session.currency:
-                    self.collateral.locked += approved.notional
-                self.activity.money.add(approved.order.algo_id, currency, approved.notional)
+                bids += approved.notional
+        if bids:
+            # Counted here already: the next pass may come before the timer has computed it again.
+            algo_id, currency = orders[0].order.algo_id, quoted.terms.instrument.currency
+            if currency == self.session.currency:
+                self.collateral.locked += bids
+            self.activity.money.add(algo_id, currency, bids)
         quoted.quote_updates += 1
 
     def withdraw(self, order: Order) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 from common.events import QuoteLevel
@@ -11,7 +12,7 @@ from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.binary.ladder import as_buys, selling_held
-from quoter.orders.diff import Changes, Headroom, TargetOrder, Tolerance, beside, diff, within_headroom
+from quoter.orders.diff import Headroom, TargetOrder, Tolerance, beside, diff, within_headroom
 from quoter.orders.own_orders import Order
 from quoter.testing.binary import terms_of
 from quoter.testing.script import market
@@ -21,14 +22,22 @@ EXACT = Tolerance(0, 0.0, 2)
 PLENTY = Headroom(10_000, 10_000)
 
 
+class Todo(NamedTuple):
+    """What is to be done, with the ids of the orders to cancel."""
+
+    cancel: list[int]
+    place: list[TargetOrder]
+
+
 def order(order_id: int, outcome: Outcome, price: int, lots: int, state: OrderState = OrderState.LIVE) -> Order:
     return Order(order_id, "1", "M", outcome, Side.BUY, price, lots, state)
 
 
 def between(
     wanted: list[TargetOrder], working: list[Order], tolerance: Tolerance = EXACT, headroom: Headroom = PLENTY
-) -> Changes:
-    return diff(wanted, working, tolerance, headroom, PAIR)
+) -> Todo:
+    found = diff(wanted, working, tolerance, headroom, PAIR)
+    return Todo([each.order_id for each in found.cancel], found.place)
 
 
 def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
@@ -42,44 +51,44 @@ def test_b10_a_yes_ask_is_buying_no_at_one_minus_its_price() -> None:
 def test_orders_where_they_should_be_are_left_alone() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.NO, 48, 100)]
-    assert between(wanted, working) == Changes([], [])
+    assert between(wanted, working) == Todo([], [])
 
 
 def test_b20_only_the_level_that_moved_is_replaced() -> None:
     wanted = [TargetOrder(Outcome.YES, 49, 100), TargetOrder(Outcome.YES, 48, 100)]
     working = [order(1, Outcome.YES, 48, 100), order(2, Outcome.YES, 47, 100)]
-    assert between(wanted, working) == Changes([2], [TargetOrder(Outcome.YES, 49, 100)])
+    assert between(wanted, working) == Todo([2], [TargetOrder(Outcome.YES, 49, 100)])
 
 
 def test_an_order_of_unknown_outcome_keeps_its_place_from_being_filled_twice() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100)]
-    assert between(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100, OrderState.UNKNOWN)]) == Todo([], [])
 
 
 def test_an_order_being_cancelled_fills_no_place_and_is_not_cancelled_again() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100)]
     leaving = order(1, Outcome.YES, 48, 100, OrderState.CANCELLING)
-    assert between(wanted, [leaving]) == Changes([], wanted)
+    assert between(wanted, [leaving]) == Todo([], wanted)
 
 
 def test_within_the_tolerance_an_order_keeps_its_place_in_the_queue() -> None:
     wanted = [TargetOrder(Outcome.YES, 49, 100)]
     loose = Tolerance(1, 0.25, 2)
-    assert between(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Changes([], [])
-    assert between(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Changes([1], wanted)
-    assert between(wanted, [order(1, Outcome.YES, 47, 100)], loose) == Changes([1], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 48, 80)], loose) == Todo([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 74)], loose) == Todo([1], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 47, 100)], loose) == Todo([1], wanted)
 
 
 def test_tolerance_never_leaves_own_sides_too_close() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 100), TargetOrder(Outcome.NO, 48, 100)]
     working = [order(1, Outcome.YES, 50, 100), order(2, Outcome.NO, 50, 100)]
-    assert between(wanted, working, Tolerance(2, 0.0, 4)) == Changes([1, 2], wanted)
+    assert between(wanted, working, Tolerance(2, 0.0, 4)) == Todo([1, 2], wanted)
 
 
 def test_an_order_larger_than_the_room_goes_although_it_is_within_the_tolerance() -> None:
     wanted = [TargetOrder(Outcome.YES, 48, 80)]
-    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(100, 0)) == Changes([], [])
-    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(99, 0)) == Changes(
+    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(100, 0)) == Todo([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100)], Tolerance(0, 0.25, 2), Headroom(99, 0)) == Todo(
         [1], wanted
     )
 
@@ -107,16 +116,16 @@ def test_b10_held_shares_are_sold_instead_of_buying_the_other_outcome_as_far_as_
 def test_an_order_to_sell_is_never_taken_for_one_to_buy() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 53, 100, OrderState.LIVE)
     wanted = [TargetOrder(Outcome.YES, 53, 100)]
-    assert between(wanted, [selling]) == Changes([1], wanted)
+    assert between(wanted, [selling]) == Todo([1], wanted)
     offered = [TargetOrder(Outcome.YES, 53, 100, Side.SELL)]
-    assert between(offered, [selling]) == Changes([], [])
-    assert between(offered, [selling], headroom=Headroom(10_000, 99)) == Changes([1], offered)
+    assert between(offered, [selling]) == Todo([], [])
+    assert between(offered, [selling], headroom=Headroom(10_000, 99)) == Todo([1], offered)
 
 
 def test_tolerance_keeps_a_sale_and_a_bid_apart_as_it_does_two_bids() -> None:
     selling = Order(1, "1", "M", Outcome.YES, Side.SELL, 51, 100, OrderState.LIVE)
     wanted = [TargetOrder(Outcome.YES, 50, 100), TargetOrder(Outcome.YES, 52, 100, Side.SELL)]
-    assert between(wanted, [selling], Tolerance(1, 0.0, 2)) == Changes([1], wanted)
+    assert between(wanted, [selling], Tolerance(1, 0.0, 2)) == Todo([1], wanted)
 
 
 outcomes = st.sampled_from([Outcome.YES, Outcome.NO])
@@ -129,7 +138,7 @@ states = st.sampled_from([OrderState.LIVE, OrderState.SUBMITTING, OrderState.UNK
 workings = st.lists(st.tuples(outcomes, st.integers(1, 49), st.integers(1, 200), states), max_size=10)
 
 
-def applied(working: list[Order], todo: Changes) -> Counter[tuple[Outcome, int, int]]:
+def applied(working: list[Order], todo: Todo) -> Counter[tuple[Outcome, int, int]]:
     gone = set(todo.cancel)
     kept = [each for each in working if each.order_id not in gone and each.state is not OrderState.CANCELLING]
     rows = [(each.outcome, each.price_ticks, each.leaves_lots) for each in kept]
@@ -179,20 +188,20 @@ def test_what_fits_never_exceeds_the_room_with_all_that_may_still_be_executed(
 
 
 def test_r13_of_what_is_to_be_cancelled_only_what_stands_where_nothing_is_wanted_is_beside() -> None:
-    orders = [order(1, Outcome.YES, 48, 10), order(2, Outcome.NO, 47, 10)]
-    orders.append(Order(3, "1", "M", Outcome.NO, Side.SELL, 46, 10, OrderState.LIVE))
-    assert beside([1, 2, 3], orders, [TargetOrder(Outcome.YES, 50, 10)]) == [2], "selling NO adds to YES"
-    assert beside([1, 3], orders, [TargetOrder(Outcome.NO, 45, 10)]) == [1, 3]
-    assert beside([2], orders, [TargetOrder(Outcome.YES, 50, 10), TargetOrder(Outcome.NO, 45, 10)]) == []
+    first, second = order(1, Outcome.YES, 48, 10), order(2, Outcome.NO, 47, 10)
+    third = Order(3, "1", "M", Outcome.NO, Side.SELL, 46, 10, OrderState.LIVE)
+    assert beside([first, second, third], [TargetOrder(Outcome.YES, 50, 10)]) == [second], "selling NO adds to YES"
+    assert beside([first, third], [TargetOrder(Outcome.NO, 45, 10)]) == [first, third]
+    assert beside([second], [TargetOrder(Outcome.YES, 50, 10), TargetOrder(Outcome.NO, 45, 10)]) == []
 
 
 def test_a_sale_stands_against_a_bid_as_the_other_outcome_bought_would() -> None:
     loose, wanted = Tolerance(2, 0.0, 4), [TargetOrder(Outcome.YES, 48, 100)]
     selling = Order(2, "1", "M", Outcome.YES, Side.SELL, 52, 100, OrderState.LIVE)
     wanted.append(TargetOrder(Outcome.YES, 53, 100, Side.SELL))
-    assert between(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Changes([], [])
+    assert between(wanted, [order(1, Outcome.YES, 48, 100), selling], loose) == Todo([], [])
     # One tick nearer to each other they are too close: both go to where they should be.
-    assert between(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Changes([1, 2], wanted)
+    assert between(wanted, [order(1, Outcome.YES, 49, 100), selling], loose) == Todo([1, 2], wanted)
 
 
 def test_what_is_neither_yes_nor_no_stands_nowhere_in_a_pair() -> None:

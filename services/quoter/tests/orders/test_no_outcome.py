@@ -152,7 +152,7 @@ def test_an_order_is_not_exposure_of_a_pair() -> None:
     script.quoting(0.50)
     context = script.core.bots["1"].quoted[MARKET].context
     with pytest.raises(ValueError, match="outcome"):
-        an_order().load_open_orders(context, "1", MARKET, ())
+        an_order().load_open_orders(context, "1", MARKET)
 
 
 def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
@@ -162,5 +162,5 @@ def test_what_is_wanted_of_neither_is_refused_before_it_leaves() -> None:
     bot = trader.bots["1"]
     line = bot.quoted[MARKET]
     with pytest.raises(ValueError, match="traded as yes or no, not as none"):
-        trader.admitted(bot, line, [TargetOrder(Outcome.NONE, 40, 100)], [], script.now_ns)
+        trader.admitted(bot, line, [TargetOrder(Outcome.NONE, 40, 100)], script.now_ns)
     assert all(order.state is not OrderState.SUBMITTING for order in trader.orders.living())
