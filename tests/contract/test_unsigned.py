@@ -12,7 +12,7 @@ from common.core import Newest, Ordered
 from common.events import REGISTRY, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
-from common.pretrade import CheckContext, NewOrder, PairInventory, Rejection, RejectReason, check
+from common.pretrade import CheckContext, NewOrder, PairInventory, PreTradeCheck, Rejection, RejectReason
 from common.streams import stream_of
 from common.testing.pretrade import binary_context, limits_in_pair
 from pricer.sources.consensus import combine
@@ -45,7 +45,7 @@ def bid(price_ticks: int) -> NewOrder:
 
 
 def reason_of(order: NewOrder, context: CheckContext) -> RejectReason | None:
-    found = check(order, context)
+    found = PreTradeCheck(context).of(order)
     return found.reason if isinstance(found, Rejection) else None
 
 

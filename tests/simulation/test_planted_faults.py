@@ -14,7 +14,7 @@ import pytest
 from common.core import Receipt
 from common.events import BotLimits, Fill, PositionLimits, Posting
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
-from common.pretrade import Approved, CheckContext, NewOrder, PairInventory
+from common.pretrade import Approved, CheckContext, NewOrder, PairInventory, PreTradeCheck
 from common.testing.limits import changed
 from common.testing.pretrade import (
     ACCOUNT_CURRENCY,
@@ -145,7 +145,7 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
     assert "resting" in caught(calm(3))
 
 
-def unchecked(order: NewOrder, context: Any) -> Approved:
+def unchecked(_: PreTradeCheck, order: NewOrder) -> Approved:
     """Approve whatever is wanted."""
     instrument = order.instrument
     on_axis = instrument.on_axis(order.side, order.price_ticks)
@@ -154,7 +154,6 @@ def unchecked(order: NewOrder, context: Any) -> Approved:
 
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     stance = importlib.import_module("quoter.binary.stance")
-    trader = importlib.import_module("quoter.trading.trader")
     world = importlib.import_module("toolkit.simulation.world")
     headroom = importlib.import_module("quoter.orders.diff").Headroom
     honest = world.bot_sections
@@ -165,7 +164,7 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(stance, "headroom", lambda *_: headroom(100_000, 100_000))
     for name in ("within", "without_loss_beyond"):
         monkeypatch.setattr(stance, name, lambda free, *_: free)
-    monkeypatch.setattr(trader, "check", unchecked)
+    monkeypatch.setattr(PreTradeCheck, "of", unchecked)
     assert "limit" in caught(calm(5))
 
 

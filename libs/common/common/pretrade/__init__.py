@@ -3,7 +3,7 @@
 from common.pretrade.checks import (
     FEED_AGE_MAX_NS,
     LIMITS_AGE_MAX_NS,
-    check,
+    PreTradeCheck,
     closed,
     first_halt,
     scopes_of,
@@ -11,13 +11,14 @@ from common.pretrade.checks import (
     stale,
 )
 from common.pretrade.context import NO_LIMITS, CheckContext, Closing
-from common.pretrade.inventory import Held, Inventory, PairInventory, SignedInventory
+from common.pretrade.inventory import NOTHING_HELD, Held, Inventory, PairInventory, SignedInventory
 from common.pretrade.limits import Bounds, Distance, MarketLimits, limits_in
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
 __all__ = [
     "FEED_AGE_MAX_NS",
     "LIMITS_AGE_MAX_NS",
+    "NOTHING_HELD",
     "NO_LIMITS",
     "Approved",
     "Bounds",
@@ -29,11 +30,11 @@ __all__ = [
     "MarketLimits",
     "NewOrder",
     "PairInventory",
+    "PreTradeCheck",
     "Refusal",
     "RejectReason",
     "Rejection",
     "SignedInventory",
-    "check",
     "closed",
     "first_halt",
     "limits_in",

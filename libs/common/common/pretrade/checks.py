@@ -1,7 +1,7 @@
 """The pre-trade check: every new order, whoever wants it, is approved here or rejected with its reason.
 
 The rules are common to all kinds of instrument; what an order does to a position is said by the inventory of its kind.
-`check` is a pure function of the order and of what is known at that moment. It refuses when something it needs is
+The check is a pure function of the order and of what is known at that moment. It refuses when something it needs is
 unknown or too old; a limit of 0 is no room at all, never 'no limit'. Cancels never come here: they always pass.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from common.clock import NS_PER_MS
 from common.events import CommonLimits, NotionalLimits
-from common.instruments import BUY, OnAxis, ceil_ticks
+from common.instruments import BUY, ceil_ticks
 from common.pretrade.context import CheckContext
 from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
@@ -36,18 +36,99 @@ def first_halt(halts: Iterable[str], scopes: frozenset[str]) -> str:
     return ""
 
 
-def check(order: NewOrder, context: CheckContext) -> Approved | Rejection:
-    """Return the order approved, which is what can be placed, or why it may not go out."""
-    refusal = closed(context) or _order_terms(order, context)
-    if refusal is None:
-        instrument = order.instrument
-        on_axis = instrument.on_axis(order.side, order.price_ticks)
-        notional = instrument.money(order.price_ticks, order.quantity_lots)
-        approved = Approved(order, on_axis, notional)
-        refusal = _beyond_limits(approved, context)
+class PreTradeCheck:
+    """The check of the orders of one pass over one market: what is the same for all of them is looked at once.
+
+    It holds until something else changes in the context than what `admit` counts.
+    """
+
+    __slots__ = ("_closed", "_collar", "_context", "_fair", "_least_spread_ticks", "_limits", "_reduce_only")
+    _limits: MarketLimits
+    _fair: float
+    _collar: float
+    """How far from fair value a price may be."""
+    _least_spread_ticks: int
+
+    def __init__(self, context: CheckContext) -> None:
+        self._context = context
+        self._closed = closed(context)
+        """Why no order at all may go out."""
+        if self._closed is None:
+            limits, fair = context.limits, context.fair
+            assert limits is not None, "closed() lets nothing through without limits"
+            assert fair is not None, "closed() lets nothing through without a fair value"
+            self._limits, self._fair, self._collar = limits, fair, limits.price_collar.at(fair)
+            self._least_spread_ticks = ceil_ticks(limits.min_spread.at(fair), context.instrument.axis_price(1))
+            self._reduce_only = context.reduce_only
+
+    def of(self, order: NewOrder) -> Approved | Rejection:
+        """Return the order approved, which is what can be placed, or why it may not go out."""
+        refusal = self._closed or _order_terms(order, self._context)
         if refusal is None:
-            return approved
-    return Rejection(order.order_id, refusal[0], refusal[1])
+            instrument = order.instrument
+            on_axis = instrument.on_axis(order.side, order.price_ticks)
+            notional = instrument.money(order.price_ticks, order.quantity_lots)
+            approved = Approved(order, on_axis, notional)
+            refusal = self._beyond_limits(approved)
+            if refusal is None:
+                return approved
+        return Rejection(order.order_id, refusal[0], refusal[1])
+
+    def _beyond_limits(self, approved: Approved) -> Refusal | None:
+        """Return the limit that the order would go beyond."""
+        order, (bids, ticks), notional = approved
+        context, limits = self._context, self._limits
+        inventory = context.inventory
+        if order.quantity_lots > limits.max_order_lots:
+            return RejectReason.SIZE, f"size {order.quantity_lots} lots, limit {limits.max_order_lots}"
+        return (
+            self._price(bids, ticks)
+            or self._own_spread(bids, ticks)
+            or inventory.position(order, limits, reduce_only=self._reduce_only)
+            or inventory.net_position(order, limits)
+            or (None if order.post_only else _post_only(order, context))
+            or _money(order, notional, context, limits.notional)
+            or _open_orders(bids, context, limits.common)
+            or _throttles(bids, context, limits.common)
+        )
+
+    def _price(self, bids: bool, ticks: int) -> Refusal | None:
+        """A price stays near fair value, within its bounds, and reaches not far into the public book."""
+        context, bounds = self._context, self._limits.bounds
+        price = context.instrument.axis_price(ticks)
+        distance = abs(price - self._fair)
+        if distance > self._collar + COLLAR_EPSILON:
+            return RejectReason.PRICE_COLLAR, f"price {distance:.4f} from fair value, limit {self._collar:g}"
+        if bounds is not None:
+            if bounds.of_reference:
+                refusal = _reference_bounds(bids, price, context.reference, bounds)
+                if refusal is not None:
+                    return refusal
+            elif bids and price > bounds.max_bid + COLLAR_EPSILON:
+                return RejectReason.PRICE_BOUND, f"bid {price:.4f}, highest bid {bounds.max_bid}"
+            elif not bids and price < bounds.min_ask - COLLAR_EPSILON:
+                return RejectReason.PRICE_BOUND, f"ask {price:.4f}, lowest ask {bounds.min_ask}"
+        other_ticks = context.book_ask_ticks if bids else context.book_bid_ticks
+        if not other_ticks:
+            return None
+        other = context.instrument.axis_price(other_ticks)
+        through, most = price - other if bids else other - price, self._limits.book_collar.at(other)
+        if through > most + COLLAR_EPSILON:
+            return RejectReason.BOOK_COLLAR, f"price {through:.4f} through the best {_SIDE[not bids]}, limit {most:g}"
+        return None
+
+    def _own_spread(self, bids: bool, ticks: int) -> Refusal | None:
+        """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
+        other_ticks = self._context.best_ask_ticks if bids else self._context.best_bid_ticks
+        if not other_ticks:
+            return None
+        spread_ticks = other_ticks - ticks if bids else ticks - other_ticks
+        if spread_ticks <= 0:
+            text = f"{_SIDE[bids]} at {ticks} would trade with the own {_SIDE[not bids]} at {other_ticks} ticks"
+            return RejectReason.SELF_CROSS, text
+        if spread_ticks < self._least_spread_ticks:
+            return RejectReason.MIN_SPREAD, f"own spread {spread_ticks}, limit {self._least_spread_ticks} ticks"
+        return None
 
 
 def closed(context: CheckContext) -> Refusal | None:
@@ -122,7 +203,8 @@ def _order_terms(order: NewOrder, context: CheckContext) -> Refusal | None:
         return RejectReason.DUPLICATE, f"an own order is open at {ticks} ticks"
     if not context.inventory.trades(instrument):
         return RejectReason.WRONG_INSTRUMENT, f"{instrument.symbol} ({instrument.outcome.value}) is not traded here"
-    if instrument.tick_size != market.tick_size:
+    # One decimal as a rule: to compare two costs as much as a rule does.
+    if instrument.tick_size is not market.tick_size and instrument.tick_size != market.tick_size:
         return RejectReason.OFF_TICK, f"order's tick size {instrument.tick_size}, market's {market.tick_size}"
     if not market.in_bounds(ticks):
         bounds = f"1 to {market.max_ticks - 1}" if market.max_ticks else "1 or more"
@@ -132,58 +214,6 @@ def _order_terms(order: NewOrder, context: CheckContext) -> Refusal | None:
     if market.min_notional and market.notional(ticks, lots) < market.min_notional:
         notional, least = (f"{each.normalize():f}" for each in (market.notional(ticks, lots), market.min_notional))
         return RejectReason.SIZE, f"notional {notional} {market.currency}, market's minimum {least}"
-    return None
-
-
-def _beyond_limits(approved: Approved, context: CheckContext) -> Refusal | None:
-    """Return the limit that the order would go beyond."""
-    order, on_axis, notional = approved
-    limits, inventory = context.limits, context.inventory
-    assert limits is not None, "closed() lets nothing through without limits"
-    if order.quantity_lots > limits.max_order_lots:
-        return RejectReason.SIZE, f"size {order.quantity_lots} lots, limit {limits.max_order_lots}"
-    return (
-        _price(on_axis, context, limits)
-        or _own_spread(on_axis, context, limits)
-        or inventory.position(order, limits, reduce_only=context.reduce_only)
-        or inventory.net_position(order, limits)
-        or (None if order.post_only else _post_only(order, context))
-        or _collateral(order, notional, context)
-        or _notional(order, notional, context, limits.notional)
-        or _open_orders(on_axis.bids, context, limits.common)
-        or _throttles(on_axis.bids, context, limits.common)
-    )
-
-
-def _price(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
-    """A price stays near fair value, within its bounds, and reaches not far into the public book."""
-    bids, ticks = on_axis
-    instrument, fair, bounds = context.instrument, context.fair, limits.bounds
-    assert fair is not None, "closed() lets nothing through without a fair value"
-    price = instrument.axis_price(ticks)
-    # Of a distance the two parts are added here: its method costs a call, and this is every order.
-    collar, of_price = limits.price_collar
-    distance, most = abs(price - fair), collar + of_price * fair
-    if distance > most + COLLAR_EPSILON:
-        return RejectReason.PRICE_COLLAR, f"price {distance:.4f} from fair value, limit {most:g}"
-    if bounds is not None:
-        if bounds.of_reference:
-            refusal = _reference_bounds(bids, price, context.reference, bounds)
-            if refusal is not None:
-                return refusal
-        elif bids and price > bounds.max_bid + COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"bid {price:.4f}, highest bid {bounds.max_bid}"
-        elif not bids and price < bounds.min_ask - COLLAR_EPSILON:
-            return RejectReason.PRICE_BOUND, f"ask {price:.4f}, lowest ask {bounds.min_ask}"
-    other_ticks = context.book_ask_ticks if bids else context.book_bid_ticks
-    if not other_ticks:
-        return None
-    other = instrument.axis_price(other_ticks)
-    through = price - other if bids else other - price
-    collar, of_price = limits.book_collar
-    most = collar + of_price * other
-    if through > most + COLLAR_EPSILON:
-        return RejectReason.BOOK_COLLAR, f"price {through:.4f} through the best {_SIDE[not bids]}, limit {most:g}"
     return None
 
 
@@ -198,31 +228,6 @@ def _reference_bounds(bids: bool, price: float, reference: float | None, bounds:
     return None
 
 
-def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
-    """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
-    bids, ticks = on_axis
-    other_ticks = context.best_ask_ticks if bids else context.best_bid_ticks
-    if not other_ticks:
-        return None
-    spread_ticks = other_ticks - ticks if bids else ticks - other_ticks
-    if spread_ticks <= 0:
-        text = f"{_SIDE[bids]} at {ticks} would trade with the own {_SIDE[not bids]} at {other_ticks} ticks"
-        return RejectReason.SELF_CROSS, text
-    assert context.fair is not None, "closed() lets nothing through without a fair value"
-    least, of_price = limits.min_spread
-    least_ticks = ceil_ticks(least + of_price * context.fair, context.instrument.axis_price(1))
-    if spread_ticks < least_ticks:
-        return RejectReason.MIN_SPREAD, f"own spread {spread_ticks}, limit {least_ticks} ticks"
-    return None
-
-
-def _collateral(order: NewOrder, notional: float, context: CheckContext) -> Refusal | None:
-    """A bid has to be covered by cash that nothing else locks."""
-    if order.side is BUY and notional > context.free_cash:
-        return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
-    return None
-
-
 def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
     """Only a reduction of the position may execute against the book, and only where that is allowed."""
     if context.may_take and context.inventory.reduces(order):
@@ -230,8 +235,13 @@ def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
     return RejectReason.POST_ONLY, "an order that may take must reduce the position"
 
 
-def _notional(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
-    """Money: of the order, of the bot, of the account. What reduces a holding frees money and always passes."""
+def _money(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
+    """A bid is covered by cash that nothing else locks, and the order, the bot and the account stay within limits.
+
+    What reduces a holding frees money and always passes the limits of bot and account.
+    """
+    if order.side is BUY and notional > context.free_cash:
+        return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
     if notional > limits.max_order_notional:
         return RejectReason.NOTIONAL, f"order's notional {notional:.2f}, limit {limits.max_order_notional:.2f}"
     of_bot, of_account = context.bot_notional + notional, context.account_notional + notional

@@ -126,18 +126,20 @@ class CheckContext:
     def admit(self, approved: Approved) -> None:
         """Count an order that goes out."""
         order, (bids, ticks), notional = approved
-        outcome = order.instrument.outcome
-        self.own_places.add((outcome, order.side, order.price_ticks))
-        self.inventory.add_open(outcome, order.side, order.quantity_lots)
-        if order.side is BUY:
+        outcome, side = order.instrument.outcome, order.side
+        self.own_places.add((outcome, side, order.price_ticks))
+        self.inventory.add_open(outcome, side, order.quantity_lots)
+        if side is BUY:
             self.free_cash -= notional
             self.bot_notional += notional
             self.account_notional += notional
         if bids:
             self.open_bids += 1
-            self.best_bid_ticks = max(self.best_bid_ticks, ticks)
+            if ticks > self.best_bid_ticks:
+                self.best_bid_ticks = ticks
         else:
             self.open_asks += 1
-            self.best_ask_ticks = min(self.best_ask_ticks, ticks) if self.best_ask_ticks else ticks
+            if not self.best_ask_ticks or ticks < self.best_ask_ticks:
+                self.best_ask_ticks = ticks
         self.open_orders += 1
         self.messages_left -= 1

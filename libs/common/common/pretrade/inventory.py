@@ -105,7 +105,7 @@ class PairInventory:
             return None
         other = held.no_lots - held.unconfirmed_no_lots if yes else held.yes_lots - held.unconfirmed_yes_lots
         most = limits.max_position_lots
-        if worst > max(most, other if most else 0):
+        if worst > (other if most and other > most else most):
             return RejectReason.WORST_CASE_POSITION, f"worst-case position {worst} {outcome.value}, limit {most}"
         if reduce_only and worst > other:
             return (

@@ -21,9 +21,9 @@ from common.pretrade import (
     MarketLimits,
     NewOrder,
     PairInventory,
+    PreTradeCheck,
     Rejection,
     SignedInventory,
-    check,
 )
 from common.testing.limits import binary_limits, changed, market_limits, spot_limits
 
@@ -153,15 +153,15 @@ def limits_in_spot(**changes: Any) -> MarketLimits:
 
 def rejected(order: NewOrder, context: CheckContext) -> Rejection | None:
     """Return why an order may not go out, None when it may."""
-    found = check(order, context)
+    found = PreTradeCheck(context).of(order)
     return found if isinstance(found, Rejection) else None
 
 
 def let_out(orders: Iterable[NewOrder], context: CheckContext) -> list[NewOrder]:
     """Return the orders that pass one after another, each counted by those behind it."""
-    admitted = []
+    admitted, check = [], PreTradeCheck(context)
     for order in orders:
-        found = check(order, context)
+        found = check.of(order)
         if isinstance(found, Approved):
             context.admit(found)
             admitted.append(found.order)

@@ -12,9 +12,9 @@ from common.pretrade import (
     Approved,
     Closing,
     NewOrder,
+    PreTradeCheck,
     RejectReason,
     SignedInventory,
-    check,
 )
 from common.testing.pretrade import BTC, let_out, limits_in_spot, rejected, spot_context, spot_order
 from hypothesis import given
@@ -121,7 +121,7 @@ def test_a_limit_of_zero_is_no_room() -> None:
 
 
 def test_an_approved_order_says_where_it_stands_and_what_it_costs() -> None:
-    found = check(spot_order(), spot_context())
+    found = PreTradeCheck(spot_context()).of(spot_order())
     assert isinstance(found, Approved)
     assert (found.order, found.on_axis) == (spot_order(), (True, 6_000_000))
     assert found.notional == pytest.approx(600.0)

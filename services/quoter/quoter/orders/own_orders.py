@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
-from common.instruments import BUY, SELL, Outcome, Side, pair_lots
+from common.instruments import BUY, SELL, Instrument, OnAxis, Outcome, Side, pair_lots
 from common.orders import CANCELLING, FILLED, LIVE, SUBMITTING, UNKNOWN, OrderState, may_step
 from common.pretrade import CheckContext
 
@@ -61,6 +61,8 @@ class Order:
     """A cancel that was refused is not sent again before."""
     shelf: OpenOrders | None = field(default=None, repr=False)
     """Where it is filed while it lives; None until it is taken in."""
+    on_axis: OnAxis | None = None
+    """As its market's price axis has it; None until somebody has asked, and again when its ticks have changed."""
 
     @property
     def leaves_lots(self) -> int:
@@ -68,6 +70,11 @@ class Order:
         if not self.state.terminal:
             return self.quantity_lots - self.filled_lots
         return 0 if self.inherited else max(0, self.executed_lots - self.filled_lots)
+
+    def stand_on(self, instrument: Instrument) -> OnAxis:
+        """Find out how the axis has it; `instrument` is what it buys or sells."""
+        found = self.on_axis = instrument.on_axis(self.side, self.price_ticks)
+        return found
 
     def step(self, state: OrderState, reason: str = "") -> bool:
         """Go to another state when that is a legal step; return whether something changed."""
@@ -154,7 +161,7 @@ class Orders:
         sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for open_orders in self._markets.get(terms.symbol, {}).values():
             for order in open_orders.orders.values():
-                bids, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
+                bids, ticks = order.on_axis or order.stand_on(terms.of(order.outcome))
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
@@ -306,7 +313,7 @@ class Orders:
             for order in open_orders.orders.values():
                 exact = order.price_ticks * old / new
                 rounding = ROUND_CEILING if order.side is BUY else ROUND_FLOOR
-                order.price_ticks = int(exact.to_integral_value(rounding))
+                order.price_ticks, order.on_axis = int(exact.to_integral_value(rounding)), None
                 if order.price_ticks != exact:
                     between.append(order)
         return between
@@ -329,7 +336,7 @@ class Orders:
         a new order arrives.
         """
         inventory = context.inventory
-        instrument_of, add_open = inventory.instrument, inventory.add_open
+        add_open = inventory.add_open
         inventory.clear_open()
         context.open_bids = context.open_asks = 0
         context.own_places.clear()
@@ -338,7 +345,7 @@ class Orders:
             own = shelf_algo_id == algo_id
             for order in open_orders.orders.values():
                 outcome, side = order.outcome, order.side
-                bids, ticks = instrument_of(outcome).on_axis(side, order.price_ticks)
+                bids, ticks = order.on_axis or order.stand_on(inventory.instrument(outcome))
                 if own:
                     add_open(outcome, side, order.leaves_lots)
                     if bids:

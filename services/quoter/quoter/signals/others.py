@@ -15,6 +15,7 @@ from common.instruments import Instrument
 
 OWN_NS = 2 * NS_PER_S
 """A book that we look at may be so old that it still shows own orders that are gone since."""
+_NEVER = (0, 0)
 
 
 @dataclass(slots=True)
@@ -26,9 +27,10 @@ class Own:
 
     def note(self, levels: Mapping[int, int], now_ns: int) -> None:
         """Take in what rests now, shares by price in ticks; on the path of a tick, so it looks at nothing else."""
+        rested = self._rested
         for ticks, lots in levels.items():
-            most, last_ns = self._rested.get(ticks, (0, now_ns))
-            self._rested[ticks] = (max(lots, most) if now_ns - last_ns <= OWN_NS else lots), now_ns
+            most, last_ns = rested.get(ticks, _NEVER)
+            rested[ticks] = (most if most > lots and now_ns - last_ns <= OWN_NS else lots), now_ns
 
     def update(self, levels: Mapping[int, int], now_ns: int) -> Mapping[int, int]:
         """Take in what rests now; return the most that has rested at each price within `OWN_NS`."""

@@ -52,7 +52,7 @@ class Batch:
         instrument, lots, immediate = new.instrument, new.quantity_lots, not new.post_only
         symbol, outcome = instrument.symbol, instrument.outcome
         order = Order(new.order_id, new.algo_id, symbol, outcome, new.side, new.price_ticks, lots, immediate=immediate)
-        order.sent_ns = now_ns
+        order.sent_ns, order.on_axis = now_ns, approved.on_axis
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None

@@ -7,7 +7,7 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
@@ -19,9 +19,9 @@ from common.pretrade import (
     Approved,
     CheckContext,
     NewOrder,
+    PreTradeCheck,
     Rejection,
     RejectReason,
-    check,
     first_halt,
     scopes_of,
     shut,
@@ -315,8 +315,7 @@ class Trader:
     def _wait_for_headroom(self, bot: Bot, quoted: QuotedMarket, waiting: Sequence[TargetOrder], now_ns: int) -> None:
         """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
         text = "an order that is being cancelled may still be executed in its place"
-        for want in waiting:
-            order = self._new_order(bot, quoted, want, now_ns, immediate=False)
+        for order in self._new_orders(bot, quoted, waiting, now_ns, immediate=False):
             self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
 
     def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
@@ -392,11 +391,11 @@ class Trader:
         own_budget = self._bot_budget(bot, limits.common.max_messages_per_s)
         context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         admitted: list[Approved] = []
+        check = PreTradeCheck(context)
         calm, tried_max = quoted.refusals.none, quoted.refusals.orders_max(len(place), taking=immediate)
-        for want in place:
-            order = self._new_order(bot, quoted, want, now_ns, immediate=immediate)
+        for order in self._new_orders(bot, quoted, place, now_ns, immediate=immediate):
             waits = None if calm else self._refused_before(quoted, order, tried_max - len(admitted), now_ns)
-            found = waits or check(order, context)
+            found = waits or check.of(order)
             if isinstance(found, Approved):
                 context.admit(found)
                 admitted.append(found)
@@ -410,21 +409,17 @@ class Trader:
             own_budget.take(Use.CANCEL, len(admitted), now_ns)
         return admitted
 
-    def _new_order(
-        self, bot: Bot, quoted: QuotedMarket, want: TargetOrder, now_ns: int, *, immediate: bool
-    ) -> NewOrder:
+    def _new_orders(
+        self, bot: Bot, quoted: QuotedMarket, wanted: Sequence[TargetOrder], now_ns: int, *, immediate: bool
+    ) -> Iterator[NewOrder]:
+        """Yield wanted orders with their ids; those that are not immediate rest and never take."""
         assert self.ids is not None, "ids begin with the lease's epoch"
-        return NewOrder(
-            self.ids.next(now_ns),
-            bot.algo_id,
-            self.account,
-            quoted.terms.of(want.outcome),
-            want.side,
-            want.price_ticks,
-            want.quantity_lots,
-            now_ns + bot.strategy.target_life_ns,
-            post_only=not immediate,
-        )
+        next_id, instrument_of = self.ids.next, quoted.terms.of
+        algo_id, account, post_only = bot.algo_id, self.account, not immediate
+        until_ns = now_ns + bot.strategy.target_life_ns
+        for outcome, ticks, lots, side in wanted:
+            instrument = instrument_of(outcome)
+            yield NewOrder(next_id(now_ns), algo_id, account, instrument, side, ticks, lots, until_ns, post_only)
 
     def _refused_before(self, quoted: QuotedMarket, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
         """Return why an order waits because of what the venue has refused, or None."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
 from common.instruments import Outcome, Side
 from common.orders import LEGAL_STEPS, OrderState, may_step
-from quoter.orders.own_orders import Order, Orders
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from quoter.orders.own_orders import NEVER_SENT, Order, Orders
+from quoter.testing.binary import terms_of
+from quoter.testing.script import MARKET, market
 from quoter.venues.base import OrderReport
+
+CENT, TENTH = Decimal("0.01"), Decimal("0.001")
 
 
 def report(state: OrderState, executed: int = 0, venue_sequence: int = 1) -> OrderReport:
@@ -28,3 +39,105 @@ def test_the_steps_of_an_order_are_those_that_are_listed() -> None:
     for state in OrderState:
         assert {each for each in OrderState if may_step(state, each)} == LEGAL_STEPS[state] | {state}
         assert state.terminal == (LEGAL_STEPS[state] <= {OrderState.FILLED})
+
+
+class Told:
+    """What a story of orders has come to, counted without what `Orders` keeps."""
+
+    def __init__(self) -> None:
+        self.orders = Orders()
+        self.all: list[Order] = []
+
+    def sent(self, bot: str, symbol: str) -> None:
+        order = Order(len(self.all) + 1, bot, symbol, Outcome.NO, Side.BUY, 40, 100)
+        self.all.append(order)
+        self.orders.add(order)
+
+    def ended(self, place: int, executed: int) -> None:
+        """Report one as cancelled; what was executed unseen keeps it, or brings it back, as exposure."""
+        if self.all:
+            order = self.all[place % len(self.all)]
+            report = OrderReport(
+                order.order_id,
+                "v",
+                order.symbol,
+                order.outcome,
+                order.side,
+                order.price_ticks,
+                100,
+                executed,
+                OrderState.CANCELLED,
+                "",
+                1,
+                0,
+            )
+            self.orders.report(order, report)
+
+    def withdrawn(self, place: int) -> None:
+        if self.all:
+            order = self.all[place % len(self.all)]
+            if order.state is OrderState.SUBMITTING:
+                self.orders.withdraw(order)
+
+    def living(self) -> list[Order]:
+        return [order for order in self.all if not order.state.terminal or order.leaves_lots]
+
+
+story = st.lists(
+    st.one_of(
+        st.tuples(st.just("sent"), st.sampled_from("12"), st.sampled_from("MN")),
+        st.tuples(st.just("ended"), st.integers(0, 9), st.sampled_from([0, 0, 30])),
+        st.tuples(st.just("withdrawn"), st.integers(0, 9), st.just(0)),
+        st.tuples(st.just("forgotten"), st.sampled_from("MN"), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@example([("sent", "1", "M"), ("ended", 0, 0), ("forgotten", "M", 0), ("ended", 0, 30)])
+@given(story)
+def test_what_is_counted_and_filed_is_what_counting_all_orders_gives(
+    story: list[tuple[str, Any, Any]],
+) -> None:
+    told = Told()
+    orders = told.orders
+    for what, first, second in story:
+        if what == "sent":
+            told.sent(first, second)
+        elif what == "ended":
+            told.ended(first, second)
+        elif what == "withdrawn":
+            told.withdrawn(first)
+        else:
+            orders.forget_market(first)
+        living = told.living()
+        assert {order.order_id for order in orders.living()} == {order.order_id for order in living}
+        assert orders.by_id.keys() == {order.order_id for order in told.all}
+        for bot in "12":
+            ever = [order for order in told.all if order.algo_id == bot]
+            assert orders.count(bot) == len([order for order in living if order.algo_id == bot])
+            assert orders.counts_of(bot)[0] == len([order for order in ever if order.reason != NEVER_SENT])
+            for symbol in "MN":
+                there = {order.order_id for order in living if (order.algo_id, order.symbol) == (bot, symbol)}
+                assert {order.order_id for order in orders.of(bot, symbol)} == there
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([Outcome.YES, Outcome.NO]), st.sampled_from(list(Side)), st.integers(1, 99))),
+    st.lists(st.sampled_from([CENT, TENTH]), max_size=4),
+)
+def test_where_orders_stand_on_the_axis_follows_its_ticks(
+    rows: list[tuple[Outcome, Side, int]], grids: list[Decimal]
+) -> None:
+    orders, tick = Orders(), CENT
+    for number, (outcome, side, ticks) in enumerate(rows, 1):
+        orders.add(Order(number, "1", MARKET, outcome, side, ticks, 100))
+    for new in [CENT, *grids]:
+        orders.regrid(MARKET, tick, new)
+        tick, terms = new, terms_of(replace(market(), tick_size=new))
+        bids: Counter[int] = Counter()
+        asks: Counter[int] = Counter()
+        for order in orders.living():
+            buys, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
+            (bids if buys else asks)[ticks] += order.leaves_lots
+        assert orders.levels(terms) == (bids, asks)
