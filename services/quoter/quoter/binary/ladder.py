@@ -58,10 +58,10 @@ def _apart(bids: list[int], asks: list[int], least_ticks: int) -> Prices:
 
 def levels(ticks: list[int], size_lots: int, room_lots: int, min_lots: int) -> list[QuoteLevel]:
     """Put sizes to prices, best first, until the headroom is used up."""
-    ladder = []
+    ladder, least = [], max(1, min_lots)
     for tick in ticks:
-        lots = min(size_lots, room_lots)
-        if lots < max(1, min_lots):
+        lots = size_lots if size_lots < room_lots else room_lots
+        if lots < least:
             break
         ladder.append(QuoteLevel(tick, lots))
         room_lots -= lots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from common.bots import BinaryBot
@@ -139,7 +139,7 @@ class BinaryMarket(MarketStrategy):
             return giving_way(found)
         if self.config.unwind.sell_held:
             yes, no = held.yes_lots - held.unconfirmed_yes_lots, held.no_lots - held.unconfirmed_no_lots
-            return replace(found, wanted=selling_held(found.wanted, yes, no, self.terms.grid.ticks_per_unit))
+            return found._replace(wanted=selling_held(found.wanted, yes, no, self.terms.grid.ticks_per_unit))
         return found
 
     # --- what it learns -----------------------------------------------------------------------------------------

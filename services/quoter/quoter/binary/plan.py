@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from common.bots import BinaryBot, Inventory
@@ -202,7 +201,7 @@ def _tempting(
 
 def giving_way(plan: Plan) -> Plan:
     """Return the plan while an order that takes is on its way: no other order of ours remains open."""
-    return replace(plan, bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
+    return plan._replace(bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
 
 
 def _missing(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from common.events import Fill, Position, Posting
 from common.instruments import NONE, Instrument, Outcome, market_lots, pair_lots
-from common.pretrade import Held
+from common.pretrade import NOTHING_HELD, Held
 
 UNLEDGERED_MAX = 10_000
 """Own fills waiting to be in a Position; beyond it the position counts as unknown."""
@@ -33,7 +33,7 @@ class Holdings:
     def __init__(self, account: str) -> None:
         self._account = account
         self._ledgered: dict[str, int] = {}
-        self._lines: dict[str, dict[str, tuple[int, int]]] = {}
+        self._lines: dict[str, dict[str, Held]] = {}
         self._costs: dict[str, dict[str, float]] = {}
         self._unledgered: dict[str, UnledgeredFill] = {}
 
@@ -49,8 +49,8 @@ class Holdings:
             if line.account == self._account:
                 symbol = line.instrument.symbol
                 yes, no = market_lots(line.instrument.outcome, line.lots)
-                known_yes, known_no = lines.get(symbol, (0, 0))
-                lines[symbol] = known_yes + yes, known_no + no
+                known = lines.get(symbol, NOTHING_HELD)
+                lines[symbol] = Held(known.yes_lots + yes, known.no_lots + no)
                 costs[symbol] = costs.get(symbol, 0.0) + float(line.cost)
         for key in [key for key, fill in self._unledgered.items() if self._is_ledgered(fill)]:
             del self._unledgered[key]
@@ -105,7 +105,10 @@ class Holdings:
 
     def of(self, algo_id: str, symbol: str) -> Held:
         """Return the most a bot may hold in a market, and how much less it may be."""
-        yes, no = self._lines.get(algo_id, _NOTHING).get(symbol, (0, 0))
+        ledgered = self._lines.get(algo_id, _NOTHING).get(symbol, NOTHING_HELD)
+        if not self._unledgered:
+            return ledgered
+        yes, no, _, _ = ledgered
         unconfirmed_yes = unconfirmed_no = 0
         for fill in self._unledgered.values():
             if fill.symbol != symbol or fill.algo_id != algo_id:
@@ -150,5 +153,5 @@ def _lots_held(instrument: Instrument, outcome: Outcome, lots: int) -> tuple[int
     return (market_lots if instrument.outcome is NONE else pair_lots)(outcome, lots)
 
 
-_NOTHING: dict[str, tuple[int, int]] = {}
+_NOTHING: dict[str, Held] = {}
 _NO_COSTS: dict[str, float] = {}

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from common import bots
@@ -34,8 +35,7 @@ Price: TypeAlias = FairValue | SourcePrice
 NOTHING = Headroom(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What should rest in a market now, and why not more."""
 
     bids: list[QuoteLevel]
@@ -48,7 +48,7 @@ class Plan:
     state: str
     """quoting and reduce_only quote, crossing makes way for an order that takes; frozen and pulled rest nothing."""
     reason: str
-    parts: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = MappingProxyType({})
     """What spread and skew are made of, by name, in price: for people who ask why."""
 
 
