@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from common.bots import Flow
 from common.clock import NS_PER_S
@@ -62,7 +63,8 @@ def test_r70_a_forged_fair_value_sends_no_order_far_into_the_public_book() -> No
 def test_r70_a_forged_book_moves_no_order_away_from_fair_value() -> None:
     forged = replace(CONTEXT, book_bid_ticks=88, book_ask_ticks=90)
     assert reason_of(bid(88), forged) is RejectReason.PRICE_COLLAR
-    assert reason_of(bid(48)._replace(post_only=False), forged) is RejectReason.POST_ONLY, "nor takes from it"
+    taking = msgspec.structs.replace(bid(48), post_only=False)
+    assert reason_of(taking, forged) is RejectReason.POST_ONLY, "nor takes from it"
 
 
 def test_r70_a_forged_top_of_book_does_not_move_the_consensus_of_the_others() -> None:

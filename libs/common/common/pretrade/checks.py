@@ -76,7 +76,7 @@ class PreTradeCheck:
 
     def _beyond_limits(self, approved: Approved) -> Refusal | None:
         """Return the limit that the order would go beyond."""
-        order, (bids, ticks), notional = approved
+        order, (bids, ticks) = approved.order, approved.on_axis
         context, limits = self._context, self._limits
         inventory = context.inventory
         if order.quantity_lots > limits.max_order_lots:
@@ -87,7 +87,7 @@ class PreTradeCheck:
             or inventory.position(order, limits, reduce_only=self._reduce_only)
             or inventory.net_position(order, limits)
             or (None if order.post_only else _post_only(order, context))
-            or _money(order, notional, context, limits.notional)
+            or _money(order, approved.notional, context, limits.notional)
             or _open_orders(bids, context, limits.common)
             or _throttles(bids, context, limits.common)
         )

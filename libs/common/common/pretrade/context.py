@@ -125,7 +125,7 @@ class CheckContext:
 
     def admit(self, approved: Approved) -> None:
         """Count an order that goes out."""
-        order, (bids, ticks), notional = approved
+        order, notional, (bids, ticks) = approved.order, approved.notional, approved.on_axis
         outcome, side = order.instrument.outcome, order.side
         self.own_places.add((outcome, side, order.price_ticks))
         self.inventory.add_open(outcome, side, order.quantity_lots)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from common.instruments import Instrument, OnAxis, Outcome, Side
 
 
@@ -55,7 +57,7 @@ Refusal: TypeAlias = tuple[RejectReason, str]
 """Why, and the numbers behind it."""
 
 
-class NewOrder(NamedTuple):
+class NewOrder(msgspec.Struct, frozen=True):
     """An order that somebody wants to send."""
 
     order_id: int
@@ -80,7 +82,7 @@ class NewOrder(NamedTuple):
         return self.instrument.outcome
 
 
-class Approved(NamedTuple):
+class Approved(msgspec.Struct, frozen=True):
     """An order that has passed the pre-trade check: the only thing that can be placed."""
 
     order: NewOrder

@@ -11,6 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from common.events import BinaryLimits, BotLimits, NotionalLimits, SpotLimits
 from common.instruments import Instrument, InstrumentKind, Outcome, OutcomePair, Side
 from common.pretrade import (
@@ -84,12 +86,12 @@ PAIR = a_pair()
 def binary_order(*, outcome: Outcome = Outcome.YES, tick_size: Decimal = CENT, **changes: Any) -> NewOrder:
     """Return a bid for 100 YES at 0.48."""
     order = NewOrder(7, "1", "mm1", PAIR.of(outcome).with_tick(tick_size), Side.BUY, 48, 100, 2_000)
-    return order._replace(**changes)
+    return msgspec.structs.replace(order, **changes)
 
 
 def spot_order(**changes: Any) -> NewOrder:
     """Return a bid for 0.01 BTC at 60,000: 600 dollars."""
-    return NewOrder(7, "1", "mm1", BTC, Side.BUY, 6_000_000, 100, 2_000)._replace(**changes)
+    return msgspec.structs.replace(NewOrder(7, "1", "mm1", BTC, Side.BUY, 6_000_000, 100, 2_000), **changes)
 
 
 def a_pair_inventory(pair: OutcomePair = PAIR, **changes: int) -> PairInventory:

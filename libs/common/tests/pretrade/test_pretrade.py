@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.pretrade import (
@@ -436,7 +437,7 @@ def test_an_order_that_takes_only_ever_makes_the_position_smaller(
         may_take=may_take,
         **{"open_buy_yes_lots" if yes else "open_buy_no_lots": being_bought},
     )
-    if rejected(order._replace(post_only=False), context) is None:
+    if rejected(msgspec.structs.replace(order, post_only=False), context) is None:
         own, other = (held_yes, held_no) if yes else (held_no, held_yes)
         assert may_take
         assert own + being_bought + order.quantity_lots <= other

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
 from common.bots import BinaryBot
 from common.clock import NS_PER_S
 from common.core import Sample
@@ -139,7 +140,8 @@ class BinaryMarket(MarketStrategy):
             return giving_way(found)
         if self.config.unwind.sell_held:
             yes, no = held.yes_lots - held.unconfirmed_yes_lots, held.no_lots - held.unconfirmed_no_lots
-            return found._replace(wanted=selling_held(found.wanted, yes, no, self.terms.grid.ticks_per_unit))
+            wanted = selling_held(found.wanted, yes, no, self.terms.grid.ticks_per_unit)
+            return msgspec.structs.replace(found, wanted=wanted)
         return found
 
     # --- what it learns -----------------------------------------------------------------------------------------

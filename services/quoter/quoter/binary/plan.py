@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 from common.bots import BinaryBot, Inventory
 from common.events import QuoteLevel
 from common.instruments import ceil_ticks, floor_ticks
@@ -201,7 +202,8 @@ def _tempting(
 
 def giving_way(plan: Plan) -> Plan:
     """Return the plan while an order that takes is on its way: no other order of ours remains open."""
-    return plan._replace(bids=[], asks=[], wanted=[], state="crossing", reason="taking from the book to be flat")
+    reason = "taking from the book to be flat"
+    return msgspec.structs.replace(plan, bids=[], asks=[], wanted=[], state="crossing", reason=reason)
 
 
 def _missing(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+import msgspec
 from common.instruments import BUY, Outcome, Side, bids_on_axis
 from common.orders import CANCELLING, OrderState
 
@@ -22,7 +23,7 @@ class Headroom(NamedTuple):
     sell_lots: int
 
 
-class TargetOrder(NamedTuple):
+class TargetOrder(msgspec.Struct, frozen=True):
     """An order that should be there."""
 
     outcome: Outcome
@@ -133,7 +134,7 @@ def _left(headroom: Headroom) -> dict[bool, int]:
 def _nearest(want: TargetOrder, free: Sequence[W], tolerance: Tolerance, left: Mapping[bool, int]) -> W | None:
     """Return the free order closest in price to what is wanted, within tolerance and within what headroom is left."""
     best: W | None = None
-    outcome, price_ticks, quantity_lots, side = want
+    outcome, side, price_ticks, quantity_lots = want.outcome, want.side, want.price_ticks, want.quantity_lots
     lowest, highest = price_ticks - tolerance.price_ticks, price_ticks + tolerance.price_ticks
     best_distance = tolerance.price_ticks + 1
     for order in free:

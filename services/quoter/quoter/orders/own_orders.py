@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+import msgspec
 from common.events import OrderUpdate
 from common.instruments import BUY, SELL, Instrument, OnAxis, Outcome, Side, pair_lots
 from common.orders import CANCELLING, FILLED, LIVE, SUBMITTING, UNKNOWN, OrderState, may_step
@@ -26,8 +27,7 @@ FINISHED_MAX = 20_000
 NEVER_SENT = "withdrawn before it was sent"
 
 
-@dataclass(slots=True, eq=False)
-class Order:
+class Order(msgspec.Struct, eq=False):
     """One order of the account, from the moment it is sent."""
 
     order_id: int
@@ -55,11 +55,11 @@ class Order:
     """It never rests: what cannot trade at once is gone."""
     inherited: bool = False
     """Sent by a predecessor, whose fills we have not seen one by one."""
-    trades: set[str] = field(default_factory=set)
+    trades: set[str] = msgspec.field(default_factory=set)
     cancels_refused: int = 0
     cancel_from_ns: int = 0
     """A cancel that was refused is not sent again before."""
-    shelf: OpenOrders | None = field(default=None, repr=False)
+    shelf: OpenOrders | None = None
     """Where it is filed while it lives; None until it is taken in."""
     on_axis: OnAxis | None = None
     """As its market's price axis has it; None until somebody has asked, and again when its ticks have changed."""

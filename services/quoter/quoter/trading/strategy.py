@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+import msgspec
 from common import bots
 from common.core import Sample
 from common.events import Book, FairValue, Fill, QuoteLevel, SourcePrice
@@ -35,7 +36,7 @@ Price: TypeAlias = FairValue | SourcePrice
 NOTHING = Headroom(0, 0)
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True):
     """What should rest in a market now, and why not more."""
 
     bids: list[QuoteLevel]

@@ -417,9 +417,18 @@ class Trader:
         next_id, instrument_of = self.ids.next, quoted.terms.of
         algo_id, account, post_only = bot.algo_id, self.account, not immediate
         until_ns = now_ns + bot.strategy.target_life_ns
-        for outcome, ticks, lots, side in wanted:
-            instrument = instrument_of(outcome)
-            yield NewOrder(next_id(now_ns), algo_id, account, instrument, side, ticks, lots, until_ns, post_only)
+        for want in wanted:
+            yield NewOrder(
+                next_id(now_ns),
+                algo_id,
+                account,
+                instrument_of(want.outcome),
+                want.side,
+                want.price_ticks,
+                want.quantity_lots,
+                until_ns,
+                post_only,
+            )
 
     def _refused_before(self, quoted: QuotedMarket, order: NewOrder, tries_left: int, now_ns: int) -> Rejection | None:
         """Return why an order waits because of what the venue has refused, or None."""

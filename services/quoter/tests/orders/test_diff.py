@@ -151,7 +151,7 @@ def test_changes_applied_to_the_working_orders_give_the_target(
 ) -> None:
     working = [order(index, *row) for index, row in enumerate(rows, 1)]
     todo = between(wanted, working)
-    assert applied(working, todo) == Counter(tuple(want[:3]) for want in wanted)
+    assert applied(working, todo) == Counter((want.outcome, want.price_ticks, want.quantity_lots) for want in wanted)
     assert all(each.state is not OrderState.CANCELLING for each in working if each.order_id in todo.cancel)
 
 
