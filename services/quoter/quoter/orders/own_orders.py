@@ -7,6 +7,7 @@ after the news of the cancel.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -76,15 +77,6 @@ class Order(msgspec.Struct, eq=False):
         found = self.on_axis = instrument.on_axis(self.side, self.price_ticks)
         return found
 
-    def step(self, state: OrderState, reason: str = "") -> bool:
-        """Go to another state when that is a legal step; return whether something changed."""
-        if state is self.state or state not in self.state.following:
-            return False
-        self.state = state
-        self.reason = reason
-        self.sequence += 1
-        return True
-
 
 @dataclass(slots=True)
 class Counts:
@@ -112,7 +104,8 @@ class Orders:
         self.by_id: dict[int, Order] = {}
         """Every order known, living and ended: read by those who ask of each order, changed only here."""
         self._living: dict[int, Order] = {}
-        self._finished: dict[int, Order] = {}
+        self._finished: OrderedDict[int, Order] = OrderedDict()
+        """Oldest first. The front of a plain dict would have to be looked for among all that was deleted there."""
         self._markets: dict[str, dict[str, OpenOrders]] = {}
         self._counts: dict[str, Counts] = {}
         """By bot."""
@@ -236,8 +229,9 @@ class Orders:
         if state is order.state and not executed:
             # A repeat: a venue tells each change in its answer and in a frame of its own.
             return False
-        changed = order.step(state, report.reason)
-        self._settle(order)
+        changed = self.step(order, state, report.reason)
+        if executed:
+            self._settle(order)
         return changed or executed
 
     def execution(self, execution: Execution) -> Order | None:
@@ -265,9 +259,11 @@ class Orders:
         return order
 
     def step(self, order: Order, state: OrderState, reason: str = "") -> bool:
-        """Move an order by something we did or did not hear; return whether it moved."""
-        if not order.step(state, reason):
+        """Move an order by something we did or did not hear, when that is a legal step; return whether it moved."""
+        if state is order.state or state not in order.state.following:
             return False
+        order.state, order.reason = state, reason
+        order.sequence += 1
         self._settle(order)
         return True
 
@@ -299,8 +295,8 @@ class Orders:
         """Remember an order that has ended, and forget the one that ended first."""
         self._finished[order.order_id] = order
         if len(self._finished) > FINISHED_MAX:
-            oldest = next(iter(self._finished))
-            del self._finished[oldest], self.by_id[oldest]
+            oldest, _ = self._finished.popitem(last=False)
+            del self.by_id[oldest]
 
     def regrid(self, symbol: str, old: Decimal, new: Decimal) -> list[Order]:
         """Count the prices of a market's living orders in its new ticks; return those that lie between two of them.
