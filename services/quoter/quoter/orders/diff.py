@@ -119,9 +119,9 @@ def within_headroom(place: Sequence[TargetOrder], working: Sequence[Working], he
         left[bids_on_axis(order.outcome, order.side)] -= order.leaves_lots
     found = []
     for want in place:
-        bids = bids_on_axis(want.outcome, want.side)
-        if want.quantity_lots <= left[bids]:
-            left[bids] -= want.quantity_lots
+        bids, lots = bids_on_axis(want.outcome, want.side), want.quantity_lots
+        if lots <= left[bids]:
+            left[bids] -= lots
             found.append(want)
     return found
 

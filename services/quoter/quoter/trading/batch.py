@@ -29,10 +29,14 @@ class Batch:
         """Bots with orders in the batch."""
 
     def cancel(self, orders: Iterable[Order]) -> None:
+        """Cancel orders, or take back those that have not left."""
+        placing, step, cancelling = self._placing, self._orders.step, self._cancelling
         for order in orders:
-            if not self.withdraw(order):
-                self._orders.step(order, CANCELLING)
-                self._cancelling.append(order.order_id)
+            if order.order_id in placing:
+                self.withdraw(order)
+            else:
+                step(order, CANCELLING)
+                cancelling.append(order.order_id)
 
     def withdraw(self, order: Order) -> bool:
         """Take an order out that has not left; return False when it is not in the batch, so that it has."""
@@ -42,29 +46,31 @@ class Batch:
         self._orders.withdraw(order)
         return True
 
-    def holds(self, order_id: int) -> bool:
-        """Say whether an order is in the batch and has not left."""
-        return order_id in self._placing
+    def unsent(self, orders: Iterable[Order]) -> list[Order]:
+        """Return those of the orders that are in the batch and have not left."""
+        placing = self._placing
+        return [order for order in orders if order.order_id in placing] if placing else []
 
     def place(self, approved: Approved, now_ns: int) -> None:
         """Send an order that rests and never takes, or one that takes at once and never rests."""
         new = approved.order
-        instrument, lots, immediate = new.instrument, new.quantity_lots, not new.post_only
+        order_id, instrument, side, ticks = new.order_id, new.instrument, new.side, new.price_ticks
+        lots, rests = new.quantity_lots, new.post_only
         symbol, outcome = instrument.symbol, instrument.outcome
-        order = Order(new.order_id, new.algo_id, symbol, outcome, new.side, new.price_ticks, lots, immediate=immediate)
-        order.sent_ns, order.on_axis = now_ns, approved.on_axis
+        order = Order(order_id, new.algo_id, symbol, outcome, side, ticks, lots)
+        order.immediate, order.sent_ns, order.on_axis = not rests, now_ns, approved.on_axis
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None
-        self._placing[new.order_id] = Placement(
-            new.order_id,
+        self._placing[order_id] = Placement(
+            order_id,
             symbol,
             outcome,
-            new.side,
-            new.price_ticks,
+            side,
+            ticks,
             lots,
-            not immediate,
-            immediate,
+            rests,
+            not rests,
             instrument.tick_size,
             instrument.lot_size,
         )

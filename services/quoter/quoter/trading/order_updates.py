@@ -71,11 +71,15 @@ class OrderUpdatesOut:
 
         What rests may be gone in a moment: that it does is told by the timer, when it still does.
         """
-        waiting = self._untold.pop(algo_id, {})
-        now = [order for order in waiting.values() if order.state is SUBMITTING or order.state.terminal]
-        if len(now) < len(waiting):
-            published = {order.order_id for order in now}
-            self._untold[algo_id] = {key: order for key, order in waiting.items() if key not in published}
+        now: list[Order] = []
+        later: dict[int, Order] = {}
+        for order_id, order in self._untold.pop(algo_id, {}).items():
+            if order.state is SUBMITTING or order.state.terminal:
+                now.append(order)
+            else:
+                later[order_id] = order
+        if later:
+            self._untold[algo_id] = later
         return self._messages(algo_id, now, epoch, now_ns)
 
     def tell_all(self, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:

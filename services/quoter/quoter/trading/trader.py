@@ -338,7 +338,7 @@ class Trader:
         """
         if not leaving or not self.session.connected:
             return ()
-        unsent = [order for order in leaving if self._batch.holds(order.order_id)]
+        unsent = self._batch.unsent(leaving)
         most = int(self.budget.left(Use.CANCEL, now_ns))
         cancels = [order for order in leaving if now_ns >= order.cancel_from_ns and order not in unsent][:most]
         if len(unsent) + len(cancels) < len(leaving):
@@ -358,9 +358,10 @@ class Trader:
     def _keep_young(self, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> None:
         """Remember until when those are not replaced that leave before they have stood as long as quotes must."""
         context = quoted.context
-        if context.limits is None:
+        min_life_ms = context.limits.common.min_quote_life_ms if context.limits is not None else 0
+        if not min_life_ms:
             return
-        bids_ns, asks_ns = young_until(leaving, context.limits.common.min_quote_life_ms * NS_PER_MS, now_ns)
+        bids_ns, asks_ns = young_until(leaving, min_life_ms * NS_PER_MS, now_ns)
         context.bid_free_from_ns = max(context.bid_free_from_ns, bids_ns)
         context.ask_free_from_ns = max(context.ask_free_from_ns, asks_ns)
 

@@ -71,7 +71,7 @@ def test_only_an_approved_order_can_be_placed() -> None:
         batch.place(wanted, script.now_ns)  # type: ignore[arg-type]
     assert 1 not in trader.orders
     batch.place(Approved(wanted, pair.yes.on_axis(Side.BUY, 40), 40.0), script.now_ns)
-    assert batch.holds(1)
+    assert [order.order_id for order in batch.unsent(trader.orders.living())] == [1]
 
 
 def test_r61_a_cancel_for_all_takes_back_what_has_not_left_and_sends_what_has_in_order() -> None:
