@@ -213,15 +213,15 @@ class Orders:
 
     def report(self, order: Order, report: OrderReport) -> bool:
         """Take in the venue's snapshot of an order; return whether something changed."""
-        if report.venue_sequence < order.venue_sequence:
+        sequence, ts_event_ns, executed_lots = report.venue_sequence, report.ts_event_ns, report.executed_lots
+        if sequence < order.venue_sequence:
             return False
-        order.venue_sequence = report.venue_sequence
-        order.venue_order_id = report.venue_order_id
-        if report.ts_event_ns > order.ts_event_ns:
-            order.ts_event_ns = report.ts_event_ns
-        executed = report.executed_lots > order.executed_lots
+        order.venue_sequence, order.venue_order_id = sequence, report.venue_order_id
+        if ts_event_ns > order.ts_event_ns:
+            order.ts_event_ns = ts_event_ns
+        executed = executed_lots > order.executed_lots
         if executed:
-            order.executed_lots = report.executed_lots
+            order.executed_lots = executed_lots
         state = report.state
         if state is LIVE and order.state is CANCELLING:
             # It rests, and our cancel is still on its way.

@@ -320,12 +320,14 @@ class Trader:
 
     def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
         strategy = quoted.strategy
-        # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it has
-        # all the room until the venue says that it is gone, and with each new price nothing would be there.
-        still = {"quoting": strategy.price_tolerance_ticks, "reduce_only": REDUCE_TOLERANCE_TICKS}
-        ticks = still.get(wanted.state, 0)
+        if wanted.state == "quoting":
+            ticks = strategy.price_tolerance_ticks
+        else:
+            # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it
+            # has all the room until the venue says that it is gone, and with each new price nothing would be there.
+            ticks = REDUCE_TOLERANCE_TICKS if wanted.state == "reduce_only" else 0
         limits = quoted.context.limits
-        if limits is None:
+        if limits is None or not ticks:
             return Tolerance(ticks, strategy.size_tolerance, 1)
         least, of_price = limits.min_spread
         least += of_price * (quoted.context.fair or 0.0)
