@@ -20,7 +20,7 @@ from websockets.http11 import USER_AGENT, Response
 from websockets.protocol import CONNECTING, OPEN
 from websockets.uri import parse_uri
 
-from common.network.text_frames import frame_at
+from common.network.text_frames import frame_at, whole_texts
 
 CLOSE_TIMEOUT_S = 1.0
 HEAD_END = b"\r\n\r\n"
@@ -46,10 +46,11 @@ class Websocket(asyncio.Protocol):
         """Of a message in several frames, until the last of them."""
         self._unread_bytes = 0
         self._reading_paused = False
-        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._news = asyncio.Event()
-        """Set when there is something to receive, or nothing more will come."""
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._reader: asyncio.Future[None] | None = None
+        """Of who waits to receive: done when there is something, or nothing more will come."""
         self._writable = asyncio.Event()
         self._writable.set()
         self._keeping: asyncio.Task[None] | None = None
@@ -65,8 +66,8 @@ class Websocket(asyncio.Protocol):
         while not self._frames:
             if self._lost.done():
                 raise self._protocol.close_exc
-            await self._news.wait()
-            self._news.clear()
+            self._reader = self._loop.create_future()
+            await self._reader
         frames, self._frames = self._frames[:BURST_FRAMES_MAX], self._frames[BURST_FRAMES_MAX:]
         self._unread_bytes -= sum(map(len, frames))
         if self._reading_paused and not self._frames and self._transport is not None:
@@ -135,7 +136,7 @@ class Websocket(asyncio.Protocol):
         if not self._opened.done():
             refused = self._protocol.handshake_exc or exc or ConnectionResetError("closed during the handshake")
             self._opened.set_exception(refused)
-        self._news.set()
+        self._wake()
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -169,6 +170,12 @@ class Websocket(asyncio.Protocol):
         """Take in the frames that are whole; what is left of the last one waits for the rest."""
         place = 0
         while place < len(data):
+            if self._protocol.state is OPEN and not self._parts:
+                texts, place = whole_texts(data, place, self._frame_bytes_max)
+                self._frames += texts
+                self._unread_bytes += sum(map(len, texts))
+                if place == len(data):
+                    return
             found = frame_at(data, place)
             wrong = found and not (found.lawful and found.end - found.start <= self._frame_bytes_max)
             if wrong or self._protocol.state is not OPEN:
@@ -214,10 +221,14 @@ class Websocket(asyncio.Protocol):
     def _tell(self, before: int) -> None:
         """Wake the reader when there are more frames than before, and leave the socket alone while there are many."""
         if len(self._frames) > before:
-            self._news.set()
+            self._wake()
             if self._unread_bytes > READ_AHEAD_BYTES_MAX and self._transport is not None and not self._reading_paused:
                 self._reading_paused = True
                 self._transport.pause_reading()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY or frame.opcode is Opcode.CONT:

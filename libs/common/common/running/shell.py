@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from structlog.stdlib import BoundLogger
@@ -105,6 +106,8 @@ class Shell:
             log,
         )
         self._turn = asyncio.Lock()
+        self._last_calls = (Call(core.after_burst),)
+        """What ends every turn."""
         self._inputs: Sequence[Input] = core.inputs()
         self._newest: list[NewestReader] = []
         self._sampled: list[SampledReader] = []
@@ -345,16 +348,16 @@ class Shell:
             await asyncio.sleep(levels.period_ms / 1000)
 
     def _live_wire(self, wire: Wire) -> LiveWire:
-        def calls(frames: list[bytes]) -> Iterator[Call]:
+        def read(frames: list[bytes], receipt: Receipt) -> Effects:
             # One of them may make the core open another connection: those behind it are of the old one.
             opening = live.openings
             for frame in frames:
                 if live.openings != opening:
                     return
-                yield Call(partial(wire.on_frame, frame))
+                yield from wire.on_frame(frame, receipt)
 
         async def on_frames(frames: list[bytes]) -> None:
-            await self._take_turn(calls(frames))
+            await self._call(partial(read, frames))
 
         async def on_open() -> None:
             await self._call(wire.on_open)
@@ -394,8 +397,8 @@ class Shell:
             turns: list[Turn] = []
             self._promises.order = order
             try:
-                for handler, receipt in self._burst(calls):
-                    for effect in handler(receipt):
+                for handler, age_ns, sequence in chain(calls, self._last_calls):
+                    for effect in handler(Receipt(self.clock.now_ns(), age_ns, sequence)):
                         if isinstance(effect, Store):
                             stores.append(effect)
                             continue
@@ -420,11 +423,6 @@ class Shell:
             # What has arrived meanwhile is read here, and stands in line for its turn before this one does.
             await asyncio.sleep(0)
             await self._call(turn.handler)
-
-    def _burst(self, calls: Iterable[Call]) -> Iterator[tuple[Handler, Receipt]]:
-        for handler, age_ns, sequence in calls:
-            yield handler, Receipt(self.clock.now_ns(), age_ns, sequence)
-        yield self.core.after_burst, Receipt(self.clock.now_ns())
 
     # --- effects ------------------------------------------------------------------------------------------------
 

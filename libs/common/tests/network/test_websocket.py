@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from common.network.text_frames import Found, frame_at
+from common.network.text_frames import Found, frame_at, whole_texts
 from common.network.websocket import Websocket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +139,22 @@ def test_a_frame_is_found_by_its_head() -> None:
     assert frame_at(b"..\x81\x7e\x01\x00", 2) == Found(6, 262, True, True)
     assert frame_at(b"\x81", 0) is frame_at(b"\x81\x7e\x01", 0) is None
     assert frame_at(b"\x89\x00", 0) == Found(2, 2, False, True)
+
+
+def test_texts_that_follow_one_another_are_taken_together() -> None:
+    assert whole_texts(b"..\x81\x02hi\x81\x03you", 2, 125) == ([b"hi", b"you"], 11)
+    assert whole_texts(b"\x81\x02hi\x81\x03yo", 0, 125) == ([b"hi"], 4)
+    assert whole_texts(b"\x81\x02hi\x89\x03you", 0, 125) == ([b"hi"], 4)
+    assert whole_texts(b"\x81\x02hi\x81\x03you", 0, 2) == ([b"hi"], 4)
+
+
+@given(MESSAGES, st.integers(0, 3))
+def test_texts_taken_together_are_those_found_one_by_one(messages: list[tuple[str, int]], place: int) -> None:
+    data, _, _ = said(messages)
+    data = bytes(place) + data
+    texts, behind = whole_texts(data, place, FRAME_BYTES_MAX)
+    for text in texts:
+        found = frame_at(data, place)
+        assert found is not None and found.whole_text and data[found.start : found.end] == text
+        place = found.end
+    assert place == behind
