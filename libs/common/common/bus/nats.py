@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 import nats
 import nats.errors
 import structlog
@@ -48,6 +49,21 @@ FORBIDDEN = b'{"error": {"err_code": 403, "description": "this user may not publ
 _FORBIDDEN = re.compile(r'permissions violation for publish to "([^"]+)"')
 
 log = structlog.get_logger()
+
+
+class _Refused(msgspec.Struct):
+    err_code: int = 0
+    description: str = ""
+
+
+class _Ack(msgspec.Struct):
+    """What the broker answers an acked publish."""
+
+    seq: int | None = None
+    error: _Refused | None = None
+
+
+_ACKS = msgspec.json.Decoder(_Ack)
 
 Callback = Callable[[Msg], Awaitable[None]]
 OnAck = Callable[[Msg], None]
@@ -379,9 +395,10 @@ def ack_headers(event: Event, expected_last_sequence: int | None, features: Feat
 
 
 def sequence_of(subject: str, answer: Msg) -> int:
-    """Return the sequence in a publish ack; PublishRefused with the server's words otherwise."""
-    document: dict[str, Any] = json.loads(answer.data)
-    error = document.get("error")
-    if error:
-        raise PublishRefused(subject, int(error.get("err_code", 0)), str(error.get("description", "")))
-    return int(document["seq"])
+    """Return the sequence in a publish ack; PublishRefused with the server's words, ValueError for what is neither."""
+    ack = _ACKS.decode(answer.data)
+    if ack.error is not None:
+        raise PublishRefused(subject, ack.error.err_code, ack.error.description)
+    if ack.seq is None:
+        raise ValueError(f"{subject}: acknowledged without a sequence")
+    return ack.seq

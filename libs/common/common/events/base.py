@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin
 from urllib.parse import quote
@@ -62,6 +63,7 @@ REGISTRY: dict[str, type[Event]] = {}
 _ADDRESS_FIELDS: dict[type[Event], tuple[str, tuple[str, ...]]] = {}
 _ADDRESSES: dict[tuple[Any, ...], str] = {}
 _ADDRESSES_MAX = 100_000
+_ID_PARTS_MAX = 10_000
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 _DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
 _NUMBERS: dict[type[Event], tuple[str, ...]] = {}
@@ -159,8 +161,12 @@ def joined_id(*parts: object) -> str:
     Venues choose some of the parts. Whatever they put there, two different facts never share an id, so all but
     plain characters are escaped as in a web address.
     """
-    texts = [str(part) for part in parts]
-    return ":".join([text if _ID_PART.fullmatch(text) else quote(text, safe=_ID_SAFE) for text in texts])
+    return ":".join([str(part) if type(part) is int else _id_part(str(part)) for part in parts])
+
+
+@lru_cache(_ID_PARTS_MAX)
+def _id_part(text: str) -> str:
+    return text if _ID_PART.fullmatch(text) else quote(text, safe=_ID_SAFE)
 
 
 def encode(event: Event) -> bytes:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,14 +82,21 @@ class Outbox:
     An event is signed once, when its letter is made: its repeats are the same message. Only when the key has changed
     since, which no reader believes any longer, is it signed anew.
 
-    Sending costs no task: acks come through the connection's one inbox, and `run` repeats what is overdue.
+    Sending costs no task: acks come through the connection's one inbox, and `run` repeats what is overdue. Nor does a
+    confirmation, unless somebody waits for it: `heard` are the classes of which `confirmed` is told.
     """
 
     def __init__(
-        self, connection: NatsConnection, spool_dir: Path, confirmed: Confirmed, refused: Refused, log: BoundLogger
+        self,
+        connection: NatsConnection,
+        spool_dir: Path,
+        confirmed: Confirmed,
+        refused: Refused,
+        log: BoundLogger,
+        heard: tuple[type[Event], ...] = (Event,),
     ) -> None:
         self._connection, self._spool_dir = connection, spool_dir
-        self._confirmed, self._refused = confirmed, refused
+        self._confirmed, self._refused, self._heard = confirmed, refused, heard
         self._log = log
         self._letters: dict[str, _Letter] = {}
         self._answers: asyncio.Queue[tuple[_Letter, Msg | ContractError | PublishRefused]] = asyncio.Queue()
@@ -133,9 +141,7 @@ class Outbox:
             event, str(address), ack_headers(event, expected_last_sequence, self._connection.features), done
         )
         letter.after = expected_last_sequence
-        letter.number = self._connection.expect_ack(
-            letter.subject, lambda answer: self._answers.put_nowait((letter, answer))
-        )
+        letter.number = self._connection.expect_ack(letter.subject, partial(self._on_answer, letter))
         self._letters[letter.number] = letter
         self._empty.clear()
         try:
@@ -146,7 +152,7 @@ class Outbox:
             # It is told like a refusal of the broker's: never within the turn that sends.
             self._answers.put_nowait((letter, error))
             return done
-        refusal = self._sign(letter, data, kept.signature if kept is not None else "")
+        refusal = self._sign(letter, data, kept.signature if kept is not None else "") if event.signed else None
         if event.spooled:
             # Before anything else: a fill that cannot be signed now is signed at the next start.
             letter.data = data
@@ -201,7 +207,7 @@ class Outbox:
                 if letter.tries and letter.tries % ACK_ATTEMPTS_MAX == 0:
                     # A condition may have been met by the try whose ack was lost; the message id makes a repeat safe.
                     self._log.warning("unconfirmed, trying again", subject=letter.subject, tries=letter.tries)
-                if letter.key_id != self._connection.key_id:
+                if letter.event.signed and letter.key_id != self._connection.key_id:
                     self._sign(letter, letter.data)
                 if not await self._try(letter):
                     self._in_line = True
@@ -209,10 +215,24 @@ class Outbox:
                 if place % REPEATS_AT_ONCE == REPEATS_AT_ONCE - 1:
                     await asyncio.sleep(0)
 
+    def _on_answer(self, letter: _Letter, answer: Msg) -> None:
+        """Note an answer, within the client's own reading; a confirmation that nobody waits for ends the letter here."""
+        if letter.number not in self._letters:
+            return  # the second answer, to a repeat
+        if letter.path is None and letter.done is None and not isinstance(letter.event, self._heard):
+            try:
+                sequence_of(letter.subject, answer)
+            except (PublishRefused, ValueError):
+                pass  # it is told in a turn of its own
+            else:
+                self._end(letter)
+                return
+        self._answers.put_nowait((letter, answer))
+
     async def _take_answers(self) -> None:
         while True:
             letter, answer = await self._answers.get()
-            if letter.number in self._letters:  # else it is the second answer, to a repeat
+            if letter.number in self._letters:  # else a repeat was answered meanwhile
                 await self._take(letter, answer)
 
     async def _take(self, letter: _Letter, answer: Msg | ContractError | PublishRefused) -> None:
@@ -229,13 +249,17 @@ class Outbox:
                 # One that cannot be removed is sent again by the next start: its id makes that harmless.
                 with contextlib.suppress(OSError):
                     letter.path.unlink(missing_ok=True)
-            await self._confirmed(letter.event, sequence)
+            if isinstance(letter.event, self._heard):
+                await self._confirmed(letter.event, sequence)
+        self._end(letter)
+        if letter.done is not None and not letter.done.done():
+            letter.done.set_result(None)
+
+    def _end(self, letter: _Letter) -> None:
         self._connection.forget_ack(letter.number)
         del self._letters[letter.number]
         if not self._letters:
             self._empty.set()
-        if letter.done is not None and not letter.done.done():
-            letter.done.set_result(None)
 
     def _spool(self, letter: _Letter) -> None:
         """Write a letter to disk; what the disk does not take is waited for, and told, but ends nothing."""

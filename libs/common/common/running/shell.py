@@ -92,7 +92,8 @@ class Shell:
         self.stores = StoreWatch(
             self.api, self.gate, settings.data_dir / name / FILE, settings.platform_id, self._stand_still, log
         )
-        self._outbox = Outbox(connection, settings.data_dir / name / "spool", self._on_confirmed, self._on_refused, log)
+        spool_dir = settings.data_dir / name / "spool"
+        self._outbox = Outbox(connection, spool_dir, self._on_confirmed, self._on_refused, log, core.confirmed)
         machine = Machine(name, settings.data_dir, self.clock, lines_lost=lines_lost)
         self.checks = SelfCheck(machine, self.api, self._outbox, self._set_away)
         self._intake = Intake(
@@ -463,8 +464,7 @@ class Shell:
             await self._intake.park_unsaid(error)
 
     async def _on_confirmed(self, event: Event, sequence: int) -> None:
-        if isinstance(event, self.core.confirmed):
-            await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))
+        await self._call(lambda receipt: self.core.on_published(event, sequence, receipt))
 
     async def _on_refused(self, event: Event, reason: str) -> None:
         await self._call(lambda receipt: self.core.on_refused(event, reason, receipt))
