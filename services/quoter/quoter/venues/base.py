@@ -282,6 +282,8 @@ class OwnOrder(Protocol):
     quantity_lots: int
     venue_order_id: str
     """Empty until the venue has named it."""
+    venue_sequence: int
+    """The newest change that the venue has told of it; 0 before the first."""
 
 
 class OwnOrders(Protocol):

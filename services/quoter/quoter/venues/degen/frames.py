@@ -11,7 +11,7 @@ from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import ORDER_ID_MAX, OrderState
 
-from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Output, pair_holdings
+from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Output, OwnOrders, pair_holdings
 from quoter.venues.degen.spot import Symbols, lots_of, ticks_of
 
 VENUE = "degen"
@@ -37,6 +37,7 @@ Changes: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,32}$")]
 """Of a trade: what it counts once by."""
 Stamp: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+ID_DIGITS_MAX = len(str(ORDER_ID_MAX))
 CASH_MAX = Decimal(10) ** 15
 """Where the ledger's own arithmetic ends."""
 
@@ -440,8 +441,18 @@ def account_news(frame: Frame) -> list[Conversion | CashBalance]:
     return news
 
 
-def reports_of(frame: Frame, symbols: Symbols) -> list[Output]:
-    """Return what a private frame says; ContractError when it lacks what its type is about."""
+def repeats(order: WireOrder, orders: OwnOrders) -> bool:
+    """Say whether a snapshot of an order tells nothing new: the answer to our frame told the same change before.
+
+    One of which something is filled is always taken in: its fills count up to the same change.
+    """
+    text = order.client_order_id
+    own = orders.get(int(text)) if len(text) <= ID_DIGITS_MAX and text.isdecimal() else None
+    return own is not None and own.venue_sequence >= order.order_sequence and order.filled == 0
+
+
+def reports_of(frame: Frame, symbols: Symbols, orders: OwnOrders) -> list[Output]:
+    """Return what a private frame says that is new; ContractError when it lacks what its type is about."""
     if frame.type == "fill":
         if frame.fill is None:
             raise ContractError("degen frame", "fill without fill")
@@ -449,5 +460,5 @@ def reports_of(frame: Frame, symbols: Symbols) -> list[Output]:
     if frame.type == "order":
         if frame.order is None:
             raise ContractError("degen frame", "order without order")
-        return [order_report(frame.order, symbols)]
+        return [] if repeats(frame.order, orders) else [order_report(frame.order, symbols)]
     return [*account_news(frame)]

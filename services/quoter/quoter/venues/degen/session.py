@@ -92,8 +92,7 @@ class DegenSession:
         fallback: Fallback = Fallback.CANCEL,
     ) -> None:
         random = Random(seed)
-        self._url = url.rstrip("/")
-        self._deadman_ms = deadman_ms
+        self._url, self._orders, self._deadman_ms = url.rstrip("/"), orders, deadman_ms
         self._rest = DegenRest(key, random)
         self._talks: Conversations[Output] = Conversations(self.name, url, self._rest.headers)
         self._stream = AccountStream(self._rest, orders, self.name, random, lambda: self._now_ns)
@@ -392,7 +391,7 @@ class DegenSession:
             raise ContractError("degen frame", f"{frame.type} without account_sequence")
         if self._stream.is_repeat(frame.account_sequence):
             return []
-        told = reports_of(frame, self._rest.symbols)
+        told = reports_of(frame, self._rest.symbols, self._orders)
         moves_money = frame.type in ("account", "balance")
         if self._stream.advance(frame.account_sequence, has_frame=True, moves_money=moves_money):
             told += self._catch_up()

@@ -16,7 +16,7 @@ from common.instruments import Outcome, Side
 from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
-from quoter.orders.own_orders import Orders
+from quoter.orders.own_orders import Order, Orders
 from quoter.testing.page import blocks
 from quoter.testing.script import KEY
 from quoter.venues.base import Execution, Placement
@@ -38,6 +38,7 @@ from quoter.venues.degen.frames import (
     read_entry,
     read_holdings,
     read_order,
+    reports_of,
 )
 from quoter.venues.degen.frames import read_fill as read_wire_fill
 from quoter.venues.degen.order_entry import (
@@ -204,6 +205,31 @@ def read_fill(data: bytes) -> Execution:
     frame = parse_frame(data)
     assert frame.fill is not None
     return execution(frame.fill, NONE, recovered=False)
+
+
+@given(told=st.integers(0, 5), place=st.integers(0, 5), filled=st.sampled_from([0, 40]))
+def test_a_change_of_an_order_that_was_told_before_is_told_again_only_with_what_is_filled(
+    told: int, place: int, filled: int
+) -> None:
+    [golden, *_] = [frame for frame in map(json.loads, frames()) if frame["type"] == "order"]
+    golden["order"] |= {"order_sequence": place, "filled": filled}
+    own = Order(int(golden["order"]["client_order_id"]), "1", "BTC-5M", Outcome.YES, Side.BUY, 46, 100)
+    own.venue_sequence = told
+    orders = Orders()
+    orders.add(own)
+    frame = parse_frame(json.dumps(golden).encode())
+    assert frame.order is not None
+    report = order_report(frame.order, NONE)
+    known = place <= told and not filled
+    assert reports_of(frame, NONE, orders) == ([] if known else [report])
+
+
+@pytest.mark.parametrize("client_id", ["", "stranger", "1" * 5_000])
+def test_an_order_with_an_id_that_is_not_ours_repeats_nothing(client_id: str) -> None:
+    [golden, *_] = [frame for frame in map(json.loads, frames()) if frame["type"] == "order"]
+    golden["order"]["client_order_id"] = client_id
+    with pytest.raises(ContractError, match="degen order"):
+        reports_of(parse_frame(json.dumps(golden).encode()), NONE, Orders())
 
 
 def deliver(session: DegenSession, data: bytes) -> None:

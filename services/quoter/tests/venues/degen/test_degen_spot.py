@@ -13,6 +13,7 @@ from common.errors import ContractError
 from common.events import Liquidity
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.orders import OrderState
+from quoter.orders.own_orders import Orders
 from quoter.testing.page import blocks
 from quoter.venues.base import CashBalance, Execution, OrderReport, Placement
 from quoter.venues.degen.frames import (
@@ -55,7 +56,7 @@ def document_after(request: str) -> bytes:
 
 
 def told(frame: dict[str, Any], symbols: Symbols = LISTED) -> list[Any]:
-    return list(reports_of(parse_frame(json.dumps(frame).encode()), symbols))
+    return list(reports_of(parse_frame(json.dumps(frame).encode()), symbols, Orders()))
 
 
 def test_the_list_of_symbols_says_what_is_traded() -> None:
