@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
+
 from common.events.base import Event
 from common.streams.levels import Level
 
 
-class Receipt(NamedTuple):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """When and where from something reached the core."""
 
     now_ns: int

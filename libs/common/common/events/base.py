@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
+from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin
 from urllib.parse import quote
 
@@ -66,7 +67,16 @@ _ADDRESSES_MAX = 100_000
 _ID_PARTS_MAX = 10_000
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 _DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
-_NUMBERS: dict[type[Event], tuple[str, ...]] = {}
+_NUMBERS: dict[type[Event], _Numbers] = {}
+
+
+class _Numbers(NamedTuple):
+    """The fields of an event that must be finite."""
+
+    names: tuple[str, ...]
+    floats: Callable[[Event], Sequence[float]]
+    """Those of them that are floats and always there: a tick has many, so they are looked at together."""
+    others: tuple[str, ...]
 
 
 class _Earlier(NamedTuple):
@@ -88,12 +98,20 @@ def register(cls: type[E]) -> type[E]:
     assert set(fields) <= set(cls.__struct_fields__), f"{cls.__name__}: subject names a field it does not have"
     _ADDRESS_FIELDS[cls] = (_FIELD.sub("{}", cls.subject), fields)
     _DECODERS[cls] = msgspec.msgpack.Decoder(cls)
-    _NUMBERS[cls] = tuple(
-        field.name
+    _NUMBERS[cls] = _numbers_of(cls)
+    return cls
+
+
+def _numbers_of(cls: type[Event]) -> _Numbers:
+    types = {
+        field.name: field.type
         for field in msgspec.structs.fields(cls)
         if get_origin(field.type) not in (dict, list) and {float, Decimal} & {field.type, *get_args(field.type)}
-    )
-    return cls
+    }
+    floats = [name for name, its_type in types.items() if its_type is float]
+    if len(floats) < 2:  # an attrgetter of one name returns no tuple
+        return _Numbers(tuple(types), lambda event: (), tuple(types))
+    return _Numbers(tuple(types), attrgetter(*floats), tuple(types.keys() - set(floats)))
 
 
 W = TypeVar("W", bound=msgspec.Struct)
@@ -184,10 +202,11 @@ def decode(cls: type[E], data: bytes, where: str = "") -> E:
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # msgspec appends the path of the field: "Expected `int`, got `str` - at `$.price_ticks`".
         event = _decode_earlier(cls, data, where, f"{cls.__name__}: {error}")
-    for field in _NUMBERS[cls]:
-        if not _finite(getattr(event, field)):
-            raise ContractError(where or cls.subject, f"{cls.__name__}: Expected a finite number - at `$.{field}`")
-    return event
+    names, floats, others = _NUMBERS[cls]
+    if all(map(isfinite, floats(event))) and (not others or all(_finite(getattr(event, name)) for name in others)):
+        return event
+    wrong = next(name for name in names if not _finite(getattr(event, name)))
+    raise ContractError(where or cls.subject, f"{cls.__name__}: Expected a finite number - at `$.{wrong}`")
 
 
 def _decode_earlier(cls: type[E], data: bytes, where: str, fault: str) -> E:

@@ -33,7 +33,8 @@ class Found(NamedTuple):
 def whole_texts(data: bytes, place: int, bytes_max: int) -> tuple[list[bytes], int]:
     """Return the text messages that follow one another from a place on, and the place behind them.
 
-    It ends before anything else, too: a frame that is not whole yet, one of another kind, one beyond 64 KiB or `bytes_max`.
+    It ends before anything else, too: a frame that is not whole yet, one of another kind, one beyond 64 KiB or
+    `bytes_max`.
     Example: of b"\\x81\\x02hi\\x81\\x03you" at 0 that is ([b"hi"], 4): the last one lacks its end.
     """
     texts = []

@@ -6,8 +6,9 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import msgspec
 from structlog.stdlib import BoundLogger
 
 from common.bus.durable import Acknowledge, DeliverDurable
@@ -34,7 +35,7 @@ Handler = Callable[[Receipt], Effects]
 Say = Callable[[Event], Awaitable[object]]
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One input of the core: its handler, and what its receipt says of it."""
 
     handler: Handler

@@ -216,7 +216,7 @@ class Outbox:
                     await asyncio.sleep(0)
 
     def _on_answer(self, letter: _Letter, answer: Msg) -> None:
-        """Note an answer, within the client's own reading; a confirmation that nobody waits for ends the letter here."""
+        """Note an answer, within the client's own reading; a confirmation that nobody hears ends the letter here."""
         if letter.number not in self._letters:
             return  # the second answer, to a repeat
         if letter.path is None and letter.done is None and not isinstance(letter.event, self._heard):

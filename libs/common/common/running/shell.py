@@ -398,8 +398,8 @@ class Shell:
             turns: list[Turn] = []
             self._promises.order = order
             try:
-                for handler, age_ns, sequence in chain(calls, self._last_calls):
-                    for effect in handler(Receipt(self.clock.now_ns(), age_ns, sequence)):
+                for call in chain(calls, self._last_calls):
+                    for effect in call.handler(Receipt(self.clock.now_ns(), call.age_ns, call.sequence)):
                         if isinstance(effect, Store):
                             stores.append(effect)
                             continue

@@ -20,6 +20,7 @@ from common.halts import (
     check_scope,
 )
 from fastapi import APIRouter, Body, Query, Response
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.api.access import ContextOf, Lifter, Stopper, Viewer
@@ -130,7 +131,7 @@ async def _publish(context: Context, halt: Halt) -> tuple[bool, str]:
     view = context.view
     try:
         if sequence:
-            await context.obey(lambda receipt: view.on_halt(halt, receipt._replace(sequence=sequence)))
+            await context.obey(lambda receipt: view.on_halt(halt, replace(receipt, sequence=sequence)))
         else:
             await context.obey(lambda receipt: view.enforce(halt, receipt))
     except CommandUndone as error:
@@ -166,7 +167,7 @@ async def delete_halt(
     # Not the scope's reason as such but this one halt: when it is called again meanwhile, that one stays.
     sequence = await context.publish(lift, expected_last_sequence=named)
     try:
-        await context.obey(lambda receipt: view.on_halt(lift, receipt._replace(sequence=sequence)))
+        await context.obey(lambda receipt: view.on_halt(lift, replace(receipt, sequence=sequence)))
     except CommandUndone as error:
         raise ApiError(503, "not_on_disk", f"lifted, but {error}") from None
     return answer({"command_id": lift.halt_id, "outcome": "done", "lifted": halt_row(view, lift)})
