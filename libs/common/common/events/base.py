@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
@@ -45,7 +45,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def address(self) -> str:
         """Return the concrete subject, e.g. 'md.top.binance.BTCUSDT'; ContractError when a field can be no token."""
-        return _address(type(self), self)
+        addresses = _ADDRESSES[type(self)]
+        key = addresses.key_of(self)
+        return addresses.known.get(key) or addresses.add(self, key)
 
     def message_id(self) -> str:
         """Return the id under which a repeat is recognised; unique in its whole stream. Acked events override it."""
@@ -61,13 +63,38 @@ E = TypeVar("E", bound=Event)
 REGISTRY: dict[str, type[Event]] = {}
 """Every event class by its name; filled by `register`."""
 
-_ADDRESS_FIELDS: dict[type[Event], tuple[str, tuple[str, ...]]] = {}
-_ADDRESSES: dict[tuple[Any, ...], str] = {}
-_ADDRESSES_MAX = 100_000
+_ADDRESSES_MAX = 20_000
+"""Addresses of one class that are remembered."""
 _ID_PARTS_MAX = 10_000
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 _DECODERS: dict[type[Event], msgspec.msgpack.Decoder[Any]] = {}
 _NUMBERS: dict[type[Event], _Numbers] = {}
+
+
+class _Addresses:
+    """What the events of a class have been addressed to, by the values of the fields that say so."""
+
+    def __init__(self, cls: type[Event]) -> None:
+        self._cls, self.fields = cls, tuple(_FIELD.findall(cls.subject))
+        self.template = _FIELD.sub("{}", cls.subject)
+        self.key_of: Callable[[Event], object] = attrgetter(*self.fields) if self.fields else type
+        self.known: dict[object, str] = {}
+
+    def add(self, event: Event, key: object) -> str:
+        if len(self.known) >= _ADDRESSES_MAX:
+            self.known.clear()
+        found = self.known[key] = self.template.format(*[self._token(event, field) for field in self.fields])
+        return found
+
+    def _token(self, event: Event, field: str) -> str:
+        try:
+            return escape_token(str(getattr(event, field)))
+        except ValueError as error:
+            fault = f"{self._cls.__name__}: {error} - at `$.{field}`"
+            raise ContractError(self._cls.subject, fault) from None
+
+
+_ADDRESSES: dict[type[Event], _Addresses] = {}
 
 
 class _Numbers(NamedTuple):
@@ -94,9 +121,9 @@ def register(cls: type[E]) -> type[E]:
     assert cls.subject and cls.__doc__, f"{cls.__name__} needs a subject and a docstring"
     assert all(other.subject != cls.subject for other in REGISTRY.values()), f"{cls.subject} is taken"
     REGISTRY[cls.__name__] = cls
-    fields = tuple(_FIELD.findall(cls.subject))
-    assert set(fields) <= set(cls.__struct_fields__), f"{cls.__name__}: subject names a field it does not have"
-    _ADDRESS_FIELDS[cls] = (_FIELD.sub("{}", cls.subject), fields)
+    fields = set(_FIELD.findall(cls.subject))
+    assert fields <= set(cls.__struct_fields__), f"{cls.__name__}: subject names a field it does not have"
+    _ADDRESSES[cls] = _Addresses(cls)
     _DECODERS[cls] = msgspec.msgpack.Decoder(cls)
     _NUMBERS[cls] = _numbers_of(cls)
     return cls
@@ -133,32 +160,14 @@ def demand_finite(**numbers: Decimal) -> None:
             raise ValueError(f"Expected a finite number - at `$.{name}`")
 
 
-def _address(cls: type[Event], event: Event) -> str:
-    template, fields = _ADDRESS_FIELDS[cls]
-    key = (cls, *[getattr(event, field) for field in fields])
-    found = _ADDRESSES.get(key)
-    if found is None:
-        if len(_ADDRESSES) >= _ADDRESSES_MAX:
-            _ADDRESSES.clear()
-        found = _ADDRESSES[key] = template.format(*_tokens(cls, fields, key[1:]))
-    return found
-
-
-def _tokens(cls: type[Event], fields: Sequence[str], values: Sequence[object]) -> Iterator[str]:
-    for field, value in zip(fields, values, strict=True):
-        try:
-            yield escape_token(str(value))
-        except ValueError as error:
-            raise ContractError(cls.subject, f"{cls.__name__}: {error} - at `$.{field}`") from None
-
-
 def address_filter(cls: type[Event], **tokens: str) -> str:
     """Return the subject filter of a class with some fields fixed: `md.top.binance.*` for venue='binance'."""
-    template, fields = _ADDRESS_FIELDS[cls]
-    unknown = set(tokens) - set(fields)
+    addresses = _ADDRESSES[cls]
+    unknown = set(tokens) - set(addresses.fields)
     if unknown:
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))} in its subject {cls.subject}")
-    return template.format(*[escape_token(tokens[field]) if field in tokens else "*" for field in fields])
+    texts = [escape_token(tokens[field]) if field in tokens else "*" for field in addresses.fields]
+    return addresses.template.format(*texts)
 
 
 def class_of(subject: str) -> type[Event] | None:
