@@ -212,6 +212,7 @@ class Wire:
     name: str
     on_open: Callable[[Receipt], Effects]
     on_frame: Callable[[bytes, Receipt], Effects]
+    """Frames that arrived together have one receipt."""
     on_close: Callable[[str, Receipt], Effects]
 
 

@@ -35,7 +35,7 @@ Handler = Callable[[Receipt], Effects]
 Say = Callable[[Event], Awaitable[object]]
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
+class Call(msgspec.Struct, frozen=True):
     """One input of the core: its handler, and what its receipt says of it."""
 
     handler: Handler
