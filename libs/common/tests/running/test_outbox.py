@@ -86,12 +86,12 @@ class FakeBroker:
 class Desk:
     """An outbox, the broker it sends to, and what it tells."""
 
-    def __init__(self, spool_dir: Path) -> None:
+    def __init__(self, spool_dir: Path, heard: tuple[type[Event], ...] = (Event,)) -> None:
         self.broker = FakeBroker(spool_dir)
         self.confirmed: list[tuple[Event, int]] = []
         self.refused: list[tuple[Event, str]] = []
         connection = cast(NatsConnection, self.broker)
-        self.outbox = Outbox(connection, spool_dir, self._on_confirmed, self._on_refused, structlog.get_logger())
+        self.outbox = Outbox(connection, spool_dir, self._on_confirmed, self._on_refused, structlog.get_logger(), heard)
 
     async def _on_confirmed(self, event: Event, sequence: int) -> None:
         self.confirmed.append((event, sequence))
@@ -163,6 +163,23 @@ async def test_an_unconfirmed_publish_is_repeated_until_it_is_confirmed(desk: De
     assert [data for _, data, _ in desk.broker.published] == [encode(fill(1))] * 3
     assert desk.broker.spooled_at_publish == [1, 1, 1]
     assert desk.confirmed == [(fill(1), 42)]
+
+
+async def test_a_confirmation_that_nobody_hears_needs_no_task(spool_dir: Path) -> None:
+    desk = Desk(spool_dir, heard=(Parked,))
+    await desk.outbox.send(alert())
+    assert desk.outbox.unconfirmed == 0
+    watched = await desk.outbox.send(alert(), watched=True)
+    await desk.outbox.send(fill(1))
+    desk.broker.answers = ["no such place"]
+    await desk.outbox.send(alert())
+    assert desk.outbox.unconfirmed == 3, "a watched one, one on disk and a refusal have to be dealt with"
+    async with desk.at_work():
+        assert await desk.outbox.drain(10) == 0
+    assert watched is not None and watched.done()
+    assert spooled(spool_dir) == []
+    assert desk.confirmed == []
+    assert [event for event, _ in desk.refused] == [alert()]
 
 
 async def test_an_ack_that_comes_twice_confirms_once(desk: Desk) -> None:
