@@ -56,7 +56,7 @@ def _near_binary(lines: Sequence[Line], limits: BinaryLimits, base: str) -> str:
 
 def _near_spot(lines: Sequence[Line], limits: SpotLimits, base: str) -> str:
     limit, line = limits.positions.get(base), lines[0]
-    held = line.lots * line.lot_size
+    held = line.quantity
     if limit is None or abs(held) <= POSITION_WARNING_SHARE * limit.max_position:
         return ""
     return f"{held:f} {base} of {line.key.symbol}, limit {limit.max_position:f}"
