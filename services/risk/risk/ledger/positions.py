@@ -19,6 +19,7 @@ BALANCE_MAX = Decimal(10) ** 15
 _WIDE = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 def exact_money(amount: Decimal, name: str) -> Decimal:
