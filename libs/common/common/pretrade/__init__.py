@@ -11,6 +11,7 @@ from common.pretrade.checks import (
     stale,
 )
 from common.pretrade.context import NO_LIMITS, CheckContext, Closing
+from common.pretrade.cover import BidFees, Rate, bid_fees, cover_of
 from common.pretrade.inventory import Held, Inventory, PairInventory, SignedInventory
 from common.pretrade.limits import Bounds, Distance, MarketLimits, limits_in
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
@@ -20,6 +21,7 @@ __all__ = [
     "LIMITS_AGE_MAX_NS",
     "NO_LIMITS",
     "Approved",
+    "BidFees",
     "Bounds",
     "CheckContext",
     "Closing",
@@ -29,12 +31,15 @@ __all__ = [
     "MarketLimits",
     "NewOrder",
     "PairInventory",
+    "Rate",
     "Refusal",
     "RejectReason",
     "Rejection",
     "SignedInventory",
+    "bid_fees",
     "check",
     "closed",
+    "cover_of",
     "first_halt",
     "limits_in",
     "scopes_of",

@@ -13,6 +13,7 @@ from common.clock import NS_PER_MS
 from common.events import CommonLimits, NotionalLimits
 from common.instruments import OnAxis, Side, ceil_ticks
 from common.pretrade.context import CheckContext
+from common.pretrade.cover import cover_of
 from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
@@ -43,7 +44,7 @@ def check(order: NewOrder, context: CheckContext) -> Approved | Rejection:
         instrument = order.instrument
         on_axis = instrument.on_axis(order.side, order.price_ticks)
         notional = instrument.money(order.price_ticks, order.quantity_lots)
-        approved = Approved(order, on_axis, notional)
+        approved = Approved(order, on_axis, notional, _cover(order, notional, context))
         refusal = _beyond_limits(approved, context)
         if refusal is None:
             return approved
@@ -137,7 +138,7 @@ def _order_terms(order: NewOrder, context: CheckContext) -> Refusal | None:
 
 def _beyond_limits(approved: Approved, context: CheckContext) -> Refusal | None:
     """Return the limit that the order would go beyond."""
-    order, on_axis, notional = approved
+    order, on_axis, notional, cover = approved
     limits, inventory = context.limits, context.inventory
     assert limits is not None, "closed() lets nothing through without limits"
     if order.quantity_lots > limits.max_order_lots:
@@ -148,7 +149,7 @@ def _beyond_limits(approved: Approved, context: CheckContext) -> Refusal | None:
         or inventory.position(order, limits, reduce_only=context.reduce_only)
         or inventory.net_position(order, limits)
         or (None if order.post_only else _post_only(order, context))
-        or _collateral(order, notional, context)
+        or _collateral(order, cover, context)
         or _notional(order, notional, context, limits.notional)
         or _open_orders(on_axis.bids, context, limits.common)
         or _throttles(on_axis.bids, context, limits.common)
@@ -216,10 +217,25 @@ def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) ->
     return None
 
 
-def _collateral(order: NewOrder, notional: float, context: CheckContext) -> Refusal | None:
-    """A bid has to be covered by cash that nothing else locks."""
-    if order.side is Side.BUY and notional > context.free_cash:
-        return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
+def _cover(order: NewOrder, notional: float, context: CheckContext) -> float:
+    if order.side is not Side.BUY:
+        return 0.0
+    fees = context.bid_fees
+    if fees is None:
+        return notional
+    rate = fees.maker if order.post_only else fees.taker
+    return cover_of(order.instrument, order.price_ticks, order.quantity_lots, rate)
+
+
+def _collateral(order: NewOrder, cover: float, context: CheckContext) -> Refusal | None:
+    """A bid has to be covered by cash that nothing else locks, with the fee that the venue takes of it."""
+    free = context.free_cash
+    if order.side is not Side.BUY:
+        return None
+    if free is None:
+        return RejectReason.COLLATERAL, f"the account's balance of {order.instrument.currency} is not known"
+    if cover > free:
+        return RejectReason.COLLATERAL, f"costs {cover:.2f}, free cash {max(0.0, free):.2f}"
     return None
 
 

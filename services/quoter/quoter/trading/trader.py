@@ -6,7 +6,6 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -174,7 +173,7 @@ class Trader:
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
-        self.collateral.locked = self.activity.money.bids.get(self.session.currency, 0.0)
+        self.collateral.relock(self.activity.money.bids)
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         working = {
@@ -381,8 +380,7 @@ class Trader:
         self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
         context.known_ids = self.orders
         currency = terms.instrument.currency
-        # What is free of other currencies the venue alone says.
-        context.free_cash = self.collateral.free if currency == self.session.currency else math.inf
+        context.free_cash = self.collateral.free(currency)
         context.may_take = immediate
         activity = self.activity
         money = activity.money
@@ -457,8 +455,7 @@ class Trader:
             if approved.order.side is Side.BUY:
                 # Counted here already: the next pass may come before the timer has computed it again.
                 currency = approved.order.instrument.currency
-                if currency == self.session.currency:
-                    self.collateral.locked += approved.notional
+                self.collateral.lock(currency, approved.cover)
                 self.activity.money.add(approved.order.algo_id, currency, approved.notional)
         quoted.quote_updates += 1
 
