@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.clock import NS_PER_MS
-from common.events import SourcePrice
+from common.events import FeeTerms, SourcePrice
 from common.pretrade import NewOrder, RejectReason
 
 from quoter.orders.own_orders import Order
@@ -76,8 +76,16 @@ def _inputs(record: Record) -> dict[str, Any]:
         "feed": {"age_ms": record.feed_age_ns // NS_PER_MS},
         "venue_heard": {"age_ms": record.venue_age_ns // NS_PER_MS},
         "position": record.particulars.position(),
+        "fees": _fees(record.terms.fees),
         "free_cash": None if free is None or math.isinf(free) else round(free, 2),
     }
+
+
+def _fees(fees: FeeTerms | None) -> dict[str, str] | None:
+    """Return what the venue takes of a fill, None where it does not say; no kind of bot prices it in by itself."""
+    if fees is None:
+        return None
+    return {"maker": f"{fees.maker_rate:f}", "taker": f"{fees.taker_rate:f}", "in": fees.currency.value}
 
 
 def _price(price: Price | None, ages: dict[str, int]) -> dict[str, Any]:
