@@ -11,10 +11,10 @@ from common.events import FeeCurrency, FeeTerms, Market, MarketStatus, NotionalL
 from common.instruments import InstrumentKind, Outcome, Side
 from common.pretrade import Approved, Distance, NewOrder, Rejection, RejectReason, SignedInventory, check
 from common.testing.pretrade import limits_in_spot, spot_context
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
 from exchange.market.money import decimals_of
 from exchange.market.orders import OPEN
+from exchange.market.refusals import Refusal
 from exchange.spot.orders import SpotOrder, SpotTicket
 from exchange.spot.terms import SpotTerms
 from exchange.testing.venue import NOW_NS, config, opened

@@ -10,12 +10,12 @@ from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 
 from feed.books.crosscheck import DISPROVED_AT, CrossCheck, Verdict
-from feed.books.followed import Followed
 from feed.connections.connection import Connection
 from feed.connections.offset import ClockOffset
 from feed.connections.reading import UNREADABLE
 from feed.connections.rest_requests import About, Asked, Asks
 from feed.connections.retry_after import PAUSE_MAX_S
+from feed.followed import Followed
 from feed.messages import Dropped, Listing, Snapshot, SymbolList
 from feed.notices import Notices
 from feed.venues.adapter import Adapter

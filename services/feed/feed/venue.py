@@ -11,10 +11,10 @@ from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
 
-from feed.books.followed import Followed
 from feed.connections.connection import Connection, Opened
 from feed.connections.flood import Flood
 from feed.connections.reading import UNREADABLE
+from feed.followed import Followed
 from feed.listings.listings import Listings
 from feed.messages import (
     Alive,

@@ -45,11 +45,11 @@ from common.leases.fence import EpochFence
 from common.streams.levels import Level
 
 from risk.binary.settlement import Markets
-from risk.ledger.adjustments import Adjustments, booked_in_words
+from risk.corrections.adjustments import Adjustments, booked_in_words
+from risk.corrections.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, forged, uncounted, undecodable
 from risk.ledger.intake import Pending, ReorderBuffer
-from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import OPEN_ORDERS_MAX, Account
 from exchange.market.book import Match
 from exchange.market.money import amount_text
 from exchange.market.orders import OPEN
+from exchange.market.refusals import Refusal
 from exchange.market.tape import Fact
 from exchange.market.trading import Trading, refuse_finished, refuse_known
 from exchange.spot.ledger import SpotLedger

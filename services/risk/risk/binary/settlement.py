@@ -9,8 +9,8 @@ from typing import NamedTuple
 from common.events import InstrumentKey, Market, MarketStatus, Payout, Posting, PostingKind, TieRule
 from common.instruments import InstrumentKind, Outcome
 
-from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger
+from risk.ledger.pairs import lots_of
 from risk.ledger.positions import ZERO, Line, MarketKey
 
 MARKETS_MAX = 5_000

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
-from risk.binary import pairs
+from risk.ledger import pairs
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, Undecodable, fault_in, fingerprint, paid_for
 from risk.ledger.positions import (
     BALANCE_MAX,

@@ -18,7 +18,7 @@ from typing import Any
 from common.events import Alert, AlertLevel, BinaryLimits, BotLimits, FeedStatus, QuoteTarget, SpotLimits
 from common.instruments import InstrumentKind, Outcome
 
-from risk.binary.pairs import net_lots
+from risk.ledger.pairs import net_lots
 from risk.ledger.positions import Line
 
 POSITION_WARNING_SHARE = Decimal("0.8")

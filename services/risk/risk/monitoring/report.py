@@ -14,8 +14,8 @@ from common.events import BotConfig, BotLimits, CommonLimits, KindLimits, Positi
 from common.instruments import Outcome
 from common.streams.levels import Level
 
-from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger, sum_known
+from risk.ledger.pairs import lots_of
 from risk.ledger.positions import ZERO, Line, by_market, published, total
 from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown, unrealized
 from risk.monitoring.limits import SERVED, limits_of

@@ -12,7 +12,7 @@ from common.instruments import InstrumentKind, Outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from risk.ledger.adjustments import posting_of
+from risk.corrections.adjustments import posting_of
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_snapshot
 from risk.testing.harness import Harness, fold_of, kinds, of
 
