@@ -382,7 +382,7 @@ class VenueFeed:
     ) -> None:
         self.malformed += 1
         self.note = f"unreadable frame: {error}"
-        self.notices.tell("unreadable", self.note, self.epoch, now_ns, effects)
+        self.notices.alert("unreadable", self.note, self.epoch, now_ns, effects)
         if self._flood.on_unreadable(self.frames, now_ns):
             self._give_up(connection, "too many unreadable frames", now_ns, effects)
             return
@@ -408,7 +408,7 @@ class VenueFeed:
         self.note = doubt.reason
         self.gaps += 1
         self._changed = True
-        self.notices.tell("contradiction", doubt.reason, self.epoch, now_ns, effects)
+        self.notices.alert("contradiction", doubt.reason, self.epoch, now_ns, effects)
         if self.adapter.snapshot_over_rest:
             # The book comes over REST; a stream of best prices that died comes back by its subscription alone.
             effects += [Send(connection.serving, frame) for frame in self.adapter.resubscribe(doubt.symbol)]

@@ -124,12 +124,12 @@ class Conditions:
         self._told[condition] = now_ns
         if len(self._told) > CONDITIONS_MAX:
             del self._told[next(iter(self._told))]
-        yield self.tell(level, algo_id, kind, text, now_ns)
+        yield self.alert(level, algo_id, kind, text, now_ns)
 
     def end(self, algo_id: str, kind: str, key: str = "") -> None:
         """The condition is over: when it comes back it is told at once."""
         self._told.pop((kind, algo_id, key), None)
 
-    def tell(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
+    def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
         """Return an alert that is told whatever was told before."""
         return Alert(level=level, algo_id=algo_id, source=SOURCE, kind=kind, text=text, ts_ns=now_ns)
