@@ -79,7 +79,7 @@ def filled(script: Script) -> Fill:
     ("lot_size", "multiplier", "unit"),
     [(HUNDREDTH, Decimal(1), 0.01), (Decimal(1), Decimal(100), 100.0), (HUNDREDTH, Decimal(100), 1.0)],
 )
-def test_bids_lock_and_commit_what_they_would_cost(lot_size: Decimal, multiplier: Decimal, unit: float) -> None:
+def test_r10_bids_lock_and_commit_what_they_would_cost(lot_size: Decimal, multiplier: Decimal, unit: float) -> None:
     wide = changed(LIMITS, max_order_notional=1e6, max_notional=1e6, max_account_notional=1e6)
     script = quoting(lot_size, multiplier, limits=wide)
     lots_at_prices = sum(float(order.price) * order.size for order in script.venue.open_orders())
