@@ -12,8 +12,8 @@ from itertools import count
 import numpy as np
 from _session_venue import EXPIRY_NS, OPEN_NS, RIVAL, Schedule, Venue
 from _session_world import LIFE_S, NS_PER_S
-from exchange.entry.refusals import Refusal
 from exchange.market.money import PRICE_TICKS_MAX, PRICE_TICKS_MIN, TICKS_PER_DOLLAR
+from exchange.market.refusals import Refusal
 from exchange.market.trading import Ticket
 
 HALF_SPREADS = {"1c": 1.0, "2c": 2.0}

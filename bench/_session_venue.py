@@ -25,11 +25,11 @@ from _session_world import (
     World,
 )
 from exchange.config import ExchangeConfig
-from exchange.entry.refusals import Refusal
 from exchange.market.ledger import FeeSchedule
 from exchange.market.lifecycle import Series
 from exchange.market.markets import RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR, PRICE_TICKS_MAX, PRICE_TICKS_MIN, TICKS_PER_DOLLAR
+from exchange.market.refusals import Refusal
 from exchange.market.trading import Ticket
 from exchange.participants.takers import TakerSettings
 from exchange.venue import Exchange

@@ -298,6 +298,30 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(PACKAGES)
 
 
+# A symbol's book is built of the market's parts and stands among the market's books.
+ONE_FOLDER = {"services/exchange/exchange/spot": "services/exchange/exchange/market"}
+
+
+def test_the_folders_of_a_service_need_each_other_in_one_direction() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in PACKAGES:
+        folder = folder_of(path)
+        if folder is not None:
+            found = {folder_of(file) for name in imports(path) if (file := module_file(name)) is not None}
+            graph.setdefault(folder, set()).update(each for each in found if each not in (None, folder))
+    assert len(graph) > 20
+    # Raises CycleError, which names the circle.
+    list(TopologicalSorter(graph).static_order())
+
+
+def folder_of(path: Path) -> str | None:
+    """Return the folder of a service that a module is in; None for one at its root, which puts the folders together."""
+    if path.parts[0] != "services" or len(path.parts) < 5 or path.parts[3] == "testing":
+        return None
+    folder = "/".join(path.parts[:4])
+    return ONE_FOLDER.get(folder, folder)
+
+
 # What serves every kind of bot; a kind is found there by its registry alone.
 OF_ALL_KINDS = (
     "services/gateway/gateway/state/*.py",

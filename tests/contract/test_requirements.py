@@ -29,7 +29,6 @@ ROWS = [
 ]
 # Faults that another piece of work mends at their root, and why; the list may only shrink.
 DEFERRED = {
-    "r10": "a lot's size in money comes with the one instrument model",
     "r40": "secrets and volumes per container come with the containers' hardening",
     "r41": "read-only roots, limits and tags come with the containers' hardening",
     "r42": "light probes come with the containers' hardening",

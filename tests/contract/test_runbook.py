@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.contract.documented import ROOT
 
 LEVEL = "AlertLevel"
-OF_A_VENUE = "notices.tell"
+OF_A_VENUE = "notices.alert"
 """Adds the venue's name to the kind: `undecided_degen`."""
 RAISING = {"fault", "_fault", "rounds", "halt"}
 """Functions that raise an alert or a halt under a word they are given."""

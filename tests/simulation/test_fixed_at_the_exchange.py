@@ -134,7 +134,7 @@ def test_what_it_has_of_every_currency_is_what_the_venues_statement_adds_up_to(
     paid = sum((fill.side.sign * fill.price * fill.quantity_lots * Decimal("0.0001") for fill in fills), Decimal(0))
     assert len(fills) == 2
     assert cash == 100_000 - paid - sum((fill.fee for fill in fills), Decimal(0))
-    assert script.core.trader.collateral.cash == cash
+    assert script.core.trader.collateral.cash("USD") == cash
     go_on(script, venue, COIN, 65_000)
     snapshot = script.of(AccountState)[-1]
     assert {balance.currency: balance.total for balance in snapshot.balances} == {

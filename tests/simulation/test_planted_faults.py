@@ -149,7 +149,8 @@ def unchecked(_: PreTradeCheck, order: NewOrder) -> Approved:
     """Approve whatever is wanted."""
     instrument = order.instrument
     on_axis = instrument.on_axis(order.side, order.price_ticks)
-    return Approved(order, on_axis, instrument.money(order.price_ticks, order.quantity_lots))
+    money = instrument.money(order.price_ticks, order.quantity_lots)
+    return Approved(order, on_axis, money, money)
 
 
 def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_b11_pairs_bought_from_users_become_cash_at_the_venue_and_in_our_books_a
     fees = sum((fill.fee for fill in script.of(Fill)), start=Decimal(0))
     cash = Decimal(venue.exchange.ledger.account("mm1").cash_micros) / 1_000_000
     assert cash == 100_000 - spent - fees + posting.cash["USD"]
-    assert script.core.trader.collateral.cash == cash
+    assert script.core.trader.collateral.cash("USD") == cash
 
 
 @pytest.mark.parametrize("sell_held", [False, True])

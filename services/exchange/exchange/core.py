@@ -13,14 +13,14 @@ from exchange.entry.conversation import ORDER_OPS, Conversation
 from exchange.entry.faults import Faults
 from exchange.entry.keys import Budgets, Keyring
 from exchange.entry.order_entry import OrderEntry
-from exchange.entry.parse import FRAME_BYTES_MAX, Json
-from exchange.entry.refusals import Refusal
+from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.entry.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Output, Session
 from exchange.market.ledger import Ledger
 from exchange.market.lifecycle import Lifecycle
 from exchange.market.markets import LIVE
+from exchange.market.refusals import Refusal
 from exchange.market.restore import facts_of, restore_fact
-from exchange.market.tape import Ids, Tape
+from exchange.market.tape import Ids, Json, Tape
 from exchange.market.trading import Trading
 from exchange.participants.rival import RIVAL_ACCOUNT, Rival
 from exchange.participants.spot import SpotMaker, SpotTakers

@@ -8,8 +8,8 @@ import msgspec
 
 from exchange.core import Core
 from exchange.entry.parse import FRAME_BYTES_MAX
-from exchange.entry.refusals import Refusal
 from exchange.entry.session import Output
+from exchange.market.refusals import Refusal
 from exchange.rest.request import Call, bearer
 from exchange.rest.routes import find_route
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exchange.entry.faults import KINDS
-from exchange.entry.refusals import HTTP_STATUS
 from exchange.entry.session import Output, Send
+from exchange.market.refusals import HTTP_STATUS
 from exchange.rest.routes import ROUTES
 from exchange.testing.venue import NOW_NS, config, opened
 from exchange.venue import Exchange

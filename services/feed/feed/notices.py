@@ -18,7 +18,7 @@ class Notices:
         self._venue = venue
         self._told_ns: dict[str, int] = {}
 
-    def tell(
+    def alert(
         self,
         kind: str,
         text: str,

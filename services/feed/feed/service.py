@@ -143,7 +143,7 @@ class Feed(Core):
         self.faults += 1
         text = f"{type(error).__name__}: {error}"[:500]
         effects = feed.start_over(text, now_ns)
-        feed.notices.tell("feed_fault", text, self.epoch, now_ns, effects, AlertLevel.CRITICAL)
+        feed.notices.alert("feed_fault", text, self.epoch, now_ns, effects, AlertLevel.CRITICAL)
         return effects
 
 

@@ -10,12 +10,12 @@ from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 
 from feed.books.crosscheck import DISPROVED_AT, CrossCheck, Verdict
-from feed.books.followed import Followed
 from feed.connections.connection import Connection
 from feed.connections.offset import ClockOffset
 from feed.connections.reading import UNREADABLE
 from feed.connections.rest_requests import About, Asked, Asks
 from feed.connections.retry_after import PAUSE_MAX_S
+from feed.followed import Followed
 from feed.messages import Dropped, Listing, Snapshot, SymbolList
 from feed.notices import Notices
 from feed.venues.adapter import Adapter
@@ -149,7 +149,7 @@ class Upkeep:
     def on_answer(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> Heard:
         """Use an answer; what it says about books and markets is returned. An unreadable answer counts as none."""
         asked = self.asks.on_answer(answer, now_ns)
-        told = self._tell_pause(answer, epoch, now_ns, effects)
+        told = self._alert_pause(answer, epoch, now_ns, effects)
         if asked is None:
             return NOTHING
         about, symbol = asked.question.about, asked.question.symbol
@@ -166,16 +166,16 @@ class Upkeep:
             if about is About.CHECK:
                 self.checks.on_answer(symbol, None, now_ns)
             elif about in LISTS and answer.status == 200:
-                self._notices.tell("list_unreadable", f"{LISTS[about]}: {error}", epoch, now_ns, effects)
+                self._notices.alert("list_unreadable", f"{LISTS[about]}: {error}", epoch, now_ns, effects)
             return NOTHING
 
-    def _tell_pause(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
+    def _alert_pause(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
         asked_s, self.asks.pause_asked_s = self.asks.pause_asked_s, 0.0
         if asked_s <= LONG_PAUSE_S:
             return False
         capped = f", asked again after {PAUSE_MAX_S:.0f} s all the same" if asked_s > PAUSE_MAX_S else ""
         self.note = f"answered {answer.status}: not asked over REST for {asked_s:.0f} s{capped}"
-        self._notices.tell("left_alone", self.note, epoch, now_ns, effects)
+        self._notices.alert("left_alone", self.note, epoch, now_ns, effects)
         return True
 
     def _use(self, asked: Asked, body: bytes, now_ns: int) -> Heard:
@@ -217,7 +217,7 @@ class Upkeep:
         self.note = f"{symbol}: REST disagrees with the stream"
         if verdict is Verdict.ALONE:
             self.note = f"{symbol}: REST disagrees with a living stream and its fresh book, and is not believed"
-            self._notices.tell("second_opinion", self.note, epoch, now_ns, effects)
+            self._notices.alert("second_opinion", self.note, epoch, now_ns, effects)
         elif checks.failures(symbol) > DISPROVED_AT:
             return Doubt(connection, self.note, symbol, neighbours=True)
         elif checks.failures(symbol) == DISPROVED_AT:

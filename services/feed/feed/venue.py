@@ -11,10 +11,10 @@ from common.core import Effect, HttpResponse, Send
 from common.errors import ContractError
 from common.events import Book, Event, FeedStatus, MarketStatus
 
-from feed.books.followed import Followed
 from feed.connections.connection import Connection, Opened
 from feed.connections.flood import Flood
 from feed.connections.reading import UNREADABLE
+from feed.followed import Followed
 from feed.listings.listings import Listings
 from feed.messages import (
     Alive,
@@ -382,7 +382,7 @@ class VenueFeed:
     ) -> None:
         self.malformed += 1
         self.note = f"unreadable frame: {error}"
-        self.notices.tell("unreadable", self.note, self.epoch, now_ns, effects)
+        self.notices.alert("unreadable", self.note, self.epoch, now_ns, effects)
         if self._flood.on_unreadable(self.frames, now_ns):
             self._give_up(connection, "too many unreadable frames", now_ns, effects)
             return
@@ -408,7 +408,7 @@ class VenueFeed:
         self.note = doubt.reason
         self.gaps += 1
         self._changed = True
-        self.notices.tell("contradiction", doubt.reason, self.epoch, now_ns, effects)
+        self.notices.alert("contradiction", doubt.reason, self.epoch, now_ns, effects)
         if self.adapter.snapshot_over_rest:
             # The book comes over REST; a stream of best prices that died comes back by its subscription alone.
             effects += [Send(connection.serving, frame) for frame in self.adapter.resubscribe(doubt.symbol)]

@@ -106,7 +106,7 @@ class Pricer(Core):
         for bot, output in self._roster.outputs():
             if output.due(receipt.now_ns):
                 effects += self._price(bot, output, receipt.now_ns)
-            effects += self._tell(bot, output, receipt.now_ns)
+            effects += self._alerts(bot, output, receipt.now_ns)
         return effects
 
     def on_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -258,7 +258,7 @@ class Pricer(Core):
             self._values[bot.algo_id] = self._values.get(bot.algo_id, 0) + len(values)
         return values
 
-    def _tell(self, bot: PricedBot, output: Output, now_ns: int) -> list[Alert]:
+    def _alerts(self, bot: PricedBot, output: Output, now_ns: int) -> list[Alert]:
         if not self._may_speak or bot.halted:
             return []
         return [

@@ -45,11 +45,11 @@ from common.leases.fence import EpochFence
 from common.streams.levels import Level
 
 from risk.binary.settlement import Markets
-from risk.ledger.adjustments import Adjustments, booked_in_words
+from risk.corrections.adjustments import Adjustments, booked_in_words
+from risk.corrections.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, forged, uncounted, undecodable
 from risk.ledger.intake import Pending, ReorderBuffer
-from risk.ledger.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.snapshot import StoreHealth, changes
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
@@ -165,7 +165,7 @@ class Risk(Core):
             text = f"a halt on disk cannot be read: {fault}"
             yield from self.stops.halt("global", "kept_unreadable", text, receipt.now_ns)
         for note in self._notes:
-            yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
+            yield self.conditions.alert(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
             yield from self.stops.halt("global", reason, text, receipt.now_ns)
         if not self._faults:
@@ -178,7 +178,7 @@ class Risk(Core):
         """The stores are not those we knew: nothing is booked, settled or dealt out until a person has resumed."""
         halt = self.halts.stand_still(ACTOR, faults, receipt.now_ns)
         self._faults[halt.reason] = halt.detail
-        yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, halt.reason, halt.detail, receipt.now_ns)
+        yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, halt.reason, halt.detail, receipt.now_ns)
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -223,7 +223,7 @@ class Risk(Core):
         if isinstance(entry, StoredEntry):
             self._pending.ended(entry.event)
         if folded.status not in (FoldStatus.FORGED, FoldStatus.UNCOUNTED):
-            yield from self._tell_adjusted(entry, folded.status, now_ns)
+            yield from self._report_adjusted(entry, folded.status, now_ns)
             yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
         yield Store(sequence, changes(self.ledger, folded))
         # A fill that arrives after its market was settled is settled as well.
@@ -249,7 +249,7 @@ class Risk(Core):
             self.platform = parse_platform_limits(config.document)
         except ConfigError as error:
             text = f"platform limits revision {config.revision} refused, the previous ones stay in force: {error}"
-            yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
+            yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "limits_refused", text, receipt.now_ns)
             return
         for algo_id, known in self.bots.items():
             # A bot stays of its kind, so that one which was served is.
@@ -269,7 +269,7 @@ class Risk(Core):
             self.bots[config.algo_id] = view
             if view.fault:
                 text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
-                yield self.conditions.tell(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
+                yield self.conditions.alert(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
         if self._started:
             yield position_of(self.ledger, config.algo_id, self.epoch, receipt.now_ns)
             yield self._risk_state(receipt.now_ns)
@@ -293,13 +293,13 @@ class Risk(Core):
             if isinstance(due, Posting):
                 yield from self._pending.ask(due, now_ns)
             else:
-                yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "adjustment_refused", due.in_words(), now_ns)
+                yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "adjustment_refused", due.in_words(), now_ns)
 
-    def _tell_adjusted(self, entry: Entry, status: FoldStatus, now_ns: int) -> Iterator[Effect]:
+    def _report_adjusted(self, entry: Entry, status: FoldStatus, now_ns: int) -> Iterator[Effect]:
         adjustment = self.adjustments.ended(entry.event) if isinstance(entry, StoredEntry) else None
         if adjustment is not None and status is FoldStatus.BOOKED:
             text = booked_in_words(adjustment)
-            yield self.conditions.tell(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
+            yield self.conditions.alert(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
 
     def on_price(self, price: Price, receipt: Receipt) -> Effects:
         over = self.markets.over(price.venue, price.symbol)
@@ -330,7 +330,7 @@ class Risk(Core):
         day, peak = told.figures.get("day"), told.figures.get("daily_peak")
         before_us = not self._started or told.epoch < self.epoch
         if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
-            self.days.peaks.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+            self.days.high_water.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -383,7 +383,7 @@ class Risk(Core):
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.peaks, self.epoch, now_ns)
+        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
 
     def _judge_snapshots(self, now_ns: int) -> Iterator[Effect]:
         settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
@@ -403,7 +403,7 @@ class Risk(Core):
                 yield due
                 if self.opening.generation > 1:
                     said = opened_in_words(due)
-                    yield self.conditions.tell(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
+                    yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -483,5 +483,5 @@ class Risk(Core):
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
-        peaks, halts = self.days.peaks, len(self.halts.listed())
-        yield from watch_samples(peaks, sorted(self.bots), halts, len(self._pending), away=self.store.away)
+        high_water, halts = self.days.high_water, len(self.halts.listed())
+        yield from watch_samples(high_water, sorted(self.bots), halts, len(self._pending), away=self.store.away)

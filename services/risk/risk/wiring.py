@@ -12,7 +12,7 @@ from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
 from pydantic import Field, SecretStr
 
-from risk.ledger.opening import Opening
+from risk.corrections.opening import Opening
 from risk.ledger.recovery import recover
 from risk.ledger.snapshot import StoreHealth
 from risk.ledger.store import RedisStore

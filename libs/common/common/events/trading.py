@@ -161,11 +161,21 @@ class PostingKind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-class InstrumentMove(msgspec.Struct, frozen=True):
+class InstrumentMove(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lots of one instrument that come in, or leave below 0; 0 only names whose cash moves."""
 
     instrument: InstrumentKey
     lots: int
+    lot_size: Decimal | None = None
+    """Units of one lot; None where what is held already says so, or it is 1."""
+    multiplier: Decimal | None = None
+    """Likewise money per unit and price of 1."""
+
+    def __post_init__(self) -> None:
+        if self.lot_size is not None:
+            demand_finite(lot_size=self.lot_size)
+        if self.multiplier is not None:
+            demand_finite(multiplier=self.multiplier)
 
 
 class Payout(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What can be traded and held: its grid of prices and sizes, its money, its direction on a price axis."""
 
 from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
+from common.instruments.held import payout_of, quantity_of, value_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
 from common.instruments.pair import OutcomePair, market_lots, pair_lots
 from common.instruments.sides import BUY, NO, NONE, SELL, YES, Outcome, Side, bids_on_axis
@@ -29,6 +30,9 @@ __all__ = [
     "market_lots",
     "opposite_ticks",
     "pair_lots",
+    "payout_of",
     "price_of",
+    "quantity_of",
     "unescape_token",
+    "value_of",
 ]

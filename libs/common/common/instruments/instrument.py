@@ -14,15 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from common.instruments.grid import exact_ticks, floor_ticks
+from common.instruments.held import EXACT, quantity_of
 from common.instruments.sides import BUY, NO, NONE, SELL, Outcome, Side
 
-# Wide enough for every product of a price, a quantity and a multiplier; a product that is not exact in it is refused.
-_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow, Inexact])
 _PER_CENT = Decimal("0.01")
 _DAYS_OF_YEAR = 360
 _DAYS_OF_MONTH = 30
@@ -124,7 +123,7 @@ class Instrument:
                 raise ValueError(f"tick_size: must divide {self.price_max}, is {self.tick_size}")
             object.__setattr__(self, "max_ticks", int(ticks))
             object.__setattr__(self, "_highest", float(self.price_max))
-        unit = _EXACT.multiply(_EXACT.multiply(self.tick_size, self.lot_size), self.multiplier)
+        unit = EXACT.multiply(EXACT.multiply(self.tick_size, self.lot_size), self.multiplier)
         object.__setattr__(self, "_exact_money", unit)
         object.__setattr__(self, "_money", float(unit))
         object.__setattr__(self, "_tick", float(self.tick_size))
@@ -147,7 +146,7 @@ class Instrument:
 
     def quantity(self, lots: int) -> Decimal:
         """Return the exact quantity of some lots, in units."""
-        return lots * self.lot_size
+        return quantity_of(lots, self.lot_size)
 
     def lots(self, quantity: str | Decimal) -> int:
         """Return the lots of a quantity in units; ValueError when it is no whole number of them."""
@@ -181,7 +180,7 @@ class Instrument:
 
     def notional(self, ticks: int, lots: int) -> Decimal:
         """Return the exact money of a quantity at a price, without interest, in `currency`."""
-        return _EXACT.multiply(self._exact_money, Decimal(ticks * lots))
+        return EXACT.multiply(self._exact_money, Decimal(ticks * lots))
 
     def cost(self, side: Side, ticks: int, lots: int) -> Decimal:
         """Return the exact cash that an execution takes, fees apart; negative for what it brings."""

@@ -13,6 +13,7 @@ from common.clock import NS_PER_MS
 from common.events import CommonLimits, NotionalLimits
 from common.instruments import BUY, ceil_ticks
 from common.pretrade.context import CheckContext
+from common.pretrade.cover import cover_of
 from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
@@ -68,7 +69,7 @@ class PreTradeCheck:
             instrument = order.instrument
             on_axis = instrument.on_axis(order.side, order.price_ticks)
             notional = instrument.money(order.price_ticks, order.quantity_lots)
-            approved = Approved(order, on_axis, notional)
+            approved = Approved(order, on_axis, notional, _cover(order, notional, self._context))
             refusal = self._beyond_limits(approved)
             if refusal is None:
                 return approved
@@ -87,7 +88,8 @@ class PreTradeCheck:
             or inventory.position(order, limits, reduce_only=self._reduce_only)
             or inventory.net_position(order, limits)
             or (None if order.post_only else _post_only(order, context))
-            or _money(order, approved.notional, context, limits.notional)
+            or _collateral(order, approved.cover, context)
+            or _notional(order, approved.notional, context, limits.notional)
             or _open_orders(bids, context, limits.common)
             or _throttles(bids, context, limits.common)
         )
@@ -228,6 +230,28 @@ def _reference_bounds(bids: bool, price: float, reference: float | None, bounds:
     return None
 
 
+def _cover(order: NewOrder, notional: float, context: CheckContext) -> float:
+    if order.side is not BUY:
+        return 0.0
+    fees = context.bid_fees
+    if fees is None:
+        return notional
+    rate = fees.maker if order.post_only else fees.taker
+    return cover_of(order.instrument, order.price_ticks, order.quantity_lots, rate)
+
+
+def _collateral(order: NewOrder, cover: float, context: CheckContext) -> Refusal | None:
+    """A bid has to be covered by cash that nothing else locks, with the fee that the venue takes of it."""
+    free = context.free_cash
+    if order.side is not BUY:
+        return None
+    if free is None:
+        return RejectReason.COLLATERAL, f"the account's balance of {order.instrument.currency} is not known"
+    if cover > free:
+        return RejectReason.COLLATERAL, f"costs {cover:.2f}, free cash {max(0.0, free):.2f}"
+    return None
+
+
 def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
     """Only a reduction of the position may execute against the book, and only where that is allowed."""
     if context.may_take and context.inventory.reduces(order):
@@ -235,13 +259,11 @@ def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
     return RejectReason.POST_ONLY, "an order that may take must reduce the position"
 
 
-def _money(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
-    """A bid is covered by cash that nothing else locks, and the order, the bot and the account stay within limits.
+def _notional(order: NewOrder, notional: float, context: CheckContext, limits: NotionalLimits) -> Refusal | None:
+    """The order, the bot and the account stay within limits.
 
     What reduces a holding frees money and always passes the limits of bot and account.
     """
-    if order.side is BUY and notional > context.free_cash:
-        return RejectReason.COLLATERAL, f"costs {notional:.2f}, free cash {max(0.0, context.free_cash):.2f}"
     if notional > limits.max_order_notional:
         return RejectReason.NOTIONAL, f"order's notional {notional:.2f}, limit {limits.max_order_notional:.2f}"
     of_bot, of_account = context.bot_notional + notional, context.account_notional + notional

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from common.events import BotLimits
 from common.instruments import BUY, Instrument, Outcome, Side
+from common.pretrade.cover import BidFees
 from common.pretrade.inventory import Inventory
 from common.pretrade.limits import MarketLimits, limits_in
 from common.pretrade.orders import Approved
@@ -83,8 +84,10 @@ class CheckContext:
     """Of the bot, in all its markets."""
     messages_left: float = 0.0
     known_ids: Container[int] = frozenset()
-    free_cash: float = math.inf
-    """What the account may still commit to bids; without an account of it, whatever the venue lets it."""
+    free_cash: float | None = math.inf
+    """What the account may still commit to bids, in the instrument's currency; None while nobody knows."""
+    bid_fees: BidFees | None = None
+    """What the venue takes of a bid's cash beside its money; None for nothing."""
     may_take: bool = False
     """Whether orders that reduce what is held may execute against the book."""
     book_bid_ticks: int = 0
@@ -130,7 +133,8 @@ class CheckContext:
         self.own_places.add((outcome, side, order.price_ticks))
         self.inventory.add_open(outcome, side, order.quantity_lots)
         if side is BUY:
-            self.free_cash -= notional
+            if self.free_cash is not None:
+                self.free_cash -= approved.cover
             self.bot_notional += notional
             self.account_notional += notional
         if bids:

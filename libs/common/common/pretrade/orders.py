@@ -90,6 +90,8 @@ class Approved(msgspec.Struct, frozen=True):
     """Its direction and price, as its market's price axis has them."""
     notional: float
     """Its money, in the instrument's currency."""
+    cover: float
+    """The cash that it takes until it has ended, in the same: of a bid its money and its fee, of a sale none."""
 
 
 class Rejection(NamedTuple):

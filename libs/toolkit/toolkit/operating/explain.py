@@ -68,12 +68,15 @@ def _passes(passes: list[dict[str, Any]]) -> Iterator[str]:
 def _pass(told: dict[str, Any]) -> Iterator[str]:
     why = f": {told['reason']}" if told["reason"] else ""
     wait = f", new orders wait: {told['waiting_for']}" if told["waiting_for"] else ""
-    yield f"  {told['state']}{why}{wait}; phase {told['phase']}, {told['seconds_left']:.1f} s left"
+    # What has no end has none left, and a kind of bot without phases names none.
+    phase = f"; phase {told['phase']}" if "phase" in told else ""
+    left = f", {told['seconds_left']:.1f} s left" if told["seconds_left"] is not None else ""
+    yield f"  {told['state']}{why}{wait}{phase}{left}"
     yield f"  inputs: {_inputs(told['inputs'])}"
     if told["parts"]:
         parts = ", ".join(f"{name} {value:.4f}" for name, value in told["parts"].items() if value)
         yield f"  made of: {parts}, skew {told['skew']:.4f}"
-    signals = ", ".join(f"{name} {_figure(value)}" for name, value in told["signals"].items() if value)
+    signals = ", ".join(f"{name} {_figure(value)}" for name, value in told.get("signals", {}).items() if value)
     if signals:
         yield f"  signals: {signals}"
     if told["bids"] or told["asks"]:
@@ -87,16 +90,34 @@ def _pass(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _inputs(inputs: dict[str, Any]) -> str:
-    fair, book, held = inputs["fair_value"], inputs.get("book"), inputs["position"]
-    found = ["no fair value"] if fair is None else [f"fair {fair['fair']:.4f} ({fair['age_ms']} ms old)"]
+    book, fees = inputs.get("book"), inputs.get("fees")
+    found = [_price(inputs)]
     if book is not None:
         found.append(f"book {book['bid']} / {book['ask']} ({book['age_ms']} ms)")
     found.append(f"limits of revision {inputs['limits']['revision']} ({inputs['limits']['age_ms']} ms)")
     found.append(f"feed ({inputs['feed']['age_ms']} ms)")
-    found.append(f"position {held['yes']} YES {held['no']} NO")
+    found.append(_position(inputs["position"]))
     if inputs["free_cash"] is not None:
         found.append(f"free cash {inputs['free_cash']:.2f}")
+    if fees is not None:
+        found.append(f"fees {fees['maker']} maker {fees['taker']} taker, in what is {_FEE_IN[fees['in']]}")
     return ", ".join(found)
+
+
+_FEE_IN = {"price": "paid", "base": "bought and sold", "received": "received"}
+
+
+def _price(inputs: dict[str, Any]) -> str:
+    fair, source = inputs.get("fair_value"), inputs.get("source_price")
+    if source is not None:
+        return f"source {source['bid']:.8g} / {source['ask']:.8g} ({source['age_ms']} ms old)"
+    return "no price" if fair is None else f"fair {fair['fair']:.4f} ({fair['age_ms']} ms old)"
+
+
+def _position(held: dict[str, Any]) -> str:
+    if "yes" in held:
+        return f"position {held['yes']} YES {held['no']} NO"
+    return f"position {held['net']} lots"
 
 
 def _figure(value: Any) -> str:

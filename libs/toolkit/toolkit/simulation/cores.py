@@ -102,7 +102,7 @@ def prepare_risk(node: Node) -> None:
     word = node.disk.resumed
     loading, fills = _Loading(store, snapshot), _Fills(node.bus)
     found = run_now(recovery.recover(loading, fills, PLATFORM_ID, node.hand.check, resumed=word is not None))
-    opening = importlib.import_module("risk.ledger.opening").Opening
+    opening = importlib.import_module("risk.corrections.opening").Opening
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import httpx
 import nats
 from common.events import Fill, decode
+from common.instruments import quantity_of
 from common.streams import JETSTREAM_API
 
 from toolkit.instance import find_running
@@ -302,10 +303,10 @@ class Trial:
         return sum("symbol" in row for row in self.venue_pages("/fills", "fills"))
 
     def fills_on_bus(self) -> Counter[Execution]:
-        """Return the same of every Fill in the FILL stream."""
-        return asyncio.run(self._fills_on_bus())
+        """Return the same of every Fill in the FILL stream, each id once."""
+        return executions(asyncio.run(self._fills_on_bus()))
 
-    async def _fills_on_bus(self) -> Counter[Execution]:
+    async def _fills_on_bus(self) -> list[Fill]:
         client = await nats.connect(
             f"nats://127.0.0.1:{self.ports.nats}",
             user="risk",
@@ -314,16 +315,14 @@ class Trial:
         )
         try:
             info = json.loads((await client.request(f"{JETSTREAM_API}.STREAM.INFO.FILL", b"")).data)
-            fills: Counter[Execution] = Counter()
+            fills: list[Fill] = []
             sequence = int(info["state"]["first_seq"])
             while sequence <= int(info["state"]["last_seq"]):
                 question = json.dumps({"seq": sequence, "next_by_subj": "fill.trade.>"}).encode()
                 answer = await client.request(f"{JETSTREAM_API}.DIRECT.GET.FILL", question)
                 if not answer.headers or "Nats-Sequence" not in answer.headers:
                     break
-                fill = decode(Fill, answer.data)
-                size = fill.quantity_lots * fill.instrument.lot_size
-                fills[Execution(fill.venue_trade_id, str(fill.order_id), size)] += 1
+                fills.append(decode(Fill, answer.data))
                 sequence = int(answer.headers["Nats-Sequence"]) + 1
             return fills
         finally:
@@ -381,6 +380,24 @@ class Trial:
             if not ours == theirs == told:
                 faults.append(f"{currency}: ledger {ours}, venue {theirs}, its statement {told}")
         return faults
+
+
+def executions(fills: Iterable[Fill]) -> Counter[Execution]:
+    """Return what fills say was executed.
+
+    One that is repeated under its id counts once: a quoter whose confirmation was lost publishes it again, the broker
+    knows an id for ten minutes only, and the ledger books it once. What one id says in two ways counts twice.
+    """
+    said = {
+        (
+            fill.message_id(),
+            Execution(
+                fill.venue_trade_id, str(fill.order_id), quantity_of(fill.quantity_lots, fill.instrument.lot_size)
+            ),
+        )
+        for fill in fills
+    }
+    return Counter(execution for _, execution in said)
 
 
 def free_port_base() -> int:

@@ -7,9 +7,9 @@ from typing import Final
 from exchange.entry import parse
 from exchange.entry.keys import Grant, Keyring
 from exchange.entry.order_entry import OrderEntry, asked_id
-from exchange.entry.parse import Json
-from exchange.entry.refusals import Refusal
 from exchange.entry.session import CHANNELS, HEARTBEATS, NS_PER_MS, PRIVATE_CHANNELS, SPOT_CHANNELS, Session
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 
 DEADMAN_MIN_MS: Final = 500
 DEADMAN_MAX_MS: Final = 60_000

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from exchange.entry.parse import Json, integer, one_of, only, token
-from exchange.entry.refusals import Refusal
+from exchange.entry.parse import integer, one_of, only, token
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 
 KINDS: Final = (
     "drop_ack",

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from exchange.entry.refusals import Refusal
 from exchange.market.markets import NS_PER_S
+from exchange.market.refusals import Refusal
 
 SCOPES: Final = ("read", "trade", "cancel", "admin")
 LIFETIME_MIN_S: Final = 60

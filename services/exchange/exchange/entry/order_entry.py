@@ -8,14 +8,14 @@ from typing import Any, Final
 from exchange.entry import parse
 from exchange.entry.faults import Faults
 from exchange.entry.keys import Budgets, Grant
-from exchange.entry.parse import Json
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
 from exchange.market.book import Match
 from exchange.market.ledger import Ledger
 from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, TICKS_PER_DOLLAR
 from exchange.market.orders import OPEN, AnyOrder
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 from exchange.market.trading import Trading
 from exchange.spot.orders import SpotOrder
 from exchange.spot.trading import SpotTrading

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import msgspec
 
-from exchange.entry.refusals import Refusal
 from exchange.market.money import SIZE_MAX_SHARES, ticks_of
 from exchange.market.orders import Outcome, Side
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 from exchange.market.trading import CancelFilter, Ticket
 from exchange.spot.orders import SpotTicket
 from exchange.spot.terms import SpotTerms
@@ -23,8 +24,6 @@ CLIENT_ORDER_ID_MAX: Final = 2**63 - 1
 _CLIENT_ORDER_ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-
-Json = dict[str, Any]
 
 
 def json_object(data: bytes) -> Json:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from exchange.entry.refusals import Refusal
 from exchange.market.money import DOLLAR, amount_text, dollars_text
 from exchange.market.orders import OPEN, AnyOrder, Outcome
+from exchange.market.refusals import Refusal
 
 ORDERS_KEPT: Final = 100_000
 FILLS_PER_ORDER_KEPT: Final = 2

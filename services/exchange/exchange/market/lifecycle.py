@@ -110,14 +110,14 @@ class Lifecycle:
             self._resolve(market, now_ns)
         elif now_ns < market.expiry_ns and (units := self._mid_for_open(market, now_ns)) is not None:
             market.status, market.strike_units, market.opened_ns = "OPEN", units, now_ns
-            self._tell(market, now_ns)
+            self._publish(market, now_ns)
         else:
             self.void(market, now_ns)
 
     def _close(self, market: Market, now_ns: int) -> None:
         market.status = "CLOSED"
         self.trading.cancel_market(market, "market_closed", now_ns)
-        self._tell(market, now_ns)
+        self._publish(market, now_ns)
         mid = self.mids.get(market.asset)
         # Every price is applied after the venue has caught up to its time, so this is the last at or before expiry.
         if mid is not None and market.expiry_ns - mid.ts_ns <= EXPIRY_MID_AGE_MAX_NS:
@@ -140,7 +140,7 @@ class Lifecycle:
     def _finish(self, market: Market, result: Result, now_ns: int) -> None:
         market.status = "VOIDED" if result == "void" else "RESOLVED"
         market.result, market.resolved_ns = result, now_ns
-        self._tell(market, now_ns)
+        self._publish(market, now_ns)
         self.trading.ledger.pay_out(market, now_ns)
         self._forget_old(now_ns)
 
@@ -172,7 +172,7 @@ class Lifecycle:
                 mine.append(market)
                 listed += 1
                 self.next_due_ns = min(self.next_due_ns, market.open_ns)
-                self._tell(market, now_ns)
+                self._publish(market, now_ns)
 
     def _new_id(self, series: Series, expiry_ns: int) -> str:
         # A name must never come back, not even when a first window after a restart ends like one before it.
@@ -183,7 +183,7 @@ class Lifecycle:
             name = f"{stem}-{number}"
         return name
 
-    def _tell(self, market: Market, now_ns: int) -> None:
+    def _publish(self, market: Market, now_ns: int) -> None:
         frame = {"type": "market", "market": market.as_json(), "ts_ns": now_ns}
         self._tape.add(Fact("markets", None, market.id, frame))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exchange.entry.parse import Json
 from exchange.market.accounts import Account
 from exchange.market.ledger import Ledger
 from exchange.market.lifecycle import Lifecycle, Mid, closing_fact
 from exchange.market.markets import Market
 from exchange.market.matching import Order
 from exchange.market.money import signed_micros_of, ticks_of
+from exchange.market.tape import Json
 from exchange.market.trading import Trading
 from exchange.spot.restore import (
     balance_rows,

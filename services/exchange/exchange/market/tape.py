@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Json = dict[str, Any]
 Channel = Literal["orders", "fills", "account", "trades", "markets", "spot_trades", "symbols", "none"]
 
 
@@ -15,7 +16,7 @@ class Fact:
     channel: Channel
     account: str | None
     market: str | None
-    frame: dict[str, Any]
+    frame: Json
     durable: bool = False  # must be on the disk, not only on its way, before anything else is sent
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import OPEN_ORDERS_MAX, Account
 from exchange.market.book import Match, OrderBook
 from exchange.market.ledger import Ledger
@@ -14,6 +13,7 @@ from exchange.market.markets import Market
 from exchange.market.matching import Order
 from exchange.market.money import MICROS_PER_DOLLAR, MICROS_PER_TICK, PRICE_TEXT, dollars_text, taker_fee_micros
 from exchange.market.orders import CANCELLED, OPEN, AnyOrder, Outcome, Side
+from exchange.market.refusals import Refusal
 from exchange.spot.symbols import Symbol
 
 OrderT = TypeVar("OrderT", bound=AnyOrder)

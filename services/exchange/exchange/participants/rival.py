@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.entry.refusals import Refusal
 from exchange.market.lifecycle import NEVER_NS, Lifecycle
 from exchange.market.markets import NS_PER_S, Market
 from exchange.market.money import MICROS_PER_DOLLAR, PRICE_TICKS_MAX, PRICE_TICKS_MIN, TICKS_PER_DOLLAR
 from exchange.market.orders import Outcome
+from exchange.market.refusals import Refusal
 from exchange.market.trading import Ticket, Trading
 from exchange.participants.takers import CASH_MICROS, probability_above
 

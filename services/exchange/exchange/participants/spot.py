@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
 from exchange.market.lifecycle import NEVER_NS, Lifecycle
 from exchange.market.markets import NS_PER_S
 from exchange.market.orders import OPEN, Side
+from exchange.market.refusals import Refusal
 from exchange.spot.orders import SpotOrder, SpotTicket
 from exchange.spot.symbols import Symbol
 from exchange.spot.trading import SpotTrading

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 from typing import Any, Final
 
-from exchange.entry.parse import Json, only
-from exchange.entry.refusals import Refusal
+from exchange.entry.parse import only
 from exchange.market.accounts import Account
 from exchange.market.lifecycle import NEVER_NS, Lifecycle
 from exchange.market.markets import NS_PER_S, Market
 from exchange.market.money import MICROS_PER_DOLLAR, TICKS_PER_DOLLAR
 from exchange.market.orders import Outcome, Side
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 from exchange.market.trading import Ticket, Trading
 
 NOISE_ACCOUNT: Final = "taker-noise"

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from exchange.entry.parse import Json
 from exchange.entry.session import Close, Output, Send
+from exchange.market.tape import Json
 from exchange.prices.depth import DepthBook
 
 STREAMS_PER_CONNECTION_MAX: Final = 1_024

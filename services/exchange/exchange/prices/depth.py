@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from exchange.entry.parse import Json
+from exchange.market.tape import Json
 
 RECENT_DIFFS_MAX: Final = 1_000
 SIDE_LEVELS_MAX: Final = 20_000

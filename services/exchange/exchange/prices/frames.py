@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from exchange.entry.parse import Json
+from exchange.market.tape import Json
 
 IDS_MAX: Final = 2**62
 ROWS_MAX: Final = 20_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from exchange.entry.parse import Json
+from exchange.market.tape import Json
 from exchange.prices.binance import Message
 
 NS_PER_S: Final = 1_000_000_000

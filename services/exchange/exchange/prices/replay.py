@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from exchange.entry.parse import Json
 from exchange.market.markets import LoopCalendar, Window
+from exchange.market.tape import Json
 from exchange.prices.binance import FreshBook, Message
 from exchange.prices.frames import is_snapshot, spot_event
 

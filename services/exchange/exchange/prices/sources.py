@@ -12,10 +12,10 @@ import structlog
 from common.clock import AnchoredClock
 
 from exchange.config import Source
-from exchange.entry.parse import Json
 from exchange.market.lifecycle import ABSENCE_MAX_NS
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
+from exchange.market.tape import Json
 from exchange.prices.live import FIRST_MESSAGE_WAIT_S, LiveFeed
 from exchange.prices.model import FIRST_PRICES, ModelSettings, model_events
 from exchange.prices.player import Player, asset_of

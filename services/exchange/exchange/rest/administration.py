@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exchange.entry import parse
-from exchange.entry.refusals import Refusal
 from exchange.market.markets import LIVE
 from exchange.market.money import DOLLAR, underlying_of, units_of
+from exchange.market.refusals import Refusal
 from exchange.rest.request import Call, Reply
 from exchange.rest.spot import known_currency
 

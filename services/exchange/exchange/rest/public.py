@@ -6,9 +6,9 @@ from typing import Final
 
 from exchange.entry import parse
 from exchange.entry.keys import LIFETIME_DEFAULT_S, LIFETIME_MAX_S, LIFETIME_MIN_S
-from exchange.entry.refusals import Refusal
 from exchange.entry.session import BOOK_DEPTH
 from exchange.market.markets import STATUSES
+from exchange.market.refusals import Refusal
 from exchange.rest.report import info
 from exchange.rest.request import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Call, Reply
 

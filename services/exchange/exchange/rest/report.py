@@ -6,10 +6,11 @@ from typing import Any
 
 from exchange.core import Core
 from exchange.entry.conversation import SUBSCRIPTIONS_MAX
-from exchange.entry.parse import BATCH_ITEMS_MAX, FRAME_BYTES_MAX, Json
+from exchange.entry.parse import BATCH_ITEMS_MAX, FRAME_BYTES_MAX
 from exchange.market.accounts import OPEN_ORDERS_MAX
 from exchange.market.ledger import VENUE_ACCOUNT
 from exchange.market.money import MICROS_PER_DOLLAR, SIZE_MAX_SHARES, dollars_text
+from exchange.market.tape import Json
 from exchange.rest.request import PAGE_ITEMS_MAX
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 from exchange.core import Core
 from exchange.entry import parse
 from exchange.entry.keys import Grant
-from exchange.entry.parse import Json
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Account
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 
 PAGE_ITEMS_MAX: Final = 1_000
 PAGE_ITEMS_DEFAULT: Final = 100

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exchange.entry import parse
-from exchange.entry.parse import Json
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import Page
 from exchange.market.money import DOLLAR
 from exchange.market.orders import OPEN
+from exchange.market.refusals import Refusal
+from exchange.market.tape import Json
 from exchange.rest.request import Call, Reply
 from exchange.rest.spot import known_currency
 

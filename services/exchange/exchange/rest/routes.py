@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.entry.refusals import Refusal
+from exchange.market.refusals import Refusal
 from exchange.rest import administration, public, resources, spot
 from exchange.rest.request import Route
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exchange.entry import parse
-from exchange.entry.refusals import Refusal
 from exchange.entry.session import BOOK_DEPTH
 from exchange.market.money import DOLLAR
+from exchange.market.refusals import Refusal
 from exchange.rest.request import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Call, Reply
 
 DEPTH_MAX = 1_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exchange.entry.parse import Json
 from exchange.market.accounts import Account
 from exchange.market.money import DOLLAR, signed_units_of
+from exchange.market.tape import Json
 from exchange.market.trading import Trading
 from exchange.spot.orders import SpotOrder
 from exchange.spot.symbols import Symbol

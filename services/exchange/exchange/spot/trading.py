@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from exchange.entry.refusals import Refusal
 from exchange.market.accounts import OPEN_ORDERS_MAX, Account
 from exchange.market.book import Match
 from exchange.market.money import amount_text
 from exchange.market.orders import OPEN
+from exchange.market.refusals import Refusal
 from exchange.market.tape import Fact
 from exchange.market.trading import Trading, refuse_finished, refuse_known
 from exchange.spot.ledger import SpotLedger
@@ -110,7 +110,7 @@ class SpotTrading:
         account.unlock(order, order.leaves)
         order.price_ticks, order.size, order.leaves = changed
         self.trading.ledger.tape.moved(symbol.id)
-        self._tell_amended(order, now_ns)
+        self._publish_amended(order, now_ns)
         self._enter(symbol, order, now_ns)
 
     def _make_smaller(self, account: Account, symbol: Symbol, order: SpotOrder, by_lots: int, now_ns: int) -> None:
@@ -119,9 +119,9 @@ class SpotTrading:
         order.size -= by_lots
         order.leaves -= by_lots
         self.trading.ledger.tape.moved(symbol.id)
-        self._tell_amended(order, now_ns)
+        self._publish_amended(order, now_ns)
 
-    def _tell_amended(self, order: SpotOrder, now_ns: int) -> None:
+    def _publish_amended(self, order: SpotOrder, now_ns: int) -> None:
         order.order_sequence += 1
         self.trading.ledger.changed(order, now_ns)
 

@@ -8,11 +8,11 @@ import msgspec
 
 from exchange.config import ExchangeConfig, Source
 from exchange.entry.keys import Key
-from exchange.entry.parse import Json
 from exchange.entry.session import Output, Send
 from exchange.market.lifecycle import Series
 from exchange.market.markets import NS_PER_S, RollingCalendar
 from exchange.market.money import MICROS_PER_DOLLAR, UNITS_PER_UNDERLYING
+from exchange.market.tape import Json
 from exchange.participants.spot import SpotMakerSettings, SpotTakerSettings
 from exchange.participants.takers import TakerSettings
 from exchange.spot.terms import dollar_symbol

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from exchange.entry.parse import Json
 from exchange.entry.session import Output, Record
 from exchange.market.accounts import Account
 from exchange.market.money import DOLLAR, signed_units_of
 from exchange.market.orders import OPEN
 from exchange.market.restore import restore_fact
+from exchange.market.tape import Json
 from exchange.spot.orders import SpotOrder
 from exchange.testing.venue import MARKET, OPEN_NS, Client, config, opened
 from exchange.venue import Exchange

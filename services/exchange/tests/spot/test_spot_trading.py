@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from exchange.entry.parse import Json
+from exchange.market.tape import Json
 from exchange.testing.venue import NOW_NS, Client, config, opened
 from exchange.venue import Exchange
 

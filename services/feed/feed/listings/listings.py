@@ -56,7 +56,7 @@ class Listings:
         known = self._told.get(what) == dropped.reason
         every_ns = LEFT_OUT_EVERY_NS if known else ALERT_EVERY_NS
         in_all = f" ({len(self.left_out)} left out in all)" if len(self.left_out) > 1 else ""
-        if self._notices.tell("left_out", text + in_all, epoch, now_ns, effects, every_ns=every_ns):
+        if self._notices.alert("left_out", text + in_all, epoch, now_ns, effects, every_ns=every_ns):
             _keep(self._told, what, dropped.reason)
         return text
 
@@ -87,11 +87,11 @@ class Listings:
         late = self.markets.undecided(venue_ns - LATE_NS)
         if late:
             text = f"without a result more than {LATE_NS // NS_PER_S // 60} minutes after their end: {_names(late)}"
-            self._notices.tell("undecided", text, epoch, now_ns, effects, every_ns=LATE_EVERY_NS)
+            self._notices.alert("undecided", text, epoch, now_ns, effects, every_ns=LATE_EVERY_NS)
         lost = self.markets.give_up(venue_ns)
         if lost:
             text = f"given up without a result, for a person to find out: {_names(lost)}"
-            self._notices.tell("given_up", text, epoch, now_ns, effects, AlertLevel.CRITICAL, every_ns=0)
+            self._notices.alert("given_up", text, epoch, now_ns, effects, AlertLevel.CRITICAL, every_ns=0)
 
 
 def _keep(reasons: dict[str, str], what: str, reason: str) -> None:

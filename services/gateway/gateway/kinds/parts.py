@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from common.events import Position, PositionLine
-from common.instruments import Instrument, market_lots
+from common.instruments import Instrument, Outcome, market_lots
 
 Json: TypeAlias = dict[str, Any]
 
@@ -24,6 +24,8 @@ class Held(NamedTuple):
     cost: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
     fills: int = 0
+    has_outcomes: bool = False
+    """Whether it is of a YES/NO market."""
 
     def with_line(self, line: PositionLine) -> Held:
         """Return the holding with one more instrument in it."""
@@ -34,6 +36,7 @@ class Held(NamedTuple):
             cost=self.cost + line.cost,
             fees=self.fees + line.fees,
             fills=self.fills + line.fills,
+            has_outcomes=line.instrument.outcome is not Outcome.NONE,
         )
 
 

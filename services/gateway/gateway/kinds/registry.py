@@ -11,7 +11,7 @@ from common.instruments import InstrumentKind
 from gateway.kinds.binary import Pair
 from gateway.kinds.binary import bot_part as binary_part
 from gateway.kinds.fixed import bot_part as fixed_part
-from gateway.kinds.parts import BotPart, Json, PositionPart
+from gateway.kinds.parts import BotPart, Held, Json, PositionPart
 from gateway.kinds.signed import Signed
 
 MARKETS: dict[InstrumentKind, PositionPart] = {
@@ -31,6 +31,11 @@ def bot_part(kind: str, sections: Mapping[str, Any]) -> Json:
     """Return what a bot's row says of its kind."""
     part = BOTS.get(kind)
     return NO_PART if part is None else NO_PART | part(sections)
+
+
+def lots_part(held: Held) -> Json:
+    """Return the lots held by name, where nobody has to know the market."""
+    return MARKETS[InstrumentKind.BINARY if held.has_outcomes else InstrumentKind.SPOT].lots(held)
 
 
 def price_part(price: FairValue | SourcePrice) -> Json:

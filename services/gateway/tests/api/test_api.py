@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from common.events import Halt, MarketStatus, OpenOrder
+from common.events import Halt, InstrumentKey, MarketStatus, OpenOrder
 from common.instruments import InstrumentKind, Outcome, Side
 from fastapi import FastAPI
 from gateway.api.examples import EXAMPLES
@@ -104,6 +104,19 @@ async def test_profit_at_an_unknown_rate_is_null_and_names_the_currency(
     story.tell(story.view.on_position, replace(held, fill_sequence=2, unrated=["EUR"]))
     (row,) = (await client.get("/api/positions", headers=await log_in("viewer"))).json()["positions"]
     assert (row["realized"], row["fees"], row["unrated"]) == (None, None, ["EUR"])
+
+
+async def test_a_coin_is_held_net_and_a_share_by_outcome(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story
+) -> None:
+    held = story.position(120, 100, "109.20")
+    coin = replace(held.lines[0], instrument=InstrumentKey("degen", "BTCUSD"), lots=-50)
+    story.tell(story.view.on_position, replace(held, lines=[*held.lines, coin], fill_sequence=2))
+    (row,) = (await client.get("/api/positions", headers=await log_in("viewer"))).json()["positions"]
+    shares, coins = row["lines"]
+    assert (shares["yes"], shares["no"], shares["net"]) == (120, 100, 20)
+    assert coins["net"] == -50
+    assert not {"yes", "no"} & coins.keys()
 
 
 async def test_lists_are_narrowed_by_bot_market_sequence_and_length(

@@ -122,10 +122,13 @@ class Converter:
         return self._session is not None and self.request is None and now_ns >= self._next_at_ns
 
     def update(
-        self, candidates: Sequence[Candidate], holdings: Holdings, orders: Orders, free_cash: float, now_ns: int
+        self, candidates: Sequence[Candidate], holdings: Holdings, orders: Orders, free_cash: float | None, now_ns: int
     ) -> Outputs:
-        """Ask for the merge that releases most, when one is due and none is open; otherwise for the largest split."""
-        if self._session is None or not self.may_ask(now_ns):
+        """Ask for the merge that releases most, when one is due and none is open; otherwise for the largest split.
+
+        Neither while nobody knows how much cash is free.
+        """
+        if self._session is None or free_cash is None or not self.may_ask(now_ns):
             return []
         best, best_pairs = None, 0
         for candidate in candidates:

@@ -154,7 +154,8 @@ class Binary(Kind):
             for symbol, market in strategy.markets.items()
         ]
         account = self.account
-        return self.converter.update(found, account.holdings, account.orders, account.collateral.free, now_ns)
+        free_cash = account.collateral.free(account.session.currency)
+        return self.converter.update(found, account.holdings, account.orders, free_cash, now_ns)
 
     def converted_for(self, symbol: str, pairs: int) -> str:
         return self.converter.owner(symbol, pairs)

@@ -54,6 +54,7 @@ def binary_terms(terms: Terms) -> BinaryTerms:
         terms.open_ns,
         expiry_ns,
         terms.underlying,
+        terms.fees,
         OutcomePair(yes, no),
         grid,
     )

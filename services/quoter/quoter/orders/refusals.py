@@ -24,7 +24,7 @@ PAUSE_MAX_NS = 16 * NS_PER_S
 """... and this long at most..."""
 TAKING_PAUSE_MAX_NS = 2 * NS_PER_S
 """... or this long for orders that take at once: the market's life is nearly over."""
-TOLD_AT = 2
+ALERTED_AT = 2
 """The wait of a market that causes an alert: the first one may be a moment's trouble."""
 ALERT_GAP_NS = 60 * NS_PER_S
 """There is an alert of one reason at most this often."""
@@ -36,7 +36,7 @@ CANCEL_AGAIN_NS = 100 * NS_PER_MS
 """How long after its first refusal a cancel is sent again; twice as long after each further one..."""
 CANCEL_AGAIN_MAX_NS = 1 * NS_PER_S
 """... and this long at most: what should be gone is tried forever."""
-CANCELS_TOLD_AT = 3
+CANCELS_ALERTED_AT = 3
 """Refusals of one order's cancel that cause an alert."""
 PROBES = 1
 """Orders that go out after a wait, to see whether the reason is gone."""
@@ -142,7 +142,7 @@ class AccountRefusals:
     def __init__(self) -> None:
         self._since_ns: int | None = None
         self._orders = 0
-        self._told_ns: dict[str, int] = {}
+        self._alerted_ns: dict[str, int] = {}
 
     def on_taken(self) -> None:
         self._since_ns, self._orders = None, 0
@@ -154,7 +154,7 @@ class AccountRefusals:
         if self._since_ns is None:
             self._since_ns = now_ns
         alert = halt = ""
-        if pause is not None and pause.times >= TOLD_AT and self._may_tell(code, now_ns):
+        if pause is not None and pause.times >= ALERTED_AT and self._may_alert(code, now_ns):
             wait_s = (pause.until_ns - now_ns) / NS_PER_S
             alert = f"new orders in {order.symbol} are refused: {code}; the next is tried in {wait_s:.1f} s"
         if code not in NOT_THE_ACCOUNT:
@@ -169,14 +169,14 @@ class AccountRefusals:
         """Let the cancel wait before it is sent again; return what people should be told, or an empty text."""
         order.cancel_from_ns = now_ns + min(CANCEL_AGAIN_MAX_NS, CANCEL_AGAIN_NS << min(order.cancels_refused, 30))
         order.cancels_refused += 1
-        if order.cancels_refused < CANCELS_TOLD_AT or not self._may_tell(f"cancel {code}", now_ns):
+        if order.cancels_refused < CANCELS_ALERTED_AT or not self._may_alert(f"cancel {code}", now_ns):
             return ""
         times = order.cancels_refused
         return f"order {order.order_id} in {order.symbol} cannot be cancelled: {code}, {times} times; it is tried again"
 
-    def _may_tell(self, code: str, now_ns: int) -> bool:
-        told_ns = self._told_ns.get(code)
-        if told_ns is not None and now_ns - told_ns < ALERT_GAP_NS:
+    def _may_alert(self, code: str, now_ns: int) -> bool:
+        alerted_ns = self._alerted_ns.get(code)
+        if alerted_ns is not None and now_ns - alerted_ns < ALERT_GAP_NS:
             return False
-        self._told_ns[code] = now_ns
+        self._alerted_ns[code] = now_ns
         return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from common.clock import NS_PER_S
-from common.events import Market, MarketStatus
+from common.events import FeeTerms, Market, MarketStatus
 from common.instruments import Instrument, InstrumentKind, Outcome
+from common.pretrade import BidFees, bid_fees
 
 
 class Traded(Protocol):
@@ -35,6 +36,13 @@ class Terms:
     expiry_ns: int | None
     """Venue time; None for what never expires."""
     underlying: str
+    fees: FeeTerms | None
+    """As the venue publishes them for this market; None where it does not."""
+    bid_fees: BidFees | None = field(init=False, repr=False, compare=False)
+    """What of them has to be there when a bid is sent."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bid_fees", bid_fees(self.fees))
 
     def of(self, outcome: Outcome) -> Instrument:
         instrument, opposite = self.instrument, self.opposite
@@ -80,6 +88,7 @@ def terms_of(market: Market) -> Terms:
         market.open_ns,
         market.expiry_ns or None,
         market.underlying,
+        market.fees,
     )
 
 
@@ -88,4 +97,4 @@ def unlisted_terms(venue: str, currency: str, tick_size: Decimal, lot_size: Deci
     yes = Instrument(
         venue, "", InstrumentKind.BINARY, currency, tick_size, Outcome.YES, lot_size=lot_size, price_max=Decimal(1)
     )
-    return Terms("", "", MarketStatus.CLOSED, yes, yes.opposite(), 0, None, "")
+    return Terms("", "", MarketStatus.CLOSED, yes, yes.opposite(), 0, None, "", None)

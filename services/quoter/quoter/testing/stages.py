@@ -35,8 +35,8 @@ class DegenStage(Stage):
     symbol = "BTC-5M-1795223100"
     secrets = (DEGEN_SECRET, "t.t.t")
 
-    def __init__(self, **settings: Any) -> None:
-        self.venue = Venue()
+    def __init__(self, venue: Venue | None = None, **settings: Any) -> None:
+        self.venue = venue or Venue()
         orders = Orders()
         key = ApiKey("trade", "mm1-trade", DEGEN_SECRET, ("read", "trade", "cancel"))
         super().__init__(DegenSession(key, "http://venue", orders, **settings), orders, self.venue)

@@ -153,12 +153,24 @@ class Venue:
                 }
             self.finish(known, "requested")
             return head | {"order": known.document()}
+        refusal = self._refusal_of(item)
+        if refusal:
+            return head | {"error": {"code": refusal, "message": "told to", "field": None}}
+        order = self._order_of(item)
+        self.next_order += 1
+        self.orders[order.client_order_id] = order
+        if item.get("time_in_force") == "ioc":
+            self._take(order)
+        else:
+            self.tell_order(order)
+        return head | {"order": order.document()}
+
+    def _refusal_of(self, item: dict[str, Any]) -> str:
         nth, self.refuse_nth = self.refuse_nth, None if not self.refuse_nth else self.refuse_nth - 1
-        if nth == 0:
-            return head | {"error": {"code": "would_cross", "message": "told to", "field": None}}
-        if self.refuse:
-            return head | {"error": {"code": self.refuse, "message": "told to", "field": None}}
-        order = VenueOrder(
+        return "would_cross" if nth == 0 else self.refuse
+
+    def _order_of(self, item: dict[str, Any]) -> VenueOrder:
+        return VenueOrder(
             str(self.next_order),
             item["client_order_id"],
             item["market"],
@@ -168,13 +180,6 @@ class Venue:
             item["size"],
             item["post_only"],
         )
-        self.next_order += 1
-        self.orders[order.client_order_id] = order
-        if item.get("time_in_force") == "ioc":
-            self._take(order)
-        else:
-            self.tell_order(order)
-        return head | {"order": order.document()}
 
     def _take(self, order: VenueOrder) -> None:
         """Execute what is there at the order's own price, and end the rest."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
 from common.instruments import BUY, NONE, bids_on_axis
+from common.pretrade import cover_of
 
 from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import unpaired_value
@@ -27,16 +28,20 @@ TermsOf = Callable[[str], Terms]
 """What is traded in a market, by symbol."""
 
 
-def open_cost(order: Order, terms_of: TermsOf) -> float:
-    """Return what the rest of a bid may cost, in its currency.
+def open_cost(order: Order, terms: Terms) -> tuple[float, float]:
+    """Return the money of the rest of a bid, and the cash that it locks with its fee, in its currency.
 
     A coin that nobody has listed yet is in an order of a predecessor: it counts nothing, because nothing new goes out
     before the session has cancelled it.
     """
-    terms = terms_of(order.symbol)
     if not terms.symbol and order.outcome is NONE:
-        return 0.0
-    return terms.of(order.outcome).money(order.price_ticks, order.leaves_lots)
+        return 0.0, 0.0
+    instrument, fees = terms.of(order.outcome), terms.bid_fees
+    money = instrument.money(order.price_ticks, order.leaves_lots)
+    if fees is None:
+        return money, money
+    rate = fees.taker if order.immediate else fees.maker
+    return money, cover_of(instrument, order.price_ticks, order.leaves_lots, rate)
 
 
 class Cancels:
@@ -88,7 +93,7 @@ class NotionalCommitted:
         self._by_bot: dict[tuple[str, str], float] = {}
         self._totals: dict[str, float] = {}
         self.bids: dict[str, float] = {}
-        """What all open bids may cost, by currency."""
+        """What all open bids lock, with their fees, by currency."""
 
     def of(self, algo_id: str, currency: str) -> float:
         return self._by_bot.get((algo_id, currency), 0.0)
@@ -116,9 +121,11 @@ class NotionalCommitted:
                 self.add(bot.algo_id, terms.instrument.currency, money)
         for order in orders:
             if order.side is BUY:
-                cost, currency = open_cost(order, terms_of), terms_of(order.symbol).instrument.currency
-                self.add(order.algo_id, currency, cost)
-                self.bids[currency] = self.bids.get(currency, 0.0) + cost
+                terms = terms_of(order.symbol)
+                currency = terms.instrument.currency
+                money, cover = open_cost(order, terms)
+                self.add(order.algo_id, currency, money)
+                self.bids[currency] = self.bids.get(currency, 0.0) + cover
 
 
 class Activity:

@@ -107,7 +107,9 @@ class Blotter:
             return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
         if isinstance(report, AccountSnapshot):
             self._snapshot = report
-            self._trader.collateral.on_money(CashBalance(report.main.total, report.account_sequence))
+            for balance in (report.main, *report.others):
+                cash = CashBalance(balance.currency, balance.total, report.account_sequence)
+                self._trader.collateral.on_money(cash)
             return self.account_state(now_ns)
         if isinstance(report, CashBalance):
             self._trader.collateral.on_money(report)

@@ -159,4 +159,5 @@ def _context(terms: Terms, strategy: MarketStrategy) -> CheckContext:
         instrument=terms.instrument,
         inventory=strategy.inventory,
         closing=strategy.closing,
+        bid_fees=terms.bid_fees,
     )

@@ -46,7 +46,8 @@ class Record(NamedTuple):
     limits_revision: int
     feed_age_ns: int
     venue_age_ns: int
-    free_cash: float
+    free_cash: float | None
+    """None while the balance was not known."""
     book: Touch | None
     particulars: Particulars
     """What the bot's strategy knew beside."""

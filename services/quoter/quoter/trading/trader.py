@@ -6,7 +6,6 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -174,7 +173,7 @@ class Trader:
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
-        self.collateral.locked = self.activity.money.bids.get(self.session.currency, 0.0)
+        self.collateral.relock(self.activity.money.bids)
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         working = {
@@ -383,8 +382,7 @@ class Trader:
         self.orders.load_open_orders(context, bot.algo_id, terms.symbol)
         context.known_ids = self.orders.by_id
         currency = terms.instrument.currency
-        # What is free of other currencies the venue alone says.
-        context.free_cash = self.collateral.free if currency == self.session.currency else math.inf
+        context.free_cash = self.collateral.free(currency)
         context.may_take = immediate
         activity = self.activity
         money = activity.money
@@ -457,16 +455,16 @@ class Trader:
 
     def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> None:
         """Enter new orders of one market into the book of orders and into the batch."""
-        bids = 0.0
+        bids = cover = 0.0
         for approved in orders:
             self._batch.place(approved, quoted.context.now_ns)
             if approved.order.side is BUY:
                 bids += approved.notional
+                cover += approved.cover
         if bids:
             # Counted here already: the next pass may come before the timer has computed it again.
             algo_id, currency = orders[0].order.algo_id, quoted.terms.instrument.currency
-            if currency == self.session.currency:
-                self.collateral.locked += bids
+            self.collateral.lock(currency, cover)
             self.activity.money.add(algo_id, currency, bids)
         quoted.quote_updates += 1
 

@@ -161,8 +161,9 @@ class Conversion(NamedTuple):
 
 
 class CashBalance(NamedTuple):
-    """The account's cash, with what its bids lock, as of one place in its private stream."""
+    """The account's cash of one currency, with what its bids lock, as of one place in its private stream."""
 
+    currency: str
     cash_total: Decimal
     account_sequence: int
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.clock import NS_PER_MS
-from common.events import SourcePrice
+from common.events import FeeTerms, SourcePrice
 from common.pretrade import NewOrder, RejectReason
 
 from quoter.orders.own_orders import Order
@@ -57,7 +58,7 @@ def _room(record: Record) -> dict[str, int]:
 
 def _inputs(record: Record) -> dict[str, Any]:
     """Return what was known, each with its age at that moment."""
-    book, now_ns = record.book, record.now_ns
+    book, now_ns, free = record.book, record.now_ns, record.free_cash
     ages = {
         "age_ms": (now_ns - record.fresh_at_ns) // NS_PER_MS,
         "heard_ms_ago": (now_ns - record.heard_at_ns) // NS_PER_MS,
@@ -75,8 +76,16 @@ def _inputs(record: Record) -> dict[str, Any]:
         "feed": {"age_ms": record.feed_age_ns // NS_PER_MS},
         "venue_heard": {"age_ms": record.venue_age_ns // NS_PER_MS},
         "position": record.particulars.position(),
-        "free_cash": None if record.free_cash == float("inf") else round(record.free_cash, 2),
+        "fees": _fees(record.terms.fees),
+        "free_cash": None if free is None or math.isinf(free) else round(free, 2),
     }
+
+
+def _fees(fees: FeeTerms | None) -> dict[str, str] | None:
+    """Return what the venue takes of a fill, None where it does not say; no kind of bot prices it in by itself."""
+    if fees is None:
+        return None
+    return {"maker": f"{fees.maker_rate:f}", "taker": f"{fees.taker_rate:f}", "in": fees.currency.value}
 
 
 def _price(price: Price | None, ages: dict[str, int]) -> dict[str, Any]:

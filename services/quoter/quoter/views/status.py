@@ -11,6 +11,7 @@ from common.instruments import InstrumentKind
 from common.pretrade import FEED_AGE_MAX_NS
 
 from quoter.orders.budget import Use
+from quoter.orders.collateral import Collateral
 from quoter.orders.inventory import MarketInventory, inventory_of
 from quoter.orders.own_orders import Order
 from quoter.trading.blotter import Blotter
@@ -83,16 +84,24 @@ def snapshot(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns
 
 
 def _cash(trader: Trader) -> dict[str, Any]:
-    collateral = trader.collateral
-    known = collateral.cash is not None
+    own = trader.session.currency
+    others = [currency for currency in trader.collateral.currencies if currency != own]
     found: dict[str, Any] = {
-        "total": str(collateral.cash) if known else None,
-        "locked_by_bids": round(collateral.locked, 6),
-        "free": round(collateral.free, 6) if known else None,
+        **_cash_of(trader.collateral, own),
+        "others": {currency: _cash_of(trader.collateral, currency) for currency in others},
     }
     for kind in trader.kinds.values():
         found |= kind.status()
     return found
+
+
+def _cash_of(collateral: Collateral, currency: str) -> dict[str, Any]:
+    cash, free = collateral.cash(currency), collateral.free(currency)
+    return {
+        "total": None if cash is None else f"{cash:f}",
+        "locked_by_bids": round(collateral.locked(currency), 8),
+        "free": None if free is None else round(free, 8),
+    }
 
 
 def _of_kinds(trader: Trader, now_ns: int) -> dict[str, dict[str, Any]]:
@@ -159,8 +168,11 @@ def samples(trader: Trader, blotter: Blotter) -> Iterable[Sample]:
     yield Sample("mm_messages_refused", "counter", "Messages over the rate limit", account, trader.budget.refused)
     for kind in trader.kinds.values():
         yield from kind.samples(account)
-    if trader.collateral.cash is not None:
-        yield Sample("mm_free_cash", "gauge", "Free cash: locked by no bid", account, trader.collateral.free)
+    for currency in trader.collateral.currencies:
+        free = trader.collateral.free(currency)
+        if free is not None:
+            labels = account | {"currency": currency}
+            yield Sample("mm_free_cash", "gauge", "Free cash: locked by no bid", labels, free)
     for reason, count in sorted(trader.rejections.items()):
         yield Sample(
             "mm_pretrade_rejections", "counter", "Orders the pre-trade check refused", {"reason": reason}, count

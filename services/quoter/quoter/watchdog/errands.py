@@ -74,15 +74,15 @@ class Errands:
             errand.why = f"the venue still shows {len(errand.left)} orders"
             if not errand.left and errand in self._open:
                 self._open.remove(errand)
-                yield from self._tell(errand, asked_at_ns, now_ns)
+                yield from self._report(errand, asked_at_ns, now_ns)
 
     def overdue(self, now_ns: int) -> Iterator[Effect]:
         """Answer the commands that have waited long enough; their errands go on."""
         for errand in list(self._open):
             if errand.ticket is not None and now_ns - errand.began_ns >= CONFIRM_MAX_NS:
-                yield from self._tell(errand, 0, now_ns)
+                yield from self._report(errand, 0, now_ns)
 
-    def _tell(self, errand: Errand, confirmed_at_ns: int, now_ns: int) -> Iterator[Effect]:
+    def _report(self, errand: Errand, confirmed_at_ns: int, now_ns: int) -> Iterator[Effect]:
         why = errand.why
         if confirmed_at_ns:
             why = WHOLE_ACCOUNT if errand.scope.startswith(("bot-", "currency-")) else ""

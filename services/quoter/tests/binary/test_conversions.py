@@ -89,7 +89,7 @@ def test_fewer_pairs_than_configured_wait_while_there_is_cash() -> None:
 def test_b11_when_cash_runs_low_every_pair_is_merged() -> None:
     script = Script()
     script.quoting()
-    script.core.trader.collateral.on_money(CashBalance(Decimal(900), 10_000))
+    script.core.trader.collateral.on_money(CashBalance("USD", Decimal(900), 10_000))
     holding(script, 30, 20)
     script.wait(200, fair=0.50)
     assert [posting.cash for posting in script.of(Posting)] == [{"USD": 20}]
@@ -228,7 +228,7 @@ def test_what_an_account_state_has_proven_is_not_told_again() -> None:
 def test_a_bid_that_free_cash_does_not_cover_is_not_sent() -> None:
     script = Script()
     script.start()
-    script.core.trader.collateral.on_money(CashBalance(Decimal(100), 10_000))
+    script.core.trader.collateral.on_money(CashBalance("USD", Decimal(100), 10_000))
     script.wait(500, fair=0.50)
     assert script.core.trader.rejections["collateral"] > 0
     committed = sum(float(order.price) * order.size for order in script.venue.open_orders())
@@ -237,11 +237,12 @@ def test_a_bid_that_free_cash_does_not_cover_is_not_sent() -> None:
 
 def test_b11_what_an_older_word_says_of_cash_changes_nothing() -> None:
     collateral = Collateral()
-    assert collateral.free == float("inf")
-    collateral.on_money(CashBalance(Decimal(500), 7))
-    collateral.on_money(CashBalance(Decimal(900), 6))
-    collateral.locked = 120.0
-    assert collateral.free == 380.0
+    assert collateral.free("USD") is None
+    collateral.on_money(CashBalance("USD", Decimal(500), 7))
+    collateral.on_money(CashBalance("USD", Decimal(900), 6))
+    collateral.relock({"USD": 100.0})
+    collateral.lock("USD", 20.0)
+    assert collateral.free("USD") == 380.0
 
 
 def test_people_see_cash_and_conversions() -> None:

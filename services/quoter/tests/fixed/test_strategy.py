@@ -13,10 +13,11 @@ from common.core import Effect
 from common.errors import ConfigError
 from common.events import BotConfig, BotLimits, Halt, Market, MarketStatus, Position, QuoteTarget, SourcePrice
 from common.instruments import InstrumentKind, Outcome, Side
-from common.testing.limits import binary_limits, spot_limits
+from common.testing.limits import binary_limits, changed, spot_limits
+from msgspec.structs import replace
 from quoter.testing.ending import show
 from quoter.testing.script import MARKET, MS, START_NS, S, Script, market, position_line
-from quoter.venues.base import Placement
+from quoter.venues.base import CashBalance, Placement
 
 COIN = "BTCUSD"
 LIMITS = BotLimits(binary_limits().common, [*binary_limits().kinds, *spot_limits().kinds])
@@ -29,13 +30,14 @@ def fixed(revision: int = 1, *, running: bool = True, **sections: Any) -> BotCon
     )
 
 
-def coin(status: MarketStatus = MarketStatus.OPEN) -> Market:
+def coin(status: MarketStatus = MarketStatus.OPEN, currency: str = "USD") -> Market:
     return Market(
         venue="degen",
         symbol=COIN,
         kind=InstrumentKind.SPOT,
         status=status,
         base="BTC",
+        currency=currency,
         tick_size=Decimal("0.01"),
         lot_size=Decimal("0.0001"),
         min_notional=Decimal(1),
@@ -223,3 +225,29 @@ def test_markets_beyond_the_most_are_passed_over_what_never_expires_comes_first(
 def test_what_cannot_be_quoted_is_refused_by_name(sections: dict[str, Any], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         FixedBot.parse(sections)
+
+
+def test_a_coin_is_bought_from_the_free_cash_of_its_own_currency(on_coin: tuple[Script, list[Placement]]) -> None:
+    script, placed = on_coin
+    euros = changed(LIMITS, currencies={"EUR": LIMITS.common.notional})
+    script.carry(script.core.on_market(replace(coin(currency="EUR"), ts_event_ns=1), script.receipt(3)))
+    go_on(script, COIN, 59_990.0, 60_010.0, limits=euros)
+    assert placed == [], "a hundred thousand dollars buy nothing in euros"
+    told = script.core.explain({"market": COIN}, script.now_ns)
+    assert told is not None
+    refused = [order for each in told["bots"][0]["passes"] for order in each["refused"]]
+    assert {(order["side"], order["check"], order["detail"]) for order in refused} == {
+        ("buy", "collateral", "the account's balance of EUR is not known")
+    }
+    assert told["bots"][0]["now"]["inputs"]["free_cash"] is None
+    trader = script.core.trader
+    trader.collateral.on_money(CashBalance("EUR", Decimal(700), 10_000))
+    go_on(script, COIN, 59_990.0, 60_010.0, limits=euros)
+    assert {(place.side, place.quantity_lots) for place in placed} == {(Side.BUY, 100)}
+    assert trader.collateral.locked("EUR") == pytest.approx(599.0, abs=1.0)
+    assert trader.collateral.locked("USD") == 0.0
+    cash = script.core.state(script.now_ns)["cash"]
+    assert cash["total"] == "100000.000000"
+    assert cash["others"]["EUR"]["total"] == "700"
+    labels = {sample.labels["currency"] for sample in script.core.samples() if sample.name == "mm_free_cash"}
+    assert labels == {"EUR", "USD"}

@@ -115,10 +115,10 @@ def test_a_predecessors_order_of_a_coin_that_is_not_listed_yet_counts_nothing() 
     script = Script()
     script.quoting(0.50)
     orders = script.core.trader.orders
-    locked = script.core.trader.collateral.locked
+    locked = script.core.trader.collateral.locked("USD")
     orders.add(Order(1, "1", "BTCUSD", Outcome.NONE, Side.BUY, 6_000_000, 100, state=OrderState.UNKNOWN))
     script.wait(100, fair=0.50)
-    assert script.core.trader.collateral.locked == locked > 0
+    assert script.core.trader.collateral.locked("USD") == locked > 0
 
 
 def test_a_reversal_takes_back_no_yes() -> None:

@@ -70,7 +70,7 @@ def test_only_an_approved_order_can_be_placed() -> None:
     with pytest.raises(AttributeError):
         batch.place(wanted, script.now_ns)  # type: ignore[arg-type]
     assert 1 not in trader.orders
-    batch.place(Approved(wanted, pair.yes.on_axis(Side.BUY, 40), 40.0), script.now_ns)
+    batch.place(Approved(wanted, pair.yes.on_axis(Side.BUY, 40), 40.0, 40.0), script.now_ns)
     assert [order.order_id for order in batch.unsent(trader.orders.living())] == [1]
 
 

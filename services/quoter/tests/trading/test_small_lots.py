@@ -29,6 +29,7 @@ from quoter.testing.script import (
     market,
     position,
 )
+from quoter.venues.base import CashBalance
 
 HUNDREDTH = Decimal("0.01")
 
@@ -78,7 +79,7 @@ def filled(script: Script) -> Fill:
     ("lot_size", "multiplier", "unit"),
     [(HUNDREDTH, Decimal(1), 0.01), (Decimal(1), Decimal(100), 100.0), (HUNDREDTH, Decimal(100), 1.0)],
 )
-def test_bids_lock_and_commit_what_they_would_cost(lot_size: Decimal, multiplier: Decimal, unit: float) -> None:
+def test_r10_bids_lock_and_commit_what_they_would_cost(lot_size: Decimal, multiplier: Decimal, unit: float) -> None:
     wide = changed(LIMITS, max_order_notional=1e6, max_notional=1e6, max_account_notional=1e6)
     script = quoting(lot_size, multiplier, limits=wide)
     lots_at_prices = sum(float(order.price) * order.size for order in script.venue.open_orders())
@@ -91,10 +92,10 @@ def test_a_new_bid_is_counted_as_the_timer_counts_it() -> None:
     script = quoting()
     script.fair(0.525)
     trader = script.core.trader
-    locked, committed = trader.collateral.locked, trader.activity.money.total("USD")
+    locked, committed = trader.collateral.locked("USD"), trader.activity.money.total("USD")
     script.wait(100, fair=0.525)
     open_money = sum(float(order.price) * order.size for order in script.venue.open_orders()) * 0.01
-    assert trader.collateral.locked == pytest.approx(open_money)
+    assert trader.collateral.locked("USD") == pytest.approx(open_money)
     # Until the timer reckons anew what was cancelled counts too, and never more than that.
     assert open_money <= locked <= 2 * open_money
     assert open_money <= committed <= 2 * open_money
@@ -164,7 +165,7 @@ def test_the_limit_on_an_order_is_in_money() -> None:
 
 def test_cash_that_is_free_is_not_used_up_by_a_hundredth_of_it() -> None:
     script = quoting()
-    script.core.trader.collateral.cash = Decimal(5)
+    script.core.trader.collateral.on_money(CashBalance("USD", Decimal(5), 10_000))
     script.wait(500, fair=0.525)
     assert len(script.venue.open_orders()) == 6
     assert "collateral" not in script.core.trader.rejections

@@ -1,1 +1,1 @@
-"""What only YES/NO markets have: pairs of shares, an end that is decided, money that is owed until it is redeemed."""
+"""What only YES/NO markets have: an end that is decided, and money that is owed until it is redeemed."""

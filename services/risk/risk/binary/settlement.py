@@ -9,8 +9,8 @@ from typing import NamedTuple
 from common.events import InstrumentKey, Market, MarketStatus, Payout, Posting, PostingKind, TieRule
 from common.instruments import InstrumentKind, Outcome
 
-from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger
+from risk.ledger.pairs import lots_of
 from risk.ledger.positions import ZERO, Line, MarketKey
 
 MARKETS_MAX = 5_000
@@ -26,7 +26,7 @@ class Decision(NamedTuple):
     no: Decimal
 
 
-def payout_of(market: Market) -> Decision | None:
+def decision_of(market: Market) -> Decision | None:
     """Return what a finished market pays per share; None when it is not finished or does not say how it ended."""
     if market.status is MarketStatus.VOIDED:
         half = VOID_SHARE * market.multiplier
@@ -49,7 +49,7 @@ def own_result(market: Market) -> str:
     return "yes" if above or (tie and market.tie_rule is TieRule.AT_OR_ABOVE) else "no"
 
 
-def settlement_posting(lines: Sequence[Line], market: Market, payout: Decision, now_ns: int) -> Posting:
+def settlement_posting(lines: Sequence[Line], market: Market, decision: Decision, now_ns: int) -> Posting:
     """Return the posting that closes the lines of a market as they stand.
 
     Its id names the last FILL sequence it has seen of them: asked again it is the same posting, and a fill that
@@ -65,10 +65,10 @@ def settlement_posting(lines: Sequence[Line], market: Market, payout: Decision, 
         venue=key.venue,
         cash={lines[0].currency: ZERO},
         payouts=[
-            Payout(InstrumentKey(key.venue, key.symbol, Outcome.YES), payout.yes),
-            Payout(InstrumentKey(key.venue, key.symbol, Outcome.NO), payout.no),
+            Payout(InstrumentKey(key.venue, key.symbol, Outcome.YES), decision.yes),
+            Payout(InstrumentKey(key.venue, key.symbol, Outcome.NO), decision.no),
         ],
-        result=payout.result,
+        result=decision.result,
         reason=f"{yes_lots} YES and {no_lots} NO held at FILL sequence {last_sequence}",
         ts_event_ns=market.ts_event_ns or now_ns,
         ts_received_ns=now_ns,
@@ -125,15 +125,15 @@ class Markets:
         """Yield the settlement of whatever is held of a market that is finished."""
         for key, lines in _with_outcomes(ledger):
             market = self._markets.get((key.venue, key.symbol))
-            payout = payout_of(market) if market is not None else None
-            if market is not None and payout is not None:
-                yield settlement_posting(lines, market, payout, now_ns)
+            decision = decision_of(market) if market is not None else None
+            if market is not None and decision is not None:
+                yield settlement_posting(lines, market, decision, now_ns)
 
     def undecided(self, ledger: Ledger) -> list[str]:
         """Return symbols held whose market is finished without a result we understand."""
         found = []
         for key, _ in _with_outcomes(ledger):
             market = self._markets.get((key.venue, key.symbol))
-            if market is not None and market.status.over and payout_of(market) is None and key.symbol not in found:
+            if market is not None and market.status.over and decision_of(market) is None and key.symbol not in found:
                 found.append(key.symbol)
         return found

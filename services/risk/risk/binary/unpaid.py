@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from common.events import AccountState, Holding
-from common.instruments import Outcome
+from common.instruments import Outcome, payout_of
 
-from risk.binary.settlement import Markets, payout_of
+from risk.binary.settlement import Markets, decision_of
 from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
 
@@ -55,11 +55,11 @@ def unpaid_in(snapshot: AccountState, ledger: Ledger, markets: Markets) -> Unpai
     for holding in snapshot.holdings:
         symbol = holding.instrument.symbol
         market = markets.get(snapshot.venue, symbol)
-        payout = payout_of(market) if market is not None and symbol not in held else None
-        if market is None or payout is None:
+        decision = decision_of(market) if market is not None and symbol not in held else None
+        if market is None or decision is None:
             shown.setdefault(symbol, []).append(holding)
             continue
-        per_unit = payout.no if holding.instrument.outcome is Outcome.NO else payout.yes
-        cash += holding.lots * per_unit * market.lot_size
+        per_unit = decision.no if holding.instrument.outcome is Outcome.NO else decision.yes
+        cash += payout_of(holding.lots, per_unit, market.lot_size)
         symbols.add(symbol)
     return Unpaid(cash if symbols or cash else ZERO, frozenset(symbols), since_ns, shown)

@@ -17,10 +17,11 @@ from typing import NamedTuple
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 
-from risk.binary import pairs
+from risk.ledger import pairs
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, Undecodable, fault_in, fingerprint, paid_for
 from risk.ledger.positions import (
     BALANCE_MAX,
+    ONE,
     ZERO,
     Line,
     LineKey,
@@ -341,7 +342,8 @@ class Ledger:
         if not known and len(posting.cash) > 1:
             raise ValueError(f"cash: {posting.symbol} is not held, so it must be in one currency")
         moves = self._moves(posting, known, -posting.cash[currency])
-        lot_size, multiplier = (known[0].lot_size, known[0].multiplier) if known else (Decimal(1), Decimal(1))
+        lot_size, multiplier = (known[0].lot_size, known[0].multiplier) if known else (ONE, ONE)
+        lot_size, multiplier = posting.moves[0].lot_size or lot_size, posting.moves[0].multiplier or multiplier
         lines = self._lines(key, [move.outcome for move in moves], currency, lot_size, multiplier)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)

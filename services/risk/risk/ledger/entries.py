@@ -218,6 +218,13 @@ def _check_posting(posting: Posting) -> None:
     for move in posting.moves:
         if abs(move.lots) > LOTS_MAX:
             raise ValueError(f"moves.lots: must be -{LOTS_MAX} to {LOTS_MAX}, is {move.lots}")
+        for name, stated in (("moves.lot_size", move.lot_size), ("moves.multiplier", move.multiplier)):
+            if stated is not None:
+                _check_digits(name, stated)
+                if stated <= 0:
+                    raise ValueError(f"{name}: must be above 0, is {stated}")
+    if len({(move.lot_size, move.multiplier) for move in posting.moves}) > 1:
+        raise ValueError("moves: all instruments of a market have the same lot_size and multiplier")
     if posting.kind in SHARELESS and posting.moves_lots:
         raise ValueError(f"moves: a {posting.kind} moves no lots")
     if posting.kind is PostingKind.SETTLEMENT:

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, 
 from typing import NamedTuple
 
 from common.events import InstrumentKey, PositionLine
-from common.instruments import Outcome
+from common.instruments import Outcome, payout_of, quantity_of, value_of
 
 # Money has 12 decimals, which hold every price x lot of what we trade, and stays below 10^15: 27 digits, so that the
 # 28 of the standard context add it exactly. Only products and quotients need the wider contexts.
@@ -19,6 +19,7 @@ BALANCE_MAX = Decimal(10) ** 15
 _WIDE = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 def exact_money(amount: Decimal, name: str) -> Decimal:
@@ -31,20 +32,13 @@ def exact_money(amount: Decimal, name: str) -> Decimal:
         raise ValueError(f"{name}: must have at most 12 decimals, is {amount}") from None
 
 
-def exact_product(name: str, *factors: Decimal | int) -> Decimal:
-    """Return a product as money; ValueError when it is too large or too fine to be exact."""
-    product = Decimal(1)
-    try:
-        for factor in factors:
-            product = _EXACT.multiply(product, Decimal(factor))
-    except Inexact:
-        raise ValueError(f"{name}: has more digits than money can have") from None
-    return exact_money(product, name)
-
-
 def rounded_product(amount: Decimal, factor: Decimal) -> Decimal:
-    """Return a product rounded to 12 decimals, for what is converted or marked."""
-    return canonical(_WIDE.quantize(_WIDE.multiply(amount, factor), QUANTUM))
+    """Return a product rounded to 12 decimals, for what is converted."""
+    return _rounded(_WIDE.multiply(amount, factor))
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return canonical(_WIDE.quantize(amount, QUANTUM))
 
 
 def canonical(amount: Decimal) -> Decimal:
@@ -155,6 +149,11 @@ class Line:
         return self.stake.lots
 
     @property
+    def quantity(self) -> Decimal:
+        """Units held: shares, coins, face value."""
+        return quantity_of(self.lots, self.lot_size)
+
+    @property
     def cost(self) -> Decimal:
         return self.stake.cost
 
@@ -165,7 +164,11 @@ class Line:
 
     def payout(self, per_unit: Decimal) -> Decimal:
         """Return what all lots bring at `per_unit` cash a unit, exactly; ValueError when money cannot hold it."""
-        return exact_product("payout", self.lots, per_unit, self.lot_size)
+        try:
+            payout = payout_of(self.lots, per_unit, self.lot_size)
+        except Inexact:
+            raise ValueError("payout: has more digits than money can have") from None
+        return exact_money(payout, "payout")
 
     def unrealized(self, mark: float | None) -> Decimal:
         """Return what selling at a mark would bring beyond the cost; 0 without a mark.
@@ -176,9 +179,8 @@ class Line:
         if mark is None:
             return ZERO
         price = Decimal(str(round(mark, 9)))
-        if self.key.outcome is Outcome.NO:
-            price = 1 - price
-        return canonical(rounded_product(self.lots * price, self.lot_size * self.multiplier) - self.cost)
+        worth = value_of(self.key.outcome, self.lots, price, self.lot_size, self.multiplier)
+        return canonical(_rounded(worth) - self.cost)
 
 
 def by_market(lines: Iterable[Line]) -> dict[MarketKey, list[Line]]:

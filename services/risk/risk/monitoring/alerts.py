@@ -18,7 +18,7 @@ from typing import Any
 from common.events import Alert, AlertLevel, BinaryLimits, BotLimits, FeedStatus, QuoteTarget, SpotLimits
 from common.instruments import InstrumentKind, Outcome
 
-from risk.binary.pairs import net_lots
+from risk.ledger.pairs import net_lots
 from risk.ledger.positions import Line
 
 POSITION_WARNING_SHARE = Decimal("0.8")
@@ -56,7 +56,7 @@ def _near_binary(lines: Sequence[Line], limits: BinaryLimits, base: str) -> str:
 
 def _near_spot(lines: Sequence[Line], limits: SpotLimits, base: str) -> str:
     limit, line = limits.positions.get(base), lines[0]
-    held = line.lots * line.lot_size
+    held = line.quantity
     if limit is None or abs(held) <= POSITION_WARNING_SHARE * limit.max_position:
         return ""
     return f"{held:f} {base} of {line.key.symbol}, limit {limit.max_position:f}"
@@ -124,12 +124,12 @@ class Conditions:
         self._told[condition] = now_ns
         if len(self._told) > CONDITIONS_MAX:
             del self._told[next(iter(self._told))]
-        yield self.tell(level, algo_id, kind, text, now_ns)
+        yield self.alert(level, algo_id, kind, text, now_ns)
 
     def end(self, algo_id: str, kind: str, key: str = "") -> None:
         """The condition is over: when it comes back it is told at once."""
         self._told.pop((kind, algo_id, key), None)
 
-    def tell(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
+    def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Alert:
         """Return an alert that is told whatever was told before."""
         return Alert(level=level, algo_id=algo_id, source=SOURCE, kind=kind, text=text, ts_ns=now_ns)

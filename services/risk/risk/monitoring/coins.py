@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from common.events import AccountState
-from common.instruments import Outcome
+from common.instruments import Outcome, quantity_of
 
 from risk.binary.settlement import Markets
 from risk.ledger.books import Ledger
@@ -49,14 +49,14 @@ def coins_in(ledger: Ledger, markets: Markets, snapshot: AccountState, later: It
         symbol = line.key.symbol
         base = "" if symbol in held_as_lots else markets.base_of(snapshot.venue, symbol)
         if base in currencies:
-            by_currency[base] = by_currency.get(base, ZERO) + line.lots * line.lot_size
+            by_currency[base] = by_currency.get(base, ZERO) + line.quantity
             lot_sizes[symbol] = base, line.lot_size
         elif not base and symbol not in held_as_lots and markets.get(snapshot.venue, symbol) is None:
             unknown.add(symbol)
     for move in later:
         if move.symbol in lot_sizes:
             base, lot_size = lot_sizes[move.symbol]
-            by_currency[base] -= sum(lots for _, lots in move.lots) * lot_size
+            by_currency[base] -= quantity_of(sum(lots for _, lots in move.lots), lot_size)
     return Coins(by_currency, frozenset(lot_sizes), frozenset(unknown))
 
 

@@ -63,7 +63,7 @@ class Days:
     """What each bot has earned in its day: by the ledger, and by our own record where the ledger has lost entries."""
 
     def __init__(self) -> None:
-        self.peaks = HighWaterMarks()
+        self.high_water = HighWaterMarks()
         self._carried: dict[str, tuple[int, Decimal]] = {}
         self._known: dict[str, BotDay] = {}
         """The newest of each bot that was known; it stands while no rate is known."""
@@ -87,7 +87,7 @@ class Days:
         today, said = now_ns // NS_PER_DAY, []
         self._known = dict(record.bots)
         for algo_id, known in record.bots.items():
-            self.peaks.restore(algo_id, known.day, known.peak)
+            self.high_water.restore(algo_id, known.day, known.peak)
             if known.day != today:
                 continue
             loss = min(ZERO, known.carried)
@@ -112,7 +112,7 @@ class Days:
         for algo_id in algo_ids:
             daily = self.earned(ledger, algo_id, marks, now_ns).daily
             if daily is not None:
-                peak = Decimal(str(self.peaks.figures(algo_id)["daily_peak"]))
+                peak = Decimal(str(self.high_water.figures(algo_id)["daily_peak"]))
                 self._known[algo_id] = BotDay(today, shown(daily), peak, carried.get(algo_id, ZERO))
             if algo_id in self._known:
                 bots[algo_id] = self._known[algo_id]

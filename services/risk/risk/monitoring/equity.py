@@ -97,26 +97,26 @@ class HighWaterMarks:
     """The highest profit each bot has had in its day; at least 0, where every day begins."""
 
     def __init__(self) -> None:
-        self._peaks: dict[str, tuple[int, Decimal]] = {}
+        self._highest: dict[str, tuple[int, Decimal]] = {}
 
     def update(self, ledger: Ledger, algo_id: str, daily: Decimal, now_ns: int) -> Decimal:
         """Take in a bot's profit of the day; return how far below the day's highest it is, 0 or more."""
         book = ledger.bots.get(algo_id)
         day = book.day if book else now_ns // NS_PER_DAY
-        before = self._peaks.get(algo_id)
+        before = self._highest.get(algo_id)
         peak = max(ZERO, daily, before[1] if before is not None and before[0] == day else ZERO)
-        self._peaks[algo_id] = (day, peak)
+        self._highest[algo_id] = (day, peak)
         return peak - daily
 
     def restore(self, algo_id: str, day: int, peak: Decimal) -> None:
         """Take over what was told before a restart; what is of another day counts for nothing when it is looked at."""
-        known = self._peaks.get(algo_id)
+        known = self._highest.get(algo_id)
         if known is None or known[0] < day or (known[0] == day and known[1] < peak):
-            self._peaks[algo_id] = (day, peak)
+            self._highest[algo_id] = (day, peak)
 
     def figures(self, algo_id: str) -> dict[str, float]:
         """Return day and highest profit, as they are told and restored."""
-        day, peak = self._peaks.get(algo_id, (0, ZERO))
+        day, peak = self._highest.get(algo_id, (0, ZERO))
         return {"day": float(day), "daily_peak": float(peak)}
 
 

@@ -14,8 +14,8 @@ from common.events import BotConfig, BotLimits, CommonLimits, KindLimits, Positi
 from common.instruments import Outcome
 from common.streams.levels import Level
 
-from risk.binary.pairs import lots_of
 from risk.ledger.books import Ledger, sum_known
+from risk.ledger.pairs import lots_of
 from risk.ledger.positions import ZERO, Line, by_market, published, total
 from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown, unrealized
 from risk.monitoring.limits import SERVED, limits_of
@@ -97,14 +97,20 @@ def risk_state(
 
 
 def bot_statistics(
-    ledger: Ledger, view: BotView | None, algo_id: str, earned: Earnings, peaks: HighWaterMarks, epoch: int, now_ns: int
+    ledger: Ledger,
+    view: BotView | None,
+    algo_id: str,
+    earned: Earnings,
+    high_water: HighWaterMarks,
+    epoch: int,
+    now_ns: int,
 ) -> Statistics:
     """Return a bot's figures: money in account currency where its rate is known, lots by instrument."""
     book = ledger.bots.get(algo_id)
     lines = ledger.lines_of(algo_id)
     figures = _money(earned)
     figures |= {"fills": float(book.fills if book else 0), "markets": float(len(by_market(lines)))}
-    figures |= peaks.figures(algo_id)
+    figures |= high_water.figures(algo_id)
     if view is not None and view.limits is not None:
         figures["max_daily_loss"] = float(view.limits.common.max_daily_loss)
         figures["max_drawdown"] = float(view.limits.common.max_drawdown)
@@ -158,11 +164,11 @@ def _money(earned: Earnings) -> dict[str, float]:
 
 
 def watch_samples(
-    peaks: HighWaterMarks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool
+    high_water: HighWaterMarks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool
 ) -> Iterator[Sample]:
     """Yield what is watched beside the ledger for Prometheus; `away` is of the positions store."""
     for algo_id in algo_ids:
-        peak = peaks.figures(algo_id)["daily_peak"]
+        peak = high_water.figures(algo_id)["daily_peak"]
         yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
     yield Sample("mm_halts", "gauge", "Active halts", {}, halts)
     yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, postings)

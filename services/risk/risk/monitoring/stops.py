@@ -40,7 +40,7 @@ class Stops:
         if halt is not None:
             yield from self._halts.changes()
             yield halt
-            yield self._conditions.tell(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
+            yield self._conditions.alert(AlertLevel.CRITICAL, algo_id, reason, f"{scope} halted: {detail}", now_ns)
 
     def unjudged(self, algo_id: str, unknown: Sequence[Unknown], now_ns: int) -> Iterator[Effect]:
         """Halt a bot whose loss cannot be judged: a limit that cannot be looked at counts as reached.
@@ -93,7 +93,7 @@ class Losses:
         if (daily := earned.daily) is None:
             return
         # The day's highest profit is kept of a bot without limits too: it may be given some.
-        drawdown = self._days.peaks.update(ledger, algo_id, daily, now_ns)
+        drawdown = self._days.high_water.update(ledger, algo_id, daily, now_ns)
         if limits is None:
             self._conditions.end(algo_id, "daily_loss_warning")
             return

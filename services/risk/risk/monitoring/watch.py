@@ -102,7 +102,7 @@ class Watch:
         quoting = sorted({algo_id for algo_id, _ in self._targets})
         for algo_id in self._quiet.update(quoting, now_ns):
             text = "no fills in 10 minutes of live quotes: check connectivity"
-            yield self._conditions.tell(AlertLevel.WARNING, algo_id, "no_fills", text, now_ns)
+            yield self._conditions.alert(AlertLevel.WARNING, algo_id, "no_fills", text, now_ns)
 
     def feeds(self, now_ns: int) -> Iterator[Alert]:
         """Tell of feeds that are silent or cut, and of results that look wrong."""
@@ -114,7 +114,7 @@ class Watch:
                 self._conditions.end(PLATFORM, "feed_stale", venue)
         while self._odd_results:
             _, text = self._odd_results.popitem()
-            yield self._conditions.tell(AlertLevel.CRITICAL, PLATFORM, "odd_result", text, now_ns)
+            yield self._conditions.alert(AlertLevel.CRITICAL, PLATFORM, "odd_result", text, now_ns)
 
     def levels(self, levels: Sequence[Level], now_ns: int) -> Iterator[Alert]:
         """Tell of streams that may not forget and are nearly full, louder when it is urgent."""

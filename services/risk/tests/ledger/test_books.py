@@ -12,9 +12,9 @@ from common.instruments import Outcome, Side
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from risk.binary.pairs import net_lots
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Undecodable, read_entry
+from risk.ledger.pairs import net_lots
 from risk.ledger.positions import LineKey, MarketKey
 from risk.ledger.snapshot import documents, restore
 from risk.testing.events import DAY_NS, NOW_NS, SYMBOL, a_fill, a_posting, a_settlement

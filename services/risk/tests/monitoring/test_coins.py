@@ -7,8 +7,8 @@ from typing import Any
 
 from common.events import AccountState, Balance, Fill, Halt, Posting, PostingKind
 from common.instruments import InstrumentKind, Outcome, Side
+from risk.corrections.opening import Opening
 from risk.ledger.books import Ledger
-from risk.ledger.opening import Opening
 from risk.testing.events import a_fill, a_market, a_posting, a_snapshot
 from risk.testing.harness import Harness, of, stored
 

@@ -74,7 +74,7 @@ def test_r83_a_gain_that_fill_lost_is_not_carried_but_its_peak_is() -> None:
     record = DayRecord(sequence=9, bots={"1": BotDay(TODAY, Decimal(30), Decimal(90))})
     harness = restarted(record)
     assert harness.risk_state().daily_pnl == {"1": Decimal(0)}
-    assert harness.risk.days.peaks.figures("1") == {"day": float(TODAY), "daily_peak": 90.0}
+    assert harness.risk.days.high_water.figures("1") == {"day": float(TODAY), "daily_peak": 90.0}
 
 
 def test_no_posting_is_made_of_what_is_carried() -> None:

@@ -134,9 +134,9 @@ def test_b16_a_new_day_begins_without_yesterdays_highest_profit() -> None:
 
 @given(st.lists(st.decimals(-1_000, 1_000, places=2), min_size=1, max_size=30))
 def test_a_drawdown_is_never_negative_and_never_less_than_the_loss(profits: list[Decimal]) -> None:
-    peaks, ledger = HighWaterMarks(), Ledger()
+    high_water, ledger = HighWaterMarks(), Ledger()
     for at, profit in enumerate(profits):
-        drawdown = peaks.update(ledger, "1", profit, NOW_NS)
+        drawdown = high_water.update(ledger, "1", profit, NOW_NS)
         assert drawdown == max(Decimal(0), *profits[: at + 1]) - profit
         assert drawdown >= max(Decimal(0), -profit)
 

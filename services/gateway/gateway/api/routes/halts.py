@@ -26,8 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from gateway.api.access import ContextOf, Lifter, Stopper, Viewer
 from gateway.api.errors import ApiError, answer
 from gateway.api.examples import example
+from gateway.api.scopes import known_scopes
 from gateway.changes.admin_ports import Outcome
-from gateway.changes.scopes import known_scopes
 from gateway.context import Context
 from gateway.state.picture import halt_row
 

@@ -12,6 +12,7 @@ from gateway.api.access import ContextOf, Viewer
 from gateway.api.errors import answer
 from gateway.api.examples import example
 from gateway.kinds.parts import Json, held_in
+from gateway.kinds.registry import lots_part
 from gateway.state.ages import POSITION_STALE_NS, aged
 from gateway.state.picture import alert_row, fill_row, order_row, recent_alerts, recent_fills, venues
 from gateway.state.status import status
@@ -59,9 +60,7 @@ async def get_positions(context: ContextOf, _caller: Viewer, algo_id: AlgoId = N
                     "account": held.account,
                     "venue": held.venue,
                     "symbol": held.symbol,
-                    "yes": held.yes_lots,
-                    "no": held.no_lots,
-                    "net": held.yes_lots - held.no_lots,
+                    **lots_part(held),
                     "cost": held.cost,
                     "fees": held.fees,
                     "fills": held.fills,

@@ -105,9 +105,11 @@ class Balance(msgspec.Struct):
 
 
 class FrameBalance(msgspec.Struct):
-    """What an account has after a movement; of another currency than the dollar it has no `cash`."""
+    """What an account has after a movement: `cash` of dollars, or the `total` of another currency."""
 
     cash: Decimal | None = None
+    currency: str = ""
+    total: Decimal | None = None
 
 
 class CurrencyBalance(msgspec.Struct):
@@ -435,9 +437,12 @@ def account_news(frame: Frame) -> list[Conversion | CashBalance]:
     news: list[Conversion | CashBalance] = []
     if frame.entry is not None and (found := conversion(frame.entry, recovered=False)) is not None:
         news.append(found)
-    cash = frame.balance.cash if frame.balance is not None else None
-    if cash is not None and frame.account_sequence is not None:
-        news.append(CashBalance(cash, frame.account_sequence))
+    balance, sequence = frame.balance, frame.account_sequence
+    if balance is not None and sequence is not None:
+        if balance.cash is not None:
+            news.append(CashBalance(CURRENCY, balance.cash, sequence))
+        elif balance.currency and balance.total is not None:
+            news.append(CashBalance(balance.currency, balance.total, sequence))
     return news
 
 

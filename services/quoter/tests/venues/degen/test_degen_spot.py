@@ -96,11 +96,11 @@ def test_a_fill_says_its_fee_with_the_currency_and_what_was_traded() -> None:
     assert (found.account_sequence, found.instrument) == (19, BTCUSD)
 
 
-def test_other_currencies_than_the_dollar_are_no_cash() -> None:
+def test_cash_is_told_by_currency() -> None:
     coins = [report for frame in frames("balance") for report in told(frame)]
-    assert coins == []
+    assert coins == [CashBalance("BTC", Decimal("0.50000000"), 15), CashBalance("BTC", Decimal("0.45000000"), 21)]
     cash = [report for frame in frames("account") for report in told(frame)]
-    assert cash == [CashBalance(Decimal("102986.557308"), 22), CashBalance(Decimal("102986.257283"), 23)]
+    assert cash == [CashBalance("USD", Decimal("102986.557308"), 22), CashBalance("USD", Decimal("102986.257283"), 23)]
 
 
 def test_balances_are_read_by_currency_dollars_first() -> None:

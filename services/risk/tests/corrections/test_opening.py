@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from common.events import Alert, Halt, Posting, PostingKind, RiskState
 from common.instruments import Outcome
+from risk.corrections.opening import Opening
 from risk.ledger.books import Ledger
-from risk.ledger.opening import Opening
 from risk.testing.events import SYMBOL, a_fill, a_snapshot
 from risk.testing.harness import Harness, of, stored
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import NamedTuple
 
 from common.adjustments import fault_in_approved
 from common.adjustments import said as in_words
 from common.events import Adjustment, AdjustmentState, Fill, InstrumentKey, InstrumentMove, Posting, PostingKind
 from common.instruments import InstrumentKind, Outcome
+from msgspec.structs import replace
 
 from risk.binary.settlement import Markets
 from risk.ledger.books import Ledger
 from risk.ledger.entries import fault_in, fingerprint
-from risk.ledger.positions import MarketKey
+from risk.ledger.positions import ONE, MarketKey
 from risk.ledger.seen import IDENTITY_BYTES
 
-ONE = Decimal(1)
 WAITING_MAX = 1_000
 """Approved adjustments that are not in the ledger yet."""
 
@@ -61,7 +60,7 @@ class Adjustments:
                 del self._waiting[posting_id]
                 yield Unfit(adjustment, fault)
             else:
-                yield posting
+                yield _with_terms(posting, ledger, markets)
 
     def ended(self, event: Fill | Posting) -> Adjustment | None:
         """Let go of the adjustment whose posting came back through FILL, booked or disputed, and return it."""
@@ -94,6 +93,19 @@ def posting_of(adjustment: Adjustment) -> Posting:
     )
 
 
+def _with_terms(posting: Posting, ledger: Ledger, markets: Markets) -> Posting:
+    """Return a posting that says what a lot is where nothing of its market is held yet, and a lot is not one unit."""
+    market = markets.get(posting.venue, posting.symbol)
+    if market is None or ledger.lines_in(_market_of(posting)) or (market.lot_size, market.multiplier) == (ONE, ONE):
+        return posting
+    terms = {"lot_size": market.lot_size, "multiplier": market.multiplier}
+    return replace(posting, moves=[replace(move, **terms) for move in posting.moves])
+
+
+def _market_of(entry: Adjustment | Posting) -> MarketKey:
+    return MarketKey(entry.algo_id, entry.account, entry.venue, entry.symbol)
+
+
 def is_booked(posting: Posting, ledger: Ledger) -> bool:
     return ledger.seen.content_of(fingerprint(posting)[:IDENTITY_BYTES]) is not None
 
@@ -107,8 +119,7 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
     """Return why the ledger would dispute a change of shares: what a lot of them is worth must be known."""
     if not adjustment.symbol:
         return ""
-    key = MarketKey(adjustment.algo_id, adjustment.account, adjustment.venue, adjustment.symbol)
-    lines = ledger.lines_in(key)
+    lines = ledger.lines_in(_market_of(adjustment))
     if lines and lines[0].currency != adjustment.currency:
         return f"currency: {adjustment.symbol} is held in {lines[0].currency}"
     if lines and adjustment.no_lots and lines[0].key.outcome is Outcome.NONE:
@@ -120,10 +131,11 @@ def _fault_in_line(adjustment: Adjustment, ledger: Ledger, markets: Markets) -> 
     market = markets.get(adjustment.venue, adjustment.symbol)
     if market is None:
         return f"symbol: {adjustment.symbol} is neither held nor a market of {adjustment.venue} that is known"
-    if market.kind is not InstrumentKind.BINARY:
-        return f"symbol: {adjustment.symbol} has no outcomes, and nothing of it is held yet"
-    if adjustment.lots:
+    if market.currency != adjustment.currency:
+        return f"currency: {adjustment.symbol} is traded in {market.currency}"
+    binary = market.kind is InstrumentKind.BINARY
+    if binary and adjustment.lots:
         return f"lots: {adjustment.symbol} has outcomes, say yes_lots or no_lots"
-    if market.lot_size != ONE or market.multiplier != ONE:
-        return f"symbol: one lot of {adjustment.symbol} is {market.lot_size} shares, and nothing of it is held yet"
+    if not binary and not adjustment.lots:
+        return f"lots: {adjustment.symbol} has no outcomes, say lots"
     return ""

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from common.core import Effect
 from common.events import Adjustment, AdjustmentState, Alert, Fill, Halt, Posting, PostingKind
-from common.instruments import Outcome
+from common.instruments import InstrumentKind, Outcome
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
+from risk.corrections.adjustments import posting_of
 from risk.testing.events import NOW_NS, SYMBOL, S, a_fill, a_market, a_snapshot
 from risk.testing.harness import Harness, fold_of, kinds, of
 
@@ -154,6 +157,74 @@ def test_missing_lots_of_a_coin_are_booked_at_the_cash_they_cost() -> None:
     assert any("-600 USD, +10 lots of BTCUSD" in alert.text for alert in of(Alert, said))
 
 
+@pytest.mark.parametrize(
+    ("changed", "outcome"),
+    [
+        ({"kind": InstrumentKind.SPOT, "base": "BTC", "lot_size": Decimal("0.0001")}, Outcome.NONE),
+        ({"lot_size": Decimal("0.01")}, Outcome.YES),
+    ],
+)
+def test_lots_of_what_is_not_held_yet_are_booked_in_the_lots_of_its_market(
+    changed: dict[str, Any], outcome: Outcome
+) -> None:
+    harness = Harness()
+    harness.tell(a_market(symbol="NEW", **changed))
+    lots = {"lots": 250} if outcome is Outcome.NONE else {"yes_lots": 250}
+    harness.tell(approved(algo_id="1", symbol="NEW", cash=Decimal("-1.25"), **lots))
+    (posting,) = postings(said := harness.wait(2))
+    assert [move.lot_size for move in posting.moves] == [changed["lot_size"]]
+    assert ("adjustment_booked" in {alert.kind for alert in of(Alert, said)}, of(Halt, harness.said)) == (True, [])
+    (line,) = harness.risk.ledger.lines_of("1")
+    assert (line.key.outcome, line.lots, line.lot_size, line.cost) == (
+        outcome,
+        250,
+        changed["lot_size"],
+        Decimal("1.25"),
+    )
+    bought = {"symbol": "NEW", "outcome": outcome, "lot_size": changed["lot_size"], "price_ticks": 50}
+    harness.book(a_fill(1, **bought))
+    (line,) = harness.risk.ledger.lines_of("1")
+    assert line.lots == 350, "a fill after it is of the same lots"
+    assert of(Halt, harness.said) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"yes_lots": 5}, "lots: NEW has no outcomes, say lots"),
+        ({"lots": 5, "currency": "EUR"}, "currency: NEW is traded in USD"),
+    ],
+)
+def test_a_coin_not_held_yet_is_corrected_by_lots_in_its_currency(changed: dict[str, Any], why: str) -> None:
+    harness = Harness()
+    harness.tell(a_market(symbol="NEW", kind=InstrumentKind.SPOT, base="BTC"))
+    harness.tell(approved(algo_id="1", symbol="NEW", **changed))
+    (alert,) = [each for each in of(Alert, harness.wait(2)) if each.kind == "adjustment_refused"]
+    assert why in alert.text
+
+
+def with_terms(posting: Posting, **terms: Decimal) -> Posting:
+    return replace(posting, moves=[replace(move, **terms) for move in posting.moves])
+
+
+@given(st.decimals("0.00000001", "100", places=8), st.integers(1, 10**9))
+def test_a_posting_that_says_its_lots_holds_the_quantity_and_other_lots_are_disputed(size: Decimal, lots: int) -> None:
+    posting = with_terms(posting_of(approved(algo_id="1", symbol="NEW", lots=lots)), lot_size=size)
+    ledger = fold_of(posting)
+    (line,) = ledger.lines_of("1")
+    assert (line.quantity, ledger.disputes) == (lots * size, 0)
+    other = with_terms(replace(posting, entry_id="adjustment:a2"), lot_size=size * 2)
+    assert fold_of(posting, other).disputes == 1
+
+
+@pytest.mark.parametrize("name", ["lot_size", "multiplier"])
+@pytest.mark.parametrize("size", ["0", "-1", "1e-99"])
+def test_a_posting_of_impossible_lots_is_disputed(name: str, size: str) -> None:
+    posting = posting_of(approved(algo_id="1", symbol="NEW", lots=1))
+    ledger = fold_of(with_terms(posting, **{name: Decimal(size)}))
+    assert (ledger.disputes, ledger.lines) == (1, {})
+
+
 def test_lots_of_what_has_outcomes_are_refused_by_name() -> None:
     harness = Harness()
     harness.book(a_fill(1))
@@ -167,17 +238,12 @@ def test_lots_of_what_has_outcomes_are_refused_by_name() -> None:
     assert of(Halt, harness.said) == []
 
 
-def test_r81_shares_in_another_currency_or_of_unknown_size_are_refused_before_the_ledger_disputes_them() -> None:
+def test_r81_shares_in_another_currency_are_refused_before_the_ledger_disputes_them() -> None:
     harness = Harness()
     harness.book(a_fill(1))
-    harness.tell(a_market(symbol="HUNDREDTHS", lot_size=Decimal("0.01")))
     harness.tell(approved(algo_id="1", symbol=SYMBOL, yes_lots=1, currency="EUR"))
-    harness.tell(approved(adjustment_id="a2", algo_id="1", symbol="HUNDREDTHS", yes_lots=1))
-    texts = [alert.text for alert in of(Alert, harness.wait(2)) if alert.kind == "adjustment_refused"]
-    assert [f"currency: {SYMBOL} is held in USD" in texts[0], "one lot of HUNDREDTHS is 0.01" in texts[1]] == [
-        True,
-        True,
-    ]
+    (alert,) = [each for each in of(Alert, harness.wait(2)) if each.kind == "adjustment_refused"]
+    assert f"currency: {SYMBOL} is held in USD" in alert.text
     assert of(Halt, harness.said) == []
 
 

@@ -1,0 +1,156 @@
+"""A spot symbol at the tiny Degen Terminal: decimal sizes, fees in a currency of their own, balances by currency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from common.instruments import Instrument, InstrumentKind, Side
+
+from quoter.orders.own_orders import Order
+from quoter.testing.stage import Stage
+from quoter.testing.stages import DegenStage
+from quoter.testing.venue import Venue, VenueOrder
+from quoter.venues.base import Placement
+
+COIN = Instrument(
+    "degen",
+    "BTCUSD",
+    InstrumentKind.SPOT,
+    "USD",
+    Decimal("0.01"),
+    base="BTC",
+    lot_size=Decimal("0.0001"),
+    min_notional=Decimal(1),
+)
+FEE_CURRENCY = "DGN"
+FEE_PER_LOT = Decimal("0.002")
+"""In `FEE_CURRENCY`, of whoever trades."""
+
+
+@dataclass(slots=True)
+class CoinOrder(VenueOrder):
+    """An order for the symbol; `size` and `filled` are in lots."""
+
+    time_in_force: str = "gtc"
+
+    def document(self) -> dict[str, Any]:
+        whole = super(CoinOrder, self).document()
+        del whole["market"], whole["outcome"]
+        sizes = {name: sized(whole[name]) for name in ("size", "filled", "leaves")}
+        return whole | sizes | {"symbol": self.market, "time_in_force": self.time_in_force}
+
+
+def sized(lots: int) -> str:
+    return f"{COIN.quantity(lots):f}"
+
+
+class SpotVenue(Venue):
+    """The tiny venue with one symbol, whose account has three currencies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.money = {"USD": Decimal(self.cash), "BTC": Decimal("2.0000"), FEE_CURRENCY: Decimal(50)}
+        self.offered: str = ""
+        """The best price at which others sell, empty where nobody does; `takeable` is how much, in lots."""
+
+    def _order_of(self, item: dict[str, Any]) -> VenueOrder:
+        if "symbol" not in item:
+            return super()._order_of(item)
+        lots = COIN.lots(item["size"])
+        known = (str(self.next_order), item["client_order_id"], item["symbol"], item["side"], "", item["price"], lots)
+        return CoinOrder(*known, item["post_only"], time_in_force=item.get("time_in_force", "gtc"))
+
+    def _refusal_of(self, item: dict[str, Any]) -> str:
+        crosses = item["side"] == "bid" and self.offered and Decimal(item["price"]) >= Decimal(self.offered)
+        return "would_cross" if "symbol" in item and item["post_only"] and crosses else super()._refusal_of(item)
+
+    def fill(self, order: VenueOrder, size: int, liquidity: str = "maker", fee: str = "-0.010000") -> dict[str, Any]:
+        if not isinstance(order, CoinOrder):
+            return super().fill(order, size, liquidity, fee)
+        order.filled += size
+        order.order_sequence += 1
+        if order.filled == order.size and order.status == "open":
+            order.status = "filled"
+        self.sequence += 1
+        paid = FEE_PER_LOT * size
+        row = {
+            "trade_id": str(self.next_trade),
+            "order_id": order.order_id,
+            "client_order_id": order.client_order_id,
+            "symbol": order.market,
+            "side": order.side,
+            "price": order.price,
+            "size": sized(size),
+            "leaves": sized(order.size - order.filled),
+            "liquidity": liquidity,
+            "fee": f"{paid:f}",
+            "fee_currency": FEE_CURRENCY,
+            "order_sequence": order.order_sequence,
+            "account_sequence": self.sequence,
+            "ts_ns": 5,
+        }
+        self.next_trade += 1
+        self.fills.append(row)
+        self.tell_fill(row)
+        self.tell_order(order)
+        bought = size if order.side == "bid" else -size
+        self._move("BTC", COIN.quantity(bought))
+        self._move("USD", -COIN.cost(Side.BUY, COIN.ticks(order.price), bought))
+        self._move(FEE_CURRENCY, -paid)
+        return row
+
+    def _move(self, currency: str, amount: Decimal) -> None:
+        """Change a balance by an entry, in the frame that its currency has."""
+        self.money[currency] += amount
+        self.sequence += 1
+        entry = {"account_sequence": self.sequence, "type": "trade", "amount": f"{amount:f}"}
+        dollars = currency == "USD"
+        total = f"{self.money[currency]:f}"
+        balance = {"cash": total, "available": total} if dollars else {"currency": currency, "total": total}
+        self._private("account" if dollars else "balance", {"entry": entry, "balance": balance})
+
+    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        route = path.partition("?")[0]
+        if route == "/symbols":
+            row = {"symbol": COIN.symbol, "kind": "spot", "base": COIN.base, "quote": COIN.currency, "tick": "0.01"}
+            return 200, {"symbols": [row | {"lot": "0.0001", "min_size": "0.0001", "min_notional": "1.000000"}]}
+        if route == "/balances":
+            totals = {name: f"{cash:f}" for name, cash in self.money.items()}
+            rows = [{"currency": name, "total": total, "available": total} for name, total in totals.items()]
+            return 200, {"account": "mm1", "balances": rows, "account_sequence": self.sequence, "ts_ns": 1}
+        return super()._request(method, path, body)
+
+
+class CoinStage(DegenStage):
+    """The Degen Terminal with a spot symbol."""
+
+    venue: SpotVenue
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(SpotVenue(), **settings)
+
+    def offer(self, ticks: int, lots: int) -> None:
+        self.venue.offered, self.venue.takeable = f"{COIN.price(ticks):f}", lots
+
+    def money(self) -> dict[str, Decimal]:
+        return self.venue.money
+
+
+def place_coin(stage: Stage, side: Side, ticks: int, lots: int, *, immediate: bool = False) -> int:
+    """Send an order for the symbol and return its id."""
+    order_id, outcome = stage.ids.next(stage.now_ns), COIN.outcome
+    stage.orders.add(Order(order_id, "1", COIN.symbol, outcome, side, ticks, lots, immediate=immediate))
+    stage.placed.append(order_id)
+    place = Placement(
+        order_id, COIN.symbol, outcome, side, ticks, lots, not immediate, immediate, COIN.tick_size, COIN.lot_size
+    )
+    stage.carry(stage.session.send([], [place], stage.now_ns))
+    return order_id
+
+
+COIN_STAGES: dict[str, Callable[[], CoinStage]] = {"degen": CoinStage}
+WITHOUT_COINS = {"polymarket": "it trades shares of YES/NO markets alone"}
+"""Venues whose sessions know no spot symbol, and why."""
