@@ -33,6 +33,8 @@ UNSIGNED = {
     "SourcePrice",
     "QuoteTarget",
     "Statistics",
+    "TradingStatistics",
+    "RiskStatistics",
     "OrderUpdates",
 }
 BP = 1e-4
