@@ -48,6 +48,8 @@ class Bot(Section):
     """The kinds of instrument it may trade: it has limits for each of them."""
     place: ClassVar[type[Place]] = InstrumentSection
     """How its section `instrument` says where it trades."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Sections with a `running` of their own, which holds while the bot runs."""
 
     instrument: Place
     risk_limits: Section | None = None

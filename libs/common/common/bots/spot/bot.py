@@ -20,6 +20,7 @@ class SpotBot(Bot):
     kind: ClassVar[str] = "spot"
     trades: ClassVar[tuple[InstrumentKind, ...]] = (InstrumentKind.SPOT,)
     place: ClassVar[type[Place]] = SpotPlace
+    parts: ClassVar[tuple[str, ...]] = ("pricer", "hedger")
 
     instrument: SpotInstrument
     pricer: SpotPricer

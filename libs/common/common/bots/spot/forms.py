@@ -22,12 +22,13 @@ LEVELS_MAX = 20
 """Of a source book that are copied."""
 NUMBER_MAX = Decimal(10) ** 15
 DECIMALS_MAX = 18
+NUMBER_RULE = f"must be a number below {NUMBER_MAX:.0e} with at most {DECIMALS_MAX} decimals"
 BPS_MAX = Decimal(10_000)
 ZERO, HUNDRED = Decimal(0), Decimal(100)
 SHOWN_CHARS_MAX = 80
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
-_PLAIN = re.compile(_NUMBER)
+_NUMBER_ALONE = re.compile(_NUMBER)
 _DISTANCE = re.compile(rf"({_NUMBER})\s*(bps)?\s*(?:\[\s*({_NUMBER})\s*\])?", re.IGNORECASE)
 _SIZES = re.compile(r"([^\[\]]*)(?:\[\s*([0-9]{1,3})[\s,]\s*([0-9]{1,3})\s*\])?")
 _DIVIDER = re.compile(r"\s*,\s*|\s+")
@@ -56,21 +57,25 @@ def is_nothing(sent: object) -> bool:
     return sent is None or (isinstance(sent, str) and not sent.strip())
 
 
+def stripped(sent: object, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """Return how a text reads without the blanks around it; None where it is no text, too long, or reads otherwise."""
+    if not isinstance(sent, str) or len(sent) > TEXT_CHARS_MAX:
+        return None
+    return pattern.fullmatch(sent.strip())
+
+
 def read_number(sent: object) -> Decimal:
     """Return an exact number of a text or a number."""
-    text = sent.strip() if isinstance(sent, str) else sent
-    if isinstance(text, bool) or not isinstance(text, str | int | float | Decimal):
+    if isinstance(sent, int) and not isinstance(sent, bool) and abs(sent) >= NUMBER_MAX:
+        raise rule(NUMBER_RULE, sent)
+    written = str(sent) if isinstance(sent, int | float | Decimal) and not isinstance(sent, bool) else sent
+    plain = stripped(written, _NUMBER_ALONE)
+    if plain is None:
         raise rule("must be a number", sent)
-    if isinstance(text, int) and abs(text) >= NUMBER_MAX:
-        raise rule(f"must be a number below {NUMBER_MAX:.0e}", sent)
-    written = str(text)
-    if len(written) > SHOWN_CHARS_MAX or not _PLAIN.fullmatch(written):
-        raise rule("must be a number", sent)
-    found = Decimal(written)
-    # A number of many zeros has few digits and a large exponent: what it is written out counts.
+    found = Decimal(plain[0])
     exponent = found.as_tuple().exponent
     if not -NUMBER_MAX < found < NUMBER_MAX or not isinstance(exponent, int) or exponent < -DECIMALS_MAX:
-        raise rule(f"must be a number below {NUMBER_MAX:.0e} with at most {DECIMALS_MAX} decimals", sent)
+        raise rule(NUMBER_RULE, sent)
     return found
 
 
@@ -197,7 +202,7 @@ def _distance(sent: object, what: str) -> tuple[Decimal, bool, str | None]:
     """Return the number of a distance, whether it is in bps, and what stands in brackets behind it."""
     if not isinstance(sent, str):
         return read_number(sent), False, None
-    found = _DISTANCE.fullmatch(sent.strip()) if len(sent) <= TEXT_CHARS_MAX else None
+    found = stripped(sent, _DISTANCE)
     if found is None:
         raise rule(f"must be {what}", sent)
     return read_number(found[1]), found[2] is not None, found[3]
@@ -215,10 +220,10 @@ def items(sent: object) -> list[str]:
     """Return the items of a list; nothing is none. A single number is a list of it."""
     if is_nothing(sent):
         return []
-    text = str(read_number(sent)) if not isinstance(sent, str) else sent.strip()
+    text = str(read_number(sent)) if not isinstance(sent, str) else sent
     if len(text) > TEXT_CHARS_MAX:
         raise rule(f"must have at most {TEXT_CHARS_MAX} characters", sent)
-    found = _DIVIDER.split(text)
+    found = _DIVIDER.split(text.strip())
     if not all(found):
         raise rule("must have something between two commas", sent)
     if len(found) > ITEMS_MAX:
@@ -230,7 +235,7 @@ def read_sizes(sent: object) -> QuoteSizes:
     """Return '3', '1 2 5' or, for replication, '3 [5 20]': at most 3 in all, on 5 to 20 levels."""
     if not isinstance(sent, str):
         return QuoteSizes(tuple(read_positive(item) for item in items(sent)))
-    found = _SIZES.fullmatch(sent.strip()) if len(sent) <= TEXT_CHARS_MAX else None
+    found = stripped(sent, _SIZES)
     if found is None:
         raise rule("must be sizes such as '1 2 5', or '3 [5 20]' for replication", sent)
     try:
@@ -295,31 +300,35 @@ def read_some_exchanges(sent: object) -> tuple[str, ...]:
 
 def read_exchange(sent: object) -> str:
     """Return the name of an exchange, in upper case."""
-    if not isinstance(sent, str) or not _EXCHANGE.fullmatch(sent.strip()):
+    found = stripped(sent, _EXCHANGE)
+    if found is None:
         raise rule("must be an exchange such as 'KRAKEN'", sent)
-    return sent.strip().upper()
+    return found[0].upper()
 
 
 def read_exchange_or_bot(sent: object) -> str:
     """Return the id of a bot, which is digits, or the name of an exchange in upper case."""
-    text = str(sent) if isinstance(sent, int) and not isinstance(sent, bool) else sent
-    if not isinstance(text, str) or not _EXCHANGE.fullmatch(text.strip()):
+    is_id = isinstance(sent, int) and not isinstance(sent, bool) and 0 < sent < NUMBER_MAX
+    found = stripped(str(sent) if is_id else sent, _EXCHANGE)
+    if found is None:
         raise rule("must be an exchange such as 'KRAKEN', or the id of a bot", sent)
-    return text.strip().upper()
+    return found[0].upper()
 
 
 def read_symbol(sent: object) -> str:
     """Return the name of one instrument."""
-    if not isinstance(sent, str) or not _SYMBOL.fullmatch(sent.strip()):
+    found = stripped(sent, _SYMBOL)
+    if found is None:
         raise rule("must name one instrument such as 'BTCUSD'", sent)
-    return sent.strip()
+    return found[0]
 
 
 def read_currency(sent: object) -> str:
     """Return the code of a currency, in upper case."""
-    if not isinstance(sent, str) or not _CURRENCY.fullmatch(sent.strip()):
+    found = stripped(sent, _CURRENCY)
+    if found is None:
         raise rule("must be a currency such as 'BTC'", sent)
-    return sent.strip().upper()
+    return found[0].upper()
 
 
 def read_comments(sent: object) -> str:
