@@ -18,12 +18,17 @@ KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot, FixedB
 BotT = TypeVar("BotT", bound=Bot)
 
 
-def parse_bot(kind: str, sections: dict[str, Any]) -> Bot:
-    """Return the validated sections; ConfigError lists every field and the rule it breaks, or the kinds there are."""
+def model_of(kind: str) -> type[Bot]:
+    """Return the model of a kind; ConfigError names the kinds there are."""
     model = KINDS.get(kind)
     if model is None:
         raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
-    return model.parse(sections)
+    return model
+
+
+def parse_bot(kind: str, sections: dict[str, Any]) -> Bot:
+    """Return the validated sections; ConfigError lists every field and the rule it breaks, or the kinds there are."""
+    return model_of(kind).parse(sections)
 
 
 def sections_of(config: BotConfig, served: Sequence[type[BotT]]) -> BotT | None:

@@ -295,5 +295,5 @@ def test_a_word_is_one_of_those_there_are() -> None:
 
 def test_a_switch_is_true_or_false() -> None:
     assert (forms.read_flag(True), forms.read_flag(False), forms.read_flag(None)) == (True, False, False)
-    for sent in ("true", 1, "", []):
+    for sent in ("true", 1, "", [0]):
         assert "must be true or false" in refusal(forms.read_flag, sent)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from common.bots.section import Section
 from common.bots.spot import (
     Band,
     FxAggregation,
@@ -27,7 +28,7 @@ from common.events import Distance, ExecutionStyle
 from common.testing.spot import BTCJPY, BTCUSD, changed
 
 D = Decimal
-SECTIONS = {
+SECTIONS: dict[str, type[Section]] = {
     "instrument": SpotInstrument,
     "pricer": SpotPricer,
     "hedger": SpotHedger,
