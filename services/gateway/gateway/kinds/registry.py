@@ -43,7 +43,7 @@ def price_part(price: FairValue | SourcePrice) -> Json:
             "delta": None,
             "volatility": None,
             "spot": None,
-            "ready": True,
+            "ready": not price.unusable,
         }
     return {
         "value": price.fair,
