@@ -6,7 +6,7 @@ The feed checks that file as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 BEFORE_THE_FIELD = frozenset({"degen"})
@@ -35,10 +35,11 @@ _EXCHANGE = re.compile(r"[A-Z0-9_]{1,32}")
 class Exchanges:
     """The exchanges that spot bots name, and the venue that each of them is."""
 
-    def __init__(self, venues: Mapping[str, str] | None = None) -> None:
-        """Take venues by exchange, e.g. {"KRAKEN": "kraken_spot"}."""
+    def __init__(self, venues: Mapping[str, str] | None = None, quoted: Collection[str] | None = None) -> None:
+        """Take venues by exchange, e.g. {"KRAKEN": "kraken_spot"}, and those where bots quote, all where not said."""
         self._venues = dict(venues or {})
         self._names = {venue: exchange for exchange, venue in self._venues.items()}
+        self._quoted = frozenset(self._names if quoted is None else quoted)
 
     @classmethod
     def of(cls, venues: Mapping[str, Mapping[str, Any]]) -> Exchanges:
@@ -58,13 +59,21 @@ class Exchanges:
                 raise ValueError(f"venues.{name}.exchange: {exchange} is the venue {stated[exchange]} already")
             stated[exchange] = name
         unnamed = {name.upper(): name for name, venue in venues.items() if "exchange" not in venue}
-        return cls(unnamed | stated)
+        return cls(unnamed | stated, [name for name, venue in venues.items() if is_quoted(name, venue)])
 
     def venue(self, exchange: str) -> str:
         """Return our venue of an exchange; ValueError names those there are."""
-        found = self._venues.get(exchange)
+        return self._one_of(self._venues, exchange)
+
+    def trading_venue(self, exchange: str) -> str:
+        """Return our venue of an exchange where bots trade; ValueError names those there are."""
+        return self._one_of({name: venue for name, venue in self._venues.items() if venue in self._quoted}, exchange)
+
+    def _one_of(self, venues: Mapping[str, str], exchange: str) -> str:
+        found = venues.get(exchange)
         if found is None:
-            raise ValueError(f"must be one of {', '.join(sorted(self._venues)) or 'none'}, is {exchange!r}")
+            where = "one of" if venues is self._venues else "an exchange where bots trade, one of"
+            raise ValueError(f"must be {where} {', '.join(sorted(venues)) or 'none'}, is {exchange!r}")
         return found
 
     def exchange(self, venue: str) -> str:

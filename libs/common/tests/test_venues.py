@@ -32,7 +32,11 @@ def test_a_word_that_is_neither_yes_nor_no_is_refused_with_its_place() -> None:
         is_quoted("x", {"adapter": "degen", "quoted": "yes"})
 
 
-VENUES = {"kraken": {"adapter": "kraken"}, "kraken_spot": {"exchange": "KRAKEN"}, "coinbase": {}}
+VENUES = {
+    "kraken": {"adapter": "kraken"},
+    "kraken_spot": {"adapter": "degen", "exchange": "KRAKEN"},
+    "coinbase": {"adapter": "coinbase"},
+}
 
 
 def test_an_exchange_is_the_venue_that_says_so_or_the_one_of_its_name() -> None:
@@ -47,6 +51,14 @@ def test_an_exchange_that_there_is_not_is_refused_with_those_there_are() -> None
         Exchanges.of(VENUES).venue("MTGOX")
     with pytest.raises(ValueError, match="must be one of none, is 'KRAKEN'"):
         Exchanges().venue("KRAKEN")
+
+
+def test_bots_trade_at_exchanges_that_are_quoted_at() -> None:
+    exchanges = Exchanges.of(VENUES)
+    assert exchanges.trading_venue("KRAKEN") == "kraken_spot"
+    with pytest.raises(ValueError, match="must be an exchange where bots trade, one of KRAKEN, is 'COINBASE'"):
+        exchanges.trading_venue("COINBASE")
+    assert Exchanges({"COINBASE": "coinbase"}).trading_venue("COINBASE") == "coinbase", "all, where nothing is said"
 
 
 @pytest.mark.parametrize("exchange", ["kraken", "", 5, None, "X" * 33, "KRA-KEN"])

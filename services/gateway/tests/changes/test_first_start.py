@@ -135,5 +135,5 @@ def test_a_spot_bot_of_the_file_is_looked_at_as_a_persons_change_is(tmp_path: Pa
     (config,) = BotsFile(path).first_bots("demo", 1, EXCHANGES)
     assert config.sections == BTCJPY, "as it was written"
     path.write_text(bot.replace("DLTXMM", "MTGOX"))
-    with pytest.raises(ConfigError, match=r"bots\.toml: sections\.instrument\.exchange: must be one of .*MTGOX"):
+    with pytest.raises(ConfigError, match=r"bots\.toml: sections\.instrument\.exchange: must be .*MTGOX"):
         BotsFile(path).first_bots("demo", 1, EXCHANGES)

@@ -13,6 +13,7 @@ from pydantic import PlainValidator, ValidationError
 from common.bots.known import Known
 from common.bots.section import Section, faults_of
 from common.bots.spot.forms import optional, otherwise, read_currency, read_exchange_or_bot, whole
+from common.bots.spot.rules import exchange_faults
 from common.bots.spot.sections import HedgeSection, Limit
 from common.errors import ConfigError
 from common.instruments import can_contain
@@ -75,7 +76,8 @@ class CurrencyScope(PlatformDocument):
     def faults_among(self, known: Known) -> list[str]:
         if self.algo_id is not None and self.algo_id not in known.algo_ids:
             return [f"exchange_algo_id: must name a bot that exists, is {self.algo_id!r}"]
-        return _unknown_exchanges("exchange_algo_id", [self.exchange] if self.exchange else [], known)
+        named = [self.exchange] if self.exchange is not None else []
+        return list(exchange_faults("exchange_algo_id", named, known.exchanges.venue))
 
 
 class CurrencyRiskLimits(PlatformDocument):
@@ -94,7 +96,7 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
     type: ClassVar[str] = "risk_hedger"
 
     def faults_among(self, known: Known) -> list[str]:
-        return _unknown_exchanges("venues_list", self.venues_list, known)
+        return list(exchange_faults("venues_list", self.venues_list, known.exchanges.trading_venue))
 
     def faults_for(self, scope: CurrencyScope, known: Known) -> list[str]:
         """Return 'field: rule' where its hedges could not reduce the exposure that it watches."""
@@ -114,13 +116,3 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
 DOCUMENTS: Mapping[str, type[PlatformDocument]] = {
     model.type: model for model in (AccountRisk, CurrencyScope, CurrencyRiskLimits, CurrencyHedger)
 }
-
-
-def _unknown_exchanges(field: str, exchanges: list[str] | tuple[str, ...], known: Known) -> list[str]:
-    faults = []
-    for exchange in exchanges:
-        try:
-            known.exchanges.venue(exchange)
-        except ValueError as error:
-            faults.append(f"{field}: {error}")
-    return faults

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from common.bots.known import Known
 from common.bots.spot.forms import rule
@@ -53,19 +53,21 @@ def instrument_faults(instrument: SpotInstrument) -> Iterator[str]:
 
 def faults_among(instrument: SpotInstrument, hedger: SpotHedger | None, known: Known) -> Iterator[str]:
     """Yield 'section.field: rule' for exchanges that are none of ours, and currencies that do not fit."""
-    named = [
-        ("instrument.exchange", (instrument.exchange,)),
-        ("instrument.source_exchange", instrument.source_exchange),
-        ("instrument.fx_exchange", instrument.fx_exchange),
-        ("hedger.venues_list", hedger.venues_list if hedger is not None else ()),
-    ]
-    for field, exchanges in named:
-        for exchange in exchanges:
-            try:
-                known.exchanges.venue(exchange)
-            except ValueError as error:
-                yield f"{field}: {error}"
+    venue, trading_venue = known.exchanges.venue, known.exchanges.trading_venue
+    yield from exchange_faults("instrument.exchange", [instrument.exchange], trading_venue)
+    yield from exchange_faults("instrument.source_exchange", instrument.source_exchange, venue)
+    yield from exchange_faults("instrument.fx_exchange", instrument.fx_exchange, venue)
+    yield from exchange_faults("hedger.venues_list", hedger.venues_list if hedger is not None else (), trading_venue)
     yield from _currency_faults(instrument, known)
+
+
+def exchange_faults(field: str, exchanges: Iterable[str], venue: Callable[[str], str]) -> Iterator[str]:
+    """Yield 'field: rule' for each exchange that has no venue."""
+    for exchange in exchanges:
+        try:
+            venue(exchange)
+        except ValueError as error:
+            yield f"{field}: {error}"
 
 
 def _currency_faults(instrument: SpotInstrument, known: Known) -> Iterator[str]:

@@ -162,18 +162,18 @@ def test_what_must_fit_is_looked_at_once_each_field_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "sent"),
+    ("field", "sent", "of"),
     [
-        ("instrument__exchange", "MTGOX"),
-        ("instrument__source_exchange", "KRAKEN MTGOX"),
-        ("instrument__fx_exchange", "MTGOX"),
-        ("hedger__venues_list", "MTGOX KRAKEN"),
+        ("instrument__exchange", "MTGOX", "an exchange where bots trade, one of"),
+        ("instrument__source_exchange", "KRAKEN MTGOX", "one of"),
+        ("instrument__fx_exchange", "MTGOX", "one of"),
+        ("hedger__venues_list", "MTGOX KRAKEN", "an exchange where bots trade, one of"),
     ],
 )
-def test_an_exchange_that_is_none_of_ours_is_refused_with_those_that_are(field: str, sent: str) -> None:
+def test_an_exchange_that_is_none_of_ours_is_refused_with_those_that_are(field: str, sent: str, of: str) -> None:
     bot = SpotBot.parse(changed(BTCJPY, **{field: sent}))
     assert bot.faults_among(KNOWN) == [
-        f"{field.replace('__', '.')}: must be one of BINANCE, BITTREX, COINBASE, DLTXMM, KRAKEN, is 'MTGOX'"
+        f"{field.replace('__', '.')}: must be {of} BINANCE, BITTREX, COINBASE, DLTXMM, KRAKEN, is 'MTGOX'"
     ]
 
 

@@ -140,7 +140,8 @@ def test_a_currency_at_one_exchange_is_hedged_there_alone() -> None:
 
 def test_a_hedger_names_exchanges_of_ours() -> None:
     assert hedger(venues_list="MTGOX").faults_among(KNOWN) == [
-        "venues_list: must be one of BINANCE, BITTREX, COINBASE, DLTXMM, KRAKEN, is 'MTGOX'"
+        "venues_list: must be an exchange where bots trade, one of BINANCE, BITTREX, COINBASE, DLTXMM, KRAKEN,"
+        " is 'MTGOX'"
     ]
 
 
