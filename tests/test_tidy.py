@@ -86,7 +86,6 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/auth/store.py",
         "gateway/auth/throttle.py",
         "gateway/changes/admin_ports.py",
-        "gateway/changes/configuration.py",
         "gateway/changes/first_start.py",
         "gateway/context.py",
         "gateway/state/status.py",

@@ -34,6 +34,8 @@ UNSIGNED = {
     "SourcePrice",
     "QuoteTarget",
     "Statistics",
+    "TradingStatistics",
+    "RiskStatistics",
     "OrderUpdates",
 }
 BP = 1e-4

@@ -12,7 +12,7 @@ import structlog
 from common.bus.jetstream import JetStreamApi, Stored
 from common.bus.nats import NatsConnection
 from common.clock import NS_PER_MS
-from common.events import BotConfig, OrderCommand, Position, User
+from common.events import BotConfig, Distance, ExecutionStyle, HedgeVenue, OrderCommand, Position, User
 from common.instruments import Side
 from common.running.gate import Gate
 from common.signing import HEADER
@@ -127,16 +127,20 @@ def user(revision: int, password_hash: str) -> User:
 
 def parent(number: int) -> OrderCommand:
     return OrderCommand(
+        scope="bot-1",
         account="mm1",
-        algo_id="1",
-        command_id=str(number),
-        venue="degen",
-        symbol="BTC-5M",
+        ledger_sequence=1,
+        revision=number,
+        venues=[HedgeVenue("mm1", "degen", "BTCUSD")],
+        instrument="BTCUSD",
         side=Side.BUY,
-        quantity_lots=number,
-        limit_ticks=50,
+        quantity=Decimal(number),
+        style=ExecutionStyle.LEAN,
+        max_offset=Distance(Decimal(20), in_bps=True),
+        resend_ms=500,
+        config_revision=1,
         expires_at_ns=1,
-        actor="risk",
+        ts_ns=number,
     )
 
 

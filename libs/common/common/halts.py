@@ -27,6 +27,8 @@ SCOPE_RULE = "must be global, venue-X, account-X, bot-N or currency-C, e.g. venu
 REASON_RULE = "must be 1 to 64 of a-z, 0-9, _ and -, e.g. manual"
 DEFAULT_REASON = "manual"
 """The reason of a halt that a person gives without naming one."""
+DAILY_LOSS = "daily_loss"
+"""The reason of a bot's halt whose day's loss is beyond its limit."""
 STORE_CHANGED = "store-changed"
 """The reason for which processes stand still when their stores are not those they knew (`common.stores`)."""
 DETAIL_CHARS_MAX = 500

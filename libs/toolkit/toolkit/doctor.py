@@ -14,6 +14,7 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from common.signing.roles import ROLES
+from common.venues import Exchanges
 
 from toolkit.checking import locks
 from toolkit.instance import find_running
@@ -171,9 +172,18 @@ def read_as_its_service(path: Path) -> None:
     """Have a file read by the service that owns it, found by name; ConfigError lists what that would refuse."""
     # Services are named, never imported: this command is to work in a tree without them.
     if path.name == "bots.toml" and importlib.util.find_spec("gateway") is not None:
-        importlib.import_module("gateway.changes.first_start").BotsFile(path).first_bots("demo", 0)
+        bots = importlib.import_module("gateway.changes.first_start").BotsFile(path)
+        bots.first_bots("demo", 0, exchanges_beside(path))
     if path.name == "venues.toml" and importlib.util.find_spec("feed") is not None:
         importlib.import_module("feed.config").parse_venues(path.read_text())
+
+
+def exchanges_beside(path: Path) -> Exchanges:
+    """Return the exchanges of the venues.toml beside a file; none where it cannot be read: its own check says why."""
+    try:
+        return Exchanges.of(tomllib.loads((path.parent / "venues.toml").read_text()).get("venues", {}))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return Exchanges()
 
 
 def check_recordings() -> Iterator[Finding]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from common.clock import Clock
 from common.core import Effects, Receipt
@@ -20,8 +20,11 @@ from gateway.changes.admin_ports import AdminPorts
 from gateway.changes.rates import Rates
 from gateway.state.view import View
 
+E = TypeVar("E", bound=Event)
 Handler: TypeAlias = Callable[[Receipt], Effects]
 Turn: TypeAlias = Callable[[Handler], Awaitable[Any]]
+Past: TypeAlias = Callable[[type[E], Mapping[str, str]], Awaitable[list[E]]]
+"""Reads back what a stream holds of one class under some tokens of its subject, oldest first."""
 
 
 class Publisher(Protocol):
@@ -50,6 +53,8 @@ class Context:
     rates: Rates = field(default_factory=Rates)
     turn: Turn | None = None
     """Gives the core a turn and returns when what it keeps is on disk; given by the shell."""
+    past: Past[Any] | None = None
+    """Reads streams back; given by the shell."""
     owner_token: SecretStr | None = None
     """Opens halt, lift and cancel-all for the machine's owner, from this machine only."""
 
@@ -65,6 +70,12 @@ class Context:
         if self.bus is None:
             raise BusUnavailable("the gateway is not connected to the bus yet")
         return await self.bus.publish_acked(event, expected_last_sequence=expected_last_sequence)
+
+    async def stored(self, cls: type[E], **tokens: str) -> list[E]:
+        """Return what a stream still holds of a class under some tokens of its subject, oldest first."""
+        if self.past is None:
+            raise BusUnavailable("the gateway is not connected to the bus yet")
+        return list(await self.past(cls, tokens))
 
     async def obey(self, handler: Handler) -> None:
         """Let the picture take in a halt or lift; CommandUndone when the disk does not take it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,8 @@ from common.network.webclient import WebClient
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
-from common.venues import is_quoted
+from common.streams import stream_of
+from common.venues import Exchanges, is_quoted
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.api.app import build_app
@@ -69,12 +71,12 @@ class Settings(ServiceSettings):
         return read_secret(self.redis_password_file, "MM_REDIS_PASSWORD_FILE")
 
 
-def quoted_venues(config_dir: Path) -> list[str]:
-    """Return the venues where we quote, whose books the page shows."""
+def read_venues(config_dir: Path) -> tuple[list[str], Exchanges]:
+    """Return the venues where we quote, whose books the page shows, and which venue each exchange is."""
     path = config_dir / "venues.toml"
     try:
         venues: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {})
-        return [name for name, venue in venues.items() if is_quoted(name, venue)]
+        return [name for name, venue in venues.items() if is_quoted(name, venue)], Exchanges.of(venues)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError([f"{path.name}: {type(error).__name__}: {error}"]) from None
 
@@ -84,7 +86,8 @@ def wire(settings: Settings) -> Service:
     urls = parse_urls(settings.admin_urls)
     bots = BotsFile(settings.config_dir / "bots.toml")
     bots.refuse_unknown(settings.profile)
-    view = View(admin_urls=urls, quoted_venues=quoted_venues(settings.config_dir))
+    quoted, exchanges = read_venues(settings.config_dir)
+    view = View(admin_urls=urls, quoted_venues=quoted, exchanges=exchanges)
     clock = AnchoredClock()
     store = RedisTokenStore(settings.redis_url, settings.redis_password())
     passwords = Passwords()
@@ -101,6 +104,7 @@ def wire(settings: Settings) -> Service:
     def attach(shell: Shell) -> None:
         context.bus = shell
         context.turn = partial(shell.order, "halt")
+        context.past = partial(past, shell)
 
     async def prepare(shell: Shell) -> None:
         context.owner_token = read_or_make(settings.data_dir / "gateway" / "owner-token")
@@ -108,7 +112,7 @@ def wire(settings: Settings) -> Service:
         if not await shell.api.subjects("USER", "user.*") and await create_admin(context, passwords, password_path):
             print(f"admin password written to {password_path}", flush=True)
         if not await shell.api.subjects("CONFIG", "config.bot.*"):
-            first_bots = bots.first_bots(settings.profile, clock.now_ns())
+            first_bots = bots.first_bots(settings.profile, clock.now_ns(), exchanges)
             shell.log.info("bots taken from bots.toml", bots=await seed_bots(context, first_bots))
         recalls.append(asyncio.create_task(recall(shell, view)))
 
@@ -133,16 +137,27 @@ async def recall(shell: Shell, view: View) -> None:
         shell.log.warning("the recent past could not be read back", why=str(error))
 
 
+async def past(shell: Shell, cls: type[Event], tokens: Mapping[str, str]) -> list[Event]:
+    """Return what a stream holds of a class under some tokens of its subject, as far as it is its owner's."""
+    stream = stream_of(cls.subject).name
+    return [event async for event, _ in _stored(shell, cls, stream, 0, address_filter(cls, **tokens))]
+
+
 async def _recall(shell: Shell, cls: type[Event], stream: str, handler: Any) -> None:
     first = max(0, await shell.api.last_sequence(stream) - RECALLED_MAX)
-    async for stored in shell.api.read(stream, first, address_filter(cls)):
+    async for event, sequence in _stored(shell, cls, stream, first, address_filter(cls)):
+        handler(event, Receipt(shell.clock.now_ns(), sequence=sequence))
+
+
+async def _stored(
+    shell: Shell, cls: type[Event], stream: str, after_sequence: int, subject_filter: str
+) -> AsyncIterator[tuple[Event, int]]:
+    async for stored in shell.api.read(stream, after_sequence, subject_filter):
         doubt = shell.gate.check_stored(stored)
         if doubt is not None:
             shell.log.warning("left out of the recent past", why=doubt.reason)
             continue
         try:
-            event = decode(cls, stored.data, stored.subject)
+            yield decode(cls, stored.data, stored.subject), stored.sequence
         except ContractError as error:
             shell.log.warning("left out of the recent past", why=str(error))
-            continue
-        handler(event, Receipt(shell.clock.now_ns(), sequence=stored.sequence))

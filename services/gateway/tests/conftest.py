@@ -10,6 +10,7 @@ import pytest_asyncio
 from argon2 import PasswordHasher
 from common.clock import ManualClock
 from common.network.webclient import WebClient
+from common.testing.spot import EXCHANGES
 from fastapi import FastAPI
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords
@@ -32,7 +33,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def story(clock: ManualClock) -> Story:
-    return Story(View(admin_urls=URLS, quoted_venues=["degen"]), clock)
+    return Story(View(admin_urls=URLS, quoted_venues=["degen"], exchanges=EXCHANGES), clock)
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def context(
         passwords=passwords,
         admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), client),
         bus=bus,
+        past=bus.past,
     )
 
 

@@ -214,6 +214,9 @@ async def test_first_start_two_replicas_conflicts_restart_and_an_orderly_end(pla
     # The login outlives the process, and so does the change.
     kept = (await again.client.get("/api/bots/1", headers=here)).json()
     assert (kept["revision"], kept["sections"]) == (2, won["sections"])
+    rows = (await again.client.get("/api/bots/1/history", headers=here)).json()["history"]
+    assert [(row["revision"], row["changed_by"]) for row in rows] == [(2, "admin"), (1, "first-start")]
+    assert rows[0]["fields"]["quoting.spread"] == [0.04, won["sections"]["quoting"]["spread"]]
     assert path.read_text().strip() == password
     assert (await again.client.get("/api/halts", headers=here)).json() == {"halts": []}
     assert await again.terminate() == 0

@@ -10,7 +10,7 @@ from common.core import Http, Newest
 from common.errors import ConfigError
 from common.events import TopOfBook
 from common.settings import load_settings
-from gateway.wiring import Settings, parse_urls, quoted_venues, wire
+from gateway.wiring import Settings, parse_urls, read_venues, wire
 
 CONFIG_DIR = Path(__file__).parents[3] / "config"
 
@@ -79,8 +79,11 @@ def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_pa
 
 
 def test_a_venues_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    assert quoted_venues(CONFIG_DIR) == ["degen"]
-    for text in ("venues = 3", "[venues.a]", "x =", '[venues.a]\nadapter = "degen"\nquoted = 1'):
+    quoted, exchanges = read_venues(CONFIG_DIR)
+    assert quoted == ["degen"]
+    assert exchanges.venue("DEGEN") == "degen"
+    twice = '[venues.a]\nadapter = "degen"\nexchange = "X"\n[venues.b]\nadapter = "degen"\nexchange = "X"'
+    for text in ("venues = 3", "[venues.a]", "x =", '[venues.a]\nadapter = "degen"\nquoted = 1', twice):
         (tmp_path / "venues.toml").write_text(text)
         with pytest.raises(ConfigError, match=r"venues\.toml"):
-            quoted_venues(tmp_path)
+            read_venues(tmp_path)

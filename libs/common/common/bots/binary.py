@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from common.bots.bot import Bot
+from common.bots.bot import VenueBot
 from common.bots.pricing import BinaryInstrument, Combination, Pricing
 from common.bots.protection import Exposure, Flow, Protection, Selection
 from common.bots.quoting import Inventory, Quoting, Unwind
@@ -28,7 +28,7 @@ class Overrides(Section):
     by_market: dict[Text, Override] = Field(default_factory=dict, max_length=1_000)
 
 
-class BinaryBot(Bot):
+class BinaryBot(VenueBot):
     """All sections of a bot that quotes YES/NO markets."""
 
     kind: ClassVar[str] = "binary"

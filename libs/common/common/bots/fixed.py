@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from common.bots.bot import Bot, InstrumentSection
+from common.bots.bot import InstrumentSection, VenueBot
 from common.bots.section import Section, Text
 from common.instruments import InstrumentKind
 
@@ -60,7 +60,7 @@ class FixedSpot(Section):
     """An order this close to its price is left where it is."""
 
 
-class FixedBot(Bot):
+class FixedBot(VenueBot):
     """All sections of a bot that quotes a fixed spread."""
 
     kind: ClassVar[str] = "fixed"

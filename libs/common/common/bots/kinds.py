@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from common.bots.binary import BinaryBot
-from common.bots.bot import Bot, InstrumentSection
+from common.bots.bot import Bot, InstrumentSection, Place
 from common.bots.fixed import FixedBot
+from common.bots.spot import SpotBot
 from common.errors import ConfigError
 from common.events import BotConfig
+from common.venues import Exchanges
 
-KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot, FixedBot)}
+KINDS: dict[str, type[Bot]] = {model.kind: model for model in (BinaryBot, FixedBot, SpotBot)}
 
 BotT = TypeVar("BotT", bound=Bot)
 
 
-def parse_bot(kind: str, sections: dict[str, Any]) -> Bot:
-    """Return the validated sections; ConfigError lists every field and the rule it breaks, or the kinds there are."""
+def model_of(kind: str) -> type[Bot]:
+    """Return the model of a kind; ConfigError names the kinds there are."""
     model = KINDS.get(kind)
     if model is None:
         raise ConfigError([f"kind: must be one of {', '.join(KINDS)}, is {kind!r}"])
-    return model.parse(sections)
+    return model
+
+
+def parse_bot(kind: str, sections: dict[str, Any]) -> Bot:
+    """Return the validated sections; ConfigError lists every field and the rule it breaks, or the kinds there are."""
+    return model_of(kind).parse(sections)
 
 
 def sections_of(config: BotConfig, served: Sequence[type[BotT]]) -> BotT | None:
@@ -37,14 +42,20 @@ def sections_of(config: BotConfig, served: Sequence[type[BotT]]) -> BotT | None:
     return None
 
 
-def venue_and_account(config: BotConfig) -> tuple[str, str] | None:
-    """Return where a bot of any kind trades, however wrong the rest of its sections; None where they do not say."""
+def venue_and_account(config: BotConfig, exchanges: Exchanges | None = None) -> tuple[str, str] | None:
+    """Return where a bot of any kind trades, however wrong the rest of its sections; None where they do not say.
+
+    A kind that names exchanges says it by those that are given.
+    """
     section = config.sections.get("instrument", {})
     if not isinstance(section, dict):
         return None
-    named = {name: section[name] for name in InstrumentSection.model_fields if name in section}
+    model = KINDS.get(config.kind)
+    place: type[Place] = InstrumentSection if model is None else model.place
+    named = {name: section[name] for name in place.model_fields if name in section}
     try:
-        found = InstrumentSection.model_validate(named)
-    except ValidationError:
+        found = place.model_validate(named)
+        return found.venue_by(exchanges or Exchanges()), found.account
+    except ValueError:
+        # pydantic's faults are such errors too.
         return None
-    return found.venue, found.account

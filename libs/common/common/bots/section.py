@@ -11,6 +11,10 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 """Of a file in the pricer's directory of models; a name, not a path."""
 
 
+OWN_RULE = "Value error, "
+"""What pydantic puts before the text of a rule of ours."""
+
+
 class Section(BaseModel):
     """One part of a bot's configuration."""
 
@@ -28,4 +32,7 @@ class Section(BaseModel):
 
 def faults_of(error: ValidationError) -> list[str]:
     """Return 'field.path: rule' for each fault pydantic found."""
-    return [f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}" for fault in error.errors()]
+    return [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg'].removeprefix(OWN_RULE)}"
+        for fault in error.errors()
+    ]

@@ -2,6 +2,17 @@
 
 import common.events.earlier  # noqa: F401  makes `decode` read what was written before
 from common.events.base import REGISTRY, Event, address_filter, class_of, decode, encode, received
+from common.events.hedges import (
+    BOT_SCOPE,
+    CURRENCY_SCOPE,
+    Distance,
+    ExecutionStyle,
+    HedgeState,
+    HedgeUpdate,
+    HedgeVenue,
+    OrderCommand,
+    parent_id_of,
+)
 from common.events.instruments import InstrumentKey, InstrumentTerms
 from common.events.limits import (
     BinaryLimits,
@@ -27,7 +38,16 @@ from common.events.market import (
     Trade,
 )
 from common.events.platform import Audit, BotConfig, Lease, Parked, PlatformConfig, User
-from common.events.quotes import FairValue, QuoteLevel, QuoteTarget, SourcePrice
+from common.events.quotes import (
+    BasePrice,
+    FairValue,
+    FxRate,
+    QuoteLevel,
+    QuoteTarget,
+    SizedPrices,
+    SourceBook,
+    SourcePrice,
+)
 from common.events.risk import (
     Adjustment,
     AdjustmentState,
@@ -39,6 +59,7 @@ from common.events.risk import (
     RiskState,
     Statistics,
 )
+from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
     AccountState,
@@ -48,7 +69,6 @@ from common.events.trading import (
     InstrumentMove,
     Liquidity,
     OpenOrder,
-    OrderCommand,
     OrderUpdate,
     OrderUpdates,
     Payout,
@@ -58,6 +78,8 @@ from common.events.trading import (
 )
 
 __all__ = [
+    "BOT_SCOPE",
+    "CURRENCY_SCOPE",
     "IDENTITIES",
     "REGISTRY",
     "AccountState",
@@ -67,19 +89,26 @@ __all__ = [
     "AlertLevel",
     "Audit",
     "Balance",
+    "BasePrice",
     "BinaryLimits",
     "Book",
     "BotConfig",
     "BotLimits",
     "CommonLimits",
+    "Distance",
     "Event",
+    "ExecutionStyle",
     "FairValue",
     "FeeCurrency",
     "FeeTerms",
     "FeedStatus",
     "Fill",
     "FillIdentity",
+    "FxRate",
     "Halt",
+    "HedgeState",
+    "HedgeUpdate",
+    "HedgeVenue",
     "Holding",
     "InstrumentKey",
     "InstrumentMove",
@@ -109,7 +138,10 @@ __all__ = [
     "QuoteTarget",
     "Redeemable",
     "RiskState",
+    "RiskStatistics",
     "SettlementRule",
+    "SizedPrices",
+    "SourceBook",
     "SourcePrice",
     "SpotLimits",
     "Statistics",
@@ -118,10 +150,12 @@ __all__ = [
     "TieRule",
     "TopOfBook",
     "Trade",
+    "TradingStatistics",
     "User",
     "address_filter",
     "class_of",
     "decode",
     "encode",
+    "parent_id_of",
     "received",
 ]

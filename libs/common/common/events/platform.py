@@ -41,7 +41,7 @@ class BotConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 @register
 class PlatformConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A document that concerns the whole platform: risk limits, currencies, venues."""
+    """A document that concerns the whole platform: risk limits, currencies and how they are hedged."""
 
     subject: ClassVar[str] = "config.platform.{type}.{id}"
     acked: ClassVar[bool] = True
@@ -52,6 +52,10 @@ class PlatformConfig(Event, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     revision: int
     document: dict[str, Any]
+    changed: list[str] = msgspec.field(default_factory=list)
+    """Fields that differ from the revision before."""
+    removed: bool = False
+    """True in the last word on a document; its id is never used again."""
     actor: str
     reason: str = ""
     ts_ns: int

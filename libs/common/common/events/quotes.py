@@ -42,9 +42,60 @@ class FairValue(Event, frozen=True, kw_only=True, omit_defaults=True):
     """What was added to the sources' price to get `spot`, the price the market settles on; in the price's unit."""
 
 
+class BasePrice(msgspec.Struct, frozen=True, array_like=True):
+    """The price of one configured size before factor and margin, unrounded; or why there is none."""
+
+    price: float | None
+    """In the instrument's currency, FX included; None where it cannot be said."""
+    quantity: float
+    """What it is the price of, in units of the base currency."""
+    reason: str = ""
+    """Why there is no price, for people."""
+
+
+class SizedPrices(msgspec.Struct, frozen=True):
+    """What each size that a configuration names costs; for levels copied from a book best first, quantities its own."""
+
+    config_revision: int
+    """Of the configuration whose sizes these are, in its order."""
+    bids: list[BasePrice]
+    asks: list[BasePrice]
+
+
+class SourceBook(msgspec.Struct, frozen=True, array_like=True):
+    """A book that a source price was asked of, as it was then."""
+
+    venue: str
+    symbol: str
+    age_ns: int
+    own_bids: float = 0.0
+    """Quantity of our own orders that was taken out of its bids, in units of the base currency."""
+    own_asks: float = 0.0
+    reason: str = ""
+    """Why it was not used: stale, crossed, empty; '' where it was."""
+
+
+class FxRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What turned prices of the underlying into the instrument's currency, as its pair is quoted."""
+
+    symbol: str
+    bid: float
+    ask: float
+    bid_venue: str
+    ask_venue: str
+    inverse: bool
+    """False: prices are multiplied, bid by bid. True: they are divided with sides crossed, bid by ask."""
+    age_ns: int
+    """Of the older side."""
+
+
 @register
 class SourcePrice(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The consolidated price of a spot bot's source books, FX leg included."""
+    """What a bot's source books say an instrument costs, FX included, before any spread or margin of ours.
+
+    `bid` and `ask` are what it is marked at: the best prices of all its books. A bot that quotes sizes finds in
+    `sizes` what each of them costs.
+    """
 
     subject: ClassVar[str] = "px.source.{algo_id}.{symbol}"
 
@@ -52,11 +103,22 @@ class SourcePrice(Event, frozen=True, kw_only=True, omit_defaults=True):
     venue: str
     symbol: str
     bid: float
+    """In the instrument's currency; 0 where it was never known."""
     ask: float
     fx_rate: float = 1.0
+    """Middle of what a unit of the underlying's currency costs in the instrument's."""
     age_ns: int
+    """Of the oldest book or rate in it when this was published."""
     ts_event_ns: int = 0
     ts_received_ns: int = 0
+    unusable: str = ""
+    """Why nothing may be quoted from it, for people: `bid` and `ask` are then the last known. '' when it may."""
+    sizes: SizedPrices | None = None
+    """None where a bot has no sizes."""
+    books: list[SourceBook] = msgspec.field(default_factory=list)
+    """Every book it was asked of, those that could not be used too."""
+    fx: FxRate | None = None
+    """None where the underlying has the instrument's currency."""
 
 
 class QuoteLevel(msgspec.Struct, frozen=True, array_like=True):

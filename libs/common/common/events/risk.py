@@ -195,6 +195,15 @@ class Alert(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Short machine-readable name, e.g. 'daily_loss_warning'."""
     text: str
     ts_ns: int
+    venue: str = ""
+    """Where it happened; '' where that is nowhere in particular."""
+    symbol: str = ""
+    action: str = ""
+    """What was done about it, e.g. 'Ignore Order'."""
+    order_id: int = 0
+    """The order it is about; 0 for none."""
+    duration_ms: int = 0
+    """How long it has lasted or will last; 0 where that says nothing."""
 
     def message_id(self) -> str:
         # One turn of a core can alert twice about one bot: the same kind and instant, another order.

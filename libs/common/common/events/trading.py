@@ -1,4 +1,4 @@
-"""Commitments at venues: order commands and updates, fills, postings, and what an account looks like over there."""
+"""Commitments at venues: order updates, fills, postings, and what an account looks like over there."""
 
 from __future__ import annotations
 
@@ -12,31 +12,6 @@ from common.events.base import Event, demand_finite, joined_id, register
 from common.events.instruments import InstrumentKey, InstrumentTerms
 from common.instruments import Outcome, Side
 from common.orders import OrderState
-
-
-@register
-class OrderCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An order somebody other than the quoting logic wants: a hedge parent or a person's order."""
-
-    subject: ClassVar[str] = "order.command.{account}.{algo_id}"
-    acked: ClassVar[bool] = True
-    signed: ClassVar[bool] = True
-    in_turn: ClassVar[bool] = True
-
-    account: str
-    algo_id: str
-    command_id: str
-    venue: str
-    symbol: str
-    outcome: Outcome = Outcome.NONE
-    side: Side
-    quantity_lots: int
-    limit_ticks: int
-    expires_at_ns: int
-    actor: str
-
-    def message_id(self) -> str:
-        return joined_id("command", self.account, self.command_id)
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,6 +33,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str = ""
     ts_event_ns: int = 0
     ts_received_ns: int
+    parent_id: str = ""
+    """The hedge parent it is a child of; '' for a quote or an order that takes out."""
 
 
 @register
@@ -115,6 +92,12 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
     fee_currency: str
     fee_rate: Decimal | None = None
     """Account currency per unit of `fee_currency`; likewise."""
+    parent_id: str = ""
+    """The hedge parent whose child was executed: it counts for the hedger's side; '' for the quoter's."""
+    term_currency: str = ""
+    """Of a hedge for a bot: the currency that the bot's instrument is priced in, in which its figures are kept."""
+    term_rate: Decimal | None = None
+    """`term_currency` per unit of the instrument's currency when it happened; None where it was not known."""
     match_type: str = ""
     account_sequence: int = 0
     """The venue's count of private messages of this account; recovery asks for everything after the last one."""

@@ -1,5 +1,6 @@
 """What can be traded and held: its grid of prices and sizes, its money, its direction on a price axis."""
 
+from common.instruments.currencies import CurrencyPair, CurrencyPairs, can_contain, can_convert, is_inverse
 from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
 from common.instruments.held import payout_of, quantity_of, value_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
@@ -16,6 +17,8 @@ __all__ = [
     "TOKEN_CHARS_MAX",
     "YES",
     "Accrual",
+    "CurrencyPair",
+    "CurrencyPairs",
     "Instrument",
     "InstrumentKind",
     "OnAxis",
@@ -23,10 +26,13 @@ __all__ = [
     "OutcomePair",
     "Side",
     "bids_on_axis",
+    "can_contain",
+    "can_convert",
     "ceil_ticks",
     "escape_token",
     "exact_ticks",
     "floor_ticks",
+    "is_inverse",
     "market_lots",
     "opposite_ticks",
     "pair_lots",

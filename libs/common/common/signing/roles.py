@@ -14,6 +14,7 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    HedgeUpdate,
     Lease,
     Market,
     OrderCommand,
@@ -37,7 +38,8 @@ EVERYONE = frozenset(SERVICES)
 SIGNERS: Mapping[type[Event], frozenset[str]] = {
     Market: frozenset({FEED}),
     FeedStatus: frozenset({FEED}),
-    OrderCommand: frozenset({RISK, GATEWAY}),
+    OrderCommand: frozenset({RISK}),
+    HedgeUpdate: frozenset({QUOTER}),
     Fill: frozenset({QUOTER}),
     Posting: frozenset({QUOTER, RISK}),
     AccountState: frozenset({QUOTER}),

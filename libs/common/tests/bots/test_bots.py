@@ -41,7 +41,7 @@ def test_series_and_sources_are_enough_and_all_else_has_its_default() -> None:
 
 def test_a_bot_without_limits_has_none_rather_than_endless_ones() -> None:
     assert parse_bot("binary", SMALLEST).risk_limits is None
-    limits = parse_bot("binary", {**SMALLEST, "risk_limits": {}}).risk_limits
+    limits = BinaryBot.parse({**SMALLEST, "risk_limits": {}}).risk_limits
     assert limits is not None
     assert limits.max_daily_loss is None, "the platform's"
 

@@ -49,5 +49,5 @@ def structs_of(cls: type[msgspec.Struct], **fixed: Any) -> st.SearchStrategy[Any
     fields = {field.name: values_of(field.type) for field in msgspec.structs.fields(cls) if field.name not in fixed}
     array_like = cls.__struct_config__.array_like
     return st.fixed_dictionaries(fields).map(
-        lambda values: cls(*values.values()) if array_like else cls(**values, **fixed)
+        lambda values: cls(*[values[name] for name in fields]) if array_like else cls(**values, **fixed)
     )

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from gateway.api import errors
 from gateway.api.protection import BoundedBodies, SecurityHeaders
-from gateway.api.routes import adjustments, bots, explain, halts, oauth, pages, reads, stream, users
+from gateway.api.routes import adjustments, bots, documents, explain, halts, oauth, pages, reads, stream, users
 from gateway.context import Context
 
 DESCRIPTION = """Monitor and control the market-making platform.
@@ -20,7 +20,9 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
-ROUTERS = tuple(door.router for door in (oauth, reads, explain, stream, bots, halts, adjustments, users, pages))
+ROUTERS = tuple(
+    door.router for door in (oauth, reads, explain, stream, bots, documents, halts, adjustments, users, pages)
+)
 """Every route there is, beside the API's own description."""
 
 

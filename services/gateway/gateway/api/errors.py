@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from gateway.auth.store import TokensUnavailable
+from gateway.changes.configuration import RevisionConflict
 
 WRONG_LAST_SEQUENCE = 10071
 """JetStream: the expected last sequence is not the last."""
@@ -59,6 +60,12 @@ def config_refusal(error: ConfigError) -> ApiError:
         field, _, rule = fault.partition(": ")
         fields.append((field, rule))
     return ApiError(422, "invalid", f"{len(fields)} field(s) break a rule", fields)
+
+
+def revision_conflict(conflict: RevisionConflict) -> ApiError:
+    """Return the refusal of a change that was made from another revision than the one in force."""
+    rule = f"must be {conflict.revision}, the revision in force"
+    return ApiError(409, "conflict", str(conflict), [("revision", rule)])
 
 
 def bad_field(field: str, rule: str) -> ApiError:

@@ -21,6 +21,16 @@ BOT_CHANGE: dict[str, Any] = {
     "revision": 1,
     "reason": "wider before the announcement",
 }
+BOT_FIELDS_CHANGE: dict[str, Any] = {
+    "sections": {"quoting": {"spread": 0.06}},
+    "revision": 1,
+    "reason": "wider before the announcement",
+}
+DOCUMENT_CHANGE: dict[str, Any] = {
+    "document": {"currency": "ADA", "exchange_algo_id": "BINANCE"},
+    "revision": 1,
+    "reason": "the others are watched by their own documents",
+}
 _COMMAND_ID = "6f9c2b5d8e1a4c7fb0d3e6a9c2f58b1e"
 _AGE = {"age_ms": 120, "stale": False}
 _PNL = {"realized": 12.5, "unrealized": 1.2, "total": 13.7, "daily": 13.7, "fees": -0.8, **_AGE}
@@ -42,6 +52,24 @@ _BOT = {
     "changed": ["quoting"],
     "changed_by": "tess",
     "reason": "wider before the announcement",
+    "changed_ns": 1795222805000000000,
+}
+_CHANGED = {
+    "revision": 2,
+    "changed": ["quoting"],
+    "fields": {"quoting.spread": [0.04, 0.06]},
+    "changed_by": "tess",
+    "reason": "wider before the announcement",
+    "changed_ns": 1795222805000000000,
+}
+_DOCUMENT = {
+    "type": "risk_currency",
+    "id": "3",
+    "revision": 2,
+    "document": DOCUMENT_CHANGE["document"],
+    "changed": ["exchange_algo_id"],
+    "changed_by": "rita",
+    "reason": "the others are watched by their own documents",
     "changed_ns": 1795222805000000000,
 }
 _HALT = {
@@ -205,6 +233,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "bots": {"bots": [_BOT]},
     "bot": _BOT,
     "bot_changed": {"command_id": _COMMAND_ID, "outcome": "done", "bot": _BOT},
+    "bot_history": {"algo_id": "1", "history": [{"running": True, **_CHANGED}]},
+    "documents": {"documents": [_DOCUMENT]},
+    "document_changed": {"command_id": _COMMAND_ID, "outcome": "done", "document": _DOCUMENT},
+    "document_history": {
+        "history": [{**_DOCUMENT, "removed": False, "fields": {"exchange_algo_id": [None, "BINANCE"]}}]
+    },
     "positions": {
         "positions": [
             {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gateway.state.view import View
 
 
@@ -14,12 +12,12 @@ def known_scopes(view: View) -> frozenset[str]:
     for stored in view.bots.values():
         if not stored.event.removed:
             found.add(f"bot-{stored.event.algo_id}")
-            instrument: Mapping[str, object] = stored.event.sections.get("instrument", {})
-            venues.add(str(instrument.get("venue", "")))
-            found.add(f"account-{instrument.get('account', '')}")
-    for account in view.accounts.values():
-        found |= {f"account-{account.event.account}", f"currency-{account.event.main.currency}"}
-        venues.add(account.event.venue)
+            venue, account = view.place_of(stored.event)
+            venues.add(venue)
+            found.add(f"account-{account}")
+    for state in view.accounts.values():
+        found |= {f"account-{state.event.account}", f"currency-{state.event.main.currency}"}
+        venues.add(state.event.venue)
     found |= {f"bot-{order.algo_id}" for order in view.orders.open() if order.algo_id}
     found |= {f"currency-{market.currency}" for market in view.markets.values() if market.venue in venues}
     found |= {f"venue-{venue}" for venue in venues}

@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from common.bots import faults_of
+from common.bots import Known, faults_of
 from common.errors import ConfigError, PublishRefused
 from common.events import BotConfig, User
+from common.instruments import CurrencyPairs
+from common.venues import Exchanges
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.auth.passwords import Passwords, generate_password
@@ -70,18 +72,22 @@ class BotsFile:
             known = ", ".join(profiles)
             raise ConfigError([f"MM_PROFILE: no bot of {self._name} runs in {profile!r}; there is {known}"])
 
-    def first_bots(self, profile: str, now_ns: int) -> list[BotConfig]:
-        """Return the bots, ready to publish; ConfigError names the file, the field and the rule."""
+    def first_bots(self, profile: str, now_ns: int, exchanges: Exchanges) -> list[BotConfig]:
+        """Return the bots, ready to publish; ConfigError names the file, the field and the rule.
+
+        No market is known yet: of currencies only their letters are looked at.
+        """
+        known = Known(exchanges, CurrencyPairs(), [bot.algo_id for bot in self._bots])
         try:
             if self._faults:
                 raise ConfigError(self._faults)
-            return [self._revised(bot, profile, now_ns) for bot in self._bots]
+            return [self._revised(bot, profile, now_ns, known) for bot in self._bots]
         except ConfigError as error:
             raise ConfigError([f"{self._name}: {fault}" for fault in error.faults]) from None
         except ValueError as error:
             raise ConfigError([f"{self._name}: {error}"]) from None
 
-    def _revised(self, bot: _FirstBot, profile: str, now_ns: int) -> BotConfig:
+    def _revised(self, bot: _FirstBot, profile: str, now_ns: int, known: Known) -> BotConfig:
         return revise(
             None,
             algo_id=check_algo_id(bot.algo_id),
@@ -92,6 +98,7 @@ class BotsFile:
             actor=ACTOR,
             reason=f"from {self._name}",
             now_ns=now_ns,
+            known=known,
         )
 
 

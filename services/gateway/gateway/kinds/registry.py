@@ -13,6 +13,7 @@ from gateway.kinds.binary import bot_part as binary_part
 from gateway.kinds.fixed import bot_part as fixed_part
 from gateway.kinds.parts import BotPart, Held, Json, PositionPart
 from gateway.kinds.signed import Signed
+from gateway.kinds.spot import bot_part as spot_part
 
 MARKETS: dict[InstrumentKind, PositionPart] = {
     InstrumentKind.BINARY: Pair(),
@@ -22,6 +23,7 @@ MARKETS: dict[InstrumentKind, PositionPart] = {
 BOTS: dict[str, BotPart] = {
     "binary": binary_part,
     "fixed": fixed_part,
+    "spot": spot_part,
 }
 NO_PART: Json = {"series": [], "max_position": None}
 """Of a kind of bot that nobody knows here."""
@@ -46,7 +48,7 @@ def price_part(price: FairValue | SourcePrice) -> Json:
             "delta": None,
             "volatility": None,
             "spot": None,
-            "ready": True,
+            "ready": not price.unusable,
         }
     return {
         "value": price.fair,

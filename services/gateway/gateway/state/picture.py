@@ -85,8 +85,7 @@ def services(view: View, now_ns: int) -> Json:
 
 def traded_provenance(view: View, now_ns: int) -> Provenance:
     """Return whether money and prices are real where our bots trade."""
-    instruments = [stored.event.sections.get("instrument", {}) for stored in view.bots.values()]
-    traded = [venue for instrument in instruments if (venue := str(instrument.get("venue", "")))]
+    traded = [venue for stored in view.bots.values() if (venue := view.place_of(stored.event)[0])]
     return over(view, traded or view.quoted_venues, now_ns)
 
 
@@ -161,8 +160,7 @@ def adjustments(view: View, now_ns: int) -> list[Json]:
 def bot_row(view: View, config: BotConfig, markets: list[Json], now_ns: int) -> Json:
     """Return one bot: what it should do, what it does, what it holds and what it has earned."""
     own = [row for row in markets if row["algo_id"] == config.algo_id]
-    instrument = config.sections.get("instrument", {})
-    venue, account = str(instrument.get("venue", "")), str(instrument.get("account", ""))
+    venue, account = view.place_of(config)
     currencies = dict.fromkeys(market.currency for row in own if (market := view.market(row["venue"], row["symbol"])))
     halts = list(
         view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currencies=tuple(currencies))
@@ -232,8 +230,7 @@ def _in_account_currency(view: View, algo_id: str, row: Json) -> float | None:
     if not earned:
         return earned
     market, config = view.market(row["venue"], row["symbol"]), view.bots.get(algo_id)
-    instrument = config.event.sections.get("instrument", {}) if config is not None else {}
-    account = view.accounts.get(str(instrument.get("account", "")))
+    account = view.accounts.get(view.place_of(config.event)[1]) if config is not None else None
     if market is None or account is None:
         return earned
     return earned if market.currency == account.event.main.currency else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
+from common.bots import venue_and_account
 from common.clock import NS_PER_MS
 from common.core import Core, Effects, Every, Http, HttpResponse, Input, Newest, Ordered, Receipt, Sample, Start
 from common.emptying import EMPTIED
@@ -25,6 +26,7 @@ from common.events import (
     Market,
     OrderUpdate,
     OrderUpdates,
+    PlatformConfig,
     Position,
     QuoteTarget,
     RiskState,
@@ -36,6 +38,7 @@ from common.events import (
 from common.instruments import Side
 from common.leases.fence import EpochFence
 from common.orders import OrderState
+from common.venues import Exchanges
 
 from gateway.auth.users import Users
 from gateway.changes.adjustments import Adjustments
@@ -88,8 +91,11 @@ class View(Core):
 
     confirmed = (Halt,)
 
-    def __init__(self, *, admin_urls: Mapping[str, str], quoted_venues: Sequence[str]) -> None:
+    def __init__(
+        self, *, admin_urls: Mapping[str, str], quoted_venues: Sequence[str], exchanges: Exchanges | None = None
+    ) -> None:
         self.quoted_venues = tuple(quoted_venues)
+        self.exchanges = exchanges or Exchanges()
         self._fence = EpochFence()
         self.connected = True
         self.users = Users()
@@ -100,6 +106,8 @@ class View(Core):
         self.history = History()
         self.surveillance = Surveillance(admin_urls)
         self.bots: dict[str, Sequenced[BotConfig]] = {}
+        self.documents: dict[tuple[str, str], Sequenced[PlatformConfig]] = {}
+        """Of the whole platform, by type and id; of removed ones the last word."""
         self.markets: dict[tuple[str, str], Market] = {}
         self.fairs: dict[tuple[str, str, str], Stamped[FairValue | SourcePrice]] = {}
         self.targets: dict[tuple[str, str, str], Stamped[QuoteTarget]] = {}
@@ -134,6 +142,7 @@ class View(Core):
             *[Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self.quoted_venues],
             Ordered(Market, self.on_market),
             Ordered(BotConfig, self.on_bot),
+            Ordered(PlatformConfig, self.on_document),
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
             Ordered(Adjustment, self.on_adjustment),
@@ -231,6 +240,12 @@ class View(Core):
         known = self.bots.get(config.algo_id)
         if known is None or receipt.sequence >= known.sequence:
             self.bots[config.algo_id] = Sequenced(config, receipt.sequence)
+        return ()
+
+    def on_document(self, config: PlatformConfig, receipt: Receipt) -> Effects:
+        known = self.documents.get((config.type, config.id))
+        if known is None or receipt.sequence >= known.sequence:
+            self.documents[config.type, config.id] = Sequenced(config, receipt.sequence)
         return ()
 
     def on_user(self, user: User, receipt: Receipt) -> Effects:
@@ -347,6 +362,10 @@ class View(Core):
         """Return a venue's time, as far as its clock is known."""
         feed = self.feeds.get(venue)
         return now_ns + (feed.event.clock_offset_ns if feed is not None else 0)
+
+    def place_of(self, config: BotConfig) -> tuple[str, str]:
+        """Return venue and account of a bot, '' where its configuration does not say them."""
+        return venue_and_account(config, self.exchanges) or ("", "")
 
     def market(self, venue: str, symbol: str) -> Market | None:
         return self.markets.get((venue, symbol))

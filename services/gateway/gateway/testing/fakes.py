@@ -39,6 +39,9 @@ class FakeBus:
         self.sequences[address] = len(self.published) + 1_000
         return self.sequences[address]
 
+    async def past(self, cls: type[E], tokens: Mapping[str, str]) -> list[E]:
+        return [each for each in self.of(cls) if all(getattr(each, name) == tokens[name] for name in tokens)]
+
     def of(self, cls: type[E]) -> list[E]:
         return [event for event in self.published if isinstance(event, cls)]
 

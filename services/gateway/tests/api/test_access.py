@@ -38,8 +38,14 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/bots"): {Role.VIEWER},
     ("GET", "/api/bots/{algo_id}"): {Role.VIEWER},
     ("PUT", "/api/bots/{algo_id}"): {Role.TRADER, Role.RISK},
+    ("PATCH", "/api/bots/{algo_id}"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/bots/{algo_id}/history"): {Role.VIEWER},
     ("POST", "/api/bots/{algo_id}/start"): {Role.TRADER},
     ("POST", "/api/bots/{algo_id}/stop"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/documents"): {Role.VIEWER},
+    ("PUT", "/api/documents/{type}/{id}"): {Role.TRADER, Role.RISK},
+    ("DELETE", "/api/documents/{type}/{id}"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/documents/{type}/{id}/history"): {Role.VIEWER},
     ("GET", "/api/halts"): {Role.VIEWER},
     ("POST", "/api/halts"): {Role.TRADER, Role.RISK},
     ("GET", "/api/adjustments"): {Role.VIEWER},
@@ -94,6 +100,7 @@ async def test_without_a_token_every_guarded_route_answers_401(
 
 def concrete(path: str) -> str:
     names = {"algo_id": "1", "scope": "bot-1", "reason": "manual", "user_id": "someone", "adjustment_id": "a1"}
+    names |= {"type": "risk_currency", "id": "3"}
     return path.format(**names)
 
 

@@ -80,7 +80,7 @@ def test_two_changes_of_one_revision_are_two_messages(story: Story) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [
-        ({"kind": "spot"}, "kind", "must be one of"),
+        ({"kind": "spto"}, "kind", "must be one of"),
         ({"sections": {}}, "sections.instrument", "required"),
         (
             {"sections": {"instrument": {"series": ["X"], "sources": {}}, "quoting": {"spread": 0}}},

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 
 from common.bots import (
     BinaryBot,
-    Bot,
     FixedBot,
     NotionalRiskLimits,
     PositionRiskLimits,
     RiskLimits,
     SpotRiskLimits,
+    VenueBot,
 )
 from common.errors import ConfigError
 from common.events import (
@@ -31,7 +31,7 @@ SERVED = (BinaryBot, FixedBot)
 """The kinds of bot that are given limits; others are ignored."""
 
 
-def limits_of(bot: Bot, platform: PlatformLimits) -> BotLimits | None:
+def limits_of(bot: VenueBot, platform: PlatformLimits) -> BotLimits | None:
     """Return the limits a bot's sections and the platform make together; a 0 or null falls back to the platform's.
 
     None for a bot without risk_limits, which may not trade; ConfigError names what the platform has no limit for.
@@ -65,7 +65,7 @@ def _notional(own: RiskLimits | NotionalRiskLimits | None, platform: NotionalPla
     )
 
 
-def _binary(bot: Bot, own: RiskLimits, platform: PlatformLimits) -> BinaryLimits:
+def _binary(bot: VenueBot, own: RiskLimits, platform: PlatformLimits) -> BinaryLimits:
     most = platform.binary
     return BinaryLimits(
         max_position_lots=min(bot.max_position_lots or most.max_position_lots, most.max_position_lots),
@@ -79,7 +79,7 @@ def _binary(bot: Bot, own: RiskLimits, platform: PlatformLimits) -> BinaryLimits
     )
 
 
-def _spot(bot: Bot, own: RiskLimits, platform: PlatformLimits) -> SpotLimits:
+def _spot(bot: VenueBot, own: RiskLimits, platform: PlatformLimits) -> SpotLimits:
     most, stated = platform.spot, own.spot or SpotRiskLimits()
     if most is None:
         raise ConfigError(["risk_limits: the platform has no limits for spot, give its limits a table spot"])
@@ -110,7 +110,7 @@ def _position(own: PositionRiskLimits | None, platform: PositionPlatformLimits) 
     )
 
 
-_OF_KIND: Mapping[InstrumentKind, Callable[[Bot, RiskLimits, PlatformLimits], KindLimits]] = {
+_OF_KIND: Mapping[InstrumentKind, Callable[[VenueBot, RiskLimits, PlatformLimits], KindLimits]] = {
     InstrumentKind.BINARY: _binary,
     InstrumentKind.SPOT: _spot,
 }

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from common.bots import BinaryBot, Bot, InstrumentSection, Inventory, RiskLimits
+from common.bots import BinaryBot, InstrumentSection, Inventory, RiskLimits, VenueBot
 from common.errors import ConfigError
 from common.events import BinaryLimits, BotLimits, KindLimits, NotionalLimits, PositionLimits, SpotLimits
 from common.instruments import InstrumentKind
@@ -44,10 +44,10 @@ SPOT = ("min_spread_bps", "price_collar_bps", "book_collar_bps")
 assert PLATFORM_LIMITS.spot is not None
 
 
-class SpotBot(Bot):
+class CoinsBot(VenueBot):
     """A bot that trades spot instruments and YES/NO markets."""
 
-    kind: ClassVar[str] = "spot"
+    kind: ClassVar[str] = "coins"
     trades: ClassVar[tuple[InstrumentKind, ...]] = (InstrumentKind.SPOT, InstrumentKind.BINARY)
 
 
@@ -56,11 +56,11 @@ def a_bot(**limits: Any) -> BinaryBot:
     return BinaryBot.model_validate({"instrument": instrument, "risk_limits": limits})
 
 
-def a_spot_bot(**limits: Any) -> SpotBot:
-    return SpotBot(instrument=InstrumentSection(), risk_limits=RiskLimits.model_validate({"spot": limits}))
+def a_spot_bot(**limits: Any) -> CoinsBot:
+    return CoinsBot(instrument=InstrumentSection(), risk_limits=RiskLimits.model_validate({"spot": limits}))
 
 
-def of(bot: Bot, platform: PlatformLimits = PLATFORM_LIMITS) -> BotLimits:
+def of(bot: VenueBot, platform: PlatformLimits = PLATFORM_LIMITS) -> BotLimits:
     limits = limits_of(bot, platform)
     assert limits is not None
     return limits

@@ -149,28 +149,36 @@ async def delete_halt(
 ) -> Response:
     """Lift one reason of a halt, however it is written; the scope's other reasons stay."""
     view = context.view
-    if view.halts.find(scope, reason) is None:
+    halt = view.halts.find(scope, reason)
+    if halt is None:
         raise ApiError(404, "unknown_halt", _nothing_to_lift(context, scope, reason), [("reason", "must be in force")])
+    lifted = await lift(context, halt, caller.user_id, detail)
+    return answer({"command_id": lifted.halt_id, "outcome": "done", "lifted": halt_row(view, lifted)})
+
+
+async def lift(context: Context, halt: Halt, actor: str, detail: str) -> Halt:
+    """Lift one halt in force, audited before; ApiError where the bus has not stored it yet, or our disk fails."""
+    view, scope, reason = context.view, halt.scope, halt.reason
     named = view.halts.sequence_of(scope, reason)
     if not named:
         raise ApiError(503, "not_stored_yet", f"the bus has not stored the halt {scope}:{reason} yet: try again")
-    lift = Halt(
+    lifted = Halt(
         scope=scope,
         reason=reason,
         lifted=True,
-        actor=caller.user_id,
+        actor=actor,
         detail=detail,
         halt_id=uuid.uuid4().hex,
         ts_ns=context.now_ns(),
     )
-    await context.audit(caller.user_id, "lift", scope, _detail(lift), audit_id=lift.halt_id)
+    await context.audit(actor, "lift", scope, _detail(lifted), audit_id=lifted.halt_id)
     # Not the scope's reason as such but this one halt: when it is called again meanwhile, that one stays.
-    sequence = await context.publish(lift, expected_last_sequence=named)
+    sequence = await context.publish(lifted, expected_last_sequence=named)
     try:
-        await context.obey(lambda receipt: view.on_halt(lift, replace(receipt, sequence=sequence)))
+        await context.obey(lambda receipt: view.on_halt(lifted, replace(receipt, sequence=sequence)))
     except CommandUndone as error:
         raise ApiError(503, "not_on_disk", f"lifted, but {error}") from None
-    return answer({"command_id": lift.halt_id, "outcome": "done", "lifted": halt_row(view, lift)})
+    return lifted
 
 
 @router.post("/cancel-all", responses=example("cancelled"))
