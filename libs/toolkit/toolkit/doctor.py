@@ -174,6 +174,8 @@ def read_as_its_service(path: Path) -> None:
         importlib.import_module("gateway.changes.first_start").BotsFile(path).first_bots("demo", 0)
     if path.name == "venues.toml" and importlib.util.find_spec("feed") is not None:
         importlib.import_module("feed.config").parse_venues(path.read_text())
+    if path.name == "exchange.toml" and importlib.util.find_spec("exchange") is not None:
+        importlib.import_module("exchange.spot_venues.hosting").parse_file(path.read_text())
 
 
 def check_recordings() -> Iterator[Finding]:

@@ -31,6 +31,7 @@ class ExchangeConfig:
     signing_secret: bytes
     keys: tuple[Key, ...]
     deposits: dict[str, int]  # micros each account is given once, when it is new
+    name: str = "degen"
     series: tuple[Series, ...] = ()
     symbols: tuple[SpotTerms, ...] = ()
     spot_deposits: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
-from exchange.config import ExchangeConfig
+from exchange.config import ExchangeConfig, Source
 from exchange.entry.conversation import ORDER_OPS, Conversation
 from exchange.entry.faults import Faults
 from exchange.entry.keys import Budgets, Keyring
@@ -22,6 +22,7 @@ from exchange.market.markets import LIVE
 from exchange.market.restore import facts_of, restore_fact
 from exchange.market.tape import Ids, Tape
 from exchange.market.trading import Trading
+from exchange.participants.participant import Participant
 from exchange.participants.rival import RIVAL_ACCOUNT, Rival
 from exchange.participants.spot import SpotMaker, SpotTakers
 from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
@@ -32,6 +33,15 @@ CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
 FACTS_PER_LINE: Final = 200
 HEARTBEAT_NS: Final = 250_000_000
+
+
+class PriceFollower(Protocol):
+    """Who is driven by the prices that drive this exchange."""
+
+    def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> None: ...
+    def on_fresh(self, asset: str) -> None: ...
+    def on_ahead(self, asset: str, units: int) -> None: ...
+    def on_source(self, source: Source) -> None: ...
 
 
 class Core:
@@ -54,10 +64,11 @@ class Core:
         self.spot_takers = SpotTakers(
             spot, self.lifecycle, config.spot_takers, config.seed, lambda: self.takers.settings.enabled
         )
-        self._participants = (self.rival, self.takers, self.spot_maker, self.spot_takers)
+        self.participants: list[Participant] = [self.rival, self.takers, self.spot_maker, self.spot_takers]
         self.conversation = Conversation(self.order_entry, self.keyring)
         self.delivery = Delivery(self.faults)
         self.source = config.source
+        self.followers: list[PriceFollower] = []
         self.replay_position: Callable[[int], Json] | None = None
         self.now_ns = 0
         self.last_seen_ns: int | None = None
@@ -90,10 +101,8 @@ class Core:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
         self._start_spot()
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
-        self.takers.start(self.now_ns)
-        self.rival.start(self.now_ns)
-        self.spot_maker.start(self.now_ns)
-        self.spot_takers.start(self.now_ns)
+        for participant in self.participants:
+            participant.start(self.now_ns)
         return self.outputs()
 
     def _start_spot(self) -> None:
@@ -143,6 +152,8 @@ class Core:
 
     def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> list[Output]:
         """The underlying's best bid and ask, in units of 1e-8."""
+        for follower in self.followers:
+            follower.on_price(asset, bid_units, ask_units, now_ns)
         # A price that comes exactly at an expiry still counts for it.
         self.advance(now_ns - 1)
         self.now_ns = max(self.now_ns, now_ns)
@@ -155,11 +166,21 @@ class Core:
         self.advance(now_ns)
         self.now_ns = max(self.now_ns, now_ns)
         self.lifecycle.mids.pop(asset, None)
+        for follower in self.followers:
+            follower.on_fresh(asset)
         return self.outputs()
 
     def on_ahead(self, asset: str, units: int) -> None:
         """The mid the underlying will soon have, which only informed takers see."""
         self.takers.on_ahead(asset, units)
+        for follower in self.followers:
+            follower.on_ahead(asset, units)
+
+    def take_source(self, source: Source) -> None:
+        """Say from now on that this drives the prices."""
+        self.source = source
+        for follower in self.followers:
+            follower.on_source(source)
 
     def on_timer(self, now_ns: int) -> list[Output]:
         self.advance(now_ns)
@@ -167,7 +188,7 @@ class Core:
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
-        due_ns = min(self.lifecycle.next_due_ns, *(one.next_due_ns() for one in self._participants))
+        due_ns = min(self.lifecycle.next_due_ns, *(one.next_due_ns() for one in self.participants))
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
@@ -180,7 +201,7 @@ class Core:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        for participant in self._participants:
+        for participant in self.participants:
             if self.order_entry.closed_for:
                 participant.sit_out(self.now_ns)
             else:

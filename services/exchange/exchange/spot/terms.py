@@ -80,7 +80,7 @@ class SpotTerms:
         for name in ("symbol", "base", "quote", "underlying"):
             if _NAME.match(getattr(self, name)) is None:
                 raise ValueError(f"{name}: must be 2 to 20 of A-Z 0-9, is {getattr(self, name)!r}")
-        if self.base == self.quote or self.base == DOLLAR:
+        if self.base == self.quote:
             raise ValueError(f"base: must be another currency than {self.quote}, is {self.base}")
         for name in ("tick", "lot", "min_size"):
             number: Decimal = getattr(self, name)
