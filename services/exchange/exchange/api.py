@@ -97,10 +97,15 @@ def make_app(shell: Shell, named: Mapping[str, Shell] | None = None) -> FastAPI:
 async def _answer(shell: Shell, request: Request, path: str) -> HttpResponse:
     body = await _bounded_body(request)
     headers = {"authorization": request.headers.get("authorization", "")}
-    response = shell.exchange.on_request(
+    exchange = shell.exchange
+    if exchange.latency_in_s:
+        await asyncio.sleep(exchange.latency_in_s)
+    response = exchange.on_request(
         request.method, path, dict(request.query_params), headers, body, shell.clock.now_ns()
     )
     shell.deliver(response.outputs)
+    if exchange.latency_out_s:
+        await asyncio.sleep(exchange.latency_out_s)
     return HttpResponse(response.body, response.status, response.headers)
 
 

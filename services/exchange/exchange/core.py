@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, Protocol
 
 import msgspec
@@ -19,6 +19,7 @@ from exchange.entry.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Outp
 from exchange.market.ledger import Ledger
 from exchange.market.lifecycle import Lifecycle
 from exchange.market.markets import LIVE
+from exchange.market.money import DOLLAR
 from exchange.market.restore import facts_of, restore_fact
 from exchange.market.tape import Ids, Tape
 from exchange.market.trading import Trading
@@ -28,6 +29,8 @@ from exchange.participants.spot import SpotMaker, SpotTakers
 from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
 from exchange.spot.restore import symbol_frame
 from exchange.spot.symbols import Symbol
+from exchange.spot.transfers import FACTS as TRANSFER_FACTS
+from exchange.spot.transfers import Transfers
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
@@ -67,6 +70,8 @@ class Core:
         self.participants: list[Participant] = [self.rival, self.takers, self.spot_maker, self.spot_takers]
         self.conversation = Conversation(self.order_entry, self.keyring)
         self.delivery = Delivery(self.faults)
+        customers = sorted({key.account for key in config.keys if "trade" in key.scopes})
+        self.transfers = Transfers(config.name, spot.books, customers, config.transfer_delay_ns)
         self.source = config.source
         self.followers: list[PriceFollower] = []
         self.replay_position: Callable[[int], Json] | None = None
@@ -77,6 +82,9 @@ class Core:
     def restore(self, line: bytes) -> None:
         """Take one journal line of an earlier run; only before `start`."""
         for fact in msgspec.json.decode(line):
+            if fact["type"] in TRANSFER_FACTS:
+                self.transfers.restore(fact)
+                continue
             seen_ns = restore_fact(fact, self.ledger, self.trading, self.lifecycle)
             if seen_ns is not None:
                 self.last_seen_ns = max(seen_ns, self.last_seen_ns or 0)
@@ -101,18 +109,25 @@ class Core:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
         self._start_spot()
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
-        for participant in self.participants:
+        for participant in (*self.participants, self.transfers):
             participant.start(self.now_ns)
         return self.outputs()
 
     def _start_spot(self) -> None:
         """List the configured symbols, and give accounts the currencies they have never had."""
         self.order_entry.spot.list_symbols(self.config.symbols, self.now_ns)
+        self.transfers.currencies = self.currencies()
         for name, amounts in self.config.spot_deposits.items():
             account = self.ledger.account(name)
             for currency, units in amounts.items():
                 if units and currency not in account.balances:
                     self.order_entry.spot.books.post(account, "deposit", currency, units, self.now_ns)
+
+    def currencies(self) -> list[str]:
+        """Every currency that something here is traded or paid in, sorted."""
+        traded = (symbol.terms for symbol in self.trading.symbols.values())
+        found = {each for terms in traded for each in (terms.base, terms.quote, terms.fee_currency) if each}
+        return sorted({DOLLAR, *found})
 
     def on_connect(self, connection: int, now_ns: int) -> list[Output]:
         self.advance(now_ns)
@@ -188,7 +203,9 @@ class Core:
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
-        due_ns = min(self.lifecycle.next_due_ns, *(one.next_due_ns() for one in self.participants))
+        due_ns = min(
+            self.lifecycle.next_due_ns, self.transfers.next_due_ns(), *(one.next_due_ns() for one in self.participants)
+        )
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
@@ -201,7 +218,7 @@ class Core:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        for participant in self.participants:
+        for participant in (*self.participants, self.transfers):
             if self.order_entry.closed_for:
                 participant.sit_out(self.now_ns)
             else:
@@ -340,6 +357,6 @@ class Core:
 
     def state_lines(self) -> Iterator[bytes]:
         """The whole state as journal lines that `restore` takes back: what a fresh journal begins with."""
-        facts = facts_of(self.ledger, self.trading, self.lifecycle, self.now_ns)
+        facts = chain(facts_of(self.ledger, self.trading, self.lifecycle, self.now_ns), self.transfers.facts())
         while chunk := list(islice(facts, FACTS_PER_LINE)):
             yield msgspec.json.encode(chunk)

@@ -151,8 +151,9 @@ def _hosting(settings: ExchangeSettings, folder: Path, clock: AnchoredClock, she
     # Its arithmetic takes memory and time to load, which an exchange without named venues does not spend.
     from exchange.spot_venues.hosting import Hosting
 
-    hosting = Hosting(settings, folder, clock)
+    hosting = Hosting(settings, folder, clock, shell.streams)
     shell.exchange.followers.append(hosting.venues)
+    hosting.venues.connect(shell.exchange)
     return hosting
 
 

@@ -14,8 +14,13 @@ from exchange.entry.keys import SCOPES, Key
 
 Scopes = Mapping[str, tuple[str, ...]]
 
-# A watchdog's key can cancel and nothing else.
-TRADING_KEYS: Final[Scopes] = {"trade": ("read", "trade", "cancel"), "read": ("read",), "cancel": ("cancel",)}
+# A watchdog's key can cancel and nothing else; who trades cannot send money away.
+TRADING_KEYS: Final[Scopes] = {
+    "trade": ("read", "trade", "cancel"),
+    "read": ("read",),
+    "cancel": ("cancel",),
+    "transfer": ("read", "transfer"),
+}
 ADMIN_KEYS: Final[Scopes] = {"admin": ("read", "admin")}
 ACCOUNT_KEYS: Final[Mapping[str, Scopes]] = {"mm1": TRADING_KEYS, "admin": ADMIN_KEYS}
 

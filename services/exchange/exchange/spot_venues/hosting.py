@@ -59,7 +59,7 @@ def read_file(path: Path) -> ExchangeFile:
 class Hosting:
     """The named venues of a running exchange, by the part of the address that is each one's own."""
 
-    def __init__(self, settings: ExchangeSettings, folder: Path, clock: AnchoredClock) -> None:
+    def __init__(self, settings: ExchangeSettings, folder: Path, clock: AnchoredClock, streams: PublicStreams) -> None:
         """`folder` is the exchange's own; a venue keeps what it has in venues/<path> of it."""
         self.shells: dict[str, Shell] = {}
         self._clock = clock
@@ -74,7 +74,7 @@ class Hosting:
             settings.seed,
             step_ns=file.world.step_ms * 1_000_000,
             lead_ns=lead_ms * 1_000_000,
-            anchored=settings.series_assets,
+            driven=settings.series_assets,
         )
         made = []
         for name in settings.spot_venues:
@@ -92,7 +92,7 @@ class Hosting:
                 venue.restore(line)
             made.append(venue)
             self.shells[path_of(name)] = Shell(venue, PublicStreams(()), journal, clock)
-        self.venues = SpotVenues(world, made)
+        self.venues = SpotVenues(world, made, streams)
 
     def start(self) -> None:
         """Open all venues, at the prices of an earlier run where there was one."""

@@ -17,6 +17,7 @@ from exchange.spot.orders import SpotTicket
 from exchange.spot.symbols import Symbol
 from exchange.spot.trading import SpotTrading
 from exchange.spot_venues.depth import MAKER_ACCOUNT, DeepBook, DeepLadder
+from exchange.spot_venues.mirror import EDGE, Levels, Mirror
 from exchange.spot_venues.settings import MakerSettings
 from exchange.world.values import Vector
 from exchange.world.world import World
@@ -25,8 +26,6 @@ NS_PER_MS: Final = 1_000_000
 BPS: Final = 10_000
 SIZE_LOOKS: Final = 10
 """Looks within which the size of a level wanders."""
-EDGE: Final = 1e-6
-"""Of a tick: the last bit of a float must not move a price by a whole one."""
 
 Ticks = NDArray[np.int64]
 
@@ -44,9 +43,15 @@ class Makers:
     """Levels on both sides of every symbol, renewed at each look."""
 
     def __init__(
-        self, spot: SpotTrading, world: World, settings: MakerSettings, symbols: Sequence[MadeSymbol], seed: str
+        self,
+        spot: SpotTrading,
+        world: World,
+        settings: MakerSettings,
+        symbols: Sequence[MadeSymbol],
+        mirror: Mirror,
+        seed: str,
     ) -> None:
-        self.spot, self.world, self.settings = spot, world, settings
+        self.spot, self.world, self.settings, self.mirror = spot, world, settings, mirror
         self._made = tuple(symbols)
         # Streams of random numbers must differ by venue, and be the same in every process.
         self._random = np.random.default_rng(list(seed.encode()))
@@ -58,6 +63,8 @@ class Makers:
         self._size_noise = np.zeros((count, 2, levels))
         self._taken = np.zeros((count, 2, levels))
         """Lots of each level that were traded and are not there again."""
+        self._mirrored = [False] * count
+        """Whose levels of the last look were those of a real book."""
         away = np.arange(levels) * settings.step_bps / BPS
         self._away = np.array([each.half_spread_bps / BPS for each in self._made])[:, None] + away
         """Distance of each level from the price they believe in, as a share of it."""
@@ -101,11 +108,15 @@ class Makers:
         bids, asks = self._ticks(prices)
         lots = self._lots(row)
         for place, symbol in enumerate(self._symbols):
+            real = self.mirror.book_of(symbol)
+            self._mirrored[place] = real is not None
             if not (self.world.knows(symbol.terms.base, now_ns) and self.world.knows(symbol.terms.quote, now_ns)):
-                show_depth(self.spot, symbol, ([], [], []), ([], [], []), now_ns)
-                continue
-            shown = [levels_of(ticks[place], lots[place, side]) for side, ticks in ((0, bids), (1, asks))]
-            show_depth(self.spot, symbol, shown[0], shown[1], now_ns)
+                shown: tuple[Levels, Levels] = ([], [], []), ([], [], [])
+            elif real is not None:
+                shown = self.mirror.levels(symbol, real, _ladders(symbol))
+            else:
+                shown = levels_of(bids[place], lots[place, 0]), levels_of(asks[place], lots[place, 1])
+            show_depth(self.spot, symbol, *shown, now_ns)
 
     def _wander(self, looks: int) -> None:
         """Let error and sizes go on: the stationary AR(1) with a standard deviation and a time constant each."""
@@ -120,6 +131,8 @@ class Makers:
     def _note_taken(self, looks: int) -> None:
         self._taken *= math.exp(-looks * self.settings.look_ms / 1_000 / self.settings.refill_s)
         for place, symbol in enumerate(self._symbols):
+            if self._mirrored[place]:
+                continue
             for side, ladder in enumerate(_ladders(symbol)):
                 for level, lots in ladder.taken.items():
                     self._taken[place, side, level] += lots
@@ -146,10 +159,6 @@ class Makers:
         wanted = self._shape[:, None, :] * np.exp(self._size_noise) / per_lot[:, None, None]
         lots: Ticks = np.rint(wanted - self._taken).astype(np.int64)
         return lots
-
-
-Levels = tuple[list[int], list[int], list[int]]
-"""Prices best first, lots, and the makers' own name of each level."""
 
 
 def levels_of(ticks: Ticks, lots: Ticks) -> Levels:

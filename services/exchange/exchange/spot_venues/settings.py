@@ -130,6 +130,8 @@ class SpotVenueSettings(Section):
     maker_fee_ppm: FeePpm = 100
     taker_fee_ppm: FeePpm = 500
     """Of price × size; a negative one is a rebate."""
+    fee_currency: Annotated[str, Field(pattern=r"^([A-Z0-9]{2,20})?$")] = ""
+    """Fees are in it where it is neither base nor quote, as long as an account has enough; else in the quote."""
     orders_per_s: int = Field(default=500, ge=1, le=1_000_000)
     """Per key; cancels get twice as many, bursts are two seconds' worth."""
     orders_kept: int = Field(default=20_000, ge=100, le=10_000_000)
@@ -137,6 +139,8 @@ class SpotVenueSettings(Section):
     """From a client's frame or request to the venue."""
     latency_out_ms: float = Field(default=0, ge=0, le=5_000)
     """From the venue to a client."""
+    transfer_delay_s: float = Field(default=60, ge=0, le=86_400)
+    """From the sending of money to another venue of the exchange to its arrival."""
     makers: MakerSettings = MakerSettings()
     takers: TakerSettings = TakerSettings()
     symbols: dict[str, SymbolSettings] = Field(min_length=1, max_length=200)
@@ -184,6 +188,7 @@ class SpotVenueSettings(Section):
             min_notional=row.min_notional,
             maker_fee_ppm=self.maker_fee_ppm if row.maker_fee_ppm is None else row.maker_fee_ppm,
             taker_fee_ppm=self.taker_fee_ppm if row.taker_fee_ppm is None else row.taker_fee_ppm,
+            fee_currency="" if self.fee_currency in (row.base, row.quote) else self.fee_currency,
         )
 
 
@@ -208,6 +213,8 @@ class ExchangeFile(Section):
                         raise ValueError(
                             f"{name}.symbols.{symbol}.{field}: must be a currency of the world, is {currency}"
                         )
+            if venue.fee_currency and venue.fee_currency not in known:
+                raise ValueError(f"{name}.fee_currency: must be a currency of the world, is {venue.fee_currency}")
             for currency in venue.deposits:
                 if currency not in known:
                     raise ValueError(f"{name}.deposits: must be currencies of the world, names {currency}")

@@ -14,14 +14,14 @@ from exchange.market.money import DOLLAR, UNITS_PER_UNDERLYING
 from exchange.world.values import Currency, Values, Vector
 
 NS_PER_S: Final = 1_000_000_000
-ANCHOR_AGE_MAX_NS: Final = 10 * NS_PER_S
+PRICE_AGE_MAX_NS: Final = 10 * NS_PER_S
 KEPT_STEPS: Final = 256
 
 
 class World:
     """The values now, those of the last `KEPT_STEPS` steps, and as far as they are known those to come.
 
-    Currencies in `anchored` are worth what `on_price` says. Without any the world itself knows the next `lead_ns`.
+    Currencies in `driven` are worth what `on_price` says. Without any the world itself knows the next `lead_ns`.
     """
 
     def __init__(
@@ -31,20 +31,20 @@ class World:
         *,
         step_ns: int = 50_000_000,
         lead_ns: int = 0,
-        anchored: Collection[str] = (),
+        driven: Collection[str] = (),
     ) -> None:
         self._values = Values(currencies, seed)
         self.place = self._values.place
         self.step_ns = step_ns
-        self.anchored = frozenset(anchored) & self.place.keys()
-        self._lead = 0 if self.anchored else min(-(-lead_ns // step_ns), KEPT_STEPS // 2)
+        self.driven = frozenset(driven) & self.place.keys()
+        self._lead = 0 if self.driven else min(-(-lead_ns // step_ns), KEPT_STEPS // 2)
         self._rows = np.tile(self._values.log, (KEPT_STEPS, 1))
         self._origin_ns = 0
         self._last = 0
         """The step of the newest row, counted from the origin."""
         self._started = False
         self._prices: dict[str, tuple[float, int]] = {}
-        """Of the anchored currencies: the newest log price, and when it came."""
+        """Of the driven currencies: the newest log price, and when it came."""
         self._based: set[str] = set()
         """Those that have been put on their price since it began."""
         self._ahead: dict[str, float] = {}
@@ -63,7 +63,7 @@ class World:
         self.advance(now_ns)
 
     def advance(self, now_ns: int) -> None:
-        """Bring the values up to a time; the same path comes out however often it is called."""
+        """Bring the values up to a time; where nothing drives them the path does not depend on when it is called."""
         target = (now_ns - self._origin_ns) // self.step_ns + self._lead
         missing = target - self._last
         if missing <= 0:
@@ -82,8 +82,8 @@ class World:
         self._rows[self._last % KEPT_STEPS] = self._values.log
 
     def _moves(self, *, quiet: bool) -> dict[str, float]:
-        """How far each anchored currency is from its price; nothing for those without one, and none while quiet."""
-        moves = dict.fromkeys(sorted(self.anchored), 0.0)
+        """How far each driven currency is from its price; nothing for those without one, and none while quiet."""
+        moves = dict.fromkeys(sorted(self.driven), 0.0)
         if quiet:
             return moves
         for name, (log_price, _) in self._prices.items():
@@ -122,17 +122,17 @@ class World:
         return {name: float(np.exp(row[place])) for name, place in self.place.items() if name != DOLLAR}
 
     def knows(self, currency: str, now_ns: int) -> bool:
-        """Whether the value is fresh: that of an anchored currency is only as good as its last price."""
-        if currency not in self.anchored:
+        """Whether the value is fresh: that of a driven currency is only as good as its last price."""
+        if currency not in self.driven:
             return True
         price = self._prices.get(currency)
-        return price is not None and now_ns - price[1] <= ANCHOR_AGE_MAX_NS
+        return price is not None and now_ns - price[1] <= PRICE_AGE_MAX_NS
 
-    # --- what drives anchored currencies ------------------------------------------------------------------------
+    # --- what drives currencies -------------------------------------------------------------------------------
 
     def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> None:
         """A currency's best bid and ask in dollars, in units of 1e-8."""
-        if asset in self.anchored:
+        if asset in self.driven:
             self._prices[asset] = (float(np.log((bid_units + ask_units) / 2 / UNITS_PER_UNDERLYING)), now_ns)
 
     def on_fresh(self, asset: str) -> None:
@@ -142,6 +142,6 @@ class World:
         self._ahead.pop(asset, None)
 
     def on_ahead(self, asset: str, units: int) -> None:
-        """The mid an anchored currency will soon have."""
-        if asset in self.anchored and units > 0:
+        """The mid a driven currency will soon have."""
+        if asset in self.driven and units > 0:
             self._ahead[asset] = float(np.log(units / UNITS_PER_UNDERLYING))
