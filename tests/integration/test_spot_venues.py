@@ -30,6 +30,7 @@ from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
 from toolkit.platform.listening import free_port
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 STATE_MOST_S = 60
 CONFIG = """
@@ -38,6 +39,7 @@ BTC = { value = 60000, volatility = 0.6, market = 0.9 }
 JPY = { value = 0.0067, volatility = 0.1 }
 
 [venues.KRAKEN]
+transfer_delay_s = 2
 deposits = { USD = "100000", BTC = "2" }
 takers = { per_s = 0 }
 symbols.BTCUSD = { base = "BTC", quote = "USD", tick = "0.1", lot = "0.0001", min_notional = "5" }
@@ -177,3 +179,69 @@ async def test_an_order_is_placed_and_filled_by_the_quoters_session(exchange: Ex
     assert {row["currency"]: row["total"] for row in elsewhere}["BTC"] == "2.00000000"
     client.wire.end()
     await client.http.close()
+
+
+async def test_killed_without_mercy_it_goes_on_with_values_and_money_where_they_were(exchange: Exchange) -> None:
+    await exchange.until_ready()
+    path = exchange.folder / "exchange" / "venues" / "kraken" / "transfer-keys" / "mm1.json"
+    (key,) = json.loads(path.read_text())
+    half = {"client_transfer_id": "1", "currency": "BTC", "amount": "0.5"}
+    async with httpx.AsyncClient(base_url=f"{exchange.url}/venues/kraken") as http:
+        body = {"api_key": key["api_key"], "api_secret": key["api_secret"]}
+        http.headers["Authorization"] = f"Bearer {(await http.post('/auth/login', json=body)).json()['token']}"
+        sent = await http.post("/transfers", json={**half, "to_venue": "DLTXMM", "to_account": "mm1"})
+        assert sent.status_code == 201
+    exchange.kill()
+    # As if the yen had risen by half in the run before.
+    (exchange.folder / "exchange" / "world.json").write_text(json.dumps({"JPY": 0.01}))
+    exchange.start()
+    await exchange.until_ready()
+    dollars, yen = await followed(exchange, "kraken_spot"), await followed(exchange, "dltxmm_spot")
+    assert yen[1].bids[0].price / dollars[1].bids[0].price == pytest.approx(1 / 0.01, rel=0.01)
+    async with exchange.user("kraken") as http:
+        rows = (await http.get("/balances")).json()["balances"]
+        assert {row["currency"]: row["total"] for row in rows}["BTC"] == "1.50000000"
+    async with exchange.user("dltxmm") as http, asyncio.timeout(STATE_MOST_S):
+        while True:
+            rows = (await http.get("/statement?currency=BTC")).json()["entries"]
+            if rows[-1]["type"] == "transfer":
+                break
+            await asyncio.sleep(0.05)
+        assert (rows[-1]["amount"], rows[-1]["transfer_id"]) == ("0.50000000", "KRAKEN-DLTXMM-1")
+
+
+async def test_venues_that_are_not_there_are_refused_and_those_that_are_listed(exchange: Exchange) -> None:
+    await exchange.until_ready()
+    async with httpx.AsyncClient(base_url=exchange.url) as http:
+        rows = (await http.get("/venues")).json()["venues"]
+        assert [(row["name"], row["path"]) for row in rows] == [
+            ("KRAKEN", "/venues/kraken"),
+            ("DLTXMM", "/venues/dltxmm"),
+        ]
+        assert (await http.get("/venues/kraken/info")).json()["venue"] == "KRAKEN"
+        assert (await http.get("/info")).json()["venue"] == "degen"
+        missing = await http.get("/venues/mtgox/info")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown_path")
+        assert (await http.get("/venues/kraken/binance/api/v3/time")).status_code == 404
+        figures = (await http.get("/metrics")).text
+        assert 'mm_exchange_journal_writable{venue="kraken"} 1' in figures
+        assert "mm_exchange_journal_writable 1" in figures
+    with pytest.raises(InvalidStatus):
+        async with connect(f"ws{exchange.url.removeprefix('http')}/venues/mtgox/ws"):
+            pass
+
+
+def test_a_venue_that_the_file_does_not_know_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "exchange.toml").write_text(CONFIG)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
+    own = {"MM_EXCHANGE_PORT": "0", "MM_DATA_DIR": str(tmp_path), "MM_CONFIG_DIR": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-m", "exchange"],
+        env={**kept, **own, "MM_SPOT_VENUES": "KRAKEN,MTGOX"},
+        capture_output=True,
+        text=True,
+        timeout=STATE_MOST_S,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert "MM_SPOT_VENUES: MTGOX: must be among KRAKEN, DLTXMM" in found.stderr

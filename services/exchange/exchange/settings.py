@@ -71,6 +71,8 @@ class ExchangeSettings(ServiceSettings):
     def _assets_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(name.isascii() and name.isalnum() and name.isupper() for name in value):
             raise ValueError("must be names like BTC,ETH")
+        if len(set(value)) != len(value):
+            raise ValueError("must not hold a name twice")
         return value
 
     @field_validator("series_assets")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +14,11 @@ from exchange.entry.keys import SCOPES, Key
 
 Scopes = Mapping[str, tuple[str, ...]]
 
-# A watchdog's key can cancel and nothing else; who trades cannot send money away.
-TRADING_KEYS: Final[Scopes] = {
-    "trade": ("read", "trade", "cancel"),
-    "read": ("read",),
-    "cancel": ("cancel",),
-    "transfer": ("read", "transfer"),
-}
+# A watchdog's key can cancel and nothing else.
+TRADING_KEYS: Final[Scopes] = {"trade": ("read", "trade", "cancel"), "read": ("read",), "cancel": ("cancel",)}
+# In a folder of its own: who reads the keys to trade with cannot send money away.
+TRANSFER_KEYS: Final[Scopes] = {"transfer": ("read", "transfer")}
+TRANSFER_FOLDER: Final = "transfer-keys"
 ADMIN_KEYS: Final[Scopes] = {"admin": ("read", "admin")}
 ACCOUNT_KEYS: Final[Mapping[str, Scopes]] = {"mm1": TRADING_KEYS, "admin": ADMIN_KEYS}
 
@@ -37,6 +35,11 @@ def load_keys(folder: Path, accounts: Mapping[str, Scopes] = ACCOUNT_KEYS) -> li
         if not path.exists():
             _write(path, account, wanted)
     return [key for path in sorted(folder.glob("*.json")) for key in _read(path)]
+
+
+def load_transfer_keys(folder: Path, accounts: Iterable[str]) -> list[Key]:
+    """The keys by which accounts of the venue that lives in `folder` send money to other venues."""
+    return load_keys(folder / TRANSFER_FOLDER, dict.fromkeys(accounts, TRANSFER_KEYS))
 
 
 def _write(path: Path, account: str, wanted: Scopes) -> None:
