@@ -31,7 +31,7 @@ class Settings(ServiceSettings, VenueSettings):
 
     account: str = Field(default="mm1", pattern="^[A-Za-z0-9_-]{1,64}$")
     venue: Annotated[str, AfterValidator(known_venue)] = DEFAULT_VENUE
-    exchange_url: str = Field(default="http://127.0.0.1:9000", pattern="^https?://[^/@]+(/venues/[a-z0-9]+)?$")
+    exchange_url: str = Field(default="http://127.0.0.1:9000", pattern="^https?://[^/@]+$")
     venue_keys_dir: Path = Path(".mm/exchange/keys")
     messages_per_s: float = Field(default=MESSAGES_PER_S, ge=10, le=100_000)
     """Message budget of the account: cancels may use all of it, quotes half."""

@@ -19,6 +19,7 @@ from exchange.spot.symbols import SpotBook
 from exchange.spot.terms import SpotTerms
 
 MAKER_ACCOUNT: Final = "makers"
+TAKER_ACCOUNT: Final = "takers"
 
 
 class MakerOrder(SpotOrder):

@@ -7,17 +7,18 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from exchange.market.accounts import OPEN_ORDERS_MAX
+from exchange.entry.order_entry import FAULT_ACCOUNT
+from exchange.market.ledger import VENUE_ACCOUNT
 from exchange.market.money import DOLLAR, decimals_of
 from exchange.spot.terms import FEE_MAX_PPM, SpotTerms
-from exchange.spot_venues.depth import MAKER_ACCOUNT
+from exchange.spot_venues.depth import MAKER_ACCOUNT, TAKER_ACCOUNT
 from exchange.world.values import Currency
 
 CurrencyName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 VenueName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,19}$")]
 AccountName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 FeePpm = Annotated[int, Field(ge=-FEE_MAX_PPM, le=FEE_MAX_PPM)]
-OWN_ACCOUNTS = frozenset({MAKER_ACCOUNT, "takers", "venue", "faults", "admin"})
+OWN_ACCOUNTS = frozenset({MAKER_ACCOUNT, TAKER_ACCOUNT, VENUE_ACCOUNT, FAULT_ACCOUNT, "admin"})
 """Accounts that are the venue's own."""
 
 
@@ -170,8 +171,6 @@ class SpotVenueSettings(Section):
                 self.terms(name)
             except ValueError as error:
                 raise ValueError(f"symbols.{name}.{error}") from None
-        if len(self.symbols) * self.makers.levels * 2 > 100 * OPEN_ORDERS_MAX:
-            raise ValueError("makers.levels: too many for the number of symbols")
         return self
 
     def terms(self, name: str) -> SpotTerms:

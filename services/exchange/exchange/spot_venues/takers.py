@@ -15,11 +15,11 @@ from exchange.spot.orders import SpotTicket
 from exchange.spot.symbols import Symbol
 from exchange.spot.terms import PPM
 from exchange.spot.trading import SpotTrading
+from exchange.spot_venues.depth import TAKER_ACCOUNT
 from exchange.spot_venues.settings import TakerSettings
 from exchange.world.values import Vector
 from exchange.world.world import NS_PER_S, World
 
-TAKER_ACCOUNT: Final = "takers"
 NS_PER_MS: Final = 1_000_000
 BPS: Final = 10_000
 

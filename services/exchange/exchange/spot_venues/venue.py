@@ -9,9 +9,10 @@ from typing import Final
 from exchange.config import ExchangeConfig, Source
 from exchange.entry.keys import Key, Rates
 from exchange.entry.session import Output, Record
+from exchange.market.accounts import Account
 from exchange.market.money import DOLLAR, signed_units_of
 from exchange.participants.takers import TakerSettings
-from exchange.spot_venues.depth import MAKER_ACCOUNT, DeepBook, MakerOrder, maker_order
+from exchange.spot_venues.depth import MAKER_ACCOUNT, TAKER_ACCOUNT, DeepBook, MakerOrder, maker_order
 from exchange.spot_venues.makers import MadeSymbol, Makers
 from exchange.spot_venues.mirror import Mirror
 from exchange.spot_venues.settings import SpotVenueSettings
@@ -20,6 +21,8 @@ from exchange.venue import Exchange, Response
 from exchange.world.world import NS_PER_S, World
 
 NS_PER_MS: Final = 1_000_000
+OTHERS_KEPT: Final = 2_000
+"""Finished orders of makers and takers that are kept: nobody asks for them, and every snapshot writes them."""
 
 
 def config_of_venue(
@@ -61,6 +64,8 @@ class SpotVenue(Exchange):
         self._inbound: deque[tuple[int, int, bytes]] = deque()
         """Frames on their way here: when they arrive, of which connection."""
         self._outbound: deque[tuple[int, Output]] = deque()
+        for name in (MAKER_ACCOUNT, TAKER_ACCOUNT):
+            self.ledger.accounts[name] = Account(name, min(OTHERS_KEPT, config.orders_kept))
         spot = self.order_entry.spot
         spot.make_book = lambda terms: DeepBook(terms, self._claim)
         spot.books.rate = world.price

@@ -149,7 +149,7 @@ def test_random_sessions_conserve_every_currency_over_all_accounts_of_all_venues
 def test_a_long_session_conserves_and_the_journals_bring_all_of_it_back(seed: int) -> None:
     session, rng = Session(seed), random.Random(seed)
     names = sorted(FILE.venues)
-    for step in range(400):
+    for step in range(250):
         session.wait(rng.randrange(20, 400))
         name, symbol = rng.choice(names), rng.choice(["BTCUSD", "ETHUSD", "ETHBTC", "USDJPY"])
         kind: Json = rng.choice([{}, {}, {"post_only": True}, {"time_in_force": "ioc"}])

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from exchange.spot_venues.takers import TAKER_ACCOUNT
+from exchange.spot_venues.depth import TAKER_ACCOUNT
 from exchange.spot_venues.venue import SpotVenue
 from exchange.spot_venues.venues import SpotVenues
 from exchange.testing.spot_venues import SYMBOLS, file_of, spot_venues
