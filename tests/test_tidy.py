@@ -73,6 +73,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "exchange/prices/sources.py",
         "exchange/settings.py",
         "exchange/shell.py",
+        "exchange/spot_venues/hosting.py",
         "exchange/start.py",
     ),
     "services/feed": ("feed/__main__.py", "feed/recorder.py", "feed/wiring.py"),

@@ -176,6 +176,8 @@ def read_as_its_service(path: Path) -> None:
         bots.first_bots("demo", 0, exchanges_beside(path))
     if path.name == "venues.toml" and importlib.util.find_spec("feed") is not None:
         importlib.import_module("feed.config").parse_venues(path.read_text())
+    if path.name == "exchange.toml" and importlib.util.find_spec("exchange") is not None:
+        importlib.import_module("exchange.spot_venues.hosting").parse_file(path.read_text())
 
 
 def exchanges_beside(path: Path) -> Exchanges:

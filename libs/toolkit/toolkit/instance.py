@@ -29,6 +29,8 @@ class Instance:
     profile: str = "demo"
     source: str = "model"
     replay_files: tuple[Path, ...] = ()
+    # Named venues that the exchange hosts beside its own.
+    spot_venues: tuple[str, ...] = ()
     log_level: str = "info"
     config_dir: Path = CONFIG_DIR
     # Settings given with --set, by process name.

@@ -35,13 +35,13 @@ def main() -> int:
         return 2
     try:
         uvloop.run(run_exchange(settings, listener))
+    except (ConfigError, CorruptJournal, KeyFileFault, OtherGrid, UnusableRecording, FileNotFoundError) as error:
+        sys.stderr.write(f"exchange: {error}\n")
+        return 2
     except MarketMakerError as error:
         # Another start may well work: the supervisor tries.
         sys.stderr.write(f"exchange: {error}\n")
         return 1
-    except (CorruptJournal, KeyFileFault, OtherGrid, UnusableRecording, FileNotFoundError) as error:
-        sys.stderr.write(f"exchange: {error}\n")
-        return 2
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from msgspec import json
 
 from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.entry.session import Close, Output
+from exchange.market.refusals import Refusal
 from exchange.rest.report import figures
 from exchange.rest.request import Route
 from exchange.rest.routes import ROUTES
@@ -27,8 +28,9 @@ _COUNTERS: Final = ("orders_total", "trades_total")
 Responder = Callable[[Request], Any]
 
 
-def make_app(shell: Shell) -> FastAPI:
-    """The web application around a venue."""
+def make_app(shell: Shell, named: Mapping[str, Shell] | None = None) -> FastAPI:
+    """The web application around a venue, and around named ones by the part of the address that is each one's own."""
+    venues = named or {}
     # Without pages: FastAPI's load their scripts from strangers. The document itself is at /openapi.json.
     app = FastAPI(
         title="Degen Terminal",
@@ -39,19 +41,24 @@ def make_app(shell: Shell) -> FastAPI:
     )
 
     async def answer(request: Request) -> HttpResponse:
-        body = await _bounded_body(request)
-        headers = {"authorization": request.headers.get("authorization", "")}
-        response = shell.exchange.on_request(
-            request.method, request.url.path, dict(request.query_params), headers, body, shell.clock.now_ns()
-        )
-        shell.deliver(response.outputs)
-        return HttpResponse(response.body, response.status, response.headers)
+        return await _answer(shell, request, request.url.path)
+
+    async def answer_named(request: Request) -> HttpResponse:
+        asked = venues.get(request.path_params["venue"])
+        if asked is None:
+            error = Refusal("unknown_path", "no such venue").error()
+            return HttpResponse(json.encode({"error": error}), 404, media_type="application/json")
+        return await _answer(asked, request, f"/{request.path_params['path']}")
 
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
     async def metrics() -> HttpResponse:
-        return HttpResponse(_metrics_text(shell), media_type="text/plain; version=0.0.4")
+        return HttpResponse(_metrics_text(shell, venues), media_type="text/plain; version=0.0.4")
+
+    async def list_venues() -> HttpResponse:
+        rows = [{"name": each.exchange.config.name, "path": f"/venues/{path}"} for path, each in venues.items()]
+        return HttpResponse(json.encode({"venues": rows}), media_type="application/json")
 
     async def binance(request: Request) -> HttpResponse:
         query = dict(request.query_params)
@@ -61,6 +68,12 @@ def make_app(shell: Shell) -> FastAPI:
     # The annotation is what makes FastAPI hand the socket in; an unannotated parameter is a query to it.
     async def trade(socket: WebSocket) -> None:
         await _trade(shell, socket)
+
+    async def trade_named(socket: WebSocket) -> None:
+        if (asked := venues.get(socket.path_params["venue"])) is None:
+            await socket.close(1008, "no such venue")
+            return
+        await _trade(asked, socket)
 
     async def stream(socket: WebSocket) -> None:
         await _stream(shell, socket)
@@ -72,10 +85,28 @@ def make_app(shell: Shell) -> FastAPI:
         app.add_api_route(
             route.path, answer, methods=[route.method], summary=route.summary, openapi_extra=_openapi(route)
         )
+    app.add_api_route("/venues", list_venues, methods=["GET"], summary="The named spot venues")
+    app.add_api_route("/venues/{venue}/{path:path}", answer_named, methods=_METHODS, include_in_schema=False)
+    app.add_api_websocket_route("/venues/{venue}/ws", trade_named)
     app.add_api_websocket_route("/ws", trade)
     app.add_api_websocket_route("/binance/stream", stream)
     app.add_api_route("/{path:path}", answer, methods=_METHODS, include_in_schema=False)
     return app
+
+
+async def _answer(shell: Shell, request: Request, path: str) -> HttpResponse:
+    body = await _bounded_body(request)
+    headers = {"authorization": request.headers.get("authorization", "")}
+    exchange = shell.exchange
+    if exchange.latency_in_s:
+        await asyncio.sleep(exchange.latency_in_s)
+    response = exchange.on_request(
+        request.method, path, dict(request.query_params), headers, body, shell.clock.now_ns()
+    )
+    shell.deliver(response.outputs)
+    if exchange.latency_out_s:
+        await asyncio.sleep(exchange.latency_out_s)
+    return HttpResponse(response.body, response.status, response.headers)
 
 
 async def _bounded_body(request: Request) -> bytes:
@@ -97,18 +128,19 @@ def _openapi(route: Route) -> dict[str, Any]:
     return {"parameters": path_parameters, "description": scopes}
 
 
-def _metrics_text(shell: Shell) -> str:
+def _metrics_text(shell: Shell, venues: Mapping[str, Shell]) -> str:
     lines: list[str] = []
-    for name, value in figures(shell.exchange).items():
-        kind = "counter" if name in _COUNTERS else "gauge"
-        lines += [f"# TYPE mm_exchange_{name} {kind}", f"mm_exchange_{name} {value}"]
-    writable = int(not shell.journal.fault)
-    lines += ["# TYPE mm_exchange_journal_writable gauge", f"mm_exchange_journal_writable {writable}"]
-    lines += [
-        "# TYPE mm_exchange_journal_tail_bytes gauge",
-        f"mm_exchange_journal_tail_bytes {shell.journal.tail_bytes}",
-    ]
+    by_label = {"": _figures(shell)} | {f'{{venue="{path}"}}': _figures(each) for path, each in venues.items()}
+    for name in by_label[""]:
+        lines.append(f"# TYPE mm_exchange_{name} {'counter' if name in _COUNTERS else 'gauge'}")
+        lines += [f"mm_exchange_{name}{label} {values[name]}" for label, values in by_label.items()]
     return "\n".join(lines) + "\n"
+
+
+def _figures(shell: Shell) -> dict[str, int]:
+    journal = shell.journal
+    kept = {"journal_writable": int(not journal.fault), "journal_tail_bytes": journal.tail_bytes}
+    return figures(shell.exchange) | kept
 
 
 async def _trade(shell: Shell, socket: WebSocket) -> None:

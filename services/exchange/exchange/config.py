@@ -12,6 +12,7 @@ from exchange.participants.rival import RivalSettings
 from exchange.participants.spot import SpotMakerSettings, SpotTakerSettings
 from exchange.participants.takers import TakerSettings
 from exchange.spot.terms import SpotTerms
+from exchange.spot.transfers import DELAY_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class ExchangeConfig:
     signing_secret: bytes
     keys: tuple[Key, ...]
     deposits: dict[str, int]  # micros each account is given once, when it is new
+    name: str = "degen"
     series: tuple[Series, ...] = ()
     symbols: tuple[SpotTerms, ...] = ()
     spot_deposits: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -41,6 +43,8 @@ class ExchangeConfig:
     rival: RivalSettings = field(default_factory=RivalSettings)
     spot_maker: SpotMakerSettings = field(default_factory=SpotMakerSettings)
     spot_takers: SpotTakerSettings = field(default_factory=SpotTakerSettings)
+    transfer_delay_ns: int = DELAY_NS
+    """From the sending of money to another venue of the exchange to its arrival."""
     source: Source = field(default_factory=Source)
     orders_kept: int = ORDERS_KEPT  # finished ones, per account
     markets_kept: int = MARKETS_KEPT  # finished ones

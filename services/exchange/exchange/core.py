@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Final
+from itertools import chain, islice
+from typing import Final, Protocol
 
 import msgspec
 
-from exchange.config import ExchangeConfig
+from exchange.config import ExchangeConfig, Source
 from exchange.entry.conversation import ORDER_OPS, Conversation
 from exchange.entry.faults import Faults
 from exchange.entry.keys import Budgets, Keyring
@@ -18,20 +18,33 @@ from exchange.entry.session import BOOK_DEPTH, HEARTBEATS, Close, Delivery, Outp
 from exchange.market.ledger import Ledger
 from exchange.market.lifecycle import Lifecycle
 from exchange.market.markets import LIVE
+from exchange.market.money import DOLLAR
 from exchange.market.refusals import Refusal
 from exchange.market.restore import facts_of, restore_fact
 from exchange.market.tape import Ids, Json, Tape
 from exchange.market.trading import Trading
+from exchange.participants.participant import Participant
 from exchange.participants.rival import RIVAL_ACCOUNT, Rival
 from exchange.participants.spot import SpotMaker, SpotTakers
 from exchange.participants.takers import CASH_MICROS, INFORMED_ACCOUNT, NOISE_ACCOUNT, Takers
 from exchange.spot.restore import symbol_frame
 from exchange.spot.symbols import Symbol
+from exchange.spot.transfers import FACTS as TRANSFER_FACTS
+from exchange.spot.transfers import Transfers
 
 CONNECTIONS_MAX: Final = 256
 CONNECTIONS_PER_KEY_MAX: Final = 32
 FACTS_PER_LINE: Final = 200
 HEARTBEAT_NS: Final = 250_000_000
+
+
+class PriceFollower(Protocol):
+    """Who is driven by the prices that drive this exchange."""
+
+    def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> None: ...
+    def on_fresh(self, asset: str) -> None: ...
+    def on_ahead(self, asset: str, units: int) -> None: ...
+    def on_source(self, source: Source) -> None: ...
 
 
 class Core:
@@ -54,10 +67,13 @@ class Core:
         self.spot_takers = SpotTakers(
             spot, self.lifecycle, config.spot_takers, config.seed, lambda: self.takers.settings.enabled
         )
-        self._participants = (self.rival, self.takers, self.spot_maker, self.spot_takers)
+        self.participants: list[Participant] = [self.rival, self.takers, self.spot_maker, self.spot_takers]
         self.conversation = Conversation(self.order_entry, self.keyring)
         self.delivery = Delivery(self.faults)
+        customers = sorted({key.account for key in config.keys if "trade" in key.scopes})
+        self.transfers = Transfers(config.name, spot.books, customers, config.transfer_delay_ns)
         self.source = config.source
+        self.followers: list[PriceFollower] = []
         self.replay_position: Callable[[int], Json] | None = None
         self.now_ns = 0
         self.last_seen_ns: int | None = None
@@ -66,6 +82,9 @@ class Core:
     def restore(self, line: bytes) -> None:
         """Take one journal line of an earlier run; only before `start`."""
         for fact in msgspec.json.decode(line):
+            if fact["type"] in TRANSFER_FACTS:
+                self.transfers.restore(fact)
+                continue
             seen_ns = restore_fact(fact, self.ledger, self.trading, self.lifecycle)
             if seen_ns is not None:
                 self.last_seen_ns = max(seen_ns, self.last_seen_ns or 0)
@@ -90,20 +109,25 @@ class Core:
                 self.ledger.post(account, "deposit", amount, self.now_ns)
         self._start_spot()
         self.lifecycle.start(self.now_ns, self.last_seen_ns)
-        self.takers.start(self.now_ns)
-        self.rival.start(self.now_ns)
-        self.spot_maker.start(self.now_ns)
-        self.spot_takers.start(self.now_ns)
+        for participant in (*self.participants, self.transfers):
+            participant.start(self.now_ns)
         return self.outputs()
 
     def _start_spot(self) -> None:
         """List the configured symbols, and give accounts the currencies they have never had."""
         self.order_entry.spot.list_symbols(self.config.symbols, self.now_ns)
+        self.transfers.currencies = self.currencies()
         for name, amounts in self.config.spot_deposits.items():
             account = self.ledger.account(name)
             for currency, units in amounts.items():
                 if units and currency not in account.balances:
                     self.order_entry.spot.books.post(account, "deposit", currency, units, self.now_ns)
+
+    def currencies(self) -> list[str]:
+        """Every currency that something here is traded or paid in, sorted."""
+        traded = (symbol.terms for symbol in self.trading.symbols.values())
+        found = {each for terms in traded for each in (terms.base, terms.quote, terms.fee_currency) if each}
+        return sorted({DOLLAR, *found})
 
     def on_connect(self, connection: int, now_ns: int) -> list[Output]:
         self.advance(now_ns)
@@ -143,6 +167,8 @@ class Core:
 
     def on_price(self, asset: str, bid_units: int, ask_units: int, now_ns: int) -> list[Output]:
         """The underlying's best bid and ask, in units of 1e-8."""
+        for follower in self.followers:
+            follower.on_price(asset, bid_units, ask_units, now_ns)
         # A price that comes exactly at an expiry still counts for it.
         self.advance(now_ns - 1)
         self.now_ns = max(self.now_ns, now_ns)
@@ -155,11 +181,21 @@ class Core:
         self.advance(now_ns)
         self.now_ns = max(self.now_ns, now_ns)
         self.lifecycle.mids.pop(asset, None)
+        for follower in self.followers:
+            follower.on_fresh(asset)
         return self.outputs()
 
     def on_ahead(self, asset: str, units: int) -> None:
         """The mid the underlying will soon have, which only informed takers see."""
         self.takers.on_ahead(asset, units)
+        for follower in self.followers:
+            follower.on_ahead(asset, units)
+
+    def take_source(self, source: Source) -> None:
+        """Say from now on that this drives the prices."""
+        self.source = source
+        for follower in self.followers:
+            follower.on_source(source)
 
     def on_timer(self, now_ns: int) -> list[Output]:
         self.advance(now_ns)
@@ -167,7 +203,9 @@ class Core:
 
     def next_timer_ns(self) -> int:
         """When `on_timer` must be called at the latest."""
-        due_ns = min(self.lifecycle.next_due_ns, *(one.next_due_ns() for one in self._participants))
+        due_ns = min(
+            self.lifecycle.next_due_ns, self.transfers.next_due_ns(), *(one.next_due_ns() for one in self.participants)
+        )
         for session in self.delivery.sessions.values():
             if session.grant is not None or session.delayed:
                 due_ns = min(due_ns, session.due_ns())
@@ -180,7 +218,7 @@ class Core:
         if self.now_ns < self.next_timer_ns():
             return
         self.lifecycle.advance(self.now_ns)
-        for participant in self._participants:
+        for participant in (*self.participants, self.transfers):
             if self.order_entry.closed_for:
                 participant.sit_out(self.now_ns)
             else:
@@ -319,6 +357,6 @@ class Core:
 
     def state_lines(self) -> Iterator[bytes]:
         """The whole state as journal lines that `restore` takes back: what a fresh journal begins with."""
-        facts = facts_of(self.ledger, self.trading, self.lifecycle, self.now_ns)
+        facts = chain(facts_of(self.ledger, self.trading, self.lifecycle, self.now_ns), self.transfers.facts())
         while chunk := list(islice(facts, FACTS_PER_LINE)):
             yield msgspec.json.encode(chunk)

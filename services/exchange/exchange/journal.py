@@ -65,6 +65,11 @@ class Journal:
         """Bytes appended since the last snapshot."""
         return self._good_bytes - self._snapshot_bytes
 
+    @property
+    def unsynced(self) -> bool:
+        """Whether a power cut would take something that was appended."""
+        return self._dirty
+
     def read(self) -> Iterator[bytes]:
         """The lines of earlier runs; cuts off a last one that was torn by a crash."""
         if not self.path.exists():

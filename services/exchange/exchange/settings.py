@@ -40,6 +40,8 @@ class ExchangeSettings(ServiceSettings):
     """Dollars' worth, at the model's first price, of each base currency that a market maker's account is given once."""
     spot_maker_fee_ppm: int = Field(default=100, ge=-500_000, le=500_000)
     spot_taker_fee_ppm: int = Field(default=500, ge=0, le=500_000)
+    spot_venues: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma separated; which named spot venues of exchange.toml are hosted beside this one."""
     takers: bool = True
     taker_noise_per_s: float = Field(default=0.5, ge=0, le=1_000)
     taker_informed_edge_ticks: float = Field(default=3.0, ge=0, le=99)
@@ -59,16 +61,18 @@ class ExchangeSettings(ServiceSettings):
     live_url: str = "wss://stream.binance.com:9443"
     live_rest_url: str = "https://api.binance.com"
 
-    @field_validator("replay_files", "series_assets", "spot_assets", mode="before")
+    @field_validator("replay_files", "series_assets", "spot_assets", "spot_venues", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("series_assets", "spot_assets")
+    @field_validator("series_assets", "spot_assets", "spot_venues")
     @classmethod
     def _assets_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(name.isascii() and name.isalnum() and name.isupper() for name in value):
             raise ValueError("must be names like BTC,ETH")
+        if len(set(value)) != len(value):
+            raise ValueError("must not hold a name twice")
         return value
 
     @field_validator("series_assets")

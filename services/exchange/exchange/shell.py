@@ -126,7 +126,8 @@ class Shell:
         """Sync the journal in batches, off the matching path; take a snapshot when its tail has grown too long."""
         while True:
             await asyncio.sleep(SYNC_INTERVAL_S)
-            await asyncio.to_thread(self.journal.sync)
+            if self.journal.unsynced:
+                await asyncio.to_thread(self.journal.sync)
             if self.journal.fault:
                 self.journal.write_waiting()
                 self._heed_journal()

@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvicorn
@@ -15,10 +15,11 @@ from common.clock import AnchoredClock
 from common.machine.needs import Machine
 from common.network.door import Bounds, Door, NameGuard, names_of
 from common.running.telemetry import lines_lost
+from fastapi import FastAPI
 
 from exchange.api import make_app
 from exchange.config import ExchangeConfig
-from exchange.entry.keyfiles import load_keys
+from exchange.entry.keyfiles import load_keys, load_transfer_keys
 from exchange.entry.keys import Rates
 from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.journal import Journal
@@ -37,6 +38,9 @@ from exchange.shell import Shell
 from exchange.spot.terms import SpotTerms, dollar_symbol
 from exchange.venue import Exchange
 
+if TYPE_CHECKING:
+    from exchange.spot_venues.hosting import Hosting
+
 BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
 """All of one machine's bots and feeds come from one address."""
 
@@ -47,6 +51,8 @@ def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
     """The core's configuration; keys come from their files, the signing secret is new at each start."""
     keys = load_keys(folder / "keys")
     makers = sorted({key.account for key in keys if "trade" in key.scopes})
+    if settings.spot_venues:
+        keys += load_transfer_keys(folder, makers)
     symbols = symbols_of(settings)
     per_s = settings.orders_per_s
     return ExchangeConfig(
@@ -114,10 +120,17 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
     exchange.lifecycle.series = series_of(settings, calendar)
 
     shell = Shell(exchange, PublicStreams(tuple(f"{asset}USDT" for asset in settings.series_assets)), journal, clock)
+    hosting = _hosting(settings, folder, clock, shell) if settings.spot_venues else None
+    named = {} if hosting is None else hosting.shells
     journal.begin(exchange.state_lines())
     shell.deliver(exchange.start(clock.now_ns()))
     machine = Machine("exchange", folder, clock, lines_lost=lines_lost)
-    work = [shell.keep_time(), shell.keep_journal(), shell.keep_watch(machine)]
+    work = [shell.keep_watch(machine)]
+    if hosting is not None:
+        hosting.start()
+        work.append(hosting.keep_on())
+    for each in (shell, *named.values()):
+        work += [each.keep_time(), each.keep_journal()]
     if replay is not None:
         play_recording(shell, settings, replay)
     elif settings.source == "live":
@@ -127,16 +140,29 @@ async def run_exchange(settings: ExchangeSettings, listener: socket.socket) -> N
     log.info("venue is open", address=":".join(map(str, listener.getsockname()[:2])), source=settings.source)
     try:
         names = (settings.exchange_host, "exchange", *names_of(settings.allowed_hosts))
-        await _serve(shell, listener, names, [asyncio.create_task(each) for each in work])
+        app = make_app(shell, named)
+        await _serve(app, listener, names, [asyncio.create_task(each) for each in work])
     finally:
         journal.close()
+        if hosting is not None:
+            hosting.close()
     log.info("venue is closed")
 
 
-async def _serve(shell: Shell, listener: socket.socket, names: Iterable[str], work: list[asyncio.Task[None]]) -> None:
+def _hosting(settings: ExchangeSettings, folder: Path, clock: AnchoredClock, shell: Shell) -> Hosting:
+    # Its arithmetic takes memory and time to load, which an exchange without named venues does not spend.
+    from exchange.spot_venues.hosting import Hosting
+
+    hosting = Hosting(settings, folder, clock, shell.streams)
+    shell.exchange.followers.append(hosting.venues)
+    hosting.venues.connect(shell.exchange)
+    return hosting
+
+
+async def _serve(app: FastAPI, listener: socket.socket, names: Iterable[str], work: list[asyncio.Task[None]]) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            NameGuard(make_app(shell), names),
+            NameGuard(app, names),
             log_config=None,
             access_log=False,
             proxy_headers=False,

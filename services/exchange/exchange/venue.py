@@ -27,6 +27,10 @@ class Response:
 class Exchange(Core):
     """A deterministic function of its seed and inputs; every method runs to its end and returns what must leave."""
 
+    latency_in_s = 0.0
+    """How long a REST request is on its way here; its shell waits for it, a simulation's wire has its own."""
+    latency_out_s = 0.0
+
     def on_request(
         self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes, now_ns: int
     ) -> Response:

@@ -16,6 +16,8 @@ from feed.venues import ADAPTERS
 
 PLACE = "{exchange}"
 """Stands in an address for host and port of the simulated exchange."""
+SPOT_VENUES = f"{PLACE}/venues/"
+"""What follows it in an address is a named spot venue of the exchange, which runs where MM_SPOT_VENUES names it."""
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/:-]{1,40}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -39,6 +41,8 @@ class VenueConfig(BaseModel):
     """For a venue that lists its markets: the series to follow, all when empty."""
     live_within_ms: int = Field(default=1_000, ge=500, le=60_000)
     """Nothing heard for longer: the venue is not known to live. At least two of its heartbeats."""
+    exchange: str = Field(default="", pattern=r"^[A-Z0-9_]{0,40}$")
+    """What documents of spot bots call it; the name of the table in capitals when empty."""
     quoted: bool | None = None
     """Whether bots quote there; read by pricer and gateway (`common.venues`)."""
     websocket: str
@@ -83,6 +87,11 @@ class VenueConfig(BaseModel):
             return None
         return websocket.replace(PLACE, exchange), rest.replace(PLACE, exchange)
 
+    @property
+    def spot_venue(self) -> str:
+        """The named spot venue of the simulated exchange that this is; empty where it is none."""
+        return self.websocket.partition(SPOT_VENUES)[2].partition("/")[0].upper()
+
 
 class VenuesFile(BaseModel):
     """The whole file."""
@@ -117,12 +126,15 @@ def parse_venues(text: str) -> dict[str, VenueConfig]:
         raise ConfigError([f"venues.toml: {fault}" for fault in faults_of(error)]) from None
 
 
-def places(venues: dict[str, VenueConfig], source: Source, wanted: str, exchange_url: str) -> list[Place]:
+def places(
+    venues: dict[str, VenueConfig], source: Source, wanted: str, exchange_url: str, spot_venues: str = ""
+) -> list[Place]:
     """Return the venues to follow, in the file's order; ConfigError lists every fault.
 
     `wanted` names them, comma separated. Empty means all when prices are live; otherwise those that the simulated
-    exchange serves.
+    exchange serves. Of its named spot venues it serves those in `spot_venues`, comma separated as well.
     """
+    hosted = [name.strip() for name in spot_venues.split(",")]
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     faults = [
         f"MM_VENUES: {name!r} is not in venues.toml, which knows {', '.join(venues)}"
@@ -135,6 +147,10 @@ def places(venues: dict[str, VenueConfig], source: Source, wanted: str, exchange
     found: list[Place] = []
     for name, venue in venues.items():
         if names and name not in names:
+            continue
+        if venue.spot_venue and venue.spot_venue not in hosted:
+            if names:
+                faults.append(f"MM_VENUES: {name} is {venue.spot_venue} of the exchange, not in MM_SPOT_VENUES")
             continue
         addresses = venue.addresses(source, parts.netloc)
         if addresses is not None:

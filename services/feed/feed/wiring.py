@@ -24,6 +24,8 @@ class Settings(ServiceSettings):
     exchange_url: str = "http://127.0.0.1:9000"
     venues: str = ""
     """Names of venues.toml, comma separated; empty for all that the source serves."""
+    spot_venues: str = ""
+    """Which named spot venues the simulated exchange hosts, comma separated; the others are not followed."""
     record_dir: Path | None = None
     """Set to write every raw frame there."""
     record_max_mb: int = Field(default=20_000, ge=1, le=10_000_000)
@@ -37,7 +39,8 @@ def wire(settings: Settings) -> Service:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read: {type(error).__name__}"]) from None
-    found = places(parse_venues(text), settings.source, settings.venues, settings.exchange_url)
+    venues = parse_venues(text)
+    found = places(venues, settings.source, settings.venues, settings.exchange_url, settings.spot_venues)
     feeds = [venue_feed(place, settings.instance) for place in found]
     leases = [("feed", place.venue) for place in found]
     if settings.record_dir is None:

@@ -246,6 +246,20 @@ def test_settings_that_name_what_is_not_there_are_refused(
         places(parse_venues(VENUES), source, wanted, exchange_url)
 
 
+def test_named_spot_venues_of_the_exchange_are_followed_where_they_are_hosted() -> None:
+    venues = parse_venues(VENUES)
+    for source in (Source.LIVE, Source.MODEL, Source.REPLAY):
+        found = {place.venue: place for place in places(venues, source, "", "http://127.0.0.1:9123", "KRAKEN, DLTXMM")}
+        named = {name for name in found if name.endswith("_spot")}
+        assert named == {"kraken_spot", "dltxmm_spot"}
+        kraken = found["kraken_spot"]
+        assert kraken.websocket == "ws://127.0.0.1:9123/venues/kraken/ws"
+        assert kraken.rest == "http://127.0.0.1:9123/venues/kraken"
+    assert not [place for place in places(venues, Source.LIVE, "", "http://x:1") if place.venue.endswith("_spot")]
+    with pytest.raises(ConfigError, match="MM_VENUES: kraken_spot is KRAKEN of the exchange, not in MM_SPOT_VENUES"):
+        places(venues, Source.MODEL, "degen,kraken_spot", "http://x:1", "DLTXMM")
+
+
 def test_a_venue_without_symbols_is_refused_where_it_lists_none() -> None:
     text = '[venues.b]\nadapter = "binance"\nsymbols = []\nwebsocket = "ws://x"\nrest = "http://x"\n'
     with pytest.raises(ConfigError, match=r"venues\.b\.symbols"):

@@ -166,6 +166,8 @@ class FeeCurrency(StrEnum):
     """That which is bought and sold."""
     RECEIVED = "received"
     """That which the fill brings: the base of a purchase, the price's of a sale."""
+    THIRD = "third"
+    """One of neither, such as a token of the venue: as much of it as the fee is worth at the time of the fill."""
 
 
 class FeeTerms(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,21 +37,26 @@ def live_needs(config_dir: Path, profile: str) -> list[Need]:
     Bots that a platform has kept since its first start are not asked: nobody can be before it is up.
     """
     needs = [Need("the exchange", (Stream(EXCHANGE_VENUE, EXCHANGE_STREAM),))]
-    venues = _table(config_dir / "venues.toml", "venues", dict)
-    for bot in _table(config_dir / "bots.toml", "bots", list):
+    venues = table_of(config_dir / "venues.toml", "venues", dict)
+    for bot in bots_in(config_dir, profile):
         try:
-            if bot.get("running") or profile in bot.get("run_in", ()):
-                needs += _needs_of(bot["sections"], venues)
+            needs += _needs_of(bot["sections"], venues)
         except (AttributeError, KeyError, TypeError, ValueError):
             # Who reads the file to make bots of it says what is wrong with it.
             continue
     return list(dict.fromkeys(needs))
 
 
+def bots_in(config_dir: Path, profile: str) -> list[dict[str, Any]]:
+    """Return the bots of bots.toml that run in a profile."""
+    bots = (bot for bot in table_of(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
+    return [bot for bot in bots if bot.get("running") or profile in _list(bot.get("run_in"))]
+
+
 def profiles_in(config_dir: Path) -> list[str]:
     """Return the profiles in which some bot of bots.toml runs, sorted."""
-    bots = (bot for bot in _table(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
-    named = (name for bot in bots for name in bot.get("run_in", ()) if isinstance(name, str))
+    bots = (bot for bot in table_of(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
+    named = (name for bot in bots for name in _list(bot.get("run_in")) if isinstance(name, str))
     return sorted(set(named))
 
 
@@ -89,7 +94,11 @@ def _kraken(venue: str, address: str, symbol: str) -> Stream:
 _STREAMS: dict[str, Callable[[str, str, str], Stream]] = {"binance": _binance, "coinbase": _coinbase, "kraken": _kraken}
 
 
-def _table(path: Path, name: str, kind: type) -> Any:
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def table_of(path: Path, name: str, kind: type) -> Any:
     """Return a table of a configuration file; empty where it cannot be read, which its own reader tells better."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get(name)

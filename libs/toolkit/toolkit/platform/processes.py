@@ -180,7 +180,9 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
                 "MM_EXCHANGE_HOST": LOOPBACK,
                 "MM_EXCHANGE_PORT": str(ports.exchange),
                 "MM_DATA_DIR": str(instance.data_dir),
+                "MM_CONFIG_DIR": str(instance.config_dir),
                 "MM_SOURCE": instance.source,
+                "MM_SPOT_VENUES": ",".join(instance.spot_venues),
                 "MM_LOG_LEVEL": instance.log_level,
             }
             | ({"MM_REPLAY_FILES": ",".join(map(str, instance.replay_files))} if instance.source == "replay" else {}),
@@ -203,7 +205,11 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         ),
         service(
             "feed",
-            {"MM_EXCHANGE_URL": exchange_url, "MM_SOURCE": instance.source},
+            {
+                "MM_EXCHANGE_URL": exchange_url,
+                "MM_SOURCE": instance.source,
+                "MM_SPOT_VENUES": ",".join(instance.spot_venues),
+            },
             after=("streams", "exchange"),
             stop_wave=1,
         ),

@@ -22,12 +22,14 @@ from toolkit.instance import CannotStartError, Instance, Running, own_start_tick
 from toolkit.layout import unsealed_file
 from toolkit.operating.gateway_client import PlatformClient
 from toolkit.operating.status import provenance_now
+from toolkit.paths import CONFIG_DIR
 from toolkit.platform import sources
 from toolkit.platform.child import last_lines
 from toolkit.platform.exclusive import end_survivors, sole_instance
 from toolkit.platform.listening import first_outgoing_port, taken_ports
 from toolkit.platform.processes import Process, process_table
 from toolkit.platform.screen import NOBODY_SAID, WAY_ON, Screen, addresses
+from toolkit.platform.spot_venues import spot_venues_of
 from toolkit.platform.supervisor import StartFailedError, Supervisor
 from toolkit.ports import Ports
 from toolkit.servers.programs import AUTO, NATS, REDIS, NoServerError, ServerPair, remove_left_over
@@ -97,6 +99,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         profile=options.profile,
         source=source,
         replay_files=files,
+        spot_venues=spot_venues_of(CONFIG_DIR, options.profile),
         log_level=options.log_level,
         overrides=options.overrides,
     )

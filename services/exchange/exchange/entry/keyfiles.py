@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,28 +12,37 @@ from common.machine.disk import write_durably
 
 from exchange.entry.keys import SCOPES, Key
 
-# What each account's keys are for. A watchdog's key can cancel and nothing else.
-ACCOUNT_KEYS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "mm1": {"trade": ("read", "trade", "cancel"), "read": ("read",), "cancel": ("cancel",)},
-    "admin": {"admin": ("read", "admin")},
-}
+Scopes = Mapping[str, tuple[str, ...]]
+
+# A watchdog's key can cancel and nothing else.
+TRADING_KEYS: Final[Scopes] = {"trade": ("read", "trade", "cancel"), "read": ("read",), "cancel": ("cancel",)}
+# In a folder of its own: who reads the keys to trade with cannot send money away.
+TRANSFER_KEYS: Final[Scopes] = {"transfer": ("read", "transfer")}
+TRANSFER_FOLDER: Final = "transfer-keys"
+ADMIN_KEYS: Final[Scopes] = {"admin": ("read", "admin")}
+ACCOUNT_KEYS: Final[Mapping[str, Scopes]] = {"mm1": TRADING_KEYS, "admin": ADMIN_KEYS}
 
 
 class KeyFileFault(ValueError):
     """A key file cannot be used; the message names the file and the rule, never the content."""
 
 
-def load_keys(folder: Path) -> list[Key]:
-    """The keys of all accounts, made on the first start."""
+def load_keys(folder: Path, accounts: Mapping[str, Scopes] = ACCOUNT_KEYS) -> list[Key]:
+    """The keys of all accounts in the folder; those that `accounts` needs are made on the first start."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for account, wanted in ACCOUNT_KEYS.items():
+    for account, wanted in accounts.items():
         path = folder / f"{account}.json"
         if not path.exists():
             _write(path, account, wanted)
     return [key for path in sorted(folder.glob("*.json")) for key in _read(path)]
 
 
-def _write(path: Path, account: str, wanted: dict[str, tuple[str, ...]]) -> None:
+def load_transfer_keys(folder: Path, accounts: Iterable[str]) -> list[Key]:
+    """The keys by which accounts of the venue that lives in `folder` send money to other venues."""
+    return load_keys(folder / TRANSFER_FOLDER, dict.fromkeys(accounts, TRANSFER_KEYS))
+
+
+def _write(path: Path, account: str, wanted: Scopes) -> None:
     rows = [
         {
             "name": name,

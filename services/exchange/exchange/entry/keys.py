@@ -13,7 +13,7 @@ import msgspec
 from exchange.market.markets import NS_PER_S
 from exchange.market.refusals import Refusal
 
-SCOPES: Final = ("read", "trade", "cancel", "admin")
+SCOPES: Final = ("read", "trade", "cancel", "transfer", "admin")
 LIFETIME_MIN_S: Final = 60
 LIFETIME_MAX_S: Final = 86_400
 LIFETIME_DEFAULT_S: Final = 3_600

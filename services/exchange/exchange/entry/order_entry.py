@@ -131,9 +131,7 @@ class OrderEntry:
         grant.need("trade")
         parse.only(body, _PAIRS)
         market, size = parse.token(body, "market"), parse.size_shares(body)
-        self._demand_open()
-        self._trouble(grant)
-        self.budgets.spend(grant.key, "reads", 1, now_ns)
+        self.demand_change(grant, now_ns)
         account = self.account(grant)
         change = self.trading.split if kind == "split" else self.trading.merge
         change(account, market, size, now_ns)
@@ -143,6 +141,12 @@ class OrderEntry:
             "account_sequence": account.sequence,
             "ts_ns": now_ns,
         }
+
+    def demand_change(self, grant: Grant, now_ns: int) -> None:
+        """Refuse a change of money while none may be made, and spend its budget."""
+        self._demand_open()
+        self._trouble(grant)
+        self.budgets.spend(grant.key, "reads", 1, now_ns)
 
     def _demand_open(self) -> None:
         if self.closed_for:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from exchange.market.accounts import Account
 from exchange.market.lifecycle import NEVER_NS, Lifecycle
 from exchange.market.markets import NS_PER_S
 from exchange.market.orders import OPEN, Side
@@ -129,7 +128,7 @@ class SpotMaker:
         price = quote.price_ticks * float(terms.tick)
         lots = max(terms.min_lots, round(self.settings.notional / price / float(terms.lot)))
         account = self.spot.trading.ledger.account(SPOT_MAKER_ACCOUNT)
-        _provide(self.spot, account, symbol, quote.side, quote.price_ticks, lots, now_ns)
+        self.spot.provide(account, terms, quote.side, quote.price_ticks, lots, now_ns)
         key = (symbol.id, quote.side, quote.level)
         order = self._orders.get(key)
         try:
@@ -207,7 +206,7 @@ class SpotTakers:
         price = best * float(terms.tick)
         lots = max(terms.min_lots, round(self.settings.notional_median * size_draw / price / float(terms.lot)))
         account = self.spot.trading.ledger.account(SPOT_TAKER_ACCOUNT)
-        _provide(self.spot, account, symbol, side, best, lots, now_ns)
+        self.spot.provide(account, terms, side, best, lots, now_ns)
         number = self.spot.trading.ledger.ids.last["order"] + 1
         try:
             self.spot.place(account, SpotTicket(number, symbol.id, side, best, lots, "ioc"), now_ns)
@@ -218,14 +217,3 @@ class SpotTakers:
 
 def _listed(spot: SpotTrading) -> Iterator[Symbol]:
     return (symbol for symbol in spot.trading.symbols.values() if symbol.listed)
-
-
-def _provide(
-    spot: SpotTrading, account: Account, symbol: Symbol, side: Side, price_ticks: int, lots: int, now_ns: int
-) -> None:
-    """Give a simulated participant a hundred times what the order needs when he cannot cover it."""
-    terms = symbol.terms
-    needed = terms.cover_units(price_ticks, lots, terms.taker_fee_ppm) if side == "bid" else lots * terms.lot_units
-    currency = terms.quote if side == "bid" else terms.base
-    if account.available(currency) < needed:
-        spot.books.post(account, "deposit", currency, 100 * needed, now_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from typing import Any, Final
 
@@ -63,6 +64,12 @@ class DepthBook:
         """Best bid and ask price texts, or None while a side is empty."""
         bids, asks = self._levels["bids"], self._levels["asks"]
         return (max(bids, key=float), min(asks, key=float)) if bids and asks else None
+
+    def nearest(self, name: str, count: int) -> list[tuple[str, str]]:
+        """The best `count` levels of "bids" or "asks", best first."""
+        levels = self._levels[name]
+        pick = heapq.nlargest if name == "bids" else heapq.nsmallest
+        return [(price, levels[price]) for price in pick(count, levels, key=float)]
 
     def snapshot(self, limit: int) -> dict[str, Any]:
         """The body of GET /api/v3/depth."""

@@ -80,7 +80,7 @@ def play_recording(shell: Shell, settings: ExchangeSettings, replay: Replaying) 
     if missing:
         shell.add_player(_model_player(shell, settings, missing))
     assets = {asset: "replay" if asset in recorded else "model" for asset in settings.series_assets}
-    shell.exchange.source = Source("replay", assets)
+    shell.exchange.take_source(Source("replay", assets))
     shell.exchange.replay_position = replay.position
     log.info("prices are replayed", assets=assets, **replay.position(now_ns))
 
@@ -88,14 +88,14 @@ def play_recording(shell: Shell, settings: ExchangeSettings, replay: Replaying) 
 def play_model(shell: Shell, settings: ExchangeSettings, fallback: str | None = None) -> None:
     """Drive every asset by the seeded model."""
     shell.add_player(_model_player(shell, settings, list(settings.series_assets)))
-    shell.exchange.source = Source("model", dict.fromkeys(settings.series_assets, "model"), fallback)
+    shell.exchange.take_source(Source("model", dict.fromkeys(settings.series_assets, "model"), fallback))
     log.info("prices come from the model", seed=settings.seed, fallback=fallback)
 
 
 async def play_live(shell: Shell, settings: ExchangeSettings) -> None:
     """Drive every asset by real prices for as long as the venue runs; by the model when none arrive at first."""
     assets = settings.series_assets
-    shell.exchange.source = Source("live", dict.fromkeys(assets, "live"))
+    shell.exchange.take_source(Source("live", dict.fromkeys(assets, "live")))
     feed = LiveFeed(
         settings.live_url,
         settings.live_rest_url,

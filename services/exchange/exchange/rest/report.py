@@ -32,7 +32,7 @@ def info(venue: Core) -> Json:
         "reads_burst": rates.reads_burst,
     }
     return {
-        "venue": "degen",
+        "venue": venue.config.name,
         "mode": venue.source.mode,
         "assets": venue.source.assets,
         "fallback": venue.source.fallback,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from exchange.market.refusals import Refusal
-from exchange.rest import administration, public, resources, spot
+from exchange.rest import administration, public, resources, spot, transfers
 from exchange.rest.request import Route
 
-READ, TRADE, CANCEL, ADMIN = ("read",), ("trade",), ("trade", "cancel"), ("admin",)
+READ, TRADE, CANCEL, TRANSFER, ADMIN = ("read",), ("trade",), ("trade", "cancel"), ("transfer",), ("admin",)
 
 ROUTES: Final = (
     Route("POST", "/auth/login", public.log_in, (), "Turn an API key into a token"),
@@ -45,6 +45,9 @@ ROUTES: Final = (
     Route("GET", "/positions", resources.list_positions, READ, "Shares held", "reads"),
     Route("POST", "/positions/split", resources.split, TRADE, "Pay 1 per pair of one YES and one NO"),
     Route("POST", "/positions/merge", resources.merge, TRADE, "Receive 1 per pair"),
+    Route("POST", "/transfers", transfers.send, TRANSFER, "Send money to an account at another venue"),
+    Route("GET", "/transfers", transfers.list_sent, READ, "Transfers sent after an account sequence", "reads"),
+    Route("GET", "/transfers/{transfer_id}", transfers.one, READ, "One transfer", "reads"),
     Route("POST", "/admin/faults", administration.add_fault, ADMIN, "Inject a fault"),
     Route("GET", "/admin/faults", administration.list_faults, ADMIN, "Faults in force"),
     Route("DELETE", "/admin/faults", administration.remove_faults, ADMIN, "End all faults"),

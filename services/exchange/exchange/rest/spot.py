@@ -62,7 +62,7 @@ def balances(call: Call) -> Reply:
 
 def known_currency(call: Call, currency: str) -> str:
     """A currency something at the venue is traded in; refused when it is none."""
-    currencies = {DOLLAR, *(symbol.terms.base for symbol in call.venue.trading.symbols.values())}
+    currencies = call.venue.currencies()
     if currency not in currencies:
-        raise Refusal("invalid_field", f"currency must be one of {', '.join(sorted(currencies))}", "currency")
+        raise Refusal("invalid_field", f"currency must be one of {', '.join(currencies)}", "currency")
     return currency

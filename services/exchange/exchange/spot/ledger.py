@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 from exchange.market.accounts import Account
 from exchange.market.book import Match
 from exchange.market.ledger import VENUE_ACCOUNT, Ledger, order_filled
-from exchange.market.money import DOLLAR, amount_text
+from exchange.market.money import DOLLAR, amount_text, decimals_of
 from exchange.market.tape import Fact
 from exchange.spot.orders import SpotOrder
 from exchange.spot.symbols import Symbol
 
-SpotEntryType = Literal["deposit", "trade", "fee", "rebate"]
+SpotEntryType = Literal["deposit", "trade", "fee", "rebate", "transfer"]
+
+
+class Fee(NamedTuple):
+    """What is taken of a fill; negative for a rebate."""
+
+    currency: str
+    units: int
+
+
+def no_rate(currency: str, other: str, now_ns: int) -> float:
+    """What the rate of two currencies is where nobody knows one."""
+    raise ValueError(f"nobody knows what {currency} costs in {other}")
+
+
+def worth_units(units: int, currency: str, other: str, rate: float) -> int:
+    """Return what an amount is worth in another currency, in units of it, rounded up.
+
+    3 dollars are 3,000,000 units; at a rate of 1/600 BNB a dollar they are 0.005 BNB, so 500,000 units.
+    """
+    numerator, denominator = rate.as_integer_ratio()
+    scaled: int = units * numerator * 10 ** decimals_of(other)
+    per_unit: int = denominator * 10 ** decimals_of(currency)
+    return -(-scaled // per_unit)
 
 
 class SpotLedger:
@@ -20,6 +44,8 @@ class SpotLedger:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.rate: Callable[[str, str, int], float] = no_rate
+        """What a currency costs in another at a time; asked where fees are in a third currency."""
 
     def post(
         self,
@@ -32,6 +58,7 @@ class SpotLedger:
         symbol: str | None = None,
         trade_id: int | None = None,
         order_id: int | None = None,
+        transfer_id: str | None = None,
     ) -> None:
         """Change what an account has of a currency by one statement entry."""
         account.add(currency, units)
@@ -52,6 +79,8 @@ class SpotLedger:
             "currency": currency,
             "symbol": symbol,
         }
+        if transfer_id is not None:
+            entry["transfer_id"] = transfer_id
         if currency == DOLLAR:
             kind, balance = "account", account.balance_json()
         else:
@@ -74,14 +103,17 @@ class SpotLedger:
         """Book one trade on both accounts at the resting order's price, with both fees; the venue keeps their sum."""
         terms, maker = symbol.terms, match.maker
         trade_id = self.ledger.ids.next("trade")
-        maker_fee = terms.fee_units(match.ticks, match.size, terms.maker_fee_ppm)
-        taker_fee = terms.fee_units(match.ticks, match.size, terms.taker_fee_ppm)
+        maker_fee = self._fee(maker, match, terms.maker_fee_ppm, now_ns)
+        taker_fee = self._fee(taker, match, terms.taker_fee_ppm, now_ns)
         self.ledger.accounts[maker.account].unlock(maker, match.size)
         self._book_side(maker, match, trade_id, "maker", maker_fee, now_ns)
         self._book_side(taker, match, trade_id, "taker", taker_fee, now_ns)
-        if kept := maker_fee + taker_fee:
-            venue = self.ledger.accounts[VENUE_ACCOUNT]
-            self.post(venue, "fee", terms.quote, kept, now_ns, symbol=symbol.id, trade_id=trade_id)
+        kept = {maker_fee.currency: maker_fee.units}
+        kept[taker_fee.currency] = kept.get(taker_fee.currency, 0) + taker_fee.units
+        for currency, units in kept.items():
+            if units:
+                venue = self.ledger.accounts[VENUE_ACCOUNT]
+                self.post(venue, "fee", currency, units, now_ns, symbol=symbol.id, trade_id=trade_id)
         symbol.last_ticks = match.ticks
         trade = {
             "type": "spot_trade",
@@ -96,8 +128,20 @@ class SpotLedger:
         self.ledger.tape.add(Fact("spot_trades", None, symbol.id, trade))
         self.ledger.tape.moved(symbol.id)
 
+    def _fee(self, order: SpotOrder, match: Match[SpotOrder], ppm: int, now_ns: int) -> Fee:
+        """What one side pays: in the third currency where there is one and the account has enough of it."""
+        terms = order.terms
+        units = terms.fee_units(match.ticks, match.size, ppm)
+        if terms.fee_currency and units > 0:
+            worth = worth_units(
+                units, terms.quote, terms.fee_currency, self.rate(terms.quote, terms.fee_currency, now_ns)
+            )
+            if self.ledger.accounts[order.account].available(terms.fee_currency) >= worth:
+                return Fee(terms.fee_currency, worth)
+        return Fee(terms.quote, units)
+
     def _book_side(
-        self, order: SpotOrder, match: Match[SpotOrder], trade_id: int, liquidity: str, fee: int, now_ns: int
+        self, order: SpotOrder, match: Match[SpotOrder], trade_id: int, liquidity: str, fee: Fee, now_ns: int
     ) -> None:
         account, terms = self.ledger.accounts[order.account], order.terms
         order_filled(order, match.size)
@@ -112,8 +156,8 @@ class SpotLedger:
             "size": terms.sizes.text(match.size),
             "leaves": terms.sizes.text(order.leaves),
             "liquidity": liquidity,
-            "fee": amount_text(fee, terms.quote),
-            "fee_currency": terms.quote,
+            "fee": amount_text(fee.units, fee.currency),
+            "fee_currency": fee.currency,
             "order_sequence": order.order_sequence,
             "account_sequence": sequence,
             "ts_ns": now_ns,
@@ -129,8 +173,8 @@ class SpotLedger:
             ("trade", terms.base, bought * match.size * terms.lot_units),
             ("trade", terms.quote, -paid),
         ]
-        if fee:
-            moves.append(("fee" if fee > 0 else "rebate", terms.quote, -fee))
+        if fee.units:
+            moves.append(("fee" if fee.units > 0 else "rebate", fee.currency, -fee.units))
         for entry_type, currency, units in moves:
             self.post(
                 account,

@@ -17,16 +17,18 @@ class SpotBook(OrderBook[SpotOrder]):
     buying: PriceLadder[SpotOrder]
     selling: PriceLadder[SpotOrder]
 
-    def __init__(self) -> None:
-        super().__init__(PriceLadder(highest_first=True), PriceLadder(highest_first=False))
+    def __init__(
+        self, buying: PriceLadder[SpotOrder] | None = None, selling: PriceLadder[SpotOrder] | None = None
+    ) -> None:
+        super().__init__(buying or PriceLadder(highest_first=True), selling or PriceLadder(highest_first=False))
 
 
 class Symbol:
     """A spot symbol the venue lists; it trades as long as the venue is open."""
 
-    def __init__(self, terms: SpotTerms) -> None:
+    def __init__(self, terms: SpotTerms, book: SpotBook | None = None) -> None:
         self.terms = terms
-        self.book = SpotBook()
+        self.book = book or SpotBook()
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT)
         self.last_ticks: int | None = None
         self.listed = True

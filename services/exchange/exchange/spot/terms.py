@@ -66,7 +66,9 @@ class SpotTerms:
     """Of price × size; negative for a rebate."""
     taker_fee_ppm: int = 0
     quote: str = DOLLAR
-    """The currency that is paid, and that fees are in."""
+    """The currency that is paid, and that fees are in unless `fee_currency` is set."""
+    fee_currency: str = ""
+    """A third currency that fees are in, worth as much at the time of the fill, while the account has enough of it."""
     prices: Grid = field(init=False, repr=False, compare=False)
     sizes: Grid = field(init=False, repr=False, compare=False)
     lot_units: int = field(init=False, repr=False, compare=False)
@@ -80,7 +82,7 @@ class SpotTerms:
         for name in ("symbol", "base", "quote", "underlying"):
             if _NAME.match(getattr(self, name)) is None:
                 raise ValueError(f"{name}: must be 2 to 20 of A-Z 0-9, is {getattr(self, name)!r}")
-        if self.base == self.quote or self.base == DOLLAR:
+        if self.base == self.quote:
             raise ValueError(f"base: must be another currency than {self.quote}, is {self.base}")
         for name in ("tick", "lot", "min_size"):
             number: Decimal = getattr(self, name)
@@ -91,6 +93,11 @@ class SpotTerms:
         if not -FEE_MAX_PPM <= self.maker_fee_ppm <= self.taker_fee_ppm <= FEE_MAX_PPM:
             taker = self.taker_fee_ppm
             raise ValueError(f"maker_fee_ppm: must be at most the taker's {taker}, is {self.maker_fee_ppm}")
+        if self.fee_currency:
+            if self.fee_currency in (self.base, self.quote) or _NAME.match(self.fee_currency) is None:
+                raise ValueError(f"fee_currency: must be another than {self.base} and {self.quote}, or none")
+            if self.maker_fee_ppm < 0:
+                raise ValueError(f"fee_currency: a rebate is paid in {self.quote}, so there must be none")
         if self.maker_fee_ppm + self.taker_fee_ppm < 0:
             raise ValueError(f"maker_fee_ppm: a rebate is paid from the taker's fee, is {self.maker_fee_ppm}")
         object.__setattr__(self, "prices", Grid(self.tick, PRICE_MAX))
@@ -140,6 +147,7 @@ class SpotTerms:
             "min_notional": amount_text(self.min_notional_units, self.quote),
             "maker_fee": rate_text(self.maker_fee_ppm),
             "taker_fee": rate_text(self.taker_fee_ppm),
+            **({"fee_currency": self.fee_currency} if self.fee_currency else {}),
         }
 
     @classmethod
@@ -156,6 +164,7 @@ class SpotTerms:
             min_notional=Decimal(body["min_notional"]),
             maker_fee_ppm=int(Decimal(body["maker_fee"]) * PPM),
             taker_fee_ppm=int(Decimal(body["taker_fee"]) * PPM),
+            fee_currency=body.get("fee_currency", ""),
         )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from exchange.market.accounts import OPEN_ORDERS_MAX, Account
 from exchange.market.book import Match
 from exchange.market.money import amount_text
-from exchange.market.orders import OPEN
+from exchange.market.orders import OPEN, Side
 from exchange.market.refusals import Refusal
 from exchange.market.tape import Fact
 from exchange.market.trading import Trading, refuse_finished, refuse_known
 from exchange.spot.ledger import SpotLedger
 from exchange.spot.orders import SpotOrder, SpotTicket
 from exchange.spot.restore import symbol_frame
-from exchange.spot.symbols import Symbol
+from exchange.spot.symbols import SpotBook, Symbol
 from exchange.spot.terms import SpotTerms
 
 
@@ -26,6 +28,7 @@ class SpotTrading:
     def __init__(self, trading: Trading) -> None:
         self.trading = trading
         self.books = SpotLedger(trading.ledger)
+        self.make_book: Callable[[SpotTerms], SpotBook] = lambda terms: SpotBook()
 
     def list_symbols(self, wanted: tuple[SpotTerms, ...], now_ns: int) -> None:
         """List exactly these symbols at a start; orders an earlier run left have ended before.
@@ -41,7 +44,7 @@ class SpotTrading:
             if before is not None and not terms.same_grid(before.terms):
                 rule = "an earlier run traded it with other currencies, tick or lot: give the new symbol another name"
                 raise OtherGrid(f"symbol {terms.symbol}: {rule}")
-            fresh = Symbol(terms)
+            fresh = Symbol(terms, self.make_book(terms))
             if before is not None:
                 fresh.trades, fresh.last_ticks = before.trades, before.last_ticks
             known[terms.symbol] = fresh
@@ -147,6 +150,13 @@ class SpotTrading:
         if available < needed:
             texts = f"{amount_text(needed, currency)} needed, {amount_text(available, currency)} available"
             raise Refusal("insufficient_funds", f"an order must be covered in {currency}: {texts}", "size")
+
+    def provide(self, account: Account, terms: SpotTerms, side: Side, price_ticks: int, lots: int, now_ns: int) -> None:
+        """Give a simulated participant a hundred times what an order needs when he cannot cover it."""
+        needed = terms.cover_units(price_ticks, lots, terms.taker_fee_ppm) if side == "bid" else lots * terms.lot_units
+        currency = terms.quote if side == "bid" else terms.base
+        if account.available(currency) < needed:
+            self.books.post(account, "deposit", currency, 100 * needed, now_ns)
 
     def fill_at_own_price(self, maker: SpotOrder, counterparty: Account, lots: int, now_ns: int) -> None:
         """Let a counterparty, which is given what it needs, take a part of one resting order."""

@@ -155,6 +155,7 @@ class SymbolFields(msgspec.Struct):
     status: Text = "TRADING"
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
+    fee_currency: Text = ""
 
 
 class SymbolFrame(msgspec.Struct, tag="symbol"):
@@ -425,10 +426,12 @@ def _spot_listing(fields: SymbolFields, ts_ns: int) -> Listing:
 
 
 def _fees(fields: SymbolFields) -> FeeTerms | None:
-    """Return the fees of a symbol, which section 14.1 takes in the quote currency; None where it states not both."""
+    """Return the fees of a symbol, in the quote currency unless section 14.1 names another; None without both."""
     for name, rate in (("maker_fee", fields.maker_fee), ("taker_fee", fields.taker_fee)):
         if rate is not None and not (rate.is_finite() and -1 < rate < 1):
             raise ContractError(fields.symbol, f"{name}: must be a rate between -1 and 1, is {rate}")
     if fields.maker_fee is None or fields.taker_fee is None:
         return None
-    return FeeTerms(maker_rate=fields.maker_fee, taker_rate=fields.taker_fee, currency=FeeCurrency.PRICE)
+    known = {"": FeeCurrency.PRICE, fields.quote: FeeCurrency.PRICE, fields.base: FeeCurrency.BASE}
+    currency = known.get(fields.fee_currency, FeeCurrency.THIRD)
+    return FeeTerms(maker_rate=fields.maker_fee, taker_rate=fields.taker_fee, currency=currency)

@@ -67,6 +67,16 @@ def test_the_fees_of_a_symbol_are_told_with_the_currency_they_are_taken_in() -> 
     assert changed.message_id() != market.message_id(), "another schedule is a new fact"
 
 
+@pytest.mark.parametrize(
+    ("fee_currency", "currency"),
+    [("BNB", FeeCurrency.THIRD), ("BTC", FeeCurrency.BASE), ("USD", FeeCurrency.PRICE), ("", FeeCurrency.PRICE)],
+)
+def test_fees_may_be_taken_in_another_currency_than_the_price(fee_currency: str, currency: FeeCurrency) -> None:
+    (market,) = only(opened().frame(listed(AT_NS, fee_currency=fee_currency)), Market)
+    assert market.fees is not None
+    assert market.fees.currency is currency
+
+
 @pytest.mark.parametrize("left_out", ["maker_fee", "taker_fee"])
 def test_fees_that_the_venue_does_not_publish_are_unknown_and_not_0(left_out: str) -> None:
     (market,) = only(opened().frame(listed(AT_NS, **{left_out: None})), Market)

@@ -65,8 +65,8 @@ class ApiKey:
 class DegenRest:
     """One login's REST calls. Each method is a script to be run by `Conversations`."""
 
-    def __init__(self, key: ApiKey, random: Random) -> None:
-        self._key = key
+    def __init__(self, key: ApiKey, random: Random, venue: str = VENUE) -> None:
+        self._key, self._venue = key, venue
         self._random = random
         self._backoff = self._pauses()
         self._token = ""
@@ -144,7 +144,7 @@ class DegenRest:
         if reply.status != 200:
             return
         try:
-            listed = read_rows(partial(read_symbol, VENUE), parse_document(SymbolsDocument, reply.body).symbols)
+            listed = read_rows(partial(read_symbol, self._venue), parse_document(SymbolsDocument, reply.body).symbols)
         except ContractError as error:
             yield from self._fault("bad_answer", str(error))
             return

@@ -76,7 +76,7 @@ from quoter.venues.rows import read_rows
 class DegenSession:
     """One account's private session: bytes, answers and timers in; frames, requests and reports out."""
 
-    name = frames.VENUE
+    name: str = frames.VENUE
     currency = frames.CURRENCY
     tick_size: Decimal = TICK_SIZE
     lot_size: Decimal = Decimal(1)
@@ -90,10 +90,13 @@ class DegenSession:
         seed: int = 0,
         deadman_ms: int = timing.DEADMAN_MS,
         fallback: Fallback = Fallback.CANCEL,
+        venue: str = frames.VENUE,
     ) -> None:
+        """`venue` is the name under which the platform knows the place: one contract is spoken at several."""
         random = Random(seed)
+        self.name = venue
         self._url, self._orders, self._deadman_ms = url.rstrip("/"), orders, deadman_ms
-        self._rest = DegenRest(key, random)
+        self._rest = DegenRest(key, random, venue)
         self._talks: Conversations[Output] = Conversations(self.name, url, self._rest.headers)
         self._stream = AccountStream(self._rest, orders, self.name, random, lambda: self._now_ns)
         self._entry = RestEntry(self._rest, self._stream, fallback, lambda: self._now_ns)

@@ -1,0 +1,1 @@
+"""What currencies are worth, all in one session: prices of pairs are ratios of these values."""
