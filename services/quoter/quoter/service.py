@@ -400,6 +400,9 @@ class Quoter(Core):
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
+        if self.session.reconciled:
+            # Before that our predecessor's last statement holds.
+            yield from self.trader.own_depth.tell_due(self.epoch, now_ns)
         if self._snapshots.due(now_ns):
             yield from self._relay(self.session.request_snapshot("timer", now_ns), now_ns)
         yield from self.passes.turns()
