@@ -23,6 +23,10 @@ _QUIET_MAX_NS = int(QUIET_MAX_S * NS_PER_S)
 FEED_STATUS_AGE_MAX_S = 1.0
 _FEED_STATUS_AGE_MAX_NS = int(FEED_STATUS_AGE_MAX_S * NS_PER_S)
 
+LIVE_WITHIN_NS = NS_PER_S
+OWN_BOOKS_MAX = 5_000
+"""Books of a venue of which our own part is kept."""
+
 # A source that comes back must stay fresh this long before the bot returns to it, or quotes again after an outage.
 SETTLED_AFTER_S = 1.0
 SETTLED_AFTER_NS = int(SETTLED_AFTER_S * NS_PER_S)
@@ -139,7 +143,7 @@ class BookSource(Followed):
         self.book: Book | None = None
         self.bids: Sequence[Level] = ()
         self.asks: Sequence[Level] = ()
-        self.own = OwnInBook()
+        self.own = feed.own_in(symbol)
         self.own_bids = self.own_asks = 0.0
         """How much of ours was taken out."""
         self.own_unknown = False
@@ -157,13 +161,10 @@ class BookSource(Followed):
         self.own.on_book(now_ns)
         self._take_out(book)
 
-    def on_own_depth(self, statement: OwnDepth, heard_at_ns: int) -> None:
-        """Take out what an account states of its own orders; what was taken out of this book stays out."""
-        self.own.on_statement(statement, heard_at_ns)
+    def take_out(self) -> None:
+        """Take more of ours out of the book in hand; what was taken out of it stays out."""
         if self.book is not None:
             self._take_out(self.book)
-        else:
-            self.own.on_book(heard_at_ns)
 
     def forget(self) -> None:
         super().forget()
@@ -183,7 +184,7 @@ class BookSource(Followed):
 class VenueFeed:
     """What the feed last said about its connections to one venue, and what time it is there."""
 
-    __slots__ = ("_said_at_ns", "_status", "alive_at_ns", "books", "epoch", "sources", "venue")
+    __slots__ = ("_own", "_said_at_ns", "_status", "alive_at_ns", "books", "epoch", "sources", "venue")
 
     def __init__(self, venue: str) -> None:
         self.venue = venue
@@ -192,6 +193,8 @@ class VenueFeed:
         """By symbol: those that a bot prices from."""
         self.books: dict[str, BookSource] = {}
         """By symbol: those whose depth a bot prices from."""
+        self._own: dict[str, OwnInBook] = {}
+        """By symbol, whether or not the book is followed now."""
         self.alive_at_ns = 0
         """Our time at which the connection last delivered anything."""
         self._status: FeedStatus | None = None
@@ -216,6 +219,28 @@ class VenueFeed:
                 followed.forget()
             else:
                 followed.not_after(said_at_ns - max(0, status.heard_ns))
+
+    def own_in(self, symbol: str) -> OwnInBook:
+        """Return what our accounts have stated of a book."""
+        return self._own.setdefault(symbol, OwnInBook())
+
+    def on_own_depth(self, statement: OwnDepth, heard_at_ns: int) -> BookSource | None:
+        """Take in what of a book is our own; return the book if a bot prices from it."""
+        if statement.symbol not in self._own and len(self._own) >= OWN_BOOKS_MAX:
+            return None
+        own, book = self.own_in(statement.symbol), self.books.get(statement.symbol)
+        own.on_statement(statement, heard_at_ns)
+        if book is None or book.book is None:
+            # No book is in hand that could show what has ended.
+            own.on_book(heard_at_ns)
+        else:
+            book.take_out()
+        return book
+
+    @property
+    def live_within_ns(self) -> int:
+        """Return for how long the venue may be silent while it is known to live."""
+        return LIVE_WITHIN_NS if self._status is None else self._status.live_within_ns
 
     def stale(self, symbol: str) -> bool:
         """Say whether the feed told us not to price from a symbol."""

@@ -30,14 +30,6 @@ SHORT = 1e-9
 _PRICE = attrgetter("price")
 
 
-def best(sides: Sequence[Side], *, bids: bool) -> float | None:
-    """Return the best price over all venues; None where none of them shows this side."""
-    prices = [side[0].price for side in sides if side]
-    if not prices:
-        return None
-    return max(prices) if bids else min(prices)
-
-
 def merged(sides: Sequence[Side], *, bids: bool) -> Side:
     """Return one side of all books together, best first."""
     if len(sides) == 1:
@@ -103,12 +95,6 @@ def _single(sides: Sequence[Side], sizes: Sequence[float], *, highest: bool) -> 
             other = found[place]
             found[place] = base if other is None else choose(base, other)
     return found
-
-
-def middle(bids: Sequence[Side], asks: Sequence[Side]) -> float | None:
-    """Return the middle of the best bid and the best ask over all venues; None where either side is empty."""
-    bid, ask = best(bids, bids=True), best(asks, bids=False)
-    return None if bid is None or ask is None else 0.5 * (bid + ask)
 
 
 def replicated(levels: Side, most_quantity: float, least: int, most: int) -> list[Level]:

@@ -15,19 +15,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Pair(NamedTuple):
-    """What is bought, and what it is paid in."""
-
-    base: str
-    term: str
-
-
 class Rate(NamedTuple):
     """Best prices of an FX pair, and which way it is used."""
 
     bid: float
     ask: float
     inverse: bool
+
+    @property
+    def middle(self) -> float:
+        """Return what a unit of the source's currency is worth in the middle of what it sells and is bought for."""
+        return 0.5 * (self.of_bid(1.0) + self.of_ask(1.0))
 
     def of_bid(self, price: float) -> float:
         """Return what a bid of the source is in the currency that the bot quotes in."""
@@ -36,18 +34,3 @@ class Rate(NamedTuple):
     def of_ask(self, price: float) -> float:
         """Return what an ask of the source is in the currency that the bot quotes in."""
         return price / self.bid if self.inverse else price * self.ask
-
-
-def is_inverse(fx: Pair, source: Pair, target: Pair) -> bool:
-    """Say whether a pair converts the source's term currency into the target's the other way round.
-
-    ValueError where it does so neither way: BTC/JPY from BTC/USD by USD/JPY is direct, ADA/ETH from ADA/BTC by ETH/BTC
-    inverse.
-    """
-    if fx == (source.term, target.term):
-        return False
-    if fx == (target.term, source.term):
-        return True
-    raise ValueError(
-        f"fx_leg: {fx.base}/{fx.term} does not convert {source.term}, the currency of the source, into {target.term}"
-    )

@@ -64,19 +64,19 @@ def test_a_level_that_is_all_ours_is_gone_whatever_the_last_bits_say() -> None:
 
 def test_our_orders_are_taken_out_of_a_book_before_and_after_it_arrives() -> None:
     source = followed()
-    source.on_own_depth(own({10_002: 10}), T0_NS)
+    source.feed.on_own_depth(own({10_002: 10}), T0_NS)
     source.update(book(), T0_NS, 0)
     assert sizes(source) == {100.02: 2.0, 100.01: 2.0, 99.0: 1.0}
     assert (source.own_bids, source.own_asks) == (1.0, 0.0)
-    source.on_own_depth(own({10_001: 20}), T0_NS)
+    source.feed.on_own_depth(own({10_001: 20}), T0_NS)
     assert sizes(source) == {100.02: 2.0, 99.0: 1.0}, "the book in hand may still show the first"
 
 
 def test_what_has_ended_is_left_in_the_books_that_can_no_longer_show_it() -> None:
     source = followed()
-    source.on_own_depth(own({10_002: 10}), T0_NS)
+    source.feed.on_own_depth(own({10_002: 10}), T0_NS)
     source.update(book(), T0_NS, 0)
-    source.on_own_depth(own({}), T0_NS)
+    source.feed.on_own_depth(own({}), T0_NS)
     for later_ns in range(0, HELD_NS, 500 * NS_PER_MS):
         source.update(book(), T0_NS + later_ns, 0)
         assert sizes(source)[100.02] == 2.0
@@ -87,24 +87,24 @@ def test_what_has_ended_is_left_in_the_books_that_can_no_longer_show_it() -> Non
 
 def test_a_book_that_nothing_replaces_keeps_out_what_it_may_show() -> None:
     source = followed()
-    source.on_own_depth(own({10_002: 10}), T0_NS)
+    source.feed.on_own_depth(own({10_002: 10}), T0_NS)
     source.update(book(), T0_NS, 0)
     for minute in range(1, 10):
-        source.on_own_depth(own({}), T0_NS + minute * 60 * NS_PER_S)
+        source.feed.on_own_depth(own({}), T0_NS + minute * 60 * NS_PER_S)
     assert sizes(source)[100.02] == 2.0
 
 
 def test_orders_of_several_accounts_add_up() -> None:
     source = followed()
-    source.on_own_depth(own({10_002: 10}), T0_NS)
-    source.on_own_depth(own({10_002: 15, 10_001: 1}, account="mm2"), T0_NS)
+    source.feed.on_own_depth(own({10_002: 10}), T0_NS)
+    source.feed.on_own_depth(own({10_002: 15, 10_001: 1}, account="mm2"), T0_NS)
     source.update(book(), T0_NS, 0)
     assert sizes(source) == {100.02: 0.5, 100.01: 1.9, 99.0: 1.0}
 
 
 def test_a_dead_quoters_orders_are_left_in_after_a_minute() -> None:
     source = followed()
-    source.on_own_depth(own({10_002: 10}), T0_NS)
+    source.feed.on_own_depth(own({10_002: 10}), T0_NS)
     source.update(book(), T0_NS + STATED_MAX_NS, 0)
     assert sizes(source)[100.02] == 2.0
     source.update(book(), T0_NS + STATED_MAX_NS + 1, 0)
@@ -113,10 +113,10 @@ def test_a_dead_quoters_orders_are_left_in_after_a_minute() -> None:
 
 def test_where_not_all_of_ours_is_stated_nothing_is_known() -> None:
     source = followed()
-    source.on_own_depth(own({}, too_many=True), T0_NS)
+    source.feed.on_own_depth(own({}, too_many=True), T0_NS)
     source.update(book(), T0_NS, 0)
     assert source.own_unknown
-    source.on_own_depth(own({}), T0_NS)
+    source.feed.on_own_depth(own({}), T0_NS)
     assert source.own_unknown, "the book in hand was made before"
     source.update(book(), T0_NS + HELD_NS, 0)
     source.update(book(), T0_NS + 2 * HELD_NS, 0)
@@ -161,7 +161,7 @@ def test_no_order_of_ours_is_ever_left_in_a_book_that_is_late(steps: list[tuple[
     for ms, lots, late_ms in steps:
         now_ns += ms * NS_PER_MS
         rested.append((now_ns, lots))
-        source.on_own_depth(own(lots), now_ns)
+        source.feed.on_own_depth(own(lots), now_ns)
         made_ns = now_ns - late_ms * NS_PER_MS
         shown = next(each for since_ns, each in reversed(rested) if since_ns <= made_ns)
         levels = [Level(ticks / 100, 7.0 + amount / 10) for ticks, amount in sorted(shown.items(), reverse=True)]

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from pricer.spot.aggregation import (
     Bases,
     Side,
-    best,
     best_aggregated,
     best_single,
     depth,
     merged,
-    middle,
     replicated,
     slices,
     worst_single,
@@ -27,19 +25,6 @@ BINANCE_BIDS = [Level(99.5, 1.0), Level(99.0, 4.0)]
 KRAKEN_ASKS = [Level(101.0, 1.0), Level(102.0, 4.0)]
 BINANCE_ASKS = [Level(101.5, 2.0), Level(103.0, 9.0)]
 BIDS, ASKS = [KRAKEN_BIDS, BINANCE_BIDS], [KRAKEN_ASKS, BINANCE_ASKS]
-
-
-def test_bbo_is_the_best_price_of_all_venues() -> None:
-    assert best(BIDS, bids=True) == 100.0
-    assert best(ASKS, bids=False) == 101.0
-    assert best([[], BINANCE_BIDS], bids=True) == 99.5
-    assert best([[], []], bids=True) is None
-
-
-def test_mid_pt_is_the_middle_of_all_venues_together() -> None:
-    assert middle(BIDS, ASKS) == 100.5
-    assert middle([KRAKEN_BIDS], [BINANCE_ASKS]) == 100.75
-    assert middle(BIDS, [[], []]) is None
 
 
 def test_a_slice_costs_its_average() -> None:
@@ -170,12 +155,12 @@ def test_the_best_venue_is_no_worse_than_the_worst_and_no_better_than_the_best_p
 ) -> None:
     sides, sizes, bids = drawn
     sign = 1.0 if bids else -1.0
-    top = best(sides, bids=bids)
+    prices = [level.price for side in sides for level in side]
     singles: tuple[Bases, Bases] = best_single(sides, sizes, bids=bids), worst_single(sides, sizes, bids=bids)
     for good, bad in zip(*singles, strict=True):
         assert (good is None) == (bad is None)
         if good is not None and bad is not None:
-            assert top is not None
+            top = max(prices) if bids else min(prices)
             assert sign * bad <= sign * good <= sign * top + 1e-9 * top
 
 

@@ -5,28 +5,23 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pricer.spot.fx import Pair, Rate, is_inverse
+from pricer.spot.fx import Rate
 
 PRICES = st.floats(1e-9, 1e9)
 
 
 def test_btcjpy_from_btcusd_by_usdjpy_multiplies() -> None:
-    assert not is_inverse(Pair("USD", "JPY"), Pair("BTC", "USD"), Pair("BTC", "JPY"))
     rate = Rate(150.0, 150.1, inverse=False)
     assert rate.of_bid(60_000.0) == 9_000_000.0
     assert rate.of_ask(60_010.0) == pytest.approx(9_007_501.0)
+    assert rate.middle == pytest.approx(150.05)
 
 
 def test_adaeth_from_adabtc_by_ethbtc_divides_with_sides_crossed() -> None:
-    assert is_inverse(Pair("ETH", "BTC"), Pair("ADA", "BTC"), Pair("ADA", "ETH"))
     rate = Rate(0.05, 0.051, inverse=True)
     assert rate.of_bid(0.0000100) == pytest.approx(0.000196078, rel=1e-5)
     assert rate.of_ask(0.0000102) == pytest.approx(0.000204)
-
-
-def test_a_pair_that_converts_neither_way_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="fx_leg: EUR/JPY does not convert USD, the currency of the source, into JPY"):
-        is_inverse(Pair("EUR", "JPY"), Pair("BTC", "USD"), Pair("BTC", "JPY"))
+    assert rate.middle == pytest.approx((1 / 0.051 + 1 / 0.05) / 2)
 
 
 @given(PRICES, PRICES, PRICES, PRICES, st.booleans())
