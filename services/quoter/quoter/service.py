@@ -206,7 +206,7 @@ class Quoter(Core):
         return self._on_price(fair, fair.fair, usable, usable and fair.ready, receipt)
 
     def on_source(self, source: SourcePrice, receipt: Receipt) -> Effects:
-        usable = 0.0 < source.bid <= source.ask < math.inf
+        usable = not source.unusable and 0.0 < source.bid <= source.ask < math.inf
         return self._on_price(source, 0.5 * (source.bid + source.ask), usable, usable, receipt)
 
     def _on_price(self, price: Price, mark: float, usable: bool, ready: bool, receipt: Receipt) -> Effects:

@@ -14,9 +14,9 @@ All of them are functions of values: a side of a book is its levels, best first.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from common.events import Level
 
@@ -24,6 +24,17 @@ Side: TypeAlias = Sequence[Level]
 """One side of one venue's book, best first."""
 Bases: TypeAlias = list[float | None]
 """One for each size; None where the books do not suffice."""
+
+
+class Sliced(NamedTuple):
+    """Prices of slices, and how deep they reach."""
+
+    bases: Bases
+    last: float | None
+    """The last price that was touched; None where a book was gone through to its end."""
+
+
+Choose: TypeAlias = Callable[..., float]
 
 SHORT = 1e-9
 """Share of a size that may be missing, as floats: sizes of 0.1 and 0.2 are filled by a level of 0.3."""
@@ -42,7 +53,7 @@ def merged(sides: Sequence[Side], *, bids: bool) -> Side:
     return levels
 
 
-def slices(levels: Side, sizes: Sequence[float]) -> Bases:
+def slices(levels: Side, sizes: Sequence[float]) -> Sliced:
     """Return the average price of each slice of a side; None from the first size on that the levels do not fill."""
     found: Bases = []
     following = iter(levels)
@@ -65,36 +76,51 @@ def slices(levels: Side, sizes: Sequence[float]) -> Bases:
             need -= taken
         base = first + moved / size
         if need > SHORT * size or not 0.0 < base < math.inf:
-            break
+            return Sliced(found + [None] * (len(sizes) - len(found)), None)
         found.append(base)
-    return found + [None] * (len(sizes) - len(found))
+    return Sliced(found, price)
 
 
-def best_aggregated(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+def best_aggregated(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Sliced:
     """Return the price of each slice of all books merged by price."""
     return slices(merged(sides, bids=bids), sizes)
 
 
-def best_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+def best_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Sliced:
     """Return for each size the best price that one venue alone has for its slice, of those that fill it."""
-    return _single(sides, sizes, highest=bids)
+    return _single(sides, sizes, max if bids else min, min if bids else max)
 
 
-def worst_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+def worst_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Sliced:
     """Return for each size the worst price that one venue alone has for its slice, of those that fill it."""
-    return _single(sides, sizes, highest=not bids)
+    return _single(sides, sizes, min if bids else max, min if bids else max)
 
 
-def _single(sides: Sequence[Side], sizes: Sequence[float], *, highest: bool) -> Bases:
-    choose = max if highest else min
+def _single(sides: Sequence[Side], sizes: Sequence[float], choose: Choose, deeper: Choose) -> Sliced:
     found: Bases = [None] * len(sizes)
+    deepest: list[float | None] = []
     for side in sides:
-        for place, base in enumerate(slices(side, sizes)):
+        bases, last = slices(side, sizes)
+        deepest.append(last)
+        for place, base in enumerate(bases):
             if base is None:
                 break
             other = found[place]
             found[place] = base if other is None else choose(base, other)
-    return found
+    filled = [last for last in deepest if last is not None]
+    return Sliced(found, deeper(*filled, *filled[:1]) if len(filled) == len(deepest) > 0 else None)
+
+
+def down_to(side: Side, last: float | None, *, bids: bool) -> int:
+    """Return how many levels of a side are at a price or better; all of them for None."""
+    if last is None:
+        return len(side)
+    count = 0
+    for level in side:
+        if level.price < last if bids else level.price > last:
+            break
+        count += 1
+    return count
 
 
 def replicated(levels: Side, most_quantity: float, least: int, most: int) -> list[Level]:

@@ -18,8 +18,10 @@ from pricer.sources.spot import name_of
 from pricer.spot.aggregation import (
     Bases,
     Side,
+    Sliced,
     best_aggregated,
     best_single,
+    down_to,
     merged,
     replicated,
     worst_single,
@@ -95,7 +97,7 @@ class Top(NamedTuple):
 class Aggregate(Protocol):
     """Makes one price a size of one side of several books."""
 
-    def __call__(self, sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases: ...
+    def __call__(self, sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Sliced: ...
 
 
 BY_SIZE: dict[SourceAggregation, Aggregate] = {
@@ -105,33 +107,96 @@ BY_SIZE: dict[SourceAggregation, Aggregate] = {
 }
 
 
-def price(
-    recipe: Recipe, books: Sequence[BookSource], fx_books: Sequence[BookSource], inverse: bool, now_ns: int
-) -> Priced:
-    """Return what the books say now; `inverse` is how the FX pair is to be used, where there is one."""
-    reasons: list[str] = []
-    top = _top(books, now_ns, reasons)
-    rate = None
-    fault = top.fault
-    if fx_books:
-        fx_top = _top(fx_books, now_ns, reasons)
-        fault = fault or fx_top.fault
-        rate = Rate(fx_top.bid, fx_top.ask, inverse)
-    if fault:
-        return Priced(reasons, fault)
-    bids = _quotes(recipe.how, recipe.buys, top, bids=True)
-    asks = _quotes(recipe.how, recipe.sells, top, bids=False)
-    if rate is None:
-        return Priced(reasons, "", top.bid, top.ask, bids, asks)
-    return Priced(
-        reasons,
-        "",
-        rate.of_bid(top.bid),
-        rate.of_ask(top.ask),
-        Quotes([None if each is None else rate.of_bid(each) for each in bids.prices], bids.amounts),
-        Quotes([None if each is None else rate.of_ask(each) for each in asks.prices], asks.amounts),
-        rate,
-    )
+class SidePricing:
+    """One side of all books, and what its sizes cost: computed when something changes that they reach down to."""
+
+    __slots__ = ("_amounts", "_bids", "_how", "_last", "_least", "_most", "_quotes", "_reached")
+
+    def __init__(self, how: SourceAggregation, sizes: Sized, *, bids: bool) -> None:
+        self._how, self._bids = how, bids
+        self._amounts, self._least, self._most = sizes
+        self._quotes = NONE
+        self._last: float | None = None
+        """The last price that the sizes reached; None where they reached the end of a side."""
+        self._reached: list[Side] = []
+        """Of each side what was reached."""
+
+    def quotes(self, top: Top) -> Quotes:
+        """Return what the sizes cost."""
+        amounts, how, bids = self._amounts, self._how, self._bids
+        if how is SourceAggregation.BBO:
+            return Quotes([top.bid if bids else top.ask] * len(amounts), amounts)
+        if how is SourceAggregation.MID_PT:
+            return Quotes([0.5 * (top.bid + top.ask)] * len(amounts), amounts)
+        if not amounts:
+            return NONE
+        sides = [book.bids for book in top.used] if bids else [book.asks for book in top.used]
+        if not self._stands(sides):
+            self._quotes, self._last = self._computed(sides)
+            self._reached = [side[: down_to(side, self._last, bids=bids)] for side in sides]
+        return self._quotes
+
+    def _stands(self, sides: list[Side]) -> bool:
+        """Say whether all that was reached is as it was, and nothing has come in between."""
+        if len(sides) != len(self._reached):
+            return False
+        last, bids = self._last, self._bids
+        for side, reached in zip(sides, self._reached, strict=True):
+            count = len(reached)
+            if side[:count] != reached:
+                return False
+            if len(side) > count:
+                if last is None:
+                    return False
+                price = side[count].price
+                if price >= last if bids else price <= last:
+                    return False
+        return True
+
+    def _computed(self, sides: list[Side]) -> tuple[Quotes, float | None]:
+        amounts, bids = self._amounts, self._bids
+        by_size = BY_SIZE.get(self._how)
+        if by_size is not None:
+            bases, last = by_size(sides, amounts, bids=bids)
+            return Quotes(bases, amounts), last
+        levels = replicated(merged(sides, bids=bids), sum(amounts), self._least, self._most)
+        if not levels:
+            return Quotes([None], amounts), None
+        last = levels[-1].price if len(levels) == self._most else None
+        return Quotes([level.price for level in levels], [level.size for level in levels]), last
+
+
+class Pricing:
+    """Makes prices of one bot's books by its recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._bids = SidePricing(recipe.how, recipe.buys, bids=True)
+        self._asks = SidePricing(recipe.how, recipe.sells, bids=False)
+
+    def price(self, books: Sequence[BookSource], fx_books: Sequence[BookSource], inverse: bool, now_ns: int) -> Priced:
+        """Return what the books say now; `inverse` is how the FX pair is to be used, where there is one."""
+        reasons: list[str] = []
+        top = _top(books, now_ns, reasons)
+        fault, rate = top.fault, None
+        if fx_books:
+            fx_top = _top(fx_books, now_ns, reasons)
+            fault = fault or fx_top.fault
+            rate = Rate(fx_top.bid, fx_top.ask, inverse)
+        if fault:
+            return Priced(reasons, fault)
+        bids, asks = self._bids.quotes(top), self._asks.quotes(top)
+        if rate is None:
+            return Priced(reasons, "", top.bid, top.ask, bids, asks)
+        return Priced(
+            reasons,
+            "",
+            rate.of_bid(top.bid),
+            rate.of_ask(top.ask),
+            Quotes([None if each is None else rate.of_bid(each) for each in bids.prices], bids.amounts),
+            Quotes([None if each is None else rate.of_ask(each) for each in asks.prices], asks.amounts),
+            rate,
+        )
 
 
 def _top(books: Sequence[BookSource], now_ns: int, reasons: list[str]) -> Top:
@@ -173,19 +238,3 @@ def reason_against(book: BookSource, now_ns: int) -> str:
     if bids and asks:
         return CROSSED if bids[0].price >= asks[0].price else ""
     return "" if bids or asks else EMPTY
-
-
-def _quotes(how: SourceAggregation, sizes: Sized, top: Top, *, bids: bool) -> Quotes:
-    amounts = sizes.amounts
-    by_size = BY_SIZE.get(how)
-    if how is SourceAggregation.BBO:
-        return Quotes([top.bid if bids else top.ask] * len(amounts), amounts)
-    if how is SourceAggregation.MID_PT:
-        return Quotes([0.5 * (top.bid + top.ask)] * len(amounts), amounts)
-    sides = [book.bids for book in top.used] if bids else [book.asks for book in top.used]
-    if by_size is not None:
-        return Quotes(by_size(sides, amounts, bids=bids), amounts)
-    levels = replicated(merged(sides, bids=bids), sum(amounts), sizes.least, sizes.most) if amounts else []
-    if amounts and not levels:
-        return Quotes([None], amounts)
-    return Quotes([level.price for level in levels], [level.size for level in levels])

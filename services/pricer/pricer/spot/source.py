@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.bots.spot import SourceAggregation, SpotBot
 from common.clock import NS_PER_MS, NS_PER_S
@@ -16,7 +16,7 @@ from pricer.sources.aggregation import BookSource, Source
 from pricer.sources.episodes import Episode, Turn
 from pricer.sources.spot import News, name_of
 from pricer.spot.aggregation import depth
-from pricer.spot.pricing import Priced, Quotes, Recipe, price
+from pricer.spot.pricing import Priced, Pricing, Quotes, Recipe
 
 RENEWED_NS = 200 * NS_PER_MS
 """A price that does not move is stated again this often, so that it does not get old."""
@@ -25,6 +25,18 @@ LASTS_NS = NS_PER_S
 LOOKED_NS = 100 * NS_PER_MS
 """How often it is looked for what there is to tell."""
 NO_MARKET = "no open market"
+
+
+class Known(NamedTuple):
+    """The best prices that were usable last."""
+
+    bid: float = 0.0
+    ask: float = 0.0
+    held_at_ns: int = 0
+    """When the oldest of the books they are from was known to hold; 0 where there never were any."""
+    ts_event_ns: int = 0
+    ts_received_ns: int = 0
+    """Of the newest of them."""
 
 
 class SpotSource(Output):
@@ -44,8 +56,7 @@ class SpotSource(Output):
         self._inverse = False
         self._priced = Priced([], NO_MARKET)
         """As stated last."""
-        self._known = (0.0, 0.0)
-        """The best prices when they were known last."""
+        self._known = Known()
         self._seen: list[int] = []
         self._stated_at_ns = 0
         self._looked_at_ns = 0
@@ -55,7 +66,7 @@ class SpotSource(Output):
 
     def configure(self, config: SpotBot) -> None:
         """Price so from now on."""
-        self._name, self._recipe = config.instrument.instrument, Recipe.of(config.pricer)
+        self._name, self._pricing = config.instrument.instrument, Pricing(Recipe.of(config.pricer))
         self._stated_at_ns = 0
 
     @property
@@ -90,6 +101,8 @@ class SpotSource(Output):
         self._follow(tuple(books), tuple(fx_books))
 
     def _follow(self, books: tuple[BookSource, ...], fx_books: tuple[BookSource, ...]) -> None:
+        if (*books, *fx_books) != self._followed:
+            self._known = Known()
         self._books, self._fx_books, self._followed = books, fx_books, (*books, *fx_books)
         self._left_out = {book: self._left_out.get(book) or Episode(LASTS_NS) for book in self._followed}
         self._seen = []
@@ -115,12 +128,15 @@ class SpotSource(Output):
         if self._refused:
             priced = Priced([], self._refused)
         else:
-            priced = price(self._recipe, self._books, self._fx_books, self._inverse, now_ns)
+            priced = self._pricing.price(self._books, self._fx_books, self._inverse, now_ns)
         if priced == self._priced and now_ns - self._stated_at_ns < RENEWED_NS:
             return ()
         self._priced, self._stated_at_ns, self.silent = priced, now_ns, priced.unusable
         if not priced.unusable:
-            self._known = priced.bid, priced.ask
+            used = self._used(priced)
+            newest = max((each.book for each in used if each.book is not None), key=_received)
+            oldest_ns = max(_age_ns(book, now_ns) for book in used)
+            self._known = Known(priced.bid, priced.ask, now_ns - oldest_ns, newest.ts_event_ns, newest.ts_received_ns)
         return (self._statement(self._at, priced, now_ns, epoch),)
 
     def forget(self) -> None:
@@ -129,18 +145,17 @@ class SpotSource(Output):
     # --- the event --------------------------------------------------------------------------------------------------
 
     def _statement(self, at: tuple[str, str], priced: Priced, now_ns: int, epoch: int) -> SourcePrice:
-        used = [book for book, reason in zip(self._followed, priced.reasons, strict=False) if not reason]
-        newest = max((each.book for each in used if each.book is not None), key=_received, default=None)
+        known = self._known
         return SourcePrice(
             algo_id=self.algo_id,
             venue=at[0],
             symbol=at[1],
-            bid=self._known[0],
-            ask=self._known[1],
+            bid=known.bid,
+            ask=known.ask,
             fx_rate=1.0 if priced.rate is None else priced.rate.middle,
-            age_ns=max((_age_ns(book, now_ns) for book in used), default=0),
-            ts_event_ns=0 if newest is None else newest.ts_event_ns,
-            ts_received_ns=0 if newest is None else newest.ts_received_ns,
+            age_ns=now_ns - known.held_at_ns if known.held_at_ns else 0,
+            ts_event_ns=known.ts_event_ns,
+            ts_received_ns=known.ts_received_ns,
             unusable=priced.unusable,
             sizes=SizedPrices(
                 self.revision, self._based(priced, priced.bids, bids=True), self._based(priced, priced.asks, bids=False)
@@ -153,12 +168,16 @@ class SpotSource(Output):
             epoch=epoch,
         )
 
+    def _used(self, priced: Priced) -> list[BookSource]:
+        return [book for book, reason in zip(self._followed, priced.reasons, strict=False) if not reason]
+
     def _based(self, priced: Priced, quotes: Quotes, *, bids: bool) -> list[BasePrice]:
         if None not in quotes.prices:
             return [BasePrice(each, amount) for each, amount in zip(quotes.prices, quotes.amounts, strict=True)]
         verb = "bid" if bids else "offered"
-        if self._recipe.how is SourceAggregation.REPLICATION:
-            least = (self._recipe.buys if bids else self._recipe.sells).least
+        recipe = self._pricing.recipe
+        if recipe.how is SourceAggregation.REPLICATION:
+            least = (recipe.buys if bids else recipe.sells).least
             return [BasePrice(None, amount, f"fewer than {least} levels are {verb}") for amount in quotes.amounts]
         used = [book for book, reason in zip(self._books, priced.reasons, strict=False) if not reason]
         shown = sum(depth(book.bids if bids else book.asks) for book in used)
@@ -218,8 +237,8 @@ class SpotSource(Output):
         priced = self._priced
         return {
             "silent": self.silent,
-            "bid": self._known[0],
-            "ask": self._known[1],
+            "bid": self._known.bid,
+            "ask": self._known.ask,
             "bids": [list(each) for each in zip(priced.bids.amounts, priced.bids.prices, strict=False)],
             "asks": [list(each) for each in zip(priced.asks.amounts, priced.asks.prices, strict=False)],
             "fx": None if priced.rate is None else priced.rate._asdict(),

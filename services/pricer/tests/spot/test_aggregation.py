@@ -8,17 +8,31 @@ import pytest
 from common.events import Level
 from hypothesis import given
 from hypothesis import strategies as st
+from pricer.spot import aggregation
 from pricer.spot.aggregation import (
     Bases,
     Side,
-    best_aggregated,
-    best_single,
     depth,
     merged,
     replicated,
-    slices,
-    worst_single,
 )
+
+
+def slices(levels: Side, sizes: Sequence[float]) -> Bases:
+    return aggregation.slices(levels, sizes).bases
+
+
+def best_aggregated(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+    return aggregation.best_aggregated(sides, sizes, bids=bids).bases
+
+
+def best_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+    return aggregation.best_single(sides, sizes, bids=bids).bases
+
+
+def worst_single(sides: Sequence[Side], sizes: Sequence[float], *, bids: bool) -> Bases:
+    return aggregation.worst_single(sides, sizes, bids=bids).bases
+
 
 KRAKEN_BIDS = [Level(100.0, 3.0), Level(99.0, 2.0), Level(97.0, 5.0)]
 BINANCE_BIDS = [Level(99.5, 1.0), Level(99.0, 4.0)]

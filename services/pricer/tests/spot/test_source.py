@@ -215,6 +215,9 @@ def test_a_stale_book_is_left_out_and_a_last_one_pulls() -> None:
     (stated,) = [each for each in bench.timer() if isinstance(each, SourcePrice)]
     assert stated.unusable == ("no book to price from: kraken_spot:BTCUSD is stale, binance_spot:BTCUSD is stale")
     assert (stated.bid, stated.ask, sized(stated)) == (99.5, 101.5, ([], []))
+    bench.wait(0.5)
+    (stated,) = [each for each in bench.timer() if isinstance(each, SourcePrice)]
+    assert stated.age_ns == NS_PER_S // 2, "as old as what was known last"
 
 
 def test_a_feed_that_says_nothing_any_more_leaves_its_books_to_get_stale() -> None:

@@ -193,6 +193,13 @@ def test_an_unusable_price_pulls() -> None:
     go_on(script, MARKET, 0.51, 0.53)
     go_on(script, MARKET, 0.53, 0.51, 100)
     assert resting(script) == []
+    go_on(script, MARKET, 0.51, 0.53)
+    assert len(resting(script)) == 2
+    last = SourcePrice(
+        algo_id="1", venue="degen", symbol=MARKET, bid=0.51, ask=0.53, age_ns=0, unusable="no book to price from"
+    )
+    script.carry(script.core.on_source(last, script.receipt()))
+    assert resting(script) == []
 
 
 def test_nothing_rests_near_expiry() -> None:
