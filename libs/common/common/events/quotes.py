@@ -169,5 +169,7 @@ class OwnDepth(Event, frozen=True, kw_only=True, omit_defaults=True):
     asks: list[QuoteLevel]
     tick_size: Decimal
     lot_size: Decimal
+    number: int
+    """Counts the statements of one account and epoch, from 1: one that comes behind a later one counts for nothing."""
     too_many: bool = False
     """Orders have stood at more prices than are stated: what others show in this book is not known."""

@@ -43,7 +43,7 @@ NOTHING = Stated({}, {}, False)
 class OwnOrders:
     """What one account has stated of a book."""
 
-    __slots__ = ("_begun_ns", "_earlier", "_most", "_stated", "heard_at_ns")
+    __slots__ = ("_begun_ns", "_earlier", "_last", "_most", "_stated", "heard_at_ns")
 
     def __init__(self) -> None:
         self._stated = Stated({}, {}, False)
@@ -51,11 +51,16 @@ class OwnOrders:
         """Since `_begun_ns`, what was in force then included."""
         self._earlier = Stated({}, {}, False)
         self._begun_ns = 0
+        self._last = (0, 0)
+        """Epoch and number of the newest statement."""
         self.heard_at_ns = 0
 
     def on_statement(self, statement: OwnDepth, heard_at_ns: int) -> None:
-        """Take out what is stated, beside what was."""
-        self.heard_at_ns = heard_at_ns
+        """Take out what is stated, beside what was; a statement that was overtaken replaces nothing."""
+        number = statement.epoch, statement.number
+        if number <= self._last:
+            return
+        self._last, self.heard_at_ns = number, heard_at_ns
         bids, asks = (_sizes(levels, statement) for levels in (statement.bids, statement.asks))
         self._stated = Stated(bids, asks, statement.too_many)
         self._most = _most(self._most, self._stated)

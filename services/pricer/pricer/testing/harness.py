@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
@@ -38,6 +39,7 @@ class Harness:
         self.pricer = Pricer(library=library, venues=venues)
         self.pricer.epoch = 3
         self.now_ns = T0_NS
+        self._numbers = count(1)
 
     def receipt(self, age_ns: int = 0) -> Receipt:
         return Receipt(self.now_ns, age_ns)
@@ -196,6 +198,7 @@ class Harness:
             asks=levels[1],
             tick_size=Decimal("0.01"),
             lot_size=Decimal("0.01"),
+            number=next(self._numbers),
             too_many=too_many,
         )
         list(self.pricer.on_own_depth(statement, self.receipt()))

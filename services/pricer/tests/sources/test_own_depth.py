@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import count
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.events import Book, FeedStatus, Level, OwnDepth, QuoteLevel
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pricer.sources.aggregation import BookSource, VenueFeed
 from pricer.sources.own_depth import HELD_NS, LEVELS_MAX, STATED_MAX_NS, others
 
 T0_NS = 1_795_222_800 * NS_PER_S
+NUMBERS = count(1)
 BIDS = [Level(100.02, 3.0), Level(100.01, 2.0), Level(99.0, 1.0)]
 
 
@@ -32,6 +35,7 @@ def own(
         asks=[QuoteLevel(ticks, lots) for ticks, lots in (asks or {}).items()],
         tick_size=Decimal("0.01"),
         lot_size=Decimal("0.1"),
+        number=next(NUMBERS),
         too_many=too_many,
     )
 
@@ -83,6 +87,20 @@ def test_what_has_ended_is_left_in_the_books_that_can_no_longer_show_it() -> Non
     for later_ns in (HELD_NS, 2 * HELD_NS):
         source.update(book(), T0_NS + later_ns, 0)
     assert sizes(source)[100.02] == 3.0
+
+
+def test_a_statement_that_was_overtaken_replaces_nothing() -> None:
+    source = followed()
+    earlier, later = own({}), own({10_002: 10})
+    source.feed.on_own_depth(later, T0_NS)
+    source.feed.on_own_depth(earlier, T0_NS)
+    for later_ns in (0, HELD_NS, 2 * HELD_NS):
+        source.update(book(), T0_NS + later_ns, 0)
+    assert sizes(source)[100.02] == 2.0
+    source.feed.on_own_depth(replace(earlier, epoch=4), T0_NS + 2 * HELD_NS)
+    for times in (3, 4):
+        source.update(book(), T0_NS + times * HELD_NS, 0)
+    assert sizes(source)[100.02] == 3.0, "a successor counts from 1"
 
 
 def test_a_book_that_nothing_replaces_keeps_out_what_it_may_show() -> None:

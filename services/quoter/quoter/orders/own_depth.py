@@ -21,7 +21,8 @@ KEPT_NS = 250 * NS_PER_MS
 """A level is stated for as long at least, and for twice that at most, after the last of its orders."""
 SHRINKS_NS = 250 * NS_PER_MS
 """A statement that takes less out than the one before waits this long after it."""
-RENEWED_NS = 5 * NS_PER_S
+RENEWED_NS = 500 * NS_PER_MS
+"""A plain message may be lost: what rests is stated again this often, and what was new once more by the next timer."""
 LOOKED_NS = NS_PER_S
 """How often markets are looked for of which nothing was stated in this life."""
 LEVELS_MAX = 200
@@ -61,13 +62,15 @@ class RecentLevels:
 class Statement:
     """What was stated of one market, and what is to be."""
 
-    __slots__ = ("_asks", "_bids", "said", "said_at_ns", "terms")
+    __slots__ = ("_asks", "_bids", "new", "said", "said_at_ns", "terms")
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._bids, self._asks = RecentLevels(), RecentLevels()
         self.said: tuple[Levels, Levels] | None = None
         self.said_at_ns = 0
+        self.new = False
+        """True while what is new in it was stated once only."""
 
     def renew(self, terms: Terms) -> None:
         """State the market by its new terms; what was stated is in them, at the nearest price."""
@@ -101,6 +104,7 @@ class OwnDepthOut:
         self._orders, self._markets = orders, markets
         self._statements: dict[str, Statement] = {}
         self._looked_ns = 0
+        self._told = 0
 
     def tell_sent(self, symbols: Iterable[str], epoch: int, now_ns: int) -> Iterator[OwnDepth]:
         """Yield what has to be known before the orders that are already in our own books go to these spot markets."""
@@ -111,6 +115,7 @@ class OwnDepthOut:
             shown = statement.update(self._orders.levels(statement.terms), now_ns)
             if not statement.covers(shown):
                 yield self._state(statement, shown, epoch, now_ns)
+                statement.new = True
 
     def tell_due(self, epoch: int, now_ns: int) -> Iterator[OwnDepth]:
         """Yield what has changed otherwise: orders that are gone, or were there before us; and what is to be renewed.
@@ -126,7 +131,8 @@ class OwnDepthOut:
             shown = statement.update(self._orders.levels(statement.terms), now_ns)
             waited_ns = now_ns - statement.said_at_ns
             shrunk = shown != statement.said and waited_ns >= SHRINKS_NS
-            if shrunk or not statement.covers(shown) or (waited_ns >= RENEWED_NS and any(shown)):
+            again = statement.new or (waited_ns >= RENEWED_NS and any(shown))
+            if shrunk or again or not statement.covers(shown):
                 yield self._state(statement, shown, epoch, now_ns)
 
     def _statement(self, symbol: str) -> Statement | None:
@@ -141,10 +147,11 @@ class OwnDepthOut:
         return found
 
     def _state(self, statement: Statement, shown: tuple[Levels, Levels], epoch: int, now_ns: int) -> OwnDepth:
-        statement.said, statement.said_at_ns = shown, now_ns
+        statement.said, statement.said_at_ns, statement.new = shown, now_ns, False
         bids, asks = [[QuoteLevel(ticks, lots) for ticks, lots in levels.items()] for levels in shown]
         too_many = max(len(bids), len(asks)) > LEVELS_MAX
         instrument = statement.terms.instrument
+        self._told += 1
         return OwnDepth(
             account=self._account,
             venue=self._venue,
@@ -153,6 +160,7 @@ class OwnDepthOut:
             asks=asks[:LEVELS_MAX],
             tick_size=instrument.tick_size,
             lot_size=instrument.lot_size,
+            number=self._told,
             too_many=too_many,
             epoch=epoch,
         )

@@ -80,6 +80,7 @@ def test_it_is_told_as_the_order_is_sent_with_all_that_makes_money_of_it() -> No
     assert last.address() == "quote.own.degen.mm1.BTCUSD"
     assert (last.tick_size, last.lot_size, last.too_many) == (Decimal("0.01"), Decimal("0.0001"), False)
     assert bench.heard == ({6_000_000: 100}, {6_000_100: 75})
+    assert [told.number for told in bench.told] == [1, 2, 3]
 
 
 def test_shares_have_no_book_that_is_priced_from() -> None:
@@ -126,8 +127,10 @@ def test_it_is_renewed_while_something_rests_and_told_once_that_nothing_does() -
     bench.timer(3 * RENEWED_NS)
     assert len(bench.told) == 1
     bench.send(Side.BUY, 6_000_000, 100)
+    bench.timer()
+    assert bench.told[-1].bids == bench.told[-2].bids, "the first may be lost"
     bench.timer(3 * RENEWED_NS)
-    assert len(bench.told) == 2 + 3
+    assert len(bench.told) == 3 + 3
 
 
 def test_a_new_tick_leaves_the_prices_where_they_are() -> None:
