@@ -138,20 +138,20 @@ def _market(venue: str, symbol: str, currency: str) -> Market:
     )
 
 
-def updates(run: PricerRun, *, moving: bool) -> Iterator[Book]:
+def updates(run: PricerRun, count: int, *, moving: bool) -> Iterator[Book]:
     """Yield books of the venues in turn: with another size far behind, or a tick away with all levels."""
     kept = {
         (venue, step): run.book(venue, 60_000.0 + (step * TICK if moving else 0.0), 0.0 if moving else 0.1 * step)
         for venue in SOURCES
         for step in range(4)
     }
-    for number in range(UPDATES):
+    for number in range(count):
         yield kept[SOURCES[number % len(SOURCES)], number // len(SOURCES) % 4]
 
 
-def measured(run: PricerRun, *, moving: bool) -> Cost:
+def measured(run: PricerRun, count: int = UPDATES, *, moving: bool) -> Cost:
     """Hand updates in one by one, a thousand a second, and return what they took."""
-    books = list(updates(run, moving=moving))
+    books = list(updates(run, count, moving=moving))
     stated = 0
     with calm_collector():
         begun_ns = time.process_time_ns()
@@ -172,10 +172,13 @@ def main() -> None:
             best = min(costs, key=lambda cost: cost.cpu_ns)
             kind = "moves every level" if moving else "changes no price"
             print(f"{how:16} {kind:18} {best.us_each:6.1f} us, {best.stated} prices of {best.updates} updates")
-    for bots in (1, 10, 50):
-        costs = [measured(PricerRun(bots), moving=True) for _ in range(rounds if bots < 50 else 1)]
-        best = min(costs, key=lambda cost: cost.cpu_ns)
-        print(f"{bots:4} bots: {best.us_each / bots:6.1f} us per bot and update that moves every level")
+    for bots in (1, 10, 50, 200):
+        count = max(UPDATES // bots // 2, 400)
+        for moving in (False, True):
+            costs = [measured(PricerRun(bots), count, moving=moving) for _ in range(rounds)]
+            best = min(costs, key=lambda cost: cost.cpu_ns)
+            kind = "moves every level" if moving else "changes no price"
+            print(f"{bots:4} bots        {kind:18} {best.us_each / bots:6.1f} us per bot")
 
 
 if __name__ == "__main__":
