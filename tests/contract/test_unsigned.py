@@ -10,7 +10,7 @@ import pytest
 from common.bots import Flow
 from common.clock import NS_PER_S
 from common.core import Newest, Ordered
-from common.events import REGISTRY, Event, OrderUpdate, OrderUpdates, QuoteTarget, SourcePrice, Statistics
+from common.events import REGISTRY, Event, OrderUpdate, OrderUpdates, OwnDepth, QuoteTarget, SourcePrice, Statistics
 from common.instruments import Outcome, Side
 from common.orders import OrderState, first_id_of
 from common.pretrade import CheckContext, NewOrder, PairInventory, PreTradeCheck, Rejection, RejectReason
@@ -33,6 +33,7 @@ UNSIGNED = {
     "FairValue",
     "SourcePrice",
     "QuoteTarget",
+    "OwnDepth",
     "Statistics",
     "TradingStatistics",
     "RiskStatistics",
@@ -92,8 +93,8 @@ def test_r70_no_core_that_sends_orders_hears_what_is_for_people() -> None:
     assert QuoteTarget not in heard
 
 
-@pytest.mark.parametrize("cls", [SourcePrice, QuoteTarget])
-def test_r70_a_forged_price_or_target_leaves_within_a_minute(cls: type[Event]) -> None:
+@pytest.mark.parametrize("cls", [SourcePrice, QuoteTarget, OwnDepth])
+def test_r70_a_forged_price_target_or_own_depth_leaves_within_a_minute(cls: type[Event]) -> None:
     assert 0 < stream_of(cls.subject).max_age_s <= 60
 
 

@@ -30,6 +30,7 @@ SPEAKERS: dict[str, set[str]] = {
     "FairValue": {"pricer"},
     "SourcePrice": {"pricer"},
     "QuoteTarget": {"quoter"},
+    "OwnDepth": {"quoter"},
     "OrderCommand": {"risk"},
     "OrderUpdates": {"quoter"},
     "HedgeUpdate": {"quoter"},

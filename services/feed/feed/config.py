@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from common.bots import faults_of
 from common.errors import ConfigError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from feed.followed import BOOK_EVERY_MS, EVERYTHING, Depth
 from feed.venues import ADAPTERS
 
 PLACE = "{exchange}"
@@ -43,6 +44,12 @@ class VenueConfig(BaseModel):
     """Nothing heard for longer: the venue is not known to live. At least two of its heartbeats."""
     exchange: str = Field(default="", pattern=r"^[A-Z0-9_]{0,40}$")
     """What documents of spot bots call it; the name of the table in capitals when empty."""
+    depth: list[Symbol] | None = Field(default=None, max_length=500)
+    """Symbols whose whole books go on the bus; all where it is not given. Their best prices always do."""
+    depth_every_ms: int = Field(default=BOOK_EVERY_MS, ge=0, le=1_000)
+    """A book goes on the bus at most this often."""
+    names: dict[Symbol, Symbol] = Field(default={}, max_length=500)
+    """What spot bots call some of its symbols, where the venue writes them otherwise; read by the pricer."""
     quoted: bool | None = None
     """Whether bots quote there; read by pricer and gateway (`common.venues`)."""
     websocket: str
@@ -64,6 +71,16 @@ class VenueConfig(BaseModel):
         if len(set(value)) != len(value):
             raise ValueError("must not name a symbol twice")
         return value
+
+    @model_validator(mode="after")
+    def _known_symbols(self) -> VenueConfig:
+        if ADAPTERS[self.adapter].discovers:
+            return self
+        for field, named in (("depth", self.depth or ()), ("names", self.names.values())):
+            unknown = sorted(set(named) - set(self.symbols))
+            if unknown:
+                raise ValueError(f"{field}: {unknown[0]!r} is none of its symbols")
+        return self
 
     @field_validator("websocket", "simulated_websocket")
     @classmethod
@@ -112,6 +129,7 @@ class Place(BaseModel):
     websocket: str
     rest: str
     live_within_ms: int = 1_000
+    depth: Depth = EVERYTHING
 
 
 def parse_venues(text: str) -> dict[str, VenueConfig]:
@@ -162,6 +180,10 @@ def places(
                     websocket=addresses[0],
                     rest=addresses[1],
                     live_within_ms=venue.live_within_ms,
+                    depth=Depth(
+                        None if venue.depth is None else frozenset(venue.depth),
+                        venue.depth_every_ms,
+                    ),
                 )
             )
         elif names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from common.clock import NS_PER_MS
 from common.events import Book, Event, TopOfBook, Trade
 
@@ -12,7 +14,7 @@ from feed.messages import Beat, Diff, Print, Snapshot, Top
 from feed.venues.adapter import BOOK_LEVELS, Adapter
 
 BOOK_EVERY_MS = 100
-"""A book goes out at most this often; the newest state waits for its turn."""
+"""A book goes out at most this often unless configured otherwise; the newest state waits for its turn."""
 FIRST_SNAPSHOT_MS = {True: 500, False: 3_000}
 """Wait for the first snapshot of a connection: over REST it is asked sooner when a change arrives, over the stream
 it comes by itself."""
@@ -29,10 +31,24 @@ def contradiction_pause_ms(times: int) -> int:
     return min(CONTRADICTION_PAUSE_MAX_MS, CONTRADICTION_FIRST_MS * 2 ** min(times - 1, 10)) if times else 0
 
 
+class Depth(NamedTuple):
+    """Whose books go on the bus, and how often; best prices always do."""
+
+    symbols: frozenset[str] | None = None
+    """None is every symbol's."""
+    every_ms: int = BOOK_EVERY_MS
+
+    def wanted(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
+
+EVERYTHING = Depth()
+
+
 class Followed:
     """The state of one symbol."""
 
-    def __init__(self, venue: str, symbol: str, adapter: Adapter) -> None:
+    def __init__(self, venue: str, symbol: str, adapter: Adapter, depth: Depth = EVERYTHING) -> None:
         self.venue, self.symbol = venue, symbol
         self.sync = BookSync(
             adapter.book_depth,
@@ -54,6 +70,8 @@ class Followed:
         self._book_event_ns = 0
         self._book_sent_ns = 0
         self._book_due = False
+        self._book_every_ns = depth.every_ms * NS_PER_MS
+        self._tells_book = depth.wanted(symbol)
         self._trades = Steady()
         self._beat_trade = 0
         self._split_samples = 0
@@ -169,20 +187,20 @@ class Followed:
         self._beat_trade = beat.last_trade
         return lost
 
-    def empty(self, now_ns: int, epoch: int) -> tuple[TopOfBook, Book]:
+    def empty(self, now_ns: int, epoch: int) -> list[Event]:
         """Return the last word on a symbol whose trading has ended: nothing rests any more."""
         self.sync.reset()
-        return self._top((0.0, 0.0, 0.0, 0.0), 0, now_ns, epoch), self._book(now_ns, epoch)
+        return [self._top((0.0, 0.0, 0.0, 0.0), 0, now_ns, epoch), *self._books(now_ns, epoch)]
 
     def again(self, now_ns: int, epoch: int) -> list[Event]:
         """Return what holds now once more, for readers who may have missed it; nothing while out of sync."""
         if not (self.sync.synced and self._told):
             return []
-        return [self._top(self.best, self._top_event_ns, now_ns, epoch), self._book(now_ns, epoch)]
+        return [self._top(self.best, self._top_event_ns, now_ns, epoch), *self._books(now_ns, epoch)]
 
     def flush(self, now_ns: int, epoch: int) -> Book | None:
         """Return the book that waited for its turn."""
-        if not self._book_due or now_ns - self._book_sent_ns < BOOK_EVERY_MS * NS_PER_MS:
+        if not self._book_due or now_ns - self._book_sent_ns < self._book_every_ns:
             return None
         return self._book(now_ns, epoch)
 
@@ -220,8 +238,8 @@ class Followed:
                 if self.sync.last_id:
                     self._top_sequence.news(self.sync.last_id)
                 events.append(self._top(best, ts_event_ns, now_ns, epoch))
-        self._book_due = True
-        if now_ns - self._book_sent_ns >= BOOK_EVERY_MS * NS_PER_MS:
+        self._book_due = self._tells_book
+        if self._book_due and now_ns - self._book_sent_ns >= self._book_every_ns:
             events.append(self._book(now_ns, epoch))
 
     def _speaks_for_top(self, ts_event_ns: int) -> bool:
@@ -246,6 +264,9 @@ class Followed:
             ts_event_ns=ts_event_ns,
             ts_received_ns=now_ns,
         )
+
+    def _books(self, now_ns: int, epoch: int) -> list[Event]:
+        return [self._book(now_ns, epoch)] if self._tells_book else []
 
     def _book(self, now_ns: int, epoch: int) -> Book:
         self._book_due, self._book_sent_ns = False, now_ns

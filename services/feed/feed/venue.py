@@ -14,7 +14,7 @@ from common.events import Book, Event, FeedStatus, MarketStatus
 from feed.connections.connection import Connection, Opened
 from feed.connections.flood import Flood
 from feed.connections.reading import UNREADABLE
-from feed.followed import Followed
+from feed.followed import EVERYTHING, Depth, Followed
 from feed.listings.listings import Listings
 from feed.messages import (
     Alive,
@@ -47,8 +47,15 @@ LATE_MAX_NS = 2 * NS_PER_S
 class VenueFeed:
     """Everything public of one venue, as events."""
 
-    def __init__(self, venue: str, adapter: Adapter, random: Random, live_within_ms: int = LIVE_WITHIN_MS) -> None:
-        self.venue, self.adapter = venue, adapter
+    def __init__(
+        self,
+        venue: str,
+        adapter: Adapter,
+        random: Random,
+        live_within_ms: int = LIVE_WITHIN_MS,
+        depth: Depth = EVERYTHING,
+    ) -> None:
+        self.venue, self.adapter, self._depth = venue, adapter, depth
         self.live_within_ns = live_within_ms * NS_PER_MS
         self.epoch = 0
         self.followed: dict[str, Followed] = {}
@@ -459,7 +466,7 @@ class VenueFeed:
         if len(self.followed) >= SYMBOLS_MAX:
             self.note = f"{symbol}: not followed, {SYMBOLS_MAX} symbols are"
             return False
-        followed = self.followed[symbol] = Followed(self.venue, symbol, self.adapter)
+        followed = self.followed[symbol] = Followed(self.venue, symbol, self.adapter, self._depth)
         followed.restart(now_ns)
         self._home[symbol] = connection
         self.upkeep.follow(symbol, now_ns)

@@ -55,4 +55,4 @@ def wire(settings: Settings) -> Service:
 def venue_feed(place: Place, seed: str) -> VenueFeed:
     """Return one venue, not yet connected; `seed` spreads the reconnects of several processes."""
     adapter = ADAPTERS[place.adapter](place.symbols, place.websocket, place.rest)
-    return VenueFeed(place.venue, adapter, Random(f"{seed}:{place.venue}"), place.live_within_ms)
+    return VenueFeed(place.venue, adapter, Random(f"{seed}:{place.venue}"), place.live_within_ms, place.depth)

@@ -10,7 +10,7 @@ from common.clock import NS_PER_MS
 from common.events import Market
 from common.instruments import InstrumentKind
 
-from pricer.kind import Kind, SourceOf
+from pricer.kind import Follow, Kind
 from pricer.own_mid import OwnMid
 from pricer.sources.aggregation import VenueFeed
 
@@ -37,17 +37,15 @@ class Fixed(Kind[FixedBot, Listed, OwnMid]):
     def contract_of(self, market: Market, feed: VenueFeed) -> Listed:
         return Listed(market.venue, market.symbol, market.series)
 
-    def outputs(
-        self, algo_id: str, config: FixedBot, source_of: SourceOf, before: Mapping[str, OwnMid]
-    ) -> list[OwnMid]:
+    def outputs(self, algo_id: str, config: FixedBot, follow: Follow, before: Mapping[str, OwnMid]) -> list[OwnMid]:
         quoting = config.quoting
         life_ms = min(quoting.max_age_ms, quoting.target_life_ms)
         return [OwnMid(algo_id, OWN_BOOKS, quoting.max_age_ms * NS_PER_MS, life_ms * NS_PER_MS // RENEWALS)]
 
-    def hand_out(self, config: FixedBot, outputs: Sequence[OwnMid], source_of: SourceOf) -> None:
+    def hand_out(self, config: FixedBot, outputs: Sequence[OwnMid], follow: Follow) -> None:
         where = config.instrument
         outputs[0].hold(
-            source_of(each.venue, each.symbol)
+            follow.source(each.venue, each.symbol)
             for each in self.contracts.values()
             if each.venue == where.venue and (each.symbol in where.symbols or each.series in where.series)
         )

@@ -8,8 +8,8 @@ the outputs of a bot: each states prices of some markets whenever one of its sou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from common.bots import Bot
 from common.core import Sample
@@ -17,12 +17,22 @@ from common.events import FairValue, Market, SourcePrice
 from common.instruments import InstrumentKind
 
 from pricer.library import Library
-from pricer.sources.aggregation import Source, VenueFeed
+from pricer.sources.aggregation import BookSource, Source, VenueFeed
 from pricer.sources.spot import News
+from pricer.sources.venues import Venues
 from pricer.volatility import VolatilityParams
 
-SourceOf: TypeAlias = Callable[[str, str], Source]
-"""By venue and symbol; ConfigError when there are too many venues to follow another one."""
+
+class Follow(Protocol):
+    """Where an output gets what it prices from; ConfigError when there are too many venues to follow another one."""
+
+    def source(self, venue: str, symbol: str) -> Source:
+        """Return the best prices of a symbol."""
+        ...
+
+    def book(self, venue: str, symbol: str) -> BookSource:
+        """Return the book of a symbol."""
+        ...
 
 
 class Output(ABC):
@@ -30,6 +40,8 @@ class Output(ABC):
 
     silent: str
     """Why nothing goes out, for people; empty while prices do."""
+    revision: int = 0
+    """Of the configuration in force."""
 
     @property
     @abstractmethod
@@ -40,6 +52,11 @@ class Output(ABC):
     @abstractmethod
     def sources(self) -> Sequence[Source]:
         """What they are made from."""
+
+    @property
+    def books(self) -> Sequence[BookSource]:
+        """What else they are made from, where depth counts."""
+        return ()
 
     @abstractmethod
     def due(self, now_ns: int) -> bool:
@@ -88,9 +105,11 @@ class Kind(ABC, Generic[BotT, ContractT, OutputT]):
     """What it prices; markets of anything else are not listened to for it."""
     own_books: ClassVar[bool] = False
     """Whether it is priced from the books of venues where bots quote; each of our own quotes moves those."""
+    depth: ClassVar[bool] = False
+    """Whether it is priced from whole books, not only from their best prices."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self, library: Library, venues: Venues) -> None:
+        self.library, self.venues = library, venues
         self.contracts: dict[tuple[str, str], ContractT] = {}
         """What it knows of the open markets, by venue and symbol."""
 
@@ -99,12 +118,12 @@ class Kind(ABC, Generic[BotT, ContractT, OutputT]):
         """Return what there is to price in an open market; None when it does not say enough."""
 
     @abstractmethod
-    def outputs(self, algo_id: str, config: BotT, source_of: SourceOf, before: Mapping[str, OutputT]) -> list[OutputT]:
+    def outputs(self, algo_id: str, config: BotT, follow: Follow, before: Mapping[str, OutputT]) -> list[OutputT]:
         """Return the outputs of a bot; what those `before`, by name, have learnt stays where it still applies.
 
         ConfigError when something it needs cannot be used.
         """
 
     @abstractmethod
-    def hand_out(self, config: BotT, outputs: Sequence[OutputT], source_of: SourceOf) -> None:
+    def hand_out(self, config: BotT, outputs: Sequence[OutputT], follow: Follow) -> None:
         """Let the outputs price the contracts of now that are the bot's, and forget the others."""

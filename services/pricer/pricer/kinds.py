@@ -5,5 +5,6 @@ from typing import Any
 from pricer.binary.kind import Binary
 from pricer.fixed import Fixed
 from pricer.kind import Kind
+from pricer.spot.kind import Spot
 
-KINDS: tuple[type[Kind[Any, Any, Any]], ...] = (Binary, Fixed)
+KINDS: tuple[type[Kind[Any, Any, Any]], ...] = (Binary, Fixed, Spot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,7 +14,8 @@ from common.instruments import InstrumentKind
 
 from pricer.kind import Kind, Output
 from pricer.library import Library
-from pricer.sources.aggregation import Source, VenueFeed
+from pricer.sources.aggregation import BookSource, Followed, Source, VenueFeed
+from pricer.sources.venues import Venues
 from pricer.volatility import VolatilityParams
 
 # A market nobody closed is forgotten this long after its expiry.
@@ -37,18 +38,40 @@ class PricedBot:
     halted: str = ""
 
 
+class Following:
+    """Has the feeds keep what outputs price from."""
+
+    def __init__(self, feed_of: Callable[[str], VenueFeed | None]) -> None:
+        self._feed_of = feed_of
+
+    def source(self, venue: str, symbol: str) -> Source:
+        feed = self._feed(venue, symbol)
+        return feed.sources.setdefault(symbol, Source(symbol, feed))
+
+    def book(self, venue: str, symbol: str) -> BookSource:
+        feed = self._feed(venue, symbol)
+        return feed.books.setdefault(symbol, BookSource(symbol, feed))
+
+    def _feed(self, venue: str, symbol: str) -> VenueFeed:
+        feed = self._feed_of(venue)
+        if feed is None:
+            raise ConfigError([f"{venue}:{symbol} cannot be followed: more than {VENUES_MAX} venues in use"])
+        return feed
+
+
 class Roster:
     """Bots, open markets and sources, and the paths between them that a tick takes."""
 
-    def __init__(self, library: Library, kinds: Sequence[type[AnyKind]]) -> None:
+    def __init__(self, library: Library, kinds: Sequence[type[AnyKind]], venues: Venues) -> None:
         self.feeds: dict[str, VenueFeed] = {}
         self.bots: dict[str, PricedBot] = {}
-        self.kinds: dict[str, AnyKind] = {kind.model.kind: kind(library) for kind in kinds}
+        self.kinds: dict[str, AnyKind] = {kind.model.kind: kind(library, venues) for kind in kinds}
         """By their word in a configuration."""
+        self._follow = Following(self.feed)
         self.models = [kind.model for kind in kinds]
         self.open_markets: dict[tuple[str, str], int] = {}
         """Their expiry, 0 for what never expires, by venue and symbol."""
-        self._pricing_from: dict[Source, list[tuple[PricedBot, Output]]] = {}
+        self._pricing_from: dict[Followed, list[tuple[PricedBot, Output]]] = {}
 
     def feed(self, venue: str) -> VenueFeed | None:
         """Return what is known of a venue's feed; None when there are too many venues to follow another one."""
@@ -57,13 +80,18 @@ class Roster:
         return self.feeds.get(venue)
 
     def source(self, venue: str, symbol: str) -> Source | None:
-        """Return a source that some bot follows."""
+        """Return the best prices of a symbol, if some bot follows them."""
         feed = self.feeds.get(venue)
         return None if feed is None else feed.sources.get(symbol)
 
-    def pricing_from(self, source: Source) -> list[tuple[PricedBot, Output]]:
-        """Return who follows a source."""
-        return self._pricing_from.get(source, [])
+    def book(self, venue: str, symbol: str) -> BookSource | None:
+        """Return the book of a symbol, if some bot follows it."""
+        feed = self.feeds.get(venue)
+        return None if feed is None else feed.books.get(symbol)
+
+    def pricing_from(self, followed: Followed) -> list[tuple[PricedBot, Output]]:
+        """Return who prices from best prices or a book."""
+        return self._pricing_from.get(followed, [])
 
     def outputs(self) -> Iterator[tuple[PricedBot, Output]]:
         for bot in self.bots.values():
@@ -75,7 +103,9 @@ class Roster:
         known = self.bots.get(bot.algo_id)
         same_kind = known is not None and known.config.kind == bot.config.kind
         before = {each.name: each for each in known.outputs} if known is not None and same_kind else {}
-        bot.outputs = self.kinds[bot.config.kind].outputs(bot.algo_id, bot.config, self._followed, before)
+        bot.outputs = self.kinds[bot.config.kind].outputs(bot.algo_id, bot.config, self._follow, before)
+        for output in bot.outputs:
+            output.revision = bot.revision
         self.bots[bot.algo_id] = bot
         self._hand_out(bot)
         self._connect()
@@ -124,21 +154,18 @@ class Roster:
         for venue, symbol in [key for key, expiry_ns in self.open_markets.items() if 0 < expiry_ns < over_ns]:
             self.drop_market(venue, symbol)
 
-    def _followed(self, venue: str, symbol: str) -> Source:
-        feed = self.feed(venue)
-        if feed is None:
-            raise ConfigError([f"{venue}:{symbol} cannot be followed: more than {VENUES_MAX} venues in use"])
-        return feed.sources.setdefault(symbol, Source(symbol, feed))
-
     def _hand_out_all(self) -> None:
-        before = [tuple(output.sources) for _, output in self.outputs()]
+        before = self._all_followed()
         for bot in self.bots.values():
             self._hand_out(bot)
-        if [tuple(output.sources) for _, output in self.outputs()] != before:
+        if self._all_followed() != before:
             self._connect()
 
+    def _all_followed(self) -> list[tuple[Followed, ...]]:
+        return [(*output.sources, *output.books) for _, output in self.outputs()]
+
     def _hand_out(self, bot: PricedBot) -> None:
-        self.kinds[bot.config.kind].hand_out(bot.config, bot.outputs, self._followed)
+        self.kinds[bot.config.kind].hand_out(bot.config, bot.outputs, self._follow)
 
     def _connect(self) -> None:
         self._pricing_from = {}
@@ -148,7 +175,10 @@ class Roster:
             for source in output.sources:
                 self._pricing_from.setdefault(source, []).append((bot, output))
                 wanted.setdefault(source, []).extend([] if params is None else [params])
+            for book in output.books:
+                self._pricing_from.setdefault(book, []).append((bot, output))
         for feed in self.feeds.values():
+            feed.books = {symbol: book for symbol, book in feed.books.items() if book in self._pricing_from}
             feed.sources = {symbol: source for symbol, source in feed.sources.items() if source in wanted}
             for source in feed.sources.values():
                 source.keep_volatilities(wanted[source])

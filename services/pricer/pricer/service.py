@@ -12,12 +12,14 @@ from common.errors import ConfigError
 from common.events import (
     Alert,
     AlertLevel,
+    Book,
     BotConfig,
     FeedStatus,
     Halt,
     Lease,
     Market,
     MarketStatus,
+    OwnDepth,
     TopOfBook,
 )
 from common.leases.fence import EpochFence
@@ -26,7 +28,8 @@ from pricer.kind import Output
 from pricer.kinds import KINDS
 from pricer.library import Library
 from pricer.roster import AnyKind, PricedBot, Roster
-from pricer.sources.aggregation import VenueFeed
+from pricer.sources.aggregation import BookSource, VenueFeed
+from pricer.sources.venues import Venues
 
 # A bot's interval is kept to the next multiple of this.
 TIMER_PERIOD_MS = 20
@@ -44,11 +47,18 @@ class Pricer(Core):
         *,
         quoted_venues: Sequence[str] = (),
         kinds: Sequence[type[AnyKind]] = KINDS,
+        venues: Venues | None = None,
     ) -> None:
         self._price_venues = tuple(price_venues)
         self._quoted_venues = tuple(quoted_venues) if any(kind.own_books for kind in kinds) else ()
         self._library = library or Library()
-        self._roster = Roster(self._library, kinds)
+        self._roster = Roster(self._library, kinds, venues or Venues())
+        self._depth_venues: Sequence[str | None] = ()
+        """Where books are listened to; None is everywhere."""
+        if any(kind.depth for kind in kinds):
+            self._depth_venues = (*price_venues, *quoted_venues) or (None,)
+        self._moved: dict[Output, PricedBot] = {}
+        """Whose books have changed in this burst."""
         self._fence = EpochFence()
         self._halts_sent = 0
         self._may_speak = True
@@ -62,6 +72,11 @@ class Pricer(Core):
         tops = [Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._price_venues]
         if tops:
             tops += [Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self._quoted_venues]
+        depth: list[Input] = [
+            Newest(Book, self.on_book, {} if venue is None else {"venue": venue}) for venue in self._depth_venues
+        ]
+        if depth:
+            depth.append(Newest(OwnDepth, self.on_own_depth))
         return [
             Ordered(BotConfig, self.on_bot),
             Ordered(Market, self.on_market),
@@ -69,6 +84,7 @@ class Pricer(Core):
             Newest(Lease, self.on_lease),
             Newest(FeedStatus, self.on_status),
             *(tops or [Newest(TopOfBook, self.on_top)]),
+            *depth,
             Every(TIMER_PERIOD_MS, self.on_timer),
             Command("reload", self.on_reload),
             Command("quotes", self.on_quotes),
@@ -88,6 +104,35 @@ class Pricer(Core):
             if output.prices_from(source):
                 effects += self._price(bot, output, receipt.now_ns)
         return effects
+
+    def on_book(self, book: Book, receipt: Receipt) -> Effects:
+        """Take a book in; who prices from it does so once, when all that came with it is known."""
+        source = self._roster.book(book.venue, book.symbol)
+        if source is not None and self._admits(source.feed, book.epoch):
+            self._ticks += 1
+            source.update(book, receipt.now_ns, receipt.age_ns)
+            self._note_moved(source)
+        return ()
+
+    def on_own_depth(self, statement: OwnDepth, receipt: Receipt) -> Effects:
+        """Take our own orders out of a book."""
+        feed = self._roster.feed(statement.venue)
+        if feed is not None and self._fence.passes("quoter", statement.account, statement.epoch):
+            source = feed.on_own_depth(statement, receipt.now_ns - receipt.age_ns)
+            if source is not None:
+                self._note_moved(source)
+        return ()
+
+    def _note_moved(self, source: BookSource) -> None:
+        for bot, output in self._roster.pricing_from(source):
+            self._moved[output] = bot
+
+    def after_burst(self, receipt: Receipt) -> Effects:
+        """Price once from all the books that came together."""
+        if not self._moved:
+            return ()
+        moved, self._moved = self._moved, {}
+        return [effect for output, bot in moved.items() for effect in self._price(bot, output, receipt.now_ns)]
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
         self._fence.on_lease(lease)
@@ -236,7 +281,7 @@ class Pricer(Core):
         return {**self._dropped, "old_epoch": self._fence.old, "epoch_ahead": self._fence.ahead}
 
     def samples(self) -> Iterator[Sample]:
-        yield Sample("mm_pricer_ticks_total", "counter", "Tops of book of followed sources", {}, self._ticks)
+        yield Sample("mm_pricer_ticks_total", "counter", "Tops and books of followed sources", {}, self._ticks)
         for reason, count in self._all_dropped().items():
             yield Sample("mm_pricer_dropped_total", "counter", "Inputs not used", {"reason": reason}, count)
         for algo_id, count in self._values.items():

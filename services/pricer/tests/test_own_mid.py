@@ -13,7 +13,7 @@ from common.core import Newest
 from common.events import FairValue, Market, MarketStatus, SourcePrice, TopOfBook
 from common.instruments import InstrumentKind
 from pricer.binary.kind import Binary
-from pricer.kind import Kind, SourceOf
+from pricer.kind import Follow, Kind
 from pricer.own_mid import OwnMid
 from pricer.service import Pricer
 from pricer.sources.aggregation import VenueFeed
@@ -39,13 +39,13 @@ class Toy(Kind[ToyBot, str, OwnMid]):
     def contract_of(self, market: Market, feed: VenueFeed) -> str:
         return market.symbol
 
-    def outputs(self, algo_id: str, config: ToyBot, source_of: SourceOf, before: Mapping[str, OwnMid]) -> list[OwnMid]:
+    def outputs(self, algo_id: str, config: ToyBot, follow: Follow, before: Mapping[str, OwnMid]) -> list[OwnMid]:
         return [OwnMid(algo_id, "own books", NS_PER_S, 100 * NS_PER_MS)]
 
-    def hand_out(self, config: ToyBot, outputs: Sequence[OwnMid], source_of: SourceOf) -> None:
+    def hand_out(self, config: ToyBot, outputs: Sequence[OwnMid], follow: Follow) -> None:
         venue = config.instrument.venue
         wanted = [symbol for symbol in config.instrument.symbols if (venue, symbol) in self.contracts]
-        outputs[0].hold([source_of(venue, symbol) for symbol in wanted])
+        outputs[0].hold([follow.source(venue, symbol) for symbol in wanted])
 
 
 def toys(*symbols: str) -> Harness:

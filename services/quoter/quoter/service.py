@@ -206,7 +206,7 @@ class Quoter(Core):
         return self._on_price(fair, fair.fair, usable, usable and fair.ready, receipt)
 
     def on_source(self, source: SourcePrice, receipt: Receipt) -> Effects:
-        usable = 0.0 < source.bid <= source.ask < math.inf
+        usable = not source.unusable and 0.0 < source.bid <= source.ask < math.inf
         return self._on_price(source, 0.5 * (source.bid + source.ask), usable, usable, receipt)
 
     def _on_price(self, price: Price, mark: float, usable: bool, ready: bool, receipt: Receipt) -> Effects:
@@ -400,6 +400,9 @@ class Quoter(Core):
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
+        if self.session.reconciled:
+            # Before that our predecessor's last statement holds.
+            yield from self.trader.own_depth.tell_due(self.epoch, now_ns)
         if self._snapshots.due(now_ns):
             yield from self._relay(self.session.request_snapshot("timer", now_ns), now_ns)
         yield from self.passes.turns()

@@ -23,6 +23,7 @@ from common.events import (
     Market,
     OrderCommand,
     OrderUpdates,
+    OwnDepth,
     Parked,
     PlatformConfig,
     Position,
@@ -61,11 +62,11 @@ DUTIES: dict[str, Duties] = {
     "feed": Duties((TopOfBook, Book, FeedStatus, Trade, Market), (Market,), ("feed",)),
     "pricer": Duties(
         (FairValue, SourcePrice, Halt),
-        (TopOfBook, FeedStatus, Book, Trade, Market, BotConfig, Halt, Lease),
+        (TopOfBook, FeedStatus, Book, OwnDepth, Trade, Market, BotConfig, Halt, Lease),
         ("pricer",),
     ),
     "quoter": Duties(
-        (QuoteTarget, OrderUpdates, HedgeUpdate, Fill, Posting, AccountState, Halt),
+        (QuoteTarget, OwnDepth, OrderUpdates, HedgeUpdate, Fill, Posting, AccountState, Halt),
         (
             FairValue,
             SourcePrice,

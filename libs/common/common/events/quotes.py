@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 import msgspec
@@ -122,7 +123,7 @@ class SourcePrice(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class QuoteLevel(msgspec.Struct, frozen=True, array_like=True):
-    """One level of a target: price in ticks of a YES share and size in lots."""
+    """One level of a target, or of our own orders: price in ticks (of a YES share) and size in lots."""
 
     price_ticks: int
     quantity_lots: int
@@ -149,3 +150,26 @@ class QuoteTarget(Event, frozen=True, kw_only=True, omit_defaults=True):
     """quoting, reduce_only, frozen, pulled, waiting, not_taken_up."""
     valid_until_ns: int
     ts_received_ns: int = 0
+
+
+@register
+class OwnDepth(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The most that a public book may show of an account's own orders at each price of a market without outcomes.
+
+    Orders are in it from before they are sent until some time after their end. Whoever prices from the book takes that
+    much out of it. It is renewed while there are any, and stated once when there are none left.
+    """
+
+    subject: ClassVar[str] = "quote.own.{venue}.{account}.{symbol}"
+
+    account: str
+    venue: str
+    symbol: str
+    bids: list[QuoteLevel]
+    asks: list[QuoteLevel]
+    tick_size: Decimal
+    lot_size: Decimal
+    number: int
+    """Counts the statements of one account and epoch, from 1: one that comes behind a later one counts for nothing."""
+    too_many: bool = False
+    """Orders have stood at more prices than are stated: what others show in this book is not known."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from common.core import Core
 from common.events import Fill, OrderUpdates, Posting, decode
+from common.venues import Exchanges
 
 from toolkit.paths import CONFIG_DIR
 from toolkit.simulation import rival
@@ -81,7 +82,9 @@ def feed(seed: int) -> Core:
 
 
 def pricer() -> Core:
-    made: Core = importlib.import_module("pricer.service").Pricer(["binance"], quoted_venues=["degen"])
+    venues = importlib.import_module("pricer.sources.venues").Venues(Exchanges({"DEGEN": "degen"}))
+    service = importlib.import_module("pricer.service")
+    made: Core = service.Pricer(["binance"], quoted_venues=["degen"], venues=venues)
     return made
 
 

@@ -92,6 +92,8 @@ class Node:
         self.life = 0
         """Counts starts; what was planned for an earlier life finds out that it is over."""
         self.spool: dict[str, Letter] = {}
+        self._plain_ns: dict[str, int] = {}
+        """When the last plain message under a subject is stored."""
         self.kept: dict[str, bytes] = {}
         """Documents on its disk."""
         self.hand = Hand(name)
@@ -419,8 +421,7 @@ class Node:
             if effect.acked:
                 self._send_acked(self._letter(effect, None))
             elif self.bus.available:
-                letter = self._letter(effect, None)
-                self.later(self.bus.hop_ns(), lambda: self._store_plain(letter))
+                self._send_plain(self._letter(effect, None))
         elif isinstance(effect, Send):
             self.network.send(self, effect)
         elif isinstance(effect, HttpRequest):
@@ -444,6 +445,13 @@ class Node:
     def _letter(self, event: Event, after: int | None) -> Letter:
         data = encode(event)
         return Letter(event, data, self.hand.headers(event, data, after), after)
+
+    def _send_plain(self, letter: Letter) -> None:
+        # One connection keeps the order within a subject: a slow message holds up those behind it.
+        subject, now_ns = letter.event.address(), self.schedule.now_ns
+        stored_ns = max(now_ns + self.bus.hop_ns(), self._plain_ns.get(subject, 0))
+        self._plain_ns[subject] = stored_ns
+        self.later(stored_ns - now_ns, lambda: self._store_plain(letter))
 
     def _store_plain(self, letter: Letter) -> None:
         if self.bus.available:

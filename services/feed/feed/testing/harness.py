@@ -10,6 +10,7 @@ from common.clock import NS_PER_MS
 from common.core import Effect, HttpRequest, HttpResponse
 from common.events import FeedStatus
 
+from feed.followed import EVERYTHING, Depth
 from feed.venue import VenueFeed
 from feed.venues.adapter import Adapter
 
@@ -22,8 +23,8 @@ T = TypeVar("T")
 class Rehearsal:
     """A venue and a clock. Everything the venue wants is kept in `effects`, and returned by what caused it."""
 
-    def __init__(self, adapter: Adapter, start_ns: int = START_NS) -> None:
-        self.feed = VenueFeed("here", adapter, Random(7))
+    def __init__(self, adapter: Adapter, start_ns: int = START_NS, depth: Depth = EVERYTHING) -> None:
+        self.feed = VenueFeed("here", adapter, Random(7), depth=depth)
         self.now_ns = start_ns
         self.effects: list[Effect] = []
         self._keep(self.feed.start(3, self.now_ns))

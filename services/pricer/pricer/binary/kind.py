@@ -10,7 +10,7 @@ from common.instruments import InstrumentKind
 
 from pricer.binary.contracts import Contract, contract_of
 from pricer.binary.valuation import Valuation
-from pricer.kind import Kind, SourceOf
+from pricer.kind import Follow, Kind
 from pricer.sources.aggregation import VenueFeed
 
 
@@ -24,21 +24,21 @@ class Binary(Kind[BinaryBot, Contract, Valuation]):
         return contract_of(market, feed)
 
     def outputs(
-        self, algo_id: str, config: BinaryBot, source_of: SourceOf, before: Mapping[str, Valuation]
+        self, algo_id: str, config: BinaryBot, follow: Follow, before: Mapping[str, Valuation]
     ) -> list[Valuation]:
         return [
             Valuation.of(
                 algo_id,
                 underlying,
                 config,
-                [source_of(source.venue, source.symbol) for source in sources],
+                [follow.source(source.venue, source.symbol) for source in sources],
                 self.library,
                 before.get(underlying),
             )
             for underlying, sources in config.instrument.sources.items()
         ]
 
-    def hand_out(self, config: BinaryBot, outputs: Sequence[Valuation], source_of: SourceOf) -> None:
+    def hand_out(self, config: BinaryBot, outputs: Sequence[Valuation], follow: Follow) -> None:
         instrument = config.instrument
         for valuation in outputs:
             valuation.hold(

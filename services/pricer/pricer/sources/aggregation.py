@@ -8,11 +8,12 @@ quiet: the feed asks the venue over REST and calls it stale, and no price is car
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from common.clock import NS_PER_S
-from common.events import FeedStatus, TopOfBook
+from common.events import Book, FeedStatus, Level, OwnDepth, TopOfBook
 
+from pricer.sources.own_depth import OwnInBook, others
 from pricer.volatility import Volatility, VolatilityParams
 
 QUIET_MAX_S = 900.0
@@ -21,6 +22,10 @@ _QUIET_MAX_NS = int(QUIET_MAX_S * NS_PER_S)
 # The feed speaks every 200 ms; a longer silence means that nobody watches the connection any more.
 FEED_STATUS_AGE_MAX_S = 1.0
 _FEED_STATUS_AGE_MAX_NS = int(FEED_STATUS_AGE_MAX_S * NS_PER_S)
+
+LIVE_WITHIN_NS = NS_PER_S
+OWN_BOOKS_MAX = 5_000
+"""Books of a venue of which our own part is kept."""
 
 # A source that comes back must stay fresh this long before the bot returns to it, or quotes again after an outage.
 SETTLED_AFTER_S = 1.0
@@ -48,31 +53,26 @@ def two_sided(top: TopOfBook) -> bool:
     return 0.0 < top.bid <= top.ask < math.inf and top.bid_size >= 0.0 and top.ask_size >= 0.0
 
 
-class Source:
-    """The newest usable price of one symbol at one venue, and how much that price moves."""
+class Followed:
+    """Something that one venue states of one symbol, and since when it has held."""
 
-    __slots__ = ("_seen_live", "_volatilities", "arrived_at_ns", "breaks", "feed", "symbol", "top")
+    __slots__ = ("_seen_live", "arrived_at_ns", "breaks", "feed", "known", "symbol")
 
     def __init__(self, symbol: str, feed: VenueFeed) -> None:
         self.symbol = symbol
         self.feed = feed
-        self.top: TopOfBook | None = None
+        self.known = False
+        """Whether there is a statement that nothing speaks against."""
         self.arrived_at_ns = 0
         self.breaks = 0
-        """How often prices may have been missed."""
+        """How often statements may have been missed."""
         self._seen_live = False
-        self._volatilities: dict[VolatilityParams, Volatility] = {}
 
-    def update(self, top: TopOfBook, now_ns: int, age_ns: int) -> None:
-        """Take in a top of book; one that cannot be priced from leaves the source without a price."""
-        if not two_sided(top) or self.feed.stale(self.symbol):
-            self.forget()
-            return
-        self.top, self.arrived_at_ns = top, now_ns - age_ns
-        # A price read back after a start may be from before a lost connection, so nothing vouches for it.
+    def arrived(self, now_ns: int, age_ns: int) -> None:
+        """Note that the newest statement came in now, so old already."""
+        self.known, self.arrived_at_ns = True, now_ns - age_ns
+        # One read back after a start may be from before a lost connection, so nothing vouches for it.
         self._seen_live = age_ns == 0
-        for volatility in self._volatilities.values():
-            volatility.observe(mid_price(top), self.arrived_at_ns)
 
     def not_after(self, heard_at_ns: int) -> None:
         """No price can have come in after the venue was last heard of.
@@ -82,9 +82,45 @@ class Source:
         self.arrived_at_ns = min(self.arrived_at_ns, heard_at_ns)
 
     def forget(self) -> None:
-        """Prices may have been missed: only the next one counts, and no return is taken up to it."""
-        self.top = None
+        """Statements may have been missed: only the next one counts."""
+        self.known = False
         self.breaks += 1
+
+    def age_ns(self, now_ns: int) -> int | None:
+        """Return the time since the price was last known to hold; None when it is not to be priced from."""
+        feed = self.feed
+        if not self.known or not feed.up(now_ns):
+            return None
+        quiet_ns = now_ns - self.arrived_at_ns
+        if quiet_ns > _QUIET_MAX_NS or not self._seen_live:
+            return quiet_ns
+        return max(0, min(quiet_ns, now_ns - feed.alive_at_ns))
+
+
+class Source(Followed):
+    """The newest usable price of one symbol at one venue, and how much that price moves."""
+
+    __slots__ = ("_volatilities", "top")
+
+    def __init__(self, symbol: str, feed: VenueFeed) -> None:
+        super().__init__(symbol, feed)
+        self.top: TopOfBook | None = None
+        self._volatilities: dict[VolatilityParams, Volatility] = {}
+
+    def update(self, top: TopOfBook, now_ns: int, age_ns: int) -> None:
+        """Take in a top of book; one that cannot be priced from leaves the source without a price."""
+        if not two_sided(top) or self.feed.stale(self.symbol):
+            self.forget()
+            return
+        self.top = top
+        self.arrived(now_ns, age_ns)
+        for volatility in self._volatilities.values():
+            volatility.observe(mid_price(top), self.arrived_at_ns)
+
+    def forget(self) -> None:
+        """Prices may have been missed: only the next one counts, and no return is taken up to it."""
+        super().forget()
+        self.top = None
         for volatility in self._volatilities.values():
             volatility.interrupt()
 
@@ -96,27 +132,69 @@ class Source:
         """Drop the estimates that no bot asks for any more."""
         self._volatilities = {params: kept for params, kept in self._volatilities.items() if params in wanted}
 
-    def age_ns(self, now_ns: int) -> int | None:
-        """Return the time since the price was last known to hold; None when it is not to be priced from."""
-        feed = self.feed
-        if self.top is None or not feed.up(now_ns):
-            return None
-        quiet_ns = now_ns - self.arrived_at_ns
-        if quiet_ns > _QUIET_MAX_NS or not self._seen_live:
-            return quiet_ns
-        return max(0, min(quiet_ns, now_ns - feed.alive_at_ns))
+
+class BookSource(Followed):
+    """The newest book of one symbol at one venue, as others have made it: without our own orders."""
+
+    __slots__ = ("asks", "bids", "book", "own", "own_asks", "own_bids", "own_unknown", "version")
+
+    def __init__(self, symbol: str, feed: VenueFeed) -> None:
+        super().__init__(symbol, feed)
+        self.book: Book | None = None
+        self.bids: Sequence[Level] = ()
+        self.asks: Sequence[Level] = ()
+        self.own = feed.own_in(symbol)
+        self.own_bids = self.own_asks = 0.0
+        """How much of ours was taken out."""
+        self.own_unknown = False
+        """True while it cannot be said what is ours."""
+        self.version = 0
+        """Grows with every change of what is to be seen here."""
+
+    def update(self, book: Book, now_ns: int, age_ns: int) -> None:
+        """Take in a book; one of a symbol that the feed calls stale counts for nothing."""
+        if self.feed.stale(self.symbol):
+            self.forget()
+            return
+        self.book = book
+        self.arrived(now_ns, age_ns)
+        self.own.on_book(now_ns)
+        self._take_out(book)
+
+    def take_out(self) -> None:
+        """Take more of ours out of the book in hand; what was taken out of it stays out."""
+        if self.book is not None:
+            self._take_out(self.book)
+
+    def forget(self) -> None:
+        super().forget()
+        self.book = None
+        self.bids = self.asks = ()
+        self.own_bids = self.own_asks = 0.0
+        self.version += 1
+
+    def _take_out(self, book: Book) -> None:
+        own = self.own.stated()
+        self.own_unknown = own.too_many
+        self.bids, self.own_bids = others(book.bids, own.bids)
+        self.asks, self.own_asks = others(book.asks, own.asks)
+        self.version += 1
 
 
 class VenueFeed:
     """What the feed last said about its connections to one venue, and what time it is there."""
 
-    __slots__ = ("_said_at_ns", "_status", "alive_at_ns", "epoch", "sources", "venue")
+    __slots__ = ("_own", "_said_at_ns", "_status", "alive_at_ns", "books", "epoch", "sources", "venue")
 
     def __init__(self, venue: str) -> None:
         self.venue = venue
         self.epoch = 0
         self.sources: dict[str, Source] = {}
         """By symbol: those that a bot prices from."""
+        self.books: dict[str, BookSource] = {}
+        """By symbol: those whose depth a bot prices from."""
+        self._own: dict[str, OwnInBook] = {}
+        """By symbol, whether or not the book is followed now."""
         self.alive_at_ns = 0
         """Our time at which the connection last delivered anything."""
         self._status: FeedStatus | None = None
@@ -126,8 +204,8 @@ class VenueFeed:
         """Note whose words follow: another feed's end what the one before vouched for."""
         if epoch > self.epoch:
             self._status = None
-            for source in self.sources.values():
-                source.forget()
+            for followed in self._followed():
+                followed.forget()
         self.epoch = epoch
 
     def update(self, status: FeedStatus, said_at_ns: int) -> None:
@@ -136,11 +214,33 @@ class VenueFeed:
         self._said_at_ns = said_at_ns
         self.alive_at_ns = said_at_ns - max(0, status.silent_ns)
         lost = not status.connected or (before is not None and before.reconnects != status.reconnects)
-        for symbol, source in self.sources.items():
-            if lost or symbol in status.stale_symbols:
-                source.forget()
+        for followed in self._followed():
+            if lost or followed.symbol in status.stale_symbols:
+                followed.forget()
             else:
-                source.not_after(said_at_ns - max(0, status.heard_ns))
+                followed.not_after(said_at_ns - max(0, status.heard_ns))
+
+    def own_in(self, symbol: str) -> OwnInBook:
+        """Return what our accounts have stated of a book."""
+        return self._own.setdefault(symbol, OwnInBook())
+
+    def on_own_depth(self, statement: OwnDepth, heard_at_ns: int) -> BookSource | None:
+        """Take in what of a book is our own; return the book if a bot prices from it."""
+        if statement.symbol not in self._own and len(self._own) >= OWN_BOOKS_MAX:
+            return None
+        own, book = self.own_in(statement.symbol), self.books.get(statement.symbol)
+        own.on_statement(statement, heard_at_ns)
+        if book is None or book.book is None:
+            # No book is in hand that could show what has ended.
+            own.on_book(heard_at_ns)
+        else:
+            book.take_out()
+        return book
+
+    @property
+    def live_within_ns(self) -> int:
+        """Return for how long the venue may be silent while it is known to live."""
+        return LIVE_WITHIN_NS if self._status is None else self._status.live_within_ns
 
     def stale(self, symbol: str) -> bool:
         """Say whether the feed told us not to price from a symbol."""
@@ -155,6 +255,10 @@ class VenueFeed:
         if self._status is None or not self._status.clock_known or not self._watched(now_ns):
             return None
         return now_ns + self._status.clock_offset_ns
+
+    def _followed(self) -> Iterator[Followed]:
+        yield from self.sources.values()
+        yield from self.books.values()
 
     def _watched(self, now_ns: int) -> bool:
         return now_ns - self._said_at_ns <= _FEED_STATUS_AGE_MAX_NS

@@ -11,7 +11,7 @@ from common.clock import NS_PER_MS
 from common.core import Sample
 from common.events import TopOfBook
 
-from pricer.sources.aggregation import Source, SourceChoice, micro_price, mid_price
+from pricer.sources.aggregation import Followed, Source, SourceChoice, micro_price, mid_price
 from pricer.volatility import Volatility, VolatilityParams
 
 BASIS_POINT = 1e-4
@@ -84,7 +84,7 @@ def price_of(configured: PriceSource, top: TopOfBook) -> float:
     return micro_price(top) if configured.price == "micro" else mid_price(top)
 
 
-def name_of(source: Source) -> str:
+def name_of(source: Followed) -> str:
     """Return how people name a source, e.g. 'binance:BTCUSDT'."""
     return f"{source.feed.venue}:{source.symbol}"
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Effect, Receipt
-from common.events import BotConfig, FeedStatus, Market, MarketStatus, TopOfBook
+from common.events import (
+    Book,
+    BotConfig,
+    FeedStatus,
+    Level,
+    Market,
+    MarketStatus,
+    OwnDepth,
+    QuoteLevel,
+    SourcePrice,
+    TopOfBook,
+)
 from common.instruments import InstrumentKind
 
 from pricer.library import Library
 from pricer.service import Pricer
+from pricer.sources.venues import Venues
 
 T0_NS = 1_795_222_800 * NS_PER_S
 EXPIRY_NS = T0_NS + 300 * NS_PER_S
@@ -21,10 +35,11 @@ OFFSET_NS = 250 * NS_PER_MS
 class Harness:
     """A pricer and the shortest way to tell it things; time moves only when told."""
 
-    def __init__(self, library: Library | None = None) -> None:
-        self.pricer = Pricer(library=library)
+    def __init__(self, library: Library | None = None, venues: Venues | None = None) -> None:
+        self.pricer = Pricer(library=library, venues=venues)
         self.pricer.epoch = 3
         self.now_ns = T0_NS
+        self._numbers = count(1)
 
     def receipt(self, age_ns: int = 0) -> Receipt:
         return Receipt(self.now_ns, age_ns)
@@ -119,3 +134,72 @@ class Harness:
 
     def timer(self) -> list[Effect]:
         return list(self.pricer.on_timer(self.receipt()))
+
+    def coin(
+        self, venue: str, symbol: str, base: str, currency: str, status: MarketStatus = MarketStatus.OPEN
+    ) -> list[Effect]:
+        """Let a venue list a spot market."""
+        market = Market(
+            venue=venue,
+            symbol=symbol,
+            kind=InstrumentKind.SPOT,
+            status=status,
+            base=base,
+            currency=currency,
+            tick_size=Decimal("0.01"),
+            ts_received_ns=self.now_ns,
+        )
+        return list(self.pricer.on_market(market, self.receipt()))
+
+    def book(
+        self,
+        venue: str,
+        symbol: str,
+        bids: Iterable[tuple[float, float]],
+        asks: Iterable[tuple[float, float]],
+        *,
+        age_ns: int = 0,
+    ) -> list[SourcePrice]:
+        """Hand a book in, prices and sizes best first, and return what is stated at the end of its burst."""
+        self.hand_in(self.made(venue, symbol, bids, asks), age_ns=age_ns)
+        return self.burst()
+
+    def made(
+        self, venue: str, symbol: str, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]
+    ) -> Book:
+        return Book(
+            venue=venue,
+            symbol=symbol,
+            bids=[Level(*level) for level in bids],
+            asks=[Level(*level) for level in asks],
+            ts_event_ns=self.now_ns - 7,
+            ts_received_ns=self.now_ns - 5,
+        )
+
+    def hand_in(self, book: Book, *, age_ns: int = 0) -> None:
+        assert list(self.pricer.on_book(book, self.receipt(age_ns))) == [], "prices wait for the end of the burst"
+
+    def burst(self) -> list[SourcePrice]:
+        """End a burst."""
+        return [each for each in self.pricer.after_burst(self.receipt()) if isinstance(each, SourcePrice)]
+
+    def own(
+        self, venue: str, symbol: str, bids: Mapping[int, int], asks: Mapping[int, int], *, too_many: bool = False
+    ) -> list[SourcePrice]:
+        """State own lots of a hundredth by price in ticks of a cent."""
+        levels: Sequence[list[QuoteLevel]] = [
+            [QuoteLevel(ticks, lots) for ticks, lots in side.items()] for side in (bids, asks)
+        ]
+        statement = OwnDepth(
+            account="mm1",
+            venue=venue,
+            symbol=symbol,
+            bids=levels[0],
+            asks=levels[1],
+            tick_size=Decimal("0.01"),
+            lot_size=Decimal("0.01"),
+            number=next(self._numbers),
+            too_many=too_many,
+        )
+        list(self.pricer.on_own_depth(statement, self.receipt()))
+        return self.burst()

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.core import Effect
+from common.instruments import InstrumentKind
 from common.orders import CANCELLING
 from common.pretrade import Approved
 
+from quoter.orders.own_depth import OwnDepthOut
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.order_updates import OrderUpdatesOut
 from quoter.venues.base import Placement, Session
@@ -19,14 +21,16 @@ from quoter.venues.base import Placement, Session
 class Batch:
     """Cancels, new orders and targets, entered in our own books at once."""
 
-    def __init__(self, session: Session, orders: Orders, news: OrderUpdatesOut) -> None:
-        self._session, self._orders, self._news = session, orders, news
+    def __init__(self, session: Session, orders: Orders, news: OrderUpdatesOut, own_depth: OwnDepthOut) -> None:
+        self._session, self._orders, self._news, self._own_depth = session, orders, news, own_depth
         self._cancelling: list[int] = []
         self._placing: dict[int, Placement] = {}
         """By order id, in the order of placing."""
         self._targets: list[Effect] = []
         self._senders: dict[str, None] = {}
         """Bots with orders in the batch."""
+        self._spot: dict[str, None] = {}
+        """Spot markets of orders in the batch."""
 
     def cancel(self, orders: Iterable[Order]) -> None:
         """Cancel orders, or take back those that have not left."""
@@ -62,6 +66,8 @@ class Batch:
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None
+        if instrument.kind is InstrumentKind.SPOT:
+            self._spot[symbol] = None
         self._placing[order_id] = Placement(
             order_id,
             symbol,
@@ -81,8 +87,9 @@ class Batch:
     def send(self, epoch: int, now_ns: int) -> list[Effect]:
         """Hand the batch to the session; nothing else goes to the venue before it.
 
-        The news of new orders follows the frame, for the queue at the venue, but in the same turn: when we die, our
-        successor knows whose orders these are. What has become of earlier ones goes along. Targets come last.
+        What a public book will show of ours is told first. The news of new orders follows the frame, for the queue at
+        the venue, but in the same turn: when we die, our successor knows whose orders these are. What has become of
+        earlier ones goes along. Targets come last.
         """
         effects: list[Effect] = []
         if self._cancelling or self._placing:
@@ -90,6 +97,9 @@ class Batch:
             self._cancelling, self._placing, self._senders = [], {}, {}
             # Without a connection these were lost with it, and recovery asks what became of them.
             if self._session.connected:
+                if self._spot:
+                    effects += self._own_depth.tell_sent(self._spot, epoch, now_ns)
+                    self._spot = {}
                 effects += self._session.send(cancels, placements, now_ns)
             for algo_id in senders:
                 effects += self._news.tell_sent(algo_id, epoch, now_ns)

@@ -33,6 +33,7 @@ from quoter.orders.diff import TargetOrder, Tolerance, beside, diff, within_head
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
+from quoter.orders.own_depth import OwnDepthOut
 from quoter.orders.own_orders import Order, Orders
 from quoter.orders.terms import Terms, unlisted_terms
 from quoter.trading.activity import Activity, young_until
@@ -108,7 +109,8 @@ class Trader:
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
-        self._batch = Batch(session, orders, self.news)
+        self.own_depth = OwnDepthOut(account, venue, orders, self.markets)
+        self._batch = Batch(session, orders, self.news, self.own_depth)
         self._unlisted = unlisted_terms(venue, session.currency, session.tick_size, session.lot_size)
         known = Account(session, self.markets, orders, self.holdings, self.collateral)
         self.kinds: dict[str, Kind] = {kind.model.kind: kind(known) for kind in kinds}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from common.bots import FixedBot
-from common.core import Effect
+from common.core import Effect, Send
 from common.errors import ConfigError
-from common.events import BotConfig, BotLimits, Halt, Market, MarketStatus, Position, QuoteTarget, SourcePrice
+from common.events import BotConfig, BotLimits, Halt, Market, MarketStatus, OwnDepth, Position, QuoteTarget, SourcePrice
 from common.instruments import InstrumentKind, Outcome, Side
 from common.testing.limits import binary_limits, changed, spot_limits
 from msgspec.structs import replace
@@ -139,6 +139,34 @@ def test_a_coin_is_bid_for_first_and_offered_as_far_as_it_is_held(on_coin: tuple
     assert row["position"] == {"net": 40}
 
 
+def test_what_a_book_will_show_of_a_coins_orders_is_told_before_they_are_sent(
+    on_coin: tuple[Script, list[Placement]],
+) -> None:
+    script, placed = on_coin
+    told_first: list[bool] = []
+    placed_before = script.core.session.send
+
+    def send(cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> list[Effect]:
+        placed_before(cancels, places, now_ns)
+        return [Send("sent", b"")]
+
+    script.core.session.send = send  # type: ignore[method-assign]
+    carry_one = script._carry_one
+
+    def carried(effect: Effect) -> None:
+        if isinstance(effect, Send):
+            told_first.append(bool(script.of(OwnDepth)))
+        else:
+            carry_one(effect)
+
+    script._carry_one = carried  # type: ignore[method-assign]
+    script.told.clear()
+    go_on(script, COIN, 59_990.0, 60_010.0)
+    assert told_first == [True]
+    (level,) = script.of(OwnDepth)[-1].bids
+    assert (level.price_ticks, level.quantity_lots) == (placed[0].price_ticks, placed[0].quantity_lots)
+
+
 def test_a_small_move_of_a_coin_keeps_its_place(on_coin: tuple[Script, list[Placement]]) -> None:
     script, placed = on_coin
     go_on(script, COIN, 59_990.0, 60_010.0)
@@ -166,6 +194,13 @@ def test_an_unusable_price_pulls() -> None:
     script = started()
     go_on(script, MARKET, 0.51, 0.53)
     go_on(script, MARKET, 0.53, 0.51, 100)
+    assert resting(script) == []
+    go_on(script, MARKET, 0.51, 0.53)
+    assert len(resting(script)) == 2
+    last = SourcePrice(
+        algo_id="1", venue="degen", symbol=MARKET, bid=0.51, ask=0.53, age_ns=0, unusable="no book to price from"
+    )
+    script.carry(script.core.on_source(last, script.receipt()))
     assert resting(script) == []
 
 

@@ -65,7 +65,7 @@ def test_only_an_approved_order_can_be_placed() -> None:
     trader = script.core.trader
     pair = terms_of(market()).pair
     wanted = NewOrder(1, "1", "mm1", pair.yes, Side.BUY, 40, 100, script.now_ns + 1)
-    batch = Batch(trader.session, trader.orders, trader.news)
+    batch = Batch(trader.session, trader.orders, trader.news, trader.own_depth)
     # The type checker refuses it; where it has not run, so does the batch.
     with pytest.raises(AttributeError):
         batch.place(wanted, script.now_ns)  # type: ignore[arg-type]

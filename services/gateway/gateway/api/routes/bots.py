@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
 from gateway.api.errors import WRONG_LAST_SEQUENCE, ApiError, answer, bad_field, config_refusal, revision_conflict
 from gateway.api.examples import BOT_CHANGE, BOT_FIELDS_CHANGE, example
+from gateway.api.known import known_to
+from gateway.api.losses import loss_halt, why_it_stands
 from gateway.api.routes.halts import lift
 from gateway.auth.users import Caller
 from gateway.changes.configuration import (
@@ -27,8 +29,6 @@ from gateway.changes.configuration import (
     starts,
     with_part,
 )
-from gateway.changes.known import known_to
-from gateway.changes.losses import loss_halt, why_it_stands
 from gateway.context import Context
 from gateway.kinds.parts import Json
 from gateway.state.picture import bot_row

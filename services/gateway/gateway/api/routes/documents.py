@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.api.access import ContextOf, TraderOrRisk, Viewer
 from gateway.api.errors import ApiError, answer, config_refusal, revision_conflict
 from gateway.api.examples import DOCUMENT_CHANGE, example
+from gateway.api.known import known_to
 from gateway.auth.users import Caller
 from gateway.changes.configuration import RevisionConflict, differences
 from gateway.changes.documents import ID_RULE, check_address, remove_document, revise_document, role_needed
-from gateway.changes.known import known_to
 from gateway.context import Context
 from gateway.kinds.parts import Json
 

@@ -1,0 +1,1 @@
+"""The source price of spot bots: books of several venues, aggregated by size and converted into the bot's currency."""
