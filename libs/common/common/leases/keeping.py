@@ -142,7 +142,7 @@ class Keeping:
             due = part.next(renounced=renounced)
             if due is Next.BEGIN and self._shell.began:
                 # Apart: what has to be read first may take longer than a beat is waited for.
-                self._shell.guarded(self._begin(part), self._keeping)
+                self._shell.guarded(self._begin_late(part), self._keeping)
             elif due is Next.GIVE_BACK:
                 await self._give_back(part.keeper)
                 await self._leave(part)
@@ -159,14 +159,23 @@ class Keeping:
         part.begun = True
         shell, keeper = self._shell, part.keeper
         self._note(keeper)
-        if part.lives:
-            # What is made anew has heard nothing of what was told before.
-            await shell.read_back_newest()
         if self._prepare is not None:
-            await self._prepare(shell, part.key)
+            try:
+                await self._prepare(shell, part.key)
+            except BusError as error:
+                self._log.warning("cannot begin yet", role=part.role, key=part.key, why=str(error))
+                part.begun = False
+                return
         if part.keeper is keeper:
             await shell.tell(lambda receipt: shell.core.on_held(part.key, keeper.epoch, receipt))
             self._log.info("holds a lease", role=part.role, key=part.key, epoch=keeper.epoch)
+
+    async def _begin_late(self, part: Part) -> None:
+        """Let a part begin that may be made anew: it has heard nothing of what was told before."""
+        await self._begin(part)
+        # Where the bus is away, everything is read again when it comes back.
+        with contextlib.suppress(BusError):
+            await self._shell.read_back_newest()
 
     async def _leave(self, part: Part) -> None:
         part.renew()

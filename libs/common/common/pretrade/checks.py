@@ -199,8 +199,15 @@ def _reference_bounds(bids: bool, price: float, reference: float | None, bounds:
 
 
 def _own_spread(on_axis: OnAxis, context: CheckContext, limits: MarketLimits) -> Refusal | None:
-    """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
+    """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account.
+
+    With an order of another account of ours at the venue none trades.
+    """
     bids, ticks = on_axis
+    others_ticks = context.others_ask_ticks if bids else context.others_bid_ticks
+    if others_ticks and (ticks >= others_ticks if bids else ticks <= others_ticks):
+        text = f"{_SIDE[bids]} at {ticks} would trade with another account's {_SIDE[not bids]} at {others_ticks} ticks"
+        return RejectReason.SELF_CROSS, text
     other_ticks = context.best_ask_ticks if bids else context.best_bid_ticks
     if not other_ticks:
         return None

@@ -146,6 +146,23 @@ class Orders:
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
 
+    def best(self, terms: Terms) -> tuple[int, int]:
+        """Return the highest price bid in a market and the lowest offered, in ticks on its axis; 0 is none.
+
+        All that may still trade counts, also what is being cancelled.
+        """
+        bid = ask = 0
+        for open_orders in self._markets.get(terms.symbol, {}).values():
+            for order in open_orders.orders.values():
+                if order.state.terminal:
+                    continue
+                bids, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
+                if bids:
+                    bid = max(bid, ticks)
+                else:
+                    ask = min(ask, ticks) if ask else ticks
+        return bid, ask
+
     def symbols_of(self, algo_id: str) -> list[str]:
         """Return the markets where a bot has living orders, sorted."""
         return sorted(symbol for symbol, shelves in self._markets.items() if _has_orders(shelves.get(algo_id)))
