@@ -45,7 +45,7 @@ log = structlog.get_logger("exchange")
 
 def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
     """The core's configuration; keys come from their files, the signing secret is new at each start."""
-    keys = load_keys(folder / "keys")
+    keys = load_keys(folder / "keys", settings.makers)
     makers = sorted({key.account for key in keys if "trade" in key.scopes})
     symbols = symbols_of(settings)
     per_s = settings.orders_per_s

@@ -166,9 +166,9 @@ def test_r51_a_silent_quoter_and_its_watchdogs_report_are_shown() -> None:
 
 def test_r51_without_the_gateway_the_watchdog_tells_of_the_quoter() -> None:
     lease = {"alive": False, "silent_ms": 4_000}
-    told = from_states({"watchdog": {"account": "mm1", "lease": lease, "report": "all gone"}, "quoter": None})
+    told = from_states({"watchdog": {"accounts": {"mm1": {"lease": lease, "report": "all gone"}}}, "quoter": None})
     assert told["accounts"] == [{"account": "mm1", "quoter_silent_ms": 4_000, "report": {"said": "all gone"}}]
-    living = from_states({"watchdog": {"account": "mm1", "lease": {"alive": True, "silent_ms": 4}, "report": ""}})
+    living = from_states({"watchdog": {"accounts": {"mm1": {"lease": {"alive": True, "silent_ms": 4}, "report": ""}}}})
     assert living["accounts"] == [{"account": "mm1", "quoter_silent_ms": None, "report": None}]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,21 +12,23 @@ from common.machine.disk import write_durably
 
 from exchange.entry.keys import SCOPES, Key
 
-# What each account's keys are for. A watchdog's key can cancel and nothing else.
-ACCOUNT_KEYS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "mm1": {"trade": ("read", "trade", "cancel"), "read": ("read",), "cancel": ("cancel",)},
-    "admin": {"admin": ("read", "admin")},
+# What an account's keys are for. A watchdog's key can cancel and nothing else.
+MAKER_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "trade": ("read", "trade", "cancel"),
+    "read": ("read",),
+    "cancel": ("cancel",),
 }
+ADMIN_KEYS: Final[dict[str, tuple[str, ...]]] = {"admin": ("read", "admin")}
 
 
 class KeyFileFault(ValueError):
     """A key file cannot be used; the message names the file and the rule, never the content."""
 
 
-def load_keys(folder: Path) -> list[Key]:
-    """The keys of all accounts, made on the first start."""
+def load_keys(folder: Path, makers: Sequence[str]) -> list[Key]:
+    """The keys of all accounts; those of the administrator and of market makers are made where there are none."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for account, wanted in ACCOUNT_KEYS.items():
+    for account, wanted in {**dict.fromkeys(makers, MAKER_KEYS), "admin": ADMIN_KEYS}.items():
         path = folder / f"{account}.json"
         if not path.exists():
             _write(path, account, wanted)
