@@ -54,7 +54,7 @@ from quoter.orders.own_orders import Orders
 from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, note_book, note_trade, renew_quoted
-from quoter.trading.cancel_all import Answer, Emptying, name_of
+from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
@@ -89,7 +89,7 @@ class Quoter(AccountCore):
         kinds: Sequence[type[Kind]] = KINDS,
         *,
         traders: Traders | None = None,
-        answer: Answer = at_once,
+        answer: AnswerTicket = at_once,
     ) -> None:
         """`traders` are those of all accounts of the process; `answer` answers what people order at its admin port."""
         self.account, self.venue, self.session = account, venue, session

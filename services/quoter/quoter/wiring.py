@@ -20,7 +20,7 @@ from quoter.accounts.settings import AccountSettings, keys_of
 from quoter.accounts.traders import Traders
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.trading.cancel_all import Answer
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.venues import DEFAULT_VENUE, VENUES, VenueSettings
 from quoter.venues.venue import KeySource
 from quoter.views.answers import Answers, at_once
@@ -90,7 +90,7 @@ def make_quoter(
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
     traders: Traders | None = None,
-    answer: Answer = at_once,
+    answer: AnswerTicket = at_once,
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()

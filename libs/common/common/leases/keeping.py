@@ -171,9 +171,9 @@ class Keeping:
             self._log.info("holds a lease", role=part.role, key=part.key, epoch=keeper.epoch)
 
     async def _begin_late(self, part: Part) -> None:
-        """Let a part begin that may be made anew: it has heard nothing of what was told before."""
+        """Let a part begin that may be another than before, which has heard nothing of what was said until now."""
         await self._begin(part)
-        # Where the bus is away, everything is read again when it comes back.
+        # Where the bus is down, everything is read again when it comes back.
         with contextlib.suppress(BusError):
             await self._shell.read_back_newest()
 
@@ -236,7 +236,7 @@ class Keeping:
         return True
 
     async def _beat(self, keeper: LeaseKeeper) -> None:
-        """Look at the lease and publish what is due; a broker that is away changes nothing."""
+        """Look at the lease and publish what is due; a broker that is down changes nothing."""
         shell = self._shell
         try:
             if keeper.state is LeaseState.WAITING:

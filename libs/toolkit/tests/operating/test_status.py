@@ -224,10 +224,12 @@ def test_r50_status_begins_with_whose_money_and_what_prices_these_are() -> None:
     told = {"provenance": {"money": "paper", "prices": ["replay"], "label": "PAPER · REPLAY"}}
     assert printed(compose({"feed": RUNS}, told)).startswith("PAPER · REPLAY\n")
     states: dict[str, dict[str, Any] | None] = {
-        "quoter": {"venue": "degen"},
+        "quoter": {"accounts": {"mm1": {"venue": "degen"}}},
         "feed": {"venues": {"degen": {"money": "paper", "price_sources": {"BTC": "replay", "SOL": "model"}}}},
     }
     assert compose({}, from_states(states))["provenance"]["label"] == "PAPER · MODEL, REPLAY"
+    states["quoter"] = {"accounts": {"mm1": {"venue": "degen"}, "mm2": {"venue": "other"}}}
+    assert compose({}, from_states(states))["provenance"]["money"] == "unknown", "of one venue nobody says"
     states["feed"] = None
     assert compose({}, from_states(states))["provenance"]["label"] == "UNKNOWN · UNKNOWN"
 

@@ -119,7 +119,7 @@ class Accounts(Core, Generic[C]):
         return [*together(self._tables, self.call, self.accounts_of), *self.doors()]
 
     def accounts_of(self, algo_id: str) -> Iterable[str]:
-        """Return the accounts that what is told of a bot may concern."""
+        """Return the accounts that the news of a bot may concern."""
         return self._cores
 
     def call(self, account: str, key: Key, name: str, *arguments: Any) -> Effects:

@@ -185,7 +185,7 @@ class Quoters(Accounts[Quoter]):
     # --- people -------------------------------------------------------------------------------------------------
 
     def on_since_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Answer what the venues have after places of the accounts' streams, an account a row.
+        """AnswerTicket what the venues have after places of the accounts' streams, an account a row.
 
         ValueError names the field and the rule, or says that no session can be asked.
         """

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from common.instruments import Instrument, Outcome
+
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import Terms
 from quoter.trading.trader import Trader
 
 
@@ -26,13 +27,15 @@ class Traders:
         self._traders[trader.account] = trader
         there = self.at(trader.venue)
         for each in there if len(there) > 1 else ():
-            each.others = partial(self.best_of_others, each.account, each.venue)
+            each.orders.others = partial(self.best_of_others, each.account, each.venue)
 
     def at(self, venue: str) -> list[Trader]:
         """Return the traders at a venue."""
         return [each for each in self._traders.values() if each.venue == venue]
 
-    def best_of_others(self, account: str, venue: str, terms: Terms) -> tuple[int, int]:
+    def best_of_others(
+        self, account: str, venue: str, symbol: str, instrument_of: Callable[[Outcome], Instrument]
+    ) -> tuple[int, int]:
         """Return the highest price that other accounts bid in a market, and the lowest they offer, in ticks; 0 is none.
 
         Both are on the market's axis. An order counts until the venue says that it has ended: it came on another
@@ -43,7 +46,7 @@ class Traders:
             if trader.account == account:
                 continue
             for orders in (trader.orders, *self._left_at(trader.account)):
-                highest, lowest = orders.best(terms)
+                highest, lowest = orders.best(symbol, instrument_of)
                 bid = max(bid, highest)
                 ask = min(ask, lowest) if ask and lowest else ask or lowest
         return bid, ask

@@ -7,12 +7,12 @@ after the news of the cancel.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from common.events import OrderUpdate
-from common.instruments import Outcome, Side, pair_lots
+from common.instruments import Instrument, Outcome, Side, pair_lots
 from common.orders import OrderState, may_step
 from common.pretrade import CheckContext
 
@@ -24,6 +24,9 @@ FINISHED_MAX = 20_000
 
 
 NEVER_SENT = "withdrawn before it was sent"
+
+Others = Callable[[str, Callable[[Outcome], Instrument]], tuple[int, int]]
+"""Tells the highest price bid and the lowest offered in a market, given what its instruments are; 0 is none."""
 
 
 @dataclass(slots=True)
@@ -96,6 +99,8 @@ class Orders:
         self._counts: dict[str, int] = {}
         self._sent: dict[str, int] = {}
         self._executions: dict[str, int] = {}
+        self.others: Others | None = None
+        """The best prices of our other accounts at the venue, where there are any."""
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._living or order_id in self._finished
@@ -146,17 +151,17 @@ class Orders:
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
 
-    def best(self, terms: Terms) -> tuple[int, int]:
+    def best(self, symbol: str, instrument_of: Callable[[Outcome], Instrument]) -> tuple[int, int]:
         """Return the highest price bid in a market and the lowest offered, in ticks on its axis; 0 is none.
 
         All that may still trade counts, also what is being cancelled.
         """
         bid = ask = 0
-        for open_orders in self._markets.get(terms.symbol, {}).values():
+        for open_orders in self._markets.get(symbol, {}).values():
             for order in open_orders.orders.values():
                 if order.state.terminal:
                     continue
-                bids, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
+                bids, ticks = instrument_of(order.outcome).on_axis(order.side, order.price_ticks)
                 if bids:
                     bid = max(bid, ticks)
                 else:
@@ -318,7 +323,7 @@ class Orders:
     # --- exposure -----------------------------------------------------------------------------------------------
 
     def load_open_orders(self, context: CheckContext, algo_id: str, symbol: str, leaving: Container[int]) -> None:
-        """Enter what is open in a market into its context: the bot's own sizes, and the best prices over all bots.
+        """Enter what is open in a market into its context: the bot's own sizes, and the best prices of all bots.
 
         An order whose cancel has been sent, or goes ahead in the same frame (`leaving`), still counts as exposure. Its
         price no longer counts against the other side: the venue works a connection's frames off in order, so it is gone
@@ -350,6 +355,8 @@ class Orders:
                 elif not best_ask or ticks < best_ask:
                     best_ask = ticks
         context.best_bid_ticks, context.best_ask_ticks = best_bid, best_ask
+        if self.others is not None:
+            context.others_bid_ticks, context.others_ask_ticks = self.others(symbol, instrument_of)
         context.open_orders = self.count(algo_id)
 
 

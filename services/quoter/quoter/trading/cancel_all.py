@@ -32,8 +32,8 @@ LOOKS_WITHOUT_CONNECTION = 2
 WHOLE_ACCOUNT = "the whole account was cancelled: without its session neither bots nor currencies can be told apart"
 
 
-Answer = Callable[[int, str, Mapping[str, Any]], Effects]
-"""Answer a ticket for an account with what has come of it there."""
+AnswerTicket = Callable[[int, str, Mapping[str, Any]], Effects]
+"""AnswerTicket a ticket for an account with what has come of it there."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Emptying:
         self,
         trader: Trader,
         cancel: Callable[[Iterable[Order], int], Effects],
-        answer: Answer,
+        answer: AnswerTicket,
     ) -> None:
         self._trader = trader
         self._cancel = cancel
@@ -179,7 +179,7 @@ class Emptying:
     # --- telling ------------------------------------------------------------------------------------------------
 
     def _publish(self, run: Run, confirmed_at_ns: int, now_ns: int) -> Outputs:
-        """Answer who waits and tell everybody; told again when what was not confirmed is at last."""
+        """AnswerTicket who waits and tell everybody; told again when what was not confirmed is at last."""
         emptied = self._outcome(run, confirmed_at_ns)
         run.published = True
         tickets, run.tickets = run.tickets, []

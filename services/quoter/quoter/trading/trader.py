@@ -7,7 +7,7 @@ check. What the passes of a turn want sent leaves together, as one batch for the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from common.clock import NS_PER_MS
@@ -106,8 +106,6 @@ class Trader:
         self.refused: list[tuple[NewOrder, Rejection]] = []
         """What the pre-trade check refused in the pass of this moment."""
         self.memory = Memory()
-        self.others: Callable[[Terms], tuple[int, int]] | None = None
-        """Best bid and ask of our other accounts at the venue, where there are any."""
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
@@ -381,8 +379,6 @@ class Trader:
         limits = context.limits
         assert limits is not None, "an open door has limits"
         self.orders.load_open_orders(context, bot.algo_id, terms.symbol, leaving)
-        if self.others is not None:
-            context.others_bid_ticks, context.others_ask_ticks = self.others(terms)
         context.known_ids = self.orders
         currency = terms.instrument.currency
         # What is free of other currencies the venue alone says.

@@ -9,7 +9,7 @@ from typing import Any
 from common.clock import NS_PER_S
 from common.core import Effects, Receipt
 
-from quoter.trading.cancel_all import Answer
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.venues.base import Session, Since, Telling
 
 WAIT_MAX_NS = 15 * NS_PER_S
@@ -20,7 +20,7 @@ PLACE_MAX = 2**63 - 1
 class Lookback:
     """Questions that wait for the venue's lists of one account."""
 
-    def __init__(self, account: str, session: Session, answer: Answer) -> None:
+    def __init__(self, account: str, session: Session, answer: AnswerTicket) -> None:
         self._account, self._session, self._answer = account, session, answer
         self._tickets: dict[int, int] = {}
         """By ticket: when it was asked."""
@@ -42,7 +42,7 @@ class Lookback:
             yield output
 
     def on_since(self, since: Since) -> Effects:
-        """Answer whoever waits for it."""
+        """AnswerTicket whoever waits for it."""
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets:
             yield from self._answer(ticket, self._account, _document(since, self._account))

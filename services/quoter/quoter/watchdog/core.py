@@ -35,7 +35,7 @@ from common.halts import Halts
 from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 
 from quoter.accounts.accounts import AccountCore
-from quoter.trading.cancel_all import Answer
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.trading.order_updates import PLATFORM, alert
 from quoter.venues.base import Output, SessionAlert
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
@@ -62,7 +62,7 @@ class Watchdog(AccountCore):
     confirmed = (Halt,)
 
     def __init__(
-        self, account: str, session: CancelSession, url: str, seed: int = 0, *, answer: Answer = at_once
+        self, account: str, session: CancelSession, url: str, seed: int = 0, *, answer: AnswerTicket = at_once
     ) -> None:
         """`answer` answers what people order at the door."""
         self.account = account

@@ -11,7 +11,7 @@ from common.core import Effect
 from common.emptying import CONFIRM_MAX_S, EMPTIED, Emptied
 from common.events import AlertLevel
 
-from quoter.trading.cancel_all import Answer
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.trading.order_updates import PLATFORM, alert
 
 CONFIRM_MAX_NS = round(CONFIRM_MAX_S * NS_PER_S)
@@ -39,7 +39,7 @@ class Errand:
 class Errands:
     """Everything the watchdog is about; each is told once when it is not done in time, and once when it is done."""
 
-    def __init__(self, account: str, answer: Answer) -> None:
+    def __init__(self, account: str, answer: AnswerTicket) -> None:
         self._account, self._answer = account, answer
         self._open: list[Errand] = []
         self.report = ""
@@ -78,7 +78,7 @@ class Errands:
                 yield from self._tell(errand, asked_at_ns, now_ns)
 
     def overdue(self, now_ns: int) -> Iterator[Effect]:
-        """Answer the commands that have waited long enough; their errands go on."""
+        """AnswerTicket the commands that have waited long enough; their errands go on."""
         for errand in list(self._open):
             if errand.ticket is not None and now_ns - errand.began_ns >= CONFIRM_MAX_NS:
                 yield from self._tell(errand, 0, now_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from common.core import Every, Http, Newest, Ordered, Wire
+from common.core import Every, Http, HttpResponse, Newest, Ordered, Wire
 from common.emptying import CONFIRM_MAX_S
 from common.events import Alert, Book, FairValue, Fill, Halt, OrderUpdates, QuoteTarget
 from common.events.market import Level
@@ -13,6 +13,7 @@ from common.orders import epoch_of
 from quoter.accounts.quoters import REST_MAX_NS, REST_NS
 from quoter.testing.script import MARKET, Script, fair_value
 from quoter.testing.several import Several, bot_of
+from quoter.venues.base import Outputs
 
 KEY_ERROR = "an invariant is broken"
 
@@ -269,8 +270,13 @@ def test_the_answer_to_a_request_of_the_quoter_before_is_nobodys() -> None:
     [old] = several.held
     several.hold, several.held = False, []
     fail(several, "mm2")
-    answered = []
-    several.quoter("mm2").session.on_answer = lambda answer, now_ns: answered.append(answer) or []  # type: ignore
+    answered: list[HttpResponse] = []
+
+    def note(answer: HttpResponse, now_ns: int) -> Outputs:
+        answered.append(answer)
+        return []
+
+    several.quoter("mm2").session.on_answer = note  # type: ignore[method-assign]
     several.answer(old)
     assert answered == []
 

@@ -62,32 +62,32 @@ def test_an_order_whose_cancel_is_on_its_way_still_counts_for_the_other_account(
     several.hold = True
     several.tell(fair_value(0.40, "1"))
     terms = trader.markets[MARKET]
-    asks = [trader.orders.best(terms)[1]]
+    asks = [trader.orders.best(MARKET, terms.of)[1]]
     assert {order.state.value for order in trader.orders.living()} >= {"cancelling"}
-    assert several.traders.best_of_others("mm2", "degen", terms)[1] == asks[0]
+    assert several.traders.best_of_others("mm2", "degen", MARKET, terms.of)[1] == asks[0]
     several.let_go()
     several.wait(500, fair=0.40)
-    assert several.traders.best_of_others("mm2", "degen", terms) == trader.orders.best(terms)
+    assert several.traders.best_of_others("mm2", "degen", MARKET, terms.of) == trader.orders.best(MARKET, terms.of)
 
 
 def test_what_a_failed_quoter_left_counts_until_the_venue_shows_none_of_it() -> None:
     several = Several()
     several.quoting()
     terms = several.quoter("mm1").trader.markets[MARKET]
-    before = several.traders.best_of_others("mm1", "degen", terms)
+    before = several.traders.best_of_others("mm1", "degen", MARKET, terms.of)
     assert before[0] > 0
     several.venues["mm2"].status = 503
     several.quoter("mm2").session.on_timer = broken  # type: ignore[method-assign]
     several.wait(50)
     several.wait(500)
-    assert several.traders.best_of_others("mm1", "degen", terms) == before
+    assert several.traders.best_of_others("mm1", "degen", MARKET, terms.of) == before
     several.venues["mm2"].status = 200
     several.wait(1_000)
-    assert several.traders.best_of_others("mm1", "degen", terms) == (0, 0)
+    assert several.traders.best_of_others("mm1", "degen", MARKET, terms.of) == (0, 0)
 
 
 def test_an_account_alone_at_its_venue_has_no_others() -> None:
-    assert Several(1).quoter("mm1").trader.others is None
+    assert Several(1).quoter("mm1").trader.orders.others is None
 
 
 @settings(max_examples=30, deadline=None)
