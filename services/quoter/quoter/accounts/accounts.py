@@ -227,15 +227,14 @@ class Accounts(Core, Generic[C]):
             yield from self.hand(core, core.cancel_all, scope, ticket, receipt)
 
     def _scopes(self, document: Mapping[str, Any]) -> frozenset[str] | None:
-        """Return every scope that contains something of an account; None while one of them cannot tell."""
+        """Return every scope that contains something of an account, or may; None while none of them can tell."""
         asked = document.get("scope")
-        found: frozenset[str] = frozenset()
-        for core in self.cores:
-            known = core.scopes(asked if isinstance(asked, str) else "")
-            if known is None:
-                return None
-            found |= known
-        return found
+        scope = asked if isinstance(asked, str) else ""
+        known = {core.account: core.scopes(scope) for core in self.cores}
+        if all(scopes is None for scopes in known.values()):
+            return None
+        may = {scope for core in self.cores if known[core.account] is None and core.may_contain(scope)}
+        return frozenset(may).union(*(scopes for scopes in known.values() if scopes is not None))
 
     def _in_scope(self, scope: str) -> list[C]:
         """Return the accounts that may have something in a scope; all where that is nobody's."""

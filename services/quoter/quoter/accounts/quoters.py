@@ -14,6 +14,7 @@ from typing import Any
 
 from common.clock import NS_PER_S
 from common.core import AnswerLater, Command, Effects, Receipt, Wire
+from common.emptying import NOT_CONFIRMED
 from common.events import AlertLevel, BotConfig
 
 from quoter.accounts.accounts import Accounts
@@ -72,6 +73,8 @@ class Quoters(Accounts[Quoter]):
 
     def call(self, account: str, key: Key, name: str, *arguments: Any) -> Effects:
         each = self._tables[account][key]
+        if self._lives[account].still:
+            return ()
         if isinstance(each, Wire) and not self._cores[account].begun:
             # The end of the connection that the quoter before this one had.
             return ()
@@ -87,7 +90,7 @@ class Quoters(Accounts[Quoter]):
 
     def among(self, core: Quoter, handler: Callable[..., Effects], *arguments: Any) -> Effects:
         """Let one quoter of several handle something; what goes wrong there stops its account alone."""
-        if self._cores[core.account] is not core or self._lives[core.account].still:
+        if self._cores[core.account] is not core:
             return
         try:
             yield from super().among(core, handler, *arguments)
@@ -170,6 +173,7 @@ class Quoters(Accounts[Quoter]):
             life.still = True
             text = f"account {core.account}: {text}"
             yield alert(AlertLevel.CRITICAL, PLATFORM, "account_failed", text[:500], now_ns)
+            yield from self._answer_for_still()
 
     def _follow(self, before: Quoter, why: str) -> Effects:
         """Let a new quoter take an account over."""
@@ -180,9 +184,24 @@ class Quoters(Accounts[Quoter]):
         # Said while it is still the one: its connection has a name among all.
         yield from super().among(before, before.let_go, why)
         self.replace(core)
-        yield from self.answers.give_for(account, f"account {account}: NOT CONFIRMED, its quoter has ended: {why}")
+        yield from self.answers.give_for(account, f"account {account}: {NOT_CONFIRMED}, its quoter has ended: {why}")
 
     # --- people -------------------------------------------------------------------------------------------------
+
+    def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        yield from super().on_halt_command(document, receipt)
+        yield from self._answer_for_still()
+
+    def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        yield from super().on_cancel_all_command(document, receipt)
+        yield from self._answer_for_still()
+
+    def _answer_for_still(self) -> Effects:
+        """Answer for the accounts whose quoter does not ask its venue."""
+        for account, life in self._lives.items():
+            if life.still:
+                why = f"account {account}: {NOT_CONFIRMED}, its quoter has failed and has not begun again"
+                yield from self.answers.give_for(account, why)
 
     def on_since_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         """AnswerTicket what the venues have after places of the accounts' streams, an account a row.
@@ -195,6 +214,7 @@ class Quoters(Accounts[Quoter]):
             raise ValueError(f"after: {'; '.join(why_not.values())}")
         ticket = self.answers.open(list(after))
         yield AnswerLater(ticket)
+        yield from self._answer_for_still()
         for core in self.cores:
             account = core.account
             if why_not[account]:

@@ -155,9 +155,9 @@ class Several:
                 self.carry(each.handler(event, self.receipt(sequence)))
 
     def order(self, name: str, **document: Any) -> None:
-        """Let a person order something at the door."""
+        """Let a person order something at the door; what is refused raises before anything is carried out."""
         command = self._named(Command, name)
-        self.carry(command.handler(document, self.receipt()))
+        self.carry(list(command.handler(document, self.receipt())))
 
     def rows(self) -> dict[str, Mapping[str, Any]]:
         """Return what the last waited order has come to, by account."""

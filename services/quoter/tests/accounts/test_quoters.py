@@ -294,6 +294,21 @@ def test_whoever_waits_at_the_door_for_an_account_that_fails_is_answered() -> No
     assert rows["mm2"]["said"] == "account mm2: NOT CONFIRMED, its quoter has ended: failed"
 
 
+def test_an_order_at_the_door_reaches_an_account_that_has_failed_and_says_that_nothing_is_confirmed_there() -> None:
+    several = Several()
+    several.start("mm1")
+    several.wait(500, fair=0.50)
+    fail(several, "mm2")
+    several.order("halt", scope="global", actor="tess")
+    several.wait(200, fair=0.50)
+    rows = several.rows()
+    assert rows["mm1"]["confirmed"]
+    assert rows["mm2"]["said"] == "account mm2: NOT CONFIRMED, its quoter has failed and has not begun again"
+    assert several.quoter("mm2").trader.halts.active == ("global:manual",)
+    several.order("since")
+    assert several.rows()["mm2"]["why"].endswith("has not begun again")
+
+
 def test_the_only_account_of_a_process_ends_the_process_as_ever() -> None:
     script = Script()
     script.quoting()
@@ -368,6 +383,18 @@ def test_a_scope_of_no_account_is_refused_naming_those_of_all() -> None:
     several.quoting()
     with pytest.raises(ValueError, match="there is no account-mm3; there are account-mm1, account-mm2, bot-1, bot-2,"):
         several.order("halt", scope="account-mm3")
+
+
+def test_while_one_account_waits_for_its_lease_only_what_may_be_its_own_is_taken_unknown() -> None:
+    several = Several()
+    several.start("mm1")
+    several.wait(500, fair=0.50)
+    with pytest.raises(ValueError, match="there is no account-mm22"):
+        several.order("halt", scope="account-mm22")
+    several.order("halt", scope="bot-9")
+    several.wait(1_000, fair=0.50)
+    assert list(several.rows()) == ["mm2"]
+    assert several.resting()["mm1"] == 6
 
 
 def test_before_anything_has_begun_a_halt_is_taken_and_both_venues_are_swept() -> None:
