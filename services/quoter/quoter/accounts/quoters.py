@@ -115,6 +115,8 @@ class Quoters(Accounts[Quoter]):
         if life.followed:
             for config in list(self._configs.values()):
                 yield from self.hand(core, core.on_config, config, receipt)
+                if life.still:
+                    return
         yield from self.hand(core, core.start, receipt)
         if self._away:
             yield from self.hand(core, core.on_disconnected, receipt)
@@ -204,7 +206,7 @@ class Quoters(Accounts[Quoter]):
                 yield from self.answers.give_for(account, why)
 
     def on_since_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """AnswerTicket what the venues have after places of the accounts' streams, an account a row.
+        """Answer what the venues have after places of the accounts' streams, an account a row.
 
         ValueError names the field and the rule, or says that no session can be asked.
         """

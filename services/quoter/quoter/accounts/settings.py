@@ -74,8 +74,8 @@ def _place(text: str) -> Place:
 def keys_of(settings: AccountSettings, environment: Mapping[str, str]) -> Iterator[tuple[AccountKeys, str]]:
     """Yield where the keys of each account are, and its venue.
 
-    With several accounts a variable ends in the account's name: one key is not for all of them.
+    Of several accounts at one venue a variable ends in the account's name: one key is not for all of them.
     """
-    alone = len(settings.places) == 1
+    venues = [place.venue for place in settings.places]
     for account, venue in settings.places:
-        yield AccountKeys(environment, settings.venue_keys_dir, account, alone=alone), venue
+        yield AccountKeys(environment, settings.venue_keys_dir, account, alone=venues.count(venue) == 1), venue

@@ -146,7 +146,7 @@ class PolymarketVenue:
     """Requests about orders are lost on their way to the venue."""
     no_beats: bool = False
     statuses: dict[str, int] = field(default_factory=dict)
-    """AnswerTicket requests to these paths with a status, without doing them."""
+    """Answer requests to these paths with a status, without doing them."""
     refuse: dict[int, str] = field(default_factory=dict)
     """Reason to refuse the n-th order of the next request, from 0."""
     unchanged_cancels: str = ""

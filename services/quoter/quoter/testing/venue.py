@@ -86,7 +86,7 @@ class Venue:
     no_beats: bool = False
     """Heartbeats are lost on their way to the venue."""
     status: int = 200
-    """AnswerTicket every request with this status when it is not 200."""
+    """Answer every request with this status when it is not 200."""
     oldest_after: int | None = None
     held: dict[str, list[int]] = field(default_factory=dict)
     """YES and NO by market, as the positions show them; a fill does not move them."""

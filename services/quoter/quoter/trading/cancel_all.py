@@ -33,7 +33,7 @@ WHOLE_ACCOUNT = "the whole account was cancelled: without its session neither bo
 
 
 AnswerTicket = Callable[[int, str, Mapping[str, Any]], Effects]
-"""AnswerTicket a ticket for an account with what has come of it there."""
+"""Answer a ticket for an account with what has come of it there."""
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class Emptying:
     # --- telling ------------------------------------------------------------------------------------------------
 
     def _publish(self, run: Run, confirmed_at_ns: int, now_ns: int) -> Outputs:
-        """AnswerTicket who waits and tell everybody; told again when what was not confirmed is at last."""
+        """Answer who waits and tell everybody; told again when what was not confirmed is at last."""
         emptied = self._outcome(run, confirmed_at_ns)
         run.published = True
         tickets, run.tickets = run.tickets, []

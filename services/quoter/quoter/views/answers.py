@@ -10,7 +10,7 @@ from common.core import Answered, Effects
 
 
 def at_once(ticket: int, account: str, row: Mapping[str, Any]) -> Effects:
-    """AnswerTicket a ticket that waits for one account alone."""
+    """Answer a ticket that waits for one account alone."""
     return [Answered(ticket, {"accounts": [row]})]
 
 
@@ -43,11 +43,11 @@ class Answers:
         return [Answered(ticket, {"accounts": rows})]
 
     def end(self, ticket: int, document: Mapping[str, Any]) -> Effects:
-        """AnswerTicket a ticket that no account has to say anything to."""
+        """Answer a ticket that no account has to say anything to."""
         self._waiting.pop(ticket, None)
         return [Answered(ticket, document)]
 
     def give_for(self, account: str, why: str) -> Effects:
-        """AnswerTicket for an account that will say nothing more."""
+        """Answer for an account that will say nothing more."""
         for ticket in [ticket for ticket, (accounts, _) in self._waiting.items() if account in accounts]:
             yield from self.give(ticket, account, {"account": account, "said": why, "why": why, "confirmed": False})

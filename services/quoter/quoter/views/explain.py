@@ -107,7 +107,7 @@ def _order(order: NewOrder, tick: float, *, taking: bool) -> dict[str, Any]:
 
 
 def explanation(trader: Trader, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
-    """AnswerTicket `order=`, `market=` or nothing at all (what there is); None for what is not known (any more)."""
+    """Answer `order=`, `market=` or nothing at all (what there is); None for what is not known (any more)."""
     unknown = sorted(query.keys() - {"order", "market"})
     if unknown:
         raise ValueError(f"{unknown[0]}: unknown parameter; known are market, order")

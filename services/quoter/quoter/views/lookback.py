@@ -42,7 +42,7 @@ class Lookback:
             yield output
 
     def on_since(self, since: Since) -> Effects:
-        """AnswerTicket whoever waits for it."""
+        """Answer whoever waits for it."""
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets:
             yield from self._answer(ticket, self._account, _document(since, self._account))

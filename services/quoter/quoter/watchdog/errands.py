@@ -78,7 +78,7 @@ class Errands:
                 yield from self._tell(errand, asked_at_ns, now_ns)
 
     def overdue(self, now_ns: int) -> Iterator[Effect]:
-        """AnswerTicket the commands that have waited long enough; their errands go on."""
+        """Answer the commands that have waited long enough; their errands go on."""
         for errand in list(self._open):
             if errand.ticket is not None and now_ns - errand.began_ns >= CONFIRM_MAX_NS:
                 yield from self._tell(errand, 0, now_ns)

@@ -249,6 +249,25 @@ def test_one_that_fails_before_it_has_begun_is_alerted_and_tried_again_with_the_
     assert several.resting() == {"mm1": 6, "mm2": 6}
 
 
+def test_one_that_fails_while_it_is_told_of_its_bots_does_not_begin() -> None:
+    several = Several()
+    several.quoting()
+    fail(several, "mm2")
+    several.carry(several.core.on_lost("mm2", several.receipt()))
+    several.wait(1_100, fair=0.50)
+    follower = several.quoter("mm2")
+    follower.on_config = broken  # type: ignore[method-assign]
+    several.hold_lease("mm2")
+    assert not follower.begun
+    assert several.closed == ["degen/mm2"], "that of the one before: it has opened none"
+    assert several.core.renounces("mm2", several.now_ns)
+    several.carry(several.core.on_lost("mm2", several.receipt()))
+    several.wait(3_000, fair=0.50)
+    several.hold_lease("mm2")
+    assert several.quoter("mm2") is not follower
+    assert several.quoter("mm2").begun
+
+
 def test_a_turn_of_the_timer_that_was_due_is_not_taken_by_a_quoter_that_has_failed() -> None:
     several = Several()
     several.quoting()
