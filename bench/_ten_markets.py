@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 from common.bots import BinaryBot
@@ -64,10 +65,10 @@ class TenMarkets(Trial):
 
     def refusals(self) -> dict[str, int]:
         """Return how often an order was refused so far, by the quoter's door and by the venue, by reason."""
-        state = self.state("quoter")
-        counts: dict[str, int] = dict(state.get("rejections", {}))
-        for code, count in state.get("venue_refusals", {}).items():
-            counts[code] = counts.get(code, 0) + count
+        counts: Counter[str] = Counter()
+        for account in self.state("quoter").get("accounts", {}).values():
+            counts.update(account["rejections"])
+            counts.update(account["venue_refusals"])
         return counts
 
     def quoted(self) -> int:

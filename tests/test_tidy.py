@@ -23,6 +23,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/bus/snapshots.py",
         "common/clock.py",
         "common/leases/epochs.py",
+        "common/leases/keeping.py",
         "common/machine/descriptors.py",
         "common/machine/disk.py",
         "common/machine/needs.py",
@@ -97,6 +98,7 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/pricer": ("pricer/__main__.py", "pricer/wiring.py"),
     "services/quoter": (
         "quoter/__main__.py",
+        "quoter/accounts/settings.py",
         "quoter/keys.py",
         "quoter/testing/live.py",
         "quoter/venues/__init__.py",

@@ -66,7 +66,7 @@ def resumed(trial: Trial) -> dict[str, Any]:
     assert "to go on: ./mm resume --yes" in trial.mm("resume")
     with pytest.raises(TrialError, match="needs --who NAME and --reason TEXT"):
         trial.mm("resume", "--yes")
-    backfill = json.loads(trial.mm("resume", "--json"))["backfill"]
+    [backfill] = json.loads(trial.mm("resume", "--json"))["backfill"]["accounts"]
     assert (backfill["account"], backfill["unread"]) == ("mm1", 0)
     assert Decimal(backfill["cash_total"]) == trial.cash_at_venue(), "known before anybody resumes"
     booked = trial.fills_on_bus() if backfill["after"] else Counter()

@@ -23,6 +23,7 @@ from common.core import (
 from common.errors import ConfigError
 from common.events import Alert, AlertLevel, Event, FillIdentity, Halt, Posting, TopOfBook
 from common.running.service import Service, run
+from common.running.shell import Shell
 from common.settings import ServiceSettings
 from pydantic import Field
 
@@ -31,6 +32,8 @@ class TinySettings(ServiceSettings):
     """Settings of the tiny service."""
 
     book_id: str = "tiny"
+    parts: str = ""
+    """Keys of leases that each let a part begin, instead of the one of the book."""
     beats_max: int = Field(default=1_000_000, ge=1)
     halts_on_poison: bool = True
 
@@ -53,6 +56,8 @@ class Tiny(Core):
         self.notes: dict[str, str] = {}
         self.answering: list[int] = []
         self.started = False
+        self.renounced: dict[str, int] = {}
+        """Until when parts do not want their lease."""
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         self.notes = {name: data.decode() for name, data in documents.items()}
@@ -72,6 +77,7 @@ class Tiny(Core):
             Command("note", self.on_note, early=True),
             Command("say", self.on_say),
             Command("fail", self.on_fail),
+            Command("renounce", self.on_renounce),
         ]
 
     def start(self, receipt: Receipt) -> Effects:
@@ -98,6 +104,21 @@ class Tiny(Core):
     def on_reconnected(self, receipt: Receipt) -> Effects:
         self.told.append("back")
         return ()
+
+    def on_held(self, key: str, epoch: int, receipt: Receipt) -> Effects:
+        self.told.append(f"held {key} {epoch}")
+        return ()
+
+    def on_lost(self, key: str, receipt: Receipt) -> Effects:
+        self.told.append(f"lost {key}")
+        return ()
+
+    def on_doubt(self, key: str, doubtful: bool, receipt: Receipt) -> Effects:
+        self.told.append(f"{'doubts' if doubtful else 'is sure of'} {key}")
+        return ()
+
+    def renounces(self, key: str, now_ns: int) -> bool:
+        return now_ns < self.renounced.get(key, 0)
 
     def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
         self.bids[top.symbol] = top.bid
@@ -152,6 +173,10 @@ class Tiny(Core):
     def on_fail(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
         raise RuntimeError("told to fail")
 
+    def on_renounce(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
+        self.renounced[document["key"]] = receipt.now_ns + document["for_ms"] * 1_000_000
+        return ()
+
     def unready(self, now_ns: int) -> list[str]:
         return [] if self.beats else ["no beat yet"]
 
@@ -175,7 +200,15 @@ class Tiny(Core):
 def wire(settings: TinySettings) -> Service:
     if settings.book_id == "unusable":
         raise ConfigError(["MM_BOOK_ID: 'unusable' cannot be used", "second fault of the wiring"])
+    if settings.parts:
+        return Service(Tiny(settings), parts=[("risk", key) for key in settings.parts.split(",")], prepare_part=prepare)
     return Service(Tiny(settings), leases=[("risk", settings.book_id)])
+
+
+async def prepare(shell: Shell, key: str) -> None:
+    """Note for whom something is read before it begins."""
+    assert isinstance(shell.core, Tiny)
+    shell.core.told.append(f"prepares {key}")
 
 
 if __name__ == "__main__":

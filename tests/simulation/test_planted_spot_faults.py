@@ -13,6 +13,7 @@ import pytest
 from common.events import Fill, Posting, PostingKind
 from common.instruments import Outcome
 from quoter.venues.base import Execution, Reversal
+from toolkit.simulation import cores
 from toolkit.simulation.scenario import Scenario
 from toolkit.simulation.world import NS_PER_S, START_NS, World
 
@@ -101,7 +102,7 @@ def test_lots_of_a_coin_that_are_taken_for_units_are_caught(monkeypatch: pytest.
 def test_an_order_that_the_quoter_forgets_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = importlib.import_module("toolkit.simulation.cores")
     honest = cores.known_orders
-    monkeypatch.setattr(cores, "known_orders", lambda core: set(sorted(honest(core))[:-1]))
+    monkeypatch.setattr(cores, "known_orders", lambda *told: set(sorted(honest(*told))[:-1]))
     assert "unknown_order" in caught()
 
 
@@ -134,7 +135,7 @@ def taken_back(monkeypatch: pytest.MonkeyPatch) -> World:
         world.network.venue_does(lambda venue: post_back(venue, entries))
         report = Reversal(execution._replace(account_sequence=world.account.sequence), "taken back")
         quoter = world.nodes["quoter"]
-        quoter.call(lambda receipt: quoter.core._relay([report], receipt.now_ns))  # type: ignore[attr-defined]
+        quoter.call(lambda receipt: cores.quoter_of(quoter.core, "mm1")._relay([report], receipt.now_ns))
 
     def post_back(venue: Any, entries: list[tuple[str, Any]]) -> list[object]:
         for currency, row in entries:

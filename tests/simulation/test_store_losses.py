@@ -36,6 +36,6 @@ def test_r71_a_recovery_that_believes_the_newest_snapshot_loses_fills_and_is_cau
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The snapshot of the account is ahead of a FILL that was brought back."""
-    monkeypatch.setattr(cores, "prepare_quoter", lambda node: None)
+    monkeypatch.setattr(cores, "prepare_quoter", lambda node, account: None)
     found = outcome(Trouble("lose_fills", 65.0, 8.0, value=LOST_S))
     assert "lost_fill" in found.findings.kinds

@@ -281,6 +281,22 @@ class Core:
         """Act on what has arrived together; called in the same turn, behind the last input of every burst."""
         return ()
 
+    def on_held(self, key: str, epoch: int, receipt: Receipt) -> Effects:
+        """The lease of a part of the core is held under an epoch: that part begins."""
+        return ()
+
+    def on_lost(self, key: str, receipt: Receipt) -> Effects:
+        """The lease of a part is another's, or was given back: nothing more is sent or said for it until it is held."""
+        return ()
+
+    def on_doubt(self, key: str, doubtful: bool, receipt: Receipt) -> Effects:
+        """The lease of a part is in doubt, which is to that part as if the bus were gone, or sure again."""
+        return ()
+
+    def renounces(self, key: str, now_ns: int) -> bool:
+        """Say whether a part has failed, so that its lease is to be given back and not waited for just now."""
+        return False
+
     def unready(self, now_ns: int) -> list[str]:
         """Reasons why this service is not doing its job now; empty when it is."""
         return []

@@ -33,6 +33,8 @@ class Instance:
     spot_venues: tuple[str, ...] = ()
     log_level: str = "info"
     config_dir: Path = CONFIG_DIR
+    # What the bots of the profile trade for, as ACCOUNT@VENUE.
+    accounts: tuple[str, ...] = ("mm1@degen",)
     # Settings given with --set, by process name.
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

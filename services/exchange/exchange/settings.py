@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,6 +31,8 @@ class ExchangeSettings(ServiceSettings):
     """Comma separated."""
     series_listed_ahead: int = Field(default=1, ge=1, le=20)
     series_tie: Literal["strictly_above", "at_or_above"] = "strictly_above"
+    makers: Annotated[tuple[str, ...], NoDecode] = ("mm1",)
+    """Comma separated: the market makers' accounts that are opened, with keys of their own, where they are new."""
     deposit: int = Field(default=100_000, ge=0, le=1_000_000_000)
     """Dollars a market maker's account is given when it is new."""
     taker_fee_ppm: int = Field(default=72_000, ge=0, le=500_000)
@@ -61,7 +64,7 @@ class ExchangeSettings(ServiceSettings):
     live_url: str = "wss://stream.binance.com:9443"
     live_rest_url: str = "https://api.binance.com"
 
-    @field_validator("replay_files", "series_assets", "spot_assets", "spot_venues", mode="before")
+    @field_validator("replay_files", "series_assets", "spot_assets", "spot_venues", "makers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -73,6 +76,13 @@ class ExchangeSettings(ServiceSettings):
             raise ValueError("must be names like BTC,ETH")
         if len(set(value)) != len(value):
             raise ValueError("must not hold a name twice")
+        return value
+
+    @field_validator("makers")
+    @classmethod
+    def _accounts_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(re.fullmatch("[A-Za-z0-9_-]{1,64}", name) and name != "admin" for name in value):
+            raise ValueError("must be names of A-Z, a-z, 0-9, _ and -, like mm1,mm2, none of them admin")
         return value
 
     @field_validator("series_assets")

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from exchange.api import make_app
 from exchange.config import ExchangeConfig
-from exchange.entry.keyfiles import load_keys, load_transfer_keys
+from exchange.entry.keyfiles import load_keys, load_transfer_keys, maker_keys
 from exchange.entry.keys import Rates
 from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.journal import Journal
@@ -49,7 +49,7 @@ log = structlog.get_logger("exchange")
 
 def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
     """The core's configuration; keys come from their files, the signing secret is new at each start."""
-    keys = load_keys(folder / "keys")
+    keys = load_keys(folder / "keys", maker_keys(settings.makers))
     makers = sorted({key.account for key in keys if "trade" in key.scopes})
     if settings.spot_venues:
         keys += load_transfer_keys(folder, makers)

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 from exchange.config import ExchangeConfig
-from exchange.entry.keyfiles import KeyFileFault, load_keys
+from exchange.entry.keyfiles import KeyFileFault, load_keys, maker_keys
 from exchange.entry.session import Output, Record
 from exchange.journal import CorruptJournal, Journal, JournalFull, decode_line, encode_line
 from exchange.market.markets import NS_PER_S
 from exchange.market.money import UNITS_PER_UNDERLYING
+from exchange.settings import ExchangeSettings
 from exchange.spot.trading import OtherGrid
 from exchange.testing.venue import MARKET, NOW_NS, OPEN_NS, Client, config
 from exchange.venue import Exchange
+from pydantic import ValidationError
 
 UNIT = UNITS_PER_UNDERLYING
 
@@ -309,8 +311,8 @@ def test_a_damaged_line_in_the_middle_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
-    made = load_keys(tmp_path / "keys")
-    assert made == load_keys(tmp_path / "keys")
+    made = load_keys(tmp_path / "keys", maker_keys(["mm1"]))
+    assert made == load_keys(tmp_path / "keys", maker_keys(["mm1"]))
     assert {path.name: os.stat(path).st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {
         "admin.json": 0o600,
         "mm1.json": 0o600,
@@ -323,11 +325,25 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -
     }
 
 
+def test_a_further_market_maker_gets_keys_of_its_own_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    before = load_keys(tmp_path, maker_keys(["mm1"]))
+    after = load_keys(tmp_path, maker_keys(["mm1", "mm2"]))
+    assert [key for key in after if key.account != "mm2"] == before
+    assert {key.name for key in after if key.account == "mm2"} == {"trade", "read", "cancel"}
+    assert load_keys(tmp_path, maker_keys(["mm1"])) == after, "an account that is there stays"
+
+
+@pytest.mark.parametrize("makers", ["", "mm1,../etc", "mm1,admin"])
+def test_names_of_market_makers_are_checked(makers: str) -> None:
+    with pytest.raises(ValidationError, match="must be names of A-Z"):
+        ExchangeSettings(makers=makers)  # type: ignore[arg-type]
+
+
 def test_a_broken_key_file_is_named_without_its_content(tmp_path: Path) -> None:
-    load_keys(tmp_path)
+    load_keys(tmp_path, maker_keys(["mm1"]))
     (tmp_path / "mm1.json").write_text('[{"name": "trade", "api_secret": "hush"}]')
     with pytest.raises(KeyFileFault) as caught:
-        load_keys(tmp_path)
+        load_keys(tmp_path, maker_keys(["mm1"]))
     assert "mm1.json" in str(caught.value)
     assert "hush" not in str(caught.value)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.bots import sections_of, venue_and_account
+from common.clock import NS_PER_S
 from common.core import (
-    Command,
-    Core,
+    Close,
     Effect,
     Effects,
     Every,
@@ -48,19 +47,22 @@ from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds
 
+from quoter.accounts.accounts import AccountCore
+from quoter.accounts.traders import Traders
 from quoter.kinds import KINDS
 from quoter.orders.own_orders import Orders
 from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, note_book, note_trade, renew_quoted
-from quoter.trading.cancel_all import Emptying, name_of
+from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
 from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
-from quoter.views.admin_commands import AccountControl, order_cancel_all, order_halt
+from quoter.views.answers import at_once
+from quoter.views.commands import HaltOrder, halt_of
 from quoter.views.explain import explanation
 from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
@@ -68,9 +70,11 @@ from quoter.views.status import samples, snapshot, unready
 TIMER_MS = 50
 MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
+CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
+"""After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
 
 
-class Quoter(Core):
+class Quoter(AccountCore):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
 
     confirmed = (Fill, Posting, Halt)
@@ -83,21 +87,25 @@ class Quoter(Core):
         orders: Orders,
         messages_per_s: float = MESSAGES_PER_S,
         kinds: Sequence[type[Kind]] = KINDS,
+        *,
+        traders: Traders | None = None,
+        answer: AnswerTicket = at_once,
     ) -> None:
+        """`traders` are those of all accounts of the process; `answer` answers what people order at its admin port."""
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
+        if traders is not None:
+            traders.join(self.trader, lambda: bool(self.emptying))
         self.bots, self.markets = self.trader.bots, self.trader.markets
         self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
         self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for)
-        self.emptying = Emptying(self.trader, self.passes.cancel)
-        self._control = AccountControl(self.trader, self.blotter, self.emptying)
+        self.emptying = Emptying(self.trader, self.passes.cancel, answer)
+        self.lookback = Lookback(account, session, answer)
         self._fence = EpochFence()
         self._account_sequence = 0
         self._snapshots = SnapshotTimes()
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
-        self._tickets = itertools.count(1)
-        self._lookback = Lookback(account, session, self._tickets)
         self._unreadable: list[str] = []
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
@@ -119,9 +127,6 @@ class Quoter(Core):
             Every(TIMER_MS, self.on_timer, early=True),
             Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
             Http(self.session.name, self.on_answer),
-            Command("halt", self.on_halt_command, early=True),
-            Command("cancel-all", self.on_cancel_all_command, early=True),
-            Command("since", self._lookback.on_command, early=True),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -135,6 +140,27 @@ class Quoter(Core):
         if updates.account == self.account:
             for update in updates.orders:
                 self.trader.orders.remember(update)
+
+    def inherit(self, before: Quoter) -> None:
+        """Take over halts and markets, which the bus tells once; what is told again and again is read again."""
+        self.trader.halts, self._fence = before.trader.halts, before._fence
+        self.trader.epoch, self._account_sequence = before.trader.epoch, before._account_sequence
+        self.markets.update(before.markets)
+
+    def on_failure(self, text: str, receipt: Receipt) -> Effects:
+        """Halt the account, and cancel what the core before this one has left at the venue."""
+        halted = self.blotter.halt(f"account-{self.account}", "exception", text, receipt.now_ns)
+        return self._relay(halted, receipt.now_ns)
+
+    def let_go(self, why: str) -> Effects:
+        """Another quoter follows this one: nothing goes out any more, and the connection is closed."""
+        self.trader.latched = True
+        return [Close(self.session.name, why)]
+
+    @property
+    def begun(self) -> bool:
+        """True from its start on: it trades for its account."""
+        return self.trader.started
 
     def start(self, receipt: Receipt) -> Effects:
         self.trader.started = True
@@ -365,7 +391,7 @@ class Quoter(Core):
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
             elif isinstance(output, Since):
-                yield from self._lookback.on_since(output)
+                yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):
                 yield from self._relay(self.blotter.on_report(output, now_ns), now_ns)
             else:
@@ -392,7 +418,7 @@ class Quoter(Core):
         now_ns = receipt.now_ns
         yield from self._relay(self.session.on_timer(now_ns), now_ns)
         yield from self._relay(self.emptying.on_timer(now_ns), now_ns)
-        yield from self._lookback.on_timer(now_ns)
+        yield from self.lookback.on_timer(now_ns)
         if not self.trader.started:
             return
         yield from self.passes.on_timer(now_ns)
@@ -409,14 +435,42 @@ class Quoter(Core):
 
     # --- people -------------------------------------------------------------------------------------------------
 
-    def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        yield from self._relay(order_halt(self._control, document, next(self._tickets), receipt.now_ns), receipt.now_ns)
+    def scopes(self, asked: str) -> frozenset[str] | None:
+        return self.trader.known_scopes()
+
+    def may_contain(self, scope: str) -> bool:
+        known = self.trader.known_scopes()
+        if known is not None:
+            return scope in known
+        # While its bots and markets are not known, every one of them may be.
+        return scope in self.trader.scopes_of("") or scope.startswith(("bot-", "currency-"))
+
+    def check_room(self, scope: str) -> None:
+        self.trader.halts.words.check_room(scope)
+
+    def halt_of(self, order: HaltOrder, now_ns: int) -> Halt:
+        return halt_of(order, self.blotter.new_halt_id(now_ns), self.trader.epoch, now_ns)
+
+    def obey(self, halt: Halt, ticket: int | None, receipt: Receipt) -> Effects:
+        yield from self._relay(self.blotter.obey(halt, receipt.now_ns), receipt.now_ns)
+        if ticket is not None:
+            yield from self._empty(name_of(halt), halt.scope, ticket, receipt)
         yield from self.passes.quote_all(receipt.now_ns)
 
-    def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        return self._relay(
-            order_cancel_all(self._control, document, next(self._tickets), receipt.now_ns), receipt.now_ns
-        )
+    def tell_halt(self, halt: Halt, now_ns: int) -> Effects:
+        return self.blotter.tell(halt, now_ns)
+
+    def cancel_all(self, scope: str, ticket: int, receipt: Receipt) -> Effects:
+        """Cancel everything in a scope, let nothing new out there for 5 s, and answer with what the venue has left."""
+        self.trader.hold_back(scope, receipt.now_ns + CANCEL_ALL_HOLD_NS)
+        return self._empty(f"cancel-all:{scope}", scope, ticket, receipt)
+
+    def tell_cancel_all(self, scope: str, actor: str, now_ns: int) -> Effects:
+        text = f"{actor} cancels everything in {scope}"
+        return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "cancel_all", text, now_ns)
+
+    def _empty(self, what: str, scope: str, ticket: int, receipt: Receipt) -> Effects:
+        return self._relay(self.emptying.begin(what, scope, receipt.now_ns, ticket), receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
         return unready(self.trader, now_ns)

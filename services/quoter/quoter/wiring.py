@@ -1,12 +1,11 @@
-"""How the quoter is put together: its settings, its core, its lease, and what it reads before it begins."""
+"""How the quoter is put together: its settings, its cores, their leases, and what is read before one begins."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterable
+from functools import partial
 
 from common.bus.messages import message_of
 from common.errors import ContractError
@@ -14,42 +13,72 @@ from common.events import Fill, OrderUpdates, Posting, address_filter, decode
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import ServiceSettings
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from quoter.keys import AccountKeys
+from quoter.accounts.quoters import Quoters
+from quoter.accounts.settings import AccountSettings, keys_of
+from quoter.accounts.traders import Traders
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
-from quoter.venues import DEFAULT_VENUE, VENUES, VenueSettings, known_venue
+from quoter.trading.cancel_all import AnswerTicket
+from quoter.venues import DEFAULT_VENUE, VENUES, VenueSettings
 from quoter.venues.venue import KeySource
+from quoter.views.answers import Answers, at_once
 
 UPDATES_READ_BACK_MAX = 2_000
-"""The newest order updates read before the start, to know whose a fill is that happened while nobody looked."""
+"""The newest order updates read before a start, by the number of accounts, to know whose a fill is that happened while
+nobody looked."""
 
 
-class Settings(ServiceSettings, VenueSettings):
-    """Which account, where its venue is, and where its keys are; beside them what each venue can be told."""
+class Settings(ServiceSettings, VenueSettings, AccountSettings):
+    """Which accounts, where their venues are, and where their keys are; beside them what each venue can be told."""
 
-    account: str = Field(default="mm1", pattern="^[A-Za-z0-9_-]{1,64}$")
-    venue: Annotated[str, AfterValidator(known_venue)] = DEFAULT_VENUE
-    exchange_url: str = Field(default="http://127.0.0.1:9000", pattern="^https?://[^/@]+$")
-    venue_keys_dir: Path = Path(".mm/exchange/keys")
     messages_per_s: float = Field(default=MESSAGES_PER_S, ge=10, le=100_000)
-    """Message budget of the account: cancels may use all of it, quotes half."""
+    """Message budget of each account: cancels may use all of it, quotes half."""
 
 
 def wire(settings: Settings) -> Service:
-    """Return the quoter of one account."""
-    # Replicas that lost their connections together should not come back together.
-    seed = zlib.crc32(settings.instance.encode())
-    core = make_quoter(
-        AccountKeys(os.environ, settings.venue_keys_dir, settings.account),
+    """Return the quoter of all its accounts; each begins with its own lease."""
+    core = make_quoters(
+        keys_of(settings, os.environ),
         settings.exchange_url,
-        venue=settings.venue,
         settings=settings,
-        seed=seed,
+        # Replicas that lost their connections together should not come back together.
+        seed=zlib.crc32(settings.instance.encode()),
         messages_per_s=settings.messages_per_s,
     )
-    return Service(core=core, leases=[("quoter", settings.account)], prepare=_reading_back(core))
+    leases = [("quoter", place.account) for place in settings.places]
+    return Service(core=core, parts=leases, prepare_part=partial(_read_back, core))
+
+
+def make_quoters(
+    accounts: Iterable[tuple[KeySource, str]],
+    url: str,
+    *,
+    settings: VenueSettings | None = None,
+    seed: int = 0,
+    messages_per_s: float = MESSAGES_PER_S,
+) -> Quoters:
+    """Return the core of a process: the quoters of some accounts, each given its keys and its venue.
+
+    It is what the live service and the simulation both run. ConfigError when keys cannot be used.
+    """
+    answers, traders = Answers(), Traders()
+    build = {
+        keys.account: partial(
+            make_quoter,
+            keys,
+            url,
+            venue=venue,
+            settings=settings,
+            seed=seed,
+            messages_per_s=messages_per_s,
+            traders=traders,
+            answer=answers.give,
+        )
+        for keys, venue in accounts
+    }
+    return Quoters(build, answers)
 
 
 def make_quoter(
@@ -60,35 +89,32 @@ def make_quoter(
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
+    traders: Traders | None = None,
+    answer: AnswerTicket = at_once,
 ) -> Quoter:
-    """Return the pure core of an account with its venue's session; ConfigError when its keys cannot be used.
-
-    It is what the live service and the simulation both run.
-    """
+    """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
     session = VENUES[venue].session(keys, url, settings or VenueSettings(), orders, seed)
-    return Quoter(keys.account, venue, session, orders, messages_per_s)
+    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, answer=answer)
 
 
-def _reading_back(core: Quoter) -> Callable[[Shell], Awaitable[None]]:
-    async def read_back(shell: Shell) -> None:
-        """Hand the newest order updates of the account to the core; one that cannot be read names no order.
+async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
+    """Hand the newest order updates of an account to its core; one that cannot be read names no order.
 
-        And how far FILL has what happened at the account, which recovery goes on from.
-        """
-        end = await shell.api.last_sequence("ORDER")
-        subject_filter = address_filter(OrderUpdates, account=core.account)
-        async for stored in shell.api.read("ORDER", max(0, end - UPDATES_READ_BACK_MAX), subject_filter):
-            try:
-                core.remember(decode(OrderUpdates, stored.data, stored.subject))
-            except ContractError as error:
-                shell.log.warning("order update not read back", why=str(error))
-        booked = await _booked_sequence(core.account, shell)
-        # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
-        if booked or core.session.counts_places:
-            core.booked_sequence = booked
-
-    return read_back
+    And how far FILL has what happened at the account, which recovery goes on from.
+    """
+    core = quoters.core_of(account)
+    first = max(0, await shell.api.last_sequence("ORDER") - UPDATES_READ_BACK_MAX * len(quoters.cores))
+    subject_filter = address_filter(OrderUpdates, account=account)
+    async for stored in shell.api.read("ORDER", first, subject_filter):
+        try:
+            core.remember(decode(OrderUpdates, stored.data, stored.subject))
+        except ContractError as error:
+            shell.log.warning("order update not read back", why=str(error))
+    booked = await _booked_sequence(account, shell)
+    # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
+    if booked or core.session.counts_places:
+        core.booked_sequence = booked
 
 
 async def _booked_sequence(account: str, shell: Shell) -> int:

@@ -42,7 +42,7 @@ def resting(script: Script) -> int:
 def test_r13_a_halt_cancels_what_rests_and_the_venue_confirms_it(scope: str) -> None:
     script = Script()
     script.quoting(0.50)
-    effects = list(script.core.on_halt_command({"scope": scope, "actor": "tess"}, script.receipt()))
+    effects = list(script.doors.on_halt_command({"scope": scope, "actor": "tess"}, script.receipt()))
     assert [type(each) for each in effects[:1]] == [AnswerLater]
     script.carry(effects)
     assert resting(script) == 0
@@ -57,7 +57,7 @@ def test_r13_a_halt_cancels_what_rests_and_the_venue_confirms_it(scope: str) -> 
 def test_r13_a_halt_of_new_orders_only_keeps_what_rests() -> None:
     script = Script()
     script.quoting(0.50)
-    script.carry(script.core.on_halt_command({"scope": "bot-1", "keep_resting": True}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1", "keep_resting": True}, script.receipt()))
     script.wait(2_000, fair=0.50)
     assert resting(script) == 6
     assert script.answered[-1].document["accounts"] == []
@@ -69,7 +69,7 @@ def test_r13_a_halt_of_new_orders_only_keeps_what_rests() -> None:
 def test_r13_what_a_halt_keeps_is_pulled_all_the_same_when_nothing_may_rest() -> None:
     script = Script()
     script.quoting(0.50)
-    script.carry(script.core.on_halt_command({"scope": "bot-1", "keep_resting": True}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1", "keep_resting": True}, script.receipt()))
     script.wait(2_000, fair=0.55)
     assert resting(script) == 6
     script.wait(3_000)
@@ -103,7 +103,7 @@ def test_r13_an_order_at_the_venue_that_nobody_knew_of_is_found_and_cancelled() 
     stray = str(first_id_of(3) + 77_000)
     order = VenueOrder("v9", stray, MARKET, "bid", "yes", "0.40", 10, post_only=True, account_sequence=1)
     script.venue.orders[stray] = order
-    script.carry(script.core.on_halt_command({"scope": "account-mm1"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "account-mm1"}, script.receipt()))
     script.wait(1_000, fair=0.50)
     assert resting(script) == 0
     row = account_row(script)
@@ -114,7 +114,7 @@ def test_r13_a_command_is_answered_however_many_halts_are_called_meanwhile() -> 
     script = Script()
     script.quoting(0.50)
     script.venue.status = 503
-    script.carry(script.core.on_halt_command({"scope": "global"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "global"}, script.receipt()))
     for number in range(RUNS_MAX + 5):
         script.carry(script.core.on_halt(a_halt(reason=f"r{number}"), script.receipt(1 + number)))
     script.wait(round(CONFIRM_MAX_S * 1_000) + 200, fair=0.50)
@@ -126,7 +126,7 @@ def test_r13_a_venue_that_does_not_answer_confirms_nothing_and_is_asked_until_it
     script = Script()
     script.quoting(0.50)
     script.venue.status = 503
-    script.carry(script.core.on_halt_command({"scope": "global"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "global"}, script.receipt()))
     script.wait(round(CONFIRM_MAX_S * 1_000) - 200, fair=0.50)
     assert script.answered == []
     script.wait(400, fair=0.50)
@@ -144,7 +144,7 @@ def test_r13_cancels_without_an_answer_are_not_taken_for_done() -> None:
     script = Script()
     script.quoting(0.50)
     script.hold_frames = True
-    script.carry(script.core.on_halt_command({"scope": "global"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "global"}, script.receipt()))
     script.wait(1_000)
     assert script.answered == []
     script.hold_frames = False
@@ -159,7 +159,7 @@ def test_r13_without_a_session_the_account_is_swept_over_rest_and_seen_empty_twi
     left = str(first_id_of(3) + 5)
     script.venue.orders[left] = VenueOrder("v1", left, MARKET, "bid", "yes", "0.40", 10, post_only=True)
     script.venue.no_socket = True
-    script.carry(script.core.on_halt_command({"scope": "bot-1"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1"}, script.receipt()))
     script.wait(2_000)
     assert resting(script) == 0
     assert account_row(script)["confirmed"] is True
@@ -170,7 +170,7 @@ def test_r13_a_halt_heard_on_the_bus_first_and_at_the_door_then_is_counted_once(
     script.quoting(0.50)
     script.carry(script.core.on_halt(a_halt(), script.receipt(5)))
     script.wait(200, fair=0.50)
-    script.carry(script.core.on_halt_command({"scope": "bot-1", "halt_id": "h1"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1", "halt_id": "h1"}, script.receipt()))
     script.wait(200, fair=0.50)
     row = account_row(script)
     assert (row["cancelled"], row["left"], row["of"], row["confirmed"]) == (6, 0, 6, True)
@@ -192,7 +192,7 @@ def test_r72_a_halt_is_on_disk_before_it_is_answered_and_holds_in_the_next_life(
     script = Script()
     script.quoting(0.50)
     script.carry(script.core.on_disconnected(script.receipt()))
-    effects = list(script.core.on_halt_command({"scope": "bot-1", "reason": "drill"}, script.receipt()))
+    effects = list(script.doors.on_halt_command({"scope": "bot-1", "reason": "drill"}, script.receipt()))
     names = [type(each).__name__ for each in effects]
     assert names.index("Keep") < names.index("Send"), "on disk before anything else leaves"
     script.carry(effects)
@@ -205,7 +205,7 @@ def test_r72_a_halt_is_on_disk_before_it_is_answered_and_holds_in_the_next_life(
 def test_r72_the_next_life_tells_the_bus_of_a_halt_it_does_not_know() -> None:
     script = Script()
     script.quoting(0.50)
-    script.carry(script.core.on_halt_command({"scope": "bot-1", "reason": "drill"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1", "reason": "drill"}, script.receipt()))
     [halt] = script.of(Halt)
     successor = again(script)
     successor.start()
@@ -263,7 +263,7 @@ def test_r72_a_quoter_that_waits_for_the_broker_takes_a_halt_empties_the_account
     script = Script(Venue(connected=False))
     left = str(first_id_of(2) + 5)
     script.venue.orders[left] = VenueOrder("v1", left, MARKET, "bid", "yes", "0.40", 10, post_only=True)
-    script.carry(script.core.on_halt_command({"scope": "bot-7", "reason": "fire"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-7", "reason": "fire"}, script.receipt()))
     assert len(script.kept) == 1
     for _ in range(20):
         script.now_ns += 50_000_000
@@ -282,7 +282,7 @@ def test_r72_cancel_all_works_in_a_quoter_that_waits_for_the_broker() -> None:
     for number in (5, 6):
         left = str(first_id_of(2) + number)
         script.venue.orders[left] = VenueOrder(f"v{number}", left, MARKET, "bid", "yes", "0.40", 10, post_only=True)
-    script.carry(script.core.on_cancel_all_command({}, script.receipt()))
+    script.carry(script.doors.on_cancel_all_command({}, script.receipt()))
     for _ in range(20):
         script.now_ns += 50_000_000
         script.carry(script.core.on_timer(script.receipt()))
@@ -307,7 +307,7 @@ def test_r9_r12_a_scope_that_does_not_exist_is_refused_with_those_that_do(scope:
     script = Script()
     script.quoting(0.50)
     with pytest.raises(ValueError, match=fault):
-        list(script.core.on_halt_command({"scope": scope}, script.receipt()))
+        list(script.doors.on_halt_command({"scope": scope}, script.receipt()))
     assert script.kept == {}
 
 
@@ -330,7 +330,7 @@ def test_a_halt_ordered_twice_is_one_halt_and_both_are_answered() -> None:
     script = Script()
     script.quoting(0.50)
     for _ in range(2):
-        script.carry(script.core.on_halt_command({"scope": "bot-1", "halt_id": "abc"}, script.receipt()))
+        script.carry(script.doors.on_halt_command({"scope": "bot-1", "halt_id": "abc"}, script.receipt()))
     script.wait(200)
     assert len(script.answered) == 2
     assert {halt.message_id() for halt in script.of(Halt)} == {script.of(Halt)[0].message_id()}
@@ -344,7 +344,7 @@ def test_a_halt_of_a_currency_stops_the_markets_that_are_paid_in_it(scope: str, 
     script.carry(script.core.on_market(replace(market(symbol=EURO), currency="EUR"), script.receipt(2)))
     script.wait(500, fair=0.50)
     assert resting(script) == 6
-    script.carry(script.core.on_halt_command({"scope": scope}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": scope}, script.receipt()))
     script.wait(500, fair=0.50)
     states = {symbol: quoted.context.halt for symbol, quoted in script.core.bots["1"].quoted.items()}
     assert states == dict.fromkeys((MARKET, EURO), "") | {halted: f"{scope}:manual"}

@@ -247,7 +247,7 @@ def test_a_quoter_without_an_answering_venue_sends_nothing_and_says_why() -> Non
 def test_a_halt_at_our_door_is_checked(document: dict[str, object], fault: str) -> None:
     script = Script()
     with pytest.raises(ValueError, match=fault):
-        list(script.core.on_halt_command(document, script.receipt()))
+        list(script.doors.on_halt_command(document, script.receipt()))
 
 
 def test_a_halt_at_our_door_works_with_the_bus_dead_and_only_a_later_lift_ends_it() -> None:
@@ -255,7 +255,7 @@ def test_a_halt_at_our_door_works_with_the_bus_dead_and_only_a_later_lift_ends_i
     script.quoting(0.50)
     core = script.core
     script.carry(core.on_disconnected(script.receipt()))
-    script.carry(core.on_halt_command({"scope": "bot-1", "reason": "drill", "actor": "me"}, script.receipt()))
+    script.carry(script.doors.on_halt_command({"scope": "bot-1", "reason": "drill", "actor": "me"}, script.receipt()))
     [halt] = script.of(Halt)
     assert (halt.scope, halt.reason, halt.actor) == ("bot-1", "drill", "me")
     assert core.state(script.now_ns)["halts"] == ["bot-1:drill"]
@@ -271,7 +271,7 @@ def test_a_halt_at_our_door_works_with_the_bus_dead_and_only_a_later_lift_ends_i
 def test_cancel_all_takes_everything_and_holds_it_back_for_five_seconds() -> None:
     script = Script()
     script.quoting(0.50)
-    script.carry(script.core.on_cancel_all_command({}, script.receipt()))
+    script.carry(script.doors.on_cancel_all_command({}, script.receipt()))
     assert script.venue.open_orders() == []
     script.wait(4_900, fair=0.50)
     assert script.venue.open_orders() == []
@@ -283,7 +283,7 @@ def test_cancel_all_in_another_scope_leaves_orders_alone() -> None:
     script = Script()
     script.quoting(0.50)
     script.carry(script.core.on_config(config(algo_id="2"), script.receipt(3)))
-    script.carry(script.core.on_cancel_all_command({"scope": "bot-2"}, script.receipt()))
+    script.carry(script.doors.on_cancel_all_command({"scope": "bot-2"}, script.receipt()))
     assert len(script.venue.open_orders()) == 6
 
 
@@ -295,7 +295,7 @@ def test_b30_no_secret_is_shown() -> None:
 
 
 def test_inputs_name_what_is_heard() -> None:
-    names = {type(each).__name__ for each in Script().core.inputs()}
+    names = {type(each).__name__ for each in Script().doors.inputs()}
     assert names == {"Newest", "Ordered", "Every", "Wire", "Http", "Command"}
 
 

@@ -11,12 +11,13 @@ from common.bots import parse_bot
 from common.errors import ConfigError
 from pydantic import ValidationError
 from quoter import wiring
+from quoter.accounts.accounts import Accounts
+from quoter.accounts.quoters import Quoters
+from quoter.accounts.settings import AccountSettings, keys_of
 from quoter.keys import KEYS_FILE_BYTES_MAX, AccountKeys
-from quoter.service import Quoter
 from quoter.venues import VENUES, VenueSettings
 from quoter.venues.venue import OwnSettings
 from quoter.watchdog import wiring as watchdog_wiring
-from quoter.watchdog.core import Watchdog
 
 ROWS: list[dict[str, Any]] = [
     {"name": "trade", "api_key": "k1", "api_secret": "very-secret", "scopes": ["read", "trade", "cancel"]},
@@ -54,12 +55,44 @@ def test_a_variable_that_is_not_set_is_empty(tmp_path: Path) -> None:
 
 def test_one_quoter_per_account_holds_the_lease_and_any_number_of_watchdogs_none(keys_dir: Path) -> None:
     service = wiring.wire(wiring.Settings(venue_keys_dir=keys_dir))
-    assert list(service.leases) == [("quoter", "mm1")]
-    assert service.prepare is not None
+    assert (list(service.leases), list(service.parts)) == ([], [("quoter", "mm1")])
+    assert service.prepare_part is not None
     watchdog = watchdog_wiring.wire(watchdog_wiring.Settings(venue_keys_dir=keys_dir))
-    assert list(watchdog.leases) == []
-    assert isinstance(watchdog.core, Watchdog)
-    assert (watchdog.core.session.name, watchdog.core.session.currency) == ("degen", "USD")
+    assert [*watchdog.leases, *watchdog.parts] == []
+    assert isinstance(watchdog.core, Accounts)
+    session = watchdog.core.core_of("mm1").session
+    assert (session.name, session.currency) == ("degen", "USD")
+
+
+def test_several_accounts_are_one_process_with_a_lease_a_session_and_a_key_each(
+    keys_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (keys_dir / "mm2.json").write_text(json.dumps(ROWS))
+    (keys_dir / "poly.polymarket.json").write_text(json.dumps(WALLET))
+    accounts = "mm1, mm2@degen, poly@polymarket"
+    service = wiring.wire(wiring.Settings(accounts=accounts, venue_keys_dir=keys_dir))  # type: ignore[arg-type]
+    assert list(service.parts) == [("quoter", "mm1"), ("quoter", "mm2"), ("quoter", "poly")]
+    assert isinstance(service.core, Quoters)
+    assert [(core.account, core.venue) for core in service.core.cores] == [
+        ("mm1", "degen"),
+        ("mm2", "degen"),
+        ("poly", "polymarket"),
+    ]
+    two = watchdog_wiring.Settings(accounts="mm1,mm2", venue_keys_dir=keys_dir)  # type: ignore[arg-type]
+    watchdogs = watchdog_wiring.wire(two).core
+    assert isinstance(watchdogs, Accounts)
+    assert [core.account for core in watchdogs.cores] == ["mm1", "mm2"]
+
+
+def test_of_several_accounts_at_one_venue_a_variable_says_whose_key_it_is(tmp_path: Path) -> None:
+    settings = AccountSettings(accounts="mm1,desk-2,poly@polymarket", venue_keys_dir=tmp_path)  # type: ignore[arg-type]
+    variables = {"DEGEN_API_KEY_MM1": "one", "DEGEN_API_KEY_DESK_2": "two", "POLYMARKET_API_KEY": "three"}
+    first, second, third = [keys for keys, _ in keys_of(settings, variables)]
+    assert (first.variable("DEGEN_API_KEY"), second.variable("DEGEN_API_KEY")) == ("one", "two")
+    assert third.variable("POLYMARKET_API_KEY") == "three", "the only one there"
+    nobodys = next(keys for keys, _ in keys_of(settings, {"DEGEN_API_KEY": "whose"}))
+    with pytest.raises(ConfigError, match=r"DEGEN_API_KEY: .* say whose it is, such as DEGEN_API_KEY_MM1"):
+        nobodys.variable("DEGEN_API_KEY")
 
 
 def test_the_settings_are_those_of_every_venue_and_no_two_have_one_of_the_same_name() -> None:
@@ -81,8 +114,9 @@ def test_a_quoter_at_polymarket_is_wired_by_its_setting(tmp_path: Path) -> None:
     (tmp_path / "mm1.polymarket.json").write_text(json.dumps(WALLET))
     settings = wiring.Settings(venue="polymarket", exchange_url="https://clob.polymarket.com", venue_keys_dir=tmp_path)
     service = wiring.wire(settings)
-    assert isinstance(service.core, Quoter)
-    assert service.core.venue == service.core.session.name == "polymarket"
+    assert isinstance(service.core, Quoters)
+    core = service.core.core_of("mm1")
+    assert core.venue == core.session.name == "polymarket"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +128,11 @@ def test_a_quoter_at_polymarket_is_wired_by_its_setting(tmp_path: Path) -> None:
         {"exchange_url": "ftp://x"},
         {"exchange_url": "http://user:pass@x"},
         {"account": "../etc"},
+        {"accounts": "../etc@degen"},
+        {"accounts": "mm1@elsewhere"},
+        {"accounts": "mm1,mm2,mm1@degen"},
+        {"accounts": "mm1,mm2", "venue": "degen"},
+        {"accounts": ",".join(f"a{number}" for number in range(33))},
         {"deadman_ms": 1_000},
         {"messages_per_s": 0},
     ],

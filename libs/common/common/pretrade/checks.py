@@ -120,8 +120,18 @@ class PreTradeCheck:
         return None
 
     def _own_spread(self, bids: bool, ticks: int) -> Refusal | None:
-        """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account."""
-        other_ticks = self._context.best_ask_ticks if bids else self._context.best_bid_ticks
+        """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account.
+
+        With an order of another account of ours at the venue none trades.
+        """
+        context = self._context
+        others_ticks = context.others_ask_ticks if bids else context.others_bid_ticks
+        if others_ticks and (ticks >= others_ticks if bids else ticks <= others_ticks):
+            text = (
+                f"{_SIDE[bids]} at {ticks} would trade with another account's {_SIDE[not bids]} at {others_ticks} ticks"
+            )
+            return RejectReason.SELF_CROSS, text
+        other_ticks = context.best_ask_ticks if bids else context.best_bid_ticks
         if not other_ticks:
             return None
         spread_ticks = other_ticks - ticks if bids else ticks - other_ticks

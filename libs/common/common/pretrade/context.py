@@ -80,6 +80,9 @@ class CheckContext:
     """Highest own buying interest of all bots of the account, on the axis; 0 when there is none."""
     best_ask_ticks: int = 0
     """Lowest own selling interest on the axis (a NO bid at q stands at 1 - q); 0 when there is none."""
+    others_bid_ticks: int = 0
+    """Highest buying interest of our other accounts at the venue, on the axis; 0 when there is none."""
+    others_ask_ticks: int = 0
     open_orders: int = 0
     """Of the bot, in all its markets."""
     messages_left: float = 0.0

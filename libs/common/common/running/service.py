@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import sys
@@ -16,15 +15,13 @@ from typing import Any, TypeVar
 import uvloop
 from structlog.stdlib import BoundLogger
 
-from common.bus.jetstream import JetStreamApi, Stored
-from common.bus.messages import message_of
+from common.bus.jetstream import JetStreamApi
 from common.bus.nats import NatsConnection
 from common.clock import AnchoredClock
 from common.core import Core
-from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError, PublishRefused
-from common.events import Lease
-from common.leases.epochs import LastEpochs
-from common.leases.lease import LeaseKeeper, LeaseState
+from common.errors import BusError, BusUnavailable, ConfigError, MarketMakerError
+from common.leases.keeping import Keeping
+from common.leases.lease import LeaseKeeper
 from common.machine.descriptors import raise_limit
 from common.network.admin import admin_app, serving
 from common.network.door import Bounds, Door, names_of
@@ -39,9 +36,6 @@ STOP_TIMEOUT_S = 15.0
 """How long a core may take to end its business: cancel, ask the venue, report."""
 STREAMS_TIMEOUT_S = 60.0
 WAIT_S = 0.25
-LEASE_LOOK_S = 0.02
-DOUBT_LOOKS_PER_TTL = 20
-"""How often within a ttl it is asked whether a lease is still sure."""
 APP_BOUNDS = Bounds(connections=512, connections_per_address=512)
 """A reverse proxy in front has one address for everybody."""
 COLLECT_AFTER = (50_000, 20, 50)
@@ -57,8 +51,12 @@ class Service:
     core: Core
     leases: Sequence[tuple[str, str]] = ()
     """(role, key) pairs that must all be held before the core starts; the highest epoch is the core's."""
+    parts: Sequence[tuple[str, str]] = ()
+    """(role, key) pairs that each let one part of the core begin: the first that is held starts the core."""
     prepare: Callable[[Shell], Awaitable[None]] | None = None
     """Recovery that needs I/O before the core's inputs begin, e.g. loading positions."""
+    prepare_part: Callable[[Shell, str], Awaitable[None]] | None = None
+    """The same before a part begins, told the key of its lease."""
     storage: Storage | None = None
     app: Any = None
     """An ASGI application of the service's own, beside the admin port."""
@@ -74,7 +72,7 @@ class _Progress:
 
     stage: str = "starting"
     shell: Shell | None = None
-    keepers: list[LeaseKeeper] = field(default_factory=list)
+    keeping: Keeping | None = None
     bus_ready: bool = False
     """True once the streams have been verified."""
     started: bool = False
@@ -146,13 +144,14 @@ async def _work(
         progress.bus_ready = True
         await shell.begin_judging()
         await shell.bus_ready()
-        await stack.enter_async_context(_leases(service, settings, shell, progress, log))
+        keeping = await stack.enter_async_context(_leases(service, settings, shell, progress, log))
         progress.stage = "recovering"
         if service.on_shell is not None:
             service.on_shell(shell)
         if service.prepare is not None:
             await service.prepare(shell)
         await shell.start()
+        await keeping.begin_parts()
         if service.app is not None:
             names = (name, *names_of(settings.allowed_hosts))
             app = serving(service.app, service.app_host, service.app_port, names=names, door=progress.app_door)
@@ -220,7 +219,7 @@ async def _prove_stores(
             progress.stage = stage
             log.warning("waiting", why=stage)
 
-    await _unless_failed(shell.stores.admit(service.leases, settings.instance, on_wait), shell)
+    await _unless_failed(shell.stores.admit([*service.leases, *service.parts], settings.instance, on_wait), shell)
 
 
 async def _await_streams(api: JetStreamApi, settings: ServiceSettings, log: BoundLogger) -> None:
@@ -265,7 +264,7 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
             "uptime_s": round((clock.now_ns() - began_ns) / 1e9, 3),
             "leases": [
                 {"role": each.role, "key": each.key, "state": each.state.value, "holder": each.holder}
-                for each in progress.keepers
+                for each in (progress.keeping.keepers if progress.keeping is not None else ())
             ],
             "faults": health() + ready(),
             "stores": progress.shell.stores.state() if progress.shell is not None else None,
@@ -308,133 +307,19 @@ async def _admin(name: str, settings: ServiceSettings, service: Service, progres
 @asynccontextmanager
 async def _leases(
     service: Service, settings: ServiceSettings, shell: Shell, progress: _Progress, log: BoundLogger
-) -> AsyncIterator[None]:
-    """Wait until all leases are held, keep them while the body runs, give them back after an orderly end."""
-    epochs = LastEpochs(settings.data_dir / shell.name / "epochs.json")
-    keepers = [
-        LeaseKeeper(role, key, settings.instance, settings.lease_ttl_ms, epochs.of(role, key))
-        for role, key in service.leases
-    ]
-    progress.keepers = keepers
-    ending = asyncio.Event()
-    keeping: set[asyncio.Task[None]] = set()
-    doubting: set[asyncio.Task[None]] = set()
-    try:
-        for keeper in keepers:
-            shell.guarded(_keep(keeper, shell, ending), keeping)
-        await _until_held(keepers, shell, progress, log)
-        service.core.epoch = max((keeper.epoch for keeper in keepers), default=0)
-        for keeper in keepers:
-            epochs.note(keeper.role, keeper.key, keeper.epoch)
-        epochs.save()
-        if keepers:
-            shell.guarded(_watch_doubt(keepers, shell), doubting)
-        yield
-    finally:
-        for task in list(doubting):
-            task.cancel()
-        # A beat on its way is waited for: giving back is refused when it does not follow the newest beat.
-        ending.set()
-        if keeping:
-            await asyncio.wait(list(keeping), timeout=WAIT_S * 4)
-        for task in list(keeping):
-            task.cancel()
-        await _give_back(keepers, shell, log)
+) -> AsyncIterator[Keeping]:
+    """Wait until the leases are held, keep them while the body runs, give them back after an orderly end."""
+    keeping = progress.keeping = Keeping(service.leases, service.parts, service.prepare_part, settings, shell, log)
 
-
-async def _until_held(keepers: Sequence[LeaseKeeper], shell: Shell, progress: _Progress, log: BoundLogger) -> None:
-    while waiting := [keeper for keeper in keepers if keeper.state is not LeaseState.HELD]:
-        if shell.failed.done():
-            shell.failed.result()
-        first = waiting[0]
-        stage = f"waiting for the lease {first.role}/{first.key}, held by {first.holder or 'nobody'}"
+    def on_wait(keeper: LeaseKeeper) -> None:
+        stage = f"waiting for the lease {keeper.role}/{keeper.key}, held by {keeper.holder or 'nobody'}"
         if progress.stage != stage:
             progress.stage = stage
-            if first.holder not in ("", first.instance):
+            if keeper.holder not in ("", keeper.instance):
                 log.warning("standing by", why=stage)
-        await asyncio.sleep(LEASE_LOOK_S)
 
-
-async def _keep(keeper: LeaseKeeper, shell: Shell, ending: asyncio.Event) -> None:
-    """Win one lease and renew it until the end; losing it ends the process."""
-    while not ending.is_set():
-        await _beat(keeper, shell)
-        if keeper.state is LeaseState.LOST:
-            if not await shell.stores.same() and shell.stores.faults:
-                # Nobody took it: the store that held it is gone. Who has lost it stands still, in doubt of his lease.
-                return
-            raise MarketMakerError(f"lost the lease {keeper.role}/{keeper.key}: another instance took over")
-        pause_s = keeper.beat_ms / 1000 / (1 if keeper.state is LeaseState.HELD else 2)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), pause_s)
-
-
-async def _watch_doubt(keepers: Sequence[LeaseKeeper], shell: Shell) -> None:
-    """Tell the core when a lease has not been renewed for half its ttl.
-
-    Apart from the renewing: a beat that gets no answer takes longer than that to give up.
-    """
-    period_s = min(keeper.ttl_ms for keeper in keepers) / 1000 / DOUBT_LOOKS_PER_TTL
-    doubted = False
-    while True:
-        doubtful = any(keeper.doubtful(shell.clock.now_ns()) for keeper in keepers)
-        if doubtful != doubted:
-            doubted = doubtful
-            await shell.set_doubt(doubtful)
-        await asyncio.sleep(period_s)
-
-
-async def _give_back(keepers: Sequence[LeaseKeeper], shell: Shell, log: BoundLogger) -> None:
-    for keeper in keepers:
-        release = keeper.release()
-        if release is None or not shell.bus.connected or shell.failed.done():
-            continue
-        try:
-            await shell.bus.publish_acked(release.event, expected_last_sequence=release.expected_last_sequence)
-        except BusError as error:
-            log.warning("lease not released, it will expire", why=str(error))
-
-
-async def _believed(stored: Stored | None, shell: Shell) -> Lease | None:
-    """Return the newest lease that a holder has signed; whatever is stored behind it only has to be followed."""
-    if stored is None:
-        return None
-    found = await shell.gate.admit(Lease, message_of(stored))
-    if found.refusal is not None:
-        shell.log.error("a lease was rejected", subject=stored.subject, why=found.refusal.reason)
-    return found.event if isinstance(found.event, Lease) else None
-
-
-async def _follows_nobody(keeper: LeaseKeeper, shell: Shell) -> bool:
-    """Say whether our beat was refused only for a message that is no lease; the next beat then follows that one."""
-    if keeper.state is not LeaseState.HELD:
-        return False
-    stored = await shell.api.last("LEASE", _lease_address(keeper))
-    if stored is None or shell.gate.check_stored(stored) is None:
-        return False
-    keeper.follow(stored.sequence)
-    return True
-
-
-def _lease_address(keeper: LeaseKeeper) -> str:
-    return Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
-
-
-async def _beat(keeper: LeaseKeeper, shell: Shell) -> None:
-    """Look at the lease and publish what is due; a broker that is away changes nothing."""
     try:
-        if keeper.state is LeaseState.WAITING:
-            stored = await shell.api.last("LEASE", _lease_address(keeper))
-            keeper.observe(await _believed(stored, shell), stored.sequence if stored else 0, shell.clock.now_ns())
-        due = keeper.beat(shell.clock.now_ns())
-        if due is None:
-            return
-        assert isinstance(due.event, Lease)
-        sequence = await shell.bus.publish_acked(due.event, expected_last_sequence=due.expected_last_sequence)
-        keeper.won(due.event, sequence)
-    except PublishRefused:
-        # What nobody with a key has said takes no lease away.
-        if not await _follows_nobody(keeper, shell):
-            keeper.refused()
-    except BusUnavailable:
-        pass
+        service.core.epoch = await keeping.begin(on_wait)
+        yield keeping
+    finally:
+        await keeping.end()

@@ -231,6 +231,10 @@ class Shell:
         await self._set_away("stores", True)
         await self._call(lambda receipt: self.core.on_stand_still(faults, receipt))
 
+    async def tell(self, handler: Handler) -> None:
+        """Give the core a turn for what becomes of a part of it."""
+        await self._call(handler)
+
     async def _set_away(self, cause: str, away: bool) -> None:
         """Note one cause; the core hears of the first that comes and of the last that goes."""
         before = bool(self._away)
@@ -263,10 +267,7 @@ class Shell:
                     await puller.renew()
                 for ordered in self._ordered:
                     await ordered.renew()
-                for newest in self._newest:
-                    await newest.read_back()
-                for sampled in self._sampled:
-                    await sampled.read_back()
+                await self.read_back_newest()
             except BusError as error:
                 self.log.warning("reading back after the reconnect failed, trying again", why=str(error))
                 await asyncio.sleep(READ_BACK_RETRY_S)
@@ -274,6 +275,12 @@ class Shell:
             if breaks == self._breaks:
                 await self._set_away("bus", False)
             return
+
+    async def read_back_newest(self) -> None:
+        """Hand in the last value of every subject that is read for its newest; BusError as the bus says."""
+        readers: list[NewestReader | SampledReader] = [*self._newest, *self._sampled]
+        for reader in readers:
+            await reader.read_back()
 
     # --- inputs -------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ def test_an_order_within_every_limit_passes() -> None:
         (RejectReason.PRICE_COLLAR, {"outcome": Outcome.NO, "price_ticks": 39}, {}),
         (RejectReason.SELF_CROSS, {}, {"best_ask_ticks": 48}),
         (RejectReason.SELF_CROSS, {"outcome": Outcome.NO, "price_ticks": 52}, {"best_bid_ticks": 49}),
+        (RejectReason.SELF_CROSS, {}, {"others_ask_ticks": 48}),
+        (RejectReason.SELF_CROSS, {"outcome": Outcome.NO, "price_ticks": 52}, {"others_bid_ticks": 48}),
         (RejectReason.MIN_SPREAD, {}, {"best_ask_ticks": 49}),
         (RejectReason.MIN_SPREAD, {"outcome": Outcome.NO, "price_ticks": 51}, {"best_bid_ticks": 48}),
         (RejectReason.WORST_CASE_POSITION, {}, {"yes_lots": 901, "no_lots": 901}),
@@ -375,6 +377,9 @@ def test_a_doubt_about_what_is_held_counts_against_an_order_whichever_way_it_res
         ({"price_ticks": 25, "quantity_lots": 200}, {"fair": 0.25}),
         ({"price_ticks": 40}, {}),
         ({}, {"best_ask_ticks": 50}),
+        # With another account nothing must trade, and no spread is kept.
+        ({}, {"others_ask_ticks": 49, "others_bid_ticks": 60}),
+        ({"outcome": Outcome.NO, "price_ticks": 52}, {"others_bid_ticks": 47}),
         ({}, {"yes_lots": 700}),
         ({}, {"yes_lots": 750, "no_lots": 100}),
         ({"outcome": Outcome.NO}, {"no_lots": 750, "yes_lots": 100}),

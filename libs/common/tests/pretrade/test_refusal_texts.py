@@ -51,6 +51,7 @@ REDUCE_ONLY = Closing(500, 5_000)
         ("price 0.3100 through the best ask, limit 0.3", {}, {"book_ask_ticks": 17}),
         ("price 0.3100 through the best bid, limit 0.3", SELL, {"book_bid_ticks": 83, "yes_lots": 100}),
         ("bid at 48 would trade with the own ask at 47 ticks", {}, {"best_ask_ticks": 47}),
+        ("bid at 48 would trade with another account's ask at 47 ticks", {}, {"others_ask_ticks": 47}),
         ("own spread 1, limit 2 ticks", {}, {"best_ask_ticks": 49}),
         ("sells 1 yes more than are held", SELL, {"yes_lots": 99}),
         ("worst-case position 1001 yes, limit 1000", {}, {"yes_lots": 901, "no_lots": 901}),

@@ -105,7 +105,7 @@ def test_digits_ask_for_an_order_and_anything_else_for_a_market(platform: Platfo
 
 
 def test_without_a_gateway_the_quoter_is_asked_itself(platform: Platform, client: PlatformClient) -> None:
-    platform.answers[PORTS.quoter_admin] = (200, {"account": "mm1", "markets": []})
+    platform.answers[PORTS.quoter_admin] = (200, {"explanations": [{"account": "mm1", "markets": []}]})
     assert explain("", PORTS, client) == [{"account": "mm1", "markets": []}]
 
 

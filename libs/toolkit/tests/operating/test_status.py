@@ -166,9 +166,9 @@ def test_r51_a_silent_quoter_and_its_watchdogs_report_are_shown() -> None:
 
 def test_r51_without_the_gateway_the_watchdog_tells_of_the_quoter() -> None:
     lease = {"alive": False, "silent_ms": 4_000}
-    told = from_states({"watchdog": {"account": "mm1", "lease": lease, "report": "all gone"}, "quoter": None})
+    told = from_states({"watchdog": {"accounts": {"mm1": {"lease": lease, "report": "all gone"}}}, "quoter": None})
     assert told["accounts"] == [{"account": "mm1", "quoter_silent_ms": 4_000, "report": {"said": "all gone"}}]
-    living = from_states({"watchdog": {"account": "mm1", "lease": {"alive": True, "silent_ms": 4}, "report": ""}})
+    living = from_states({"watchdog": {"accounts": {"mm1": {"lease": {"alive": True, "silent_ms": 4}, "report": ""}}}})
     assert living["accounts"] == [{"account": "mm1", "quoter_silent_ms": None, "report": None}]
 
 
@@ -224,10 +224,12 @@ def test_r50_status_begins_with_whose_money_and_what_prices_these_are() -> None:
     told = {"provenance": {"money": "paper", "prices": ["replay"], "label": "PAPER · REPLAY"}}
     assert printed(compose({"feed": RUNS}, told)).startswith("PAPER · REPLAY\n")
     states: dict[str, dict[str, Any] | None] = {
-        "quoter": {"venue": "degen"},
+        "quoter": {"accounts": {"mm1": {"venue": "degen"}}},
         "feed": {"venues": {"degen": {"money": "paper", "price_sources": {"BTC": "replay", "SOL": "model"}}}},
     }
     assert compose({}, from_states(states))["provenance"]["label"] == "PAPER · MODEL, REPLAY"
+    states["quoter"] = {"accounts": {"mm1": {"venue": "degen"}, "mm2": {"venue": "other"}}}
+    assert compose({}, from_states(states))["provenance"]["money"] == "unknown", "of one venue nobody says"
     states["feed"] = None
     assert compose({}, from_states(states))["provenance"]["label"] == "UNKNOWN · UNKNOWN"
 

@@ -80,3 +80,17 @@ def test_every_process_listens_on_a_port_of_the_map() -> None:
     urls = [process.health_url for process in table().values() if process.health_url]
     assert all(int(url.split(":")[2].split("/")[0]) in ports for url in urls)
     assert len(set(urls)) == len(urls)
+
+
+def test_quoter_and_watchdog_are_told_the_same_accounts_and_the_exchange_those_that_are_its_own() -> None:
+    processes = table(accounts=("mm1@degen", "mm2@degen", "poly@polymarket"))
+    for name in ("quoter", "watchdog"):
+        assert processes[name].environment["MM_ACCOUNTS"] == "mm1@degen,mm2@degen,poly@polymarket"
+    assert processes["exchange"].environment["MM_MAKERS"] == "mm1,mm2"
+
+
+def test_one_account_may_be_named_by_its_own_settings() -> None:
+    processes = table(overrides={"quoter": {"MM_VENUE": "polymarket"}})
+    assert "MM_ACCOUNTS" not in processes["quoter"].environment
+    assert processes["quoter"].environment["MM_VENUE"] == "polymarket"
+    assert processes["watchdog"].environment["MM_ACCOUNTS"] == "mm1@degen"

@@ -29,7 +29,8 @@ def explain(what: str, ports: Ports, client: PlatformClient) -> list[dict[str, A
         raise NoAnswerError(f"{name} {what[:SHOWN_CHARS_MAX]!r}: {error}") from error
     except NoAnswerError as error:
         try:
-            return [client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}", client.admin_token())]
+            told = client.get(f"http://127.0.0.1:{ports.quoter_admin}/explain{query}", client.admin_token())
+            return list(told["explanations"])
         except NoAnswerError as second:
             raise NoAnswerError(f"{error}; {second}") from second
 

@@ -165,7 +165,7 @@ def _proof(states: Mapping[str, State]) -> dict[str, list[str]]:
 
 
 def _backfill(ports: Ports, client: PlatformClient, booked: Mapping[str, int]) -> dict[str, Any]:
-    """Return what the venue has of the account that FILL as it stands lacks: it is booked once somebody has resumed."""
+    """Return what the venues have of each account that FILL as it stands lacks: booked once somebody has resumed."""
     url = f"http://127.0.0.1:{ports.quoter_admin}/since"
     try:
         told: dict[str, Any] = client.post(url, client.admin_token(), {"after": dict(booked)})
@@ -175,22 +175,31 @@ def _backfill(ports: Ports, client: PlatformClient, booked: Mapping[str, int]) -
 
 
 def _told_of_backfill(told: Mapping[str, Any]) -> Iterator[str]:
-    if "fills" not in told:
+    if "accounts" not in told:
         yield f"NOT PROVEN: what the venue has and FILL lacks is not known: {told.get('why')}"
         return
-    account, after = told["account"], told["after"]
+    for row in told["accounts"]:
+        yield from _told_of_account(row)
+
+
+def _told_of_account(told: Mapping[str, Any]) -> Iterator[str]:
+    account = told["account"]
+    if "fills" not in told:
+        yield f"NOT PROVEN: account {account}: what the venue has and FILL lacks is not known: {told.get('why')}"
+        return
     if not told["fills"] and not told["conversions"]:
         yield f"account {account}: FILL has everything the venue reports"
     else:
         yield (
             f"account {account}: the venue reports {told['fills']} executions and {told['conversions']} conversions "
-            f"after place {after}, where FILL ends as it stands; they are booked once somebody has resumed"
+            f"after place {told['after']}, where FILL ends as it stands; they are booked once somebody has resumed"
         )
     for row in told["lots"]:
         yield f"  {row['symbol']}: {row['side']} {row['lots']} lots of {row['outcome']}"
     if told["unread"]:
-        yield f"NOT PROVEN: {told['unread']} rows of the venue's lists cannot be read"
-    yield f"the venue says: {told['cash_total'] or 'unknown'} in cash, to be compared after the resume"
+        yield f"NOT PROVEN: account {account}: {told['unread']} rows of the venue's lists cannot be read"
+    cash = told["cash_total"] or "unknown"
+    yield f"account {account}: the venue reports {cash} in cash, to be compared after the resume"
 
 
 def _halts(states: Mapping[str, State]) -> list[str]:

@@ -112,10 +112,12 @@ def from_states(states: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any
 
 
 def provenance_in(states: Mapping[str, Mapping[str, Any] | None]) -> Provenance:
-    """Return whether money and prices are real: the quoter names its venue, the feed what the venue says."""
-    venue = (states.get("quoter") or {}).get("venue")
-    told = (states.get("feed") or {}).get("venues", {}).get(venue, {})
-    return provenance([told.get("money", UNKNOWN)], told.get("price_sources", {}).values())
+    """Return whether money and prices are real: the quoter names its venues, the feed what they say."""
+    accounts = (states.get("quoter") or {}).get("accounts", {})
+    venues = (states.get("feed") or {}).get("venues", {})
+    told = [venues.get(venue, {}) for venue in sorted({account.get("venue", "") for account in accounts.values()})]
+    prices = {source for venue in told for source in venue.get("price_sources", {}).values()}
+    return provenance([venue.get("money", UNKNOWN) for venue in told], prices)
 
 
 def provenance_now(ports: Ports, client: PlatformClient) -> Provenance:
@@ -139,17 +141,15 @@ def _named(halt: Any) -> Any:
 
 
 def _watched(watchdog: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return how the watchdog sees the quoter of its account, in the gateway's words."""
-    lease = watchdog.get("lease")
-    if not lease:
-        return []
-    said = watchdog.get("report")
+    """Return how the watchdog sees the quoter of each account, in the gateway's words."""
     return [
         {
-            "account": watchdog.get("account"),
-            "quoter_silent_ms": None if lease["alive"] else lease["silent_ms"],
-            "report": {"said": said} if said else None,
+            "account": account,
+            "quoter_silent_ms": None if told["lease"]["alive"] else told["lease"]["silent_ms"],
+            "report": {"said": told["report"]} if told.get("report") else None,
         }
+        for account, told in watchdog.get("accounts", {}).items()
+        if told.get("lease")
     ]
 
 

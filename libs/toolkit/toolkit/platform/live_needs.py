@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 EXCHANGE_VENUE = "binance"
 EXCHANGE_STREAM = "wss://stream.binance.com:9443/stream?streams=btcusdt@bookTicker"
 
+# What a bot trades for that does not say.
+ACCOUNT, VENUE = "mm1", "degen"
+
 
 class Stream(NamedTuple):
     """A public stream, with what must be sent before it speaks; empty where the address says it all."""
@@ -58,6 +61,18 @@ def profiles_in(config_dir: Path) -> list[str]:
     bots = (bot for bot in table_of(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
     named = (name for bot in bots for name in _list(bot.get("run_in")) if isinstance(name, str))
     return sorted(set(named))
+
+
+def accounts_in(config_dir: Path, profile: str) -> tuple[str, ...]:
+    """Return what the bots that run in a profile trade for, each ACCOUNT@VENUE once, in the order of bots.toml."""
+    found: dict[str, None] = {}
+    for bot in bots_in(config_dir, profile):
+        try:
+            section = bot["sections"]["instrument"]
+            found[f"{section.get('account', ACCOUNT)}@{section.get('venue', VENUE)}"] = None
+        except (AttributeError, KeyError, TypeError):
+            continue
+    return tuple(found) or (f"{ACCOUNT}@{VENUE}",)
 
 
 def _needs_of(sections: Mapping[str, Any], venues: Mapping[str, Any]) -> list[Need]:

@@ -26,6 +26,7 @@ from toolkit.layout import (
     signing_key_file,
     venue_keys_dir,
 )
+from toolkit.platform.live_needs import ACCOUNT, VENUE
 
 # The quoter cancels at the venue and asks until no orders remain open there, which may take some rounds.
 QUOTER_STOP_GRACE_S = 45.0
@@ -144,8 +145,14 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         "MM_REDIS_URL": f"redis://{LOOPBACK}:{ports.redis}/0",
         "MM_REDIS_PASSWORD_FILE": str(redis_password_file(instance.data_dir)),
     }
-    quoter = service("quoter", venue, after=("streams", "exchange"), stop_wave=0)
-    watchdog = service("watchdog", venue, module="quoter.watchdog", after=("streams", "exchange"), stop_wave=1)
+    quoter = service("quoter", venue | _accounts(instance, "quoter"), after=("streams", "exchange"), stop_wave=0)
+    watchdog = service(
+        "watchdog",
+        venue | _accounts(instance, "watchdog"),
+        module="quoter.watchdog",
+        after=("streams", "exchange"),
+        stop_wave=1,
+    )
     table = [
         Process(
             name="nats",
@@ -183,6 +190,7 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
                 "MM_CONFIG_DIR": str(instance.config_dir),
                 "MM_SOURCE": instance.source,
                 "MM_SPOT_VENUES": ",".join(instance.spot_venues),
+                "MM_MAKERS": ",".join(_makers(instance)),
                 "MM_LOG_LEVEL": instance.log_level,
             }
             | ({"MM_REPLAY_FILES": ",".join(map(str, instance.replay_files))} if instance.source == "replay" else {}),
@@ -230,6 +238,18 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         ),
     ]
     return [_overridden(process, instance) for process in table]
+
+
+def _makers(instance: Instance) -> list[str]:
+    """Return the accounts that the exchange opens: those that are traded for there."""
+    places = [each.partition("@") for each in instance.accounts]
+    return [account for account, _, venue in places if venue == VENUE] or [ACCOUNT]
+
+
+def _accounts(instance: Instance, name: str) -> dict[str, str]:
+    """Return which accounts a process is told, unless a person has told it one in the settings for one."""
+    told = instance.overrides.get(name, {}).keys() & {"MM_ACCOUNT", "MM_VENUE"}
+    return {} if told else {"MM_ACCOUNTS": ",".join(instance.accounts)}
 
 
 def nats_environment(instance: Instance, user: str) -> dict[str, str]:

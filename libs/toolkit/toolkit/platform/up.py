@@ -27,6 +27,7 @@ from toolkit.platform import sources
 from toolkit.platform.child import last_lines
 from toolkit.platform.exclusive import end_survivors, sole_instance
 from toolkit.platform.listening import first_outgoing_port, taken_ports
+from toolkit.platform.live_needs import accounts_in
 from toolkit.platform.processes import Process, process_table
 from toolkit.platform.screen import NOBODY_SAID, WAY_ON, Screen, addresses
 from toolkit.platform.spot_venues import spot_venues_of
@@ -101,6 +102,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         replay_files=files,
         spot_venues=spot_venues_of(CONFIG_DIR, options.profile),
         log_level=options.log_level,
+        accounts=accounts_in(_bots_dir(options), options.profile),
         overrides=options.overrides,
     )
     screen.say(f"servers    {servers.nats}, {servers.redis}")
@@ -113,6 +115,11 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
     for name in missing:
         screen.say(f"{name}: not in this tree, started without it")
     return instance, [process for process in table if process.name not in missing]
+
+
+def _bots_dir(options: UpOptions) -> Path:
+    """Return the folder of the bots.toml that the gateway reads."""
+    return Path(options.overrides.get("gateway", {}).get("MM_CONFIG_DIR", CONFIG_DIR))
 
 
 def _checked_again(process: Process, servers: ServerPair, data_dir: Path, addresses: Addresses) -> Process:

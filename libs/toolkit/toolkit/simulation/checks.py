@@ -135,7 +135,7 @@ def check_fills(account: Any, bus: MemoryBus, symbols: Mapping[str, Any], findin
         fee = (Decimal(row["fee"]).normalize(), row.get("fee_currency", DOLLAR))
         venue[(row["trade_id"], row["client_order_id"], lots, *fee)] += 1
     ours: Counter[tuple[object, ...]] = Counter()
-    for message in bus.stored("fill.trade.>"):
+    for message in bus.stored(f"fill.trade.{account.name}.>"):
         fill = decode(Fill, message.data)
         fee = (fill.fee.normalize(), fill.fee_currency)
         ours[(fill.venue_trade_id, str(fill.order_id), fill.quantity_lots, *fee)] += 1
@@ -155,6 +155,8 @@ def check_ledger(account: Any, bus: MemoryBus, ledger: Any, symbols: Mapping[str
     coins: dict[str, Decimal] = {}
     for message in bus.last_per_subject("position.*"):
         for line in decode(Position, message.data).lines:
+            if line.account != account.name:
+                continue
             terms = symbols.get(line.instrument.symbol)
             if terms is None:
                 booked[(line.instrument.symbol, line.instrument.outcome.value)] += line.lots
@@ -191,6 +193,16 @@ def check_statements(account: Any, bus: MemoryBus, findings: Findings) -> None:
         if shown.get(currency, Decimal(0)) != then:
             text = f"snapshot {shown.get(currency)}, statement {then} at {snapshot.account_sequence}"
             findings.add("snapshot", f"{currency}: {text}")
+
+
+def check_apart(accounts: Sequence[Any], findings: Findings) -> None:
+    """No order of one of our accounts may have traded with an order of another."""
+    seen: dict[object, str] = {}
+    for account in accounts:
+        for trade_id in {row["trade_id"] for _, row in account.fills.rows}:
+            other = seen.setdefault(trade_id, account.name)
+            if other != account.name:
+                findings.add("self_trade", f"trade {trade_id} is between {other} and {account.name}")
 
 
 def check_known(account: Any, known: set[int], findings: Findings) -> None:

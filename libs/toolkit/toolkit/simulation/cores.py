@@ -30,9 +30,16 @@ COINS = 10
 
 
 def exchange(
-    *, seed: int, market_s: int, assets: Sequence[str], deposit: int, informed: bool, spot: bool = False
+    *,
+    seed: int,
+    market_s: int,
+    assets: Sequence[str],
+    deposit: int,
+    informed: bool,
+    spot: bool = False,
+    accounts: Sequence[str] = ("mm1",),
 ) -> Any:
-    """Return the venue with one market maker's account and simulated takers, not yet started."""
+    """Return the venue with our accounts and simulated takers, not yet started."""
     module = importlib.import_module("exchange.venue")
     keys = importlib.import_module("exchange.entry.keys")
     markets = importlib.import_module("exchange.market.markets")
@@ -50,15 +57,21 @@ def exchange(
                 lifecycle.Series(f"{asset}-5M", asset, markets.RollingCalendar(market_s * NS_PER_S)) for asset in assets
             ),
             keys=(
-                *(keys.Key.of("mm1", name, f"mm1-{name}", secret_of(name), scopes) for name, scopes in KEYS.items()),
+                *(
+                    keys.Key.of(account, name, f"{account}-{name}", secret_of(name), scopes)
+                    for account in accounts
+                    for name, scopes in KEYS.items()
+                ),
                 keys.Key.of(rival.NAME, "trade", f"{rival.NAME}-trade", secret_of(rival.NAME), KEYS["trade"]),
             ),
-            deposits={"mm1": deposit * MICROS, rival.NAME: deposit * MICROS},
+            deposits=dict.fromkeys((*accounts, rival.NAME), deposit * MICROS),
             takers=takers.TakerSettings(
                 noise=noise, informed=takers.Informed() if informed else takers.Informed(edge_ticks=99.0)
             ),
             symbols=tuple(symbols),
-            spot_deposits={"mm1": {each.base: int(COINS / each.lot) * each.lot_units for each in symbols}},
+            spot_deposits={
+                account: {each.base: int(COINS / each.lot) * each.lot_units for each in symbols} for account in accounts
+            },
             spot_maker=others.SpotMakerSettings(enabled=spot),
             spot_takers=others.SpotTakerSettings(enabled=spot, rate_per_s=1.0),
         )
@@ -165,33 +178,50 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
             return done.value  # type: ignore[no-any-return]
 
 
-def quoter(seed: int) -> Core:
-    variables = {"DEGEN_API_KEY": "mm1-trade", "DEGEN_WALLET_KEY": secret_of("trade")}
-    keys = importlib.import_module("quoter.keys").AccountKeys(variables, Path("keys"), "mm1")
-    made: Core = importlib.import_module("quoter.wiring").make_quoter(keys, EXCHANGE_URL, seed=seed)
+def quoter(seed: int, accounts: Sequence[str]) -> Core:
+    """Return the quoters of some accounts, as one process runs them."""
+    keys = [(_keys(account, alone=len(accounts) == 1), "degen") for account in accounts]
+    made: Core = importlib.import_module("quoter.wiring").make_quoters(keys, EXCHANGE_URL, seed=seed)
     return made
 
 
-def prepare_quoter(node: Node) -> None:
-    """Hand the order updates of earlier lives to the core, as the quoter's own start does."""
-    for message in node.bus.stored("order.update.mm1.*"):
-        node.core.remember(decode(OrderUpdates, message.data))  # type: ignore[attr-defined]
+def _keys(account: str, *, alone: bool) -> Any:
+    suffix = "" if alone else f"_{account.upper()}"
+    variables = {f"DEGEN_API_KEY{suffix}": f"{account}-trade", f"DEGEN_WALLET_KEY{suffix}": secret_of("trade")}
+    return importlib.import_module("quoter.keys").AccountKeys(variables, Path("keys"), account, alone=alone)
+
+
+def prepare_quoter(node: Node, account: str) -> None:
+    """Hand the order updates of earlier lives to an account's core, as the quoter's own start does."""
+    core = quoter_of(node.core, account)
+    for message in node.bus.stored(f"order.update.{account}.*"):
+        core.remember(decode(OrderUpdates, message.data))
     if node.stores is not None:
         entries: list[Fill | Posting] = [
-            *(decode(Fill, each.data) for each in node.bus.last_per_subject("fill.trade.mm1.*")),
-            *(decode(Posting, each.data) for each in node.bus.last_per_subject("fill.posting.mm1.*")),
+            *(decode(Fill, each.data) for each in node.bus.last_per_subject(f"fill.trade.{account}.*")),
+            *(decode(Posting, each.data) for each in node.bus.last_per_subject(f"fill.posting.{account}.*")),
         ]
-        node.core.booked_sequence = max((each.account_sequence for each in entries), default=0)  # type: ignore[attr-defined]
+        core.booked_sequence = max((each.account_sequence for each in entries), default=0)
 
 
-def known_orders(core: Core) -> set[int]:
-    """Return the ids of the orders that a quoter counts as living."""
-    return {order.order_id for order in core.trader.orders.living()}  # type: ignore[attr-defined]
+def quoter_of(core: Core, account: str) -> Any:
+    """Return the quoter of an account in its process."""
+    return core.core_of(account)  # type: ignore[attr-defined]
 
 
-def watchdog(seed: int) -> Core:
+def known_orders(core: Core, account: str) -> set[int]:
+    """Return the ids of the orders that the quoter of an account counts as living."""
+    return {order.order_id for order in quoter_of(core, account).trader.orders.living()}
+
+
+def watchdog(seed: int, accounts: Sequence[str]) -> Core:
+    """Return the watchdogs of some accounts, as one process runs them."""
     name = "watchdog"
-    key = importlib.import_module("quoter.venues.degen.rest").ApiKey(name, f"mm1-{name}", secret_of(name), KEYS[name])
-    session = importlib.import_module("quoter.venues.degen.cancelling").DegenCancelSession(key, seed)
-    made: Core = importlib.import_module("quoter.watchdog.core").Watchdog("mm1", session, EXCHANGE_URL, seed)
+    rest = importlib.import_module("quoter.venues.degen.rest")
+    session = importlib.import_module("quoter.venues.degen.cancelling").DegenCancelSession
+    core = importlib.import_module("quoter.watchdog.core").Watchdog
+    answers = importlib.import_module("quoter.views.answers").Answers()
+    keys = {account: rest.ApiKey(name, f"{account}-{name}", secret_of(name), KEYS[name]) for account in accounts}
+    cores = [core(each, session(key, seed), EXCHANGE_URL, seed, answer=answers.give) for each, key in keys.items()]
+    made: Core = importlib.import_module("quoter.accounts.accounts").Accounts(cores, answers)
     return made

@@ -157,6 +157,11 @@ class MemoryNetwork:
         for link in [link for link in self._links.values() if link.public is public]:
             self._drop(link, tell=True, reason="cut")
 
+    def cut_wire(self, name: str) -> None:
+        """Cut the connections of one name, whoever has them."""
+        for link in [link for link in self._links.values() if link.wire.name == name]:
+            self._drop(link, tell=True, reason="cut")
+
     def _drop(self, link: Link | None, *, tell: bool, reason: str = "") -> None:
         if link is None or not link.open:
             return

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from common.core import (
     Answered,
@@ -32,14 +32,15 @@ from common.core import (
     Turn,
     Wire,
 )
-from common.events import Event, Lease, address_filter, class_of, encode
+from common.events import Event, Lease, address_filter, class_of
 from common.leases.lease import LeaseKeeper, LeaseState
+from common.leases.parts import Next, Part
 from common.stores.judge import Standing
 from common.streams import DURABLE_BY_NAME
 
 from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
 from toolkit.simulation.schedule import Schedule
-from toolkit.simulation.signing import Hand
+from toolkit.simulation.signing import Hand, Letter
 from toolkit.simulation.stores import Disk, MemoryStore, Stores
 
 ACK_TIMEOUT_MS = 300
@@ -60,15 +61,6 @@ class Network(Protocol):
     def cut(self, node: Node) -> None: ...
 
 
-class Letter(NamedTuple):
-    """An event as it is sent, and sent again: the same bytes under the same signature."""
-
-    event: Event
-    data: bytes
-    headers: Mapping[str, str]
-    after: int | None
-
-
 class Node:
     """One process: its core while it lives, and what survives it (spool, the durable's position)."""
 
@@ -80,12 +72,15 @@ class Node:
         network: Network,
         *,
         leases: Sequence[tuple[str, str]] = (),
+        parts: Sequence[tuple[str, str]] = (),
         prepare: Callable[[Node], None] | None = None,
+        prepare_part: Callable[[Node, str], None] | None = None,
         store: MemoryStore | None = None,
     ) -> None:
         self.name, self._build, self.bus, self.network = name, build, bus, network
         self.schedule: Schedule = bus.schedule
         self._leases, self._prepare, self.store = leases, prepare, store
+        self._part_leases, self._prepare_part = parts, prepare_part
         self.core: Core = build()
         self.alive = False
         self.running = False
@@ -104,6 +99,7 @@ class Node:
         self.stands_still = False
         self._epochs: dict[tuple[str, str], int] = {}
         self._keepers: list[LeaseKeeper] = []
+        self._parts: list[Part] = []
         self._wires: dict[str, Wire] = {}
         self._https: dict[str, Http] = {}
         self._heard: list[Callable[[Message], None]] = []
@@ -119,12 +115,14 @@ class Node:
         self.core = self._build()
         self.core.restore(self.kept)
         self.hand.begin_life(self.life)
-        # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
-        self._keepers = [
-            LeaseKeeper(role, key, f"{self.name}-{self.life}", LEASE_TTL_MS, self._epochs.get((role, key), 0))
-            for role, key in self._leases
-        ]
+        self._keepers = [self._keeper(role, key) for role, key in self._leases]
+        self._parts = [Part(partial(self._keeper, role, key)) for role, key in self._part_leases]
         self._beat()
+
+    def _keeper(self, role: str, key: str) -> LeaseKeeper:
+        # Each life is its own instance here: a take-over must wait for the ttl, as after a machine's death.
+        instance = f"{self.name}-{self.life}"
+        return LeaseKeeper(role, key, instance, LEASE_TTL_MS, self._epochs.get((role, key), 0))
 
     def kill(self) -> None:
         """Die at once: connections are cut, nothing is said to anybody."""
@@ -151,15 +149,41 @@ class Node:
             return
         for keeper in self._keepers:
             self._beat_one(keeper)
+        renounced = {part.key: self.core.renounces(part.key, self.schedule.now_ns) for part in self._parts}
+        for part in self._parts:
+            if part.contends(renounced=renounced[part.key]):
+                self._beat_one(part.keeper)
+        late = self.running
         held = all(keeper.state is LeaseState.HELD for keeper in self._keepers)
-        if held and not self.running:
+        some = not self._parts or any(part.held for part in self._parts)
+        if held and some and not self.running:
             self._run()
-        if any(keeper.state is LeaseState.LOST for keeper in self._keepers):
+        lost = [part.keeper for part in self._parts] if not some else self._keepers
+        if any(keeper.state is LeaseState.LOST for keeper in lost):
             self.kill()
             self.later(1_000 * MS, self.start, always=True)
             return
-        if self._keepers or self.stores is not None:
-            self.later((self._keepers[0].beat_ms if self._keepers else LOOK_MS) * MS, self._beat)
+        for part in self._parts if self.running else ():
+            self._go_on(part, part.next(renounced=renounced[part.key]), late)
+        if self._keepers or self._parts or self.stores is not None:
+            self.later((LEASE_TTL_MS // 3 if self._keepers or self._parts else LOOK_MS) * MS, self._beat)
+
+    def _go_on(self, part: Part, due: Next, late: bool) -> None:
+        """Do for a part what is due; one that begins late has heard nothing of what was told before."""
+        if due is Next.BEGIN:
+            part.begun = True
+            self._epochs[part.role, part.key] = part.keeper.epoch
+            if self._prepare_part is not None:
+                self._prepare_part(self, part.key)
+            self.call(lambda receipt: self.core.on_held(part.key, part.keeper.epoch, receipt))
+            for wake in list(self._readers) if late else ():
+                wake()
+        elif due is not Next.NOTHING:
+            release = part.keeper.release()
+            if release is not None:
+                self._send_acked(self.hand.letter(release.event, release.expected_last_sequence))
+            part.renew()
+            self.call(lambda receipt: self.core.on_lost(part.key, receipt))
 
     def _admitted(self) -> bool:
         """Look whether the stores are those we knew; who lived through a loss begins a new life."""
@@ -189,7 +213,7 @@ class Node:
             return
         assert isinstance(due.event, Lease)
         try:
-            keeper.won(due.event, self._store(self._letter(due.event, due.expected_last_sequence)))
+            keeper.won(due.event, self._store(self.hand.letter(due.event, due.expected_last_sequence)))
         except Refused:
             keeper.refused()
 
@@ -419,9 +443,9 @@ class Node:
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Event):
             if effect.acked:
-                self._send_acked(self._letter(effect, None))
+                self._send_acked(self.hand.letter(effect))
             elif self.bus.available:
-                self._send_plain(self._letter(effect, None))
+                self._send_plain(self.hand.letter(effect))
         elif isinstance(effect, Send):
             self.network.send(self, effect)
         elif isinstance(effect, HttpRequest):
@@ -440,11 +464,7 @@ class Node:
             self.later(0, lambda: self.call(effect.handler))
         else:
             assert isinstance(effect, Publish), "only what a durable message causes is stored"
-            self._send_acked(self._letter(effect.event, effect.expected_last_sequence))
-
-    def _letter(self, event: Event, after: int | None) -> Letter:
-        data = encode(event)
-        return Letter(event, data, self.hand.headers(event, data, after), after)
+            self._send_acked(self.hand.letter(effect.event, effect.expected_last_sequence))
 
     def _send_plain(self, letter: Letter) -> None:
         # One connection keeps the order within a subject: a slow message holds up those behind it.

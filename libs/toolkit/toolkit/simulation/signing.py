@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from common.bus.messages import StoredMessage, message_of
 from common.errors import ContractError
-from common.events import Event, class_of, decode
+from common.events import Event, class_of, decode, encode
 from common.signing import HEADER, Fault, KeyList, Obeyed, PrivateKey, PublicKey, Refusal, Signer, Verifier
 from common.signing.judge import read, take
 from common.signing.roles import ROLES
@@ -28,6 +29,15 @@ def keys_of_runs() -> tuple[dict[str, PrivateKey], Verifier]:
 
 def _seed(role: str) -> bytes:
     return hashlib.sha256(f"simulation/{role}".encode()).digest()
+
+
+class Letter(NamedTuple):
+    """An event as it is sent, and sent again: the same bytes under the same signature."""
+
+    event: Event
+    data: bytes
+    headers: Mapping[str, str]
+    after: int | None
 
 
 class Hand:
@@ -58,6 +68,11 @@ class Hand:
             )
             headers[HEADER] = signature.header()
         return headers
+
+    def letter(self, event: Event, after: int | None = None) -> Letter:
+        """Return an event as it is sent, under a condition or none."""
+        data = encode(event)
+        return Letter(event, data, self.headers(event, data, after), after)
 
     def read(self, cls: type[Event], stored: StoredMessage) -> Event | None:
         """Return the event in a message, None for one that a newer has overtaken; ContractError when it is forged."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from common.events import BotConfig, Event, Halt, decode, encode
+from common.events import BotConfig, Event, Halt, Lease, decode
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
 from toolkit.simulation.checks import (
     Findings,
     VenueWatch,
+    check_apart,
     check_fills,
     check_known,
     check_ledger,
@@ -22,7 +24,7 @@ from toolkit.simulation.checks import (
     check_statements,
 )
 from toolkit.simulation.network import MemoryNetwork
-from toolkit.simulation.node import Node
+from toolkit.simulation.node import LEASE_TTL_MS, Node
 from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
 from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
@@ -39,6 +41,8 @@ PRICE_STEP_MS = 100
 INFORMED_AHEAD_MS = 500
 DEPOSIT = 100_000
 ACCOUNT = "mm1"
+SECOND_BOT = 3
+"""The bot of the second account; those of further ones follow."""
 STOP_MAX_S = 20
 STORE_LOSSES = {"lose_bus", "lose_fills"}
 MAX_PRICE_AGE_MS = 2_000
@@ -99,9 +103,18 @@ def spot_sections() -> dict[str, Any]:
     }
 
 
+def accounts_of(scenario: Scenario) -> list[str]:
+    """Return our accounts at the venue: mm1, mm2 and so on."""
+    return [f"mm{number}" for number in range(1, scenario.accounts + 1)]
+
+
 def bots_of(scenario: Scenario) -> list[BotConfig]:
     """Return the bots of a run; one more is a line."""
     bots = [bot_config(BOT, "binary", bot_sections(scenario.market_s))]
+    for number, account in enumerate(accounts_of(scenario)[1:], SECOND_BOT):
+        sections = bot_sections(scenario.market_s)
+        sections["instrument"] |= {"account": account}
+        bots.append(bot_config(str(number), "binary", sections))
     return [*bots, bot_config("2", "fixed", spot_sections())] if scenario.spot else bots
 
 
@@ -126,16 +139,11 @@ class World:
         self.network = self._network()
         self.venue = self._venue()
         self.network.venue = self.venue
-        self.account = self.venue.ledger.account(ACCOUNT)
-        limits = bot_sections(scenario.market_s)
-        self.watch = VenueWatch(
-            self.account,
-            self.findings,
-            max_position=limits["inventory"]["max_position"],
-            max_price_age_ms=MAX_PRICE_AGE_MS,
-            quoted=("YES/NO", "spot") if scenario.spot else ("YES/NO",),
-        )
-        self.network.after_venue = lambda: self.watch.look(self.schedule.now_ns, self.network.last_price_ns)
+        self.accounts = {name: self.venue.ledger.account(name) for name in accounts_of(scenario)}
+        self.account = self.accounts[ACCOUNT]
+        self.watches = {name: self._watch(name) for name in self.accounts}
+        self.watch = self.watches[ACCOUNT]
+        self.network.after_venue = self._look
         self.paths = [
             PricePath(
                 Underlying(each.asset, each.symbol, each.price, scenario.volatility, scenario.jumps_per_hour),
@@ -150,6 +158,20 @@ class World:
         self.stores = Stores(self.bus)
         self._gateway = Hand("gateway")
         self.rival = Rival(self.venue, cores.secret_of(NAME))
+
+    def _watch(self, account: str) -> VenueWatch:
+        scenario = self.scenario
+        return VenueWatch(
+            self.accounts[account],
+            self.findings,
+            max_position=bot_sections(scenario.market_s)["inventory"]["max_position"],
+            max_price_age_ms=MAX_PRICE_AGE_MS,
+            quoted=("YES/NO", "spot") if scenario.spot and account == ACCOUNT else ("YES/NO",),
+        )
+
+    def _look(self) -> None:
+        for watch in self.watches.values():
+            watch.look(self.schedule.now_ns, self.network.last_price_ns)
 
     def _network(self) -> MemoryNetwork:
         session = importlib.import_module("exchange.entry.session")
@@ -169,10 +191,11 @@ class World:
             deposit=DEPOSIT,
             informed=self.scenario.informed,
             spot=self.scenario.spot,
+            accounts=accounts_of(self.scenario),
         )
 
     def _nodes(self) -> list[Node]:
-        seed = self.scenario.seed
+        seed, accounts = self.scenario.seed, list(self.accounts)
         return [
             Node("feed", lambda: cores.feed(seed), self.bus, self.network, leases=cores.FEED_LEASES),
             Node("pricer", cores.pricer, self.bus, self.network, leases=[("pricer", "quotes-0")]),
@@ -187,13 +210,13 @@ class World:
             ),
             Node(
                 "quoter",
-                lambda: cores.quoter(seed),
+                lambda: cores.quoter(seed, accounts),
                 self.bus,
                 self.network,
-                leases=[("quoter", ACCOUNT)],
-                prepare=cores.prepare_quoter,
+                parts=[("quoter", account) for account in accounts],
+                prepare_part=cores.prepare_quoter,
             ),
-            Node("watchdog", lambda: cores.watchdog(seed), self.bus, self.network),
+            Node("watchdog", lambda: cores.watchdog(seed, accounts), self.bus, self.network),
         ]
 
     # --- the run ------------------------------------------------------------------------------------------------
@@ -225,18 +248,20 @@ class World:
             scenario,
             self.findings,
             self.bus.history.hexdigest(),
-            len(self.account.fills.rows),
-            self.watch.orders_seen,
+            sum(len(account.fills.rows) for account in self.accounts.values()),
+            sum(watch.orders_seen for watch in self.watches.values()),
             None if self.watch.two_sided_ns is None else (self.watch.two_sided_ns - START_NS) / NS_PER_S,
             self.schedule.done,
         )
 
     def say(self, event: Event) -> None:
         """Publish a change or a lift as the gateway, which has no process of its own here."""
-        data, last = encode(event), self.bus.last(event.address())
-        after = last.sequence if last is not None else 0
-        headers = self._gateway.headers(event, data, after)
-        self.bus.store(event.address(), data, event.message_id(), after, headers)
+        self._say_as(self._gateway, event)
+
+    def _say_as(self, hand: Hand, event: Event) -> None:
+        last = self.bus.last(event.address())
+        letter = hand.letter(event, last.sequence if last is not None else 0)
+        self.bus.store(event.address(), letter.data, event.message_id(), letter.after, letter.headers)
 
     def _at(self, at_s: float, action: Callable[[], None]) -> None:
         self.schedule.at(START_NS + int(at_s * NS_PER_S), action)
@@ -252,10 +277,12 @@ class World:
     def _check_life(self) -> None:
         """Everything has been well for a whole market: it must be quoted on both sides, and nothing may be halted."""
         calm_ns = START_NS + int(self.scenario.calm_s * NS_PER_S)
-        for kind, quoted_ns in self.watch.last_quoted_ns.items():
-            if quoted_ns < calm_ns:
-                self.findings.add("idle", f"no {kind} market was quoted after the trouble had ended")
-        check_known(self.account, cores.known_orders(self.nodes["quoter"].core), self.findings)
+        for name, watch in self.watches.items():
+            for kind, quoted_ns in watch.last_quoted_ns.items():
+                if quoted_ns < calm_ns:
+                    self.findings.add("idle", f"{name}: no {kind} market was quoted after the trouble had ended")
+            known = cores.known_orders(self.nodes["quoter"].core, name)
+            check_known(self.accounts[name], known, self.findings)
         for message in self.bus.last_per_subject("risk.halt.>"):
             halt = decode(Halt, message.data)
             if not halt.lifted:
@@ -270,22 +297,29 @@ class World:
             self.schedule.run_until(self.schedule.now_ns + 10 * MS)
         if not quoter.core.stopped():
             self.findings.add("stop", f"the quoter had not ended its business {STOP_MAX_S} s after it was told to")
-        check_rest(self.account, self.findings, "after stop")
+        self._check_rest("after stop")
+
+    def _check_rest(self, when: str) -> None:
+        for account in self.accounts.values():
+            check_rest(account, self.findings, when)
 
     def _settle(self) -> None:
         """Let the open markets run out, so that every position comes back to zero."""
         self.schedule.run_until(self.schedule.now_ns + (self.scenario.market_s + 10) * NS_PER_S)
-        check_rest(self.account, self.findings, "at the end")
+        self._check_rest("at the end")
 
     def _check(self) -> None:
         symbols = {name: symbol.terms for name, symbol in self.venue.trading.symbols.items()}
-        check_fills(self.account, self.bus, symbols, self.findings)
         ledger = cores.ledger_of(self.nodes["risk"].core)
-        check_ledger(self.account, self.bus, ledger, symbols, self.findings)
-        check_statements(self.account, self.bus, self.findings)
-        for market, position in self.account.positions.items():
-            if position.yes or position.no:
-                self.findings.add("unsettled", f"{market}: {position.yes} YES, {position.no} NO left at the venue")
+        for account in self.accounts.values():
+            check_fills(account, self.bus, symbols, self.findings)
+            check_ledger(account, self.bus, ledger, symbols, self.findings)
+            check_statements(account, self.bus, self.findings)
+            for market, position in account.positions.items():
+                if position.yes or position.no:
+                    text = f"{account.name}, {market}: {position.yes} YES, {position.no} NO left at the venue"
+                    self.findings.add("unsettled", text)
+        check_apart(list(self.accounts.values()), self.findings)
         for text in cores.store_differences(self.nodes["risk"].core, self.store):
             self.findings.add("store", text)
         for node in self.nodes.values():
@@ -307,6 +341,8 @@ class World:
             "lose_bus": self._lose_bus,
             "lose_fills": self._lose_fills,
             "flush_store": self._flush_store,
+            "cut_account": self._cut_account,
+            "take_lease": self._take_lease,
         }[trouble.kind](trouble)
         if end is not None:
             self.schedule.after(int(trouble.for_s * NS_PER_S), end)
@@ -315,6 +351,32 @@ class World:
         node = self.nodes[trouble.target]
         node.kill()
         return lambda: None if node.alive else node.start()
+
+    def _cut_account(self, trouble: Trouble) -> None:
+        """The session of one account is cut."""
+        self.network.cut_wire(f"degen/{trouble.target}")
+
+    def _take_lease(self, trouble: Trouble) -> Callable[[], None]:
+        """Another process takes the lease of an account, trades nothing, and gives it back."""
+        last = self.bus.last(Lease(role="quoter", key=trouble.target, holder="", beat=0, ttl_ms=0).address())
+        assert last is not None, "somebody holds it"
+        epoch = decode(Lease, last.data).epoch + 1
+        hand, beats = Hand("quoter"), itertools.count(1)
+        begun_ns = self.schedule.now_ns
+
+        def say(holder: str) -> None:
+            lease = Lease(
+                role="quoter", key=trouble.target, holder=holder, beat=next(beats), ttl_ms=LEASE_TTL_MS, epoch=epoch
+            )
+            self._say_as(hand, lease)
+
+        def beat() -> None:
+            if self.schedule.now_ns < begun_ns + int(trouble.for_s * NS_PER_S):
+                say("another")
+                self.schedule.after(500 * MS, beat)
+
+        beat()
+        return lambda: say("")
 
     def _break_broker(self, _trouble: Trouble) -> Callable[[], None]:
         self.bus.available = False
@@ -350,7 +412,7 @@ class World:
         standing = [node.name for node in self.nodes.values() if node.stands_still]
         if len(standing) < len(self.nodes):
             self.findings.add("stood", f"of {', '.join(self.nodes)} only {', '.join(standing) or 'nobody'} stood still")
-        check_rest(self.account, self.findings, "while the platform stood still")
+        self._check_rest("while the platform stood still")
         self.stores.write("a person", "looked at it")
         for config in self.bots:
             if self.bus.last(config.address()) is None:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -54,6 +55,7 @@ POSITION = ("max_position = 1000", "max_position = 10000")
 class Execution(NamedTuple):
     """One execution of an order of ours."""
 
+    account: str
     trade_id: str
     client_order_id: str
     size: Decimal
@@ -77,19 +79,23 @@ class Trial:
         servers: str = "",
         path: str = "",
         bots: Collection[str] = ("1",),
+        accounts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`servers` is for `--servers` (else the environment's wish), `path` goes before the PATH.
 
         `bots` are those of the configuration that it has; the first quotes YES/NO markets, the second a spot symbol.
+        `accounts` are those of the bots that trade for another one than mm1.
         """
         self.data_dir = data_dir
         self.servers, self.path = servers or wished_for(), path
         self.port_base = port_base or free_port_base()
         self.ports: Ports = port_map(self.port_base)
         self.source, self.settings, self.bots = source, dict(settings), bots
+        self._account_of = dict(accounts)
+        self.accounts = sorted({self._account_of.get(bot, ACCOUNT) for bot in bots})
         # A door that empties a scope answers within 7 s.
         self.http = httpx.Client(timeout=10.0, trust_env=False)
-        self._venue_token = ""
+        self._venue_tokens: dict[str, str] = {}
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -121,8 +127,10 @@ class Trial:
         head, *tables = text.split(BOT_TABLE)
         yield head
         for table in tables:
-            if tomllib.loads(BOT_TABLE + table)["bots"][0]["algo_id"] in self.bots:
-                yield BOT_TABLE + table
+            algo_id = tomllib.loads(BOT_TABLE + table)["bots"][0]["algo_id"]
+            if algo_id in self.bots:
+                account = self._account_of.get(algo_id, ACCOUNT)
+                yield BOT_TABLE + table.replace(f'account = "{ACCOUNT}"', f'account = "{account}"')
 
     def stop(self, timeout_s: float = 90.0) -> None:
         """Stop everything; TrialError when a process remains or an order may rest."""
@@ -207,26 +215,27 @@ class Trial:
         picture: dict[str, Any] = json.loads(self.mm("status", "--json"))
         return picture
 
-    def venue(self, path: str) -> Any:
-        """GET something of the market maker's account at the venue."""
+    def venue(self, path: str, account: str = ACCOUNT) -> Any:
+        """GET something of a market maker's account at the venue."""
         url = f"http://127.0.0.1:{self.ports.exchange}"
         for _ in range(2):
-            answer = self.http.get(url + path, headers={"Authorization": f"Bearer {self._venue_token or 'none'}"})
+            token = self._venue_tokens.get(account, "none")
+            answer = self.http.get(url + path, headers={"Authorization": f"Bearer {token}"})
             if answer.status_code != 401:
                 answer.raise_for_status()
                 return answer.json()
-            keys = json.loads((venue_keys_dir(self.data_dir) / f"{ACCOUNT}.json").read_text())
+            keys = json.loads((venue_keys_dir(self.data_dir) / f"{account}.json").read_text())
             key = next(each for each in keys if "read" in each["scopes"])
             login = self.http.post(
                 f"{url}/auth/login", json={"api_key": key["api_key"], "api_secret": key["api_secret"]}
             )
-            self._venue_token = login.json()["token"]
+            self._venue_tokens[account] = login.json()["token"]
         raise TrialError("the venue refuses its own key")
 
-    def open_orders(self) -> list[dict[str, Any]]:
-        """Return what rests at the venue now."""
-        orders: list[dict[str, Any]] = self.venue("/orders?status=open")["orders"]
-        return orders
+    def open_orders(self, *accounts: str) -> list[dict[str, Any]]:
+        """Return what rests at the venue now, of some accounts or all."""
+        named = accounts or self.accounts
+        return [order for account in named for order in self.venue("/orders?status=open", account)["orders"]]
 
     def ready(self, names: Sequence[str] = QUOTING) -> bool:
         """Say whether these services do their job, by their own word."""
@@ -272,7 +281,9 @@ class Trial:
     def last_words(self) -> str:
         """Return what the quoter says of itself, and the last log lines of every process."""
         quoter = self.state("quoter")
-        said = {name: quoter.get(name) for name in ("stage", "faults", "halts", "rejections", "venue_refusals")}
+        said = {name: quoter.get(name) for name in ("stage", "faults", "halts")}
+        for account, told in quoter.get("accounts", {}).items():
+            said[account] = {name: told.get(name) for name in ("rejections", "venue_refusals")}
         said["bots"] = [
             {name: bot[name] for name in ("symbol", "state", "reason", "position")} for bot in quoter.get("bots", [])
         ]
@@ -282,25 +293,28 @@ class Trial:
 
     # --- books --------------------------------------------------------------------------------------------------
 
-    def venue_pages(self, path: str, field: str) -> list[dict[str, Any]]:
+    def venue_pages(self, path: str, field: str, account: str = ACCOUNT) -> list[dict[str, Any]]:
         """Return all rows of a paged listing of the venue; `path` may hold a query."""
         rows: list[dict[str, Any]] = []
         after, query = 0, path + ("&" if "?" in path else "?")
         while True:
-            page = self.venue(f"{query}after={after}&limit=500")
+            page = self.venue(f"{query}after={after}&limit=500", account)
             rows += page[field]
             if not page["has_more"] or not page[field]:
                 return rows
             after = int(page["next_after"])
 
     def fills_at_venue(self) -> Counter[Execution]:
-        """Return every execution, as the venue tells it."""
-        rows = self.venue_pages("/fills", "fills")
-        return Counter(Execution(row["trade_id"], row["client_order_id"], Decimal(row["size"])) for row in rows)
+        """Return every execution of every account, as the venue tells it."""
+        return Counter(
+            Execution(account, row["trade_id"], row["client_order_id"], Decimal(row["size"]))
+            for account in self.accounts
+            for row in self.venue_pages("/fills", "fills", account)
+        )
 
     def spot_fills_at_venue(self) -> int:
         """Return how many executions of spot symbols there have been."""
-        return sum("symbol" in row for row in self.venue_pages("/fills", "fills"))
+        return sum("symbol" in row for account in self.accounts for row in self.venue_pages("/fills", "fills", account))
 
     def fills_on_bus(self) -> Counter[Execution]:
         """Return the same of every Fill in the FILL stream, each id once."""
@@ -337,25 +351,27 @@ class Trial:
         cash = accounts.get(ACCOUNT, {}).get("USD")
         return None if cash is None else Decimal(cash)
 
-    def money_at_venue(self) -> dict[str, Decimal]:
-        """Return what the account has of each currency, by the venue's balances."""
-        return {row["currency"]: Decimal(row["total"]) for row in self.venue("/balances")["balances"]}
+    def money_at_venue(self, account: str = ACCOUNT) -> dict[str, Decimal]:
+        """Return what an account has of each currency, by the venue's balances."""
+        return {row["currency"]: Decimal(row["total"]) for row in self.venue("/balances", account)["balances"]}
 
-    def money_by_statement(self) -> dict[str, Decimal]:
+    def money_by_statement(self, account: str = ACCOUNT) -> dict[str, Decimal]:
         """Return the same by its statements, entry by entry."""
+        pages = {
+            currency: self.venue_pages(f"/statement?currency={currency}", "entries", account)
+            for currency in self.money_at_venue(account)
+        }
         return {
-            currency: sum(
-                (Decimal(row["amount"]) for row in self.venue_pages(f"/statement?currency={currency}", "entries")),
-                start=Decimal(0),
-            )
-            for currency in self.money_at_venue()
+            currency: sum((Decimal(row["amount"]) for row in rows), start=Decimal(0))
+            for currency, rows in pages.items()
         }
 
-    def money_in_ledger(self) -> dict[str, Decimal]:
-        """Return the same by risk's books: cash, and coins in the lines of its bots."""
+    def money_in_ledger(self, account: str = ACCOUNT) -> dict[str, Decimal]:
+        """Return the same by risk's books: cash, and coins in the lines of the bots that trade for the account."""
         state = self.state("risk")
-        cash = {name: Decimal(text) for name, text in state.get("accounts", {}).get(ACCOUNT, {}).items()}
-        lines = [line for bot in state.get("bots", []) for line in bot["lines"] if "position" in line]
+        cash = {name: Decimal(text) for name, text in state.get("accounts", {}).get(account, {}).items()}
+        bots = [bot for bot in state.get("bots", []) if self._account_of.get(bot["algo_id"], ACCOUNT) == account]
+        lines = [line for bot in bots for line in bot["lines"] if "position" in line]
         return self.with_coins(cash, [(line["symbol"], line["position"]) for line in lines])
 
     def with_coins(self, cash: Mapping[str, Decimal], lots: Iterable[tuple[str, int]]) -> dict[str, Decimal]:
@@ -374,12 +390,17 @@ class Trial:
         venue, bus = self.fills_at_venue(), self.fills_on_bus()
         faults = [f"lost: {key} x{count}" for key, count in (venue - bus).items()]
         faults += [f"doubled or invented: {key} x{count}" for key, count in (bus - venue).items()]
-        ledger, statement, venue_has = self.money_in_ledger(), self.money_by_statement(), self.money_at_venue()
-        for currency in sorted(ledger.keys() | venue_has.keys()):
-            ours, theirs, told = (each.get(currency) for each in (ledger, venue_has, statement))
-            if not ours == theirs == told:
-                faults.append(f"{currency}: ledger {ours}, venue {theirs}, its statement {told}")
+        for account in self.accounts:
+            faults += self._money_apart(account)
         return faults
+
+    def _money_apart(self, account: str) -> Iterator[str]:
+        books = (self.money_in_ledger, self.money_at_venue, self.money_by_statement)
+        ledger, venue, statement = (book(account) for book in books)
+        for currency in sorted(ledger.keys() | venue.keys()):
+            ours, theirs, told = (each.get(currency) for each in (ledger, venue, statement))
+            if not ours == theirs == told:
+                yield f"{account}, {currency}: ledger {ours}, venue {theirs}, its statement {told}"
 
 
 def executions(fills: Iterable[Fill]) -> Counter[Execution]:
@@ -392,7 +413,10 @@ def executions(fills: Iterable[Fill]) -> Counter[Execution]:
         (
             fill.message_id(),
             Execution(
-                fill.venue_trade_id, str(fill.order_id), quantity_of(fill.quantity_lots, fill.instrument.lot_size)
+                fill.account,
+                fill.venue_trade_id,
+                str(fill.order_id),
+                quantity_of(fill.quantity_lots, fill.instrument.lot_size),
             ),
         )
         for fill in fills

@@ -20,15 +20,19 @@ TRADING_KEYS: Final[Scopes] = {"trade": ("read", "trade", "cancel"), "read": ("r
 TRANSFER_KEYS: Final[Scopes] = {"transfer": ("read", "transfer")}
 TRANSFER_FOLDER: Final = "transfer-keys"
 ADMIN_KEYS: Final[Scopes] = {"admin": ("read", "admin")}
-ACCOUNT_KEYS: Final[Mapping[str, Scopes]] = {"mm1": TRADING_KEYS, "admin": ADMIN_KEYS}
 
 
 class KeyFileFault(ValueError):
     """A key file cannot be used; the message names the file and the rule, never the content."""
 
 
-def load_keys(folder: Path, accounts: Mapping[str, Scopes] = ACCOUNT_KEYS) -> list[Key]:
-    """The keys of all accounts in the folder; those that `accounts` needs are made on the first start."""
+def maker_keys(accounts: Iterable[str]) -> dict[str, Scopes]:
+    """What keys a venue of these market makers needs: theirs, and its administrator's."""
+    return {**dict.fromkeys(accounts, TRADING_KEYS), "admin": ADMIN_KEYS}
+
+
+def load_keys(folder: Path, accounts: Mapping[str, Scopes]) -> list[Key]:
+    """The keys of all accounts in the folder; those that `accounts` needs are made where there are none."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for account, wanted in accounts.items():
         path = folder / f"{account}.json"

@@ -16,7 +16,7 @@ from common.errors import ConfigError
 from pydantic import ValidationError
 
 from exchange.config import Source
-from exchange.entry.keyfiles import ADMIN_KEYS, TRADING_KEYS, load_keys, load_transfer_keys
+from exchange.entry.keyfiles import load_keys, load_transfer_keys, maker_keys
 from exchange.journal import Journal
 from exchange.prices.binance import PublicStreams
 from exchange.settings import ExchangeSettings
@@ -81,8 +81,8 @@ class Hosting:
             own = folder / "venues" / path_of(name)
             own.mkdir(parents=True, exist_ok=True)
             venue_settings = file.venues[name]
-            accounts = {**dict.fromkeys(venue_settings.accounts, TRADING_KEYS), "admin": ADMIN_KEYS}
-            keys = load_keys(own / "keys", accounts) + load_transfer_keys(own, venue_settings.accounts)
+            keys = load_keys(own / "keys", maker_keys(venue_settings.accounts))
+            keys += load_transfer_keys(own, venue_settings.accounts)
             config = config_of_venue(
                 name, venue_settings, tuple(keys), secrets.token_bytes(32), settings.seed, Source(settings.source)
             )

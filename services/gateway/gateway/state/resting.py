@@ -16,12 +16,16 @@ SNAPSHOT_LAG_NS = 5_000_000_000
 """An account's snapshot may be this much older than the updates it is compared with."""
 
 
+Name = tuple[str, int]
+"""What an order is known by: its account, and its id there. Two accounts may use one id."""
+
+
 class RestingOrders:
     """The last update of each order that may still be filled, and of the last that ended."""
 
     def __init__(self) -> None:
-        self._open: dict[int, OrderUpdate] = {}
-        self._finished: dict[int, OrderUpdate] = {}
+        self._open: dict[Name, OrderUpdate] = {}
+        self._finished: dict[Name, OrderUpdate] = {}
         self._snapshots: dict[str, AccountState] = {}
         self._heard_ns: dict[tuple[str, str], int] = {}
         """Our time of the last update by (account, symbol)."""
@@ -34,12 +38,13 @@ class RestingOrders:
         """Take the next state of an order; an older state of the same order changes nothing."""
         self.updates += 1
         self._heard_ns[(update.account, update.symbol)] = update.ts_received_ns
-        known = self._open.get(update.order_id) or self._finished.get(update.order_id)
+        name = (update.account, update.order_id)
+        known = self._open.get(name) or self._finished.get(name)
         if known is not None and update.order_sequence <= known.order_sequence:
             return
-        self._finished.pop(update.order_id, None)
+        self._finished.pop(name, None)
         if update.state.terminal:
-            self._open.pop(update.order_id, None)
+            self._open.pop(name, None)
             _keep(self._finished, update, FINISHED_MAX)
         else:
             _keep(self._open, update, ORDERS_MAX)
@@ -52,21 +57,21 @@ class RestingOrders:
         self._snapshots[snapshot.account] = snapshot
         shown = {order.order_id for order in snapshot.open_orders}
         gone = [
-            order.order_id
-            for order in self._open.values()
+            name
+            for name, order in self._open.items()
             if order.account == snapshot.account
             and order.venue == snapshot.venue
             and order.order_id not in shown
             and order.ts_received_ns < snapshot.ts_received_ns - SNAPSHOT_LAG_NS
         ]
-        for order_id in gone:
-            del self._open[order_id]
+        for name in gone:
+            del self._open[name]
 
     def end(self, account: str, below: int, reason: str) -> None:
         """End an account's orders with ids below: the venue has been asked, and none of them rests."""
         gone = [order for order in self._open.values() if order.account == account and order.order_id < below]
         for order in gone:
-            del self._open[order.order_id]
+            del self._open[order.account, order.order_id]
             ended = msgspec.structs.replace(order, state=OrderState.CANCELLED, leaves_lots=0, reason=reason)
             _keep(self._finished, ended, FINISHED_MAX)
 
@@ -74,7 +79,7 @@ class RestingOrders:
         """Drop what is known of a market that is over: nothing rests in it."""
         ended = [order for order in self._open.values() if order.venue == venue and order.symbol == symbol]
         for order in ended:
-            del self._open[order.order_id]
+            del self._open[order.account, order.order_id]
             self._heard_ns.pop((order.account, symbol), None)
 
     def open(self) -> Iterator[OrderUpdate]:
@@ -86,7 +91,8 @@ class RestingOrders:
         for snapshot in self._snapshots.values():
             for order in snapshot.open_orders:
                 heard_ns = self._heard_ns.get((snapshot.account, order.symbol), 0)
-                if order.order_id not in self._open and heard_ns <= snapshot.ts_received_ns - SNAPSHOT_LAG_NS:
+                known = (snapshot.account, order.order_id) in self._open
+                if not known and heard_ns <= snapshot.ts_received_ns - SNAPSHOT_LAG_NS:
                     yield _of_snapshot(snapshot, order)
 
     def finished(self) -> Iterator[OrderUpdate]:
@@ -94,8 +100,8 @@ class RestingOrders:
         return reversed(self._finished.values())
 
 
-def _keep(orders: dict[int, OrderUpdate], update: OrderUpdate, orders_max: int) -> None:
-    orders[update.order_id] = update
+def _keep(orders: dict[Name, OrderUpdate], update: OrderUpdate, orders_max: int) -> None:
+    orders[update.account, update.order_id] = update
     if len(orders) > orders_max:
         del orders[next(iter(orders))]
 

@@ -14,11 +14,12 @@ LogIn = Callable[..., Awaitable[dict[str, str]]]
 async def test_the_quoter_is_asked_and_its_answer_handed_on(
     client: httpx.AsyncClient, log_in: LogIn, admin_ports: AdminPortsSeen
 ) -> None:
-    admin_ports.documents["/explain"] = {"account": "mm1", "passes": []}
+    rows = [{"account": "mm1", "passes": []}, {"account": "mm2", "passes": []}]
+    admin_ports.documents["/explain"] = {"explanations": rows}
     admin_ports.answers["quoter.test"] = 200
     answer = await client.get("/api/explain?order=17", headers=await log_in("viewer"))
     assert answer.status_code == 200
-    assert answer.json() == {"explanations": [{"service": "quoter", "account": "mm1", "passes": []}]}
+    assert answer.json() == {"explanations": [{"service": "quoter", **row} for row in rows]}, "an account a row"
     (request,) = admin_ports.requests
     assert (request.url.path, dict(request.url.params)) == ("/explain", {"order": "17"})
 

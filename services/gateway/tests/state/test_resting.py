@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 STATES = [OrderState.SUBMITTING, OrderState.LIVE, OrderState.CANCELLING, OrderState.CANCELLED]
 
 
-def update(order_id: int, sequence: int, state: OrderState) -> OrderUpdate:
+def update(order_id: int, sequence: int, state: OrderState, account: str = "mm1") -> OrderUpdate:
     return OrderUpdate(
-        account="mm1",
+        account=account,
         algo_id="1",
         venue="degen",
         symbol="M",
@@ -59,3 +59,13 @@ def test_orders_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         orders.apply(update(100 + number, 1, OrderState.FILLED))
     assert [each.order_id for each in orders.open()] == [15, 16, 17, 18, 19]
     assert [each.order_id for each in orders.finished()] == [119, 118, 117]
+
+
+def test_orders_of_two_accounts_with_one_id_are_two_orders() -> None:
+    orders = RestingOrders()
+    orders.apply(update(7, 3, OrderState.LIVE))
+    orders.apply(update(7, 1, OrderState.LIVE, "mm2"))
+    assert [(each.account, each.order_id) for each in orders.open()] == [("mm1", 7), ("mm2", 7)]
+    orders.end("mm1", 8, "its watchdog")
+    assert [each.account for each in orders.open()] == ["mm2"]
+    assert [each.account for each in orders.finished()] == ["mm1"]

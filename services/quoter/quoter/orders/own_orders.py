@@ -8,7 +8,7 @@ after the news of the cancel.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -26,6 +26,9 @@ FINISHED_MAX = 20_000
 
 
 NEVER_SENT = "withdrawn before it was sent"
+
+Others = Callable[[str, Callable[[Outcome], Instrument]], tuple[int, int]]
+"""Tells the highest price bid and the lowest offered in a market, given what its instruments are; 0 is none."""
 
 
 class Order(msgspec.Struct, eq=False):
@@ -109,6 +112,8 @@ class Orders:
         self._markets: dict[str, dict[str, OpenOrders]] = {}
         self._counts: dict[str, Counts] = {}
         """By bot."""
+        self.others: Others | None = None
+        """The best prices of our other accounts at the venue, where there are any."""
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self.by_id
@@ -158,6 +163,23 @@ class Orders:
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
+
+    def best(self, symbol: str, instrument_of: Callable[[Outcome], Instrument]) -> tuple[int, int]:
+        """Return the highest price bid in a market and the lowest offered, in ticks on its axis; 0 is none.
+
+        All that may still trade counts, also what is being cancelled.
+        """
+        bid = ask = 0
+        for open_orders in self._markets.get(symbol, {}).values():
+            for order in open_orders.orders.values():
+                if order.state.terminal:
+                    continue
+                bids, ticks = instrument_of(order.outcome).on_axis(order.side, order.price_ticks)
+                if bids:
+                    bid = max(bid, ticks)
+                else:
+                    ask = min(ask, ticks) if ask else ticks
+        return bid, ask
 
     def symbols_of(self, algo_id: str) -> list[str]:
         """Return the markets where a bot has living orders, sorted."""
@@ -325,7 +347,7 @@ class Orders:
     # --- exposure -----------------------------------------------------------------------------------------------
 
     def load_open_orders(self, context: CheckContext, algo_id: str, symbol: str) -> None:
-        """Enter what is open in a market into its context: the bot's own sizes, and the best prices over all bots.
+        """Enter what is open in a market into its context: the bot's own sizes, and the best prices of all bots.
 
         An order whose cancel has been sent, or goes ahead in the same frame, still counts as exposure. Its price no
         longer counts against the other side: the venue works a connection's frames off in order, so it is gone before
@@ -357,6 +379,8 @@ class Orders:
                 elif not best_ask or ticks < best_ask:
                     best_ask = ticks
         context.best_bid_ticks, context.best_ask_ticks = best_bid, best_ask
+        if self.others is not None:
+            context.others_bid_ticks, context.others_ask_ticks = self.others(symbol, inventory.instrument)
         context.open_orders = self.count(algo_id)
 
 

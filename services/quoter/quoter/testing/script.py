@@ -27,6 +27,7 @@ from common.events import (
 from common.instruments import InstrumentKind, Outcome
 from common.testing.limits import binary_limits, market_limits
 
+from quoter.accounts.quoters import Quoters
 from quoter.orders.own_orders import Orders
 from quoter.orders.terms import terms_of
 from quoter.service import Quoter
@@ -34,6 +35,7 @@ from quoter.testing.venue import Venue
 from quoter.venues.degen.fallback import Fallback
 from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
+from quoter.views.answers import Answers
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -131,10 +133,10 @@ def fair_value(
     )
 
 
-def degen_quoter(key: ApiKey, fallback: Fallback = Fallback.CANCEL) -> Quoter:
-    """Return the quoter of account mm1 at the Degen Terminal."""
+def degen_quoter(key: ApiKey, fallback: Fallback = Fallback.CANCEL, account: str = "mm1", **more: Any) -> Quoter:
+    """Return the quoter of an account at the Degen Terminal."""
     orders = Orders()
-    return Quoter("mm1", "degen", DegenSession(key, "http://venue", orders, fallback=fallback), orders)
+    return Quoter(account, "degen", DegenSession(key, "http://venue", orders, fallback=fallback), orders, **more)
 
 
 class Script:
@@ -143,7 +145,10 @@ class Script:
     def __init__(self, venue: Venue | None = None, *, epoch: int = 3, fallback: Fallback = Fallback.CANCEL) -> None:
         self.venue = venue or Venue()
         self.now_ns = START_NS + 10 * S
-        self.core: Quoter = degen_quoter(KEY, fallback)
+        answers = Answers()
+        self.core: Quoter = degen_quoter(KEY, fallback, answer=answers.give)
+        self.doors = Quoters({"mm1": lambda: self.core}, answers)
+        """What people order of the process, whose only account it is."""
         self.core.epoch = epoch
         self.told: list[Event] = []
         self.answered: list[Answered] = []

@@ -361,16 +361,19 @@ class Blotter:
 
     def enforce(self, halt: Halt, now_ns: int) -> Effects:
         """Put a halt in force: on disk first, then out with what it empties, then on the bus and to people."""
-        trader, scope = self._trader, halt.scope
-        trader.halts.enforce(halt)
+        return [*self.obey(halt, now_ns), *self.tell(halt, now_ns)]
+
+    def obey(self, halt: Halt, now_ns: int) -> Effects:
+        """Put a halt in force here: on disk first, then out with what it empties."""
+        self._trader.halts.enforce(halt)
+        return [*self._trader.halts.words.changes(), *self._halted(halt, now_ns)]
+
+    def tell(self, halt: Halt, now_ns: int) -> Effects:
+        """Tell the bus of a halt, and people."""
+        scope = halt.scope
         algo_id = scope.removeprefix("bot-") if scope.startswith("bot-") else PLATFORM
         text = f"{scope}: {halt.detail}"[:500]
-        return [
-            *trader.halts.words.changes(),
-            *self._halted(halt, now_ns),
-            halt,
-            *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{halt.reason}"[:64], text, now_ns),
-        ]
+        return [halt, *self.alert(AlertLevel.CRITICAL, algo_id, f"halt_{halt.reason}"[:64], text, now_ns)]
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
         """Tell people, at most once a second per kind and bot."""

@@ -7,11 +7,12 @@ then the whole account is swept, as every recovery does, and two looks in a row 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.core import Answered, Effects
+from common.core import Effects
 from common.emptying import CONFIRM_MAX_S, EMPTIED, Emptied
 from common.events import AlertLevel, Halt
 from common.orders import OrderState
@@ -29,6 +30,10 @@ GIVE_UP_NS = 120 * NS_PER_S
 RUNS_MAX = 100
 LOOKS_WITHOUT_CONNECTION = 2
 WHOLE_ACCOUNT = "the whole account was cancelled: without its session neither bots nor currencies can be told apart"
+
+
+AnswerTicket = Callable[[int, str, Mapping[str, Any]], Effects]
+"""Answer a ticket for an account with what has come of it there."""
 
 
 @dataclass(slots=True)
@@ -63,12 +68,18 @@ class Emptying:
         self,
         trader: Trader,
         cancel: Callable[[Iterable[Order], int], Effects],
+        answer: AnswerTicket,
     ) -> None:
         self._trader = trader
         self._cancel = cancel
+        self._answer = answer
         self._runs: dict[str, Run] = {}
         self._last: Run | None = None
         """What was found empty last."""
+
+    def __bool__(self) -> bool:
+        """Say whether any scope is not known to be empty yet."""
+        return bool(self._runs)
 
     def begin(self, what: str, scope: str, now_ns: int, ticket: int | None = None) -> Effects:
         """Cancel what rests in a scope and begin to prove it empty; a ticket's command is answered with the outcome."""
@@ -173,7 +184,7 @@ class Emptying:
         run.published = True
         tickets, run.tickets = run.tickets, []
         for ticket in tickets:
-            yield Answered(ticket, {"accounts": [emptied.document()]})
+            yield from self._answer(ticket, self._trader.account, emptied.document())
         level = AlertLevel.INFO if emptied.confirmed else AlertLevel.CRITICAL
         yield alert(level, PLATFORM, EMPTIED, emptied.said(), now_ns)
 

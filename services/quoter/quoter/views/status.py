@@ -63,6 +63,7 @@ def snapshot(trader: Trader, blotter: Blotter, faults: Mapping[str, str], now_ns
         **_of_kinds(trader, now_ns),
         "account": trader.account,
         "venue": trader.venue,
+        "epoch": trader.epoch,
         "session": trader.session.describe(now_ns),
         "bus_up": trader.bus_up,
         "stopping": trader.latched,

@@ -18,10 +18,6 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import (
-    Answered,
-    AnswerLater,
-    Command,
-    Core,
     Effect,
     Effects,
     Every,
@@ -38,11 +34,14 @@ from common.events import AlertLevel, Event, Halt, Lease
 from common.halts import Halts
 from common.orders import EPOCH_MAX, ORDER_ID_MAX, first_id_of
 
+from quoter.accounts.accounts import AccountCore
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.trading.order_updates import PLATFORM, alert
 from quoter.venues.base import Output, SessionAlert
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.venue import CancelSession
-from quoter.views.commands import halt_of, parse_cancel_all, parse_halt
+from quoter.views.answers import at_once
+from quoter.views.commands import HaltOrder, halt_of
 from quoter.watchdog.errands import Errands
 from quoter.watchdog.holder import Holder
 
@@ -57,12 +56,15 @@ SOURCE = "watchdog"
 HTTP = "venue"
 
 
-class Watchdog(Core):
-    """Cancel what a dead quoter left behind."""
+class Watchdog(AccountCore):
+    """Cancel what the dead quoter of one account left behind."""
 
     confirmed = (Halt,)
 
-    def __init__(self, account: str, session: CancelSession, url: str, seed: int = 0) -> None:
+    def __init__(
+        self, account: str, session: CancelSession, url: str, seed: int = 0, *, answer: AnswerTicket = at_once
+    ) -> None:
+        """`answer` answers what people order at the door."""
         self.account = account
         self.session = session
         self._talks: Conversations[Output] = Conversations(HTTP, url, session.headers)
@@ -75,7 +77,7 @@ class Watchdog(Core):
         self._halts = Halts()
         self._unreadable: list[str] = []
         self._started = False
-        self._errands = Errands(account)
+        self._errands = Errands(account, answer)
         self._numbers = itertools.count(1)
         self._news: list[Effect] = []
         self._now_ns = 0
@@ -90,8 +92,6 @@ class Watchdog(Core):
             Ordered(Halt, self.on_halt),
             Every(TIMER_MS, self.on_timer, early=True),
             Http(HTTP, self.on_answer),
-            Command("halt", self.on_halt_command, early=True),
-            Command("cancel-all", self.on_cancel_all_command, early=True),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -171,41 +171,42 @@ class Watchdog(Core):
         yield from self._halts.changes()
         dead = self._holder.dead(receipt.now_ns)
         # A bot may be another account's: of bots the quoters speak, and a dead one's orders are cancelled anyway.
-        ours = halt.scope in self._scopes() and not halt.scope.startswith("bot-")
+        ours = halt.scope in self.scopes("") and not halt.scope.startswith("bot-")
         if known is None and halt.empties and self._started and dead and ours:
             yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt)
 
-    def on_halt_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Halt at the admin port, {"scope", "reason", "actor"}: on disk, told to the bus, and the account emptied."""
-        order = parse_halt(document, self._scopes(document.get("scope")))
-        self._halts.check_room(order.scope)
-        now_ns = receipt.now_ns
-        halt = halt_of(order, f"{SOURCE}-{self.account}-{now_ns}-{next(self._numbers)}", 0, now_ns)
-        ticket = next(self._numbers)
-        yield AnswerLater(ticket)
-        self._halts.enforce(halt)
-        yield from self._halts.changes()
-        yield halt
-        text = f"{order.actor} halts {halt.scope} ({halt.reason})"
-        yield self._alert(AlertLevel.CRITICAL, "halt_ordered", text, now_ns)
-        if halt.empties:
-            yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt, ticket)
-        else:
-            yield Answered(ticket, {"accounts": [], "kept": f"account {self.account}: resting orders stay"})
-
-    def on_cancel_all_command(self, document: Mapping[str, Any], receipt: Receipt) -> Effects:
-        """Cancel every order of the account, whoever lives: {"scope", "actor"}."""
-        scope, actor = parse_cancel_all(document, self._scopes(document.get("scope")))
-        ticket = next(self._numbers)
-        yield AnswerLater(ticket)
-        yield self._alert(AlertLevel.WARNING, "cancel_all", f"{actor} cancels all orders", receipt.now_ns)
-        yield from self._empty(f"cancel-all:{scope}", scope, receipt, ticket)
-
-    def _scopes(self, asked: object = "") -> frozenset[str]:
+    def scopes(self, asked: str) -> frozenset[str]:
         """Return the scopes that contain something of the account; every bot and every currency may be one of its."""
-        may_be = {asked} if isinstance(asked, str) and asked.startswith(("bot-", "currency-")) else set()
+        may_be = {asked} if asked.startswith(("bot-", "currency-")) else set()
         venue = {f"venue-{self.session.name}", f"currency-{self.session.currency}"}
         return frozenset({"global", f"account-{self.account}"} | venue | may_be)
+
+    def may_contain(self, scope: str) -> bool:
+        return scope in self.scopes(scope)
+
+    def check_room(self, scope: str) -> None:
+        self._halts.check_room(scope)
+
+    def halt_of(self, order: HaltOrder, now_ns: int) -> Halt:
+        return halt_of(order, f"{SOURCE}-{self.account}-{now_ns}-{next(self._numbers)}", 0, now_ns)
+
+    def obey(self, halt: Halt, ticket: int | None, receipt: Receipt) -> Effects:
+        self._halts.enforce(halt)
+        yield from self._halts.changes()
+        if ticket is not None:
+            yield from self._empty(f"{halt.scope}:{halt.reason}", halt.scope, receipt, ticket)
+
+    def tell_halt(self, halt: Halt, now_ns: int) -> Effects:
+        text = f"{halt.actor} halts {halt.scope} ({halt.reason})"
+        return [halt, alert(AlertLevel.CRITICAL, PLATFORM, "halt_ordered", text, now_ns, SOURCE)]
+
+    def cancel_all(self, scope: str, ticket: int, receipt: Receipt) -> Effects:
+        """Cancel every order of the account, whoever lives."""
+        return self._empty(f"cancel-all:{scope}", scope, receipt, ticket)
+
+    def tell_cancel_all(self, scope: str, actor: str, now_ns: int) -> Effects:
+        text = f"{actor} cancels all orders in {scope}"
+        return [alert(AlertLevel.WARNING, PLATFORM, "cancel_all", text, now_ns, SOURCE)]
 
     # --- what it does -------------------------------------------------------------------------------------------
 

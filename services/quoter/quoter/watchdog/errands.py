@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from common.clock import NS_PER_S
-from common.core import Answered, Effect
+from common.core import Effect
 from common.emptying import CONFIRM_MAX_S, EMPTIED, Emptied
 from common.events import AlertLevel
 
+from quoter.trading.cancel_all import AnswerTicket
 from quoter.trading.order_updates import PLATFORM, alert
 
 CONFIRM_MAX_NS = round(CONFIRM_MAX_S * NS_PER_S)
@@ -38,8 +39,8 @@ class Errand:
 class Errands:
     """Everything the watchdog is about; each is told once when it is not done in time, and once when it is done."""
 
-    def __init__(self, account: str) -> None:
-        self._account = account
+    def __init__(self, account: str, answer: AnswerTicket) -> None:
+        self._account, self._answer = account, answer
         self._open: list[Errand] = []
         self.report = ""
         """What was told last."""
@@ -92,7 +93,7 @@ class Errands:
         )
         if errand.ticket is not None:
             ticket, errand.ticket = errand.ticket, None
-            yield Answered(ticket, {"accounts": [emptied.document()]})
+            yield from self._answer(ticket, self._account, emptied.document())
         self.report = emptied.said()
         level = AlertLevel.INFO if emptied.confirmed else AlertLevel.CRITICAL
         yield alert(level, PLATFORM, EMPTIED, self.report, now_ns, "watchdog")

@@ -79,7 +79,7 @@ def test_r61_a_cancel_for_all_takes_back_what_has_not_left_and_sends_what_has_in
     script.quoting(0.50)
     script.venue.received.clear()
     effects = list(script.core.on_fair(fair_value(0.55), script.receipt()))
-    effects += script.core.on_cancel_all_command({"scope": "global", "actor": "test"}, script.receipt())
+    effects += script.doors.on_cancel_all_command({"scope": "global", "actor": "test"}, script.receipt())
     script.carry(effects)
     script.wait(200, fair=0.55)
     known: set[str] = set()

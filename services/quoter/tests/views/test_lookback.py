@@ -24,7 +24,7 @@ def stood_still(venue: Venue) -> Script:
 
 
 def since(script: Script, document: Mapping[str, Any]) -> Effects:
-    [command] = [each for each in script.core.inputs() if isinstance(each, Command) and each.name == "since"]
+    [command] = [each for each in script.doors.inputs() if isinstance(each, Command) and each.name == "since"]
     assert command.early, "nothing has begun"
     return command.handler(document, script.receipt())
 
@@ -46,7 +46,7 @@ def test_r73_what_will_be_filled_in_is_told_while_everybody_stands_still() -> No
     script = stood_still(venue)
     script.carry(since(script, {"after": {"mm1": booked, "mm2": 7}}))
     script.wait(500, feeding=False)
-    told = script.answered[-1].document
+    [told] = script.answered[-1].document["accounts"]
     assert told == {
         "account": "mm1",
         "after": booked,
@@ -66,7 +66,8 @@ def test_r73_with_nothing_booked_all_that_ever_happened_will_be_filled_in() -> N
     script = stood_still(venue)
     script.carry(since(script, {}))
     script.wait(500, feeding=False)
-    assert (script.answered[-1].document["after"], script.answered[-1].document["fills"]) == (0, 2)
+    [told] = script.answered[-1].document["accounts"]
+    assert (told["after"], told["fills"]) == (0, 2)
 
 
 def test_r73_a_venue_that_does_not_answer_is_said_not_to() -> None:
@@ -74,7 +75,7 @@ def test_r73_a_venue_that_does_not_answer_is_said_not_to() -> None:
     effects = list(since(script, {}))
     assert type(effects[0]) is AnswerLater
     script.wait(WAIT_MAX_NS // 1_000_000 + 50, feeding=False)
-    assert script.answered[-1].document == {"account": "mm1", "why": "the venue does not answer"}
+    assert script.answered[-1].document == {"accounts": [{"account": "mm1", "why": "the venue does not answer"}]}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,6 @@ def test_r73_a_place_that_is_none_is_refused_by_name(document: Mapping[str, Any]
 
 def test_r73_a_session_that_cannot_be_asked_says_so() -> None:
     script = Script()
-    script.core._lookback._session = SilentSession("wss://silent")
+    script.core.lookback._session = SilentSession("wss://silent")
     with pytest.raises(ValueError, match="silent does not tell what happened after 0 before its session begins"):
         list(since(script, {}))

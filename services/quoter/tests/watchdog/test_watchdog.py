@@ -10,10 +10,12 @@ from common.events import Alert, Event, Halt, Lease
 from common.leases.fence import AHEAD_MAX
 from common.leases.lease import TTL_MS_MAX
 from common.orders import EPOCH_MAX, first_id_of
+from quoter.accounts.accounts import Accounts
 from quoter.testing.script import MARKET, MS, START_NS
 from quoter.testing.venue import Venue, VenueOrder
 from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.rest import ApiKey
+from quoter.views.answers import Answers, at_once
 from quoter.watchdog.core import Watchdog
 from quoter.watchdog.errands import CONFIRM_MAX_NS, ERRANDS_MAX, Errands
 
@@ -26,7 +28,9 @@ class Watch:
     def __init__(self) -> None:
         self.venue = Venue(connected=True)
         self.key = ApiKey("watch", "mm1-watch", "very-secret", ("cancel",))
-        self.core = Watchdog("mm1", DegenCancelSession(self.key), "http://venue")
+        answers = Answers()
+        self.core = Watchdog("mm1", DegenCancelSession(self.key), "http://venue", answer=answers.give)
+        self.doors = Accounts([self.core], answers)
         self.now_ns = START_NS
         self.told: list[Event] = []
         self.answered: list[Answered] = []
@@ -180,7 +184,7 @@ def test_cancel_all_takes_the_living_epochs_orders_too() -> None:
     watch = Watch()
     order = watch.order(3)
     watch.lease()
-    watch.carry(watch.core.on_cancel_all_command({"actor": "me"}, watch.receipt()))
+    watch.carry(watch.doors.on_cancel_all_command({"actor": "me"}, watch.receipt()))
     assert order.status == "cancelled"
     again = watch.order(3, 2)
     watch.wait(5_000, beating=3)
@@ -198,7 +202,7 @@ def test_cancel_all_takes_the_living_epochs_orders_too() -> None:
 def test_cancel_all_is_checked(document: dict[str, object], fault: str) -> None:
     watch = Watch()
     with pytest.raises(ValueError, match=fault):
-        list(watch.core.on_cancel_all_command(document, watch.receipt()))
+        list(watch.doors.on_cancel_all_command(document, watch.receipt()))
 
 
 def test_its_snapshot_and_figures_show_no_secret() -> None:
@@ -207,7 +211,7 @@ def test_its_snapshot_and_figures_show_no_secret() -> None:
     watch.wait(TTL_MS + 500)
     shown = repr(watch.core.state(watch.now_ns)) + repr(list(watch.core.samples())) + repr(watch.key)
     assert "very-secret" not in shown
-    assert {type(each).__name__ for each in watch.core.inputs()} == {
+    assert {type(each).__name__ for each in watch.doors.inputs()} == {
         "Newest",
         "Ordered",
         "Every",
@@ -250,7 +254,7 @@ def test_r13_a_halt_at_its_door_empties_the_account_and_says_so(scope: str, more
     watch.start()
     order = watch.order(3)
     watch.lease()
-    watch.carry(watch.core.on_halt_command({"scope": scope, "reason": "fire", "actor": "tess"}, watch.receipt()))
+    watch.carry(watch.doors.on_halt_command({"scope": scope, "reason": "fire", "actor": "tess"}, watch.receipt()))
     assert order.status == "cancelled"
     [row] = watch.answered[0].document["accounts"]
     assert (row["cancelled"], row["left"], row["of"], row["confirmed"]) == (1, 0, 1, True)
@@ -264,7 +268,7 @@ def test_r13_a_venue_that_does_not_answer_is_said_after_five_seconds_and_asked_o
     watch = Watch()
     order = watch.order(3)
     watch.venue.status = 503
-    watch.carry(watch.core.on_cancel_all_command({}, watch.receipt()))
+    watch.carry(watch.doors.on_cancel_all_command({}, watch.receipt()))
     watch.wait(5_000)
     [row] = watch.answered[0].document["accounts"]
     assert "NOT CONFIRMED, the venue did not answer within 5 s" in row["said"]
@@ -275,7 +279,7 @@ def test_r13_a_venue_that_does_not_answer_is_said_after_five_seconds_and_asked_o
 
 
 def test_r13_a_command_at_the_watchdog_is_answered_however_many_errands_follow() -> None:
-    errands = Errands("mm1")
+    errands = Errands("mm1", at_once)
     errands.begin("cancel-all", "account-mm1", 1 << 60, 0, ticket=7)
     for number in range(2 * ERRANDS_MAX):
         errands.begin(f"r{number}", "account-mm1", 1 << 60, 0)
@@ -287,7 +291,7 @@ def test_r13_a_command_at_the_watchdog_is_answered_however_many_errands_follow()
 def test_r72_a_halt_at_a_watchdog_that_has_not_started_is_on_disk_and_told_by_its_next_life_too() -> None:
     watch = Watch()
     order = watch.order(3)
-    watch.carry(watch.core.on_halt_command({"scope": "account-mm1"}, watch.receipt()))
+    watch.carry(watch.doors.on_halt_command({"scope": "account-mm1"}, watch.receipt()))
     assert order.status == "cancelled"
     assert [event.scope for event in watch.told if isinstance(event, Halt)] == ["account-mm1"]
     successor = Watch()

@@ -28,7 +28,12 @@ async def get_explain(
     query = {name: text for name, text in (("order", order), ("market", market)) if text}
     ports = context.admin_ports
     found = await asyncio.gather(*(ports.ask(quoter, "explain", query) for quoter in ports.named("quoter")))
-    told = [{"service": each.service, **each.document} for each in found if each.status == 200]
+    told = [
+        {"service": each.service, **row}
+        for each in found
+        if each.status == 200
+        for row in each.document.get("explanations", [])
+    ]
     if told:
         return answer({"explanations": told})
     if any(each.status == 404 for each in found):
