@@ -57,6 +57,11 @@ class Child:
     """Whether its cancel has been asked for."""
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Return what tells it from all other orders: ids are an account's own."""
+        return self.venue.account, self.order_id
+
+    @property
     def living(self) -> bool:
         return not self.state.terminal
 

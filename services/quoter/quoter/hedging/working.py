@@ -112,7 +112,7 @@ class Working:
             if child.lot_size is None and place is not None:
                 child.lot_size = place.instrument.lot_size
 
-    def on_child(self, child: Child, state: OrderState, executed_lots: int, reason: str, now_ns: int) -> list[int]:
+    def on_child(self, child: Child, state: OrderState, executed_lots: int, reason: str, now_ns: int) -> list[Child]:
         """Take in what has become of a child: its state, and what it has executed in all; return whom it forgot."""
         was_living, was_cancelling = child.living, child.state is OrderState.CANCELLING
         child.executed_lots = max(child.executed_lots, executed_lots)
@@ -132,12 +132,12 @@ class Working:
             self.refusals = 0
         return self._forget_old()
 
-    def _forget_old(self) -> list[int]:
+    def _forget_old(self) -> list[Child]:
         ended = [child for child in self.children.values() if not child.living][:-ENDED_MAX]
         for child in ended:
             self.settled += child.executed
             del self.children[child.order_id]
-        return [child.order_id for child in ended]
+        return ended
 
     # --- what it does -------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ class Working:
             command.custom_order_parameters,
         )
 
-    # --- what is told of it -------------------------------------------------------------------------------------
+    # --- what others hear of it -------------------------------------------------------------------------------------
 
     def shown(self) -> Shown:
         return Shown(

@@ -64,7 +64,7 @@ def revised(command: OrderCommand, **changed: Any) -> OrderCommand:
     return msgspec.structs.replace(command, revision=command.revision + 1, **changed)
 
 
-class Desk:
+class Stand:
     """Parents, a clock, and a venue whose orders are what has been placed."""
 
     def __init__(self, *commands: OrderCommand, places: Places | None = None) -> None:
@@ -78,8 +78,8 @@ class Desk:
         self.told: list[HedgeUpdate] = []
         self.updates: dict[int, OrderUpdate] = {}
         """What ORDER has of each child."""
-        self.parents = Parents(())
-        self.parents.begin(1)
+        self.parents = Parents({})
+        self.parents.begin("mm1", 1)
         for command in commands:
             self.parents.on_command(command)
 
@@ -127,7 +127,8 @@ class Desk:
         if state.terminal:
             self.ended.add(order_id)
         self._note(order_id, state)
-        self.parents.on_child(order_id, state, self.executed[order_id], self.now_ns, reason)
+        account = self.orders[order_id].venue.account
+        self.parents.on_child(account, order_id, state, self.executed[order_id], self.now_ns, reason)
 
     def fill(self, lots: int, order_id: int | None = None) -> None:
         """Execute some of an order: of the one that is open where none is named."""
@@ -147,7 +148,7 @@ class Desk:
 
     def restart(self, epoch: int, *commands: OrderCommand) -> None:
         """The process dies; its successor reads what was published, and asks the venue what became of the rest."""
-        self.parents = Parents(self.orders.keys())
+        self.parents = Parents({"mm1": self.orders.keys()})
         for update in self.told:
             self.parents.remember(update)
         for command in commands:
@@ -155,7 +156,7 @@ class Desk:
             self.parents.on_command(command)
         for order in self.updates.values():
             self.parents.remember_child(order)
-        self.parents.begin(epoch)
+        self.parents.begin("mm1", epoch)
         for order_id in list(self.orders):
             if order_id not in self.ended:
                 # A predecessor's orders are cancelled before anything is sent.

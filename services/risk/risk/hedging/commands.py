@@ -16,8 +16,8 @@ from risk.hedging.obstacles import Funds, affordable_at, halt_of
 from risk.hedging.parents import Parent
 from risk.hedging.terms import Hedger, Place
 
-LIFE_NS = 300 * NS_PER_S
-"""A parent that has not ended by then is followed by another."""
+LIFE_NS = 30 * NS_PER_S
+"""A parent that has not ended by then is followed by another, whose bounds count from the price of then."""
 PAUSE_NS = 10 * NS_PER_S
 """After a holder has refused a parent, or ended it without a trade, the next one waits this long."""
 TERM_TOLERANCE = Decimal("0.001")

@@ -123,14 +123,9 @@ def faults_of(hedger: Hedger) -> Iterator[str]:
         named = ", ".join("/".join(each) for each in pairs)
         yield f"hedge_instrument: must be one pair of currencies at all its venues, is {named}"
         return
-    if scope.currency not in pairs[0]:
-        if not scope.of_bot:
-            yield f"hedge_instrument: must be a pair of {scope.currency}, is {'/'.join(pairs[0])}"
-        elif hedger.factor == 1:
-            yield (
-                f"hedge_qty_factor: must say how much of the {scope.currency} position a unit of {pairs[0][0]}"
-                f" offsets, for {'/'.join(pairs[0])} is no pair of {scope.currency}, is 1"
-            )
+    # A bot's position counts whatever its hedger trades, by the factor: ADR 0028.
+    if scope.currency not in pairs[0] and not scope.of_bot:
+        yield f"hedge_instrument: must be a pair of {scope.currency}, is {'/'.join(pairs[0])}"
     elsewhere = sorted({each.instrument.venue for each in places} - {scope.venue}) if scope.venue else []
     if elsewhere:
         yield (

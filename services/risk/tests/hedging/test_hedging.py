@@ -401,11 +401,6 @@ def test_the_currency_of_one_bot_counts_that_bot_and_itself() -> None:
             f" is {BINANCE}",
         ),
         (
-            a_hedger(places=(place(base="ETH"),)),
-            "hedge_qty_factor: must say how much of the BTC position a unit of ETH offsets, for ETH/USD is no pair of"
-            " BTC, is 1",
-        ),
-        (
             a_hedger(places=(place(), place(BINANCE, currency="USDT"))),
             "hedge_instrument: must be one pair of currencies at all its venues, is BTC/USD, BTC/USDT",
         ),
@@ -423,7 +418,7 @@ def test_a_hedge_that_cannot_reduce_its_figure_is_refused(hedger: Hedger, fault:
     assert look(found, "3", hedger.name) == []
 
 
-def test_another_instrument_hedges_a_bot_that_says_by_how_much() -> None:
+def test_any_instrument_hedges_a_bot_by_its_factor() -> None:
     found = hedging(a_hedger(places=(place(base="ETH"),), hedge_qty_factor="0.05"))
     funds = {("mm1", KRAKEN, "ETH"): D(1_000)}
     assert quantities(look(found, "3", funds=funds)) == [("sell", D(60))]
