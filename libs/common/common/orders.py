@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from typing import Final
 
@@ -83,8 +84,13 @@ TIME_BITS = 30
 COUNTER_BITS = 13
 EPOCH_MAX = (1 << EPOCH_BITS) - 1
 ORDER_ID_MAX = (1 << (EPOCH_BITS + TIME_BITS + COUNTER_BITS)) - 1
-# Seconds are counted from 2025-01-01 00:00 UTC, which leaves 30 bits good until 2059.
+# Seconds are counted from 2025-01-01 00:00 UTC; without their highest bit, which hedges have, they last until 2042.
 ORDER_TIME_ORIGIN_S = 1_735_689_600
+HEDGE_BIT = 1 << (TIME_BITS + COUNTER_BITS - 1)
+CHILD_BITS = 12
+CHILDREN_MAX = (1 << CHILD_BITS) - 1
+"""Children of one hedge parent."""
+_PARENT_BITS = TIME_BITS + COUNTER_BITS - 1 - CHILD_BITS
 
 
 class OrderIds:
@@ -103,8 +109,8 @@ class OrderIds:
     def next(self, now_ns: int) -> int:
         low, from_second = self._low + 1, (now_ns // 1_000_000_000 - ORDER_TIME_ORIGIN_S) << COUNTER_BITS
         self._low = low if low > from_second else from_second
-        if self._low >> (TIME_BITS + COUNTER_BITS):
-            raise OverflowError("order ids: 30 bits of seconds are used up")
+        if self._low >= HEDGE_BIT:
+            raise OverflowError(f"order ids: {TIME_BITS - 1} bits of seconds are used up")
         return (self.epoch << (TIME_BITS + COUNTER_BITS)) | self._low
 
 
@@ -116,3 +122,20 @@ def epoch_of(order_id: int) -> int:
 def first_id_of(epoch: int) -> int:
     """Return the smallest id an epoch can make: every id below belongs to an earlier epoch."""
     return epoch << (TIME_BITS + COUNTER_BITS)
+
+
+def hedge_child_id(epoch: int, parent_id: str, child: int, salt: int = 0) -> int:
+    """Return the order id of a hedge parent's child, the same whoever computes it; no other order has one like it.
+
+    Children are counted from 1. Where another parent's child has the id, the next salt gives another one.
+    """
+    if not 0 < child <= CHILDREN_MAX:
+        raise ValueError(f"child: must be 1 to {CHILDREN_MAX}, is {child}")
+    digest = hashlib.blake2b(f"{parent_id}/{salt}".encode(), digest_size=8).digest()
+    parent = int.from_bytes(digest, "big") >> (64 - _PARENT_BITS)
+    return (epoch << (TIME_BITS + COUNTER_BITS)) | HEDGE_BIT | (parent << CHILD_BITS) | child
+
+
+def child_of(order_id: int) -> int:
+    """Return which child of its parent a hedge's order is, from 1; 0 for any other order."""
+    return order_id & CHILDREN_MAX if order_id & HEDGE_BIT else 0

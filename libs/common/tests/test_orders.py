@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from common.orders import (
+    CHILDREN_MAX,
     COUNTER_BITS,
     EPOCH_MAX,
     LEGAL_STEPS,
@@ -13,8 +14,10 @@ from common.orders import (
     ORDER_TIME_ORIGIN_S,
     OrderIds,
     OrderState,
+    child_of,
     epoch_of,
     first_id_of,
+    hedge_child_id,
     may_step,
 )
 from hypothesis import given
@@ -25,8 +28,8 @@ BEGIN_NS = (ORDER_TIME_ORIGIN_S + 60 * 24 * 3600) * NS
 PER_SECOND = 1 << COUNTER_BITS
 
 epochs = st.integers(1, EPOCH_MAX)
-# Up to 2058, and also before the origin: a machine whose clock is wrong still gets unique ids.
-clock_readings = st.lists(st.integers(0, (ORDER_TIME_ORIGIN_S + 33 * 365 * 24 * 3600) * NS), min_size=1, max_size=50)
+# Up to 2042, and also before the origin: a machine whose clock is wrong still gets unique ids.
+clock_readings = st.lists(st.integers(0, (ORDER_TIME_ORIGIN_S + 17 * 365 * 24 * 3600) * NS), min_size=1, max_size=50)
 
 
 @given(epochs, clock_readings)
@@ -58,7 +61,33 @@ def test_a_burst_beyond_a_seconds_counter_stays_unique_and_rising() -> None:
 
 def test_ids_say_that_they_are_used_up_rather_than_run_into_the_next_epoch() -> None:
     with pytest.raises(OverflowError, match="order ids"):
-        OrderIds(1).next((ORDER_TIME_ORIGIN_S + (1 << 30)) * NS)
+        OrderIds(1).next((ORDER_TIME_ORIGIN_S + (1 << 29)) * NS)
+
+
+@given(epochs, clock_readings, st.text(max_size=80), st.integers(1, CHILDREN_MAX), st.integers(0, 9))
+def test_the_children_of_hedges_have_ids_that_no_other_order_has(
+    epoch: int, readings: list[int], parent_id: str, child: int, salt: int
+) -> None:
+    ids = OrderIds(epoch)
+    others = [ids.next(now_ns) for now_ns in readings]
+    order_id = hedge_child_id(epoch, parent_id, child, salt)
+    assert order_id == hedge_child_id(epoch, parent_id, child, salt)
+    assert (epoch_of(order_id), child_of(order_id)) == (epoch, child)
+    assert first_id_of(epoch) < order_id <= ORDER_ID_MAX
+    assert order_id not in others
+    assert {child_of(other) for other in others} == {0}
+
+
+def test_the_id_of_a_hedges_child_is_this_one_for_good() -> None:
+    # What a predecessor has sent is found again by it.
+    assert hedge_child_id(3, "bot-3:mm1:10452:1", 2) == 3 << 43 | 1 << 42 | 825208029 << 12 | 2
+    assert hedge_child_id(3, "bot-3:mm1:10452:1", 2, salt=1) != hedge_child_id(3, "bot-3:mm1:10452:1", 2)
+
+
+@pytest.mark.parametrize("child", [0, CHILDREN_MAX + 1])
+def test_a_child_out_of_range_is_refused(child: int) -> None:
+    with pytest.raises(ValueError, match="child: must be 1 to 4095"):
+        hedge_child_id(1, "bot-3:mm1:1:1", child)
 
 
 @pytest.mark.parametrize("epoch", [0, -1, EPOCH_MAX + 1])

@@ -160,6 +160,12 @@ class HedgeUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Of children that may still be executed: open, in flight and unknown ones."""
     reason: str = ""
     """Why it was refused or waits, for people."""
+    children: int = 0
+    """Sent so far."""
+    last_child_done: Decimal = Decimal(0)
+    """Of `done`, what the last of them has executed: who takes the parent over counts on from there."""
+    first_price: Decimal | None = None
+    """From which `max_offset` counts; None before the first child."""
     ts_ns: int
 
     def message_id(self) -> str:

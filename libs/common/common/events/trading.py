@@ -35,6 +35,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ts_received_ns: int
     parent_id: str = ""
     """The hedge parent it is a child of; '' for a quote or an order that takes out."""
+    executed_lots: int = 0
+    """Of a hedge's child, for who takes the hedge over; 0 for others, whose fills say it."""
 
 
 @register

@@ -13,7 +13,9 @@ from toolkit.testing.trial import Execution, executions
 def test_a_fill_that_was_published_again_counts_once() -> None:
     first, second = fill(1), fill(2)
     found = executions([first, second, replace(first, ts_received_ns=first.ts_received_ns + 1_000)])
-    assert found == Counter([Execution(first.account, "t1", "1", Decimal(1)), Execution("t2", "2", Decimal(1))])
+    assert found == Counter(
+        [Execution(first.account, "t1", "1", Decimal(1)), Execution(second.account, "t2", "2", Decimal(1))]
+    )
 
 
 def test_an_execution_under_two_ids_is_doubled_and_one_id_with_two_sizes_is_invented() -> None:

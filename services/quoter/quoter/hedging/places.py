@@ -1,0 +1,133 @@
+"""Where the next child of a hedge goes: of the places that can take it now, the one with the best price after fees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple, TypeAlias
+
+from common.events import HedgeVenue, OrderCommand
+from common.instruments import Instrument, Side
+
+from quoter.hedging.depth import Depth
+from quoter.hedging.pricing import Limit, bound_of, cost_of, first_ticks, limit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A market of one of our accounts, as it is now."""
+
+    instrument: Instrument
+    depth: Depth | None
+    """None while there is no book that may be traded on."""
+    shut_by: str = ""
+    """Why no order may go there at all: a halt, a session that is down; '' where it may."""
+    maker_rate: float = 0.0
+    """Fees, of an order's money; below 0 for a rebate."""
+    taker_rate: float = 0.0
+    most_bought_lots: int | None = None
+    """What funds and limits allow now; None is no bound."""
+    most_sold_lots: int | None = None
+
+    def most_lots(self, side: Side) -> int | None:
+        return self.most_bought_lots if side is Side.BUY else self.most_sold_lots
+
+
+Places: TypeAlias = Mapping[HedgeVenue, Place]
+
+
+class Chosen(NamedTuple):
+    """Where the next child goes, and how."""
+
+    venue: HedgeVenue
+    limit: Limit
+    lots: int
+    first: Decimal
+    """The first price of the parent, were it to begin with this child."""
+
+
+def smallest_lots(instrument: Instrument, ticks: int) -> int:
+    """Return the lots of the smallest order at a price: by lots and by money."""
+    if not instrument.min_notional or ticks < 1:
+        return instrument.min_lots
+    of_lot = instrument.notional(ticks, 1)
+    return max(instrument.min_lots, int((instrument.min_notional / of_lot).to_integral_value(ROUND_CEILING)))
+
+
+def smallest_quantity(command: OrderCommand, places: Places) -> Decimal | None:
+    """Return the smallest order that one of a parent's places takes, in units; None while none is known."""
+    found = []
+    for venue in command.venues:
+        place = places.get(venue)
+        if place is not None:
+            depth = place.depth
+            levels = depth.against(command.side) or depth.of(command.side) if depth is not None else ()
+            lots = smallest_lots(place.instrument, levels[0][0] if levels else 0)
+            found.append(place.instrument.quantity(lots))
+    return min(found, default=None)
+
+
+class Wish(NamedTuple):
+    """What the next child is wanted for."""
+
+    command: OrderCommand
+    left: Decimal
+    """Of the parent; a child is at most a slice of it."""
+    first: Decimal | None
+    """The parent's first price; None before its first child."""
+    passive_first: bool
+    replacing: bool = False
+    """Whether it would take the place of one that is open: what that one ties up is free then."""
+
+
+def choose(wish: Wish, places: Places) -> Chosen | str:
+    """Return where the next child goes now, or why nowhere, for people."""
+    best: Chosen | None = None
+    best_cost = 0.0
+    reasons: list[str] = []
+    for venue in wish.command.venues:
+        found = _at(wish, venue, places.get(venue))
+        if isinstance(found, str):
+            reasons.append(f"{venue.venue}: {found}")
+            continue
+        chosen, cost = found
+        if best is None or wish.command.side.sign * (cost - best_cost) < 0:
+            best, best_cost = chosen, cost
+    return best if best is not None else "; ".join(reasons)
+
+
+def _at(wish: Wish, venue: HedgeVenue, place: Place | None) -> tuple[Chosen, float] | str:
+    """Return the child for a place and what a unit of it costs after fees, or why there is none."""
+    if place is None:
+        return f"{venue.symbol} is not known"
+    if place.shut_by or place.depth is None:
+        return place.shut_by or "no book to trade on"
+    command, instrument, depth = wish.command, place.instrument, place.depth
+    first = wish.first
+    if first is None:
+        first = instrument.price(first_ticks(command.style, command.side, depth))
+    bound = bound_of(command, first, instrument)
+    limit = limit_of(command, depth, bound, instrument, passive_first=wish.passive_first)
+    if isinstance(limit, str):
+        return limit
+    lots = _lots(wish, place, smallest_lots(instrument, limit.price_ticks))
+    if isinstance(lots, str):
+        return lots
+    unit = cost_of(limit, lots, command.side, depth, place.maker_rate, place.taker_rate) * instrument.axis_price(1)
+    return Chosen(venue, limit, lots, first), unit
+
+
+def _lots(wish: Wish, place: Place, smallest: int) -> int | str:
+    """Return the lots of a slice: what is left, within the size of one child and what is allowed there."""
+    command, instrument = wish.command, place.instrument
+    slice_ = wish.left if command.max_order_size is None else min(wish.left, command.max_order_size)
+    lots = instrument.lots_within(slice_)
+    if lots < smallest:
+        return f"{slice_.normalize():f} is less than the smallest order, {instrument.quantity(smallest).normalize():f}"
+    most = None if wish.replacing else place.most_lots(command.side)
+    if most is None or lots <= most:
+        return lots
+    if most < smallest:
+        return f"funds or limits allow {instrument.quantity(max(0, most)).normalize():f}"
+    return most
