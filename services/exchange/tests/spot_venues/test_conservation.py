@@ -11,9 +11,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from exchange.entry.parse import Json
 from exchange.entry.session import Output, Record
 from exchange.market.money import DOLLAR, signed_units_of
+from exchange.market.tape import Json
 from exchange.spot_venues.depth import MAKER_ACCOUNT
 from exchange.spot_venues.venue import SpotVenue
 from exchange.spot_venues.venues import SpotVenues

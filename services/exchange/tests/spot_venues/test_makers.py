@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exchange.entry.parse import Json
+from exchange.market.tape import Json
 from exchange.spot_venues.depth import MAKER_ACCOUNT, DeepBook
 from exchange.spot_venues.venue import SpotVenue
 from exchange.spot_venues.venues import SpotVenues

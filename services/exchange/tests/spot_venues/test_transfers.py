@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from exchange.entry.parse import Json
 from exchange.entry.session import Output, Record
+from exchange.market.tape import Json
 from exchange.spot.transfers import KEPT_MAX, ON_THE_WAY_MAX, Received
 from exchange.spot_venues.venues import SpotVenues
 from exchange.testing.spot_venues import spot_venues

@@ -104,7 +104,7 @@ class Hedging:
             self._faults[hedger.name] = faults
             if before.get(hedger.name) != faults:
                 text = f"{hedger.name} does not hedge: {'; '.join(faults)}"
-                yield self._conditions.tell(AlertLevel.CRITICAL, _shown(hedger), "hedger_refused", text, now_ns)
+                yield self._conditions.alert(AlertLevel.CRITICAL, _shown(hedger), "hedger_refused", text, now_ns)
 
     def on_command(self, command: OrderCommand, sequence: int) -> None:
         """Take in a command as ORDER holds it; the newest of each subject before the first decision."""
@@ -169,7 +169,7 @@ class Hedging:
         for parent in self.parents.late(now_ns):
             command = parent.command
             text = f"{command.parent_id}: {parent.open:f} executed at the venue and not in the ledger by now"
-            yield self._conditions.tell(AlertLevel.CRITICAL, command.algo_id, "hedge_not_booked", text, now_ns)
+            yield self._conditions.alert(AlertLevel.CRITICAL, command.algo_id, "hedge_not_booked", text, now_ns)
             parent.waited_for = False
         for parent in self.parents:
             command, update = parent.command, parent.update
