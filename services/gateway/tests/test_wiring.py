@@ -13,6 +13,7 @@ from common.settings import load_settings
 from gateway.wiring import Settings, parse_urls, read_venues, wire
 
 CONFIG_DIR = Path(__file__).parents[3] / "config"
+QUOTED = ["degen", "binance_spot", "kraken_spot", "coinbase_spot", "bittrex_spot", "dltxmm_spot"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def test_the_gateway_is_wired_from_settings_alone() -> None:
     assert service.leases == (), "any number of replicas"
     inputs = service.core.inputs()
     tops = [each for each in inputs if isinstance(each, Newest) and each.event is TopOfBook]
-    assert [each.tokens for each in tops] == [{"venue": "degen"}]
+    assert [each.tokens for each in tops] == [{"venue": venue} for venue in QUOTED]
     assert [each.name for each in inputs if isinstance(each, Http)] == ["admin"]
 
 
@@ -80,8 +81,8 @@ def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_pa
 
 def test_a_venues_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     quoted, exchanges = read_venues(CONFIG_DIR)
-    assert quoted == ["degen"]
-    assert exchanges.venue("DEGEN") == "degen"
+    assert quoted == QUOTED
+    assert [exchanges.venue(name) for name in ("DEGEN", "KRAKEN")] == ["degen", "kraken_spot"]
     twice = '[venues.a]\nadapter = "degen"\nexchange = "X"\n[venues.b]\nadapter = "degen"\nexchange = "X"'
     for text in ("venues = 3", "[venues.a]", "x =", '[venues.a]\nadapter = "degen"\nquoted = 1', twice):
         (tmp_path / "venues.toml").write_text(text)

@@ -191,3 +191,19 @@ class MemoryBus:
         state = self.streams[stream_of(pattern).name]
         found = [each for subject, each in state.last.items() if matches(pattern, subject)]
         return sorted(found, key=lambda message: message.sequence)
+
+
+class PlainHops:
+    """How long the plain messages of one connection take: within a subject a slow one holds up those behind it."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._stored_ns: dict[str, int] = {}
+        """When the last message under a subject is stored."""
+
+    def delay_ns(self, subject: str) -> int:
+        """Return how long after now the next message under a subject is stored."""
+        now_ns = self._bus.schedule.now_ns
+        stored_ns = max(now_ns + self._bus.hop_ns(), self._stored_ns.get(subject, 0))
+        self._stored_ns[subject] = stored_ns
+        return stored_ns - now_ns

@@ -38,7 +38,7 @@ from common.leases.parts import Next, Part
 from common.stores.judge import Standing
 from common.streams import DURABLE_BY_NAME
 
-from toolkit.simulation.bus import MS, MemoryBus, Message, Refused
+from toolkit.simulation.bus import MS, MemoryBus, Message, PlainHops, Refused
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand, Letter
 from toolkit.simulation.stores import Disk, MemoryStore, Stores
@@ -87,8 +87,7 @@ class Node:
         self.life = 0
         """Counts starts; what was planned for an earlier life finds out that it is over."""
         self.spool: dict[str, Letter] = {}
-        self._plain_ns: dict[str, int] = {}
-        """When the last plain message under a subject is stored."""
+        self._plain = PlainHops(bus)
         self.kept: dict[str, bytes] = {}
         """Documents on its disk."""
         self.hand = Hand(name)
@@ -445,7 +444,8 @@ class Node:
             if effect.acked:
                 self._send_acked(self.hand.letter(effect))
             elif self.bus.available:
-                self._send_plain(self.hand.letter(effect))
+                letter = self.hand.letter(effect)
+                self.later(self._plain.delay_ns(effect.address()), lambda: self._store_plain(letter))
         elif isinstance(effect, Send):
             self.network.send(self, effect)
         elif isinstance(effect, HttpRequest):
@@ -465,13 +465,6 @@ class Node:
         else:
             assert isinstance(effect, Publish), "only what a durable message causes is stored"
             self._send_acked(self.hand.letter(effect.event, effect.expected_last_sequence))
-
-    def _send_plain(self, letter: Letter) -> None:
-        # One connection keeps the order within a subject: a slow message holds up those behind it.
-        subject, now_ns = letter.event.address(), self.schedule.now_ns
-        stored_ns = max(now_ns + self.bus.hop_ns(), self._plain_ns.get(subject, 0))
-        self._plain_ns[subject] = stored_ns
-        self.later(stored_ns - now_ns, lambda: self._store_plain(letter))
 
     def _store_plain(self, letter: Letter) -> None:
         if self.bus.available:

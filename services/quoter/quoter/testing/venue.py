@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from common.core import HttpRequest, HttpResponse, Open, Send
+from common.errors import ConfigError
+
+from quoter.venues.venue import KeyFile
 
 START_SEQUENCE = 0
 
@@ -367,3 +371,23 @@ class Venue:
             return False
         self.connected = True
         return effect.url == "ws://venue/ws"
+
+
+class GivenKeys:
+    """A `KeySource` of what a test gives it."""
+
+    def __init__(
+        self,
+        account: str = "mm1",
+        variables: Mapping[str, str] = MappingProxyType({}),
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        self.account, self._variables, self._files = account, variables, files
+
+    def variable(self, name: str) -> str:
+        return self._variables.get(name, "")
+
+    def read(self, name: str) -> KeyFile:
+        if name not in self._files:
+            raise ConfigError([f"MM_VENUE_KEYS_DIR: cannot read {name}: FileNotFoundError"])
+        return KeyFile(name, self._files[name])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from common.errors import ConfigError
-from quoter.testing.keys import GivenKeys
+from quoter.testing.venue import GivenKeys
 from quoter.venues.degen.venue import API_KEY, WALLET_KEY, cancelling_key, read_keys, trading_key
 
 ROWS: list[dict[str, Any]] = [

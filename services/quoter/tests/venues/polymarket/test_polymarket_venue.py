@@ -6,7 +6,7 @@ import json
 
 import pytest
 from common.errors import ConfigError
-from quoter.testing.keys import GivenKeys
+from quoter.testing.venue import GivenKeys
 from quoter.venues.polymarket.venue import Polymarket, wallet_of
 
 WALLET = {
