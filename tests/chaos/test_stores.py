@@ -114,7 +114,7 @@ def test_r73_nats_emptied_under_living_services_stands_still_at_once_and_loses_n
     trial.wait("a new broker", holds(lambda: trial.restarted("nats", before)))
     trial.wait("standing still", holds(lambda: standing(trial)), 60)
     assert resumed(trial)["generation"] == known + 1
-    watchdog = trial.state("watchdog")
+    watchdog = trial.state("watchdog")["accounts"]["mm1"]
     assert watchdog["lease"]["alive"], "it is not deaf to the new leases"
     quotes_again(trial)
 
