@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from _session_venue import ASSET, EXPIRY_NS, OPEN_NS, SERIES, Fact, HttpRequest, Schedule, Venue
+from _session_venue import ASSET, DEPOSIT_MICROS, EXPIRY_NS, OPEN_NS, SERIES, Fact, HttpRequest, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
 from common.bots import BinaryBot
 from common.core import Effect, Receipt, Sample, Turn
@@ -44,7 +44,7 @@ from exchange.market.trading import Ticket
 from pricer.service import Pricer
 from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
-from quoter.venues.base import ConversionEnded, Output, Outputs, Placement
+from quoter.venues.base import CashBalance, ConversionEnded, Output, Outputs, Placement
 from quoter.venues.degen.frames import TICK_SIZE, Frame, WireError, account_news, execution, order_report
 from quoter.venues.degen.order_entry import Waiting, outcomes
 from quoter.venues.degen.spot import Symbols
@@ -57,6 +57,7 @@ EPOCH = 1
 NO_SYMBOLS = Symbols()
 TIMER_MS = 100
 """Live it is 50 ms; half as often gives the same figures here, where a price comes each 100 ms, in less time."""
+DEPOSIT = Decimal(DEPOSIT_MICROS) / 1_000_000
 RISK_NS = 500_000_000
 STATUS_NS = NS_PER_S // 5
 BOOK_NS = 200_000_000
@@ -217,6 +218,7 @@ class Ours:
         for second in range(-WARM_S, -LEAD_S, WARM_EVERY_S):
             self._hear_price(OPEN_NS + second * NS_PER_S, float(self._venue.world.warm[WARM_S + second]))
         list(quoter.start(Receipt(begin_ns)))
+        list(quoter.on_session([CashBalance(MemorySession.currency, DEPOSIT, 0)], Receipt(begin_ns)))
         schedule = self._schedule
         schedule.at(begin_ns, self._on_risk)
         schedule.at(begin_ns, self._on_status)

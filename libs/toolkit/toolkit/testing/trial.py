@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections import Counter
@@ -425,9 +427,26 @@ def executions(fills: Iterable[Fill]) -> Counter[Execution]:
 
 
 def free_port_base() -> int:
-    """Return a port base whose whole span is free just now and out of the way of outgoing connections."""
+    """Return a port base whose whole span is free and stays ours until this process ends.
+
+    A platform that is stopped for a while has none of its ports bound: without a claim, a platform of another process
+    would start among them. It is out of the way of outgoing connections.
+    """
     for _ in range(PORT_DRAWS_MAX):
-        base = free_port()
-        if all(can_bind(base + offset) for offset in range(SPAN)):
+        base = free_port() // SPAN * SPAN
+        if _claim(base) and all(can_bind(base + offset) for offset in range(SPAN)):
             return base
     raise TrialError("no free range of ports")
+
+
+def _claim(base: int) -> bool:
+    """Take a range of ports for this process, by a lock that the kernel gives back when it ends."""
+    claims = Path(tempfile.gettempdir()) / f"mm-ports-{os.getuid()}"
+    claims.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(claims / str(base), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True
