@@ -11,7 +11,7 @@ from common.pretrade.checks import (
     stale,
 )
 from common.pretrade.context import NO_LIMITS, CheckContext, Closing
-from common.pretrade.cover import BidFees, Rate, bid_fees, cover_of
+from common.pretrade.cover import BidFees, Rate, bid_fees
 from common.pretrade.inventory import NOTHING_HELD, Held, Inventory, PairInventory, SignedInventory
 from common.pretrade.limits import Bounds, Distance, MarketLimits, limits_in
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
@@ -40,7 +40,6 @@ __all__ = [
     "SignedInventory",
     "bid_fees",
     "closed",
-    "cover_of",
     "first_halt",
     "limits_in",
     "scopes_of",

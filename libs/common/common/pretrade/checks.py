@@ -13,7 +13,6 @@ from common.clock import NS_PER_MS
 from common.events import CommonLimits, NotionalLimits
 from common.instruments import BUY, ceil_ticks
 from common.pretrade.context import CheckContext
-from common.pretrade.cover import cover_of
 from common.pretrade.limits import Bounds, MarketLimits
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
@@ -246,8 +245,7 @@ def _cover(order: NewOrder, notional: float, context: CheckContext) -> float:
     fees = context.bid_fees
     if fees is None:
         return notional
-    rate = fees.maker if order.post_only else fees.taker
-    return cover_of(order.instrument, order.price_ticks, order.quantity_lots, rate)
+    return fees.cover(order.instrument, order.price_ticks, order.quantity_lots, takes=not order.post_only)
 
 
 def _collateral(order: NewOrder, cover: float, context: CheckContext) -> Refusal | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 
 from common.clock import NS_PER_S
 from common.instruments import BUY, NONE, bids_on_axis
-from common.pretrade import cover_of
 
 from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import unpaired_value
@@ -40,8 +39,7 @@ def open_cost(order: Order, terms: Terms) -> tuple[float, float]:
     money = instrument.money(order.price_ticks, order.leaves_lots)
     if fees is None:
         return money, money
-    rate = fees.taker if order.immediate else fees.maker
-    return money, cover_of(instrument, order.price_ticks, order.leaves_lots, rate)
+    return money, fees.cover(instrument, order.price_ticks, order.leaves_lots, takes=order.immediate)
 
 
 class Cancels:
