@@ -65,7 +65,7 @@ def revise(
     stops = before is not None and not running and sections == before.sections
     document = sections if stops else _judged(kind, sections, known)
     stored = before.sections if before is not None else {}
-    changed = [name for name in dict.fromkeys([*document, *stored]) if document.get(name) != stored.get(name)]
+    changed = changed_names(stored, document)
     if before is None or before.running != running:
         changed.append("running")
     return BotConfig(
@@ -79,6 +79,11 @@ def revise(
         reason=reason,
         ts_ns=now_ns,
     )
+
+
+def changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two revisions of a document, what is gone from it last."""
+    return [name for name in dict.fromkeys([*after, *before]) if after.get(name) != before.get(name)]
 
 
 def _judged(kind: str, sections: dict[str, Any], known: Known | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from common.errors import ConfigError
 from common.events import PlatformConfig
 
 from gateway.auth.roles import Role
-from gateway.changes.configuration import RevisionConflict
+from gateway.changes.configuration import RevisionConflict, changed_names
 
 Documents: TypeAlias = Mapping[tuple[str, str], PlatformConfig]
 """The latest of each by type and id, removed ones too."""
@@ -74,7 +74,7 @@ def revise_document(
     except ConfigError as error:
         raise ConfigError([f"document.{fault}" for fault in error.faults]) from None
     stored = before.document if before is not None else {}
-    changed = [name for name in dict.fromkeys([*document, *stored]) if document.get(name) != stored.get(name)]
+    changed = changed_names(stored, document)
     return PlatformConfig(
         type=kind,
         id=document_id,
