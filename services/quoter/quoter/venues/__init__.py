@@ -1,15 +1,17 @@
 """The venues that can be quoted at, by the names of the setting MM_VENUE: an entry and a base class for each."""
 
+from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
 
 
-class VenueSettings(DegenSettings, PolymarketSettings):
+class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
     """The settings of all venues; each reads its own."""
 
 
 VENUES: dict[str, Venue[VenueSettings]] = {
+    "binance": BinanceVenue(),
     "degen": Degen(),
     "polymarket": Polymarket(),
 }
