@@ -1,6 +1,6 @@
 """The venues that can be quoted at, by the names of the setting MM_VENUE: an entry and a base class for each."""
 
-from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings
+from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings, KrakenVenue
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
@@ -13,6 +13,7 @@ class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
 VENUES: dict[str, Venue[VenueSettings]] = {
     "binance": BinanceVenue(),
     "degen": Degen(),
+    "kraken": KrakenVenue(),
     "polymarket": Polymarket(),
 }
 DEFAULT_VENUE = "degen"

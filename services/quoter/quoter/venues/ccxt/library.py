@@ -116,6 +116,8 @@ def _meaning(error: Exception, kinds: Any) -> Refused | Unclear:
     ):
         if isinstance(error, cls):
             return Refused(code, text)
+    if "unknown order" in text.lower():
+        return Refused("unknown_order", text)
     # An order of that name may be there; an answer that is none says nothing; a network knows nothing.
     duplicate = "duplicate" in text.lower()
     if duplicate or isinstance(
