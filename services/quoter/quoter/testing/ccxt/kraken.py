@@ -172,7 +172,10 @@ class PaperKraken(PaperSpot):
             return
         params = message["params"]
         assert message["method"] == "subscribe"
-        assert params["token"] == TOKEN
+        if params["token"] != TOKEN:
+            told = {"error": "ESession:Invalid session", "method": "subscribe", "success": False}
+            self.say(told | {"req_id": message["req_id"], "time_in": now, "time_out": now})
+            return
         channel = params["channel"]
         result = {"channel": channel, "snapshot": True}
         told = {"method": "subscribe", "result": result, "success": True, "time_in": now, "time_out": now}

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,7 @@ class Kraken(Spoken):
     has_switch = True
     check_ms = 20_000
     subscriptions = len(CHANNELS)
+    order_ids = trade_ids = re.compile("[A-Z0-9]{3,8}(-[A-Z0-9]{3,8}){2}")
 
     def __init__(self, exchange: Any, read_markets: MarketReader) -> None:
         super().__init__("kraken", exchange, read_markets)
