@@ -8,13 +8,13 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.instruments import Outcome, Side
-from common.orders import OrderState
+from common.orders import OrderIds, OrderState
 
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.ccxt.binance import PaperBinance
 from quoter.testing.ccxt.kraken import PaperKraken
 from quoter.testing.ccxt.paper import KEY, SECRET, PaperOrder, PaperSpot, PaperTrade
-from quoter.testing.stage import START_NS, SpotStage
+from quoter.testing.stage import EPOCH, START_NS, SpotStage
 from quoter.testing.venue import GivenKeys
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
@@ -38,6 +38,12 @@ class CcxtStage(SpotStage):
     venue: PaperSpot
     secrets = (KEY, SECRET)
     has_switch = False
+    ahead_ms = 0
+    """How far the venue's clock is ahead of ours."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Be the holder of an epoch: of a later one than who traded there before."""
+        self.core.epoch, self.ids = epoch, OrderIds(epoch)
 
     @property
     def fee_currency(self) -> str:
@@ -48,7 +54,7 @@ class CcxtStage(SpotStage):
         return self.venue.fee_per_lot
 
     def on_time(self) -> None:
-        self.venue.time_ms = self.now_ns // NS_PER_MS
+        self.venue.time_ms = self.now_ns // NS_PER_MS + self.ahead_ms
 
     def place(self, *prices: int, outcome: Outcome = Outcome.NONE, cancels: Iterable[int] = ()) -> list[int]:
         places = [self._placement(Side.BUY, ticks, self.lots, immediate=False) for ticks in prices]
@@ -157,15 +163,16 @@ class BinanceStage(CcxtStage):
 
     order_routes = ("/order",)
 
-    def __init__(self) -> None:
-        self.venue = PaperBinance()
+    def __init__(self, venue: PaperBinance | None = None, *, unguarded: bool = True, epoch: int = EPOCH) -> None:
+        self.venue = venue or PaperBinance()
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
         session = CcxtSession(
-            speaking(PAPER_KEYS, "binance", Binance, live=False), [self.symbol], orders, unguarded=True
+            speaking(PAPER_KEYS, "binance", Binance, live=False), [self.symbol], orders, unguarded=unguarded
         )
         super().__init__(session, orders, self.venue)
+        self.begin_epoch(epoch)
 
     def lists(self) -> tuple[str, ...]:
         return "/openOrders", "/myTrades", "/account"
@@ -190,14 +197,14 @@ class KrakenStage(CcxtStage):
     has_switch = True
     refusal_state = OrderState.CANCELLED
 
-    def __init__(self) -> None:
-        self.venue = PaperKraken()
+    def __init__(self, venue: PaperKraken | None = None, *, epoch: int = EPOCH) -> None:
+        self.venue = venue or PaperKraken()
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
-        super().__init__(
-            CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders), orders, self.venue
-        )
+        session = CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
+        super().__init__(session, orders, self.venue)
+        self.begin_epoch(epoch)
 
     def lists(self) -> tuple[str, ...]:
         return "/OpenOrders", "/TradesHistory", "/BalanceEx"

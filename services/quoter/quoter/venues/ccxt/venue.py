@@ -18,8 +18,8 @@ from quoter.venues.ccxt.library import exchange_of, market_reader
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.venue import CancelSession, KeySource, OwnSettings
 
-SYMBOLS_MAX = 20
-"""Of an account: some requests are made for each."""
+SYMBOLS_MAX = 10
+"""Of an account: some requests are made for each, and Binance counts 20 of 6,000 a minute for one symbol's trades."""
 SECRETS = ("api_key", "api_secret")
 
 
