@@ -18,6 +18,7 @@ from quoter.testing.stage import EPOCH, START_NS, SpotStage
 from quoter.testing.venue import GivenKeys
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
+from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.ccxt.venue import speaking
@@ -40,6 +41,15 @@ class CcxtStage(SpotStage):
     has_switch = False
     ahead_ms = 0
     """How far the venue's clock is ahead of ours."""
+
+    def successor(self) -> CcxtStage:
+        """Return the stage of who trades there next: another session at the same venue, that knows no orders."""
+        raise NotImplementedError
+
+    @property
+    def dialect(self) -> Dialect:
+        assert isinstance(self.session, CcxtSession)
+        return self.session.dialect
 
     def begin_epoch(self, epoch: int) -> None:
         """Be the holder of an epoch: of a later one than who traded there before."""
@@ -73,8 +83,7 @@ class CcxtStage(SpotStage):
         return self.venue.orders[self.name_of(order_id)]
 
     def name_of(self, order_id: int) -> str:
-        assert isinstance(self.session, CcxtSession)
-        return self.session.dialect.client_id(order_id)
+        return self.dialect.client_id(order_id)
 
     def resting(self) -> set[int]:
         names = {self.name_of(order_id): order_id for order_id in self.placed}
@@ -161,6 +170,8 @@ class CcxtStage(SpotStage):
 class BinanceStage(CcxtStage):
     """Binance."""
 
+    venue: PaperBinance
+
     order_routes = ("/order",)
 
     def __init__(self, venue: PaperBinance | None = None, *, unguarded: bool = True, epoch: int = EPOCH) -> None:
@@ -173,6 +184,9 @@ class BinanceStage(CcxtStage):
         )
         super().__init__(session, orders, self.venue)
         self.begin_epoch(epoch)
+
+    def successor(self) -> BinanceStage:
+        return BinanceStage(self.venue, epoch=self.core.epoch + 1)
 
     def lists(self) -> tuple[str, ...]:
         return "/openOrders", "/myTrades", "/account"
@@ -193,6 +207,8 @@ class BinanceStage(CcxtStage):
 class KrakenStage(CcxtStage):
     """Kraken."""
 
+    venue: PaperKraken
+
     order_routes = ("/AddOrder", "/CancelOrder")
     has_switch = True
     refusal_state = OrderState.CANCELLED
@@ -205,6 +221,9 @@ class KrakenStage(CcxtStage):
         session = CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
         super().__init__(session, orders, self.venue)
         self.begin_epoch(epoch)
+
+    def successor(self) -> KrakenStage:
+        return KrakenStage(self.venue, epoch=self.core.epoch + 1)
 
     def lists(self) -> tuple[str, ...]:
         return "/OpenOrders", "/TradesHistory", "/BalanceEx"

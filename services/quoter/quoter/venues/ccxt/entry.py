@@ -26,6 +26,8 @@ HELD_MAX_MS = 1_000
 """An order that had to wait longer for a cancel is given up: its price is old."""
 ASKED_MOST_MS = 60_000
 """An order whose snapshot cannot be read for so long is left to the next recovery."""
+PLACES_ROOM = 24
+"""Conversations that new orders leave to cancels, recovery and looks at the account."""
 IMMEDIATE_MS = 500.0
 WAITS_MAX = 100
 WAIT_MS = 25.0
@@ -108,7 +110,7 @@ class OrderEntry:
         refused = _fault(place, market)
         if refused:
             return [OrderRejected(place.order_id, "invalid_order", refused)]
-        if self._talks.full:
+        if self._talks.room <= PLACES_ROOM:
             return [OrderRejected(place.order_id, "busy", "too many requests open")]
         known = self._book.add(place, market.instrument, self._now_ns())
         self._placing[place.order_id] = None

@@ -81,7 +81,7 @@ def test_an_order_the_venue_would_not_take_is_refused_here_and_not_sent(up: Ccxt
 def test_a_successor_finds_a_predecessors_orders_and_their_fills(up: CcxtStage) -> None:
     (order_id, other) = up.place(400, 390)
     up.fill(order_id, 25)
-    successor = type(up)(venue=up.venue, epoch=4)
+    successor = up.successor()
     successor.now_ns = up.now_ns
     for known in (order_id, other):
         order = Order(known, "1", up.symbol, up.coin.outcome, Side.BUY, 400 if known == order_id else 390, 100)
@@ -133,7 +133,7 @@ def test_a_clock_that_has_gone_apart_is_set_by_the_venues() -> None:
 def test_what_rests_is_asked_for_without_a_start_and_swept(up: CcxtStage) -> None:
     up.place(400, 390)
     up.wait(100)
-    session = type(up)(venue=up.venue).session  # type: ignore[call-arg]
+    session = up.successor().session
     told: list[Any] = list(session.ask_resting(up.now_ns, sweep=True))
     while not isinstance(told[-1], Resting):
         told += session.on_answer(up.venue.on_ask(told[-1]), up.now_ns)
@@ -144,7 +144,7 @@ def test_what_rests_is_asked_for_without_a_start_and_swept(up: CcxtStage) -> Non
 
 
 def test_a_market_that_turns_into_another_one_is_not_believed(up: CcxtStage) -> None:
-    market = dict(up.session.dialect.markets)  # type: ignore[attr-defined]
+    market = dict(up.dialect.markets)
 
     def renamed(route: str, document: Any) -> Any:
         document = copy.deepcopy(document)
@@ -158,7 +158,7 @@ def test_a_market_that_turns_into_another_one_is_not_believed(up: CcxtStage) -> 
     up.cut()
     up.wait(LONG_MS)
     assert "bad_market" in up.alerts()
-    assert up.session.dialect.markets == market  # type: ignore[attr-defined]
+    assert up.dialect.markets == market
 
 
 def test_the_same_run_makes_the_same_requests() -> None:
@@ -177,3 +177,27 @@ def test_a_session_reaches_for_nothing_while_it_is_made() -> None:
     session = CcxtSession(speaking(PAPER_KEYS, "binance", Binance, live=False), ["BTCUSDT"], BinanceStage().orders)
     assert session.dialect.exchange.session is None
     assert session.dialect.exchange.clients == {}
+
+
+def test_many_orders_at_once_leave_room_for_cancels_and_recovery(up: CcxtStage) -> None:
+    up.hold = True
+    order_ids = up.place(*range(400, 480))
+    up.cut()
+    up.wait(1_000)
+    up.let_go()
+    up.wait(LONG_MS)
+    assert up.session.reconciled
+    assert up.resting() == set()
+    assert len(order_ids) == 80
+    assert all(up.state(order_id).terminal for order_id in order_ids)
+
+
+def test_a_session_asks_seldom_while_the_venue_refuses_for_the_rate(up: CcxtStage) -> None:
+    up.venue.statuses = {"private": 429}
+    asked = up.asked()
+    up.wait(60_000)
+    assert up.asked() - asked < 40
+    assert "rate_limited" in up.alerts()
+    up.venue.statuses = {}
+    up.wait(LONG_MS)
+    assert up.session.reconciled
