@@ -1,12 +1,12 @@
 """The venues that can be quoted at, by the names of the setting MM_VENUE: an entry and a base class for each."""
 
-from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings, KrakenVenue
+from quoter.venues.ccxt.venue import BinanceSettings, BinanceVenue, KrakenSettings, KrakenVenue
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
 
 
-class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
+class VenueSettings(BinanceSettings, DegenSettings, KrakenSettings, PolymarketSettings):
     """The settings of all venues; each reads its own."""
 
 

@@ -319,7 +319,7 @@ class CcxtSession:
         while self.dialect.has_switch and not self.armed(self._now_ns):
             yield from self._beat()
             if not self.armed(self._now_ns):
-                yield Pause(BEAT_AGAIN_MS)
+                yield Pause(self._beat_pause_ms)
         self._backoff.reset()
         self._enter(Phase.UP)
         self._snapshot_wanted = "start"

@@ -125,6 +125,7 @@ KRAKEN = {
     "EService:Market in cancel_only mode": "maintenance",
     "EService:Unavailable": "",
     "EService:Busy": "",
+    "EService:Timeout": "",
     "EGeneral:Internal error": "",
     "EOrder:cl_ord_id duplicate": "",
 }

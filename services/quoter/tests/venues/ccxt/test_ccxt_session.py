@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -201,3 +202,33 @@ def test_a_session_asks_seldom_while_the_venue_refuses_for_the_rate(up: CcxtStag
     up.venue.statuses = {}
     up.wait(LONG_MS)
     assert up.session.reconciled
+
+
+def test_a_currency_in_other_letters_costs_no_snapshot(up: CcxtStage) -> None:
+    up.venue.money |= {"币安人生": Decimal(7)}
+    up.told.clear()
+    up.wait(LONG_MS)
+    assert {balance.currency: balance.total for balance in up.snapshots()[-1].balances} == up.money()
+
+
+@pytest.mark.parametrize("odd", [None, "", [], {}, 7, True, {"a": None}])
+def test_an_odd_member_of_a_market_ends_no_session(up: CcxtStage, odd: Any) -> None:
+    names = ["altname", "base", "quote", "baseAsset", "filters", "status", "symbol", "wsname", "fees", "tick_size"]
+
+    def change(route: str, document: Any, name: str) -> Any:
+        document = copy.deepcopy(document)
+        rows = document.get("symbols", []) if route == "/exchangeInfo" else []
+        rows += list(document["result"].values()) if route == "/AssetPairs" else []
+        for row in rows:
+            row[name] = odd
+        return document
+
+    for name in names:
+        up.venue.change = partial(change, name=name)
+        up.cut()
+        up.wait(2_000)
+    up.venue.change = None
+    up.cut()
+    up.wait(LONG_MS)
+    assert up.session.reconciled
+    assert list(up.dialect.markets) == [up.symbol]
