@@ -98,6 +98,7 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/pricer": ("pricer/__main__.py", "pricer/wiring.py"),
     "services/quoter": (
         "quoter/__main__.py",
+        "quoter/accounts/reached.py",
         "quoter/accounts/settings.py",
         "quoter/keys.py",
         "quoter/testing/live.py",
