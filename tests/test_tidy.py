@@ -88,6 +88,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/auth/store.py",
         "gateway/auth/throttle.py",
         "gateway/changes/admin_ports.py",
+        "gateway/changes/bots_file.py",
         "gateway/changes/first_start.py",
         "gateway/context.py",
         "gateway/state/status.py",
