@@ -115,7 +115,7 @@ def test_our_own_file_says_of_binary_what_it_said_before_kinds() -> None:
     now, before = read_platform_limits(CONFIG_DIR / LIMITS_FILE), read_platform_limits(BEFORE_KINDS)
     assert now.model_copy(update={"spot": None}) == before
     assert now.spot is not None
-    assert set(now.spot.positions) == {"BTC", "ETH", "SOL"}
+    assert set(now.spot.positions) == {"ADA", "BTC", "ETH", "SOL"}
 
 
 def test_the_built_in_limits_are_complete_and_reach_a_bot_of_the_demo() -> None:
