@@ -34,7 +34,7 @@ from exchange.participants.takers import TakerSettings
 from exchange.spot.orders import SpotTicket
 from exchange.spot.symbols import SpotBook
 from exchange.spot.terms import PPM, SpotTerms
-from exchange.spot_venues.depth import MAKER_ACCOUNT, DeepBook, MakerOrder, maker_order
+from exchange.spot_venues.depth import MAKER_ACCOUNT, DeepBook, DeepLadder, MakerOrder, maker_order
 from exchange.spot_venues.makers import show_depth
 from exchange.venue import Exchange
 
@@ -270,12 +270,9 @@ class HedgeVenue(Venue):
         lots = self._lots[step // HEDGE_STEPS]
         book = self.book
         assert isinstance(book, DeepBook)
-        sides = []
-        for place, (ladder, ticks) in enumerate(((book.buying, self._bids[step]), (book.selling, self._asks[step]))):
-            left = self._left(place, ladder.taken, lots[place].tolist())
-            ladder.taken.clear()
-            sides.append((ticks.tolist(), left, self._keys))
-        show_depth(self.spot, self.symbol, *sides, self.schedule.now_ns)
+        bids = self._bids[step].tolist(), self._left(0, book.buying, lots[0].tolist()), self._keys
+        asks = self._asks[step].tolist(), self._left(1, book.selling, lots[1].tolist()), self._keys
+        show_depth(self.spot, self.symbol, bids, asks, self.schedule.now_ns)
         if self.account.open_orders:
             price = self.world.spots[step] / float(self.terms.tick)
             bought, sold = self.world.bought[step % STEPS], self.world.sold[step % STEPS]
@@ -287,14 +284,15 @@ class HedgeVenue(Venue):
                 self.take(self.customers, buys=False, limit_ticks=limit, coins=float(sold))
         self.tell([])
 
-    def _left(self, place: int, just_taken: dict[int, int], lots: list[int]) -> list[int]:
+    def _left(self, place: int, ladder: DeepLadder, lots: list[int]) -> list[int]:
         """Return what the makers show of each level: what was taken of it comes back with time."""
         taken = self._taken[place]
-        if not taken and not just_taken:
+        if not taken and not ladder.taken:
             return lots
         kept = math.exp(-STEP_MS / 1_000 / REFILL_S)
-        for level, much in just_taken.items():
+        for level, much in ladder.taken.items():
             taken[level] = taken.get(level, 0.0) + much
+        ladder.taken.clear()
         for level in list(taken):
             taken[level] *= kept
             # A lot at least: a level without any would be another price.

@@ -13,7 +13,7 @@ from _session_ours import Ours, sections_with
 from _session_plot import session_svg
 from _session_report import compared, flat, mean, of_maker, per_share
 from _session_rival import LOOK_NS, SIZE, Rival
-from _session_rows import Earlier, case_of, earlier_of, paired, write_row
+from _session_rows import MARKETS, Earlier, case_of, earlier_of, paired
 from _session_sketch import CONFIG, QuoteCalculator, Sketch, SketchInventory, calculate_fair_value, estimate_volatility
 from _session_venue import DEPOSIT_MICROS, EXPIRY_NS, FREE, MAKER, OPEN_NS, Schedule, Trade, Venue
 from _session_world import (
@@ -34,7 +34,7 @@ from _session_world import (
     make_world,
     truths,
 )
-from binary_session import main, parsed, run_all, tasks_of
+from binary_session import main, parsed, tasks_of
 from common.errors import ConfigError
 from exchange.market.ledger import FeeSchedule
 from exchange.market.trading import Ticket
@@ -70,7 +70,7 @@ def test_a_market_run_twice_is_the_same_to_the_last_figure(maker: str) -> None:
 
 def test_rows_do_not_depend_on_how_many_processes_work() -> None:
     tasks = [replace(TASK, maker="sketch", market=market) for market in range(6)]
-    assert run_all(tasks, 1) == run_all(tasks, 2)
+    assert MARKETS.run_all(tasks, 1) == MARKETS.run_all(tasks, 2)
 
 
 def test_both_makers_and_all_shares_of_informed_takers_meet_the_same_prices_and_customers() -> None:
@@ -283,7 +283,7 @@ def test_a_run_is_compared_market_by_market_with_an_earlier_one(tmp_path) -> Non
     file = tmp_path / "rows.jsonl"
     with file.open("w") as lines:
         for task, row in zip(tasks, rows_of([1.0, 2.0, 3.0], [100, 100, 200], [0, 0, 0]), strict=True):
-            write_row(lines, task, row)
+            MARKETS.write(lines, task, row)
     earlier = earlier_of(file)
     assert earlier[case_of(tasks[2]), 1, 2] == Earlier(3.0, 200)
     found = paired(case_of(TASK), TASK, rows_of([1.0], [1], [0]), earlier)
@@ -477,7 +477,7 @@ def test_the_command_says_everything_of_both_makers_and_draws_it(tmp_path, capsy
     assert rows.read_text() == kept, "two markets were taken, a line broken off and one more run again"
     assert [each.value for each in again[:-1]] == [each.value for each in figures[:-1]]
     rows.write_text('{"task": {}, "row": {}}\n')
-    with pytest.raises(ValueError, match="line 1: not a whole market"):
+    with pytest.raises(ValueError, match="line 1: not a whole run"):
         main([*options, "--rows", str(rows), "--resume"])
 
 
