@@ -90,7 +90,7 @@ def test_the_fit_finds_the_law_that_orders_were_drawn_from() -> None:
 
 
 def test_too_few_orders_are_not_fitted() -> None:
-    with pytest.raises(ValueError, match="49 orders beyond .* in 10 s: 50 are needed"):
+    with pytest.raises(ValueError, match="49 orders beyond"):
         fitted([Arrival(1.0, 1.0)] * 49 + [Arrival(0.01, 1.0)] * 100, 10.0)
 
 
