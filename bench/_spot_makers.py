@@ -61,6 +61,7 @@ BEYOND_COINS = 0.6
 SIZE, MARGIN_BPS = "0.05", 5.0
 """What both makers quote on either side, and how far from what they take for the price."""
 NO_LIMIT = 10**15
+NO_NOTIONAL = NotionalLimits(float(NO_LIMIT), float(NO_LIMIT), float(NO_LIMIT))
 LIMITS = BotLimits(
     CommonLimits(
         max_open_orders=100,
@@ -71,7 +72,7 @@ LIMITS = BotLimits(
         min_quote_life_ms=0,
         max_daily_loss=Decimal(NO_LIMIT),
         max_drawdown=Decimal(NO_LIMIT),
-        notional=NotionalLimits(float(NO_LIMIT), float(NO_LIMIT), float(NO_LIMIT)),
+        notional=NO_NOTIONAL,
     ),
     [
         SpotLimits(

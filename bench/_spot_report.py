@@ -1,4 +1,4 @@
-"""What the hours of a case say together: profit by part with standard errors, and the aims they are measured against."""
+"""What the hours of a case say together: profit by part with standard errors, and the aims."""
 
 from __future__ import annotations
 
