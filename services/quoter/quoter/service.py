@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common.bots import sections_of, venue_and_account
+from common.bots import may_trade_at, sections_of
 from common.clock import NS_PER_S
 from common.core import (
     Close,
@@ -46,6 +46,7 @@ from common.events import (
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds
+from common.venues import Exchanges
 
 from quoter.accounts.accounts import AccountCore
 from quoter.accounts.traders import Traders
@@ -90,9 +91,13 @@ class Quoter(AccountCore):
         *,
         traders: Traders | None = None,
         answer: AnswerTicket = at_once,
+        exchanges: Exchanges | None = None,
     ) -> None:
-        """`traders` are those of all accounts of the process; `answer` answers what people order at its admin port."""
-        self.account, self.venue, self.session = account, venue, session
+        """`traders` are those of all accounts of the process; `answer` answers what people order at its admin port.
+
+        `exchanges` are those that documents of bots name.
+        """
+        self.account, self.venue, self.session, self.exchanges = account, venue, session, exchanges
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
         if traders is not None:
             traders.join(self.trader, lambda: bool(self.emptying))
@@ -271,7 +276,8 @@ class Quoter(AccountCore):
 
     def on_book(self, book: Book, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", book.venue, book.epoch):
-            note_book(self.bots.values(), book)
+            for bot in note_book(self.bots.values(), book):
+                self.passes.touch(bot.algo_id, book.symbol)
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
@@ -330,7 +336,7 @@ class Quoter(AccountCore):
         """
         algo_id = config.algo_id
         self.faults.pop(algo_id, None)
-        here = venue_and_account(config) in (None, (self.venue, self.account))
+        here = may_trade_at(config, self.venue, self.account, self.exchanges)
         try:
             sections = sections_of(config, self.trader.models) if here and not config.removed else None
         except ConfigError as error:

@@ -66,7 +66,7 @@ class Passes:
             self._touched.pop((bot.algo_id, quoted.terms.symbol), None)
         try:
             self._trader.quote(bot, quoted, now_ns)
-            if crossing:
+            if crossing or quoted.strategy.takes_beside:
                 cross(self._trader, bot, quoted, now_ns)
         except Exception as error:
             return self.stop(bot, quoted.terms.symbol, error, now_ns)
