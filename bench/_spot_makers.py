@@ -14,11 +14,13 @@ import msgspec
 from _session_ours import MemorySession
 from _session_venue import Schedule
 from _spot_market import BEGIN_NS, DEPOSITS, END_NS, Fact, HedgeVenue, Refused, Target, Venue
-from _spot_world import FEED_NS
+from _spot_world import FEED_NS, STEP_NS, step_of
 from common.bots import FixedBot
+from common.bots.spot import SpotBot
 from common.core import Effect, Receipt, Turn
 from common.events import (
     Alert,
+    Book,
     BotConfig,
     BotLimits,
     CommonLimits,
@@ -27,9 +29,11 @@ from common.events import (
     Fill,
     Halt,
     InstrumentKey,
+    Level,
     Market,
     MarketStatus,
     NotionalLimits,
+    OwnDepth,
     Position,
     PositionLimits,
     PositionLine,
@@ -39,7 +43,10 @@ from common.events import (
     SpotLimits,
 )
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
+from common.venues import Exchanges
 from exchange.spot.orders import SpotTicket
+from pricer.service import Pricer
+from pricer.sources.venues import Venues
 from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.venues.base import CashBalance, Output, Placement
@@ -58,6 +65,9 @@ LEAD_NS = 3_000_000_000
 """Before the beginning the cores hear status for this long, as they would live."""
 BEYOND_COINS = 0.6
 """The hedger's maximum, in coins; the fixed bot holds as much at most."""
+NORM_COINS = 0.2
+"""What the hedger brings it back to."""
+FX_SYMBOL, FX_NS, FX_HALF_BPS, FX_DOLLARS = "USDJPY", 1_000_000_000, 0.2, 1e7
 SIZE, MARGIN_BPS = "0.05", 5.0
 """What both makers quote on either side, and how far from what they take for the price."""
 NO_LIMIT = 10**15
@@ -145,12 +155,12 @@ class Account:
         receipt = Receipt(BEGIN_NS - LEAD_NS)
         for config in configs:
             self.carry_out(self.quoter.on_config(config, receipt))
-        self.carry_out(self.quoter.on_market(self._market(), receipt))
+        self.carry_out(self.quoter.on_market(self.market(), receipt))
         self.carry_out(self.quoter.start(receipt))
         cash = [CashBalance(currency, amount, 0) for currency, amount in DEPOSITS.items()]
         self.carry_out(self.quoter.on_session([*cash, CashBalance("USD", Decimal(10_000_000), 0)], receipt))
 
-    def _market(self) -> Market:
+    def market(self) -> Market:
         terms = self.venue.terms
         return Market(
             venue=self.venue.name,
@@ -279,7 +289,7 @@ class Maker:
         book = self.target.shown(at_ns)
         self.schedule.at(at_ns, lambda: self.on_target_book(book))
 
-    def on_target_book(self, book: Any) -> None:
+    def on_target_book(self, book: Book) -> None:
         self.books += 1
         account = self.accounts[0]
         account.hear(account.quoter.on_book, book)
@@ -340,7 +350,7 @@ class FixedMaker(Maker):
             ),
         )
 
-    def on_target_book(self, book: Any) -> None:
+    def on_target_book(self, book: Book) -> None:
         super().on_target_book(book)
         if not book.bids or not book.asks:
             return
@@ -359,6 +369,136 @@ class FixedMaker(Maker):
         account.hear(account.quoter.on_source, price)
 
 
+class SpotMaker(Maker):
+    """The kind `spot`: its pricer with the hedge venue's book and the dollar's, and a quoter at either venue."""
+
+    def __init__(
+        self, target: Target, hedge: HedgeVenue, schedule: Schedule, style: str, settings: Sequence[str]
+    ) -> None:
+        document = sections_with(style, settings)
+        super().__init__(
+            target,
+            schedule,
+            BotConfig(
+                algo_id=BOT, kind="spot", revision=1, running=True, sections=document, actor="bench", ts_ns=BEGIN_NS
+            ),
+        )
+        self.hedge = hedge
+        self.accounts.append(Account(hedge, schedule, self))
+        exchanges = Exchanges({"DLTXMM": target.name, "KRAKEN": hedge.name})
+        self.pricer = Pricer([hedge.name], quoted_venues=[target.name], venues=Venues(exchanges))
+        self.pricer.epoch = EPOCH
+
+    def start(self) -> None:
+        receipt = Receipt(BEGIN_NS - LEAD_NS)
+        for account in self.accounts:
+            self._price(self.pricer.on_market(account.market(), receipt))
+        self._price(self.pricer.on_bot(self.config, receipt))
+        super().start()
+        self._every(BEGIN_NS, STEP_NS, self._look_at_sources)
+        self._every(BEGIN_NS, FX_NS, self._look_at_dollar)
+
+    def _price(self, effects: Iterable[Effect]) -> None:
+        """Hand prices on to the account that quotes by them."""
+        quoting = self.accounts[0]
+        for effect in effects:
+            if isinstance(effect, SourcePrice):
+                quoting.hear(quoting.quoter.on_source, effect)
+            else:
+                self.on_event(effect)  # type: ignore[arg-type]
+
+    def _on_status(self) -> None:
+        super()._on_status()
+        receipt = Receipt(self.schedule.now_ns)
+        for account in self.accounts:
+            self._price(self.pricer.on_status(status_of(account.venue.name), receipt))
+
+    def _on_timer(self) -> None:
+        self._price(self.pricer.on_timer(Receipt(self.schedule.now_ns)))
+        super()._on_timer()
+
+    def _look_at_sources(self) -> None:
+        at_ns = self.schedule.now_ns + FEED_NS
+        book = self.hedge.shown(at_ns)
+        self.schedule.at(at_ns, lambda: self._on_source_book(book))
+
+    def _look_at_dollar(self) -> None:
+        now_ns = self.schedule.now_ns
+        rate = float(self.hedge.world.yens[step_of(now_ns - BEGIN_NS)])
+        bid, ask = rate * (1 - FX_HALF_BPS * 1e-4), rate * (1 + FX_HALF_BPS * 1e-4)
+        book = Book(
+            venue=self.hedge.name,
+            symbol=FX_SYMBOL,
+            bids=[Level(bid, FX_DOLLARS)],
+            asks=[Level(ask, FX_DOLLARS)],
+            ts_event_ns=now_ns,
+            ts_received_ns=now_ns + FEED_NS,
+            epoch=EPOCH,
+        )
+        self.schedule.at(now_ns + FEED_NS, lambda: self._on_source_book(book))
+
+    def _on_source_book(self, book: Book) -> None:
+        self.books += 1
+        receipt = Receipt(self.schedule.now_ns)
+        self._price(self.pricer.on_book(book, receipt))
+        self._price(self.pricer.after_burst(receipt))
+        if book.symbol == self.hedge.terms.symbol:
+            account = self.accounts[1]
+            account.hear(account.quoter.on_book, book)
+
+    def on_event(self, event: Event) -> None:
+        super().on_event(event)
+        if isinstance(event, OwnDepth):
+            self._price(self.pricer.on_own_depth(event, Receipt(self.schedule.now_ns)))
+
+
+def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Return the spot bot's document with some settings of its own, such as 'pricer.buy_margins=4'; ConfigError."""
+    document: dict[str, Any] = {
+        "instrument": {
+            "account": f"mm1-{Target.name}",
+            "instrument": Target.terms.symbol,
+            "exchange": "DLTXMM",
+            "source_exchange": "KRAKEN",
+            "underlyings": HedgeVenue.terms.symbol,
+            "fx_leg": FX_SYMBOL,
+            "fx_exchange": "KRAKEN",
+        },
+        "pricer": {
+            "running": True,
+            "buy_quote_sizes": SIZE,
+            "sell_quote_sizes": SIZE,
+            "buy_margins": MARGIN_BPS,
+            "sell_margins": MARGIN_BPS,
+            "source_aggregation": "BEST_AGGREGATED",
+            "fx_aggregation": "BBO",
+            "min_price_change": "0.5",
+            "min_size_change": "500",
+        },
+        "hedger": {
+            "running": True,
+            "position_max_norm_size": f"{BEYOND_COINS} {NORM_COINS}",
+            "hedge_strategy": "LIMIT",
+            "execution_style": style,
+            "venues_list": "KRAKEN",
+            "max_order_size": "0.2",
+            "resend_time": 1_000,
+            "hedge_instrument": HedgeVenue.terms.symbol,
+            "max_offset": "10 bps",
+            "hedge_qty_factor": "1",
+        },
+        "risk_limits": {"max_long_exposure": 3, "max_short_exposure": 3},
+    }
+    for setting in settings:
+        path, _, value = setting.partition("=")
+        section, _, name = path.partition(".")
+        document.setdefault(section, {})[name] = value
+    SpotBot.parse(document)
+    return document
+
+
 def make(maker: str, settings: Sequence[str], target: Target, hedge: HedgeVenue, schedule: Schedule) -> Maker:
-    """Return one of the makers of the session."""
-    return FixedMaker(target, schedule)
+    """Return one of the makers of the session: the fixed bot, or the spot bot with a way to hedge."""
+    if maker == "fixed":
+        return FixedMaker(target, schedule)
+    return SpotMaker(target, hedge, schedule, maker, settings)
