@@ -15,6 +15,9 @@ in 10 s; `one-sided` where 80 % of uninformed takers buy YES; `jumps` with 6 jum
 `1c` and `2c` add a maker that quotes that far around the true value, a moment late. By default it runs every world
 without rivals and the base world with both, 10 % informed: seven cases.
 
+`--hedge "1.2 0.7"` hedges the delta of what ours holds in the underlying: beyond 1.2 coins it is brought to 0.7, at
+`--hedge-cost-bps` of the money, until `--hedge-stop-s` before the expiry; each market counts with and without.
+
 `--rows` writes the result of each market as it ends, and with `--resume` an interrupted run does not repeat what is
 written there. `--against` compares with such a file, market by market, whatever code or settings made it. Without it
 the cases are compared with the bot of commit f56519c, where that is stored.
@@ -28,10 +31,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from _session_hedge import HedgeTerms
 from _session_market import NO_RIVALS, Maker, Row, Task
 from _session_ours import TIMER_MS, sections_with
 from _session_plot import session_svg
-from _session_report import compared, of_maker
+from _session_report import compared, of_hedges, of_maker
 from _session_rival import HALF_SPREADS
 from _session_rows import MARKETS, case_of, earlier_of, paired
 from _session_world import KINDS
@@ -48,6 +52,15 @@ CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals
 def shares_of(text: str) -> list[float]:
     """Return shares of informed takers such as '0,0.1,0.4'."""
     return [number(0.0, 1.0)(part) for part in text.split(",")]
+
+
+def read_band(text: str) -> tuple[float, float]:
+    """Return maximum and norm of a hedger, such as of '1.2 0.7'."""
+    most, _, norm = text.partition(" ")
+    found = number(0.0, 1_000.0)(most), number(0.0, 1_000.0)(norm)
+    if found[1] > found[0]:
+        raise argparse.ArgumentTypeError(f"must be a maximum and a norm below it, is {text!r}")
+    return found
 
 
 def parsed(options: Sequence[str]) -> argparse.Namespace:
@@ -67,6 +80,9 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
         default=TIMER_MS,
         help="of the quoter: live 50, which 100 agrees with; 400 is quicker and within a few per cent",
     )
+    parser.add_argument("--hedge", type=read_band, metavar="MAX NORM", help="hedge the delta of ours, in coins")
+    parser.add_argument("--hedge-cost-bps", type=number(0.0, 100.0), default=1.0, help="half the spread and the fee")
+    parser.add_argument("--hedge-stop-s", type=number(0.0, 300.0), default=60.0, help="before the expiry")
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
     parser.add_argument("--resume", action="store_true", help="keep what --rows holds and run what is missing there")
@@ -91,6 +107,10 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
         cases = [
             (world, rivals) for rivals in arguments.rivals or (NO_RIVALS,) for world in arguments.world or ("base",)
         ]
+    hedge = None
+    if arguments.hedge:
+        most, norm = arguments.hedge
+        hedge = HedgeTerms(most, norm, arguments.hedge_cost_bps, arguments.hedge_stop_s)
     return [
         Task(
             arguments.seed,
@@ -102,6 +122,7 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
             tuple(arguments.set) if maker == "ours" else (),
             arguments.fees,
             arguments.timer_ms,
+            hedge if maker == "ours" else None,
         )
         for world, rivals in cases
         for informed in arguments.cases
@@ -132,6 +153,7 @@ def main(options: list[str]) -> list[Figure]:
         if "ours" in found:
             figures += compared(case, first[case], found["ours"], found.get("sketch", []))
             figures += paired(case, first[case], found["ours"], earlier)
+            figures += of_hedges(case, found["ours"])
         for maker, each in found.items():
             figures += of_maker(f"{case}, {maker}", each)
     figures.append(Figure("markets", len(tasks), "runs"))
