@@ -53,6 +53,8 @@ class Stage:
     tick_size = Decimal(0)
     """Stated with every order; 0 for not at all."""
     secrets: tuple[str, ...] = ()
+    has_switch = True
+    """The venue cancels our orders when it does not hear from us."""
 
     def __init__(self, session: Session, orders: Orders, venue: Venue) -> None:
         self.session, self.orders, self.tiny = session, orders, venue

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quoter.orders.own_orders import Orders
+from quoter.testing.ccxt.stages import BinanceStage
 from quoter.testing.polymarket import (
     CHANNEL_URL,
     MARKET,
@@ -271,6 +272,9 @@ class PolymarketStage(Stage):
 
 
 STAGES: dict[str, Callable[[], Stage]] = {
+    "binance": BinanceStage,
     "degen": DegenStage,
     "polymarket": PolymarketStage,
 }
+WITHOUT_OUTCOMES = frozenset(("binance",))
+"""Venues of spot symbols alone."""

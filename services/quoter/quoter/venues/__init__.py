@@ -3,16 +3,18 @@
 Each is a venue of that name; a table of venues.toml says where other venues are that speak one (its `adapter`).
 """
 
+from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
 
 
-class VenueSettings(DegenSettings, PolymarketSettings):
+class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
     """The settings of all venues; each reads its own."""
 
 
 VENUES: dict[str, Venue[VenueSettings]] = {
+    "binance": BinanceVenue(),
     "degen": Degen(),
     "polymarket": Polymarket(),
 }

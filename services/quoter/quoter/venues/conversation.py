@@ -128,7 +128,7 @@ class Conversations(Generic[T]):
         url = request.path if elsewhere else self._url + request.path
         # What proves who we are is for the venue's own address alone.
         headers = {**({} if elsewhere else self._headers()), **request.headers}
-        if request.body:
+        if request.body and not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         return HttpRequest(self._http, request_id, request.method, url, headers, request.body, REQUEST_TIMEOUT_MS)
 

@@ -10,6 +10,7 @@ from quoter.venues import VENUES
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
+SWITCHED = sorted(name for name, make in STAGES.items() if make().has_switch)
 
 
 def connected(stage: Stage) -> bool:
@@ -32,7 +33,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 @pytest.fixture
 def up(stage: Stage) -> Stage:
     stage.start()
-    assert stage.session.reconciled and stage.session.armed(stage.now_ns)
+    assert stage.session.reconciled and stage.session.armed(stage.now_ns) is stage.has_switch
     return stage
 
 
@@ -253,6 +254,7 @@ def test_b21_cancels_go_ahead_of_the_orders_that_replace_them(up: Stage) -> None
     assert up.resting() == {new}
 
 
+@pytest.mark.parametrize("stage", SWITCHED, indirect=True)
 def test_without_a_heartbeat_the_switch_does_not_count_as_armed_and_all_is_asked_for(up: Stage) -> None:
     (order_id,) = up.place(40)
     up.fault("beats_lost")

@@ -11,13 +11,14 @@ import pytest
 from common.events import Halt
 from common.orders import OrderState
 from quoter.testing.stage import Stage
-from quoter.testing.stages import STAGES
+from quoter.testing.stages import STAGES, WITHOUT_OUTCOMES
 from quoter.venues.base import pair_holdings
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
 PICTURE_MS = 12_000
 """By then the next snapshot is there."""
+OF_OUTCOMES = sorted(STAGES.keys() - WITHOUT_OUTCOMES)
 
 
 @pytest.fixture(params=sorted(STAGES))
@@ -161,6 +162,7 @@ def test_r7_an_order_that_rests_although_it_had_ended_for_us_is_cancelled(up: St
     assert {"unknown_order", "stray_order"} & set(up.alerts())
 
 
+@pytest.mark.parametrize("stage", OF_OUTCOMES, indirect=True)
 def test_r8_holdings_are_what_the_venue_holds_however_long_ago_they_were_bought(stage: Stage) -> None:
     stage.own(700, 300)
     stage.start()
@@ -177,6 +179,7 @@ def test_r14_a_balance_has_no_bound_but_that_of_arithmetic(stage: Stage, dollars
     assert stage.snapshots()[-1].main.total == Decimal(dollars)
 
 
+@pytest.mark.parametrize("stage", OF_OUTCOMES, indirect=True)
 def test_r6_shares_held_to_a_win_are_money_however_the_venue_pays_it(up: Stage) -> None:
     up.own(700, 300)
     up.wait(PICTURE_MS)

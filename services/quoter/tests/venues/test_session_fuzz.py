@@ -27,6 +27,7 @@ DROPPED = object()
 HUGE = [10**40, -(10**40), 1e308, "9" * 200, "-1", "1e999", "NaN"]
 ODD: list[Any] = [None, "", DROPPED, 0, -7, True, "?!", [], {}, [[]], {"a": None}, *HUGE]
 ROUTES: dict[str, tuple[str, ...]] = {
+    "binance": ("/openOrders", "/myTrades", "/order", "/account", "/exchangeInfo", "/time", FRAME),
     "degen": ("/orders", "/fills", "/statement", "/positions", "/balance", "/orders/by-client-id", FRAME),
     "polymarket": (
         *("/data/orders", "/data/trades", "/data/order", "/balance-allowance", "/positions", "/clob-markets"),

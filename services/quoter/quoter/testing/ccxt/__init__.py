@@ -1,0 +1,1 @@
+"""Tiny venues that speak the documented messages of those behind ccxt, and misbehave when told."""

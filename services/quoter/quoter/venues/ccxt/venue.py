@@ -1,0 +1,95 @@
+"""The venues behind ccxt: their settings, the keys of an account, and the session made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from common.errors import ConfigError
+from pydantic import field_validator
+from pydantic_settings import NoDecode
+
+from quoter.venues.base import OwnOrders
+from quoter.venues.ccxt.binance import Binance
+from quoter.venues.ccxt.dialect import Dialect
+from quoter.venues.ccxt.library import exchange_of, market_reader
+from quoter.venues.ccxt.session import CcxtSession
+from quoter.venues.venue import CancelSession, KeySource, OwnSettings
+
+SYMBOLS_MAX = 20
+"""Of an account: some requests are made for each."""
+SECRETS = ("api_key", "api_secret")
+
+
+class CcxtSettings(OwnSettings):
+    """What can be set at the venues behind ccxt; each reads its own."""
+
+    binance_live: bool = False
+    """For real money; otherwise at the venue's testnet."""
+    binance_symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    """What the account trades, such as BTCUSDT."""
+    binance_resting_orders: bool = False
+    """Let orders rest although the venue has no dead-man switch: somebody has to be able to cancel them by hand."""
+
+    @field_validator("binance_symbols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("binance_symbols")
+    @classmethod
+    def _few(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        if len(symbols) > SYMBOLS_MAX:
+            raise ValueError(f"must be {SYMBOLS_MAX} symbols or fewer, are {len(symbols)}")
+        return symbols
+
+
+class BinanceVenue:
+    """Binance's spot market."""
+
+    def session(self, keys: KeySource, url: str, settings: CcxtSettings, orders: OwnOrders, seed: int) -> CcxtSession:
+        if not settings.binance_symbols:
+            raise ConfigError(["MM_BINANCE_SYMBOLS: say which symbols the account trades, such as BTCUSDT"])
+        make = speaking(keys, "binance", Binance, live=settings.binance_live)
+        return CcxtSession(make, settings.binance_symbols, orders, seed, unguarded=settings.binance_resting_orders)
+
+    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+        raise ConfigError(["MM_VENUE: binance has no key that can only cancel, so there is no watchdog for it"])
+
+
+def speaking(
+    keys: KeySource, name: str, dialect: Callable[..., Dialect], *, live: bool
+) -> Callable[[Callable[[], int]], Dialect]:
+    """Return what makes a dialect of an account's keys; ConfigError when it cannot be made."""
+    key, secret = key_of(keys, name)
+
+    def make(now_ns: Callable[[], int]) -> Dialect:
+        exchange = exchange_of(name, {"apiKey": key, "secret": secret}, now_ns, live=live)
+        return dialect(exchange, market_reader(name))
+
+    return make
+
+
+def key_of(keys: KeySource, name: str) -> tuple[str, str]:
+    """Return an account's key and its secret: BINANCE_API_KEY and BINANCE_API_SECRET, else {account}.binance.json."""
+    variables = [f"{name.upper()}_{part.upper()}" for part in SECRETS]
+    given = [keys.variable(variable) for variable in variables]
+    if all(given):
+        return given[0], given[1]
+    if any(given):
+        missing = [variable for variable, value in zip(variables, given, strict=True) if not value]
+        raise ConfigError([f"{variable}: is not set, and both are needed" for variable in missing])
+    path, data = keys.read(f"{keys.account}.{name}.json")
+    try:
+        found = msgspec.json.decode(data, type=_Key)
+    except (msgspec.DecodeError, ValueError):
+        raise ConfigError([f"MM_VENUE_KEYS_DIR: {path} must hold {' and '.join(SECRETS)}"]) from None
+    return found.api_key, found.api_secret
+
+
+class _Key(msgspec.Struct, forbid_unknown_fields=True):
+    """An account's key, as its file holds it."""
+
+    api_key: str
+    api_secret: str
