@@ -63,6 +63,7 @@ from common.events.risk import (
 from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
+    TRANSFER_ENTRY,
     AccountState,
     Balance,
     Fill,
@@ -83,6 +84,7 @@ __all__ = [
     "CURRENCY_SCOPE",
     "IDENTITIES",
     "REGISTRY",
+    "TRANSFER_ENTRY",
     "AccountState",
     "Adjustment",
     "AdjustmentState",
