@@ -102,7 +102,11 @@ class Quoter(AccountCore):
         if traders is not None:
             traders.join(self.trader, lambda: bool(self.emptying))
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
+        self.passes = Passes(
+            self.trader,
+            lambda *halt: self.blotter.halt(*halt),
+            lambda orders, now_ns: self.blotter.self_trades(orders, now_ns),
+        )
         self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
