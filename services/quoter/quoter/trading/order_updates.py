@@ -57,6 +57,12 @@ class OrderUpdatesOut:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
 
+    def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
+        order.sequence += 1
+        self._untold.get(order.algo_id, {}).pop(order.order_id, None)
+        return self._messages(order.algo_id, [order], epoch, now_ns)
+
     def forget(self, order: Order) -> None:
         """Say nothing of an order that never left, unless it has been published already."""
         waiting = self._untold.get(order.algo_id)
@@ -118,6 +124,8 @@ class OrderUpdatesOut:
             reason=order.reason,
             ts_event_ns=order.ts_event_ns,
             ts_received_ns=now_ns,
+            parent_id=order.parent_id,
+            executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
         )
 
 
@@ -157,6 +165,7 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee=execution.fee,
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
+        parent_id=order.parent_id if order else "",
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
