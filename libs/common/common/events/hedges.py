@@ -87,6 +87,8 @@ class OrderCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
     """True in the last revision of a parent that is not wanted any more: its children are cancelled."""
     config_revision: int
     """Of the configuration it was decided by."""
+    spared_halts: list[str] = msgspec.field(default_factory=list)
+    """Reasons of halts of its bot that do not stop it: of the day's loss, where what is held may still be reduced."""
     expires_at_ns: int
     """No child is sent from then on, and what is open is cancelled."""
     reason: str = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import Fill, OrderUpdates, Posting, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, decode
 from common.venues import Exchanges
 
 from toolkit.paths import CONFIG_DIR
@@ -194,9 +194,15 @@ def _keys(account: str, *, alone: bool) -> Any:
 
 def prepare_quoter(node: Node, account: str) -> None:
     """Hand the order updates of earlier lives to an account's core, as the quoter's own start does."""
-    core = quoter_of(node.core, account)
-    for message in node.bus.stored(f"order.update.{account}.*"):
-        core.remember(decode(OrderUpdates, message.data))
+    core, hedges = quoter_of(node.core, account), node.core.hedges  # type: ignore[attr-defined]
+    for message in node.bus.last_per_subject(f"order.hedge.*.{account}"):
+        hedges.remember(decode(HedgeUpdate, message.data))
+    for message in node.bus.stored("order.update.*.*"):
+        updates = decode(OrderUpdates, message.data)
+        if updates.account == account:
+            core.remember(updates)
+        else:
+            hedges.remember_children(updates)
     if node.stores is not None:
         entries: list[Fill | Posting] = [
             *(decode(Fill, each.data) for each in node.bus.last_per_subject(f"fill.trade.{account}.*")),

@@ -22,14 +22,16 @@ class Known(NamedTuple):
     price: SourcePrice | None
     """What was priced from; None where nothing was."""
     prices: Prices | None
-    plan: Plan | None
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
-        """Return each quote with all steps of its price: `base` and what follows it add up to `price`."""
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
+        """Return each quote with all steps of its price: `base` and what follows it add up to `price`.
+
+        `shown` is how much of its price rests, of all sizes there.
+        """
         price, found = self.price, self.prices
-        if price is None or found is None or price.sizes is None or self.plan is None:
+        if price is None or found is None or price.sizes is None:
             return {"quotes": []}
-        rules, plan = self.rules, self.plan
+        rules = self.rules
         return {
             "fx": _fx(price.fx),
             "quotes": [

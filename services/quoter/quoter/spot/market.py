@@ -160,7 +160,8 @@ class SpotMarket(MarketStrategy):
         )
         wanted = [want for pair in _by_level(bids.levels, asks.levels) for want in pair]
         why = [_why("bid", bids, sizes.bids), _why("ask", asks, sizes.asks)]
-        return Plan(bids.levels, asks.levels, wanted, lots_left, 0.0, "quoting", "; ".join(filter(None, why)))
+        parts = {"bid_gives_way": found.down, "ask_gives_way": found.up}
+        return Plan(bids.levels, asks.levels, wanted, lots_left, 0.0, "quoting", "; ".join(filter(None, why)), parts)
 
     def _bounds(self, headroom: SideHeadroom, limits: MarketLimits) -> Allowed:
         money = self.terms.instrument.money(1, 1)
@@ -291,10 +292,12 @@ class SpotMarket(MarketStrategy):
     # --- what people see ----------------------------------------------------------------------------------------
 
     def particulars(self) -> Known:
-        return Known(self.rules, self.terms, self.inventory.shown(), self._price, self._prices, self._made)
+        return Known(self.rules, self.terms, self.inventory.shown(), self._price, self._prices)
 
     def status(self, inputs: Inputs, now_ns: int) -> dict[str, Any]:
-        return {"take_outs": self.taken_orders}
+        price = self._price
+        base = [] if price is None else [price.bid, price.ask, price.fx_rate]
+        return {"source": base, "take_outs": self.taken_orders}
 
 
 def _sizes_of(config: SpotBot) -> object:

@@ -8,7 +8,7 @@ nearer than the least spread to one that stays waits until that one may go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from common.instruments import BUY, SELL, Side
@@ -69,8 +69,9 @@ def _side(
     if not wanted or not working:
         return Matched([], [], working, wanted, False)
     kept, place, moved, left = [], [], False, headroom_lots
+    levels = {want.price_ticks for want in wanted}
     for want in wanted:
-        found = _nearest(want, working, rules, left)
+        found = _nearest(want, working, levels, rules, left)
         if found is None:
             place.append(want)
         else:
@@ -87,8 +88,10 @@ def _side(
     return Matched(kept, held, working, place, moved)
 
 
-def _nearest(want: TargetOrder, working: Sequence[Order], rules: Rules, left: int) -> Order | None:
-    """Return the order nearest to what is wanted that may stay in its place."""
+def _nearest(
+    want: TargetOrder, working: Sequence[Order], levels: Container[int], rules: Rules, left: int
+) -> Order | None:
+    """Return the order nearest to what is wanted that may stay in its place; one at another level is left to that."""
     best, best_distance = None, 0
     ticks, lots = want.price_ticks, want.quantity_lots
     price_change, size_change = rules.price_change, rules.size_change
@@ -97,7 +100,7 @@ def _nearest(want: TargetOrder, working: Sequence[Order], rules: Rules, left: in
         distance = abs(order.price_ticks - ticks)
         if best is not None and distance >= best_distance:
             continue
-        if distance and not price_change.allows(order.price_ticks, ticks):
+        if distance and (order.price_ticks in levels or not price_change.allows(order.price_ticks, ticks)):
             continue
         leaves = order.leaves_lots
         if leaves != lots and not size_change.allows(leaves, lots):

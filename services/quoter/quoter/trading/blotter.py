@@ -6,14 +6,15 @@ an order that must not rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from common.clock import NS_PER_MS
 from common.core import Effects
 from common.events import AccountState, AlertLevel, Fill, Halt, Posting
-from common.instruments import Instrument
+from common.instruments import NONE, Instrument
 from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
@@ -25,6 +26,7 @@ from quoter.trading.order_updates import (
     fill_of,
     posting_of,
     reversal_of,
+    self_trade_alert,
     transfer_of,
 )
 from quoter.trading.trader import Trader
@@ -56,6 +58,7 @@ MOVED_MAX = 20_000
 ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
+SELF_TRADE = "self_trade"
 
 
 class Blotter:
@@ -67,6 +70,7 @@ class Blotter:
         touched: Callable[[str, str], None],
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
+        hedged: Callable[[Order, int], None],
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
@@ -76,6 +80,8 @@ class Blotter:
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
         """Told every halt of our own; says what is to be cancelled."""
+        self._hedged = hedged
+        """Told every change of an order that hedges."""
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -95,8 +101,19 @@ class Blotter:
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
 
+    def _changed(self, order: Order, now_ns: int) -> None:
+        """Tell of an order that is not what it was."""
+        self._trader.news.note(order)
+        if order.parent_id:
+            self._hedged(order, now_ns)
+
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
-        """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
+        """Return where the refusals of an order's market are counted; None when nobody works on it any more.
+
+        A hedge waits by itself after a refusal.
+        """
+        if order.parent_id:
+            return None
         quoted = self._trader.quoted_of(order.algo_id, order.symbol)
         return quoted.refusals if quoted is not None else None
 
@@ -112,9 +129,9 @@ class Blotter:
         if isinstance(report, CancelRejected):
             return self._on_cancel_refused(report, now_ns)
         if isinstance(report, Unknown):
-            return self._on_unknown(report)
+            return self._on_unknown(report, now_ns)
         if isinstance(report, NotFound):
-            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
+            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED, now_ns)
         if isinstance(report, AccountSnapshot):
             self._snapshot = report
             for balance in (report.main, *report.others):
@@ -162,7 +179,7 @@ class Blotter:
                 quoted.refusals.on_taken(order)
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
-        trader.news.note(order)
+        self._changed(order, now_ns)
         return ()
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
@@ -177,7 +194,7 @@ class Blotter:
         order = self._trader.orders.get(refused.order_id)
         if order is not None and not order.state.terminal:
             yield from self._wait_after(order, refused.code, now_ns)
-        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code)
+        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code, now_ns)
 
     def _wait_after(self, order: Order, code: str, now_ns: int) -> Effects:
         """Leave the price or the market alone for a while; tell people, or halt, when that does not help."""
@@ -189,11 +206,11 @@ class Blotter:
         if verdict.halt:
             yield from self.halt(f"account-{self._trader.account}", "orders_refused", verdict.halt, now_ns)
 
-    def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
+    def _end(self, order_id: int, state: OrderState, reason: str, now_ns: int) -> Effects:
         order = self._trader.orders.get(order_id)
         if order is not None and self._trader.orders.step(order, state, reason):
             self._released(order)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_cancel_refused(self, refused: CancelRejected, now_ns: int) -> Effects:
@@ -203,13 +220,14 @@ class Blotter:
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
         self._trader.orders.step(order, LIVE)
         self._released(order)
+        self._changed(order, now_ns)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
-    def _on_unknown(self, unknown: Unknown) -> Effects:
+    def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
         order = self._trader.orders.get(unknown.order_id)
         if order is not None and order.state in (SUBMITTING, CANCELLING):
             self._trader.orders.step(order, UNKNOWN, unknown.why)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_lost(self, lost: SessionLost, now_ns: int) -> Effects:
@@ -218,7 +236,7 @@ class Blotter:
         for order in self._trader.orders.living():
             if self._trader.orders.step(order, UNKNOWN, "connection lost"):
                 self._released(order)
-                self._trader.news.note(order)
+                self._changed(order, now_ns)
 
     # --- fills --------------------------------------------------------------------------------------------------
 
@@ -239,10 +257,10 @@ class Blotter:
             return
         self.fills += 1
         yield fill
-        if not execution.recovered:
+        if not execution.recovered and not fill.parent_id:
             yield from self._filled(fill, instrument, now_ns)
         if order is not None:
-            trader.news.note(order)
+            self._changed(order, now_ns)
             self._touched(order.algo_id, order.symbol)
 
     def _instrument_of(self, execution: Execution) -> Instrument:
@@ -399,9 +417,21 @@ class Blotter:
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
         """Tell people, at most once a second per kind and bot."""
+        return [alert(level, algo_id, kind, text, now_ns)] if self._may_alert(algo_id, kind, now_ns) else []
+
+    def _may_alert(self, algo_id: str, kind: str, now_ns: int) -> bool:
         key = (algo_id, kind)
         last_ns = self._alerted_ns.get(key)
         if last_ns is not None and now_ns - last_ns < ALERTS_GAP_NS:
-            return []
+            return False
         self._alerted_ns[key] = now_ns
-        return [alert(level, algo_id, kind, text, now_ns)]
+        return True
+
+    def self_trades(self, orders: Iterable[NewOrder], now_ns: int) -> Effects:
+        """Tell people of coins that were not ordered because the order would have traded with our own.
+
+        In a YES/NO market that is a price on its way, not a fault: it is in `explain` alone.
+        """
+        for order in orders:
+            if order.outcome is NONE and self._may_alert(order.algo_id, SELF_TRADE, now_ns):
+                yield self_trade_alert(order, self._trader.venue, SELF_TRADE, now_ns)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
     TRANSFER_ENTRY,
     Alert,
@@ -23,6 +24,7 @@ from common.events import (
 )
 from common.instruments import Instrument, Outcome
 from common.orders import SUBMITTING
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
@@ -55,6 +57,12 @@ class OrderUpdatesOut:
             if waiting is None:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
+
+    def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
+        order.sequence += 1
+        self._untold.get(order.algo_id, {}).pop(order.order_id, None)
+        return self._messages(order.algo_id, [order], epoch, now_ns)
 
     def forget(self, order: Order) -> None:
         """Say nothing of an order that never left, unless it has been published already."""
@@ -117,6 +125,8 @@ class OrderUpdatesOut:
             reason=order.reason,
             ts_event_ns=order.ts_event_ns,
             ts_received_ns=now_ns,
+            parent_id=order.parent_id,
+            executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
         )
 
 
@@ -156,6 +166,7 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee=execution.fee,
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
+        parent_id=order.parent_id if order else "",
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -255,6 +266,24 @@ def target_of(
 
 def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
     return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def self_trade_alert(order: NewOrder, venue: str, kind: str, now_ns: int) -> Alert:
+    """Return the alert of an order that was not sent because it would have traded with our own."""
+    instrument = order.instrument
+    quantity, price = instrument.quantity(order.quantity_lots), instrument.price(order.price_ticks)
+    return Alert(
+        level=AlertLevel.WARNING,
+        algo_id=order.algo_id,
+        source="quoter",
+        kind=kind,
+        text=self_trade_text(order.symbol, order.side, quantity, price),
+        ts_ns=now_ns,
+        venue=venue,
+        symbol=order.symbol,
+        action=IGNORE_ORDER,
+        order_id=order.order_id,
+    )
 
 
 def passed_over_targets(

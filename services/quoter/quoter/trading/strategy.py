@@ -79,8 +79,8 @@ class Trip(NamedTuple):
 class Particulars(Protocol):
     """What a strategy knew at a pass, kept as references: words are made of it when somebody asks."""
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
-        """Return what the kind has to say of the pass, JSON-able."""
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
+        """Return what the kind has to say of the pass that came to a plan, JSON-able."""
         ...
 
     def position(self) -> dict[str, int]:
@@ -93,7 +93,7 @@ class Position(NamedTuple):
 
     lots: dict[str, int]
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
         return {}
 
     def position(self) -> dict[str, int]:
