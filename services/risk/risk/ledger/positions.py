@@ -37,6 +37,11 @@ def rounded_product(amount: Decimal, factor: Decimal) -> Decimal:
     return _rounded(_WIDE.multiply(amount, factor))
 
 
+def divided(amount: Decimal, by: Decimal) -> Decimal:
+    """Return a quotient rounded to 12 decimals, for what is shared or converted back."""
+    return _rounded(_WIDE.divide(amount, by))
+
+
 def _rounded(amount: Decimal) -> Decimal:
     return canonical(_WIDE.quantize(amount, QUANTUM))
 
