@@ -130,9 +130,9 @@ class SpotVenue(Venue):
             return 200, {"account": "mm1", "balances": rows, "account_sequence": self.sequence, "ts_ns": 1}
         if route == "/statement":
             asked = dict(parse_qsl(urlsplit(path).query))
-            rows = [each for each in self.moved if each["currency"] == asked.get("currency", "USD")]
+            moved = [each for each in self.moved if each["currency"] == asked.get("currency", "USD")]
             status, page = super()._request(method, path, body)
-            later = [each for each in rows if each["account_sequence"] > int(asked["after"])]
+            later = [each for each in moved if int(each["account_sequence"]) > int(asked["after"])]
             return status, page | {"entries": later if "currency" in asked else [*page["entries"], *later]}
         return super()._request(method, path, body)
 
