@@ -106,7 +106,11 @@ class Quoter(AccountCore):
         if traders is not None:
             traders.join(self.trader, lambda: bool(self.emptying))
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
+        self.passes = Passes(
+            self.trader,
+            lambda *halt: self.blotter.halt(*halt),
+            lambda orders, now_ns: self.blotter.self_trades(orders, now_ns),
+        )
         self.hedges = hedges or Hedges()
         self.hedges.join(self.trader)
         hedged = partial(self.hedges.on_order, account)

@@ -10,6 +10,7 @@ from common.errors import ConfigError
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
+from common.venues import Exchanges
 from pydantic import Field, SecretStr
 
 from risk.corrections.opening import Opening
@@ -23,6 +24,7 @@ from risk.monitoring.platform_limits import PlatformLimits, parse_platform_limit
 from risk.service import Risk
 
 LIMITS_FILE = "risk.toml"
+VENUES_FILE = "venues.toml"
 
 
 class Settings(ServiceSettings):
@@ -52,10 +54,22 @@ def read_platform_limits(path: Path) -> PlatformLimits:
         raise ConfigError([f"{path}: limits.{fault}" for fault in error.faults]) from None
 
 
+def read_exchanges(config_dir: Path) -> Exchanges:
+    """Return which venue each exchange of venues.toml is, none without the file; ConfigError names file and rule."""
+    path = config_dir / VENUES_FILE
+    try:
+        return Exchanges.of(tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {}))
+    except FileNotFoundError:
+        return Exchanges()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError([f"{path}: {type(error).__name__}: {error}"]) from None
+
+
 def wire(settings: Settings) -> Service:
     """Return the service: one ledger shard under its lease."""
     health = StoreHealth()
-    core = Risk(read_platform_limits(settings.config_dir / LIMITS_FILE), settings.shard, health)
+    limits, exchanges = read_platform_limits(settings.config_dir / LIMITS_FILE), read_exchanges(settings.config_dir)
+    core = Risk(limits, settings.shard, health, exchanges)
     password = settings.redis_password()
     storage = RedisStore(
         settings.redis_url, password, settings.platform_id, settings.shard, lambda: core.ledger, health

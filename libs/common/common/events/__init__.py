@@ -19,6 +19,7 @@ from common.events.limits import (
     BotLimits,
     CommonLimits,
     KindLimits,
+    NetBounds,
     NotionalLimits,
     PositionLimits,
     SpotLimits,
@@ -63,6 +64,7 @@ from common.events.risk import (
 from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
+    TRANSFER_ENTRY,
     AccountState,
     Balance,
     Fill,
@@ -84,6 +86,7 @@ __all__ = [
     "CURRENCY_SCOPE",
     "IDENTITIES",
     "REGISTRY",
+    "TRANSFER_ENTRY",
     "AccountState",
     "Adjustment",
     "AdjustmentState",
@@ -123,6 +126,7 @@ __all__ = [
     "Market",
     "MarketStatus",
     "Money",
+    "NetBounds",
     "NotionalLimits",
     "OpenOrder",
     "Opening",

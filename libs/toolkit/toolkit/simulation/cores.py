@@ -104,7 +104,8 @@ def pricer() -> Core:
 def risk() -> Core:
     wiring = importlib.import_module("risk.wiring")
     limits = wiring.read_platform_limits(Path(CONFIG_DIR) / wiring.LIMITS_FILE)
-    made: Core = importlib.import_module("risk.service").Risk(limits)
+    exchanges = wiring.read_exchanges(Path(CONFIG_DIR))
+    made: Core = importlib.import_module("risk.service").Risk(limits, exchanges=exchanges)
     return made
 
 

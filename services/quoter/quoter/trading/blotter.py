@@ -6,18 +6,29 @@ an order that must not rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from common.clock import NS_PER_MS
 from common.core import Effects
 from common.events import AccountState, AlertLevel, Fill, Halt, Posting
-from common.instruments import Instrument
+from common.instruments import NONE, Instrument
 from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
-from quoter.trading.order_updates import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
+from quoter.trading.order_updates import (
+    PLATFORM,
+    UNASSIGNED,
+    Books,
+    alert,
+    fill_of,
+    posting_of,
+    reversal_of,
+    self_trade_alert,
+    transfer_of,
+)
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
     AccountSnapshot,
@@ -35,17 +46,19 @@ from quoter.venues.base import (
     Reversal,
     SessionAlert,
     SessionLost,
+    Transferred,
     Unknown,
 )
 
 NEVER_ARRIVED = "never reached the venue"
 ALERTS_GAP_NS = 1_000 * NS_PER_MS
 """Alerts of one kind about one bot are at least this far apart."""
-CONVERSIONS_MAX = 20_000
+MOVED_MAX = 20_000
 """Entries remembered, to know one that is told again."""
 ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
+SELF_TRADE = "self_trade"
 
 
 class Blotter:
@@ -72,8 +85,8 @@ class Blotter:
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
-        self._conversions: dict[str, None] = {}
-        """Entries taken in, oldest first."""
+        self._moved: dict[str, None] = {}
+        """Conversions and transfers taken in, oldest first."""
         self._unasked: list[tuple[Conversion, int]] = []
         """Conversions nobody here asked for, and when they were told, that wait to be assigned."""
         self.proven_sequence = 0
@@ -130,6 +143,8 @@ class Blotter:
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
+        if isinstance(report, Transferred):
+            return self._on_transferred(report, now_ns)
         if isinstance(report, ConversionEnded):
             return self._on_conversion_ended(report, now_ns)
         if isinstance(report, SessionLost):
@@ -270,14 +285,24 @@ class Blotter:
             yield posting
             self._touched(algo_id, execution.symbol)
 
+    def _is_new(self, name: str, report: Conversion | Transferred) -> bool:
+        """Say whether a movement of the account is one that was neither told before nor booked."""
+        if name in self._moved:
+            return False
+        self._moved[name] = None
+        if len(self._moved) > MOVED_MAX:
+            del self._moved[next(iter(self._moved))]
+        return not (report.recovered and report.account_sequence <= self.proven_sequence)
+
+    def _on_transferred(self, report: Transferred, now_ns: int) -> Effects:
+        """Book money that went to another account or came from one: nobody's profit, and no bot's."""
+        if self._is_new(f"transfer:{report.transfer_id}", report):
+            trader = self._trader
+            yield transfer_of(report, trader.account, trader.venue, trader.epoch, now_ns)
+
     def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
         """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""
-        if report.entry_id in self._conversions:
-            return []
-        self._conversions[report.entry_id] = None
-        if len(self._conversions) > CONVERSIONS_MAX:
-            del self._conversions[next(iter(self._conversions))]
-        if report.recovered and report.account_sequence <= self.proven_sequence:
+        if not self._is_new(report.entry_id, report):
             return []
         algo_id = self._trader.converted_for(report.symbol, report.pairs)
         if algo_id:
@@ -392,9 +417,21 @@ class Blotter:
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
         """Tell people, at most once a second per kind and bot."""
+        return [alert(level, algo_id, kind, text, now_ns)] if self._may_alert(algo_id, kind, now_ns) else []
+
+    def _may_alert(self, algo_id: str, kind: str, now_ns: int) -> bool:
         key = (algo_id, kind)
         last_ns = self._alerted_ns.get(key)
         if last_ns is not None and now_ns - last_ns < ALERTS_GAP_NS:
-            return []
+            return False
         self._alerted_ns[key] = now_ns
-        return [alert(level, algo_id, kind, text, now_ns)]
+        return True
+
+    def self_trades(self, orders: Iterable[NewOrder], now_ns: int) -> Effects:
+        """Tell people of coins that were not ordered because the order would have traded with our own.
+
+        In a YES/NO market that is a price on its way, not a fault: it is in `explain` alone.
+        """
+        for order in orders:
+            if order.outcome is NONE and self._may_alert(order.algo_id, SELF_TRADE, now_ns):
+                yield self_trade_alert(order, self._trader.venue, SELF_TRADE, now_ns)

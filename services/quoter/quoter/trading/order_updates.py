@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
+    TRANSFER_ENTRY,
     Alert,
     AlertLevel,
     Fill,
@@ -22,10 +24,11 @@ from common.events import (
 )
 from common.instruments import Instrument, Outcome
 from common.orders import SUBMITTING
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
-from quoter.venues.base import Conversion, Execution, Reversal
+from quoter.venues.base import Conversion, Execution, Reversal, Transferred
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -193,6 +196,22 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
     )
 
 
+def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_ns: int) -> Posting:
+    """Return the ledger's view of money sent or received; both accounts' entries bear the transfer's id."""
+    return Posting(
+        account=account,
+        algo_id=UNASSIGNED,
+        entry_id=f"{TRANSFER_ENTRY}{report.transfer_id}",
+        kind=PostingKind.TRANSFER,
+        venue=venue,
+        cash={report.currency: report.cash},
+        ts_event_ns=report.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=report.account_sequence,
+        epoch=epoch,
+    )
+
+
 def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
@@ -247,6 +266,24 @@ def target_of(
 
 def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
     return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def self_trade_alert(order: NewOrder, venue: str, kind: str, now_ns: int) -> Alert:
+    """Return the alert of an order that was not sent because it would have traded with our own."""
+    instrument = order.instrument
+    quantity, price = instrument.quantity(order.quantity_lots), instrument.price(order.price_ticks)
+    return Alert(
+        level=AlertLevel.WARNING,
+        algo_id=order.algo_id,
+        source="quoter",
+        kind=kind,
+        text=self_trade_text(order.symbol, order.side, quantity, price),
+        ts_ns=now_ns,
+        venue=venue,
+        symbol=order.symbol,
+        action=IGNORE_ORDER,
+        order_id=order.order_id,
+    )
 
 
 def passed_over_targets(

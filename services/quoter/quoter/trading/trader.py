@@ -103,6 +103,8 @@ class Trader:
         self.rejections: dict[str, int] = {}
         self.refused: list[tuple[NewOrder, Rejection]] = []
         """What the pre-trade check refused in the pass of this moment."""
+        self.self_trades: list[NewOrder] = []
+        """What it refused because it would have traded with our own orders, until somebody has told people."""
         self.memory = Memory()
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
@@ -391,6 +393,8 @@ class Trader:
             else:
                 quoted.again = True
                 self.refused.append((order, found))
+                if found.reason is RejectReason.SELF_CROSS:
+                    self.self_trades.append(order)
                 reason = found.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:

@@ -71,17 +71,14 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
 def risk_state(
     ledger: Ledger,
     views: Sequence[BotView],
-    marks: Marks,
-    carried: Mapping[str, Decimal],
+    daily: Mapping[str, Decimal | None],
     halts: list[str],
     shard: str,
     epoch: int,
     now_ns: int,
     max_clock_offset_ms: int,
 ) -> RiskState:
-    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
-    algo_ids = [view.config.algo_id for view in views]
-    daily = {each: earnings(ledger, each, marks, carried.get(each, ZERO)).daily for each in algo_ids}
+    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day by bot."""
     return RiskState(
         shard=shard,
         ledger_sequence=ledger.sequence,
