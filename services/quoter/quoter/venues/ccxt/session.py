@@ -38,8 +38,8 @@ from quoter.venues.base import (
 )
 from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import SWITCH_S, Dialect, Heard
-from quoter.venues.ccxt.entry import OrderEntry
 from quoter.venues.ccxt.driving import Refused, Unclear
+from quoter.venues.ccxt.entry import OrderEntry
 from quoter.venues.ccxt.orders import OwnBook
 from quoter.venues.ccxt.snapshot import Snapshots
 from quoter.venues.ccxt.words import WireOrder
