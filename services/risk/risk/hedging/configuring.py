@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 from common.bots.spot import CurrencyHedger, CurrencyScope, HedgeSection, OnDayLoss, SpotBot
 from common.events import BOT_SCOPE, CURRENCY_SCOPE, Market
+from common.halts import DAILY_LOSS
 from common.instruments import InstrumentKind
 from common.venues import Exchanges
 
 from risk.hedging.amounts import ZERO
 from risk.hedging.terms import DeltaTerms, Hedger, Place, Scope
-
-DAY_LOSS = "day_loss"
-"""The reason of the halt that a bot's loss of the day calls."""
 
 
 class HeldAccount(NamedTuple):
@@ -52,7 +50,7 @@ def hedger_of_bot(
         tuple(places_of(section, surroundings)) if own is not None else (),
         revision,
         running=running and section.running,
-        spared=frozenset({DAY_LOSS}) if reduces else frozenset(),
+        spared=frozenset({DAILY_LOSS}) if reduces else frozenset(),
     )
 
 
