@@ -9,7 +9,7 @@ from functools import partial
 
 from common.bus.messages import message_of
 from common.errors import ContractError
-from common.events import Fill, OrderUpdates, Posting, address_filter, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, address_filter, decode
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import ServiceSettings
@@ -18,6 +18,7 @@ from pydantic import Field
 from quoter.accounts.quoters import Quoters
 from quoter.accounts.settings import AccountSettings, keys_of
 from quoter.accounts.traders import Traders
+from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
 from quoter.trading.cancel_all import AnswerTicket
@@ -63,7 +64,7 @@ def make_quoters(
 
     It is what the live service and the simulation both run. ConfigError when keys cannot be used.
     """
-    answers, traders = Answers(), Traders()
+    answers, traders, hedges = Answers(), Traders(), Hedges()
     build = {
         keys.account: partial(
             make_quoter,
@@ -74,11 +75,12 @@ def make_quoters(
             seed=seed,
             messages_per_s=messages_per_s,
             traders=traders,
+            hedges=hedges,
             answer=answers.give,
         )
         for keys, venue in accounts
     }
-    return Quoters(build, answers)
+    return Quoters(build, answers, hedges)
 
 
 def make_quoter(
@@ -90,12 +92,13 @@ def make_quoter(
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
     traders: Traders | None = None,
+    hedges: Hedges | None = None,
     answer: AnswerTicket = at_once,
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
     session = VENUES[venue].session(keys, url, settings or VenueSettings(), orders, seed)
-    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, answer=answer)
+    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, hedges=hedges, answer=answer)
 
 
 async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
@@ -105,16 +108,44 @@ async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
     """
     core = quoters.core_of(account)
     first = max(0, await shell.api.last_sequence("ORDER") - UPDATES_READ_BACK_MAX * len(quoters.cores))
-    subject_filter = address_filter(OrderUpdates, account=account)
-    async for stored in shell.api.read("ORDER", first, subject_filter):
-        try:
-            core.remember(decode(OrderUpdates, stored.data, stored.subject))
-        except ContractError as error:
-            shell.log.warning("order update not read back", why=str(error))
+    hedged_from = await _read_hedges_back(quoters, shell, account)
+    # Children of its parents may be in any account; they are behind the newest update of their parent.
+    accounts = [account] if hedged_from is None else [each.account for each in quoters.cores]
+    first = first if hedged_from is None else min(first, hedged_from)
+    for each in accounts:
+        async for stored in shell.api.read("ORDER", first, address_filter(OrderUpdates, account=each)):
+            try:
+                updates = decode(OrderUpdates, stored.data, stored.subject)
+            except ContractError as error:
+                shell.log.warning("order update not read back", why=str(error))
+                continue
+            if each == account:
+                core.remember(updates)
+            else:
+                quoters.hedges.remember_children(updates)
     booked = await _booked_sequence(account, shell)
     # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
     if booked or core.session.counts_places:
         core.booked_sequence = booked
+
+
+async def _read_hedges_back(quoters: Quoters, shell: Shell, account: str) -> int | None:
+    """Hand in what was last said of each parent told to an account; return before which place in ORDER that began.
+
+    None where no parent was open.
+    """
+    first = None
+    async for stored in shell.api.last_values("ORDER", address_filter(HedgeUpdate, account=account)):
+        try:
+            update, _ = shell.gate.read(HedgeUpdate, message_of(stored))
+        except ContractError as error:
+            shell.log.warning("hedge update not read back", why=str(error))
+            continue
+        if isinstance(update, HedgeUpdate):
+            quoters.hedges.remember(update)
+            if not update.state.ended:
+                first = min(stored.sequence - 1, first if first is not None else stored.sequence)
+    return first
 
 
 async def _booked_sequence(account: str, shell: Shell) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import Fill, OrderUpdates, Posting, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, decode
 from common.venues import Exchanges
 
 from toolkit.paths import CONFIG_DIR
@@ -123,6 +123,11 @@ def prepare_risk(node: Node) -> None:
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
+    hedges = core.hedges  # type: ignore[attr-defined]
+    first = hedges.unread_from()
+    for message in node.bus.stored("fill.trade.*.*", first) if first is not None else ():
+        if message.sequence <= found.ledger.sequence:
+            hedges.recount(decode(Fill, message.data), message.sequence)
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:
         store.sequence, fields = store.whole()
@@ -194,9 +199,15 @@ def _keys(account: str, *, alone: bool) -> Any:
 
 def prepare_quoter(node: Node, account: str) -> None:
     """Hand the order updates of earlier lives to an account's core, as the quoter's own start does."""
-    core = quoter_of(node.core, account)
-    for message in node.bus.stored(f"order.update.{account}.*"):
-        core.remember(decode(OrderUpdates, message.data))
+    core, hedges = quoter_of(node.core, account), node.core.hedges  # type: ignore[attr-defined]
+    for message in node.bus.last_per_subject(f"order.hedge.*.{account}"):
+        hedges.remember(decode(HedgeUpdate, message.data))
+    for message in node.bus.stored("order.update.*.*"):
+        updates = decode(OrderUpdates, message.data)
+        if updates.account == account:
+            core.remember(updates)
+        else:
+            hedges.remember_children(updates)
     if node.stores is not None:
         entries: list[Fill | Posting] = [
             *(decode(Fill, each.data) for each in node.bus.last_per_subject(f"fill.trade.{account}.*")),

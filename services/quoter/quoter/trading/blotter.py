@@ -17,7 +17,16 @@ from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epo
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
-from quoter.trading.order_updates import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
+from quoter.trading.order_updates import (
+    PLATFORM,
+    UNASSIGNED,
+    Books,
+    HedgeTerms,
+    alert,
+    fill_of,
+    posting_of,
+    reversal_of,
+)
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
     AccountSnapshot,
@@ -57,6 +66,8 @@ class Blotter:
         touched: Callable[[str, str], None],
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
+        hedged: Callable[[Order, int], None],
+        terms_of_hedge: Callable[[str], HedgeTerms],
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
@@ -66,6 +77,10 @@ class Blotter:
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
         """Told every halt of our own; says what is to be cancelled."""
+        self._hedged = hedged
+        """Told every change of an order that hedges."""
+        self._terms_of_hedge = terms_of_hedge
+        """Says what fills of a hedge parent's children carry."""
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -85,8 +100,19 @@ class Blotter:
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
 
+    def _changed(self, order: Order, now_ns: int) -> None:
+        """Tell of an order that is not what it was."""
+        self._trader.news.note(order)
+        if order.parent_id:
+            self._hedged(order, now_ns)
+
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
-        """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
+        """Return where the refusals of an order's market are counted; None when nobody works on it any more.
+
+        A hedge waits by itself after a refusal.
+        """
+        if order.parent_id:
+            return None
         quoted = self._trader.quoted_of(order.algo_id, order.symbol)
         return quoted.refusals if quoted is not None else None
 
@@ -102,9 +128,9 @@ class Blotter:
         if isinstance(report, CancelRejected):
             return self._on_cancel_refused(report, now_ns)
         if isinstance(report, Unknown):
-            return self._on_unknown(report)
+            return self._on_unknown(report, now_ns)
         if isinstance(report, NotFound):
-            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
+            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED, now_ns)
         if isinstance(report, AccountSnapshot):
             self._snapshot = report
             for balance in (report.main, *report.others):
@@ -150,7 +176,7 @@ class Blotter:
                 quoted.refusals.on_taken(order)
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
-        trader.news.note(order)
+        self._changed(order, now_ns)
         return ()
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
@@ -165,7 +191,7 @@ class Blotter:
         order = self._trader.orders.get(refused.order_id)
         if order is not None and not order.state.terminal:
             yield from self._wait_after(order, refused.code, now_ns)
-        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code)
+        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code, now_ns)
 
     def _wait_after(self, order: Order, code: str, now_ns: int) -> Effects:
         """Leave the price or the market alone for a while; tell people, or halt, when that does not help."""
@@ -177,11 +203,11 @@ class Blotter:
         if verdict.halt:
             yield from self.halt(f"account-{self._trader.account}", "orders_refused", verdict.halt, now_ns)
 
-    def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
+    def _end(self, order_id: int, state: OrderState, reason: str, now_ns: int) -> Effects:
         order = self._trader.orders.get(order_id)
         if order is not None and self._trader.orders.step(order, state, reason):
             self._released(order)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_cancel_refused(self, refused: CancelRejected, now_ns: int) -> Effects:
@@ -191,13 +217,14 @@ class Blotter:
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
         self._trader.orders.step(order, LIVE)
         self._released(order)
+        self._changed(order, now_ns)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
-    def _on_unknown(self, unknown: Unknown) -> Effects:
+    def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
         order = self._trader.orders.get(unknown.order_id)
         if order is not None and order.state in (SUBMITTING, CANCELLING):
             self._trader.orders.step(order, UNKNOWN, unknown.why)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_lost(self, lost: SessionLost, now_ns: int) -> Effects:
@@ -206,7 +233,7 @@ class Blotter:
         for order in self._trader.orders.living():
             if self._trader.orders.step(order, UNKNOWN, "connection lost"):
                 self._released(order)
-                self._trader.news.note(order)
+                self._changed(order, now_ns)
 
     # --- fills --------------------------------------------------------------------------------------------------
 
@@ -222,15 +249,19 @@ class Blotter:
         elif trader.orders.execution(execution) is None:
             return
         instrument = self._instrument_of(execution)
-        fill = fill_of(execution, order, self._books(instrument, now_ns))
+        books = self._books(instrument, now_ns)
+        if order is not None and order.parent_id:
+            fill = fill_of(execution, order, books, self._terms_of_hedge(order.parent_id))
+        else:
+            fill = fill_of(execution, order, books)
         if not trader.holdings.on_fill(fill, instrument):
             return
         self.fills += 1
         yield fill
-        if not execution.recovered:
+        if not execution.recovered and not fill.parent_id:
             yield from self._filled(fill, instrument, now_ns)
         if order is not None:
-            trader.news.note(order)
+            self._changed(order, now_ns)
             self._touched(order.algo_id, order.symbol)
 
     def _instrument_of(self, execution: Execution) -> Instrument:

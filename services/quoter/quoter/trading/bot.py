@@ -64,6 +64,12 @@ class Bot:
     """Open markets of its series that it does not take up: why, and when that was told."""
     budget: Budget | None = None
 
+    def budget_of(self, messages_per_s: int) -> Budget:
+        """Return the bot's own budget for a number of messages a second."""
+        if self.budget is None or self.budget.messages_per_s != messages_per_s:
+            self.budget = Budget(messages_per_s, messages_per_s)
+        return self.budget
+
     def reconfigure(self, revision: int, running: bool, config: bots.Bot, kind: Kind) -> None:
         """Take in a configuration; a bot that has become one of another kind starts afresh where that one can quote."""
         changed = config.kind != self.config.kind

@@ -55,6 +55,12 @@ class OrderUpdatesOut:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
 
+    def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
+        order.sequence += 1
+        self._untold.get(order.algo_id, {}).pop(order.order_id, None)
+        return self._messages(order.algo_id, [order], epoch, now_ns)
+
     def forget(self, order: Order) -> None:
         """Say nothing of an order that never left, unless it has been published already."""
         waiting = self._untold.get(order.algo_id)
@@ -116,6 +122,8 @@ class OrderUpdatesOut:
             reason=order.reason,
             ts_event_ns=order.ts_event_ns,
             ts_received_ns=now_ns,
+            parent_id=order.parent_id,
+            executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
         )
 
 
@@ -134,7 +142,19 @@ class Books(NamedTuple):
         return Decimal(1) if currency == self.currency else None
 
 
-def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
+class HedgeTerms(NamedTuple):
+    """What fills of a hedge carry for the figures of its bot; both are of the newest word on its parent."""
+
+    currency: str = ""
+    """In which the bot's figures are kept; '' where they are in what is paid."""
+    rate: Decimal | None = None
+    """Of it per unit of what is paid; None where nobody has said."""
+
+
+NO_HEDGE = HedgeTerms()
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books, hedge: HedgeTerms = NO_HEDGE) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
     currency = books.instrument.currency
     fee_currency = execution.fee_currency or currency
@@ -155,6 +175,9 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee=execution.fee,
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
+        parent_id=order.parent_id if order else "",
+        term_currency=hedge.currency,
+        term_rate=hedge.rate,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,

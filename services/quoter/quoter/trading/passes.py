@@ -157,6 +157,10 @@ class Passes:
                 bot.drop(quoted.terms.symbol)
             yield from passed_over_targets(bot, trader.account, trader.venue, idle, trader.epoch, now_ns)
         lines = {(bot.algo_id, symbol) for bot in trader.bots.values() for symbol in bot.quoted}
-        strays = [order for order in trader.orders.living() if (order.algo_id, order.symbol) not in lines]
+        strays = [
+            order
+            for order in trader.orders.living()
+            if not order.parent_id and (order.algo_id, order.symbol) not in lines
+        ]
         yield from self.cancel(strays, now_ns)
         forget_over(trader.markets, trader.orders, venue_now_ns)

@@ -7,8 +7,9 @@ nothing of bots and limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from common.clock import NS_PER_S
@@ -19,6 +20,9 @@ from common.orders import OrderState
 
 PICTURE_OVERDUE_NS = 300 * NS_PER_S
 """A session that is up and has had no snapshot of its account for so long says so."""
+
+
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Placement(NamedTuple):
@@ -37,6 +41,8 @@ class Placement(NamedTuple):
     """What a tick of the price is worth; 0 where it cannot change."""
     lot_size: Decimal = Decimal(1)
     """Units of one lot."""
+    parameters: Mapping[str, str] = NO_PARAMETERS
+    """What a configuration hands to the venue with the order; a session that knows none of them sends none."""
 
 
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
