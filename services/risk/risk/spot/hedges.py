@@ -35,8 +35,9 @@ from risk.monitoring.alerts import Conditions
 from risk.monitoring.halts import Halts
 from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
-from risk.spot.bots import Moment, SpotBots
+from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
+from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
 
 QUOTER = "quoter"
@@ -181,7 +182,7 @@ class Hedges:
 
     def _figure(self, scope: Scope, ledger: Ledger) -> Figure:
         if not scope.of_bot:
-            return self._spot.exposures(ledger).of(scope.currency, scope.venue, scope.algo_id)
+            return self._spot.headrooms.exposures(ledger).of(scope.currency, scope.venue, scope.algo_id)
         if not scope.currency:
             return Figure(None, "its market is not known")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
