@@ -10,11 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from common.instruments import Instrument, InstrumentKind, Side
 
-from quoter.orders.own_orders import Order
-from quoter.testing.stage import Stage
+from quoter.testing.ccxt.stages import BinanceStage
+from quoter.testing.stage import SpotStage
 from quoter.testing.stages import DegenStage
 from quoter.testing.venue import Venue, VenueOrder
-from quoter.venues.base import Placement
 
 COIN = Instrument(
     "degen",
@@ -141,10 +140,13 @@ class SpotVenue(Venue):
         self._move(currency, Decimal(amount), transfer_id)
 
 
-class CoinStage(DegenStage):
+class CoinStage(SpotStage, DegenStage):
     """The Degen Terminal with a spot symbol."""
 
     venue: SpotVenue
+    coin = COIN
+    fee_currency = FEE_CURRENCY
+    fee_per_lot = FEE_PER_LOT
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(SpotVenue(), **settings)
@@ -156,18 +158,6 @@ class CoinStage(DegenStage):
         return self.venue.money
 
 
-def place_coin(stage: Stage, side: Side, ticks: int, lots: int, *, immediate: bool = False) -> int:
-    """Send an order for the symbol and return its id."""
-    order_id, outcome = stage.ids.next(stage.now_ns), COIN.outcome
-    stage.orders.add(Order(order_id, "1", COIN.symbol, outcome, side, ticks, lots, immediate=immediate))
-    stage.placed.append(order_id)
-    place = Placement(
-        order_id, COIN.symbol, outcome, side, ticks, lots, not immediate, immediate, COIN.tick_size, COIN.lot_size
-    )
-    stage.carry(stage.session.send([], [place], stage.now_ns))
-    return order_id
-
-
-COIN_STAGES: dict[str, Callable[[], CoinStage]] = {"degen": CoinStage}
+COIN_STAGES: dict[str, Callable[[], SpotStage]] = {"binance": BinanceStage, "degen": CoinStage}
 WITHOUT_COINS = {"polymarket": "it trades shares of YES/NO markets alone"}
 """Venues whose sessions know no spot symbol, and why."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send, Turn
 from common.events import AccountState, Alert, Event, Fill, Posting
-from common.instruments import Outcome, Side
+from common.instruments import Instrument, Outcome, Side
 from common.orders import OrderIds, OrderState
 
 from quoter.orders.own_orders import Order, Orders
@@ -293,3 +293,40 @@ class Stage:
         """Break the frames that wait, and deliver them."""
         frames = list(self.tiny.take_frames())
         self.deliver([frame[: len(frame) // 2] for frame in frames] or [b"{"])
+
+
+class SpotStage(Stage):
+    """A stage with a spot symbol, of a venue that takes fees in a currency of its choice."""
+
+    coin: Instrument
+
+    @property
+    def fee_currency(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def fee_per_lot(self) -> Decimal:
+        """Return what whoever trades pays, in `fee_currency`."""
+        raise NotImplementedError
+
+    def offer(self, ticks: int, lots: int) -> None:
+        """Let others sell so much at a price."""
+        raise NotImplementedError
+
+    def money(self) -> dict[str, Decimal]:
+        """Return what the account has of each currency."""
+        raise NotImplementedError
+
+    def place_coin(self, side: Side, ticks: int, lots: int, *, immediate: bool = False) -> int:
+        """Send an order for the symbol and return its id."""
+        return place_coin(self, self.coin, side, ticks, lots, immediate=immediate)
+
+
+def place_coin(stage: Stage, coin: Instrument, side: Side, ticks: int, lots: int, *, immediate: bool = False) -> int:
+    """Send an order for a spot symbol and return its id."""
+    order_id = stage.ids.next(stage.now_ns)
+    stage.orders.add(Order(order_id, "1", coin.symbol, coin.outcome, side, ticks, lots, immediate=immediate))
+    stage.placed.append(order_id)
+    terms = (coin.symbol, coin.outcome, side, ticks, lots, not immediate, immediate, coin.tick_size, coin.lot_size)
+    stage.carry(stage.session.send([], [Placement(order_id, *terms)], stage.now_ns))
+    return order_id

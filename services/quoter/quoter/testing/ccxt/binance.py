@@ -69,7 +69,8 @@ class PaperBinance(PaperSpot):
             return 200, {"serverTime": self.time_ms}
         assert headers["X-MBX-APIKEY"] == KEY
         assert params["signature"] == signature(params)
-        assert abs(int(params["timestamp"]) - self.time_ms) < 1_000
+        if not self.time_ms - int(params["recvWindow"]) <= int(params["timestamp"]) <= self.time_ms + 1_000:
+            return 400, {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}
         if route == "/order":
             return self._order(method, params)
         if (method, route) == ("GET", "/openOrders"):

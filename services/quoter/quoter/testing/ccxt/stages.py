@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from common.clock import NS_PER_MS
-from common.instruments import Instrument, Outcome, Side
+from common.instruments import Outcome, Side
 
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.ccxt.binance import PaperBinance
 from quoter.testing.ccxt.paper import KEY, SECRET, PaperOrder, PaperSpot, PaperTrade
-from quoter.testing.stage import START_NS, Stage
+from quoter.testing.stage import START_NS, SpotStage
 from quoter.testing.venue import GivenKeys
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
@@ -29,10 +29,9 @@ PAPER_KEYS = GivenKeys(
 )
 
 
-class CcxtStage(Stage):
+class CcxtStage(SpotStage):
     """What the stages of spot venues have in common."""
 
-    coin: Instrument
     venue: PaperSpot
     secrets = (KEY, SECRET)
     has_switch = False

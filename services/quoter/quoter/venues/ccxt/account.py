@@ -101,6 +101,8 @@ class Account:
             except Refused as error:
                 kind = error.code if error.code in ("bad_credentials", "maintenance", "rate_limited") else "refused"
                 yield from self.fault(kind, f"{what}: {error}")
+                if error.code == "bad_nonce":
+                    yield from self.attempt(self._dialect.prepare(), "the venue's clock")
             except (Unclear, ContractError) as error:
                 tries += 1
                 if tries >= TRIES_TOLD or isinstance(error, ContractError):
@@ -221,7 +223,7 @@ class Account:
         try:
             yield from script
         except (Refused, Unclear) as error:
-            yield from self.fault("cancel_refused", f"{what}: {error}")
+            yield from self.fault("in_vain", f"{what}: {error}")
 
     # --- recovery -----------------------------------------------------------------------------------------------
 

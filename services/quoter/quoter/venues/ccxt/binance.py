@@ -31,6 +31,7 @@ from quoter.venues.rows import Rows
 
 TRADES_MAX = 1_000
 PAGES_MAX = 200
+CLOCKS_APART_MAX_MS = 60_000
 DAY_MS = 86_400_000
 SUBSCRIBED, PINGED = "subscribe", "ping"
 
@@ -61,8 +62,13 @@ class Binance(Spoken):
         return self.learn(symbol, document, symbol)
 
     def prepare(self) -> Script[None]:
-        # What it signs has to be of the venue's last seconds, and of its next one.
-        yield from self.call("load_time_difference")
+        # A request is refused unless its time is the venue's of the last 10 s, or of the next one.
+        document = yield from self.call("publicGetTime")
+        server_ms = document.get("serverTime") if isinstance(document, dict) else None
+        ours_ms = self.exchange.milliseconds()
+        if type(server_ms) is not int or abs(ours_ms - server_ms) > CLOCKS_APART_MAX_MS:
+            raise Unclear(f"the venue's clock says {str(server_ms)[:20]}, ours {ours_ms}")
+        self.exchange.options["timeDifference"] = ours_ms - server_ms
 
     def greeting(self) -> Iterable[bytes]:
         method = "userDataStream.subscribe.signature"

@@ -188,7 +188,8 @@ class Spoken:
 
     def money_of(self, currency_id: object, total: Decimal, free: Decimal) -> Money:
         """Return a balance of what the venue calls a currency."""
-        return Money(name_of(self.exchange.safe_currency_code(currency_id), "currency"), total, free)
+        name = name_of(currency_id, "currency")
+        return Money(name_of(_parsed(lambda: self.exchange.safe_currency_code(name)), "currency"), total, free)
 
     def amount(self, raw: Any, name: str) -> Decimal:
         """Return a number of a row as the venue sent it; ContractError for what is none."""
