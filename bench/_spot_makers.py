@@ -14,7 +14,7 @@ import msgspec
 from _session_ours import MemorySession
 from _session_venue import Schedule
 from _spot_market import BEGIN_NS, DEPOSIT_DOLLARS, DEPOSITS, END_NS, Fact, HedgeVenue, Refused, Target, Venue
-from _spot_risk import LOOK_NS, RiskDesk
+from _spot_risk import LOOK_NS, TOP_NS, RiskDesk
 from _spot_world import FEED_NS, STEP_NS, step_of
 from common.bots import FixedBot
 from common.bots.spot import SpotBot
@@ -64,10 +64,10 @@ EXCHANGES = Exchanges({"DLTXMM": Target.name, "KRAKEN": HedgeVenue.name})
 DAY_LOSS = 10**9
 """Yen: no hour ends early."""
 EPOCH = 1
-TIMER_NS = 250_000_000
-"""Live it is 50 ms; prices come this often here."""
-RISK_NS = 500_000_000
-STATUS_NS = 250_000_000
+TIMER_NS = STATUS_NS = 500_000_000
+"""Of quoters and pricer. Live it is 50 and 20 ms; what matters here comes with prices, books and answers."""
+RISK_NS = 1_000_000_000
+"""Live 250 ms; what fills have moved is hedged at once."""
 BOOK_NS = 250_000_000
 LEAD_NS = 3_000_000_000
 """Before the beginning the cores hear status for this long, as they would live."""
@@ -76,7 +76,7 @@ BEYOND_COINS = 0.6
 NORM_COINS = 0.2
 """What the hedger brings it back to."""
 FX_SYMBOL, FX_NS, FX_HALF_BPS, FX_DOLLARS = "USDJPY", 1_000_000_000, 0.2, 1e7
-SIZE, MARGIN_BPS = "0.05", 5.0
+SIZE, MARGIN_BPS = "0.2", 5.0
 """What both makers quote on either side, and how far from what they take for the price."""
 NO_LIMIT = 10**15
 NO_NOTIONAL = NotionalLimits(float(NO_LIMIT), float(NO_LIMIT), float(NO_LIMIT))
@@ -240,6 +240,9 @@ def _answers(refused: Sequence[Refused]) -> list[Output]:
 class Maker:
     """What every maker hears: status of venues, limits, its own position, and the target's book."""
 
+    book_ns = BOOK_NS
+    """How often it is told the target's book."""
+
     def __init__(self, target: Target, schedule: Schedule, config: BotConfig) -> None:
         self.target, self.schedule, self.config = target, schedule, config
         self.traders, self.hedges = Traders(), Hedges()
@@ -261,7 +264,7 @@ class Maker:
         self._every(begin_ns + RISK_NS, RISK_NS, self._on_risk)
         self._every(begin_ns, STATUS_NS, self._on_status)
         self._every(begin_ns, TIMER_NS, self._on_timer)
-        self._every(BEGIN_NS, BOOK_NS, self._look_at_target)
+        self._every(BEGIN_NS, self.book_ns, self._look_at_target)
 
     def _every(self, at_ns: int, period_ns: int, action: Any) -> None:
         def again() -> None:
@@ -394,6 +397,9 @@ class FixedMaker(Maker):
 class SpotMaker(Maker):
     """The kind `spot`: its pricer with the hedge venue's book and the dollar's, a quoter at either venue, and risk."""
 
+    book_ns = 2 * BOOK_NS
+    """It does not price by the target's book."""
+
     def __init__(
         self, target: Target, hedge: HedgeVenue, schedule: Schedule, style: str, settings: Sequence[str]
     ) -> None:
@@ -462,7 +468,7 @@ class SpotMaker(Maker):
             account = self.accounts[1]
             account.hear(account.quoter.on_book, book)
         if self.schedule.now_ns >= self._topped_ns.get(book.symbol, 0):
-            self._topped_ns[book.symbol] = self.schedule.now_ns + LOOK_NS
+            self._topped_ns[book.symbol] = self.schedule.now_ns + TOP_NS
             self.risk.on_top(top_of(book))
 
     # --- what else they hear ------------------------------------------------------------------------------------

@@ -32,10 +32,12 @@ from risk.monitoring.platform_limits import parse_platform_limits
 from risk.service import Risk
 from toolkit.paths import CONFIG_DIR
 
-STATE_NS, LOOK_NS = 250_000_000, 1_000_000_000
+LOOK_NS = 5_000_000_000
+"""Live each second; nothing that it finds changes what is traded here."""
+TOP_NS = 1_000_000_000
 HOLDER = "bench"
 FOREVER_MS = 86_400_000
-SAMPLED_NS = 250_000_000
+SAMPLED_NS = 1_000_000_000
 
 
 class RiskDesk:
