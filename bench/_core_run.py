@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -35,7 +35,7 @@ from common.running.service import COLLECT_AFTER
 from common.testing.limits import binary_limits
 from quoter.accounts.reached import Reached
 from quoter.keys import AccountKeys
-from quoter.service import TIMER_MS, Quoter
+from quoter.service import TIMER_MS
 from quoter.wiring import make_quoter
 
 BOT, VENUE, SERIES = "1", "degen", "BTC-5M"
@@ -84,23 +84,12 @@ class VenueWire(Socket):
         return frames
 
 
-class Stand(Protocol):
-    """What stands in for a venue: it is told frames and requests, and its frames are taken."""
-
-    def on_send(self, data: bytes) -> None: ...
-    def answer(self, ask: HttpRequest, now_ns: int) -> HttpResponse: ...
-    def take(self) -> list[bytes]: ...
-
-
 class Venue:
     """Takes every order and fills none, as the stand-in of a tick-to-order run does."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self._orders = Orders(symbols, lambda market, bid, ask, received_ns: None, list)
         self.wire = VenueWire()
-
-    def take(self) -> list[bytes]:
-        return self.wire.take()
 
     def on_send(self, data: bytes) -> None:
         self._orders.on_text(self.wire, data, 0)
@@ -112,17 +101,23 @@ class Venue:
         return HttpResponse(ask.request_id, status, msgspec.json.encode(document), {})
 
 
-class Turns:
-    """One quoter's core and its venue; `cpu_ns` is what the core has taken so far, and nothing else."""
+class CoreRun:
+    """One quoter that quotes so many markets; `cpu_ns` is what its core has taken so far."""
 
-    def __init__(self, core: Quoter, venue: Stand) -> None:
-        self.core, self.venue = core, venue
-        self._wire = next(each for each in core.inputs() if isinstance(each, Wire))
+    def __init__(self, markets: int) -> None:
+        self.symbols = [f"{SERIES}-{START_NS // NS_PER_S + number}" for number in range(markets)]
+        self.venue = Venue(self.symbols)
+        keys = AccountKeys({"DEGEN_API_KEY": "trade", "DEGEN_WALLET_KEY": "stand-in"}, Path(), ACCOUNT)
+        self.core = make_quoter(Reached(keys, "degen", "degen", "http://venue"), messages_per_s=float(NO_LIMIT))
+        self.core.epoch = 1
+        self._wire = next(each for each in self.core.inputs() if isinstance(each, Wire))
         self.now_ns = START_NS + 10 * NS_PER_S
         self.cpu_ns = self.messages = 0
         """Messages are the events published, the venue's frames and ours."""
         self.heard: list[list[bytes]] = []
         """The venue's frames, as they arrived together."""
+
+    # --- turns --------------------------------------------------------------------------------------------------
 
     def take_turns(self, bursts: Sequence[Burst]) -> None:
         """Hand in bursts, a turn for each, then carry out what they ask for and hand in what comes of that."""
@@ -156,27 +151,12 @@ class Turns:
                 caused.append([self._wire.on_open])
             else:
                 assert not isinstance(effect, Close), f"the session was closed: {effect}"
-        frames = self.venue.take()
+        frames = self.venue.wire.take()
         if frames:
             self.messages += len(frames)
             self.heard.append(frames)
             caused.append([partial(self._wire.on_frame, frame) for frame in frames])
         return caused
-
-    @property
-    def passes(self) -> int:
-        return self.core.passes.count
-
-
-class CoreRun(Turns):
-    """One quoter that quotes so many markets."""
-
-    def __init__(self, markets: int) -> None:
-        self.symbols = [f"{SERIES}-{START_NS // NS_PER_S + number}" for number in range(markets)]
-        keys = AccountKeys({"DEGEN_API_KEY": "trade", "DEGEN_WALLET_KEY": "stand-in"}, Path(), ACCOUNT)
-        core = make_quoter(Reached(keys, VENUE, VENUE, "http://venue"), messages_per_s=float(NO_LIMIT))
-        core.epoch = 1
-        super().__init__(core, Venue(self.symbols))
 
     # --- inputs -------------------------------------------------------------------------------------------------
 
@@ -199,6 +179,10 @@ class CoreRun(Turns):
         assert len(orders) == 2 * LEVELS * len(self.symbols), f"{len(orders)} orders in {len(self.symbols)} markets"
         self.cpu_ns = self.messages = 0
         self.heard.clear()
+
+    @property
+    def passes(self) -> int:
+        return self.core.passes.count
 
     @property
     def orders_sent(self) -> int:

@@ -1,76 +1,85 @@
-"""Pricer and quoter of spot bots in one process on a virtual clock, and the CPU that each takes for a book.
+"""A whole quote cycle of spot bots: books into the pricer's core, its prices into the quoter's, orders and answers.
 
-An update is a decoded book of 20 levels a side, of one of three venues; a bot has an FX leg and five sizes a side. The
-pricer's source price goes straight to the quoter's core, whose session is the live one, so that reading the venue's
-answers counts. The venue itself, the bus, sockets and the shell do not.
+Both cores are the live ones in one process on a virtual clock. The venue is the simulated exchange's own core, so that
+every frame is written and read; what it takes, the bus and the sockets are not counted, and neither are timers.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from _core_run import NO_LIMIT, START_NS, Turns, calm_collector
-from common.clock import NS_PER_MS, NS_PER_S
-from common.core import HttpRequest, HttpResponse, Receipt, Send
+from _quote_cycle_pricer import SIZES, START_NS, SYMBOL, TARGET, UPDATE_EVERY_NS, PricerRun
+from common.clock import NS_PER_MS
+from common.core import Effect, HttpRequest, HttpResponse, Open, Receipt, Send, Turn
 from common.events import (
-    Book,
     BotConfig,
     BotLimits,
+    CommonLimits,
     FeedStatus,
-    Level,
     Market,
     MarketStatus,
+    NotionalLimits,
     Position,
     PositionLimits,
     RiskState,
     SourcePrice,
     SpotLimits,
-    decode,
-    encode,
 )
 from common.instruments import InstrumentKind
-from common.testing.limits import spot_limits
-from common.venues import Exchanges
-from pricer.service import TIMER_PERIOD_MS, Pricer
-from pricer.sources.venues import Venues
-from quoter.accounts.reached import Reached
-from quoter.keys import AccountKeys
-from quoter.service import TIMER_MS
-from quoter.testing.spot import COIN, SpotVenue
-from quoter.wiring import make_quoter
+from exchange.entry.keys import Rates
+from exchange.entry.session import Send as Sent
+from exchange.spot.terms import SpotTerms
+from exchange.testing.venue import config as exchange_config
+from exchange.venue import Exchange
+from quoter.orders.own_orders import Orders
+from quoter.service import TIMER_MS, Quoter
+from quoter.venues.degen.rest import ApiKey
+from quoter.venues.degen.session import DegenSession
 
-SOURCES = ("kraken", "binance", "coinbase")
-TARGET, ACCOUNT = "degen", "mm1"
-TERM, SOURCE_TERM, FX = "USD", "EUR", "EUR/USD"
-LEVELS = 20
-STEP, MOVE, HALF = 0.01, 0.20, 1.00
-"""Between levels at least, how far all of them move, and from the middle to the first, so that a book that has moved
-does not cross those that have not."""
-MIDDLE, RATE = 60_000.0, 1.1
-SIZES, MARGINS = "0.5 0.5 1 1 2", "5 6 7 8 9"
-MOVES = 4
-EVERY_NS = NS_PER_S // 1_000
-FEED_EVERY_NS = 200 * NS_PER_MS
-RISK_EVERY_NS = 500 * NS_PER_MS
-PLENTY = 10**9
-ORDERS_KEPT = 50_000
+LEVELS = len(SIZES.split())
+NO_LIMIT = 1_000_000_000
+CONNECTION = 7
+KEY = ApiKey("trade", "mm1-trade", "secret-of-mm1-trade", ("read", "trade", "cancel"))
+MARGINS = "5 8 11 14 17"
+TICK, LOT = Decimal("0.01"), Decimal("0.0001")
+WARM_UP_TIMERS = 12
+LIMITS = BotLimits(
+    CommonLimits(
+        max_open_orders=NO_LIMIT,
+        max_side_orders=NO_LIMIT,
+        max_messages_per_s=NO_LIMIT,
+        max_cancels_per_s=NO_LIMIT,
+        max_orders_per_fill=NO_LIMIT,
+        min_quote_life_ms=0,
+        max_daily_loss=Decimal(NO_LIMIT),
+        max_drawdown=Decimal(NO_LIMIT),
+        notional=NotionalLimits(1e15, 1e15, 1e15),
+    ),
+    [
+        SpotLimits(
+            positions={"BTC": PositionLimits(Decimal(1_000), Decimal(100))},
+            min_spread_bps=1.0,
+            price_collar_bps=100.0,
+            book_collar_bps=100.0,
+            currencies={"JPY": NotionalLimits(1e15, 1e15, 1e15)},
+        )
+    ],
+)
 
 
-class Cost(NamedTuple):
-    """What some updates took, of either core."""
+class Costs(NamedTuple):
+    """CPU of some updates, and what came of them."""
 
     updates: int
     pricer_ns: int
     quoter_ns: int
     orders: int
-    """Sent to the venue."""
 
     @property
     def us_each(self) -> float:
@@ -81,262 +90,181 @@ class Cost(NamedTuple):
         return 1e6 / self.us_each
 
 
-class Coins(SpotVenue):
-    """Takes every order of every coin and fills none."""
+class CycleRun:
+    """Spot bots of one account at one venue, priced from three venues and an FX pair."""
 
-    def __init__(self, symbols: Sequence[str]) -> None:
-        super().__init__()
-        self._symbols = symbols
-        coins = dict.fromkeys((symbol.partition("/")[0] for symbol in symbols), Decimal(PLENTY))
-        self.money = {TERM: Decimal(PLENTY) * 100, **coins}
+    def __init__(self, bots: int, min_price_change: str | None, sizes: str = SIZES, margins: str = MARGINS) -> None:
+        self.pricer = PricerRun(bots, sizes=sizes)
+        self.now_ns = START_NS
+        self.algo_ids = [str(number) for number in range(bots)]
+        self._exchange = _exchange()
+        orders = Orders()
+        session = DegenSession(KEY, "http://venue", orders)
+        self.core = Quoter("mm1", TARGET, session, orders, float(NO_LIMIT))
+        self.core.epoch = 1
+        self.pricer_ns = self.quoter_ns = 0
+        self._timed_ns = 0
+        self._levels = len(sizes.split())
+        self._start([_bot(algo_id, min_price_change, sizes, margins) for algo_id in self.algo_ids])
 
-    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        if path.partition("?")[0] == "/symbols":
-            row = {"kind": "spot", "quote": TERM, "tick": "0.01", "lot": "0.0001", "min_size": "0.0001"}
-            more = {"min_notional": "1.000000"}
-            return 200, {
-                "symbols": [
-                    row | more | {"symbol": symbol, "base": symbol.partition("/")[0]} for symbol in self._symbols
-                ]
-            }
-        return super()._request(method, path, body)
+    # --- the life of the cores ----------------------------------------------------------------------------------
 
-
-class Wired:
-    """The venue as turns want it."""
-
-    def __init__(self, venue: Coins) -> None:
-        self._venue = venue
-        venue.connected = True
-
-    def on_send(self, data: bytes) -> None:
-        self._venue.on_send(Send("degen", data))
-        if len(self._venue.orders) > ORDERS_KEPT:
-            self._venue.orders = {each.client_order_id: each for each in self._venue.open_orders()}
-
-    def answer(self, ask: HttpRequest, now_ns: int) -> HttpResponse:
-        return self._venue.on_ask(ask)
-
-    def take(self) -> list[bytes]:
-        return list(self._venue.take_frames())
-
-
-class QuoteCycle:
-    """So many bots, each with a coin of its own: what its books cost is its own too."""
-
-    def __init__(self, bots: int, sizes: str = SIZES, margins: str = MARGINS, sources: Sequence[str] = SOURCES) -> None:
-        self._sources = sources
-        self.coins = [f"C{number:03}" for number in range(bots)]
-        exchanges = Exchanges({name.upper(): name for name in (*SOURCES, TARGET)})
-        self.pricer = Pricer(SOURCES, quoted_venues=[TARGET], venues=Venues(exchanges))
-        self.pricer.epoch = 1
-        keys = AccountKeys({"DEGEN_API_KEY": "trade", "DEGEN_WALLET_KEY": "stand-in"}, Path(), ACCOUNT)
-        quoter = make_quoter(Reached(keys, TARGET, TARGET, "http://venue"), messages_per_s=float(NO_LIMIT))
-        quoter.epoch = 1
-        self.quoter = Turns(quoter, Wired(Coins([f"{coin}/{TERM}" for coin in self.coins])))
-        self.pricer_ns = 0
-        self._limits = _limits(self.coins)
-        self._told_ns = self._timed_ns = self._priced_ns = self._risk_ns = 0
-        self._sizes = len(sizes.split())
-        self._configs = [self._config(number, sizes, margins) for number in range(bots)]
-        self._books = {
-            (coin, venue, moving, move): encode(
-                _book(
-                    venue,
-                    f"{coin}/{SOURCE_TERM}",
-                    *_levels(venue, MIDDLE + (MOVE * move if moving else 0.0), 0.0 if moving else 0.1 * move),
-                )
-            )
-            for coin in self.coins
-            for venue in sources
-            for moving in (False, True)
-            for move in range(MOVES)
-        }
-
-    def _config(self, number: int, sizes: str, margins: str) -> BotConfig:
-        coin = self.coins[number]
-        sections = {
-            "instrument": {
-                "account": ACCOUNT,
-                "instrument": f"{coin}/{TERM}",
-                "exchange": TARGET.upper(),
-                "source_exchange": ",".join(self._sources).upper(),
-                "underlyings": f"{coin}/{SOURCE_TERM}",
-                "fx_leg": FX,
-                "fx_exchange": SOURCES[0].upper(),
-            },
-            "pricer": {
-                "running": True,
-                "buy_quote_sizes": sizes,
-                "sell_quote_sizes": sizes,
-                "buy_margins": margins,
-                "sell_margins": margins,
-                "source_aggregation": "BEST_AGGREGATED",
-            },
-            "risk_limits": {"max_long_exposure": 1_000, "max_short_exposure": 1_000},
-        }
-        return BotConfig(
-            algo_id=str(number + 1), kind="spot", revision=1, running=True, sections=sections, actor="bench", ts_ns=0
-        )
-
-    @property
-    def cycle(self) -> int:
-        """After so many updates everything begins again."""
-        return len(self.coins) * len(self._sources) * MOVES
-
-    # --- what they hear -----------------------------------------------------------------------------------------
-
-    @property
-    def now_ns(self) -> int:
-        return self.quoter.now_ns
+    def _start(self, bots: Sequence[BotConfig]) -> None:
+        core = self.core
+        for bot in bots:
+            list(core.on_config(bot, self.receipt()))
+            empty = Position(algo_id=bot.algo_id, lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=0, ts_ns=0)
+            list(core.on_position(empty, self.receipt()))
+        list(core.on_market(_market(), self.receipt()))
+        self._tell()
+        self._carry(list(core.start(self.receipt())))
+        for step in range(WARM_UP_TIMERS):
+            self.now_ns += TIMER_MS * NS_PER_MS
+            self.pricer.pass_by(TIMER_MS * NS_PER_MS)
+            self._on_timer()
+            self.update(60_000.0 + 0.01 * (step % 2), step)
+        assert len(core.trader.orders) == 2 * self._levels * len(bots), f"{len(core.trader.orders)} orders"
 
     def receipt(self) -> Receipt:
         return Receipt(self.now_ns)
 
-    def start(self) -> None:
-        """Begin, and have every bot quote all its sizes."""
-        core, turns = self.quoter.core, self.quoter
-        turns.take_turns([[partial(core.on_config, config) for config in self._configs]])
-        for config in self._configs:
-            nothing = {"lines": [], "realized": Decimal(0), "fees": Decimal(0), "fill_sequence": 0}
-            position = Position(algo_id=config.algo_id, ts_ns=0, epoch=1, **nothing)  # type: ignore[arg-type]
-            turns.take_turns([[partial(core.on_position, position)]])
-        for coin in self.coins:
-            market = _market(f"{coin}/{TERM}", coin)
-            list(self.pricer.on_market(market, self.receipt()))
-            turns.take_turns([[partial(core.on_market, market)]])
-        for config in self._configs:
-            list(self.pricer.on_bot(config, self.receipt()))
-        turns.take_turns([[core.start]])
-        self.update(_book(SOURCES[0], FX, [(RATE, 1e7)], [(RATE + 0.0001, 1e7)]))
-        for _ in range(60):
-            self.pass_by(50 * NS_PER_MS)
-            for coin in self.coins:
-                for venue in self._sources:
-                    self.update(self._book(coin, venue, moving=False, move=0))
-            self.update(_book(SOURCES[0], FX, [(RATE, 1e7)], [(RATE + 0.0001, 1e7)]))
-        found, wanted = len(core.trader.orders), 2 * self._sizes * len(self.coins)
-        assert found == wanted, f"{found} orders rest, {wanted} are wanted"
-
-    def update(self, book: Book) -> None:
-        """Hand a book to the pricer, and what it states to the quoter."""
-        receipt = self.receipt()
-        begun_ns = time.process_time_ns()
-        for _ in self.pricer.on_book(book, receipt):
-            raise AssertionError("prices wait for the end of the burst")
-        stated = list(self.pricer.after_burst(receipt))
-        self.pricer_ns += time.process_time_ns() - begun_ns
-        prices = [each for each in stated if isinstance(each, SourcePrice)]
-        if prices:
-            self.quoter.take_turns([[partial(self.quoter.core.on_source, each) for each in prices]])
-
-    def pass_by(self, ns: int) -> None:
-        """Let time pass with the timers of both, and with feeds and limits that live."""
-        turns, core = self.quoter, self.quoter.core
-        turns.now_ns += ns
-        now_ns = turns.now_ns
-        if now_ns - self._told_ns >= FEED_EVERY_NS:
-            self._told_ns = now_ns
-            for venue in (*SOURCES, TARGET):
-                self.pricer.on_status(_status(venue), self.receipt())
-            turns.take_turns([[partial(core.on_feed_status, _status(TARGET))]])
-        if now_ns - self._risk_ns >= RISK_EVERY_NS:
-            self._risk_ns = now_ns
-            turns.take_turns([[partial(core.on_risk, self._risk_state())]])
-        if now_ns - self._timed_ns >= TIMER_MS * NS_PER_MS:
-            self._timed_ns = now_ns
-            turns.take_turns([[core.on_timer]])
-        if now_ns - self._priced_ns >= TIMER_PERIOD_MS * NS_PER_MS:
-            self._priced_ns = now_ns
-            begun_ns = time.process_time_ns()
-            stated = [each for each in self.pricer.on_timer(self.receipt()) if isinstance(each, SourcePrice)]
-            self.pricer_ns += time.process_time_ns() - begun_ns
-            if stated:
-                turns.take_turns([[partial(core.on_source, each) for each in stated]])
-
-    def _risk_state(self) -> RiskState:
-        names = [each.algo_id for each in self._configs]
-        return RiskState(
+    def _tell(self) -> None:
+        """Let feed and risk speak, as they do all the time."""
+        status = FeedStatus(venue=TARGET, connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True)
+        state = RiskState(
             shard="0",
             ledger_sequence=0,
             limits={},
-            bot_limits=dict.fromkeys(names, self._limits),
-            config_revisions=dict.fromkeys(names, 1),
+            bot_limits=dict.fromkeys(self.algo_ids, LIMITS),
+            config_revisions=dict.fromkeys(self.algo_ids, 1),
             halts=[],
             ts_ns=self.now_ns,
-            epoch=1,
         )
+        list(self.core.on_feed_status(status, self.receipt()))
+        list(self.core.on_risk(state, self.receipt()))
 
-    def run(self, updates: int, *, moving: bool) -> Cost:
-        """Hand in updates of bots and venues in turn, a thousand a second for each bot; return what they took."""
-        orders = self._sent()
-        self.pricer_ns = self.quoter.cpu_ns = 0
-        with calm_collector():
-            for number in range(updates):
-                self.pass_by(EVERY_NS // len(self.coins))
-                turn, place = divmod(number, len(self.coins))
-                venue = self._sources[turn % len(self._sources)]
-                move = turn // len(self._sources) % MOVES
-                self.update(self._book(self.coins[place], venue, moving=moving, move=move))
-        return Cost(updates, self.pricer_ns, self.quoter.cpu_ns, self._sent() - orders)
+    def _on_timer(self) -> None:
+        self._timed_ns = self.now_ns
+        self._tell()
+        self._carry(list(self.core.on_timer(self.receipt())))
 
-    def _book(self, coin: str, venue: str, *, moving: bool, move: int) -> Book:
-        """Return a book just decoded, as it comes from the bus."""
-        return decode(Book, self._books[coin, venue, moving, move])
+    # --- updates ------------------------------------------------------------------------------------------------
 
-    def _sent(self) -> int:
-        return sum(self.quoter.core.trader.orders.counts_of(each.algo_id)[0] for each in self._configs)
+    def update(self, mid: float, number: int, behind: float = 0.0) -> None:
+        """Hand in a book of one of the venues, and carry out all that comes of it."""
+        venue = ("kraken", "binance", "coinbase")[number % 3]
+        book = self.pricer.book(venue, mid, behind)
+        pricer, receipt = self.pricer.pricer, self.receipt()
+        begun_ns = time.process_time_ns()
+        list(pricer.on_book(book, receipt))
+        prices = [each for each in pricer.after_burst(receipt) if isinstance(each, SourcePrice)]
+        told_ns = time.process_time_ns()
+        effects: list[Effect] = []
+        for price in prices:
+            effects.extend(self.core.on_source(price, receipt))
+        effects.extend(self.core.after_burst(receipt))
+        self.pricer_ns += told_ns - begun_ns
+        self.quoter_ns += time.process_time_ns() - told_ns
+        self._carry(effects)
+
+    def measured(self, count: int, *, deep: bool) -> Costs:
+        """Return what so many updates take, a thousand a second: of all levels by a tick, or far behind the quotes."""
+        self.pricer_ns = self.quoter_ns = 0
+        sent_before = sum(self.core.trader.orders.counts_of(algo_id)[0] for algo_id in self.algo_ids)
+        for number in range(count):
+            self.now_ns += UPDATE_EVERY_NS
+            self.pricer.pass_by(UPDATE_EVERY_NS)
+            if self.now_ns - self._timed_ns >= TIMER_MS * NS_PER_MS:
+                before = self.quoter_ns
+                self._on_timer()
+                self.quoter_ns = before
+            step = number // 3 % 4
+            if deep:
+                self.update(60_000.0, number, behind=0.1 * step)
+            else:
+                self.update(60_000.0 + 0.01 * step, number)
+        sent = sum(self.core.trader.orders.counts_of(algo_id)[0] for algo_id in self.algo_ids) - sent_before
+        return Costs(count, self.pricer_ns, self.quoter_ns, sent)
+
+    # --- the venue ----------------------------------------------------------------------------------------------
+
+    def _carry(self, effects: Sequence[Effect]) -> None:
+        """Carry out what the quoter asks for, and hand in what comes of it, the venue's frames in one burst."""
+        core, exchange, receipt = self.core, self._exchange, self.receipt()
+        while effects:
+            frames: list[bytes] = []
+            caused: list[Effect] = []
+            for effect in effects:
+                outputs: Any = ()
+                if isinstance(effect, Send):
+                    outputs = exchange.on_frame(CONNECTION, effect.data, self.now_ns)
+                elif isinstance(effect, Open):
+                    outputs = exchange.on_connect(CONNECTION, self.now_ns)
+                    caused += core.on_open(receipt)
+                elif isinstance(effect, HttpRequest):
+                    answer, outputs = self._answered(effect)
+                    caused += core.on_answer(answer, receipt)
+                elif isinstance(effect, Turn):
+                    caused += effect.handler(receipt)
+                frames += [out.data for out in outputs if isinstance(out, Sent) and out.connection == CONNECTION]
+            begun_ns = time.process_time_ns()
+            for frame in frames:
+                caused += core.on_frame(frame, receipt)
+            caused += core.after_burst(receipt)
+            self.quoter_ns += time.process_time_ns() - begun_ns
+            effects = caused
+
+    def _answered(self, ask: HttpRequest) -> tuple[HttpResponse, Any]:
+        url = urlsplit(ask.url)
+        query, headers = dict(parse_qsl(url.query)), {name.lower(): value for name, value in ask.headers.items()}
+        found = self._exchange.on_request(ask.method, url.path, query, headers, ask.body, self.now_ns)
+        return HttpResponse(ask.request_id, found.status, found.body, found.headers), found.outputs
 
 
-def _limits(coins: Sequence[str]) -> BotLimits:
-    """Return limits that never bind."""
-    most = float(NO_LIMIT) * 1e6
-    wide = spot_limits(
-        max_open_orders=NO_LIMIT,
-        max_messages_per_s=NO_LIMIT,
-        max_cancels_per_s=NO_LIMIT,
-        max_order_notional=most,
-        max_notional=most,
-        max_account_notional=most,
-    )
-    positions = dict.fromkeys(coins, PositionLimits(max_position=Decimal(PLENTY), max_order=Decimal(PLENTY)))
-    return msgspec.structs.replace(wide, kinds=[SpotLimits(positions, 0.1, 500.0, 500.0)])
+def _exchange() -> Exchange:
+    symbol = SpotTerms(SYMBOL, "BTC", "BTC", TICK, LOT, LOT, Decimal(1), quote="JPY")
+    rates = Rates(*[NO_LIMIT] * 6)
+    exchange = Exchange(replace(exchange_config(), symbols=(symbol,), rates=rates))
+    exchange.start(START_NS)
+    login = msgspec.json.encode({"api_key": "admin-admin", "api_secret": "secret-of-admin-admin", "lifetime_s": 86_400})
+    token = msgspec.json.decode(exchange.on_request("POST", "/auth/login", {}, {}, login, START_NS).body)["token"]
+    for currency, amount in (("JPY", "900000000"), ("BTC", "100000")):
+        for _ in range(100 if currency == "JPY" else 1):
+            body = msgspec.json.encode({"amount": amount, "currency": currency})
+            headers = {"authorization": f"Bearer {token}"}
+            answer = exchange.on_request("POST", "/admin/accounts/mm1/deposit", {}, headers, body, START_NS)
+            assert answer.status < 300, answer.body
+    return exchange
 
 
-def _levels(venue: str, middle: float, behind: float) -> list[list[tuple[float, float]]]:
-    """Return both sides around a middle; the last levels hold `behind` more."""
-    random = Random(venue)
-    sides = []
-    for sign in (-1.0, 1.0):
-        price, levels = middle + sign * HALF, []
-        for place in range(LEVELS):
-            price += sign * STEP * random.choice((1, 1, 2, 3))
-            size = 0.05 + random.random()
-            levels.append((round(price, 2), size + (behind if place > LEVELS - 3 else 0.0)))
-        sides.append(levels)
-    return sides
+def _bot(algo_id: str, min_price_change: str | None, sizes: str, margins: str) -> BotConfig:
+    sections = {
+        "instrument": {"account": "mm1", "instrument": SYMBOL, "exchange": TARGET, "source_exchange": "KRAKEN"},
+        "pricer": {
+            "running": True,
+            "buy_quote_sizes": sizes,
+            "sell_quote_sizes": sizes,
+            "buy_margins": margins,
+            "sell_margins": margins,
+            "source_aggregation": "BEST_AGGREGATED",
+            "min_spread": "4 bps [40]",
+            "min_price_change": min_price_change,
+        },
+        "risk_limits": {"max_long_exposure": 100, "max_short_exposure": 100},
+    }
+    return BotConfig(algo_id=algo_id, kind="spot", revision=1, running=True, sections=sections, actor="bench", ts_ns=0)
 
 
-def _book(venue: str, symbol: str, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> Book:
-    levels = [[Level(*level) for level in side] for side in (bids, asks)]
-    return Book(venue=venue, symbol=symbol, bids=levels[0], asks=levels[1], ts_received_ns=START_NS, epoch=1)
-
-
-def _status(venue: str) -> FeedStatus:
-    return FeedStatus(venue=venue, connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True, epoch=1)
-
-
-def _market(symbol: str, base: str) -> Market:
+def _market() -> Market:
     return Market(
         venue=TARGET,
-        symbol=symbol,
+        symbol=SYMBOL,
         kind=InstrumentKind.SPOT,
         status=MarketStatus.OPEN,
-        base=base,
-        currency=TERM,
-        tick_size=COIN.tick_size,
-        lot_size=COIN.lot_size,
-        min_notional=COIN.min_notional,
+        base="BTC",
+        currency="JPY",
+        tick_size=TICK,
+        lot_size=LOT,
+        min_notional=Decimal(1),
         ts_received_ns=0,
-        epoch=1,
     )
