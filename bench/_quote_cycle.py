@@ -113,7 +113,9 @@ class CycleRun:
         core = self.core
         for bot in bots:
             list(core.on_config(bot, self.receipt()))
-            empty = Position(algo_id=bot.algo_id, lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=0, ts_ns=0)
+            empty = Position(
+                algo_id=bot.algo_id, lines=[], realized=Decimal(0), fees=Decimal(0), fill_sequence=0, ts_ns=0
+            )
             list(core.on_position(empty, self.receipt()))
         list(core.on_market(_market(), self.receipt()))
         self._tell()
