@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from common.bots import sections_of, venue_and_account
+from common.bots import may_trade_at, sections_of
 from common.core import Effects
 from common.errors import ConfigError
 from common.events import AlertLevel, BotConfig
+from common.venues import Exchanges
 
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, renew_quoted
@@ -16,8 +17,9 @@ from quoter.trading.trader import Trader
 class Configured:
     """Takes in what is said of each bot, and has its markets looked at."""
 
-    def __init__(self, trader: Trader, passes: Passes, blotter: Blotter) -> None:
-        self._trader, self._passes, self._blotter = trader, passes, blotter
+    def __init__(self, trader: Trader, passes: Passes, blotter: Blotter, exchanges: Exchanges | None = None) -> None:
+        """`exchanges` are those that documents of bots name."""
+        self._trader, self._passes, self._blotter, self._exchanges = trader, passes, blotter, exchanges
         self.faults: dict[str, str] = {}
         """By bot: what is wrong with its configuration."""
 
@@ -28,7 +30,7 @@ class Configured:
         """
         trader, algo_id = self._trader, config.algo_id
         self.faults.pop(algo_id, None)
-        here = venue_and_account(config) in (None, (trader.venue, trader.account))
+        here = may_trade_at(config, trader.venue, trader.account, self._exchanges)
         try:
             sections = sections_of(config, trader.models) if here and not config.removed else None
         except ConfigError as error:

@@ -47,6 +47,7 @@ from common.events import (
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds
+from common.venues import Exchanges
 
 from quoter.accounts.accounts import AccountCore
 from quoter.accounts.traders import Traders
@@ -94,14 +95,22 @@ class Quoter(AccountCore):
         traders: Traders | None = None,
         hedges: Hedges | None = None,
         answer: AnswerTicket = at_once,
+        exchanges: Exchanges | None = None,
     ) -> None:
-        """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port."""
+        """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port.
+
+        `exchanges` are those that documents of bots name.
+        """
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
         if traders is not None:
             traders.join(self.trader, lambda: bool(self.emptying))
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
+        self.passes = Passes(
+            self.trader,
+            lambda *halt: self.blotter.halt(*halt),
+            lambda orders, now_ns: self.blotter.self_trades(orders, now_ns),
+        )
         self.hedges = hedges or Hedges()
         self.hedges.join(self.trader)
         hedged, terms = partial(self.hedges.on_order, account), self.hedges.terms_of
@@ -114,7 +123,7 @@ class Quoter(AccountCore):
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
-        self.configured = Configured(self.trader, self.passes, self.blotter)
+        self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
 
     def inputs(self) -> Sequence[Input]:
         return [
@@ -283,7 +292,8 @@ class Quoter(AccountCore):
 
     def on_book(self, book: Book, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", book.venue, book.epoch):
-            note_book(self.bots.values(), book)
+            for bot in note_book(self.bots.values(), book):
+                self.passes.touch(bot.algo_id, book.symbol)
             terms = self.markets.get(book.symbol)
             if terms is None or terms.expiry_ns is None:
                 self.hedges.on_book(book)

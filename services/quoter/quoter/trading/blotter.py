@@ -6,14 +6,15 @@ an order that must not rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from common.clock import NS_PER_MS
 from common.core import Effects
 from common.events import AccountState, AlertLevel, Fill, Halt, Posting
-from common.instruments import Instrument
+from common.instruments import NONE, Instrument
 from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
@@ -26,6 +27,7 @@ from quoter.trading.order_updates import (
     fill_of,
     posting_of,
     reversal_of,
+    self_trade_alert,
 )
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
@@ -55,6 +57,7 @@ CONVERSIONS_MAX = 20_000
 ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
+SELF_TRADE = "self_trade"
 
 
 class Blotter:
@@ -408,9 +411,21 @@ class Blotter:
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
         """Tell people, at most once a second per kind and bot."""
+        return [alert(level, algo_id, kind, text, now_ns)] if self._may_alert(algo_id, kind, now_ns) else []
+
+    def _may_alert(self, algo_id: str, kind: str, now_ns: int) -> bool:
         key = (algo_id, kind)
         last_ns = self._alerted_ns.get(key)
         if last_ns is not None and now_ns - last_ns < ALERTS_GAP_NS:
-            return []
+            return False
         self._alerted_ns[key] = now_ns
-        return [alert(level, algo_id, kind, text, now_ns)]
+        return True
+
+    def self_trades(self, orders: Iterable[NewOrder], now_ns: int) -> Effects:
+        """Tell people of coins that were not ordered because the order would have traded with our own.
+
+        In a YES/NO market that is a price on its way, not a fault: it is in `explain` alone.
+        """
+        for order in orders:
+            if order.outcome is NONE and self._may_alert(order.algo_id, SELF_TRADE, now_ns):
+                yield self_trade_alert(order, self._trader.venue, SELF_TRADE, now_ns)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
     Alert,
     AlertLevel,
@@ -22,6 +23,7 @@ from common.events import (
 )
 from common.instruments import Instrument, Outcome
 from common.orders import SUBMITTING
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
@@ -261,6 +263,24 @@ def target_of(
 
 def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
     return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def self_trade_alert(order: NewOrder, venue: str, kind: str, now_ns: int) -> Alert:
+    """Return the alert of an order that was not sent because it would have traded with our own."""
+    instrument = order.instrument
+    quantity, price = instrument.quantity(order.quantity_lots), instrument.price(order.price_ticks)
+    return Alert(
+        level=AlertLevel.WARNING,
+        algo_id=order.algo_id,
+        source="quoter",
+        kind=kind,
+        text=self_trade_text(order.symbol, order.side, quantity, price),
+        ts_ns=now_ns,
+        venue=venue,
+        symbol=order.symbol,
+        action=IGNORE_ORDER,
+        order_id=order.order_id,
+    )
 
 
 def passed_over_targets(

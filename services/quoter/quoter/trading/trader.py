@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import FeedStatus, MarketStatus, RiskState
-from common.instruments import BUY, ceil_ticks
+from common.instruments import BUY, NONE
 from common.orders import OrderIds
 from common.pretrade import (
     Approved,
@@ -29,7 +29,7 @@ from common.pretrade import (
 
 from quoter.orders.budget import Budget, Use
 from quoter.orders.collateral import Collateral
-from quoter.orders.diff import TargetOrder, Tolerance, beside, diff, within_headroom
+from quoter.orders.diff import TargetOrder, beside, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
@@ -48,8 +48,6 @@ RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 100 * NS_PER_MS
 """A target that only moves is published at most this often: who reads it looks four times a second."""
-REDUCE_TOLERANCE_TICKS = 2
-"""An order that reduces near the end is left where it is while it is so close to its price."""
 NOTHING_RESTS = "no_websocket"
 """Why nothing new is quoted while the session takes only what does not rest."""
 
@@ -105,6 +103,8 @@ class Trader:
         self.rejections: dict[str, int] = {}
         self.refused: list[tuple[NewOrder, Rejection]] = []
         """What the pre-trade check refused in the pass of this moment."""
+        self.self_trades: list[NewOrder] = []
+        """What it refused because it would have traded with our own orders, until somebody has told people."""
         self.memory = Memory()
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
@@ -175,7 +175,7 @@ class Trader:
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
-        self.collateral.relock(self.activity.money.bids)
+        self.collateral.relock(self.activity.money.locked)
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         working = {
@@ -295,8 +295,8 @@ class Trader:
         symbol = quoted.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = diff(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms)
-        quoted.again = False
+        todo = quoted.strategy.changes(wanted, working, quoted)
+        quoted.again = todo.waits
         if not todo.cancel and not todo.place:
             return None
         self.refused = []
@@ -321,21 +321,6 @@ class Trader:
         text = "an order that is being cancelled may still be executed in its place"
         for order in self._new_orders(bot, quoted, waiting, now_ns, immediate=False):
             self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
-
-    def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
-        strategy = quoted.strategy
-        if wanted.state == "quoting":
-            ticks = strategy.price_tolerance_ticks
-        else:
-            # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it
-            # has all the room until the venue says that it is gone, and with each new price nothing would be there.
-            ticks = REDUCE_TOLERANCE_TICKS if wanted.state == "reduce_only" else 0
-        limits = quoted.context.limits
-        if limits is None or not ticks:
-            return Tolerance(ticks, strategy.size_tolerance, 1)
-        least, of_price = limits.min_spread
-        least += of_price * (quoted.context.fair or 0.0)
-        return Tolerance(ticks, strategy.size_tolerance, ceil_ticks(least, quoted.terms.tick))
 
     def _cancel(self, bot: Bot, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> Sequence[Order]:
         """Put the cancels that can be sent now into the batch and return whose they are; none is refused, at most late.
@@ -388,7 +373,7 @@ class Trader:
         context.known_ids = self.orders.by_id
         currency = terms.instrument.currency
         context.free_cash = self.collateral.free(currency)
-        context.may_take = immediate
+        context.may_take, context.takes_beside = immediate, quoted.strategy.takes_beside
         activity = self.activity
         money = activity.money
         context.bot_notional, context.account_notional = money.of(bot.algo_id, currency), money.total(currency)
@@ -408,6 +393,8 @@ class Trader:
             else:
                 quoted.again = True
                 self.refused.append((order, found))
+                if found.reason is RejectReason.SELF_CROSS:
+                    self.self_trades.append(order)
                 reason = found.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:
@@ -455,12 +442,16 @@ class Trader:
 
     def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> None:
         """Enter new orders of one market into the book of orders and into the batch."""
-        bids = cover = 0.0
+        bids = cover = coins = 0.0
         for approved in orders:
             self.batch.place(approved, quoted.context.now_ns)
             if approved.order.side is BUY:
                 bids += approved.notional
                 cover += approved.cover
+            elif approved.order.outcome is NONE:
+                coins += approved.order.instrument.units(approved.order.quantity_lots)
+        if coins:
+            self.collateral.lock(quoted.terms.instrument.base, coins)
         if bids:
             # Counted here already: the next pass may come before the timer has computed it again.
             algo_id, currency = orders[0].order.algo_id, quoted.terms.instrument.currency
