@@ -1,4 +1,4 @@
-"""All hedging of a shard: who hedges by the documents of now, what is known at a decision, and what is told of it.
+"""All hedging of a shard: who hedges by the documents of now, what is known at a decision, and what is said of it.
 
 Where nobody hedges and nothing is open it looks at nothing.
 """
