@@ -70,6 +70,8 @@ class Hour:
         self.hedge = HedgeVenue(self._world, self.schedule, self.parts, (task.seed, task.hour))
         self.target.start()
         self.hedge.start()
+        # Its book is there when the makers come.
+        self.hedge.on_step(0)
         self.two_sided_steps = 0
         self._rival = Rival(self.target, self.schedule, task.seed, task.hour)
 

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from _session_ours import MemorySession
 from _session_venue import Schedule
-from _spot_market import BEGIN_NS, DEPOSITS, END_NS, Fact, HedgeVenue, Refused, Target, Venue
+from _spot_market import BEGIN_NS, DEPOSIT_DOLLARS, DEPOSITS, END_NS, Fact, HedgeVenue, Refused, Target, Venue
+from _spot_risk import LOOK_NS, TOP_NS, RiskDesk
 from _spot_world import FEED_NS, STEP_NS, step_of
 from common.bots import FixedBot
 from common.bots.spot import SpotBot
@@ -33,6 +34,7 @@ from common.events import (
     Market,
     MarketStatus,
     NotionalLimits,
+    OrderCommand,
     OwnDepth,
     Position,
     PositionLimits,
@@ -41,12 +43,15 @@ from common.events import (
     RiskState,
     SourcePrice,
     SpotLimits,
+    TopOfBook,
 )
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.venues import Exchanges
 from exchange.spot.orders import SpotTicket
 from pricer.service import Pricer
 from pricer.sources.venues import Venues
+from quoter.accounts.traders import Traders
+from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
 from quoter.venues.base import CashBalance, Output, Placement
@@ -55,11 +60,14 @@ from quoter.venues.degen.order_entry import Waiting, outcomes
 from quoter.venues.degen.spot import Symbols
 
 BOT = "1"
+EXCHANGES = Exchanges({"DLTXMM": Target.name, "KRAKEN": HedgeVenue.name})
+DAY_LOSS = 10**9
+"""Yen: no hour ends early."""
 EPOCH = 1
-TIMER_NS = 250_000_000
-"""Live it is 50 ms; prices come this often here."""
-RISK_NS = 500_000_000
-STATUS_NS = 250_000_000
+TIMER_NS = STATUS_NS = 500_000_000
+"""Of quoters and pricer. Live it is 50 and 20 ms; what matters here comes with prices, books and answers."""
+RISK_NS = 1_000_000_000
+"""Live 250 ms; what fills have moved is hedged at once."""
 BOOK_NS = 250_000_000
 LEAD_NS = 3_000_000_000
 """Before the beginning the cores hear status for this long, as they would live."""
@@ -68,7 +76,7 @@ BEYOND_COINS = 0.6
 NORM_COINS = 0.2
 """What the hedger brings it back to."""
 FX_SYMBOL, FX_NS, FX_HALF_BPS, FX_DOLLARS = "USDJPY", 1_000_000_000, 0.2, 1e7
-SIZE, MARGIN_BPS = "0.05", 5.0
+SIZE, MARGIN_BPS = "0.2", 5.0
 """What both makers quote on either side, and how far from what they take for the price."""
 NO_LIMIT = 10**15
 NO_NOTIONAL = NotionalLimits(float(NO_LIMIT), float(NO_LIMIT), float(NO_LIMIT))
@@ -146,7 +154,10 @@ class Account:
     def __init__(self, venue: Venue, schedule: Schedule, maker: Maker) -> None:
         self.venue, self._schedule, self._maker = venue, schedule, maker
         self.name = f"mm1-{venue.name}"
-        self.quoter = Quoter(self.name, venue.name, SpotSession(venue, self.on_reports), Orders())
+        session = SpotSession(venue, self.on_reports)
+        self.quoter = Quoter(
+            self.name, venue.name, session, Orders(), traders=maker.traders, hedges=maker.hedges, exchanges=EXCHANGES
+        )
         self.quoter.epoch = EPOCH
         self._symbols = Symbols([instrument_of(venue)])
         venue.on_facts = self._on_facts
@@ -158,7 +169,7 @@ class Account:
         self.carry_out(self.quoter.on_market(self.market(), receipt))
         self.carry_out(self.quoter.start(receipt))
         cash = [CashBalance(currency, amount, 0) for currency, amount in DEPOSITS.items()]
-        self.carry_out(self.quoter.on_session([*cash, CashBalance("USD", Decimal(10_000_000), 0)], receipt))
+        self.carry_out(self.quoter.on_session([*cash, CashBalance("USD", Decimal(DEPOSIT_DOLLARS), 0)], receipt))
 
     def market(self) -> Market:
         terms = self.venue.terms
@@ -197,7 +208,7 @@ class Account:
 
     def take_turn(self, effects: Iterable[Effect]) -> None:
         self.carry_out(effects)
-        self.carry_out(self.quoter.after_burst(Receipt(self._schedule.now_ns)))
+        self._maker.after_burst()
 
     def carry_out(self, effects: Iterable[Effect]) -> None:
         turns = list[Turn]()
@@ -229,14 +240,19 @@ def _answers(refused: Sequence[Refused]) -> list[Output]:
 class Maker:
     """What every maker hears: status of venues, limits, its own position, and the target's book."""
 
+    book_ns = BOOK_NS
+    """How often it is told the target's book."""
+
     def __init__(self, target: Target, schedule: Schedule, config: BotConfig) -> None:
         self.target, self.schedule, self.config = target, schedule, config
+        self.traders, self.hedges = Traders(), Hedges()
         self.accounts = [Account(target, schedule, self)]
         self.books = 0
         self.alerts: dict[str, int] = {}
         """How often something was said that people should know, by kind."""
         self._fills = 0
         self._lots: dict[InstrumentKey, tuple[str, int]] = {}
+        self._topped_ns: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin, and plan what is heard in the hour."""
@@ -248,7 +264,7 @@ class Maker:
         self._every(begin_ns + RISK_NS, RISK_NS, self._on_risk)
         self._every(begin_ns, STATUS_NS, self._on_status)
         self._every(begin_ns, TIMER_NS, self._on_timer)
-        self._every(BEGIN_NS, BOOK_NS, self._look_at_target)
+        self._every(BEGIN_NS, self.book_ns, self._look_at_target)
 
     def _every(self, at_ns: int, period_ns: int, action: Any) -> None:
         def again() -> None:
@@ -293,6 +309,15 @@ class Maker:
         self.books += 1
         account = self.accounts[0]
         account.hear(account.quoter.on_book, book)
+
+    def after_burst(self) -> None:
+        """End a turn: hedges first, what they want sent goes into the batches that the quoters send then."""
+        now_ns = self.schedule.now_ns
+        if self.hedges.due:
+            for event in list(self.hedges.work(now_ns)):
+                self.on_event(event)
+        for account in self.accounts:
+            account.carry_out(account.quoter.after_burst(Receipt(now_ns)))
 
     # --- what it books ------------------------------------------------------------------------------------------
 
@@ -370,52 +395,49 @@ class FixedMaker(Maker):
 
 
 class SpotMaker(Maker):
-    """The kind `spot`: its pricer with the hedge venue's book and the dollar's, and a quoter at either venue."""
+    """The kind `spot`: its pricer with the hedge venue's book and the dollar's, a quoter at either venue, and risk."""
+
+    book_ns = 2 * BOOK_NS
+    """It does not price by the target's book."""
 
     def __init__(
         self, target: Target, hedge: HedgeVenue, schedule: Schedule, style: str, settings: Sequence[str]
     ) -> None:
         document = sections_with(style, settings)
-        super().__init__(
-            target,
-            schedule,
-            BotConfig(
-                algo_id=BOT, kind="spot", revision=1, running=True, sections=document, actor="bench", ts_ns=BEGIN_NS
-            ),
+        config = BotConfig(
+            algo_id=BOT, kind="spot", revision=1, running=True, sections=document, actor="bench", ts_ns=BEGIN_NS
         )
+        super().__init__(target, schedule, config)
         self.hedge = hedge
         self.accounts.append(Account(hedge, schedule, self))
-        exchanges = Exchanges({"DLTXMM": target.name, "KRAKEN": hedge.name})
-        self.pricer = Pricer([hedge.name], quoted_venues=[target.name], venues=Venues(exchanges))
+        self.pricer = Pricer([hedge.name], quoted_venues=[target.name], venues=Venues(EXCHANGES))
         self.pricer.epoch = EPOCH
+        self.risk = RiskDesk(schedule, EXCHANGES, self._on_said)
 
     def start(self) -> None:
         receipt = Receipt(BEGIN_NS - LEAD_NS)
-        for account in self.accounts:
-            self._price(self.pricer.on_market(account.market(), receipt))
+        markets = [account.market() for account in self.accounts]
+        for market in markets:
+            self._price(self.pricer.on_market(market, receipt))
         self._price(self.pricer.on_bot(self.config, receipt))
+        cash = {**DEPOSITS, "USD": Decimal(DEPOSIT_DOLLARS)}
+        self.risk.start(self.config, markets, {(each.name, each.venue.name): cash for each in self.accounts})
         super().start()
         self._every(BEGIN_NS, STEP_NS, self._look_at_sources)
         self._every(BEGIN_NS, FX_NS, self._look_at_dollar)
+        self._every(BEGIN_NS - LEAD_NS, LOOK_NS, self.risk.on_look_due)
+
+    # --- prices -------------------------------------------------------------------------------------------------
 
     def _price(self, effects: Iterable[Effect]) -> None:
-        """Hand prices on to the account that quotes by them."""
+        """Hand prices on to the account that quotes by them, and to risk."""
         quoting = self.accounts[0]
         for effect in effects:
             if isinstance(effect, SourcePrice):
+                self.risk.on_price(effect)
                 quoting.hear(quoting.quoter.on_source, effect)
             else:
                 self.on_event(effect)  # type: ignore[arg-type]
-
-    def _on_status(self) -> None:
-        super()._on_status()
-        receipt = Receipt(self.schedule.now_ns)
-        for account in self.accounts:
-            self._price(self.pricer.on_status(status_of(account.venue.name), receipt))
-
-    def _on_timer(self) -> None:
-        self._price(self.pricer.on_timer(Receipt(self.schedule.now_ns)))
-        super()._on_timer()
 
     def _look_at_sources(self) -> None:
         at_ns = self.schedule.now_ns + FEED_NS
@@ -445,11 +467,66 @@ class SpotMaker(Maker):
         if book.symbol == self.hedge.terms.symbol:
             account = self.accounts[1]
             account.hear(account.quoter.on_book, book)
+        if self.schedule.now_ns >= self._topped_ns.get(book.symbol, 0):
+            self._topped_ns[book.symbol] = self.schedule.now_ns + TOP_NS
+            self.risk.on_top(top_of(book))
+
+    # --- what else they hear ------------------------------------------------------------------------------------
+
+    def _on_status(self) -> None:
+        super()._on_status()
+        receipt = Receipt(self.schedule.now_ns)
+        for account in self.accounts:
+            status = status_of(account.venue.name)
+            self._price(self.pricer.on_status(status, receipt))
+            self.risk.on_status(status)
+
+    def _on_timer(self) -> None:
+        self._price(self.pricer.on_timer(Receipt(self.schedule.now_ns)))
+        super()._on_timer()
+
+    def _on_risk(self) -> None:
+        self.risk.on_state_due()
 
     def on_event(self, event: Event) -> None:
         super().on_event(event)
         if isinstance(event, OwnDepth):
             self._price(self.pricer.on_own_depth(event, Receipt(self.schedule.now_ns)))
+        self.risk.on_quoter(event)
+
+    def _on_said(self, event: Event) -> None:
+        """Hand on what risk says."""
+        super().on_event(event)
+        if isinstance(event, OrderCommand):
+            self.risk.published(event)
+            for account in self.accounts:
+                if account.name == event.account:
+                    account.hear(account.quoter.on_hedge, event)
+        elif isinstance(event, RiskState | Position):
+            for account in self.accounts:
+                handler = account.quoter.on_risk if isinstance(event, RiskState) else account.quoter.on_position
+                account.carry_out(handler(event, Receipt(self.schedule.now_ns)))  # type: ignore[arg-type]
+
+    def book(self, event: Fill | Posting) -> int:
+        return self.risk.book(event)
+
+    def state_position(self) -> None:
+        self.risk.state_positions()
+
+
+def top_of(book: Book) -> TopOfBook:
+    """Return the best prices of a book, as the feed tells them beside it."""
+    return TopOfBook(
+        venue=book.venue,
+        symbol=book.symbol,
+        bid=book.bids[0].price,
+        ask=book.asks[0].price,
+        bid_size=book.bids[0].size,
+        ask_size=book.asks[0].size,
+        ts_event_ns=book.ts_event_ns,
+        ts_received_ns=book.ts_received_ns,
+        epoch=book.epoch,
+    )
 
 
 def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
@@ -487,7 +564,7 @@ def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
             "max_offset": "10 bps",
             "hedge_qty_factor": "1",
         },
-        "risk_limits": {"max_long_exposure": 3, "max_short_exposure": 3},
+        "risk_limits": {"max_long_exposure": 3, "max_short_exposure": 3, "max_day_loss": DAY_LOSS},
     }
     for setting in settings:
         path, _, value = setting.partition("=")
