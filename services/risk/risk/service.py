@@ -489,6 +489,7 @@ class Risk(Core):
             "markets": len(self.markets),
             "pending_postings": len(self.booking.pending),
             "hedges": self.hedges.state(),
+            "spot": self.spot.state(now_ns),
         }
 
     def samples(self) -> Iterable[Sample]:

@@ -40,9 +40,14 @@ def distribution_name(requirement: str) -> str:
 
 
 def wanted_locks(root: Path) -> list[Lock]:
-    """Return the locks the tree should have: one per member, `build`, and `all` (every member and the tools)."""
+    """Return the locks the tree should have: one per member, one per extra of it, `build`, and `all` (and the tools)."""
     members = _members(root)
     locks = [Lock(name, _third_party(name, members)) for name in sorted(members)]
+    locks += [
+        Lock(f"{name}-{extra}", tuple(sorted({*_third_party(name, members), *more})))
+        for name in sorted(members)
+        for extra, more in sorted(members[name].get("optional-dependencies", {}).items())
+    ]
     tools = _read(root / "pyproject.toml").get("dependency-groups", {}).get("dev", [])
     everything = {requirement for lock in locks for requirement in lock.requirements} | set(tools)
     build = tuple(sorted(BUILD_REQUIREMENTS))

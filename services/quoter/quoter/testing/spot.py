@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from common.instruments import Instrument, InstrumentKind, Side
 
-from quoter.testing.ccxt.stages import BinanceStage
+from quoter.testing.ccxt.stages import BinanceStage, KrakenStage
 from quoter.testing.stage import SpotStage
 from quoter.testing.stages import DegenStage
 from quoter.testing.venue import Venue, VenueOrder
@@ -158,6 +158,6 @@ class CoinStage(SpotStage, DegenStage):
         return self.venue.money
 
 
-COIN_STAGES: dict[str, Callable[[], SpotStage]] = {"binance": BinanceStage, "degen": CoinStage}
+COIN_STAGES: dict[str, Callable[[], SpotStage]] = {"binance": BinanceStage, "degen": CoinStage, "kraken": KrakenStage}
 WITHOUT_COINS = {"polymarket": "it trades shares of YES/NO markets alone"}
 """Venues whose sessions know no spot symbol, and why."""

@@ -299,6 +299,8 @@ class SpotStage(Stage):
     """A stage with a spot symbol, of a venue that takes fees in a currency of its choice."""
 
     coin: Instrument
+    refusal_state = OrderState.REJECTED
+    """How an order ends that must not take and would have."""
 
     @property
     def fee_currency(self) -> str:

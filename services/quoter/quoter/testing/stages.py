@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quoter.orders.own_orders import Orders
-from quoter.testing.ccxt.stages import BinanceStage
+from quoter.testing.ccxt.stages import BinanceStage, KrakenStage
 from quoter.testing.polymarket import (
     CHANNEL_URL,
     MARKET,
@@ -274,7 +274,8 @@ class PolymarketStage(Stage):
 STAGES: dict[str, Callable[[], Stage]] = {
     "binance": BinanceStage,
     "degen": DegenStage,
+    "kraken": KrakenStage,
     "polymarket": PolymarketStage,
 }
-WITHOUT_OUTCOMES = frozenset(("binance",))
+WITHOUT_OUTCOMES = frozenset(("binance", "kraken"))
 """Venues of spot symbols alone."""

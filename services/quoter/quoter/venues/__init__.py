@@ -3,7 +3,7 @@
 Each is a venue of that name; a table of venues.toml says where other venues are that speak one (its `adapter`).
 """
 
-from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings
+from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings, KrakenVenue
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
@@ -16,6 +16,7 @@ class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
 VENUES: dict[str, Venue[VenueSettings]] = {
     "binance": BinanceVenue(),
     "degen": Degen(),
+    "kraken": KrakenVenue(),
     "polymarket": Polymarket(),
 }
 DEFAULT_VENUE = "degen"

@@ -69,7 +69,7 @@ def test_an_order_that_must_not_take_is_refused_where_it_would(up: SpotStage) ->
     up.offer(TICKS, 50)
     refused = up.place_coin(Side.BUY, TICKS, 100)
     behind = up.place_coin(Side.BUY, TICKS - 1, 100)
-    assert up.state(refused) is OrderState.REJECTED
+    assert up.state(refused) is up.refusal_state
     assert up.state(behind) is OrderState.LIVE
     assert up.fills(refused) == []
     assert up.resting() == {behind}

@@ -29,6 +29,10 @@ ODD: list[Any] = [None, "", DROPPED, 0, -7, True, "?!", [], {}, [[]], {"a": None
 ROUTES: dict[str, tuple[str, ...]] = {
     "binance": ("/openOrders", "/myTrades", "/order", "/account", "/exchangeInfo", "/time", FRAME),
     "degen": ("/orders", "/fills", "/statement", "/positions", "/balance", "/orders/by-client-id", FRAME),
+    "kraken": (
+        *("/OpenOrders", "/ClosedOrders", "/QueryOrders", "/TradesHistory", "/BalanceEx", "/AssetPairs"),
+        *("/AddOrder", "/GetWebSocketsToken", "/CancelAllOrdersAfter", FRAME),
+    ),
     "polymarket": (
         *("/data/orders", "/data/trades", "/data/order", "/balance-allowance", "/positions", "/clob-markets"),
         *("/orders", "/cancel-all", "/v1/heartbeats", FRAME),

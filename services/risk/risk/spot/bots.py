@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from common.bots.spot.alert_texts import execution_text
-from common.clock import NS_PER_S
+from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Effect
 from common.errors import ConfigError
 from common.events import (
@@ -22,6 +23,7 @@ from common.events import (
     PlatformConfig,
     Posting,
     RiskStatistics,
+    SpotLimits,
     TradingStatistics,
 )
 from common.instruments import quantity_of
@@ -308,3 +310,22 @@ class SpotBots:
                 yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, moment.now_ns)
             else:
                 self._conditions.end(algo_id, "cutoff_waits")
+
+    # --- for people ---------------------------------------------------------------------------------------------
+
+    def state(self, now_ns: int) -> dict[str, Any]:
+        """Return a JSON-able picture: when the day began, and each bot's figures and what limits leave it."""
+        return {
+            "last_reset_time": last_cutoff_ns(self._cutoff_ms, now_ns) // NS_PER_MS,
+            "bots": [self._row(algo_id) for algo_id in self.documents.bots],
+        }
+
+    def _row(self, algo_id: str) -> dict[str, Any]:
+        told, view = self._said.get(("bot", algo_id)), self.headrooms.newest.get(algo_id)
+        limits = view.limits if view is not None else None
+        bounds = next((each.net for each in limits.kinds if isinstance(each, SpotLimits)), None) if limits else None
+        return {
+            "algo_id": algo_id,
+            "statistics": None if told is None else msgspec.to_builtins(told),
+            "bounds": None if bounds is None else msgspec.to_builtins(bounds),
+        }

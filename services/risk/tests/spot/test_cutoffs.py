@@ -162,6 +162,19 @@ def test_a_change_of_the_factor_is_a_cutoff_of_its_own_and_keeps_the_position() 
     assert cutoffs(at(harness, NOW_NS + 2 * S)) == []
 
 
+def test_nothing_is_hedged_by_a_factor_that_is_not_booked_yet() -> None:
+    harness = a_harness()
+    harness.book(a_quote(1, 2_000))
+    harness.tell(a_spot_bot(revision=2, hedger={"hedge_qty_factor": "0.5"}))
+    harness.do(harness.risk.on_risk_state_due(harness.receipt()))
+    (row,) = harness.risk.hedges.state()
+    assert (row["figure"], row["wanted"]) == (None, "0")
+    at(harness, NOW_NS + S)
+    harness.do(harness.risk.on_risk_state_due(harness.receipt()))
+    (row,) = harness.risk.hedges.state()
+    assert row["figure"] == "2"
+
+
 def test_a_factor_is_known_before_the_first_hedge() -> None:
     harness = a_harness(hedge_qty_factor="-2")
     (posting,) = cutoffs(harness.wait(1))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from common.events import (
     Alert,
@@ -309,6 +310,17 @@ def test_an_account_currency_that_nobody_rates_is_alerted() -> None:
     harness.tell(a_document("risk", "MM", {"account_currency": "EUR"}, revision=2))
     harness.book(FILLS[0])
     assert ("warning", "no_account_rate") in kinds(harness.wait(1))
+
+
+def test_people_see_figures_bounds_and_when_the_day_began() -> None:
+    harness = spot_harness()
+    for fill in FILLS:
+        harness.book(fill)
+    harness.wait(1)
+    shown = msgspec.json.decode(msgspec.json.encode(harness.risk.state(harness.now_ns)["spot"]))
+    assert shown["last_reset_time"] == (NOW_NS - 12 * 3600 * S) // 1_000_000
+    (bot,) = shown["bots"]
+    assert (bot["statistics"]["net_pnl"], bot["bounds"]["most"]) == ("43100", "4")
 
 
 def test_little_funds_are_alerted_once() -> None:

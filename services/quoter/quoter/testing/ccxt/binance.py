@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from common.core import HttpRequest
 from common.instruments import Instrument, InstrumentKind, Side
 
 from quoter.testing.ccxt.paper import KEY, SECRET, PaperOrder, PaperSpot, PaperTrade
@@ -59,7 +60,8 @@ class PaperBinance(PaperSpot):
     def is_private(self, route: str) -> bool:
         return route not in ("/exchangeInfo", "/time")
 
-    def answer(self, method: str, route: str, params: dict[str, str], headers: Mapping[str, str]) -> tuple[int, Any]:
+    def answer(self, ask: HttpRequest, route: str, params: dict[str, str]) -> tuple[int, Any]:
+        method, headers = ask.method, ask.headers
         if route == "/exchangeInfo":
             return 200, self._exchange_info() if params["symbol"] == SYMBOL else (
                 400,

@@ -96,7 +96,7 @@ class PaperSpot:
         status = self.statuses.get(route, self.statuses.get(PRIVATE, 200) if self.is_private(route) else 200)
         if status != 200:
             return HttpResponse(ask.request_id, status, b'{"msg":"told to"}', {})
-        status, document = self.answer(ask.method, route, params, ask.headers)
+        status, document = self.answer(ask, route, params)
         if about_orders and self.mute:
             return HttpResponse(ask.request_id, 0, b"", {})
         return HttpResponse(ask.request_id, status, self.written(route, document), {})
@@ -117,7 +117,7 @@ class PaperSpot:
     def is_private(self, route: str) -> bool:
         raise NotImplementedError
 
-    def answer(self, method: str, route: str, params: dict[str, str], headers: Any) -> tuple[int, Any]:
+    def answer(self, ask: HttpRequest, route: str, params: dict[str, str]) -> tuple[int, Any]:
         raise NotImplementedError
 
     # --- what happens there -------------------------------------------------------------------------------------

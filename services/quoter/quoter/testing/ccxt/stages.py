@@ -8,14 +8,17 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.instruments import Outcome, Side
+from common.orders import OrderState
 
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.ccxt.binance import PaperBinance
+from quoter.testing.ccxt.kraken import PaperKraken
 from quoter.testing.ccxt.paper import KEY, SECRET, PaperOrder, PaperSpot, PaperTrade
 from quoter.testing.stage import START_NS, SpotStage
 from quoter.testing.venue import GivenKeys
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
+from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.ccxt.venue import speaking
 
@@ -178,3 +181,52 @@ class BinanceStage(CcxtStage):
     def spoil_fills(self, rows: list[Any]) -> None:
         for row in rows:
             row |= {"price": "", "qty": None}
+
+
+class KrakenStage(CcxtStage):
+    """Kraken."""
+
+    order_routes = ("/AddOrder", "/CancelOrder")
+    has_switch = True
+    refusal_state = OrderState.CANCELLED
+
+    def __init__(self) -> None:
+        self.venue = PaperKraken()
+        self.coin = self.venue.coin
+        self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
+        orders = Orders()
+        super().__init__(
+            CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders), orders, self.venue
+        )
+
+    def lists(self) -> tuple[str, ...]:
+        return "/OpenOrders", "/TradesHistory", "/BalanceEx"
+
+    def rows_in(self, route: str, document: Any) -> list[Any] | None:
+        result = document.get("result") if isinstance(document, dict) else None
+        name = {"/OpenOrders": "open", "/TradesHistory": "trades"}.get(route)
+        if not isinstance(result, dict) or route not in self.lists():
+            return None
+        return RowsById(result[name] if name else result)
+
+    def spoil_fills(self, rows: list[Any]) -> None:
+        for row in rows:
+            row |= {"price": "", "vol": None, "fee": ""}
+
+
+class RowsById(list[Any]):
+    """The rows of a list that stand under their ids: what is done to the list is done to them."""
+
+    def __init__(self, held: dict[str, Any]) -> None:
+        super().__init__(held.values())
+        self._held = held
+
+    def append(self, row: Any) -> None:
+        super().append(row)
+        self._held[f"odd-{len(self)}"] = row
+
+    def __setitem__(self, where: Any, rows: Any) -> None:
+        super().__setitem__(where, rows)
+        names = {id(row): name for name, row in self._held.items()}
+        self._held.clear()
+        self._held.update({names.get(id(row), f"odd-{number}"): row for number, row in enumerate(self)})

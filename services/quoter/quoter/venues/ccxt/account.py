@@ -99,15 +99,22 @@ class Account:
             try:
                 return (yield from ask())
             except Refused as error:
-                kind = error.code if error.code in ("bad_credentials", "maintenance", "rate_limited") else "refused"
+                told = error.code in ("bad_credentials", "maintenance", "rate_limited")
+                kind = error.code if told else "request_refused"
                 yield from self.fault(kind, f"{what}: {error}")
                 if error.code == "bad_nonce":
-                    yield from self.attempt(self._dialect.prepare(), "the venue's clock")
+                    yield from self._set_clock()
             except (Unclear, ContractError) as error:
                 tries += 1
                 if tries >= TRIES_TOLD or isinstance(error, ContractError):
                     yield from self.fault("no_answer", f"{what}: {tries} tries, {error}")
             yield Pause(pauses.next_ms())
+
+    def _set_clock(self) -> Script[None]:
+        try:
+            yield from self._dialect.prepare()
+        except (Refused, Unclear) as error:
+            yield from self.fault("no_answer", f"the venue's clock: {error}")
 
     def rows(self, ask: Callable[[], Script[Rows[T]]], what: str) -> Script[Rows[T]]:
         """Return a list; each row of it that cannot be read is told of."""
@@ -223,7 +230,7 @@ class Account:
         try:
             yield from script
         except (Refused, Unclear) as error:
-            yield from self.fault("in_vain", f"{what}: {error}")
+            yield from self.fault("cancel_refused", f"{what}: {error}")
 
     # --- recovery -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,6 +44,7 @@ class Binance(Spoken):
     has_switch = False
     check_ms = 5_000
     subscriptions = 1
+    order_ids = trade_ids = re.compile("[1-9][0-9]{0,18}")
 
     def __init__(self, exchange: Any, read_markets: MarketReader) -> None:
         super().__init__("binance", exchange, read_markets)

@@ -6,6 +6,7 @@ A dialect is as pure as its session: requests are scripts, frames are bytes, and
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -139,6 +140,10 @@ class Dialect(Protocol):
 class Spoken:
     """What the dialects share: calls of ccxt's object, its markets, and its dictionaries read one by one."""
 
+    order_ids: re.Pattern[str]
+    """What the venue calls orders."""
+    trade_ids: re.Pattern[str]
+
     def __init__(self, name: str, exchange: Any, read_markets: MarketReader) -> None:
         self.name, self.exchange = name, exchange
         self.markets: dict[str, Market] = {}
@@ -172,19 +177,30 @@ class Spoken:
 
     def order_of(self, raw: Any, reason: str = "") -> WireOrder:
         """Return an order of a row as the venue sent it."""
-        return read_order(_parsed(lambda: self.exchange.parse_order(_row(raw))), reason)
+        return self._named(read_order(_parsed(lambda: self.exchange.parse_order(_row(raw))), reason))
 
     def trade_of(self, raw: Any) -> WireTrade:
         """Return a trade of a row as the venue sent it."""
-        return read_trade(_parsed(lambda: self.exchange.parse_trade(_row(raw))))
+        return self._proven(read_trade(_parsed(lambda: self.exchange.parse_trade(_row(raw)))))
 
     def heard_order(self, raw: Any, reason: str = "") -> WireOrder:
         """Return an order of a row of the private stream."""
-        return read_order(_parsed(lambda: self.exchange.parse_ws_order(_row(raw))), reason)
+        return self._named(read_order(_parsed(lambda: self.exchange.parse_ws_order(_row(raw))), reason))
 
     def heard_trade(self, raw: Any, client_id: str) -> WireTrade:
         """Return a trade of a row of the private stream."""
-        return read_trade(_parsed(lambda: self.exchange.parse_ws_trade(_row(raw))), client_id)
+        return self._proven(read_trade(_parsed(lambda: self.exchange.parse_ws_trade(_row(raw))), client_id))
+
+    def _named(self, order: WireOrder) -> WireOrder:
+        if order.venue_order_id and not self.order_ids.fullmatch(order.venue_order_id):
+            raise ContractError(f"{self.name} order", f"id: {order.venue_order_id[:40]!r} names none")
+        return order
+
+    def _proven(self, trade: WireTrade) -> WireTrade:
+        """Return a trade whose ids can be told again: one by another name would be counted as another trade."""
+        if not self.trade_ids.fullmatch(trade.trade_id) or not self.order_ids.fullmatch(trade.venue_order_id):
+            raise ContractError(f"{self.name} trade", f"id: {trade.trade_id[:40]!r}, {trade.venue_order_id[:40]!r}")
+        return trade
 
     def money_of(self, currency_id: object, total: Decimal, free: Decimal) -> Money:
         """Return a balance of what the venue calls a currency."""

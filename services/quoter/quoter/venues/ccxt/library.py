@@ -80,6 +80,8 @@ def _driven(now_ns: Callable[[], int]) -> type:
             text = self.last_http_response = reply.body.decode(errors="replace")
             document = decode(reply.body)
             mixed: Any = self
+            # Binance's code of a refused key would be taken for its rate limit once a key was good.
+            mixed.options["hasAlreadyAuthenticatedSuccessfully"] = False
             mixed.handle_errors(reply.status, "", url, method, {}, text or " ", document, headers, body)
             mixed.handle_http_status_code(reply.status, "", "", method, text[:SAID_CHARS_MAX])
             if document is None:
@@ -116,6 +118,8 @@ def _meaning(error: Exception, kinds: Any) -> Refused | Unclear:
     ):
         if isinstance(error, cls):
             return Refused(code, text)
+    if "unknown order" in text.lower():
+        return Refused("unknown_order", text)
     # An order of that name may be there; an answer that is none says nothing; a network knows nothing.
     duplicate = "duplicate" in text.lower()
     if duplicate or isinstance(

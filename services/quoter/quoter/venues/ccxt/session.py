@@ -394,7 +394,7 @@ class CcxtSession:
         yield from self._deferred_out()
         try:
             heard = self.dialect.read_frame(data)
-        except ContractError as error:
+        except (ContractError, Unclear) as error:
             heard = Heard(lost=str(error))
         yield from self._on_heard(heard)
         if heard.lost:

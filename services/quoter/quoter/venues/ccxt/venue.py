@@ -12,7 +12,8 @@ from pydantic_settings import NoDecode
 
 from quoter.venues.base import OwnOrders
 from quoter.venues.ccxt.binance import Binance
-from quoter.venues.ccxt.dialect import Dialect
+from quoter.venues.ccxt.dialect import SWITCH_S, Dialect
+from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.library import exchange_of, market_reader
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.venue import CancelSession, KeySource, OwnSettings
@@ -32,12 +33,17 @@ class CcxtSettings(OwnSettings):
     binance_resting_orders: bool = False
     """Let orders rest although the venue has no dead-man switch: somebody has to be able to cancel them by hand."""
 
-    @field_validator("binance_symbols", mode="before")
+    kraken_live: bool = False
+    """For real money; it has no sandbox."""
+    kraken_symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    """What the account trades, such as BTC/USD."""
+
+    @field_validator("binance_symbols", "kraken_symbols", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("binance_symbols")
+    @field_validator("binance_symbols", "kraken_symbols")
     @classmethod
     def _few(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
         if len(symbols) > SYMBOLS_MAX:
@@ -49,13 +55,35 @@ class BinanceVenue:
     """Binance's spot market."""
 
     def session(self, keys: KeySource, url: str, settings: CcxtSettings, orders: OwnOrders, seed: int) -> CcxtSession:
-        if not settings.binance_symbols:
-            raise ConfigError(["MM_BINANCE_SYMBOLS: say which symbols the account trades, such as BTCUSDT"])
+        symbols = some(settings.binance_symbols, "MM_BINANCE_SYMBOLS", "BTCUSDT")
         make = speaking(keys, "binance", Binance, live=settings.binance_live)
-        return CcxtSession(make, settings.binance_symbols, orders, seed, unguarded=settings.binance_resting_orders)
+        return CcxtSession(make, symbols, orders, seed, unguarded=settings.binance_resting_orders)
 
     def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
         raise ConfigError(["MM_VENUE: binance has no key that can only cancel, so there is no watchdog for it"])
+
+
+class KrakenVenue:
+    """Kraken's spot market."""
+
+    def session(self, keys: KeySource, url: str, settings: CcxtSettings, orders: OwnOrders, seed: int) -> CcxtSession:
+        symbols = some(settings.kraken_symbols, "MM_KRAKEN_SYMBOLS", "BTC/USD")
+        return CcxtSession(speaking(keys, "kraken", Kraken, live=settings.kraken_live), symbols, orders, seed)
+
+    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+        raise ConfigError(
+            [
+                "MM_VENUE: there is no watchdog for kraken: the venue cancels by itself "
+                f"{SWITCH_S} s after the quoter's last heartbeat"
+            ]
+        )
+
+
+def some(symbols: tuple[str, ...], setting: str, example: str) -> tuple[str, ...]:
+    """Return the symbols of an account; ConfigError when there are none."""
+    if not symbols:
+        raise ConfigError([f"{setting}: say which symbols the account trades, such as {example}"])
+    return symbols
 
 
 def speaking(

@@ -111,7 +111,7 @@ def read_market(venue: str, symbol: str, found: Mapping[str, Any], tick_size: De
 def read_order(found: Mapping[str, Any], reason: str = "") -> WireOrder:
     """Return an order; ContractError when it says neither which it is nor whether it may go on."""
     status = found.get("status")
-    if status not in OVER and status not in GOES_ON:
+    if not isinstance(status, str) or status not in OVER | GOES_ON:
         raise ContractError("ccxt order", f"status: {str(status)[:NAME_CHARS_MAX]!r}")
     venue_order_id, client_id = _name(found, "id", ""), _name(found, "clientOrderId", "")
     if not venue_order_id and not client_id:
@@ -146,7 +146,7 @@ def read_trade(found: Mapping[str, Any], client_id: str = "") -> WireTrade:
         raise ContractError("ccxt trade", "timestamp: must be milliseconds")
     return WireTrade(
         _name(found, "id"),
-        _name(found, "order", "") if client_id else _name(found, "order"),
+        _name(found, "order"),
         client_id,
         _name(found, "symbol"),
         side,
