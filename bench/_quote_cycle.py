@@ -48,7 +48,7 @@ CONNECTION = 7
 KEY = ApiKey("trade", "mm1-trade", "secret-of-mm1-trade", ("read", "trade", "cancel"))
 MARGINS = "5 8 11 14 17"
 TICK, LOT = Decimal("0.01"), Decimal("0.0001")
-WARM_UP_TIMERS = 30
+WARM_UP_TIMERS = 12
 LIMITS = BotLimits(
     CommonLimits(
         max_open_orders=NO_LIMIT,
@@ -121,7 +121,7 @@ class CycleRun:
             self.now_ns += TIMER_MS * NS_PER_MS
             self.pricer.pass_by(TIMER_MS * NS_PER_MS)
             self._on_timer()
-            self.update(60_000.0, step)
+            self.update(60_000.0 + 0.01 * (step % 2), step)
         assert len(core.trader.orders) == 2 * LEVELS * len(self.algo_ids), f"{len(core.trader.orders)} orders"
 
     def receipt(self) -> Receipt:
