@@ -104,7 +104,8 @@ def pricer() -> Core:
 def risk() -> Core:
     wiring = importlib.import_module("risk.wiring")
     limits = wiring.read_platform_limits(Path(CONFIG_DIR) / wiring.LIMITS_FILE)
-    made: Core = importlib.import_module("risk.service").Risk(limits)
+    exchanges = wiring.read_exchanges(Path(CONFIG_DIR))
+    made: Core = importlib.import_module("risk.service").Risk(limits, exchanges=exchanges)
     return made
 
 
@@ -122,6 +123,11 @@ def prepare_risk(node: Node) -> None:
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
+    hedges = core.hedges  # type: ignore[attr-defined]
+    first = hedges.unread_from()
+    for message in node.bus.stored("fill.trade.*.*", first) if first is not None else ():
+        if message.sequence <= found.ledger.sequence:
+            hedges.recount(decode(Fill, message.data), message.sequence)
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:
         store.sequence, fields = store.whole()
@@ -180,8 +186,9 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 
 def quoter(seed: int, accounts: Sequence[str]) -> Core:
     """Return the quoters of some accounts, as one process runs them."""
-    keys = [(_keys(account, alone=len(accounts) == 1), "degen") for account in accounts]
-    made: Core = importlib.import_module("quoter.wiring").make_quoters(keys, EXCHANGE_URL, seed=seed)
+    reached = importlib.import_module("quoter.accounts.reached").Reached
+    places = [reached(_keys(each, alone=len(accounts) == 1), "degen", "degen", EXCHANGE_URL) for each in accounts]
+    made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed)
     return made
 
 

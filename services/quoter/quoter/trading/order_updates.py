@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
+    TRANSFER_ENTRY,
     Alert,
     AlertLevel,
     Fill,
@@ -27,7 +28,7 @@ from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
-from quoter.venues.base import Conversion, Execution, Reversal
+from quoter.venues.base import Conversion, Execution, Reversal, Transferred
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -144,7 +145,19 @@ class Books(NamedTuple):
         return Decimal(1) if currency == self.currency else None
 
 
-def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
+class HedgeTerms(NamedTuple):
+    """What fills of a hedge carry for the figures of its bot; both are of the newest word on its parent."""
+
+    currency: str = ""
+    """In which the bot's figures are kept; '' where they are in what is paid."""
+    rate: Decimal | None = None
+    """Of it per unit of what is paid; None where nobody has said."""
+
+
+NO_HEDGE = HedgeTerms()
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books, hedge: HedgeTerms = NO_HEDGE) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
     currency = books.instrument.currency
     fee_currency = execution.fee_currency or currency
@@ -166,6 +179,8 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
         parent_id=order.parent_id if order else "",
+        term_currency=hedge.currency,
+        term_rate=hedge.rate,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -192,6 +207,22 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
         ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
         epoch=books.epoch,
+    )
+
+
+def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_ns: int) -> Posting:
+    """Return the ledger's view of money sent or received; both accounts' entries bear the transfer's id."""
+    return Posting(
+        account=account,
+        algo_id=UNASSIGNED,
+        entry_id=f"{TRANSFER_ENTRY}{report.transfer_id}",
+        kind=PostingKind.TRANSFER,
+        venue=venue,
+        cash={report.currency: report.cash},
+        ts_event_ns=report.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=report.account_sequence,
+        epoch=epoch,
     )
 
 

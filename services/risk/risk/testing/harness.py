@@ -15,11 +15,13 @@ from common.events import (
     RiskState,
     encode,
 )
+from common.testing.spot import EXCHANGES
 
 from risk.ledger.books import Ledger
 from risk.ledger.entries import Entry, StoredEntry
 from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.days import DayRecord
+from risk.monitoring.platform_limits import PlatformLimits
 from risk.service import Risk
 from risk.testing.events import NOW_NS, PLATFORM_LIMITS, S, a_config
 
@@ -37,10 +39,11 @@ class Harness:
         days: DayRecord | None = None,
         epoch: int = 3,
         now_ns: int = NOW_NS,
+        platform: PlatformLimits = PLATFORM_LIMITS,
     ) -> None:
         self.now_ns = now_ns
         self.health = StoreHealth()
-        self.risk = Risk(PLATFORM_LIMITS, store=self.health)
+        self.risk = Risk(platform, store=self.health, exchanges=EXCHANGES)
         self.risk.epoch = epoch
         self.risk.recover(ledger or Ledger(), faults, days=days, now_ns=now_ns)
         self.sequence = self.risk.ledger.sequence
