@@ -112,6 +112,11 @@ def test_each_field_of_the_statistics_by_hand(name: str) -> None:
         assert found == wanted
 
 
+def test_figures_are_spelled_in_full() -> None:
+    told = statistics_of(fold_of(a_quote(1, 2_000_000, 9_000_000)))
+    assert (str(told.quoter_bot_qty), str(told.position_cost)) == ("2000", "18000000000")
+
+
 def test_what_is_closed_is_realised_at_average_cost() -> None:
     """2 at 9,000,000 and 1 at 9,300,000 cost 9,100,000 each; 1 sold at 9,400,000 makes 300,000, 2 cost 18,200,000."""
     ledger = fold_of(a_quote(1, 2_000, 9_000_000), a_quote(2, 1_000, 9_300_000), a_quote(3, -1_000, 9_400_000))
