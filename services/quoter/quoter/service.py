@@ -113,8 +113,8 @@ class Quoter(AccountCore):
         )
         self.hedges = hedges or Hedges()
         self.hedges.join(self.trader)
-        hedged = partial(self.hedges.on_order, account)
-        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, hedged)
+        hedged, terms = partial(self.hedges.on_order, account), self.hedges.terms_of
+        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, hedged, terms)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
         self._fence = EpochFence()

@@ -9,14 +9,16 @@ from common.events import AlertLevel, Fill, Posting
 
 from risk.binary.settlement import Markets
 from risk.corrections.adjustments import Adjustments, booked_in_words
+from risk.corrections.opening import Opening, opened_in_words, opening_postings
 from risk.ledger.books import FoldStatus, Ledger
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted
 from risk.ledger.intake import Pending, ReorderBuffer
 from risk.ledger.snapshot import changes
 from risk.monitoring.alerts import PLATFORM, Conditions
-from risk.monitoring.reconcile import Reconciliation
+from risk.monitoring.reconcile import Reconciliation, Verdict
 from risk.monitoring.report import position_of
 from risk.monitoring.stops import Stops
+from risk.monitoring.watch import rounding_posting
 
 
 class Booking:
@@ -94,6 +96,26 @@ class Booking:
         if adjustment is not None and status is FoldStatus.BOOKED:
             text = booked_in_words(adjustment)
             yield self._conditions.alert(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
+
+    def judge_snapshots(self, opening: Opening, now_ns: int) -> Iterator[Effect]:
+        """Compare accounts with the ledger: what differs halts them, what was there before them is paid in."""
+        settling = frozenset(posting.account for posting in self._markets.due(self.ledger, now_ns))
+        for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
+            if verdict.deposits is not None:
+                yield from self._open_books(opening, verdict, now_ns)
+            if verdict.rounding:
+                yield from self.pending.ask(rounding_posting(verdict, now_ns), now_ns)
+            if verdict.mismatch:
+                detail = "; ".join(verdict.differences)
+                yield from self._stops.halt(f"account-{verdict.account}", "reconcile", detail, now_ns)
+
+    def _open_books(self, opening: Opening, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
+        for posting in opening_postings(opening, self.ledger, verdict, now_ns):
+            for due in self.pending.ask(posting, now_ns):
+                yield due
+                if opening.generation > 1:
+                    said = opened_in_words(due)
+                    yield self._conditions.alert(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
 
     def demand_whole(self, now_ns: int) -> None:
         """Raise LedgerGap when a message has been missing for too long."""

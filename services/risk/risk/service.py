@@ -28,12 +28,14 @@ from common.events import (
     AlertLevel,
     BotConfig,
     Event,
+    FairValue,
     FeedStatus,
     Fill,
     FillIdentity,
     Halt,
     Lease,
     Market,
+    OrderCommand,
     OrderUpdates,
     PlatformConfig,
     Posting,
@@ -49,7 +51,7 @@ from common.venues import Exchanges
 
 from risk.binary.settlement import Markets
 from risk.booking import Booking
-from risk.corrections.opening import Opening, opened_in_words, opening_postings
+from risk.corrections.opening import Opening
 from risk.ledger.books import Ledger
 from risk.ledger.entries import Entry, StoredEntry, forged, uncounted, undecodable
 from risk.ledger.snapshot import StoreHealth
@@ -58,7 +60,7 @@ from risk.monitoring.days import DayRecord, Days
 from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
-from risk.monitoring.reconcile import Reconciliation, Verdict
+from risk.monitoring.reconcile import Reconciliation
 from risk.monitoring.report import (
     BotView,
     bot_state,
@@ -74,8 +76,9 @@ from risk.monitoring.report import (
     watch_samples,
 )
 from risk.monitoring.stops import Losses, Stops
-from risk.monitoring.watch import Watch, rounding_posting
+from risk.monitoring.watch import Watch
 from risk.spot.bots import Moment, SpotBots
+from risk.spot.hedges import Hedges
 
 RISK_STATE_MS = 250
 SAMPLE_MS = 250
@@ -89,7 +92,7 @@ LEVELS_MS = 10_000
 class Risk(Core):
     """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
 
-    confirmed = (Halt,)
+    confirmed = (Halt, OrderCommand)
 
     def __init__(
         self,
@@ -106,7 +109,8 @@ class Risk(Core):
         self.watch, self.stops = Watch(self.conditions), Stops(self.halts, self.conditions, lambda: self.epoch)
         self.losses = Losses(self.days, self.stops, self.conditions)
         self.spot = SpotBots(self.stops, self.conditions, self.markets, exchanges)
-        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill)
+        self.hedges = Hedges(self.conditions, self.spot, self.markets, self.halts)
+        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill, self._on_fill)
         self.booking = Booking(self.markets, self.stops, self.conditions, lambda: self.epoch, told)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -128,8 +132,8 @@ class Risk(Core):
         return self.booking.reconciliation
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
-        """Take in the halts that were in force when risk last lived."""
-        self._unreadable = self.halts.restore(documents)
+        """Take in the halts that were in force when risk last lived, and the hedges that were open."""
+        self._unreadable = self.halts.restore(self.hedges.restore(documents))
 
     def recover(
         self,
@@ -169,6 +173,7 @@ class Risk(Core):
             Newest(AccountState, self.on_account),
             Newest(Statistics, self.on_statistics),
             Durable("risk-ledger", self.on_entry, self.on_undecodable, self.on_forged),
+            *self.hedges.inputs(),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
@@ -182,7 +187,7 @@ class Risk(Core):
         for fault in self._unreadable:
             text = f"a halt on disk cannot be read: {fault}"
             yield from self.stops.halt("global", "kept_unreadable", text, receipt.now_ns)
-        for note in self._notes:
+        for note in [*self._notes, *(f"a hedge on disk cannot be read: {each}" for each in self.hedges.begin())]:
             yield self.conditions.alert(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
             yield from self.stops.halt("global", reason, text, receipt.now_ns)
@@ -217,6 +222,16 @@ class Risk(Core):
     def _on_message(self, entry: Entry, receipt: Receipt) -> Iterator[Effect]:
         if not self._faults:
             yield from self.booking.take(entry, receipt.sequence, receipt.now_ns)
+
+    def _on_fill(self, fill: Fill) -> None:
+        self.hedges.on_fill(fill, self.ledger.sequence)
+
+    def after_burst(self, receipt: Receipt) -> Effects:
+        """Hedge what fills have moved at once."""
+        return self._hedge(receipt.now_ns) if self.hedges.due else ()
+
+    def _hedge(self, now_ns: int) -> Effects:
+        return self.hedges.decide(self._moment(now_ns)) if self._started and not self._faults else ()
 
     # --- configuration, markets, prices -------------------------------------------------------------------------
 
@@ -279,6 +294,8 @@ class Risk(Core):
         over = self.markets.over(price.venue, price.symbol)
         if self._fence.passes("pricer", price.algo_id, price.epoch) and not over:
             self.marks.put(price)
+            if isinstance(price, FairValue):
+                self.hedges.on_fair(price, receipt.now_ns - receipt.age_ns)
             if isinstance(price, SourcePrice):
                 self.spot.rates.on_source(price, receipt.now_ns - receipt.age_ns)
         return ()
@@ -324,6 +341,7 @@ class Risk(Core):
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
         self._fence.on_lease(lease)
+        self.hedges.on_lease(lease, receipt)
         return ()
 
     # --- timers -------------------------------------------------------------------------------------------------
@@ -342,6 +360,7 @@ class Risk(Core):
                 yield from self.stops.guard(algo_id, judged, now_ns)
             yield from self.spot.executions(now_ns)
         yield self._risk_state(now_ns)
+        yield from self._hedge(now_ns)
 
     def on_levels(self, levels: Sequence[Level], receipt: Receipt) -> Effects:
         """Tell how full the streams are; a full FILL stops trading, so people hear of it long before."""
@@ -358,7 +377,8 @@ class Risk(Core):
         self.booking.demand_whole(now_ns)
         yield from self.booking.settle(now_ns)
         yield from self.booking.adjust(now_ns)
-        yield from self._judge_snapshots(now_ns)
+        yield from self.booking.judge_snapshots(self.opening, now_ns)
+        yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
         for algo_id in self._all_bots():
             yield from self.stops.guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
         yield from self._look_at_spot(now_ns)
@@ -387,26 +407,6 @@ class Risk(Core):
         for due in self.spot.cutoffs(moment):
             yield from self.booking.pending.ask(due, now_ns) if isinstance(due, Posting) else (due,)
 
-    def _judge_snapshots(self, now_ns: int) -> Iterator[Effect]:
-        settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
-        for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
-            if verdict.deposits is not None:
-                yield from self._open_books(verdict, now_ns)
-            if verdict.rounding:
-                yield from self.booking.pending.ask(rounding_posting(verdict, now_ns), now_ns)
-            if verdict.mismatch:
-                detail = "; ".join(verdict.differences)
-                yield from self.stops.halt(f"account-{verdict.account}", "reconcile", detail, now_ns)
-        yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
-
-    def _open_books(self, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
-        for posting in opening_postings(self.opening, self.ledger, verdict, now_ns):
-            for due in self.booking.pending.ask(posting, now_ns):
-                yield due
-                if self.opening.generation > 1:
-                    said = opened_in_words(due)
-                    yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
-
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
             self._faults["ledger_ahead"] = self.store.ahead
@@ -433,6 +433,7 @@ class Risk(Core):
         return risk_state(
             self.ledger,
             views,
+            {} if self._faults else self.hedges.limits(self.platform),
             {view.config.algo_id: self._daily(view.config.algo_id, now_ns) for view in views},
             self.halts.listed(),
             self.shard,
@@ -459,10 +460,12 @@ class Risk(Core):
         if isinstance(event, Halt):
             self.halts.stored(event, sequence)
             return self.halts.changes()
-        return ()
+        return self.hedges.on_published(event, sequence) if isinstance(event, OrderCommand) else ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""
+        if isinstance(event, OrderCommand):
+            yield from self.hedges.on_refused(event, reason, receipt.now_ns)
         if isinstance(event, Posting):
             self.booking.pending.ended(event)
             yield from self.stops.halt(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
@@ -484,6 +487,7 @@ class Risk(Core):
             "store": {"away": self.store.away, "ahead": self.store.ahead},
             "markets": len(self.markets),
             "pending_postings": len(self.booking.pending),
+            "hedges": self.hedges.state(),
         }
 
     def samples(self) -> Iterable[Sample]:

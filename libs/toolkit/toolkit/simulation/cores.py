@@ -130,6 +130,11 @@ def prepare_risk(node: Node) -> None:
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
+    hedges = core.hedges  # type: ignore[attr-defined]
+    first = hedges.unread_from()
+    for message in node.bus.stored("fill.trade.*.*", first) if first is not None else ():
+        if message.sequence <= found.ledger.sequence:
+            hedges.recount(decode(Fill, message.data), message.sequence)
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:
         store.sequence, fields = store.whole()

@@ -24,7 +24,7 @@ from quoter.orders.own_orders import Order
 from quoter.orders.terms import Terms
 from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
-from quoter.trading.order_updates import PLATFORM, alert
+from quoter.trading.order_updates import PLATFORM, HedgeTerms, alert
 from quoter.trading.trader import Trader
 
 Symbol = tuple[str, str]
@@ -102,6 +102,11 @@ class Hedges:
         executed = max(order.filled_lots, order.executed_lots)
         self.parents.on_child(account, order.order_id, order.state, executed, now_ns, order.reason)
         self._wake()
+
+    def terms_of(self, parent_id: str) -> HedgeTerms:
+        """Return what the fills of a parent's children carry for the figures of its bot."""
+        command = self.parents.command_of(parent_id)
+        return HedgeTerms() if command is None else HedgeTerms(command.term_currency, command.term_rate)
 
     def on_book(self, book: Book) -> None:
         """Keep what a venue shows: when a parent comes, a quiet book may not be told again for long."""

@@ -212,6 +212,13 @@ class Parents:
                 return working.command.quantity - working.done - working.open + own
         return Decimal(0)
 
+    def command_of(self, parent_id: str) -> OrderCommand | None:
+        """Return the newest word on a parent, None of one that is not its scope's newest."""
+        for command in (*(each.command for each in self._working.values()), *self._early.values()):
+            if command.parent_id == parent_id:
+                return command
+        return None
+
     def tell_again(self, parent_id: str) -> None:
         """Say again where a parent stands: what was said has not been heard."""
         for working in self._working.values():

@@ -71,7 +71,13 @@ class Known(NamedTuple):
             quantity = float(instrument.quantity(lots.get(at, 0)))
             in_source = size.price if rate is None else size.price / rate
             parts = step(size.price, moved, rules, place, at, self.terms.tick)
-            yield row | {"in_source": in_source, **parts._asdict(), "shown": quantity}
+            told = {name: _plain(value) for name, value in parts._asdict().items()}
+            yield row | {"in_source": _plain(in_source), **told, "price": self._price(at), "shown": quantity}
+
+
+def _plain(value: float) -> float:
+    """Return a figure without a float's last bits."""
+    return float(f"{value:.12g}")
 
 
 def _fx(fx: FxRate | None) -> dict[str, Any] | None:

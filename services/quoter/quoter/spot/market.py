@@ -193,7 +193,7 @@ class SpotMarket(MarketStrategy):
         if sells.lots:
             coins, lots = collateral.free(instrument.base), min(sum(sell_lots), sells.lots)
             if coins is None:
-                sells = SideHeadroom(0, f"no {instrument.base} in the account is known of")
+                sells = SideHeadroom(0, f"it is not known how much {instrument.base} there is")
             elif instrument.units(lots) > coins:
                 there = instrument.whole_lots(max(0.0, coins + self._locked(SELL)))
                 if there < sells.lots:

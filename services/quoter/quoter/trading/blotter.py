@@ -22,6 +22,7 @@ from quoter.trading.order_updates import (
     PLATFORM,
     UNASSIGNED,
     Books,
+    HedgeTerms,
     alert,
     fill_of,
     posting_of,
@@ -71,6 +72,7 @@ class Blotter:
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
         hedged: Callable[[Order, int], None],
+        terms_of_hedge: Callable[[str], HedgeTerms],
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
@@ -82,6 +84,8 @@ class Blotter:
         """Told every halt of our own; says what is to be cancelled."""
         self._hedged = hedged
         """Told every change of an order that hedges."""
+        self._terms_of_hedge = terms_of_hedge
+        """Says what fills of a hedge parent's children carry."""
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -252,7 +256,11 @@ class Blotter:
         elif trader.orders.execution(execution) is None:
             return
         instrument = self._instrument_of(execution)
-        fill = fill_of(execution, order, self._books(instrument, now_ns))
+        books = self._books(instrument, now_ns)
+        if order is not None and order.parent_id:
+            fill = fill_of(execution, order, books, self._terms_of_hedge(order.parent_id))
+        else:
+            fill = fill_of(execution, order, books)
         if not trader.holdings.on_fill(fill, instrument):
             return
         self.fills += 1

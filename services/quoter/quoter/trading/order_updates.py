@@ -145,7 +145,19 @@ class Books(NamedTuple):
         return Decimal(1) if currency == self.currency else None
 
 
-def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
+class HedgeTerms(NamedTuple):
+    """What fills of a hedge carry for the figures of its bot; both are of the newest word on its parent."""
+
+    currency: str = ""
+    """In which the bot's figures are kept; '' where they are in what is paid."""
+    rate: Decimal | None = None
+    """Of it per unit of what is paid; None where nobody has said."""
+
+
+NO_HEDGE = HedgeTerms()
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books, hedge: HedgeTerms = NO_HEDGE) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
     currency = books.instrument.currency
     fee_currency = execution.fee_currency or currency
@@ -167,6 +179,8 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
         parent_id=order.parent_id if order else "",
+        term_currency=hedge.currency,
+        term_rate=hedge.rate,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,

@@ -203,10 +203,12 @@ def test_nothing_is_too_near_doubled_or_beyond_its_headroom(
         assert len({each.price_ticks for each in (*own, *placed)}) == len(own) + len(placed)
         if not found.waits:
             assert len(own) + len(placed) == len(asked)
-    highest = max((each.price_ticks for each in (*left, *found.place) if each.side is BUY), default=None)
-    lowest = min((each.price_ticks for each in (*left, *found.place) if each.side is SELL), default=None)
-    if highest is not None and lowest is not None:
-        assert lowest - highest >= least
+    standing = [(each.side, each.price_ticks) for each in left] + [
+        (each.side, each.price_ticks) for each in found.place
+    ]
+    of_bids = [ticks for side, ticks in standing if side is BUY]
+    of_asks = [ticks for side, ticks in standing if side is SELL]
+    assert not of_bids or not of_asks or min(of_asks) - max(of_bids) >= least
     for each in found.cancel:
         young = NOW_NS - each.sent_ns < active_ms * 1_000_000
         of_side = [want for want in wanted if want.side is each.side]

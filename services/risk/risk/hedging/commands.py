@@ -47,6 +47,8 @@ class Moment(NamedTuple):
     funds: Funds
     reason: str
     """Why it is decided: for people, beside the command."""
+    term_rate: Decimal | None = None
+    """Of the currency that the hedge is paid in to the bot's term currency; None where it is not known."""
 
 
 class Said(NamedTuple):
@@ -212,6 +214,9 @@ def _new(
         resend_ms=section.resend_time,
         custom_order_parameters=hedger.parameters,
         config_revision=hedger.revision,
+        term_currency=hedger.term,
+        term_rate=moment.term_rate,
+        spared_halts=sorted(hedger.spared),
         expires_at_ns=moment.now_ns + LIFE_NS,
         reason=moment.reason,
         ts_ns=moment.now_ns,
@@ -238,6 +243,7 @@ def _of_quantity(part: Parent, quantity: Decimal, moment: Moment) -> OrderComman
         command,
         revision=command.revision + 1,
         quantity=quantity,
+        term_rate=moment.term_rate,
         reason=moment.reason,
         ts_ns=moment.now_ns,
         epoch=moment.epoch,

@@ -69,6 +69,21 @@ def spot_limits_of(bot: SpotBot, platform: PlatformLimits, pair: CurrencyPair) -
     )
 
 
+def hedge_limits_of(platform: PlatformLimits) -> BotLimits | None:
+    """Return the limits under which a currency is hedged; None where the platform has none for spot bots."""
+    spot, most = platform.spot, platform.spot_bots
+    if spot is None or most is None:
+        return None
+    limits = SpotLimits(
+        positions={name: PositionLimits(each.max_position, each.max_order) for name, each in most.bases.items()},
+        min_spread_bps=spot.min_spread_bps,
+        price_collar_bps=spot.price_collar_bps,
+        book_collar_bps=spot.book_collar_bps,
+        currencies={name: _notional(None, each) for name, each in most.terms.items()},
+    )
+    return BotLimits(_common(RiskLimits(), platform), [limits])
+
+
 def limits_of(bot: VenueBot, platform: PlatformLimits) -> BotLimits | None:
     """Return the limits a bot's sections and the platform make together; a 0 or null falls back to the platform's.
 

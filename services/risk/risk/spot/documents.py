@@ -64,6 +64,7 @@ class Documents:
         """By currency_id, as the two below."""
         self.currency_limits: dict[str, CurrencyRiskLimits] = {}
         self.hedgers: dict[str, CurrencyHedger] = {}
+        self.hedger_revisions: dict[str, int] = {}
 
     def on_bot(self, config: BotConfig) -> None:
         """Take in a bot's configuration; ConfigError where it cannot be read, and the bot is then not watched."""
@@ -95,6 +96,7 @@ class Documents:
             self.hedgers.pop(config.id, None)
             if not config.removed:
                 self.hedgers[config.id] = CurrencyHedger.parse(config.document)
+                self.hedger_revisions[config.id] = config.revision
 
     def scope(self, currency_id: str) -> Scope | None:
         """Return what a currency document watches; None of one that is not there, or whose exchange is none of ours."""

@@ -11,6 +11,7 @@ from common.clock import NS_PER_S
 from common.events import FeedStatus, Market, SourcePrice, TopOfBook
 from common.instruments import CurrencyPair, InstrumentKind
 
+from risk.hedging.amounts import Touch
 from risk.ledger.positions import ONE
 
 AGE_NS_MAX = 30 * NS_PER_S
@@ -36,6 +37,8 @@ class Rates:
         self._markets: dict[CurrencyPair, list[_Key]] = {}
         self._pairs: dict[_Key, CurrencyPair] = {}
         self._mids: dict[_Key, _Priced] = {}
+        self._tops: dict[_Key, tuple[float, float]] = {}
+        """Best bid and best ask."""
         self._sources: dict[tuple[str, _Key], _Priced] = {}
         """By bot and market."""
         self._sourced: dict[CurrencyPair, _Priced] = {}
@@ -69,6 +72,7 @@ class Rates:
         key = top.venue, top.symbol
         if key in self._pairs and 0.0 < top.bid <= top.ask < math.inf:
             self._mids[key] = _Priced(_middle(top.bid, top.ask), at_ns)
+            self._tops[key] = top.bid, top.ask
 
     def on_source(self, price: SourcePrice, at_ns: int) -> None:
         """Take the middle of a bot's source price, unless nothing may be quoted from it."""
@@ -93,6 +97,18 @@ class Rates:
             return own.mid
         pair = self._pairs.get((venue, symbol))
         return self.rate(pair.base, pair.term, now_ns) if pair is not None else None
+
+    def touch(self, base: str, term: str, now_ns: int) -> Touch | None:
+        """Return best bid and best ask of a pair where it was heard of last; None where no market of it is fresh."""
+        fresh = {
+            key: found.at_ns
+            for key in self._markets.get(CurrencyPair(base, term), ())
+            if (found := self._fresh(key, now_ns)) is not None
+        }
+        if not fresh:
+            return None
+        bid, ask = self._tops[max(fresh, key=lambda key: fresh[key])]
+        return Touch(_RATES.create_decimal_from_float(bid), _RATES.create_decimal_from_float(ask))
 
     def rate(self, currency: str, into: str, now_ns: int) -> Decimal | None:
         """Return what a unit of a currency is worth in another; None where no pair, and no two of them, say it.
