@@ -16,14 +16,14 @@ from common.settings import ServiceSettings
 from pydantic import Field
 
 from quoter.accounts.quoters import Quoters
-from quoter.accounts.settings import AccountSettings, keys_of
+from quoter.accounts.reached import Reached, accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.accounts.traders import Traders
 from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
 from quoter.trading.cancel_all import AnswerTicket
-from quoter.venues import DEFAULT_VENUE, VENUES, VenueSettings
-from quoter.venues.venue import KeySource
+from quoter.venues import VENUES, VenueSettings
 from quoter.views.answers import Answers, at_once
 
 UPDATES_READ_BACK_MAX = 2_000
@@ -41,8 +41,7 @@ class Settings(ServiceSettings, VenueSettings, AccountSettings):
 def wire(settings: Settings) -> Service:
     """Return the quoter of all its accounts; each begins with its own lease."""
     core = make_quoters(
-        keys_of(settings, os.environ),
-        settings.exchange_url,
+        accounts_of(settings, settings.config_dir, os.environ),
         settings=settings,
         # Replicas that lost their connections together should not come back together.
         seed=zlib.crc32(settings.instance.encode()),
@@ -53,24 +52,21 @@ def wire(settings: Settings) -> Service:
 
 
 def make_quoters(
-    accounts: Iterable[tuple[KeySource, str]],
-    url: str,
+    accounts: Iterable[Reached],
     *,
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
 ) -> Quoters:
-    """Return the core of a process: the quoters of some accounts, each given its keys and its venue.
+    """Return the core of a process: the quoters of some accounts.
 
     It is what the live service and the simulation both run. ConfigError when keys cannot be used.
     """
     answers, traders, hedges = Answers(), Traders(), Hedges()
     build = {
-        keys.account: partial(
+        each.keys.account: partial(
             make_quoter,
-            keys,
-            url,
-            venue=venue,
+            each,
             settings=settings,
             seed=seed,
             messages_per_s=messages_per_s,
@@ -78,16 +74,14 @@ def make_quoters(
             hedges=hedges,
             answer=answers.give,
         )
-        for keys, venue in accounts
+        for each in accounts
     }
     return Quoters(build, answers, hedges)
 
 
 def make_quoter(
-    keys: KeySource,
-    url: str,
+    account: Reached,
     *,
-    venue: str = DEFAULT_VENUE,
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
@@ -97,7 +91,8 @@ def make_quoter(
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
-    session = VENUES[venue].session(keys, url, settings or VenueSettings(), orders, seed)
+    keys, venue, contract, url = account
+    session = VENUES[contract].session(keys, venue, url, settings or VenueSettings(), orders, seed)
     return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, hedges=hedges, answer=answer)
 
 

@@ -77,7 +77,8 @@ from risk.monitoring.report import (
 )
 from risk.monitoring.stops import Losses, Stops
 from risk.monitoring.watch import Watch
-from risk.spot.bots import Moment, SpotBots
+from risk.spot.bots import SpotBots
+from risk.spot.headrooms import Moment
 from risk.spot.hedges import Hedges
 
 RISK_STATE_MS = 250
@@ -254,7 +255,7 @@ class Risk(Core):
         for algo_id, known in self.bots.items():
             # A bot stays of its kind, so that one which was served is.
             self.bots[algo_id] = view_of(known.config, self.platform) or known
-        self.bots |= self.spot.views(self._moment(receipt.now_ns))
+        self.bots |= self.spot.headrooms.views(self._moment(receipt.now_ns))
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -264,12 +265,12 @@ class Risk(Core):
             return
         self.bots.pop(config.algo_id, None)
         yield from self.spot.on_bot_config(config, receipt.now_ns)
-        view = view_of(config, self.platform) or self.spot.view(config.algo_id, self._moment(receipt.now_ns))
+        view = view_of(config, self.platform) or self.spot.headrooms.view(config.algo_id, self._moment(receipt.now_ns))
         if view is None:
             return
         if not config.removed:
             self.bots[config.algo_id] = view
-            if view.fault:
+            if view.fault and not self.spot.serves(config.algo_id):
                 text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
                 yield self.conditions.alert(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
         if self._started:
@@ -351,7 +352,7 @@ class Risk(Core):
         now_ns = receipt.now_ns
         if not self._faults:
             moment = self._moment(now_ns)
-            self.bots |= self.spot.views(moment)
+            self.bots |= self.spot.headrooms.views(moment)
             for algo_id in sorted(self.bots):
                 view = self.bots[algo_id]
                 judged = partial(self.losses.judge, view, self.ledger, self.marks, now_ns)
@@ -488,6 +489,7 @@ class Risk(Core):
             "markets": len(self.markets),
             "pending_postings": len(self.booking.pending),
             "hedges": self.hedges.state(),
+            "spot": self.spot.state(now_ns),
         }
 
     def samples(self) -> Iterable[Sample]:

@@ -64,6 +64,7 @@ from common.events.risk import (
 from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
+    TRANSFER_ENTRY,
     AccountState,
     Balance,
     Fill,
@@ -85,6 +86,7 @@ __all__ = [
     "CURRENCY_SCOPE",
     "IDENTITIES",
     "REGISTRY",
+    "TRANSFER_ENTRY",
     "AccountState",
     "Adjustment",
     "AdjustmentState",

@@ -132,6 +132,10 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
         return joined_id(self.account, self.symbol, self.venue_trade_id, self.order_id)
 
 
+TRANSFER_ENTRY = "transfer:"
+"""How the entry of money sent between two accounts begins; the id of the transfer, the same at both, follows."""
+
+
 class PostingKind(StrEnum):
     """What changed the ledger other than an execution."""
 
@@ -255,6 +259,11 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     def payout_of(self, outcome: Outcome) -> Decimal:
         """Return what a unit of an outcome pays, 0 where it is not named."""
         return next((each.per_unit for each in self.payouts if each.instrument.outcome is outcome), Decimal(0))
+
+    @property
+    def transfer_id(self) -> str:
+        """Return the transfer that it is one side of, '' where it is none."""
+        return self.entry_id.removeprefix(TRANSFER_ENTRY) if self.kind is PostingKind.TRANSFER else ""
 
     def message_id(self) -> str:
         return joined_id("posting", self.account, self.entry_id)

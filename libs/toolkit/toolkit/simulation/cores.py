@@ -186,8 +186,9 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
 
 def quoter(seed: int, accounts: Sequence[str]) -> Core:
     """Return the quoters of some accounts, as one process runs them."""
-    keys = [(_keys(account, alone=len(accounts) == 1), "degen") for account in accounts]
-    made: Core = importlib.import_module("quoter.wiring").make_quoters(keys, EXCHANGE_URL, seed=seed)
+    reached = importlib.import_module("quoter.accounts.reached").Reached
+    places = [reached(_keys(each, alone=len(accounts) == 1), "degen", "degen", EXCHANGE_URL) for each in accounts]
+    made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed)
     return made
 
 

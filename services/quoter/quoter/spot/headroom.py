@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from common.events import QuoteLevel
+from common.pretrade import LotBounds
 
 from quoter.spot.rules import Exposure
+
+NO_EXPOSURE = Exposure(None, None, None)
 
 
 class SideHeadroom(NamedTuple):
@@ -34,15 +37,21 @@ class Stand(NamedTuple):
     quoted_most: int
 
 
-def exposure_headroom(held: Stand, exposure: Exposure, most_lots: int, short_lots: int) -> BothSides:
+def exposure_headroom(
+    held: Stand, exposure: Exposure, most_lots: int, short_lots: int, net: LotBounds | None = None
+) -> BothSides:
     """Return how much may be bid for and offered so that no execution leads beyond a limit.
 
     `most_lots` is the platform's limit of a position, `short_lots` how far it may be short. Example: 2 held of at most
-    3 long and 3 short: 1 to buy, 5 to sell.
+    3 long and 3 short: 1 to buy, 5 to sell. `net` is what risk makes of the bot's limits by its hedges and by other
+    bots, which nobody knows here: where it is given, `exposure` is in it already.
     """
-    long_lots, short, quoted = exposure
+    long_lots, short, quoted = exposure if net is None else NO_EXPOSURE
     buys = [SideHeadroom(most_lots - held.most, "the limit of the position")]
     sells = [SideHeadroom(min(short_lots, most_lots) + held.least, "the limit of the position")]
+    if net is not None:
+        buys.append(SideHeadroom(net.most - held.most, net.why_most))
+        sells.append(SideHeadroom(held.least - net.least, net.why_least))
     if long_lots is not None:
         buys.append(SideHeadroom(long_lots - held.most, "max_long_exposure"))
     if short is not None:

@@ -66,11 +66,13 @@ class SpotMarket(MarketStrategy):
         if sizes != self._sizes:
             # Source prices of before are good for another margin, not for other sizes.
             self._sizes, self._sized_from = sizes, None
-        self.rules = rules = rules_of(config, terms.instrument)
+        self._stated = self.rules = rules = rules_of(config, terms.instrument)
         short = rules.exposure.short_lots
         self.inventory = SignedHeld(terms.instrument, max_short_lots=HIGHEST_TICKS if short is None else short)
         self.takes_beside = rules.take is not None
         self._least_money_lots = _ticks_lots(terms)
+        self._limits: MarketLimits | None = None
+        """As they were taken over last."""
         self._made: Plan | None = None
         self._made_of: object = None
         self._price: SourcePrice | None = None
@@ -88,6 +90,9 @@ class SpotMarket(MarketStrategy):
         assert limits is not None, "limits that are missing are stale"
         if not rules.running:
             return STOPPED
+        if limits is not self._limits:
+            self._take_limits(limits)
+            rules = self.rules
         sizes = price.sizes
         if sizes is None or not self._fits(sizes, context.config_revision):
             return pulled(f"waits for the source price of revision {context.config_revision}")
@@ -96,6 +101,19 @@ class SpotMarket(MarketStrategy):
         bases = Bases([each.price for each in sizes.bids], [each.price for each in sizes.asks], price.bid, price.ask)
         self._price, self._prices = price, prices(bases, rules, tick, least)
         return self._planned(self._prices, sizes, limits, self._exposure(limits))
+
+    def _take_limits(self, limits: MarketLimits) -> None:
+        """Take over what risk's limits say of this market's inventory and of the least time of its quotes.
+
+        What may be short is said by `net`: a bot that is hedged elsewhere may sell more here than its exposure allows.
+        """
+        self._limits, rules = limits, self._stated
+        if limits.net is not None:
+            self.inventory.max_short_lots = HIGHEST_TICKS
+        self.rules = rules._replace(
+            buys=rules.buys._replace(active_ns=rules.buys.active_ns or limits.min_buy_quote_ms * NS_PER_MS),
+            sells=rules.sells._replace(active_ns=rules.sells.active_ns or limits.min_sell_quote_ms * NS_PER_MS),
+        )
 
     def _fits(self, sizes: SizedPrices, revision: int) -> bool:
         """Say whether a price is of the sizes that the configuration has now."""
@@ -115,7 +133,7 @@ class SpotMarket(MarketStrategy):
             return known[1]
         held = Stand(least, most, least, most)
         most_lots = min(limits.max_position_lots, limits.max_net_lots)
-        found = exposure_headroom(held, self.rules.exposure, most_lots, self.inventory.max_short_lots)
+        found = exposure_headroom(held, self.rules.exposure, most_lots, self.inventory.max_short_lots, limits.net)
         self._headroom = (key, found)
         return found
 

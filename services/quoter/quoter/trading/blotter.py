@@ -28,6 +28,7 @@ from quoter.trading.order_updates import (
     posting_of,
     reversal_of,
     self_trade_alert,
+    transfer_of,
 )
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
@@ -46,13 +47,14 @@ from quoter.venues.base import (
     Reversal,
     SessionAlert,
     SessionLost,
+    Transferred,
     Unknown,
 )
 
 NEVER_ARRIVED = "never reached the venue"
 ALERTS_GAP_NS = 1_000 * NS_PER_MS
 """Alerts of one kind about one bot are at least this far apart."""
-CONVERSIONS_MAX = 20_000
+MOVED_MAX = 20_000
 """Entries remembered, to know one that is told again."""
 ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
@@ -87,8 +89,8 @@ class Blotter:
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
-        self._conversions: dict[str, None] = {}
-        """Entries taken in, oldest first."""
+        self._moved: dict[str, None] = {}
+        """Conversions and transfers taken in, oldest first."""
         self._unasked: list[tuple[Conversion, int]] = []
         """Conversions nobody here asked for, and when they were told, that wait to be assigned."""
         self.proven_sequence = 0
@@ -145,6 +147,8 @@ class Blotter:
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
+        if isinstance(report, Transferred):
+            return self._on_transferred(report, now_ns)
         if isinstance(report, ConversionEnded):
             return self._on_conversion_ended(report, now_ns)
         if isinstance(report, SessionLost):
@@ -289,14 +293,24 @@ class Blotter:
             yield posting
             self._touched(algo_id, execution.symbol)
 
+    def _is_new(self, name: str, report: Conversion | Transferred) -> bool:
+        """Say whether a movement of the account is one that was neither told before nor booked."""
+        if name in self._moved:
+            return False
+        self._moved[name] = None
+        if len(self._moved) > MOVED_MAX:
+            del self._moved[next(iter(self._moved))]
+        return not (report.recovered and report.account_sequence <= self.proven_sequence)
+
+    def _on_transferred(self, report: Transferred, now_ns: int) -> Effects:
+        """Book money that went to another account or came from one: nobody's profit, and no bot's."""
+        if self._is_new(f"transfer:{report.transfer_id}", report):
+            trader = self._trader
+            yield transfer_of(report, trader.account, trader.venue, trader.epoch, now_ns)
+
     def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
         """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""
-        if report.entry_id in self._conversions:
-            return []
-        self._conversions[report.entry_id] = None
-        if len(self._conversions) > CONVERSIONS_MAX:
-            del self._conversions[next(iter(self._conversions))]
-        if report.recovered and report.account_sequence <= self.proven_sequence:
+        if not self._is_new(report.entry_id, report):
             return []
         algo_id = self._trader.converted_for(report.symbol, report.pairs)
         if algo_id:

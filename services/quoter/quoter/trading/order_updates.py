@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
+    TRANSFER_ENTRY,
     Alert,
     AlertLevel,
     Fill,
@@ -27,7 +28,7 @@ from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
-from quoter.venues.base import Conversion, Execution, Reversal
+from quoter.venues.base import Conversion, Execution, Reversal, Transferred
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -206,6 +207,22 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
         ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
         epoch=books.epoch,
+    )
+
+
+def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_ns: int) -> Posting:
+    """Return the ledger's view of money sent or received; both accounts' entries bear the transfer's id."""
+    return Posting(
+        account=account,
+        algo_id=UNASSIGNED,
+        entry_id=f"{TRANSFER_ENTRY}{report.transfer_id}",
+        kind=PostingKind.TRANSFER,
+        venue=venue,
+        cash={report.currency: report.cash},
+        ts_event_ns=report.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=report.account_sequence,
+        epoch=epoch,
     )
 
 

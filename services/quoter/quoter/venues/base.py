@@ -166,6 +166,19 @@ class Conversion(NamedTuple):
     recovered: bool
 
 
+class Transferred(NamedTuple):
+    """Money that went to another account of ours, or came from one; told again and recognised by transfer id."""
+
+    transfer_id: str
+    """The same at both accounts."""
+    currency: str
+    cash: Decimal
+    """Below 0 when it went."""
+    account_sequence: int
+    ts_event_ns: int
+    recovered: bool
+
+
 class CashBalance(NamedTuple):
     """The account's cash of one currency, with what its bids lock, as of one place in its private stream."""
 
@@ -247,6 +260,7 @@ Report: TypeAlias = (
     | NotFound
     | AccountSnapshot
     | Conversion
+    | Transferred
     | CashBalance
     | ConversionEnded
     | Ready
@@ -266,6 +280,7 @@ REPORTS = (
     NotFound,
     AccountSnapshot,
     Conversion,
+    Transferred,
     CashBalance,
     ConversionEnded,
     Ready,

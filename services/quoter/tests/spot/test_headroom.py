@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from common.events import QuoteLevel
+from common.pretrade import LotBounds
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.spot.headroom import Allowed, SideHeadroom, Stand, cut, exposure_headroom
@@ -38,6 +39,15 @@ def test_headroom_by_hand(
     held: tuple[int, int], exposure: Exposure, buys: tuple[int, str], sells: tuple[int, str]
 ) -> None:
     assert exposure_headroom(Stand(*held, *held), exposure, 8, 8) == (buys, sells)
+
+
+def test_what_risk_makes_of_the_limits_is_in_place_of_them() -> None:
+    """5 sold here and bought elsewhere: risk lets it go down to -8 and up to -2 here, whatever is short here."""
+    net = LotBounds(-8, -2, "exposure 0, limits 3 long, 3 short", "net of quotes -5, max_quoter_position_size 3")
+    buys, sells = exposure_headroom(Stand(-5, -5, -5, -5), Exposure(3, 3, 3), 20, 20, net)
+    assert (buys, sells) == ((3, net.why_most), (3, net.why_least))
+    beyond = exposure_headroom(Stand(-9, -1, -9, -1), Exposure(3, 3, 3), 20, 20, net)
+    assert beyond == ((0, net.why_most), (0, net.why_least))
 
 
 @given(

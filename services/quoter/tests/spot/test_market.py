@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from common.bots.spot import SpotBot
 from common.events import BasePrice, Market, MarketStatus, PositionLimits, SizedPrices, SourcePrice
 from common.instruments import BUY, SELL, InstrumentKind, Side, ceil_ticks
-from common.pretrade import CheckContext, MarketLimits
+from common.pretrade import CheckContext, LotBounds, MarketLimits
 from common.testing.limits import market_limits, spot_limits
 from common.testing.spot import BTCUSD, ETHUSD, changed
 from hypothesis import given, settings
@@ -100,6 +101,19 @@ def test_every_size_has_its_level_on_either_side() -> None:
     assert [level.price_ticks for level in plan.bids][:2] == [5_997_000, 5_996_000]
     assert [level.quantity_lots for level in plan.asks] == [1_000, 2_000, 3_000, 5_000, 10_000]
     assert (len(plan.wanted), plan.reason, plan.state) == (10, "", "quoting")
+
+
+def test_what_risk_leaves_is_quoted_also_short_of_what_the_bot_may_be_by_itself() -> None:
+    """Hedges elsewhere bought what 6 BTC sold here short: risk lets it sell 0.3 more, or buy 0.1."""
+    net = LotBounds(-63_000, -59_000, "exposure 0.7, limits 5 long, 1 short", "exposure 4.9, limits 5 long, 1 short")
+    of = replace(limits(), net=net, min_buy_quote_ms=250)
+    stage = Stage(bot(risk_limits__max_short_exposure=1))
+    plan = stage.plan(five(), of, (-60_000, 0))
+    assert sum(level.quantity_lots for level in plan.bids) == 1_000
+    assert sum(level.quantity_lots for level in plan.asks) == 3_000
+    assert "exposure 4.9, limits 5 long, 1 short" in plan.reason
+    assert stage.market.inventory.max_short_lots > 63_000
+    assert (stage.market.rules.buys.active_ns, stage.market.rules.sells.active_ns) == (250_000_000, 0)
 
 
 def test_a_plan_stands_while_nothing_in_it_changes() -> None:

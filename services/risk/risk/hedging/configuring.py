@@ -8,14 +8,12 @@ from typing import NamedTuple
 from common.bots.spot import CurrencyHedger, CurrencyScope, HedgeSection, OnDayLoss, SpotBot
 from common.clock import NS_PER_MS
 from common.events import BOT_SCOPE, CURRENCY_SCOPE, Market
+from common.halts import DAILY_LOSS
 from common.instruments import InstrumentKind
 from common.venues import Exchanges
 
 from risk.hedging.amounts import ZERO
 from risk.hedging.terms import DeltaTerms, Hedger, Place, Scope
-
-DAY_LOSS = "day_loss"
-"""The reason of the halt that a bot's loss of the day calls."""
 
 
 class HeldAccount(NamedTuple):
@@ -54,7 +52,7 @@ def hedger_of_bot(
         revision,
         running=running and section.running,
         term=own.currency if own is not None else "",
-        spared=frozenset({DAY_LOSS}) if reduces else frozenset(),
+        spared=frozenset({DAILY_LOSS}) if reduces else frozenset(),
     )
 
 

@@ -303,7 +303,9 @@ class Ledger:
             return self._move_lots(posting)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)
-        account.currency = account.currency or posting.currency
+        if posting.kind is not PostingKind.TRANSFER:
+            # Money may come in another currency than the account counts in.
+            account.currency = account.currency or posting.currency
         if posting.kind is PostingKind.CUTOFF and posting.opening is None:
             day = posting.ts_event_ns // NS_PER_DAY
             if day > book.day:
@@ -318,6 +320,7 @@ class Ledger:
                 balance.post(cash=cash, profit=-cash)
             self._move_cash(account, currency, cash)
         account.deposited |= posting.kind is PostingKind.DEPOSIT
+        account.account_sequence = max(account.account_sequence, posting.account_sequence)
         if (sides := self._sides(posting, posting.ts_event_ns)) is not None:
             sides.on_posting(posting)
         return ()

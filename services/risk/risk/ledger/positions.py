@@ -51,6 +51,12 @@ def canonical(amount: Decimal) -> Decimal:
     return _WIDE.normalize(amount) if amount else ZERO
 
 
+def in_full(amount: Decimal) -> Decimal:
+    """Return an amount spelled without an exponent, as people and programs read it: 1500, not 1.5E+3."""
+    exponent = amount.as_tuple().exponent
+    return _WIDE.quantize(amount, ONE) if isinstance(exponent, int) and exponent > 0 else amount
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return a sum in its one spelling."""
     return canonical(sum(amounts, start=ZERO))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 from common.bots.spot.alert_texts import execution_text
+from common.clock import NS_PER_MS, NS_PER_S
 from common.core import Effect
 from common.errors import ConfigError
 from common.events import (
@@ -19,7 +20,6 @@ from common.events import (
     Event,
     Fill,
     Market,
-    NetBounds,
     PlatformConfig,
     Posting,
     RiskStatistics,
@@ -35,39 +35,22 @@ from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
 from risk.ledger.sides import Sides
 from risk.monitoring.alerts import PLATFORM, SOURCE, Conditions
-from risk.monitoring.limits import spot_limits_of
-from risk.monitoring.platform_limits import ExposurePlatformLimits, PlatformLimits
-from risk.monitoring.report import BotView
+from risk.monitoring.platform_limits import ExposurePlatformLimits
 from risk.monitoring.stops import Stops
-from risk.spot.bounds import (
-    NOTHING,
-    Headroom,
-    Watched,
-    exposure_limits,
-    headroom_of_bot,
-    headroom_of_currencies,
-    net_bounds,
-)
+from risk.spot.bounds import exposure_limits
 from risk.spot.cutoffs import cutoff_due, is_due, last_cutoff_ns
 from risk.spot.documents import Documents, WatchedBot
+from risk.spot.headrooms import Headrooms, Moment
 from risk.spot.losses import judge_day
-from risk.spot.nets import Exposures, exposures_of, position_of
 from risk.spot.orders import OpenOrders
 from risk.spot.rates import Rates
 from risk.spot.statistics import Open, open_of_bot, open_of_currencies, risk_statistics, trading_statistics
 
 EXECUTIONS_MAX = 50
 """Executions told in one look; of more the newest, and how many there were."""
+MARKET_WAIT_NS = 30 * NS_PER_S
+"""A running bot without limits is alerted after this long: after a start its market comes within seconds."""
 NO_ORDERS = Open(ZERO, ZERO)
-
-
-class Moment(NamedTuple):
-    """From which ledger something is said, under which limits, and when."""
-
-    ledger: Ledger
-    platform: PlatformLimits
-    epoch: int
-    now_ns: int
 
 
 class SpotBots:
@@ -79,13 +62,15 @@ class SpotBots:
         self.documents = Documents(exchanges)
         self.rates, self.orders = Rates(), OpenOrders()
         self._stops, self._conditions, self._markets = stops, conditions, markets
+        self.headrooms = Headrooms(self.documents, self.rates, markets, self.venue_of)
         self._snapshots: dict[str, AccountState] = {}
         self._executions: list[Fill] = []
         self._untold = 0
         self._statistics: dict[str, TradingStatistics] = {}
         """Of each bot, from the last look at its loss."""
         self._said: dict[tuple[str, str], Event] = {}
-        self._exposures: Exposures | None = None
+        self._without_since_ns: dict[str, int] = {}
+        """By bot: since when something has kept it from having limits."""
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -133,95 +118,6 @@ class SpotBots:
             return snapshot.venue
         bots = self.documents.bots.values()
         return next((each.venue for each in bots if each.bot.instrument.account == account), "")
-
-    # --- limits -------------------------------------------------------------------------------------------------
-
-    def views(self, moment: Moment) -> dict[str, BotView]:
-        """Return each bot as its limits are now."""
-        return {algo_id: self._view(watched, moment) for algo_id, watched in self.documents.bots.items()}
-
-    def view(self, algo_id: str, moment: Moment) -> BotView | None:
-        """Return one bot as its limits are now, None of one that is not served."""
-        watched = self.documents.bots.get(algo_id)
-        return None if watched is None else self._view(watched, moment)
-
-    def _view(self, watched: WatchedBot, moment: Moment) -> BotView:
-        market = watched.market(self._markets.get)
-        if market is None:
-            place = f"{watched.symbol} at {watched.bot.instrument.exchange}"
-            return BotView(watched.config, None, watched.venue, f"no market {place} is known yet")
-        pair = watched.pair(self._markets.get)
-        assert pair is not None, "a market of two currencies has a pair"
-        try:
-            limits = spot_limits_of(watched.bot, moment.platform, pair)
-        except ConfigError as error:
-            return BotView(watched.config, None, watched.venue, str(error))
-        if limits is not None:
-            limits = _bounded(limits, self._bounds(watched, market, moment))
-        return BotView(watched.config, limits, watched.venue)
-
-    def _bounds(self, watched: WatchedBot, market: Market, moment: Moment) -> NetBounds:
-        ledger, own, most = moment.ledger, watched.bot.risk_limits, moment.platform.spot_bots
-        assert own is not None, "only limits are bounded"
-        assert most is not None, "limits were made from them"
-        sides, base = ledger.sides.get(watched.algo_id), market.base
-        quoter_net = sides.quoter_net(base) if sides is not None else ZERO
-        rooms = list(headroom_of_bot(own, most.bases[base], position_of(ledger, watched.algo_id, base), quoter_net))
-        pair = watched.pair(self._markets.get)
-        assert pair is not None, "its market is known"
-        touching = list(self._currencies(watched, moment))
-        mark = self.rates.mark(watched.algo_id, market.venue, market.symbol, moment.now_ns)
-        rooms += headroom_of_currencies(touching, pair, mark)
-        rooms += self._unlimited(watched, moment)
-        held = sum(
-            (
-                line.quantity
-                for line in ledger.lines_of(watched.algo_id)
-                if (line.key.venue, line.key.symbol) == (market.venue, market.symbol)
-                and line.key.account == watched.bot.instrument.account
-            ),
-            start=ZERO,
-        )
-        return net_bounds(market.venue, market.symbol, held, rooms)
-
-    def _currencies(self, watched: WatchedBot, moment: Moment) -> Iterator[Watched]:
-        """Yield the currency documents whose figure the bot's quotes move."""
-        most = moment.platform.spot_bots
-        assert most is not None, "asked for limits that were made from them"
-        for currency_id, scope in self.scopes().items():
-            platform = most.exposures.get(scope.currency)
-            if platform is None or not self._touches(watched, scope):
-                continue
-            limits = exposure_limits(self.documents.currency_limits.get(currency_id), platform)
-            sharers = sum(self._touches(each, scope) for each in self.documents.bots.values() if each.config.running)
-            figure = self.exposures(moment.ledger).of(scope.currency, scope.venue, scope.algo_id)
-            yield Watched(scope.name, scope.currency, figure, limits, sharers)
-
-    def _unlimited(self, watched: WatchedBot, moment: Moment) -> Iterator[Headroom]:
-        """Yield no room where a currency is watched for which neither its document nor the platform has a limit."""
-        most = moment.platform.spot_bots
-        assert most is not None, "asked for limits that were made from them"
-        for scope in self.scopes().values():
-            if scope.currency not in most.exposures and self._touches(watched, scope):
-                why = f"{scope.name}: the platform has no limits for {scope.currency} (spot_bots.exposures)"
-                yield Headroom(NOTHING, NOTHING, why)
-
-    def _touches(self, watched: WatchedBot, scope: Scope) -> bool:
-        pair = watched.pair(self._markets.get)
-        inside = scope.algo_id in ("", watched.algo_id) and scope.venue in ("", watched.venue)
-        return inside and pair is not None and scope.currency in pair
-
-    def scopes(self) -> dict[str, Scope]:
-        """Return what each currency document watches, by its id."""
-        found = {currency_id: self.documents.scope(currency_id) for currency_id in self.documents.currencies}
-        return {currency_id: scope for currency_id, scope in found.items() if scope is not None}
-
-    def exposures(self, ledger: Ledger) -> Exposures:
-        """Return the exposures of a ledger; made once for each of its sequences, unless something is unknown."""
-        known = self._exposures
-        if known is None or known.ledger_sequence != ledger.sequence or known.unknown:
-            known = self._exposures = exposures_of(ledger, self._markets.base_of, self.venue_of)
-        return known
 
     # --- the loss of the day ------------------------------------------------------------------------------------
 
@@ -289,11 +185,21 @@ class SpotBots:
     def look(self, moment: Moment) -> Iterator[Effect]:
         """Say what has changed in the figures, and what nobody can say."""
         for watched in self.documents.bots.values():
+            yield from self._look_at_limits(watched, moment.now_ns)
             market = watched.market(self._markets.get)
             if market is not None:
                 yield from self._look_at_bot(watched, market, moment)
         yield from self._look_at_currencies(moment)
         yield from self._look_at_funds(moment)
+
+    def _look_at_limits(self, watched: WatchedBot, now_ns: int) -> Iterator[Effect]:
+        """Tell why a running bot has no limits."""
+        view = self.headrooms.newest.get(watched.algo_id)
+        if view is None or not view.fault or not watched.config.running:
+            self._without_since_ns.pop(watched.algo_id, None)
+        elif now_ns - self._without_since_ns.setdefault(watched.algo_id, now_ns) >= MARKET_WAIT_NS:
+            text = f"may not trade: {view.fault}"
+            yield from self._conditions.hold(AlertLevel.WARNING, watched.algo_id, "no_limits", text, now_ns)
 
     def _look_at_bot(self, watched: WatchedBot, market: Market, moment: Moment) -> Iterator[Effect]:
         algo_id, now_ns = watched.algo_id, moment.now_ns
@@ -318,10 +224,10 @@ class SpotBots:
             yield told
 
     def _look_at_currencies(self, moment: Moment) -> Iterator[Effect]:
-        scopes = self.scopes()
+        scopes = self.headrooms.scopes()
         if not scopes:
             return
-        exposures = self.exposures(moment.ledger)
+        exposures = self.headrooms.exposures(moment.ledger)
         opened = open_of_currencies(scopes, self.orders, self._markets.get)
         for currency_id, scope in scopes.items():
             figure = exposures.of(scope.currency, scope.venue, scope.algo_id)
@@ -405,9 +311,21 @@ class SpotBots:
             else:
                 self._conditions.end(algo_id, "cutoff_waits")
 
+    # --- for people ---------------------------------------------------------------------------------------------
 
-def _bounded(limits: BotLimits, bounds: NetBounds) -> BotLimits:
-    kinds = [
-        msgspec.structs.replace(each, net=bounds) if isinstance(each, SpotLimits) else each for each in limits.kinds
-    ]
-    return msgspec.structs.replace(limits, kinds=kinds)
+    def state(self, now_ns: int) -> dict[str, Any]:
+        """Return a JSON-able picture: when the day began, and each bot's figures and what limits leave it."""
+        return {
+            "last_reset_time": last_cutoff_ns(self._cutoff_ms, now_ns) // NS_PER_MS,
+            "bots": [self._row(algo_id) for algo_id in self.documents.bots],
+        }
+
+    def _row(self, algo_id: str) -> dict[str, Any]:
+        told, view = self._said.get(("bot", algo_id)), self.headrooms.newest.get(algo_id)
+        limits = view.limits if view is not None else None
+        bounds = next((each.net for each in limits.kinds if isinstance(each, SpotLimits)), None) if limits else None
+        return {
+            "algo_id": algo_id,
+            "statistics": None if told is None else msgspec.to_builtins(told),
+            "bounds": None if bounds is None else msgspec.to_builtins(bounds),
+        }

@@ -15,7 +15,7 @@ from common.events import NetBounds
 from common.instruments import CurrencyPair
 
 from risk.hedging.counting import Figure
-from risk.ledger.positions import ZERO, canonical, divided
+from risk.ledger.positions import ZERO, canonical, divided, in_full
 from risk.monitoring.platform_limits import BasePlatformLimits, ExposurePlatformLimits
 
 NOTHING = Decimal("-1e15")
@@ -108,8 +108,8 @@ def net_bounds(venue: str, symbol: str, held: Decimal, rooms: Iterable[Headroom]
     return NetBounds(
         venue,
         symbol,
-        least=canonical(held - shorter.shorter),
-        most=canonical(held + longer.longer),
+        least=in_full(canonical(held - shorter.shorter)),
+        most=in_full(canonical(held + longer.longer)),
         why_least=shorter.why,
         why_most=longer.why,
     )

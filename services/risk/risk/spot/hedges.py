@@ -1,4 +1,4 @@
-"""All hedging of a shard: who hedges by the documents of now, what is known at a decision, and what is told of it.
+"""All hedging of a shard: who hedges by the documents of now, what is known at a decision, and what is said of it.
 
 Where nobody hedges and nothing is open it looks at nothing.
 """
@@ -28,15 +28,16 @@ from risk.hedging.counting import Figure
 from risk.hedging.deltas import Deltas
 from risk.hedging.hedging import Hedging, Situation
 from risk.hedging.parents import PREFIX
-from risk.hedging.terms import DeltaTerms, Hedger, Scope
+from risk.hedging.terms import DeltaTerms, Hedger
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO
+from risk.ledger.positions import ONE, ZERO
 from risk.monitoring.alerts import Conditions
 from risk.monitoring.halts import Halts
 from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
-from risk.spot.bots import Moment, SpotBots
+from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
+from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
 
 QUOTER = "quoter"
@@ -169,7 +170,7 @@ class Hedges:
             now_ns,
             moment.epoch,
             ledger.sequence,
-            {hedger.name: self._figure(hedger.scope, ledger) for hedger in self._hedgers},
+            {hedger.name: self._figure(hedger, ledger) for hedger in self._hedgers},
             touches,
             self._funds(ledger),
             self._halts.listed(),
@@ -179,11 +180,16 @@ class Hedges:
             {hedger.name: self._term_rate(hedger, now_ns) for hedger in self._hedgers if hedger.term},
         )
 
-    def _figure(self, scope: Scope, ledger: Ledger) -> Figure:
+    def _figure(self, hedger: Hedger, ledger: Ledger) -> Figure:
+        scope = hedger.scope
         if not scope.of_bot:
-            return self._spot.exposures(ledger).of(scope.currency, scope.venue, scope.algo_id)
+            return self._spot.headrooms.exposures(ledger).of(scope.currency, scope.venue, scope.algo_id)
         if not scope.currency:
             return Figure(None, "its market is not known")
+        sides = ledger.sides.get(scope.algo_id)
+        if hedger.factor != (sides.factor if sides is not None else ONE):
+            # A hedge that was booked first would count by the old factor.
+            return Figure(None, "a change of its hedge_qty_factor is not booked yet")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
 
     def _pair_of(self, venue: str, symbol: str) -> tuple[str, str] | None:

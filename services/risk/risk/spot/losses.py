@@ -9,6 +9,7 @@ from common.core import Effect
 from common.events import AlertLevel, TradingStatistics
 from common.halts import DAILY_LOSS
 
+from risk.ledger.positions import canonical
 from risk.monitoring.alerts import Conditions
 from risk.monitoring.equity import Unknown, shown
 from risk.monitoring.stops import LOSS_WARNING_SHARE, Stops
@@ -28,10 +29,10 @@ def judge_day(
         return
     loss = -statistics.net_pnl
     if loss >= limit:
-        detail = f"lost {shown(loss)} {term} since the cutoff, limit {limit:f}"
+        detail = f"lost {canonical(shown(loss)):f} {term} since the cutoff, limit {canonical(limit):f}"
         yield from stops.halt(f"bot-{algo_id}", DAILY_LOSS, detail, now_ns, algo_id)
     elif loss > limit * LOSS_WARNING_SHARE:
-        text = f"lost {loss:.2f} of {limit:f} {term} since the cutoff"
+        text = f"lost {loss:.2f} of {canonical(limit):f} {term} since the cutoff"
         yield from conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
     else:
         conditions.end(algo_id, "daily_loss_warning")

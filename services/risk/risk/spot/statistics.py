@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import msgspec
 from common.events import Market, OrderUpdate, RiskStatistics, TradingStatistics
 from common.instruments import BUY
 
 from risk.hedging.counting import Figure
 from risk.hedging.terms import Scope
-from risk.ledger.positions import ZERO, canonical, rounded_product
+from risk.ledger.positions import ZERO, canonical, in_full, rounded_product
 from risk.ledger.sides import Side, Sides
 from risk.spot.documents import MarketOf
 from risk.spot.rates import Rates
+
+StatisticsT = TypeVar("StatisticsT", TradingStatistics, RiskStatistics)
 
 
 @dataclass
@@ -146,7 +149,7 @@ def trading_statistics(
     into = rates.rate(term, account_currency, now_ns)
     net_pnl = earned.net_pnl
     quoted, hedged = _quoted(sides, base), _hedged(sides, base)
-    return TradingStatistics(
+    told = TradingStatistics(
         algo_id=algo_id,
         start_ns=sides.start_ns,
         open_buy_qty=open_.buy,
@@ -170,6 +173,14 @@ def trading_statistics(
         ledger_sequence=ledger_sequence,
         epoch=epoch,
         ts_ns=now_ns,
+    )
+    return _in_full(told)
+
+
+def _in_full(told: StatisticsT) -> StatisticsT:
+    figures = {name: getattr(told, name) for name in told.__struct_fields__}
+    return msgspec.structs.replace(
+        told, **{name: in_full(figure) for name, figure in figures.items() if isinstance(figure, Decimal)}
     )
 
 
@@ -209,7 +220,7 @@ def risk_statistics(
     """Return the exposure of a currency document, None while nobody can say it."""
     if figure.value is None:
         return None
-    return RiskStatistics(
+    told = RiskStatistics(
         currency_id=currency_id,
         currency=scope.currency,
         exchange=exchange,
@@ -221,6 +232,7 @@ def risk_statistics(
         epoch=epoch,
         ts_ns=now_ns,
     )
+    return _in_full(told)
 
 
 def open_of_currencies(

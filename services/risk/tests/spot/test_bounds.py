@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from common.errors import ConfigError
-from common.events import NetBounds, SpotLimits
+from common.events import Alert, NetBounds, SpotLimits
 from common.pretrade import LotBounds, limits_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from risk.monitoring.platform_limits import parse_platform_limits
 from risk.spot.bounds import hedger_headroom
 from risk.testing.events import PLATFORM_LIMITS
-from risk.testing.harness import Harness, kinds
+from risk.testing.harness import Harness, kinds, of
 from risk.testing.spot import (
     BTCJPY_MARKET,
     BTCUSD_MARKET,
@@ -236,3 +236,21 @@ def test_a_platform_limit_of_spot_bots_that_is_no_bound_is_refused_by_name(table
         with pytest.raises(ConfigError, match=f"spot_bots.{table}.{name}"):
             parse_platform_limits(document)
         assert sound
+
+
+def test_why_a_running_bot_has_no_limits_is_told_once_its_market_should_be_there() -> None:
+    harness = Harness(a_spot_bot(), platform=SPOT_PLATFORM)
+    assert ("warning", "no_limits") not in kinds(harness.wait(29))
+    assert ("warning", "no_limits") in kinds(harness.wait(3))
+    texts = [alert.text for alert in of(Alert, harness.said) if alert.kind == "no_limits"]
+    assert texts == ["may not trade: no market BTCJPY at DLTXMM is known yet"]
+
+
+def test_a_document_that_cannot_be_read_is_told_and_counts_as_not_there() -> None:
+    harness = a_harness()
+    said = harness.tell(a_document("currency_risk_limits", "7", {"max_long_exposure": "lots"}))
+    assert kinds(said) == [("critical", "config_refused")]
+    assert kinds(harness.tell(a_spot_bot(revision=2, pricer={"min_spread": "wide"}))) == [
+        ("critical", "config_refused")
+    ]
+    assert harness.risk_state().bot_limits == {}
