@@ -174,11 +174,16 @@ class Hedges:
             self.parents.on_child(account, child.order_id, OrderState.REJECTED, 0, now_ns, text)
             return
         trader.budget.take(Use.HEDGE, 1, now_ns)
-        trader.batch.place(found, now_ns, ChildTerms(child.parent_id, child.immediate, child.parameters))
+        trader.batch.place(found, now_ns, self._terms_of_child(child))
         if child.side is Side.BUY:
             currency = standing.terms.instrument.currency
             trader.collateral.lock(currency, found.cover)
             trader.activity.money.add(child.algo_id, currency, found.notional)
+
+    def _terms_of_child(self, child: PlaceChild) -> ChildTerms:
+        command = self.parents.command_of(child.parent_id)
+        spared = tuple(command.spared_halts) if command is not None else ()
+        return ChildTerms(child.parent_id, child.immediate, child.parameters, spared)
 
     def _cancel(self, now_ns: int) -> None:
         """Send the cancels that can be sent now; none is dropped before its order has ended."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, HedgeState, MarketStatus
+from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
 from common.instruments import Side
 from common.orders import child_of
 from quoter.testing.hedging import Hedged, here
@@ -95,9 +95,14 @@ def test_a_halt_that_spares_hedges_does_not_keep_them_in() -> None:
     hedged.start()
     hedged.halts = ["bot-3:daily_loss"]
     hedged.wait(100)
-    hedged.offer(LOT)
-    hedged.command(spared_halts=["daily_loss"])
-    assert hedged.sold() == 1
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000, spared_halts=["daily_loss"])
+    told = {"actor": "risk", "detail": "", "halt_id": "1", "cancels": True, "ts_ns": hedged.now_ns}
+    hedged.tell(Halt(scope="bot-3", reason="daily_loss", **told), 9)
+    hedged.wait(1_000)
+    assert [order.status for order in hedged.children()] == ["open"]
+    hedged.tell(Halt(scope="bot-3", reason="manual", **told), 10)
+    hedged.wait(200)
+    assert hedged.resting()["mm1"] == 0
 
 
 def test_the_venue_with_the_best_price_after_fees_and_with_coins_is_taken() -> None:
