@@ -208,10 +208,12 @@ class Hedges:
             return
         trader.budget.take(Use.HEDGE, 1, now_ns)
         trader.batch.place(found, now_ns, self._terms_of_child(child))
+        instrument = standing.terms.instrument
         if child.side is Side.BUY:
-            currency = standing.terms.instrument.currency
-            trader.collateral.lock(currency, found.cover)
-            trader.activity.money.add(child.algo_id, currency, found.notional)
+            trader.collateral.lock(instrument.currency, found.cover)
+            trader.activity.money.add(child.algo_id, instrument.currency, found.notional)
+        else:
+            trader.collateral.lock(instrument.base, instrument.units(child.quantity_lots))
 
     def _terms_of_child(self, child: PlaceChild) -> ChildTerms:
         command = self.parents.command_of(child.parent_id)
