@@ -114,6 +114,15 @@ def test_a_holder_that_forgets_what_was_done_is_caught(monkeypatch: pytest.Monke
 
 
 def test_a_decision_that_is_made_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Parents.on_command
+
+    def forgetful(self: Parents, command: OrderCommand, sequence: int) -> None:
+        known = self.get(command.scope, command.account)
+        if known is not None and known.command.parent_id == command.parent_id:
+            honest(self, command, sequence)
+        # The broker refuses what does not name its predecessor.
+        self._sequences[command.scope, command.account] = sequence
+
     monkeypatch.setattr(Parents, "restore", lambda *_: [])
-    monkeypatch.setattr(Parents, "on_command", lambda *_: None)
-    assert "hedge_beside" in HedgedWorld(*kill("risk")).go().kinds
+    monkeypatch.setattr(Parents, "on_command", forgetful)
+    assert "hedge_beside" in HedgedWorld(*kill("risk"), resend_time=2_500).go().kinds
