@@ -43,6 +43,16 @@ def test_a_member_is_locked_with_what_the_members_it_uses_need(tree: Path) -> No
     assert {"msgspec==0.22.0", "websockets==17.4", "pytest==9.2.0"} < set(requirements["all"])
 
 
+def test_an_extra_has_a_lock_of_its_own_and_is_in_that_of_everything_alone(tree: Path) -> None:
+    path = tree / "services/feed/pyproject.toml"
+    path.write_text(path.read_text() + '[project.optional-dependencies]\nmore = ["ccxt==4.5.90"]\n')
+    requirements = {lock.name: lock.requirements for lock in wanted_locks(tree)}
+    assert requirements["feed-more"] == ("ccxt==4.5.90", "msgspec==0.22.0", "websockets==17.4")
+    assert requirements["feed"] == ("msgspec==0.22.0", "websockets==17.4")
+    assert "ccxt==4.5.90" in requirements["all"]
+    assert "locks/feed-more.txt is missing" in stale_locks(tree)
+
+
 def test_fresh_locks_are_not_stale(tree: Path) -> None:
     assert stale_locks(tree) == []
 

@@ -40,7 +40,7 @@ def distribution_name(requirement: str) -> str:
 
 
 def wanted_locks(root: Path) -> list[Lock]:
-    """Return the locks the tree should have: one per member, one per extra of it, `build`, and `all` (and the tools)."""
+    """Return the locks the tree should have: one per member, one per extra, `build`, and `all` (tools as well)."""
     members = _members(root)
     locks = [Lock(name, _third_party(name, members)) for name in sorted(members)]
     locks += [

@@ -117,7 +117,7 @@ class Account:
             yield from self.fault("no_answer", f"the venue's clock: {error}")
 
     def rows(self, ask: Callable[[], Script[Rows[T]]], what: str) -> Script[Rows[T]]:
-        """Return a list; each row of it that cannot be read is told of."""
+        """Return a list; each row of it that cannot be read is reported."""
         found = yield from self.until_answered(ask, what)
         for bad in found.bad:
             yield from self.fault("bad_row", f"{what}: {bad.why[:150]}")

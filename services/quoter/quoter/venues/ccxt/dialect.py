@@ -30,7 +30,7 @@ from quoter.venues.conversation import Script
 from quoter.venues.rows import BadRow, Rows
 
 SWITCH_S = 20
-"""A venue with a dead-man switch cancels everything so long after the last heartbeat."""
+"""Seconds after the last heartbeat in which a venue with a dead-man switch cancels everything."""
 MarketReader: TypeAlias = Callable[[Any], list[dict[str, Any]]]
 """From a venue's list of markets, as it came, to ccxt's form of each."""
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Dialect(Protocol):
     check_ms: int
     """How often trades are asked for: nothing else shows that the stream has lost one."""
     subscriptions: int
-    """How many a session needs; with so many taken it hears everything."""
+    """How many of them have to be taken before the session counts on the stream."""
 
     def client_id(self, order_id: int) -> str:
         """Return what an order of ours is called there."""

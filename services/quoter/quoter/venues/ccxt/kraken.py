@@ -22,6 +22,7 @@ import json
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from common.errors import ContractError
@@ -110,8 +111,8 @@ class Kraken(Spoken):
             money = rows_of(self._balance_told, frame.get("data"))
             return Heard(money=money.rows, lost=lost or (money.bad[0].why if money.bad else ""))
         orders, trades = [], []
-        rows = frame.get("data")
-        for raw in rows if isinstance(rows, list) else [None]:
+        rows: Any = frame.get("data")
+        for raw in rows if isinstance(rows, list) else [rows]:
             try:
                 order = self._order_told(raw)
                 orders.append(order)
@@ -198,12 +199,12 @@ class Kraken(Spoken):
         if venue_order_id:
             document = yield from known_or_none(self.call("privatePostQueryOrders", {"txid": venue_order_id}))
             found = [] if document is None else _by_id(_result(document))
-            return whole(lambda: self._listed_order(found[0])) if found else None
+            return whole(partial(self._listed_order, found[0])) if found else None
         for name, method in (("open", "privatePostOpenOrders"), ("closed", "privatePostClosedOrders")):
             document = yield from self.call(method, {"cl_ord_id": client_id})
             found = _by_id(_result(document).get(name))
             if found:
-                return whole(lambda row=found[0]: self._listed_order(row))
+                return whole(partial(self._listed_order, found[0]))
         return None
 
     def trades(self, after_ms: int, now_ms: int) -> Script[Rows[WireTrade]]:

@@ -42,7 +42,7 @@ from quoter.venues.ccxt.driving import Refused, Unclear
 from quoter.venues.ccxt.entry import OrderEntry
 from quoter.venues.ccxt.orders import OwnBook
 from quoter.venues.ccxt.snapshot import Snapshots
-from quoter.venues.ccxt.words import WireOrder
+from quoter.venues.ccxt.words import WireOrder, WireTrade
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 
 PING_MS = 5_000
@@ -420,9 +420,12 @@ class CcxtSession:
             if self._talks.full:
                 self._account.lose()
             else:
-                yield from self._talks.begin("trade", self._account.read_trade(trade, recovered=False), self._now_ns)
+                yield from self._talks.begin("trade", self._reading(trade), self._now_ns)
         for money in heard.money:
             yield CashBalance(money.currency, money.total, heard.ts_ms or self._account.place)
+
+    def _reading(self, trade: WireTrade) -> Script[None]:
+        yield from self._account.read_trade(trade, recovered=False)
 
     def _on_order(self, order: WireOrder) -> Outputs:
         try:

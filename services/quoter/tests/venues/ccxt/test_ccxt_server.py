@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +25,7 @@ from quoter.testing.ccxt.stages import PAPER_KEYS
 from quoter.testing.live import LiveClient
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
+from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.ccxt.venue import speaking
@@ -107,7 +108,7 @@ class Client(LiveClient):
 
     def __init__(self, name: str, server: Server, stream_url: str) -> None:
         orders, self.coin = Orders(), server.venue.coin
-        dialect = {"binance": Binance, "kraken": Kraken}[name]
+        dialect: Callable[..., Dialect] = Binance if name == "binance" else Kraken
         self.session = CcxtSession(
             speaking(PAPER_KEYS, name, dialect, live=True), [self.coin.symbol], orders, unguarded=True
         )

@@ -48,10 +48,11 @@ def test_orders_go_to_the_testnet_unless_the_venue_is_live() -> None:
 
 
 def test_a_venue_without_a_sandbox_is_for_real_money_or_not_at_all() -> None:
-    keys, some = GivenKeys("mm1", KRAKEN), {"kraken_symbols": ("BTC/USD",)}
+    keys, paper = GivenKeys("mm1", KRAKEN), VenueSettings(kraken_symbols=("BTC/USD",))
     with pytest.raises(ConfigError, match="MM_KRAKEN_LIVE: kraken has no sandbox"):
-        KrakenVenue().session(keys, "", VenueSettings(**some), Orders(), 0)
-    session = KrakenVenue().session(keys, "", VenueSettings(**some, kraken_live=True), Orders(), 0)
+        KrakenVenue().session(keys, "", paper, Orders(), 0)
+    live = VenueSettings(kraken_symbols=("BTC/USD",), kraken_live=True)
+    session = KrakenVenue().session(keys, "", live, Orders(), 0)
     assert session.dialect.stream_url == "wss://ws-auth.kraken.com/v2"
 
 
@@ -61,7 +62,8 @@ def test_nothing_rests_where_nobody_would_cancel_unless_a_person_says_so() -> No
 
 
 def test_an_account_says_which_symbols_it_trades() -> None:
-    assert VenueSettings(binance_symbols="BTCUSDT, ETHUSDT").binance_symbols == ("BTCUSDT", "ETHUSDT")
+    given = VenueSettings.model_validate({"binance_symbols": "BTCUSDT, ETHUSDT"})
+    assert given.binance_symbols == ("BTCUSDT", "ETHUSDT")
     with pytest.raises(ConfigError, match="MM_BINANCE_SYMBOLS: say which"):
         BinanceVenue().session(GivenKeys("mm1", VARIABLES), "", VenueSettings(), Orders(), 0)
     with pytest.raises(ConfigError, match="MM_KRAKEN_SYMBOLS: say which"):
