@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from _session_venue import Schedule
 from _spot_flow import Flow
-from _spot_makers import BEYOND_COINS, make
+from _spot_maker import BEYOND_COINS
+from _spot_makers import make
 from _spot_market import BEGIN_NS, HedgeVenue, Target
 from _spot_parts import NAMES, Parts
 from _spot_rival import Rival

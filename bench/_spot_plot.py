@@ -8,7 +8,7 @@ import numpy as np
 from _session_plot import frame
 from _session_report import mean
 from _spot_hour import Row
-from _spot_makers import BEYOND_COINS
+from _spot_maker import BEYOND_COINS
 from _spot_parts import NAMES
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 300, 130, 80, 50, 70
