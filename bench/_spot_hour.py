@@ -31,6 +31,8 @@ class Task:
     """Recorded; the target's is made of it."""
     settings: tuple[str, ...] = ()
     """Of the spot bot, e.g. 'pricer.buy_margins=4'."""
+    minutes: int = 60
+    """How much of the hour is run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Row:
     hedge_fills: int
     quoter_coins: float
     hedge_coins: float
+    hedge_dollars: float
     orders: int
     cancels: int
     refused: int
@@ -74,6 +77,7 @@ class Hour:
         # Its book is there when the makers come.
         self.hedge.on_step(0)
         self.two_sided_steps = 0
+        self._last = min(STEPS, task.minutes * 60 * STEPS_PER_S)
         self._rival = Rival(self.target, self.schedule, task.seed, task.hour)
 
     def run(self) -> None:
@@ -89,7 +93,9 @@ class Hour:
         self.two_sided_steps += len(mine) == 2
         if step % (60 * STEPS_PER_S) == 0 and step:
             parts.nets.append(round(parts.coins, 6))
-        if step < STEPS:
+        if step == self._last < STEPS:
+            self.schedule.end()
+        elif step < STEPS:
             self.schedule.at(BEGIN_NS + (step + 1) * STEP_NS, lambda: self._step(step + 1))
 
 
@@ -108,11 +114,12 @@ def run(task: Task) -> Row:
         parts.hedge_fills,
         round(parts.quoter_coins, 6),
         round(parts.hedge_coins, 6),
+        round(parts.hedge_dollars, 2),
         sum(venue.orders for venue in venues),
         sum(venue.cancels for venue in venues),
         sum(venue.refused for venue in venues),
         maker.books,
-        hour.two_sided_steps / (STEPS + 1),
+        hour.two_sided_steps / parts.steps,
         parts.steps_beyond / parts.steps,
         tuple(parts.nets),
         maker.alerts,

@@ -40,6 +40,7 @@ from common.events import (
 from common.instruments import Instrument, InstrumentKind, Outcome, Side
 from common.venues import Exchanges
 from exchange.spot.orders import SpotTicket
+from exchange.spot.terms import SpotTerms
 from quoter.accounts.traders import Traders
 from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
@@ -90,11 +91,10 @@ LIMITS = BotLimits(
 """As wide as none: what is compared is how they quote, and the exposure is each bot's own."""
 
 
-def instrument_of(venue: Venue) -> Instrument:
+def instrument_of(venue: str, terms: SpotTerms) -> Instrument:
     """Return the instrument of a venue's symbol."""
-    terms = venue.terms
     return Instrument(
-        venue.name,
+        venue,
         terms.symbol,
         InstrumentKind.SPOT,
         terms.quote,
@@ -141,33 +141,38 @@ class Account:
             self.name, venue.name, session, Orders(), traders=maker.traders, hedges=maker.hedges, exchanges=EXCHANGES
         )
         self.quoter.epoch = EPOCH
-        self._symbols = Symbols([instrument_of(venue)])
+        self._terms = (venue.terms, *venue.others)
+        self._symbols = Symbols([instrument_of(venue.name, each) for each in self._terms])
         venue.on_facts = self._on_facts
 
     def start(self, configs: Sequence[BotConfig]) -> None:
         receipt = Receipt(BEGIN_NS - LEAD_NS)
         for config in configs:
             self.carry_out(self.quoter.on_config(config, receipt))
-        self.carry_out(self.quoter.on_market(self.market(), receipt))
+        for market in self.markets():
+            self.carry_out(self.quoter.on_market(market, receipt))
         self.carry_out(self.quoter.start(receipt))
         cash = [CashBalance(currency, amount, 0) for currency, amount in DEPOSITS.items()]
         self.carry_out(self.quoter.on_session([*cash, CashBalance("USD", Decimal(DEPOSIT_DOLLARS), 0)], receipt))
 
-    def market(self) -> Market:
-        terms = self.venue.terms
-        return Market(
-            venue=self.venue.name,
-            symbol=terms.symbol,
-            kind=InstrumentKind.SPOT,
-            status=MarketStatus.OPEN,
-            base=terms.base,
-            currency=terms.quote,
-            tick_size=terms.tick,
-            lot_size=terms.lot,
-            min_notional=terms.min_notional,
-            ts_received_ns=0,
-            epoch=EPOCH,
-        )
+    def markets(self) -> list[Market]:
+        """Return the markets of its venue."""
+        return [
+            Market(
+                venue=self.venue.name,
+                symbol=terms.symbol,
+                kind=InstrumentKind.SPOT,
+                status=MarketStatus.OPEN,
+                base=terms.base,
+                currency=terms.quote,
+                tick_size=terms.tick,
+                lot_size=terms.lot,
+                min_notional=terms.min_notional,
+                ts_received_ns=0,
+                epoch=EPOCH,
+            )
+            for terms in self._terms
+        ]
 
     def hear(self, handler: Any, event: Event) -> None:
         """Hand an event to a handler of the quoter, in a turn of its own."""

@@ -20,9 +20,9 @@ from _spot_maker import (
     Maker,
     status_of,
 )
-from _spot_market import BEGIN_NS, DEPOSIT_DOLLARS, DEPOSITS, HedgeVenue, Target
+from _spot_market import BEGIN_NS, DEPOSIT_DOLLARS, DEPOSITS, FX_TERMS, HedgeVenue, Target
 from _spot_risk import LOOK_NS, TOP_NS, RiskDesk
-from _spot_world import FEED_NS, STEP_NS, step_of
+from _spot_world import FEED_NS, STEP_NS
 from common.bots import FixedBot
 from common.bots.spot import SpotBot
 from common.core import Effect, Receipt
@@ -31,9 +31,9 @@ from common.events import (
     BotConfig,
     Event,
     Fill,
-    Level,
     OrderCommand,
     OwnDepth,
+    PlatformConfig,
     Position,
     Posting,
     RiskState,
@@ -47,7 +47,9 @@ DAY_LOSS = 10**9
 """Yen: no hour ends early."""
 NORM_COINS = 0.2
 """What the hedger brings it back to."""
-FX_SYMBOL, FX_NS, FX_HALF_BPS, FX_DOLLARS = "USDJPY", 1_000_000_000, 0.2, 1e7
+FX_NS = 1_000_000_000
+DOLLARS_MAX, DOLLARS_NORM = 40_000, 0
+"""The band of the hedger of the dollar: what coins were hedged for."""
 
 
 class FixedMaker(Maker):
@@ -97,6 +99,7 @@ class SpotMaker(Maker):
         self, target: Target, hedge: HedgeVenue, schedule: Schedule, style: str, settings: Sequence[str]
     ) -> None:
         document = sections_with(style, settings)
+        self._style = style
         config = BotConfig(
             algo_id=BOT, kind="spot", revision=1, running=True, sections=document, actor="bench", ts_ns=BEGIN_NS
         )
@@ -109,12 +112,13 @@ class SpotMaker(Maker):
 
     def start(self) -> None:
         receipt = Receipt(BEGIN_NS - LEAD_NS)
-        markets = [account.market() for account in self.accounts]
+        markets = [market for account in self.accounts for market in account.markets()]
         for market in markets:
             self._price(self.pricer.on_market(market, receipt))
         self._price(self.pricer.on_bot(self.config, receipt))
         cash = {**DEPOSITS, "USD": Decimal(DEPOSIT_DOLLARS)}
-        self.risk.start(self.config, markets, {(each.name, each.venue.name): cash for each in self.accounts})
+        deposits = {(each.name, each.venue.name): cash for each in self.accounts}
+        self.risk.start(self.config, documents(self._style), markets, deposits)
         super().start()
         self._every(BEGIN_NS, STEP_NS, self._look_at_sources)
         self._every(BEGIN_NS, FX_NS, self._look_at_dollar)
@@ -138,28 +142,17 @@ class SpotMaker(Maker):
         self.schedule.at(at_ns, lambda: self._on_source_book(book))
 
     def _look_at_dollar(self) -> None:
-        now_ns = self.schedule.now_ns
-        rate = float(self.hedge.world.yens[step_of(now_ns - BEGIN_NS)])
-        bid, ask = rate * (1 - FX_HALF_BPS * 1e-4), rate * (1 + FX_HALF_BPS * 1e-4)
-        book = Book(
-            venue=self.hedge.name,
-            symbol=FX_SYMBOL,
-            bids=[Level(bid, FX_DOLLARS)],
-            asks=[Level(ask, FX_DOLLARS)],
-            ts_event_ns=now_ns,
-            ts_received_ns=now_ns + FEED_NS,
-            epoch=EPOCH,
-        )
-        self.schedule.at(now_ns + FEED_NS, lambda: self._on_source_book(book))
+        at_ns = self.schedule.now_ns + FEED_NS
+        book = self.hedge.shown(at_ns, FX_TERMS)
+        self.schedule.at(at_ns, lambda: self._on_source_book(book))
 
     def _on_source_book(self, book: Book) -> None:
         self.books += 1
         receipt = Receipt(self.schedule.now_ns)
         self._price(self.pricer.on_book(book, receipt))
         self._price(self.pricer.after_burst(receipt))
-        if book.symbol == self.hedge.terms.symbol:
-            account = self.accounts[1]
-            account.hear(account.quoter.on_book, book)
+        account = self.accounts[1]
+        account.hear(account.quoter.on_book, book)
         if self.schedule.now_ns >= self._topped_ns.get(book.symbol, 0):
             self._topped_ns[book.symbol] = self.schedule.now_ns + TOP_NS
             self.risk.on_top(top_of(book))
@@ -231,7 +224,7 @@ def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
             "exchange": "DLTXMM",
             "source_exchange": "KRAKEN",
             "underlyings": HedgeVenue.terms.symbol,
-            "fx_leg": FX_SYMBOL,
+            "fx_leg": FX_TERMS.symbol,
             "fx_exchange": "KRAKEN",
         },
         "pricer": {
@@ -265,6 +258,29 @@ def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
         document.setdefault(section, {})[name] = value
     SpotBot.parse(document)
     return document
+
+
+def documents(style: str) -> list[PlatformConfig]:
+    """Return the platform's documents: in what profit is told, and the hedger of the dollar."""
+    hedger: dict[str, Any] = {
+        "running": True,
+        "position_max_norm_size": f"{DOLLARS_MAX} {DOLLARS_NORM}",
+        "hedge_strategy": "LIMIT",
+        "execution_style": style,
+        "venues_list": "KRAKEN",
+        "resend_time": 1_000,
+        "hedge_instrument": FX_TERMS.symbol,
+        "max_offset": "5 bps",
+    }
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        ("risk", "MM", {"account_currency": "JPY"}),
+        ("risk_currency", "1", {"currency": "USD"}),
+        ("risk_hedger", "1", hedger),
+    ]
+    return [
+        PlatformConfig(type=type_, id=id_, revision=1, document=document, actor="bench", ts_ns=BEGIN_NS)
+        for type_, id_, document in found
+    ]
 
 
 def make(maker: str, settings: Sequence[str], target: Target, hedge: HedgeVenue, schedule: Schedule) -> Maker:

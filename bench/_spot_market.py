@@ -21,6 +21,7 @@ from _spot_world import (
     STEP_MS,
     STEP_NS,
     STEPS,
+    STEPS_PER_S,
     Taker,
     World,
     step_of,
@@ -64,8 +65,22 @@ HEDGE_TERMS = SpotTerms(
     maker_fee_ppm=100,
     taker_fee_ppm=200,
 )
+FX_TERMS = SpotTerms(
+    "USDJPY",
+    "USD",
+    "USD",
+    Decimal("0.001"),
+    Decimal("0.01"),
+    Decimal("0.01"),
+    Decimal(500),
+    maker_fee_ppm=10,
+    taker_fee_ppm=20,
+    quote="JPY",
+)
 DEPOSITS = {"BTC": Decimal(100), "JPY": Decimal(1_000_000_000)}
 DEPOSIT_DOLLARS = 10_000_000
+FX_HALF_BPS, FX_LEVELS, FX_DOLLARS = 0.2, 5, 200_000.0
+"""Half the spread of the dollar, which is also how far its levels are apart, and how many dollars each of them has."""
 INFORMED_EDGE_BPS = 0.5
 """What an informed customer wants to be left with after the fee."""
 BOOK_LEVELS = 20
@@ -91,6 +106,8 @@ class Venue:
 
     name: ClassVar[str]
     terms: ClassVar[SpotTerms]
+    others: ClassVar[tuple[SpotTerms, ...]] = ()
+    """Symbols beside the first."""
 
     def __init__(self, world: World, schedule: Schedule, parts: Parts) -> None:
         self.world, self.schedule, self.parts = world, schedule, parts
@@ -103,7 +120,7 @@ class Venue:
                 keys=(),
                 deposits=dict.fromkeys(accounts, DEPOSIT_DOLLARS * MICROS_PER_DOLLAR),
                 name=self.name,
-                symbols=(self.terms,),
+                symbols=(self.terms, *self.others),
                 spot_deposits=dict.fromkeys(accounts, coins),
                 takers=TakerSettings(enabled=False),
                 orders_kept=2_000,
@@ -131,16 +148,18 @@ class Venue:
     def after_begin_ns(self) -> int:
         return self.schedule.now_ns - BEGIN_NS
 
-    def shown(self, received_ns: int) -> Book:
-        """Return the book as its feed will tell it."""
-        tick, lot = float(self.terms.tick), float(self.terms.lot)
+    def shown(self, received_ns: int, terms: SpotTerms | None = None) -> Book:
+        """Return the book of a symbol, the first where none is named, as its feed will tell it."""
+        terms = terms or self.terms
+        tick, lot = float(terms.tick), float(terms.lot)
+        shown = self.exchange.trading.symbols[terms.symbol].book
         bids, asks = (
             [Level(ticks * tick, lots * lot) for ticks, lots in side.levels(BOOK_LEVELS)]
-            for side in (self.book.buying, self.book.selling)
+            for side in (shown.buying, shown.selling)
         )
         return Book(
             venue=self.name,
-            symbol=self.terms.symbol,
+            symbol=terms.symbol,
             bids=bids,
             asks=asks,
             ts_event_ns=self.schedule.now_ns,
@@ -186,8 +205,12 @@ class Venue:
             self.schedule.at(self.schedule.now_ns + ORDER_NS, lambda: self.on_facts(mine, refused))
 
     def _note(self, fill: Fact) -> None:
-        coins = float(fill["size"]) if fill["side"] == "bid" else -float(fill["size"])
-        self.parts.on_fill(coins, float(fill["price"]), float(fill["fee"]), hedge=self.terms is HEDGE_TERMS)
+        bought = float(fill["size"]) if fill["side"] == "bid" else -float(fill["size"])
+        price, fee = float(fill["price"]), float(fill["fee"])
+        if fill["symbol"] == FX_TERMS.symbol:
+            self.parts.on_dollars(bought, price, fee)
+        else:
+            self.parts.on_fill(bought, price, fee, hedge=self.terms is HEDGE_TERMS)
 
     # --- others -------------------------------------------------------------------------------------------------
 
@@ -249,7 +272,7 @@ class HedgeVenue(Venue):
     These are let in while an order of ours rests there, which is all that they can do to us.
     """
 
-    name, terms = "kraken_spot", HEDGE_TERMS
+    name, terms, others = "kraken_spot", HEDGE_TERMS, (FX_TERMS,)
 
     def __init__(self, world: World, schedule: Schedule, parts: Parts, seed: Sequence[int]) -> None:
         super().__init__(world, schedule, parts)
@@ -263,6 +286,7 @@ class HedgeVenue(Venue):
         shape = HEDGE_COINS * (1 + HEDGE_GROWTH * np.arange(HEDGE_LEVELS))
         self._lots = np.maximum(1, np.rint(shape * np.exp(noise) / float(self.terms.lot))).astype(np.int64)
         self._keys = list(range(HEDGE_LEVELS))
+        self._fx_lots = round(FX_DOLLARS / float(FX_TERMS.lot))
         self._taken: tuple[dict[int, float], dict[int, float]] = ({}, {})
 
     def on_step(self, step: int) -> None:
@@ -273,6 +297,8 @@ class HedgeVenue(Venue):
         bids = self._bids[step].tolist(), self._left(0, book.buying, lots[0].tolist()), self._keys
         asks = self._asks[step].tolist(), self._left(1, book.selling, lots[1].tolist()), self._keys
         show_depth(self.spot, self.symbol, bids, asks, self.schedule.now_ns)
+        if step % STEPS_PER_S == 0:
+            self._show_dollars(step)
         if self.account.open_orders:
             price = self.world.spots[step] / float(self.terms.tick)
             bought, sold = self.world.bought[step % STEPS], self.world.sold[step % STEPS]
@@ -283,6 +309,18 @@ class HedgeVenue(Venue):
                 limit = math.ceil(price * (1 - self.world.sold_reach[step % STEPS]))
                 self.take(self.customers, buys=False, limit_ticks=limit, coins=float(sold))
         self.tell([])
+
+    def _show_dollars(self, step: int) -> None:
+        """Put levels on either side of the dollar, around its true price."""
+        rate, away = float(self.world.yens[step]) / float(FX_TERMS.tick), FX_HALF_BPS * 1e-4
+        bids = [math.floor(rate * (1 - away * place)) for place in range(1, FX_LEVELS + 1)]
+        asks = [math.ceil(rate * (1 + away * place)) for place in range(1, FX_LEVELS + 1)]
+        symbol, lots = self.exchange.trading.symbols[FX_TERMS.symbol], [self._fx_lots] * FX_LEVELS
+        assert isinstance(symbol.book, DeepBook)
+        for ladder in (symbol.book.buying, symbol.book.selling):
+            ladder.taken.clear()
+        keys = self._keys[:FX_LEVELS]
+        show_depth(self.spot, symbol, (bids, lots, keys), (asks, lots, keys), self.schedule.now_ns)
 
     def _left(self, place: int, ladder: DeepLadder, lots: list[int]) -> list[int]:
         """Return what the makers show of each level: what was taken of it comes back with time."""

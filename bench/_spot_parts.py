@@ -3,7 +3,7 @@
 With S dollars of a coin and R yen of a dollar, q coins and D dollars gained by trading so far, all in yen:
 
 * spread: of each quote executed, coins bought x (S R - price), so what it was better than the true price;
-* slippage: of each hedge, coins bought x (S - price) x R;
+* slippage: of each hedge, coins bought x (S - price) x R, and dollars bought x (R - price);
 * fees: what is paid, in yen at the moment;
 * inventory: q x (S' - S) x R with each move of the coin;
 * fx: (q S' + D) x (R' - R) with each move of the dollar.
@@ -40,6 +40,8 @@ class Parts:
     quoter_coins: float = 0.0
     """Traded by quotes, whatever the side."""
     hedge_coins: float = 0.0
+    dollar_fills: int = 0
+    hedge_dollars: float = 0.0
     steps: int = 0
     steps_beyond: int = 0
     nets: list[float] = field(default_factory=list)
@@ -69,6 +71,15 @@ class Parts:
         self.spot, self.yen_rate = spot, yen_rate
         self.steps += 1
         self.steps_beyond += abs(self.coins) > self.beyond_coins
+
+    def on_dollars(self, dollars: float, price: float, fee: float) -> None:
+        """Enter a hedge of the dollar: dollars bought (below 0 when sold) at yen, and its fee in yen."""
+        self.slippage += dollars * (self.yen_rate - price)
+        self.fees -= fee
+        self.dollars += dollars
+        self.yen -= dollars * price + fee
+        self.dollar_fills += 1
+        self.hedge_dollars += abs(dollars)
 
     @property
     def total(self) -> float:

@@ -34,6 +34,7 @@ def of_maker(case: str, rows: Sequence[Row]) -> list[Figure]:
         Figure(f"{case}: P&L per coin quoted", round(turnover, 1), "yen"),
         Figure(f"{case}: coins quoted", round(coins / len(rows), 3), "per hour"),
         Figure(f"{case}: coins hedged", round(sum(row.hedge_coins for row in rows) / len(rows), 3), "per hour"),
+        Figure(f"{case}: dollars hedged", round(sum(row.hedge_dollars for row in rows) / len(rows)), "per hour"),
         Figure(f"{case}: hedge fills", sum(row.hedge_fills for row in rows), "fills"),
         Figure(f"{case}: two-sided", round(mean([row.two_sided for row in rows]).value, 4), "of the time"),
         Figure(f"{case}: orders", sum(row.orders for row in rows), "orders"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from common.events import (
     Lease,
     Market,
     OrderUpdates,
+    PlatformConfig,
     Posting,
     PostingKind,
     SourcePrice,
@@ -55,7 +56,11 @@ class RiskDesk:
         return Receipt(self._schedule.now_ns, 0, sequence)
 
     def start(
-        self, config: BotConfig, markets: Sequence[Market], deposits: dict[tuple[str, str], dict[str, Decimal]]
+        self,
+        config: BotConfig,
+        documents: Sequence[PlatformConfig],
+        markets: Sequence[Market],
+        deposits: Mapping[tuple[str, str], Mapping[str, Decimal]],
     ) -> None:
         """Begin with empty books; `deposits` are those of each account at its venue."""
         risk, receipt = self.risk, self.receipt()
@@ -65,6 +70,8 @@ class RiskDesk:
         for account, _ in deposits:
             lease = Lease(role="quoter", key=account, holder=HOLDER, beat=1, ttl_ms=FOREVER_MS, epoch=1)
             self._carry_out(risk.on_lease(lease, receipt))
+        for document in documents:
+            self._carry_out(risk.on_platform_config(document, receipt))
         self._carry_out(risk.on_bot_config(config, receipt))
         self._carry_out(risk.start(receipt))
         for (account, venue), cash in deposits.items():

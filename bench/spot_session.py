@@ -10,8 +10,8 @@ price as it does in the recording, but half as many come and go eight times as f
 market. Sizes are those of the recording from 0.001 to 0.5 coins. An informed one knows the price 500 ms ahead and takes
 what will be worth half a basis point more than it costs. A rival quotes 0.3 coins 6 bps from what was true 0.3 to 0.6 s
 ago. Fees: nothing for quotes at the target and 1 bp for who takes there; 1 bp for hedges that rest, 2 for those that
-take. The hedge venue shows ten levels a side from 0.3 bps on, 0.3 coins in the first; what is taken comes back in
-seconds.
+take. A currency hedger brings dollars back in the same way, for 0.1 or 0.2 bps. The hedge venue shows ten levels a side
+from 0.3 bps on, 0.3 coins in the first; what is taken comes back in seconds.
 
 The spot bot and the fixed bot quote the same size at the same distance; the fixed bot takes its middle from what others
 show at the target and does not hedge. Cases are the ways to hedge times the shares of informed customers. Profit is
@@ -31,8 +31,10 @@ from pathlib import Path
 from _runs import Runs
 from _spot_flow import RECORDED, Flow, arrivals, fitted
 from _spot_hour import FIXED, STYLES, Row, Task, run
+from _spot_makers import sections_with
 from _spot_plot import spot_svg
 from _spot_report import case_of, report
+from common.errors import ConfigError
 from toolkit.checking.bench import Figure
 from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, whole_number
 
@@ -57,6 +59,10 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, help="write what came of each hour there, as lines of JSON")
     parser.add_argument("--resume", action="store_true", help="keep what --rows holds and run what is missing there")
     arguments = parser.parse_args(list(options))
+    try:
+        sections_with(STYLES[0], arguments.set)
+    except ConfigError as error:
+        parser.error(f"--set: {error}")
     if arguments.resume and arguments.rows is None:
         parser.error("--resume: goes on with the file that --rows names")
     return arguments

@@ -8,13 +8,19 @@ import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from _session_venue import Schedule
 from _spot_flow import RECORDED, Arrival, Flow, arrivals, fitted
+from _spot_hour import FIXED, STYLES, Hour, Row, Task, run
+from _spot_maker import BEYOND_COINS
+from _spot_makers import SpotMaker, make, sections_with
 from _spot_market import BEGIN_NS, HEDGE_TERMS, RIVAL, TARGET_TERMS, HedgeVenue, Target
-from _spot_parts import Parts
+from _spot_parts import NAMES, Parts
+from _spot_plot import spot_svg
+from _spot_report import case_of, report
 from _spot_rival import HALF_SPREAD_BPS, LOOK_NS, Rival
 from _spot_world import (
     HOUR_S,
@@ -36,9 +42,11 @@ from _spot_world import (
     step_of,
     target_flow,
 )
+from common.errors import ConfigError
 from exchange.spot.orders import SpotTicket
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spot_session import parsed, tasks_of
 from toolkit.platform.sources import recording_folders
 
 SPOT, YEN = 60_000.0, 150.0
@@ -293,7 +301,7 @@ def test_an_hour_worked_by_hand() -> None:
 
 
 moves = st.tuples(st.just("move"), st.floats(50_000, 70_000), st.floats(120, 180))
-fills = st.tuples(st.sampled_from(["quote", "hedge"]), st.floats(-2, 2), st.floats(-20, 20))
+fills = st.tuples(st.sampled_from(["quote", "hedge", "dollars"]), st.floats(-2, 2), st.floats(-20, 20))
 
 
 @settings(max_examples=100)
@@ -303,7 +311,75 @@ def test_the_parts_add_up_to_the_whole(happenings: list[tuple[str, float, float]
     for what, first, second in happenings:
         if what == "move":
             parts.on_move(first, second)
+        elif what == "dollars":
+            parts.on_dollars(10_000 * first, parts.yen_rate * (1 + second * 1e-4), abs(first))
         else:
             true = parts.spot * (parts.yen_rate if what == "quote" else 1.0)
             parts.on_fill(first, true * (1 + second * 1e-4), abs(first) * 3.0, hedge=what == "hedge")
     assert parts.total == pytest.approx(parts.wealth, abs=1e-3)
+
+
+# --- the makers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_some_minutes_of_the_spot_bot_with_its_hedges_on_real_cores(style: str) -> None:
+    task = Task(1, 0, 0.1, style, RECORDED, minutes=8)
+    hour = Hour(task)
+    maker = make(style, (), hour.target, hour.hedge, hour.schedule)
+    maker.start()
+    hour.run()
+    parts = hour.parts
+    assert parts.quoter_fills > 20
+    assert parts.hedge_fills > 0
+    assert parts.total == pytest.approx(parts.wealth, abs=0.01)
+    accounts = (hour.target.account, hour.hedge.account)
+    yen, dollars, coins = (sum(each.total(currency) for each in accounts) for currency in ("JPY", "USD", "BTC"))
+    assert yen / 1e8 - 2e9 == pytest.approx(parts.yen, abs=0.01)
+    assert dollars / 1e6 - 2e7 == pytest.approx(parts.dollars, abs=0.01)
+    assert coins / 1e8 - 200 == pytest.approx(parts.coins, abs=1e-6)
+    assert isinstance(maker, SpotMaker)
+    (standing,) = (row for row in maker.risk.risk.hedges.state() if row["scope"] == "bot-1")
+    assert abs(float(standing["figure"]) - parts.coins) < 0.3, "what is on its way is not booked yet"
+
+
+def test_an_hour_is_a_function_of_its_task_and_the_fixed_bot_never_hedges() -> None:
+    task = Task(1, 1, 0.3, FIXED, RECORDED, minutes=3)
+    row = run(task)
+    assert row == run(task)
+    assert row.quoter_fills > 5
+    assert (row.hedge_fills, row.hedge_coins, row.hedge_dollars) == (0, 0.0, 0.0)
+    assert 0.0 <= min(row.nets) <= max(row.nets) <= BEYOND_COINS
+    assert sum(row.parts.values()) == pytest.approx(row.pnl, abs=0.05)
+
+
+def test_the_report_compares_the_same_hours_and_judges_ours_alone() -> None:
+    def row(hour: int, pnl: float) -> Row:
+        parts = dict.fromkeys(NAMES, 0.0) | {"spread": pnl}
+        return Row(hour, pnl, parts, 400, 5, 10.0, 1.0, 0.0, 100, 90, 0, 7 * HOUR_S, 0.9, 0.001, (0.1,) * 59)
+
+    first = {case_of(task): task for task in (Task(1, 0, 0.1, "LEAN", RECORDED), Task(1, 0, 0.1, FIXED, RECORDED))}
+    by_case = {
+        "LEAN, 10 % informed": [row(0, 30.0), row(1, 34.0)],
+        "fixed, 10 % informed": [row(0, 10.0), row(1, 12.0)],
+    }
+    figures = {figure.name: figure for figure in report(by_case, first)}
+    ahead = figures["LEAN, 10 % informed: P&L ahead of fixed, paired"]
+    assert ahead.value == 21.0
+    assert figures["LEAN, 10 % informed: ahead less two errors"].met
+    assert figures["LEAN, 10 % informed: virtual time"].met is False
+    assert figures["LEAN, 10 % informed: |net| beyond the maximum"].met
+    judged = [name for name, figure in figures.items() if figure.met is not None and name.startswith(theirs)]
+    assert judged == [f"{theirs}: whole less parts"]
+    drawn = ElementTree.fromstring(spot_svg(by_case))  # noqa: S314  drawn by us
+    assert sum("informed" in (text.text or "") for text in drawn.iter("{http://www.w3.org/2000/svg}text")) == 2
+
+
+def test_settings_of_the_spot_bot_are_checked_before_anything_runs() -> None:
+    assert sections_with("LEAN", ["pricer.buy_margins=4"])["pricer"]["buy_margins"] == "4"
+    with pytest.raises(ConfigError, match="buy_margins"):
+        sections_with("LEAN", ["pricer.buy_margins=none"])
+    tasks = tasks_of(parsed(["--hours", "2", "--cases", "0,0.1"]), RECORDED)
+    assert len(tasks) == 2 * 2 * 4
+    with pytest.raises(SystemExit):
+        parsed(["--resume"])
