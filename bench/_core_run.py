@@ -33,6 +33,7 @@ from common.events import (
 from common.instruments import InstrumentKind
 from common.running.service import COLLECT_AFTER
 from common.testing.limits import binary_limits
+from quoter.accounts.reached import Reached
 from quoter.keys import AccountKeys
 from quoter.service import TIMER_MS
 from quoter.wiring import make_quoter
@@ -107,7 +108,7 @@ class CoreRun:
         self.symbols = [f"{SERIES}-{START_NS // NS_PER_S + number}" for number in range(markets)]
         self.venue = Venue(self.symbols)
         keys = AccountKeys({"DEGEN_API_KEY": "trade", "DEGEN_WALLET_KEY": "stand-in"}, Path(), ACCOUNT)
-        self.core = make_quoter(keys, "http://venue", messages_per_s=float(NO_LIMIT))
+        self.core = make_quoter(Reached(keys, "degen", "degen", "http://venue"), messages_per_s=float(NO_LIMIT))
         self.core.epoch = 1
         self._wire = next(each for each in self.core.inputs() if isinstance(each, Wire))
         self.now_ns = START_NS + 10 * NS_PER_S

@@ -49,7 +49,7 @@ class Cost(NamedTuple):
 class PricerRun:
     """A pricer with spot bots of one configuration, and books as venues would send them."""
 
-    def __init__(self, bots: int, how: str = "BEST_AGGREGATED", *, fx: bool = True) -> None:
+    def __init__(self, bots: int, how: str = "BEST_AGGREGATED", *, fx: bool = True, sizes: str = "") -> None:
         exchanges = Exchanges({name.upper(): name for name in (*SOURCES, TARGET)})
         self.pricer = Pricer(SOURCES, quoted_venues=[TARGET], venues=Venues(exchanges))
         self.now_ns = START_NS
@@ -61,7 +61,7 @@ class PricerRun:
         where = {"instrument": symbol, "exchange": TARGET.upper(), "source_exchange": ",".join(SOURCES).upper()}
         if fx:
             where |= {"underlyings": UNDERLYING, "fx_leg": FX, "fx_exchange": SOURCES[0].upper()}
-        sizes = COPIED if how == "REPLICATION" else SIZES
+        sizes = sizes or (COPIED if how == "REPLICATION" else SIZES)
         priced = {"buy_quote_sizes": sizes, "sell_quote_sizes": sizes, "source_aggregation": how}
         for number in range(bots):
             config = BotConfig(

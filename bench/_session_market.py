@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from _session_hedge import Hedge, Hedged, HedgeTerms
 from _session_ours import TIMER_MS, Ours, sections_with
 from _session_rival import HALF_SPREADS, Rival
 from _session_sketch import Sketch
@@ -35,6 +36,8 @@ class Task:
     fees: bool = False
     """With the exchange's taker fee and rebate; without, nobody pays anything."""
     timer_ms: int = TIMER_MS
+    hedge: HedgeTerms | None = None
+    """How the delta of ours is hedged; not at all without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Row:
     max_net: int
     nets: tuple[int, ...] = ()
     alerts: dict[str, int] = field(default_factory=dict)
+    hedged: Hedged | None = None
+    """Not part of `pnl`."""
 
 
 def run(task: Task) -> Row:
@@ -71,15 +76,16 @@ def run(task: Task) -> Row:
     schedule = Schedule(OPEN_NS)
     venue = Venue(world, task.informed, schedule, window_end_ns, FeeSchedule() if task.fees else FREE)
     venue.start()
-    maker = Ours(sections, venue, schedule, task.timer_ms) if task.maker == "ours" else Sketch(venue, schedule)
+    hedge = Hedge(task.hedge, world, schedule) if task.hedge is not None and task.maker == "ours" else None
+    maker = Ours(sections, venue, schedule, task.timer_ms, hedge) if task.maker == "ours" else Sketch(venue, schedule)
     maker.start()
     if task.rivals != NO_RIVALS:
         Rival(venue, schedule, HALF_SPREADS[task.rivals], task.seed, task.market).start()
     schedule.run()
-    return _row(task, world, venue, maker.alerts)
+    return _row(task, world, venue, maker.alerts, hedge.result() if hedge is not None else None)
 
 
-def _row(task: Task, world: World, venue: Venue, alerts: dict[str, int]) -> Row:
+def _row(task: Task, world: World, venue: Venue, alerts: dict[str, int], hedged: Hedged | None) -> Row:
     seen = venue.seen
     assert not venue.account.positions.get(venue.market.id), "everything is paid out"
     return Row(
@@ -98,6 +104,7 @@ def _row(task: Task, world: World, venue: Venue, alerts: dict[str, int]) -> Row:
         seen.max_net,
         tuple(seen.nets),
         alerts,
+        hedged,
     )
 
 

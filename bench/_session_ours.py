@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from _session_hedge import Hedge
 from _session_venue import ASSET, DEPOSIT_MICROS, EXPIRY_NS, OPEN_NS, SERIES, Fact, HttpRequest, Schedule, Venue
 from _session_world import FEED_NS, NS_PER_S, STEP_NS, STEPS, WARM_S
 from common.bots import BinaryBot
@@ -180,7 +181,16 @@ def _answers(refused: Sequence[HttpRequest]) -> list[Output]:
 class Ours:
     """Pricer and quoter with what they need to hear, at one venue."""
 
-    def __init__(self, sections: BinaryBot, venue: Venue, schedule: Schedule, timer_ms: int = TIMER_MS) -> None:
+    def __init__(
+        self,
+        sections: BinaryBot,
+        venue: Venue,
+        schedule: Schedule,
+        timer_ms: int = TIMER_MS,
+        hedge: Hedge | None = None,
+    ) -> None:
+        """`hedge` is told what is held and what it is worth; it trades elsewhere and changes nothing here."""
+        self._hedge = hedge
         self._venue, self._schedule = venue, schedule
         self._timer_ns = timer_ms * 1_000_000
         self._limits = limits_for(sections)
@@ -259,6 +269,8 @@ class Ours:
         for value in self._pricer.on_top(top, Receipt(now_ns)):
             if isinstance(value, FairValue):
                 self._carry_out(self.quoter.on_fair(value, Receipt(now_ns)))
+                if self._hedge is not None:
+                    self._hedge.on_fair(value)
 
     def _on_opened(self) -> None:
         market = self._venue.market
@@ -391,6 +403,8 @@ class Ours:
             self._costs[event.symbol] = self._costs.get(event.symbol, Decimal(0)) + cost
             yes, no = self._held.get(event.symbol, (0, 0))
             self._held[event.symbol] = (yes + change[0], no + change[1])
+            if self._hedge is not None:
+                self._hedge.on_held(event.symbol, *self._held[event.symbol])
             self._carry_out(self.quoter.on_published(event, self._fills, Receipt(now_ns)))
         self._hand(self._position(), now_ns)
 

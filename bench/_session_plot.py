@@ -49,7 +49,7 @@ def _profits(by_maker: Mapping[str, Sequence[Row]], x: int, y: int) -> list[str]
         for maker, rows in by_maker.items()
     }
     most = max(float(each.max()) for each in shares.values())
-    parts = _frame(x, y, (float(low), float(high)), (0.0, most))
+    parts = frame(x, y, (WIDTH, HEIGHT), (float(low), float(high)), (0.0, most))
     for maker, each in shares.items():
         steps = [f"M{x} {y + HEIGHT}"]
         for place, share in enumerate(each):
@@ -65,7 +65,7 @@ def _nets(by_maker: Mapping[str, Sequence[Row]], x: int, y: int) -> list[str]:
         for maker, rows in by_maker.items()
     }
     most = max(1.0, max(float(np.abs(band).max()) for band in bands.values()))
-    parts = _frame(x, y, (0.0, float(LIFE_S)), (-most, most))
+    parts = frame(x, y, (WIDTH, HEIGHT), (0.0, float(LIFE_S)), (-most, most))
     for maker, band in bands.items():
         times = [x + WIDTH * place * NET_EVERY_S / LIFE_S for place in range(band.shape[1])]
         lines = [
@@ -81,12 +81,17 @@ def _nets(by_maker: Mapping[str, Sequence[Row]], x: int, y: int) -> list[str]:
     return parts
 
 
-def _frame(x: int, y: int, across: tuple[float, float], up: tuple[float, float]) -> list[str]:
-    bottom = y + HEIGHT
-    parts = [f'<path d="M{x} {y}V{bottom}H{x + WIDTH}" fill="none" stroke="#333"/>']
+def frame(
+    x: int, y: int, size: tuple[int, int], across: tuple[float, float] | None, up: tuple[float, float]
+) -> list[str]:
+    """Return the axes of a drawing with its upper left corner at (x, y), and their figures; None has no figures."""
+    width, height = size
+    bottom = y + height
+    parts = [f'<path d="M{x} {y}V{bottom}H{x + width}" fill="none" stroke="#333"/>']
     for share in (0.0, 0.5, 1.0):
-        value = across[0] + share * (across[1] - across[0])
-        parts.append(f'<text x="{x + share * WIDTH}" y="{bottom + 14}" text-anchor="middle">{value:.0f}</text>')
+        if across is not None:
+            value = across[0] + share * (across[1] - across[0])
+            parts.append(f'<text x="{x + share * width}" y="{bottom + 14}" text-anchor="middle">{value:.0f}</text>')
         value = up[0] + share * (up[1] - up[0])
-        parts.append(f'<text x="{x - 6}" y="{bottom - share * HEIGHT + 4}" text-anchor="end">{value:.3g}</text>')
+        parts.append(f'<text x="{x - 6}" y="{bottom - share * height + 4}" text-anchor="end">{value:.3g}</text>')
     return parts

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from _session_market import MARKOUTS_S, Row, Task
-from toolkit.checking.bench import Figure, at_least
+from toolkit.checking.bench import Figure, at_least, at_most
 
 NET_MAX = 20
 NET_SHARE_MIN, HARD_NET_SHARE_MIN = 0.98, 0.97
@@ -19,6 +19,7 @@ INFORMED_MAX = 0.2
 """Up to this share of informed takers the profit is to be above zero, or not clearly below it where volatility
 changes."""
 ERRORS = 2.0
+HEDGED_DEVIATION_MAX, HEDGE_LOSS_MAX = 0.80, 0.10
 
 
 class Mean(NamedTuple):
@@ -81,6 +82,25 @@ def of_maker(name: str, rows: Sequence[Row]) -> list[Figure]:
     found.append(Figure(f"{name}: final |net|, worst", nets[-1], "shares"))
     found.append(Figure(f"{name}: |net|, worst in life", max(row.max_net for row in rows), "shares"))
     return found
+
+
+def of_hedges(case: str, rows: Sequence[Row]) -> list[Figure]:
+    """Return what hedging the delta did to the same markets' profit; nothing where it was not hedged."""
+    both = [(row, row.hedged) for row in rows if row.hedged is not None]
+    if len(both) < 2:
+        return []
+    without, hedged = mean([row.pnl for row, _ in both]), [row.pnl + hedge.gain for row, hedge in both]
+    lost = without.value - mean(hedged).value
+    spread = float(np.std(hedged, ddof=1)) / deviation([row for row, _ in both])
+    count = len(both)
+    return [
+        at_most(f"{case}: deviation of P&L with hedges", round(spread, 4), "of that without", HEDGED_DEVIATION_MAX),
+        at_most(f"{case}: P&L given up for hedges", round(lost / without.value, 4), "of the mean", HEDGE_LOSS_MAX),
+        *_of(case, "gain of hedges", mean([hedge.gain for _, hedge in both]), "$"),
+        Figure(f"{case}: cost of hedges", round(sum(hedge.cost for _, hedge in both) / count, 3), "$ per market"),
+        Figure(f"{case}: hedges", round(sum(hedge.trades for _, hedge in both) / count, 2), "per market"),
+        Figure(f"{case}: hedged", round(sum(hedge.coins for _, hedge in both) / count, 4), "coins per market"),
+    ]
 
 
 def _of(name: str, what: str, found: Mean, unit: str) -> list[Figure]:

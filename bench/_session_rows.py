@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-import msgspec
-from _session_market import NO_RIVALS, Row, Task
+from _runs import Runs
+from _session_market import NO_RIVALS, Row, Task, run
 from _session_report import ERRORS, mean
 from toolkit.checking.bench import Figure, at_least
 
@@ -40,33 +39,7 @@ def case_of(task: Task) -> str:
     return f"{task.world}{rivals}, {100 * task.informed:g} % informed"
 
 
-def write_row(file: TextIO, task: Task, row: Row) -> None:
-    """Add a market's line of JSON and have it on disk: what follows may be broken off."""
-    file.write(json.dumps({"case": case_of(task), "task": asdict(task), "row": asdict(row)}) + "\n")
-    file.flush()
-
-
-def rows_done(path: Path) -> dict[Task, Row]:
-    """Return what a run that was broken off has written, and cut off a line it did not finish.
-
-    ValueError names a line that does not hold the whole of a market.
-    """
-    whole, _, unfinished = path.read_text().rpartition("\n")
-    if unfinished:
-        path.write_text(f"{whole}\n" if whole else "")
-    found = {}
-    for number, line in enumerate(whole.splitlines(), 1):
-        try:
-            done = msgspec.json.decode(line, type=_Line)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"{path}, line {number}: not a whole market of a run: {error}") from error
-        found[done.task] = done.row
-    return found
-
-
-class _Line(msgspec.Struct):
-    task: Task
-    row: Row
+MARKETS = Runs(run, Task, Row, case_of, "markets", chunk=4)
 
 
 def earlier_of(path: Path) -> dict[Key, Earlier]:

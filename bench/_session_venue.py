@@ -77,6 +77,10 @@ class Schedule:
     def at(self, at_ns: int, action: Callable[[], None]) -> None:
         heapq.heappush(self._plans, (at_ns, next(self._numbers), action))
 
+    def end(self) -> None:
+        """Let nothing of what is planned happen any more."""
+        self._plans.clear()
+
     def run(self) -> None:
         plans = self._plans
         while plans:

@@ -15,6 +15,9 @@ in 10 s; `one-sided` where 80 % of uninformed takers buy YES; `jumps` with 6 jum
 `1c` and `2c` add a maker that quotes that far around the true value, a moment late. By default it runs every world
 without rivals and the base world with both, 10 % informed: seven cases.
 
+`--hedge "1.2 0.7"` hedges the delta of what ours holds in the underlying: beyond 1.2 coins it is brought to 0.7, at
+`--hedge-cost-bps` of the money, until `--hedge-stop-s` before the expiry; each market counts with and without.
+
 `--rows` writes the result of each market as it ends, and with `--resume` an interrupted run does not repeat what is
 written there. `--against` compares with such a file, market by market, whatever code or settings made it. Without it
 the cases are compared with the bot of commit f56519c, where that is stored.
@@ -23,26 +26,23 @@ the cases are compared with the bot of commit f56519c, where that is stored.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import multiprocessing
 import os
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from _session_market import NO_RIVALS, Maker, Row, Task, run
+from _session_hedge import HedgeTerms
+from _session_market import NO_RIVALS, Maker, Row, Task
 from _session_ours import TIMER_MS, sections_with
 from _session_plot import session_svg
-from _session_report import compared, of_maker
+from _session_report import compared, of_hedges, of_maker
 from _session_rival import HALF_SPREADS
-from _session_rows import case_of, earlier_of, paired, rows_done, write_row
+from _session_rows import MARKETS, case_of, earlier_of, paired
 from _session_world import KINDS
 from common.errors import ConfigError
 from toolkit.checking.bench import Figure
 from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, whole_number
 
-PROGRESS_S = 5.0
-CHUNK = 4
 BASELINE = Path(__file__).parent / "binary-session-f56519c.jsonl"
 """What the bot of that commit made of these markets (its cores, this benchmark, seed 1)."""
 CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals in HALF_SPREADS)]
@@ -52,6 +52,15 @@ CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals
 def shares_of(text: str) -> list[float]:
     """Return shares of informed takers such as '0,0.1,0.4'."""
     return [number(0.0, 1.0)(part) for part in text.split(",")]
+
+
+def read_band(text: str) -> tuple[float, float]:
+    """Return maximum and norm of a hedger, such as of '1.2 0.7'."""
+    most, _, norm = text.partition(" ")
+    found = number(0.0, 1_000.0)(most), number(0.0, 1_000.0)(norm)
+    if found[1] > found[0]:
+        raise argparse.ArgumentTypeError(f"must be a maximum and a norm below it, is {text!r}")
+    return found
 
 
 def parsed(options: Sequence[str]) -> argparse.Namespace:
@@ -71,6 +80,9 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
         default=TIMER_MS,
         help="of the quoter: live 50, which 100 agrees with; 400 is quicker and within a few per cent",
     )
+    parser.add_argument("--hedge", type=read_band, metavar="MAX NORM", help="hedge the delta of ours, in coins")
+    parser.add_argument("--hedge-cost-bps", type=number(0.0, 100.0), default=1.0, help="half the spread and the fee")
+    parser.add_argument("--hedge-stop-s", type=number(0.0, 300.0), default=60.0, help="before the expiry")
     parser.add_argument("--plot", type=Path, default=Path("binary-session.svg"))
     parser.add_argument("--rows", type=Path, help="write what came of each market there, as lines of JSON")
     parser.add_argument("--resume", action="store_true", help="keep what --rows holds and run what is missing there")
@@ -95,6 +107,10 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
         cases = [
             (world, rivals) for rivals in arguments.rivals or (NO_RIVALS,) for world in arguments.world or ("base",)
         ]
+    hedge = None
+    if arguments.hedge:
+        most, norm = arguments.hedge
+        hedge = HedgeTerms(most, norm, arguments.hedge_cost_bps, arguments.hedge_stop_s)
     return [
         Task(
             arguments.seed,
@@ -106,6 +122,7 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
             tuple(arguments.set) if maker == "ours" else (),
             arguments.fees,
             arguments.timer_ms,
+            hedge if maker == "ours" else None,
         )
         for world, rivals in cases
         for informed in arguments.cases
@@ -114,58 +131,13 @@ def tasks_of(arguments: argparse.Namespace) -> list[Task]:
     ]
 
 
-def run_all(tasks: Sequence[Task], workers: int, keep: Callable[[Task, Row], None] | None = None) -> list[Row]:
-    """Run the tasks, each in a process of its own choice, and return their rows in the order of the tasks.
-
-    `keep` is given each row as it comes.
-    """
-    if not tasks:
-        return []
-    if workers == 1:
-        return _told(tasks, map(run, tasks), keep)
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks))) as pool:
-        return _told(tasks, pool.imap(run, tasks, CHUNK), keep)
-
-
-def _told(tasks: Sequence[Task], rows: Iterable[Row], keep: Callable[[Task, Row], None] | None) -> list[Row]:
-    """Take the rows as they come and say now and then how many there are."""
-    began = said = time.monotonic()
-    found: list[Row] = []
-    for task, row in zip(tasks, rows, strict=True):
-        found.append(row)
-        if keep is not None:
-            keep(task, row)
-        now = time.monotonic()
-        if now - said > PROGRESS_S:
-            said = now
-            left_s = (now - began) / len(found) * (len(tasks) - len(found))
-            print(f"{len(found)} of {len(tasks)} markets, {now - began:.0f} s, about {left_s:.0f} s left", flush=True)
-    return found
-
-
-def run_or_take(tasks: Sequence[Task], arguments: argparse.Namespace) -> tuple[list[Row], float]:
-    """Return the rows of the tasks and the core seconds of one that was run now; those of an earlier run are taken."""
-    done = rows_done(arguments.rows) if arguments.resume and arguments.rows.is_file() else {}
-    left = [task for task in tasks if task not in done]
-    began = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        if arguments.rows:
-            file = stack.enter_context(arguments.rows.open("a" if arguments.resume else "w"))
-            run_now = run_all(left, arguments.workers, lambda task, row: write_row(file, task, row))
-        else:
-            run_now = run_all(left, arguments.workers)
-    took_s = (time.monotonic() - began) * arguments.workers / max(1, len(left))
-    done |= dict(zip(left, run_now, strict=True))
-    return [done[task] for task in tasks], took_s
-
-
 def main(options: list[str]) -> list[Figure]:
     """Run the cases and return what the makers did, and the aims."""
     arguments = parsed(options)
     tasks = tasks_of(arguments)
     # One thread per worker: the arrays are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    rows, took_s = run_or_take(tasks, arguments)
+    rows, took_s = MARKETS.run_or_take(tasks, arguments.workers, arguments.rows, resume=arguments.resume)
     # With fees nothing is as it was measured then.
     earlier = earlier_of(arguments.against or BASELINE) if arguments.against or not arguments.fees else {}
     by_case: dict[str, dict[str, list[Row]]] = {}
@@ -181,6 +153,7 @@ def main(options: list[str]) -> list[Figure]:
         if "ours" in found:
             figures += compared(case, first[case], found["ours"], found.get("sketch", []))
             figures += paired(case, first[case], found["ours"], earlier)
+            figures += of_hedges(case, found["ours"])
         for maker, each in found.items():
             figures += of_maker(f"{case}, {maker}", each)
     figures.append(Figure("markets", len(tasks), "runs"))

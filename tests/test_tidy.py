@@ -61,6 +61,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "toolkit/platform/*.py",
         "toolkit/servers/*.py",
         "toolkit/simulation/cores.py",
+        "toolkit/simulation/spot/side.py",
         "toolkit/simulation/world.py",
         "toolkit/testing/*.py",
     ),
@@ -88,6 +89,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/auth/store.py",
         "gateway/auth/throttle.py",
         "gateway/changes/admin_ports.py",
+        "gateway/changes/bots_file.py",
         "gateway/changes/first_start.py",
         "gateway/context.py",
         "gateway/state/status.py",
@@ -98,6 +100,7 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/pricer": ("pricer/__main__.py", "pricer/wiring.py"),
     "services/quoter": (
         "quoter/__main__.py",
+        "quoter/accounts/reached.py",
         "quoter/accounts/settings.py",
         "quoter/keys.py",
         "quoter/testing/live.py",

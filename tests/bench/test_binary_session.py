@@ -8,12 +8,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from _session_hedge import Hedge, Hedged, HedgeTerms
 from _session_market import MARKOUTS_S, Row, Task, markout, run
 from _session_ours import Ours, sections_with
 from _session_plot import session_svg
-from _session_report import compared, flat, mean, of_maker, per_share
+from _session_report import compared, flat, mean, of_hedges, of_maker, per_share
 from _session_rival import LOOK_NS, SIZE, Rival
-from _session_rows import Earlier, case_of, earlier_of, paired, write_row
+from _session_rows import MARKETS, Earlier, case_of, earlier_of, paired
 from _session_sketch import CONFIG, QuoteCalculator, Sketch, SketchInventory, calculate_fair_value, estimate_volatility
 from _session_venue import DEPOSIT_MICROS, EXPIRY_NS, FREE, MAKER, OPEN_NS, Schedule, Trade, Venue
 from _session_world import (
@@ -34,8 +35,9 @@ from _session_world import (
     make_world,
     truths,
 )
-from binary_session import main, parsed, run_all, tasks_of
+from binary_session import main, parsed, tasks_of
 from common.errors import ConfigError
+from common.events import FairValue
 from exchange.market.ledger import FeeSchedule
 from exchange.market.trading import Ticket
 from scipy.stats import kstest, norm
@@ -70,7 +72,7 @@ def test_a_market_run_twice_is_the_same_to_the_last_figure(maker: str) -> None:
 
 def test_rows_do_not_depend_on_how_many_processes_work() -> None:
     tasks = [replace(TASK, maker="sketch", market=market) for market in range(6)]
-    assert run_all(tasks, 1) == run_all(tasks, 2)
+    assert MARKETS.run_all(tasks, 1) == MARKETS.run_all(tasks, 2)
 
 
 def test_both_makers_and_all_shares_of_informed_takers_meet_the_same_prices_and_customers() -> None:
@@ -283,7 +285,7 @@ def test_a_run_is_compared_market_by_market_with_an_earlier_one(tmp_path) -> Non
     file = tmp_path / "rows.jsonl"
     with file.open("w") as lines:
         for task, row in zip(tasks, rows_of([1.0, 2.0, 3.0], [100, 100, 200], [0, 0, 0]), strict=True):
-            write_row(lines, task, row)
+            MARKETS.write(lines, task, row)
     earlier = earlier_of(file)
     assert earlier[case_of(tasks[2]), 1, 2] == Earlier(3.0, 200)
     found = paired(case_of(TASK), TASK, rows_of([1.0], [1], [0]), earlier)
@@ -477,7 +479,7 @@ def test_the_command_says_everything_of_both_makers_and_draws_it(tmp_path, capsy
     assert rows.read_text() == kept, "two markets were taken, a line broken off and one more run again"
     assert [each.value for each in again[:-1]] == [each.value for each in figures[:-1]]
     rows.write_text('{"task": {}, "row": {}}\n')
-    with pytest.raises(ValueError, match="line 1: not a whole market"):
+    with pytest.raises(ValueError, match="line 1: not a whole run"):
         main([*options, "--rows", str(rows), "--resume"])
 
 
@@ -514,3 +516,53 @@ def test_the_figures_of_a_maker_hold_every_quantity_that_is_asked_for() -> None:
     assert figures["m: final |net| at most 20"] == 0.5
     assert figures["m: |net|, worst in life"] == 40
     assert figures["m: orders per fill"] == 2.0
+
+
+# --- the hedge of the delta -------------------------------------------------------------------------------------------
+
+
+def test_a_hedge_brings_the_exposure_to_its_norm_one_way_later_at_its_cost() -> None:
+    schedule, world = Schedule(OPEN_NS), a_world([])
+    hedge = Hedge(HedgeTerms(1.0, 0.4, 2.0, 60.0), world, schedule)
+    hedge.on_held("M", 300, 100)
+
+    def fair(delta: float, seconds_left: float = 200.0) -> FairValue:
+        more = {"volatility": 0.5, "spot": 60_000.0, "seconds_left": seconds_left, "ready": True, "age_ns": 0}
+        return FairValue(algo_id="1", venue="degen", symbol="M", fair=0.5, delta=delta, **more)  # type: ignore[arg-type]
+
+    # 200 x 0.005 is 1, which is not beyond 1; at 0.006 it is 1.2, and 0.8 are sold: of what is on its way none again.
+    for delta in (0.005, 0.006, 0.006):
+        hedge.on_fair(fair(delta))
+    schedule.run()
+    found = hedge.result()
+    assert found.trades == 2, "what was sold is given up at the end"
+    assert found.coins == pytest.approx(1.6)
+    assert found.cost == pytest.approx(1.6 * 60_000 * 2e-4)
+    assert found.gain == pytest.approx(-found.cost)
+
+
+def test_hedges_gain_what_shares_lose_when_the_price_falls() -> None:
+    prices = [60_000.0] * STEPS + [59_900.0]
+    schedule, world = Schedule(OPEN_NS), a_world([], prices)
+    hedge = Hedge(HedgeTerms(0.5, 0.0, 0.0, 60.0), world, schedule)
+    hedge.on_held("M", 200, 0)
+    more = {"volatility": 0.5, "spot": 60_000.0, "seconds_left": 200.0, "ready": True, "age_ns": 0}
+    hedge.on_fair(FairValue(algo_id="1", venue="degen", symbol="M", fair=0.5, delta=0.005, **more))  # type: ignore[arg-type]
+    schedule.run()
+    assert hedge.result().gain == pytest.approx(100.0), "1 coin was sold 100 dollars higher"
+
+
+def test_the_same_market_is_compared_with_and_without_hedges() -> None:
+    gains = (4.0, -8.0, 1.0)
+    rows = [
+        replace(row, hedged=Hedged(gain, 0.5, 2, 0.3))
+        for row, gain in zip(rows_of([10, 30, 20], [1, 1, 1], [0, 0, 0]), gains, strict=True)
+    ]
+    figures = {figure.name.partition(": ")[2]: figure for figure in of_hedges("base", rows)}
+    assert figures["deviation of P&L with hedges"].value == pytest.approx(np.std([14, 22, 21], ddof=1) / 10, abs=1e-4)
+    assert figures["P&L given up for hedges"].value == pytest.approx(1 / 20)
+    assert (figures["hedges"].value, figures["cost of hedges"].value) == (2, 0.5)
+    assert of_hedges("base", rows_of([10, 30], [1, 1], [0, 0])) == []
+    assert parsed(["--hedge", "1.2 0.7"]).hedge == (1.2, 0.7)
+    with pytest.raises(SystemExit):
+        parsed(["--hedge", "0.7 1.2"])

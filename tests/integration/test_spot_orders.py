@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
@@ -23,63 +18,32 @@ from common.orders import ORDER_ID_MAX, OrderState
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.live import LiveClient
 from quoter.venues.base import Placement
-from quoter.venues.conversation import Reply, Request, Script
 from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.fallback import Fallback
-from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
-from toolkit.platform.listening import free_port
 
-STATE_MOST_S = 60
-"""A state that has not come by then does not come, however busy the machine."""
+from tests.integration.exchange_process import STATE_MOST_S, ExchangeProcess, balances, carried_out
+
 SYMBOL, TICK, LOT = "BTCUSD", Decimal("0.01"), Decimal("0.0001")
 USER = {"name": "trade", "api_key": "user", "api_secret": "of the tests", "scopes": ["read", "trade", "cancel"]}
 E = TypeVar("E")
-T = TypeVar("T")
 
 
-class Venue:
+class Venue(ExchangeProcess):
     """The exchange as a process, with one market maker and one user."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.url = folder, f"http://127.0.0.1:{free_port()}"
-        self.running: subprocess.Popen[bytes] | None = None
+        super().__init__(folder)
         keys = folder / "exchange" / "keys"
         keys.mkdir(parents=True)
         (keys / "user1.json").write_text(json.dumps([USER]))
 
-    def start(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
-        own = {"MM_EXCHANGE_PORT": self.url.rpartition(":")[2], "MM_DATA_DIR": str(self.folder)}
-        alone = {"MM_SOURCE": "model", "MM_TAKERS": "false", "MM_RIVAL": "false"}
-        self.running = subprocess.Popen([sys.executable, "-m", "exchange"], env=kept | own | alone)
-
-    def kill(self) -> None:
-        assert self.running is not None, "it was started"
-        self.running.send_signal(signal.SIGKILL)
-        self.running.wait(timeout=STATE_MOST_S)
-
     async def until_ready(self) -> None:
-        async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(STATE_MOST_S):
-            while True:
-                try:
-                    if (await client.get("/symbols")).json()["symbols"]:
-                        return
-                except httpx.TransportError:
-                    await asyncio.sleep(0.05)
-
-    def key_of(self, account: str, scope: str = "trade", *, alone: bool = False) -> ApiKey:
-        """Return an account's key that has a scope, with `alone` and no other."""
-        rows = json.loads((self.folder / "exchange" / "keys" / f"{account}.json").read_text())
-        row = next(row for row in rows if row["scopes"] == [scope] or (scope in row["scopes"] and not alone))
-        return ApiKey(row["name"], row["api_key"], row["api_secret"], tuple(row["scopes"]))
+        await self.until("/symbols", lambda document: bool(document["symbols"]))
 
     @asynccontextmanager
     async def user(self, account: str = "user1", scope: str = "trade") -> AsyncIterator[httpx.AsyncClient]:
-        key = self.key_of(account, scope)
-        async with httpx.AsyncClient(base_url=self.url) as http:
-            body = {"api_key": key.api_key, "api_secret": key.api_secret}
-            http.headers["Authorization"] = f"Bearer {(await http.post('/auth/login', json=body)).json()['token']}"
+        async with self.customer(self.key_of(account, scope)) as http:
             yield http
 
     async def trade(self, number: int, side: str, price: str, size: str) -> None:
@@ -92,29 +56,12 @@ class Venue:
     async def account(self) -> dict[str, Any]:
         """Return what the maker has by the venue's own statements, by currency, and what rests."""
         async with self.user("mm1", "read") as http:
-            balances = {
-                row["currency"]: Decimal(row["total"]) for row in (await http.get("/balances")).json()["balances"]
-            }
-            for currency, total in balances.items():
+            held = await balances(http)
+            for currency, total in held.items():
                 entries = (await http.get(f"/statement?currency={currency}&limit=1000")).json()["entries"]
                 assert sum(Decimal(entry["amount"]) for entry in entries) == total
             resting = (await http.get("/orders?status=open")).json()["orders"]
-            return {"balances": balances, "resting": [order["client_order_id"] for order in resting]}
-
-
-async def carried_out(script: Script[T], session: DegenCancelSession, http: httpx.AsyncClient) -> T:
-    """Carry out what a script asks for, and return what it comes to."""
-    reply: Reply | None = None
-    while True:
-        try:
-            step = script.send(reply)
-        except StopIteration as done:
-            found: T = done.value
-            return found
-        reply = None
-        if isinstance(step, Request):
-            answer = await http.request(step.method, step.path, content=step.body, headers=dict(session.headers()))
-            reply = Reply(answer.status_code, answer.content)
+            return {"balances": held, "resting": [order["client_order_id"] for order in resting]}
 
 
 @contextmanager
@@ -250,9 +197,9 @@ async def test_what_happened_while_the_connection_was_down_is_read_back(pair: tu
     await client.relay(client.session.request_snapshot("test", client.now_ns))
     await client.until(lambda: len(client.of(AccountState)) > states)
     state = client.of(AccountState)[-1]
-    balances = (await venue.account())["balances"]
-    assert {balance.currency: balance.total for balance in state.balances} == balances
-    assert {"USD", "BTC"} <= balances.keys()
+    held = (await venue.account())["balances"]
+    assert {balance.currency: balance.total for balance in state.balances} == held
+    assert {"USD", "BTC"} <= held.keys()
 
 
 async def test_a_successor_cancels_and_counts_what_a_dead_quoter_left(pair: tuple[Venue, Client]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,22 +15,30 @@ from typing import Any
 import httpx
 import pytest
 from common.core import HttpRequest
-from common.events import Book, Fill, Market
+from common.events import AccountState, Book, Fill, Market
 from common.instruments import Outcome, Side
-from common.orders import OrderState
+from common.orders import ORDER_ID_MAX, OrderState
 from feed.config import Source, parse_venues, places
 from feed.testing.harness import Rehearsal, only
 from feed.venues.degen import Degen
+from quoter.accounts.reached import accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.live import LiveClient
+from quoter.venues import VENUES, VenueSettings
 from quoter.venues.base import Placement
-from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
-from toolkit.platform.listening import free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-STATE_MOST_S = 60
+from tests.integration.exchange_process import (
+    STATE_MOST_S,
+    ExchangeProcess,
+    balances,
+    carried_out,
+    environment_without_ours,
+)
+
 CONFIG = """
 [world.currencies]
 BTC = { value = 60000, volatility = 0.6, market = 0.9 }
@@ -49,56 +55,23 @@ deposits = { JPY = "10000000", BTC = "2" }
 takers = { per_s = 0 }
 symbols.BTCJPY = { base = "BTC", quote = "JPY", tick = "1", lot = "0.0001", min_notional = "500" }
 """
-VENUES = (Path(__file__).parents[2] / "config" / "venues.toml").read_text(encoding="utf-8")
+VENUES_FILE = (Path(__file__).parents[2] / "config" / "venues.toml").read_text(encoding="utf-8")
 
 
-class Exchange:
+class Exchange(ExchangeProcess):
     """The exchange as a process, with both venues."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.url = folder, f"http://127.0.0.1:{free_port()}"
+    def __init__(self, folder: Path, makers: str = "") -> None:
+        own = {"MM_CONFIG_DIR": str(folder), "MM_SPOT_VENUES": "KRAKEN,DLTXMM"}
+        super().__init__(folder, own | ({"MM_MAKERS": makers} if makers else {}))
         (folder / "exchange.toml").write_text(CONFIG)
-        self.running: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
-        own = {
-            "MM_EXCHANGE_PORT": self.url.rpartition(":")[2],
-            "MM_DATA_DIR": str(self.folder),
-            "MM_CONFIG_DIR": str(self.folder),
-            "MM_SPOT_VENUES": "KRAKEN,DLTXMM",
-            "MM_TAKERS": "false",
-            "MM_RIVAL": "false",
-        }
-        self.running = subprocess.Popen([sys.executable, "-m", "exchange"], env=kept | own)
-
-    def kill(self) -> None:
-        assert self.running is not None, "it was started"
-        self.running.send_signal(signal.SIGKILL)
-        self.running.wait(timeout=STATE_MOST_S)
 
     async def until_ready(self) -> None:
-        async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(STATE_MOST_S):
-            while True:
-                try:
-                    answer = await client.get("/venues/dltxmm/symbols/BTCJPY/orderbook")
-                    if answer.status_code == 200 and answer.json()["bids"]:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.05)
-
-    def key(self, venue: str) -> ApiKey:
-        path = self.folder / "exchange" / "venues" / venue / "keys" / "mm1.json"
-        row = next(row for row in json.loads(path.read_text()) if row["name"] == "trade")
-        return ApiKey(row["name"], row["api_key"], row["api_secret"], tuple(row["scopes"]))
+        await self.until("/venues/dltxmm/symbols/BTCJPY/orderbook", lambda document: bool(document["bids"]))
 
     @asynccontextmanager
-    async def user(self, venue: str) -> AsyncIterator[httpx.AsyncClient]:
-        key = self.key(venue)
-        async with httpx.AsyncClient(base_url=f"{self.url}/venues/{venue}") as http:
-            body = {"api_key": key.api_key, "api_secret": key.api_secret}
-            http.headers["Authorization"] = f"Bearer {(await http.post('/auth/login', json=body)).json()['token']}"
+    async def user(self, venue: str, account: str = "mm1") -> AsyncIterator[httpx.AsyncClient]:
+        async with self.customer(self.key_of(account, venue=venue), venue) as http:
             yield http
 
 
@@ -114,7 +87,7 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
 
 async def followed(exchange: Exchange, venue: str) -> tuple[Market, Book]:
     """Return what the feed says of the venue's one symbol, with nothing but its entry in venues.toml."""
-    (place,) = places(parse_venues(VENUES), Source.MODEL, venue, exchange.url, "KRAKEN,DLTXMM")
+    (place,) = places(parse_venues(VENUES_FILE), Source.MODEL, venue, exchange.url, "KRAKEN,DLTXMM")
     rehearsal = Rehearsal(Degen(place.symbols, place.websocket, place.rest))
     async with connect(place.websocket) as socket, httpx.AsyncClient() as http, asyncio.timeout(STATE_MOST_S):
         effects = rehearsal.open()
@@ -149,12 +122,12 @@ async def test_an_order_is_placed_and_filled_by_the_quoters_session(exchange: Ex
     await exchange.until_ready()
     orders = Orders()
     url = f"{exchange.url}/venues/kraken"
-    session = DegenSession(exchange.key("kraken"), url, orders, venue="kraken_spot")
+    session = DegenSession(exchange.key_of("mm1", venue="kraken"), url, orders, venue="kraken_spot")
     client = LiveClient("kraken_spot", session, orders, 3, STATE_MOST_S)
     await client.relay(session.start(3, 0, client.now_ns))
     await client.until(lambda: session.reconciled)
     async with exchange.user("kraken") as http:
-        before = {row["currency"]: Decimal(row["total"]) for row in (await http.get("/balances")).json()["balances"]}
+        before = await balances(http)
         ask = Decimal((await http.get("/symbols/BTCUSD")).json()["symbol"]["ask"])
     tick, lot = Decimal("0.1"), Decimal("0.0001")
     ticks = int(ask / tick) + 1_000
@@ -172,23 +145,70 @@ async def test_an_order_is_placed_and_filled_by_the_quoters_session(exchange: Ex
     }
     paid = sum((fill.price * fill.quantity_lots * lot + fill.fee for fill in fills), Decimal(0))
     async with exchange.user("kraken") as http:
-        after = {row["currency"]: Decimal(row["total"]) for row in (await http.get("/balances")).json()["balances"]}
+        after = await balances(http)
     assert after == {"USD": before["USD"] - paid, "BTC": before["BTC"] + 100 * lot}
     async with exchange.user("dltxmm") as http:
-        elsewhere = (await http.get("/balances")).json()["balances"]
-    assert {row["currency"]: row["total"] for row in elsewhere}["BTC"] == "2.00000000"
+        assert (await balances(http))["BTC"] == 2
     client.wire.end()
     await client.http.close()
 
 
+async def snapshot(client: LiveClient) -> AccountState:
+    """Wait for the account's state, and return it."""
+
+    def states() -> list[AccountState]:
+        return [event for event in client.told if isinstance(event, AccountState)]
+
+    await client.until(lambda: bool(states()))
+    return states()[-1]
+
+
+def venues_file(folder: Path) -> Path:
+    (folder / "venues.toml").write_text(VENUES_FILE)
+    return folder
+
+
+async def test_a_quoter_and_its_watchdog_reach_each_account_by_its_name_alone(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path, "mm1,mm1-kraken@KRAKEN,mm1-dltxmm@DLTXMM")
+    exchange.start()
+    try:
+        await exchange.until_ready()
+        settings = AccountSettings(
+            accounts="mm1-kraken@kraken_spot,mm1-dltxmm@dltxmm_spot",  # type: ignore[arg-type]
+            exchange_url=exchange.url,
+            venue_keys_dir=tmp_path / "exchange" / "keys",
+            spot_keys_dir=tmp_path / "exchange" / "venues",
+        )
+        found: dict[str, dict[str, Decimal]] = {}
+        for keys, venue, contract, url in accounts_of(settings, venues_file(tmp_path), {}):
+            orders = Orders()
+            session = VENUES[contract].session(keys, venue, url, VenueSettings(), orders, 0)
+            client = LiveClient(venue, session, orders, 3, STATE_MOST_S, keys.account)
+            await client.relay(session.start(3, 0, client.now_ns))
+            await client.until(lambda session=session: session.reconciled)  # type: ignore[misc]
+            await client.relay(session.request_snapshot("test", client.now_ns))
+            state = await snapshot(client)
+            assert (state.account, state.venue) == (keys.account, venue)
+            found[state.account] = {each.currency: each.total for each in state.balances}
+            client.wire.end()
+            await client.http.close()
+            watching = VENUES[contract].cancel_session(keys, venue, 0)
+            async with httpx.AsyncClient(base_url=url) as http:
+                await carried_out(watching.log_in(), watching, http)
+                assert await carried_out(watching.sweep(ORDER_ID_MAX), watching, http) == ([], [])
+        assert found == {
+            "mm1-kraken": {"USD": 100_000, "BTC": 2},
+            "mm1-dltxmm": {"USD": 0, "JPY": 10_000_000, "BTC": 2},
+        }
+    finally:
+        exchange.kill()
+
+
 async def test_killed_without_mercy_it_goes_on_with_values_and_money_where_they_were(exchange: Exchange) -> None:
     await exchange.until_ready()
-    path = exchange.folder / "exchange" / "venues" / "kraken" / "transfer-keys" / "mm1.json"
-    (key,) = json.loads(path.read_text())
+    (key,) = exchange.keys_of("kraken", "mm1", "transfer-keys")
     half = {"client_transfer_id": "1", "currency": "BTC", "amount": "0.5"}
-    async with httpx.AsyncClient(base_url=f"{exchange.url}/venues/kraken") as http:
-        body = {"api_key": key["api_key"], "api_secret": key["api_secret"]}
-        http.headers["Authorization"] = f"Bearer {(await http.post('/auth/login', json=body)).json()['token']}"
+    async with exchange.customer(key, "kraken") as http:
         sent = await http.post("/transfers", json={**half, "to_venue": "DLTXMM", "to_account": "mm1"})
         assert sent.status_code == 201
     exchange.kill()
@@ -199,8 +219,7 @@ async def test_killed_without_mercy_it_goes_on_with_values_and_money_where_they_
     dollars, yen = await followed(exchange, "kraken_spot"), await followed(exchange, "dltxmm_spot")
     assert yen[1].bids[0].price / dollars[1].bids[0].price == pytest.approx(1 / 0.01, rel=0.01)
     async with exchange.user("kraken") as http:
-        rows = (await http.get("/balances")).json()["balances"]
-        assert {row["currency"]: row["total"] for row in rows}["BTC"] == "1.50000000"
+        assert (await balances(http))["BTC"] == Decimal("1.5")
     async with exchange.user("dltxmm") as http, asyncio.timeout(STATE_MOST_S):
         while True:
             rows = (await http.get("/statement?currency=BTC")).json()["entries"]
@@ -233,11 +252,10 @@ async def test_venues_that_are_not_there_are_refused_and_those_that_are_listed(e
 
 def test_a_venue_that_the_file_does_not_know_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "exchange.toml").write_text(CONFIG)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MM_")}
     own = {"MM_EXCHANGE_PORT": "0", "MM_DATA_DIR": str(tmp_path), "MM_CONFIG_DIR": str(tmp_path)}
     found = subprocess.run(
         [sys.executable, "-m", "exchange"],
-        env={**kept, **own, "MM_SPOT_VENUES": "KRAKEN,MTGOX"},
+        env={**environment_without_ours(), **own, "MM_SPOT_VENUES": "KRAKEN,MTGOX"},
         capture_output=True,
         text=True,
         timeout=STATE_MOST_S,

@@ -30,10 +30,14 @@ class ExchangeVenue(Venue):
         self.script: Script | None = None
         self.other = Client(self.exchange, "taker1", connection=8)
         self.maker = Client(self.exchange, "taker2", connection=9)
-        admin = Client(self.exchange, "admin", "admin", connection=10)
         for account, asset in product(("taker1", "taker2"), spot):
-            coins = {"amount": "10.00000000", "currency": asset}
-            assert "balance" in admin.rest("POST", f"/admin/accounts/{account}/deposit", coins)
+            self.deposit(account, asset, "10.00000000")
+
+    def deposit(self, account: str, currency: str, amount: str) -> None:
+        """Give an account some of a currency."""
+        admin = Client(self.exchange, "admin", "admin", connection=10)
+        coins = {"amount": amount, "currency": currency}
+        assert "balance" in admin.rest("POST", f"/admin/accounts/{account}/deposit", coins)
 
     @property
     def now_ns(self) -> int:

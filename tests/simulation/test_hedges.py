@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from quoter.hedging.children import PlaceChild
 from quoter.hedging.depth import Depth
 from quoter.hedging.parents import Parents
-from quoter.hedging.places import Place
+from quoter.hedging.places import HedgePlace
 from risk.hedging.terms import Hedger
 from risk.testing.events import S
 from risk.testing.hedging import BINANCE, World, a_hedger, place
@@ -54,8 +54,8 @@ class Process:
         for order_id in list(self.open):
             self.report(order_id, OrderState.CANCELLED, 0)
 
-    def places(self) -> dict[HedgeVenue, Place]:
-        return {self.venue: Place(self.instrument, Depth(((599_900, 10_000),), ((600_000, 10_000),)))}
+    def places(self) -> dict[HedgeVenue, HedgePlace]:
+        return {self.venue: HedgePlace(self.instrument, Depth(((599_900, 10_000),), ((600_000, 10_000),)))}
 
     def report(self, order_id: int, state: OrderState, now_ns: int) -> None:
         order = self.open[order_id]
@@ -86,7 +86,7 @@ class Process:
 
     def work(self, now_ns: int) -> list[HedgeUpdate]:
         """Place and cancel what the parents ask for; a cancel is carried out at once."""
-        for step in list(self.parents.work(self.places(), now_ns)):
+        for step in list(self.parents.work(lambda _: self.places(), now_ns)):
             if isinstance(step, PlaceChild):
                 assert step.order_id not in self.executed
                 self.open[step.order_id] = step

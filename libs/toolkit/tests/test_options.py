@@ -12,7 +12,7 @@ import typer
 from toolkit import cli
 from toolkit.instance import Running, own_start_ticks, write_control
 from toolkit.keys import commands as keys_commands
-from toolkit.platform.live_needs import accounts_in, profiles_in
+from toolkit.platform.live_needs import profiles_in
 from toolkit.ports import port_map
 from typer.testing import CliRunner
 
@@ -63,35 +63,6 @@ def test_r52_profiles_are_those_in_which_some_bot_runs(tmp_path: Path) -> None:
     bots: list[dict[str, list[object]]] = [{"run_in": ["demo", "night"]}, {"run_in": ["demo"]}, {}, {"run_in": [7]}]
     (tmp_path / "bots.toml").write_text("bots = [" + ", ".join(_inline(bot) for bot in bots) + "]")
     assert profiles_in(tmp_path) == ["demo", "night"]
-
-
-BOTS = """
-[[bots]]
-run_in = ["demo"]
-sections.instrument = { venue = "degen", account = "mm2" }
-[[bots]]
-run_in = ["demo", "spot"]
-sections.instrument = { symbols = ["BTCUSD"] }
-[[bots]]
-running = true
-sections.instrument = { venue = "polymarket", account = "poly" }
-[[bots]]
-run_in = ["demo"]
-sections.instrument = { venue = "degen", account = "mm2" }
-[[bots]]
-run_in = ["night"]
-sections.instrument = { account = "mm9" }
-[[bots]]
-run_in = ["demo"]
-sections = 7
-"""
-
-
-def test_the_accounts_of_a_profile_are_those_its_bots_trade_for(tmp_path: Path) -> None:
-    assert accounts_in(tmp_path, "demo") == ("mm1@degen",), "without a file"
-    (tmp_path / "bots.toml").write_text(BOTS)
-    assert accounts_in(tmp_path, "demo") == ("mm2@degen", "mm1@degen", "poly@polymarket")
-    assert accounts_in(tmp_path, "spot") == ("mm1@degen", "poly@polymarket")
 
 
 def _inline(bot: dict[str, list[object]]) -> str:

@@ -172,8 +172,9 @@ def read_as_its_service(path: Path) -> None:
     """Have a file read by the service that owns it, found by name; ConfigError lists what that would refuse."""
     # Services are named, never imported: this command is to work in a tree without them.
     if path.name == "bots.toml" and importlib.util.find_spec("gateway") is not None:
-        bots = importlib.import_module("gateway.changes.first_start").BotsFile(path)
+        bots = importlib.import_module("gateway.changes.bots_file").BotsFile(path)
         bots.first_bots("demo", 0, exchanges_beside(path))
+        bots.first_documents("demo", 0, exchanges_beside(path))
     if path.name == "venues.toml" and importlib.util.find_spec("feed") is not None:
         importlib.import_module("feed.config").parse_venues(path.read_text())
     if path.name == "exchange.toml" and importlib.util.find_spec("exchange") is not None:

@@ -35,6 +35,8 @@ class Instance:
     config_dir: Path = CONFIG_DIR
     # What the bots of the profile trade for, as ACCOUNT@VENUE.
     accounts: tuple[str, ...] = ("mm1@degen",)
+    # Those of them that the exchange opens, ACCOUNT@NAME at a named venue.
+    makers: tuple[str, ...] = ("mm1",)
     # Settings given with --set, by process name.
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

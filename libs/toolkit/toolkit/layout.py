@@ -38,6 +38,11 @@ def venue_keys_dir(data_dir: Path) -> Path:
     return data_dir / "exchange" / "keys"
 
 
+def spot_keys_dir(data_dir: Path) -> Path:
+    """Where its named spot venues leave theirs, each in a folder of its own: NAME/keys."""
+    return data_dir / "exchange" / "venues"
+
+
 def root_private_file(data_dir: Path) -> Path:
     """The private half of the key that signs the list of public keys; it belongs to the set-up, to no service."""
     return secrets_dir(data_dir) / ROOT_KEY

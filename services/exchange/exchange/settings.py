@@ -32,7 +32,10 @@ class ExchangeSettings(ServiceSettings):
     series_listed_ahead: int = Field(default=1, ge=1, le=20)
     series_tie: Literal["strictly_above", "at_or_above"] = "strictly_above"
     makers: Annotated[tuple[str, ...], NoDecode] = ("mm1",)
-    """Comma separated: the market makers' accounts that are opened, with keys of their own, where they are new."""
+    """Comma separated: the market makers' accounts that are opened, with keys of their own, where they are new.
+
+    One with a named spot venue behind it, as mm1-kraken@KRAKEN, is opened there, in place of the file's `accounts`.
+    """
     deposit: int = Field(default=100_000, ge=0, le=1_000_000_000)
     """Dollars a market maker's account is given when it is new."""
     taker_fee_ppm: int = Field(default=72_000, ge=0, le=500_000)
@@ -81,9 +84,22 @@ class ExchangeSettings(ServiceSettings):
     @field_validator("makers")
     @classmethod
     def _accounts_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(re.fullmatch("[A-Za-z0-9_-]{1,64}", name) and name != "admin" for name in value):
+        named = [name.partition("@")[0] for name in value]
+        if not value or not all(re.fullmatch("[A-Za-z0-9_-]{1,64}", name) and name != "admin" for name in named):
             raise ValueError("must be names of A-Z, a-z, 0-9, _ and -, like mm1,mm2, none of them admin")
         return value
+
+    def makers_at(self, venue: str = "") -> tuple[str, ...]:
+        """The accounts that are to be opened at a named spot venue, or here without one."""
+        places = [name.partition("@") for name in self.makers]
+        return tuple(account for account, _, where in places if where == venue)
+
+    @model_validator(mode="after")
+    def _makers_are_at_venues_that_run(self) -> ExchangeSettings:
+        places = {where for name in self.makers if (where := name.partition("@")[2])}
+        if unknown := sorted(places - set(self.spot_venues)):
+            raise ValueError(f"makers must be at venues of MM_SPOT_VENUES, {unknown[0]} is none of them")
+        return self
 
     @field_validator("series_assets")
     @classmethod

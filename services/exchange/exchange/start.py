@@ -49,7 +49,7 @@ log = structlog.get_logger("exchange")
 
 def config_of(settings: ExchangeSettings, folder: Path) -> ExchangeConfig:
     """The core's configuration; keys come from their files, the signing secret is new at each start."""
-    keys = load_keys(folder / "keys", maker_keys(settings.makers))
+    keys = load_keys(folder / "keys", maker_keys(settings.makers_at()))
     makers = sorted({key.account for key in keys if "trade" in key.scopes})
     if settings.spot_venues:
         keys += load_transfer_keys(folder, makers)

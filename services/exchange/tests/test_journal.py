@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from exchange.config import ExchangeConfig
@@ -337,6 +338,18 @@ def test_a_further_market_maker_gets_keys_of_its_own_and_the_others_keep_theirs(
 def test_names_of_market_makers_are_checked(makers: str) -> None:
     with pytest.raises(ValidationError, match="must be names of A-Z"):
         ExchangeSettings(makers=makers)  # type: ignore[arg-type]
+
+
+def test_a_market_maker_may_be_one_of_a_named_venue() -> None:
+    told: dict[str, Any] = {"makers": "mm1,mm1-kraken@KRAKEN, mm2", "spot_venues": "KRAKEN,DLTXMM"}
+    settings = ExchangeSettings(**told)
+    assert [settings.makers_at(), settings.makers_at("KRAKEN"), settings.makers_at("DLTXMM")] == [
+        ("mm1", "mm2"),
+        ("mm1-kraken",),
+        (),
+    ]
+    with pytest.raises(ValidationError, match="makers must be at venues of MM_SPOT_VENUES, KRAKEN is none of them"):
+        ExchangeSettings(**told | {"spot_venues": "DLTXMM"})
 
 
 def test_a_broken_key_file_is_named_without_its_content(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.store import RedisTokenStore
 from gateway.auth.throttle import Throttle
 from gateway.changes.admin_ports import AdminPorts
-from gateway.changes.first_start import DEFAULT_PROFILE, BotsFile, create_admin, seed_bots
+from gateway.changes.bots_file import DEFAULT_PROFILE, BotsFile
+from gateway.changes.first_start import create_admin, seed
 from gateway.context import Context
 from gateway.state.view import View
 
@@ -113,7 +114,10 @@ def wire(settings: Settings) -> Service:
             print(f"admin password written to {password_path}", flush=True)
         if not await shell.api.subjects("CONFIG", "config.bot.*"):
             first_bots = bots.first_bots(settings.profile, clock.now_ns(), exchanges)
-            shell.log.info("bots taken from bots.toml", bots=await seed_bots(context, first_bots))
+            # Before the bots, whose being there says that this has been done.
+            documents = await seed(context, bots.first_documents(settings.profile, clock.now_ns(), exchanges))
+            seeded = await seed(context, first_bots)
+            shell.log.info("bots taken from bots.toml", bots=seeded, documents=documents)
         recalls.append(asyncio.create_task(recall(shell, view)))
 
     return Service(

@@ -2,6 +2,7 @@
 
 from quoter.binary.strategy import Binary
 from quoter.fixed.strategy import Fixed
+from quoter.spot.strategy import Spot
 from quoter.trading.strategy import Kind
 
-KINDS: tuple[type[Kind], ...] = (Binary, Fixed)
+KINDS: tuple[type[Kind], ...] = (Binary, Fixed, Spot)

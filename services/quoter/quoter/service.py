@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common.bots import sections_of, venue_and_account
 from common.clock import NS_PER_S
 from common.core import (
     Close,
@@ -23,7 +22,6 @@ from common.core import (
     Start,
     Wire,
 )
-from common.errors import ConfigError
 from common.events import (
     AccountState,
     AlertLevel,
@@ -34,8 +32,10 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    HedgeUpdate,
     Lease,
     Market,
+    OrderCommand,
     OrderUpdates,
     Position,
     Posting,
@@ -46,14 +46,17 @@ from common.events import (
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
 from common.orders import OrderIds
+from common.venues import Exchanges
 
 from quoter.accounts.accounts import AccountCore
 from quoter.accounts.traders import Traders
+from quoter.configured import Configured
+from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
 from quoter.orders.own_orders import Orders
 from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import Bot, note_book, note_trade, renew_quoted
+from quoter.trading.bot import note_book, note_trade, renew_quoted
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
@@ -89,16 +92,28 @@ class Quoter(AccountCore):
         kinds: Sequence[type[Kind]] = KINDS,
         *,
         traders: Traders | None = None,
+        hedges: Hedges | None = None,
         answer: AnswerTicket = at_once,
+        exchanges: Exchanges | None = None,
     ) -> None:
-        """`traders` are those of all accounts of the process; `answer` answers what people order at its admin port."""
+        """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port.
+
+        `exchanges` are those that documents of bots name.
+        """
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
         if traders is not None:
             traders.join(self.trader, lambda: bool(self.emptying))
         self.bots, self.markets = self.trader.bots, self.trader.markets
-        self.passes = Passes(self.trader, lambda *halt: self.blotter.halt(*halt))
-        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for)
+        self.passes = Passes(
+            self.trader,
+            lambda *halt: self.blotter.halt(*halt),
+            lambda orders, now_ns: self.blotter.self_trades(orders, now_ns),
+        )
+        self.hedges = hedges or Hedges()
+        self.hedges.join(self.trader)
+        of_account = self.hedges.of(account, venue)
+        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, of_account)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
         self._fence = EpochFence()
@@ -107,14 +122,14 @@ class Quoter(AccountCore):
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
-        self.faults: dict[str, str] = {}
-        """By bot: what is wrong with its configuration."""
+        self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
 
     def inputs(self) -> Sequence[Input]:
         return [
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT, {"venue": self.venue}),
             Ordered(BotConfig, self.on_config, Start.LAST_PER_SUBJECT),
+            Ordered(OrderCommand, self.on_hedge, Start.LAST_PER_SUBJECT, {"account": self.account}),
             Ordered(Trade, self.on_trade, Start.NEW, {"venue": self.venue}),
             Newest(Lease, self.on_lease),
             Newest(FeedStatus, self.on_feed_status, {"venue": self.venue}),
@@ -140,6 +155,7 @@ class Quoter(AccountCore):
         if updates.account == self.account:
             for update in updates.orders:
                 self.trader.orders.remember(update)
+            self.hedges.remember_children(updates)
 
     def inherit(self, before: Quoter) -> None:
         """Take over halts and markets, which the bus tells once; what is told again and again is read again."""
@@ -155,6 +171,7 @@ class Quoter(AccountCore):
     def let_go(self, why: str) -> Effects:
         """Another quoter follows this one: nothing goes out any more, and the connection is closed."""
         self.trader.latched = True
+        self.hedges.lose(self.account)
         return [Close(self.session.name, why)]
 
     @property
@@ -171,6 +188,7 @@ class Quoter(AccountCore):
         if self.booked_sequence is not None:
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
+        self.hedges.begin(self.account, self.epoch, receipt.now_ns)
         yield from self.trader.halts.words.unheard()
         yield from self.trader.halts.words.changes()
         for fault in self._unreadable:
@@ -213,6 +231,8 @@ class Quoter(AccountCore):
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """What the ledger's stream does not take stops the account: it must not trade beyond its books."""
+        if isinstance(event, HedgeUpdate):
+            self.hedges.on_refused(event)
         if not isinstance(event, Fill | Posting | AccountState):
             return ()
         if isinstance(event, AccountState):
@@ -271,7 +291,17 @@ class Quoter(AccountCore):
 
     def on_book(self, book: Book, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", book.venue, book.epoch):
-            note_book(self.bots.values(), book)
+            for bot in note_book(self.bots.values(), book):
+                self.passes.touch(bot.algo_id, book.symbol)
+            terms = self.markets.get(book.symbol)
+            if terms is None or terms.expiry_ns is None:
+                self.hedges.on_book(book)
+        return ()
+
+    def on_hedge(self, command: OrderCommand, receipt: Receipt) -> Effects:
+        """Take in what a scope wants traded; before the turn ends it is looked at."""
+        if self._fence.passes("risk", f"hedge/{command.scope}", command.epoch):
+            self.hedges.on_command(command, receipt.now_ns)
         return ()
 
     def on_halt(self, halt: Halt, receipt: Receipt) -> Effects:
@@ -324,42 +354,7 @@ class Quoter(AccountCore):
         return effects
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
-        """Take in a bot's configuration; one that cannot be used stops the bot and says why.
-
-        A bot of another account is nobody's business here, whatever is wrong with it, and so is one of another kind.
-        """
-        algo_id = config.algo_id
-        self.faults.pop(algo_id, None)
-        here = venue_and_account(config) in (None, (self.venue, self.account))
-        try:
-            sections = sections_of(config, self.trader.models) if here and not config.removed else None
-        except ConfigError as error:
-            self.faults[algo_id] = str(error)
-            yield from self._take_away(algo_id, receipt.now_ns)
-            text = str(error)[:500]
-            yield from self.blotter.alert(AlertLevel.CRITICAL, algo_id, "bad_config", text, receipt.now_ns)
-            return
-        if sections is None:
-            yield from self._take_away(algo_id, receipt.now_ns)
-            return
-        bot, kind = self.bots.get(algo_id), self.trader.kinds[config.kind]
-        if bot is None:
-            strategy, scopes = kind.strategy(algo_id, sections), self.trader.scopes_of(algo_id)
-            self.bots[algo_id] = Bot(algo_id, config.revision, config.running, sections, scopes, strategy)
-        elif config.revision >= bot.revision:
-            bot.reconfigure(config.revision, config.running, sections, kind)
-            for quoted in bot.quoted.values():
-                renew_quoted(quoted, quoted.terms)
-                yield from self.passes.quote(bot, quoted, receipt.now_ns)
-        self.passes.select_soon()
-
-    def _take_away(self, algo_id: str, now_ns: int) -> Effects:
-        """Stop a bot for good; its orders go with the next passes, its lines when nothing is left."""
-        bot = self.bots.get(algo_id)
-        if bot is not None:
-            bot.running = False
-            for quoted in bot.quoted.values():
-                yield from self.passes.quote(bot, quoted, now_ns)
+        return self.configured.on_config(config, receipt.now_ns)
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
@@ -421,6 +416,7 @@ class Quoter(AccountCore):
         yield from self.lookback.on_timer(now_ns)
         if not self.trader.started:
             return
+        self.hedges.on_timer()
         yield from self.passes.on_timer(now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
@@ -476,7 +472,7 @@ class Quoter(AccountCore):
         return unready(self.trader, now_ns)
 
     def state(self, now_ns: int) -> dict[str, Any]:
-        return snapshot(self.trader, self.blotter, self.faults, now_ns)
+        return snapshot(self.trader, self.blotter, self.configured.faults, now_ns)
 
     def explain(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any] | None:
         return explanation(self.trader, query, now_ns)

@@ -9,20 +9,21 @@ from functools import partial
 
 from common.bus.messages import message_of
 from common.errors import ContractError
-from common.events import Fill, OrderUpdates, Posting, address_filter, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, address_filter, decode
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import ServiceSettings
 from pydantic import Field
 
 from quoter.accounts.quoters import Quoters
-from quoter.accounts.settings import AccountSettings, keys_of
+from quoter.accounts.reached import Reached, accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.accounts.traders import Traders
+from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
 from quoter.trading.cancel_all import AnswerTicket
-from quoter.venues import DEFAULT_VENUE, VENUES, VenueSettings
-from quoter.venues.venue import KeySource
+from quoter.venues import VENUES, VenueSettings
 from quoter.views.answers import Answers, at_once
 
 UPDATES_READ_BACK_MAX = 2_000
@@ -40,8 +41,7 @@ class Settings(ServiceSettings, VenueSettings, AccountSettings):
 def wire(settings: Settings) -> Service:
     """Return the quoter of all its accounts; each begins with its own lease."""
     core = make_quoters(
-        keys_of(settings, os.environ),
-        settings.exchange_url,
+        accounts_of(settings, settings.config_dir, os.environ),
         settings=settings,
         # Replicas that lost their connections together should not come back together.
         seed=zlib.crc32(settings.instance.encode()),
@@ -52,50 +52,48 @@ def wire(settings: Settings) -> Service:
 
 
 def make_quoters(
-    accounts: Iterable[tuple[KeySource, str]],
-    url: str,
+    accounts: Iterable[Reached],
     *,
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
 ) -> Quoters:
-    """Return the core of a process: the quoters of some accounts, each given its keys and its venue.
+    """Return the core of a process: the quoters of some accounts.
 
     It is what the live service and the simulation both run. ConfigError when keys cannot be used.
     """
-    answers, traders = Answers(), Traders()
+    answers, traders, hedges = Answers(), Traders(), Hedges()
     build = {
-        keys.account: partial(
+        each.keys.account: partial(
             make_quoter,
-            keys,
-            url,
-            venue=venue,
+            each,
             settings=settings,
             seed=seed,
             messages_per_s=messages_per_s,
             traders=traders,
+            hedges=hedges,
             answer=answers.give,
         )
-        for keys, venue in accounts
+        for each in accounts
     }
-    return Quoters(build, answers)
+    return Quoters(build, answers, hedges)
 
 
 def make_quoter(
-    keys: KeySource,
-    url: str,
+    account: Reached,
     *,
-    venue: str = DEFAULT_VENUE,
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
     traders: Traders | None = None,
+    hedges: Hedges | None = None,
     answer: AnswerTicket = at_once,
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
-    session = VENUES[venue].session(keys, url, settings or VenueSettings(), orders, seed)
-    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, answer=answer)
+    keys, venue, contract, url = account
+    session = VENUES[contract].session(keys, venue, url, settings or VenueSettings(), orders, seed)
+    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, hedges=hedges, answer=answer)
 
 
 async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
@@ -105,16 +103,44 @@ async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
     """
     core = quoters.core_of(account)
     first = max(0, await shell.api.last_sequence("ORDER") - UPDATES_READ_BACK_MAX * len(quoters.cores))
-    subject_filter = address_filter(OrderUpdates, account=account)
-    async for stored in shell.api.read("ORDER", first, subject_filter):
-        try:
-            core.remember(decode(OrderUpdates, stored.data, stored.subject))
-        except ContractError as error:
-            shell.log.warning("order update not read back", why=str(error))
+    hedged_from = await _read_hedges_back(quoters, shell, account)
+    # Children of its parents may be in any account; they are behind the newest update of their parent.
+    accounts = [account] if hedged_from is None else [each.account for each in quoters.cores]
+    first = first if hedged_from is None else min(first, hedged_from)
+    for each in accounts:
+        async for stored in shell.api.read("ORDER", first, address_filter(OrderUpdates, account=each)):
+            try:
+                updates = decode(OrderUpdates, stored.data, stored.subject)
+            except ContractError as error:
+                shell.log.warning("order update not read back", why=str(error))
+                continue
+            if each == account:
+                core.remember(updates)
+            else:
+                quoters.hedges.remember_children(updates)
     booked = await _booked_sequence(account, shell)
     # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
     if booked or core.session.counts_places:
         core.booked_sequence = booked
+
+
+async def _read_hedges_back(quoters: Quoters, shell: Shell, account: str) -> int | None:
+    """Hand in what was last said of each parent told to an account; return before which place in ORDER that began.
+
+    None where no parent was open.
+    """
+    first = None
+    async for stored in shell.api.last_values("ORDER", address_filter(HedgeUpdate, account=account)):
+        try:
+            update, _ = shell.gate.read(HedgeUpdate, message_of(stored))
+        except ContractError as error:
+            shell.log.warning("hedge update not read back", why=str(error))
+            continue
+        if isinstance(update, HedgeUpdate):
+            quoters.hedges.remember(update)
+            if not update.state.ended:
+                first = min(stored.sequence - 1, first if first is not None else stored.sequence)
+    return first
 
 
 async def _booked_sequence(account: str, shell: Shell) -> int:

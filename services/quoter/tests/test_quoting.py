@@ -305,7 +305,7 @@ def test_a_bot_that_is_not_ours_is_ignored_whatever_is_wrong_with_it(kind: str, 
     before = len(script.of(Alert))
     script.carry(script.core.on_config(replace(config(algo_id="9", **sections), kind=kind), script.receipt()))
     assert len(script.of(Alert)) == before
-    assert script.core.faults == {}
+    assert script.core.configured.faults == {}
     assert set(script.core.bots) == {"1"}
 
 
@@ -315,7 +315,7 @@ def test_a_bot_that_moves_to_another_account_leaves_nothing_here_even_with_a_bro
     moved = config(2, instrument={"account": "mm2"}, quoting={"spred": 0.04})
     script.carry(script.core.on_config(moved, script.receipt()))
     assert resting(script) == NOTHING
-    assert script.core.faults == {}
+    assert script.core.configured.faults == {}
 
 
 def test_a_configuration_that_cannot_be_used_stops_the_bot_and_names_the_field() -> None:

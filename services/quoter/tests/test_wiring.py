@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from pydantic import ValidationError
 from quoter import wiring
 from quoter.accounts.accounts import Accounts
 from quoter.accounts.quoters import Quoters
-from quoter.accounts.settings import AccountSettings, keys_of
+from quoter.accounts.reached import accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.keys import KEYS_FILE_BYTES_MAX, AccountKeys
+from quoter.orders.own_orders import Orders
 from quoter.venues import VENUES, VenueSettings
 from quoter.venues.venue import OwnSettings
 from quoter.watchdog import wiring as watchdog_wiring
@@ -87,12 +90,85 @@ def test_several_accounts_are_one_process_with_a_lease_a_session_and_a_key_each(
 def test_of_several_accounts_at_one_venue_a_variable_says_whose_key_it_is(tmp_path: Path) -> None:
     settings = AccountSettings(accounts="mm1,desk-2,poly@polymarket", venue_keys_dir=tmp_path)  # type: ignore[arg-type]
     variables = {"DEGEN_API_KEY_MM1": "one", "DEGEN_API_KEY_DESK_2": "two", "POLYMARKET_API_KEY": "three"}
-    first, second, third = [keys for keys, _ in keys_of(settings, variables)]
+    first, second, third = [each.keys for each in accounts_of(settings, tmp_path, variables)]
     assert (first.variable("DEGEN_API_KEY"), second.variable("DEGEN_API_KEY")) == ("one", "two")
     assert third.variable("POLYMARKET_API_KEY") == "three", "the only one there"
-    nobodys = next(keys for keys, _ in keys_of(settings, {"DEGEN_API_KEY": "whose"}))
+    nobodys = next(iter(accounts_of(settings, tmp_path, {"DEGEN_API_KEY": "whose"}))).keys
     with pytest.raises(ConfigError, match=r"DEGEN_API_KEY: .* say whose it is, such as DEGEN_API_KEY_MM1"):
         nobodys.variable("DEGEN_API_KEY")
+
+
+NAMED = """
+[venues.binance]
+adapter = "binance"
+quoted = true
+symbols = ["BTCUSDT"]
+websocket = "wss://binance/ws"
+rest = "https://binance"
+
+[venues.degen]
+adapter = "degen"
+symbols = []
+websocket = "ws://{exchange}/ws"
+rest = "http://{exchange}"
+
+[venues.kraken_spot]
+adapter = "degen"
+quoted = true
+symbols = []
+websocket = "ws://{exchange}/venues/kraken/ws"
+rest = "http://{exchange}/venues/kraken"
+
+[venues.terminal]
+adapter = "degen"
+symbols = []
+websocket = "wss://terminal/ws"
+rest = "https://terminal"
+"""
+
+
+def test_an_account_at_a_named_venue_has_its_address_and_its_folder_of_keys(tmp_path: Path) -> None:
+    (tmp_path / "venues.toml").write_text(NAMED)
+    settings = AccountSettings(
+        accounts="mm1,mm1-kraken@kraken_spot,mm2@terminal",  # type: ignore[arg-type]
+        exchange_url="http://127.0.0.1:7001",
+        venue_keys_dir=tmp_path / "keys",
+        spot_keys_dir=tmp_path / "venues",
+    )
+    own, kraken, terminal = accounts_of(settings, tmp_path, {})
+    assert [each.url for each in (own, kraken, terminal)] == [
+        "http://127.0.0.1:7001",
+        "http://127.0.0.1:7001/venues/kraken",
+        "https://terminal",
+    ]
+    assert [(each.venue, each.contract) for each in (kraken, terminal)] == [
+        ("kraken_spot", "degen"),
+        ("terminal", "degen"),
+    ]
+    folders = {own: "keys", kraken: "venues/kraken/keys", terminal: "keys"}
+    for each, folder in folders.items():
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f"{each.keys.account}.json").write_text(json.dumps(ROWS))
+        session = VENUES[each.contract].session(each.keys, each.venue, each.url, VenueSettings(), Orders(), 0)
+        watching = VENUES[each.contract].cancel_session(each.keys, each.venue, 0)
+        assert session.name == watching.name == each.venue
+
+
+@pytest.mark.parametrize(
+    ("venue", "fault"),
+    [
+        ("elsewhere", "MM_ACCOUNTS: venue must be one of degen, polymarket, binance, kraken_spot, terminal, is 'else"),
+        ("binance", "venues.toml: venues.binance.adapter: must be one of degen, polymarket to be traded at"),
+    ],
+)
+def test_a_venue_that_is_nowhere_is_refused_with_those_there_are(tmp_path: Path, venue: str, fault: str) -> None:
+    (tmp_path / "venues.toml").write_text(NAMED)
+    settings = AccountSettings(accounts=f"mm1,mm2@{venue}")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        list(accounts_of(settings, tmp_path, {}))
+    (tmp_path / "venues.toml").unlink()
+    with pytest.raises(ConfigError, match=r"venues.toml: cannot be read: FileNotFoundError"):
+        list(accounts_of(settings, tmp_path, {}))
 
 
 def test_the_settings_are_those_of_every_venue_and_no_two_have_one_of_the_same_name() -> None:
@@ -122,14 +198,14 @@ def test_a_quoter_at_polymarket_is_wired_by_its_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        {"venue": "elsewhere"},
+        {"venue": "else where"},
         {"rest_fallback": "everything"},
         {"user_channel_url": "https://x/ws"},
         {"exchange_url": "ftp://x"},
         {"exchange_url": "http://user:pass@x"},
         {"account": "../etc"},
         {"accounts": "../etc@degen"},
-        {"accounts": "mm1@elsewhere"},
+        {"accounts": "mm1@else/where"},
         {"accounts": "mm1,mm2,mm1@degen"},
         {"accounts": "mm1,mm2", "venue": "degen"},
         {"accounts": ",".join(f"a{number}" for number in range(33))},

@@ -19,7 +19,6 @@ from common.core import (
     Receipt,
     Sample,
     Start,
-    Store,
     StreamLevels,
 )
 from common.errors import ConfigError
@@ -29,34 +28,39 @@ from common.events import (
     AlertLevel,
     BotConfig,
     Event,
+    FairValue,
     FeedStatus,
     Fill,
     FillIdentity,
     Halt,
     Lease,
     Market,
+    OrderCommand,
+    OrderUpdates,
     PlatformConfig,
     Posting,
     QuoteTarget,
     RiskState,
+    SourcePrice,
     Statistics,
+    TopOfBook,
 )
 from common.leases.fence import EpochFence
 from common.streams.levels import Level
+from common.venues import Exchanges
 
 from risk.binary.settlement import Markets
-from risk.corrections.adjustments import Adjustments, booked_in_words
-from risk.corrections.opening import Opening, opened_in_words, opening_postings
-from risk.ledger.books import FoldStatus, Ledger
-from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, forged, uncounted, undecodable
-from risk.ledger.intake import Pending, ReorderBuffer
-from risk.ledger.snapshot import StoreHealth, changes
+from risk.booking import Booking
+from risk.corrections.opening import Opening
+from risk.ledger.books import Ledger
+from risk.ledger.entries import Entry, StoredEntry, forged, uncounted, undecodable
+from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
 from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
-from risk.monitoring.reconcile import Reconciliation, Verdict
+from risk.monitoring.reconcile import Reconciliation
 from risk.monitoring.report import (
     BotView,
     bot_state,
@@ -72,7 +76,10 @@ from risk.monitoring.report import (
     watch_samples,
 )
 from risk.monitoring.stops import Losses, Stops
-from risk.monitoring.watch import Watch, rounding_posting
+from risk.monitoring.watch import Watch
+from risk.spot.bots import SpotBots
+from risk.spot.headrooms import Moment
+from risk.spot.hedges import Hedges
 
 RISK_STATE_MS = 250
 SAMPLE_MS = 250
@@ -86,18 +93,26 @@ LEVELS_MS = 10_000
 class Risk(Core):
     """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
 
-    confirmed = (Halt,)
+    confirmed = (Halt, OrderCommand)
 
-    def __init__(self, platform: PlatformLimits, shard: str = "0", store: StoreHealth | None = None) -> None:
+    def __init__(
+        self,
+        platform: PlatformLimits,
+        shard: str = "0",
+        store: StoreHealth | None = None,
+        exchanges: Exchanges | None = None,
+    ) -> None:
         self.platform, self.shard = platform, shard
         self.store = store or StoreHealth()
-        self.ledger = Ledger()
         self.bots: dict[str, BotView] = {}
         self.halts, self.markets, self.marks, self.days = Halts(), Markets(), Marks(), Days()
         self.conditions = Conditions()
         self.watch, self.stops = Watch(self.conditions), Stops(self.halts, self.conditions, lambda: self.epoch)
         self.losses = Losses(self.days, self.stops, self.conditions)
-        self.reconciliation, self.adjustments = Reconciliation(self.markets), Adjustments()
+        self.spot = SpotBots(self.stops, self.conditions, self.markets, exchanges)
+        self.hedges = Hedges(self.conditions, self.spot, self.markets, self.halts)
+        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill, self._on_fill)
+        self.booking = Booking(self.markets, self.stops, self.conditions, lambda: self.epoch, told)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
         self._halts_at_start: dict[str, str] = {}
@@ -105,14 +120,21 @@ class Risk(Core):
         self._unreadable: list[str] = []
         self._started = False
         self._fence = EpochFence()
-        self._reordered, self._pending = ReorderBuffer(), Pending()
         self._levels: Sequence[Level] = ()
         self.opening = Opening()
         """Which generation of the stores the books are of, and who answers for it."""
 
+    @property
+    def ledger(self) -> Ledger:
+        return self.booking.ledger
+
+    @property
+    def reconciliation(self) -> Reconciliation:
+        return self.booking.reconciliation
+
     def restore(self, documents: Mapping[str, bytes]) -> None:
-        """Take in the halts that were in force when risk last lived."""
-        self._unreadable = self.halts.restore(documents)
+        """Take in the halts that were in force when risk last lived, and the hedges that were open."""
+        self._unreadable = self.halts.restore(self.hedges.restore(documents))
 
     def recover(
         self,
@@ -129,28 +151,30 @@ class Risk(Core):
         `halts` stop trading until a person lifts them, the books go on; `notes` are told. `days` is the record of what
         each bot had earned: a loss of today that this ledger no longer shows still counts.
         """
-        self.ledger = ledger
+        self.booking.begin(ledger)
         self._faults, self._halts_at_start, self._notes = dict(faults or {}), dict(halts or {}), list(notes)
         if days is not None:
             self._notes += self.days.carry_over(days, ledger, now_ns)
-        self.reconciliation.begin(ledger)
 
     # --- inputs -------------------------------------------------------------------------------------------------
 
     def inputs(self) -> Sequence[Input]:
         return [
             Ordered(Halt, self.on_halt, Start.LAST_PER_SUBJECT),
-            Ordered(PlatformConfig, self.on_platform_config, Start.LAST_PER_SUBJECT, {"type": PLATFORM_TYPE}),
+            Ordered(PlatformConfig, self.on_platform_config, Start.LAST_PER_SUBJECT),
             Ordered(BotConfig, self.on_bot_config, Start.LAST_PER_SUBJECT),
             Ordered(Market, self.on_market, Start.LAST_PER_SUBJECT),
             Newest(Lease, self.on_lease),
             Ordered(Adjustment, self.on_adjustment, Start.LAST_PER_SUBJECT),
             *(Newest(each, self.on_price, sampled_ms=SAMPLE_MS) for each in PRICES),
+            Newest(TopOfBook, self.on_top, sampled_ms=LOOK_MS),
+            Ordered(OrderUpdates, self.on_order_updates, Start.LAST_PER_SUBJECT),
             Newest(FeedStatus, self.on_feed_status),
             Newest(QuoteTarget, self.on_target, sampled_ms=SAMPLE_MS),
             Newest(AccountState, self.on_account),
             Newest(Statistics, self.on_statistics),
             Durable("risk-ledger", self.on_entry, self.on_undecodable, self.on_forged),
+            *self.hedges.inputs(),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
@@ -164,14 +188,14 @@ class Risk(Core):
         for fault in self._unreadable:
             text = f"a halt on disk cannot be read: {fault}"
             yield from self.stops.halt("global", "kept_unreadable", text, receipt.now_ns)
-        for note in self._notes:
+        for note in [*self._notes, *(f"a hedge on disk cannot be read: {each}" for each in self.hedges.begin())]:
             yield self.conditions.alert(AlertLevel.WARNING, PLATFORM, "recovery", note, receipt.now_ns)
         for reason, text in {**self._faults, **self._halts_at_start}.items():
             yield from self.stops.halt("global", reason, text, receipt.now_ns)
         if not self._faults:
             yield from self.stops.halt_disputed(self.ledger, receipt.now_ns)
             yield from self.on_positions_due(receipt)
-            yield from self._settle(receipt.now_ns)
+            yield from self.booking.settle(receipt.now_ns)
         yield self._risk_state(receipt.now_ns)
 
     def on_stand_still(self, faults: Sequence[str], receipt: Receipt) -> Effects:
@@ -197,42 +221,18 @@ class Risk(Core):
         yield from self._on_message(forged(subject, data, reason), receipt)
 
     def _on_message(self, entry: Entry, receipt: Receipt) -> Iterator[Effect]:
-        """Fold the message if it is the next; an earlier one is known, a later one waits for those before it."""
-        if self._faults:
-            return
-        if receipt.sequence <= self.ledger.sequence:
-            if not isinstance(entry, Forged | Uncounted):
-                yield position_of(self.ledger, entry.algo_id, self.epoch, receipt.now_ns)
-            return
-        if receipt.sequence > self.ledger.sequence + 1:
-            self._reordered.hold(entry, receipt.sequence, receipt.now_ns)
-            return
-        due: Entry | None = entry
-        while due is not None:
-            yield from self._fold(due, self.ledger.sequence + 1, receipt.now_ns)
-            due = self._reordered.take(self.ledger.sequence + 1, receipt.now_ns)
+        if not self._faults:
+            yield from self.booking.take(entry, receipt.sequence, receipt.now_ns)
 
-    def _fold(self, entry: Entry, sequence: int, now_ns: int) -> Iterator[Effect]:
-        folded = self.ledger.fold(entry, sequence)
-        if folded.status is FoldStatus.DISPUTED:
-            yield from self.stops.dispute(folded.account, sequence, folded.reason, now_ns)
-        elif folded.status is FoldStatus.BOOKED and isinstance(entry, StoredEntry):
-            self.reconciliation.note(entry.event, now_ns)
-            if isinstance(entry.event, Fill):
-                self.watch.on_fill(entry.algo_id)
-        if isinstance(entry, StoredEntry):
-            self._pending.ended(entry.event)
-        if folded.status not in (FoldStatus.FORGED, FoldStatus.UNCOUNTED):
-            yield from self._report_adjusted(entry, folded.status, now_ns)
-            yield position_of(self.ledger, folded.algo_id, self.epoch, now_ns)
-        yield Store(sequence, changes(self.ledger, folded))
-        # A fill that arrives after its market was settled is settled as well.
-        if any(key in self.ledger.lines and self.markets.over(key.venue, key.symbol) for key in folded.lines):
-            yield from self._settle(now_ns)
+    def _on_fill(self, fill: Fill) -> None:
+        self.hedges.on_fill(fill, self.ledger.sequence)
 
-    def _settle(self, now_ns: int) -> Iterator[Effect]:
-        for posting in self.markets.due(self.ledger, now_ns):
-            yield from self._pending.ask(posting, now_ns)
+    def after_burst(self, receipt: Receipt) -> Effects:
+        """Hedge what fills have moved at once."""
+        return self._hedge(receipt.now_ns) if self.hedges.due else ()
+
+    def _hedge(self, now_ns: int) -> Effects:
+        return self.hedges.decide(self._moment(now_ns)) if self._started and not self._faults else ()
 
     # --- configuration, markets, prices -------------------------------------------------------------------------
 
@@ -243,7 +243,8 @@ class Risk(Core):
             yield self._risk_state(receipt.now_ns)
 
     def on_platform_config(self, config: PlatformConfig, receipt: Receipt) -> Effects:
-        if config.id != PLATFORM_ID:
+        if (config.type, config.id) != (PLATFORM_TYPE, PLATFORM_ID):
+            yield from self.spot.on_platform_config(config, receipt.now_ns)
             return
         try:
             self.platform = parse_platform_limits(config.document)
@@ -254,6 +255,7 @@ class Risk(Core):
         for algo_id, known in self.bots.items():
             # A bot stays of its kind, so that one which was served is.
             self.bots[algo_id] = view_of(known.config, self.platform) or known
+        self.bots |= self.spot.headrooms.views(self._moment(receipt.now_ns))
         if self._started:
             yield self._risk_state(receipt.now_ns)
 
@@ -262,12 +264,13 @@ class Risk(Core):
         if known is not None and config.revision < known.config.revision:
             return
         self.bots.pop(config.algo_id, None)
-        view = view_of(config, self.platform)
+        yield from self.spot.on_bot_config(config, receipt.now_ns)
+        view = view_of(config, self.platform) or self.spot.headrooms.view(config.algo_id, self._moment(receipt.now_ns))
         if view is None:
             return
         if not config.removed:
             self.bots[config.algo_id] = view
-            if view.fault:
+            if view.fault and not self.spot.serves(config.algo_id):
                 text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {view.fault}"
                 yield self.conditions.alert(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, receipt.now_ns)
         if self._started:
@@ -280,36 +283,38 @@ class Risk(Core):
         self.markets.put(market)
         self.watch.on_market(market)
         self.marks.on_market(market)
+        self.spot.on_market(market)
         if market.status.over and self._started and not self._faults:
-            yield from self._settle(receipt.now_ns)
+            yield from self.booking.settle(receipt.now_ns)
 
     def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
-        self.adjustments.take(adjustment)
+        self.booking.adjustments.take(adjustment)
         return ()
-
-    def _adjust(self, now_ns: int) -> Iterator[Effect]:
-        """Ask for the posting of what two people stand for until FILL has it."""
-        for due in self.adjustments.due(self.ledger, self.markets):
-            if isinstance(due, Posting):
-                yield from self._pending.ask(due, now_ns)
-            else:
-                yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "adjustment_refused", due.in_words(), now_ns)
-
-    def _report_adjusted(self, entry: Entry, status: FoldStatus, now_ns: int) -> Iterator[Effect]:
-        adjustment = self.adjustments.ended(entry.event) if isinstance(entry, StoredEntry) else None
-        if adjustment is not None and status is FoldStatus.BOOKED:
-            text = booked_in_words(adjustment)
-            yield self.conditions.alert(AlertLevel.WARNING, PLATFORM, "adjustment_booked", text, now_ns)
 
     def on_price(self, price: Price, receipt: Receipt) -> Effects:
         over = self.markets.over(price.venue, price.symbol)
         if self._fence.passes("pricer", price.algo_id, price.epoch) and not over:
             self.marks.put(price)
+            if isinstance(price, FairValue):
+                self.hedges.on_fair(price, receipt.now_ns - receipt.age_ns)
+            if isinstance(price, SourcePrice):
+                self.spot.rates.on_source(price, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_top(self, top: TopOfBook, receipt: Receipt) -> Effects:
+        if self._fence.passes("feed", top.venue, top.epoch):
+            self.spot.rates.on_top(top, receipt.now_ns - receipt.age_ns)
+        return ()
+
+    def on_order_updates(self, updates: OrderUpdates, receipt: Receipt) -> Effects:
+        if self._fence.passes("quoter", updates.account, updates.epoch):
+            self.spot.orders.on_updates(updates)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", status.venue, status.epoch):
             self.watch.on_feed_status(status, receipt.now_ns - receipt.age_ns)
+            self.spot.rates.on_feed_status(status, receipt.now_ns - receipt.age_ns)
         return ()
 
     def on_target(self, target: QuoteTarget, receipt: Receipt) -> Effects:
@@ -318,6 +323,8 @@ class Risk(Core):
         return ()
 
     def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
+        if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
+            self.spot.on_account(snapshot)
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
         if receipt.age_ns and snapshot.account in self.ledger.accounts:
             return ()
@@ -335,18 +342,26 @@ class Risk(Core):
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
         self._fence.on_lease(lease)
+        self.hedges.on_lease(lease, receipt)
         return ()
 
     # --- timers -------------------------------------------------------------------------------------------------
 
     def on_risk_state_due(self, receipt: Receipt) -> Effects:
         """Stop what has lost too much, then say what holds: the same state tells of the stop."""
+        now_ns = receipt.now_ns
         if not self._faults:
+            moment = self._moment(now_ns)
+            self.bots |= self.spot.headrooms.views(moment)
             for algo_id in sorted(self.bots):
                 view = self.bots[algo_id]
-                judged = partial(self.losses.judge, view, self.ledger, self.marks, receipt.now_ns)
-                yield from self.stops.guard(algo_id, judged, receipt.now_ns)
-        yield self._risk_state(receipt.now_ns)
+                judged = partial(self.losses.judge, view, self.ledger, self.marks, now_ns)
+                if self.spot.serves(algo_id):
+                    judged = partial(self.spot.judge, algo_id, view.limits, moment)
+                yield from self.stops.guard(algo_id, judged, now_ns)
+            yield from self.spot.executions(now_ns)
+        yield self._risk_state(now_ns)
+        yield from self._hedge(now_ns)
 
     def on_levels(self, levels: Sequence[Level], receipt: Receipt) -> Effects:
         """Tell how full the streams are; a full FILL stops trading, so people hear of it long before."""
@@ -360,12 +375,14 @@ class Risk(Core):
         yield from self._look_at_store(now_ns)
         if self._faults:
             return
-        self._reordered.demand_whole(self.ledger.sequence + 1, now_ns)
-        yield from self._settle(now_ns)
-        yield from self._adjust(now_ns)
-        yield from self._judge_snapshots(now_ns)
+        self.booking.demand_whole(now_ns)
+        yield from self.booking.settle(now_ns)
+        yield from self.booking.adjust(now_ns)
+        yield from self.booking.judge_snapshots(self.opening, now_ns)
+        yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
         for algo_id in self._all_bots():
             yield from self.stops.guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
+        yield from self._look_at_spot(now_ns)
         yield from self.watch.undecided(self.markets.undecided(self.ledger), now_ns)
         yield from self._fence.alerts("risk", now_ns)
         yield from self.watch.quiet(now_ns)
@@ -379,31 +396,17 @@ class Risk(Core):
         view = self.bots.get(algo_id)
         cutoff = cutoff_posting(self.ledger, algo_id, self.marks, now_ns)
         if cutoff is not None:
-            yield from self._pending.ask(cutoff, now_ns)
+            yield from self.booking.pending.ask(cutoff, now_ns)
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
         yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
 
-    def _judge_snapshots(self, now_ns: int) -> Iterator[Effect]:
-        settling = frozenset(posting.account for posting in self.markets.due(self.ledger, now_ns))
-        for verdict in self.reconciliation.judge(self.ledger, now_ns, settling):
-            if verdict.deposits is not None:
-                yield from self._open_books(verdict, now_ns)
-            if verdict.rounding:
-                yield from self._pending.ask(rounding_posting(verdict, now_ns), now_ns)
-            if verdict.mismatch:
-                detail = "; ".join(verdict.differences)
-                yield from self.stops.halt(f"account-{verdict.account}", "reconcile", detail, now_ns)
-        yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
-
-    def _open_books(self, verdict: Verdict, now_ns: int) -> Iterator[Effect]:
-        for posting in opening_postings(self.opening, self.ledger, verdict, now_ns):
-            for due in self._pending.ask(posting, now_ns):
-                yield due
-                if self.opening.generation > 1:
-                    said = opened_in_words(due)
-                    yield self.conditions.alert(AlertLevel.CRITICAL, PLATFORM, "books_opened", said, now_ns)
+    def _look_at_spot(self, now_ns: int) -> Iterator[Effect]:
+        moment = self._moment(now_ns)
+        yield from self.spot.look(moment)
+        for due in self.spot.cutoffs(moment):
+            yield from self.booking.pending.ask(due, now_ns) if isinstance(due, Posting) else (due,)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -419,14 +422,20 @@ class Risk(Core):
         """Return every bot that is configured or has a book, in order."""
         return sorted(self.bots.keys() | self.ledger.bots.keys())
 
+    def _moment(self, now_ns: int) -> Moment:
+        return Moment(self.ledger, self.platform, self.epoch, now_ns)
+
+    def _daily(self, algo_id: str, now_ns: int) -> Decimal | None:
+        return self.spot.daily(algo_id) if self.spot.serves(algo_id) else self._earned(algo_id, now_ns).daily
+
     def _risk_state(self, now_ns: int) -> RiskState:
         """Return what the pre-trade check needs; a ledger that cannot be trusted deals out no limits."""
         views = [] if self._faults else [self.bots[algo_id] for algo_id in sorted(self.bots)]
         return risk_state(
             self.ledger,
             views,
-            self.marks,
-            self.days.carried(now_ns),
+            {} if self._faults else self.hedges.limits(self.platform),
+            {view.config.algo_id: self._daily(view.config.algo_id, now_ns) for view in views},
             self.halts.listed(),
             self.shard,
             self.epoch,
@@ -452,17 +461,18 @@ class Risk(Core):
         if isinstance(event, Halt):
             self.halts.stored(event, sequence)
             return self.halts.changes()
-        return ()
+        return self.hedges.on_published(event, sequence) if isinstance(event, OrderCommand) else ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""
+        if isinstance(event, OrderCommand):
+            yield from self.hedges.on_refused(event, reason, receipt.now_ns)
         if isinstance(event, Posting):
-            self._pending.ended(event)
+            self.booking.pending.ended(event)
             yield from self.stops.halt(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
 
     def unready(self, now_ns: int) -> list[str]:
-        waiting = [f"waits for FILL sequence {self.ledger.sequence + 1}"] if self._reordered else []
-        return [f"{reason}: {text}" for reason, text in self._faults.items()] + waiting
+        return [f"{reason}: {text}" for reason, text in self._faults.items()] + self.booking.waits_for()
 
     def state(self, now_ns: int) -> dict[str, Any]:
         bots = [
@@ -477,11 +487,13 @@ class Risk(Core):
             "halts": self.halts.listed(),
             "store": {"away": self.store.away, "ahead": self.store.ahead},
             "markets": len(self.markets),
-            "pending_postings": len(self._pending),
+            "pending_postings": len(self.booking.pending),
+            "hedges": self.hedges.state(),
+            "spot": self.spot.state(now_ns),
         }
 
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
         high_water, halts = self.days.high_water, len(self.halts.listed())
-        yield from watch_samples(high_water, sorted(self.bots), halts, len(self._pending), away=self.store.away)
+        yield from watch_samples(high_water, sorted(self.bots), halts, len(self.booking.pending), away=self.store.away)

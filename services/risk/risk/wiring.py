@@ -6,10 +6,13 @@ import asyncio
 import tomllib
 from pathlib import Path
 
-from common.errors import ConfigError
+from common.bus.messages import message_of
+from common.errors import ConfigError, ContractError
+from common.events import Fill, address_filter
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import RedisAddress, ServiceSettings, read_secret
+from common.venues import Exchanges
 from pydantic import Field, SecretStr
 
 from risk.corrections.opening import Opening
@@ -23,6 +26,7 @@ from risk.monitoring.platform_limits import PlatformLimits, parse_platform_limit
 from risk.service import Risk
 
 LIMITS_FILE = "risk.toml"
+VENUES_FILE = "venues.toml"
 
 
 class Settings(ServiceSettings):
@@ -52,10 +56,39 @@ def read_platform_limits(path: Path) -> PlatformLimits:
         raise ConfigError([f"{path}: limits.{fault}" for fault in error.faults]) from None
 
 
+def read_exchanges(config_dir: Path) -> Exchanges:
+    """Return which venue each exchange of venues.toml is, none without the file; ConfigError names file and rule."""
+    path = config_dir / VENUES_FILE
+    try:
+        return Exchanges.of(tomllib.loads(path.read_text(encoding="utf-8")).get("venues", {}))
+    except FileNotFoundError:
+        return Exchanges()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError([f"{path}: {type(error).__name__}: {error}"]) from None
+
+
+async def _recount(core: Risk, shell: Shell) -> None:
+    """Hand in the fills that the ledger has and that may be of hedges which were open when risk last lived."""
+    first = core.hedges.unread_from()
+    if first is None:
+        return
+    async for stored in shell.api.read("FILL", first, address_filter(Fill)):
+        if stored.sequence > core.ledger.sequence:
+            return
+        try:
+            fill, _ = shell.gate.read(Fill, message_of(stored))
+        except ContractError:
+            # The ledger has told of it, and counted nothing.
+            continue
+        if isinstance(fill, Fill):
+            core.hedges.recount(fill, stored.sequence)
+
+
 def wire(settings: Settings) -> Service:
     """Return the service: one ledger shard under its lease."""
     health = StoreHealth()
-    core = Risk(read_platform_limits(settings.config_dir / LIMITS_FILE), settings.shard, health)
+    limits, exchanges = read_platform_limits(settings.config_dir / LIMITS_FILE), read_exchanges(settings.config_dir)
+    core = Risk(limits, settings.shard, health, exchanges)
     password = settings.redis_password()
     storage = RedisStore(
         settings.redis_url, password, settings.platform_id, settings.shard, lambda: core.ledger, health
@@ -74,6 +107,7 @@ def wire(settings: Settings) -> Service:
         notes = [*found.notes, unreadable] if unreadable else found.notes
         core.recover(found.ledger, found.faults, found.halts, notes, days, shell.clock.now_ns())
         if not found.faults:
+            await _recount(core, shell)
             # A ledger that is withheld knows nothing of the day: the record stays as it was.
             shell.guarded(
                 keep_day(day_file, lambda: core.day_record(shell.clock.now_ns()), shell.log, WRITE_S), keeping

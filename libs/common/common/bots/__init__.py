@@ -6,7 +6,7 @@ Every number of a bot's behaviour is here; unknown keys are refused with their n
 from common.bots.binary import BinaryBot, Override, Overrides
 from common.bots.bot import Bot, InstrumentSection, Place, VenueBot
 from common.bots.fixed import FixedBot
-from common.bots.kinds import KINDS, model_of, parse_bot, sections_of, venue_and_account
+from common.bots.kinds import KINDS, may_trade_at, model_of, parse_bot, sections_of, venue_and_account
 from common.bots.known import Known
 from common.bots.limits import NotionalRiskLimits, PositionRiskLimits, RiskLimits, SpotRiskLimits
 from common.bots.pricing import BinaryInstrument, Combination, PriceSource, Pricing
@@ -45,6 +45,7 @@ __all__ = [
     "Unwind",
     "VenueBot",
     "faults_of",
+    "may_trade_at",
     "model_of",
     "parse_bot",
     "sections_of",

@@ -59,3 +59,18 @@ def venue_and_account(config: BotConfig, exchanges: Exchanges | None = None) -> 
     except ValueError:
         # pydantic's faults are such errors too.
         return None
+
+
+def may_trade_at(config: BotConfig, venue: str, account: str, exchanges: Exchanges | None = None) -> bool:
+    """Say whether a bot of any kind trades through an account of ours, as far as its sections can be read.
+
+    Where the exchange that it names is not known the account alone decides: an account is at one venue. Sections that
+    say neither may be anybody's.
+    """
+    found = venue_and_account(config, exchanges)
+    if found is not None:
+        return found == (venue, account)
+    model, section = KINDS.get(config.kind), config.sections.get("instrument")
+    if model is None or model.place is InstrumentSection or not isinstance(section, dict):
+        return True
+    return bool(section.get("account", Place.model_fields["account"].default) == account)

@@ -36,7 +36,7 @@ class CommonLimits(msgspec.Struct, frozen=True):
     min_quote_life_ms: int
     """A quote cancelled younger than this is not replaced before; 0 is at once, since waiting has a risk of its own."""
     max_daily_loss: Decimal
-    """In account currency."""
+    """In account currency; of a spot bot in the term currency of its instrument, since its cutoff."""
     max_drawdown: Decimal
     """In account currency, from the day's highest profit, which is at least 0."""
     notional: NotionalLimits
@@ -73,6 +73,22 @@ class PositionLimits(msgspec.Struct, frozen=True):
     max_order: Decimal
 
 
+class NetBounds(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The least and the most that a bot may hold in its market, all that is open executed, in units of the base.
+
+    Made of what risk knows beside that market: hedges elsewhere, other bots. Fills of quotes leave them as they are,
+    since what they add to the holding they add to every figure that is limited.
+    """
+
+    venue: str
+    symbol: str
+    least: Decimal
+    most: Decimal
+    why_least: str = ""
+    """Which limit that is, for people."""
+    why_most: str = ""
+
+
 class SpotLimits(msgspec.Struct, frozen=True, tag="spot", omit_defaults=True):
     """What holds in spot markets; prices have no scale of their own, so that distances are in bps of a price."""
 
@@ -89,6 +105,11 @@ class SpotLimits(msgspec.Struct, frozen=True, tag="spot", omit_defaults=True):
     """How far above the market's reference price a bid may stand, and below it an ask; None is no such bound."""
     currencies: dict[str, NotionalLimits] = {}
     """By the currency that is paid; where one is not listed, the account's has the common limits and others none."""
+    net: NetBounds | None = None
+    """Of the one market that a bot quotes whose position is not made there alone; None where `positions` says all."""
+    min_buy_quote_ms: int = 0
+    """Least time that a bid stays; what is not safe is cancelled all the same."""
+    min_sell_quote_ms: int = 0
 
 
 KindLimits: TypeAlias = BinaryLimits | SpotLimits

@@ -83,7 +83,7 @@ class RiskState(Event, frozen=True, kw_only=True, omit_defaults=True):
     halts: list[str]
     """Active halts as 'scope:reason'."""
     daily_pnl: dict[str, Decimal] = msgspec.field(default_factory=dict)
-    """By algo_id, marked to fair value, since 00:00 UTC."""
+    """By algo_id, marked to fair value, since 00:00 UTC; of a spot bot in its term currency since its cutoff."""
     max_clock_offset_ms: int = 2_000
     """While a venue's clock is further from ours, no order goes there."""
     ts_ns: int

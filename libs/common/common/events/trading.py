@@ -132,6 +132,10 @@ class Fill(Event, frozen=True, kw_only=True, omit_defaults=True):
         return joined_id(self.account, self.symbol, self.venue_trade_id, self.order_id)
 
 
+TRANSFER_ENTRY = "transfer:"
+"""How the entry of money sent between two accounts begins; the id of the transfer, the same at both, follows."""
+
+
 class PostingKind(StrEnum):
     """What changed the ledger other than an execution."""
 
@@ -146,6 +150,29 @@ class PostingKind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """For the cutoff of a spot bot: how what it holds is taken into the period that begins.
+
+    What is opened is the position as the ledger has it when it books this, and not said here: fills come between.
+    """
+
+    base: str
+    """Of the instrument that its quotes trade."""
+    currency: str
+    """Its term currency."""
+    price: Decimal | None = None
+    """At which the position is opened: the mark of then; None carries on what was paid for it."""
+    factor: Decimal
+    """`hedge_qty_factor` from here on; the position until here is made by the one before."""
+    start_ns: int
+    """When the cutoff was due; the figures begin then."""
+
+    def __post_init__(self) -> None:
+        demand_finite(factor=self.factor)
+        if self.price is not None:
+            demand_finite(price=self.price)
+
+
 class InstrumentMove(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lots of one instrument that come in, or leave below 0; 0 only names whose cash moves."""
 
@@ -155,6 +182,8 @@ class InstrumentMove(msgspec.Struct, frozen=True, omit_defaults=True):
     """Units of one lot; None where what is held already says so, or it is 1."""
     multiplier: Decimal | None = None
     """Likewise money per unit and price of 1."""
+    opening: Opening | None = None
+    """In a cutoff of a spot bot, which moves 0 lots: its figures begin anew. A cutoff without is of the UTC day."""
 
     def __post_init__(self) -> None:
         if self.lot_size is not None:
@@ -218,6 +247,11 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     def moves_lots(self) -> bool:
         return any(move.lots for move in self.moves)
 
+    @property
+    def opening(self) -> Opening | None:
+        """Return how a spot bot's position is opened anew, None in what is no cutoff of one."""
+        return next((move.opening for move in self.moves if move.opening is not None), None)
+
     def lots_of(self, *outcomes: Outcome) -> int:
         """Return how the lots of some outcomes change."""
         return sum(move.lots for move in self.moves if move.instrument.outcome in outcomes)
@@ -225,6 +259,11 @@ class Posting(Event, frozen=True, kw_only=True, omit_defaults=True):
     def payout_of(self, outcome: Outcome) -> Decimal:
         """Return what a unit of an outcome pays, 0 where it is not named."""
         return next((each.per_unit for each in self.payouts if each.instrument.outcome is outcome), Decimal(0))
+
+    @property
+    def transfer_id(self) -> str:
+        """Return the transfer that it is one side of, '' where it is none."""
+        return self.entry_id.removeprefix(TRANSFER_ENTRY) if self.kind is PostingKind.TRANSFER else ""
 
     def message_id(self) -> str:
         return joined_id("posting", self.account, self.entry_id)

@@ -1,6 +1,13 @@
 """What can be traded and held: its grid of prices and sizes, its money, its direction on a price axis."""
 
-from common.instruments.currencies import CurrencyPair, CurrencyPairs, can_contain, can_convert, is_inverse
+from common.instruments.currencies import (
+    CurrencyPair,
+    CurrencyPairs,
+    can_contain,
+    can_convert,
+    is_inverse,
+    plain_symbol,
+)
 from common.instruments.grid import ceil_ticks, exact_ticks, floor_ticks, opposite_ticks, price_of
 from common.instruments.held import payout_of, quantity_of, value_of
 from common.instruments.instrument import Accrual, Instrument, InstrumentKind, OnAxis
@@ -37,6 +44,7 @@ __all__ = [
     "opposite_ticks",
     "pair_lots",
     "payout_of",
+    "plain_symbol",
     "price_of",
     "quantity_of",
     "unescape_token",

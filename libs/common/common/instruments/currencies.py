@@ -37,19 +37,20 @@ class CurrencyPairs:
 
     def __init__(self, markets: Mapping[str, CurrencyPair] | None = None, currencies: Collection[str] = ()) -> None:
         """Take the pairs of symbols by any spelling, 'BTC/USD' and 'BTCUSD' alike, and codes of currencies."""
-        self._pairs = {_plain(symbol): pair for symbol, pair in (markets or {}).items()}
+        self._pairs = {plain_symbol(symbol): pair for symbol, pair in (markets or {}).items()}
         self._currencies = frozenset(currencies)
 
     def of(self, symbol: str) -> CurrencyPair | None:
         """Return the pair of a symbol; None where no market has it and no two currencies, or several, make it up."""
-        known = self._pairs.get(_plain(symbol))
+        known = self._pairs.get(plain_symbol(symbol))
         if known is not None:
             return known
         found = [each for each in splits(symbol) if self._currencies.issuperset(each)]
         return found[0] if len(found) == 1 else None
 
 
-def _plain(symbol: str) -> str:
+def plain_symbol(symbol: str) -> str:
+    """Return a symbol without what divides its currencies: 'BTCUSD' for 'BTC/USD' and 'btc-usd'."""
     return _DIVIDERS.sub("", symbol).upper()
 
 

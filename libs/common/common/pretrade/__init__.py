@@ -13,7 +13,7 @@ from common.pretrade.checks import (
 from common.pretrade.context import NO_LIMITS, CheckContext, Closing
 from common.pretrade.cover import BidFees, Rate, bid_fees
 from common.pretrade.inventory import NOTHING_HELD, Held, Inventory, PairInventory, SignedInventory
-from common.pretrade.limits import Bounds, Distance, MarketLimits, limits_in
+from common.pretrade.limits import Bounds, Distance, LotBounds, MarketLimits, limits_in
 from common.pretrade.orders import Approved, NewOrder, Refusal, Rejection, RejectReason
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Distance",
     "Held",
     "Inventory",
+    "LotBounds",
     "MarketLimits",
     "NewOrder",
     "PairInventory",

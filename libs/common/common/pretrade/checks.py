@@ -83,7 +83,7 @@ class PreTradeCheck:
             return RejectReason.SIZE, f"size {order.quantity_lots} lots, limit {limits.max_order_lots}"
         return (
             self._price(bids, ticks)
-            or self._own_spread(bids, ticks)
+            or self._own_spread(bids, ticks, rests=order.post_only or not context.takes_beside)
             or inventory.position(order, limits, reduce_only=self._reduce_only)
             or inventory.net_position(order, limits)
             or (None if order.post_only else _post_only(order, context))
@@ -118,10 +118,11 @@ class PreTradeCheck:
             return RejectReason.BOOK_COLLAR, f"price {through:.4f} through the best {_SIDE[not bids]}, limit {most:g}"
         return None
 
-    def _own_spread(self, bids: bool, ticks: int) -> Refusal | None:
+    def _own_spread(self, bids: bool, ticks: int, *, rests: bool) -> Refusal | None:
         """Own bid and own ask of a market keep `min_spread` between them, over all bots of the account.
 
-        With an order of another account of ours at the venue none trades.
+        What takes beside own quotes never rests: it only must not trade with them. With an order of another account of
+        ours at the venue none trades.
         """
         context = self._context
         others_ticks = context.others_ask_ticks if bids else context.others_bid_ticks
@@ -137,7 +138,7 @@ class PreTradeCheck:
         if spread_ticks <= 0:
             text = f"{_SIDE[bids]} at {ticks} would trade with the own {_SIDE[not bids]} at {other_ticks} ticks"
             return RejectReason.SELF_CROSS, text
-        if spread_ticks < self._least_spread_ticks:
+        if rests and spread_ticks < self._least_spread_ticks:
             return RejectReason.MIN_SPREAD, f"own spread {spread_ticks}, limit {self._least_spread_ticks} ticks"
         return None
 
@@ -261,8 +262,11 @@ def _collateral(order: NewOrder, cover: float, context: CheckContext) -> Refusal
 
 
 def _post_only(order: NewOrder, context: CheckContext) -> Refusal | None:
-    """Only a reduction of the position may execute against the book, and only where that is allowed."""
-    if context.may_take and context.inventory.reduces(order):
+    """Only a reduction of the position may execute against the book, and only where that is allowed.
+
+    Who takes what others offer too cheaply may add to it.
+    """
+    if context.may_take and (context.takes_beside or context.inventory.reduces(order)):
         return None
     return RejectReason.POST_ONLY, "an order that may take must reduce the position"
 

@@ -93,6 +93,8 @@ class CheckContext:
     """What the venue takes of a bid's cash beside its money; None for nothing."""
     may_take: bool = False
     """Whether orders that reduce what is held may execute against the book."""
+    takes_beside: bool = False
+    """Whether they may beside own quotes, and add to what is held as well, within every limit."""
     book_bid_ticks: int = 0
     """Best public bid on the axis; 0 when there is none or it is not known."""
     book_ask_ticks: int = 0

@@ -212,8 +212,20 @@ class SignedInventory:
         return None
 
     def net_position(self, order: NewOrder, limits: MarketLimits) -> Refusal | None:
-        """|position|, which is its own net: nothing pairs off with it."""
-        worst = self.worst_case(order)
+        """|position|, which is its own net: nothing pairs off with it; and within what risk leaves beside it.
+
+        Risk's bounds hold for orders towards flat too: what is flat here may be hedged elsewhere.
+        """
+        worst, bounds = self.worst_case(order), limits.net
+        if bounds is not None:
+            if order.side is BUY and worst > bounds.most:
+                return (
+                    RejectReason.WORST_CASE_NET,
+                    f"worst-case {worst:+} lots, most {bounds.most:+}: {bounds.why_most}",
+                )
+            if order.side is SELL and worst < bounds.least:
+                why = bounds.why_least
+                return RejectReason.WORST_CASE_NET, f"worst-case {worst:+} lots, least {bounds.least:+}: {why}"
         net = worst if order.side is BUY else -worst
         if net > limits.max_net_lots:
             return RejectReason.WORST_CASE_NET, f"worst-case net position {net}, limit {limits.max_net_lots}"

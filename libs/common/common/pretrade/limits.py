@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
-from common.events import BinaryLimits, BotLimits, CommonLimits, NotionalLimits, SpotLimits
+from common.events import BinaryLimits, BotLimits, CommonLimits, NetBounds, NotionalLimits, SpotLimits
 from common.instruments import Instrument, InstrumentKind
 
 BPS_PER_UNIT = 10_000
@@ -38,6 +39,15 @@ class Bounds(NamedTuple):
     """Whether they are parts of the market's reference price; otherwise prices."""
 
 
+class LotBounds(NamedTuple):
+    """The least and the most lots that may be held, and which limits those are."""
+
+    least: int
+    most: int
+    why_least: str
+    why_most: str
+
+
 @dataclass(frozen=True, slots=True)
 class MarketLimits:
     """Limits of a bot in one market."""
@@ -56,6 +66,11 @@ class MarketLimits:
     """Into the other side of the public book."""
     bounds: Bounds | None
     """None where a price has none."""
+    net: LotBounds | None = None
+    """Of what is held, all that is open executed; None where the other limits say all."""
+    min_buy_quote_ms: int = 0
+    """Least time that a bid stays for other reasons than safety."""
+    min_sell_quote_ms: int = 0
 
 
 _Made: TypeAlias = MarketLimits | str
@@ -107,7 +122,24 @@ def _spot(own: SpotLimits, common: CommonLimits, instrument: Instrument, account
         Distance(of_price=own.price_collar_bps / BPS_PER_UNIT),
         Distance(of_price=own.book_collar_bps / BPS_PER_UNIT),
         None if bound is None else Bounds(1.0 + beyond, 1.0 - beyond, of_reference=True),
+        _lots(own.net, instrument),
+        own.min_buy_quote_ms,
+        own.min_sell_quote_ms,
     )
+
+
+def _lots(net: NetBounds | None, instrument: Instrument) -> LotBounds | None:
+    """Return bounds in lots, never wider; None in a market that is not theirs."""
+    if net is None or (net.venue, net.symbol) != (instrument.venue, instrument.symbol):
+        return None
+    lot = instrument.lot_size
+    return LotBounds(-_whole_lots(-net.least, lot), _whole_lots(net.most, lot), net.why_least, net.why_most)
+
+
+def _whole_lots(quantity: Decimal, lot: Decimal) -> int:
+    """Return the next whole lots at or below a signed quantity: -16 where a lot is 0.1 and the quantity -1.59."""
+    lots = int(quantity // lot)
+    return lots - 1 if quantity % lot < 0 else lots
 
 
 _OF_KIND: Mapping[InstrumentKind, Callable[[Any, CommonLimits, Instrument, str], _Made]] = {

@@ -42,6 +42,8 @@ def test_the_quoter_and_the_watchdog_may_still_cancel_when_the_supervisor_is_kil
 def test_only_the_quoter_and_the_watchdog_are_told_where_venue_keys_are() -> None:
     told = {name for name, process in table().items() if "MM_VENUE_KEYS_DIR" in process.environment}
     assert told == {"quoter", "watchdog"}
+    told = {name for name, process in table().items() if "MM_SPOT_KEYS_DIR" in process.environment}
+    assert told == {"quoter", "watchdog"}
 
 
 def test_only_risk_and_the_gateway_are_told_where_redis_is() -> None:
@@ -83,7 +85,7 @@ def test_every_process_listens_on_a_port_of_the_map() -> None:
 
 
 def test_quoter_and_watchdog_are_told_the_same_accounts_and_the_exchange_those_that_are_its_own() -> None:
-    processes = table(accounts=("mm1@degen", "mm2@degen", "poly@polymarket"))
+    processes = table(accounts=("mm1@degen", "mm2@degen", "poly@polymarket"), makers=("mm1", "mm2"))
     for name in ("quoter", "watchdog"):
         assert processes[name].environment["MM_ACCOUNTS"] == "mm1@degen,mm2@degen,poly@polymarket"
     assert processes["exchange"].environment["MM_MAKERS"] == "mm1,mm2"

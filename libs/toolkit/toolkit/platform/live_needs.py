@@ -10,9 +10,6 @@ from typing import Any, NamedTuple
 EXCHANGE_VENUE = "binance"
 EXCHANGE_STREAM = "wss://stream.binance.com:9443/stream?streams=btcusdt@bookTicker"
 
-# What a bot trades for that does not say.
-ACCOUNT, VENUE = "mm1", "degen"
-
 
 class Stream(NamedTuple):
     """A public stream, with what must be sent before it speaks; empty where the address says it all."""
@@ -56,23 +53,17 @@ def bots_in(config_dir: Path, profile: str) -> list[dict[str, Any]]:
     return [bot for bot in bots if bot.get("running") or profile in _list(bot.get("run_in"))]
 
 
+def documents_in(config_dir: Path, profile: str) -> list[dict[str, Any]]:
+    """Return the platform documents of bots.toml that are there in a profile."""
+    documents = (each for each in table_of(config_dir / "bots.toml", "documents", list) if isinstance(each, dict))
+    return [each for each in documents if profile in _list(each.get("run_in"))]
+
+
 def profiles_in(config_dir: Path) -> list[str]:
     """Return the profiles in which some bot of bots.toml runs, sorted."""
     bots = (bot for bot in table_of(config_dir / "bots.toml", "bots", list) if isinstance(bot, dict))
     named = (name for bot in bots for name in _list(bot.get("run_in")) if isinstance(name, str))
     return sorted(set(named))
-
-
-def accounts_in(config_dir: Path, profile: str) -> tuple[str, ...]:
-    """Return what the bots that run in a profile trade for, each ACCOUNT@VENUE once, in the order of bots.toml."""
-    found: dict[str, None] = {}
-    for bot in bots_in(config_dir, profile):
-        try:
-            section = bot["sections"]["instrument"]
-            found[f"{section.get('account', ACCOUNT)}@{section.get('venue', VENUE)}"] = None
-        except (AttributeError, KeyError, TypeError):
-            continue
-    return tuple(found) or (f"{ACCOUNT}@{VENUE}",)
 
 
 def _needs_of(sections: Mapping[str, Any], venues: Mapping[str, Any]) -> list[Need]:

@@ -24,9 +24,9 @@ from toolkit.layout import (
     redis_password_file,
     root_key_file,
     signing_key_file,
+    spot_keys_dir,
     venue_keys_dir,
 )
-from toolkit.platform.live_needs import ACCOUNT, VENUE
 
 # The quoter cancels at the venue and asks until no orders remain open there, which may take some rounds.
 QUOTER_STOP_GRACE_S = 45.0
@@ -140,6 +140,7 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
     venue = {
         "MM_EXCHANGE_URL": exchange_url,
         "MM_VENUE_KEYS_DIR": str(venue_keys_dir(instance.data_dir)),
+        "MM_SPOT_KEYS_DIR": str(spot_keys_dir(instance.data_dir)),
     }
     redis = {
         "MM_REDIS_URL": f"redis://{LOOPBACK}:{ports.redis}/0",
@@ -190,7 +191,7 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
                 "MM_CONFIG_DIR": str(instance.config_dir),
                 "MM_SOURCE": instance.source,
                 "MM_SPOT_VENUES": ",".join(instance.spot_venues),
-                "MM_MAKERS": ",".join(_makers(instance)),
+                "MM_MAKERS": ",".join(instance.makers),
                 "MM_LOG_LEVEL": instance.log_level,
             }
             | ({"MM_REPLAY_FILES": ",".join(map(str, instance.replay_files))} if instance.source == "replay" else {}),
@@ -238,12 +239,6 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         ),
     ]
     return [_overridden(process, instance) for process in table]
-
-
-def _makers(instance: Instance) -> list[str]:
-    """Return the accounts that the exchange opens: those that are traded for there."""
-    places = [each.partition("@") for each in instance.accounts]
-    return [account for account, _, venue in places if venue == VENUE] or [ACCOUNT]
 
 
 def _accounts(instance: Instance, name: str) -> dict[str, str]:

@@ -27,11 +27,10 @@ from toolkit.platform import sources
 from toolkit.platform.child import last_lines
 from toolkit.platform.exclusive import end_survivors, sole_instance
 from toolkit.platform.listening import first_outgoing_port, taken_ports
-from toolkit.platform.live_needs import accounts_in
 from toolkit.platform.processes import Process, process_table
 from toolkit.platform.screen import NOBODY_SAID, WAY_ON, Screen, addresses
-from toolkit.platform.spot_venues import spot_venues_of
 from toolkit.platform.supervisor import StartFailedError, Supervisor
+from toolkit.platform.venues import accounts_in, makers_in, spot_venues_of
 from toolkit.ports import Ports
 from toolkit.servers.programs import AUTO, NATS, REDIS, NoServerError, ServerPair, remove_left_over
 from toolkit.servers.record import check_again, note_writers, ran_in_containers, servers_for
@@ -84,7 +83,8 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         servers = servers_for(options.data_dir, screen.say, options.servers)
     except (sources.NoRecordingError, NoServerError) as error:
         raise CannotStartError(str(error)) from error
-    ports = options.ports
+    ports, bots_dir = options.ports, _bots_dir(options)
+    accounts = accounts_in(bots_dir, options.profile)
     addresses = Addresses("127.0.0.1", ports.nats, ports.nats_monitor, ports.redis)
     platform_id = prepare(options.data_dir, addresses, features=features_of(servers.nats.version))
     if unsealed_file(options.data_dir).exists():
@@ -100,9 +100,10 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         profile=options.profile,
         source=source,
         replay_files=files,
-        spot_venues=spot_venues_of(CONFIG_DIR, options.profile),
+        spot_venues=spot_venues_of(bots_dir, options.profile),
         log_level=options.log_level,
-        accounts=accounts_in(_bots_dir(options), options.profile),
+        accounts=accounts,
+        makers=makers_in(bots_dir, accounts),
         overrides=options.overrides,
     )
     screen.say(f"servers    {servers.nats}, {servers.redis}")

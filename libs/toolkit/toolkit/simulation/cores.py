@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import Fill, OrderUpdates, Posting, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, decode
 from common.venues import Exchanges
 
 from toolkit.paths import CONFIG_DIR
@@ -83,28 +83,36 @@ def secret_of(key: str) -> str:
     return f"secret-of-mm1-{key}"
 
 
-def feed(seed: int) -> Core:
-    """Return the feed of the public price source and of the venue."""
+def feed(seed: int, named: Sequence[str] = ()) -> Core:
+    """Return the feed of the public price source, of the venue, and of its named spot venues."""
     config = importlib.import_module("feed.config")
     wiring = importlib.import_module("feed.wiring")
     service = importlib.import_module("feed.service")
     venues = config.parse_venues((Path(CONFIG_DIR) / "venues.toml").read_text())
-    found = config.places(venues, config.Source.MODEL, "binance,degen", EXCHANGE_URL)
+    wanted = ["binance", "degen", *(spot_venue(name) for name in named)]
+    found = config.places(venues, config.Source.MODEL, ",".join(wanted), EXCHANGE_URL, ",".join(named))
     made: Core = service.Feed([wiring.venue_feed(place, str(seed)) for place in found])
     return made
 
 
-def pricer() -> Core:
-    venues = importlib.import_module("pricer.sources.venues").Venues(Exchanges({"DEGEN": "degen"}))
+def spot_venue(name: str) -> str:
+    """Return what venues.toml calls a named spot venue."""
+    return f"{name.lower()}_spot"
+
+
+def pricer(named: Sequence[str] = ()) -> Core:
+    exchanges = Exchanges({"DEGEN": "degen"} | {name: spot_venue(name) for name in named})
+    venues = importlib.import_module("pricer.sources.venues").Venues(exchanges)
     service = importlib.import_module("pricer.service")
-    made: Core = service.Pricer(["binance"], quoted_venues=["degen"], venues=venues)
+    made: Core = service.Pricer(["binance"], quoted_venues=["degen", *map(spot_venue, named)], venues=venues)
     return made
 
 
 def risk() -> Core:
     wiring = importlib.import_module("risk.wiring")
     limits = wiring.read_platform_limits(Path(CONFIG_DIR) / wiring.LIMITS_FILE)
-    made: Core = importlib.import_module("risk.service").Risk(limits)
+    exchanges = wiring.read_exchanges(Path(CONFIG_DIR))
+    made: Core = importlib.import_module("risk.service").Risk(limits, exchanges=exchanges)
     return made
 
 
@@ -122,6 +130,11 @@ def prepare_risk(node: Node) -> None:
     generation = max(1, node.disk.known.generation)
     core.opening = opening(generation, word.who, word.reason) if word else opening(generation)  # type: ignore[attr-defined]
     core.recover(found.ledger, found.faults, found.halts, found.notes)  # type: ignore[attr-defined]
+    hedges = core.hedges  # type: ignore[attr-defined]
+    first = hedges.unread_from()
+    for message in node.bus.stored("fill.trade.*.*", first) if first is not None else ():
+        if message.sequence <= found.ledger.sequence:
+            hedges.recount(decode(Fill, message.data), message.sequence)
     store.whole = lambda: (ledger_of(core).sequence, snapshot.documents(ledger_of(core)))
     if store.available:
         store.sequence, fields = store.whole()
@@ -178,11 +191,24 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
             return done.value  # type: ignore[no-any-return]
 
 
-def quoter(seed: int, accounts: Sequence[str]) -> Core:
-    """Return the quoters of some accounts, as one process runs them."""
-    keys = [(_keys(account, alone=len(accounts) == 1), "degen") for account in accounts]
-    made: Core = importlib.import_module("quoter.wiring").make_quoters(keys, EXCHANGE_URL, seed=seed)
+def quoter(seed: int, accounts: Sequence[str], named: Mapping[str, str] | None = None) -> Core:
+    """Return the quoters of some accounts, as one process runs them; `named` are those at named spot venues."""
+    reached = importlib.import_module("quoter.accounts.reached").Reached
+    places = [reached(_keys(each, alone=len(accounts) == 1), "degen", "degen", EXCHANGE_URL) for each in accounts]
+    for account, name in at_named(named):
+        places.append(reached(_keys(account, alone=True), spot_venue(name), "degen", url_of(name)))
+    made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed)
     return made
+
+
+def url_of(name: str) -> str:
+    """Return the address of a named spot venue."""
+    return f"{EXCHANGE_URL}/venues/{name.lower()}"
+
+
+def at_named(named: Mapping[str, str] | None) -> Sequence[tuple[str, str]]:
+    """Return accounts with the named venue of each."""
+    return list((named or {}).items())
 
 
 def _keys(account: str, *, alone: bool) -> Any:
@@ -193,9 +219,15 @@ def _keys(account: str, *, alone: bool) -> Any:
 
 def prepare_quoter(node: Node, account: str) -> None:
     """Hand the order updates of earlier lives to an account's core, as the quoter's own start does."""
-    core = quoter_of(node.core, account)
-    for message in node.bus.stored(f"order.update.{account}.*"):
-        core.remember(decode(OrderUpdates, message.data))
+    core, hedges = quoter_of(node.core, account), node.core.hedges  # type: ignore[attr-defined]
+    for message in node.bus.last_per_subject(f"order.hedge.*.{account}"):
+        hedges.remember(decode(HedgeUpdate, message.data))
+    for message in node.bus.stored("order.update.*.*"):
+        updates = decode(OrderUpdates, message.data)
+        if updates.account == account:
+            core.remember(updates)
+        else:
+            hedges.remember_children(updates)
     if node.stores is not None:
         entries: list[Fill | Posting] = [
             *(decode(Fill, each.data) for each in node.bus.last_per_subject(f"fill.trade.{account}.*")),
@@ -214,14 +246,18 @@ def known_orders(core: Core, account: str) -> set[int]:
     return {order.order_id for order in quoter_of(core, account).trader.orders.living()}
 
 
-def watchdog(seed: int, accounts: Sequence[str]) -> Core:
-    """Return the watchdogs of some accounts, as one process runs them."""
+def watchdog(seed: int, accounts: Sequence[str], named: Mapping[str, str] | None = None) -> Core:
+    """Return the watchdogs of some accounts, as one process runs them; `named` are those at named spot venues."""
     name = "watchdog"
     rest = importlib.import_module("quoter.venues.degen.rest")
     session = importlib.import_module("quoter.venues.degen.cancelling").DegenCancelSession
     core = importlib.import_module("quoter.watchdog.core").Watchdog
     answers = importlib.import_module("quoter.views.answers").Answers()
-    keys = {account: rest.ApiKey(name, f"{account}-{name}", secret_of(name), KEYS[name]) for account in accounts}
-    cores = [core(each, session(key, seed), EXCHANGE_URL, seed, answer=answers.give) for each, key in keys.items()]
+    places = [(each, "degen", EXCHANGE_URL) for each in accounts]
+    places += [(each, spot_venue(where), url_of(where)) for each, where in at_named(named)]
+    cores = []
+    for account, venue, url in places:
+        key = rest.ApiKey(name, f"{account}-{name}", secret_of(name), KEYS[name])
+        cores.append(core(account, session(key, seed, venue), url, seed, answer=answers.give))
     made: Core = importlib.import_module("quoter.accounts.accounts").Accounts(cores, answers)
     return made

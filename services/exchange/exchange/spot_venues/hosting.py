@@ -21,7 +21,7 @@ from exchange.journal import Journal
 from exchange.prices.binance import PublicStreams
 from exchange.settings import ExchangeSettings
 from exchange.shell import Shell
-from exchange.spot_venues.settings import ExchangeFile
+from exchange.spot_venues.settings import ExchangeFile, SpotVenueSettings
 from exchange.spot_venues.venue import SpotVenue, config_of_venue
 from exchange.spot_venues.venues import SpotVenues
 from exchange.world.world import World
@@ -56,6 +56,13 @@ def read_file(path: Path) -> ExchangeFile:
     return parse_file(text)
 
 
+def _opening(settings: SpotVenueSettings, accounts: tuple[str, ...]) -> SpotVenueSettings:
+    try:
+        return settings.opening(accounts)
+    except ValidationError as error:
+        raise ConfigError([f"MM_MAKERS: {fault}" for fault in faults_of(error)]) from None
+
+
 class Hosting:
     """The named venues of a running exchange, by the part of the address that is each one's own."""
 
@@ -80,7 +87,7 @@ class Hosting:
         for name in settings.spot_venues:
             own = folder / "venues" / path_of(name)
             own.mkdir(parents=True, exist_ok=True)
-            venue_settings = file.venues[name]
+            venue_settings = _opening(file.venues[name], settings.makers_at(name))
             keys = load_keys(own / "keys", maker_keys(venue_settings.accounts))
             keys += load_transfer_keys(own, venue_settings.accounts)
             config = config_of_venue(

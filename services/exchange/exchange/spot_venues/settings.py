@@ -125,7 +125,7 @@ class SpotVenueSettings(Section):
     """One named venue."""
 
     accounts: tuple[AccountName, ...] = ("mm1",)
-    """They get keys of their own here, whatever the same name has elsewhere."""
+    """They get keys of their own here, whatever the same name has elsewhere; MM_MAKERS may name others."""
     deposits: dict[CurrencyName, Decimal] = {}
     """What each account is given once of a currency."""
     maker_fee_ppm: FeePpm = 100
@@ -172,6 +172,10 @@ class SpotVenueSettings(Section):
             except ValueError as error:
                 raise ValueError(f"symbols.{name}.{error}") from None
         return self
+
+    def opening(self, accounts: tuple[str, ...]) -> SpotVenueSettings:
+        """These with other accounts; as they are where none are given. ValidationError of one that cannot be opened."""
+        return SpotVenueSettings.model_validate(dict(self) | {"accounts": accounts}) if accounts else self
 
     def terms(self, name: str) -> SpotTerms:
         """The terms of a symbol; ValueError names the field and the rule."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from common.errors import ConfigError
 from exchange.spot_venues.hosting import parse_file, read_file
+from pydantic import ValidationError
 
 FILE = Path(__file__).parents[4] / "config" / "exchange.toml"
 TEXT = FILE.read_text(encoding="utf-8")
@@ -66,3 +67,11 @@ def test_a_fault_names_the_field_and_the_rule(present: str, other: str, fault: s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exchange\.toml: cannot be read: FileNotFoundError"):
         read_file(tmp_path / "exchange.toml")
+
+
+def test_accounts_that_are_told_are_opened_in_place_of_the_files() -> None:
+    kraken = read_file(FILE).venues["KRAKEN"]
+    assert kraken.opening(()).accounts == ("mm1",)
+    assert kraken.opening(("mm1-kraken", "mm2")).accounts == ("mm1-kraken", "mm2")
+    with pytest.raises(ValidationError, match=r"(?s)accounts.*must not name takers"):
+        kraken.opening(("takers",))

@@ -27,4 +27,5 @@ def why_it_stands(view: View, config: BotConfig, now_ns: int) -> str:
     if state.config_revisions.get(algo_id, 0) < config.revision:
         return f"risk has not taken revision {config.revision} of the bot yet: try again"
     loss, limit = -state.daily_pnl[algo_id], state.bot_limits[algo_id].common.max_daily_loss
-    return f"lost {loss} today, limit {limit}: raise the limit, or wait for the cutoff" if loss > limit else ""
+    # A spot bot is halted at its limit, the others beyond it: at the limit none is started, it might halt at once.
+    return f"lost {loss} today, limit {limit}: raise the limit, or wait for the cutoff" if loss >= limit else ""

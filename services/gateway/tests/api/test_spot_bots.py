@@ -225,13 +225,14 @@ def refusal(answer: httpx.Response) -> str:
     return str(error["message"])
 
 
+@pytest.mark.parametrize("lost", ["1000.01", "1000"])
 async def test_a_start_while_the_loss_stands_is_refused_with_loss_and_limit(
-    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, lost: str
 ) -> None:
-    stop_for_loss(story, bus, "1000.01")
+    stop_for_loss(story, bus, lost)
     limit = story.view.risk["0"].event.bot_limits["1"].common.max_daily_loss
     said = refusal(await client.post("/api/bots/1/start", headers=await log_in("trader")))
-    assert f"lost 1000.01 today, limit {limit}: raise the limit, or wait for the cutoff" in said
+    assert f"lost {lost} today, limit {limit}: raise the limit, or wait for the cutoff" in said
     assert bus.published == []
     assert (await client.post("/api/bots/1/stop", headers=await log_in("trader"))).status_code == 200
 

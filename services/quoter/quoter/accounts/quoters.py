@@ -19,6 +19,7 @@ from common.events import AlertLevel, BotConfig
 
 from quoter.accounts.accounts import Accounts
 from quoter.accounts.inputs import Key
+from quoter.hedging.hedges import Hedges
 from quoter.service import Quoter
 from quoter.trading.order_updates import PLATFORM, alert
 from quoter.views.answers import Answers
@@ -54,14 +55,17 @@ class Life:
 class Quoters(Accounts[Quoter]):
     """All quoters of a process."""
 
-    def __init__(self, build: Mapping[str, Callable[[], Quoter]], answers: Answers) -> None:
-        """`build` makes the quoter of each account, again where one has failed."""
+    def __init__(
+        self, build: Mapping[str, Callable[[], Quoter]], answers: Answers, hedges: Hedges | None = None
+    ) -> None:
+        """`build` makes the quoter of each account, again where one has failed; `hedges` are those of all of them."""
         super().__init__((make() for make in build.values()), answers)
         self._build = dict(build)
         self._lives = {account: Life() for account in build}
         self._configs: dict[str, BotConfig] = {}
         """What the bus has told of each bot, for the quoters to come."""
         self._away = self._stopping = False
+        self.hedges = hedges or Hedges()
 
     def doors(self) -> list[Command]:
         return [*super().doors(), Command("since", self.on_since_command, early=True)]
@@ -96,6 +100,12 @@ class Quoters(Accounts[Quoter]):
             yield from super().among(core, handler, *arguments)
         except Exception as error:
             yield from self._on_failure(core, error, arguments[-1])
+
+    def after_burst(self, receipt: Receipt) -> Effects:
+        """Look at hedges first: what they want sent goes into the batches that the quoters send then."""
+        if not self.hedges.due:
+            return super().after_burst(receipt)
+        return [*self.hedges.work(receipt.now_ns), *super().after_burst(receipt)]
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +252,12 @@ class Quoters(Accounts[Quoter]):
         """Return every account's snapshot, and what of it is asked for most over all of them."""
         told = super().state(now_ns)
         bots = [{"account": account, **row} for account, state in told["accounts"].items() for row in state.pop("bots")]
-        return {**told, "open_orders": sum(len(core.trader.orders) for core in self.cores), "bots": bots}
+        return {
+            **told,
+            "hedges": self.hedges.parents.status(),
+            "open_orders": sum(len(core.trader.orders) for core in self.cores),
+            "bots": bots,
+        }
 
 
 def _told(error: Exception) -> str:

@@ -1,19 +1,18 @@
-"""Which accounts a process has, at which venues, and where their keys are."""
+"""Which accounts a process has, at which venues, and where the folders of their keys are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from quoter.keys import AccountKeys
-from quoter.venues import DEFAULT_VENUE, known_venue
+from quoter.venues import DEFAULT_VENUE
 
 ACCOUNT = "[A-Za-z0-9_-]{1,64}"
+VENUE = "[A-Za-z0-9_-]{1,40}"
 ACCOUNTS_MAX = 32
 """Of one process: all of them take turns in it."""
 
@@ -29,11 +28,14 @@ class AccountSettings(BaseModel):
     """The settings that a quoter and its watchdog share."""
 
     account: str = Field(default="mm1", pattern=f"^{ACCOUNT}$")
-    venue: Annotated[str, AfterValidator(known_venue)] = DEFAULT_VENUE
+    venue: str = Field(default=DEFAULT_VENUE, pattern=f"^{VENUE}$")
+    """A contract that is spoken, or a table of venues.toml where bots quote."""
     accounts: Annotated[tuple[Place, ...], NoDecode] = ()
     """Several accounts, `mm1@degen,mm2@degen`, instead of `account` and `venue`. An account has one venue."""
     exchange_url: str = Field(default="http://127.0.0.1:9000", pattern="^https?://[^/@]+$")
     venue_keys_dir: Path = Path(".mm/exchange/keys")
+    spot_keys_dir: Path = Path(".mm/exchange/venues")
+    """The folders of the exchange's named spot venues: NAME/keys is that of one."""
 
     @field_validator("accounts", mode="before")
     @classmethod
@@ -66,16 +68,6 @@ class AccountSettings(BaseModel):
 
 def _place(text: str) -> Place:
     account, _, venue = text.partition("@")
-    if not re.fullmatch(ACCOUNT, account):
+    if not re.fullmatch(ACCOUNT, account) or not re.fullmatch(VENUE, venue or DEFAULT_VENUE):
         raise ValueError(f"{text!r} must be ACCOUNT@VENUE, such as mm1@{DEFAULT_VENUE}")
-    return Place(account, known_venue(venue or DEFAULT_VENUE))
-
-
-def keys_of(settings: AccountSettings, environment: Mapping[str, str]) -> Iterator[tuple[AccountKeys, str]]:
-    """Yield where the keys of each account are, and its venue.
-
-    Of several accounts at one venue a variable ends in the account's name: one key is not for all of them.
-    """
-    venues = [place.venue for place in settings.places]
-    for account, venue in settings.places:
-        yield AccountKeys(environment, settings.venue_keys_dir, account, alone=venues.count(venue) == 1), venue
+    return Place(account, venue or DEFAULT_VENUE)

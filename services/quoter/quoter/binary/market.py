@@ -63,7 +63,7 @@ class Known(NamedTuple):
     held: Held
     signals: Signals
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
         seconds_left, elapsed = self.terms.seconds_left(venue_now_ns), self.terms.elapsed(venue_now_ns)
         # A reach without a bound is none.
         reach = {name: None if math.isinf(value) else value for name, value in self.signals.reach._asdict().items()}

@@ -6,11 +6,12 @@ knows nothing of sessions, limits and halts: the pre-trade check stands between 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from common.events import HedgeUpdate, OrderCommand, OrderUpdate
-from common.orders import OrderState, hedge_child_id
+from common.orders import OrderState, child_of, epoch_of, hedge_child_id
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild, inherited
 from quoter.hedging.places import Places
@@ -18,6 +19,8 @@ from quoter.hedging.working import Working
 
 SCOPES_MAX = 1_000
 """Scopes that are hedged through one process."""
+SALTS = 4
+"""By which ids of children are looked for; hardly ever is one used but the first."""
 INHERITED_MAX = 10_000
 """A predecessor's children that are remembered until their parent is known."""
 
@@ -53,8 +56,20 @@ class Parents:
             self.on_command(self._early.pop(key))
 
     def lose(self, account: str) -> None:
-        """Send nothing through an account any more, until it begins again; what is open there is told as ever."""
+        """Send nothing through an account any more, until it begins again.
+
+        Others may work its parents meanwhile: what became of them and their children is read again before that.
+        """
         self._epochs.pop(account, None)
+        for scope, working in list(self._working.items()):
+            if working.command.account == account:
+                newest = self._next.pop(scope, working.command)
+                self._early[newest.scope, newest.account] = newest
+                self._forget(self._working.pop(scope))
+
+    def _forget(self, working: Working) -> None:
+        for child in working.children.values():
+            del self._by_order[child.key]
 
     # --- what a predecessor left --------------------------------------------------------------------------------
 
@@ -104,8 +119,7 @@ class Parents:
         before = self._working.pop(command.scope, None)
         if before is not None:
             self._replaced.append(before)
-            for child in before.children.values():
-                del self._by_order[child.key]
+            self._forget(before)
         working = self._working[command.scope] = Working(command)
         parent_id = command.parent_id
         children = [inherited(each) for each in self._left_children.values() if each.parent_id == parent_id]
@@ -130,14 +144,19 @@ class Parents:
 
     # --- what is done -------------------------------------------------------------------------------------------
 
-    def work(self, places: Places, now_ns: int) -> Iterator[PlaceChild | CancelChild]:
-        """Yield what is to be sent now: after books, reports and commands have been taken in, and by a timer."""
-        if not self._working:
-            return
-        held = {venue: place for venue, place in places.items() if venue.account in self._epochs}
+    def work(self, places_of: Callable[[OrderCommand], Places], now_ns: int) -> Iterator[PlaceChild | CancelChild]:
+        """Yield what is to be sent now: after books, reports and commands have been taken in, and by a timer.
+
+        `places_of` says where a parent may be traded, as it is now.
+        """
         for scope in list(self._working):
             working = self._working[scope]
-            for step in working.work(held, now_ns):
+            if working.state.ended and working.measured and scope not in self._next:
+                continue
+            places = {
+                venue: place for venue, place in places_of(working.command).items() if venue.account in self._epochs
+            }
+            for step in working.work(places, now_ns):
                 if isinstance(step, CancelChild):
                     yield step
                 else:
@@ -171,6 +190,63 @@ class Parents:
     def open(self) -> list[OrderCommand]:
         """Return the parents that have not ended."""
         return [working.command for working in self._working.values() if not working.state.ended]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done or told before the next command."""
+        return not self._next and all(
+            working.state.ended and working.shown() == working.told for working in self._working.values()
+        )
+
+    def children(self, parent_id: str = "") -> list[tuple[str, int]]:
+        """Return account and order id of every child whose end is not known, of one parent where it is named."""
+        return [
+            key
+            for key, (working, child) in self._by_order.items()
+            if child.living and parent_id in ("", working.command.parent_id)
+        ]
+
+    def left(self, parent_id: str, order_id: int) -> Decimal:
+        """Return what of a parent no child but this one has executed or may still execute."""
+        for working in self._working.values():
+            if working.command.parent_id == parent_id:
+                own = working.children[order_id].leaves
+                return working.command.quantity - working.done - working.open + own
+        return Decimal(0)
+
+    def command_of(self, parent_id: str) -> OrderCommand | None:
+        """Return the newest word on a parent, None of one that is not its scope's newest."""
+        for command in (*(each.command for each in self._working.values()), *self._early.values()):
+            if command.parent_id == parent_id:
+                return command
+        return None
+
+    def parent_of(self, order_id: int) -> OrderCommand | None:
+        """Return the parent of which an order is a child by its id, None of any other order."""
+        number, epoch = child_of(order_id), epoch_of(order_id)
+        if not number:
+            return None
+        commands = [*(each.command for each in self._working.values()), *self._next.values(), *self._early.values()]
+        for command in commands:
+            if order_id in [hedge_child_id(epoch, command.parent_id, number, salt) for salt in range(SALTS)]:
+                return command
+        return None
+
+    def adopt(self, update: OrderUpdate) -> None:
+        """Take in a child that nobody has told of: its parent counts what it has executed."""
+        for working in self._working.values():
+            if working.command.parent_id == update.parent_id:
+                child = inherited(update)
+                if working.adopt(child):
+                    self._by_order[child.key] = working, child
+                return
+        self.remember_child(update)
+
+    def tell_again(self, parent_id: str) -> None:
+        """Say again where a parent stands: what was said has not been heard."""
+        for working in self._working.values():
+            if working.command.parent_id == parent_id:
+                working.told = None
 
     def status(self) -> list[dict[str, Any]]:
         """Return a JSON-able row of each scope's parent."""

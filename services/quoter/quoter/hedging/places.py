@@ -15,7 +15,7 @@ from quoter.hedging.pricing import Limit, bound_of, cost_of, first_ticks, limit_
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HedgePlace:
     """A market of one of our accounts, as it is now."""
 
     instrument: Instrument
@@ -34,7 +34,7 @@ class Place:
         return self.most_bought_lots if side is Side.BUY else self.most_sold_lots
 
 
-Places: TypeAlias = Mapping[HedgeVenue, Place]
+Places: TypeAlias = Mapping[HedgeVenue, HedgePlace]
 
 
 class Chosen(NamedTuple):
@@ -97,7 +97,7 @@ def choose(wish: Wish, places: Places) -> Chosen | str:
     return best if best is not None else "; ".join(reasons)
 
 
-def _at(wish: Wish, venue: HedgeVenue, place: Place | None) -> tuple[Chosen, float] | str:
+def _at(wish: Wish, venue: HedgeVenue, place: HedgePlace | None) -> tuple[Chosen, float] | str:
     """Return the child for a place and what a unit of it costs after fees, or why there is none."""
     if place is None:
         return f"{venue.symbol} is not known"
@@ -118,7 +118,7 @@ def _at(wish: Wish, venue: HedgeVenue, place: Place | None) -> tuple[Chosen, flo
     return Chosen(venue, limit, lots, first), unit
 
 
-def _lots(wish: Wish, place: Place, smallest: int) -> int | str:
+def _lots(wish: Wish, place: HedgePlace, smallest: int) -> int | str:
     """Return the lots of a slice: what is left, within the size of one child and what is allowed there."""
     command, instrument = wish.command, place.instrument
     slice_ = wish.left if command.max_order_size is None else min(wish.left, command.max_order_size)

@@ -15,7 +15,7 @@ from common.events import ExecutionStyle, HedgeState, HedgeUpdate, OrderCommand
 from common.orders import CHILDREN_MAX, OrderState
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild
-from quoter.hedging.places import Chosen, Place, Places, Wish, choose, smallest_quantity
+from quoter.hedging.places import Chosen, HedgePlace, Places, Wish, choose, smallest_quantity
 from quoter.hedging.pricing import bound_of
 
 ZERO = Decimal(0)
@@ -99,6 +99,14 @@ class Working:
         self.taken_over = self.number > 0
         if self.children and not self.state.ended:
             self.state = HedgeState.WORKING
+
+    def adopt(self, child: Child) -> bool:
+        """Take in a predecessor's child that was not told; False for one that is counted already."""
+        if child.order_id in self.children or child.number < self.number:
+            return False
+        self.children[child.order_id] = child
+        self.number = max(self.number, child.number)
+        return True
 
     @property
     def measured(self) -> bool:
@@ -207,7 +215,7 @@ class Working:
         self.reason = chosen.limit.held
         return not here
 
-    def _is_beyond(self, child: Child, place: Place) -> bool:
+    def _is_beyond(self, child: Child, place: HedgePlace) -> bool:
         """Say whether a price is beyond a bound, which may have come nearer since."""
         if self.first_price is None:
             return True
@@ -219,7 +227,7 @@ class Working:
         wish = Wish(self.command, left, self.first_price, passive_first, replacing)
         return choose(wish, places)
 
-    def send(self, chosen: Chosen, order_id: int, place: Place, now_ns: int) -> PlaceChild:
+    def send(self, chosen: Chosen, order_id: int, place: HedgePlace, now_ns: int) -> PlaceChild:
         """Enter the next child, which is about to be sent."""
         command, limit = self.command, chosen.limit
         self.number += 1

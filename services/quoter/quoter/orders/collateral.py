@@ -1,4 +1,4 @@
-"""Cash of the account by currency, what its own bids lock of it, and how much is free."""
+"""Cash and coins of the account by currency, what its own orders lock of them, and how much is free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CURRENCIES_MAX = 1_000
 
 
 class Collateral:
-    """Cash of the account and what its own bids lock of it, each currency by itself."""
+    """What the account has and what its own orders lock of it, each currency by itself: of a coin its asks too."""
 
     def __init__(self) -> None:
         self._cash: dict[str, Decimal] = {}
@@ -35,20 +35,20 @@ class Collateral:
         return self._cash.get(currency)
 
     def locked(self, currency: str) -> float:
-        """Return what open bids lock of a currency."""
+        """Return what open orders lock of a currency."""
         return self._locked.get(currency, 0.0)
 
     def free(self, currency: str) -> float | None:
-        """Return the cash of a currency that no bid locks; None before the venue has said what there is."""
+        """Return what there is of a currency that no order locks; None before the venue has said what there is."""
         amount = self._amounts.get(currency)
         return None if amount is None else amount - self._locked.get(currency, 0.0)
 
     def lock(self, currency: str, cover: float) -> None:
-        """Count a bid that goes out before all of them are added up again."""
+        """Count an order that goes out before all of them are added up again."""
         self._locked[currency] = self._locked.get(currency, 0.0) + cover
 
     def relock(self, covers: Mapping[str, float]) -> None:
-        """Take over what all open bids lock, by currency."""
+        """Take over what all open orders lock, by currency."""
         self._locked = dict(covers)
 
     @property

@@ -67,6 +67,8 @@ class Changes(NamedTuple, Generic[W]):
 
     cancel: list[W]
     place: list[TargetOrder]
+    waits: bool = False
+    """Something is left to be done as soon as time has passed."""
 
 
 def diff(

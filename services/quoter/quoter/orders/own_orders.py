@@ -26,6 +26,8 @@ FINISHED_MAX = 20_000
 
 
 NEVER_SENT = "withdrawn before it was sent"
+HEDGES = "hedges/"
+"""Before the id of a bot, where orders are filed by whom they are for: those that hedge for it."""
 
 Others = Callable[[str, Callable[[Outcome], Instrument]], tuple[int, int]]
 """Tells the highest price bid and the lowest offered in a market, given what its instruments are; 0 is none."""
@@ -65,6 +67,10 @@ class Order(msgspec.Struct, eq=False):
     """A cancel that was refused is not sent again before."""
     shelf: OpenOrders | None = None
     """Where it is filed while it lives; None until it is taken in."""
+    parent_id: str = ""
+    """The hedge parent it is a child of; '' for what a bot's strategy wants."""
+    spared_halts: tuple[str, ...] = ()
+    """Of a hedge: reasons of halts of its bot that leave it where it is."""
     on_axis: OnAxis | None = None
     """As its market's price axis has it; None until somebody has asked, and again when its ticks have changed."""
 
@@ -74,6 +80,11 @@ class Order(msgspec.Struct, eq=False):
         if not self.state.terminal:
             return self.quantity_lots - self.filled_lots
         return 0 if self.inherited else max(0, self.executed_lots - self.filled_lots)
+
+    @property
+    def filed_under(self) -> str:
+        """Return whose orders it is among: hedges for a bot are not what its strategy has resting."""
+        return HEDGES + self.algo_id if self.parent_id else self.algo_id
 
     def stand_on(self, instrument: Instrument) -> OnAxis:
         """Find out how the axis has it; `instrument` is what it buys or sells."""
@@ -201,7 +212,7 @@ class Orders:
         """Take in an order that is about to be sent."""
         assert order.order_id not in self.by_id, f"order id {order.order_id} is used twice"
         self.by_id[order.order_id] = self._living[order.order_id] = order
-        shelf = order.shelf = self.open_orders(order.algo_id, order.symbol)
+        shelf = order.shelf = self.open_orders(order.filed_under, order.symbol)
         shelf.orders[order.order_id] = order
         shelf.version += 1
         shelf.bot.living += 1
@@ -221,12 +232,14 @@ class Orders:
                 update.quantity_lots,
                 state=UNKNOWN,
                 inherited=True,
+                parent_id=update.parent_id,
             )
             self.add(order)
         if not order.inherited or update.order_sequence < order.told_sequence:
             return
         order.sequence = order.told_sequence = update.order_sequence
         order.venue_order_id = update.venue_order_id or order.venue_order_id
+        order.executed_lots = max(order.executed_lots, update.executed_lots)
         if update.state.terminal:
             order.state = update.state
         else:
@@ -262,7 +275,7 @@ class Orders:
         if order is None or execution.trade_id in order.trades:
             return None
         order.trades.add(execution.trade_id)
-        self._counts[order.algo_id].executions += 1
+        self._counts[order.filed_under].executions += 1
         if order.inherited:
             # The predecessor may have counted this very fill, so the venue's own sum is taken.
             order.filled_lots = max(order.filled_lots, order.quantity_lots - execution.leaves_lots)
@@ -291,7 +304,7 @@ class Orders:
 
     def withdraw(self, order: Order) -> None:
         """End an order that was taken in and never sent: to the venue and to every count it is as if it never was."""
-        self._counts[order.algo_id].sent -= 1
+        self._counts[order.filed_under].sent -= 1
         self.step(order, OrderState.REJECTED, NEVER_SENT)
 
     def _settle(self, order: Order) -> None:
@@ -303,7 +316,7 @@ class Orders:
             if alive:
                 # A late report of executions we have not seen brings an ended order back into the exposure; its
                 # market may have been forgotten meanwhile.
-                shelf = order.shelf = self.open_orders(order.algo_id, order.symbol)
+                shelf = order.shelf = self.open_orders(order.filed_under, order.symbol)
                 del self._finished[order_id]
                 self._living[order_id] = shelf.orders[order_id] = order
                 shelf.bot.living += 1

@@ -1,4 +1,4 @@
-"""Hedge parents, places and a venue that executes children as it is told, for tests of how parents are worked."""
+"""Hedge parents at work, for tests: alone, with a venue that executes children as it is told, and in a process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,32 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from common.events import Distance, ExecutionStyle, HedgeUpdate, HedgeVenue, OrderCommand, OrderUpdate
+from common.events import (
+    Book,
+    Distance,
+    ExecutionStyle,
+    FeedStatus,
+    HedgeUpdate,
+    HedgeVenue,
+    Level,
+    Market,
+    MarketStatus,
+    OrderCommand,
+    OrderUpdate,
+    OrderUpdates,
+    RiskState,
+)
 from common.instruments import Instrument, InstrumentKind, Side
 from common.orders import OrderState
+from common.testing.limits import spot_limits
 
 from quoter.hedging.children import CancelChild, PlaceChild
 from quoter.hedging.depth import Depth
 from quoter.hedging.parents import Parents
-from quoter.hedging.places import Place, Places
+from quoter.hedging.places import HedgePlace, Places
+from quoter.testing.several import Several
+from quoter.testing.spot import COIN, SpotVenue
+from quoter.testing.venue import Venue, VenueOrder
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -34,9 +52,9 @@ def depth(bid: int = 59_990, ask: int = 60_000, lots: int = 100_000, **own: int)
     return Depth(((bid, lots),), ((ask, lots),), **own)
 
 
-def a_place(book: Depth | None = None, **changed: Any) -> Place:
+def a_place(book: Depth | None = None, **changed: Any) -> HedgePlace:
     known: dict[str, Any] = {"instrument": instrument(), "depth": depth() if book is None else book}
-    return Place(**(known | changed))
+    return HedgePlace(**(known | changed))
 
 
 def a_command(**changed: Any) -> OrderCommand:
@@ -69,7 +87,7 @@ class Stand:
 
     def __init__(self, *commands: OrderCommand, places: Places | None = None) -> None:
         self.now_ns = NOW_NS
-        self.places: dict[HedgeVenue, Place] = dict(places or {KRAKEN: a_place()})
+        self.places: dict[HedgeVenue, HedgePlace] = dict(places or {KRAKEN: a_place()})
         self.orders: dict[int, PlaceChild] = {}
         self.executed: dict[int, int] = {}
         """Lots by order."""
@@ -86,7 +104,7 @@ class Stand:
     def look(self, after_ns: int = 0) -> list[PlaceChild | CancelChild]:
         """Let time pass and have the parents look at everything; what they send reaches the venue."""
         self.now_ns += after_ns
-        steps = list(self.parents.work(self.places, self.now_ns))
+        steps = list(self.parents.work(lambda _: self.places, self.now_ns))
         for step in steps:
             if isinstance(step, PlaceChild):
                 assert step.order_id not in self.orders
@@ -161,3 +179,148 @@ class Stand:
             if order_id not in self.ended:
                 # A predecessor's orders are cancelled before anything is sent.
                 self.report(order_id, OrderState.CANCELLED)
+
+
+# --- a process ------------------------------------------------------------------------------------------------------
+
+LIMITS = spot_limits(max_order_notional=1e9, max_notional=1e9, max_account_notional=1e9)
+
+
+def here(account: str = "mm1") -> HedgeVenue:
+    return HedgeVenue(account, COIN.venue, COIN.symbol)
+
+
+class Hedged(Several):
+    """Drives accounts that hedge for bots of elsewhere; what it publishes of orders is there for the next life."""
+
+    def __init__(self, accounts: int = 2) -> None:
+        super().__init__(accounts)
+        self.halts: list[str] = []
+        self.ledger_sequence = 100
+        self.commands: dict[tuple[str, str], OrderCommand] = {}
+        """The last of each subject."""
+
+    def new_venue(self) -> Venue:
+        venue = SpotVenue()
+        venue.money |= {"USD": Decimal(10_000_000), "BTC": Decimal(100)}
+        venue.cash = "10000000.000000"
+        return venue
+
+    # --- inputs -------------------------------------------------------------------------------------------------
+
+    def market(self, status: MarketStatus = MarketStatus.OPEN, symbol: str = COIN.symbol) -> Market:
+        return Market(
+            venue=COIN.venue,
+            symbol=symbol,
+            kind=COIN.kind,
+            status=status,
+            base=COIN.base,
+            currency=COIN.currency,
+            tick_size=COIN.tick_size,
+            lot_size=COIN.lot_size,
+            min_notional=COIN.min_notional,
+            ts_received_ns=0,
+        )
+
+    def feed(self) -> None:
+        self.tell(FeedStatus(venue=COIN.venue, connected=True, silent_ns=0, clock_offset_ns=0, clock_known=True))
+        limits = dict.fromkeys(("3", "4", "risk-currency-7"), LIMITS)
+        state = RiskState(
+            shard="0",
+            ledger_sequence=0,
+            limits={},
+            bot_limits=limits,
+            config_revisions={},
+            halts=self.halts,
+            ts_ns=self.now_ns,
+        )
+        self.tell(state)
+
+    def book(self, bid: str = "59990", ask: str = "60000", size: float = 10.0) -> None:
+        self.tell(
+            Book(
+                venue=COIN.venue,
+                symbol=COIN.symbol,
+                bids=[Level(float(bid), size)],
+                asks=[Level(float(ask), size)],
+                ts_received_ns=self.now_ns,
+            )
+        )
+
+    def start(self, *accounts: str) -> None:
+        """Begin accounts whose market and book are known."""
+        self.tell(self.market(), 2)
+        self.feed()
+        self.carry(self.core.start(self.receipt()))
+        for command in self.commands.values():
+            self.tell(command)
+        for account in accounts or tuple(self.venues):
+            self.read_back(account)
+            self.hold_lease(account)
+        self.book()
+        self.wait(500)
+
+    def read_back(self, account: str) -> None:
+        """Hand in what ORDER has, as a part's own start does."""
+        for update in self.of(HedgeUpdate):
+            if update.account == account:
+                self.hedges.remember(update)
+        for updates in self.of(OrderUpdates):
+            if updates.account == account:
+                self.core.core_of(account).remember(updates)
+            else:
+                self.hedges.remember_children(updates)
+
+    def die(self) -> None:
+        """The process is killed: its connections are cut, and with them go its orders."""
+        for venue in self.venues.values():
+            venue.disconnect()
+        self._due.clear()
+        self.be_born()
+
+    def command(self, **changed: Any) -> OrderCommand:
+        """Have risk say a parent: it sells 1 BTC across the spread for bot 3, within 20 bps."""
+        told: dict[str, Any] = {
+            "scope": SCOPE,
+            "account": "mm1",
+            "ledger_sequence": self.ledger_sequence,
+            "revision": 1,
+            "venues": [here()],
+            "instrument": "BTCUSD",
+            "side": Side.SELL,
+            "quantity": Decimal(1),
+            "style": ExecutionStyle.CROSS_MARKET,
+            "max_offset": Distance(Decimal(20), in_bps=True),
+            "resend_ms": 100,
+            "config_revision": 1,
+            "expires_at_ns": self.now_ns + 30 * S,
+            "ts_ns": self.now_ns,
+        }
+        command = OrderCommand(**(told | changed))
+        self.say(command)
+        return command
+
+    def say(self, command: OrderCommand) -> None:
+        self.commands[command.scope, command.account] = command
+        self.tell(command)
+
+    # --- what came of it ----------------------------------------------------------------------------------------
+
+    def hedges_told(self) -> list[HedgeUpdate]:
+        return self.of(HedgeUpdate)
+
+    def children(self, account: str = "mm1") -> list[VenueOrder]:
+        """Return what the venue has had of hedges, in their order."""
+        return list(self.venues[account].orders.values())
+
+    def news(self, parent_id: str) -> list[OrderUpdate]:
+        return [each for updates in self.of(OrderUpdates) for each in updates.orders if each.parent_id == parent_id]
+
+    def sold(self) -> Decimal:
+        """Return all that was executed at the venues, in units of the base currency."""
+        lots = sum(order.filled for account in self.venues for order in self.children(account))
+        return COIN.quantity(lots)
+
+    def offer(self, lots: int, account: str = "mm1") -> None:
+        """Let orders that take find so much."""
+        self.venues[account].takeable = lots

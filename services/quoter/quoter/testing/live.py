@@ -20,10 +20,12 @@ ORIGIN_NS = 1_795_000_000_000_000_000
 class LiveClient:
     """One account's quoter; what it says on the bus is `told`."""
 
-    def __init__(self, venue: str, session: Session, orders: Orders, epoch: int, state_most_s: float) -> None:
+    def __init__(
+        self, venue: str, session: Session, orders: Orders, epoch: int, state_most_s: float, account: str = "mm1"
+    ) -> None:
         """A state that has not come within `state_most_s` does not come, however busy the machine."""
         self.orders, self._session, self._state_most_s = orders, session, state_most_s
-        self.core = Quoter("mm1", venue, session, orders)
+        self.core = Quoter(account, venue, session, orders)
         self.core.epoch = epoch
         self.ids = OrderIds(epoch)
         self.told: list[Event] = []

@@ -30,6 +30,7 @@ from common.events import BotConfig, Event, FeedStatus, Fill, Posting
 
 from quoter.accounts.quoters import Quoters
 from quoter.accounts.traders import Traders
+from quoter.hedging.hedges import Hedges
 from quoter.service import Quoter
 from quoter.testing.script import KEY, MS, START_NS, S, config, degen_quoter, fair_value, market, position, risk_state
 from quoter.testing.venue import Venue
@@ -43,10 +44,8 @@ class Several:
 
     def __init__(self, accounts: int = 2) -> None:
         names = [f"mm{number}" for number in range(1, accounts + 1)]
-        self.venues = {name: Venue() for name in names}
-        self.answers, self.traders = Answers(), Traders()
-        self.core = Quoters({name: partial(self._made, name) for name in names}, self.answers)
-        self.inputs = self.core.inputs()
+        self.venues: dict[str, Venue] = {name: self.new_venue() for name in names}
+        self.be_born()
         self.now_ns = START_NS + 10 * S
         self.told: list[Event] = []
         self.answered: list[Answered] = []
@@ -60,8 +59,18 @@ class Several:
         self.held: list[HttpRequest] = []
         self._due: deque[Effects] = deque()
 
+    def new_venue(self) -> Venue:
+        return Venue()
+
+    def be_born(self) -> None:
+        """Put the process together."""
+        self.answers, self.traders, self.hedges = Answers(), Traders(), Hedges()
+        self.core = Quoters({name: partial(self._made, name) for name in self.venues}, self.answers, self.hedges)
+        self.inputs = self.core.inputs()
+
     def _made(self, account: str) -> Quoter:
-        return degen_quoter(KEY, account=account, traders=self.traders, answer=self.answers.give)
+        shared: dict[str, Any] = {"traders": self.traders, "hedges": self.hedges, "answer": self.answers.give}
+        return degen_quoter(KEY, account=account, **shared)
 
     def quoter(self, account: str) -> Quoter:
         return self.core.core_of(account)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from common.instruments import Instrument, InstrumentKind, Side
 
@@ -52,6 +53,8 @@ class SpotVenue(Venue):
     def __init__(self) -> None:
         super().__init__()
         self.money = {"USD": Decimal(self.cash), "BTC": Decimal("2.0000"), FEE_CURRENCY: Decimal(50)}
+        self.moved: list[dict[str, Any]] = []
+        """The entries of transfers."""
         self.offered: str = ""
         """The best price at which others sell, empty where nobody does; `takeable` is how much, in lots."""
 
@@ -101,11 +104,15 @@ class SpotVenue(Venue):
         self._move(FEE_CURRENCY, -paid)
         return row
 
-    def _move(self, currency: str, amount: Decimal) -> None:
+    def _move(self, currency: str, amount: Decimal, transfer_id: str | None = None) -> None:
         """Change a balance by an entry, in the frame that its currency has."""
         self.money[currency] += amount
         self.sequence += 1
-        entry = {"account_sequence": self.sequence, "type": "trade", "amount": f"{amount:f}"}
+        kind = "trade" if transfer_id is None else "transfer"
+        entry: dict[str, Any] = {"account_sequence": self.sequence, "type": kind, "amount": f"{amount:f}"}
+        if transfer_id is not None:
+            entry |= {"entry_id": str(self.sequence), "transfer_id": transfer_id, "currency": currency, "ts_ns": 7}
+            self.moved.append(entry)
         dollars = currency == "USD"
         total = f"{self.money[currency]:f}"
         balance = {"cash": total, "available": total} if dollars else {"currency": currency, "total": total}
@@ -120,7 +127,17 @@ class SpotVenue(Venue):
             totals = {name: f"{cash:f}" for name, cash in self.money.items()}
             rows = [{"currency": name, "total": total, "available": total} for name, total in totals.items()]
             return 200, {"account": "mm1", "balances": rows, "account_sequence": self.sequence, "ts_ns": 1}
+        if route == "/statement":
+            asked = dict(parse_qsl(urlsplit(path).query))
+            moved = [each for each in self.moved if each["currency"] == asked.get("currency", "USD")]
+            status, page = super()._request(method, path, body)
+            later = [each for each in moved if int(each["account_sequence"]) > int(asked["after"])]
+            return status, page | {"entries": later if "currency" in asked else [*page["entries"], *later]}
         return super()._request(method, path, body)
+
+    def transfer(self, transfer_id: str, currency: str, amount: str) -> None:
+        """Move money to another venue, or from there."""
+        self._move(currency, Decimal(amount), transfer_id)
 
 
 class CoinStage(SpotStage, DegenStage):

@@ -90,8 +90,8 @@ class NotionalCommitted:
     def __init__(self) -> None:
         self._by_bot: dict[tuple[str, str], float] = {}
         self._totals: dict[str, float] = {}
-        self.bids: dict[str, float] = {}
-        """What all open bids lock, with their fees, by currency."""
+        self.locked: dict[str, float] = {}
+        """What all open orders lock, by currency: cash of bids with their fees, coins of asks."""
 
     def of(self, algo_id: str, currency: str) -> float:
         return self._by_bot.get((algo_id, currency), 0.0)
@@ -110,7 +110,7 @@ class NotionalCommitted:
 
     def recompute(self, bots: Iterable[Bot], orders: Iterable[Order], holdings: Holdings, terms_of: TermsOf) -> None:
         """Add everything up, each in the currency of its instrument."""
-        self._by_bot, self._totals, self.bids = {}, {}, {}
+        self._by_bot, self._totals, self.locked = {}, {}, {}
         for bot in bots:
             for symbol, held in holdings.all_of(bot.algo_id):
                 quoted, terms = bot.quoted.get(symbol), terms_of(symbol)
@@ -123,7 +123,10 @@ class NotionalCommitted:
                 currency = terms.instrument.currency
                 money, cover = open_cost(order, terms)
                 self.add(order.algo_id, currency, money)
-                self.bids[currency] = self.bids.get(currency, 0.0) + cover
+                self.locked[currency] = self.locked.get(currency, 0.0) + cover
+            elif order.outcome is NONE and (terms := terms_of(order.symbol)).symbol:
+                base, coins = terms.instrument.base, terms.instrument.units(order.leaves_lots)
+                self.locked[base] = self.locked.get(base, 0.0) + coins
 
 
 class Activity:

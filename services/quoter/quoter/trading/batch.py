@@ -5,7 +5,8 @@ What is placed and cancelled in one turn never leaves: its cancel would go ahead
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from common.core import Effect
 from common.instruments import InstrumentKind
@@ -15,7 +16,19 @@ from common.pretrade import Approved
 from quoter.orders.own_depth import OwnDepthOut
 from quoter.orders.own_orders import Order, Orders
 from quoter.trading.order_updates import OrderUpdatesOut
-from quoter.venues.base import Placement, Session
+from quoter.venues.base import NO_PARAMETERS, Placement, Session
+
+
+class ChildTerms(NamedTuple):
+    """What an order that hedges has beside its price and size."""
+
+    parent_id: str
+    immediate: bool
+    """It never rests: what cannot trade at once is gone."""
+    parameters: Mapping[str, str]
+    """For the venue, as the configuration has them."""
+    spared_halts: tuple[str, ...]
+    """Reasons of halts of its bot that leave it where it is."""
 
 
 class Batch:
@@ -55,14 +68,20 @@ class Batch:
         placing = self._placing
         return [order for order in orders if order.order_id in placing] if placing else []
 
-    def place(self, approved: Approved, now_ns: int) -> None:
-        """Send an order that rests and never takes, or one that takes at once and never rests."""
+    def place(self, approved: Approved, now_ns: int, child: ChildTerms | None = None) -> None:
+        """Send an order that rests and never takes, or one that takes at once and never rests.
+
+        A hedge's child may take and then rest.
+        """
         new = approved.order
         order_id, instrument, side, ticks = new.order_id, new.instrument, new.side, new.price_ticks
-        lots, rests = new.quantity_lots, new.post_only
-        symbol, outcome = instrument.symbol, instrument.outcome
+        lots, symbol, outcome = new.quantity_lots, instrument.symbol, instrument.outcome
         order = Order(order_id, new.algo_id, symbol, outcome, side, ticks, lots)
-        order.immediate, order.sent_ns, order.on_axis = not rests, now_ns, approved.on_axis
+        immediate = not new.post_only
+        if child is not None:
+            order.parent_id, order.spared_halts = child.parent_id, child.spared_halts
+            immediate = child.immediate
+        order.immediate, order.sent_ns, order.on_axis = immediate, now_ns, approved.on_axis
         self._orders.add(order)
         self._news.note(order)
         self._senders[new.algo_id] = None
@@ -75,10 +94,11 @@ class Batch:
             side,
             ticks,
             lots,
-            rests,
-            not rests,
+            new.post_only,
+            immediate,
             instrument.tick_size,
             instrument.lot_size,
+            NO_PARAMETERS if child is None else child.parameters,
         )
 
     def publish(self, target: Effect) -> None:

@@ -6,18 +6,31 @@ an order that must not rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from common.clock import NS_PER_MS
 from common.core import Effects
-from common.events import AccountState, AlertLevel, Fill, Halt, Posting
-from common.instruments import Instrument
+from common.events import AccountState, AlertLevel, Fill, Halt, OrderUpdate, Posting
+from common.instruments import NONE, Instrument
 from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.orders.refusals import NO_REFUSAL, AccountRefusals, MarketRefusals
-from quoter.trading.order_updates import PLATFORM, UNASSIGNED, Books, alert, fill_of, posting_of, reversal_of
+from quoter.trading.order_updates import (
+    PLATFORM,
+    UNASSIGNED,
+    Books,
+    HedgeTerms,
+    alert,
+    fill_of,
+    posting_of,
+    reversal_of,
+    self_trade_alert,
+    transfer_of,
+)
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
     AccountSnapshot,
@@ -35,17 +48,35 @@ from quoter.venues.base import (
     Reversal,
     SessionAlert,
     SessionLost,
+    Transferred,
     Unknown,
 )
 
 NEVER_ARRIVED = "never reached the venue"
 ALERTS_GAP_NS = 1_000 * NS_PER_MS
 """Alerts of one kind about one bot are at least this far apart."""
-CONVERSIONS_MAX = 20_000
+MOVED_MAX = 20_000
 """Entries remembered, to know one that is told again."""
 ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
+SELF_TRADE = "self_trade"
+
+
+class HedgesOfAccount(Protocol):
+    """What the hedges of the process hear of one account's orders, and say of them."""
+
+    def on_order(self, order: Order, now_ns: int) -> None:
+        """Take in what has become of an order that hedges."""
+        ...
+
+    def terms_of(self, parent_id: str) -> HedgeTerms:
+        """Return what fills of a hedge parent's children carry."""
+        ...
+
+    def adopted(self, execution: Execution, now_ns: int) -> OrderUpdate | None:
+        """Return the hedge's child that was executed and that nobody has told of; None where it is none."""
+        ...
 
 
 class Blotter:
@@ -57,6 +88,7 @@ class Blotter:
         touched: Callable[[str, str], None],
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
+        hedges: HedgesOfAccount,
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
@@ -66,11 +98,12 @@ class Blotter:
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
         """Told every halt of our own; says what is to be cancelled."""
+        self._hedges = hedges
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
-        self._conversions: dict[str, None] = {}
-        """Entries taken in, oldest first."""
+        self._moved: dict[str, None] = {}
+        """Conversions and transfers taken in, oldest first."""
         self._unasked: list[tuple[Conversion, int]] = []
         """Conversions nobody here asked for, and when they were told, that wait to be assigned."""
         self.proven_sequence = 0
@@ -85,8 +118,19 @@ class Blotter:
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
 
+    def _changed(self, order: Order, now_ns: int) -> None:
+        """Tell of an order that is not what it was."""
+        self._trader.news.note(order)
+        if order.parent_id:
+            self._hedges.on_order(order, now_ns)
+
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
-        """Return where the refusals of an order's market are counted; None when nobody works on it any more."""
+        """Return where the refusals of an order's market are counted; None when nobody works on it any more.
+
+        A hedge waits by itself after a refusal.
+        """
+        if order.parent_id:
+            return None
         quoted = self._trader.quoted_of(order.algo_id, order.symbol)
         return quoted.refusals if quoted is not None else None
 
@@ -102,9 +146,9 @@ class Blotter:
         if isinstance(report, CancelRejected):
             return self._on_cancel_refused(report, now_ns)
         if isinstance(report, Unknown):
-            return self._on_unknown(report)
+            return self._on_unknown(report, now_ns)
         if isinstance(report, NotFound):
-            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED)
+            return self._end(report.order_id, OrderState.REJECTED, NEVER_ARRIVED, now_ns)
         if isinstance(report, AccountSnapshot):
             self._snapshot = report
             for balance in (report.main, *report.others):
@@ -116,6 +160,8 @@ class Blotter:
             return []
         if isinstance(report, Conversion):
             return self._on_conversion(report, now_ns)
+        if isinstance(report, Transferred):
+            return self._on_transferred(report, now_ns)
         if isinstance(report, ConversionEnded):
             return self._on_conversion_ended(report, now_ns)
         if isinstance(report, SessionLost):
@@ -150,7 +196,7 @@ class Blotter:
                 quoted.refusals.on_taken(order)
         if quoted is not None and quoted.again:
             self._touched(order.algo_id, order.symbol)
-        trader.news.note(order)
+        self._changed(order, now_ns)
         return ()
 
     def _cancel_stray(self, order_id: int, why: str, now_ns: int) -> Effects:
@@ -165,7 +211,7 @@ class Blotter:
         order = self._trader.orders.get(refused.order_id)
         if order is not None and not order.state.terminal:
             yield from self._wait_after(order, refused.code, now_ns)
-        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code)
+        yield from self._end(refused.order_id, OrderState.REJECTED, refused.code, now_ns)
 
     def _wait_after(self, order: Order, code: str, now_ns: int) -> Effects:
         """Leave the price or the market alone for a while; tell people, or halt, when that does not help."""
@@ -177,11 +223,11 @@ class Blotter:
         if verdict.halt:
             yield from self.halt(f"account-{self._trader.account}", "orders_refused", verdict.halt, now_ns)
 
-    def _end(self, order_id: int, state: OrderState, reason: str) -> Effects:
+    def _end(self, order_id: int, state: OrderState, reason: str, now_ns: int) -> Effects:
         order = self._trader.orders.get(order_id)
         if order is not None and self._trader.orders.step(order, state, reason):
             self._released(order)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_cancel_refused(self, refused: CancelRejected, now_ns: int) -> Effects:
@@ -191,13 +237,14 @@ class Blotter:
         text = self._refusals.on_cancel_refused(order, refused.code, now_ns)
         self._trader.orders.step(order, LIVE)
         self._released(order)
+        self._changed(order, now_ns)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
-    def _on_unknown(self, unknown: Unknown) -> Effects:
+    def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
         order = self._trader.orders.get(unknown.order_id)
         if order is not None and order.state in (SUBMITTING, CANCELLING):
             self._trader.orders.step(order, UNKNOWN, unknown.why)
-            self._trader.news.note(order)
+            self._changed(order, now_ns)
         return []
 
     def _on_lost(self, lost: SessionLost, now_ns: int) -> Effects:
@@ -206,13 +253,13 @@ class Blotter:
         for order in self._trader.orders.living():
             if self._trader.orders.step(order, UNKNOWN, "connection lost"):
                 self._released(order)
-                self._trader.news.note(order)
+                self._changed(order, now_ns)
 
     # --- fills --------------------------------------------------------------------------------------------------
 
     def _on_execution(self, execution: Execution, now_ns: int) -> Effects:
         trader = self._trader
-        order = trader.orders.get(execution.order_id)
+        order = trader.orders.get(execution.order_id) or self._untold_child(execution, now_ns)
         if order is None:
             if execution.recovered and execution.account_sequence <= self.proven_sequence:
                 return
@@ -222,16 +269,28 @@ class Blotter:
         elif trader.orders.execution(execution) is None:
             return
         instrument = self._instrument_of(execution)
-        fill = fill_of(execution, order, self._books(instrument, now_ns))
+        books = self._books(instrument, now_ns)
+        if order is not None and order.parent_id:
+            fill = fill_of(execution, order, books, self._hedges.terms_of(order.parent_id))
+        else:
+            fill = fill_of(execution, order, books)
         if not trader.holdings.on_fill(fill, instrument):
             return
         self.fills += 1
         yield fill
-        if not execution.recovered:
+        if not execution.recovered and not fill.parent_id:
             yield from self._filled(fill, instrument, now_ns)
         if order is not None:
-            trader.news.note(order)
+            self._changed(order, now_ns)
             self._touched(order.algo_id, order.symbol)
+
+    def _untold_child(self, execution: Execution, now_ns: int) -> Order | None:
+        """Return a hedge's child of which a predecessor could not tell any more, None of any other order."""
+        told = self._hedges.adopted(execution, now_ns) if epoch_of(execution.order_id) < self._trader.epoch else None
+        if told is None:
+            return None
+        self._trader.orders.remember(told)
+        return self._trader.orders.get(told.order_id)
 
     def _instrument_of(self, execution: Execution) -> Instrument:
         """Return what was traded; of a market we were not told about, what the session says of such."""
@@ -255,14 +314,24 @@ class Blotter:
             yield posting
             self._touched(algo_id, execution.symbol)
 
+    def _is_new(self, name: str, report: Conversion | Transferred) -> bool:
+        """Say whether a movement of the account is one that was neither told before nor booked."""
+        if name in self._moved:
+            return False
+        self._moved[name] = None
+        if len(self._moved) > MOVED_MAX:
+            del self._moved[next(iter(self._moved))]
+        return not (report.recovered and report.account_sequence <= self.proven_sequence)
+
+    def _on_transferred(self, report: Transferred, now_ns: int) -> Effects:
+        """Book money that went to another account or came from one: nobody's profit, and no bot's."""
+        if self._is_new(f"transfer:{report.transfer_id}", report):
+            trader = self._trader
+            yield transfer_of(report, trader.account, trader.venue, trader.epoch, now_ns)
+
     def _on_conversion(self, report: Conversion, now_ns: int) -> Effects:
         """Book pairs merged or split, once: the entry's own id is the posting's, whoever asked for it and when."""
-        if report.entry_id in self._conversions:
-            return []
-        self._conversions[report.entry_id] = None
-        if len(self._conversions) > CONVERSIONS_MAX:
-            del self._conversions[next(iter(self._conversions))]
-        if report.recovered and report.account_sequence <= self.proven_sequence:
+        if not self._is_new(report.entry_id, report):
             return []
         algo_id = self._trader.converted_for(report.symbol, report.pairs)
         if algo_id:
@@ -377,9 +446,21 @@ class Blotter:
 
     def alert(self, level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int) -> Effects:
         """Tell people, at most once a second per kind and bot."""
+        return [alert(level, algo_id, kind, text, now_ns)] if self._may_alert(algo_id, kind, now_ns) else []
+
+    def _may_alert(self, algo_id: str, kind: str, now_ns: int) -> bool:
         key = (algo_id, kind)
         last_ns = self._alerted_ns.get(key)
         if last_ns is not None and now_ns - last_ns < ALERTS_GAP_NS:
-            return []
+            return False
         self._alerted_ns[key] = now_ns
-        return [alert(level, algo_id, kind, text, now_ns)]
+        return True
+
+    def self_trades(self, orders: Iterable[NewOrder], now_ns: int) -> Effects:
+        """Tell people of coins that were not ordered because the order would have traded with our own.
+
+        In a YES/NO market that is a price on its way, not a fault: it is in `explain` alone.
+        """
+        for order in orders:
+            if order.outcome is NONE and self._may_alert(order.algo_id, SELF_TRADE, now_ns):
+                yield self_trade_alert(order, self._trader.venue, SELF_TRADE, now_ns)

@@ -64,6 +64,12 @@ class Bot:
     """Open markets of its series that it does not take up: why, and when that was told."""
     budget: Budget | None = None
 
+    def budget_of(self, messages_per_s: int) -> Budget:
+        """Return the bot's own budget for a number of messages a second."""
+        if self.budget is None or self.budget.messages_per_s != messages_per_s:
+            self.budget = Budget(messages_per_s, messages_per_s)
+        return self.budget
+
     def reconfigure(self, revision: int, running: bool, config: bots.Bot, kind: Kind) -> None:
         """Take in a configuration; a bot that has become one of another kind starts afresh where that one can quote."""
         changed = config.kind != self.config.kind
@@ -119,13 +125,20 @@ def choose_markets(
     return left, {symbol: why for symbol, why in choice.passed_over.items() if symbol not in staying}
 
 
-def note_book(bots: Iterable[Bot], book: Book) -> None:
-    """Take in what the venue's book shows: to keep prices from reaching far into it, and to take from it."""
+def note_book(bots: Iterable[Bot], book: Book) -> list[Bot]:
+    """Take in what the venue's book shows: to keep prices from reaching far into it, and to take from it.
+
+    Return the bots that look at once whether there is something to take.
+    """
+    looking = []
     for bot in bots:
         quoted = bot.quoted.get(book.symbol)
         if quoted is not None:
             quoted.book = book
             _enter_book(quoted.context, quoted.terms, book)
+            if quoted.strategy.takes_beside:
+                looking.append(bot)
+    return looking
 
 
 def _enter_book(context: CheckContext, terms: Terms, book: Book) -> None:

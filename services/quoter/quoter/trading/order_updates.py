@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.bots.spot.alert_texts import IGNORE_ORDER, self_trade_text
 from common.events import (
+    TRANSFER_ENTRY,
     Alert,
     AlertLevel,
     Fill,
@@ -22,10 +24,11 @@ from common.events import (
 )
 from common.instruments import Instrument, Outcome
 from common.orders import SUBMITTING
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order
 from quoter.trading.bot import Bot, QuotedMarket
-from quoter.venues.base import Conversion, Execution, Reversal
+from quoter.venues.base import Conversion, Execution, Reversal, Transferred
 
 UNASSIGNED = "unassigned"
 """Bot that gets the fills of orders nobody knows."""
@@ -54,6 +57,12 @@ class OrderUpdatesOut:
             if waiting is None:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
+
+    def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
+        """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
+        order.sequence += 1
+        self._untold.get(order.algo_id, {}).pop(order.order_id, None)
+        return self._messages(order.algo_id, [order], epoch, now_ns)
 
     def forget(self, order: Order) -> None:
         """Say nothing of an order that never left, unless it has been published already."""
@@ -116,6 +125,8 @@ class OrderUpdatesOut:
             reason=order.reason,
             ts_event_ns=order.ts_event_ns,
             ts_received_ns=now_ns,
+            parent_id=order.parent_id,
+            executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
         )
 
 
@@ -134,7 +145,19 @@ class Books(NamedTuple):
         return Decimal(1) if currency == self.currency else None
 
 
-def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
+class HedgeTerms(NamedTuple):
+    """What fills of a hedge carry for the figures of its bot; both are of the newest word on its parent."""
+
+    currency: str = ""
+    """In which the bot's figures are kept; '' where they are in what is paid."""
+    rate: Decimal | None = None
+    """Of it per unit of what is paid; None where nobody has said."""
+
+
+NO_HEDGE = HedgeTerms()
+
+
+def fill_of(execution: Execution, order: Order | None, books: Books, hedge: HedgeTerms = NO_HEDGE) -> Fill:
     """Return the ledger's view of an execution; without a known order it goes to the bot `unassigned`."""
     currency = books.instrument.currency
     fee_currency = execution.fee_currency or currency
@@ -155,6 +178,9 @@ def fill_of(execution: Execution, order: Order | None, books: Books) -> Fill:
         fee=execution.fee,
         fee_currency=fee_currency,
         fee_rate=books.rate(fee_currency),
+        parent_id=order.parent_id if order else "",
+        term_currency=hedge.currency,
+        term_rate=hedge.rate,
         match_type=execution.match_type,
         account_sequence=execution.account_sequence,
         ts_event_ns=execution.ts_event_ns,
@@ -181,6 +207,22 @@ def posting_of(conversion: Conversion, algo_id: str, books: Books) -> Posting:
         ts_received_ns=books.now_ns,
         account_sequence=conversion.account_sequence,
         epoch=books.epoch,
+    )
+
+
+def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_ns: int) -> Posting:
+    """Return the ledger's view of money sent or received; both accounts' entries bear the transfer's id."""
+    return Posting(
+        account=account,
+        algo_id=UNASSIGNED,
+        entry_id=f"{TRANSFER_ENTRY}{report.transfer_id}",
+        kind=PostingKind.TRANSFER,
+        venue=venue,
+        cash={report.currency: report.cash},
+        ts_event_ns=report.ts_event_ns,
+        ts_received_ns=now_ns,
+        account_sequence=report.account_sequence,
+        epoch=epoch,
     )
 
 
@@ -238,6 +280,24 @@ def target_of(
 
 def alert(level: AlertLevel, algo_id: str, kind: str, text: str, now_ns: int, source: str = "quoter") -> Alert:
     return Alert(level=level, algo_id=algo_id, source=source, kind=kind, text=text, ts_ns=now_ns)
+
+
+def self_trade_alert(order: NewOrder, venue: str, kind: str, now_ns: int) -> Alert:
+    """Return the alert of an order that was not sent because it would have traded with our own."""
+    instrument = order.instrument
+    quantity, price = instrument.quantity(order.quantity_lots), instrument.price(order.price_ticks)
+    return Alert(
+        level=AlertLevel.WARNING,
+        algo_id=order.algo_id,
+        source="quoter",
+        kind=kind,
+        text=self_trade_text(order.symbol, order.side, quantity, price),
+        ts_ns=now_ns,
+        venue=venue,
+        symbol=order.symbol,
+        action=IGNORE_ORDER,
+        order_id=order.order_id,
+    )
 
 
 def passed_over_targets(

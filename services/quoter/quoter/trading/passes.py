@@ -12,6 +12,7 @@ from functools import partial
 from common.clock import NS_PER_MS
 from common.core import Effect, Effects, Receipt, Turn
 from common.orders import OrderState
+from common.pretrade import NewOrder
 
 from quoter.orders.own_orders import Order, resting
 from quoter.trading.bot import Bot, QuotedMarket, choose_markets, forget_over
@@ -25,13 +26,15 @@ TIMER_TURNS_MAX = 16
 
 HaltScope = Callable[[str, str, str, int], Effects]
 """Halt a scope for a reason: (scope, reason, text, now)."""
+TellSelfTrades = Callable[[Sequence[NewOrder], int], Effects]
+"""Tell people of orders that would have traded with our own: (orders, now)."""
 
 
 class Passes:
     """Looks at markets; whatever goes wrong in one stops its bot and no other."""
 
-    def __init__(self, trader: Trader, halt: HaltScope) -> None:
-        self._trader, self._halt = trader, halt
+    def __init__(self, trader: Trader, halt: HaltScope, tell_self_trades: TellSelfTrades) -> None:
+        self._trader, self._halt, self._tell_self_trades = trader, halt, tell_self_trades
         self._touched: dict[tuple[str, str], None] = {}
         """Bot and symbol of the markets to look at before the turn ends, in the order in which they were touched."""
         self._selected_at_ns = 0
@@ -66,10 +69,13 @@ class Passes:
             self._touched.pop((bot.algo_id, quoted.terms.symbol), None)
         try:
             self._trader.quote(bot, quoted, now_ns)
-            if crossing:
+            if crossing or quoted.strategy.takes_beside:
                 cross(self._trader, bot, quoted, now_ns)
         except Exception as error:
             return self.stop(bot, quoted.terms.symbol, error, now_ns)
+        if self._trader.self_trades:
+            refused, self._trader.self_trades = self._trader.self_trades, []
+            return list(self._tell_self_trades(refused, now_ns))
         return ()
 
     def quote_all(self, now_ns: int) -> Effects:
@@ -157,6 +163,10 @@ class Passes:
                 bot.drop(quoted.terms.symbol)
             yield from passed_over_targets(bot, trader.account, trader.venue, idle, trader.epoch, now_ns)
         lines = {(bot.algo_id, symbol) for bot in trader.bots.values() for symbol in bot.quoted}
-        strays = [order for order in trader.orders.living() if (order.algo_id, order.symbol) not in lines]
+        strays = [
+            order
+            for order in trader.orders.living()
+            if not order.parent_id and (order.algo_id, order.symbol) not in lines
+        ]
         yield from self.cancel(strays, now_ns)
         forget_over(trader.markets, trader.orders, venue_now_ns)

@@ -10,7 +10,7 @@ what that axis prices (a share, a coin) is said by the terms. docs/adding-a-kind
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
@@ -19,14 +19,14 @@ import msgspec
 from common import bots
 from common.core import Sample
 from common.events import Book, FairValue, Fill, QuoteLevel, SourcePrice
-from common.instruments import Instrument, InstrumentKind
+from common.instruments import Instrument, InstrumentKind, ceil_ticks
 from common.pretrade import CheckContext, Closing
 
 from quoter.orders.collateral import Collateral
-from quoter.orders.diff import Headroom, TargetOrder
+from quoter.orders.diff import Changes, Headroom, TargetOrder, Tolerance, diff
 from quoter.orders.holdings import Holdings
 from quoter.orders.inventory import MarketInventory
-from quoter.orders.own_orders import Orders
+from quoter.orders.own_orders import Order, Orders
 from quoter.orders.terms import Terms
 from quoter.venues.base import ConversionEnded, Outputs, Session
 
@@ -34,6 +34,8 @@ Price: TypeAlias = FairValue | SourcePrice
 """What a pricer says of a market: what a share is worth, or what a source costs."""
 
 NOTHING = Headroom(0, 0)
+REDUCE_TOLERANCE_TICKS = 2
+"""An order that reduces near the end is left where it is while it is so close to its price."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -77,8 +79,8 @@ class Trip(NamedTuple):
 class Particulars(Protocol):
     """What a strategy knew at a pass, kept as references: words are made of it when somebody asks."""
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
-        """Return what the kind has to say of the pass, JSON-able."""
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
+        """Return what the kind has to say of the pass that came to a plan, JSON-able."""
         ...
 
     def position(self) -> dict[str, int]:
@@ -91,7 +93,7 @@ class Position(NamedTuple):
 
     lots: dict[str, int]
 
-    def explained(self, venue_now_ns: int) -> dict[str, Any]:
+    def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
         return {}
 
     def position(self) -> dict[str, int]:
@@ -132,8 +134,11 @@ class MarketStrategy(ABC):
     """How far a resting order may be from its price and still keep its place, while the plan is quoting."""
     size_tolerance: float = 0.0
     """The same for its size, as a fraction of it."""
-    takes: ClassVar[bool] = False
+    takes: bool = False
     """Whether it ever takes from the book: `to_take` and what follows it are only asked where it does."""
+    takes_beside: bool = False
+    """Whether it takes while its quotes rest, and adds to what is held: then it is asked at every pass, and a book that
+    comes brings one. Otherwise it is asked by the timer, and everything of ours goes from the market first."""
 
     @abstractmethod
     def plan(self, inputs: Inputs) -> Plan:
@@ -142,6 +147,24 @@ class MarketStrategy(ABC):
     @abstractmethod
     def renew(self, terms: Terms) -> None:
         """Take in new terms or the bot's new configuration, with an inventory of nothing; what was learnt stays."""
+
+    def changes(self, plan: Plan, working: Sequence[Order], inputs: Inputs) -> Changes[Order]:
+        """Return the cancels and places that make the working orders what is planned."""
+        return diff(plan.wanted, working, self._tolerance(plan, inputs), plan.headroom, self.terms)
+
+    def _tolerance(self, plan: Plan, inputs: Inputs) -> Tolerance:
+        if plan.state == "quoting":
+            ticks = self.price_tolerance_ticks
+        else:
+            # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it
+            # has all the room until the venue says that it is gone, and with each new price nothing would be there.
+            ticks = REDUCE_TOLERANCE_TICKS if plan.state == "reduce_only" else 0
+        limits = inputs.context.limits
+        if limits is None or not ticks:
+            return Tolerance(ticks, self.size_tolerance, 1)
+        least, of_price = limits.min_spread
+        least += of_price * (inputs.context.fair or 0.0)
+        return Tolerance(ticks, self.size_tolerance, ceil_ticks(least, self.terms.tick))
 
     def on_fill(self, fill: Fill, instrument: Instrument, inputs: Inputs, now_ns: int) -> Trip | None:
         """Learn from an own fill; return what protection says to it."""

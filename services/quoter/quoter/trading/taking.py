@@ -1,4 +1,4 @@
-"""The one order that takes from the book near the end, behind a pass of the same moment."""
+"""The one order that takes from the book, near the end or what others offer too cheaply, behind a pass."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ LIVELY = ("quoting", "reduce_only", "crossing")
 """States of a plan in which orders may go out."""
 
 
-def cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
-    """Take from the book what is left of |net| near the end; behind a pass of the same moment.
+IN_FLIGHT = "a taking order is in flight"
 
-    First everything of ours goes from the market, so that nothing can be executed twice over; then one order goes out
-    that takes at once or never. When something is to be given up and no order goes, the reason is kept.
+
+def cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
+    """Take from the book what the strategy wants taken; behind a pass of the same moment.
+
+    Near the end everything of ours goes from the market first, so that nothing can be executed twice over; then one
+    order goes out that takes at once or never. When something is to be taken and no order goes, the reason is kept.
     """
     before = quoted.not_taking
     quoted.not_taking = _cross(trader, bot, quoted, now_ns)
@@ -30,15 +33,19 @@ def _cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> str:
     if quoted.plan is None or quoted.plan.state not in LIVELY:
         strategy.let_be()
         return ""
-    if any(order.immediate for order in trader.orders.of(bot.algo_id, quoted.terms.symbol)):
-        return "a taking order is in flight"
+    if not strategy.takes_beside and _in_flight(trader, bot, quoted):
+        return IN_FLIGHT
     found = strategy.to_take(quoted, trader.orders, now_ns)
     if isinstance(found, str):
         return found
-    if quoted.plan.state != "crossing":
-        trader.quote(bot, quoted, now_ns)
-    if trader.orders.of(bot.algo_id, quoted.terms.symbol):
-        return "own orders are still there"
+    if strategy.takes_beside and _in_flight(trader, bot, quoted):
+        # Asked behind the strategy, which has nothing to take at nearly every pass.
+        return IN_FLIGHT
+    if not strategy.takes_beside:
+        if quoted.plan.state != "crossing":
+            trader.quote(bot, quoted, now_ns)
+        if trader.orders.of(bot.algo_id, quoted.terms.symbol):
+            return "own orders are still there"
     closed = shut(quoted.context)
     if closed is not None:
         return closed[0].value
@@ -50,3 +57,7 @@ def _cross(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> str:
     trader.memory.note(bot.algo_id, record_of(quoted, "", [], placed, trader.refused, taking=True))
     strategy.took(len(admitted), now_ns)
     return ""
+
+
+def _in_flight(trader: Trader, bot: Bot, quoted: QuotedMarket) -> bool:
+    return any(order.immediate for order in trader.orders.of(bot.algo_id, quoted.terms.symbol))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from common.clock import NS_PER_MS
 from common.core import Effect
 from common.events import FeedStatus, MarketStatus, RiskState
-from common.instruments import BUY, ceil_ticks
+from common.instruments import BUY, NONE
 from common.orders import OrderIds
 from common.pretrade import (
     Approved,
@@ -29,7 +29,7 @@ from common.pretrade import (
 
 from quoter.orders.budget import Budget, Use
 from quoter.orders.collateral import Collateral
-from quoter.orders.diff import TargetOrder, Tolerance, beside, diff, within_headroom
+from quoter.orders.diff import TargetOrder, beside, within_headroom
 from quoter.orders.halts import Halts
 from quoter.orders.holdings import Holdings
 from quoter.orders.limits import GivenLimits
@@ -48,8 +48,6 @@ RECOVERY_NS = 300 * NS_PER_MS
 """After a stale input quotes come back only when all have been fresh for this long."""
 TARGET_GAP_NS = 100 * NS_PER_MS
 """A target that only moves is published at most this often: who reads it looks four times a second."""
-REDUCE_TOLERANCE_TICKS = 2
-"""An order that reduces near the end is left where it is while it is so close to its price."""
 NOTHING_RESTS = "no_websocket"
 """Why nothing new is quoted while the session takes only what does not rest."""
 
@@ -105,12 +103,14 @@ class Trader:
         self.rejections: dict[str, int] = {}
         self.refused: list[tuple[NewOrder, Rejection]] = []
         """What the pre-trade check refused in the pass of this moment."""
+        self.self_trades: list[NewOrder] = []
+        """What it refused because it would have traded with our own orders, until somebody has told people."""
         self.memory = Memory()
         self._clock_offset_max_ns = 0
         """Of the newest RiskState; before the first there are no limits either."""
         self._held_back_until_ns: dict[str, int] = {}
         self.own_depth = OwnDepthOut(account, venue, orders, self.markets)
-        self._batch = Batch(session, orders, self.news, self.own_depth)
+        self.batch = Batch(session, orders, self.news, self.own_depth)
         self._unlisted = unlisted_terms(venue, session.currency, session.tick_size, session.lot_size)
         known = Account(session, self.markets, orders, self.holdings, self.collateral)
         self.kinds: dict[str, Kind] = {kind.model.kind: kind(known) for kind in kinds}
@@ -175,7 +175,7 @@ class Trader:
         bots = list(self.bots.values())
         self.positions_known = all(self.holdings.known(bot.algo_id) for bot in bots)
         self.activity.update(bots, self.orders, self.holdings, self.terms_of, now_ns)
-        self.collateral.relock(self.activity.money.bids)
+        self.collateral.relock(self.activity.money.locked)
         if not self.bus_up or self.latched or not self.session.reconciled:
             return []
         working = {
@@ -225,14 +225,10 @@ class Trader:
 
     def _update(self, context: CheckContext, bot: Bot, quoted: QuotedMarket, now_ns: int) -> None:
         """Enter what is known now into the market's context."""
-        context.now_ns = now_ns
-        context.venue_now_ns = now_ns + self.clock.offset_ns
+        self.surround(context, now_ns)
         halts = self.halts.active
         symbol = quoted.terms.symbol
         context.halt = first_halt(halts, self.scopes_of(bot.algo_id, symbol)) if halts else ""
-        context.bus_up = self.bus_up
-        context.reconciled = self.session.reconciled
-        context.deadman_armed = self.session.armed(now_ns)
         given = self.limits.by_bot.get(bot.algo_id)
         if given is None:
             context.lose_limits(self.limits.why_none(bot.algo_id))
@@ -241,13 +237,6 @@ class Trader:
             if given.limits is not context.given:
                 context.take_limits(given.limits, self.session.currency)
         context.config_revision = bot.revision
-        clock = self.clock
-        context.clock_known = clock.known
-        context.clock_offset_ns = clock.offset_ns
-        context.clock_offset_max_ns = self._clock_offset_max_ns
-        context.feed_age_ns = now_ns - clock.heard_at_ns
-        context.venue_age_ns = now_ns - clock.alive_at_ns
-        context.venue_age_max_ns = clock.live_within_ns
         context.book_stale = not self.clock.connected or symbol in self.clock.stale_symbols
         strategy = bot.strategy
         current = quoted.ready and now_ns - quoted.heard_at_ns <= strategy.target_life_ns
@@ -256,6 +245,20 @@ class Trader:
         context.fair_age_max_ns = strategy.price_age_max_ns
         context.position_known = self.holdings.known(bot.algo_id)
         quoted.inventory.load(self.holdings, bot.algo_id, symbol)
+
+    def surround(self, context: CheckContext, now_ns: int) -> None:
+        """Enter what is known now of bus, session and venue, which is the same for everybody's orders."""
+        clock = self.clock
+        context.now_ns, context.venue_now_ns = now_ns, now_ns + clock.offset_ns
+        context.bus_up = self.bus_up
+        context.reconciled = self.session.reconciled
+        context.deadman_armed = self.session.armed(now_ns)
+        context.clock_known = clock.known
+        context.clock_offset_ns = clock.offset_ns
+        context.clock_offset_max_ns = self._clock_offset_max_ns
+        context.feed_age_ns = now_ns - clock.heard_at_ns
+        context.venue_age_ns = now_ns - clock.alive_at_ns
+        context.venue_age_max_ns = clock.live_within_ns
 
     def _why_nothing(self, bot: Bot, quoted: QuotedMarket, context: CheckContext, now_ns: int) -> str:
         """Return why nothing may rest at all, or an empty text."""
@@ -268,7 +271,7 @@ class Trader:
         if quoted.terms.status is not MarketStatus.OPEN:
             return f"the market is {quoted.terms.status.value}"
         scopes = self.scopes_of(bot.algo_id, quoted.terms.symbol) if self._held_back_until_ns or context.halt else ()
-        if self._held_back_until_ns and self._held_back(scopes, now_ns):
+        if self._held_back_until_ns and self.held_back(scopes, now_ns):
             return "cancel-all was ordered"
         if context.halt and self.halts.empties(scopes):
             return f"halted: {context.halt}"
@@ -282,7 +285,7 @@ class Trader:
             quoted.stale_at_ns = None
         return ""
 
-    def _held_back(self, scopes: Collection[str], now_ns: int) -> bool:
+    def held_back(self, scopes: Collection[str], now_ns: int) -> bool:
         for scope in [scope for scope, until_ns in self._held_back_until_ns.items() if now_ns >= until_ns]:
             del self._held_back_until_ns[scope]
         return any(scope in scopes for scope in self._held_back_until_ns)
@@ -292,8 +295,8 @@ class Trader:
         symbol = quoted.terms.symbol
         living = self.orders.of(bot.algo_id, symbol)
         working = [order for order in living if not order.immediate]
-        todo = diff(wanted.wanted, working, self._tolerance(quoted, wanted), wanted.headroom, quoted.terms)
-        quoted.again = False
+        todo = quoted.strategy.changes(wanted, working, quoted)
+        quoted.again = todo.waits
         if not todo.cancel and not todo.place:
             return None
         self.refused = []
@@ -319,21 +322,6 @@ class Trader:
         for order in self._new_orders(bot, quoted, waiting, now_ns, immediate=False):
             self.refused.append((order, Rejection(order.order_id, RejectReason.NO_ROOM_YET, text)))
 
-    def _tolerance(self, quoted: QuotedMarket, wanted: Plan) -> Tolerance:
-        strategy = quoted.strategy
-        if wanted.state == "quoting":
-            ticks = strategy.price_tolerance_ticks
-        else:
-            # When nothing is wanted there is no queue place worth keeping. What only reduces stands still a little: it
-            # has all the room until the venue says that it is gone, and with each new price nothing would be there.
-            ticks = REDUCE_TOLERANCE_TICKS if wanted.state == "reduce_only" else 0
-        limits = quoted.context.limits
-        if limits is None or not ticks:
-            return Tolerance(ticks, strategy.size_tolerance, 1)
-        least, of_price = limits.min_spread
-        least += of_price * (quoted.context.fair or 0.0)
-        return Tolerance(ticks, strategy.size_tolerance, ceil_ticks(least, quoted.terms.tick))
-
     def _cancel(self, bot: Bot, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> Sequence[Order]:
         """Put the cancels that can be sent now into the batch and return whose they are; none is refused, at most late.
 
@@ -341,7 +329,7 @@ class Trader:
         """
         if not leaving or not self.session.connected:
             return ()
-        unsent = self._batch.unsent(leaving)
+        unsent = self.batch.unsent(leaving)
         most = int(self.budget.left(Use.CANCEL, now_ns))
         cancels = [order for order in leaving if now_ns >= order.cancel_from_ns and order not in unsent][:most]
         if len(unsent) + len(cancels) < len(leaving):
@@ -355,7 +343,7 @@ class Trader:
         gone = unsent + cancels
         if gone:
             quoted.strategy.on_cancels(self.orders, now_ns)
-            self._batch.cancel(gone)
+            self.batch.cancel(gone)
         return gone
 
     def _keep_young(self, quoted: QuotedMarket, leaving: Sequence[Order], now_ns: int) -> None:
@@ -385,13 +373,13 @@ class Trader:
         context.known_ids = self.orders.by_id
         currency = terms.instrument.currency
         context.free_cash = self.collateral.free(currency)
-        context.may_take = immediate
+        context.may_take, context.takes_beside = immediate, quoted.strategy.takes_beside
         activity = self.activity
         money = activity.money
         context.bot_notional, context.account_notional = money.of(bot.algo_id, currency), money.total(currency)
         context.cancels_left = limits.common.max_cancels_per_s - activity.cancels_of(bot.algo_id).recent(now_ns)
         context.orders_per_fill = activity.orders_per_fill(bot.algo_id)
-        own_budget = self._bot_budget(bot, limits.common.max_messages_per_s)
+        own_budget = bot.budget_of(limits.common.max_messages_per_s)
         context.messages_left = min(self.budget.left(Use.QUOTE, now_ns), own_budget.left(Use.CANCEL, now_ns))
         admitted: list[Approved] = []
         check = PreTradeCheck(context)
@@ -405,6 +393,8 @@ class Trader:
             else:
                 quoted.again = True
                 self.refused.append((order, found))
+                if found.reason is RejectReason.SELF_CROSS:
+                    self.self_trades.append(order)
                 reason = found.reason.value
                 self.rejections[reason] = self.rejections.get(reason, 0) + 1
         if admitted:
@@ -450,19 +440,18 @@ class Trader:
             text = f"the venue refused {order.price_ticks} ticks: not retried for {held_ns / NS_PER_MS:.0f} ms"
         return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
-    def _bot_budget(self, bot: Bot, messages_per_s: int) -> Budget:
-        if bot.budget is None or bot.budget.messages_per_s != messages_per_s:
-            bot.budget = Budget(messages_per_s, messages_per_s)
-        return bot.budget
-
     def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> None:
         """Enter new orders of one market into the book of orders and into the batch."""
-        bids = cover = 0.0
+        bids = cover = coins = 0.0
         for approved in orders:
-            self._batch.place(approved, quoted.context.now_ns)
+            self.batch.place(approved, quoted.context.now_ns)
             if approved.order.side is BUY:
                 bids += approved.notional
                 cover += approved.cover
+            elif approved.order.outcome is NONE:
+                coins += approved.order.instrument.units(approved.order.quantity_lots)
+        if coins:
+            self.collateral.lock(quoted.terms.instrument.base, coins)
         if bids:
             # Counted here already: the next pass may come before the timer has computed it again.
             algo_id, currency = orders[0].order.algo_id, quoted.terms.instrument.currency
@@ -472,11 +461,11 @@ class Trader:
 
     def withdraw(self, order: Order) -> bool:
         """Take back an order that has not left yet; False when it has."""
-        return self._batch.withdraw(order)
+        return self.batch.withdraw(order)
 
     def send(self, now_ns: int) -> list[Effect]:
         """Hand what this turn put together to the session and the bus."""
-        return self._batch.send(self.epoch, now_ns)
+        return self.batch.send(self.epoch, now_ns)
 
     def _publish(self, bot: Bot, quoted: QuotedMarket, wanted: Plan, waiting: str, now_ns: int) -> None:
         """Publish the target when it has changed, and renew it at half its life."""
@@ -492,4 +481,4 @@ class Trader:
             return
         quoted.published = shown
         quoted.published_until_ns = now_ns + life_ns
-        self._batch.publish(target_of(bot.algo_id, self.account, self.venue, quoted, shown, wanted.skew, self.epoch))
+        self.batch.publish(target_of(bot.algo_id, self.account, self.venue, quoted, shown, wanted.skew, self.epoch))

@@ -1,4 +1,7 @@
-"""The venues that can be quoted at, by the names of the setting MM_VENUE: an entry and a base class for each."""
+"""The contracts that are spoken with venues, by name: an entry and a base class for each.
+
+Each is a venue of that name; a table of venues.toml says where other venues are that speak one (its `adapter`).
+"""
 
 from quoter.venues.ccxt.venue import BinanceSettings, BinanceVenue, KrakenSettings, KrakenVenue
 from quoter.venues.degen.venue import Degen, DegenSettings
@@ -17,10 +20,3 @@ VENUES: dict[str, Venue[VenueSettings]] = {
     "polymarket": Polymarket(),
 }
 DEFAULT_VENUE = "degen"
-
-
-def known_venue(name: str) -> str:
-    """Return the name of a venue that can be quoted at; ValueError of another one names those there are."""
-    if name not in VENUES:
-        raise ValueError(f"must be one of {', '.join(VENUES)}, is {name!r}")
-    return name

@@ -7,8 +7,9 @@ nothing of bots and limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from common.clock import NS_PER_S
@@ -19,6 +20,9 @@ from common.orders import OrderState
 
 PICTURE_OVERDUE_NS = 300 * NS_PER_S
 """A session that is up and has had no snapshot of its account for so long says so."""
+
+
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Placement(NamedTuple):
@@ -37,6 +41,8 @@ class Placement(NamedTuple):
     """What a tick of the price is worth; 0 where it cannot change."""
     lot_size: Decimal = Decimal(1)
     """Units of one lot."""
+    parameters: Mapping[str, str] = NO_PARAMETERS
+    """What a configuration hands to the venue with the order; a session that knows none of them sends none."""
 
 
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
@@ -160,6 +166,19 @@ class Conversion(NamedTuple):
     recovered: bool
 
 
+class Transferred(NamedTuple):
+    """Money that went to another account of ours, or came from one; told again and recognised by transfer id."""
+
+    transfer_id: str
+    """The same at both accounts."""
+    currency: str
+    cash: Decimal
+    """Below 0 when it went."""
+    account_sequence: int
+    ts_event_ns: int
+    recovered: bool
+
+
 class CashBalance(NamedTuple):
     """The account's cash of one currency, with what its bids lock, as of one place in its private stream."""
 
@@ -241,6 +260,7 @@ Report: TypeAlias = (
     | NotFound
     | AccountSnapshot
     | Conversion
+    | Transferred
     | CashBalance
     | ConversionEnded
     | Ready
@@ -260,6 +280,7 @@ REPORTS = (
     NotFound,
     AccountSnapshot,
     Conversion,
+    Transferred,
     CashBalance,
     ConversionEnded,
     Ready,

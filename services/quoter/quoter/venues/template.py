@@ -109,11 +109,11 @@ class Silent:
     """The venue."""
 
     def session(
-        self, keys: KeySource, url: str, settings: SilentSettings, orders: OwnOrders, seed: int
+        self, keys: KeySource, name: str, url: str, settings: SilentSettings, orders: OwnOrders, seed: int
     ) -> SilentSession:
         # Its keys: `keys.variable("SILENT_API_KEY")`, else `keys.read(f"{keys.account}.silent.json")`; ConfigError
         # names what is missing and never shows what is there.
         return SilentSession(url)
 
-    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         raise ConfigError(["MM_VENUE: silent has no key that can only cancel, so there is no watchdog for it"])

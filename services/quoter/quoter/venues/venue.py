@@ -73,10 +73,12 @@ class Venue(Protocol[SettingsT]):
     ConfigError of a missing key or of one that cannot be used names the variable, or the file and the rule.
     """
 
-    def session(self, keys: KeySource, url: str, settings: SettingsT, orders: OwnOrders, seed: int) -> Session:
-        """Return the private session of an account."""
+    def session(
+        self, keys: KeySource, name: str, url: str, settings: SettingsT, orders: OwnOrders, seed: int
+    ) -> Session:
+        """Return the private session of an account; `name` is what the platform calls the venue at that address."""
         ...
 
-    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         """Return a session that can only cancel; ConfigError where the venue has no such key."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from common.clock import NS_PER_MS
@@ -19,14 +20,16 @@ SHOWN_MAX = 20
 PASSED = [reason.value for reason in RejectReason]
 """An order that was placed has been held against every one of them."""
 ID_DIGITS_MAX = 19
+DIGITS = 12
+"""Of a figure that is shown."""
 
 
 def described(record: Record, now_ns: int) -> dict[str, Any]:
     """Return a JSON-able account of one pass."""
-    plan, tick = record.plan, record.terms.tick
+    plan, tick_size = record.plan, record.terms.tick_size
     seconds_left = record.terms.seconds_left(record.venue_now_ns)
     return {
-        **record.particulars.explained(record.venue_now_ns),
+        **record.particulars.explained(plan, record.venue_now_ns),
         "ago_ms": (now_ns - record.now_ns) // NS_PER_MS,
         "at_ns": record.now_ns,
         "state": plan.state,
@@ -35,18 +38,24 @@ def described(record: Record, now_ns: int) -> dict[str, Any]:
         "not_taking": record.not_taking,
         "seconds_left": None if seconds_left is None else round(seconds_left, 3),
         "inputs": _inputs(record),
-        "parts": {name: round(value, 6) for name, value in plan.parts.items()},
+        "parts": {name: rounded(value) for name, value in plan.parts.items()},
         "skew": round(plan.skew, 6),
-        "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids],
-        "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks],
+        "bids": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.bids],
+        "asks": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.asks],
         "room": _room(record),
         "cancelled": [str(order_id) for order_id in record.cancelled],
-        "placed": [_order(order, tick, taking=record.taking) | {"passed": PASSED} for order in record.placed],
+        "placed": [_order(order, tick_size, taking=record.taking) | {"passed": PASSED} for order in record.placed],
         "refused": [
-            _order(order, tick, taking=record.taking) | {"check": rejection.reason.value, "detail": rejection.detail}
+            _order(order, tick_size, taking=record.taking)
+            | {"check": rejection.reason.value, "detail": rejection.detail}
             for order, rejection in record.refused
         ],
     }
+
+
+def rounded(value: float) -> float:
+    """Return a figure without a float's last bits, however small it is."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _room(record: Record) -> dict[str, int]:
@@ -104,12 +113,12 @@ def _price(price: Price | None, ages: dict[str, int]) -> dict[str, Any]:
     return {"fair_value": fair | ages}
 
 
-def _order(order: NewOrder, tick: float, *, taking: bool) -> dict[str, Any]:
+def _order(order: NewOrder, tick_size: Decimal, *, taking: bool) -> dict[str, Any]:
     return {
         "order_id": str(order.order_id),
         "side": order.side.value,
         "outcome": order.outcome.value,
-        "price": round(order.price_ticks * tick, 6),
+        "price": float(order.price_ticks * tick_size),
         "size": order.quantity_lots,
         "takes": taking,
     }
@@ -155,18 +164,18 @@ def _now(trader: Trader, algo_id: str, symbol: str, now_ns: int) -> dict[str, An
         return None
     waiting = quoted.published[3] if quoted.published and quoted.published[2] == "waiting" else ""
     orders = trader.orders.of(algo_id, symbol)
-    tick = quoted.terms.tick
+    tick_size = quoted.terms.tick_size
     return described(record_of(quoted, waiting, *NOTHING_SENT), now_ns) | {
-        "orders": [_working(order, tick, now_ns) for order in orders]
+        "orders": [_working(order, tick_size, now_ns) for order in orders]
     }
 
 
-def _working(order: Order, tick: float, now_ns: int) -> dict[str, Any]:
+def _working(order: Order, tick_size: Decimal, now_ns: int) -> dict[str, Any]:
     return {
         "order_id": str(order.order_id),
         "side": order.side.value,
         "outcome": order.outcome.value,
-        "price": round(order.price_ticks * tick, 6),
+        "price": float(order.price_ticks * tick_size),
         "size": order.quantity_lots,
         "filled": order.filled_lots,
         "state": order.state.value,
@@ -186,6 +195,6 @@ def _explained_order(trader: Trader, text: str, now_ns: int) -> dict[str, Any] |
     found: dict[str, Any] = {"account": trader.account, "order_id": text, "algo_id": algo_id}
     if order is not None:
         terms = trader.markets.get(order.symbol)
-        tick = terms.tick if terms else float(trader.session.tick_size)
-        found |= {"algo_id": order.algo_id, "market": order.symbol, "order": _working(order, tick, now_ns)}
+        tick_size = terms.tick_size if terms else trader.session.tick_size
+        found |= {"algo_id": order.algo_id, "market": order.symbol, "order": _working(order, tick_size, now_ns)}
     return found | {"passes": _told(records, now_ns)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from common.clock import NS_PER_MS
@@ -17,6 +18,7 @@ from quoter.orders.own_orders import Order
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, QuotedMarket
 from quoter.trading.trader import Trader
+from quoter.views.explain import rounded
 
 ORDERS_SHOWN_MAX = 200
 
@@ -115,7 +117,7 @@ def _of_kinds(trader: Trader, now_ns: int) -> dict[str, dict[str, Any]]:
 
 
 def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict[str, Any]:
-    instrument, symbol, tick = quoted.terms.instrument, quoted.terms.symbol, quoted.terms.tick
+    instrument, symbol, tick_size = quoted.terms.instrument, quoted.terms.symbol, quoted.terms.tick_size
     inventory, plan = inventory_of(quoted.terms), quoted.plan
     left_s = quoted.terms.seconds_left(trader.venue_now_ns(now_ns))
     inventory.load(trader.holdings, bot.algo_id, symbol)
@@ -127,17 +129,17 @@ def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict
         "reason": quoted.published[3] if quoted.published else "",
         "lot": float(instrument.lot_size),
         "base": instrument.base if instrument.kind is InstrumentKind.SPOT else "",
-        "bids": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.bids] if plan else [],
-        "asks": [[round(level.price_ticks * tick, 6), level.quantity_lots] for level in plan.asks] if plan else [],
+        "bids": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.bids] if plan else [],
+        "asks": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.asks] if plan else [],
         "fair": quoted.mark if quoted.price else None,
         "fair_age_ms": (now_ns - quoted.fresh_at_ns) // NS_PER_MS if quoted.price else None,
         "skew": plan.skew if plan else 0.0,
         **quoted.strategy.status(quoted, now_ns),
-        "parts": {name: round(value, 6) for name, value in plan.parts.items()} if plan else {},
+        "parts": {name: rounded(value) for name, value in plan.parts.items()} if plan else {},
         "seconds_left": None if left_s is None else round(left_s, 3),
         "position": inventory.shown(),
         "pnl": _profit(quoted, inventory),
-        "orders": [_order(order, tick) for order in orders[:ORDERS_SHOWN_MAX]],
+        "orders": [_order(order, tick_size) for order in orders[:ORDERS_SHOWN_MAX]],
     }
 
 
@@ -148,11 +150,11 @@ def _profit(quoted: QuotedMarket, inventory: MarketInventory) -> float | None:
     return round(inventory.worth(quoted.mark) - inventory.cost, 6)
 
 
-def _order(order: Order, tick: float) -> dict[str, Any]:
+def _order(order: Order, tick_size: Decimal) -> dict[str, Any]:
     return {
         "order_id": str(order.order_id),
         "outcome": order.outcome.value,
-        "price": round(order.price_ticks * tick, 6),
+        "price": float(order.price_ticks * tick_size),
         "leaves": order.leaves_lots,
         "state": order.state.value,
     }

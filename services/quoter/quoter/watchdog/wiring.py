@@ -9,7 +9,8 @@ from common.running.service import Service
 from common.settings import ServiceSettings
 
 from quoter.accounts.accounts import Accounts
-from quoter.accounts.settings import AccountSettings, keys_of
+from quoter.accounts.reached import accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.venues import VENUES
 from quoter.views.answers import Answers
 from quoter.watchdog.core import Watchdog
@@ -26,11 +27,11 @@ def wire(settings: Settings) -> Service:
     watchdogs = [
         Watchdog(
             keys.account,
-            VENUES[venue].cancel_session(keys, seed),
-            settings.exchange_url,
+            VENUES[contract].cancel_session(keys, venue, seed),
+            url,
             seed,
             answer=answers.give,
         )
-        for keys, venue in keys_of(settings, os.environ)
+        for keys, venue, contract, url in accounts_of(settings, settings.config_dir, os.environ)
     ]
     return Service(core=Accounts(watchdogs, answers))

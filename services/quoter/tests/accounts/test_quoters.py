@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from common.core import Every, Http, HttpResponse, Newest, Ordered, Wire
 from common.emptying import CONFIRM_MAX_S
-from common.events import Alert, Book, FairValue, Fill, Halt, OrderUpdates, QuoteTarget
+from common.events import AccountState, Alert, Book, FairValue, Fill, Halt, OrderCommand, OrderUpdates, QuoteTarget
 from common.events.market import Level
 from common.orders import epoch_of
 from quoter.accounts.quoters import REST_MAX_NS, REST_NS
@@ -36,7 +36,10 @@ def test_each_class_of_events_is_read_once_for_all_accounts() -> None:
     alone = [each for each in Script().core.inputs() if isinstance(each, Newest | Ordered)]
     shared = [(each.event, each.tokens) for each in read if "account" not in each.tokens]
     assert shared == [(each.event, each.tokens) for each in alone if "account" not in each.tokens]
-    assert [each.tokens for each in read if "account" in each.tokens] == [{"account": f"mm{n}"} for n in (1, 2, 3)]
+    own = {each.event for each in read if "account" in each.tokens}
+    assert own == {AccountState, OrderCommand}
+    for event in own:
+        assert [each.tokens for each in read if each.event is event] == [{"account": f"mm{n}"} for n in (1, 2, 3)]
 
 
 def test_each_account_has_connections_and_a_timer_of_its_own() -> None:

@@ -328,7 +328,7 @@ def test_an_id_that_is_in_use_is_not_used_again() -> None:
     parents = Parents({"mm1": {taken}})
     parents.begin("mm1", 1)
     parents.on_command(command)
-    (child,) = parents.work({KRAKEN: a_place()}, 1)
+    (child,) = parents.work(lambda _: {KRAKEN: a_place()}, 1)
     assert child.order_id == hedge_child_id(1, command.parent_id, 1, salt=1)
 
 
@@ -398,11 +398,11 @@ def test_a_child_has_the_epoch_of_its_account() -> None:
     parents.on_command(command)
     parents.begin("mm1", 4)
     # The other account has no lease yet: nothing goes there, however good it is.
-    (first,) = parents.work({KRAKEN: a_place(), there: best}, 1)
+    (first,) = parents.work(lambda _: {KRAKEN: a_place(), there: best}, 1)
     assert (first.venue, epoch_of(first.order_id)) == (KRAKEN, 4)
     parents.on_child("mm1", first.order_id, OrderState.FILLED, 500, 1)
     parents.begin("mm2", 9)
-    (second,) = parents.work({KRAKEN: a_place(), there: best}, S)
+    (second,) = parents.work(lambda _: {KRAKEN: a_place(), there: best}, S)
     assert (second.venue, epoch_of(second.order_id), child_of(second.order_id)) == (there, 9, 2)
     # What is told of the parent is of the account it was told to.
     assert [each.epoch for each in parents.updates(S)] == [4]

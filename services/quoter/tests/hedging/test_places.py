@@ -8,13 +8,13 @@ import pytest
 from common.events import ExecutionStyle, OrderCommand
 from common.instruments import Side
 from quoter.hedging.depth import Depth
-from quoter.hedging.places import Chosen, Place, Wish, choose, smallest_lots, smallest_quantity
+from quoter.hedging.places import Chosen, HedgePlace, Wish, choose, smallest_lots, smallest_quantity
 from quoter.testing.hedging import BINANCE, KRAKEN, a_command, a_place, depth, instrument
 
 D = Decimal
 
 
-def chosen(command: OrderCommand, *places: Place, left: str = "1", replacing: bool = False) -> Chosen | str:
+def chosen(command: OrderCommand, *places: HedgePlace, left: str = "1", replacing: bool = False) -> Chosen | str:
     wish = Wish(command, D(left), None, passive_first=False, replacing=replacing)
     return choose(wish, dict(zip((KRAKEN, BINANCE), places, strict=False)))
 
@@ -69,7 +69,7 @@ def test_a_child_is_a_slice_in_whole_lots_within_what_is_allowed() -> None:
 def test_what_keeps_every_place_from_taking_it_is_told() -> None:
     shut = a_place(shut_by="halted: venue-kraken_spot:clock")
     assert chosen(both(), shut) == ("kraken_spot: halted: venue-kraken_spot:clock; binance_spot: BTCUSD is not known")
-    assert chosen(a_command(), Place(instrument(), None)) == "kraken_spot: no book to trade on"
+    assert chosen(a_command(), HedgePlace(instrument(), None)) == "kraken_spot: no book to trade on"
     assert chosen(a_command(), a_place(most_bought_lots=0)) == "kraken_spot: funds or limits allow 0"
     small = a_place(instrument=instrument(min_lots=10))
     assert chosen(a_command(), small, left="0.005") == ("kraken_spot: 0.005 is less than the smallest order, 0.01")

@@ -116,7 +116,7 @@ def test_notional_is_added_up_by_the_currency_that_is_paid() -> None:
     money.recompute([], orders, holdings, SPOT.__getitem__)
     assert (money.of("1", "USD"), money.of("1", "BTC")) == pytest.approx((1_200, 0.2))
     assert (money.total("USD"), money.total("BTC")) == pytest.approx((1_800, 0.2))
-    assert money.bids == pytest.approx({"USD": 1_800, "BTC": 0.2})
+    assert money.locked == pytest.approx({"USD": 1_800, "BTC": 0.2, "ETH": 4.0}), "asks lock the coins they sell"
     money.add("2", "BTC", 0.1)
     assert (money.of("2", "BTC"), money.total("BTC"), money.total("USD")) == pytest.approx((0.1, 0.3, 1_800))
     assert (money.currencies_of("1"), money.of("3", "USD"), money.total("EUR")) == (["BTC", "USD"], 0, 0)

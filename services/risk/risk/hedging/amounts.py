@@ -117,7 +117,9 @@ def split(quantity: Decimal, rooms: Sequence[Decimal], step: Decimal, smallest: 
         if not filled:
             break
         open_ = [place for place in open_ if place not in filled]
-    first = next((place for place in open_ if parts[place]), None)
-    if first is not None and left >= step:
-        parts[first] += min(left, whole_rooms[first] - parts[first])
+    # Steps that no equal share holds go to the first who has room for them.
+    for place in [place for place in open_ if parts[place]]:
+        given = min(left, whole_rooms[place] - parts[place])
+        parts[place] += given
+        left -= given
     return parts

@@ -47,6 +47,8 @@ class Moment(NamedTuple):
     funds: Funds
     reason: str
     """Why it is decided: for people, beside the command."""
+    term_rate: Decimal | None = None
+    """Of the currency that the hedge is paid in to the bot's term currency; None where it is not known."""
 
 
 class Said(NamedTuple):
@@ -212,6 +214,9 @@ def _new(
         resend_ms=section.resend_time,
         custom_order_parameters=hedger.parameters,
         config_revision=hedger.revision,
+        term_currency=hedger.term,
+        term_rate=moment.term_rate,
+        spared_halts=sorted(hedger.spared),
         expires_at_ns=moment.now_ns + LIFE_NS,
         reason=moment.reason,
         ts_ns=moment.now_ns,
@@ -220,8 +225,11 @@ def _new(
 
 
 def is_cancellable(part: Parent) -> bool:
-    """Say whether a parent is to be told that it is not wanted: it has been said, and neither has it ended."""
-    return not (part.ended or part.command.cancelled or part.unconfirmed)
+    """Say whether a parent is to be told that it is not wanted: it has been said, has not ended, nor is all of it done.
+
+    Of one whose quantity is in the ledger the holder is about to say that it has ended.
+    """
+    return bool(part.wanted) and not (part.ended or part.command.cancelled or part.unconfirmed)
 
 
 def cancelled(part: Parent, now_ns: int, epoch: int, reason: str) -> OrderCommand:
@@ -238,6 +246,7 @@ def _of_quantity(part: Parent, quantity: Decimal, moment: Moment) -> OrderComman
         command,
         revision=command.revision + 1,
         quantity=quantity,
+        term_rate=moment.term_rate,
         reason=moment.reason,
         ts_ns=moment.now_ns,
         epoch=moment.epoch,

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from common.bots.spot import CurrencyHedger, CurrencyScope, HedgeSection, OnDayLoss, SpotBot
+from common.clock import NS_PER_MS
 from common.events import BOT_SCOPE, CURRENCY_SCOPE, Market
+from common.halts import DAILY_LOSS
 from common.instruments import InstrumentKind
 from common.venues import Exchanges
 
 from risk.hedging.amounts import ZERO
 from risk.hedging.terms import DeltaTerms, Hedger, Place, Scope
-
-DAY_LOSS = "day_loss"
-"""The reason of the halt that a bot's loss of the day calls."""
 
 
 class HeldAccount(NamedTuple):
@@ -52,7 +51,8 @@ def hedger_of_bot(
         tuple(places_of(section, surroundings)) if own is not None else (),
         revision,
         running=running and section.running,
-        spared=frozenset({DAY_LOSS}) if reduces else frozenset(),
+        term=own.currency if own is not None else "",
+        spared=frozenset({DAILY_LOSS}) if reduces else frozenset(),
     )
 
 
@@ -69,6 +69,17 @@ def hedger_of_currency(
     scope = Scope(CURRENCY_SCOPE + currency_id, watched.currency, venue or "", watched.algo_id or "")
     places = tuple(places_of(section, surroundings)) if venue is not None else ()
     return Hedger(scope, section, places, revision, running=section.running, delta=delta)
+
+
+def delta_terms_of(section: CurrencyHedger) -> DeltaTerms | None:
+    """Return how a currency's hedger counts shares of YES/NO markets; None of one that does not."""
+    if not section.binary_delta:
+        return None
+    band, most = section.binary_position_max_norm_size, section.binary_delta_max
+    assert band is not None, "the model asks for a band"
+    assert most is not None, "and for a cap"
+    age_ms, stop_ms = section.binary_delta_max_age, section.binary_delta_stop
+    return DeltaTerms(band, age_ms * NS_PER_MS, stop_ms * NS_PER_MS, most)
 
 
 def places_of(section: HedgeSection, surroundings: Surroundings) -> Iterator[Place]:

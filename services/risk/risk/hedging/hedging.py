@@ -15,7 +15,7 @@ from common.clock import NS_PER_S
 from common.core import Effect, Publish
 from common.events import BOT_SCOPE, AlertLevel, Fill, HedgeUpdate, OrderCommand
 
-from risk.hedging.amounts import ZERO, beyond, change_to_norm, quantity_for, quantity_in_term, scaled, whole
+from risk.hedging.amounts import ZERO, Touch, beyond, change_to_norm, quantity_for, quantity_in_term, scaled, whole
 from risk.hedging.commands import Holding, Moment, adjusted, cancelled, holdings_of, is_cancellable
 from risk.hedging.counting import Change, Figure, Touches, Traded, change_of, with_open
 from risk.hedging.obstacles import Funds
@@ -45,6 +45,10 @@ class Situation(NamedTuple):
     """Of binary bots, by underlying."""
     pair_of: Callable[[str, str], tuple[str, str] | None] = lambda venue, symbol: None
     """Base and term of a market by venue and symbol; None of one that is not known."""
+    rooms: Mapping[str, tuple[Decimal, Decimal]] = {}
+    """How much a bot's hedger may still buy and sell by its own limit, in units of what is hedged, by scope."""
+    term_rates: Mapping[str, Decimal | None] = {}
+    """Of what a bot's hedge is paid in to the bot's term currency, by scope."""
 
 
 @dataclass(slots=True)
@@ -215,13 +219,28 @@ class Hedging:
             exact = quantity_in_term(change, hedger.factor, touch)
         else:
             exact = quantity_for(change, hedger.factor)
-        standing.quantity = whole(exact, hedger.step)
+        standing.quantity = whole(self._within_room(standing, exact, touch, situation), hedger.step)
         smallest = hedger.smallest(touch.paid(1 if exact > 0 else -1) if touch is not None else None)
         if abs(standing.quantity) < smallest and all(parent.over for parent in self.parents.of(name)):
             self._reducing.discard(name)
             standing.quantity = ZERO
             standing.why.append(f"what is beyond its norm is less than the smallest order, {smallest:f}")
         return standing
+
+    @staticmethod
+    def _within_room(standing: Standing, exact: Decimal, touch: Touch | None, situation: Situation) -> Decimal:
+        """Return a quantity within what the hedger of a bot may hold, long or short, in all."""
+        rooms = situation.rooms.get(standing.hedger.name)
+        if rooms is None:
+            return exact
+        longer, shorter = rooms
+        if standing.hedger.in_term and touch is not None:
+            # The money of what is bought is sold: sides turn, as quantities do.
+            longer, shorter = shorter / touch.ask, longer / touch.bid
+        held = max(-shorter, min(longer, exact))
+        if held != exact:
+            standing.why.append(f"max_hedger_position_size leaves {abs(held):f}")
+        return held
 
     def _figure(self, hedger: Hedger, situation: Situation, *, others: bool) -> Figure:
         """Return a hedger's figure with what is open counted: of others alone, or of itself too."""
@@ -322,6 +341,7 @@ class Hedging:
                 situation.touches.get(hedger.pair),
                 situation.funds,
                 _reason(standing),
+                situation.term_rates.get(hedger.name),
             )
             said = adjusted(hedger, standing.quantity, standing.holdings, parts, moment)
             standing.why += said.why

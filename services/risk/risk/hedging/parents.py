@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from common.clock import NS_PER_S
 from common.core import Keep
@@ -97,6 +97,23 @@ class Parent:
     @staticmethod
     def _short(update: HedgeUpdate) -> bool:
         return update.state in (HedgeState.EXPIRED, HedgeState.REFUSED)
+
+    def row(self) -> dict[str, Any]:
+        """Return a JSON-able row, with what its holder said last."""
+        command, update = self.command, self.update
+        return {
+            "parent": command.parent_id,
+            "account": command.account,
+            "side": command.side.value,
+            "quantity": f"{command.quantity:f}",
+            "booked": f"{self.booked:f}",
+            "open": f"{self.open:f}",
+            "revision": command.revision,
+            "state": update.state.value if update is not None else "",
+            "done": f"{update.done:f}" if update is not None else None,
+            "reason": update.reason if update is not None else "",
+            "cancelled": command.cancelled,
+        }
 
     def say(self, command: OrderCommand) -> None:
         """Take in another revision."""
@@ -222,6 +239,12 @@ class Parents:
     def unread_from(self) -> int | None:
         """Return the FILL sequence after which executions of open parents may not be counted here; None: nowhere."""
         return min((parent.booked_to for parent in self._parents.values() if not parent.over), default=None)
+
+    def settle_unkept(self) -> None:
+        """Wait for nothing of an ended parent that was not on disk at the start: all of it was in the ledger before."""
+        for parent in self._parents.values():
+            if parent.ended and document_name(parent.key) not in self._kept:
+                parent.waited_for = False
 
     def late(self, now_ns: int) -> list[Parent]:
         """Return the ended parents whose executions should be in the ledger by now and are not."""

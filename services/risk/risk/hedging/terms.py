@@ -68,6 +68,8 @@ class Hedger:
     """Of the configuration."""
     running: bool
     """The hedger, and what it belongs to."""
+    term: str = ""
+    """Of a bot: the currency in which its figures are kept, that of its instrument's price."""
     spared: frozenset[str] = frozenset()
     """Reasons for which its bot is halted and it goes on all the same."""
     delta: DeltaTerms | None = None

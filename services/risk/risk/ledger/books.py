@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from common.events import Fill, Posting, PostingKind
-from common.instruments import Outcome
+from common.instruments import Outcome, quantity_of
 
 from risk.ledger import pairs
 from risk.ledger.entries import Entry, Forged, StoredEntry, Uncounted, Undecodable, fault_in, fingerprint, paid_for
@@ -32,6 +32,7 @@ from risk.ledger.positions import (
     rounded_product,
 )
 from risk.ledger.seen import IDENTITY_BYTES, Seen
+from risk.ledger.sides import Sides, has_sides
 
 NS_PER_DAY = 24 * 3600 * 1_000_000_000
 LINES_MAX = 40_000
@@ -206,6 +207,8 @@ class Ledger:
         self.bots: dict[str, BotBook] = {}
         self.accounts: dict[str, AccountBook] = {}
         self.lines: dict[LineKey, Line] = {}
+        self.sides: dict[str, Sides] = {}
+        """By bot: what its quotes and its hedges have traded since its last cutoff."""
         self.seen = Seen()
 
     def fold(self, entry: Entry, sequence: int) -> Folded:
@@ -289,6 +292,8 @@ class Ledger:
         line.last_sequence = self.sequence
         book.fills += 1
         account.account_sequence = max(account.account_sequence, fill.account_sequence)
+        if (sides := self._sides(fill, fill.ts_received_ns or fill.ts_event_ns)) is not None:
+            sides.on_fill(fill, paid)
         return (key,)
 
     def _book_posting(self, posting: Posting) -> tuple[LineKey, ...]:
@@ -298,8 +303,10 @@ class Ledger:
             return self._move_lots(posting)
         book = self._bot(posting.algo_id, posting.ts_event_ns)
         account = self._account(posting.account)
-        account.currency = account.currency or posting.currency
-        if posting.kind is PostingKind.CUTOFF:
+        if posting.kind is not PostingKind.TRANSFER:
+            # Money may come in another currency than the account counts in.
+            account.currency = account.currency or posting.currency
+        if posting.kind is PostingKind.CUTOFF and posting.opening is None:
             day = posting.ts_event_ns // NS_PER_DAY
             if day > book.day:
                 book.day, book.opening_equity = day, canonical(posting.equity)
@@ -313,6 +320,9 @@ class Ledger:
                 balance.post(cash=cash, profit=-cash)
             self._move_cash(account, currency, cash)
         account.deposited |= posting.kind is PostingKind.DEPOSIT
+        account.account_sequence = max(account.account_sequence, posting.account_sequence)
+        if (sides := self._sides(posting, posting.ts_event_ns)) is not None:
+            sides.on_posting(posting)
         return ()
 
     def _settle(self, posting: Posting) -> tuple[LineKey, ...]:
@@ -362,6 +372,8 @@ class Ledger:
                 self._balance(book, account, other).post(cash=cash, fees=-cash)
             self._move_cash(account, other, cash)
         account.account_sequence = max(account.account_sequence, posting.account_sequence)
+        if (sides := self._sides(posting, posting.ts_event_ns)) is not None:
+            sides.on_posting(posting, quantity_of(moves[0].lots, lot_size), moves[0].paid)
         return tuple(line.key for line in lines)
 
     def _moves(self, posting: Posting, known: Sequence[Line], paid: Decimal) -> list[Move]:
@@ -419,6 +431,12 @@ class Ledger:
         if rate is not None:
             balance.fx_rate = canonical(rate)
         return balance
+
+    def _sides(self, entry: Fill | Posting, ts_ns: int) -> Sides | None:
+        """Return the sides of an entry's bot, None where it has none and this does not make them."""
+        if entry.algo_id not in self.sides and has_sides(entry):
+            self.sides[entry.algo_id] = Sides(entry.algo_id, ts_ns)
+        return self.sides.get(entry.algo_id)
 
     def _bot(self, algo_id: str, ts_ns: int) -> BotBook:
         book = self.bots.get(algo_id)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from common.bus.messages import StoredMessage
 from common.errors import ContractError
-from common.events import Fill, FillIdentity, Posting, PostingKind, class_of, decode
+from common.events import Fill, FillIdentity, Opening, Posting, PostingKind, class_of, decode
 from common.instruments import InstrumentKind, Outcome, unescape_token
 from common.signing import Refusal
 
@@ -166,6 +166,7 @@ def _check_texts(entry: Fill | Posting) -> None:
     if isinstance(entry, Fill):
         named |= {"symbol": entry.symbol, "venue_trade_id": entry.venue_trade_id}
         named |= {"currency": entry.currency, "fee_currency": entry.fee_currency}
+        named |= {"term_currency": entry.term_currency} if entry.term_currency else {}
     else:
         named |= {"entry_id": entry.entry_id} | {f"cash.{currency}": currency for currency in entry.cash}
     for name, text in named.items():
@@ -180,7 +181,8 @@ def _check_fill(fill: Fill) -> None:
         raise ValueError(f"price_ticks: must be 0 to {LOTS_MAX}, is {fill.price_ticks}")
     terms = fill.instrument
     numbers = {"tick_size": terms.tick_size, "lot_size": terms.lot_size, "multiplier": terms.multiplier}
-    numbers |= {name: rate for name, rate in (("rate", fill.rate), ("fee_rate", fill.fee_rate)) if rate is not None}
+    rates = {"rate": fill.rate, "fee_rate": fill.fee_rate, "term_rate": fill.term_rate}
+    numbers |= {name: rate for name, rate in rates.items() if rate is not None}
     for name, number in numbers.items():
         _check_digits(name, number)
         if number <= 0:
@@ -229,12 +231,14 @@ def _check_posting(posting: Posting) -> None:
         raise ValueError(f"moves: a {posting.kind} moves no lots")
     if posting.kind is PostingKind.SETTLEMENT:
         _check_settlement(posting)
+    if posting.opening is not None:
+        _check_opening(posting, posting.opening)
     _check_one_market(posting)
 
 
 def _check_one_market(posting: Posting) -> None:
     """Demand that all instruments are of one market of the posting's venue, each named once."""
-    needed = posting.moves_lots or posting.kind is PostingKind.SETTLEMENT
+    needed = posting.moves_lots or posting.kind is PostingKind.SETTLEMENT or posting.opening is not None
     if needed and not 1 <= len(posting.symbol) <= TEXT_CHARS_MAX:
         raise ValueError("symbol: a posting that moves or settles lots names their market")
     for name, keys in (
@@ -254,6 +258,23 @@ def _check_settlement(posting: Posting) -> None:
         raise ValueError("payouts.per_unit: must not be negative")
     if posting.moves_lots or any(posting.cash.values()):
         raise ValueError("cash: a settlement pays what the ledger holds times its payouts, nothing else")
+
+
+def _check_opening(posting: Posting, opening: Opening) -> None:
+    if posting.kind is not PostingKind.CUTOFF or len(posting.moves) != 1:
+        raise ValueError("moves.opening: stands in a cutoff, which names one instrument")
+    if posting.moves[0].instrument.outcome is not Outcome.NONE:
+        raise ValueError(f"moves.opening: {posting.symbol} has outcomes, and no sides")
+    for name, text in (("base", opening.base), ("currency", opening.currency)):
+        if not 1 <= len(text) <= TEXT_CHARS_MAX:
+            raise ValueError(f"opening.{name}: must have 1 to {TEXT_CHARS_MAX} characters, has {len(text)}")
+    _check_digits("opening.factor", opening.factor)
+    if not opening.factor:
+        raise ValueError("opening.factor: must not be 0")
+    if opening.price is not None:
+        _check_digits("opening.price", opening.price)
+        if opening.price <= 0:
+            raise ValueError(f"opening.price: must be above 0, is {opening.price}")
 
 
 def _check_digits(name: str, number: Decimal) -> None:

@@ -7,7 +7,7 @@ each outcome, whether a YES holding is that of an instrument without outcomes) c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -67,12 +67,6 @@ def documents(ledger: Ledger) -> dict[str, bytes]:
     fields |= {line_field(key): _line(key, lines) for key, lines in ledger.markets().items()}
     fields |= {seen_field(number): chunk for number, chunk in enumerate(ledger.seen.chunks())}
     return fields
-
-
-def differences(ledger: Ledger, fields: Mapping[str, bytes]) -> list[str]:
-    """Return the names of the documents of form 1 that are not what the ledger would write, in order."""
-    wanted = documents(ledger)
-    return [name for name in sorted(wanted.keys() | fields.keys()) if wanted.get(name) != fields.get(name)]
 
 
 def _bot(book: BotBook) -> bytes:

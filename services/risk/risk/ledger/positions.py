@@ -37,6 +37,11 @@ def rounded_product(amount: Decimal, factor: Decimal) -> Decimal:
     return _rounded(_WIDE.multiply(amount, factor))
 
 
+def divided(amount: Decimal, by: Decimal) -> Decimal:
+    """Return a quotient rounded to 12 decimals, for what is shared or converted back."""
+    return _rounded(_WIDE.divide(amount, by))
+
+
 def _rounded(amount: Decimal) -> Decimal:
     return canonical(_WIDE.quantize(amount, QUANTUM))
 
@@ -44,6 +49,12 @@ def _rounded(amount: Decimal) -> Decimal:
 def canonical(amount: Decimal) -> Decimal:
     """Return the one spelling of an amount, so that equal ledgers have equal bytes."""
     return _WIDE.normalize(amount) if amount else ZERO
+
+
+def in_full(amount: Decimal) -> Decimal:
+    """Return an amount spelled without an exponent, as people and programs read it: 1500, not 1.5E+3."""
+    exponent = amount.as_tuple().exponent
+    return _WIDE.quantize(amount, ONE) if isinstance(exponent, int) and exponent > 0 else amount
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

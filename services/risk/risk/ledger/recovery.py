@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from common.bus.messages import StoredMessage
@@ -14,9 +15,14 @@ from common.errors import ContractError
 from risk.ledger import form_1
 from risk.ledger.books import Ledger
 from risk.ledger.entries import Check, check_entry
-from risk.ledger.snapshot import FORMAT, form_of, restore, sequence_of
+from risk.ledger.snapshot import FORMAT, WITHOUT_SIDES, differences, documents, form_of, restore, sequence_of
 from risk.ledger.store import Loaded, RedisStore
 
+EARLIER: Mapping[int, Callable[[Ledger], dict[str, bytes]]] = {
+    form_1.FORMAT: form_1.documents,
+    WITHOUT_SIDES: partial(documents, form=WITHOUT_SIDES),
+}
+"""How the ledger is said in the forms of earlier builds, by their number."""
 LOAD_ATTEMPTS_MAX = 5
 LOAD_RETRY_S = 0.3
 NAMES_SHOWN_MAX = 5
@@ -49,8 +55,9 @@ async def recover(
     for it, so a positions store that is not made from it gives way.
     """
     loaded = await _load(store)
-    if loaded is not None and _is_of_form_1(loaded, platform_id):
-        return await _migrate(store, stream, check, loaded.fields, resumed=resumed)
+    earlier = _earlier_form(loaded, platform_id) if loaded is not None else None
+    if loaded is not None and earlier is not None:
+        return await _migrate(store, stream, check, loaded.fields, earlier, resumed=resumed)
     found = _restored(loaded, platform_id)
     if found.faults:
         return found
@@ -71,20 +78,22 @@ async def recover(
     return found
 
 
-def _is_of_form_1(loaded: Loaded, platform_id: str) -> bool:
+def _earlier_form(loaded: Loaded, platform_id: str) -> int | None:
+    """Return the form of a store of ours that an earlier build wrote, None where there is nothing to prove."""
     try:
-        ours = loaded.platform_id == platform_id and form_of(loaded.fields) == form_1.FORMAT
-        return ours and sequence_of(loaded.fields) > 0
+        form = form_of(loaded.fields)
+        ours = loaded.platform_id == platform_id and form in EARLIER
+        return form if ours and sequence_of(loaded.fields) > 0 else None
     except ContractError:
-        return False
+        return None
 
 
 async def _migrate(
-    store: RedisStore, stream: FillStream, check: Check, fields: Mapping[str, bytes], *, resumed: bool
+    store: RedisStore, stream: FillStream, check: Check, fields: Mapping[str, bytes], form: int, *, resumed: bool
 ) -> Recovered:
-    """Fold FILL from its first message, prove the store of form 1 by it, and put the ledger in the store's place.
+    """Fold FILL from its first message, prove the store of an earlier form by it, and put the ledger in its place.
 
-    The store changes by one script: whoever dies before it finds form 1 again, whoever dies after it finds ours.
+    The store changes by one script: whoever dies before it finds the earlier form again, whoever dies after it ours.
     """
     found = Recovered(Ledger())
     ledger, proven, fault, holes = found.ledger, False, "", 0
@@ -93,7 +102,7 @@ async def _migrate(
         ledger.fold(check_entry(message, check), message.sequence)
         if message.sequence == at:
             proven, holes = True, ledger.holes
-            fault = _unlike(form_1.differences(ledger, fields), at)
+            fault = _unlike(differences(EARLIER[form](ledger), fields), form, at)
     if not proven:
         fault = f"the positions store is at FILL sequence {at}, which FILL does not have: FILL has lost entries"
     if fault and not resumed:
@@ -101,18 +110,20 @@ async def _migrate(
     if fault:
         found.notes.append(f"{fault}; a person has resumed: the ledger is rebuilt from FILL")
     else:
-        found.notes.append(f"the positions store was of form 1 and says what FILL says: it is now of form {FORMAT}")
+        found.notes.append(
+            f"the positions store was of form {form} and says what FILL says: it is now of form {FORMAT}"
+        )
     if not fault and ledger.holes > holes:
         found.halts["ledger_hole"] = f"FILL no longer has {ledger.holes - holes} of its messages"
     await _write(store, found, replace=bool(fault))
     return found
 
 
-def _unlike(names: list[str], at: int) -> str:
+def _unlike(names: list[str], form: int, at: int) -> str:
     if not names:
         return ""
     shown = ", ".join(names[:NAMES_SHOWN_MAX])
-    return f"{len(names)} documents of the positions store, which is of form 1, differ from FILL at {at}: {shown}"
+    return f"{len(names)} documents of the positions store, which is of form {form}, differ from FILL at {at}: {shown}"
 
 
 async def _begin_anew(store: RedisStore, stream: FillStream, check: Check, fault: str) -> Recovered:

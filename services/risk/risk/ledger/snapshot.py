@@ -1,8 +1,8 @@
 """The ledger as documents for the positions store, and back: equal ledgers give equal bytes.
 
-`meta` holds sequence, counters and hashes; `bot:`, `account:` and `line:` (one instrument's) one document each; `seen:`
-the fingerprints of what is booked, 256 a document. Decimals are written in their one canonical spelling, maps in the
-order of their keys.
+`meta` holds sequence, counters and hashes; `bot:`, `account:`, `line:` (one instrument's) and `sides:` (one bot's) one
+document each; `seen:` the fingerprints of what is booked, 256 a document. Decimals are written in their one canonical
+spelling, maps in the order of their keys.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from common.instruments import Outcome, escape_token
 from risk.ledger.books import AccountBook, Balance, BotBook, Folded, FoldStatus, Ledger
 from risk.ledger.positions import ZERO, Line, LineKey, MarketKey, Stake
 from risk.ledger.seen import CHUNK_FINGERPRINTS, FINGERPRINT_BYTES
+from risk.ledger.sides import Side, SideKey, Sides
 
-FORMAT = 2
-"""Number of this form; in form 1 (form_1.py) a line was a whole market's."""
+FORMAT = 3
+"""Number of this form; form 2 had no sides, in form 1 (form_1.py) a line was a whole market's."""
+WITHOUT_SIDES = 2
 META = "meta"
 
 
@@ -107,15 +109,48 @@ class LineDocument(msgspec.Struct, frozen=True):
     last_sequence: int
 
 
+class SideDocument(msgspec.Struct, frozen=True):
+    """One instrument as a bot's quotes or hedges have traded it."""
+
+    account: str
+    venue: str
+    symbol: str
+    of_hedger: bool
+    base: str
+    currency: str
+    term: str
+    multiplier: Decimal
+    bought: Decimal
+    sold: Decimal
+    bought_for: Decimal
+    sold_for: Decimal
+    cost: Decimal
+    realized: Decimal
+
+
+class SidesDocument(msgspec.Struct, frozen=True):
+    """Both sides of one bot."""
+
+    algo_id: str
+    start_ns: int
+    factor: Decimal
+    sides: list[SideDocument]
+    fees: list[tuple[str, Decimal]]
+    unrated: list[tuple[str, Decimal]]
+    transfers: list[tuple[str, str, Decimal]]
+
+
 ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 
 
-def documents(ledger: Ledger) -> dict[str, bytes]:
-    """Return the whole ledger as fields."""
-    fields = {META: meta_document(ledger)}
+def documents(ledger: Ledger, form: int = FORMAT) -> dict[str, bytes]:
+    """Return the whole ledger as fields of this form, or of the one that had no sides."""
+    fields = {META: meta_document(ledger, form)}
     fields |= {bot_field(algo_id): _bot(ledger.bots[algo_id]) for algo_id in sorted(ledger.bots)}
     fields |= {account_field(name): _account(ledger.accounts[name]) for name in sorted(ledger.accounts)}
     fields |= {line_field(key): _line(ledger.lines[key]) for key in sorted(ledger.lines)}
+    if form != WITHOUT_SIDES:
+        fields |= {sides_field(algo_id): _sides(ledger.sides[algo_id]) for algo_id in sorted(ledger.sides)}
     fields |= {seen_field(number): chunk for number, chunk in enumerate(ledger.seen.chunks())}
     return fields
 
@@ -131,12 +166,19 @@ def changes(ledger: Ledger, folded: Folded) -> dict[str, bytes]:
         return fields
     if folded.algo_id in ledger.bots:
         fields[bot_field(folded.algo_id)] = _bot(ledger.bots[folded.algo_id])
+    if folded.algo_id in ledger.sides:
+        fields[sides_field(folded.algo_id)] = _sides(ledger.sides[folded.algo_id])
     for key in folded.lines:
         line = ledger.lines.get(key)
         fields[line_field(key)] = _line(line) if line else b""
     number, chunk = ledger.seen.newest_chunk()
     fields[seen_field(number)] = chunk
     return fields
+
+
+def differences(wanted: Mapping[str, bytes], fields: Mapping[str, bytes]) -> list[str]:
+    """Return the names of the documents that are not what they should be, in order."""
+    return [name for name in sorted(wanted.keys() | fields.keys()) if wanted.get(name) != fields.get(name)]
 
 
 def form_of(fields: Mapping[str, bytes]) -> int:
@@ -169,6 +211,8 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
             _restore_account(ledger, _decode(AccountDocument, name, fields[name]))
         elif kind == "line":
             _restore_line(ledger, _decode(LineDocument, name, fields[name]))
+        elif kind == "sides":
+            _restore_sides(ledger, _decode(SidesDocument, name, fields[name]))
         elif kind not in (META, "seen"):
             raise ContractError(name, "no document of the ledger has this name")
     for number in range(-(-meta.marks // CHUNK_FINGERPRINTS)):
@@ -180,7 +224,7 @@ def restore(fields: Mapping[str, bytes]) -> Ledger:
 
 
 def _demand_whole(ledger: Ledger, meta: MetaDocument) -> None:
-    """Check what a torn or edited store would break: fingerprints, sums of books, costs of lines, cash of accounts."""
+    """Check what a torn or edited store would break: fingerprints, sums of books, costs, cash of accounts, sides."""
     if len(ledger.seen) != meta.marks:
         raise ContractError("seen", f"fingerprints: {meta.marks} are booked, {len(ledger.seen)} are there")
     cash: dict[tuple[str, str], Decimal] = {}
@@ -201,6 +245,9 @@ def _demand_whole(ledger: Ledger, meta: MetaDocument) -> None:
         for currency, amount in account_book.cash.items():
             if cash.pop((name, currency), ZERO) != amount:
                 raise ContractError(account_field(name), f"cash: differs from what its bots hold in {currency}")
+    plain = {line.key.algo_id for line in ledger.lines.values() if line.key.outcome is Outcome.NONE and line.fills}
+    if plain - ledger.sides.keys():
+        raise ContractError("sides", f"those of {', '.join(sorted(plain - ledger.sides.keys()))} are missing")
     if any(cash.values()):
         raise ContractError("account", "cash: a bot holds money of an account that is not there")
 
@@ -237,6 +284,28 @@ def _restore_line(ledger: Ledger, document: LineDocument) -> None:
         document.fills,
         document.last_sequence,
     )
+
+
+def _restore_sides(ledger: Ledger, document: SidesDocument) -> None:
+    sides = ledger.sides[document.algo_id] = Sides(document.algo_id, document.start_ns, document.factor)
+    for each in document.sides:
+        key = SideKey(each.account, each.venue, each.symbol, each.of_hedger)
+        sides.by_key[key] = Side(
+            key,
+            each.base,
+            each.currency,
+            each.term,
+            each.multiplier,
+            each.bought,
+            each.sold,
+            each.bought_for,
+            each.sold_for,
+            each.cost,
+            each.realized,
+        )
+    sides.fees.update(document.fees)
+    sides.unrated.update(document.unrated)
+    sides.transfers.update({(account, currency): amount for account, currency, amount in document.transfers})
 
 
 def meta_document(ledger: Ledger, form: int = FORMAT) -> bytes:
@@ -285,6 +354,40 @@ def _line(line: Line) -> bytes:
             last_sequence=line.last_sequence,
         )
     )
+
+
+def _sides(sides: Sides) -> bytes:
+    return ENCODER.encode(
+        SidesDocument(
+            algo_id=sides.algo_id,
+            start_ns=sides.start_ns,
+            factor=sides.factor,
+            sides=[_side(sides.by_key[key]) for key in sorted(sides.by_key)],
+            fees=sorted(sides.fees.items()),
+            unrated=sorted(sides.unrated.items()),
+            transfers=[(*key, amount) for key, amount in sorted(sides.transfers.items())],
+        )
+    )
+
+
+def _side(side: Side) -> SideDocument:
+    return SideDocument(
+        *side.key,
+        base=side.base,
+        currency=side.currency,
+        term=side.term,
+        multiplier=side.multiplier,
+        bought=side.bought,
+        sold=side.sold,
+        bought_for=side.bought_for,
+        sold_for=side.sold_for,
+        cost=side.cost,
+        realized=side.realized,
+    )
+
+
+def sides_field(algo_id: str) -> str:
+    return f"sides:{escape_token(algo_id)}"
 
 
 def bot_field(algo_id: str) -> str:

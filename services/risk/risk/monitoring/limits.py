@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from common.bots import (
     BinaryBot,
     FixedBot,
@@ -13,6 +14,7 @@ from common.bots import (
     SpotRiskLimits,
     VenueBot,
 )
+from common.bots.spot import SpotBot
 from common.errors import ConfigError
 from common.events import (
     BinaryLimits,
@@ -23,12 +25,63 @@ from common.events import (
     PositionLimits,
     SpotLimits,
 )
-from common.instruments import InstrumentKind
+from common.instruments import CurrencyPair, InstrumentKind
 
 from risk.monitoring.platform_limits import NotionalPlatformLimits, PlatformLimits, PositionPlatformLimits
 
 SERVED = (BinaryBot, FixedBot)
-"""The kinds of bot that are given limits; others are ignored."""
+"""The kinds of bot whose limits are by the platform's names; those of the kind `spot` are `spot_limits_of`."""
+
+
+def spot_limits_of(bot: SpotBot, platform: PlatformLimits, pair: CurrencyPair) -> BotLimits | None:
+    """Return the limits of a spot bot whose instrument is of a pair; what other figures leave of them is not in it.
+
+    None and ConfigError as for `limits_of`.
+    """
+    own, spot, most = bot.risk_limits, platform.spot, platform.spot_bots
+    if own is None:
+        return None
+    if spot is None or most is None:
+        raise ConfigError(["risk_limits: the platform has no limits for spot bots, give its limits a table spot_bots"])
+    if pair.base not in most.bases:
+        raise ConfigError([f"instrument.instrument: the platform has no limits for {pair.base} (spot_bots.bases)"])
+    if pair.term not in most.terms:
+        raise ConfigError([f"instrument.instrument: the platform has no limits in {pair.term} (spot_bots.terms)"])
+    common = msgspec.structs.replace(
+        _common(RiskLimits(), platform), max_daily_loss=own.max_day_loss or most.terms[pair.term].max_day_loss
+    )
+    return BotLimits(
+        common,
+        [
+            SpotLimits(
+                positions={
+                    name: PositionLimits(each.max_position, each.max_order) for name, each in most.bases.items()
+                },
+                min_spread_bps=spot.min_spread_bps,
+                price_collar_bps=spot.price_collar_bps,
+                book_collar_bps=spot.book_collar_bps,
+                reference_bounds_bps=None if spot.reference_bounds_bps == "none" else spot.reference_bounds_bps,
+                currencies={name: _notional(None, each) for name, each in most.terms.items()},
+                min_buy_quote_ms=own.min_buy_quote_active_time or most.min_buy_quote_active_ms,
+                min_sell_quote_ms=own.min_sell_quote_active_time or most.min_sell_quote_active_ms,
+            )
+        ],
+    )
+
+
+def hedge_limits_of(platform: PlatformLimits) -> BotLimits | None:
+    """Return the limits under which a currency is hedged; None where the platform has none for spot bots."""
+    spot, most = platform.spot, platform.spot_bots
+    if spot is None or most is None:
+        return None
+    limits = SpotLimits(
+        positions={name: PositionLimits(each.max_position, each.max_order) for name, each in most.bases.items()},
+        min_spread_bps=spot.min_spread_bps,
+        price_collar_bps=spot.price_collar_bps,
+        book_collar_bps=spot.book_collar_bps,
+        currencies={name: _notional(None, each) for name, each in most.terms.items()},
+    )
+    return BotLimits(_common(RiskLimits(), platform), [limits])
 
 
 def limits_of(bot: VenueBot, platform: PlatformLimits) -> BotLimits | None:

@@ -69,6 +69,41 @@ class SpotPlatformLimits(_Limits):
     """By the currency that is paid, where it is not the account's."""
 
 
+class ExposurePlatformLimits(_Limits):
+    """How far a currency may be long and short, open orders executed, in units of it."""
+
+    max_long_exposure: Decimal = Field(gt=0, lt=_MONEY_MAX)
+    max_short_exposure: Decimal = Field(gt=0, lt=_MONEY_MAX)
+
+
+class BasePlatformLimits(PositionPlatformLimits, ExposurePlatformLimits):
+    """Of a spot bot whose instrument has this base currency, in units of it."""
+
+    max_quoter_position_size: Decimal = Field(gt=0, lt=_MONEY_MAX)
+    max_hedger_position_size: Decimal = Field(gt=0, lt=_MONEY_MAX)
+
+
+class TermPlatformLimits(NotionalPlatformLimits):
+    """Of a spot bot whose instrument is paid in this currency, in units of it."""
+
+    max_day_loss: Decimal = Field(gt=0, lt=_MONEY_MAX)
+    """From its cutoff on."""
+
+
+class SpotBotsPlatformLimits(_Limits):
+    """Of the kind `spot`, under the names of its documents; a currency that is not listed is not traded."""
+
+    min_buy_quote_active_ms: int = Field(ge=0, le=3_600_000)
+    """0 is at once: no venue of ours asks for it."""
+    min_sell_quote_active_ms: int = Field(ge=0, le=3_600_000)
+    bases: dict[Text, BasePlatformLimits] = Field(min_length=1, max_length=100)
+    terms: dict[Text, TermPlatformLimits] = Field(min_length=1, max_length=100)
+    exposures: dict[Text, ExposurePlatformLimits] = Field(default_factory=dict, max_length=100)
+    """By currency: of a currency document that states none."""
+    low_funds: dict[Text, Annotated[Decimal, Field(gt=0, lt=_MONEY_MAX)]] = Field(default_factory=dict, max_length=100)
+    """By currency: an account that has less available is alerted."""
+
+
 class PlatformLimits(NotionalPlatformLimits):
     """What holds where a bot states nothing: whatever it trades, and by kind of instrument.
 
@@ -91,6 +126,8 @@ class PlatformLimits(NotionalPlatformLimits):
     binary: BinaryPlatformLimits
     spot: SpotPlatformLimits | None = None
     """None where no spot instruments are traded."""
+    spot_bots: SpotBotsPlatformLimits | None = None
+    """None where no bots of the kind `spot` trade."""
 
 
 def parse_platform_limits(document: Mapping[str, Any]) -> PlatformLimits:

@@ -71,22 +71,23 @@ def position_of(ledger: Ledger, algo_id: str, epoch: int, now_ns: int) -> Positi
 def risk_state(
     ledger: Ledger,
     views: Sequence[BotView],
-    marks: Marks,
-    carried: Mapping[str, Decimal],
+    of_hedges: Mapping[str, BotLimits],
+    daily: Mapping[str, Decimal | None],
     halts: list[str],
     shard: str,
     epoch: int,
     now_ns: int,
     max_clock_offset_ms: int,
 ) -> RiskState:
-    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day."""
-    algo_ids = [view.config.algo_id for view in views]
-    daily = {each: earnings(ledger, each, marks, carried.get(each, ZERO)).daily for each in algo_ids}
+    """Return the limits in force, the configurations they were made from, the halts and the P&L of the day by bot.
+
+    `of_hedges` are the limits of currencies that are hedged, by the name of their scope.
+    """
     return RiskState(
         shard=shard,
         ledger_sequence=ledger.sequence,
         limits={},
-        bot_limits={view.config.algo_id: view.limits for view in views if view.limits is not None},
+        bot_limits={view.config.algo_id: view.limits for view in views if view.limits is not None} | dict(of_hedges),
         config_revisions={view.config.algo_id: view.config.revision for view in views},
         halts=halts,
         daily_pnl={algo_id: shown(each) for algo_id, each in daily.items() if each is not None},

@@ -202,7 +202,7 @@ def test_a_hedger_that_is_stopped_or_gone_has_its_parent_cancelled() -> None:
 
 @pytest.mark.parametrize(
     "halt",
-    ["global:manual", f"venue-{KRAKEN}:clock", "account-mm1:x", "currency-BTC:x", "currency-USD:x", "bot-3:day_loss"],
+    ["global:manual", f"venue-{KRAKEN}:clock", "account-mm1:x", "currency-BTC:x", "currency-USD:x", "bot-3:daily_loss"],
 )
 def test_a_halt_cancels_and_says_so(halt: str) -> None:
     found = hedging()
@@ -215,8 +215,8 @@ def test_a_halt_cancels_and_says_so(halt: str) -> None:
 
 def test_other_halts_and_a_spared_loss_do_not() -> None:
     hedger = a_hedger()
-    spared = Hedger(hedger.scope, hedger.section, hedger.places, 1, running=True, spared=frozenset({"day_loss"}))
-    halts = ("bot-3:day_loss", "bot-4:manual", "venue-degen:x", "currency-ETH:x")
+    spared = Hedger(hedger.scope, hedger.section, hedger.places, 1, running=True, spared=frozenset({"daily_loss"}))
+    halts = ("bot-3:daily_loss", "bot-4:manual", "venue-degen:x", "currency-ETH:x")
     assert len(look(hedging(spared), "3", halts=halts)) == 1
 
 

@@ -60,7 +60,7 @@ async def test_a_store_of_form_1_becomes_the_ledger_rebuilt_from_fill_to_the_byt
         await setting.put(STORES[sequence], sequence)
         found = await setting.recover(Stream(*FILL))
         assert (found.faults, found.halts) == ({}, {})
-        assert found.notes == ["the positions store was of form 1 and says what FILL says: it is now of form 2"]
+        assert found.notes == ["the positions store was of form 1 and says what FILL says: it is now of form 3"]
         assert documents(found.ledger) == documents(rebuilt())
         assert await setting.stored() == setting.expected(), "nothing of form 1 is left"
         again = await setting.recover(Stream(*FILL))
@@ -180,20 +180,20 @@ def restore_of_form_1(fields: Mapping[str, bytes]) -> None:
 
 
 def test_a_build_of_form_1_refuses_todays_documents_and_would_rebuild_from_fill() -> None:
-    with pytest.raises(ContractError, match="format: must be 1, is 2"):
+    with pytest.raises(ContractError, match="format: must be 1, is 3"):
         restore_of_form_1(documents(rebuilt()))
     # Even a `meta` of then over our lines, as an old build that goes on writing would leave it, is not misread.
     mixed = documents(rebuilt()) | {"meta": STORES[END]["meta"]}
     with pytest.raises(msgspec.ValidationError):
         restore_of_form_1(mixed)
-    with pytest.raises(ContractError, match="format: must be 2, is 1"):
+    with pytest.raises(ContractError, match="format: must be 3, is 1"):
         restore(STORES[END])
     with pytest.raises(ContractError, match="missing required field"):
         restore(STORES[MIDDLE] | {"meta": documents(rebuilt(MIDDLE))["meta"]})
 
 
 def test_the_number_of_a_form_is_read_from_any_store() -> None:
-    assert [form_of({}), form_of(STORES[END]), form_of(documents(Ledger()))] == [0, 1, 2]
+    assert [form_of({}), form_of(STORES[END]), form_of(documents(Ledger()))] == [0, 1, 3]
     with pytest.raises(ContractError, match="meta"):
         form_of({"line:1": b""})
     assert Decimal(1) == rebuilt().bots["1"].balances["mm1", "USD"].fx_rate

@@ -58,6 +58,17 @@ def test_edited_money_is_noticed(fields: dict[str, bytes]) -> None:
 def test_a_foreign_document_and_a_later_format_are_refused(fields: dict[str, bytes]) -> None:
     with pytest.raises(ContractError, match="rumours:1"):
         restore(fields | {"rumours:1": b""})
-    meta = msgspec.msgpack.decode(fields["meta"]) | {"format": 3}
-    with pytest.raises(ContractError, match="format: must be 2, is 3"):
+    meta = msgspec.msgpack.decode(fields["meta"]) | {"format": 4}
+    with pytest.raises(ContractError, match="format: must be 3, is 4"):
         restore(fields | {"meta": msgspec.msgpack.encode(meta)})
+
+
+def test_sides_that_are_missing_are_noticed() -> None:
+    ledger = Ledger()
+    coin = {"outcome": Outcome.NONE, "symbol": "BTCUSD", "base": "BTC"}
+    ledger.fold(stored(a_fill(1, **coin)), 1)
+    fields = documents(ledger)
+    assert documents(restore(fields)) == fields
+    del fields["sides:1"]
+    with pytest.raises(ContractError, match="those of 1 are missing"):
+        restore(fields)

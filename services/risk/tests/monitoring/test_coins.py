@@ -155,3 +155,46 @@ def test_r71_a_currency_that_comes_later_to_books_that_a_person_opened_takes_not
     harness.tell(shown(20, "99960", "0.5"))
     harness.wait(5)
     assert [posting.entry_id for posting in of(Posting, harness.said)] == ["opening:BTC"]
+
+
+def sent(sequence: int, transfer_id: str, **cash: str) -> Posting:
+    amounts = {currency: Decimal(amount) for currency, amount in cash.items()}
+    return a_posting(
+        kind=PostingKind.TRANSFER,
+        algo_id="unassigned",
+        entry_id=f"transfer:{transfer_id}",
+        cash=amounts,
+        moves=[],
+        account_sequence=sequence,
+    )
+
+
+def test_money_sent_elsewhere_is_neither_a_difference_nor_a_loss_while_it_is_on_its_way() -> None:
+    harness = desk()
+    harness.book(sent(6, "KRAKEN-DLTXMM-1", BTC="-0.2"))
+    harness.tell(shown(6, "100000", "0.3"))
+    harness.wait(5)
+    assert differences(harness) == []
+    balances = harness.risk.ledger.bots["unassigned"].balances
+    assert {key[1]: (each.cash, each.profit) for key, each in balances.items()} == {
+        "USD": (Decimal(100_000), 0),
+        "BTC": (Decimal("0.3"), 0),
+    }
+    assert harness.risk.ledger.accounts["mm1"].currency == "USD"
+    # It came back: a currency of which the account had nothing before is no deposit.
+    harness.book(sent(7, "DLTXMM-KRAKEN-1", JPY="1000"))
+    held = {"BTC": Decimal("0.3"), "JPY": Decimal(1000)}
+    both = [Balance(currency=name, total=total, available=total) for name, total in held.items()]
+    harness.tell(a_snapshot(7, "100000", others=both))
+    harness.wait(5)
+    assert differences(harness) == []
+    assert [posting.kind for posting in of(Posting, harness.said)].count(PostingKind.DEPOSIT) == 2, "the first two"
+
+
+def test_money_that_nobody_has_booked_as_sent_is_a_difference() -> None:
+    harness = desk()
+    for _ in range(2):
+        harness.tell(shown(6, "100000", "0.3"))
+        harness.wait(5)
+    (halt,) = of(Halt, harness.said)
+    assert halt.detail == "cash in BTC: venue 0.3, ledger 0.5"

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import PlainValidator, ValidationError
+from pydantic import PlainValidator, ValidationError, model_validator
 
 from common.bots.known import Known
 from common.bots.section import Section, faults_of
-from common.bots.spot.forms import optional, otherwise, read_currency, read_exchange_or_bot, whole
+from common.bots.spot.forms import optional, otherwise, read_band, read_currency, read_exchange_or_bot, whole
 from common.bots.spot.rules import exchange_faults
-from common.bots.spot.sections import HedgeSection, Limit
+from common.bots.spot.sections import HOUR_MS, Flag, HedgeSection, Limit
+from common.bots.spot.values import Band
 from common.errors import ConfigError
 from common.instruments import can_contain
 
 DAY_MS = 86_400_000
+DELTA_AGE_MS = 2_000
+DELTA_STOP_MS = 30_000
 ALGO_KEY = "MM"
 """The one algorithm there is: the id of its RISK document."""
 
@@ -94,6 +97,24 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
     """RISK_HEDGER: how the exposure of a currency is brought back."""
 
     type: ClassVar[str] = "risk_hedger"
+
+    binary_delta: Flag = False
+    """Ours: whether the delta of bots' YES/NO shares counts as exposure of the currency, their underlying's."""
+    binary_position_max_norm_size: Annotated[Band | None, PlainValidator(optional(read_band))] = None
+    """The band with it, in place of the other one."""
+    binary_delta_max: Limit = None
+    """The shares count as no more than this, long or short, in units of the currency."""
+    binary_delta_max_age: Annotated[int, PlainValidator(otherwise(whole(100, HOUR_MS), DELTA_AGE_MS))] = DELTA_AGE_MS
+    """With an older delta nothing is hedged, in ms."""
+    binary_delta_stop: Annotated[int, PlainValidator(otherwise(whole(0, HOUR_MS), DELTA_STOP_MS))] = DELTA_STOP_MS
+    """So long before a market's expiry what was hedged of it stays, in ms."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for name in ("binary_position_max_norm_size", "binary_delta_max"):
+            if self.binary_delta and getattr(self, name) is None:
+                raise ValueError(f"{name}: must be given with binary_delta")
+        return self
 
     def faults_among(self, known: Known) -> list[str]:
         return list(exchange_faults("venues_list", self.venues_list, known.exchanges.trading_venue))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.bots import KINDS, Known, parse_bot, venue_and_account
+from common.bots import KINDS, Known, may_trade_at, parse_bot, venue_and_account
 from common.bots.spot import SpotBot
 from common.errors import ConfigError
 from common.events import BotConfig, decode, encode
@@ -209,6 +209,15 @@ def test_where_it_trades_is_said_by_its_exchange() -> None:
     assert venue_and_account(a_config(changed(BTCJPY, pricer__min_spread=[])), EXCHANGES) == ("dltxmm_spot", "mm1")
     assert venue_and_account(a_config(BTCJPY)) is None, "whose exchanges nobody has named"
     assert venue_and_account(a_config(changed(BTCJPY, instrument__exchange="MTGOX")), EXCHANGES) is None
+
+
+def test_a_bot_whose_exchange_is_not_known_may_trade_through_the_account_it_names_alone() -> None:
+    config = a_config(BTCJPY)
+    assert may_trade_at(config, "dltxmm_spot", "mm1", EXCHANGES)
+    assert not may_trade_at(config, "kraken_spot", "mm1", EXCHANGES)
+    assert may_trade_at(config, "kraken_spot", "mm1")
+    assert not may_trade_at(config, "kraken_spot", "mm2")
+    assert may_trade_at(a_config({"instrument": "BTCJPY"}), "kraken_spot", "mm2"), "which says nothing"
 
 
 def test_the_kind_is_known_by_its_word() -> None:

@@ -14,11 +14,12 @@ from quoter.venues.venue import Swept
 class DegenCancelSession:
     """One account's cancel-only session."""
 
-    name = VENUE
     currency = CURRENCY
 
-    def __init__(self, key: ApiKey, seed: int = 0) -> None:
-        self._rest = DegenRest(key, Random(seed))
+    def __init__(self, key: ApiKey, seed: int = 0, venue: str = VENUE) -> None:
+        """`venue` is the name under which the platform knows the place."""
+        self.name = venue
+        self._rest = DegenRest(key, Random(seed), venue)
 
     def headers(self) -> Mapping[str, str]:
         return self._rest.headers()

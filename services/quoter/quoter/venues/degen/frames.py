@@ -11,7 +11,16 @@ from common.events import Holding, Liquidity
 from common.instruments import Outcome, Side
 from common.orders import ORDER_ID_MAX, OrderState
 
-from quoter.venues.base import CashBalance, Conversion, Execution, OrderReport, Output, OwnOrders, pair_holdings
+from quoter.venues.base import (
+    CashBalance,
+    Conversion,
+    Execution,
+    OrderReport,
+    Output,
+    OwnOrders,
+    Transferred,
+    pair_holdings,
+)
 from quoter.venues.degen.spot import Symbols, lots_of, ticks_of
 
 VENUE = "degen"
@@ -96,6 +105,8 @@ class WireEntry(msgspec.Struct):
     yes_change: int = 0
     no_change: int = 0
     trade_id: str | None = None
+    transfer_id: str | None = None
+    currency: str | None = None
     ts_ns: Stamp = 0
 
 
@@ -273,9 +284,10 @@ def read_fill(raw: bytes, symbols: Symbols) -> Execution:
     return execution(parse_document(WireFill, raw), symbols, recovered=True)
 
 
-def read_entry(raw: bytes) -> Conversion | None:
-    """Return the conversion in a row of the statement, None for other movements."""
-    return conversion(parse_document(WireEntry, raw), recovered=True)
+def read_entry(raw: bytes) -> Conversion | Transferred | None:
+    """Return the conversion or transfer in a row of the statement, None for other movements."""
+    entry = parse_document(WireEntry, raw)
+    return conversion(entry, recovered=True) or transferred(entry, recovered=True)
 
 
 def read_holdings(raw: bytes) -> list[Holding]:
@@ -432,11 +444,27 @@ def conversion(entry: WireEntry, *, recovered: bool) -> Conversion | None:
     )
 
 
-def account_news(frame: Frame) -> list[Conversion | CashBalance]:
+def transferred(entry: WireEntry, *, recovered: bool) -> Transferred | None:
+    """Return money that went to another account or came from one; None for every other movement."""
+    if entry.type != "transfer":
+        return None
+    try:
+        cash = Decimal(entry.amount)
+    except ArithmeticError as error:
+        raise ContractError("degen entry", f"amount {entry.amount!r}: {type(error).__name__}") from None
+    if not entry.transfer_id or not cash.is_finite():
+        raise ContractError("degen entry", f"a transfer of {entry.amount!r} without an id or an amount")
+    currency = entry.currency or CURRENCY
+    return Transferred(entry.transfer_id, currency, cash, entry.account_sequence, entry.ts_ns, recovered)
+
+
+def account_news(frame: Frame) -> list[Conversion | Transferred | CashBalance]:
     """Return what an account frame says beyond the fills it belongs to."""
-    news: list[Conversion | CashBalance] = []
-    if frame.entry is not None and (found := conversion(frame.entry, recovered=False)) is not None:
-        news.append(found)
+    news: list[Conversion | Transferred | CashBalance] = []
+    entry = frame.entry
+    if entry is not None:
+        found = conversion(entry, recovered=False) or transferred(entry, recovered=False)
+        news += [] if found is None else [found]
     balance, sequence = frame.balance, frame.account_sequence
     if balance is not None and sequence is not None:
         if balance.cash is not None:

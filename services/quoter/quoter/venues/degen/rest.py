@@ -12,7 +12,7 @@ import msgspec
 from common.errors import ContractError
 from common.events import AlertLevel, Balance, Holding
 
-from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, SessionAlert
+from quoter.venues.base import Conversion, Execution, HistoryLost, OrderReport, SessionAlert, Transferred
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
 from quoter.venues.degen.frames import (
     VENUE,
@@ -205,8 +205,19 @@ class DegenRest:
 
     def conversions(self, after: int) -> Script[Rows[Conversion]]:
         """Return all pairs made or merged after a place in the private stream, oldest first."""
-        found = yield from self._list("/statement?", after, StatementPage, lambda page: page.entries, read_entry)
+        found = yield from self._statement("", after)
+        return Rows([each for each in found.rows if isinstance(each, Conversion)], found.bad)
+
+    def moved(self, after: int) -> Script[Rows[Conversion | Transferred]]:
+        """Return all conversions and transfers after a place in the private stream: of dollars, then of others."""
+        found = yield from self._statement("", after)
+        for currency in self.symbols.currencies():
+            found.extend((yield from self._statement(f"currency={currency}&", after)))
         return Rows([each for each in found.rows if each is not None], found.bad)
+
+    def _statement(self, which: str, after: int) -> Script[Rows[Conversion | Transferred | None]]:
+        path = f"/statement?{which}"
+        return self._list(path, after, StatementPage, lambda page: page.entries, read_entry)
 
     def _list(
         self,

@@ -14,6 +14,7 @@ import msgspec
 from common.errors import ContractError
 from common.instruments import Instrument, InstrumentKind, Outcome
 
+DOLLAR = "USD"
 LOTS_MAX = 10**12
 TICKS_MAX = 10**12
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,18})?")
@@ -49,6 +50,10 @@ class Symbols:
 
     def __bool__(self) -> bool:
         return bool(self._listed)
+
+    def currencies(self) -> list[str]:
+        """Return what is bought and paid in its symbols, but for the dollar, in the order of the names."""
+        return sorted({name for each in self._listed.values() for name in (each.base, each.currency)} - {DOLLAR})
 
     def take(self, listed: Iterable[Instrument]) -> None:
         """Take in a list; what it has no longer is still known, for what was traded before."""

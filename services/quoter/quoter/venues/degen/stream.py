@@ -123,7 +123,7 @@ class AccountStream:
 
     @property
     def unread(self) -> int:
-        """How many listed fills and conversions could not be read yet."""
+        """How many listed fills and movements could not be read yet."""
         return len(self._unread)
 
     def recover(self) -> Script[bool]:
@@ -191,13 +191,13 @@ class AccountStream:
         yield from self.fetch_fills()
 
     def fetch_fills(self) -> Script[None]:
-        """Fetch what changed the account's shares without an order of ours telling it: fills and conversions."""
+        """Fetch what changed the account without an order of ours telling it: fills, conversions and transfers."""
         after = self._unread.oldest(self._from())
         fills = yield from self._rest.fills(after)
         yield from fills.rows
-        conversions = yield from self._rest.conversions(after)
-        yield from conversions.rows
-        bad = {key_of(row.raw): row for row in (*fills.bad, *conversions.bad)}
+        moved = yield from self._rest.moved(after)
+        yield from moved.rows
+        bad = {key_of(row.raw): row for row in (*fills.bad, *moved.bad)}
         if all(row.raw for row in bad.values()):
             self._unread.keep(set(bad), after - 1)
         for key, row in bad.items():

@@ -38,12 +38,14 @@ class _KeyRow(msgspec.Struct, forbid_unknown_fields=True):
 class Degen:
     """The Degen Terminal."""
 
-    def session(self, keys: KeySource, url: str, settings: DegenSettings, orders: OwnOrders, seed: int) -> DegenSession:
+    def session(
+        self, keys: KeySource, name: str, url: str, settings: DegenSettings, orders: OwnOrders, seed: int
+    ) -> DegenSession:
         key = trading_key(keys)
-        return DegenSession(key, url, orders, seed, settings.deadman_ms, settings.rest_fallback)
+        return DegenSession(key, url, orders, seed, settings.deadman_ms, settings.rest_fallback, name)
 
-    def cancel_session(self, keys: KeySource, seed: int) -> DegenCancelSession:
-        return DegenCancelSession(cancelling_key(keys), seed)
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> DegenCancelSession:
+        return DegenCancelSession(cancelling_key(keys), seed, name)
 
 
 def read_keys(keys: KeySource) -> list[ApiKey]:

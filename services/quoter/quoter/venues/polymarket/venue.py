@@ -43,7 +43,7 @@ class Polymarket:
     """Polymarket."""
 
     def session(
-        self, keys: KeySource, url: str, settings: PolymarketSettings, orders: OwnOrders, seed: int
+        self, keys: KeySource, name: str, url: str, settings: PolymarketSettings, orders: OwnOrders, seed: int
     ) -> PolymarketSession:
         # Half a second and some tens of megabytes, for those who trade there.
         from quoter.venues.polymarket.signing.keys import LibraryKeys
@@ -60,7 +60,7 @@ class Polymarket:
             order_lifetime_s=settings.order_lifetime_s,
         )
 
-    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         raise ConfigError(
             [
                 "MM_VENUE: polymarket has no key that can only cancel, so there is no watchdog for it: "

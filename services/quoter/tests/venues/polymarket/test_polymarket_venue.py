@@ -38,4 +38,4 @@ def test_b30_a_key_file_of_another_shape_is_refused_without_showing_it(content: 
 
 def test_a_watchdog_is_refused_with_the_reason_because_no_key_can_only_cancel() -> None:
     with pytest.raises(ConfigError, match="MM_VENUE: polymarket has no key that can only cancel"):
-        Polymarket().cancel_session(GivenKeys(), 0)
+        Polymarket().cancel_session(GivenKeys(), "polymarket", 0)

@@ -1,0 +1,251 @@
+"""A process that hedges: from what risk says to orders at the venue, and what others hear of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
+from common.instruments import Side
+from common.orders import child_of
+from quoter.testing.hedging import Hedged, here
+from quoter.venues.base import CashBalance
+
+D = Decimal
+LOT = 10_000
+"""Lots of 1 BTC."""
+
+
+def test_a_parent_goes_to_the_venue_and_its_fill_names_it() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(LOT)
+    command = hedged.command()
+    (order,) = hedged.children()
+    assert (order.side, D(order.price), order.filled, order.post_only) == ("ask", D("59870.02"), LOT, False)
+    assert child_of(int(order.client_order_id)) == 1
+    (fill,) = hedged.of(Fill)
+    assert (fill.algo_id, fill.parent_id, fill.side) == ("3", command.parent_id, Side.SELL)
+    last = hedged.hedges_told()[-1]
+    assert (last.state, last.done, last.open, last.children) == (HedgeState.DONE, D(1), D(0), 1)
+    hedged.wait(50)
+    assert hedged.news(command.parent_id)[-1].executed_lots == LOT
+    hedged.wait(500)
+    assert len(hedged.children()) == 1, "what is done is not done again"
+
+
+def test_a_parent_is_told_before_its_child_goes_out_and_the_child_behind_it() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.told.clear()
+    hedged.command(style=ExecutionStyle.LEAN)
+    kinds = [type(event).__name__ for event in hedged.told]
+    assert kinds.index("HedgeUpdate") < kinds.index("OrderUpdates")
+
+
+def test_slices_follow_each_other_until_all_is_done() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(100 * LOT)
+    hedged.command(max_order_size=D("0.4"))
+    hedged.wait(1_000)
+    assert [order.filled for order in hedged.children()] == [4_000, 4_000, 2_000]
+    assert hedged.sold() == 1
+
+
+def test_a_resting_child_is_left_alone_by_everything_that_looks_for_strays() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    hedged.wait(1_200)
+    (order,) = hedged.children()
+    assert (order.status, D(order.price), order.post_only) == ("open", D("59999.99"), True)
+
+
+def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    hedged.say(msgspec.structs.replace(command, revision=2, cancelled=True))
+    hedged.wait(100)
+    assert hedged.resting() == {"mm1": 0, "mm2": 0}
+    assert hedged.hedges_told()[-1].state is HedgeState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "halt", ["global:manual", "bot-3:manual", "venue-degen:manual", "account-mm1:manual", "currency-BTC:manual"]
+)
+def test_a_halt_keeps_children_in_and_cancels_what_rests(halt: str) -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    assert hedged.resting()["mm1"] == 1
+    hedged.halts = [halt]
+    hedged.wait(300)
+    assert hedged.resting()["mm1"] == 0
+    assert f"halted: {halt}" in hedged.hedges_told()[-1].reason
+    hedged.halts = []
+    hedged.wait(300)
+    assert hedged.resting()["mm1"] == 1
+
+
+def test_a_halt_that_spares_hedges_does_not_keep_them_in() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.halts = ["bot-3:daily_loss"]
+    hedged.wait(100)
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000, spared_halts=["daily_loss"])
+    told: dict[str, Any] = {"actor": "risk", "detail": "", "halt_id": "1", "cancels": True, "ts_ns": hedged.now_ns}
+    hedged.tell(Halt(scope="bot-3", reason="daily_loss", **told), 9)
+    hedged.wait(1_000)
+    assert [order.status for order in hedged.children()] == ["open"]
+    hedged.tell(Halt(scope="bot-3", reason="manual", **told), 10)
+    hedged.wait(200)
+    assert hedged.resting()["mm1"] == 0
+
+
+def test_the_venue_with_the_best_price_after_fees_and_with_coins_is_taken() -> None:
+    hedged = Hedged()
+    hedged.start()
+    for account in ("mm1", "mm2"):
+        hedged.offer(LOT, account)
+    trader = hedged.quoter("mm1").trader
+    trader.collateral.on_money(CashBalance("BTC", D("0.25"), 1_000_000))
+    hedged.command(venues=[here("mm1"), here("mm2")], quantity=D("0.5"))
+    hedged.wait(500)
+    assert hedged.sold() == D("0.5")
+    assert hedged.hedges_told()[-1].state is HedgeState.DONE
+
+
+def test_without_coins_nothing_is_sold_and_the_reason_is_said() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.quoter("mm1").trader.collateral.on_money(CashBalance("BTC", D(0), 1_000_000))
+    hedged.command()
+    hedged.wait(300)
+    assert hedged.children() == []
+    assert "funds or limits allow 0" in hedged.hedges_told()[-1].reason
+
+
+def test_a_child_never_trades_with_an_order_of_ours_in_another_account() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(side=Side.BUY, style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    assert hedged.resting()["mm1"] == 1
+    bid = D(hedged.children()[0].price)
+    hedged.offer(LOT, "mm2")
+    hedged.book(bid=f"{bid}", ask="60000")
+    hedged.command(scope="bot-4", account="mm2", venues=[here("mm2")])
+    hedged.wait(500)
+    assert all(D(order.price) > bid for order in hedged.children("mm2"))
+
+
+def test_a_market_that_closes_takes_its_children_with_it() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    hedged.tell(hedged.market(MarketStatus.CLOSED), 3)
+    hedged.wait(200)
+    assert hedged.resting()["mm1"] == 0
+    assert hedged.hedges_told()[-1].reason.endswith("the market is closed")
+
+
+def test_a_command_said_twice_is_worked_once_and_answered_again() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(100 * LOT)
+    command = hedged.command()
+    before = len(hedged.hedges_told())
+    hedged.say(command)
+    hedged.wait(500)
+    assert hedged.sold() == 1
+    assert len(hedged.hedges_told()) == before + 1
+
+
+def test_what_goes_wrong_in_hedging_cancels_hedges_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    monkeypatch.setattr("quoter.hedging.hedges.standing_of", None)
+    hedged.wait(100)
+    assert hedged.resting()["mm1"] == 0
+    assert [alert.kind for alert in hedged.of(Alert)][-1] == "hedging_failed"
+    assert not [kind for kind in (alert.kind for alert in hedged.of(Alert)) if kind == "account_failed"]
+
+
+def test_nothing_is_looked_at_while_no_parent_is_open() -> None:
+    hedged = Hedged()
+    hedged.start()
+    assert not hedged.hedges.due
+    hedged.book()
+    hedged.wait(100)
+    hedged.book()
+    assert not hedged.hedges.due
+    assert hedged.hedges_told() == []
+
+
+# --- deaths ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_dies_with_a_resting_child_goes_on_with_the_rest() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=500)
+    (order,) = hedged.children()
+    hedged.venues["mm1"].fill(order, 4_000)
+    hedged.die()
+    hedged.start()
+    hedged.wait(700)
+    sizes = [each.size for each in hedged.children()]
+    assert sizes == [LOT, 6_000]
+    assert hedged.hedges_told()[-1].done == D("0.4")
+
+
+def test_a_child_that_was_sent_in_the_moment_of_a_death_is_known_by_its_id() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(6_000)
+    command = hedged.command(resend_ms=500)
+    assert hedged.sold() == D("0.6")
+    # Nothing of it reached the bus: neither that it was sent, nor what it did.
+    hedged.told.clear()
+    hedged.die()
+    hedged.offer(100 * LOT)
+    hedged.start()
+    hedged.wait(1_000)
+    assert [(fill.algo_id, fill.parent_id) for fill in hedged.of(Fill)] == [("3", command.parent_id)] * 2
+    assert hedged.sold() == 1
+    assert "unknown_fill" not in [alert.kind for alert in hedged.of(Alert)]
+
+
+def test_a_process_that_dies_after_everything_was_done_does_it_no_second_time() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(100 * LOT)
+    hedged.command()
+    hedged.die()
+    hedged.offer(100 * LOT)
+    hedged.start()
+    hedged.wait(500)
+    assert hedged.sold() == 1
+
+
+def test_a_quoter_that_fails_is_followed_by_one_that_knows_the_children() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(venues=[here("mm1"), here("mm2")], style=ExecutionStyle.PASSIVE, resend_ms=500)
+    (order,) = hedged.children()
+    hedged.venues["mm1"].fill(order, 4_000)
+    hedged.carry(hedged.core.on_lost("mm1", hedged.receipt()))
+    hedged.tell(command)
+    hedged.read_back("mm1")
+    hedged.hold_lease("mm1")
+    hedged.wait(1_000)
+    assert hedged.sold() == D("0.4")
+    assert (
+        sum(each.size for each in hedged.children() if each.status == "open")
+        + sum(each.size for each in hedged.children("mm2") if each.status == "open")
+        == 6_000
+    )

@@ -1,0 +1,38 @@
+"""What a spot bot has lost since its cutoff against its limit: a warning at half of it, a halt at all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from common.core import Effect
+from common.events import AlertLevel, TradingStatistics
+from common.halts import DAILY_LOSS
+
+from risk.ledger.positions import canonical
+from risk.monitoring.alerts import Conditions
+from risk.monitoring.equity import Unknown, shown
+from risk.monitoring.stops import LOSS_WARNING_SHARE, Stops
+
+
+def judge_day(
+    statistics: TradingStatistics, limit: Decimal, stops: Stops, conditions: Conditions, now_ns: int
+) -> Iterator[Effect]:
+    """Halt a bot whose loss has reached its limit, in the term currency; warn of one on its way there.
+
+    A loss that cannot be judged, for lack of a price or a rate, is waited for and then counts as reached.
+    """
+    algo_id, term = statistics.algo_id, statistics.term_currency
+    unknown = [Unknown("price", f"{currency} in {term}") for currency in statistics.unrated]
+    yield from stops.unjudged(algo_id, unknown, now_ns)
+    if statistics.net_pnl is None:
+        return
+    loss = -statistics.net_pnl
+    if loss >= limit:
+        detail = f"lost {canonical(shown(loss)):f} {term} since the cutoff, limit {canonical(limit):f}"
+        yield from stops.halt(f"bot-{algo_id}", DAILY_LOSS, detail, now_ns, algo_id)
+    elif loss > limit * LOSS_WARNING_SHARE:
+        text = f"lost {loss:.2f} of {canonical(limit):f} {term} since the cutoff"
+        yield from conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)
+    else:
+        conditions.end(algo_id, "daily_loss_warning")
