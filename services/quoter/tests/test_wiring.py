@@ -99,8 +99,8 @@ def test_of_several_accounts_at_one_venue_a_variable_says_whose_key_it_is(tmp_pa
 
 
 NAMED = """
-[venues.binance]
-adapter = "binance"
+[venues.coinbase]
+adapter = "coinbase"
 quoted = true
 symbols = ["BTCUSDT"]
 websocket = "wss://binance/ws"
@@ -157,8 +157,8 @@ def test_an_account_at_a_named_venue_has_its_address_and_its_folder_of_keys(tmp_
 @pytest.mark.parametrize(
     ("venue", "fault"),
     [
-        ("elsewhere", "MM_ACCOUNTS: venue must be one of degen, polymarket, binance, kraken_spot, terminal, is 'else"),
-        ("binance", "venues.toml: venues.binance.adapter: must be one of degen, polymarket to be traded at"),
+        ("elsewhere", f"venue must be one of {', '.join(VENUES)}, coinbase, kraken_spot, terminal, is 'else"),
+        ("coinbase", f"venues.toml: venues.coinbase.adapter: must be one of {', '.join(VENUES)} to be traded at"),
     ],
 )
 def test_a_venue_that_is_nowhere_is_refused_with_those_there_are(tmp_path: Path, venue: str, fault: str) -> None:

@@ -44,10 +44,11 @@ class Binance(Spoken):
     has_switch = False
     check_ms = 5_000
     subscriptions = 1
+    parameters = frozenset(("selfTradePreventionMode",))
     order_ids = trade_ids = re.compile("[1-9][0-9]{0,18}")
 
-    def __init__(self, exchange: Any, read_markets: MarketReader) -> None:
-        super().__init__("binance", exchange, read_markets)
+    def __init__(self, exchange: Any, read_markets: MarketReader, name: str = "binance") -> None:
+        super().__init__(name, exchange, read_markets)
         exchange.options["warnOnFetchOpenOrdersWithoutSymbol"] = False
         self.stream_url: str = exchange.urls["api"]["ws"]["ws-api"]["spot"]
 
@@ -136,7 +137,7 @@ class Binance(Spoken):
             place.side.name.lower(),
             f"{quantity:f}",
             f"{price:f}",
-            {"clientOrderId": self.client_id(place.order_id), **kind},
+            {"clientOrderId": self.client_id(place.order_id), **self.known(place), **kind},
         )
         return whole(lambda: self.order_of(found["info"]))
 

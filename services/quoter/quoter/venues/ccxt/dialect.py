@@ -143,12 +143,18 @@ class Spoken:
     order_ids: re.Pattern[str]
     """What the venue calls orders."""
     trade_ids: re.Pattern[str]
+    parameters: frozenset[str]
+    """What a configuration may hand to the venue with an order, by the venue's own names."""
 
     def __init__(self, name: str, exchange: Any, read_markets: MarketReader) -> None:
         self.name, self.exchange = name, exchange
         self.markets: dict[str, Market] = {}
         self._listed: dict[str, Any] = {}
         self._read_markets = read_markets
+
+    def known(self, place: Placement) -> dict[str, str]:
+        """Return what of an order's parameters the venue knows."""
+        return {name: value for name, value in place.parameters.items() if name in self.parameters}
 
     def call(self, method: str, *args: Any, **named: Any) -> Script[Any]:
         """Return what a call of ccxt's comes to."""

@@ -47,10 +47,11 @@ class Kraken(Spoken):
     has_switch = True
     check_ms = 20_000
     subscriptions = len(CHANNELS)
+    parameters = frozenset(("stptype",))
     order_ids = trade_ids = re.compile("[A-Z0-9]{3,8}(-[A-Z0-9]{3,8}){2}")
 
-    def __init__(self, exchange: Any, read_markets: MarketReader) -> None:
-        super().__init__("kraken", exchange, read_markets)
+    def __init__(self, exchange: Any, read_markets: MarketReader, name: str = "kraken") -> None:
+        super().__init__(name, exchange, read_markets)
         self.stream_url: str = exchange.urls["api"]["ws"]["privateV2"]
         self._token = ""
         self._last: dict[str, int] = {}
@@ -166,7 +167,7 @@ class Kraken(Spoken):
             place.side.name.lower(),
             f"{quantity:f}",
             f"{price:f}",
-            {"clientOrderId": client_id, "oflags": "fciq", **kind},
+            {"clientOrderId": client_id, "oflags": "fciq", **self.known(place), **kind},
         )
         try:
             venue_order_id = name_of(found["id"], "txid")

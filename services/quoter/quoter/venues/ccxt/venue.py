@@ -60,24 +60,26 @@ class BinanceVenue:
     """Binance's spot market."""
 
     def session(
-        self, keys: KeySource, url: str, settings: BinanceSettings, orders: OwnOrders, seed: int
+        self, keys: KeySource, name: str, url: str, settings: BinanceSettings, orders: OwnOrders, seed: int
     ) -> CcxtSession:
         symbols = some(settings.binance_symbols, "MM_BINANCE_SYMBOLS", "BTCUSDT")
-        make = speaking(keys, "binance", Binance, live=settings.binance_live)
+        make = speaking(keys, "binance", Binance, name, live=settings.binance_live)
         return CcxtSession(make, symbols, orders, seed, unguarded=settings.binance_resting_orders)
 
-    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         raise ConfigError(["MM_VENUE: binance has no key that can only cancel, so there is no watchdog for it"])
 
 
 class KrakenVenue:
     """Kraken's spot market."""
 
-    def session(self, keys: KeySource, url: str, settings: KrakenSettings, orders: OwnOrders, seed: int) -> CcxtSession:
+    def session(
+        self, keys: KeySource, name: str, url: str, settings: KrakenSettings, orders: OwnOrders, seed: int
+    ) -> CcxtSession:
         symbols = some(settings.kraken_symbols, "MM_KRAKEN_SYMBOLS", "BTC/USD")
-        return CcxtSession(speaking(keys, "kraken", Kraken, live=settings.kraken_live), symbols, orders, seed)
+        return CcxtSession(speaking(keys, "kraken", Kraken, name, live=settings.kraken_live), symbols, orders, seed)
 
-    def cancel_session(self, keys: KeySource, seed: int) -> CancelSession:
+    def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         raise ConfigError(
             [
                 "MM_VENUE: there is no watchdog for kraken: the venue cancels by itself "
@@ -94,14 +96,14 @@ def some(symbols: tuple[str, ...], setting: str, example: str) -> tuple[str, ...
 
 
 def speaking(
-    keys: KeySource, name: str, dialect: Callable[..., Dialect], *, live: bool
+    keys: KeySource, contract: str, dialect: Callable[..., Dialect], name: str = "", *, live: bool
 ) -> Callable[[Callable[[], int]], Dialect]:
-    """Return what makes a dialect of an account's keys; ConfigError when it cannot be made."""
-    key, secret = key_of(keys, name)
+    """Return what makes a dialect of an account's keys for a venue of a name; ConfigError when it cannot be made."""
+    key, secret = key_of(keys, contract)
 
     def make(now_ns: Callable[[], int]) -> Dialect:
-        exchange = exchange_of(name, {"apiKey": key, "secret": secret}, now_ns, live=live)
-        return dialect(exchange, market_reader(name))
+        exchange = exchange_of(contract, {"apiKey": key, "secret": secret}, now_ns, live=live)
+        return dialect(exchange, market_reader(contract), name or contract)
 
     return make
 

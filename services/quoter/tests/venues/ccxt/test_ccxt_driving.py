@@ -82,6 +82,16 @@ def test_an_order_goes_out_under_our_name_post_only_or_at_once() -> None:
     assert (resting["oflags"], taking["oflags"], taking["timeinforce"]) == (["fciq,post"], ["fciq"], ["IOC"])
 
 
+@pytest.mark.parametrize(("name", "sent"), [("binance", "selfTradePreventionMode"), ("kraken", "stptype")])
+def test_of_a_configurations_parameters_the_venue_gets_those_it_knows(name: str, sent: str) -> None:
+    dialect, market = DIALECTS[name]
+    coin = market.instrument
+    place = Placement(ORDER_ID, coin.symbol, coin.outcome, Side.BUY, 1, 9_000, True, parameters={sent: "x", "odd": "y"})
+    asks = parse_qs(asked(dialect.place(place, market)).body.decode())
+    assert asks[sent] == ["x"]
+    assert "odd" not in asks
+
+
 @pytest.mark.parametrize("name", sorted(STAGES))
 @given(st.integers(1, 2**63 - 1))
 def test_the_name_of_an_order_says_which_it_is(name: str, order_id: int) -> None:

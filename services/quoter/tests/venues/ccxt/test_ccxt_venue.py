@@ -20,7 +20,9 @@ KRAKEN = {"KRAKEN_API_KEY": "key-id", "KRAKEN_API_SECRET": "dmVyeS1zZWNyZXQ="}
 
 def binance(**settings: Any) -> Any:
     keys = GivenKeys("mm1", VARIABLES)
-    return BinanceVenue().session(keys, "", VenueSettings(binance_symbols=("BTCUSDT",), **settings), Orders(), 0)
+    return BinanceVenue().session(
+        keys, "binance", "", VenueSettings(binance_symbols=("BTCUSDT",), **settings), Orders(), 0
+    )
 
 
 def test_b30_keys_come_from_the_environment_or_the_accounts_file() -> None:
@@ -50,9 +52,9 @@ def test_orders_go_to_the_testnet_unless_the_venue_is_live() -> None:
 def test_a_venue_without_a_sandbox_is_for_real_money_or_not_at_all() -> None:
     keys, paper = GivenKeys("mm1", KRAKEN), VenueSettings(kraken_symbols=("BTC/USD",))
     with pytest.raises(ConfigError, match="MM_KRAKEN_LIVE: kraken has no sandbox"):
-        KrakenVenue().session(keys, "", paper, Orders(), 0)
+        KrakenVenue().session(keys, "kraken", "", paper, Orders(), 0)
     live = VenueSettings(kraken_symbols=("BTC/USD",), kraken_live=True)
-    session = KrakenVenue().session(keys, "", live, Orders(), 0)
+    session = KrakenVenue().session(keys, "kraken", "", live, Orders(), 0)
     assert session.dialect.stream_url == "wss://ws-auth.kraken.com/v2"
 
 
@@ -65,9 +67,9 @@ def test_an_account_says_which_symbols_it_trades() -> None:
     given = VenueSettings.model_validate({"binance_symbols": "BTCUSDT, ETHUSDT"})
     assert given.binance_symbols == ("BTCUSDT", "ETHUSDT")
     with pytest.raises(ConfigError, match="MM_BINANCE_SYMBOLS: say which"):
-        BinanceVenue().session(GivenKeys("mm1", VARIABLES), "", VenueSettings(), Orders(), 0)
+        BinanceVenue().session(GivenKeys("mm1", VARIABLES), "binance", "", VenueSettings(), Orders(), 0)
     with pytest.raises(ConfigError, match="MM_KRAKEN_SYMBOLS: say which"):
-        KrakenVenue().session(GivenKeys("mm1", KRAKEN), "", VenueSettings(), Orders(), 0)
+        KrakenVenue().session(GivenKeys("mm1", KRAKEN), "kraken", "", VenueSettings(), Orders(), 0)
     with pytest.raises(ValidationError, match="10 symbols or fewer"):
         VenueSettings(kraken_symbols=tuple(f"A{number}/USD" for number in range(11)))
 
@@ -84,4 +86,10 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("venue", [BinanceVenue(), KrakenVenue()])
 def test_a_watchdog_is_refused_with_the_reason(venue: BinanceVenue | KrakenVenue) -> None:
     with pytest.raises(ConfigError, match=r"MM_VENUE: .* no watchdog"):
-        venue.cancel_session(GivenKeys(), 0)
+        venue.cancel_session(GivenKeys(), "binance", 0)
+
+
+def test_a_venue_that_speaks_the_contract_under_another_name_is_called_by_it() -> None:
+    settings = VenueSettings(binance_symbols=("BTCUSDT",))
+    session = BinanceVenue().session(GivenKeys("mm1", VARIABLES), "binance_us", "", settings, Orders(), 0)
+    assert session.name == session.dialect.name == "binance_us"
