@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from common.errors import ConfigError
 from pydantic import ValidationError
+from quoter.accounts.reached import accounts_of
+from quoter.accounts.settings import AccountSettings
 from quoter.orders.own_orders import Orders
 from quoter.testing.venue import GivenKeys
 from quoter.venues import VenueSettings
@@ -93,3 +96,13 @@ def test_a_venue_that_speaks_the_contract_under_another_name_is_called_by_it() -
     settings = VenueSettings(binance_symbols=("BTCUSDT",))
     session = BinanceVenue().session(GivenKeys("mm1", VARIABLES), "binance_us", "", settings, Orders(), 0)
     assert session.name == session.dialect.name == "binance_us"
+
+
+def test_the_examples_in_the_configuration_can_be_taken_as_they_stand(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[5] / "config" / "venues.toml").read_text(encoding="utf-8")
+    start, end = text.index("# [venues.binance_real]"), text.index("# Uncomment to follow Polymarket")
+    example = "\n".join(line.removeprefix("#") for line in text[start:end].splitlines())
+    (tmp_path / "venues.toml").write_text(example, encoding="utf-8")
+    settings = AccountSettings.model_validate({"accounts": "mm2@binance_real,mm3@kraken_real"})
+    found = [(each.venue, each.contract) for each in accounts_of(settings, tmp_path, {})]
+    assert found == [("binance_real", "binance"), ("kraken_real", "kraken")]
