@@ -263,7 +263,7 @@ class SpotBots:
         if size > limits.max_long_exposure or -size > limits.max_short_exposure:
             text = (
                 f"{scope.name}: {size:f} {scope.currency}, limits {limits.max_long_exposure:f} long, "
-                f"{limits.max_short_exposure:f} short: nothing is sent that adds to it"
+                f"{limits.max_short_exposure:f} short: no quote is sent that adds to it"
             )
             yield from self._conditions.hold(
                 AlertLevel.CRITICAL, PLATFORM, "exposure_beyond_limit", text, moment.now_ns, key
