@@ -245,7 +245,7 @@ def test_no_more_is_offered_than_the_account_has_and_it_says_so() -> None:
     none, empty = started(coins="")
     go_on(none, empty)
     assert sides(empty) == ["bid", "bid"]
-    assert none.of(QuoteTarget)[-1].reason.startswith("no asks: no")
+    assert none.of(QuoteTarget)[-1].reason.startswith("no asks: it is not known how much BTC")
 
 
 def test_quotes_stay_for_their_minimum_time_and_within_their_change() -> None:

@@ -69,6 +69,8 @@ class Order(msgspec.Struct, eq=False):
     """Where it is filed while it lives; None until it is taken in."""
     parent_id: str = ""
     """The hedge parent it is a child of; '' for what a bot's strategy wants."""
+    spared_halts: tuple[str, ...] = ()
+    """Of a hedge: reasons of halts of its bot that leave it where it is."""
     on_axis: OnAxis | None = None
     """As its market's price axis has it; None until somebody has asked, and again when its ticks have changed."""
 

@@ -87,7 +87,8 @@ def _rounded(bases: Sequence[float | None], moved: float, side: SideRules, *, up
         bits = ticks * QUOTIENT_EPSILON
         if bits < TICK_EPSILON:
             bits = TICK_EPSILON
-        found.append(max(NO_PRICE, math.ceil(ticks - bits) if up else math.floor(ticks + bits)))
+        whole = math.ceil(ticks - bits) if up else math.floor(ticks + bits)
+        found.append(whole if whole > 0 else NO_PRICE)
     return found
 
 

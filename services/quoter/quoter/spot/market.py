@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from common.bots.spot import SpotBot
 from common.clock import NS_PER_MS
@@ -20,12 +20,13 @@ from quoter.spot.explaining import Known
 from quoter.spot.headroom import Allowed, BothSides, Cut, SideHeadroom, Stand, cut, exposure_headroom
 from quoter.spot.ladder import Bases, Prices, prices
 from quoter.spot.rules import HIGHEST_TICKS, rules_of
-from quoter.spot.standing import changes
+from quoter.spot.standing import Stay, changes, stay_of
 from quoter.spot.taking import highest_to_buy, lowest_to_sell, within
 from quoter.trading.strategy import Account, Inputs, MarketStrategy, Plan, pulled
 
 TAKE_GAP_NS = 100 * NS_PER_MS
 """After an order that took the next one waits so long, and for another book: this one may show what is gone."""
+NOTHING_TO_DO: Changes[Order] = Changes([], [])
 STOPPED = pulled("PRICER is stopped")
 ONLY_TAKES = "aggressive_mode: only what take_out takes is sent"
 
@@ -39,6 +40,17 @@ class Business(Protocol):
     def config(self) -> SpotBot: ...
     @property
     def account(self) -> Account: ...
+
+
+class Made(NamedTuple):
+    """A plan, and all that it was made of."""
+
+    bids: Sequence[int]
+    """Ticks by size."""
+    asks: Sequence[int]
+    lots: tuple[Sequence[int], Sequence[int]]
+    of: tuple[BothSides, MarketLimits]
+    plan: Plan
 
 
 class SpotMarket(MarketStrategy):
@@ -58,6 +70,7 @@ class SpotMarket(MarketStrategy):
         self._taken_from: object = None
         """The book from which was taken last."""
         self.taken_orders = 0
+        self._open = self._orders.open_orders(bot.algo_id, terms.symbol)
         self.renew(terms)
 
     def renew(self, terms: Terms) -> None:
@@ -73,8 +86,9 @@ class SpotMarket(MarketStrategy):
         self._least_money_lots = _ticks_lots(terms)
         self._limits: MarketLimits | None = None
         """As they were taken over last."""
-        self._made: Plan | None = None
-        self._made_of: object = None
+        self._made: Made | None = None
+        self._stay: tuple[int, Stay] | None = None
+        """Where prices may move while nothing of `_made` is to be done, and for which version of the open orders."""
         self._price: SourcePrice | None = None
         self._prices: Prices | None = None
         """Of the newest plan."""
@@ -138,6 +152,7 @@ class SpotMarket(MarketStrategy):
         return found
 
     def _planned(self, found: Prices, sizes: SizedPrices, limits: MarketLimits, headroom: BothSides) -> Plan:
+        """Return the plan of before where it stands: the same, or nothing of it is far enough from what rests."""
         rules = self.rules
         if rules.copies:
             whole = self.terms.instrument.whole_lots
@@ -145,13 +160,17 @@ class SpotMarket(MarketStrategy):
             sell_lots: Sequence[int] = [whole(each.quantity) for each in sizes.asks]
         else:
             buy_lots, sell_lots = rules.buys.lots, rules.sells.lots
-        funded = self._funded(found, headroom, buy_lots, sell_lots)
-        key = (found.bids, found.asks, buy_lots, sell_lots, funded, limits)
-        if self._made is not None and key == self._made_of:
-            return self._made
-        self._made_of = key
-        self._made = made = self._made_new(found, sizes, limits, (buy_lots, sell_lots), funded)
-        return made
+        funded = self._funded(found, headroom, sum(buy_lots), sum(sell_lots))
+        lots, of, made = (buy_lots, sell_lots), (funded, limits), self._made
+        if made is not None and made.lots == lots and made.of == of:
+            if made.bids == found.bids and made.asks == found.asks:
+                return made.plan
+            stay = self._stay
+            if stay is not None and stay[0] == self._open.version and stay[1].holds(found.bids, found.asks, rules):
+                return made.plan
+        plan = self._made_new(found, sizes, limits, lots, funded)
+        self._made, self._stay = Made(found.bids, found.asks, lots, of, plan), None
+        return plan
 
     def _made_new(
         self,
@@ -194,22 +213,20 @@ class SpotMarket(MarketStrategy):
 
     # --- funds --------------------------------------------------------------------------------------------------
 
-    def _funded(
-        self, found: Prices, headroom: BothSides, buy_lots: Sequence[int], sell_lots: Sequence[int]
-    ) -> BothSides:
+    def _funded(self, found: Prices, headroom: BothSides, buy_lots: int, sell_lots: int) -> BothSides:
         """Return the headroom, smaller where the account has not got what all quotes of a side would take."""
         buys, sells = headroom
         instrument, collateral = self.terms.instrument, self._collateral
         top = max(found.bids, default=0)
         if top and buys.lots:
-            free, lots = collateral.free(instrument.currency), min(sum(buy_lots), buys.lots)
+            free, lots = collateral.free(instrument.currency), min(buy_lots, buys.lots)
             a_lot = self._cover(top)
             if free is not None and lots * a_lot > free:
                 paid = int((free + self._locked(BUY)) / a_lot)
                 if paid < buys.lots:
                     buys = SideHeadroom(max(0, paid), f"no more {instrument.currency} in the account")
         if sells.lots:
-            coins, lots = collateral.free(instrument.base), min(sum(sell_lots), sells.lots)
+            coins, lots = collateral.free(instrument.base), min(sell_lots, sells.lots)
             if coins is None:
                 sells = SideHeadroom(0, f"it is not known how much {instrument.base} there is")
             elif instrument.units(lots) > coins:
@@ -235,7 +252,20 @@ class SpotMarket(MarketStrategy):
         if plan.state != "quoting":
             return super().changes(plan, working, inputs)
         least = self._least_apart(plan, inputs)
-        return changes(plan.wanted, working, self.rules, plan.headroom, least, inputs.context.now_ns)
+        found = changes(plan.wanted, working, self.rules, plan.headroom, least, inputs.context.now_ns)
+        made = self._made
+        if made is not None and plan is made.plan and found == NOTHING_TO_DO:
+            self._stay = self._stay_of(made, working)
+        return found
+
+    def _stay_of(self, made: Made, working: Sequence[Order]) -> tuple[int, Stay] | None:
+        """Return where prices may move: where each size has a quote of its own, and all of it."""
+        plan, (buy_lots, sell_lots) = made.plan, made.lots
+        bids, asks = ([(each.price_ticks, each.quantity_lots) for each in side] for side in (plan.bids, plan.asks))
+        if bids != list(zip(made.bids, buy_lots, strict=True)) or asks != list(zip(made.asks, sell_lots, strict=True)):
+            return None
+        stay = stay_of(plan.wanted, working, self.rules)
+        return None if stay is None else (self._open.version, stay)
 
     def _least_apart(self, plan: Plan, inputs: Inputs) -> int:
         """Return how many ticks own bids and asks are apart at least, as of the price of this pass."""

@@ -16,7 +16,7 @@ from common.orders import CANCELLING
 
 from quoter.orders.diff import Changes, Headroom, TargetOrder
 from quoter.orders.own_orders import Order
-from quoter.spot.rules import Rules, SideRules
+from quoter.spot.rules import HIGHEST_TICKS, Rules, SideRules
 
 NO_CHANGE_ALLOWED = 0
 
@@ -119,8 +119,8 @@ def _held(
     young = [order for order in working if now_ns - order.sent_ns < side.active_ns and not _is_beyond(order, bound)]
     young.sort(key=lambda order: -order.price_ticks if order.side is BUY else order.price_ticks)
     held: list[Order] = []
-    for order in young[: len(place)]:
-        if order.leaves_lots <= left:
+    for order in young:
+        if len(held) < len(place) and order.leaves_lots <= left:
             left -= order.leaves_lots
             held.append(order)
     return held
@@ -151,3 +151,57 @@ def _by_level(bids: Sequence[TargetOrder], asks: Sequence[TargetOrder]) -> list[
     """Return what is to be placed level by level, so that both sides stand early."""
     count = max(len(bids), len(asks))
     return [[*bids[place : place + 1], *asks[place : place + 1]] for place in range(count)]
+
+
+class Stay(NamedTuple):
+    """Between which ticks the price of each size may be wanted while all that rests stays as it is, best first."""
+
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+    def holds(self, bids: Sequence[int], asks: Sequence[int], rules: Rules) -> bool:
+        """Say whether nothing is to be done for these prices of all sizes."""
+        if (bids and bids[0] > rules.max_bid_ticks) or (asks and asks[0] < rules.min_ask_ticks):
+            return False
+        before = HIGHEST_TICKS
+        for ticks, (low, high) in zip(bids, self.bids, strict=True):
+            if not low <= ticks <= high or ticks >= before:
+                return False
+            before = ticks
+        before = 0
+        for ticks, (low, high) in zip(asks, self.asks, strict=True):
+            if not low <= ticks <= high or ticks <= before:
+                return False
+            before = ticks
+        return True
+
+
+def stay_of(wanted: Sequence[TargetOrder], working: Sequence[Order], rules: Rules) -> Stay | None:
+    """Return where prices may move while the working orders stay; None where that is not each of them for one size.
+
+    Looked at when there is nothing to be done, so that the next ticks that change no order need not look at orders.
+    """
+    bids = _stays(BUY, wanted, working, rules)
+    asks = _stays(SELL, wanted, working, rules)
+    return None if bids is None or asks is None else Stay(bids, asks)
+
+
+def _stays(
+    side: Side, wanted: Sequence[TargetOrder], working: Sequence[Order], rules: Rules
+) -> list[tuple[int, int]] | None:
+    wants = [want for want in wanted if want.side is side]
+    orders = [order for order in working if order.side is side]
+    if len(wants) != len(orders):
+        return None
+    orders.sort(key=lambda order: -order.price_ticks if side is BUY else order.price_ticks)
+    numerator, denominator = rules.price_change
+    found = []
+    for want, order in zip(wants, orders, strict=True):
+        ticks, leaves = order.price_ticks, order.leaves_lots
+        most = ticks * numerator // denominator
+        if abs(ticks - want.price_ticks) > most or (
+            leaves != want.quantity_lots and not rules.size_change.allows(leaves, want.quantity_lots)
+        ):
+            return None
+        found.append((ticks - most, ticks + most))
+    return found

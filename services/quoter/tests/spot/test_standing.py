@@ -200,12 +200,12 @@ def test_nothing_is_too_near_doubled_or_beyond_its_headroom(
         asked = [each for each in wanted if each.side is side]
         assert sum(each.leaves_lots for each in own) <= lots
         assert len(own) + len(placed) <= len(asked)
-        assert len({each.price_ticks for each in (*own, *placed)}) == len(own) + len(placed)
+        prices = {each.price_ticks for each in own} | {want.price_ticks for want in placed}
+        assert len(prices) == len(own) + len(placed)
         if not found.waits:
             assert len(own) + len(placed) == len(asked)
-    standing = [(each.side, each.price_ticks) for each in left] + [
-        (each.side, each.price_ticks) for each in found.place
-    ]
+    standing = [(order.side, order.price_ticks) for order in left]
+    standing += [(want.side, want.price_ticks) for want in found.place]
     of_bids = [ticks for side, ticks in standing if side is BUY]
     of_asks = [ticks for side, ticks in standing if side is SELL]
     assert not of_bids or not of_asks or min(of_asks) - max(of_bids) >= least
