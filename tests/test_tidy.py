@@ -61,6 +61,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "toolkit/platform/*.py",
         "toolkit/servers/*.py",
         "toolkit/simulation/cores.py",
+        "toolkit/simulation/spot/side.py",
         "toolkit/simulation/world.py",
         "toolkit/testing/*.py",
     ),

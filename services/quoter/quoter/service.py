@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from common.clock import NS_PER_S
@@ -113,8 +112,8 @@ class Quoter(AccountCore):
         )
         self.hedges = hedges or Hedges()
         self.hedges.join(self.trader)
-        hedged, terms = partial(self.hedges.on_order, account), self.hedges.terms_of
-        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, hedged, terms)
+        of_account = self.hedges.of(account, venue)
+        self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, of_account)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
         self._fence = EpochFence()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from common.events import AccountState, Fill, Position, decode
+from common.events import AccountState, Fill, HedgeUpdate, OrderCommand, Position, class_of, decode
 
 from toolkit.simulation.bus import MemoryBus
 
@@ -218,3 +218,37 @@ def check_rest(account: Any, findings: Findings, when: str) -> None:
     """Nothing of ours may rest at the venue."""
     for order in account.open_orders.values():
         findings.add("resting", f"{when}: order {order.client_order_id} still rests")
+
+
+def check_hedges(bus: MemoryBus, findings: Findings) -> Decimal:
+    """Compare hedges with what was said of them: none trades more than it may, and none begins beside another.
+
+    Return all that hedges have traded, in units of their base currencies.
+    """
+    said: dict[str, Decimal] = {}
+    newest: dict[tuple[str, str], str] = {}
+    ended: set[str] = set()
+    for message in bus.stored("order.>"):
+        cls = class_of(message.subject)
+        if cls is HedgeUpdate:
+            update = decode(HedgeUpdate, message.data)
+            if update.state.ended:
+                ended.add(update.parent_id)
+        elif cls is OrderCommand:
+            command = decode(OrderCommand, message.data)
+            key, parent_id = (command.scope, command.account), command.parent_id
+            before = newest.setdefault(key, parent_id)
+            if before != parent_id and before not in ended:
+                findings.add("hedge_beside", f"{parent_id} was said while {before} was open")
+            newest[key] = parent_id
+            said[parent_id] = max(said.get(parent_id, Decimal(0)), command.quantity)
+    traded: dict[str, Decimal] = {}
+    for message in bus.stored("fill.trade.>"):
+        fill = decode(Fill, message.data)
+        if fill.parent_id:
+            quantity = fill.quantity_lots * fill.instrument.lot_size
+            traded[fill.parent_id] = traded.get(fill.parent_id, Decimal(0)) + quantity
+    for parent_id, quantity in traded.items():
+        if quantity > said.get(parent_id, Decimal(0)):
+            findings.add("hedge_doubled", f"{parent_id} traded {quantity}, wanted were {said.get(parent_id, 0)}")
+    return sum(traded.values(), start=Decimal(0))

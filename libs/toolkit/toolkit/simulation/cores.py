@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,21 +83,28 @@ def secret_of(key: str) -> str:
     return f"secret-of-mm1-{key}"
 
 
-def feed(seed: int) -> Core:
-    """Return the feed of the public price source and of the venue."""
+def feed(seed: int, named: Sequence[str] = ()) -> Core:
+    """Return the feed of the public price source, of the venue, and of its named spot venues."""
     config = importlib.import_module("feed.config")
     wiring = importlib.import_module("feed.wiring")
     service = importlib.import_module("feed.service")
     venues = config.parse_venues((Path(CONFIG_DIR) / "venues.toml").read_text())
-    found = config.places(venues, config.Source.MODEL, "binance,degen", EXCHANGE_URL)
+    wanted = ["binance", "degen", *(spot_venue(name) for name in named)]
+    found = config.places(venues, config.Source.MODEL, ",".join(wanted), EXCHANGE_URL, ",".join(named))
     made: Core = service.Feed([wiring.venue_feed(place, str(seed)) for place in found])
     return made
 
 
-def pricer() -> Core:
-    venues = importlib.import_module("pricer.sources.venues").Venues(Exchanges({"DEGEN": "degen"}))
+def spot_venue(name: str) -> str:
+    """Return what venues.toml calls a named spot venue."""
+    return f"{name.lower()}_spot"
+
+
+def pricer(named: Sequence[str] = ()) -> Core:
+    exchanges = Exchanges({"DEGEN": "degen"} | {name: spot_venue(name) for name in named})
+    venues = importlib.import_module("pricer.sources.venues").Venues(exchanges)
     service = importlib.import_module("pricer.service")
-    made: Core = service.Pricer(["binance"], quoted_venues=["degen"], venues=venues)
+    made: Core = service.Pricer(["binance"], quoted_venues=["degen", *map(spot_venue, named)], venues=venues)
     return made
 
 
@@ -184,12 +191,24 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
             return done.value  # type: ignore[no-any-return]
 
 
-def quoter(seed: int, accounts: Sequence[str]) -> Core:
-    """Return the quoters of some accounts, as one process runs them."""
+def quoter(seed: int, accounts: Sequence[str], named: Mapping[str, str] | None = None) -> Core:
+    """Return the quoters of some accounts, as one process runs them; `named` are those at named spot venues."""
     reached = importlib.import_module("quoter.accounts.reached").Reached
     places = [reached(_keys(each, alone=len(accounts) == 1), "degen", "degen", EXCHANGE_URL) for each in accounts]
+    for account, name in at_named(named):
+        places.append(reached(_keys(account, alone=True), spot_venue(name), "degen", url_of(name)))
     made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed)
     return made
+
+
+def url_of(name: str) -> str:
+    """Return the address of a named spot venue."""
+    return f"{EXCHANGE_URL}/venues/{name.lower()}"
+
+
+def at_named(named: Mapping[str, str] | None) -> Sequence[tuple[str, str]]:
+    """Return accounts with the named venue of each."""
+    return list((named or {}).items())
 
 
 def _keys(account: str, *, alone: bool) -> Any:
@@ -227,14 +246,18 @@ def known_orders(core: Core, account: str) -> set[int]:
     return {order.order_id for order in quoter_of(core, account).trader.orders.living()}
 
 
-def watchdog(seed: int, accounts: Sequence[str]) -> Core:
-    """Return the watchdogs of some accounts, as one process runs them."""
+def watchdog(seed: int, accounts: Sequence[str], named: Mapping[str, str] | None = None) -> Core:
+    """Return the watchdogs of some accounts, as one process runs them; `named` are those at named spot venues."""
     name = "watchdog"
     rest = importlib.import_module("quoter.venues.degen.rest")
     session = importlib.import_module("quoter.venues.degen.cancelling").DegenCancelSession
     core = importlib.import_module("quoter.watchdog.core").Watchdog
     answers = importlib.import_module("quoter.views.answers").Answers()
-    keys = {account: rest.ApiKey(name, f"{account}-{name}", secret_of(name), KEYS[name]) for account in accounts}
-    cores = [core(each, session(key, seed), EXCHANGE_URL, seed, answer=answers.give) for each, key in keys.items()]
+    places = [(each, "degen", EXCHANGE_URL) for each in accounts]
+    places += [(each, spot_venue(where), url_of(where)) for each, where in at_named(named)]
+    cores = []
+    for account, venue, url in places:
+        key = rest.ApiKey(name, f"{account}-{name}", secret_of(name), KEYS[name])
+        cores.append(core(account, session(key, seed, venue), url, seed, answer=answers.give))
     made: Core = importlib.import_module("quoter.accounts.accounts").Accounts(cores, answers)
     return made

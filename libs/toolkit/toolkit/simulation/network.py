@@ -52,6 +52,8 @@ class Link:
     life: int
     wire: Wire
     public: bool
+    place: str
+    """Which named venue it leads to; empty is the exchange itself."""
     streams: tuple[str, ...]
     up_ns: int = 0
     down_ns: int = 0
@@ -72,13 +74,16 @@ class MemoryNetwork:
     ) -> None:
         self.schedule, self.random, self.faults = schedule, random, faults
         self.venue: Venue | None = None
+        self.named: dict[str, Venue] = {}
+        """Further venues of the exchange by the part of the address that is each one's own: /venues/kraken."""
         self.after_venue: Callable[[], None] = lambda: None
         """Called after everything the venue did: checkers look at it."""
         self._is_send, self._is_close = is_send, is_close
         self._links: dict[int, Link] = {}
         self._by_wire: dict[tuple[str, str], Link] = {}
         self._numbers = 0
-        self._venue_timer_ns = 0
+        self._timers_ns: dict[str, int] = {}
+        """By venue: when it wants to be woken."""
         self.tapes: dict[str, BinanceTape] = {}
         self.prices_flow = True
         """False: the public streams fall silent while their connections stand and REST answers."""
@@ -101,7 +106,8 @@ class MemoryNetwork:
         streams = tuple(dict(parse_qsl(parts.query)).get("streams", "").split("/")) if public else ()
         self._drop(self._by_wire.get((node.name, wire.name)), tell=False)
         self._numbers += 1
-        link = Link(self._numbers, node, node.life, wire, public, streams)
+        place, _ = self._place_of(parts.path)
+        link = Link(self._numbers, node, node.life, wire, public, place, streams)
         if self.venue is None and not public:
             node.later(CONNECT_MS * MS, lambda: node.feed(wire.on_close, "cannot connect"))
             return
@@ -113,7 +119,7 @@ class MemoryNetwork:
         if not link.open or link.node.life != link.life:
             return
         if not link.public:
-            self.venue_does(lambda venue: venue.on_connect(link.number, self.schedule.now_ns))
+            self.venue_does(lambda venue: venue.on_connect(link.number, self.schedule.now_ns), link.place)
         if link.open:
             link.node.call(link.wire.on_open)
 
@@ -130,7 +136,7 @@ class MemoryNetwork:
         if link.public:
             self._subscribe(link, data)
         else:
-            self.venue_does(lambda venue: venue.on_frame(link.number, data, self.schedule.now_ns))
+            self.venue_does(lambda venue: venue.on_frame(link.number, data, self.schedule.now_ns), link.place)
 
     def _subscribe(self, link: Link, data: bytes) -> None:
         document = json.loads(data)
@@ -172,7 +178,7 @@ class MemoryNetwork:
         if not link.public:
             self.schedule.after(
                 self.delay_ns(),
-                lambda: self.venue_does(lambda venue: venue.on_close(link.number, self.schedule.now_ns)),
+                lambda: self.venue_does(lambda venue: venue.on_close(link.number, self.schedule.now_ns), link.place),
             )
         if tell:
             link.node.later(self.delay_ns(), lambda: link.node.feed(link.wire.on_close, reason))
@@ -206,12 +212,14 @@ class MemoryNetwork:
     def _venue_answer(
         self, effect: HttpRequest, path: str, query: dict[str, str]
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        if self.venue is None:
+        place, path = self._place_of(path)
+        venue = self._venue_at(place)
+        if venue is None:
             return 0, b"", {}
         headers = {name.lower(): value for name, value in effect.headers.items()}
-        response = self.venue.on_request(effect.method, path, query, headers, effect.body, self.schedule.now_ns)
+        response = venue.on_request(effect.method, path, query, headers, effect.body, self.schedule.now_ns)
         self._deliver(response.outputs)
-        self._plan_venue_timer()
+        self._plan_timer(place, venue)
         self.after_venue()
         return response.status, response.body, response.headers
 
@@ -248,25 +256,34 @@ class MemoryNetwork:
                         if name in link.streams:
                             self._down(link, data)
 
-    def venue_does(self, action: Callable[[Venue], list[object]]) -> None:
-        if self.venue is None:
+    def venue_does(self, action: Callable[[Venue], list[object]], place: str = "") -> None:
+        """Have the exchange, or one of its named venues, do something."""
+        venue = self._venue_at(place)
+        if venue is None:
             return
-        self._deliver(action(self.venue))
-        self._plan_venue_timer()
+        self._deliver(action(venue))
+        self._plan_timer(place, venue)
         self.after_venue()
 
-    def _plan_venue_timer(self) -> None:
-        assert self.venue is not None
-        due_ns = self.venue.next_timer_ns()
-        if due_ns >= 1 << 61 or (self.schedule.now_ns < self._venue_timer_ns <= due_ns):
+    def _venue_at(self, place: str) -> Venue | None:
+        return self.named[place] if place else self.venue
+
+    def _place_of(self, path: str) -> tuple[str, str]:
+        """Return which named venue a path leads to, and what follows."""
+        _, _, rest = path.partition("/venues/")
+        name, separator, rest = rest.partition("/")
+        return (name, f"{separator}{rest}") if name in self.named else ("", path)
+
+    def _plan_timer(self, place: str, venue: Venue) -> None:
+        due_ns = venue.next_timer_ns()
+        if due_ns >= 1 << 61 or (self.schedule.now_ns < self._timers_ns.get(place, 0) <= due_ns):
             return
-        self._venue_timer_ns = max(due_ns, self.schedule.now_ns + 1)
-        planned = self._venue_timer_ns
+        planned = self._timers_ns[place] = max(due_ns, self.schedule.now_ns + 1)
 
         def due() -> None:
-            if self._venue_timer_ns == planned:
-                self._venue_timer_ns = 0
-                self.venue_does(lambda venue: venue.on_timer(self.schedule.now_ns))
+            if self._timers_ns[place] == planned:
+                self._timers_ns[place] = 0
+                self.venue_does(lambda venue: venue.on_timer(self.schedule.now_ns), place)
 
         self.schedule.at(planned, due)
 

@@ -47,6 +47,8 @@ class Scenario:
     """Another maker quotes markets that are about to end, so that there is somebody to take from."""
     spot: bool = False
     """The venue has spot symbols as well, with a maker and takers of their own."""
+    named: bool = False
+    """Beside the venue there are named spot venues, with spot bots that quote and hedge there."""
     accounts: int = 1
     """Ours at the venue, mm1, mm2 and so on, in one quoter process; each has a bot of its own in the same markets."""
     faults: Faults = field(default_factory=Faults)

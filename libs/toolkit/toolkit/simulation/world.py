@@ -30,6 +30,8 @@ from toolkit.simulation.rival import EVERY_MS, NAME, Rival
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
+from toolkit.simulation.spot.side import SpotSide
+from toolkit.simulation.spot.venues import BOTS
 from toolkit.simulation.stores import MemoryStore, Stores
 
 # A whole minute, so that rolling markets open and close at round seconds of the run.
@@ -115,7 +117,9 @@ def bots_of(scenario: Scenario) -> list[BotConfig]:
         sections = bot_sections(scenario.market_s)
         sections["instrument"] |= {"account": account}
         bots.append(bot_config(str(number), "binary", sections))
-    return [*bots, bot_config("2", "fixed", spot_sections())] if scenario.spot else bots
+    if scenario.spot:
+        bots.append(bot_config("2", "fixed", spot_sections()))
+    return bots + [bot_config(each.algo_id, "spot", each.sections) for each in BOTS if scenario.named]
 
 
 def bot_config(algo_id: str, kind: str, sections: dict[str, Any]) -> BotConfig:
@@ -143,6 +147,9 @@ class World:
         self.account = self.accounts[ACCOUNT]
         self.watches = {name: self._watch(name) for name in self.accounts}
         self.watch = self.watches[ACCOUNT]
+        self.named = SpotSide(self.findings)
+        if scenario.named:
+            self.named.host(scenario.seed, self.venue, self.network, [each.asset for each in UNDERLYINGS])
         self.network.after_venue = self._look
         self.paths = [
             PricePath(
@@ -172,6 +179,7 @@ class World:
     def _look(self) -> None:
         for watch in self.watches.values():
             watch.look(self.schedule.now_ns, self.network.last_price_ns)
+        self.named.look(self.schedule.now_ns)
 
     def _network(self) -> MemoryNetwork:
         session = importlib.import_module("exchange.entry.session")
@@ -195,10 +203,18 @@ class World:
         )
 
     def _nodes(self) -> list[Node]:
-        seed, accounts = self.scenario.seed, list(self.accounts)
+        seed, accounts, named = self.scenario.seed, list(self.accounts), self.named.places
+        spots = list(self.named.venues)
+        followed = [*cores.FEED_LEASES, *(("feed", cores.spot_venue(name)) for name in spots)]
         return [
-            Node("feed", lambda: cores.feed(seed), self.bus, self.network, leases=cores.FEED_LEASES),
-            Node("pricer", cores.pricer, self.bus, self.network, leases=[("pricer", "quotes-0")]),
+            Node("feed", lambda: cores.feed(seed, spots), self.bus, self.network, leases=followed),
+            Node(
+                "pricer",
+                lambda: cores.pricer(spots),
+                self.bus,
+                self.network,
+                leases=[("pricer", "quotes-0")],
+            ),
             Node(
                 "risk",
                 cores.risk,
@@ -210,13 +226,13 @@ class World:
             ),
             Node(
                 "quoter",
-                lambda: cores.quoter(seed, accounts),
+                lambda: cores.quoter(seed, accounts, named),
                 self.bus,
                 self.network,
-                parts=[("quoter", account) for account in accounts],
+                parts=[("quoter", account) for account in (*accounts, *named)],
                 prepare_part=cores.prepare_quoter,
             ),
-            Node("watchdog", lambda: cores.watchdog(seed, accounts), self.bus, self.network),
+            Node("watchdog", lambda: cores.watchdog(seed, accounts, named), self.bus, self.network),
         ]
 
     # --- the run ------------------------------------------------------------------------------------------------
@@ -231,6 +247,7 @@ class World:
         for config in self.bots:
             self.say(config)
         self.venue.start(START_NS)
+        self.named.start(self.network, START_NS)
         for node in self.nodes.values():
             node.start()
         self._price_tick(0)
@@ -283,6 +300,7 @@ class World:
                     self.findings.add("idle", f"{name}: no {kind} market was quoted after the trouble had ended")
             known = cores.known_orders(self.nodes["quoter"].core, name)
             check_known(self.accounts[name], known, self.findings)
+        self.named.check_life(self.nodes["quoter"].core, calm_ns)
         for message in self.bus.last_per_subject("risk.halt.>"):
             halt = decode(Halt, message.data)
             if not halt.lifted:
@@ -300,7 +318,7 @@ class World:
         self._check_rest("after stop")
 
     def _check_rest(self, when: str) -> None:
-        for account in self.accounts.values():
+        for account in (*self.accounts.values(), *self.named.accounts.values()):
             check_rest(account, self.findings, when)
 
     def _settle(self) -> None:
@@ -319,6 +337,7 @@ class World:
                 if position.yes or position.no:
                     text = f"{account.name}, {market}: {position.yes} YES, {position.no} NO left at the venue"
                     self.findings.add("unsettled", text)
+        self.named.check(self.bus, ledger)
         check_apart(list(self.accounts.values()), self.findings)
         for text in cores.store_differences(self.nodes["risk"].core, self.store):
             self.findings.add("store", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from common.clock import NS_PER_MS
-from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate
+from common.events import Alert, BotConfig, Fill, Halt, OrderUpdate, SourcePrice
 from common.halts import STORE_CHANGED
 from common.instruments import InstrumentKind
 from common.provenance import Provenance
@@ -13,10 +13,12 @@ from common.stores import STANDS_STILL
 from common.streams.levels import alarming_share
 
 from gateway.changes.adjustments import adjustment_row
+from gateway.kinds.hedges import exposure_row, figures_row, hedge_row, source_row
 from gateway.kinds.parts import Json
 from gateway.kinds.registry import bot_part
 from gateway.state.ages import (
     ACCOUNT_STALE_NS,
+    FAIR_STALE_NS,
     FEED_STALE_NS,
     LEVELS_STALE_NS,
     POSITION_STALE_NS,
@@ -61,6 +63,12 @@ def picture(view: View, now_ns: int) -> Json:
             if not stored.event.removed
         ],
         "markets": markets,
+        "spot": spot(view, now_ns),
+        "hedges": hedges(view),
+        "exposures": [
+            {**exposure_row(each.event), **aged(each.age_ns(now_ns), STATISTICS_STALE_NS)}
+            for _, each in sorted(view.exposures.items())
+        ],
         "accounts": accounts(view, now_ns),
         "fills": [
             {**fill_row(sequence, fill), **_market_of(view, fill)}
@@ -118,6 +126,25 @@ def venues(view: View, now_ns: int) -> list[Json]:
         }
         for venue, feed in sorted(view.feeds.items())
     ]
+
+
+def spot(view: View, now_ns: int) -> list[Json]:
+    """Return each spot bot's figures, with the prices that its quotes are made of."""
+    prices: dict[str, list[Json]] = {}
+    for (algo_id, _, _), stated in view.fairs.items():
+        if isinstance(stated.event, SourcePrice):
+            row = source_row(stated.event) | aged(stated.age_ns(now_ns), FAIR_STALE_NS)
+            prices.setdefault(algo_id, []).append(row)
+    return [
+        {**figures_row(each.event), "prices": prices.get(algo_id, []), **aged(each.age_ns(now_ns), STATISTICS_STALE_NS)}
+        for algo_id, each in sorted(view.figures.items())
+    ]
+
+
+def hedges(view: View) -> list[Json]:
+    """Return the hedges that are open, then the last of each scope that has ended."""
+    rows = [hedge_row(command, view.hedge_updates.get(key)) for key, command in sorted(view.hedges.items())]
+    return sorted(rows, key=lambda row: bool(row["ended"]))
 
 
 def accounts(view: View, now_ns: int) -> list[Json]:

@@ -99,6 +99,8 @@ def row_state(view: View, key: Key, now_ns: int) -> tuple[str, str]:
         return "stopped", "stopped by a person"
     target = view.targets.get(key)
     if target is None:
+        if view.place_of(config.event)[0] not in ("", key[1]):
+            return "hedging", "the bot's hedges are traded here"
         return "waiting", "no target yet"
     if target.age_ns(now_ns) > TARGET_STALE_NS:
         if market is not None and market.status.over:

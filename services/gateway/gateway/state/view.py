@@ -22,17 +22,21 @@ from common.events import (
     FeedStatus,
     Fill,
     Halt,
+    HedgeUpdate,
     Lease,
     Market,
+    OrderCommand,
     OrderUpdate,
     OrderUpdates,
     PlatformConfig,
     Position,
     QuoteTarget,
     RiskState,
+    RiskStatistics,
     SourcePrice,
     Statistics,
     TopOfBook,
+    TradingStatistics,
     User,
 )
 from common.instruments import Side
@@ -114,6 +118,13 @@ class View(Core):
         self.tops: dict[tuple[str, str], Stamped[TopOfBook]] = {}
         self.positions: dict[str, Stamped[Position]] = {}
         self.statistics: dict[str, Stamped[Statistics]] = {}
+        self.figures: dict[str, Stamped[TradingStatistics]] = {}
+        """Of spot bots."""
+        self.exposures: dict[str, Stamped[RiskStatistics]] = {}
+        """By the currency documents that watch them."""
+        self.hedges: dict[tuple[str, str], OrderCommand] = {}
+        """The newest word of each scope to each account, and below what became of it."""
+        self.hedge_updates: dict[tuple[str, str], HedgeUpdate] = {}
         self.risk: dict[str, Stamped[RiskState]] = {}
         self.feeds: dict[str, Stamped[FeedStatus]] = {}
         self.accounts: dict[str, Stamped[AccountState]] = {}
@@ -136,6 +147,10 @@ class View(Core):
             Newest(Lease, self.on_lease),
             Newest(Position, self.on_position),
             Newest(Statistics, self.on_statistics),
+            Newest(TradingStatistics, self.on_figures, sampled_ms=SAMPLE_MS),
+            Newest(RiskStatistics, self.on_exposure, sampled_ms=SAMPLE_MS),
+            Ordered(OrderCommand, self.on_hedge, Start.LAST_PER_SUBJECT),
+            Ordered(HedgeUpdate, self.on_hedge_update, Start.LAST_PER_SUBJECT),
             Newest(RiskState, self.on_risk),
             Newest(FeedStatus, self.on_feed),
             Newest(AccountState, self.on_account),
@@ -213,6 +228,22 @@ class View(Core):
 
     def on_statistics(self, statistics: Statistics, receipt: Receipt) -> Effects:
         _keep(self.statistics, statistics.scope, _stamp(statistics, receipt), BOTS_MAX)
+        return ()
+
+    def on_figures(self, figures: TradingStatistics, receipt: Receipt) -> Effects:
+        _keep(self.figures, figures.algo_id, _stamp(figures, receipt), BOTS_MAX)
+        return ()
+
+    def on_exposure(self, figures: RiskStatistics, receipt: Receipt) -> Effects:
+        _keep(self.exposures, figures.currency_id, _stamp(figures, receipt), BOTS_MAX)
+        return ()
+
+    def on_hedge(self, command: OrderCommand, receipt: Receipt) -> Effects:
+        _keep(self.hedges, (command.scope, command.account), command, BOTS_MAX)
+        return ()
+
+    def on_hedge_update(self, update: HedgeUpdate, receipt: Receipt) -> Effects:
+        _keep(self.hedge_updates, (update.scope, update.account), update, BOTS_MAX)
         return ()
 
     def on_risk(self, risk: RiskState, receipt: Receipt) -> Effects:

@@ -2,6 +2,7 @@
 
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 8 });
 
 /** Lots as a person reads them: shares as they are counted, of a coin units of it. */
@@ -40,7 +41,7 @@ const binary = {
 const signed = {
   highest: null,
   name: (row) => row.symbol,
-  price: (value) => plain.format(value),
+  price: (value) => (Math.abs(value) < 1 ? small : plain).format(value),
   origin: () => null,
   held: (position) => position ?? { net: 0, pnl: null },
   outcomes: () => null,

@@ -2,6 +2,7 @@
 
 import { LoggedOut, Session } from "/web/session.js";
 import { showPicture, takeHistory } from "/web/show.js";
+import { showSpot } from "/web/spot.js";
 
 const SILENT_AFTER_MS = 2_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
@@ -111,6 +112,7 @@ async function readLines(signal, take) {
 
 function render(line) {
   const books = { decide, me: me.id, mayDecide: may("risk") };
+  showSpot(line);
   showPicture(line, { ...books, lift, switchBot, mayLift: may("risk"), mayStart: may("trader"), mayStop: may("trader", "risk") });
 }
 

@@ -4,7 +4,7 @@ import { draw, Line } from "/web/chart.js";
 import { amount, kindOf, units } from "/web/kinds.js";
 
 const LADDER_LEVELS_MAX = 6;
-const byId = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 const lines = new Map();
 const cards = new Map();
 
@@ -36,7 +36,7 @@ function keyOf(row) {
   return `${row.algo_id}\n${row.venue}\n${row.symbol}`;
 }
 
-function make(tag, className = "", text = "") {
+export function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
   if (className) element.className = className;
   if (text !== "") element.textContent = text;
@@ -216,7 +216,7 @@ function showMarket({ root, part }, row, key, picture) {
   const { fair, book, target, resting, position } = row;
   const kind = kindOf(row);
   const bid = resting.bids[0]?.[0] ?? null, ask = resting.asks[0]?.[0] ?? null;
-  const tick = row.tick && row.tick < 0.01 ? 3 : 2;
+  const tick = row.tick ? Math.min(8, Math.max(2, Math.ceil(-Math.log10(row.tick) - 1e-9))) : 2;
   root.dataset.symbol = row.symbol;
   part.name.textContent = kind.name(row, timeOf);
   part.name.title = `${row.title}\n${row.symbol} at ${row.venue}, bot ${row.algo_id}, ${row.status}`;

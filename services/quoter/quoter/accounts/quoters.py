@@ -252,7 +252,12 @@ class Quoters(Accounts[Quoter]):
         """Return every account's snapshot, and what of it is asked for most over all of them."""
         told = super().state(now_ns)
         bots = [{"account": account, **row} for account, state in told["accounts"].items() for row in state.pop("bots")]
-        return {**told, "open_orders": sum(len(core.trader.orders) for core in self.cores), "bots": bots}
+        return {
+            **told,
+            "hedges": self.hedges.parents.status(),
+            "open_orders": sum(len(core.trader.orders) for core in self.cores),
+            "bots": bots,
+        }
 
 
 def _told(error: Exception) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from common.events import AlertLevel, Book, Event, HedgeUpdate, HedgeVenue, OrderCommand, OrderUpdates
+from common.events import AlertLevel, Book, Event, HedgeUpdate, HedgeVenue, OrderCommand, OrderUpdate, OrderUpdates
 from common.instruments import Side
 from common.orders import LIVE, SUBMITTING, UNKNOWN, OrderState
 from common.pretrade import Rejection
@@ -26,6 +26,7 @@ from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
 from quoter.trading.order_updates import PLATFORM, HedgeTerms, alert
 from quoter.trading.trader import Trader
+from quoter.venues.base import Execution
 
 Symbol = tuple[str, str]
 """Venue and symbol."""
@@ -50,6 +51,10 @@ class Hedges:
         self._cancelling: dict[tuple[str, int], Order] = {}
         """Cancels that are due and have not been sent."""
         self._failed = ""
+
+    def of(self, account: str, venue: str) -> AccountHedges:
+        """Return what the books of one account see of them."""
+        return AccountHedges(self, account, venue)
 
     # --- accounts -----------------------------------------------------------------------------------------------
 
@@ -107,6 +112,34 @@ class Hedges:
         """Return what the fills of a parent's children carry for the figures of its bot."""
         command = self.parents.command_of(parent_id)
         return HedgeTerms() if command is None else HedgeTerms(command.term_currency, command.term_rate)
+
+    def adopted(self, execution: Execution, venue: str, account: str, now_ns: int) -> OrderUpdate | None:
+        """Return the child of a hedge that was executed and that nobody has told of; None where it is none.
+
+        It was sent in the moment of a death. Every order of before has been cancelled when its fills are asked for.
+        """
+        command = self.parents.parent_of(execution.order_id)
+        if command is None:
+            return None
+        update = OrderUpdate(
+            account=account,
+            algo_id=command.algo_id,
+            venue=venue,
+            symbol=execution.symbol,
+            order_id=execution.order_id,
+            order_sequence=1,
+            venue_order_id=execution.venue_order_id,
+            outcome=execution.outcome,
+            side=execution.side,
+            price_ticks=execution.price_ticks,
+            quantity_lots=execution.quantity_lots + execution.leaves_lots,
+            leaves_lots=0,
+            state=OrderState.CANCELLED,
+            ts_received_ns=now_ns,
+            parent_id=command.parent_id,
+        )
+        self.parents.adopt(update)
+        return update
 
     def on_book(self, book: Book) -> None:
         """Keep what a venue shows: when a parent comes, a quiet book may not be told again for long."""
@@ -174,11 +207,18 @@ class Hedges:
             self.parents.on_child(account, child.order_id, OrderState.REJECTED, 0, now_ns, text)
             return
         trader.budget.take(Use.HEDGE, 1, now_ns)
-        trader.batch.place(found, now_ns, ChildTerms(child.parent_id, child.immediate, child.parameters))
+        trader.batch.place(found, now_ns, self._terms_of_child(child))
+        instrument = standing.terms.instrument
         if child.side is Side.BUY:
-            currency = standing.terms.instrument.currency
-            trader.collateral.lock(currency, found.cover)
-            trader.activity.money.add(child.algo_id, currency, found.notional)
+            trader.collateral.lock(instrument.currency, found.cover)
+            trader.activity.money.add(child.algo_id, instrument.currency, found.notional)
+        else:
+            trader.collateral.lock(instrument.base, instrument.units(child.quantity_lots))
+
+    def _terms_of_child(self, child: PlaceChild) -> ChildTerms:
+        command = self.parents.command_of(child.parent_id)
+        spared = tuple(command.spared_halts) if command is not None else ()
+        return ChildTerms(child.parent_id, child.immediate, child.parameters, spared)
 
     def _cancel(self, now_ns: int) -> None:
         """Send the cancels that can be sent now; none is dropped before its order has ended."""
@@ -248,3 +288,19 @@ class Hedges:
                 for ticks, lots in levels.items():
                     side[ticks] = side.get(ticks, 0) + lots
         return sides
+
+
+class AccountHedges:
+    """The hedges of a process as the books of one account see them."""
+
+    def __init__(self, hedges: Hedges, account: str, venue: str) -> None:
+        self._hedges, self._account, self._venue = hedges, account, venue
+
+    def on_order(self, order: Order, now_ns: int) -> None:
+        self._hedges.on_order(self._account, order, now_ns)
+
+    def terms_of(self, parent_id: str) -> HedgeTerms:
+        return self._hedges.terms_of(parent_id)
+
+    def adopted(self, execution: Execution, now_ns: int) -> OrderUpdate | None:
+        return self._hedges.adopted(execution, self._venue, self._account, now_ns)

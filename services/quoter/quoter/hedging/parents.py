@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from common.events import HedgeUpdate, OrderCommand, OrderUpdate
-from common.orders import OrderState, hedge_child_id
+from common.orders import OrderState, child_of, epoch_of, hedge_child_id
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild, inherited
 from quoter.hedging.places import Places
@@ -19,6 +19,8 @@ from quoter.hedging.working import Working
 
 SCOPES_MAX = 1_000
 """Scopes that are hedged through one process."""
+SALTS = 4
+"""By which ids of children are looked for; hardly ever is one used but the first."""
 INHERITED_MAX = 10_000
 """A predecessor's children that are remembered until their parent is known."""
 
@@ -218,6 +220,27 @@ class Parents:
             if command.parent_id == parent_id:
                 return command
         return None
+
+    def parent_of(self, order_id: int) -> OrderCommand | None:
+        """Return the parent of which an order is a child by its id, None of any other order."""
+        number, epoch = child_of(order_id), epoch_of(order_id)
+        if not number:
+            return None
+        commands = [*(each.command for each in self._working.values()), *self._next.values(), *self._early.values()]
+        for command in commands:
+            if order_id in [hedge_child_id(epoch, command.parent_id, number, salt) for salt in range(SALTS)]:
+                return command
+        return None
+
+    def adopt(self, update: OrderUpdate) -> None:
+        """Take in a child that nobody has told of: its parent counts what it has executed."""
+        for working in self._working.values():
+            if working.command.parent_id == update.parent_id:
+                child = inherited(update)
+                if working.adopt(child):
+                    self._by_order[child.key] = working, child
+                return
+        self.remember_child(update)
 
     def tell_again(self, parent_id: str) -> None:
         """Say again where a parent stands: what was said has not been heard."""

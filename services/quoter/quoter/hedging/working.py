@@ -100,6 +100,14 @@ class Working:
         if self.children and not self.state.ended:
             self.state = HedgeState.WORKING
 
+    def adopt(self, child: Child) -> bool:
+        """Take in a predecessor's child that was not told; False for one that is counted already."""
+        if child.order_id in self.children or child.number < self.number:
+            return False
+        self.children[child.order_id] = child
+        self.number = max(self.number, child.number)
+        return True
+
     @property
     def measured(self) -> bool:
         """Whether all its children can be counted; until then nothing is sent, and nothing told."""

@@ -77,6 +77,8 @@ class Order(msgspec.Struct, eq=False):
     """Where it is filed while it lives; None until it is taken in."""
     parent_id: str = ""
     """The hedge parent it is a child of; '' for what a bot's strategy wants."""
+    spared_halts: tuple[str, ...] = ()
+    """Of a hedge: reasons of halts of its bot that leave it where it is."""
     before: Standing | None = None
     """Where it stood before an amendment that the venue has not confirmed; both count until it has."""
     amended: bool = False

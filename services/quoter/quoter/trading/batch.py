@@ -29,6 +29,8 @@ class ChildTerms(NamedTuple):
     """It never rests: what cannot trade at once is gone."""
     parameters: Mapping[str, str]
     """For the venue, as the configuration has them."""
+    spared_halts: tuple[str, ...]
+    """Reasons of halts of its bot that leave it where it is."""
 
 
 class Batch:
@@ -92,7 +94,8 @@ class Batch:
         order = Order(order_id, new.algo_id, symbol, outcome, side, ticks, lots)
         immediate = not new.post_only
         if child is not None:
-            order.parent_id, immediate = child.parent_id, child.immediate
+            order.parent_id, order.spared_halts = child.parent_id, child.spared_halts
+            immediate = child.immediate
         order.immediate, order.sent_ns, order.on_axis = immediate, now_ns, approved.on_axis
         self._orders.add(order)
         self._news.note(order)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from common.clock import NS_PER_MS
 from common.core import Effects
-from common.events import AccountState, AlertLevel, Fill, Halt, Posting
+from common.events import AccountState, AlertLevel, Fill, Halt, OrderUpdate, Posting
 from common.instruments import NONE, Instrument
 from common.orders import CANCELLING, LIVE, SUBMITTING, UNKNOWN, OrderState, epoch_of
 from common.pretrade import NewOrder
@@ -65,6 +66,22 @@ OVERTAKEN = frozenset({"unknown_order", "order_finished", "invalid_size"})
 """Why an amendment is refused when a fill, or the end of its order, was faster."""
 
 
+class HedgesOfAccount(Protocol):
+    """What the hedges of the process hear of one account's orders, and say of them."""
+
+    def on_order(self, order: Order, now_ns: int) -> None:
+        """Take in what has become of an order that hedges."""
+        ...
+
+    def terms_of(self, parent_id: str) -> HedgeTerms:
+        """Return what fills of a hedge parent's children carry."""
+        ...
+
+    def adopted(self, execution: Execution, now_ns: int) -> OrderUpdate | None:
+        """Return the hedge's child that was executed and that nobody has told of; None where it is none."""
+        ...
+
+
 class Blotter:
     """Apply a session's reports to the trader and say what follows."""
 
@@ -74,8 +91,7 @@ class Blotter:
         touched: Callable[[str, str], None],
         filled: Callable[[Fill, Instrument, int], Effects],
         halted: Callable[[Halt, int], Effects],
-        hedged: Callable[[Order, int], None],
-        terms_of_hedge: Callable[[str], HedgeTerms],
+        hedges: HedgesOfAccount,
     ) -> None:
         self._trader = trader
         self._refusals = AccountRefusals()
@@ -85,10 +101,7 @@ class Blotter:
         """Told every new fill; says what follows from it beyond its booking."""
         self._halted = halted
         """Told every halt of our own; says what is to be cancelled."""
-        self._hedged = hedged
-        """Told every change of an order that hedges."""
-        self._terms_of_hedge = terms_of_hedge
-        """Says what fills of a hedge parent's children carry."""
+        self._hedges = hedges
         self._snapshot: AccountSnapshot | None = None
         self._alerted_ns: dict[tuple[str, str], int] = {}
         self._halts = 0
@@ -112,7 +125,7 @@ class Blotter:
         """Tell of an order that is not what it was."""
         self._trader.news.note(order)
         if order.parent_id:
-            self._hedged(order, now_ns)
+            self._hedges.on_order(order, now_ns)
 
     def _refusals_of(self, order: Order) -> MarketRefusals | None:
         """Return where the refusals of an order's market are counted; None when nobody works on it any more.
@@ -263,7 +276,7 @@ class Blotter:
 
     def _on_execution(self, execution: Execution, now_ns: int) -> Effects:
         trader = self._trader
-        order = trader.orders.get(execution.order_id)
+        order = trader.orders.get(execution.order_id) or self._untold_child(execution, now_ns)
         if order is None:
             if execution.recovered and execution.account_sequence <= self.proven_sequence:
                 return
@@ -275,7 +288,7 @@ class Blotter:
         instrument = self._instrument_of(execution)
         books = self._books(instrument, now_ns)
         if order is not None and order.parent_id:
-            fill = fill_of(execution, order, books, self._terms_of_hedge(order.parent_id))
+            fill = fill_of(execution, order, books, self._hedges.terms_of(order.parent_id))
         else:
             fill = fill_of(execution, order, books)
         if not trader.holdings.on_fill(fill, instrument):
@@ -287,6 +300,14 @@ class Blotter:
         if order is not None:
             self._changed(order, now_ns)
             self._touched(order.algo_id, order.symbol)
+
+    def _untold_child(self, execution: Execution, now_ns: int) -> Order | None:
+        """Return a hedge's child of which a predecessor could not tell any more, None of any other order."""
+        told = self._hedges.adopted(execution, now_ns) if epoch_of(execution.order_id) < self._trader.epoch else None
+        if told is None:
+            return None
+        self._trader.orders.remember(told)
+        return self._trader.orders.get(told.order_id)
 
     def _instrument_of(self, execution: Execution) -> Instrument:
         """Return what was traded; of a market we were not told about, what the session says of such."""

@@ -120,9 +120,9 @@ class Emptying:
             if report.asked_at_ns < run.asked_from_ns or not run.asked_from_ns:
                 continue
             run.answered = True
-            gone = {order_id for order_id in report.gone if self._covers(run.scope, order_id)}
+            gone = {order_id for order_id in report.gone if self._covers(run, order_id)}
             run.swept |= gone
-            run.at_venue = {order_id for order_id in report.order_ids if self._covers(run.scope, order_id)}
+            run.at_venue = {order_id for order_id in report.order_ids if self._covers(run, order_id)}
             run.seen |= gone | run.at_venue
             run.ask_at_ns = now_ns + ASK_GAP_NS
             if run.at_venue:
@@ -131,7 +131,7 @@ class Emptying:
                 continue
             connected = self._trader.session.connected
             run.looks = run.looks + 1 if not gone else 0
-            if (connected and not self._alive(run.scope)) or run.looks >= LOOKS_WITHOUT_CONNECTION:
+            if (connected and not self._alive(run)) or run.looks >= LOOKS_WITHOUT_CONNECTION:
                 self._last = self._runs.pop(run.what)
                 yield from self._publish(run, report.asked_at_ns, now_ns)
 
@@ -139,7 +139,7 @@ class Emptying:
 
     def _go_on(self, run: Run, now_ns: int) -> Outputs:
         session = self._trader.session
-        if session.connected and self._alive(run.scope):
+        if session.connected and self._alive(run):
             yield from self._cancel_alive(run, now_ns)
         elif now_ns >= run.ask_at_ns:
             run.ask_at_ns = now_ns + ASK_GAP_NS
@@ -147,7 +147,7 @@ class Emptying:
             yield from session.ask_resting(now_ns, sweep=not session.connected)
 
     def _cancel_alive(self, run: Run, now_ns: int) -> Effects:
-        alive = self._alive(run.scope)
+        alive = self._alive(run)
         run.seen |= {order.order_id for order in alive}
         if now_ns < run.cancel_at_ns:
             return ()
@@ -165,15 +165,21 @@ class Emptying:
         if strays and session.connected:
             yield from session.send(strays, [], now_ns)
 
-    def _alive(self, scope: str) -> list[Order]:
-        scopes_of = self._trader.scopes_of
-        return [each for each in self._trader.orders.living() if scope in scopes_of(each.algo_id, each.symbol)]
+    def _alive(self, run: Run) -> list[Order]:
+        return [each for each in self._trader.orders.living() if self._concerns(run, each)]
 
-    def _covers(self, scope: str, order_id: int) -> bool:
+    def _concerns(self, run: Run, order: Order) -> bool:
+        """Say whether an order is to go: it is of the scope, and not a hedge that is to go on under this halt."""
+        scope = run.scope
+        if order.spared_halts and run.what in [f"bot-{order.algo_id}:{reason}" for reason in order.spared_halts]:
+            return False
+        return scope in self._trader.scopes_of(order.algo_id, order.symbol)
+
+    def _covers(self, run: Run, order_id: int) -> bool:
         """Say whether an order at the venue is one of the scope; of a stranger only its account is known."""
-        order = self._trader.orders.get(order_id)
+        scope, order = run.scope, self._trader.orders.get(order_id)
         if order is not None:
-            return scope in self._trader.scopes_of(order.algo_id, order.symbol)
+            return self._concerns(run, order)
         return scope in self._trader.scopes_of("") or not self._trader.session.connected
 
     # --- telling ------------------------------------------------------------------------------------------------
@@ -191,7 +197,7 @@ class Emptying:
     def _outcome(self, run: Run, confirmed_at_ns: int) -> Emptied:
         orders, session = self._trader.orders, self._trader.session
         ended = {order.order_id for order in map(orders.get, run.seen) if order and order.state is OrderState.CANCELLED}
-        left = run.at_venue | {order.order_id for order in self._alive(run.scope)}
+        left = run.at_venue | {order.order_id for order in self._alive(run)}
         why = "" if session.connected or not run.scope.startswith(("bot-", "currency-")) else WHOLE_ACCOUNT
         if confirmed_at_ns:
             left = set()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, HedgeState, MarketStatus
+from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
 from common.instruments import Side
 from common.orders import child_of
 from quoter.testing.hedging import Hedged, here
@@ -95,9 +96,14 @@ def test_a_halt_that_spares_hedges_does_not_keep_them_in() -> None:
     hedged.start()
     hedged.halts = ["bot-3:daily_loss"]
     hedged.wait(100)
-    hedged.offer(LOT)
-    hedged.command(spared_halts=["daily_loss"])
-    assert hedged.sold() == 1
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000, spared_halts=["daily_loss"])
+    told: dict[str, Any] = {"actor": "risk", "detail": "", "halt_id": "1", "cancels": True, "ts_ns": hedged.now_ns}
+    hedged.tell(Halt(scope="bot-3", reason="daily_loss", **told), 9)
+    hedged.wait(1_000)
+    assert [order.status for order in hedged.children()] == ["open"]
+    hedged.tell(Halt(scope="bot-3", reason="manual", **told), 10)
+    hedged.wait(200)
+    assert hedged.resting()["mm1"] == 0
 
 
 def test_the_venue_with_the_best_price_after_fees_and_with_coins_is_taken() -> None:
@@ -195,6 +201,23 @@ def test_a_process_that_dies_with_a_resting_child_goes_on_with_the_rest() -> Non
     sizes = [each.size for each in hedged.children()]
     assert sizes == [LOT, 6_000]
     assert hedged.hedges_told()[-1].done == D("0.4")
+
+
+def test_a_child_that_was_sent_in_the_moment_of_a_death_is_known_by_its_id() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(6_000)
+    command = hedged.command(resend_ms=500)
+    assert hedged.sold() == D("0.6")
+    # Nothing of it reached the bus: neither that it was sent, nor what it did.
+    hedged.told.clear()
+    hedged.die()
+    hedged.offer(100 * LOT)
+    hedged.start()
+    hedged.wait(1_000)
+    assert [(fill.algo_id, fill.parent_id) for fill in hedged.of(Fill)] == [("3", command.parent_id)] * 2
+    assert hedged.sold() == 1
+    assert "unknown_fill" not in [alert.kind for alert in hedged.of(Alert)]
 
 
 def test_a_process_that_dies_after_everything_was_done_does_it_no_second_time() -> None:

@@ -225,8 +225,11 @@ def _new(
 
 
 def is_cancellable(part: Parent) -> bool:
-    """Say whether a parent is to be told that it is not wanted: it has been said, and neither has it ended."""
-    return not (part.ended or part.command.cancelled or part.unconfirmed)
+    """Say whether a parent is to be told that it is not wanted: it has been said, has not ended, nor is all of it done.
+
+    Of one whose quantity is in the ledger the holder is about to say that it has ended.
+    """
+    return bool(part.wanted) and not (part.ended or part.command.cancelled or part.unconfirmed)
 
 
 def cancelled(part: Parent, now_ns: int, epoch: int, reason: str) -> OrderCommand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from common.core import Effect, Keep, Newest, Ordered, Receipt
@@ -40,17 +41,20 @@ class Harness:
         epoch: int = 3,
         now_ns: int = NOW_NS,
         platform: PlatformLimits = PLATFORM_LIMITS,
+        documents: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
+        """`documents` are on disk from an earlier life."""
         self.now_ns = now_ns
         self.health = StoreHealth()
         self.risk = Risk(platform, store=self.health, exchanges=EXCHANGES)
         self.risk.epoch = epoch
+        self.risk.restore(documents)
         self.risk.recover(ledger or Ledger(), faults, days=days, now_ns=now_ns)
         self.sequence = self.risk.ledger.sequence
         self.said: list[Effect] = []
         self.words = 0
         """Halts and lifts in their stream."""
-        self.kept: dict[str, bytes] = {}
+        self.kept: dict[str, bytes] = dict(documents)
         """Documents on disk."""
         for config in configs or (a_config(),):
             self.tell(config)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from common.errors import ConfigError
-from common.events import Alert, NetBounds, SpotLimits
+from common.events import Alert, Halt, NetBounds, SpotLimits, TradingStatistics
 from common.pretrade import LotBounds, limits_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -254,3 +254,21 @@ def test_a_document_that_cannot_be_read_is_told_and_counts_as_not_there() -> Non
         ("critical", "config_refused")
     ]
     assert harness.risk_state().bot_limits == {}
+
+
+def test_trouble_with_one_bot_takes_its_limits_and_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = a_harness()
+    harness.tell(a_spot_bot("4"))
+    mark = harness.risk.spot.rates.mark
+
+    def broken(algo_id: str, *place: Any) -> Decimal | None:
+        if algo_id == "3":
+            raise ArithmeticError("no such price")
+        return mark(algo_id, *place)
+
+    monkeypatch.setattr(harness.risk.spot.rates, "mark", broken)
+    assert list(harness.risk_state().bot_limits) == ["4"]
+    harness.wait(1)
+    (halt,) = [each for each in of(Halt, harness.said) if each.scope == "bot-3"]
+    assert (halt.reason, halt.detail) == ("exception", "ArithmeticError: no such price")
+    assert "4" in {each.algo_id for each in of(TradingStatistics, harness.said)}
