@@ -279,3 +279,5 @@ STAGES: dict[str, Callable[[], Stage]] = {
 }
 WITHOUT_OUTCOMES = frozenset(("binance", "kraken"))
 """Venues of spot symbols alone."""
+WITHOUT_SWITCH = frozenset(("binance",))
+"""Venues that do not cancel our orders when they do not hear from us."""

@@ -3,13 +3,13 @@
 Each is a venue of that name; a table of venues.toml says where other venues are that speak one (its `adapter`).
 """
 
-from quoter.venues.ccxt.venue import BinanceVenue, CcxtSettings, KrakenVenue
+from quoter.venues.ccxt.venue import BinanceSettings, BinanceVenue, KrakenSettings, KrakenVenue
 from quoter.venues.degen.venue import Degen, DegenSettings
 from quoter.venues.polymarket.venue import Polymarket, PolymarketSettings
 from quoter.venues.venue import Venue
 
 
-class VenueSettings(CcxtSettings, DegenSettings, PolymarketSettings):
+class VenueSettings(BinanceSettings, DegenSettings, KrakenSettings, PolymarketSettings):
     """The settings of all venues; each reads its own."""
 
 

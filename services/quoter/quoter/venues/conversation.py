@@ -68,7 +68,12 @@ class Conversations(Generic[T]):
     @property
     def full(self) -> bool:
         """True while no further conversation can be begun."""
-        return len(self._asked) + len(self._paused) >= CONVERSATIONS_MAX
+        return self.room <= 0
+
+    @property
+    def room(self) -> int:
+        """Return how many more conversations can be begun."""
+        return CONVERSATIONS_MAX - len(self._asked) - len(self._paused)
 
     def open(self, name: str) -> bool:
         """Say whether a conversation of this name is going on."""

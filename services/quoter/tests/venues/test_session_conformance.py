@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from common.orders import OrderState
 from quoter.testing.stage import Stage
-from quoter.testing.stages import STAGES
+from quoter.testing.stages import STAGES, WITHOUT_SWITCH
 from quoter.venues import VENUES
 
 LONG_MS = 30_000
 """By then every session has found out what there is to find out."""
-SWITCHED = sorted(name for name, make in STAGES.items() if make().has_switch)
+SWITCHED = sorted(STAGES.keys() - WITHOUT_SWITCH)
 
 
 def connected(stage: Stage) -> bool:

@@ -8,16 +8,17 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.instruments import Outcome, Side
-from common.orders import OrderState
+from common.orders import OrderIds, OrderState
 
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.ccxt.binance import PaperBinance
 from quoter.testing.ccxt.kraken import PaperKraken
 from quoter.testing.ccxt.paper import KEY, SECRET, PaperOrder, PaperSpot, PaperTrade
-from quoter.testing.stage import START_NS, SpotStage
+from quoter.testing.stage import EPOCH, START_NS, SpotStage
 from quoter.testing.venue import GivenKeys
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
+from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.ccxt.venue import speaking
@@ -38,6 +39,21 @@ class CcxtStage(SpotStage):
     venue: PaperSpot
     secrets = (KEY, SECRET)
     has_switch = False
+    ahead_ms = 0
+    """How far the venue's clock is ahead of ours."""
+
+    def successor(self) -> CcxtStage:
+        """Return the stage of who trades there next: another session at the same venue, that knows no orders."""
+        raise NotImplementedError
+
+    @property
+    def dialect(self) -> Dialect:
+        assert isinstance(self.session, CcxtSession)
+        return self.session.dialect
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Be the holder of an epoch: of a later one than who traded there before."""
+        self.core.epoch, self.ids = epoch, OrderIds(epoch)
 
     @property
     def fee_currency(self) -> str:
@@ -48,7 +64,7 @@ class CcxtStage(SpotStage):
         return self.venue.fee_per_lot
 
     def on_time(self) -> None:
-        self.venue.time_ms = self.now_ns // NS_PER_MS
+        self.venue.time_ms = self.now_ns // NS_PER_MS + self.ahead_ms
 
     def place(self, *prices: int, outcome: Outcome = Outcome.NONE, cancels: Iterable[int] = ()) -> list[int]:
         places = [self._placement(Side.BUY, ticks, self.lots, immediate=False) for ticks in prices]
@@ -67,8 +83,7 @@ class CcxtStage(SpotStage):
         return self.venue.orders[self.name_of(order_id)]
 
     def name_of(self, order_id: int) -> str:
-        assert isinstance(self.session, CcxtSession)
-        return self.session.dialect.client_id(order_id)
+        return self.dialect.client_id(order_id)
 
     def resting(self) -> set[int]:
         names = {self.name_of(order_id): order_id for order_id in self.placed}
@@ -155,17 +170,23 @@ class CcxtStage(SpotStage):
 class BinanceStage(CcxtStage):
     """Binance."""
 
+    venue: PaperBinance
+
     order_routes = ("/order",)
 
-    def __init__(self) -> None:
-        self.venue = PaperBinance()
+    def __init__(self, venue: PaperBinance | None = None, *, unguarded: bool = True, epoch: int = EPOCH) -> None:
+        self.venue = venue or PaperBinance()
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
         session = CcxtSession(
-            speaking(PAPER_KEYS, "binance", Binance, live=False), [self.symbol], orders, unguarded=True
+            speaking(PAPER_KEYS, "binance", Binance, live=False), [self.symbol], orders, unguarded=unguarded
         )
         super().__init__(session, orders, self.venue)
+        self.begin_epoch(epoch)
+
+    def successor(self) -> BinanceStage:
+        return BinanceStage(self.venue, epoch=self.core.epoch + 1)
 
     def lists(self) -> tuple[str, ...]:
         return "/openOrders", "/myTrades", "/account"
@@ -186,18 +207,23 @@ class BinanceStage(CcxtStage):
 class KrakenStage(CcxtStage):
     """Kraken."""
 
+    venue: PaperKraken
+
     order_routes = ("/AddOrder", "/CancelOrder")
     has_switch = True
     refusal_state = OrderState.CANCELLED
 
-    def __init__(self) -> None:
-        self.venue = PaperKraken()
+    def __init__(self, venue: PaperKraken | None = None, *, epoch: int = EPOCH) -> None:
+        self.venue = venue or PaperKraken()
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
-        super().__init__(
-            CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders), orders, self.venue
-        )
+        session = CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
+        super().__init__(session, orders, self.venue)
+        self.begin_epoch(epoch)
+
+    def successor(self) -> KrakenStage:
+        return KrakenStage(self.venue, epoch=self.core.epoch + 1)
 
     def lists(self) -> tuple[str, ...]:
         return "/OpenOrders", "/TradesHistory", "/BalanceEx"

@@ -38,6 +38,8 @@ SWEEP_AGAIN_MS = 5_000.0
 SWEEP_FIRST_MS, SWEEP_MOST_MS = 250.0, 10_000.0
 ROUND_FIRST_MS, ROUND_MOST_MS = 500.0, 30_000.0
 BACKOFF_FIRST_MS, BACKOFF_MOST_MS = 200.0, 5_000.0
+RATE_PAUSE_MS = 10_000.0
+"""Asking on while the venue refuses for the rate makes it refuse for longer."""
 TRIES_TOLD = 8
 """Tries without a usable answer after which a request causes an alert."""
 FAULT_AGAIN_NS = 60 * NS_PER_S
@@ -96,6 +98,7 @@ class Account:
         pauses = self.pauses()
         tries = 0
         while True:
+            pause_ms = pauses.next_ms()
             try:
                 return (yield from ask())
             except Refused as error:
@@ -104,11 +107,13 @@ class Account:
                 yield from self.fault(kind, f"{what}: {error}")
                 if error.code == "bad_nonce":
                     yield from self._set_clock()
+                elif error.code == "rate_limited":
+                    pause_ms = max(pause_ms, RATE_PAUSE_MS)
             except (Unclear, ContractError) as error:
                 tries += 1
                 if tries >= TRIES_TOLD or isinstance(error, ContractError):
                     yield from self.fault("no_answer", f"{what}: {tries} tries, {error}")
-            yield Pause(pauses.next_ms())
+            yield Pause(pause_ms)
 
     def _set_clock(self) -> Script[None]:
         try:

@@ -20,7 +20,7 @@ from quoter.venues.ccxt.words import (
     Money,
     WireOrder,
     WireTrade,
-    name_of,
+    currency_of,
     number_of,
     read_market,
     read_order,
@@ -166,9 +166,9 @@ class Spoken:
         before = self.markets.get(symbol)
         if before is not None and before.unified != market.unified:
             raise ContractError("ccxt market", f"{symbol[:40]!r} is another market than before")
-        self._listed[symbol] = listed
-        self.markets[symbol] = market
-        self.exchange.set_markets(list(self._listed.values()))
+        all_of_them = {**self._listed, symbol: listed}
+        _parsed(lambda: self.exchange.set_markets(list(all_of_them.values())))
+        self._listed, self.markets[symbol] = all_of_them, market
         return market
 
     def tick_of(self, info: Any) -> Decimal | None:
@@ -204,8 +204,8 @@ class Spoken:
 
     def money_of(self, currency_id: object, total: Decimal, free: Decimal) -> Money:
         """Return a balance of what the venue calls a currency."""
-        name = name_of(currency_id, "currency")
-        return Money(name_of(_parsed(lambda: self.exchange.safe_currency_code(name)), "currency"), total, free)
+        name = currency_of(currency_id)
+        return Money(currency_of(_parsed(lambda: self.exchange.safe_currency_code(name))), total, free)
 
     def amount(self, raw: Any, name: str) -> Decimal:
         """Return a number of a row as the venue sent it; ContractError for what is none."""

@@ -26,6 +26,9 @@ HELD_MAX_MS = 1_000
 """An order that had to wait longer for a cancel is given up: its price is old."""
 ASKED_MOST_MS = 60_000
 """An order whose snapshot cannot be read for so long is left to the next recovery."""
+PLACES_ROOM = 24
+"""Conversations that new orders leave to cancels, recovery and looks at the account."""
+IMMEDIATE_MS = 500.0
 WAITS_MAX = 100
 WAIT_MS = 25.0
 
@@ -107,7 +110,7 @@ class OrderEntry:
         refused = _fault(place, market)
         if refused:
             return [OrderRejected(place.order_id, "invalid_order", refused)]
-        if self._talks.full:
+        if self._talks.room <= PLACES_ROOM:
             return [OrderRejected(place.order_id, "busy", "too many requests open")]
         known = self._book.add(place, market.instrument, self._now_ns())
         self._placing[place.order_id] = None
@@ -129,6 +132,11 @@ class OrderEntry:
         if wire is None or not (yield from self._told(known, wire)):
             yield self._unknown(place.order_id, why or "an answer that does not say what became of it")
             yield from self.ask_about(known)
+        elif place.immediate and not known.state.terminal:
+            # It is over by now; the stream has said so, or has lost it.
+            yield Pause(IMMEDIATE_MS)
+            if not known.state.terminal:
+                yield from self.ask_about(known)
 
     def _told(self, known: Known, wire: WireOrder) -> Script[bool]:
         """Tell the venue's answer about an order; False when it is about another one, or cannot be."""

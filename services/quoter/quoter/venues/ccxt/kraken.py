@@ -70,7 +70,9 @@ class Kraken(Spoken):
         document = yield from self.call("publicGetAssetPairs", {"pair": symbol})
         market = self.learn(symbol, document, symbol)
         # Its lists name a pair by another name than its list of pairs does.
-        self.exchange.options["marketsByAltname"] = {row["altname"]: row for row in self._listed.values()}
+        self.exchange.options["marketsByAltname"] = {
+            row["altname"]: row for row in self._listed.values() if isinstance(row["altname"], str)
+        }
         return market
 
     def tick_of(self, info: Any) -> Decimal | None:

@@ -18,6 +18,8 @@ from quoter.venues.conversation import Request
 
 EXTRA = "quoter[ccxt]"
 SAID_CHARS_MAX = 200
+DOUBTFUL = ("duplicate", "timeout", "timed out", "eservice:", "internal error")
+"""Parts of what venues say when the order may be there all the same."""
 
 
 def exchange_of(name: str, keys: Mapping[str, str], now_ns: Callable[[], int], *, live: bool) -> Any:
@@ -121,8 +123,7 @@ def _meaning(error: Exception, kinds: Any) -> Refused | Unclear:
     if "unknown order" in text.lower():
         return Refused("unknown_order", text)
     # An order of that name may be there; an answer that is none says nothing; a network knows nothing.
-    duplicate = "duplicate" in text.lower()
-    if duplicate or isinstance(
+    if any(part in text.lower() for part in DOUBTFUL) or isinstance(
         error, kinds.DuplicateOrderId | kinds.BadResponse | kinds.OperationFailed | kinds.NetworkError
     ):
         return Unclear(f"{type(error).__name__}: {text}")

@@ -93,7 +93,8 @@ class OwnBook:
             order.side,
             order.price_ticks,
             order.quantity_lots,
-            0,
+            # Whoever sent it may have done so just now.
+            self._now_ns(),
             order.venue_order_id,
             recalled=True,
             seen=bool(order.venue_order_id),

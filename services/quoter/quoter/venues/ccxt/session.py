@@ -103,6 +103,7 @@ class CcxtSession:
         self._deferred: list[Output] = []
         """What a call that may only return effects has found out."""
         self._beat_sent_ns = self._beat_taken_ns = 0
+        self._beat_pause_ms = BEAT_MS
         self._ping_ns = self._heard_ns = self._checked_ns = self._caught_up_ns = 0
         self._accepted = 0
         self._ending = self._nothing_rests = False
@@ -210,7 +211,8 @@ class CcxtSession:
 
     def _abandon(self, reason: str) -> Outputs:
         self._account.lose()
-        for name in ("connect", "recover", "check", "snapshot", "trade", "disown", "clear"):
+        # Recovery asks about every order, also about those that a request was under way for.
+        for name in ("connect", "recover", "check", "snapshot", "trade", "disown", "clear", "place", "cancel"):
             self._talks.abandon(name)
         yield from self._deferred_out()
         yield from self._entry.give_up("the session was lost")
@@ -265,15 +267,18 @@ class CcxtSession:
             yield from self._look_at_snapshots()
 
     def _beat_due(self) -> bool:
-        """Say whether the switch is to be set anew; one that was not taken is set again soon."""
-        pause_ms = BEAT_MS if self._beat_taken_ns == self._beat_sent_ns else BEAT_AGAIN_MS
-        return self.dialect.has_switch and self._now_ns - self._beat_sent_ns >= pause_ms * NS_PER_MS
+        return self.dialect.has_switch and self._now_ns - self._beat_sent_ns >= self._beat_pause_ms * NS_PER_MS
 
     def _beat(self) -> Script[None]:
+        """Set the switch anew; soon again when nobody can say that it was, later when the venue has refused."""
         self._beat_sent_ns = sent_ns = self._now_ns
+        self._beat_pause_ms = BEAT_MS
         try:
             yield from self.dialect.beat()
-        except (Refused, Unclear) as error:
+        except Refused as error:
+            yield from self._account.fault("heartbeat_refused", str(error))
+        except Unclear as error:
+            self._beat_pause_ms = BEAT_AGAIN_MS
             yield from self._account.fault("heartbeat_refused", str(error))
         else:
             self._beat_taken_ns = max(self._beat_taken_ns, sent_ns)
@@ -314,7 +319,7 @@ class CcxtSession:
         while self.dialect.has_switch and not self.armed(self._now_ns):
             yield from self._beat()
             if not self.armed(self._now_ns):
-                yield Pause(BEAT_AGAIN_MS)
+                yield Pause(self._beat_pause_ms)
         self._backoff.reset()
         self._enter(Phase.UP)
         self._snapshot_wanted = "start"

@@ -91,9 +91,14 @@ class Snapshots:
 
     def _snapshot(self, reason: str, money: Sequence[Money], resting: Sequence[WireOrder]) -> AccountSnapshot:
         self.taken += 1
-        balances = {
-            each.currency: Balance(currency=each.currency, total=each.total, available=each.free) for each in money
-        }
+        balances: dict[str, Balance] = {}
+        for each in money:
+            # A venue may list what is one currency for us by several names, such as what is lent out.
+            known = balances.get(each.currency)
+            total, free = (known.total, known.available) if known else (Decimal(0), Decimal(0))
+            balances[each.currency] = Balance(
+                currency=each.currency, total=total + each.total, available=free + each.free
+            )
         currency = self._dialect.currency
         main = balances.pop(currency, None) or Balance(currency=currency, total=Decimal(0), available=Decimal(0))
         return AccountSnapshot(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from common.errors import ConfigError
-from pydantic import field_validator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
 from quoter.venues.base import OwnOrders
@@ -18,43 +18,50 @@ from quoter.venues.ccxt.library import exchange_of, market_reader
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.venue import CancelSession, KeySource, OwnSettings
 
-SYMBOLS_MAX = 20
-"""Of an account: some requests are made for each."""
+SYMBOLS_MAX = 10
+"""Of an account: some requests are made for each, and Binance counts 20 of 6,000 a minute for one symbol's trades."""
 SECRETS = ("api_key", "api_secret")
 
 
-class CcxtSettings(OwnSettings):
-    """What can be set at the venues behind ccxt; each reads its own."""
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _few(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    if len(symbols) > SYMBOLS_MAX:
+        raise ValueError(f"must be {SYMBOLS_MAX} symbols or fewer, are {len(symbols)}")
+    return symbols
+
+
+Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_few)]
+
+
+class BinanceSettings(OwnSettings):
+    """What can be set at Binance alone."""
 
     binance_live: bool = False
     """For real money; otherwise at the venue's testnet."""
-    binance_symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    binance_symbols: Symbols = ()
     """What the account trades, such as BTCUSDT."""
     binance_resting_orders: bool = False
     """Let orders rest although the venue has no dead-man switch: somebody has to be able to cancel them by hand."""
 
+
+class KrakenSettings(OwnSettings):
+    """What can be set at Kraken alone."""
+
     kraken_live: bool = False
     """For real money; it has no sandbox."""
-    kraken_symbols: Annotated[tuple[str, ...], NoDecode] = ()
+    kraken_symbols: Symbols = ()
     """What the account trades, such as BTC/USD."""
-
-    @field_validator("binance_symbols", "kraken_symbols", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("binance_symbols", "kraken_symbols")
-    @classmethod
-    def _few(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        if len(symbols) > SYMBOLS_MAX:
-            raise ValueError(f"must be {SYMBOLS_MAX} symbols or fewer, are {len(symbols)}")
-        return symbols
 
 
 class BinanceVenue:
     """Binance's spot market."""
 
-    def session(self, keys: KeySource, url: str, settings: CcxtSettings, orders: OwnOrders, seed: int) -> CcxtSession:
+    def session(
+        self, keys: KeySource, url: str, settings: BinanceSettings, orders: OwnOrders, seed: int
+    ) -> CcxtSession:
         symbols = some(settings.binance_symbols, "MM_BINANCE_SYMBOLS", "BTCUSDT")
         make = speaking(keys, "binance", Binance, live=settings.binance_live)
         return CcxtSession(make, symbols, orders, seed, unguarded=settings.binance_resting_orders)
@@ -66,7 +73,7 @@ class BinanceVenue:
 class KrakenVenue:
     """Kraken's spot market."""
 
-    def session(self, keys: KeySource, url: str, settings: CcxtSettings, orders: OwnOrders, seed: int) -> CcxtSession:
+    def session(self, keys: KeySource, url: str, settings: KrakenSettings, orders: OwnOrders, seed: int) -> CcxtSession:
         symbols = some(settings.kraken_symbols, "MM_KRAKEN_SYMBOLS", "BTC/USD")
         return CcxtSession(speaking(keys, "kraken", Kraken, live=settings.kraken_live), symbols, orders, seed)
 

@@ -200,6 +200,13 @@ def name_of(text: object, name: str) -> str:
     return text
 
 
+def currency_of(text: object) -> str:
+    """Return the name of a currency, some of which are written in other letters; ContractError for what is none."""
+    if not isinstance(text, str) or not 0 < len(text) <= NAME_CHARS_MAX or not text.isprintable():
+        raise ContractError("ccxt", f"currency: must be a name, is {str(text)[:20]!r}")
+    return text
+
+
 def _number(found: Mapping[str, Any], name: str, default: Decimal | None, least: Decimal = Decimal(0)) -> Decimal:
     text = found.get(name)
     if text is None and default is not None:

@@ -13,7 +13,7 @@ from common.instruments import Side
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quoter.testing.ccxt.paper import KEY, SECRET
-from quoter.testing.ccxt.stages import PAPER_KEYS, BinanceStage, KrakenStage
+from quoter.testing.ccxt.stages import PAPER_KEYS, BinanceStage, CcxtStage, KrakenStage
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
 from quoter.venues.ccxt.dialect import Dialect
@@ -22,7 +22,7 @@ from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.venue import speaking
 from quoter.venues.conversation import Reply, Request, Script
 
-STAGES = {"binance": BinanceStage, "kraken": KrakenStage}
+STAGES: dict[str, Callable[[], CcxtStage]] = {"binance": BinanceStage, "kraken": KrakenStage}
 ORDER_ID = 4_611_686_018_427_387_905
 
 
@@ -30,8 +30,7 @@ def known(name: str) -> tuple[Dialect, Any]:
     """Return a dialect that knows its market, and the market."""
     stage = STAGES[name]()
     stage.start()
-    dialect = stage.session.dialect  # type: ignore[attr-defined]
-    return dialect, dialect.markets[stage.symbol]
+    return stage.dialect, stage.dialect.markets[stage.symbol]
 
 
 DIALECTS = {name: known(name) for name in STAGES}
@@ -126,6 +125,7 @@ KRAKEN = {
     "EService:Market in cancel_only mode": "maintenance",
     "EService:Unavailable": "",
     "EService:Busy": "",
+    "EService:Timeout": "",
     "EGeneral:Internal error": "",
     "EOrder:cl_ord_id duplicate": "",
 }

@@ -68,8 +68,8 @@ def test_an_account_says_which_symbols_it_trades() -> None:
         BinanceVenue().session(GivenKeys("mm1", VARIABLES), "", VenueSettings(), Orders(), 0)
     with pytest.raises(ConfigError, match="MM_KRAKEN_SYMBOLS: say which"):
         KrakenVenue().session(GivenKeys("mm1", KRAKEN), "", VenueSettings(), Orders(), 0)
-    with pytest.raises(ValidationError, match="20 symbols or fewer"):
-        VenueSettings(kraken_symbols=tuple(f"A{number}/USD" for number in range(21)))
+    with pytest.raises(ValidationError, match="10 symbols or fewer"):
+        VenueSettings(kraken_symbols=tuple(f"A{number}/USD" for number in range(11)))
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
