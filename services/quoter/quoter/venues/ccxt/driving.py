@@ -1,7 +1,7 @@
 """A call of ccxt's as a script: what it waits for is the answer to a request, and what it raises has two meanings.
 
 ccxt's calls are coroutines that wait for one thing alone, the answer to an HTTP request. Here that wait yields a
-`Request` of `venues/conversation.py`, so that a call needs no event loop and a run can be repeated (docs/adr/0033).
+`Request` of `venues/conversation.py`, so that a call needs no event loop and a run can be repeated (docs/adr/0035).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The private session at a venue behind ccxt: orders over REST, their news over the venue's private stream.
 
-1. ccxt signs, parses and names errors; requests and frames are carried by our shell (library.py, docs/adr/0033).
+1. ccxt signs, parses and names errors; requests and frames are carried by our shell (library.py, docs/adr/0035).
 2. An order is named by us (`Dialect.client_id`), so that one whose answer was lost can be asked for and cancelled.
 3. The stream may lose an event without a sign: trades are asked for every `check_ms`, and with every snapshot open
    orders are compared with ours. The place in the stream is the venue's millisecond up to which trades are known.
