@@ -11,7 +11,7 @@
 5. -1006 and -1007, and any status from 500, say that nobody knows whether the order was taken.
 6. `myTrades` is asked symbol by symbol, for 24 h at most, 1,000 rows each, so the account's symbols are settings.
 7. 429 and 418 refuse for the rate; a weight of 6,000 a minute is free, of which 20 are one symbol's trades.
-8. The fee is in BNB where the account has it set so; the market list has no fees: each account has its own.
+8. The fee is in BNB where the account has it set so; each trade says it.
 """
 
 from __future__ import annotations

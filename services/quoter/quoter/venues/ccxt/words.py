@@ -35,9 +35,6 @@ class Market(NamedTuple):
     instrument: Instrument
     unified: str
     """What ccxt calls it."""
-    maker_fee: Decimal
-    """Of price x size."""
-    taker_fee: Decimal
 
 
 class WireOrder(NamedTuple):
@@ -105,7 +102,7 @@ def read_market(venue: str, symbol: str, found: Mapping[str, Any], tick_size: De
         raise ContractError("ccxt market", f"{symbol[:NAME_CHARS_MAX]}: {error}") from None
     if found.get("active") is not True or found.get("spot") is not True:
         raise ContractError("ccxt market", f"{symbol[:NAME_CHARS_MAX]}: cannot be traded now")
-    return Market(instrument, _name(found, "symbol"), _fee_rate(found.get("maker")), _fee_rate(found.get("taker")))
+    return Market(instrument, _name(found, "symbol"))
 
 
 def read_order(found: Mapping[str, Any], reason: str = "") -> WireOrder:
@@ -229,11 +226,6 @@ def _above_0(found: Mapping[str, Any], name: str) -> Decimal:
     if not number:
         raise ContractError("ccxt", f"{name}: must be above 0")
     return number
-
-
-def _fee_rate(found: object) -> Decimal:
-    """Return a rate; ccxt keeps some as floats that were written as decimals."""
-    return number_of(str(found), "fee", -AMOUNT_MAX) if isinstance(found, str | float | int) else Decimal(0)
 
 
 def _short(number: Decimal) -> Decimal:

@@ -28,8 +28,6 @@ MARKET: dict[str, Any] = {
     "quote": "USDT",
     "active": True,
     "spot": True,
-    "maker": "0.0010",
-    "taker": 0.001,
     "precision": {"price": "0.01000000", "amount": "0.00001000"},
     "limits": {"amount": {"min": "0.000015"}, "cost": {"min": "5.00000000"}},
 }
@@ -69,7 +67,7 @@ def test_a_market_keeps_the_venues_grid_and_rounds_its_smallest_order_up_to_whol
         min_lots=2,
         min_notional=Decimal(5),
     )
-    assert (market.unified, market.maker_fee, market.taker_fee) == ("BTC/USDT", Decimal("0.001"), Decimal("0.001"))
+    assert market.unified == "BTC/USDT"
     assert read_market("kraken", "BTC/USD", MARKET, Decimal("0.10")).instrument.tick_size == Decimal("0.1")
 
 
