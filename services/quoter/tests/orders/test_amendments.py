@@ -90,7 +90,9 @@ class TinyVenue:
             return
         message = self.told.popleft()
         if message is None:
-            self.orders.unamend(self.order)
+            # One that changes nothing may have been settled by another report.
+            if self.order.before is not None:
+                self.orders.unamend(self.order)
         elif isinstance(message, Execution):
             self.orders.execution(message)
         else:
