@@ -167,7 +167,7 @@ class CycleRun:
         self._carry(effects)
 
     def measured(self, count: int, *, deep: bool) -> Costs:
-        """Return what so many updates take, a thousand a second: of all levels by a tick, or far behind the quotes."""
+        """Return what a number of updates takes, a thousand a second: of all levels by a tick, or far behind the quotes."""
         self.pricer_ns = self.quoter_ns = 0
         sent_before = sum(self.core.trader.orders.counts_of(algo_id)[0] for algo_id in self.algo_ids)
         for number in range(count):

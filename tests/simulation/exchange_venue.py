@@ -28,6 +28,8 @@ class ExchangeVenue(Venue):
         super().__init__()
         self.exchange = opened(config(spot=spot))
         self.script: Script | None = None
+        self.sent: list[bytes] = []
+        """Frames of the quoter's."""
         self.other = Client(self.exchange, "taker1", connection=8)
         self.maker = Client(self.exchange, "taker2", connection=9)
         for account, asset in product(("taker1", "taker2"), spot):
@@ -48,6 +50,7 @@ class ExchangeVenue(Venue):
         self.frames += [out.data for out in outputs if isinstance(out, Sent) and out.connection == CONNECTION]
 
     def on_send(self, effect: Send) -> None:
+        self.sent.append(effect.data)
         self._keep(self.exchange.on_frame(CONNECTION, effect.data, self.now_ns))
 
     def on_ask(self, ask: HttpRequest) -> HttpResponse:
@@ -103,10 +106,10 @@ class ExchangeVenue(Venue):
         return Book(venue="degen", symbol=symbol, bids=bids, asks=asks, ts_received_ns=self.now_ns)
 
     def resting(self, symbol: str) -> list[tuple[str, str, str]]:
-        """Return outcome or side, price and size of what rests of the quoter's."""
+        """Return outcome or side, price and size left of what rests of the quoter's."""
         orders = Client(self.exchange, "mm1", connection=11).rest("GET", "/orders?status=open")["orders"]
         found = [order for order in orders if symbol in (order.get("symbol"), order.get("market"))]
-        return sorted((order.get("outcome", order["side"]), order["price"], str(order["size"])) for order in found)
+        return sorted((order.get("outcome", order["side"]), order["price"], str(order["leaves"])) for order in found)
 
     def holding(self) -> tuple[int, int]:
         position = self.exchange.ledger.account("mm1").positions.get(MARKET)

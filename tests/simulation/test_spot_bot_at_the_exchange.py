@@ -15,6 +15,7 @@ from common.events import (
     BotConfig,
     BotLimits,
     Fill,
+    Halt,
     Liquidity,
     Market,
     MarketStatus,
@@ -24,6 +25,7 @@ from common.events import (
     SourcePrice,
 )
 from common.instruments import InstrumentKind, Outcome, Side
+from common.orders import LIVE
 from common.testing.limits import binary_limits, spot_limits
 from common.testing.spot import changed
 from msgspec.structs import replace
@@ -324,3 +326,118 @@ def test_an_order_that_would_trade_with_another_bots_is_not_sent_and_people_are_
     assert alerts
     assert (alerts[0].level, alerts[0].action, alerts[0].algo_id) == (AlertLevel.WARNING, "Ignore Order", "2")
     assert alerts[0].text.startswith("Self Prevention: BTCUSD SELL 0.01 @ 59949.99")
+
+
+def ops(venue: ExchangeVenue) -> list[str]:
+    """Return what the quoter has sent since this was last asked, item by item."""
+    found = []
+    for sent in venue.sent:
+        frame = json.loads(sent)
+        found += [item["op"] for item in frame.get("items", [])]
+    venue.sent.clear()
+    return found
+
+
+RISEN = priced([60_050.0, 60_040.0], [60_070.0, 60_080.0])
+
+
+ROOMY = spot(risk_limits__max_long_exposure="0.1", risk_limits__max_short_exposure="0.1")
+"""With headroom for a ladder beside the one that it replaces."""
+
+
+def test_a_moved_quote_is_one_amendment() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    assert sorted(ops(venue)) == ["place"] * 4
+    before = {order.order_id: order.price_ticks for order in script.core.trader.orders.living()}
+    go_on(script, venue, RISEN, ms=50)
+    assert ops(venue) == ["amend"] * 4
+    after = {order.order_id: order.price_ticks for order in script.core.trader.orders.living()}
+    assert before.keys() == after.keys()
+    assert all(after[order_id] > ticks for order_id, ticks in before.items())
+    assert all(order.before is None and order.state is LIVE for order in script.core.trader.orders.living())
+    # 60,050 and 60,040 less 5 and 10 bps.
+    assert [row[1] for row in venue.resting(COIN) if row[0] == "bid"] == ["59979.96", "60019.97"]
+    told = script.core.explain({"order": str(next(iter(after)))}, script.now_ns)
+    assert told is not None
+    assert [len(made["placed"]) for made in told["passes"]] == [4, 4]
+
+
+def test_a_halt_forbids_amendments_and_cancels() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    ops(venue)
+    halt = Halt(scope="bot-1", reason="manual", actor="x", detail="", halt_id="h", cancels=False, ts_ns=script.now_ns)
+    script.carry(script.core.on_halt(halt, script.receipt(9)))
+    go_on(script, venue, RISEN, ms=300)
+    assert "amend" not in ops(venue)
+    emptied = replace(halt, reason="more", halt_id="i", cancels=True)
+    script.carry(script.core.on_halt(emptied, script.receipt(10)))
+    assert set(ops(venue)) == {"cancel"}
+    assert venue.resting(COIN) == []
+
+
+def test_an_amendment_on_its_way_counts_at_both_prices_and_the_next_follows_the_answer() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    ops(venue)
+    script.hold_frames = True
+    go_on(script, venue, RISEN, ms=50)
+    orders = script.core.trader.orders
+    terms = script.core.markets[COIN]
+    assert all(order.before is not None for order in orders.living())
+    assert [sorted(side) for side in orders.levels(terms)] == [
+        [5_992_002, 5_996_000, 5_997_996, 6_001_997],
+        [6_004_001, 6_008_002, 6_010_004, 6_014_008],
+    ]
+    go_on(script, venue, CALM, ms=50)
+    assert ops(venue) == ["amend"] * 4, "nothing more before the answer"
+    script.hold_frames = False
+    script.deliver()
+    assert ops(venue) == ["amend"] * 4
+    assert [row[1] for row in venue.resting(COIN) if row[0] == "bid"] == ["59920.02", "59960.00"]
+
+
+def test_an_amendment_that_a_fill_overtook_leaves_the_order_as_it_stood() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    script.hold_frames = True
+    venue.spot(venue.other, "ask", "59960.00", "0.0100", time_in_force="ioc")
+    go_on(script, venue, RISEN, ms=50)
+    script.hold_frames = False
+    script.deliver()
+    (fill,) = script.of(Fill)
+    assert (fill.quantity_lots, fill.price) == (100, Decimal("59960.00"))
+    hold(script, 100)
+    go_on(script, venue, RISEN)
+    assert len(venue.resting(COIN)) == 4
+    assert all(order.before is None for order in script.core.trader.orders.living())
+
+
+def test_an_amendment_that_would_trade_is_refused_and_the_order_stays_where_it_was() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    venue.spot(venue.maker, "ask", "60010.00", "0.5", post_only=True)
+    # The bid would be at 60,019.97.
+    script.hold_frames = True
+    go_on(script, venue, RISEN, ms=50)
+    script.hold_frames = False
+    script.deliver()
+    bids = [order for order in script.core.trader.orders.living() if order.side is Side.BUY]
+    assert all(order.before is None for order in bids)
+    assert script.core.blotter.rejects == {"would_cross": 1}
+
+
+def test_orders_whose_amendment_has_no_known_outcome_are_found_by_asking() -> None:
+    script, venue = started(ROOMY)
+    go_on(script, venue)
+    script.hold_frames = True
+    go_on(script, venue, RISEN, ms=50)
+    script.hold_frames = False
+    script.cut()
+    go_on(script, venue, RISEN, ms=2_000)
+    living = list(script.core.trader.orders.living())
+    assert len(living) == 4
+    assert all(order.before is None and order.state is LIVE for order in living)
+    standing = sorted((order.side is Side.SELL, order.price_ticks) for order in living)
+    assert standing == sorted((side == "ask", int(Decimal(price) * 100)) for side, price, _ in venue.resting(COIN))

@@ -382,7 +382,7 @@ class Risk(Core):
         yield from self.watch.redemptions(self.reconciliation.overdue(now_ns), now_ns)
         for algo_id in self._all_bots():
             yield from self.stops.guard(algo_id, partial(self._look_at_bot, algo_id, now_ns), now_ns)
-        yield from self._look_at_spot(now_ns)
+        yield from self.spot.look(self._moment(now_ns))
         yield from self.watch.undecided(self.markets.undecided(self.ledger), now_ns)
         yield from self._fence.alerts("risk", now_ns)
         yield from self.watch.quiet(now_ns)
@@ -402,12 +402,6 @@ class Risk(Core):
         earned = self._earned(algo_id, now_ns)
         yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
 
-    def _look_at_spot(self, now_ns: int) -> Iterator[Effect]:
-        moment = self._moment(now_ns)
-        yield from self.spot.look(moment)
-        for due in self.spot.cutoffs(moment):
-            yield from self.booking.pending.ask(due, now_ns) if isinstance(due, Posting) else (due,)
-
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
             self._faults["ledger_ahead"] = self.store.ahead
@@ -423,7 +417,7 @@ class Risk(Core):
         return sorted(self.bots.keys() | self.ledger.bots.keys())
 
     def _moment(self, now_ns: int) -> Moment:
-        return Moment(self.ledger, self.platform, self.epoch, now_ns)
+        return Moment(self.ledger, self.platform, self.epoch, now_ns, self.booking.pending)
 
     def _daily(self, algo_id: str, now_ns: int) -> Decimal | None:
         return self.spot.daily(algo_id) if self.spot.serves(algo_id) else self._earned(algo_id, now_ns).daily

@@ -58,9 +58,9 @@ SIGNERS: Mapping[type[Event], frozenset[str]] = {
 }
 """Every signed class; a role that is not named may not sign it whatever the broker let it publish."""
 
-QUOTER_POSTINGS = frozenset({PostingKind.MERGE, PostingKind.SPLIT, PostingKind.REVERSAL})
-"""What the venue did to an account's shares, and a trade that it took back; every other posting is risk's decision or a
-person's through risk."""
+QUOTER_POSTINGS = frozenset({PostingKind.MERGE, PostingKind.SPLIT, PostingKind.REVERSAL, PostingKind.TRANSFER})
+"""What the venue did to an account's shares and money, and a trade that it took back; every other posting is risk's
+decision or a person's through risk."""
 
 
 def entitled(role: str, event: type[Event]) -> bool:

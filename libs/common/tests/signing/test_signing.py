@@ -220,7 +220,7 @@ def test_r70_nobody_but_the_quoter_signs_a_fill() -> None:
 
 @pytest.mark.parametrize("kind", PostingKind)
 def test_r70_the_quoter_posts_what_the_venue_did_and_risk_everything_else(kind: PostingKind) -> None:
-    venue_did = kind in (PostingKind.MERGE, PostingKind.SPLIT, PostingKind.REVERSAL)
+    venue_did = kind in (PostingKind.MERGE, PostingKind.SPLIT, PostingKind.REVERSAL, PostingKind.TRANSFER)
     assert (fault_in("quoter", posting(kind), chained=False) == "") == venue_did
     assert (fault_in("risk", posting(kind), chained=False) == "") != venue_did
     assert "gateway" in fault_in("gateway", posting(kind), chained=False)

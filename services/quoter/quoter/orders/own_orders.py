@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 import msgspec
 from common.events import OrderUpdate
@@ -31,6 +32,13 @@ HEDGES = "hedges/"
 
 Others = Callable[[str, Callable[[Outcome], Instrument]], tuple[int, int]]
 """Tells the highest price bid and the lowest offered in a market, given what its instruments are; 0 is none."""
+
+
+class Standing(NamedTuple):
+    """Where an order stands, and its whole size, with what is filled."""
+
+    price_ticks: int
+    quantity_lots: int
 
 
 class Order(msgspec.Struct, eq=False):
@@ -71,6 +79,10 @@ class Order(msgspec.Struct, eq=False):
     """The hedge parent it is a child of; '' for what a bot's strategy wants."""
     spared_halts: tuple[str, ...] = ()
     """Of a hedge: reasons of halts of its bot that leave it where it is."""
+    before: Standing | None = None
+    """Where it stood before an amendment that the venue has not confirmed; both count until it has."""
+    amended: bool = False
+    """It was given another price or size at least once, so that where the venue says it stands may differ from ours."""
     on_axis: OnAxis | None = None
     """As its market's price axis has it; None until somebody has asked, and again when its ticks have changed."""
 
@@ -78,8 +90,14 @@ class Order(msgspec.Struct, eq=False):
     def leaves_lots(self) -> int:
         """Shares that may still be executed as far as we know."""
         if not self.state.terminal:
-            return self.quantity_lots - self.filled_lots
+            return (self.quantity_lots if self.before is None else self.most_lots) - self.filled_lots
         return 0 if self.inherited else max(0, self.executed_lots - self.filled_lots)
+
+    @property
+    def most_lots(self) -> int:
+        """Its whole size, the larger one while an amendment is on its way."""
+        before = self.before
+        return self.quantity_lots if before is None else max(self.quantity_lots, before.quantity_lots)
 
     @property
     def filed_under(self) -> str:
@@ -173,6 +191,9 @@ class Orders:
                 bids, ticks = order.on_axis or order.stand_on(terms.of(order.outcome))
                 side = sides[0 if bids else 1]
                 side[ticks] = side.get(ticks, 0) + order.leaves_lots
+                if order.before is not None:
+                    _, ticks = terms.of(order.outcome).on_axis(order.side, order.before.price_ticks)
+                    side[ticks] = side.get(ticks, 0) + order.leaves_lots
         return sides
 
     def best(self, symbol: str, instrument_of: Callable[[Outcome], Instrument]) -> tuple[int, int]:
@@ -185,11 +206,12 @@ class Orders:
             for order in open_orders.orders.values():
                 if order.state.terminal:
                     continue
-                bids, ticks = instrument_of(order.outcome).on_axis(order.side, order.price_ticks)
-                if bids:
-                    bid = max(bid, ticks)
-                else:
-                    ask = min(ask, ticks) if ask else ticks
+                for price_ticks in _prices_of(order):
+                    bids, ticks = instrument_of(order.outcome).on_axis(order.side, price_ticks)
+                    if bids:
+                        bid = max(bid, ticks)
+                    else:
+                        ask = min(ask, ticks) if ask else ticks
         return bid, ask
 
     def symbols_of(self, algo_id: str) -> list[str]:
@@ -257,17 +279,50 @@ class Orders:
         executed = executed_lots > order.executed_lots
         if executed:
             order.executed_lots = executed_lots
+        moved = order.amended and self._stand(order, Standing(report.price_ticks, report.quantity_lots))
         state = report.state
         if state is LIVE and order.state is CANCELLING:
             # It rests, and our cancel is still on its way.
             state = CANCELLING
         if state is order.state and not executed:
             # A repeat: a venue tells each change in its answer and in a frame of its own.
-            return False
+            return moved
         changed = self.step(order, state, report.reason)
         if executed:
             self._settle(order)
-        return changed or executed
+        return changed or executed or moved
+
+    def amend(self, order: Order, to: Standing, on_axis: OnAxis) -> None:
+        """Count an order at another price and size, which is about to be sent, beside those that it has."""
+        self.step(order, LIVE)
+        order.before, order.amended = Standing(order.price_ticks, order.quantity_lots), True
+        order.price_ticks, order.quantity_lots, order.on_axis = *to, on_axis
+        order.sequence += 1
+        # For the ratio of orders to fills it is another one.
+        self._counts[order.filed_under].sent += 1
+        self._settle(order)
+
+    def unamend(self, order: Order) -> None:
+        """The amendment never left, or was refused: the order stands as it stood."""
+        assert order.before is not None, "an amendment is on its way"
+        (order.price_ticks, order.quantity_lots), order.before, order.on_axis = order.before, None, None
+        order.sequence += 1
+        self._settle(order)
+
+    def _stand(self, order: Order, at: Standing) -> bool:
+        """Take over where the venue says that an order stands; return whether that is news."""
+        if at == (order.price_ticks, order.quantity_lots):
+            if order.before is None:
+                return False
+            order.before = None
+        elif at == order.before and order.state is not UNKNOWN:
+            # Told before the amendment was there.
+            return False
+        else:
+            (order.price_ticks, order.quantity_lots), order.before, order.on_axis = at, None, None
+        order.sequence += 1
+        self._settle(order)
+        return True
 
     def execution(self, execution: Execution) -> Order | None:
         """Book a fill on its order; return the order, or None when the order is unknown or the fill is a repeat."""
@@ -286,7 +341,7 @@ class Orders:
         order.venue_sequence = max(order.venue_sequence, execution.venue_sequence)
         order.ts_event_ns = max(order.ts_event_ns, execution.ts_event_ns)
         order.sequence += 1
-        if order.filled_lots >= order.quantity_lots and may_step(order.state, FILLED):
+        if order.filled_lots >= order.most_lots and may_step(order.state, FILLED):
             order.state, order.reason = FILLED, ""
         elif order.state in (SUBMITTING, UNKNOWN):
             order.state = LIVE
@@ -345,6 +400,9 @@ class Orders:
                 exact = order.price_ticks * old / new
                 rounding = ROUND_CEILING if order.side is BUY else ROUND_FLOOR
                 order.price_ticks, order.on_axis = int(exact.to_integral_value(rounding)), None
+                if order.before is not None:
+                    before = order.before.price_ticks * old / new
+                    order.before = order.before._replace(price_ticks=int(before.to_integral_value(rounding)))
                 if order.price_ticks != exact:
                     between.append(order)
         return between
@@ -387,6 +445,9 @@ class Orders:
                     continue
                 if own:
                     context.own_places.add((outcome, side, order.price_ticks))
+                if order.before is not None:
+                    _, before = inventory.instrument(outcome).on_axis(side, order.before.price_ticks)
+                    ticks = max(ticks, before) if bids else min(ticks, before)
                 if bids:
                     best_bid = max(best_bid, ticks)
                 elif not best_ask or ticks < best_ask:
@@ -395,6 +456,11 @@ class Orders:
         if self.others is not None:
             context.others_bid_ticks, context.others_ask_ticks = self.others(symbol, inventory.instrument)
         context.open_orders = self.count(algo_id)
+
+
+def _prices_of(order: Order) -> tuple[int, ...]:
+    """Return where an order may stand: at two prices while an amendment is on its way."""
+    return (order.price_ticks,) if order.before is None else (order.price_ticks, order.before.price_ticks)
 
 
 def _has_orders(open_orders: OpenOrders | None) -> bool:

@@ -26,7 +26,7 @@ class Matched(NamedTuple):
 
     kept: list[Order]
     held: list[Order]
-    """Stay for their minimum time alone."""
+    """Stay for their minimum time, or until the venue answers, alone."""
     cancel: list[Order]
     place: list[TargetOrder]
     moved: bool
@@ -113,10 +113,15 @@ def _nearest(
 def _held(
     working: Sequence[Order], place: Sequence[TargetOrder], side: SideRules, bound: int, left: int, now_ns: int
 ) -> list[Order]:
-    """Return the orders that are too young to go, the best first, no more than there are new ones and headroom."""
-    if not side.active_ns:
-        return []
-    young = [order for order in working if now_ns - order.sent_ns < side.active_ns and not _is_beyond(order, bound)]
+    """Return the orders that may not go yet, the best first, no more than there are new ones and headroom.
+
+    Too young, or not yet where an amendment on its way puts it: the next one follows the venue's answer.
+    """
+    young = [
+        order
+        for order in working
+        if (now_ns - order.sent_ns < side.active_ns or order.before is not None) and not _is_beyond(order, bound)
+    ]
     young.sort(key=lambda order: -order.price_ticks if order.side is BUY else order.price_ticks)
     held: list[Order] = []
     for order in young:

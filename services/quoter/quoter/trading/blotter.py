@@ -34,6 +34,7 @@ from quoter.trading.order_updates import (
 from quoter.trading.trader import Trader
 from quoter.venues.base import (
     AccountSnapshot,
+    AmendRejected,
     CancelRejected,
     CashBalance,
     Conversion,
@@ -61,6 +62,8 @@ ASSIGN_MAX_NS = 10_000 * NS_PER_MS
 """A conversion nobody asked for waits this long for positions, and is then booked on no bot."""
 HALT_ACTOR = "quoter"
 SELF_TRADE = "self_trade"
+OVERTAKEN = frozenset({"unknown_order", "order_finished", "invalid_size"})
+"""Why an amendment is refused when a fill, or the end of its order, was faster."""
 
 
 class HedgesOfAccount(Protocol):
@@ -145,6 +148,8 @@ class Blotter:
             return self._on_refused(report, now_ns)
         if isinstance(report, CancelRejected):
             return self._on_cancel_refused(report, now_ns)
+        if isinstance(report, AmendRejected):
+            return self._on_amend_refused(report, now_ns)
         if isinstance(report, Unknown):
             return self._on_unknown(report, now_ns)
         if isinstance(report, NotFound):
@@ -240,9 +245,21 @@ class Blotter:
         self._changed(order, now_ns)
         return self.alert(AlertLevel.CRITICAL, order.algo_id, "cancels_refused", text, now_ns) if text else []
 
+    def _on_amend_refused(self, refused: AmendRejected, now_ns: int) -> Effects:
+        """The order stands as it stood; where it has ended meanwhile, that has been told before."""
+        order = self._trader.orders.get(refused.order_id)
+        if order is None or order.before is None:
+            return
+        self.rejects[refused.code] = self.rejects.get(refused.code, 0) + 1
+        if not order.state.terminal and refused.code not in OVERTAKEN:
+            yield from self._wait_after(order, refused.code, now_ns)
+        self._trader.orders.unamend(order)
+        self._released(order)
+        self._changed(order, now_ns)
+
     def _on_unknown(self, unknown: Unknown, now_ns: int) -> Effects:
         order = self._trader.orders.get(unknown.order_id)
-        if order is not None and order.state in (SUBMITTING, CANCELLING):
+        if order is not None and (order.state in (SUBMITTING, CANCELLING) or order.before is not None):
             self._trader.orders.step(order, UNKNOWN, unknown.why)
             self._changed(order, now_ns)
         return []

@@ -26,6 +26,7 @@ from common.pretrade import (
     shut,
     stale,
 )
+from msgspec.structs import replace
 
 from quoter.orders.budget import Budget, Use
 from quoter.orders.collateral import Collateral
@@ -310,11 +311,14 @@ class Trader:
             quoted.again = True
         if may_place and len(place) < len(todo.place):
             self._wait_for_headroom(bot, quoted, [want for want in todo.place if want not in place], now_ns)
+        placed: list[NewOrder] = []
         if orders:
-            self.place(quoted, orders)
+            placed = self.place(quoted, orders)
         elif cancels:
             quoted.quote_updates += 1
-        return Sent([order.order_id for order in cancels], [each.order for each in orders], self.refused)
+        amended = {order.order_id for order in placed}
+        gone = [order.order_id for order in cancels if order.order_id not in amended]
+        return Sent(gone, placed, self.refused)
 
     def _wait_for_headroom(self, bot: Bot, quoted: QuotedMarket, waiting: Sequence[TargetOrder], now_ns: int) -> None:
         """Say why orders are not even tried: the word of the venue that others are gone brings the next pass."""
@@ -440,11 +444,17 @@ class Trader:
             text = f"the venue refused {order.price_ticks} ticks: not retried for {held_ns / NS_PER_MS:.0f} ms"
         return Rejection(order.order_id, RejectReason.REFUSED_BEFORE, text)
 
-    def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> None:
-        """Enter new orders of one market into the book of orders and into the batch."""
+    def place(self, quoted: QuotedMarket, orders: Sequence[Approved]) -> list[NewOrder]:
+        """Enter new orders of one market into the book of orders and into the batch; return them as they go out.
+
+        One that goes out as the amendment of another has that one's id.
+        """
+        placed = []
         bids = cover = coins = 0.0
         for approved in orders:
-            self.batch.place(approved, quoted.context.now_ns)
+            order = approved.order
+            order_id = self.batch.place(approved, quoted.context.now_ns)
+            placed.append(order if order_id == order.order_id else replace(order, order_id=order_id))
             if approved.order.side is BUY:
                 bids += approved.notional
                 cover += approved.cover
@@ -458,6 +468,7 @@ class Trader:
             self.collateral.lock(currency, cover)
             self.activity.money.add(algo_id, currency, bids)
         quoted.quote_updates += 1
+        return placed
 
     def withdraw(self, order: Order) -> bool:
         """Take back an order that has not left yet; False when it has."""

@@ -45,6 +45,16 @@ class Placement(NamedTuple):
     """What a configuration hands to the venue with the order; a session that knows none of them sends none."""
 
 
+class Amendment(NamedTuple):
+    """Another price and whole size, with what is filled, for an order that rests."""
+
+    order_id: int
+    price_ticks: int
+    quantity_lots: int
+    tick_size: Decimal
+    lot_size: Decimal
+
+
 # --- reports: what a session tells the quoter -------------------------------------------------------------------
 
 
@@ -112,6 +122,14 @@ class OrderRejected(NamedTuple):
 
 class CancelRejected(NamedTuple):
     """The venue did not carry out a cancel; the order stands as it stood."""
+
+    order_id: int
+    code: str
+    message: str
+
+
+class AmendRejected(NamedTuple):
+    """The venue did not carry out an amendment; the order stands as it stood, or has ended."""
 
     order_id: int
     code: str
@@ -256,6 +274,7 @@ Report: TypeAlias = (
     | Reversal
     | OrderRejected
     | CancelRejected
+    | AmendRejected
     | Unknown
     | NotFound
     | AccountSnapshot
@@ -276,6 +295,7 @@ REPORTS = (
     Reversal,
     OrderRejected,
     CancelRejected,
+    AmendRejected,
     Unknown,
     NotFound,
     AccountSnapshot,
@@ -411,6 +431,17 @@ class Telling(Protocol):
 
         It needs no connection and no start; while it is being asked, asking again does nothing.
         """
+        ...
+
+
+@runtime_checkable
+class Amending(Protocol):
+    """A session of a venue where a resting order of a coin can be amended; others are never asked to."""
+
+    def send_amended(
+        self, cancels: Sequence[int], amendments: Sequence[Amendment], places: Sequence[Placement], now_ns: int
+    ) -> Effects:
+        """Cancel, then amend, then place, in this order; an amendment ends in an OrderReport or an AmendRejected."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +22,6 @@ from common.events import (
     Fill,
     Market,
     PlatformConfig,
-    Posting,
     RiskStatistics,
     SpotLimits,
     TradingStatistics,
@@ -184,13 +184,17 @@ class SpotBots:
 
     def look(self, moment: Moment) -> Iterator[Effect]:
         """Say what has changed in the figures, and what nobody can say."""
-        for watched in self.documents.bots.values():
-            yield from self._look_at_limits(watched, moment.now_ns)
-            market = watched.market(self._markets.get)
-            if market is not None:
-                yield from self._look_at_bot(watched, market, moment)
+        for algo_id, watched in self.documents.bots.items():
+            yield from self._stops.guard(algo_id, partial(self._look_at_one, watched, moment), moment.now_ns)
         yield from self._look_at_currencies(moment)
         yield from self._look_at_funds(moment)
+
+    def _look_at_one(self, watched: WatchedBot, moment: Moment) -> Iterator[Effect]:
+        yield from self._look_at_limits(watched, moment.now_ns)
+        market = watched.market(self._markets.get)
+        if market is not None:
+            yield from self._look_at_bot(watched, market, moment)
+            yield from self._cut_off(watched, market, moment)
 
     def _look_at_limits(self, watched: WatchedBot, now_ns: int) -> Iterator[Effect]:
         """Tell why a running bot has no limits."""
@@ -263,7 +267,7 @@ class SpotBots:
         if size > limits.max_long_exposure or -size > limits.max_short_exposure:
             text = (
                 f"{scope.name}: {size:f} {scope.currency}, limits {limits.max_long_exposure:f} long, "
-                f"{limits.max_short_exposure:f} short: nothing is sent that adds to it"
+                f"{limits.max_short_exposure:f} short: no quote is sent that adds to it"
             )
             yield from self._conditions.hold(
                 AlertLevel.CRITICAL, PLATFORM, "exposure_beyond_limit", text, moment.now_ns, key
@@ -293,23 +297,20 @@ class SpotBots:
     def _cutoff_ms(self) -> int:
         return self.documents.account.cutoff_time if self.documents.account is not None else 0
 
-    def cutoffs(self, moment: Moment) -> Iterator[Posting | Alert]:
-        """Yield the postings by which periods begin, and alerts of those that wait too long for a price."""
-        cutoff_ms = self._cutoff_ms
-        for algo_id, watched in self.documents.bots.items():
-            market = watched.market(self._markets.get)
-            if market is None:
-                continue
-            sides: Sides | None = moment.ledger.sides.get(algo_id)
-            mark = self.rates.mark(algo_id, market.venue, market.symbol, moment.now_ns)
-            posting = cutoff_due(watched, sides, market, cutoff_ms, mark, moment.now_ns)
-            if posting is not None:
-                yield posting
-            elif is_due(watched, sides, cutoff_ms, moment.now_ns):
-                text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
-                yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, moment.now_ns)
-            else:
-                self._conditions.end(algo_id, "cutoff_waits")
+    def _cut_off(self, watched: WatchedBot, market: Market, moment: Moment) -> Iterator[Effect]:
+        """Yield the posting by which a bot's period begins, or an alert where it waits for a price."""
+        algo_id, now_ns = watched.algo_id, moment.now_ns
+        sides = moment.ledger.sides.get(algo_id)
+        mark = self.rates.mark(algo_id, market.venue, market.symbol, now_ns)
+        hedge_base = self.documents.hedge_base(algo_id, self._markets.get)
+        posting = cutoff_due(watched, sides, market, hedge_base, self._cutoff_ms, mark, now_ns)
+        if posting is not None:
+            yield from moment.ask(posting)
+        elif is_due(watched, sides, hedge_base, self._cutoff_ms, now_ns):
+            text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
+            yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, now_ns)
+        else:
+            self._conditions.end(algo_id, "cutoff_waits")
 
     # --- for people ---------------------------------------------------------------------------------------------
 

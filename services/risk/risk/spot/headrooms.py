@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 from common.errors import ConfigError
-from common.events import BotLimits, Market, NetBounds, SpotLimits
+from common.events import BotLimits, Market, NetBounds, Posting, SpotLimits
 from common.instruments import CurrencyPair, Outcome
 
 from risk.binary.settlement import Markets
 from risk.hedging.counting import Figure
 from risk.hedging.terms import Scope
 from risk.ledger.books import Ledger
+from risk.ledger.intake import Pending
 from risk.ledger.positions import ZERO, LineKey
 from risk.monitoring.limits import spot_limits_of
 from risk.monitoring.platform_limits import ExposurePlatformLimits, PlatformLimits
@@ -38,6 +39,11 @@ class Moment(NamedTuple):
     platform: PlatformLimits
     epoch: int
     now_ns: int
+    pending: Pending
+
+    def ask(self, posting: Posting) -> Iterator[Posting]:
+        """Yield a posting of ours unless it is on its way into FILL."""
+        yield from self.pending.ask(posting, self.now_ns)
 
 
 class _Known(NamedTuple):
@@ -72,8 +78,15 @@ class Headrooms:
         """Return each bot as its limits are now."""
         bots = {algo_id: self._known(watched) for algo_id, watched in self._documents.bots.items()}
         currencies = self._currencies(list(bots.values()), moment)
-        self.newest = {algo_id: self._view(known, currencies, moment) for algo_id, known in bots.items()}
+        self.newest = {algo_id: self._sure_view(known, currencies, moment) for algo_id, known in bots.items()}
         return self.newest
+
+    def _sure_view(self, known: _Known, currencies: Sequence[_Currency], moment: Moment) -> BotView:
+        """Return a bot's limits; trouble with them leaves it without any, and the others alone."""
+        try:
+            return self._view(known, currencies, moment)
+        except Exception as error:
+            return BotView(known.watched.config, None, known.watched.venue, f"{type(error).__name__}: {error}")
 
     def view(self, algo_id: str, moment: Moment) -> BotView | None:
         """Return one bot as its limits are now, None of one that is not served."""

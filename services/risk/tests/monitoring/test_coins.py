@@ -177,8 +177,8 @@ def test_money_sent_elsewhere_is_neither_a_difference_nor_a_loss_while_it_is_on_
     assert differences(harness) == []
     balances = harness.risk.ledger.bots["unassigned"].balances
     assert {key[1]: (each.cash, each.profit) for key, each in balances.items()} == {
-        "USD": (Decimal(100_000), 0),
-        "BTC": (Decimal("0.3"), 0),
+        "USD": (Decimal(100_000), Decimal(0)),
+        "BTC": (Decimal("0.3"), Decimal(0)),
     }
     assert harness.risk.ledger.accounts["mm1"].currency == "USD"
     # It came back: a currency of which the account had nothing before is no deposit.

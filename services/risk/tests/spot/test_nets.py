@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from common.events import Fill, Posting, PostingKind
+from common.events import Fill, Posting, PostingKind, decode, encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from risk.hedging.counting import Figure
@@ -151,6 +151,13 @@ def test_positions_and_exposures_are_exact_and_survive_every_restart(
         assert exposures_of(ledger, base_of, venue_of).of("BTC").value == traded
     stored_now = {name: data for name, data in fields.items() if data}
     assert documents(restore(stored_now)) == documents(ledger) == stored_now
+
+
+def test_a_cutoff_is_told_as_it_was_said() -> None:
+    for cutoff in (a_cutoff(), a_cutoff(price=None, factor="-0.37")):
+        assert decode(Posting, encode(cutoff)) == cutoff
+        assert cutoff.opening is not None
+    assert a_posting("x", PostingKind.CUTOFF).opening is None
 
 
 def test_a_cutoff_told_twice_counts_once_whatever_its_price_was() -> None:

@@ -5,16 +5,28 @@ Each frame has exactly one answer, and they come in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from common.instruments import Outcome, Side
 
-from quoter.venues.base import CancelRejected, NotFound, OrderRejected, OrderReport, Output, Placement, Unknown
+from quoter.venues.base import (
+    Amendment,
+    AmendRejected,
+    CancelRejected,
+    NotFound,
+    OrderRejected,
+    OrderReport,
+    Output,
+    Placement,
+    Unknown,
+)
 from quoter.venues.degen.frames import PRICES, ItemResult, WireError
 
 BATCH_ITEMS_MAX = 50
+NOT_OVER_REST = "nothing that may rest goes over REST"
 PRIVATE_CHANNELS = b'["orders","fills","account"]'
 _IMMEDIATE = ',"time_in_force":"ioc"'
 _OUTCOME_WORDS = {Outcome.YES: "yes", Outcome.NO: "no"}
@@ -38,9 +50,43 @@ def cancel_all_frame(frame_id: int, below: int) -> bytes:
     return b'{"op":"cancel_all","id":%d,"client_order_id_below":"%d"}' % (frame_id, below)
 
 
-def batch_frame(frame_id: int, cancels: Sequence[int], places: Sequence[Placement]) -> bytes:
-    """Write a batch: cancels first, then places, at most `BATCH_ITEMS_MAX` in all."""
+class Items(NamedTuple):
+    """What goes into one batch, in this order."""
+
+    cancels: Sequence[int]
+    amendments: Sequence[Amendment]
+    places: Sequence[Placement]
+
+    def waiting(self, now_ns: int) -> Waiting:
+        """Return what waits for the answer."""
+        amended, placed = ([each.order_id for each in items] for items in (self.amendments, self.places))
+        return Waiting("batch", now_ns, self.cancels, placed, amended)
+
+
+def batches(cancels: Sequence[int], amendments: Sequence[Amendment], places: Sequence[Placement]) -> Iterator[Items]:
+    """Yield what is to be sent in batches of at most `BATCH_ITEMS_MAX`."""
+    if len(cancels) + len(amendments) + len(places) <= BATCH_ITEMS_MAX:
+        yield Items(cancels, amendments, places)
+        return
+    while cancels or amendments or places:
+        some_cancels, cancels = cancels[:BATCH_ITEMS_MAX], cancels[BATCH_ITEMS_MAX:]
+        left = BATCH_ITEMS_MAX - len(some_cancels)
+        some_amendments, amendments = amendments[:left], amendments[left:]
+        left -= len(some_amendments)
+        some_places, places = places[:left], places[left:]
+        yield Items(some_cancels, some_amendments, some_places)
+
+
+def batch_frame(
+    frame_id: int, cancels: Sequence[int], places: Sequence[Placement], amendments: Sequence[Amendment] = ()
+) -> bytes:
+    """Write a batch: cancels first, then amendments, then places, at most `BATCH_ITEMS_MAX` in all."""
     items = [f'{{"op":"cancel","client_order_id":"{order_id}"}}' for order_id in cancels]
+    items += [
+        f'{{"op":"amend","client_order_id":"{each.order_id}","price":"{each.price_ticks * each.tick_size:f}",'
+        f'"size":"{each.quantity_lots * each.lot_size:f}"}}'
+        for each in amendments
+    ]
     items += [
         _spot_item(place)
         if place.outcome is Outcome.NONE
@@ -97,6 +143,12 @@ class Waiting:
     sent_ns: int
     cancels: Sequence[int] = ()
     places: Sequence[int] = ()
+    amended: Sequence[int] = ()
+
+    @property
+    def order_ids(self) -> list[int]:
+        """Return whose outcome it waits for, in the order of the answer."""
+        return [*self.cancels, *self.amended, *self.places]
 
 
 class Unanswered:
@@ -139,24 +191,31 @@ class Unanswered:
         self._waiting.clear()
 
 
+def unsent(amendments: Sequence[Amendment]) -> list[Output]:
+    """Return what becomes of amendments while there is no websocket."""
+    return [AmendRejected(each.order_id, "no_websocket", NOT_OVER_REST) for each in amendments]
+
+
 def refused_items(waiting: Waiting, error: WireError) -> list[ItemResult]:
     """Return what became of each item of a frame that was refused as a whole."""
-    return [error] * (len(waiting.cancels) + len(waiting.places))
+    return [error] * len(waiting.order_ids)
 
 
 def outcomes(waiting: Waiting, items: Sequence[ItemResult], doubtful: list[int]) -> list[Output]:
     """Return what became of each order of a batch, in order; those without an outcome go among the doubtful."""
     told: list[Output] = []
-    ids = [*waiting.cancels, *waiting.places]
     cancels = len(waiting.cancels)
-    for index, order_id in enumerate(ids):
+    placed_from = cancels + len(waiting.amended)
+    for index, order_id in enumerate(waiting.order_ids):
         found = items[index] if index < len(items) else None
         if isinstance(found, OrderReport):
             told.append(found)
         elif found is None or found.code == "internal_error":
             told.append(Unknown(order_id, "the venue cannot say what became of it"))
             doubtful.append(order_id)
-        elif index >= cancels:
+        elif cancels <= index < placed_from:
+            told.append(AmendRejected(order_id, found.code, found.message))
+        elif index >= placed_from:
             told.append(OrderRejected(order_id, found.code, found.message))
         elif found.code == "unknown_order":
             # The order went out before its cancel on this or an ended connection: it never got there.

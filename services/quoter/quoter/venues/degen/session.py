@@ -26,6 +26,7 @@ from common.events import AlertLevel
 from common.orders import first_id_of
 
 from quoter.venues.base import (
+    Amendment,
     CancelRejected,
     ConversionEnded,
     OrderRejected,
@@ -54,16 +55,18 @@ from quoter.venues.degen.frames import (
     reports_of,
 )
 from quoter.venues.degen.order_entry import (
-    BATCH_ITEMS_MAX,
+    NOT_OVER_REST,
     Unanswered,
     Waiting,
     batch_frame,
+    batches,
     cancel_all_frame,
     heartbeat_frame,
     login_frame,
     outcomes,
     refused_items,
     subscribe_frame,
+    unsent,
 )
 from quoter.venues.degen.pairs import converting
 from quoter.venues.degen.rest import ApiKey, DegenRest
@@ -117,9 +120,7 @@ class DegenSession:
         self._reread_ns = 0
         self._deferred: list[Output] = []
         """Reports of a call that may only return effects."""
-        self.reconnects = 0
-        self.malformed = 0
-        self.unknown_outcomes = 0
+        self.reconnects = self.malformed = self.unknown_outcomes = 0
 
     # --- what the quoter reads ----------------------------------------------------------------------------------
 
@@ -174,8 +175,7 @@ class DegenSession:
             rest_faults=self._rest.faults,
             unknown_outcomes=self.unknown_outcomes,
         )
-        labels = {"venue": self.name}
-        yield Sample("mm_session_frames_unanswered", "gauge", "Frames without answer", labels, len(self._waiting))
+        yield Sample("mm_session_frames_unanswered", "gauge", "Unanswered", {"venue": self.name}, len(self._waiting))
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -309,23 +309,25 @@ class DegenSession:
     # --- orders -------------------------------------------------------------------------------------------------
 
     def send(self, cancels: Sequence[int], places: Sequence[Placement], now_ns: int) -> Effects:
+        return self.send_amended(cancels, (), places, now_ns)
+
+    def send_amended(
+        self, cancels: Sequence[int], amendments: Sequence[Amendment], places: Sequence[Placement], now_ns: int
+    ) -> Effects:
         self._now_ns = now_ns
         assert self.connected, "orders are sent on an open connection"
         if self._phase is Phase.FALLBACK:
+            self._deferred += unsent(amendments)
             yield from self._send_over_rest(cancels, places)
             return
-        while cancels or places:
-            some_cancels, cancels = cancels[:BATCH_ITEMS_MAX], cancels[BATCH_ITEMS_MAX:]
-            room = BATCH_ITEMS_MAX - len(some_cancels)
-            some_places, places = places[:room], places[room:]
-            waiting = Waiting("batch", now_ns, some_cancels, [place.order_id for place in some_places])
-            frame_id = self._waiting.expect(waiting)
-            yield Send(self.name, batch_frame(frame_id, some_cancels, some_places))
+        for items in batches(cancels, amendments, places):
+            frame_id = self._waiting.expect(items.waiting(now_ns))
+            yield Send(self.name, batch_frame(frame_id, items.cancels, items.places, items.amendments))
 
     def _send_over_rest(self, cancels: Sequence[int], places: Sequence[Placement]) -> Effects:
         sent = [] if self._talks.full else [place for place in places if self._entry.may_place(place)]
         rest = {place.order_id for place in places} - {place.order_id for place in sent}
-        self._deferred += [OrderRejected(each, "no_websocket", "nothing that may rest goes over REST") for each in rest]
+        self._deferred += [OrderRejected(each, "no_websocket", NOT_OVER_REST) for each in rest]
         if self._talks.full:
             self._deferred += [CancelRejected(each, "busy", "too many requests open") for each in cancels]
         elif cancels or sent:
@@ -442,8 +444,9 @@ class DegenSession:
         if waiting.op in ("login", "subscribe") or error.code in ("not_logged_in", "token_expired", "scope_missing"):
             closing: list[Output] = [Close(self.name, f"{waiting.op}: {error.code}")]
             if self._phase is Phase.ENTERING:
-                refused = f"{error.code}: {error.message}"
-                closing.insert(0, SessionAlert(AlertLevel.CRITICAL, "session_refused", refused))
+                closing.insert(
+                    0, SessionAlert(AlertLevel.CRITICAL, "session_refused", f"{error.code}: {error.message}")
+                )
             self._rest.forget_token()
             return closing + self._on_results(waiting, refused_items(waiting, error))
         return self._on_results(waiting, refused_items(waiting, error))
@@ -459,9 +462,8 @@ class DegenSession:
         """Give up waiting for answers that should have come, and ask about their orders."""
         doubtful: list[int] = []
         for waiting in self._waiting.overdue(self._now_ns - timing.ANSWER_MAX_MS * NS_PER_MS):
-            for order_id in (*waiting.cancels, *waiting.places):
-                yield Unknown(order_id, "no answer in time")
-                doubtful.append(order_id)
+            yield from (Unknown(order_id, "no answer in time") for order_id in waiting.order_ids)
+            doubtful += waiting.order_ids
         yield from self._ask_about(doubtful)
 
     # --- asking -------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing.page import blocks
 from quoter.testing.script import KEY
-from quoter.venues.base import Execution, Placement
+from quoter.venues.base import Conversion, Execution, Placement
 from quoter.venues.degen.frames import (
     BalanceDocument,
     Cancelled,
@@ -117,7 +117,7 @@ def test_the_golden_documents_are_read() -> None:
     fills = parse_document(FillPage, document_after("GET /fills?after=7")).fills
     assert read_wire_fill(bytes(fills[0]), NONE).trade_id == "1"
     statement = parse_document(StatementPage, document_after("GET /statement?after=5&limit=2"))
-    told = [found for entry in statement.entries if (found := read_entry(bytes(entry))) is not None]
+    told = [found for entry in statement.entries if isinstance(found := read_entry(bytes(entry)), Conversion)]
     assert [(each.entry_id, each.pairs, each.cash, each.account_sequence) for each in told] == [
         ("4", 10, Decimal(-10), 6),
         ("5", -10, Decimal(10), 7),
