@@ -103,6 +103,8 @@ class CycleRun:
         self.core = Quoter("mm1", TARGET, session, orders, float(NO_LIMIT))
         self.core.epoch = 1
         self.pricer_ns = self.quoter_ns = 0
+        self.heard: list[list[bytes]] = []
+        """The venue's frames of the last measurement, as they came together."""
         self._timed_ns = 0
         self._start(min_price_change)
 
@@ -167,8 +169,9 @@ class CycleRun:
         self._carry(effects)
 
     def measured(self, count: int, *, deep: bool) -> Costs:
-        """Return what a number of updates takes, a thousand a second: of all levels by a tick, or far behind the quotes."""
+        """Return what some updates took, a thousand a second: of all levels by a tick, or far behind the quotes."""
         self.pricer_ns = self.quoter_ns = 0
+        self.heard.clear()
         sent_before = sum(self.core.trader.orders.counts_of(algo_id)[0] for algo_id in self.algo_ids)
         for number in range(count):
             self.now_ns += UPDATE_EVERY_NS
@@ -184,6 +187,16 @@ class CycleRun:
                 self.update(60_000.0 + 0.01 * step, number)
         sent = sum(self.core.trader.orders.counts_of(algo_id)[0] for algo_id in self.algo_ids) - sent_before
         return Costs(count, self.pricer_ns, self.quoter_ns, sent)
+
+    def bare_ns(self) -> int:
+        """Return what reading the venue's frames and writing as many amendments takes, and nothing between."""
+        item = {"op": "amend", "client_order_id": "123456789012345", "price": "8994302.35", "size": "0.5000"}
+        begun_ns = time.process_time_ns()
+        for frames in self.heard:
+            for frame in frames:
+                msgspec.json.decode(frame)
+            msgspec.json.encode({"op": "batch", "id": 1, "items": [item] * (2 * LEVELS)})
+        return time.process_time_ns() - begun_ns
 
     # --- the venue ----------------------------------------------------------------------------------------------
 
@@ -206,6 +219,8 @@ class CycleRun:
                 elif isinstance(effect, Turn):
                     caused += effect.handler(receipt)
                 frames += [out.data for out in outputs if isinstance(out, Sent) and out.connection == CONNECTION]
+            if frames:
+                self.heard.append(frames)
             begun_ns = time.process_time_ns()
             for frame in frames:
                 caused += core.on_frame(frame, receipt)

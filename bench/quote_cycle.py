@@ -26,6 +26,7 @@ def main(options: list[str]) -> list[Figure]:
     parser = argparse.ArgumentParser(prog="./mm bench quote-cycle", description=__doc__)
     parser.add_argument("--updates", type=whole_number(100, 1_000_000), default=2_000)
     parser.add_argument("--rounds", type=whole_number(1, 20), default=3)
+    parser.add_argument("--bots", type=_counts, default=BOTS, help="how many at once, e.g. 1,50")
     arguments = parser.parse_args(options)
     figures: list[Figure] = []
     with calm_collector():
@@ -37,14 +38,27 @@ def main(options: list[str]) -> list[Figure]:
         figures += _figures(f"{LEVELS} levels moved on both sides", moved, MOVING_MIN_PER_S)
         assert moved.orders > 9 * moved.updates, f"{moved.orders} orders of {moved.updates} updates"
         assert still.orders < still.updates / 100, f"{still.orders} orders of {still.updates} updates"
+        bare = _bare_us(arguments.updates)
+        figures.append(Figure("bare reading and writing of a move", bare, "us"))
+        figures.append(Figure("quoter to bare", moved.quoter_ns / moved.updates / 1e3 / bare, "times"))
         figures.append(Figure("orders replaced", moved.orders / moved.updates * moved.per_s, "1/s"))
         for moving in (False, True):
             costs = {}
-            for bots in BOTS:
+            for bots in arguments.bots:
                 count = max(24, arguments.updates // bots)
                 costs[bots] = _best(bots, None if moving else WIDE, count, arguments.rounds).us_each / bots
             figures += _growth("moving" if moving else "still", costs)
     return figures
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(whole_number(1, BOTS[-1])(part) for part in text.split(","))
+
+
+def _bare_us(count: int) -> float:
+    run = CycleRun(1, None)
+    run.measured(count, deep=False)
+    return min(run.bare_ns() for _ in range(3)) / count / 1e3
 
 
 def _best(bots: int, change: str | None, count: int, rounds: int, *, deep: bool = False) -> Costs:
@@ -69,8 +83,9 @@ def _figures(name: str, found: Costs, least_per_s: float) -> list[Figure]:
 
 def _growth(name: str, costs: dict[int, float]) -> list[Figure]:
     """Return the cost per bot by their number, and how far it is from that of one."""
-    apart = max(abs(each / costs[1] - 1.0) * 100.0 for each in costs.values())
+    first = next(iter(costs.values()))
+    apart = max(abs(each / first - 1.0) * 100.0 for each in costs.values())
     return [
         *(Figure(f"{name}: a bot of {bots}", each, "us") for bots, each in costs.items()),
-        at_most(f"{name}: cost per bot from one", apart, "%", APART_MAX_PERCENT),
+        at_most(f"{name}: cost per bot from the fewest", apart, "%", APART_MAX_PERCENT),
     ]

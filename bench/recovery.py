@@ -14,9 +14,9 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from _spot_trial import SpotTrial
 from toolkit.checking.bench import Figure, at_most
 from toolkit.checking.bench_options import whole_number
+from toolkit.testing.spot_trial import SpotTrial
 from toolkit.testing.trial import SHORT_MARKETS, Trial
 
 VICTIMS = ("feed", "pricer", "quoter", "risk", "watchdog", "gateway", "nats", "redis")

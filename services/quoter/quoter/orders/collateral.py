@@ -43,6 +43,10 @@ class Collateral:
         amount = self._amounts.get(currency)
         return None if amount is None else amount - self._locked.get(currency, 0.0)
 
+    def total(self, currency: str) -> float | None:
+        """Return all there is of a currency as a float; None before the venue has said."""
+        return self._amounts.get(currency)
+
     def lock(self, currency: str, cover: float) -> None:
         """Count an order that goes out before all of them are added up again."""
         self._locked[currency] = self._locked.get(currency, 0.0) + cover

@@ -26,6 +26,8 @@ from quoter.trading.strategy import Account, Inputs, MarketStrategy, Plan, pulle
 
 TAKE_GAP_NS = 100 * NS_PER_MS
 """After an order that took the next one waits so long, and for another book: this one may show what is gone."""
+STEPS_BITS = 6
+"""What cash is there for is bid for in steps of a 32nd to a 64th of it."""
 NOTHING_TO_DO: Changes[Order] = Changes([], [])
 STOPPED = pulled("PRICER is stopped")
 ONLY_TAKES = "aggressive_mode: only what take_out takes is sent"
@@ -69,6 +71,8 @@ class SpotMarket(MarketStrategy):
         self._next_take_ns = 0
         self._taken_from: object = None
         """The book from which was taken last."""
+        self._locked_by_others: tuple[float, float] | None = None
+        """Cash and coins that orders of others lock, as of the last timer; None before it."""
         self.taken_orders = 0
         self._open = self._orders.open_orders(bot.algo_id, terms.symbol)
         self.renew(terms)
@@ -214,26 +218,42 @@ class SpotMarket(MarketStrategy):
     # --- funds --------------------------------------------------------------------------------------------------
 
     def _funded(self, found: Prices, headroom: BothSides, buy_lots: int, sell_lots: int) -> BothSides:
-        """Return the headroom, smaller where the account has not got what all quotes of a side would take."""
+        """Return the headroom, smaller where the account has not got what all quotes of a side would take.
+
+        What others lock is that of the last timer, and what quotes of ours lock is free for those that replace them.
+        """
         buys, sells = headroom
         instrument, collateral = self.terms.instrument, self._collateral
+        cash, coins = collateral.total(instrument.currency), collateral.total(instrument.base)
+        if self._locked_by_others is None:
+            self._locked_by_others = self._others_lock()
+        other_cash, other_coins = self._locked_by_others
         top = max(found.bids, default=0)
-        if top and buys.lots:
-            free, lots = collateral.free(instrument.currency), min(buy_lots, buys.lots)
+        if top and buys.lots and cash is not None:
             a_lot = self._cover(top)
-            if free is not None and lots * a_lot > free:
-                paid = int((free + self._locked(BUY)) / a_lot)
-                if paid < buys.lots:
-                    buys = SideHeadroom(max(0, paid), f"no more {instrument.currency} in the account")
+            if min(buy_lots, buys.lots) * a_lot > cash - other_cash:
+                paid = max(0, int((cash - other_cash) / a_lot))
+                # In steps, so that not every tick of the price is another size.
+                paid -= paid % (1 << max(0, paid.bit_length() - STEPS_BITS))
+                buys = SideHeadroom(paid, f"no more {instrument.currency} in the account")
         if sells.lots:
-            coins, lots = collateral.free(instrument.base), min(sell_lots, sells.lots)
             if coins is None:
                 sells = SideHeadroom(0, f"it is not known how much {instrument.base} there is")
-            elif instrument.units(lots) > coins:
-                there = instrument.whole_lots(max(0.0, coins + self._locked(SELL)))
-                if there < sells.lots:
-                    sells = SideHeadroom(there, f"no more {instrument.base} in the account")
+            elif instrument.units(min(sell_lots, sells.lots)) > coins - other_coins:
+                there = instrument.whole_lots(max(0.0, coins - other_coins))
+                sells = SideHeadroom(there, f"no more {instrument.base} in the account")
         return BothSides(buys, sells)
+
+    def _others_lock(self) -> tuple[float, float]:
+        """Return what orders of others lock of the account's cash and coins: of all that is locked, not ours."""
+        instrument, locked = self.terms.instrument, self._collateral.locked
+        return (
+            max(0.0, locked(instrument.currency) - self._locked(BUY)),
+            max(0.0, locked(instrument.base) - self._locked(SELL)),
+        )
+
+    def on_timer(self, inputs: Inputs, orders: Orders, venue_now_ns: int, now_ns: int) -> None:
+        self._locked_by_others = self._others_lock()
 
     def _cover(self, ticks: int) -> float:
         """Return the cash that a bid of one lot takes, with its fee."""

@@ -139,9 +139,24 @@ def test_money_and_coins_that_own_quotes_lock_may_be_quoted_again() -> None:
             Order(number + 1, "1", "BTCUSD", want.outcome, want.side, want.price_ticks, want.quantity_lots)
         )
     stage.collateral.relock({"USD": 126_000.0, "BTC": 2.1})
+    # Quotes that replace others are locked beside them until the next timer.
+    stage.collateral.lock("BTC", 2.1)
+    stage.collateral.lock("USD", 126_000.0)
     again = stage.plan(five(59_991.0, 60_011.0))
     assert [level.quantity_lots for level in again.asks] == [1_000, 2_000, 3_000, 5_000, 10_000]
     assert sum(level.quantity_lots for level in again.bids) > 20_000
+
+
+def test_what_orders_of_others_lock_is_not_quoted() -> None:
+    stage = Stage(bot(), cash="130000", coins="2.1")
+    stage.plan(five())
+    stage.collateral.relock({"USD": 100_000.0, "BTC": 1.5})
+    stage.market.on_timer(stage.inputs, stage.orders, 0, 0)
+    plan = stage.plan(five())
+    # 30,000 are left for bids of 59,970: 0.5002 of a coin, and in steps of 128 lots 0.4992.
+    assert sum(level.quantity_lots for level in plan.bids) == 4_992
+    assert sum(level.quantity_lots for level in plan.asks) == 6_000
+    assert plan.reason == "fewer bids: no more USD in the account; fewer asks: no more BTC in the account"
 
 
 def test_what_the_account_has_is_not_known_so_nothing_is_offered() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from toolkit.layout import spot_keys_dir
 from toolkit.testing.trial import Trial, TrialError
 
