@@ -62,6 +62,12 @@ IMPORT = "import-config {recipe_file} --dry-run"
 RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
+    "./mm up --profile spot": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
+    "./mm transfer mm1-kraken mm1-dltxmm 0.5 BTC": Elsewhere(
+        "test_spot_bots_quote_at_named_venues_and_every_account_agrees"
+    ),
+    "./mm transfer FROM TO AMOUNT CURRENCY": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
+    "./mm explain BTCJPY": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
     "./mm up --servers wheels": Elsewhere("test_a_platform_goes_on_with_newer_servers_and_never_back"),
     "./mm test": Elsewhere("test_arguments_go_to_pytest"),
     "./mm up --source replay --replay RECORDING.jsonl.gz [MORE.jsonl.gz]": Elsewhere(

@@ -193,6 +193,26 @@ def halt(
 
 
 @app.command()
+def transfer(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Our account that pays, such as mm1-kraken.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Our account at another venue.")],
+    amount: Annotated[str, typer.Argument(help="In units of the currency, such as 0.5.")],
+    currency: Annotated[str, typer.Argument(help="One that both venues have.")],
+    number: Annotated[int, typer.Option(help="Of an earlier try that nobody answered: it is sent once.")] = 0,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    port_base: PortBase = None,
+) -> None:
+    """Send money between our accounts at venues of the simulated exchange."""
+    from toolkit.operating import transfers
+
+    url = f"http://127.0.0.1:{ports_of(data_dir, port_base).exchange}"
+    try:
+        transfers.send(data_dir, url, (source, target), (amount, currency), number or time.time_ns(), _say)
+    except NoAnswerError as error:
+        refuse(str(error))
+
+
+@app.command()
 def lift(
     scope: Annotated[str, typer.Argument(help="As given to halt.")],
     reason: Annotated[str, typer.Argument(help="The one reason to lift; others stay in force.")],

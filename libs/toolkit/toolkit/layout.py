@@ -38,6 +38,11 @@ def venue_keys_dir(data_dir: Path) -> Path:
     return data_dir / "exchange" / "keys"
 
 
+def exchange_dir(data_dir: Path) -> Path:
+    """Where the simulated exchange keeps what it has, keys that may send money among it."""
+    return data_dir / "exchange"
+
+
 def spot_keys_dir(data_dir: Path) -> Path:
     """Where its named spot venues leave theirs, each in a folder of its own: NAME/keys."""
     return data_dir / "exchange" / "venues"

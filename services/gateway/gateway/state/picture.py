@@ -143,7 +143,10 @@ def spot(view: View, now_ns: int) -> list[Json]:
 
 def hedges(view: View) -> list[Json]:
     """Return the hedges that are open, then the last of each scope that has ended."""
-    rows = [hedge_row(command, view.hedge_updates.get(key)) for key, command in sorted(view.hedges.items())]
+    rows = []
+    for key, command in sorted(view.hedges.items()):
+        update = view.hedge_updates.get(key)
+        rows.append(hedge_row(command.event, None if update is None else update.event))
     return sorted(rows, key=lambda row: bool(row["ended"]))
 
 

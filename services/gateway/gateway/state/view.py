@@ -122,9 +122,9 @@ class View(Core):
         """Of spot bots."""
         self.exposures: dict[str, Stamped[RiskStatistics]] = {}
         """By the currency documents that watch them."""
-        self.hedges: dict[tuple[str, str], OrderCommand] = {}
+        self.hedges: dict[tuple[str, str], Stamped[OrderCommand]] = {}
         """The newest word of each scope to each account, and below what became of it."""
-        self.hedge_updates: dict[tuple[str, str], HedgeUpdate] = {}
+        self.hedge_updates: dict[tuple[str, str], Stamped[HedgeUpdate]] = {}
         self.risk: dict[str, Stamped[RiskState]] = {}
         self.feeds: dict[str, Stamped[FeedStatus]] = {}
         self.accounts: dict[str, Stamped[AccountState]] = {}
@@ -239,11 +239,11 @@ class View(Core):
         return ()
 
     def on_hedge(self, command: OrderCommand, receipt: Receipt) -> Effects:
-        _keep(self.hedges, (command.scope, command.account), command, BOTS_MAX)
+        _keep(self.hedges, (command.scope, command.account), _stamp(command, receipt), BOTS_MAX)
         return ()
 
     def on_hedge_update(self, update: HedgeUpdate, receipt: Receipt) -> Effects:
-        _keep(self.hedge_updates, (update.scope, update.account), update, BOTS_MAX)
+        _keep(self.hedge_updates, (update.scope, update.account), _stamp(update, receipt), BOTS_MAX)
         return ()
 
     def on_risk(self, risk: RiskState, receipt: Receipt) -> Effects:

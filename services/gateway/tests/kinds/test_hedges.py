@@ -22,6 +22,9 @@ from common.events import (
 )
 from common.instruments import Side
 from gateway.kinds.hedges import exposure_row, figures_row, hedge_row, plain, source_row
+from gateway.state.picture import picture
+from gateway.state.rows import row_state
+from gateway.testing.platform import Story
 
 D = Decimal
 COMMAND = OrderCommand(
@@ -149,3 +152,21 @@ def test_a_source_price_says_by_which_rate_it_was_converted() -> None:
     )
     assert source_row(price)["fx"] == {"symbol": "ETHBTC", "bid": 0.0432, "ask": 0.0433, "inverse": True}
     assert source_row(msgspec.structs.replace(price, fx=None, unusable="stale"))["unusable"] == "stale"
+
+
+def test_the_picture_has_open_hedges_before_ended_ones_and_prices_beside_figures(story: Story) -> None:
+    story.quoting()
+    ended = msgspec.structs.replace(COMMAND, scope="bot-2")
+    done = msgspec.structs.replace(UPDATE, scope="bot-2", parent_id=ended.parent_id, state=HedgeState.DONE)
+    for command, update in ((ended, done), (COMMAND, UPDATE)):
+        story.tell(story.view.on_hedge, command)
+        story.tell(story.view.on_hedge_update, update)
+    shown = picture(story.view, story.now_ns)
+    assert [(row["scope"], row["state"]) for row in shown["hedges"]] == [("bot-3", "working"), ("bot-2", "done")]
+    assert (shown["spot"], shown["exposures"]) == ([], [])
+
+
+def test_where_only_hedges_of_a_bot_are_traded_the_row_says_so(story: Story) -> None:
+    story.quoting()
+    assert row_state(story.view, ("1", "elsewhere", "BTCUSD"), story.now_ns)[0] == "hedging"
+    assert row_state(story.view, ("1", "degen", "BTCUSD"), story.now_ns) == ("waiting", "no target yet")

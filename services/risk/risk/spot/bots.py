@@ -302,10 +302,11 @@ class SpotBots:
         algo_id, now_ns = watched.algo_id, moment.now_ns
         sides = moment.ledger.sides.get(algo_id)
         mark = self.rates.mark(algo_id, market.venue, market.symbol, now_ns)
-        posting = cutoff_due(watched, sides, market, self._cutoff_ms, mark, now_ns)
+        hedge_base = self.documents.hedge_base(algo_id, self._markets.get)
+        posting = cutoff_due(watched, sides, market, hedge_base, self._cutoff_ms, mark, now_ns)
         if posting is not None:
             yield from moment.ask(posting)
-        elif is_due(watched, sides, self._cutoff_ms, now_ns):
+        elif is_due(watched, sides, hedge_base, self._cutoff_ms, now_ns):
             text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, now_ns)
         else:

@@ -1,4 +1,4 @@
-"""When the figures of spot bots begin anew: once a day at the cutoff time, and where a bot's hedge factor changes."""
+"""When the figures of spot bots begin anew: daily at the cutoff time, and where what a bot's hedges count changes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from risk.ledger.books import NS_PER_DAY
 from risk.ledger.positions import ONE, ZERO
 from risk.ledger.sides import Sides
 from risk.spot.documents import WatchedBot
+
+REASONS = {"factor": "the hedge factor changes", "hedge": "the hedge instrument is of another currency"}
 
 
 def last_cutoff_ns(cutoff_ms: int, now_ns: int) -> int:
@@ -25,13 +27,27 @@ def factor_of(watched: WatchedBot) -> Decimal:
     return ONE if hedger is None else hedger.hedge_qty_factor
 
 
+def hedges_other(sides: Sides, base: str) -> bool:
+    """Say whether what hedges hold is of another base currency than the hedge instrument's: the two do not add up.
+
+    '' is an instrument that is not known, of which nothing can be said.
+    """
+    return bool(base) and any(side.net and side.base != base for side in sides.by_key.values() if side.key.of_hedger)
+
+
 def cutoff_due(
-    watched: WatchedBot, sides: Sides | None, market: Market, cutoff_ms: int, mark: Decimal | None, now_ns: int
+    watched: WatchedBot,
+    sides: Sides | None,
+    market: Market,
+    hedge_base: str,
+    cutoff_ms: int,
+    mark: Decimal | None,
+    now_ns: int,
 ) -> Posting | None:
     """Return the posting by which a bot's period begins, None while the last one lasts.
 
-    Asked again it is the same entry: its id is of the instant that was due, or of the configuration that changed the
-    factor. A position is opened at its mark, so it waits for one; a bot that holds nothing needs none.
+    Asked again it is the same entry: its id is of the instant that was due, or of the configuration that changed what
+    a hedge counts. A position is opened at its mark, so it waits for one; a bot that holds nothing needs none.
     """
     factor, due_ns = factor_of(watched), last_cutoff_ns(cutoff_ms, now_ns)
     if sides is None:
@@ -45,14 +61,19 @@ def cutoff_due(
         return _posting(watched, market, f"{due_ns // NS_PER_MS}", mark, factor, due_ns, now_ns)
     if sides.factor != factor:
         return _posting(watched, market, f"factor:{watched.config.revision}", mark, factor, now_ns, now_ns)
+    if hedges_other(sides, hedge_base):
+        # A child of before may still be executed: its period has another cutoff.
+        id_ = f"hedge:{watched.config.revision}:{sides.start_ns}"
+        return _posting(watched, market, id_, mark, factor, now_ns, now_ns)
     return None
 
 
-def is_due(watched: WatchedBot, sides: Sides | None, cutoff_ms: int, now_ns: int) -> bool:
+def is_due(watched: WatchedBot, sides: Sides | None, hedge_base: str, cutoff_ms: int, now_ns: int) -> bool:
     """Say whether a cutoff is due, whether or not there is a price for it."""
     if sides is None:
         return False
-    return sides.start_ns < last_cutoff_ns(cutoff_ms, now_ns) or sides.factor != factor_of(watched)
+    changed = sides.factor != factor_of(watched) or hedges_other(sides, hedge_base)
+    return changed or sides.start_ns < last_cutoff_ns(cutoff_ms, now_ns)
 
 
 def is_held(sides: Sides) -> bool:
@@ -75,7 +96,7 @@ def _posting(
         venue=market.venue,
         moves=[move],
         cash={market.currency: ZERO},
-        reason="the hedge factor changes" if id_.startswith("factor:") else "the cutoff time is reached",
+        reason=REASONS.get(id_.partition(":")[0], "the cutoff time is reached"),
         ts_event_ns=now_ns,
         ts_received_ns=now_ns,
     )

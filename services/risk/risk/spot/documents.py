@@ -98,6 +98,18 @@ class Documents:
                 self.hedgers[config.id] = CurrencyHedger.parse(config.document)
                 self.hedger_revisions[config.id] = config.revision
 
+    def hedge_base(self, algo_id: str, market_of: MarketOf) -> str:
+        """Return what a bot's hedge instrument buys; '' without a hedger, or while none of its markets is known."""
+        hedger = self.bots[algo_id].bot.hedger
+        for exchange in hedger.venues_list if hedger is not None else ():
+            try:
+                market = market_of(self.exchanges.venue(exchange), hedger.hedge_instrument) if hedger else None
+            except ValueError:
+                continue
+            if market is not None and market.base:
+                return market.base
+        return ""
+
     def scope(self, currency_id: str) -> Scope | None:
         """Return what a currency document watches; None of one that is not there, or whose exchange is none of ours."""
         watched = self.currencies.get(currency_id)

@@ -37,6 +37,7 @@ from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
 from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
+from risk.spot.cutoffs import hedges_other
 from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
 
@@ -190,6 +191,9 @@ class Hedges:
         if hedger.factor != (sides.factor if sides is not None else ONE):
             # A hedge that was booked first would count by the old factor.
             return Figure(None, "a change of its hedge_qty_factor is not booked yet")
+        base = self._spot.documents.hedge_base(scope.algo_id, self._markets.get)
+        if sides is not None and hedges_other(sides, base):
+            return Figure(None, "a change of its hedge_instrument is not booked yet")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
 
     def _pair_of(self, venue: str, symbol: str) -> tuple[str, str] | None:

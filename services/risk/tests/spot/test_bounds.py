@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from common.errors import ConfigError
 from common.events import Alert, Halt, NetBounds, SpotLimits, TradingStatistics
+from common.instruments import CurrencyPair
 from common.pretrade import LotBounds, limits_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from risk.monitoring.platform_limits import parse_platform_limits
-from risk.spot.bounds import hedger_headroom
+from risk.hedging.counting import Figure
+from risk.monitoring.platform_limits import ExposurePlatformLimits, parse_platform_limits
+from risk.spot.bounds import NOTHING, Watched, headroom_of_currencies, hedger_headroom
 from risk.testing.events import PLATFORM_LIMITS
 from risk.testing.harness import Harness, kinds, of
 from risk.testing.spot import (
@@ -272,3 +274,34 @@ def test_trouble_with_one_bot_takes_its_limits_and_leaves_the_others_alone(monke
     (halt,) = [each for each in of(Halt, harness.said) if each.scope == "bot-3"]
     assert (halt.reason, halt.detail) == ("exception", "ArithmeticError: no such price")
     assert "4" in {each.algo_id for each in of(TradingStatistics, harness.said)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.decimals(-50, 50, places=3),
+    st.decimals("0.001", 60, places=3),
+    st.decimals("0.001", 60, places=3),
+    st.integers(1, 7),
+    st.sampled_from(["BTC", "JPY"]),
+    st.sampled_from([None, "9000000", "0.37"]),
+)
+def test_bots_that_all_use_what_they_are_dealt_stay_within_a_currencys_limit(
+    value: Decimal, longest: Decimal, shortest: Decimal, sharers: int, currency: str, mark: str | None
+) -> None:
+    limits = ExposurePlatformLimits(max_long_exposure=longest, max_short_exposure=shortest)
+    watched = Watched("risk-currency-7", currency, Figure(value), limits, sharers)
+    priced = None if mark is None else D(mark)
+    (room,) = headroom_of_currencies([watched], CurrencyPair("BTC", "JPY"), priced)
+    if currency == "BTC":
+        worth, (longer, shorter) = D(1), (room.longer, room.shorter)
+    elif priced is None:
+        assert (room.longer, room.shorter) == (NOTHING, NOTHING), "without a price nothing is left"
+        return
+    else:
+        # Who buys BTC spends JPY, so that headroom to buy is that of JPY to be short.
+        worth, (longer, shorter) = priced, (room.shorter, room.longer)
+    for limit, size, left in ((longest, value, longer), (shortest, -value, shorter)):
+        after = size + left * worth * sharers
+        rounding = D("1e-11") * sharers * max(D(1), worth)
+        assert after <= limit + rounding or left <= 0
+        assert left > 0 or size >= limit or abs(left) * worth <= D("1e-11") * max(D(1), worth)

@@ -18,10 +18,12 @@ from risk.testing.spot import (
     BTCJPY_MARKET,
     BTCUSD_MARKET,
     DLTXMM,
+    KRAKEN,
     SPOT_PLATFORM,
     USDJPY_MARKET,
     a_document,
     a_hedge,
+    a_pair,
     a_quote,
     a_spot_bot,
     a_top,
@@ -173,6 +175,29 @@ def test_nothing_is_hedged_by_a_factor_that_is_not_booked_yet() -> None:
     harness.do(harness.risk.on_risk_state_due(harness.receipt()))
     (row,) = harness.risk.hedges.state()
     assert row["figure"] == "2"
+
+
+def test_a_hedge_instrument_of_another_currency_begins_a_period_of_its_own() -> None:
+    """10 ETH are no BTC: what was hedged in BTC is the quotes' own from then on."""
+    harness = a_harness()
+    harness.tell(a_pair(KRAKEN, "ETHUSD"))
+    harness.book(a_quote(1, 2_000))
+    harness.book(a_hedge(2, -1_500))
+    assert cutoffs(harness.wait(2)) == []
+    harness.tell(a_spot_bot(revision=2, hedger={"hedge_instrument": "ETHUSD"}))
+    harness.do(harness.risk.on_risk_state_due(harness.receipt()))
+    (row,) = harness.risk.hedges.state()
+    assert row["figure"] is None
+    (posting,) = cutoffs(at(harness, NOW_NS + 3 * S))
+    assert posting.entry_id == f"cutoff:3:hedge:2:{NOW_NS}"
+    told = statistics_of(harness)
+    assert (told.current_position_size, told.hedger_net_qty) == (D("0.5"), D(0))
+    harness.book(a_hedge(3, -100))
+    (late,) = cutoffs(at(harness, NOW_NS + 4 * S))
+    assert late.entry_id != posting.entry_id, "a child of before was executed late"
+    assert statistics_of(harness).current_position_size == D("0.4")
+    harness.book(a_hedge(4, -1_000, 2_600, symbol="ETHUSD", base="ETH"))
+    assert cutoffs(at(harness, NOW_NS + 5 * S)) == []
 
 
 def test_a_factor_is_known_before_the_first_hedge() -> None:

@@ -110,6 +110,7 @@ def hosted(seed: int, keys: Mapping[str, Sequence[str]], secret_of: Any, driven:
         name: {
             **table,
             "deposits": DEPOSITS,
+            "transfer_delay_s": 5,
             "accounts": [account for account, where in ACCOUNTS.items() if where == name],
             "symbols": {symbol: SYMBOLS[symbol] for symbol in table["symbols"]},
         }
