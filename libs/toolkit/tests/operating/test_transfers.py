@@ -89,11 +89,9 @@ def test_a_refusal_says_why_and_an_account_that_is_nowhere_is_named(tmp_path: Pa
 
 
 def test_what_nobody_answered_can_be_repeated_without_sending_twice(tmp_path: Path) -> None:
-    exchange = Exchange()
+    class Gone(Exchange):
+        def handle(self, request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("gone", request=request)
 
-    def dead(_request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("gone")
-
-    exchange.handle = dead  # type: ignore[method-assign]
     with pytest.raises(NoAnswerError, match="--number 7 sends it once"):
-        exchange.send(a_platform(tmp_path))
+        Gone().send(a_platform(tmp_path))
