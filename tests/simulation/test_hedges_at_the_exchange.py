@@ -11,7 +11,6 @@ from common.events import Fill, HedgeUpdate, OrderCommand, PlatformConfig, decod
 from common.instruments import Side
 from quoter.hedging.working import Working
 from risk.hedging.parents import Parents
-from toolkit.simulation.checks import check_hedges
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.world import NS_PER_S, START_NS, World, bot_config, spot_sections
 
@@ -60,7 +59,6 @@ class HedgedWorld(World):
         stopped = msgspec.structs.replace(self.bots[0], revision=2, running=False)
         self._at(STOPPED_S, lambda: self.say(stopped))
         self.schedule.run_until(START_NS + int(END_S * NS_PER_S))
-        self.hedged = check_hedges(self.bus, self.findings)
         self._check()
         return self
 

@@ -103,8 +103,8 @@ async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
     """
     core = quoters.core_of(account)
     first = max(0, await shell.api.last_sequence("ORDER") - UPDATES_READ_BACK_MAX * len(quoters.cores))
-    hedged_from = await _read_hedges_back(quoters, shell, account)
-    # Children of its parents may be in any account; they are behind the newest update of their parent.
+    hedged_from = await _read_hedges_back(quoters, shell)
+    # A parent's children may be in any account; the open ones are behind the newest update of their parent.
     accounts = [account] if hedged_from is None else [each.account for each in quoters.cores]
     first = first if hedged_from is None else min(first, hedged_from)
     for each in accounts:
@@ -124,22 +124,23 @@ async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
         core.booked_sequence = booked
 
 
-async def _read_hedges_back(quoters: Quoters, shell: Shell, account: str) -> int | None:
-    """Hand in what was last said of each parent told to an account; return before which place in ORDER that began.
+async def _read_hedges_back(quoters: Quoters, shell: Shell) -> int | None:
+    """Hand in what was last said of each parent; return behind which place in ORDER their open children are.
 
     None where no parent was open.
     """
     first = None
-    async for stored in shell.api.last_values("ORDER", address_filter(HedgeUpdate, account=account)):
-        try:
-            update, _ = shell.gate.read(HedgeUpdate, message_of(stored))
-        except ContractError as error:
-            shell.log.warning("hedge update not read back", why=str(error))
-            continue
-        if isinstance(update, HedgeUpdate):
-            quoters.hedges.remember(update)
-            if not update.state.ended:
-                first = min(stored.sequence - 1, first if first is not None else stored.sequence)
+    for account in [core.account for core in quoters.cores]:
+        async for stored in shell.api.last_values("ORDER", address_filter(HedgeUpdate, account=account)):
+            try:
+                update, _ = shell.gate.read(HedgeUpdate, message_of(stored))
+            except ContractError as error:
+                shell.log.warning("hedge update not read back", why=str(error))
+                continue
+            if isinstance(update, HedgeUpdate):
+                quoters.hedges.remember(update)
+                if not update.state.ended:
+                    first = min(stored.sequence - 1, first if first is not None else stored.sequence)
     return first
 
 

@@ -220,7 +220,7 @@ def _keys(account: str, *, alone: bool) -> Any:
 def prepare_quoter(node: Node, account: str) -> None:
     """Hand the order updates of earlier lives to an account's core, as the quoter's own start does."""
     core, hedges = quoter_of(node.core, account), node.core.hedges  # type: ignore[attr-defined]
-    for message in node.bus.last_per_subject(f"order.hedge.*.{account}"):
+    for message in node.bus.last_per_subject("order.hedge.*.*"):
         hedges.remember(decode(HedgeUpdate, message.data))
     for message in node.bus.stored("order.update.*.*"):
         updates = decode(OrderUpdates, message.data)

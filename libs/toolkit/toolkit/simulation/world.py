@@ -6,6 +6,7 @@ import importlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -18,6 +19,7 @@ from toolkit.simulation.checks import (
     VenueWatch,
     check_apart,
     check_fills,
+    check_hedges,
     check_known,
     check_ledger,
     check_rest,
@@ -139,6 +141,8 @@ class World:
         # One stream of chance per part, so that a fault more does not change the prices.
         self.bus = MemoryBus(self.schedule, Random(f"bus/{scenario.seed}"), scenario.faults)
         self.findings = Findings()
+        self.hedged = Decimal(0)
+        """Traded by hedges, once the run has been checked."""
         self.store = MemoryStore()
         self.network = self._network()
         self.venue = self._venue()
@@ -339,6 +343,7 @@ class World:
                     self.findings.add("unsettled", text)
         self.named.check(self.bus, ledger)
         check_apart(list(self.accounts.values()), self.findings)
+        self.hedged = check_hedges(self.bus, self.findings)
         for text in cores.store_differences(self.nodes["risk"].core, self.store):
             self.findings.add("store", text)
         for node in self.nodes.values():

@@ -186,7 +186,18 @@ class Hedges:
         if not self._busy:
             self._own.clear()
 
+    def _end_unknown(self, now_ns: int) -> None:
+        """End the children of before that no trader knows once its session is up: the venue has none of them.
+
+        Recovery has cancelled everything of earlier epochs, and told all fills.
+        """
+        for account, order_id in self.parents.children():
+            trader = self._traders.get(account)
+            if trader is not None and trader.started and trader.session.reconciled and order_id not in trader.orders:
+                self.parents.on_child(account, order_id, OrderState.CANCELLED, 0, now_ns)
+
     def _step(self, now_ns: int) -> None:
+        self._end_unknown(now_ns)
         for step in self.parents.work(lambda command: self._places(command, now_ns), now_ns):
             if isinstance(step, PlaceChild):
                 self._place(step, now_ns)

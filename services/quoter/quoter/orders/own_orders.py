@@ -279,7 +279,10 @@ class Orders:
         executed = executed_lots > order.executed_lots
         if executed:
             order.executed_lots = executed_lots
-        moved = order.amended and self._stand(order, Standing(report.price_ticks, report.quantity_lots))
+        # One of a predecessor may have been amended in its last moment, without a word to the bus.
+        moved = (order.amended or order.inherited) and self._stand(
+            order, Standing(report.price_ticks, report.quantity_lots)
+        )
         state = report.state
         if state is LIVE and order.state is CANCELLING:
             # It rests, and our cancel is still on its way.

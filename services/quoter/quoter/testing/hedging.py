@@ -11,6 +11,7 @@ from common.events import (
     Distance,
     ExecutionStyle,
     FeedStatus,
+    Fill,
     HedgeUpdate,
     HedgeVenue,
     Level,
@@ -261,11 +262,18 @@ class Hedged(Several):
         self.wait(500)
 
     def read_back(self, account: str) -> None:
-        """Hand in what ORDER has, as a part's own start does."""
-        for update in self.of(HedgeUpdate):
-            if update.account == account:
+        """Hand in what ORDER has, as a part's own start does, with no more than it surely reads."""
+        newest: dict[str, tuple[int, HedgeUpdate]] = {}
+        for place, update in enumerate(self.told):
+            if isinstance(update, HedgeUpdate):
                 self.hedges.remember(update)
-        for updates in self.of(OrderUpdates):
+                newest[update.scope] = place, update
+        booked = [each.account_sequence for each in self.of(Fill) if each.account == account]
+        self.core.core_of(account).booked_sequence = max(booked, default=0)
+        first = min([place for place, update in newest.values() if not update.state.ended], default=len(self.told))
+        for updates in self.told[first:]:
+            if not isinstance(updates, OrderUpdates):
+                continue
             if updates.account == account:
                 self.core.core_of(account).remember(updates)
             else:

@@ -164,6 +164,32 @@ def test_a_command_said_twice_is_worked_once_and_answered_again() -> None:
     assert len(hedged.hedges_told()) == before + 1
 
 
+def test_an_update_that_the_broker_does_not_take_is_told_again() -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.offer(LOT)
+    hedged.command()
+    done = hedged.hedges_told()[-1]
+    hedged.carry(hedged.core.on_refused(done, "the stream is full", hedged.receipt()))
+    again = hedged.hedges_told()[-1]
+    assert (again.state, again.done, again.update_sequence) == (HedgeState.DONE, D(1), done.update_sequence + 1)
+
+
+def test_of_a_parent_the_newest_revision_alone_is_there_after_a_death() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(quantity=D(5), expires_at_ns=hedged.now_ns + 1)
+    hedged.die()
+    newest = msgspec.structs.replace(
+        command, revision=4, quantity=D("0.7"), expires_at_ns=hedged.now_ns + 30_000_000_000, ts_ns=hedged.now_ns
+    )
+    hedged.commands[newest.scope, newest.account] = newest
+    hedged.offer(100 * LOT)
+    hedged.start()
+    hedged.wait(300)
+    assert (hedged.sold(), hedged.hedges_told()[-1].revision) == (D("0.7"), 4)
+
+
 def test_what_goes_wrong_in_hedging_cancels_hedges_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     hedged = Hedged()
     hedged.start()

@@ -27,10 +27,12 @@ SYMBOLS: Mapping[str, Mapping[str, Any]] = {
     "BTCJPY": {"base": "BTC", "quote": "JPY", "tick": "1", "lot": "0.0001", "min_notional": "500"},
     "ETHBTC": {"base": "ETH", "quote": "BTC", "tick": "0.00001", "lot": "0.001", "min_notional": "0.0001"},
     "ADABTC": {"base": "ADA", "quote": "BTC", "tick": "0.00000001", "lot": "1", "min_notional": "0.0001"},
+    # What fees in BNB are worth: without it the profit of who pays them is unknown, and a minute later the bot halts.
+    "BNBETH": {"base": "BNB", "quote": "ETH", "tick": "0.00001", "lot": "0.001", "min_notional": "0.001"},
     "ADAETH": {"base": "ADA", "quote": "ETH", "tick": "0.00000001", "lot": "1", "min_notional": "0.001"},
 }
 VENUES: Mapping[str, Mapping[str, Any]] = {
-    "BINANCE": {**NEAR, "symbols": ("ADABTC", "ETHBTC"), "maker_fee_ppm": 750, "taker_fee_ppm": 750},
+    "BINANCE": {**NEAR, "symbols": ("ADABTC", "ETHBTC", "BNBETH"), "maker_fee_ppm": 750, "taker_fee_ppm": 750},
     "KRAKEN": {**NEAR, "symbols": ("BTCUSD", "USDJPY"), "maker_fee_ppm": 160, "taker_fee_ppm": 260},
     # Fees in a third currency, as some venues take them.
     "BITTREX": {**FAR, "symbols": ("ADAETH",), "maker_fee_ppm": 200, "taker_fee_ppm": 750, "fee_currency": "BNB"},
