@@ -13,10 +13,11 @@ from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, address_filt
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import ServiceSettings
+from common.venues import Exchanges
 from pydantic import Field
 
 from quoter.accounts.quoters import Quoters
-from quoter.accounts.reached import Reached, accounts_of
+from quoter.accounts.reached import Reached, accounts_of, exchanges_of
 from quoter.accounts.settings import AccountSettings
 from quoter.accounts.traders import Traders
 from quoter.hedging.hedges import Hedges
@@ -46,6 +47,7 @@ def wire(settings: Settings) -> Service:
         # Replicas that lost their connections together should not come back together.
         seed=zlib.crc32(settings.instance.encode()),
         messages_per_s=settings.messages_per_s,
+        exchanges=exchanges_of(settings.config_dir),
     )
     leases = [("quoter", place.account) for place in settings.places]
     return Service(core=core, parts=leases, prepare_part=partial(_read_back, core))
@@ -57,8 +59,9 @@ def make_quoters(
     settings: VenueSettings | None = None,
     seed: int = 0,
     messages_per_s: float = MESSAGES_PER_S,
+    exchanges: Exchanges | None = None,
 ) -> Quoters:
-    """Return the core of a process: the quoters of some accounts.
+    """Return the core of a process: the quoters of some accounts; `exchanges` are those that documents of bots name.
 
     It is what the live service and the simulation both run. ConfigError when keys cannot be used.
     """
@@ -73,6 +76,7 @@ def make_quoters(
             traders=traders,
             hedges=hedges,
             answer=answers.give,
+            exchanges=exchanges,
         )
         for each in accounts
     }
@@ -88,12 +92,23 @@ def make_quoter(
     traders: Traders | None = None,
     hedges: Hedges | None = None,
     answer: AnswerTicket = at_once,
+    exchanges: Exchanges | None = None,
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
     keys, venue, contract, url = account
     session = VENUES[contract].session(keys, venue, url, settings or VenueSettings(), orders, seed)
-    return Quoter(keys.account, venue, session, orders, messages_per_s, traders=traders, hedges=hedges, answer=answer)
+    return Quoter(
+        keys.account,
+        venue,
+        session,
+        orders,
+        messages_per_s,
+        traders=traders,
+        hedges=hedges,
+        answer=answer,
+        exchanges=exchanges,
+    )
 
 
 async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from common.errors import ConfigError
-from common.venues import is_quoted
+from common.venues import Exchanges, is_quoted
 
 from quoter.accounts.settings import AccountSettings
 from quoter.keys import AccountKeys
@@ -48,6 +48,20 @@ def accounts_of(settings: AccountSettings, config_dir: Path, environment: Mappin
             if EXCHANGE in written:
                 folder = settings.spot_keys_dir / written.rstrip("/").rpartition("/")[2] / "keys"
         yield Reached(AccountKeys(environment, folder, account, alone=venues.count(venue) == 1), venue, contract, url)
+
+
+def exchanges_of(config_dir: Path) -> Exchanges | None:
+    """Return the exchanges that documents of bots name; None where no file says which venues they are.
+
+    ConfigError when it cannot be read.
+    """
+    path = config_dir / FILE
+    if not path.is_file():
+        return None
+    try:
+        return Exchanges.of(read_venues(path))
+    except (TypeError, ValueError) as error:
+        raise ConfigError([f"{FILE}: {error}"]) from None
 
 
 def read_venues(path: Path) -> dict[str, dict[str, Any]]:

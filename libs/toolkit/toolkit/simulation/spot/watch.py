@@ -61,7 +61,8 @@ class SpotWatch:
             Tape(venues[name].trading.symbols[symbol]) for name, symbol in (quoting.source, quoting.fx)
         )
         self._began = self._held()
-        self._newest = 0
+        self._seen: dict[int, int] = {}
+        """Price in ticks of each open order at the last look: one that is amended is another order to judge."""
         self.last_quoted_ns = 0
         self.judged = 0
 
@@ -72,9 +73,9 @@ class SpotWatch:
         if not orders:
             return
         self.last_quoted_ns = now_ns
-        new = [order for order in orders if order.order_id > self._newest]
+        new = [order for order in orders if self._seen.get(order.order_id) != order.price_ticks]
         if new:
-            self._newest = max(order.order_id for order in new)
+            self._seen = {order.order_id: order.price_ticks for order in orders}
             for order in new:
                 self._judge(order)
             self._judge_sizes(orders)
