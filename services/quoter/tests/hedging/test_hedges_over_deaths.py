@@ -114,7 +114,8 @@ class Deaths(RuleBasedStateMachine):
         self.never_more_than_was_wanted()
         if not command.cancelled:
             assert hedged.sold() - self.before >= command.quantity
-        booked = {each.message_id(): each for each in hedged.of(Fill)}.values()
+        # FILL has the first under an id: what is asked for again is a repeat there.
+        booked = {each.message_id(): each for each in reversed(hedged.of(Fill))}.values()
         assert sum(each.quantity_lots for each in booked) * COIN.lot_size == hedged.sold()
         assert {each.algo_id for each in booked} <= {"3"}
 
