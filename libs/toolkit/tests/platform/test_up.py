@@ -215,7 +215,7 @@ def test_the_command_refuses_what_it_cannot_do_in_one_sentence(
     for arguments, rule in [
         (["--port-base", "80"], "port-base 80: must be between 1024 and"),
         (["--source", "tape"], "--source tape: must be one of live, model, replay"),
-        (["--profile", "spot"], "--profile spot: no bot of config/bots.toml runs in it; there is demo"),
+        (["--profile", "night"], "--profile night: no bot of config/bots.toml runs in it; there is all, demo, spot"),
         (["--set", "quoter.LEVEL=1"], "--set quoter.LEVEL=1: must read PROCESS.MM_NAME=VALUE"),
         (["--source", "replay", "--replay", "/nowhere.gz"], "--replay /nowhere.gz: there is no such file"),
     ]:

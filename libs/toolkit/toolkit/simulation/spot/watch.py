@@ -61,8 +61,8 @@ class SpotWatch:
             Tape(venues[name].trading.symbols[symbol]) for name, symbol in (quoting.source, quoting.fx)
         )
         self._began = self._held()
-        self._seen: dict[int, int] = {}
-        """Price in ticks of each open order at the last look: one that is amended is another order to judge."""
+        self._prices: dict[int, int] = {}
+        """Of the orders that rest, in ticks: one that is amended keeps its id."""
         self.last_quoted_ns = 0
         self.judged = 0
 
@@ -71,11 +71,12 @@ class SpotWatch:
         self._fx.look(now_ns)
         orders = [each for each in self.account.open_orders.values() if each.market == self.quoting.symbol]
         if not orders:
+            self._prices.clear()
             return
         self.last_quoted_ns = now_ns
-        new = [order for order in orders if self._seen.get(order.order_id) != order.price_ticks]
+        new = [order for order in orders if self._prices.get(order.order_id) != order.price_ticks]
+        self._prices = {order.order_id: order.price_ticks for order in orders}
         if new:
-            self._seen = {order.order_id: order.price_ticks for order in orders}
             for order in new:
                 self._judge(order)
             self._judge_sizes(orders)

@@ -135,13 +135,14 @@ class DegenRest:
                 return reply
 
     def list_symbols(self) -> Script[None]:
-        """Ask once for the venue's spot symbols; without an answer those known stay, and what names another asks again.
+        """Ask once for the venue's spot symbols; without an answer those known stay, and the next list asks again.
 
-        A venue may have none, and no such list.
+        So does what names another symbol. A venue may have none, and no such list.
         """
         self.symbols.missed = False
         reply: Reply = yield Request("GET", "/symbols")
         if reply.status != 200:
+            self.symbols.missed = reply.status in (0, 429) or reply.status >= 500
             return
         try:
             listed = read_rows(partial(read_symbol, self._venue), parse_document(SymbolsDocument, reply.body).symbols)

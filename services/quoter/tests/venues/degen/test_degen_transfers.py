@@ -70,3 +70,23 @@ def test_what_moved_while_the_connection_was_down_is_read_back_once_in_every_cur
 def test_a_transfer_without_id_or_amount_is_not_read(entry: bytes) -> None:
     with pytest.raises(ContractError, match="degen entry"):
         read_entry(entry)
+
+
+def test_a_list_of_symbols_that_nobody_answered_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, lost = SpotVenue._request, iter([True])
+
+    def once_silent(self: SpotVenue, method: str, path: str, body: object = None) -> tuple[int, object]:
+        return (0, {}) if path == "/symbols" and next(lost, False) else answer(self, method, path, body)
+
+    monkeypatch.setattr(SpotVenue, "_request", once_silent)
+    stage = CoinStage()
+    stage.start()
+    stage.wait(30_000)
+    venue(stage).transfer(*OUT)
+    stage.deliver()
+    stage.cut()
+    venue(stage).transfer("DLTXMM-KRAKEN-8", "BTC", "1")
+    stage.let_go()
+    stage.wait(30_000)
+    assert [each.transfer_id for each in postings(stage)] == ["KRAKEN-DLTXMM-1", "DLTXMM-KRAKEN-8"]
+    assert {each.currency for each in stage.snapshots()[-1].balances} >= {"USD", "BTC"}
