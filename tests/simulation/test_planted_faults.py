@@ -123,13 +123,13 @@ def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_store_that_lags_behind_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    service = importlib.import_module("risk.service")
-    honest = service.changes
+    booking = importlib.import_module("risk.booking")
+    honest = booking.changes
 
     def forgetful(ledger: Any, folded: Any) -> dict[str, bytes]:
         return {name: data for name, data in honest(ledger, folded).items() if not name.startswith("bot:")}
 
-    monkeypatch.setattr(service, "changes", forgetful)
+    monkeypatch.setattr(booking, "changes", forgetful)
     assert "store" in caught(calm(3))
 
 
