@@ -72,10 +72,10 @@ def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_pa
         wire(Settings(config_dir=CONFIG_DIR, profile="demmo"))
     bots = (CONFIG_DIR / "bots.toml").read_text()
     (tmp_path / "venues.toml").write_text((CONFIG_DIR / "venues.toml").read_text())
-    (tmp_path / "bots.toml").write_text(bots.replace('run_in = ["demo"]', 'run_in = ["night", "paper"]'))
+    (tmp_path / "bots.toml").write_text(bots.replace('run_in = ["demo", "all"]', 'run_in = ["night", "paper"]'))
     for profile in ("night", "paper", "demo"):
         wire(Settings(config_dir=tmp_path, profile=profile))
-    with pytest.raises(ConfigError, match="there is demo, night, paper"):
+    with pytest.raises(ConfigError, match="there is all, demo, night, paper, spot"):
         wire(Settings(config_dir=tmp_path, profile="nights"))
 
 
