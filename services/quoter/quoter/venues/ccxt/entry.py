@@ -14,12 +14,13 @@ from common.errors import ContractError
 from common.events import AlertLevel
 
 from quoter.venues.base import CancelRejected, OrderRejected, Output, Outputs, Placement, SessionAlert, Unknown
-from quoter.venues.ccxt.account import FINAL_MS, Account
+from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.driving import Refused, Unclear
 from quoter.venues.ccxt.orders import Known, OwnBook
 from quoter.venues.ccxt.words import Market, WireOrder
 from quoter.venues.conversation import Conversations, Pause, Script
+from quoter.venues.rest_account import FINAL_MS
 from quoter.venues.rounds import asked_until_final
 
 HELD_MAX_MS = 1_000

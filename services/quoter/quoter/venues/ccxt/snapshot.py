@@ -9,12 +9,13 @@ from common.clock import NS_PER_MS
 from common.events import AlertLevel, Balance, OpenOrder
 
 from quoter.venues.base import AccountSnapshot, OrderReport, SessionAlert
-from quoter.venues.ccxt.account import FINAL_MS, LISTED_MS, Account
+from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.driving import Refused, Unclear
 from quoter.venues.ccxt.orders import Known, OwnBook
 from quoter.venues.ccxt.words import Money, WireOrder
 from quoter.venues.conversation import Pause, Script
+from quoter.venues.rest_account import FINAL_MS
 
 TRIES_MAX = 5
 TRY_PAUSE_MS = 500.0
@@ -34,10 +35,10 @@ class Snapshots:
         for _ in range(TRIES_MAX):
             moved = self._book.moved
             living = [known for known in self._book.living() if known.seen]
-            resting = yield from self._account.rows(self._dialect.open_orders, "the list of open orders")
+            resting = yield from self._account.list_resting()
             odd = yield from self._compare(resting.rows, living)
             money = yield from self._account.rows(self._dialect.balances, "the list of balances")
-            yield from self._account.fetch_trades(overlap_ms=LISTED_MS)
+            yield from self._account.fetch_newest()
             if not odd and moved == self._book.moved and self._account.settled and not self._book.untraded:
                 if not resting.bad and not money.bad and not self._account.unread:
                     yield self._snapshot(reason, money.rows, resting.rows)

@@ -17,14 +17,14 @@ from common.instruments import Outcome
 from common.orders import OrderState
 
 from quoter.venues.base import Execution, NotFound, OrderReport, OwnOrders, Reversal, SessionAlert
-from quoter.venues.conversation import Backoff, Pause, Script
+from quoter.venues.conversation import Pause, Script
 from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.rest import PolymarketRest
 from quoter.venues.polymarket.signing.ticket import sent_s
 from quoter.venues.polymarket.trades import Known
 from quoter.venues.polymarket.words import Details, WireOrder, WireTrade, stamp_in
-from quoter.venues.rounds import ROUNDS_MAX, rounds
-from quoter.venues.rows import UnreadTrades, key_of
+from quoter.venues.rest_account import FINAL_MS, RestAccount
+from quoter.venues.rows import Rows, key_of
 
 OVERLAP_S = 3_600
 """A trade is final, or has failed, well within an hour."""
@@ -32,62 +32,43 @@ MARGIN_S = 5
 """What was matched before the last seconds has been listed, as a rule."""
 LISTED_S = 60
 """A trade may be listed so long after the second it was matched in."""
-FINAL_MS = 15_000
-"""A request sent longer ago can no longer arrive."""
-SWEEPS_UNREAD_MAX = 5
-"""Cancels of everything after which what cannot be read in the list of open orders is not waited for any longer."""
-SWEEP_AGAIN_MS = 5_000.0
-SWEEP_FIRST_MS = 250.0
-SWEEP_MOST_MS = 10_000.0
-ROUND_FIRST_MS = 500.0
-ROUND_MOST_MS = 30_000.0
 QUERY_PAUSE_MS = 250.0
-UNTRADED_TOLD_S = 60
-NEWS_LOST = "frames could not be read"
 MARKETS_MAX = 1_000
 UNKNOWN_AGAIN_NS = 10 * NS_PER_S
 """A market that the venue did not know is asked for again after this, however many trades and orders are in it."""
 
 
-class Account:
+class Account(RestAccount[WireOrder, Known]):
     """The account as far as it is known, with the scripts that ask for the rest."""
+
+    stream_name = "user channel"
+    late_why = "are open by their own status and in no list"
 
     def __init__(
         self, rest: PolymarketRest, book: OwnBook, orders: OwnOrders, now_ns: Callable[[], int], random: Random
     ) -> None:
-        self._rest, self._book, self._orders, self._clock, self._random = rest, book, orders, now_ns, random
+        super().__init__(now_ns, random, rest.faults)
+        self._rest, self._book, self._orders = rest, book, orders
         self.details: dict[str, Details] = {}
         self._unknown: dict[str, int] = {}
         """Markets that could not be learned of, and when they were asked for."""
         self.floor_s = 0
         self.epoch = 0
-        self.settled = False
-        """True while nothing is known to be missing."""
-        self._losses = 0
         self.moves: dict[str, tuple[int, int]] = {}
         """YES and NO lots that trades have moved since the last snapshot, by market."""
         self.moved = 0
         """Counts what changed holdings, to see whether a snapshot was taken of one state."""
-        self.gaps = 0
-        self._unread = UnreadTrades()
-        self._untraded_told: dict[int, None] = {}
 
     def begin(self, epoch: int, known_s: int) -> None:
         self.epoch, self.floor_s = epoch, known_s
 
-    def lose(self) -> None:
-        """Something may be missing from here on."""
-        self._losses += 1
-        self.settled = False
-
     @property
     def now_ns(self) -> int:
-        return self._clock()
+        return self._now_ns()
 
     @property
-    def unread(self) -> int:
-        """How many listed trades could not be read yet."""
-        return len(self._unread)
+    def place(self) -> int:
+        return self.floor_s
 
     # --- markets ------------------------------------------------------------------------------------------------
 
@@ -166,129 +147,50 @@ class Account:
         self.floor_s = max(self.floor_s, began_s - MARGIN_S)
         return told
 
+    def fetch_newest(self) -> Script[int]:
+        return self.fetch_trades(overlap_s=LISTED_S)
+
     def _look_at_waiting(self, now_s: int) -> Iterator[SessionAlert]:
         """Tell people of trades that never become final, and of orders matched further than any trade shows."""
         for trade_id in self._book.give_up_waiting(now_s - OVERLAP_S):
             text = f"trade {trade_id[:40]} is neither confirmed nor failed after an hour"
             yield SessionAlert(AlertLevel.CRITICAL, "trade_unsettled", text)
-        for order_id, since_s in self._book.untraded.items():
-            if now_s - since_s >= UNTRADED_TOLD_S and order_id not in self._untraded_told:
-                self._untraded_told[order_id] = None
-                text = f"order {order_id} was matched further than its trades show for {now_s - since_s} s"
-                yield SessionAlert(AlertLevel.CRITICAL, "trades_missing", text)
-        for order_id in [each for each in self._untraded_told if each not in self._book.untraded]:
-            del self._untraded_told[order_id]
+        yield from self._look_at_untraded(self._book.untraded, "matched", now_s)
 
     # --- orders -------------------------------------------------------------------------------------------------
 
-    def show(self, wire: WireOrder) -> Script[OrderReport | None]:
-        """Tell the venue's snapshot of an order of ours; None when it is not ours or cannot be read."""
-        try:
-            report = self._book.on_order(wire, self.now_ns)
-        except ContractError as error:
-            yield from self._rest.fault("bad_row", str(error))
-            return None
-        if report is not None:
-            yield report
-        return report
+    def living(self) -> list[Known]:
+        found = [self._book.by_id(order_id) for order_id in self._orders.unresolved()]
+        return [known for known in found if known is not None]
+
+    def list_resting(self) -> Script[Rows[WireOrder]]:
+        return self._rest.open_orders()
+
+    def cancel_everything(self) -> Script[list[str]]:
+        return self._rest.cancel_all()
+
+    def _take_in(self, wire: WireOrder) -> OrderReport | None:
+        return self._book.on_order(wire, self.now_ns)
+
+    def _gone(self, known: Known) -> OrderReport:
+        return self._book.gone(known, self.now_ns)
 
     def ask(self, known: Known, *, final: bool) -> Script[OrderReport | NotFound | None]:
-        """Ask what became of an order, and tell it.
-
-        One that the venue does not know is over when it had it once, and never was when its request can no longer
-        arrive (`final`). None says that nobody can tell yet.
-        """
         try:
             wire = yield from self._rest.order(known.order_hash)
         except ContractError:
             return None
         if wire is not None:
             return (yield from self.show(wire))
-        if not final:
-            return None
-        told = self._book.gone(known, self.now_ns) if known.seen else NotFound(known.order_id)
-        yield told
-        return told
+        return (yield from self._tell_end(known, final=final))
 
     # --- recovery -----------------------------------------------------------------------------------------------
 
-    def recover(self) -> Script[bool]:
-        """After a new connection: nothing rests, no trade is missing, every order's end is known.
-
-        False when it came to no end: the venue contradicts itself.
-        """
-        done = yield from rounds(self._recover_once, self._pauses(), "recovery_stuck", ROUNDS_MAX)
-        self.settled = done
-        return done
-
-    def _recover_once(self) -> Script[str]:
-        losses = self._losses
+    def _recall(self) -> Script[None]:
         for order in self._book.strangers():
             details = yield from self.learn(order.symbol)
             if details is not None:
                 self._book.recall(order, details)
-        yield from self.sweep()
-        late = yield from self._resolve()
-        yield from self.fetch_trades()
-        if late:
-            return f"orders {', '.join(map(str, late[:5]))} are open by their own status and in no list"
-        return "" if losses == self._losses else NEWS_LOST
-
-    def catch_up(self) -> Script[None]:
-        """On a living connection, after something was lost: fetch trades and ask for every order's state."""
-        self.gaps += 1
-        yield from rounds(self._catch_up_once, self._pauses(), "recovery_stuck")
-        self.settled = True
-
-    def _catch_up_once(self) -> Script[str]:
-        losses = self._losses
-        yield from self.fetch_trades()
-        for known in self.living():
-            yield from self.ask(known, final=False)
-        return "" if losses == self._losses else NEWS_LOST
-
-    def _pauses(self) -> Backoff:
-        return Backoff(ROUND_FIRST_MS, ROUND_MOST_MS, self._random)
-
-    def check(self) -> Script[None]:
-        """Ask for the newest trades: nothing else shows that the channel has lost one."""
-        told = yield from self.fetch_trades(overlap_s=LISTED_S)
-        if told:
-            self.gaps += 1
-            yield SessionAlert(AlertLevel.WARNING, "missed_trades", f"{told} trades were missing from the user channel")
-
-    def sweep(self) -> Script[bool]:
-        """Cancel everything of the account until the venue shows nothing.
-
-        False when all that is left in its list is what cannot be read, after several cancels of everything.
-        """
-        unread = 0
-
-        def once() -> Script[str]:
-            nonlocal unread
-            yield from self._rest.cancel_all()
-            left = yield from self._rest.open_orders()
-            for wire in left.rows:
-                yield from self.show(wire)
-            unread = unread + 1 if left.bad and not left.rows else 0
-            if unread >= SWEEPS_UNREAD_MAX or not (left.rows or left.bad):
-                return ""
-            return f"{len(left.rows)} orders rest after as many cancels, {len(left.bad)} more cannot be read"
-
-        yield from rounds(once, Backoff(SWEEP_FIRST_MS, SWEEP_MOST_MS, self._random), "orders_left")
-        return not unread
-
-    def cancel_all_and_confirm(self) -> Script[None]:
-        """Sweep until the list of what rests is empty, and fetch what was executed meanwhile."""
-        while not (yield from self.sweep()):
-            # What cannot be read may rest: that nothing does is said only when the list is empty.
-            yield Pause(SWEEP_AGAIN_MS)
-        yield from self.fetch_trades()
-
-    def living(self) -> list[Known]:
-        """Return our orders whose end has not been seen."""
-        found = [self._book.by_id(order_id) for order_id in self._orders.unresolved()]
-        return [known for known in found if known is not None]
 
     def _resolve(self) -> Script[list[int]]:
         """Learn the end of every order whose end was not seen, waiting for those that may still arrive.

@@ -12,12 +12,13 @@ from common.orders import OrderState
 
 from quoter.venues.base import CancelRejected, OrderRejected, Output, Placement, SessionAlert, Unknown
 from quoter.venues.conversation import Pause, Reply, Script
-from quoter.venues.polymarket.account import FINAL_MS, Account
+from quoter.venues.polymarket.account import Account
 from quoter.venues.polymarket.numbers import text_of
 from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.rest import PolymarketRest, said
 from quoter.venues.polymarket.trades import Known
 from quoter.venues.polymarket.words import CANCELS_MAX, Cancelled, Placed, is_name, parse
+from quoter.venues.rest_account import FINAL_MS
 from quoter.venues.rounds import asked_until_final
 from quoter.venues.rows import read_rows
 

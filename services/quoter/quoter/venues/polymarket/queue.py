@@ -43,7 +43,9 @@ class OrderQueue:
         self._signer, self._lifetime_s = signer, lifetime_s
         self._held: list[Held] = []
 
-    def __len__(self) -> int:
+    @property
+    def held(self) -> int:
+        """How many orders wait for cancels."""
         return len(self._held)
 
     def hold(self, places: Sequence[Placement], now_ns: int) -> None:

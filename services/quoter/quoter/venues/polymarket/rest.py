@@ -14,10 +14,10 @@ from typing import TypeVar
 import msgspec
 from common.clock import NS_PER_S
 from common.errors import ContractError
-from common.events import AlertLevel
 
 from quoter.venues.base import SessionAlert
 from quoter.venues.conversation import Backoff, Pause, Reply, Request, Script
+from quoter.venues.faults import Faults
 from quoter.venues.polymarket.numbers import text_of, whole_micros
 from quoter.venues.polymarket.signing.ticket import Signer
 from quoter.venues.polymarket.words import (
@@ -51,8 +51,6 @@ TRIES_TOLD = 8
 """Tries without a usable answer, some 15 s, after which a request causes an alert."""
 ORDER_TRIES_MAX = 3
 """A single order's answer that cannot be read is asked for so often; then the caller goes on without."""
-FAULT_AGAIN_NS = 60 * NS_PER_S
-"""A kind of fault that lasts is told again after this."""
 EXCHANGE_VERSION = 2
 """The contracts our orders are signed for."""
 T = TypeVar("T")
@@ -72,7 +70,7 @@ class PolymarketRest:
         self._signer, self._now_ns, self._random = signer, now_ns, random
         self._positions_url = positions_url.rstrip("/")
         self._signature_type = signature_type
-        self.faults = 0
+        self.faults = Faults(now_ns)
         """Answers that could not be used, since start."""
         self._told_ns: dict[str, int] = {}
 
@@ -276,14 +274,9 @@ class PolymarketRest:
         request = Request("GET", f"{self._positions_url}/positions{query}")
         return self._until_answered(lambda: request, "GET /positions")
 
-    def fault(self, kind: str, text: str) -> Script[None]:
+    def fault(self, kind: str, text: str) -> Iterator[SessionAlert]:
         """Count an unusable answer and tell people about the first of its kind, and again while it lasts."""
-        self.faults += 1
-        now_ns = self._now_ns()
-        told_ns = self._told_ns.get(kind)
-        if told_ns is None or now_ns - told_ns >= FAULT_AGAIN_NS:
-            self._told_ns[kind] = now_ns
-            yield SessionAlert(AlertLevel.CRITICAL, kind, text[:400])
+        return self.faults.tell(kind, text)
 
 
 def is_cursor(text: str) -> bool:

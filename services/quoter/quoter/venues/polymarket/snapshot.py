@@ -20,7 +20,7 @@ from common.orders import OrderState
 
 from quoter.venues.base import AccountSnapshot, OrderReport, SessionAlert, pair_holdings
 from quoter.venues.conversation import Pause, Script
-from quoter.venues.polymarket.account import FINAL_MS, LISTED_S, Account
+from quoter.venues.polymarket.account import Account
 from quoter.venues.polymarket.numbers import (
     CURRENCY,
     LOT_SIZE,
@@ -39,6 +39,7 @@ from quoter.venues.polymarket.rest import PolymarketRest
 from quoter.venues.polymarket.signing.ticket import sent_s
 from quoter.venues.polymarket.trades import Known
 from quoter.venues.polymarket.words import WireOrder, WirePosition, outcome_named
+from quoter.venues.rest_account import FINAL_MS
 from quoter.venues.rows import Rows
 
 SETTLE_WAITS_MAX = 120
@@ -125,7 +126,7 @@ class Snapshots:
             shares = self._sort((yield from self._rest.positions()))
             yield from self._ask_suspects(shares)
             yield from self._ask_redeemed(shares, cash)
-            yield from self._account.fetch_trades(overlap_s=LISTED_S)
+            yield from self._account.fetch_newest()
             if not odd and moved == self._account.moved and self._account.settled:
                 yield from self._tell_faults(shares)
                 if not shares.faults and not resting.bad:
