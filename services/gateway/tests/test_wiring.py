@@ -68,7 +68,8 @@ def test_the_redis_password_is_read_from_its_file_and_never_shown(tmp_path: Path
 
 def test_r52_a_profile_that_no_bot_names_is_refused_with_those_that_exist(tmp_path: Path) -> None:
     wire(Settings(config_dir=CONFIG_DIR, profile="demo"))
-    with pytest.raises(ConfigError, match=r"MM_PROFILE: no bot of bots\.toml runs in 'demmo'; there is all, demo, spot"):
+    text = r"MM_PROFILE: no bot of bots\.toml runs in 'demmo'; there is all, demo, spot"
+    with pytest.raises(ConfigError, match=text):
         wire(Settings(config_dir=CONFIG_DIR, profile="demmo"))
     bots = (CONFIG_DIR / "bots.toml").read_text()
     (tmp_path / "venues.toml").write_text((CONFIG_DIR / "venues.toml").read_text())
