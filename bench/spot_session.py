@@ -49,6 +49,7 @@ def shares_of(text: str) -> list[float]:
 def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench spot-session", description=__doc__)
     parser.add_argument("--hours", type=whole_number(), default=20, help="per case")
+    parser.add_argument("--minutes", type=whole_number(1, 60), default=60, help="of each hour")
     parser.add_argument("--cases", type=shares_of, default=[0.0, 0.1, 0.2, 0.3], help="shares of informed takers")
     parser.add_argument("--maker", choices=(*STYLES, FIXED), action="append", help="may be given several times")
     parser.add_argument("--workers", type=whole_number(1, WORKERS_MAX), default=multiprocessing.cpu_count())
@@ -71,7 +72,15 @@ def parsed(options: Sequence[str]) -> argparse.Namespace:
 def tasks_of(arguments: argparse.Namespace, flow: Flow) -> list[Task]:
     """Return every hour to run, a whole case after the other."""
     return [
-        Task(arguments.seed, hour, informed, maker, flow, tuple(arguments.set) if maker != FIXED else ())
+        Task(
+            arguments.seed,
+            hour,
+            informed,
+            maker,
+            flow,
+            tuple(arguments.set) if maker != FIXED else (),
+            arguments.minutes,
+        )
         for maker in arguments.maker or (*STYLES, FIXED)
         for informed in arguments.cases
         for hour in range(arguments.hours)

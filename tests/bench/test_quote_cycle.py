@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from _quote_cycle import LEVELS, Costs, CycleRun
-from quote_cycle import WIDE, beside
+from quote_cycle import WIDE, beside, main
 
 
 @pytest.mark.parametrize(("change", "deep"), [(None, True), (WIDE, False)])
@@ -36,3 +36,12 @@ def test_a_cost_is_of_both_cores_and_theirs_stands_beside_it() -> None:
     figures = beside({"version": "1", "ticks": 1_000, "orders": 2_000, "cpu_s": 0.5}, cost)
     assert [figure.value for figure in figures] == [500.0, 2.0, 400.0, 2.0]
     assert figures[2].met
+
+
+def test_the_command_measures_one_bot_and_several_and_the_bare_path() -> None:
+    figures = {
+        each.name: each for each in main(["--updates", "100", "--rounds", "1", "--bots", "1,2", "--no-nautilus"])
+    }
+    assert float(figures["no price changed: updates"].value) > 0
+    assert float(figures["quoter to bare"].value) > 1.0
+    assert "moving: a bot of 2" in figures

@@ -46,7 +46,7 @@ from common.errors import ConfigError
 from exchange.spot.orders import SpotTicket
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spot_session import parsed, tasks_of
+from spot_session import main, parsed, tasks_of
 from toolkit.platform.sources import recording_folders
 
 SPOT, YEN = 60_000.0, 150.0
@@ -383,3 +383,16 @@ def test_settings_of_the_spot_bot_are_checked_before_anything_runs() -> None:
     assert len(tasks) == 2 * 2 * 4
     with pytest.raises(SystemExit):
         parsed(["--resume"])
+
+
+def test_the_command_runs_its_cases_keeps_their_rows_and_draws_them(tmp_path: Path) -> None:
+    plot, rows = tmp_path / "spot.svg", tmp_path / "rows.jsonl"
+    asked = ["--hours", "2", "--minutes", "2", "--cases", "0", "--maker", "LEAN", "--maker", "fixed", "--workers", "1"]
+    figures = {each.name: each for each in main([*asked, "--plot", str(plot), "--rows", str(rows)])}
+    assert figures["hours"].value == 4
+    assert figures["LEAN, 0 % informed: whole less parts"].met
+    assert "LEAN, 0 % informed: ahead less two errors" in figures
+    assert len(rows.read_text().splitlines()) == 4
+    again = {each.name: each for each in main([*asked, "--plot", str(plot), "--rows", str(rows), "--resume"])}
+    assert again["LEAN, 0 % informed: P&L"] == figures["LEAN, 0 % informed: P&L"]
+    assert plot.read_text().startswith("<svg")

@@ -106,6 +106,8 @@ RECIPES: Mapping[str, Recipe] = {
     # docs/binary-bot.md
     "./mm explain MARKET": Typed("./mm explain {market}", "{market}"),
     "./mm bench binary-session": Elsewhere("test_the_command_says_everything_of_both_makers_and_draws_it"),
+    "./mm bench quote-cycle": Elsewhere("test_the_command_measures_one_bot_and_several_and_the_bare_path"),
+    "./mm bench spot-session": Elsewhere("test_the_command_runs_its_cases_keeps_their_rows_and_draws_them"),
     "./mm bench storing": Elsewhere("test_a_whole_run_measures_every_way_there_is"),
     "./mm bench thin-flow": Elsewhere("test_r66_the_quoters_bounds_are_those_of_the_best_policy"),
     "./mm explain": Typed("./mm explain"),
