@@ -153,7 +153,8 @@ class SpotMaker(Maker):
         self._price(self.pricer.after_burst(receipt))
         account = self.accounts[1]
         account.hear(account.quoter.on_book, book)
-        if self.schedule.now_ns >= self._topped_ns.get(book.symbol, 0):
+        # A resting hedge of ours may meet all that is shown on a side for a moment.
+        if book.bids and book.asks and self.schedule.now_ns >= self._topped_ns.get(book.symbol, 0):
             self._topped_ns[book.symbol] = self.schedule.now_ns + TOP_NS
             self.risk.on_top(top_of(book))
 
