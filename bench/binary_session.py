@@ -41,17 +41,12 @@ from _session_rows import MARKETS, case_of, earlier_of, paired
 from _session_world import KINDS
 from common.errors import ConfigError
 from toolkit.checking.bench import Figure
-from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, whole_number
+from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, shares, whole_number
 
 BASELINE = Path(__file__).parent / "binary-session-f56519c.jsonl"
 """What the bot of that commit made of these markets (its cores, this benchmark, seed 1)."""
 CASES = [*((world, NO_RIVALS) for world in KINDS), *(("base", rivals) for rivals in HALF_SPREADS)]
 """World and rivals of what is run when nothing is asked for."""
-
-
-def shares_of(text: str) -> list[float]:
-    """Return shares of informed takers such as '0,0.1,0.4'."""
-    return [number(0.0, 1.0)(part) for part in text.split(",")]
 
 
 def read_band(text: str) -> tuple[float, float]:
@@ -66,7 +61,7 @@ def read_band(text: str) -> tuple[float, float]:
 def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench binary-session", description=__doc__)
     parser.add_argument("--markets", type=whole_number(), default=300, help="per case")
-    parser.add_argument("--cases", type=shares_of, default=[0.1], help="shares of informed takers")
+    parser.add_argument("--cases", type=shares, default=[0.1], help="shares of informed takers")
     parser.add_argument("--world", choices=tuple(KINDS), action="append", help="may be given several times")
     parser.add_argument("--rivals", choices=(NO_RIVALS, *HALF_SPREADS), action="append", help="likewise")
     parser.add_argument("--makers", choices=("both", "ours", "sketch"), default="ours")

@@ -36,21 +36,16 @@ from _spot_plot import spot_svg
 from _spot_report import case_of, report
 from common.errors import ConfigError
 from toolkit.checking.bench import Figure
-from toolkit.checking.bench_options import WORKERS_MAX, existing_file, number, whole_number
+from toolkit.checking.bench_options import WORKERS_MAX, existing_file, shares, whole_number
 
 HOURS = Runs(run, Task, Row, case_of, "hours")
-
-
-def shares_of(text: str) -> list[float]:
-    """Return shares of informed takers such as '0,0.1,0.4'."""
-    return [number(0.0, 1.0)(part) for part in text.split(",")]
 
 
 def parsed(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench spot-session", description=__doc__)
     parser.add_argument("--hours", type=whole_number(), default=20, help="per case")
     parser.add_argument("--minutes", type=whole_number(1, 60), default=60, help="of each hour")
-    parser.add_argument("--cases", type=shares_of, default=[0.0, 0.1, 0.2, 0.3], help="shares of informed takers")
+    parser.add_argument("--cases", type=shares, default=[0.0, 0.1, 0.2, 0.3], help="shares of informed takers")
     parser.add_argument("--maker", choices=(*STYLES, FIXED), action="append", help="may be given several times")
     parser.add_argument("--workers", type=whole_number(1, WORKERS_MAX), default=multiprocessing.cpu_count())
     parser.add_argument("--seed", type=whole_number(0), default=1)

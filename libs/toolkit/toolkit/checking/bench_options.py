@@ -50,3 +50,8 @@ def _read(kind: type[float], text: str) -> float:
         return kind(text)
     except ValueError:
         return math.nan
+
+
+def shares(text: str) -> list[float]:
+    """Return shares such as '0,0.1,0.4', each from 0 to 1."""
+    return [number(0.0, 1.0)(part) for part in text.split(",")]

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from common.events import Market, MarketStatus
 from common.instruments import Instrument, InstrumentKind, Side
 
+from quoter.orders.terms import Terms, terms_of
 from quoter.testing.ccxt.stages import BinanceStage, KrakenStage
 from quoter.testing.stage import SpotStage
 from quoter.testing.stages import DegenStage
@@ -25,6 +27,24 @@ COIN = Instrument(
     lot_size=Decimal("0.0001"),
     min_notional=Decimal(1),
 )
+
+
+def coin_terms() -> Terms:
+    """Return the terms of the symbol as its market tells them, without a least notional."""
+    return terms_of(
+        Market(
+            venue=COIN.venue,
+            symbol=COIN.symbol,
+            kind=InstrumentKind.SPOT,
+            status=MarketStatus.OPEN,
+            base=COIN.base,
+            tick_size=COIN.tick_size,
+            lot_size=COIN.lot_size,
+            ts_received_ns=0,
+        )
+    )
+
+
 FEE_CURRENCY = "DGN"
 FEE_PER_LOT = Decimal("0.002")
 """In `FEE_CURRENCY`, of whoever trades."""

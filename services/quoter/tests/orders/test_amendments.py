@@ -6,28 +6,17 @@ from collections import deque
 from decimal import Decimal
 
 import pytest
-from common.events import Liquidity, Market, MarketStatus
-from common.instruments import BUY, NONE, InstrumentKind, OnAxis
+from common.events import Liquidity
+from common.instruments import BUY, NONE, OnAxis
 from common.orders import CANCELLING, FILLED, LIVE, UNKNOWN, OrderState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quoter.orders.own_orders import Order, Orders, Standing
-from quoter.orders.terms import terms_of
+from quoter.testing.spot import coin_terms
 from quoter.venues.base import Execution, OrderReport
 
 COIN = "BTCUSD"
-TERMS = terms_of(
-    Market(
-        venue="degen",
-        symbol=COIN,
-        kind=InstrumentKind.SPOT,
-        status=MarketStatus.OPEN,
-        base="BTC",
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.0001"),
-        ts_received_ns=0,
-    )
-)
+TERMS = coin_terms()
 
 
 class TinyVenue:

@@ -6,33 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from common.events import Market, MarketStatus, OwnDepth
-from common.instruments import InstrumentKind, Outcome, Side
+from common.events import OwnDepth
+from common.instruments import Outcome, Side
 from common.orders import OrderState
 from hypothesis import given
 from hypothesis import strategies as st
 from quoter.orders.own_depth import KEPT_NS, LEVELS_MAX, LOOKED_NS, RENEWED_NS, SHRINKS_NS, OwnDepthOut
 from quoter.orders.own_orders import Order, Orders
-from quoter.orders.terms import Terms, terms_of
+from quoter.orders.terms import terms_of
 from quoter.testing.script import MARKET, MS, START_NS, S, market
+from quoter.testing.spot import coin_terms
 
 COIN = "BTCUSD"
 TIMER_NS = 50 * MS
-
-
-def coin() -> Terms:
-    return terms_of(
-        Market(
-            venue="degen",
-            symbol=COIN,
-            kind=InstrumentKind.SPOT,
-            status=MarketStatus.OPEN,
-            base="BTC",
-            tick_size=Decimal("0.01"),
-            lot_size=Decimal("0.0001"),
-            ts_received_ns=0,
-        )
-    )
 
 
 class Bench:
@@ -41,7 +27,7 @@ class Bench:
     def __init__(self) -> None:
         self.now_ns = START_NS
         self.orders = Orders()
-        self.markets = {COIN: coin(), MARKET: terms_of(market())}
+        self.markets = {COIN: coin_terms(), MARKET: terms_of(market())}
         self.out = OwnDepthOut("mm1", "degen", self.orders, self.markets)
         self.told: list[OwnDepth] = []
         self._ids = iter(range(1, 1_000_000))
