@@ -35,6 +35,7 @@ from risk.ledger.books import Ledger
 from risk.ledger.positions import ZERO
 from risk.ledger.sides import Sides
 from risk.monitoring.alerts import PLATFORM, SOURCE, Conditions
+from risk.monitoring.equity import HighWaterMarks
 from risk.monitoring.platform_limits import ExposurePlatformLimits
 from risk.monitoring.stops import Stops
 from risk.spot.bounds import exposure_limits
@@ -61,6 +62,8 @@ class SpotBots:
     ) -> None:
         self.documents = Documents(exchanges)
         self.rates, self.orders = Rates(), OpenOrders()
+        self.high_water = HighWaterMarks("since_ms")
+        """Of `net_pnl`; a day is the millisecond at which the bot's period began."""
         self._stops, self._conditions, self._markets = stops, conditions, markets
         self.headrooms = Headrooms(self.documents, self.rates, markets, self.venue_of)
         self._snapshots: dict[str, AccountState] = {}
@@ -122,15 +125,18 @@ class SpotBots:
     # --- the loss of the day ------------------------------------------------------------------------------------
 
     def judge(self, algo_id: str, limits: BotLimits | None, moment: Moment) -> Iterator[Effect]:
-        """Stop a bot that has lost too much since its cutoff, or whose loss cannot be judged."""
+        """Stop a bot that has lost too much since its cutoff or its highest, or whose loss cannot be judged."""
         watched = self.documents.bots[algo_id]
         market = watched.market(self._markets.get)
         if market is None:
             return
         told = self._statistics[algo_id] = self._trading(watched, market, NO_ORDERS, moment)
+        drawdown = None
+        if told.net_pnl is not None:
+            # Of a bot without limits too: it may be given some.
+            drawdown = self.high_water.update_in(told.start_ns // NS_PER_MS, algo_id, told.net_pnl)
         if limits is not None:
-            limit = limits.common.max_daily_loss
-            yield from judge_day(told, limit, self._stops, self._conditions, moment.now_ns)
+            yield from judge_day(told, drawdown, limits.common, self._stops, self._conditions, moment.now_ns)
 
     def daily(self, algo_id: str) -> Decimal | None:
         """Return what a bot has earned since its cutoff in its term currency, as last judged; None where unknown."""

@@ -192,7 +192,7 @@ def test_the_loss_of_the_day_stops_the_hedger_unless_it_may_reduce() -> None:
         living = [each for each in desk.order if not each.cancelled]
         assert len({each.parent_id for each in living}) == 1
         assert len([each for each in desk.order if each.cancelled]) == 1 - hedges
-        assert all(each.spared_halts == (["daily_loss"] if hedges else []) for each in living)
+        assert all(each.spared_halts == (["daily_loss", "drawdown"] if hedges else []) for each in living)
 
 
 # --- deaths and lost news -------------------------------------------------------------------------------------------
