@@ -20,7 +20,7 @@ from quoter.hedging.depth import Depth, others_of
 from quoter.hedging.parents import Parents
 from quoter.hedging.places import HedgePlace, Places
 from quoter.orders.budget import Use
-from quoter.orders.own_orders import Order
+from quoter.orders.own_orders import NEVER_SENT, Order
 from quoter.orders.terms import Terms
 from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
@@ -186,18 +186,22 @@ class Hedges:
         if not self._busy:
             self._own.clear()
 
-    def _end_unknown(self, now_ns: int) -> None:
-        """End the children of before that no trader knows once its session is up: the venue has none of them.
+    def _end_lost(self, now_ns: int) -> None:
+        """End the children of whose end nobody speaks.
 
-        Recovery has cancelled everything of earlier epochs, and told all fills.
+        Those taken out of a batch before it was sent; and those of before that no trader knows once its session is up:
+        the venue has none of them, since recovery has cancelled everything of earlier epochs, and told all fills.
         """
         for account, order_id in self.parents.children():
             trader = self._traders.get(account)
-            if trader is not None and trader.started and trader.session.reconciled and order_id not in trader.orders:
+            order = trader.orders.get(order_id) if trader is not None else None
+            if order is not None and order.reason == NEVER_SENT:
+                self.parents.on_child(account, order_id, order.state, 0, now_ns, order.reason)
+            elif order is None and trader is not None and trader.started and trader.session.reconciled:
                 self.parents.on_child(account, order_id, OrderState.CANCELLED, 0, now_ns)
 
     def _step(self, now_ns: int) -> None:
-        self._end_unknown(now_ns)
+        self._end_lost(now_ns)
         for step in self.parents.work(lambda command: self._places(command, now_ns), now_ns):
             if isinstance(step, PlaceChild):
                 self._place(step, now_ns)

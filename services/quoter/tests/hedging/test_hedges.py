@@ -74,6 +74,22 @@ def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
     assert hedged.hedges_told()[-1].state is HedgeState.CANCELLED
 
 
+def test_a_child_that_is_taken_back_before_it_was_sent_is_followed_by_another() -> None:
+    """What is halted in the turn in which it was entered never leaves, and nobody but its batch knows."""
+    hedged = Hedged()
+    hedged.start()
+    hedged.hold = True
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    trader = hedged.quoter("mm1").trader
+    ((_, first),) = hedged.hedges.parents.children(command.parent_id)
+    order = trader.orders.get(first)
+    assert order is not None
+    trader.orders.withdraw(order)
+    hedged.wait(150)
+    ((_, second),) = hedged.hedges.parents.children(command.parent_id)
+    assert [child_of(each) for each in (first, second)] == [1, 2], "not after a wait, as when a child is refused"
+
+
 @pytest.mark.parametrize(
     "halt", ["global:manual", "bot-3:manual", "venue-degen:manual", "account-mm1:manual", "currency-BTC:manual"]
 )
