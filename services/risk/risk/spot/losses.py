@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from common.core import Effect
-from common.events import AlertLevel, CommonLimits, TradingStatistics
+from common.events import AlertLevel, CommonLimits
 from common.halts import DAILY_LOSS, DRAWDOWN
 
 from risk.ledger.positions import canonical
 from risk.monitoring.alerts import Conditions
 from risk.monitoring.equity import Unknown, shown
 from risk.monitoring.stops import LOSS_WARNING_SHARE, Stops
+from risk.spot.statistics import Earned
 
 
 def judge_day(
-    statistics: TradingStatistics,
+    algo_id: str,
+    earned: Earned,
     drawdown: Decimal | None,
+    term: str,
     limits: CommonLimits,
     stops: Stops,
     conditions: Conditions,
@@ -28,12 +31,11 @@ def judge_day(
     Money is in the term currency; `drawdown` is None where the profit is. A loss that cannot be judged, for lack of a
     price or a rate, is waited for and then counts as reached.
     """
-    algo_id, term = statistics.algo_id, statistics.term_currency
-    unknown = [Unknown("price", f"{currency} in {term}") for currency in statistics.unrated]
+    unknown = [Unknown("price", f"{currency} in {term}") for currency in sorted(earned.unrated)]
     yield from stops.unjudged(algo_id, unknown, now_ns)
-    if statistics.net_pnl is None:
+    if earned.net_pnl is None:
         return
-    loss, limit = -statistics.net_pnl, limits.max_daily_loss
+    loss, limit = -earned.net_pnl, limits.max_daily_loss
     if loss >= limit:
         detail = f"lost {canonical(shown(loss)):f} {term} since the cutoff, limit {canonical(limit):f}"
         yield from stops.halt(f"bot-{algo_id}", DAILY_LOSS, detail, now_ns, algo_id)
