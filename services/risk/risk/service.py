@@ -324,7 +324,7 @@ class Risk(Core):
 
     def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
-            self.spot.on_account(snapshot)
+            self.spot.on_account(snapshot, stored=bool(receipt.age_ns))
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
         if receipt.age_ns and snapshot.account in self.ledger.accounts:
             return ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
+from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus, RiskState
 from common.instruments import Side
 from common.orders import child_of
 from quoter.testing.hedging import Hedged, here
@@ -62,6 +62,21 @@ def test_a_resting_child_is_left_alone_by_everything_that_looks_for_strays() -> 
     hedged.wait(1_200)
     (order,) = hedged.children()
     assert (order.status, D(order.price), order.post_only) == ("open", D("59999.99"), True)
+
+
+def test_another_life_of_risk_is_told_every_open_order_again() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    hedged.wait(100)
+    (before,) = {each.order_id for each in hedged.news(command.parent_id)}
+    hedged.told.clear()
+    hedged.wait(1_000)
+    assert hedged.news(command.parent_id) == []
+    told: dict[str, Any] = {"ledger_sequence": 0, "limits": {}, "bot_limits": {}, "config_revisions": {}, "halts": []}
+    hedged.tell(RiskState(shard="0", ts_ns=hedged.now_ns, epoch=9, **told))
+    hedged.wait(50)
+    assert [each.order_id for each in hedged.news(command.parent_id)] == [before]
 
 
 def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:

@@ -174,6 +174,7 @@ def test_the_highest_profit_ends_with_the_period_and_outlives_a_restart() -> Non
 
 
 def test_without_a_limit_of_its_own_a_drawdown_has_the_platforms() -> None:
-    own, platforms = (a_harness(**limits).risk_state().bot_limits["3"] for limits in ({"max_drawdown": 7}, {}))
+    own = a_harness(max_drawdown=7).risk_state().bot_limits["3"]
+    platforms = a_harness().risk_state().bot_limits["3"]
     assert own.common.max_drawdown == 7
     assert platforms.common.max_drawdown == 400_000, "max_day_loss of the platform, whose document says no drawdown"
