@@ -70,7 +70,7 @@ class Quoting(Hedged):
     def start(self, *accounts: str) -> None:
         sizes = {"pricer__buy_quote_sizes": "0.1", "pricer__sell_quote_sizes": "0.1"}
         sections = changed(BTCUSD, instrument__exchange="DEGEN", **sizes)
-        config = {"algo_id": "3", "kind": "spot", "revision": 1, "running": True, "sections": sections}
+        config: dict[str, Any] = {"algo_id": "3", "kind": "spot", "revision": 1, "running": True, "sections": sections}
         self.tell(BotConfig(actor="x", ts_ns=0, **config), 1)
         super().start(*accounts)
         self.wait(1_000)
@@ -91,7 +91,7 @@ def test_a_quote_gives_way_to_a_hedge_that_it_keeps_from_its_price_and_comes_bac
     assert hedged.quotes() == ["ask"]
     hedged.offer(LOT)
     hedged.wait(200)
-    assert (hedged.sold(), hedged.hedges_told()[-1].state) == (1, HedgeState.DONE)
+    assert (hedged.sold(), hedged.hedges_told()[-1].state) == (D(1), HedgeState.DONE)
     hedged.wait(200)
     assert hedged.quotes() == ["ask", "bid"]
 

@@ -311,7 +311,7 @@ def test_open_quantities_are_unknown_after_a_start_until_all_orders_are_told() -
     harness.tell(Lease(role="quoter", key="mm1", holder="quoter-1", beat=1, ttl_ms=3_600_000))
     harness.book(a_quote(1, 1_000))
 
-    def opened() -> list[tuple[Decimal | None, ...]]:
+    def opened() -> list[tuple[Decimal | None, Decimal | None]]:
         harness.book(a_quote(harness.sequence + 1, 1))
         said = harness.wait(1)
         return [(each.open_buy_qty, each.open_sell_qty) for each in of(TradingStatistics, said)] + [
