@@ -474,7 +474,7 @@ class Trader:
         """Take back an order that has not left yet; False when it has."""
         return self.batch.withdraw(order)
 
-    def send(self, now_ns: int) -> list[Effect]:
+    def send(self, now_ns: int) -> Sequence[Effect]:
         """Hand what this turn put together to the session and the bus."""
         return self.batch.send(self.epoch, now_ns)
 

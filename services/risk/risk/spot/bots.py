@@ -32,7 +32,6 @@ from common.venues import Exchanges
 from risk.binary.settlement import Markets
 from risk.hedging.terms import Scope
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO
 from risk.ledger.sides import Sides
 from risk.monitoring.alerts import PLATFORM, SOURCE, Conditions
 from risk.monitoring.platform_limits import ExposurePlatformLimits
@@ -44,13 +43,20 @@ from risk.spot.headrooms import Headrooms, Moment
 from risk.spot.losses import judge_day
 from risk.spot.orders import OpenOrders
 from risk.spot.rates import Rates
-from risk.spot.statistics import Open, open_of_bot, open_of_currencies, risk_statistics, trading_statistics
+from risk.spot.statistics import (
+    Earned,
+    Open,
+    earned_by,
+    open_of_bot,
+    open_of_currencies,
+    risk_statistics,
+    trading_statistics,
+)
 
 EXECUTIONS_MAX = 50
 """Executions told in one look; of more the newest, and how many there were."""
 MARKET_WAIT_NS = 30 * NS_PER_S
 """A running bot without limits is alerted after this long: after a start its market comes within seconds."""
-NO_ORDERS = Open(ZERO, ZERO)
 
 
 class SpotBots:
@@ -66,8 +72,8 @@ class SpotBots:
         self._snapshots: dict[str, AccountState] = {}
         self._executions: list[Fill] = []
         self._untold = 0
-        self._statistics: dict[str, TradingStatistics] = {}
-        """Of each bot, from the last look at its loss."""
+        self._earned: dict[str, Earned] = {}
+        """By each bot, from the last look at its loss."""
         self._said: dict[tuple[str, str], Event] = {}
         self._without_since_ns: dict[str, int] = {}
         """By bot: since when something has kept it from having limits."""
@@ -82,7 +88,7 @@ class SpotBots:
             text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {error}"
             yield self._conditions.alert(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, now_ns)
         if config.algo_id not in self.documents.bots:
-            self._statistics.pop(config.algo_id, None)
+            self._earned.pop(config.algo_id, None)
             self._said.pop(("bot", config.algo_id), None)
 
     def on_platform_config(self, config: PlatformConfig, now_ns: int) -> Iterator[Effect]:
@@ -96,7 +102,10 @@ class SpotBots:
         self.rates.on_market(market)
 
     def on_account(self, snapshot: AccountState) -> None:
+        known = self._snapshots.get(snapshot.account)
         self._snapshots[snapshot.account] = snapshot
+        if known is None or known.venue != snapshot.venue:
+            self.headrooms.renew()
         self.orders.on_snapshot(snapshot)
 
     def on_fill(self, fill: Fill) -> None:
@@ -127,21 +136,27 @@ class SpotBots:
         market = watched.market(self._markets.get)
         if market is None:
             return
-        told = self._statistics[algo_id] = self._trading(watched, market, NO_ORDERS, moment)
+        now_ns, term = moment.now_ns, market.currency
+        mark = self.rates.mark(algo_id, market.venue, market.symbol, now_ns)
+        earned = self._earned[algo_id] = earned_by(self._sides(algo_id, moment), term, mark, self.rates, now_ns)
         if limits is not None:
             limit = limits.common.max_daily_loss
-            yield from judge_day(told, limit, self._stops, self._conditions, moment.now_ns)
+            yield from judge_day(algo_id, earned, term, limit, self._stops, self._conditions, now_ns)
 
     def daily(self, algo_id: str) -> Decimal | None:
         """Return what a bot has earned since its cutoff in its term currency, as last judged; None where unknown."""
-        told = self._statistics.get(algo_id)
-        return told.net_pnl if told is not None else None
+        earned = self._earned.get(algo_id)
+        return earned.net_pnl if earned is not None else None
+
+    def _sides(self, algo_id: str, moment: Moment) -> Sides:
+        """Return what a bot has traded; of one that has not traded, nothing since the last cutoff."""
+        return moment.ledger.sides.get(algo_id) or Sides(algo_id, last_cutoff_ns(self._cutoff_ms, moment.now_ns))
 
     def _trading(self, watched: WatchedBot, market: Market, open_: Open, moment: Moment) -> TradingStatistics:
         ledger, algo_id = moment.ledger, watched.algo_id
         return trading_statistics(
             algo_id,
-            ledger.sides.get(algo_id) or Sides(algo_id, last_cutoff_ns(self._cutoff_ms, moment.now_ns)),
+            self._sides(algo_id, moment),
             market,
             open_,
             self.rates,

@@ -32,7 +32,7 @@ def hedges_other(sides: Sides, base: str) -> bool:
 
     '' is an instrument that is not known, of which nothing can be said.
     """
-    return bool(base) and any(side.net and side.base != base for side in sides.by_key.values() if side.key.of_hedger)
+    return bool(base) and any(side.base != base and side.net for side in sides.by_key.values() if side.key.of_hedger)
 
 
 def cutoff_due(

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from common.core import Effect
-from common.events import AlertLevel, TradingStatistics
+from common.events import AlertLevel
 from common.halts import DAILY_LOSS
 
 from risk.ledger.positions import canonical
 from risk.monitoring.alerts import Conditions
 from risk.monitoring.equity import Unknown, shown
 from risk.monitoring.stops import LOSS_WARNING_SHARE, Stops
+from risk.spot.statistics import Earned
 
 
 def judge_day(
-    statistics: TradingStatistics, limit: Decimal, stops: Stops, conditions: Conditions, now_ns: int
+    algo_id: str, earned: Earned, term: str, limit: Decimal, stops: Stops, conditions: Conditions, now_ns: int
 ) -> Iterator[Effect]:
     """Halt a bot whose loss has reached its limit, in the term currency; warn of one on its way there.
 
     A loss that cannot be judged, for lack of a price or a rate, is waited for and then counts as reached.
     """
-    algo_id, term = statistics.algo_id, statistics.term_currency
-    unknown = [Unknown("price", f"{currency} in {term}") for currency in statistics.unrated]
+    unknown = [Unknown("price", f"{currency} in {term}") for currency in sorted(earned.unrated)]
     yield from stops.unjudged(algo_id, unknown, now_ns)
-    if statistics.net_pnl is None:
+    if earned.net_pnl is None:
         return
-    loss = -statistics.net_pnl
+    loss = -earned.net_pnl
     if loss >= limit:
         detail = f"lost {canonical(shown(loss)):f} {term} since the cutoff, limit {canonical(limit):f}"
         yield from stops.halt(f"bot-{algo_id}", DAILY_LOSS, detail, now_ns, algo_id)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from risk.ledger.books import NS_PER_DAY, Ledger
 from risk.ledger.snapshot import documents
 from risk.spot.cutoffs import last_cutoff_ns
+from risk.spot.statistics import Open
 from risk.testing.events import NOW_NS, S
 from risk.testing.harness import Harness, kinds, of, stored
 from risk.testing.spot import (
@@ -62,8 +63,9 @@ def cutoffs(said: Any) -> list[Posting]:
 
 
 def statistics_of(harness: Harness) -> TradingStatistics:
-    harness.do(harness.risk.on_risk_state_due(harness.receipt()))
-    return harness.risk.spot._statistics["3"]
+    spot = harness.risk.spot
+    moment = harness.risk._moment(harness.now_ns)
+    return spot._trading(spot.documents.bots["3"], BTCJPY_MARKET, Open(D(0), D(0)), moment)
 
 
 def at(harness: Harness, now_ns: int) -> list[Any]:
