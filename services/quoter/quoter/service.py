@@ -276,7 +276,10 @@ class Quoter(AccountCore):
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.trader.on_risk(state, receipt.now_ns - receipt.age_ns)
-            self._snapshots.on_risk(state)
+            if self._snapshots.on_risk(state):
+                # Of those that have not changed lately the store does not have the last word any more.
+                for order in self.trader.orders.living():
+                    self.trader.news.note_again(order)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:

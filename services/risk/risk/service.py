@@ -324,7 +324,7 @@ class Risk(Core):
 
     def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
-            self.spot.on_account(snapshot)
+            self.spot.on_account(snapshot, stored=bool(receipt.age_ns))
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
         if receipt.age_ns and snapshot.account in self.ledger.accounts:
             return ()
@@ -334,10 +334,12 @@ class Risk(Core):
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
         """What a predecessor reported as the day's highest profit holds after a restart as well."""
-        day, peak = told.figures.get("day"), told.figures.get("daily_peak")
+        began, peak = "since_ms" if "since_ms" in told.figures else "day", told.figures.get("daily_peak")
         before_us = not self._started or told.epoch < self.epoch
-        if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
-            self.days.high_water.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+        if before_us and told.scope.startswith("bot-") and began in told.figures and peak is not None:
+            algo_id = told.scope.removeprefix("bot-")
+            high_water = self.days.high_water if began == "day" else self.spot.high_water
+            high_water.restore(algo_id, int(told.figures[began]), Decimal(str(peak)))
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -400,7 +402,11 @@ class Risk(Core):
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
+        peak = self._high_water(algo_id)
+        yield bot_statistics(self.ledger, view, algo_id, earned, peak, self.epoch, now_ns)
+
+    def _high_water(self, algo_id: str) -> dict[str, float]:
+        return (self.spot if self.spot.serves(algo_id) else self.days).high_water.figures(algo_id)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -489,5 +495,6 @@ class Risk(Core):
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
-        high_water, halts = self.days.high_water, len(self.halts.listed())
-        yield from watch_samples(high_water, sorted(self.bots), halts, len(self.booking.pending), away=self.store.away)
+        highest = {algo_id: self._high_water(algo_id)["daily_peak"] for algo_id in sorted(self.bots)}
+        halts = len(self.halts.listed())
+        yield from watch_samples(highest, halts, len(self.booking.pending), away=self.store.away)

@@ -17,12 +17,16 @@ from common.orders import CHILDREN_MAX, OrderState
 from quoter.hedging.children import CancelChild, Child, PlaceChild
 from quoter.hedging.places import Chosen, HedgePlace, Places, Wish, choose, smallest_quantity
 from quoter.hedging.pricing import bound_of
+from quoter.orders.own_orders import NEVER_SENT
+from quoter.orders.refusals import PRICE_AT_FAULT
 
 ZERO = Decimal(0)
 REFUSALS_MAX = 8
 """Children in a row that were refused: the parent is refused with the last reason."""
 PAUSE_MAX_NS = 16 * NS_PER_S
 """After a refused child the next one waits for the resend time, twice that, and so on up to this."""
+NO_FAULT = PRICE_AT_FAULT | {NEVER_SENT}
+"""Why a child ends at once although nothing is wrong: the market has moved to its price, or it is wanted no more."""
 ENDED_MAX = 50
 """Ended children that are remembered for executions that come late."""
 
@@ -64,6 +68,8 @@ class Working:
     """Whether a predecessor has sent children and nothing was looked at since: when the last left is not known."""
     refusals: int = 0
     """Children refused since one was last taken."""
+    cancel_takes_ns: int = 0
+    """How long the venue took to cancel one last: so long before the next is due, one at a wrong price is cancelled."""
     told: Shown | None = None
 
     @property
@@ -131,7 +137,10 @@ class Working:
             child.cancelled = child.cancelled and not was_cancelling
         if child.living or not was_living:
             return []
-        if state is OrderState.REJECTED and not child.executed_lots:
+        if child.cancel_asked_ns:
+            takes_ns = now_ns - child.cancel_asked_ns
+            self.cancel_takes_ns = min(takes_ns, self.command.resend_ms * NS_PER_MS // 2)
+        if state is OrderState.REJECTED and not child.executed_lots and reason not in NO_FAULT:
             self.refusals += 1
             self.reason = reason
             pause_ns = min(PAUSE_MAX_NS, self.command.resend_ms * NS_PER_MS << min(self.refusals, 16))
@@ -161,7 +170,7 @@ class Working:
         living = self.living
         for child in living:
             if not child.cancelled and (ending is not None or self._is_misplaced(child, places, now_ns)):
-                child.cancelled = True
+                child.cancelled, child.cancel_asked_ns = True, now_ns if ending is None else 0
                 yield CancelChild(child.order_id, child.venue)
         if living:
             return
@@ -206,7 +215,7 @@ class Working:
         left = self.command.quantity - self.done
         if child.leaves > left or self._is_beyond(child, place):
             return True
-        if now_ns < self.next_from_ns:
+        if now_ns < self.next_from_ns - self.cancel_takes_ns:
             return False
         chosen = self._choose(left, places, replacing=True)
         if isinstance(chosen, str):

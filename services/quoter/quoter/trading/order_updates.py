@@ -58,6 +58,11 @@ class OrderUpdatesOut:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
 
+    def note_again(self, order: Order) -> None:
+        """Tell of this order although it may be as it was told."""
+        order.sequence += 1
+        self.note(order)
+
     def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
         """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
         order.sequence += 1

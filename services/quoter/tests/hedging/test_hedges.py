@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
+from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus, OrderCommand, RiskState
 from common.instruments import Side
 from common.orders import child_of
+from quoter.hedging.checking import standing_of
 from quoter.testing.hedging import Hedged, here
+from quoter.trading.trader import Trader
 from quoter.venues.base import CashBalance
 
 D = Decimal
@@ -64,6 +66,21 @@ def test_a_resting_child_is_left_alone_by_everything_that_looks_for_strays() -> 
     assert (order.status, D(order.price), order.post_only) == ("open", D("59999.99"), True)
 
 
+def test_another_life_of_risk_is_told_every_open_order_again() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    hedged.wait(100)
+    (before,) = {each.order_id for each in hedged.news(command.parent_id)}
+    hedged.told.clear()
+    hedged.wait(1_000)
+    assert hedged.news(command.parent_id) == []
+    told: dict[str, Any] = {"ledger_sequence": 0, "limits": {}, "bot_limits": {}, "config_revisions": {}, "halts": []}
+    hedged.tell(RiskState(shard="0", ts_ns=hedged.now_ns, epoch=9, **told))
+    hedged.wait(50)
+    assert [each.order_id for each in hedged.news(command.parent_id)] == [before]
+
+
 def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
     hedged = Hedged()
     hedged.start()
@@ -72,6 +89,22 @@ def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
     hedged.wait(100)
     assert hedged.resting() == {"mm1": 0, "mm2": 0}
     assert hedged.hedges_told()[-1].state is HedgeState.CANCELLED
+
+
+def test_a_child_that_is_taken_back_before_it_was_sent_is_followed_by_another() -> None:
+    """What is halted in the turn in which it was entered never leaves, and nobody but its batch knows."""
+    hedged = Hedged()
+    hedged.start()
+    hedged.hold = True
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    trader = hedged.quoter("mm1").trader
+    ((_, first),) = hedged.hedges.parents.children(command.parent_id)
+    order = trader.orders.get(first)
+    assert order is not None
+    trader.orders.withdraw(order)
+    hedged.wait(150)
+    ((_, second),) = hedged.hedges.parents.children(command.parent_id)
+    assert [child_of(each) for each in (first, second)] == [1, 2], "not after a wait, as when a child is refused"
 
 
 @pytest.mark.parametrize(
@@ -190,15 +223,43 @@ def test_of_a_parent_the_newest_revision_alone_is_there_after_a_death() -> None:
     assert (hedged.sold(), hedged.hedges_told()[-1].revision) == (D("0.7"), 4)
 
 
-def test_what_goes_wrong_in_hedging_cancels_hedges_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_in_a_scope_cancels_its_hedge_alone_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     hedged = Hedged()
     hedged.start()
-    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
-    monkeypatch.setattr("quoter.hedging.hedges.standing_of", None)
-    hedged.wait(100)
-    assert hedged.resting()["mm1"] == 0
-    assert [alert.kind for alert in hedged.of(Alert)][-1] == "hedging_failed"
-    assert not [kind for kind in (alert.kind for alert in hedged.of(Alert)) if kind == "account_failed"]
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100, scope="bot-4", account="mm2", venues=[here("mm2")])
+    sound = standing_of
+
+    def fails_for_bot_3(trader: Trader, command: OrderCommand, *rest: Any) -> Any:
+        if command.scope == "bot-3":
+            raise KeyError("a fault of ours")
+        return sound(trader, command, *rest)
+
+    monkeypatch.setattr("quoter.hedging.hedges.standing_of", fails_for_bot_3)
+    hedged.wait(2_500)
+    assert hedged.resting() == {"mm1": 0, "mm2": 1}
+    (told,) = (alert for alert in hedged.of(Alert) if alert.kind == "hedging_failed")
+    assert (told.algo_id, told.level.value) == ("3", "critical")
+    assert told.text == "bot-3: cancelled, tried again in 1 s: KeyError: 'a fault of ours'"
+    assert "our own code failed" in [each for each in hedged.hedges_told() if each.scope == "bot-3"][-1].reason
+    assert "account_failed" not in {alert.kind for alert in hedged.of(Alert)}
+    monkeypatch.setattr("quoter.hedging.hedges.standing_of", sound)
+    hedged.wait(4_100)
+    assert hedged.resting() == {"mm1": 1, "mm2": 1}
+    assert [each for each in hedged.hedges_told() if each.scope == "bot-3"][-1].reason == ""
+
+
+def test_what_goes_wrong_in_telling_cancels_all_hedges_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    with monkeypatch.context() as broken:
+        broken.setattr(hedged.hedges.parents, "updates", None)
+        hedged.wait(500)
+        assert hedged.resting()["mm1"] == 0
+    assert [alert.algo_id for alert in hedged.of(Alert) if alert.kind == "hedging_failed"] == ["platform"]
+    hedged.wait(2_000)
+    assert hedged.resting()["mm1"] == 1
 
 
 def test_nothing_is_looked_at_while_no_parent_is_open() -> None:

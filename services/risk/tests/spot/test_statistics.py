@@ -11,6 +11,8 @@ import pytest
 from common.events import (
     Alert,
     Fill,
+    Lease,
+    OpenOrder,
     OrderUpdate,
     OrderUpdates,
     Posting,
@@ -255,6 +257,7 @@ def test_what_risk_says_of_a_bot_and_of_currencies_and_only_when_it_changes() ->
     for fill in FILLS:
         harness.book(fill)
     harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=1, orders=ORDERS))
+    harness.risk.spot.on_account(a_snapshot(1, "0", venue=DLTXMM, open_orders=[shown(each) for each in ORDERS[:4]]))
     said = harness.wait(1)
     (told,) = of(TradingStatistics, said)
     assert (told.open_buy_qty, told.open_sell_qty, told.net_pnl) == (D("0.3"), D("0.2"), D(43_100))
@@ -269,6 +272,38 @@ def test_what_risk_says_of_a_bot_and_of_currencies_and_only_when_it_changes() ->
     assert (currencies["9"].open_buy_qty, currencies["9"].open_sell_qty) == (D(0), D(60_000))
     again = harness.wait(2)
     assert [*of(TradingStatistics, again), *of(RiskStatistics, again)] == []
+
+
+def shown(order: OrderUpdate) -> OpenOrder:
+    """Return an order as the venue shows it."""
+    return OpenOrder(order.order_id, "", order.symbol, order.outcome, order.side, order.price_ticks, order.leaves_lots)
+
+
+def test_open_quantities_are_unknown_after_a_start_until_all_orders_are_told() -> None:
+    """The store has the last message of each bot; what else is open its quoter tells again, and the venue shows."""
+    harness = spot_harness()
+    harness.tell(a_document("risk_currency", "7", {"currency": "BTC"}))
+    harness.tell(Lease(role="quoter", key="mm1", holder="quoter-1", beat=1, ttl_ms=3_600_000))
+    harness.book(a_quote(1, 1_000))
+
+    def opened() -> list[tuple[Decimal | None, ...]]:
+        harness.book(a_quote(harness.sequence + 1, 1))
+        said = harness.wait(1)
+        return [(each.open_buy_qty, each.open_sell_qty) for each in of(TradingStatistics, said)] + [
+            (each.open_buy_qty, each.open_sell_qty) for each in of(RiskStatistics, said)
+        ]
+
+    unknown = [(None, None), (None, None)]
+    harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=9, orders=ORDERS[1:2]))
+    assert opened() == unknown
+    snapshot = a_snapshot(1, "0", venue=DLTXMM, open_orders=[shown(each) for each in ORDERS[:2]])
+    harness.tell(snapshot, age_ns=S)
+    assert opened() == unknown, "the venue showed it before we listened"
+    harness.tell(snapshot)
+    assert opened() == unknown, "one that it shows has not been told"
+    harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=10, orders=ORDERS[:2]))
+    harness.tell(snapshot)
+    assert opened() == [(D("0.3"), D("0.2"))] * 2
 
 
 def test_an_order_that_ended_or_is_gone_from_the_venue_is_open_no_more() -> None:
