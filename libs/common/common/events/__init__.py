@@ -80,11 +80,13 @@ from common.events.trading import (
     PostingKind,
     Redeemable,
 )
+from common.events.transfers import REBALANCER, TransferCommand, TransferState, TransferUpdate
 
 __all__ = [
     "BOT_SCOPE",
     "CURRENCY_SCOPE",
     "IDENTITIES",
+    "REBALANCER",
     "REGISTRY",
     "TRANSFER_ENTRY",
     "AccountState",
@@ -159,6 +161,9 @@ __all__ = [
     "TopOfBook",
     "Trade",
     "TradingStatistics",
+    "TransferCommand",
+    "TransferState",
+    "TransferUpdate",
     "User",
     "address_filter",
     "class_of",

@@ -6,6 +6,7 @@ import msgspec
 from common.errors import ConfigError
 from pydantic import Field
 
+from quoter.transfers.degen import DegenTransferSession
 from quoter.venues.base import OwnOrders
 from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.fallback import Fallback
@@ -47,6 +48,9 @@ class Degen:
     def cancel_session(self, keys: KeySource, name: str, seed: int) -> DegenCancelSession:
         return DegenCancelSession(cancelling_key(keys), seed, name)
 
+    def transfer_session(self, keys: KeySource, name: str, seed: int) -> DegenTransferSession:
+        return DegenTransferSession(sending_key(keys), seed, name)
+
 
 def read_keys(keys: KeySource) -> list[ApiKey]:
     """Return the keys in an account's file; ConfigError names the file and the rule it breaks, never what is in it."""
@@ -79,3 +83,11 @@ def cancelling_key(keys: KeySource) -> ApiKey:
         if set(key.scopes) == {"cancel"}:
             return key
     raise ConfigError([f"MM_VENUE_KEYS_DIR: no key of {keys.account} has the scope cancel alone"])
+
+
+def sending_key(keys: KeySource) -> ApiKey:
+    """Return the key that may send money; it lies apart from those that trade."""
+    for key in read_keys(keys):
+        if {"transfer", "read"} <= set(key.scopes):
+            return key
+    raise ConfigError([f"MM_TRANSFERS: no key of {keys.account} has the scopes transfer and read"])
