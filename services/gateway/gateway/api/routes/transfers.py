@@ -92,12 +92,14 @@ async def _ask(context: Context, asked: Asked, command: TransferCommand) -> Resp
         "reason": command.reason,
     }
     command_id = await context.audit(command.actor, "transfer", target, detail)
+    taken = False
     try:
         await context.publish(command, expected_last_sequence=0)
     except PublishRefused as error:
         await context.audit(command.actor, "transfer", target, detail, outcome=f"refused: {error.description}")
         if error.code != WRONG_LAST_SEQUENCE:
             raise
+        taken = True
     # Of two requests under one number at two gateways one is stored, and a broker takes the other for a repeat.
     stored = await context.stored(TransferCommand, account=command.account, number=str(command.number))
     if not stored:
@@ -105,7 +107,7 @@ async def _ask(context: Context, asked: Asked, command: TransferCommand) -> Resp
     first = stored[0]
     context.view.on_transfer(first, Receipt(context.now_ns()))
     transfer = context.view.transfers.get(first.account, first.number) or Transfer(first)
-    if first != command:
+    if taken or first != command:
         return _again(asked, transfer)
     return answer({"command_id": command_id, "outcome": "asked", "transfer": transfer.row()}, 201)
 
