@@ -73,7 +73,7 @@ async def test_a_transfer_says_who_and_why_and_how_far_it_is(
     assert (audit.actor, audit.action, audit.target) == ("tess", "transfer", "mm1-kraken-7")
     assert audit.detail == {
         "to_account": "mm1-dltxmm",
-        "amount": "0.5",
+        "amount": "0.50000000",
         "currency": "BTC",
         "reason": HALF["reason"],
     }
@@ -158,7 +158,7 @@ async def test_sent_again_under_its_number_it_moves_nothing_twice_at_this_gatewa
     story.view.transfers = Transfers()
     other = await ask(client, tess, client_transfer_id="7", amount="0.6")
     assert (other.status_code, other.json()["error"]["fields"][0]["field"]) == (409, "client_transfer_id")
-    assert "stands for another transfer of mm1-kraken: 0.5 BTC to mm1-dltxmm" in other.text
+    assert "stands for another transfer of mm1-kraken: 0.50000000 BTC to mm1-dltxmm" in other.text
     assert len(bus.of(TransferCommand)) == 1
 
 

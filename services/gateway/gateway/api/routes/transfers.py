@@ -150,7 +150,7 @@ def commanded(asked: Asked, view: View, by: str, number: int, now_ns: int) -> Tr
         to_account=asked.to_account,
         to_venue=target.venue,
         currency=asked.currency,
-        amount=asked.amount,
+        amount=asked.amount.quantize(unit),
         actor=by,
         reason=asked.reason,
         expires_at_ns=now_ns + LIFE_NS,
