@@ -64,6 +64,7 @@ from common.events.risk import (
 from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
+    REBALANCER,
     TRANSFER_ENTRY,
     AccountState,
     Balance,
@@ -79,8 +80,10 @@ from common.events.trading import (
     Posting,
     PostingKind,
     Redeemable,
+    TransferCommand,
+    TransferState,
+    TransferUpdate,
 )
-from common.events.transfers import REBALANCER, TransferCommand, TransferState, TransferUpdate
 
 __all__ = [
     "BOT_SCOPE",

@@ -17,9 +17,9 @@ from common.venues import Exchanges
 from msgspec.structs import replace
 
 from quoter.trading.order_updates import PLATFORM, alert
-from quoter.transfers.sending import NotSent, Sent, TransferSession
 from quoter.venues.base import SessionAlert
 from quoter.venues.conversation import Conversations, Script
+from quoter.venues.sending import NotSent, Sent, TransferSession
 
 HTTP = "transfers"
 """What the shell calls the venue's address, apart from the session's."""

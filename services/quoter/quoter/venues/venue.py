@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
-from quoter.transfers.sending import TransferSession
 from quoter.venues.base import OwnOrders, Session
 from quoter.venues.conversation import Script
+from quoter.venues.sending import TransferSession
 
 
 class OwnSettings(BaseModel):

@@ -15,9 +15,9 @@ from common.events import Alert, TransferCommand, TransferState, TransferUpdate
 from common.venues import Exchanges
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quoter.transfers.degen import DegenTransferSession
 from quoter.transfers.transfers import ASKED_AGAIN_NS, Sender, Transfers
 from quoter.venues.degen.rest import ApiKey
+from quoter.venues.degen.transfers.session import DegenTransferSession
 
 MS = 1_000_000
 START_NS = 1_795_222_810 * NS_PER_S

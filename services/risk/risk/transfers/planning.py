@@ -80,4 +80,4 @@ def plan(stocks: Sequence[Stock], bounds: Bounds) -> Plan:
 
 def floored(amount: Decimal, unit: Decimal) -> Decimal:
     """Return an amount in whole units, rounded down."""
-    return (amount / unit).to_integral_value(ROUND_FLOOR) * unit
+    return ((amount / unit).to_integral_value(ROUND_FLOOR) * unit).quantize(unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -267,7 +268,7 @@ def test_the_interval_and_the_daily_limit_hold_over_a_restart() -> None:
     platform.wait(400)
     assert platform.amounts == [Decimal("0.5"), Decimal("0.3")]
     times = [each.command.ts_ns for each in platform.sent.values()]
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= 60 * NS_PER_S
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 60 * NS_PER_S
     platform.restart()
     platform.wait(400)
     assert platform.why == "what the daily limit leaves, 0.00000000, is less than the smallest transfer, 0.1"

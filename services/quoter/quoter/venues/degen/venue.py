@@ -6,13 +6,13 @@ import msgspec
 from common.errors import ConfigError
 from pydantic import Field
 
-from quoter.transfers.degen import DegenTransferSession
 from quoter.venues.base import OwnOrders
 from quoter.venues.degen.cancelling import DegenCancelSession
 from quoter.venues.degen.fallback import Fallback
 from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
 from quoter.venues.degen.timing import DEADMAN_MS
+from quoter.venues.degen.transfers.session import DegenTransferSession
 from quoter.venues.venue import KeySource, OwnSettings
 
 API_KEY, WALLET_KEY = "DEGEN_API_KEY", "DEGEN_WALLET_KEY"

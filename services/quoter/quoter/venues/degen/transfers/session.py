@@ -10,10 +10,10 @@ import msgspec
 from common.errors import ContractError
 from common.events import TransferCommand
 
-from quoter.transfers.sending import NotSent, Sent
 from quoter.venues.conversation import Pause, Reply, Script
 from quoter.venues.degen.frames import VENUE, Place, Stamp, parse_document
 from quoter.venues.degen.rest import BACKOFF_MOST_MS, ApiKey, DegenRest
+from quoter.venues.sending import NotSent, Sent
 
 TEXT_CHARS_MAX = 200
 PAGE_ITEMS = 1_000
