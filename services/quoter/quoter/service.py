@@ -42,6 +42,7 @@ from common.events import (
     RiskState,
     SourcePrice,
     Trade,
+    TransferUpdate,
 )
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
@@ -63,6 +64,7 @@ from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
+from quoter.transfers.transfers import Sender, Transfers
 from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.answers import at_once
 from quoter.views.commands import HaltOrder, halt_of
@@ -80,7 +82,7 @@ CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 class Quoter(AccountCore):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
 
-    confirmed = (Fill, Posting, Halt)
+    confirmed = (Fill, Posting, Halt, TransferUpdate)
 
     def __init__(
         self,
@@ -95,10 +97,11 @@ class Quoter(AccountCore):
         hedges: Hedges | None = None,
         answer: AnswerTicket = at_once,
         exchanges: Exchanges | None = None,
+        sending: Sender | None = None,
     ) -> None:
         """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port.
 
-        `exchanges` are those that documents of bots name.
+        `exchanges` are those that documents of bots name; without `sending` the account sends no money.
         """
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
@@ -123,6 +126,7 @@ class Quoter(AccountCore):
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
         self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
+        self.transfers = Transfers(account, sending, exchanges or Exchanges(), self.trader.halted_by)
 
     def inputs(self) -> Sequence[Input]:
         return [
@@ -142,6 +146,7 @@ class Quoter(AccountCore):
             Every(TIMER_MS, self.on_timer, early=True),
             Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
             Http(self.session.name, self.on_answer),
+            *self.transfers.inputs(),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -162,6 +167,7 @@ class Quoter(AccountCore):
         self.trader.halts, self._fence = before.trader.halts, before._fence
         self.trader.epoch, self._account_sequence = before.trader.epoch, before._account_sequence
         self.markets.update(before.markets)
+        self.transfers.inherit(before.transfers)
 
     def on_failure(self, text: str, receipt: Receipt) -> Effects:
         """Halt the account, and cancel what the core before this one has left at the venue."""
@@ -189,6 +195,7 @@ class Quoter(AccountCore):
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         self.hedges.begin(self.account, self.epoch, receipt.now_ns)
+        self.transfers.begin(self.epoch)
         yield from self.trader.halts.words.unheard()
         yield from self.trader.halts.words.changes()
         for fault in self._unreadable:
@@ -227,12 +234,16 @@ class Quoter(AccountCore):
         if type(event) is Halt:
             self.trader.halts.on_published(event, sequence)
             return self.trader.halts.words.changes()
+        if type(event) is TransferUpdate:
+            self.transfers.on_published(event)
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """What the ledger's stream does not take stops the account: it must not trade beyond its books."""
         if isinstance(event, HedgeUpdate):
             self.hedges.on_refused(event)
+        if isinstance(event, TransferUpdate):
+            self.transfers.on_refused(event, receipt.now_ns)
         if not isinstance(event, Fill | Posting | AccountState):
             return ()
         if isinstance(event, AccountState):
@@ -423,6 +434,8 @@ class Quoter(AccountCore):
         yield from self.passes.on_timer(now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
+        if self.trader.bus_up:
+            yield from self.transfers.on_timer(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
         if self.session.reconciled:

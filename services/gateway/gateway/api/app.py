@@ -6,7 +6,19 @@ from fastapi import FastAPI
 
 from gateway.api import errors
 from gateway.api.protection import BoundedBodies, SecurityHeaders
-from gateway.api.routes import adjustments, bots, documents, explain, halts, oauth, pages, reads, stream, users
+from gateway.api.routes import (
+    adjustments,
+    bots,
+    documents,
+    explain,
+    halts,
+    oauth,
+    pages,
+    reads,
+    stream,
+    transfers,
+    users,
+)
 from gateway.context import Context
 
 DESCRIPTION = """Monitor and control the market-making platform.
@@ -20,9 +32,8 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
-ROUTERS = tuple(
-    door.router for door in (oauth, reads, explain, stream, bots, documents, halts, adjustments, users, pages)
-)
+DOORS = (oauth, reads, explain, stream, bots, documents, halts, adjustments, transfers, users, pages)
+ROUTERS = tuple(door.router for door in DOORS)
 """Every route there is, beside the API's own description."""
 
 

@@ -37,6 +37,8 @@ from common.events import (
     Statistics,
     TopOfBook,
     TradingStatistics,
+    TransferCommand,
+    TransferUpdate,
     User,
 )
 from common.instruments import Side
@@ -46,6 +48,7 @@ from common.venues import Exchanges
 
 from gateway.auth.users import Users
 from gateway.changes.adjustments import Adjustments
+from gateway.changes.transfers import Transfers
 from gateway.kinds.registry import axis_price
 from gateway.state.ages import FAIR_STALE_NS
 from gateway.state.halts import Halts
@@ -106,6 +109,7 @@ class View(Core):
         self.halts = Halts()
         self.quoters = Quoters()
         self.adjustments = Adjustments()
+        self.transfers = Transfers()
         self.orders = RestingOrders()
         self.history = History()
         self.surveillance = Surveillance(admin_urls)
@@ -161,6 +165,8 @@ class View(Core):
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
             Ordered(Adjustment, self.on_adjustment),
+            Ordered(TransferCommand, self.on_transfer, Start.LAST_PER_SUBJECT),
+            Ordered(TransferUpdate, self.on_transfer_update, Start.LAST_PER_SUBJECT),
             Ordered(Alert, self.on_alert, Start.ALL),
             Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
@@ -312,6 +318,14 @@ class View(Core):
 
     def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
         self.adjustments.apply(adjustment, receipt.sequence)
+        return ()
+
+    def on_transfer(self, command: TransferCommand, receipt: Receipt) -> Effects:
+        self.transfers.on_command(command)
+        return ()
+
+    def on_transfer_update(self, update: TransferUpdate, receipt: Receipt) -> Effects:
+        self.transfers.on_update(update)
         return ()
 
     def on_alert(self, alert: Alert, receipt: Receipt) -> Effects:

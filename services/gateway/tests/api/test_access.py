@@ -48,6 +48,8 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/documents/{type}/{id}/history"): {Role.VIEWER},
     ("GET", "/api/halts"): {Role.VIEWER},
     ("POST", "/api/halts"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/transfers"): {Role.VIEWER},
+    ("POST", "/api/transfers"): {Role.TRADER, Role.RISK},
     ("GET", "/api/adjustments"): {Role.VIEWER},
     ("POST", "/api/adjustments"): {Role.TRADER, Role.RISK},
     ("POST", "/api/adjustments/{adjustment_id}/approve"): {Role.RISK},
