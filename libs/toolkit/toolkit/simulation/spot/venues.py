@@ -96,6 +96,8 @@ def _quoting(
             "position_max_norm_size": f"{2 * Decimal(size)} 0",
             "execution_style": "CROSS_MARKET",
             "venues_list": source,
+            # In slices, so that somebody may die in the midst of a hedge.
+            "max_order_size": f"{Decimal(size) / 2}",
             "resend_time": 500,
             "hedge_instrument": underlying,
             "max_offset": "20 bps",
