@@ -288,6 +288,8 @@ class Kraken(Adapter):
         base, quoted = (OLDER_NAMES.get(name, name) for name in (*row.wsname.split("/"), "")[:2])
         if f"{base}/{quoted}" != symbol:
             raise ContractError(symbol, f"wsname: must be the pair that was asked for, is {row.wsname[:40]!r}")
+        if self._told and symbol not in self._decimals:
+            raise ContractError(symbol, "its decimals are not known, so its book cannot be proved")
         fees = None
         if row.fees and row.fees_maker:
             maker, taker = row.fees_maker[0][1] * PERCENT, row.fees[0][1] * PERCENT
