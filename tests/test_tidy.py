@@ -103,6 +103,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "quoter/accounts/reached.py",
         "quoter/accounts/settings.py",
         "quoter/keys.py",
+        "quoter/testing/ccxt/server.py",
         "quoter/testing/live.py",
         "quoter/venues/__init__.py",
         "quoter/venues/polymarket/signing/keys.py",

@@ -410,7 +410,7 @@ class Session(Protocol):
         ...
 
     def armed(self, now_ns: int) -> bool:
-        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        """Say whether the venue confirmed lately that it cancels our orders if we fall silent; True where none can."""
         ...
 
     def describe(self, now_ns: int) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class RestSession(ABC):
 
     @abstractmethod
     def armed(self, now_ns: int) -> bool:
-        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        """Say whether orders may go out as far as our own death goes (`Session.armed`)."""
 
     @abstractmethod
     def _connecting(self) -> Script[None]:

@@ -5,7 +5,7 @@
 3. The stream may lose an event without a sign: trades are asked for every `check_ms`, and with every snapshot open
    orders are compared with ours. The place in the stream is the venue's millisecond up to which trades are known.
 4. Where the venue has a dead-man switch it is set anew every 5 s, to go off after 20 s: without a fresh one nothing is
-   placed. Where it has none `armed` is never true, and resting orders are taken only when a person has said so.
+   placed. Where it has none resting orders are taken only when a person has said so.
 5. Recovery: cancel everything of the account until nothing rests, ask for the end of every order, fetch trades with
    overlap. One the venue does not know is given up only when its request can no longer arrive.
 """
@@ -78,10 +78,14 @@ class CcxtSession(RestSession):
         return self.has_switch or self._unguarded
 
     def armed(self, now_ns: int) -> bool:
+        if not self.has_switch:
+            # What may rest here was settled by a person; what takes at once leaves nothing to be cancelled.
+            return self.connected
         return self._beat_taken_ns > 0 and now_ns - self._beat_taken_ns <= BEAT_FRESH_MS * NS_PER_MS
 
     def describe(self, now_ns: int) -> dict[str, Any]:
-        own = {"deadman_offered": self.has_switch, "symbols": sorted(self.dialect.markets)}
+        armed = self.has_switch and self.armed(now_ns)
+        own = {"deadman_offered": self.has_switch, "deadman_armed": armed, "symbols": sorted(self.dialect.markets)}
         return super().describe(now_ns) | own
 
     # --- life ---------------------------------------------------------------------------------------------------
