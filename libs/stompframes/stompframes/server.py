@@ -172,7 +172,7 @@ class ServerSession:
         return self._read(now_ns)
 
     def deny(self, message: str, detail: str, now_ns: int) -> None:
-        """Keep the client out, with an ERROR, which ends the connection."""
+        """Keep the client out, with an ERROR of one line of message, which ends the connection."""
         if self._state is _State.DECIDING:
             self._fail(ProtocolError(message, detail), now_ns)
 
@@ -355,7 +355,9 @@ class ServerSession:
             headers += (("receipt-id", error.receipt),)
         if isinstance(error, _UnsupportedVersionError):
             headers += (("version", error.supported),)
-        self._queue(Frame("ERROR", (*headers, ("content-type", "text/plain")), error.detail.encode()), now_ns)
+        frame = Frame("ERROR", (*headers, ("content-type", "text/plain")), error.detail.encode())
+        # A client undoes escapes once it has read the version in CONNECTED.
+        self._write(encode(frame, self.version if self._state is _State.OPEN else Version.V1_0), now_ns)
         self._end(Closing(PROTOCOL_FAULT, error.rule))
 
     def _end(self, closing: Closing) -> None:

@@ -150,6 +150,13 @@ def test_c2_a3_a4_who_is_denied_gets_an_error_and_the_connection_ends() -> None:
     assert client.reads() == []
 
 
+def test_c2_a3_an_error_before_connected_has_no_escapes() -> None:
+    client = Client(login=False)
+    client.types("CONNECT\naccept-version:1.2\n\n\0")
+    client.session.deny("Access Denied: expired", "", NOW_NS)
+    assert client.session.output() == [b"ERROR\nmessage:Access Denied: expired\ncontent-type:text/plain\n\n\0"]
+
+
 def test_what_is_sent_behind_the_connect_is_read_after_the_login() -> None:
     client = Client(login=False)
     (asked,) = client.types(
