@@ -55,6 +55,7 @@ class Subscriptions:
         self._most = most
         self._id_chars = id_chars
         self._by_key: dict[tuple[str, str], Subscription] = {}
+        self._by_destination: dict[str, dict[Subscription, None]] = {}
         self._of_unacked: dict[int, Subscription] = {}
 
     def __iter__(self) -> Iterator[Subscription]:
@@ -86,6 +87,7 @@ class Subscriptions:
         if len(self._by_key) >= self._most:
             raise ProtocolError("too many subscriptions", f"a connection must have at most {self._most}")
         self._by_key[added.key] = added
+        self._by_destination.setdefault(destination, {})[added] = None
         return added
 
     def named_by(self, frame: Frame, version: Version) -> Subscription | None:
@@ -102,15 +104,20 @@ class Subscriptions:
 
     def to(self, destination: str) -> Subscription | None:
         """Return the oldest subscription to a destination."""
-        return next((each for each in self if each.destination == destination), None)
+        return next(iter(self._by_destination.get(destination, ())), None)
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription and what of it waits for an acknowledgement."""
-        self._by_key.pop(subscription.key, None)
+        del self._by_key[subscription.key]
+        same = self._by_destination[subscription.destination]
+        del same[subscription]
+        if not same:
+            del self._by_destination[subscription.destination]
         self._forget(subscription, list(subscription.unacked))
 
     def clear(self) -> None:
         self._by_key.clear()
+        self._by_destination.clear()
         self._of_unacked.clear()
 
     def sent(self, subscription: Subscription, number: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stompframes.frames import ALL_VERSIONS, Frame, Version
 from stompframes.heartbeats import NS_PER_MS, Offer
 from stompframes.messages import SharedMessage
@@ -294,6 +296,20 @@ def test_c2_a12_a_refused_send_is_answered_where_it_went_with_its_correlation() 
     assert client.reads()[0].get("subscription") == "mine"
 
 
+def test_an_answer_to_a_send_comes_under_the_oldest_subscription_that_is_left() -> None:
+    client = Client()
+    for each in (1, 2):
+        client.subscribes(f"id:s{each}\ndestination:/x")
+    seen = []
+    for _ in range(3):
+        (sent,) = client.types("SEND\ndestination:/x\n\n\0")
+        assert isinstance(sent, Sent)
+        client.session.refuse(sent, 405, b"", NOW_NS)
+        seen.append(client.reads()[0].get("subscription"))
+        client.types(f"UNSUBSCRIBE\nid:{seen[-1]}\n\n\0")
+    assert seen == ["s1", "s2", "/x"]
+
+
 def test_c2_a12_a_refusal_has_a_status_of_4xx_or_5xx() -> None:
     client = Client()
     with pytest.raises(ValueError, match="status: must be from 400 to 599, is 200"):
@@ -345,6 +361,22 @@ def test_c2_s3_1_there_is_a_limit_on_subscriptions_and_their_ids() -> None:
         client.subscribes(f"id:{number}\ndestination:/a")
     assert client.refused("SUBSCRIBE\nid:more\ndestination:/a\n\n\0") == "too many subscriptions"
     assert Client().refused(f"SUBSCRIBE\nid:{'x' * 257}\ndestination:/a\n\n\0") == "id too long"
+
+
+@pytest.mark.parametrize("destination", ["/user/topic/orders/1", "/topic/balances", "/topic/balances/1"])
+def test_c2_a11_a_message_names_the_destination_that_was_asked_for(destination: str) -> None:
+    client = Client()
+    to = client.subscribes(f"id:1\ndestination:{destination}")
+    assert to.subscription.destination == destination
+    client.delivers(to)
+    assert client.reads()[0].get("destination") == destination
+
+
+def test_c2_s3_1_the_limits_are_those_that_are_documented() -> None:
+    assert (USUAL.limits.headers, USUAL.limits.line_bytes) == (64, 8 * 1024)
+    assert (USUAL.limits.frame_bytes, USUAL.login_bytes) == (64 * 1024, 64 * 1024)
+    assert (USUAL.subscriptions, USUAL.connect_ms) == (1_000, 5_000)
+    assert USUAL.heartbeat == Offer(10_000, 10_000)
 
 
 def test_c2_s3_1_a_subscription_needs_a_destination() -> None:
@@ -528,6 +560,42 @@ def test_c2_a10_what_a_connection_held_is_dropped_when_it_ends() -> None:
     client.types("NONSENSE\n\n\0")
     assert len(client.session.subscriptions) == 0
     assert client.session.subscriptions.unacked == 0
+
+
+TYPED = st.lists(
+    st.sampled_from(
+        [
+            *("SUBSCRIBE\nid:1\ndestination:/a\nack:client\n\n\0", "SUBSCRIBE\nid:", "ACK\nid:41-", "1", "2", "\n"),
+            *("UNSUBSCRIBE\nid:1\n\n\0", "SEND\ndestination:/a\n", "receipt:a\\c\n", "\n\0", "\0", "CONNECT\n\n\0"),
+            *("BEGIN\ntransaction:t\n\n\0", "transaction:t\n", "COMMIT\ntransaction:t\n\n\0", "DISCONNECT\n\n\0"),
+            *("accept-version:1.1\n", "heart-beat:1,1\n", "content-length:2\n", "\r\n", "\\", ":", "\ud800"),
+        ]
+    )
+    | st.text(max_size=3),
+    max_size=40,
+)
+
+
+@given(TYPED, st.sampled_from(ALL_VERSIONS), st.booleans())
+def test_whatever_is_typed_is_taken_or_answered_with_an_error(typed: list[str], version: Version, login: bool) -> None:
+    client = Client(version, ServerSettings(unacked=2, held_bytes=500, subscriptions=2), login=login)
+    for data in typed:
+        for event in client.types(data):
+            if isinstance(event, Subscribed):
+                client.delivers(event, 3)
+            elif isinstance(event, Sent):
+                client.session.refuse(event, 405, b"{}", NOW_NS)
+            elif isinstance(event, LoginAsked):
+                client.session.accept("ada", NOW_NS)
+        client.version = client.session.version
+        written = client.reads()
+        ended = client.session.closing
+        errors = [frame.get("message") for frame in written if frame.command == "ERROR"]
+        assert errors == ([ended.reason] if ended is not None and ended.code == 1002 else [])
+        if ended is not None:
+            assert client.types("SEND\ndestination:/a\n\n\0") == []
+            return
+        assert len(client.session.subscriptions) <= 2
 
 
 def test_c2_s2_2_a_client_with_crlf_and_no_ack_header_is_read_and_answered_with_lf_alone() -> None:

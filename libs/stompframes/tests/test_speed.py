@@ -1,7 +1,7 @@
 """What the two steps that are done for every frame may cost, in CPU of this process and not in time.
 
-A core that is shared with other processes is slower for everything, so beside the limit in µs there is one in units of a
-bare split of the same bytes, measured in between.
+A core that is shared with other processes is slower for everything, so beside the limit in µs there is one in units of
+a bare split of the same bytes, measured in between.
 """
 
 from __future__ import annotations
