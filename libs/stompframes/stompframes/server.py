@@ -50,6 +50,8 @@ class ServerSettings:
     """The `server` header of CONNECTED."""
     connect_ms: int = 5_000
     """CONNECT must be here by then."""
+    decide_ms: int = 10_000
+    """The caller must have let the client in, or not, by then."""
     login_bytes: int = 64 * 1024
     """For the CONNECT, and for what is sent behind it before it is decided on."""
     limits: Limits = FRAME_LIMITS
@@ -134,7 +136,8 @@ class ServerSession:
         self._state = _State.NEW
         self._parser = Parser(limits=replace(settings.limits, frame_bytes=settings.login_bytes))
         self._transactions = Transactions(settings.transactions, settings.id_chars, settings.held_bytes)
-        self._connect_by_ns = now_ns + settings.connect_ms * NS_PER_MS
+        self._login_by_ns = now_ns + settings.connect_ms * NS_PER_MS
+        """When CONNECT must be here, or must have been decided on."""
         self._offered = Offer()
         self._pulse: Pulse | None = None
         self._number = 0
@@ -237,8 +240,8 @@ class ServerSession:
 
     def next_deadline_ns(self) -> int | None:
         """Return when `on_time` has something to do if nothing happens before; None for never."""
-        if self._state is _State.NEW:
-            return self._connect_by_ns
+        if self._state in (_State.NEW, _State.DECIDING):
+            return self._login_by_ns
         if self._pulse is None or self._state is _State.CLOSED:
             return None
         due = [each for each in (self._pulse.send_at_ns, self._pulse.gone_at_ns) if each is not None]
@@ -246,8 +249,10 @@ class ServerSession:
 
     def on_time(self, now_ns: int) -> None:
         """Send a heartbeat that is due; end a connection whose client has said nothing for too long."""
-        if self._state is _State.NEW and now_ns >= self._connect_by_ns:
+        if self._state is _State.NEW and now_ns >= self._login_by_ns:
             self._fail(ProtocolError("no CONNECT", f"it must come within {self._settings.connect_ms} ms"), now_ns)
+        if self._state is _State.DECIDING and now_ns >= self._login_by_ns:
+            self._fail(ProtocolError("login not decided", "the server could not check it in time"), now_ns)
         if self._state is not _State.OPEN or self._pulse is None:
             return
         gone_at_ns, send_at_ns = self._pulse.gone_at_ns, self._pulse.send_at_ns
@@ -267,7 +272,7 @@ class ServerSession:
                 if frame is None:
                     return events
                 if self._state is _State.NEW:
-                    events.append(self._connect(frame))
+                    events.append(self._connect(frame, now_ns))
                 else:
                     self._take(frame, events, now_ns)
             if self._state is _State.DECIDING and self._parser.waiting_bytes > self._settings.login_bytes:
@@ -279,16 +284,18 @@ class ServerSession:
             self._fail(error, now_ns)
         return events
 
-    def _connect(self, frame: Frame) -> LoginAsked:
+    def _connect(self, frame: Frame, now_ns: int) -> LoginAsked:
         if frame.command not in ("CONNECT", "STOMP"):
             raise ProtocolError("not connected", f"CONNECT must come before {frame.command}")
-        wanted = (frame.get("accept-version") or Version.V1_0).split(",")
+        offered = frame.get("accept-version")
+        wanted = [str(Version.V1_0)] if offered is None else offered.split(",")
         common = [version for version in self._settings.versions if version in {each.strip() for each in wanted}]
         if not common:
             raise _UnsupportedVersionError(self._settings.versions, wanted)
         self._offered = parse_offer(frame.get("heart-beat"))
         self.version = max(common)
         self._state = _State.DECIDING
+        self._login_by_ns = now_ns + self._settings.decide_ms * NS_PER_MS
         return LoginAsked(token_of(frame.headers), frame.headers)
 
     def _take(self, frame: Frame, events: list[Event], now_ns: int) -> None:

@@ -115,6 +115,8 @@ def test_c2_s3_1_no_version_in_common_is_an_error_that_names_those_there_are() -
     client = Client(V1_0, login=False)
     assert client.refused("CONNECT\naccept-version:2.0,1.9\n\n\0") == "unsupported version"
     client = Client(V1_0, login=False)
+    assert client.refused("CONNECT\naccept-version:\n\n\0") == "unsupported version"
+    client = Client(V1_0, login=False)
     client.types("CONNECT\naccept-version:2.0\n\n\0")
     assert client.failed().get("version") == "1.0,1.1,1.2"
 
@@ -222,10 +224,20 @@ def test_c2_a7_connect_must_come_within_five_seconds() -> None:
     assert client.session.next_deadline_ns() is None
 
 
+def test_a_login_that_nobody_decides_on_ends_too() -> None:
+    client = Client(login=False)
+    client.types("CONNECT\n\n\0", NOW_NS + 7)
+    due_ns = client.session.next_deadline_ns()
+    assert due_ns == NOW_NS + 7 + 10_000 * NS_PER_MS
+    client.session.on_time(due_ns - 1)
+    assert client.session.closing is None
+    client.session.on_time(due_ns)
+    assert client.failed().get("message") == "login not decided"
+
+
 def test_c2_a9_a10_heart_beats_go_early_and_a_silent_client_is_dropped_late() -> None:
     client = Client(login=False)
     client.types("CONNECT\naccept-version:1.2\nheart-beat:1000,20000\n\n\0")
-    assert client.session.next_deadline_ns() is None
     client.session.accept("ada", NOW_NS)
     client.session.output()
     # It wants one every 20 s, and the server wants one every 10 s of it.
