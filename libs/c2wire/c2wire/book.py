@@ -1,11 +1,13 @@
 """L2 books: a side as a list of levels, what changes one list into another, and how a reader follows.
 
-A side holds one entry per exchange and price for who may see exchanges, else one per price; the best is level 0. The
-entries of a package are applied one after the other, each to what the one before left.
+A side of a market holds one entry per exchange and price for who may see exchanges, else one per price; a side of
+quotes one per order. The best is level 0. The entries of a package are applied one after the other, each to what the
+one before left.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -79,16 +81,29 @@ def changed_entries(before: Book, after: Book) -> list[L2Entry]:
 
 
 def _changes(side: L2Side, old: Levels, new: Levels) -> Iterator[L2Entry]:
-    places = {(level.price, level.exchange_id) for level in new}
-    kept = [level for level in old if (level.price, level.exchange_id) in places]
-    yield from _removals(side, [(level.price, level.exchange_id) in places for level in old], old)
-    for index, level in enumerate(new):
-        if index < len(kept) and (kept[index].price, kept[index].exchange_id) == (level.price, level.exchange_id):
-            if kept[index] != level:
+    before, after = _keys(old), _keys(new)
+    staying = set(after)
+    stays = [key in staying for key in before]
+    kept = [(key, level) for key, level, stay in zip(before, old, stays, strict=True) if stay]
+    yield from _removals(side, stays, old)
+    for index, (key, level) in enumerate(zip(after, new, strict=True)):
+        if index < len(kept) and kept[index][0] == key:
+            if kept[index][1] != level:
                 yield _entry(level, side, L2Action.UPDATE, index)
         else:
-            kept.insert(index, level)
+            kept.insert(index, (key, level))
             yield _entry(level, side, L2Action.INSERT, index)
+
+
+def _keys(levels: Levels) -> list[tuple[Decimal, str, int]]:
+    """Return what each level is known by: price, exchange, and its place among equals."""
+    equals: Counter[tuple[Decimal, str]] = Counter()
+    keys = []
+    for level in levels:
+        place = (level.price, level.exchange_id)
+        keys.append((*place, equals[place]))
+        equals[place] += 1
+    return keys
 
 
 def _removals(side: L2Side, stays: Sequence[bool], old: Levels) -> Iterator[L2Entry]:

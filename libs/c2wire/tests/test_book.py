@@ -23,8 +23,8 @@ def level(price: int, quantity: int = 1, exchange: str = "") -> BookLevel:
 levels = st.lists(
     st.builds(level, st.integers(1, 12), st.integers(1, 3), st.sampled_from(["KRAKEN", "BINANCE"])),
     max_size=12,
-    unique_by=lambda each: (each.price, each.exchange_id),
 )
+"""Some of them equal, as quotes of one price are."""
 books = st.builds(lambda bids, asks: Book.of(bids, asks, DEPTH), levels, levels)
 
 
