@@ -62,29 +62,26 @@ def document_config(config: PlatformConfig) -> Config:
 
 
 def bot_updates(
-    before: BotConfig | None,
-    after: BotConfig,
-    *,
-    was_halted: frozenset[str] = frozenset(),
-    halted: frozenset[str] = frozenset(),
+    before: BotConfig | PlatformConfig | None, after: BotConfig, halted: frozenset[str] = frozenset()
 ) -> Iterator[ConfigUpdate]:
     """Yield what a bot's change is told as: one update for each section that C2 sees changed, or is gone."""
     if after.kind != OF_C2:
         return
     for section, kind in SECTIONS.items():
         now = None if after.removed else bot_config(after, section, halted)
-        was = None if before is None or before.removed else bot_config(before, section, was_halted)
+        was = bot_config(before, section, halted) if isinstance(before, BotConfig) and not before.removed else None
         if now is not None and now != was:
             yield ConfigUpdate(action_type=ActionType.UPDATED, config_type=kind, config=now)
         elif now is None and was is not None:
             yield ConfigUpdate(action_type=ActionType.REMOVED, config_type=kind, config=was)
 
 
-def document_update(before: PlatformConfig | None, after: PlatformConfig) -> ConfigUpdate | None:
+def document_update(before: BotConfig | PlatformConfig | None, after: PlatformConfig) -> ConfigUpdate | None:
     """Return what a document's change is told as; None where C2 sees none."""
     now = document_config(after)
-    if not after.removed and before is not None and not before.removed and document_config(before) == now:
-        return None
+    if not after.removed and isinstance(before, PlatformConfig) and not before.removed:
+        if document_config(before) == now:
+            return None
     action = ActionType.REMOVED if after.removed else ActionType.UPDATED
     return ConfigUpdate(action_type=action, config_type=DOCUMENTS[after.type], config=now)
 
