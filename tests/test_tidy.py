@@ -52,6 +52,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/streams/backup.py",
         "common/streams/sealing.py",
     ),
+    "libs/stompframes": (),
     # The command line is a shell throughout; what runs in the simulation is seeded and pure.
     "libs/toolkit": (
         "toolkit/*.py",
@@ -293,6 +294,9 @@ def may_import(path: Path) -> set[str]:
         return {"exchange", "common"} if is_shell(path) else {"exchange"}
     if path.parts[0] == "services":
         return {path.parts[1], "common"}
+    if path.parts[1] == "stompframes":
+        # Installed by clients that have nothing else of ours.
+        return set()
     # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
     return {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
 

@@ -79,9 +79,9 @@ def bot_updates(
 def document_update(before: BotConfig | PlatformConfig | None, after: PlatformConfig) -> ConfigUpdate | None:
     """Return what a document's change is told as; None where C2 sees none."""
     now = document_config(after)
-    if not after.removed and isinstance(before, PlatformConfig) and not before.removed:
-        if document_config(before) == now:
-            return None
+    was = document_config(before) if isinstance(before, PlatformConfig) and not before.removed else None
+    if now == was and not after.removed:
+        return None
     action = ActionType.REMOVED if after.removed else ActionType.UPDATED
     return ConfigUpdate(action_type=action, config_type=DOCUMENTS[after.type], config=now)
 
