@@ -23,6 +23,20 @@ class L2Stream:
         self._sent = Book()
         self._snapshot_at_ms = self._increment_at_ms = 0
 
+    def name(self, security_id: str) -> None:
+        """Say what the book is of from now on; another one than before begins with a snapshot."""
+        if security_id != self._security_id:
+            self._security_id = security_id
+            self._snapshot_at_ms = -self._snapshot_ms
+
+    def due(self, now_ms: int) -> bool:
+        """Say whether `tick` may have something to tell: else nobody need make the book."""
+        return (
+            not self._sequence
+            or now_ms - self._snapshot_at_ms >= self._snapshot_ms
+            or now_ms - self._increment_at_ms >= self._increment_ms
+        )
+
     def current(self, now_ms: int) -> L2Package:
         """Return what a new reader begins with: the book as all others have it, under the count they have.
 

@@ -6,7 +6,20 @@ from fastapi import FastAPI
 
 from gateway.api import errors
 from gateway.api.protection import BoundedBodies, SecurityHeaders
-from gateway.api.routes import adjustments, bots, documents, explain, halts, oauth, pages, reads, stream, users
+from gateway.api.routes import (
+    adjustments,
+    bots,
+    c2_socket,
+    documents,
+    explain,
+    halts,
+    oauth,
+    pages,
+    reads,
+    stream,
+    users,
+)
+from gateway.c2.hub import Hub
 from gateway.context import Context
 
 DESCRIPTION = """Monitor and control the market-making platform.
@@ -21,7 +34,8 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 
 
 ROUTERS = tuple(
-    door.router for door in (oauth, reads, explain, stream, bots, documents, halts, adjustments, users, pages)
+    door.router
+    for door in (oauth, reads, explain, stream, c2_socket, bots, documents, halts, adjustments, users, pages)
 )
 """Every route there is, beside the API's own description."""
 
@@ -38,6 +52,8 @@ def build_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.streams = stream.Streams()
+    app.state.hub = Hub(context.view)
+    app.state.sockets = 0
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -76,6 +76,14 @@ def bot_updates(
             yield ConfigUpdate(action_type=ActionType.REMOVED, config_type=kind, config=was)
 
 
+def switch_updates(config: BotConfig, was: frozenset[str], halted: frozenset[str]) -> Iterator[ConfigUpdate]:
+    """Yield what is told of a bot when halts turn sections of it off or on, and it is not changed itself."""
+    for section, kind in SECTIONS.items():
+        now = bot_config(config, section, halted)
+        if now is not None and now != bot_config(config, section, was):
+            yield ConfigUpdate(action_type=ActionType.UPDATED, config_type=kind, config=now)
+
+
 def document_update(before: BotConfig | PlatformConfig | None, after: PlatformConfig) -> ConfigUpdate | None:
     """Return what a document's change is told as; None where C2 sees none."""
     now = document_config(after)

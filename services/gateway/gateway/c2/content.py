@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from c2wire import dto
 from c2wire.book import Book
-from c2wire.configs import Config
 from common.bots.spot import OnDayLoss, SpotBot
 from common.errors import ConfigError
 from common.events import Alert, BotConfig, Fill, Market, OrderUpdate, PlatformConfig
@@ -16,7 +15,7 @@ from common.halts import DAILY_LOSS
 from common.instruments import Instrument
 
 from gateway.c2.books import asked_books, market_book, quotes_book
-from gateway.c2.configs import OF_C2, SECTIONS, bot_config, bot_updates, document_update
+from gateway.c2.configs import OF_C2, bot_updates, document_update, switch_updates
 from gateway.c2.rows import alert_row, balance_rows, order_row, risk_row, trade_row, trading_row
 from gateway.c2.topics import Topic, TopicError, TopicKind
 from gateway.state.ages import FEED_STALE_NS
@@ -160,8 +159,10 @@ class Content:
             return [row for row in rows if any(self._concerns(row, algo_id) for algo_id in visibility.bots)]
         return rows
 
-    def updates(self, change: Change, visibility: Visibility) -> Iterator[dto.ConfigUpdate]:
-        """Yield what a change of a bot or document is told as."""
+    def updates(
+        self, change: Change, visibility: Visibility, halted: Mapping[str, frozenset[str]]
+    ) -> Iterator[dto.ConfigUpdate]:
+        """Yield what a change of a bot or document is told as, with what halts turn off by bot."""
         after = change.after
         if isinstance(after, PlatformConfig):
             scope = str(after.document.get("exchange_algo_id") or "")
@@ -169,31 +170,45 @@ class Content:
             if update is not None and visibility.shows(scope):
                 yield update
         elif visibility.shows(after.algo_id):
-            yield from bot_updates(change.before, after, self.halted(after))
+            yield from bot_updates(change.before, after, halted.get(after.algo_id, frozenset()))
 
-    def halted(self, config: BotConfig) -> frozenset[str]:
-        """Return the sections of a bot that halts keep from running, whatever their switches say."""
-        venue, account = self._view.place_of(config)
-        halts = list(self._view.halts.touching(algo_id=config.algo_id, venue=venue, account=account, currencies=()))
-        if not halts:
-            return frozenset()
-        limits = config.sections.get("risk_limits") or {}
-        reduces = str(limits.get("on_day_loss", "")).lower() == OnDayLoss.REDUCE.value
-        if reduces and all(halt.reason == DAILY_LOSS for halt in halts):
-            return SWITCHES - {"hedger"}
-        return SWITCHES
+    def switched(
+        self, before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]]
+    ) -> Iterator[dto.ConfigUpdate]:
+        """Yield the sections of bots that halts have turned off or on since."""
+        for algo_id in dict.fromkeys([*before, *after]):
+            was, now = before.get(algo_id, frozenset()), after.get(algo_id, frozenset())
+            stored = self._view.bots.get(algo_id)
+            if was != now and stored is not None and not stored.event.removed:
+                yield from switch_updates(stored.event, was, now)
 
-    def switches(self, visibility: Visibility) -> dict[tuple[str, str], Config]:
-        """Return the sections of spot bots as halts leave them, by bot and section, so that a halt can be told."""
+    def halted_bots(self, visibility: Visibility) -> dict[str, frozenset[str]]:
+        """Return the sections of spot bots that halts keep from running, by bot; bots without are left out."""
+        if not self._view.halts.active():
+            return {}
         found = {}
         for algo_id, stored in self._view.bots.items():
-            if stored.event.kind == OF_C2 and not stored.event.removed and visibility.shows(algo_id):
-                halted = self.halted(stored.event)
-                for section in SECTIONS:
-                    config = bot_config(stored.event, section, halted)
-                    if config is not None:
-                        found[algo_id, section] = config
+            if stored.event.kind == OF_C2 and visibility.shows(algo_id):
+                halted = self._halted(stored.event)
+                if halted:
+                    found[algo_id] = halted
         return found
+
+    def _halted(self, config: BotConfig) -> frozenset[str]:
+        venue, account = self._view.place_of(config)
+        bot = self._bot(config.algo_id)
+        market = self._view.market(venue, bot.instrument.instrument) if bot is not None else None
+        currencies = (market.currency,) if market is not None else ()
+        touching = self._view.halts.touching(
+            algo_id=config.algo_id, venue=venue, account=account, currencies=currencies
+        )
+        reasons = {halt.reason for halt in touching}
+        if not reasons:
+            return frozenset()
+        limits = bot.risk_limits if bot is not None else None
+        if reasons == {DAILY_LOSS} and limits is not None and limits.on_day_loss is OnDayLoss.REDUCE:
+            return SWITCHES - {"hedger"}
+        return SWITCHES
 
     def _concerns(self, row: dto.Balance, algo_id: str) -> bool:
         bot = self._bot(algo_id)
