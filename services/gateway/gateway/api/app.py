@@ -9,7 +9,6 @@ from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.api.routes import (
     adjustments,
     bots,
-    c2_socket,
     documents,
     explain,
     halts,
@@ -19,6 +18,7 @@ from gateway.api.routes import (
     stream,
     users,
 )
+from gateway.c2 import socket
 from gateway.c2.hub import Hub
 from gateway.context import Context
 
@@ -34,10 +34,11 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 
 
 ROUTERS = tuple(
-    door.router
-    for door in (oauth, reads, explain, stream, c2_socket, bots, documents, halts, adjustments, users, pages)
+    door.router for door in (oauth, reads, explain, stream, bots, documents, halts, adjustments, users, pages)
 )
 """Every route there is, beside the API's own description."""
+SOCKETS = (socket.router,)
+"""Websockets: who comes in shows his token within the protocol."""
 
 
 def build_app(context: Context) -> FastAPI:
@@ -57,6 +58,8 @@ def build_app(context: Context) -> FastAPI:
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    for door in SOCKETS:
+        app.include_router(door)
     app.add_middleware(BoundedBodies)
     app.add_middleware(SecurityHeaders)
     return app

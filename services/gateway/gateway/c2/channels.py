@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from c2wire.stream import L2Stream
 from c2wire.wire import Dto, encode, encode_all
 
+from gateway.blotter.recent import Recent
 from gateway.c2.content import Content, Visibility
 from gateway.c2.topics import BOOKS, Topic, TopicKind
-from gateway.state.recent import Recent
 from gateway.state.view import View
 
 CHANGES_MS = 250

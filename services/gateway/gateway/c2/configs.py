@@ -77,7 +77,7 @@ def bot_updates(
 
 
 def switch_updates(config: BotConfig, was: frozenset[str], halted: frozenset[str]) -> Iterator[ConfigUpdate]:
-    """Yield what is told of a bot when halts turn sections of it off or on, and it is not changed itself."""
+    """Yield the updates of a bot whose sections halts turn off or on, though nobody has changed it."""
     for section, kind in SECTIONS.items():
         now = bot_config(config, section, halted)
         if now is not None and now != bot_config(config, section, was):

@@ -46,16 +46,16 @@ from common.orders import OrderState
 from common.venues import Exchanges
 
 from gateway.auth.users import Users
+from gateway.blotter.blotter import Blotter
+from gateway.blotter.recent import Recent
+from gateway.blotter.resting import RestingOrders
 from gateway.changes.adjustments import Adjustments
 from gateway.kinds.registry import axis_price
 from gateway.state.ages import FAIR_STALE_NS
-from gateway.state.blotter import Blotter
 from gateway.state.halts import Halts
 from gateway.state.history import SAMPLE_PERIOD_MS, History, Point
 from gateway.state.ladders import Ladder, ladders
 from gateway.state.quoters import SILENT, Quoters
-from gateway.state.recent import Recent
-from gateway.state.resting import RestingOrders
 from gateway.state.surveillance import ASK_PERIOD_MS, Surveillance
 
 FILLS_MAX = 1_000

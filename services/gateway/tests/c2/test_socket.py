@@ -192,9 +192,9 @@ async def test_a_client_with_the_quirks_of_a_known_one_reads_everything(served: 
     async with websockets.connect(served.url) as socket:
         connect = ("accept-version:1.2", "heart-beat:10000,10000", f"authorization:{token}")
         await socket.send(frame("CONNECT", *connect, eol="\r\n"))
-        assert (await asyncio.wait_for(socket.recv(), 20)).startswith("CONNECTED\n")
+        assert str(await asyncio.wait_for(socket.recv(), 20)).startswith("CONNECTED\n")
         await socket.send(frame("SUBSCRIBE", "id:1", "destination:/topic/quotes/3", eol="\r\n"))
-        text = await asyncio.wait_for(socket.recv(), 20)
+        text = str(await asyncio.wait_for(socket.recv(), 20))
         assert "\r" not in text
         id_ = text[text.index("subscription:") + len("subscription:") : text.index("message-id:")].strip()
         assert id_ == "1"

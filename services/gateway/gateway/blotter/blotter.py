@@ -8,7 +8,7 @@ from typing import TypeAlias
 from common.events import Alert, AlertLevel, Fill, OrderUpdate
 from common.orders import OrderState
 
-from gateway.state.recent import Recent
+from gateway.blotter.recent import Recent
 
 ROWS_MAX = 100
 """Of each list."""
