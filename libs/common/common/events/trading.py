@@ -37,6 +37,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The hedge parent it is a child of; '' for a quote or an order that takes out."""
     executed_lots: int = 0
     """Of a hedge's child, for who takes the hedge over; 0 for others, whose fills say it."""
+    immediate: bool = False
+    """It never rests: what cannot trade at once is gone."""
 
 
 @register

@@ -19,6 +19,8 @@ from gateway.api.routes import (
     transfers,
     users,
 )
+from gateway.c2 import socket
+from gateway.c2.hub import Hub
 from gateway.context import Context
 
 DESCRIPTION = """Monitor and control the market-making platform.
@@ -35,6 +37,8 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 DOORS = (oauth, reads, explain, stream, bots, documents, halts, adjustments, transfers, users, pages)
 ROUTERS = tuple(door.router for door in DOORS)
 """Every route there is, beside the API's own description."""
+SOCKETS = (socket.router,)
+"""Websockets: who comes in shows his token within the protocol."""
 
 
 def build_app(context: Context) -> FastAPI:
@@ -49,9 +53,13 @@ def build_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.streams = stream.Streams()
+    app.state.hub = Hub(context.view)
+    app.state.sockets = 0
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    for door in SOCKETS:
+        app.include_router(door)
     app.add_middleware(BoundedBodies)
     app.add_middleware(SecurityHeaders)
     return app

@@ -151,7 +151,7 @@ _VENUE = {
     "note": "",
     **_AGE,
 }
-_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "disabled": False, "revision": 1}
+_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "bots": [], "disabled": False, "revision": 1}
 
 _EXPLAINED: dict[str, Any] = {
     "explanations": [

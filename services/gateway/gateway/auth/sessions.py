@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import NamedTuple
 
 import msgspec
 from common.clock import NS_PER_S, Clock
@@ -35,6 +36,13 @@ class Grant(msgspec.Struct, frozen=True):
     access_token: str
     refresh_token: str
     expires_in_s: int
+
+
+class Standing(NamedTuple):
+    """Somebody whose access token was good, and the login that it belongs to."""
+
+    caller: Caller
+    session_id: str
 
 
 class _Session(msgspec.Struct):
@@ -95,11 +103,24 @@ class Sessions:
 
     async def check(self, access_token: str) -> Caller | None:
         """Return who shows this access token, or None when it is not, or no longer, good."""
+        standing = await self.standing(access_token)
+        return None if standing is None else standing.caller
+
+    async def standing(self, access_token: str) -> Standing | None:
+        """Return who shows this access token with the login it is of, None when it is not, or no longer, good."""
         token = await self._token(_key("access", access_token))
         session = await self._session(token.session_id) if token else None
         if token is None or session is None:
             return None
-        return self._users.caller(session.user_id, session.credential, token.expires_ns)
+        caller = self._users.caller(session.user_id, session.credential, token.expires_ns)
+        return None if caller is None else Standing(caller, token.session_id)
+
+    async def still(self, standing: Standing) -> Caller | None:
+        """Return who holds a login as he is now, None when it has ended; its access token may have expired."""
+        session = await self._session(standing.session_id)
+        if session is None:
+            return None
+        return self._users.caller(session.user_id, session.credential, standing.caller.token_expires_ns)
 
     async def revoke(self, token: str) -> None:
         """End the session of either token; one that is unknown is as good as revoked."""
