@@ -26,12 +26,14 @@ from quoter.orders.terms import Terms
 from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
 from quoter.trading.order_updates import HedgeTerms
+from quoter.trading.strategy import GivenWay
 from quoter.trading.trader import Trader
 from quoter.venues.base import Execution
 
 Symbol = tuple[str, str]
 """Venue and symbol."""
 CANCELLABLE = (SUBMITTING, LIVE, UNKNOWN)
+ANYWHERE = GivenWay(1 << 62, 0)
 
 
 class Hedges:
@@ -178,6 +180,7 @@ class Hedges:
             except Exception as error:
                 yield from self._fail(EVERYTHING, error, now_ns)
         self._cancel(now_ns)
+        self._give_way()
         self._busy = bool(self._cancelling) or not self.parents.idle
         if not self._busy:
             self._own.clear()
@@ -201,6 +204,23 @@ class Hedges:
                 if order.parent_id and scope in (EVERYTHING, order.parent_id.partition(":")[0]):
                     self._cancelling[trader.account, order.order_id] = order
         yield from self._failures.add(scope, text, now_ns)
+
+    def _give_way(self) -> None:
+        """Have quotes stand off where they keep a hedge from its price, in all accounts of the venue."""
+        wanted = self.parents.ways()
+        for trader in self._traders.values():
+            ways: dict[str, GivenWay] = {}
+            for way in wanted:
+                if way.venue.venue == trader.venue:
+                    known = ways.get(way.venue.symbol, ANYWHERE)
+                    ways[way.venue.symbol] = (
+                        known._replace(least_ask_ticks=max(known.least_ask_ticks, way.price_ticks + 1))
+                        if way.side is Side.BUY
+                        else known._replace(most_bid_ticks=min(known.most_bid_ticks, way.price_ticks - 1))
+                    )
+            if ways != trader.ways:
+                trader.ways.clear()
+                trader.ways.update(ways)
 
     def _end_lost(self, now_ns: int) -> None:
         """End the children of whose end nobody speaks.

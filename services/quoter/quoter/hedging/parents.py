@@ -14,7 +14,7 @@ from common.events import HedgeUpdate, OrderCommand, OrderUpdate
 from common.orders import OrderState, child_of, epoch_of, hedge_child_id
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild, inherited
-from quoter.hedging.places import Places
+from quoter.hedging.places import Places, Way
 from quoter.hedging.working import Working
 
 SCOPES_MAX = 1_000
@@ -178,7 +178,11 @@ class Parents:
     def explain(self, scope: str, reason: str) -> None:
         """Say why nothing is done for a scope."""
         if scope in self._working:
-            self._working[scope].reason = reason
+            self._working[scope].reason, self._working[scope].way = reason, None
+
+    def ways(self) -> list[Way]:
+        """Return where quotes of ours are to give way to hedges."""
+        return [working.way for working in self._working.values() if working.way is not None]
 
     def _order_id(self, working: Working, account: str) -> int:
         salt, used = 0, self._used.get(account, ())

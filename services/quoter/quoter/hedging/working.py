@@ -15,7 +15,7 @@ from common.events import ExecutionStyle, HedgeState, HedgeUpdate, OrderCommand
 from common.orders import CHILDREN_MAX, OrderState
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild
-from quoter.hedging.places import Chosen, HedgePlace, Places, Wish, choose, smallest_quantity
+from quoter.hedging.places import Chosen, HedgePlace, Places, Way, Wish, choose, smallest_quantity, way_of
 from quoter.hedging.pricing import bound_of
 from quoter.orders.own_orders import NEVER_SENT
 from quoter.orders.refusals import PRICE_AT_FAULT
@@ -71,6 +71,8 @@ class Working:
     cancel_takes_ns: int = 0
     """How long the venue took to cancel one last: so long before the next is due, one at a wrong price is cancelled."""
     told: Shown | None = None
+    way: Way | None = None
+    """Where quotes of ours give way to it."""
 
     @property
     def done(self) -> Decimal:
@@ -163,11 +165,14 @@ class Working:
         self.measure(places)
         if self.state.ended or not self.measured:
             return
+        given = self.way
         if self.taken_over:
             self.taken_over = False
             self.next_from_ns = now_ns + self.command.resend_ms * NS_PER_MS
-        ending = self._ending(now_ns)
-        living = self.living
+        ending, living = self._ending(now_ns), self.living
+        self.way = None
+        if ending is None and self.command.style is not ExecutionStyle.PASSIVE:
+            self.way = way_of(self._wish(self.command.quantity - self.done, replacing=bool(living)), places, given)
         for child in living:
             if not child.cancelled and (ending is not None or self._is_misplaced(child, places, now_ns)):
                 child.cancelled, child.cancel_asked_ns = True, now_ns if ending is None else 0
@@ -199,7 +204,7 @@ class Working:
         return None
 
     def _end(self, state: HedgeState) -> None:
-        self.state = state
+        self.state, self.way = state, None
         if state is HedgeState.CANCELLED:
             self.reason = "its scope has another parent" if self.superseded else self.command.reason
         elif state is not HedgeState.REFUSED:
@@ -232,9 +237,11 @@ class Working:
         return child.side.sign * (child.price_ticks - bound.price_ticks) > 0
 
     def _choose(self, left: Decimal, places: Places, *, replacing: bool = False) -> Chosen | str:
+        return choose(self._wish(left, replacing=replacing), places)
+
+    def _wish(self, left: Decimal, *, replacing: bool) -> Wish:
         passive_first = self.command.style is ExecutionStyle.LEAN and not self.number
-        wish = Wish(self.command, left, self.first_price, passive_first, replacing)
-        return choose(wish, places)
+        return Wish(self.command, left, self.first_price, passive_first, replacing)
 
     def send(self, chosen: Chosen, order_id: int, place: HedgePlace, now_ns: int) -> PlaceChild:
         """Enter the next child, which is about to be sent."""

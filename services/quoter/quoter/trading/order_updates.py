@@ -232,7 +232,7 @@ def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_n
     )
 
 
-def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
+def reversal_of(reversal: Reversal, algo_id: str, books: Books, parent_id: str = "") -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
     currency = books.instrument.currency
@@ -246,7 +246,7 @@ def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
         entry_id=f"reversal:{books.instrument.venue}:{execution.trade_id}:{execution.order_id}",
         kind=PostingKind.REVERSAL,
         venue=books.instrument.venue,
-        moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots)],
+        moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots, parent_id=parent_id)],
         cash=cash,
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,

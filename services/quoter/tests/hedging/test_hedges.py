@@ -7,11 +7,26 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus, OrderCommand, RiskState
+from common.events import (
+    Alert,
+    BasePrice,
+    BotConfig,
+    ExecutionStyle,
+    Fill,
+    Halt,
+    HedgeState,
+    MarketStatus,
+    OrderCommand,
+    Position,
+    RiskState,
+    SizedPrices,
+    SourcePrice,
+)
 from common.instruments import Side
 from common.orders import child_of
+from common.testing.spot import BTCUSD, changed
 from quoter.hedging.checking import standing_of
-from quoter.testing.hedging import Hedged, here
+from quoter.testing.hedging import LIMITS, Hedged, here
 from quoter.trading.trader import Trader
 from quoter.venues.base import CashBalance
 
@@ -36,6 +51,49 @@ def test_a_parent_goes_to_the_venue_and_its_fill_names_it() -> None:
     assert hedged.news(command.parent_id)[-1].executed_lots == LOT
     hedged.wait(500)
     assert len(hedged.children()) == 1, "what is done is not done again"
+
+
+class Quoting(Hedged):
+    """Bot 3 quotes where a currency is hedged, better than everybody else there."""
+
+    def feed(self) -> None:
+        super().feed()
+        known: dict[str, Any] = {"ledger_sequence": 0, "limits": {}, "halts": [], "ts_ns": self.now_ns}
+        limits = dict.fromkeys(("3", "risk-currency-7"), LIMITS)
+        self.tell(RiskState(shard="0", bot_limits=limits, config_revisions={"3": 1}, **known))
+        nothing: dict[str, Any] = {"lines": [], "realized": D(0), "fees": D(0), "fill_sequence": 0, "ts_ns": 0}
+        self.tell(Position(algo_id="3", **nothing))
+        sizes = SizedPrices(1, [BasePrice(59_990.0, 0.1)], [BasePrice(60_010.0, 0.1)])
+        named: dict[str, Any] = {"algo_id": "3", "venue": "degen", "symbol": "BTCUSD", "sizes": sizes}
+        self.tell(SourcePrice(bid=59_990.0, ask=60_010.0, age_ns=0, ts_received_ns=self.now_ns, **named))
+
+    def start(self, *accounts: str) -> None:
+        sizes = {"pricer__buy_quote_sizes": "0.1", "pricer__sell_quote_sizes": "0.1"}
+        sections = changed(BTCUSD, instrument__exchange="DEGEN", **sizes)
+        config: dict[str, Any] = {"algo_id": "3", "kind": "spot", "revision": 1, "running": True, "sections": sections}
+        self.tell(BotConfig(actor="x", ts_ns=0, **config), 1)
+        super().start(*accounts)
+        self.wait(1_000)
+
+    def quotes(self) -> list[str]:
+        """Return the sides that are quoted."""
+        return sorted(order.side for order in self.children() if order.status == "open" and order.post_only)
+
+
+def test_a_quote_gives_way_to_a_hedge_that_it_keeps_from_its_price_and_comes_back() -> None:
+    """Others bid 59,900, bot 3 bids 59,971: who sells across the spread would sell to us."""
+    hedged = Quoting()
+    hedged.start()
+    hedged.book(bid="59900", ask="60100")
+    assert hedged.quotes() == ["ask", "bid"]
+    hedged.command(scope="risk-currency-7")
+    hedged.wait(200)
+    assert hedged.quotes() == ["ask"]
+    hedged.offer(LOT)
+    hedged.wait(200)
+    assert (hedged.sold(), hedged.hedges_told()[-1].state) == (D(1), HedgeState.DONE)
+    hedged.wait(200)
+    assert hedged.quotes() == ["ask", "bid"]
 
 
 def test_a_parent_is_told_before_its_child_goes_out_and_the_child_behind_it() -> None:

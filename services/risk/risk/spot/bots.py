@@ -353,7 +353,7 @@ class SpotBots:
         posting = cutoff_due(watched, sides, market, hedge_base, self._cutoff_ms, mark, now_ns)
         if posting is not None:
             yield from moment.ask(posting)
-        elif is_due(watched, sides, hedge_base, self._cutoff_ms, now_ns):
+        elif is_due(watched, sides, market.base, hedge_base, self._cutoff_ms, now_ns):
             text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, now_ns)
         else:

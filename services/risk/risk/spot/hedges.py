@@ -37,7 +37,7 @@ from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
 from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
-from risk.spot.cutoffs import hedges_other
+from risk.spot.cutoffs import hedges_other, quotes_other
 from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
 from risk.spot.orders import FreeFunds
@@ -216,6 +216,8 @@ class Hedges:
             return Figure(None, "a change of its hedge_qty_factor is not booked yet")
         if sides is not None and hedges_other(sides, self._bases[hedger.name]):
             return Figure(None, "a change of its hedge_instrument is not booked yet")
+        if sides is not None and quotes_other(sides, scope.currency):
+            return Figure(None, "a change of its instrument is not booked yet")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
 
     def _pair_of(self, venue: str, symbol: str) -> tuple[str, str] | None:

@@ -11,6 +11,8 @@ import pytest
 from common.events import (
     Alert,
     Fill,
+    InstrumentKey,
+    InstrumentMove,
     Lease,
     OpenOrder,
     OrderUpdate,
@@ -35,6 +37,7 @@ from risk.testing.spot import (
     BTCUSD_MARKET,
     DLTXMM,
     KRAKEN,
+    LOT,
     SPOT_PLATFORM,
     USDJPY_MARKET,
     a_cutoff,
@@ -188,6 +191,28 @@ def test_hedges_that_are_paid_in_the_base_currency_count_by_their_money() -> Non
     assert told.current_position_size == 2_000
 
 
+def test_a_fill_that_a_venue_takes_back_counts_where_it_counted_before() -> None:
+    """1 BTC sold for 60,000 USD as a hedge never happened; a quote's trade that did not either is the quotes'."""
+
+    def reversal(entry_id: str, fill: Fill, parent_id: str) -> Posting:
+        key = InstrumentKey(fill.venue, fill.symbol)
+        lots = -fill.side.sign * fill.quantity_lots
+        cash = {fill.currency: fill.side.sign * fill.price * fill.quantity_lots * LOT}
+        told: dict[str, Any] = {"account": fill.account, "venue": fill.venue, "algo_id": "3", "cash": cash}
+        moves = [InstrumentMove(key, lots, parent_id=parent_id)]
+        return msgspec.structs.replace(a_posting(entry_id, PostingKind.REVERSAL), moves=moves, **told)
+
+    quote, hedge = a_quote(1, 1_000, 9_000_000), a_hedge(2, -1_000, 60_000)
+    ledger = fold_of(quote, hedge, reversal("h", hedge, hedge.parent_id))
+    sides = ledger.sides["3"]
+    assert (sides.quoter_net("BTC"), sides.hedger_net("BTC"), sides.position("BTC")) == (D(1), D(0), D(1))
+    told = statistics_of(ledger, currency="JPY")
+    dollars = 60_000 * (JPY_A_DOLLAR - 150)
+    assert (told.pnl, told.position_cost) == (D(MARK - 9_000_000 - dollars), D(9_000_000)), "back at the rate of now"
+    ledger = fold_of(quote, hedge, reversal("q", quote, ""))
+    assert ledger.sides["3"].position("BTC") == D(-1)
+
+
 def test_corrections_count_for_the_quotes() -> None:
     ledger = fold_of(
         a_quote(1, 1_000, 9_000_000),
@@ -286,7 +311,7 @@ def test_open_quantities_are_unknown_after_a_start_until_all_orders_are_told() -
     harness.tell(Lease(role="quoter", key="mm1", holder="quoter-1", beat=1, ttl_ms=3_600_000))
     harness.book(a_quote(1, 1_000))
 
-    def opened() -> list[tuple[Decimal | None, ...]]:
+    def opened() -> list[tuple[Decimal | None, Decimal | None]]:
         harness.book(a_quote(harness.sequence + 1, 1))
         said = harness.wait(1)
         return [(each.open_buy_qty, each.open_sell_qty) for each in of(TradingStatistics, said)] + [
