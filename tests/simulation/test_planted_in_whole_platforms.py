@@ -18,24 +18,29 @@ from toolkit.simulation.world import World
 pytestmark = pytest.mark.timeout(900)
 
 MS = 1_000_000
+BOT = "7"
 DIES_AFTER_MS, DEAD_FOR_MS = 700, 500
 """After a bot's hedge is said: some of its slices are done, and others are to come."""
 
 
 class Run(World):
-    """A short run without trouble but the quoter's death in the midst of the first hedge of a bot."""
+    """A short run without trouble but the quoter's death in the midst of a hedge, of whatever its bot trades first."""
 
     def __init__(self) -> None:
         scenario = whole(11)
         scenario.troubles, scenario.faults = [], Faults()
-        scenario.calm_s, scenario.end_s = 9.0, 15.0
+        scenario.calm_s, scenario.end_s = 2.0, 15.0
         super().__init__(scenario)
+        for place, config in enumerate(self.bots):
+            if config.algo_id == BOT:
+                hedger = config.sections["hedger"] | {"position_max_norm_size": "0.001 0", "max_order_size": "0.001"}
+                self.bots[place] = msgspec.structs.replace(config, sections=config.sections | {"hedger": hedger})
         self.died = False
-        self.bus.listen("order.command.bot-7.*", self._begun)
+        self.bus.listen(f"order.command.bot-{BOT}.*", self._begun)
 
     def _begun(self, message: Message) -> None:
         command = decode(OrderCommand, message.data)
-        if not self.died and command.quantity > 3 * (command.max_order_size or 0):
+        if not self.died and command.quantity >= 3 * (command.max_order_size or 0):
             self.died = True
             quoter = self.nodes["quoter"]
             self.schedule.after(DIES_AFTER_MS * MS, quoter.kill)
@@ -53,8 +58,8 @@ def test_the_unplanted_run_finds_nothing() -> None:
     assert world.caught() == set()
     fills = [decode(Fill, message.data) for message in world.bus.stored("fill.trade.>")]
     assert {"BNB", "JPY", "USD"} <= {fill.fee_currency for fill in fills}
-    assert {"7", "2"} <= {fill.algo_id for fill in fills}
-    assert sum(fill.algo_id == "7" and bool(fill.parent_id) for fill in fills) > 2, "in slices"
+    assert {BOT, "2"} <= {fill.algo_id for fill in fills}
+    assert sum(fill.algo_id == BOT and bool(fill.parent_id) for fill in fills) > 2, "in slices"
     watch = world.named.own_orders
     assert watch is not None
     assert min(watch.prices, watch.alone) > 20, "we were best, and were not followed"

@@ -22,5 +22,5 @@ def test_a_calm_run_quotes_and_hedges_with_every_kind_of_bot() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_seed_with_trouble_finds_nothing(seed: int) -> None:
     scenario = whole(seed)
-    outcome = run_scenario(scenario)
-    assert outcome.good, [str(scenario), *outcome.findings.rows]
+    drawn, outcome = str(scenario), run_scenario(scenario)
+    assert outcome.good, [drawn, *outcome.findings.rows]

@@ -120,6 +120,12 @@ def _currencies(account: Any) -> list[str]:
     return [DOLLAR, *sorted(account.balances)]
 
 
+def deposited(account: Any, currency: str) -> Decimal:
+    """Return what an account began with, by the venue's statement."""
+    rows = [row for _, row in account.statement(currency).rows if row["type"] == "deposit"]
+    return sum((Decimal(row["amount"]) for row in rows), start=Decimal(0))
+
+
 def amount_of(account: Any, currency: str) -> Decimal:
     """Return what an account has of a currency at the venue."""
     return Decimal(account.total(currency)).scaleb(-6 if currency == DOLLAR else -8)
@@ -151,7 +157,8 @@ def check_fills(account: Any, bus: MemoryBus, symbols: Mapping[str, Any], findin
 def check_ledger(account: Any, bus: MemoryBus, ledger: Any, symbols: Mapping[str, Any], findings: Findings) -> None:
     """Compare positions and the balance of every currency with the venue's, to the last unit.
 
-    What the ledger has of a currency is its cash and what the positions of the symbols that buy it come to.
+    What the ledger has of a currency is its cash and what the positions of the symbols that buy it come to. What the
+    account had before is booked once a snapshot could be judged, which the last seconds of a short run may not allow.
     """
     booked: Counter[tuple[str, str]] = Counter()
     coins: dict[str, Decimal] = {}
@@ -173,8 +180,10 @@ def check_ledger(account: Any, bus: MemoryBus, ledger: Any, symbols: Mapping[str
             findings.add("position", f"{key[0]} {key[1]}: ledger {booked[key]}, venue {held[key]}")
     book = ledger.accounts.get(account.name)
     cash = {} if book is None else book.cash
+    booked_before = book is not None and book.deposited
     for currency in sorted({*_currencies(account), *cash, *coins}):
         ours = cash.get(currency, Decimal(0)) + coins.get(currency, Decimal(0))
+        ours += Decimal(0) if booked_before else deposited(account, currency)
         if ours != amount_of(account, currency):
             findings.add("cash", f"{currency}: ledger {ours}, venue {amount_of(account, currency)}")
 
