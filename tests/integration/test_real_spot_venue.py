@@ -102,8 +102,7 @@ class Server(PaperServer):
         """Serve a connection: the combined public stream, or the private one."""
         assert socket.request is not None
         if not socket.request.path.startswith("/stream"):
-            with suppress(ConnectionClosed):
-                await self.stream(socket)
+            await self.stream(socket)
             return
         self._public.add(socket)
         await socket.wait_closed()

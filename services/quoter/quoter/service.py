@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.clock import NS_PER_S
@@ -30,6 +31,7 @@ from common.events import (
     Event,
     FairValue,
     FeedStatus,
+    FeeTerms,
     Fill,
     Halt,
     HedgeUpdate,
@@ -55,7 +57,7 @@ from quoter.configured import Configured
 from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import terms_of
+from quoter.orders.terms import Terms, terms_of
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import note_book, note_trade, renew_quoted
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
@@ -65,7 +67,7 @@ from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
 from quoter.transfers.transfers import Sender, Transfers
-from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
+from quoter.venues.base import REPORTS, AccountFees, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.answers import at_once
 from quoter.views.commands import HaltOrder, halt_of
 from quoter.views.explain import explanation
@@ -119,6 +121,8 @@ class Quoter(AccountCore):
         self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, of_account)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
+        self._fees: dict[str, FeeTerms] = {}
+        """What the venue takes of this account, by symbol, where it says so to the account."""
         self._fence = EpochFence()
         self._account_sequence = 0
         self._snapshots = SnapshotTimes()
@@ -346,7 +350,7 @@ class Quoter(AccountCore):
         if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
             return ()
         try:
-            terms = terms_of(market)
+            terms = terms_of(market, self._fees.get(market.symbol))
         except ValueError as error:
             text = f"{market.symbol}: {error}"
             return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
@@ -356,6 +360,11 @@ class Quoter(AccountCore):
             # What rests keeps its price, and its place where that lies on the new grid.
             between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
             effects += self.passes.cancel(between, receipt.now_ns)
+        return [*effects, *self._renew(terms, receipt.now_ns, regridded=regridded)]
+
+    def _renew(self, terms: Terms, now_ns: int, *, regridded: bool = False) -> list[Effect]:
+        """Go on in a market by new terms."""
+        effects: list[Effect] = []
         self.markets[terms.symbol] = terms
         for bot in self.bots.values():
             quoted = bot.quoted.get(terms.symbol)
@@ -363,9 +372,15 @@ class Quoter(AccountCore):
                 renew_quoted(quoted, terms)
                 if regridded:
                     quoted.refusals.forget_prices()
-                effects += self.passes.quote(bot, quoted, receipt.now_ns)
+                effects += self.passes.quote(bot, quoted, now_ns)
         self.passes.select_soon()
         return effects
+
+    def _on_fees(self, told: AccountFees, now_ns: int) -> Effects:
+        """Take what this account pays in place of what the venue publishes for everybody."""
+        self._fees[told.symbol] = told.fees
+        known = self.markets.get(told.symbol)
+        return () if known is None or known.fees == told.fees else self._renew(replace(known, fees=told.fees), now_ns)
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
         return self.configured.on_config(config, receipt.now_ns)
@@ -399,6 +414,8 @@ class Quoter(AccountCore):
                     yield from self._relay(effects, now_ns)
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, AccountFees):
+                yield from self._on_fees(output, now_ns)
             elif isinstance(output, Since):
                 yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from common.core import HttpRequest, Open, Send
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
 from quoter.testing.ccxt.paper import PaperSpot
 from quoter.testing.live import LiveServer
@@ -38,11 +40,12 @@ class PaperServer(LiveServer):
         """Serve the private stream on a connection until it ends."""
         self.sockets.add(socket)
         self.venue.opened(Open("", ""))
-        async for message in socket:
-            with self.lock:
-                self.venue.on_send(Send("", message if isinstance(message, bytes) else message.encode()))
-                frames = list(self.venue.take_frames())
-            await self.tell(frames)
+        with suppress(ConnectionClosed):
+            async for message in socket:
+                with self.lock:
+                    self.venue.on_send(Send("", message if isinstance(message, bytes) else message.encode()))
+                    frames = list(self.venue.take_frames())
+                await self.tell(frames)
         self.sockets.discard(socket)
         self.venue.disconnect()
 
