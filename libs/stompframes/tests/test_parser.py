@@ -76,6 +76,15 @@ def test_c2_s3_1_frames_are_the_same_however_the_stream_is_cut(case: tuple[Versi
     assert read(pieces, version) == sent
 
 
+def test_c2_s3_1_two_frames_are_the_same_wherever_the_stream_is_cut_twice() -> None:
+    stream = b"\nSEND\r\na:1\r\n\r\nx\0\r\nSEND\ncontent-length:3\n\n\n\0\n\0\n\nACK\nid:2\n\n\0"
+    sent = [Frame("SEND", (("a", "1"),), b"x"), Frame("SEND", (("content-length", "3"),), b"\n\0\n")]
+    sent.append(Frame("ACK", (("id", "2"),)))
+    for a in range(len(stream) + 1):
+        for b in range(a, len(stream) + 1):
+            assert read([stream[:a], stream[a:b], stream[b:]]) == sent, (a, b)
+
+
 @given(
     st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=8), max_size=40).map(b"".join),
     st.data(),
@@ -181,6 +190,22 @@ def test_what_never_ends_is_refused_at_its_limit_and_never_kept(endless: bytes, 
             parser.feed(endless[-4:])
     assert refusal.value.rule == rule
     assert parser.waiting_bytes == 0
+
+
+@pytest.mark.parametrize("before", [b"", b"SEND\n\n" + b"x" * 60 + b"\0", b"\n" * 50])
+def test_a_line_has_its_limit_behind_another_frame_too(before: bytes) -> None:
+    parser = Parser(V1_2, SMALL)
+    parser.feed(before + b"SEND\na:")
+    while parser.next_frame() is not None:
+        pass
+    for _ in range(SMALL.line_bytes - 2):
+        parser.feed(b"y")
+        assert parser.next_frame() is None
+    parser.feed(b"\r")
+    assert parser.next_frame() is None
+    parser.feed(b"z")
+    with pytest.raises(ProtocolError, match="line too long"):
+        parser.next_frame()
 
 
 def test_heart_beats_leave_nothing_behind() -> None:

@@ -25,7 +25,7 @@ def texts(version: Version, *, escaped: bool, in_name: bool) -> st.SearchStrateg
 @st.composite
 def frames(draw: st.DrawFn, version: Version) -> Frame:
     """Return a frame that a version can write, its content-length stated where it has a body."""
-    command = draw(st.sampled_from(sorted(COMMANDS)))
+    command = draw(st.sampled_from(sorted(WITH_BODY)) | st.sampled_from(sorted(COMMANDS)))
     escaped = command not in NEVER_ESCAPED
     pair = st.tuples(texts(version, escaped=escaped, in_name=True), texts(version, escaped=escaped, in_name=False))
     headers = draw(st.lists(pair, max_size=5))
