@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from common.events import BOT_SCOPE, Fill, HedgeUpdate, OrderCommand, RiskStatistics, TradingStatistics, class_of, decode
+from common.events import (
+    BOT_SCOPE,
+    Fill,
+    HedgeUpdate,
+    OrderCommand,
+    RiskStatistics,
+    TradingStatistics,
+    class_of,
+    decode,
+)
 from common.instruments import Outcome
 
 from toolkit.simulation.bus import MemoryBus, Message
