@@ -84,7 +84,9 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/gateway": (
         "gateway/__main__.py",
         "gateway/api/*.py",
+        "gateway/api/c2/*.py",
         "gateway/api/routes/*.py",
+        "gateway/auth/clients.py",
         "gateway/auth/owner.py",
         "gateway/auth/passwords.py",
         "gateway/auth/sessions.py",

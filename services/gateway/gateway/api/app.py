@@ -5,6 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from gateway.api import errors
+from gateway.api.c2 import bots as c2_bots
+from gateway.api.c2 import reads as c2_reads
+from gateway.api.c2 import risks as c2_risks
 from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.api.routes import (
     adjustments,
@@ -35,7 +38,8 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 
 
 DOORS = (oauth, reads, explain, stream, bots, documents, halts, adjustments, transfers, users, pages)
-ROUTERS = tuple(door.router for door in DOORS)
+C2_DOORS = (c2_risks, c2_bots, c2_reads)
+ROUTERS = tuple(door.router for door in (*DOORS, *C2_DOORS))
 """Every route there is, beside the API's own description."""
 SOCKETS = (socket.router,)
 """Websockets: who comes in shows his token within the protocol."""

@@ -1,7 +1,8 @@
-"""Logins: a short access token for every request, a long refresh token that is good exactly once.
+"""Logins: a short access token for every request, a long refresh token.
 
-A session begins with a password and ends a day later, at a revocation, or when a refresh token is shown twice: then
-one of the two who showed it has stolen it, and nobody can tell which. Only hashes of tokens are stored.
+A session begins with a password and ends a day later or at a revocation. Of the page's logins a refresh token is good
+exactly once: of two who show it one has stolen it, and nobody can tell which, so that the session ends. Programs of C2
+may send theirs again. Only hashes of tokens are stored.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from common.clock import NS_PER_S, Clock
 from common.events import User
 
+from gateway.auth.clients import PAGE, OAuthClient
 from gateway.auth.store import TokenStore
 from gateway.auth.users import Caller, Users, credential_of
 
@@ -43,6 +45,7 @@ class Standing(NamedTuple):
 
     caller: Caller
     session_id: str
+    client: str
 
 
 class _Session(msgspec.Struct):
@@ -52,6 +55,9 @@ class _Session(msgspec.Struct):
     credential: str
     expires_ns: int
     rotations: int = 0
+    rotates: bool = True
+    """Its refresh tokens are good once."""
+    client: str = "page"
 
 
 class _Token(msgspec.Struct):
@@ -67,13 +73,15 @@ class Sessions:
     def __init__(self, store: TokenStore, clock: Clock, users: Users) -> None:
         self._store, self._clock, self._users = store, clock, users
 
-    async def open(self, user: User) -> Grant:
-        """Begin a session for somebody whose password was right."""
+    async def open(self, user: User, client: OAuthClient = PAGE) -> Grant:
+        """Begin a session for somebody whose password was right, through one program."""
         session_id = uuid.uuid4().hex
         session = _Session(
             user_id=user.id,
             credential=credential_of(user),
             expires_ns=self._clock.now_ns() + REFRESH_LIFE_S * NS_PER_S,
+            rotates=client.rotates,
+            client=client.id,
         )
         grant = await self._issue(session_id, session)
         fallen = await self._store.push(
@@ -83,15 +91,20 @@ class Sessions:
             await self._end(old.decode())
         return grant
 
-    async def refresh(self, refresh_token: str) -> Grant:
-        """Return a new pair for a refresh token that was never shown before; InvalidGrant otherwise."""
+    async def refresh(self, refresh_token: str, client: OAuthClient = PAGE) -> Grant:
+        """Return a new access token for a refresh token of the same client; InvalidGrant where it is not good.
+
+        The page's comes with a new refresh token, and only one that was never shown before is good.
+        """
         key = _key("refresh", refresh_token)
         token = await self._token(key)
         session = await self._session(token.session_id) if token else None
         if token is None or session is None:
             raise InvalidGrant("the refresh token is unknown or has expired")
+        if session.client != client.id:
+            raise InvalidGrant("the refresh token is another client's")
         left_s = self._left_s(session)
-        if not await self._store.claim(f"shown:{key}", left_s):
+        if session.rotates and not await self._store.claim(f"shown:{key}", left_s):
             await self._end(token.session_id)
             raise InvalidGrant("the refresh token was used before: this login has ended on all devices")
         caller = self._users.caller(session.user_id, session.credential, session.expires_ns)
@@ -99,7 +112,7 @@ class Sessions:
             await self._end(token.session_id)
             raise InvalidGrant("this login has ended")
         session.rotations += 1
-        return await self._issue(token.session_id, session)
+        return await self._issue(token.session_id, session, "" if session.rotates else refresh_token)
 
     async def check(self, access_token: str) -> Caller | None:
         """Return who shows this access token, or None when it is not, or no longer, good."""
@@ -113,7 +126,7 @@ class Sessions:
         if token is None or session is None:
             return None
         caller = self._users.caller(session.user_id, session.credential, token.expires_ns)
-        return None if caller is None else Standing(caller, token.session_id)
+        return None if caller is None else Standing(caller, token.session_id, session.client)
 
     async def still(self, standing: Standing) -> Caller | None:
         """Return who holds a login as he is now, None when it has ended; its access token may have expired."""
@@ -129,9 +142,10 @@ class Sessions:
             if found is not None:
                 await self._end(found.session_id)
 
-    async def _issue(self, session_id: str, session: _Session) -> Grant:
+    async def _issue(self, session_id: str, session: _Session, refresh: str = "") -> Grant:
+        """Return a new access token with the refresh token, a new one where none is given."""
         now_ns = self._clock.now_ns()
-        access, refresh = str(uuid.uuid4()), str(uuid.uuid4())
+        access, refresh = str(uuid.uuid4()), refresh or str(uuid.uuid4())
         left_s = self._left_s(session)
         access_life_s = min(ACCESS_LIFE_S, left_s)
         await self._store.put(

@@ -38,7 +38,7 @@ DOCUMENTS: Mapping[str, ConfigType] = MappingProxyType(
 """Documents of the platform."""
 OF_C2 = "spot"
 """The kind of bot whose configuration C2 knows."""
-_EARLIER_NAMES = {"source_aggregation": "aggregation_method"}
+EARLIER_NAMES = {"source_aggregation": "aggregation_method"}
 
 
 def bot_config(config: BotConfig, section: str, halted: frozenset[str] = frozenset()) -> Config | None:
@@ -85,7 +85,9 @@ def switch_updates(config: BotConfig, was: frozenset[str], halted: frozenset[str
 
 
 def document_update(before: BotConfig | PlatformConfig | None, after: PlatformConfig) -> ConfigUpdate | None:
-    """Return what a document's change is told as; None where C2 sees none."""
+    """Return what a document's change is told as; None where C2 sees none, as in documents that are ours alone."""
+    if after.type not in DOCUMENTS:
+        return None
     now = document_config(after)
     was = document_config(before) if isinstance(before, PlatformConfig) and not before.removed else None
     if now == was and not after.removed:
@@ -94,26 +96,23 @@ def document_update(before: BotConfig | PlatformConfig | None, after: PlatformCo
     return ConfigUpdate(action_type=action, config_type=DOCUMENTS[after.type], config=now)
 
 
-def section_of(config: Config, stored: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a section or document with what C2 says of it: its fields anew, fields of ours as they were stored."""
-    names = [name for name in config.__struct_fields__ if name not in ("algo_key", "algo_id", "currency_id")]
-    if "instrument" in names:
-        # Whether a bot runs is the whole document's.
-        names.remove("running")
-    ours = {name: value for name, value in (stored or {}).items() if name not in (*names, *_EARLIER_NAMES.values())}
-    said = {name: getattr(config, name) for name in names}
-    return ours | {name: _sent(value) for name, value in said.items() if value is not None and value != ""}
+def section_of(kind: ConfigType, fields: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section or document as C2 has sent it, with what is ours alone as it was stored.
 
-
-def _sent(value: Any) -> Any:
-    # Stored documents are of JSON, which has no decimals; as text every form reads them exactly.
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    Whether it runs is left out for an INSTRUMENT, whose switch is the bot's; what was sent as null is left out too.
+    """
+    theirs = {*CONFIGS[kind].__struct_fields__, *EARLIER_NAMES.values()}
+    ours = {name: value for name, value in stored.items() if name not in theirs}
+    sent = {name: value for name, value in fields.items() if value is not None}
+    if kind is ConfigType.INSTRUMENT:
+        sent.pop("running", None)
+    return ours | sent
 
 
 def _filled(cls: type[Config], stored: Mapping[str, Any], extra: Mapping[str, Any]) -> Config:
     fields = {}
     for name, wanted in _types(cls).items():
-        value = extra.get(name) if name in extra else stored.get(name, stored.get(_EARLIER_NAMES.get(name, "")))
+        value = extra.get(name) if name in extra else stored.get(name, stored.get(EARLIER_NAMES.get(name, "")))
         if value is not None:
             fields[name] = _typed(value, wanted)
     return cls(**fields)

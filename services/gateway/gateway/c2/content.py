@@ -189,12 +189,13 @@ class Content:
         found = {}
         for algo_id, stored in self._view.bots.items():
             if stored.event.kind == OF_C2 and visibility.shows(algo_id):
-                halted = self._halted(stored.event)
+                halted = self.halted(stored.event)
                 if halted:
                     found[algo_id] = halted
         return found
 
-    def _halted(self, config: BotConfig) -> frozenset[str]:
+    def halted(self, config: BotConfig) -> frozenset[str]:
+        """Return the sections of a bot that halts keep from running, whatever their switches say."""
         venue, account = self._view.place_of(config)
         bot = self._bot(config.algo_id)
         market = self._view.market(venue, bot.instrument.instrument) if bot is not None else None

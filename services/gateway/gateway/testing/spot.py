@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from common.clock import NS_PER_MS
 from common.events import (
     AccountState,
@@ -28,6 +29,7 @@ from common.events import (
     PlatformConfig,
     RiskStatistics,
     TradingStatistics,
+    User,
 )
 from common.instruments import InstrumentKind, Outcome, Side
 from common.orders import OrderState
@@ -223,6 +225,13 @@ class SpotStory(Story):
     def halt(self, scope: str, reason: str, *, lifted: bool = False) -> Halt:
         halt = Halt(scope=scope, reason=reason, actor="risk", halt_id="1", lifted=lifted, ts_ns=self.now_ns)
         return self.tell(self.view.on_halt, halt)
+
+    def user_of_bots(self, user_id: str, *bots: str) -> User:
+        """Limit a user to some bots."""
+        known = self.view.users.get(user_id)
+        assert known is not None
+        user = msgspec.structs.replace(known.user, bots=list(bots), revision=known.user.revision + 1)
+        return self.tell(self.view.on_user, user)
 
     @property
     def now_ms(self) -> int:

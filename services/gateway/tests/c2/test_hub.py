@@ -327,6 +327,7 @@ def test_documents_of_the_platform_are_updates_too(hub: Hub, story: SpotStory) -
     listener, _ = listening(hub, story, "/topic/config")
     story.document("currency_risk_limits", "1", CURRENCY_LIMITS)
     story.document("currency_risk_limits", "1", CURRENCY_LIMITS, removed=True)
+    story.document("rebalancer", "1", {"running": True})
     later(hub, story, 0.05)
     assert [
         (body["action_type"], body["config_type"], body["config"]["currency_id"]) for body in listener.bodies()

@@ -62,7 +62,7 @@ class Served:
         self.story.user(user_id, *roles, password_hash=await self._passwords.hash(PASSWORD))
         form = {"grant_type": "password", "username": user_id, "password": PASSWORD, "scope": "public"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
-            answer = await client.post("/oauth/token", data=form, auth=("mmwebui", "mm"))
+            answer = await client.post("/oauth/token", data=form)
         token: str = answer.json()["access_token"]
         return token
 
