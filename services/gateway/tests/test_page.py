@@ -33,6 +33,9 @@ from common.events import (
     SourcePrice,
     Statistics,
     TradingStatistics,
+    TransferCommand,
+    TransferState,
+    TransferUpdate,
 )
 from common.instruments import Side
 from common.network.admin import serving
@@ -187,6 +190,7 @@ class Served:
             passwords=passwords,
             admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), client),
             bus=self.bus,
+            past=self.bus.past,
         )
         self.app: FastAPI = build_app(self.context)
         self.url = ""
@@ -509,6 +513,48 @@ async def test_r81_one_proposes_a_correction_on_the_page_and_another_approves_it
         await tab.until(f"{shown}.includes('rejected by rita')")
         await tab.keep_screenshot("correction-decided")
         assert all("422" in each for each in tab.complaints), "one refusal, and nothing else"
+
+
+async def test_money_is_sent_from_the_page_once_and_its_way_is_shown(served: Served, passwords: Passwords) -> None:
+    story = served.story
+    story.user("tess", "trader", password_hash=await passwords.hash(PASSWORD))
+    for account, venue, free in (
+        ("mm1-kraken", "kraken_spot", "2.00000000"),
+        ("mm1-dltxmm", "dltxmm_spot", "0.10000000"),
+    ):
+        coins = Balance(currency="BTC", total=Decimal(free), available=Decimal(free))
+        state = replace(story.account(), account=account, venue=venue, others=[coins])
+        story.tell(story.view.on_account, state)
+    shown = "document.getElementById('transfers').innerText"
+    async with browser_tab() as tab:
+
+        async def fill_in(amount: str) -> None:
+            values = {"account": "mm1-kraken", "to_account": "mm1-dltxmm", "currency": "BTC", "reason": "<b>funds</b>"}
+            for name, value in (values | {"amount": amount}).items():
+                await tab.value(f"document.getElementById('confirm-{name}').value = {value!r}")
+            await tab.value("document.getElementById('confirm-yes').click()")
+
+        await tab.open(served.url)
+        await tab.log_in("tess")
+        await tab.until("!document.getElementById('transfers-panel').hidden")
+        await tab.value("document.getElementById('transfer').click()")
+        await tab.until("document.getElementById('confirm').open")
+        await fill_in("3")
+        await tab.until("document.getElementById('confirm-text').textContent.includes('amount: must be at most')")
+        assert served.bus.of(TransferCommand) == []
+        await fill_in("0.5")
+        await tab.until(f"{shown}.includes('asked')")
+        assert "tess: <b>funds</b>" in await tab.text("#transfers")
+        (command,) = served.bus.of(TransferCommand)
+        assert (command.account, command.to_account, command.amount) == ("mm1-kraken", "mm1-dltxmm", Decimal("0.5"))
+        said = {"account": command.account, "number": command.number, "epoch": 3, "ts_ns": 1}
+        story.tell(
+            story.view.on_transfer_update,
+            TransferUpdate(**said, update_sequence=1, state=TransferState.REFUSED, reason="0.5 BTC needed"),
+        )
+        await tab.until(f"{shown}.includes('refused')")
+        assert "0.5 BTC needed" in await tab.text("#transfers")
+        await tab.keep_screenshot("transfers")
 
 
 async def test_a_viewer_sees_everything_and_finds_no_button(served: Served) -> None:

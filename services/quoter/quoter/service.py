@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.clock import NS_PER_S
@@ -30,6 +31,7 @@ from common.events import (
     Event,
     FairValue,
     FeedStatus,
+    FeeTerms,
     Fill,
     Halt,
     HedgeUpdate,
@@ -42,6 +44,7 @@ from common.events import (
     RiskState,
     SourcePrice,
     Trade,
+    TransferUpdate,
 )
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
@@ -54,7 +57,7 @@ from quoter.configured import Configured
 from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import terms_of
+from quoter.orders.terms import Terms, terms_of
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import note_book, note_trade, renew_quoted
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
@@ -63,7 +66,8 @@ from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
-from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
+from quoter.transfers.transfers import Sender, Transfers
+from quoter.venues.base import REPORTS, AccountFees, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.answers import at_once
 from quoter.views.commands import HaltOrder, halt_of
 from quoter.views.explain import explanation
@@ -80,7 +84,7 @@ CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 class Quoter(AccountCore):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
 
-    confirmed = (Fill, Posting, Halt)
+    confirmed = (Fill, Posting, Halt, TransferUpdate)
 
     def __init__(
         self,
@@ -95,10 +99,11 @@ class Quoter(AccountCore):
         hedges: Hedges | None = None,
         answer: AnswerTicket = at_once,
         exchanges: Exchanges | None = None,
+        sending: Sender | None = None,
     ) -> None:
         """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port.
 
-        `exchanges` are those that documents of bots name.
+        `exchanges` are those that documents of bots name; without `sending` the account sends no money.
         """
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
@@ -116,6 +121,8 @@ class Quoter(AccountCore):
         self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, of_account)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
+        self._fees: dict[str, FeeTerms] = {}
+        """What the venue takes of this account, by symbol, where it says so to the account."""
         self._fence = EpochFence()
         self._account_sequence = 0
         self._snapshots = SnapshotTimes()
@@ -123,6 +130,7 @@ class Quoter(AccountCore):
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
         self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
+        self.transfers = Transfers(account, sending, exchanges or Exchanges(), self.trader.halted_by)
 
     def inputs(self) -> Sequence[Input]:
         return [
@@ -142,6 +150,7 @@ class Quoter(AccountCore):
             Every(TIMER_MS, self.on_timer, early=True),
             Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
             Http(self.session.name, self.on_answer),
+            *self.transfers.inputs(),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -162,6 +171,7 @@ class Quoter(AccountCore):
         self.trader.halts, self._fence = before.trader.halts, before._fence
         self.trader.epoch, self._account_sequence = before.trader.epoch, before._account_sequence
         self.markets.update(before.markets)
+        self.transfers.inherit(before.transfers)
 
     def on_failure(self, text: str, receipt: Receipt) -> Effects:
         """Halt the account, and cancel what the core before this one has left at the venue."""
@@ -189,6 +199,7 @@ class Quoter(AccountCore):
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         self.hedges.begin(self.account, self.epoch, receipt.now_ns)
+        self.transfers.begin(self.epoch)
         yield from self.trader.halts.words.unheard()
         yield from self.trader.halts.words.changes()
         for fault in self._unreadable:
@@ -227,12 +238,16 @@ class Quoter(AccountCore):
         if type(event) is Halt:
             self.trader.halts.on_published(event, sequence)
             return self.trader.halts.words.changes()
+        if type(event) is TransferUpdate:
+            self.transfers.on_published(event)
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """What the ledger's stream does not take stops the account: it must not trade beyond its books."""
         if isinstance(event, HedgeUpdate):
             self.hedges.on_refused(event)
+        if isinstance(event, TransferUpdate):
+            self.transfers.on_refused(event, receipt.now_ns)
         if not isinstance(event, Fill | Posting | AccountState):
             return ()
         if isinstance(event, AccountState):
@@ -335,7 +350,7 @@ class Quoter(AccountCore):
         if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
             return ()
         try:
-            terms = terms_of(market)
+            terms = terms_of(market, self._fees.get(market.symbol))
         except ValueError as error:
             text = f"{market.symbol}: {error}"
             return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
@@ -345,6 +360,11 @@ class Quoter(AccountCore):
             # What rests keeps its price, and its place where that lies on the new grid.
             between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
             effects += self.passes.cancel(between, receipt.now_ns)
+        return [*effects, *self._renew(terms, receipt.now_ns, regridded=regridded)]
+
+    def _renew(self, terms: Terms, now_ns: int, *, regridded: bool = False) -> list[Effect]:
+        """Go on in a market by new terms."""
+        effects: list[Effect] = []
         self.markets[terms.symbol] = terms
         for bot in self.bots.values():
             quoted = bot.quoted.get(terms.symbol)
@@ -352,9 +372,15 @@ class Quoter(AccountCore):
                 renew_quoted(quoted, terms)
                 if regridded:
                     quoted.refusals.forget_prices()
-                effects += self.passes.quote(bot, quoted, receipt.now_ns)
+                effects += self.passes.quote(bot, quoted, now_ns)
         self.passes.select_soon()
         return effects
+
+    def _on_fees(self, told: AccountFees, now_ns: int) -> Effects:
+        """Take what this account pays in place of what the venue publishes for everybody."""
+        self._fees[told.symbol] = told.fees
+        known = self.markets.get(told.symbol)
+        return () if known is None or known.fees == told.fees else self._renew(replace(known, fees=told.fees), now_ns)
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
         return self.configured.on_config(config, receipt.now_ns)
@@ -388,6 +414,8 @@ class Quoter(AccountCore):
                     yield from self._relay(effects, now_ns)
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, AccountFees):
+                yield from self._on_fees(output, now_ns)
             elif isinstance(output, Since):
                 yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):
@@ -423,6 +451,8 @@ class Quoter(AccountCore):
         yield from self.passes.on_timer(now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
+        if self.trader.bus_up:
+            yield from self.transfers.on_timer(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
         if self.session.reconciled:

@@ -44,6 +44,7 @@ from common.events import (
     SourcePrice,
     Statistics,
     TopOfBook,
+    TransferCommand,
 )
 from common.leases.fence import EpochFence
 from common.streams.levels import Level
@@ -93,7 +94,7 @@ LEVELS_MS = 10_000
 class Risk(Core):
     """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
 
-    confirmed = (Halt, OrderCommand)
+    confirmed = (Halt, OrderCommand, TransferCommand)
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class Risk(Core):
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         """Take in the halts that were in force when risk last lived, and the hedges that were open."""
-        self._unreadable = self.halts.restore(self.hedges.restore(documents))
+        self._unreadable = self.halts.restore(self.hedges.restore(self.spot.rebalancing.restore(documents)))
 
     def recover(
         self,
@@ -175,6 +176,7 @@ class Risk(Core):
             Newest(Statistics, self.on_statistics),
             Durable("risk-ledger", self.on_entry, self.on_undecodable, self.on_forged),
             *self.hedges.inputs(),
+            *self.spot.rebalancing.inputs(),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
@@ -461,12 +463,16 @@ class Risk(Core):
         if isinstance(event, Halt):
             self.halts.stored(event, sequence)
             return self.halts.changes()
+        if isinstance(event, TransferCommand):
+            return self.spot.rebalancing.on_published(event, receipt.now_ns)
         return self.hedges.on_published(event, sequence) if isinstance(event, OrderCommand) else ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""
         if isinstance(event, OrderCommand):
             yield from self.hedges.on_refused(event, reason, receipt.now_ns)
+        if isinstance(event, TransferCommand):
+            yield from self.spot.rebalancing.on_refused(event, reason, receipt.now_ns)
         if isinstance(event, Posting):
             self.booking.pending.ended(event)
             yield from self.stops.halt(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)

@@ -35,6 +35,7 @@ FILLS_SHOWN_MAX = 60
 ALERTS_SHOWN_MAX = 40
 ADJUSTMENTS_SHOWN_MAX = 20
 """Decided ones; every proposal that waits for a decision is shown."""
+TRANSFERS_SHOWN_MAX = 20
 STATES_SHOWN = ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
 """What a bot is said to do when it does several things in several markets, the first that applies."""
 
@@ -76,6 +77,7 @@ def picture(view: View, now_ns: int) -> Json:
             for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)
         ],
         "adjustments": adjustments(view, now_ns),
+        "transfers": [each.row() for each in islice(view.transfers.newest_first(), TRANSFERS_SHOWN_MAX)],
         "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
     }
 

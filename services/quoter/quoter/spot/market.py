@@ -118,11 +118,14 @@ class SpotMarket(MarketStrategy):
         sizes = price.sizes
         if sizes is None or not self._fits(sizes, context.config_revision):
             return pulled(f"waits for the source price of revision {context.config_revision}")
-        tick = self.terms.tick
-        self.least_ticks = least = max(1, ceil_ticks(limits.min_spread.at(inputs.mark), tick))
-        bases = Bases([each.price for each in sizes.bids], [each.price for each in sizes.asks], price.bid, price.ask)
-        self._price, self._prices = price, prices(bases, rules, tick, least)
-        return self._planned(self._prices, sizes, limits, self._exposure(limits))
+        before, found = self._price, self._prices
+        if found is None or before is None or not _states_the_same(price, before):
+            tick = self.terms.tick
+            self.least_ticks = least = max(1, ceil_ticks(limits.min_spread.at(inputs.mark), tick))
+            bids, asks = [each.price for each in sizes.bids], [each.price for each in sizes.asks]
+            found = self._prices = prices(Bases(bids, asks, price.bid, price.ask), rules, tick, least)
+        self._price = price
+        return self._planned(found, sizes, limits, self._exposure(limits))
 
     def _give_way(self, way: GivenWay | None) -> None:
         """Keep off the prices at which a hedge of ours is to trade, as from a bound: what rests there goes at once."""
@@ -140,7 +143,7 @@ class SpotMarket(MarketStrategy):
 
         What may be short is said by `net`: a bot that is hedged elsewhere may sell more here than its exposure allows.
         """
-        self._limits, rules = limits, self._stated
+        self._limits, rules, self._prices = limits, self._stated, None
         if limits.net is not None:
             self.inventory.max_short_lots = HIGHEST_TICKS
         self.rules = rules._replace(
@@ -376,6 +379,11 @@ class SpotMarket(MarketStrategy):
         price = self._price
         base = [] if price is None else [price.bid, price.ask, price.fx_rate]
         return {"source": base, "take_outs": self.taken_orders}
+
+
+def _states_the_same(price: SourcePrice, before: SourcePrice) -> bool:
+    """Say whether a source costs what it did: it is looked at by the timer too, and stated again while it stands."""
+    return price is before or (price.bid == before.bid and price.ask == before.ask and price.sizes == before.sizes)
 
 
 def _sizes_of(config: SpotBot) -> object:

@@ -132,6 +132,7 @@ class OrderUpdatesOut:
             ts_received_ns=now_ns,
             parent_id=order.parent_id,
             executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
+            immediate=order.immediate,
         )
 
 

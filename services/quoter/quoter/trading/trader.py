@@ -161,6 +161,10 @@ class Trader:
         currency = self.session.currency if symbol is None else self.terms_of(symbol).instrument.currency
         return scopes_of(self.account, self.venue, algo_id, currency)
 
+    def halted_by(self) -> str:
+        """Return a halt that stops the whole account, '' where none does."""
+        return next((halt for halt in self.halts.active if halt.partition(":")[0] in self.scopes_of("")), "")
+
     def known_scopes(self) -> frozenset[str] | None:
         """Return every scope that contains something of this account; None while its bots are not known yet."""
         if not self.started:
@@ -475,7 +479,7 @@ class Trader:
         """Take back an order that has not left yet; False when it has."""
         return self.batch.withdraw(order)
 
-    def send(self, now_ns: int) -> list[Effect]:
+    def send(self, now_ns: int) -> Sequence[Effect]:
         """Hand what this turn put together to the session and the bus."""
         return self.batch.send(self.epoch, now_ns)
 

@@ -35,6 +35,10 @@ class Stops:
         self._unpriced_since_ns: dict[str, int] = {}
         """By bot: since when something that it holds has no price."""
 
+    def listed(self) -> list[str]:
+        """Return the halts in force, as 'scope:reason'."""
+        return list(self._halts.listed())
+
     def halt(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
         """Halt a scope and say so; nothing when it is halted for this reason already."""
         halt = self._halts.call(scope, reason, detail, self._epoch(), now_ns)

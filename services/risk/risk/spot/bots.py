@@ -53,6 +53,7 @@ from risk.spot.statistics import (
     risk_statistics,
     trading_statistics,
 )
+from risk.transfers.rebalancing import Rebalancing, Situation
 
 EXECUTIONS_MAX = 50
 """Executions told in one look; of more the newest, and how many there were."""
@@ -72,6 +73,7 @@ class SpotBots:
         """Of `net_pnl`; a day is the millisecond at which the bot's period began."""
         self._stops, self._conditions, self._markets = stops, conditions, markets
         self.headrooms = Headrooms(self.documents, self.rates, markets, self.venue_of)
+        self.rebalancing = Rebalancing(conditions)
         self._snapshots: dict[str, AccountState] = {}
         self._held: set[str] = set()
         """Accounts that quoters have held since we listen."""
@@ -217,6 +219,7 @@ class SpotBots:
             yield from self._stops.guard(algo_id, partial(self._look_at_one, watched, moment), moment.now_ns)
         yield from self._look_at_currencies(moment)
         yield from self._look_at_funds(moment)
+        yield from self._rebalance(moment)
 
     def _look_at_one(self, watched: WatchedBot, moment: Moment) -> Iterator[Effect]:
         yield from self._look_at_limits(watched, moment.now_ns)
@@ -329,6 +332,14 @@ class SpotBots:
                 else:
                     self._conditions.end(PLATFORM, "low_funds", key)
 
+    def _rebalance(self, moment: Moment) -> Iterator[Effect]:
+        """Ask for the transfers that bring accounts back to what they should have."""
+        least: Mapping[str, Decimal] = moment.platform.spot_bots.low_funds if moment.platform.spot_bots else {}
+        rebalancers, halts = self.documents.rebalancers, self._stops.listed()
+        yield from self.rebalancing.decide(
+            Situation(moment.now_ns, moment.epoch, rebalancers, self._snapshots, halts, least)
+        )
+
     @property
     def _cutoff_ms(self) -> int:
         return self.documents.account.cutoff_time if self.documents.account is not None else 0
@@ -355,6 +366,7 @@ class SpotBots:
         return {
             "last_reset_time": last_cutoff_ns(self._cutoff_ms, now_ns) // NS_PER_MS,
             "bots": [self._row(algo_id) for algo_id in self.documents.bots],
+            "rebalancers": self.rebalancing.state(),
         }
 
     def _row(self, algo_id: str) -> dict[str, Any]:

@@ -74,6 +74,9 @@ class Hedges:
         self._booked_of: tuple[object, ...] = ()
         """The ledger, its sequence and the version of the hedgers, of which the next is made."""
         self._booked: dict[tuple[str, str, str], Decimal] = {}
+        self._limits_of: tuple[object, ...] = ()
+        """The version of the documents and the platform, of which the next is made."""
+        self._limits: dict[str, BotLimits] = {}
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -271,11 +274,14 @@ class Hedges:
 
     def limits(self, platform: PlatformLimits) -> dict[str, BotLimits]:
         """Return the limits under which hedges of currencies go out, by the name of their scope."""
-        given = hedge_limits_of(platform)
         documents = self._spot.documents
-        if given is None:
-            return {}
-        return {CURRENCY_SCOPE + each: given for each in documents.hedgers if each in documents.currencies}
+        of = documents.version, platform
+        if of != self._limits_of:
+            given = hedge_limits_of(platform)
+            hedged = [each for each in documents.hedgers if each in documents.currencies]
+            self._limits = {} if given is None else {CURRENCY_SCOPE + each: given for each in hedged}
+            self._limits_of = of
+        return self._limits
 
     def state(self) -> list[dict[str, Any]]:
         """Return a JSON-able row of each hedger, with its open parents."""

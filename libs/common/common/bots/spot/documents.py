@@ -134,8 +134,3 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
                 f" not change that, is {', '.join(self.venues_list)!r}"
             )
         return faults
-
-
-DOCUMENTS: Mapping[str, type[PlatformDocument]] = {
-    model.type: model for model in (AccountRisk, CurrencyScope, CurrencyRiskLimits, CurrencyHedger)
-}
