@@ -1,4 +1,4 @@
-"""What hedgers may do by the fills in FILL, counted here again: how much they want traded, and what is left at the end."""
+"""What hedgers may do by the fills in FILL, counted here again: how much is to be traded, and what is left at the end."""
 
 from __future__ import annotations
 
