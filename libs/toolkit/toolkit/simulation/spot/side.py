@@ -49,7 +49,7 @@ class SpotSide:
 
     def host(self, seed: int, exchange: Any, network: MemoryNetwork, driven: Sequence[str]) -> None:
         """Put the venues beside the exchange, not yet started; `driven` are the currencies that it has prices of."""
-        self._hosted = hosted(seed, cores.KEYS, cores.secret_of, driven)
+        self._hosted = hosted(seed, {**cores.KEYS, **cores.SENDING_KEYS}, cores.secret_of, driven)
         exchange.followers.append(self._hosted)
         self._hosted.connect(exchange)
         self.venues, self.places = self._hosted.by_name, dict(ACCOUNTS)
