@@ -76,7 +76,7 @@ class SpotSide:
             self.own_orders.look(now_ns)
 
     def watch_hedges(self, bus: MemoryBus, exchange: Any, accounts: Sequence[Any], *, whole: bool) -> None:
-        """Follow what hedgers say; in a `whole` run a currency has one, and a bot quotes in the book it is priced by."""
+        """Follow what hedgers say; in a `whole` run a currency has one, and a bot quotes in its own source."""
         if self._hosted is None:
             return
         hedgers = [Hedged(BOT_SCOPE + each.algo_id, "", each.sections["hedger"]) for each in BOTS]
