@@ -64,6 +64,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "toolkit/servers/*.py",
         "toolkit/simulation/cores.py",
         "toolkit/simulation/spot/side.py",
+        "toolkit/simulation/troubles/troubles.py",
         "toolkit/simulation/world.py",
         "toolkit/testing/*.py",
     ),

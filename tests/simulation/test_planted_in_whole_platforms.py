@@ -29,7 +29,7 @@ class Run(World):
     def __init__(self) -> None:
         scenario = whole(11)
         scenario.troubles, scenario.faults = [], Faults()
-        scenario.calm_s, scenario.end_s = 2.0, 15.0
+        scenario.calm_s, scenario.end_s = 1.0, 15.0
         super().__init__(scenario)
         for place, config in enumerate(self.bots):
             if config.algo_id == BOT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toolkit.simulation.scenario import KILLABLE, VENUE_FAULTS, Scenario, whole
+from toolkit.simulation.scenario import whole
 from toolkit.simulation.world import World, run_scenario
 
 pytestmark = pytest.mark.timeout(900)

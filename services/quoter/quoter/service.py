@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from common.clock import NS_PER_S
 from common.core import (
     Close,
-    Effect,
     Effects,
     Every,
     Http,
@@ -31,7 +29,6 @@ from common.events import (
     Event,
     FairValue,
     FeedStatus,
-    FeeTerms,
     Fill,
     Halt,
     HedgeUpdate,
@@ -56,10 +53,10 @@ from quoter.accounts.traders import Traders
 from quoter.configured import Configured
 from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
+from quoter.listed import Listed
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import Terms, terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import note_book, note_trade, renew_quoted
+from quoter.trading.bot import note_book, note_trade
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
@@ -75,7 +72,6 @@ from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
-MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 """After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
@@ -121,14 +117,13 @@ class Quoter(AccountCore):
         self.blotter = Blotter(self.trader, self.passes.touch, self._on_fill, self._empty_for, of_account)
         self.emptying = Emptying(self.trader, self.passes.cancel, answer)
         self.lookback = Lookback(account, session, answer)
-        self._fees: dict[str, FeeTerms] = {}
-        """What the venue takes of this account, by symbol, where it says so to the account."""
         self._fence = EpochFence()
         self._account_sequence = 0
         self._snapshots = SnapshotTimes()
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
+        self.listed = Listed(self.trader, self.passes, self.blotter)
         self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
         self.transfers = Transfers(account, sending, exchanges or Exchanges(), self.trader.halted_by)
 
@@ -342,45 +337,7 @@ class Quoter(AccountCore):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if market.kind not in self.trader.instruments:
-            return ()
-        known = self.markets.get(market.symbol)
-        if known is None and len(self.markets) >= MARKETS_MAX:
-            return ()
-        if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
-            return ()
-        try:
-            terms = terms_of(market, self._fees.get(market.symbol))
-        except ValueError as error:
-            text = f"{market.symbol}: {error}"
-            return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
-        effects: list[Effect] = []
-        regridded = known is not None and known.tick_size != terms.tick_size
-        if known is not None and regridded:
-            # What rests keeps its price, and its place where that lies on the new grid.
-            between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
-            effects += self.passes.cancel(between, receipt.now_ns)
-        return [*effects, *self._renew(terms, receipt.now_ns, regridded=regridded)]
-
-    def _renew(self, terms: Terms, now_ns: int, *, regridded: bool = False) -> list[Effect]:
-        """Go on in a market by new terms."""
-        effects: list[Effect] = []
-        self.markets[terms.symbol] = terms
-        for bot in self.bots.values():
-            quoted = bot.quoted.get(terms.symbol)
-            if quoted is not None:
-                renew_quoted(quoted, terms)
-                if regridded:
-                    quoted.refusals.forget_prices()
-                effects += self.passes.quote(bot, quoted, now_ns)
-        self.passes.select_soon()
-        return effects
-
-    def _on_fees(self, told: AccountFees, now_ns: int) -> Effects:
-        """Take what this account pays in place of what the venue publishes for everybody."""
-        self._fees[told.symbol] = told.fees
-        known = self.markets.get(told.symbol)
-        return () if known is None or known.fees == told.fees else self._renew(replace(known, fees=told.fees), now_ns)
+        return self.listed.on_market(market, receipt.now_ns) if self._fence.passes_market(market) else ()
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
         return self.configured.on_config(config, receipt.now_ns)
@@ -415,7 +372,7 @@ class Quoter(AccountCore):
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
             elif isinstance(output, AccountFees):
-                yield from self._on_fees(output, now_ns)
+                yield from self.listed.on_fees(output, now_ns)
             elif isinstance(output, Since):
                 yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):

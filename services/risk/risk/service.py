@@ -58,7 +58,7 @@ from risk.ledger.entries import Entry, StoredEntry, forged, uncounted, undecodab
 from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
-from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
+from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, restore_highest
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation
@@ -112,7 +112,7 @@ class Risk(Core):
         self.losses = Losses(self.days, self.stops, self.conditions)
         self.spot = SpotBots(self.stops, self.conditions, self.markets, exchanges)
         self.hedges = Hedges(self.conditions, self.spot, self.markets, self.halts)
-        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill, self._on_fill)
+        told = (self.watch.on_fill, self.spot.on_fill, lambda fill: self.hedges.on_fill(fill, self.ledger.sequence))
         self.booking = Booking(self.markets, self.stops, self.conditions, lambda: self.epoch, told)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -226,9 +226,6 @@ class Risk(Core):
         if not self._faults:
             yield from self.booking.take(entry, receipt.sequence, receipt.now_ns)
 
-    def _on_fill(self, fill: Fill) -> None:
-        self.hedges.on_fill(fill, self.ledger.sequence)
-
     def after_burst(self, receipt: Receipt) -> Effects:
         """Hedge what fills have moved at once."""
         return self._hedge(receipt.now_ns) if self.hedges.due else ()
@@ -328,20 +325,15 @@ class Risk(Core):
         if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
             self.spot.on_account(snapshot, stored=bool(receipt.age_ns))
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
-        if receipt.age_ns and snapshot.account in self.ledger.accounts:
-            return ()
-        if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
+        unplaced = receipt.age_ns and snapshot.account in self.ledger.accounts
+        if not unplaced and self._fence.passes("quoter", snapshot.account, snapshot.epoch):
             self.reconciliation.on_snapshot(snapshot, receipt.now_ns)
         return ()
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
         """What a predecessor reported as the day's highest profit holds after a restart as well."""
-        began, peak = "since_ms" if "since_ms" in told.figures else "day", told.figures.get("daily_peak")
-        before_us = not self._started or told.epoch < self.epoch
-        if before_us and told.scope.startswith("bot-") and began in told.figures and peak is not None:
-            algo_id = told.scope.removeprefix("bot-")
-            high_water = self.days.high_water if began == "day" else self.spot.high_water
-            high_water.restore(algo_id, int(told.figures[began]), Decimal(str(peak)))
+        if not self._started or told.epoch < self.epoch:
+            restore_highest(told, self.days.high_water, self.spot.high_water)
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -502,5 +494,5 @@ class Risk(Core):
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
         highest = {algo_id: self._high_water(algo_id)["daily_peak"] for algo_id in sorted(self.bots)}
-        halts = len(self.halts.listed())
-        yield from watch_samples(highest, halts, len(self.booking.pending), away=self.store.away)
+        pending, halts = len(self.booking.pending), len(self.halts.listed())
+        yield from watch_samples(highest, halts, pending, away=self.store.away)

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from common.events import FairValue, Market, Posting, PostingKind, SourcePrice
+from common.events import FairValue, Market, Posting, PostingKind, SourcePrice, Statistics
 from common.instruments import InstrumentKind, Outcome
 
 from risk.ledger.books import NS_PER_DAY, Ledger, converted, sum_known
@@ -91,6 +91,14 @@ class Marks:
         self._by_symbol.pop(symbol, None)
         for key in [key for key in self._by_bot if key[1] == symbol]:
             del self._by_bot[key]
+
+
+def restore_highest(told: Statistics, days: HighWaterMarks, periods: HighWaterMarks) -> None:
+    """Take over what a bot's figures say its highest profit was, in its day or in its period since the cutoff."""
+    began, peak = "since_ms" if "since_ms" in told.figures else "day", told.figures.get("daily_peak")
+    if told.scope.startswith("bot-") and began in told.figures and peak is not None:
+        marks = days if began == "day" else periods
+        marks.restore(told.scope.removeprefix("bot-"), int(told.figures[began]), Decimal(str(peak)))
 
 
 class HighWaterMarks:

@@ -58,6 +58,14 @@ def test_by_hand(stocks: list[Stock], bound: dict[str, str], found: Plan) -> Non
     assert plan(stocks, bounds(**bound)) == found
 
 
+def test_the_example_of_the_guide() -> None:
+    held = [stock("kraken", "3.5", "2.4", "0.4", available="3.2"), stock("dltxmm", "0.5", "1.6", "0.4")]
+    told = bounds(largest="1", left_today="3", kept="0.1")
+    assert plan(held, told) == Plan("kraken", "dltxmm", Decimal(1))
+    held = [stock("kraken", "2.5", "2.4", "0.4"), stock("dltxmm", "1.5", "1.6", "0.4")]
+    assert plan(held, told) == Plan(why="every account is within its band")
+
+
 AMOUNTS = st.decimals(0, 1_000, places=2)
 
 

@@ -1,4 +1,4 @@
-"""What hedgers may do by the fills in FILL, counted here again: how much they want traded, and what is left at the end."""
+"""What hedgers may do by the fills in FILL, counted here again: how much they trade, and what is left at the end."""
 
 from __future__ import annotations
 
@@ -189,9 +189,10 @@ class HedgeWatch:
             row = by_scope.get(hedger.scope)
             if row is None:
                 self._findings.add("unhedged", f"risk knows nothing of {hedger.scope}")
-            elif hedger.beyond_since_ns and now_ns - hedger.beyond_since_ns > BEYOND_MAX_NS:
-                if not Decimal(row["open"]) and not row["why"]:
-                    self._findings.add("unhedged", f"{hedger.scope}: {hedger.figure} > {hedger.max}, nobody says why")
+                continue
+            lasting = bool(hedger.beyond_since_ns) and now_ns - hedger.beyond_since_ns > BEYOND_MAX_NS
+            if lasting and not Decimal(row["open"]) and not row["why"]:
+                self._findings.add("unhedged", f"{hedger.scope}: {hedger.figure} > {hedger.max}, nobody says why")
 
     def check(self, gained: Mapping[str, Decimal]) -> None:
         """Judge what was said; compare exposures as risk tells them with what all accounts have gained, by currency."""

@@ -49,7 +49,7 @@ class SpotSide:
 
     def host(self, seed: int, exchange: Any, network: MemoryNetwork, driven: Sequence[str]) -> None:
         """Put the venues beside the exchange, not yet started; `driven` are the currencies that it has prices of."""
-        self._hosted = hosted(seed, cores.KEYS, cores.secret_of, driven)
+        self._hosted = hosted(seed, {**cores.KEYS, **cores.SENDING_KEYS}, cores.secret_of, driven)
         exchange.followers.append(self._hosted)
         self._hosted.connect(exchange)
         self.venues, self.places = self._hosted.by_name, dict(ACCOUNTS)
@@ -76,7 +76,7 @@ class SpotSide:
             self.own_orders.look(now_ns)
 
     def watch_hedges(self, bus: MemoryBus, exchange: Any, accounts: Sequence[Any], *, whole: bool) -> None:
-        """Follow what hedgers say; in a `whole` run a currency has one, and a bot quotes in the book it is priced by."""
+        """Follow what hedgers say; in a `whole` run a currency has one, and a bot quotes in its own source."""
         if self._hosted is None:
             return
         hedgers = [Hedged(BOT_SCOPE + each.algo_id, "", each.sections["hedger"]) for each in BOTS]
