@@ -14,7 +14,8 @@ from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import Story
 
 LogIn = Callable[..., Awaitable[dict[str, str]]]
-HALF = {
+JSON = dict[str, Any]
+HALF: JSON = {
     "account": "mm1-kraken",
     "to_account": "mm1-dltxmm",
     "amount": "0.5",
@@ -79,7 +80,7 @@ async def test_a_transfer_says_who_and_why_and_how_far_it_is(
     }
     assert bus.published.index(audit) < bus.published.index(command), "the record comes first"
     shown = []
-    words = [
+    words: list[JSON] = [
         {"state": TransferState.SENDING},
         {"state": TransferState.UNDER_WAY, "transfer_id": "KRAKEN-DLTXMM-1", "due_ns": 65},
         {"state": TransferState.DONE, "transfer_id": "KRAKEN-DLTXMM-1", "due_ns": 65},
