@@ -64,6 +64,8 @@ BEYOND_COINS = 0.6
 """The hedger's maximum, in coins; the fixed bot holds as much at most."""
 SIZE, MARGIN_BPS = "0.2", 5.0
 """What both makers quote on either side, and how far from what they take for the price."""
+BOOKED = (Fill, Posting)
+"""What goes through FILL."""
 NO_LIMIT = 10**15
 NO_NOTIONAL = NotionalLimits(float(NO_LIMIT), float(NO_LIMIT), float(NO_LIMIT))
 LIMITS = BotLimits(
@@ -198,10 +200,12 @@ class Account:
         self._maker.after_burst()
 
     def carry_out(self, effects: Iterable[Effect]) -> None:
+        if effects == ():
+            return
         turns = list[Turn]()
         booked = list[Fill | Posting]()
         for effect in effects:
-            if isinstance(effect, Fill | Posting):
+            if isinstance(effect, BOOKED):
                 booked.append(effect)
             elif isinstance(effect, Turn):
                 turns.append(effect)
@@ -303,8 +307,9 @@ class Maker:
         if self.hedges.due:
             for event in list(self.hedges.work(now_ns)):
                 self.on_event(event)
+        receipt = Receipt(now_ns)
         for account in self.accounts:
-            account.carry_out(account.quoter.after_burst(Receipt(now_ns)))
+            account.carry_out(account.quoter.after_burst(receipt))
 
     # --- what it books ------------------------------------------------------------------------------------------
 

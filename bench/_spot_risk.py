@@ -33,7 +33,7 @@ from risk.monitoring.platform_limits import parse_platform_limits
 from risk.service import Risk
 from toolkit.paths import CONFIG_DIR
 
-LOOK_NS = 5_000_000_000
+LOOK_NS = 30_000_000_000
 """Live each second; nothing that it finds changes what is traded here."""
 TOP_NS = 1_000_000_000
 HOLDER = "bench"

@@ -53,6 +53,7 @@ def main_of(bench: str) -> Callable[[list[str]], Any]:
         ("binary-session", ["--timer-ms", "0"], "--timer-ms: must be a whole number from 1 to"),
         ("binary-session", ["--cases", "0.1,nan"], "--cases: must be a number from 0 to 1, is 'nan'"),
         ("binary-session", ["--cases", "0.1,"], "--cases: must be a number from 0 to 1, is ''"),
+        ("stomp-fuzz", ["--frames", "9"], "--frames: must be a whole number from 10 to"),
         ("thin-flow", ["--arrivals-per-s", "0"], "--arrivals-per-s: must be a number from 0.001 to"),
         ("convergence", ["--minutes", "nan"], "--minutes: must be a number from 0.1 to"),
         ("soak", ["--minutes", "0"], "--minutes: must be a number from 1 to"),

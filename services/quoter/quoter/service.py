@@ -9,7 +9,6 @@ from typing import Any
 from common.clock import NS_PER_S
 from common.core import (
     Close,
-    Effect,
     Effects,
     Every,
     Http,
@@ -54,10 +53,10 @@ from quoter.accounts.traders import Traders
 from quoter.configured import Configured
 from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
+from quoter.listed import Listed
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import note_book, note_trade, renew_quoted
+from quoter.trading.bot import note_book, note_trade
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
@@ -65,7 +64,7 @@ from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
 from quoter.transfers.transfers import Sender, Transfers
-from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
+from quoter.venues.base import REPORTS, AccountFees, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.answers import at_once
 from quoter.views.commands import HaltOrder, halt_of
 from quoter.views.explain import explanation
@@ -73,7 +72,6 @@ from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
-MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 """After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
@@ -125,6 +123,7 @@ class Quoter(AccountCore):
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
+        self.listed = Listed(self.trader, self.passes, self.blotter)
         self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
         self.transfers = Transfers(account, sending, exchanges or Exchanges(), self.trader.halted_by)
 
@@ -287,7 +286,10 @@ class Quoter(AccountCore):
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.trader.on_risk(state, receipt.now_ns - receipt.age_ns)
-            self._snapshots.on_risk(state)
+            if self._snapshots.on_risk(state):
+                # Of those that have not changed lately the store does not have the last word any more.
+                for order in self.trader.orders.living():
+                    self.trader.news.note_again(order)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -335,34 +337,7 @@ class Quoter(AccountCore):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if market.kind not in self.trader.instruments:
-            return ()
-        known = self.markets.get(market.symbol)
-        if known is None and len(self.markets) >= MARKETS_MAX:
-            return ()
-        if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
-            return ()
-        try:
-            terms = terms_of(market)
-        except ValueError as error:
-            text = f"{market.symbol}: {error}"
-            return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
-        effects: list[Effect] = []
-        regridded = known is not None and known.tick_size != terms.tick_size
-        if known is not None and regridded:
-            # What rests keeps its price, and its place where that lies on the new grid.
-            between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
-            effects += self.passes.cancel(between, receipt.now_ns)
-        self.markets[terms.symbol] = terms
-        for bot in self.bots.values():
-            quoted = bot.quoted.get(terms.symbol)
-            if quoted is not None:
-                renew_quoted(quoted, terms)
-                if regridded:
-                    quoted.refusals.forget_prices()
-                effects += self.passes.quote(bot, quoted, receipt.now_ns)
-        self.passes.select_soon()
-        return effects
+        return self.listed.on_market(market, receipt.now_ns) if self._fence.passes_market(market) else ()
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
         return self.configured.on_config(config, receipt.now_ns)
@@ -396,6 +371,8 @@ class Quoter(AccountCore):
                     yield from self._relay(effects, now_ns)
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, AccountFees):
+                yield from self.listed.on_fees(output, now_ns)
             elif isinstance(output, Since):
                 yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):

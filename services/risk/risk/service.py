@@ -58,7 +58,7 @@ from risk.ledger.entries import Entry, StoredEntry, forged, uncounted, undecodab
 from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
-from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
+from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, restore_highest
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation
@@ -112,7 +112,7 @@ class Risk(Core):
         self.losses = Losses(self.days, self.stops, self.conditions)
         self.spot = SpotBots(self.stops, self.conditions, self.markets, exchanges)
         self.hedges = Hedges(self.conditions, self.spot, self.markets, self.halts)
-        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill, self._on_fill)
+        told = (self.watch.on_fill, self.spot.on_fill, lambda fill: self.hedges.on_fill(fill, self.ledger.sequence))
         self.booking = Booking(self.markets, self.stops, self.conditions, lambda: self.epoch, told)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -226,9 +226,6 @@ class Risk(Core):
         if not self._faults:
             yield from self.booking.take(entry, receipt.sequence, receipt.now_ns)
 
-    def _on_fill(self, fill: Fill) -> None:
-        self.hedges.on_fill(fill, self.ledger.sequence)
-
     def after_burst(self, receipt: Receipt) -> Effects:
         """Hedge what fills have moved at once."""
         return self._hedge(receipt.now_ns) if self.hedges.due else ()
@@ -326,20 +323,17 @@ class Risk(Core):
 
     def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
-            self.spot.on_account(snapshot)
+            self.spot.on_account(snapshot, stored=bool(receipt.age_ns))
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
-        if receipt.age_ns and snapshot.account in self.ledger.accounts:
-            return ()
-        if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
+        unplaced = receipt.age_ns and snapshot.account in self.ledger.accounts
+        if not unplaced and self._fence.passes("quoter", snapshot.account, snapshot.epoch):
             self.reconciliation.on_snapshot(snapshot, receipt.now_ns)
         return ()
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
         """What a predecessor reported as the day's highest profit holds after a restart as well."""
-        day, peak = told.figures.get("day"), told.figures.get("daily_peak")
-        before_us = not self._started or told.epoch < self.epoch
-        if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
-            self.days.high_water.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+        if not self._started or told.epoch < self.epoch:
+            restore_highest(told, self.days.high_water, self.spot.high_water)
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -402,7 +396,11 @@ class Risk(Core):
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
+        peak = self._high_water(algo_id)
+        yield bot_statistics(self.ledger, view, algo_id, earned, peak, self.epoch, now_ns)
+
+    def _high_water(self, algo_id: str) -> dict[str, float]:
+        return (self.spot if self.spot.serves(algo_id) else self.days).high_water.figures(algo_id)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -495,5 +493,6 @@ class Risk(Core):
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
-        high_water, halts = self.days.high_water, len(self.halts.listed())
-        yield from watch_samples(high_water, sorted(self.bots), halts, len(self.booking.pending), away=self.store.away)
+        highest = {algo_id: self._high_water(algo_id)["daily_peak"] for algo_id in sorted(self.bots)}
+        pending, halts = len(self.booking.pending), len(self.halts.listed())
+        yield from watch_samples(highest, halts, pending, away=self.store.away)

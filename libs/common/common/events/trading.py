@@ -37,6 +37,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The hedge parent it is a child of; '' for a quote or an order that takes out."""
     executed_lots: int = 0
     """Of a hedge's child, for who takes the hedge over; 0 for others, whose fills say it."""
+    immediate: bool = False
+    """It never rests: what cannot trade at once is gone."""
 
 
 @register
@@ -166,6 +168,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`hedge_qty_factor` from here on; the position until here is made by the one before."""
     start_ns: int
     """When the cutoff was due; the figures begin then."""
+    whole: bool = False
+    """Whether what quotes hold of other base currencies leaves the figures too."""
 
     def __post_init__(self) -> None:
         demand_finite(factor=self.factor)
@@ -184,6 +188,8 @@ class InstrumentMove(msgspec.Struct, frozen=True, omit_defaults=True):
     """Likewise money per unit and price of 1."""
     opening: Opening | None = None
     """In a cutoff of a spot bot, which moves 0 lots: its figures begin anew. A cutoff without is of the UTC day."""
+    parent_id: str = ""
+    """In a reversal: the hedge parent whose fill is taken back; '' of any other fill."""
 
     def __post_init__(self) -> None:
         if self.lot_size is not None:

@@ -153,6 +153,12 @@ def ledger_of(core: Core) -> Any:
     return core.ledger  # type: ignore[attr-defined]
 
 
+def hedger_rows(core: Core) -> list[dict[str, Any]]:
+    """Return what risk says of each hedger."""
+    rows: list[dict[str, Any]] = core.hedges.hedging.state()  # type: ignore[attr-defined]
+    return rows
+
+
 def store_differences(core: Core, store: MemoryStore) -> list[str]:
     """Compare the store's documents with the ledger's, byte for byte."""
     wanted = importlib.import_module("risk.ledger.snapshot").documents(ledger_of(core))

@@ -33,7 +33,7 @@ DOCUMENT_CHANGE: dict[str, Any] = {
 }
 _COMMAND_ID = "6f9c2b5d8e1a4c7fb0d3e6a9c2f58b1e"
 _AGE = {"age_ms": 120, "stale": False}
-_PNL = {"realized": 12.5, "unrealized": 1.2, "total": 13.7, "daily": 13.7, "fees": -0.8, **_AGE}
+_PNL = {"realized": 12.5, "unrealized": 1.2, "total": 13.7, "daily": 13.7, "fees": -0.8, "unrated": [], **_AGE}
 _BOT = {
     "algo_id": "1",
     "kind": "binary",
@@ -151,7 +151,7 @@ _VENUE = {
     "note": "",
     **_AGE,
 }
-_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "disabled": False, "revision": 1}
+_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "bots": [], "disabled": False, "revision": 1}
 
 _EXPLAINED: dict[str, Any] = {
     "explanations": [

@@ -225,17 +225,17 @@ class VenueFeed:
         return self._own.setdefault(symbol, OwnInBook())
 
     def on_own_depth(self, statement: OwnDepth, heard_at_ns: int) -> BookSource | None:
-        """Take in what of a book is our own; return the book if a bot prices from it."""
+        """Take in what of a book is our own; return the book if that is news and a bot prices from it."""
         if statement.symbol not in self._own and len(self._own) >= OWN_BOOKS_MAX:
             return None
         own, book = self.own_in(statement.symbol), self.books.get(statement.symbol)
-        own.on_statement(statement, heard_at_ns)
+        news = own.on_statement(statement, heard_at_ns)
         if book is None or book.book is None:
             # No book is in hand that could show what has ended.
             own.on_book(heard_at_ns)
-        else:
+        elif news:
             book.take_out()
-        return book
+        return book if news else None
 
     @property
     def live_within_ns(self) -> int:

@@ -43,7 +43,7 @@ NOTHING = Stated({}, {}, False)
 class OwnOrders:
     """What one account has stated of a book."""
 
-    __slots__ = ("_begun_ns", "_earlier", "_last", "_most", "_stated", "heard_at_ns")
+    __slots__ = ("_begun_ns", "_earlier", "_last", "_most", "_said", "_stated", "heard_at_ns")
 
     def __init__(self) -> None:
         self._stated = Stated({}, {}, False)
@@ -53,19 +53,29 @@ class OwnOrders:
         self._begun_ns = 0
         self._last = (0, 0)
         """Epoch and number of the newest statement."""
+        self._said: tuple[object, ...] = ()
+        """All that it said of our orders."""
         self.heard_at_ns = 0
 
-    def on_statement(self, statement: OwnDepth, heard_at_ns: int) -> None:
-        """Take out what is stated, beside what was; a statement that was overtaken replaces nothing."""
+    def on_statement(self, statement: OwnDepth, heard_at_ns: int) -> bool:
+        """Take out what is stated, beside what was, and say whether it is something else.
+
+        A statement that was overtaken replaces nothing, and one that repeats the last keeps it recent.
+        """
         number = statement.epoch, statement.number
         if number <= self._last:
-            return
+            return False
         self._last, self.heard_at_ns = number, heard_at_ns
+        said = statement.bids, statement.asks, statement.too_many, statement.tick_size, statement.lot_size
+        if said == self._said:
+            return False
+        self._said = said
         bids, asks = (_sizes(levels, statement) for levels in (statement.bids, statement.asks))
         self._stated = Stated(bids, asks, statement.too_many)
         self._most = _most(self._most, self._stated)
         if len(self._most.bids) + len(self._most.asks) > LEVELS_MAX:
             self._most = Stated(bids, asks, True)
+        return True
 
     def on_book(self, now_ns: int) -> None:
         """Leave what was stated long before a book that has just arrived."""
@@ -86,11 +96,12 @@ class OwnInBook:
     def __init__(self) -> None:
         self._accounts: dict[str, OwnOrders] = {}
 
-    def on_statement(self, statement: OwnDepth, heard_at_ns: int) -> None:
+    def on_statement(self, statement: OwnDepth, heard_at_ns: int) -> bool:
+        """Take in what an account states, and say whether it is something else than before."""
         account = self._accounts.get(statement.account)
         if account is None:
             account = self._accounts[statement.account] = OwnOrders()
-        account.on_statement(statement, heard_at_ns)
+        return account.on_statement(statement, heard_at_ns)
 
     def on_book(self, now_ns: int) -> None:
         """Leave what no book of now can show any more."""

@@ -127,6 +127,9 @@ class OpenOrders:
     orders: dict[int, Order] = field(default_factory=dict)
     version: int = 0
     """Grows with every change, so that an unchanged market is recognised without looking."""
+    best: tuple[int, int] = (0, 0)
+    """Highest price bid and lowest offered on the axis, 0 for none, of the version below."""
+    best_version: int = -1
 
 
 class Orders:
@@ -432,33 +435,48 @@ class Orders:
         inventory.clear_open()
         context.open_bids = context.open_asks = 0
         context.own_places.clear()
+        shelves = self._markets.get(symbol, {})
+        mine = shelves.get(algo_id)
+        for order in mine.orders.values() if mine is not None else ():
+            outcome, side = order.outcome, order.side
+            bids, _ = order.on_axis or order.stand_on(inventory.instrument(outcome))
+            add_open(outcome, side, order.leaves_lots)
+            if bids:
+                context.open_bids += 1
+            else:
+                context.open_asks += 1
+            if order.state is not CANCELLING and not order.state.terminal:
+                context.own_places.add((outcome, side, order.price_ticks))
         best_bid, best_ask = 0, 0
-        for shelf_algo_id, open_orders in self._markets.get(symbol, {}).items():
-            own = shelf_algo_id == algo_id
-            for order in open_orders.orders.values():
-                outcome, side = order.outcome, order.side
-                bids, ticks = order.on_axis or order.stand_on(inventory.instrument(outcome))
-                if own:
-                    add_open(outcome, side, order.leaves_lots)
-                    if bids:
-                        context.open_bids += 1
-                    else:
-                        context.open_asks += 1
-                if order.state is CANCELLING or order.state.terminal:
-                    continue
-                if own:
-                    context.own_places.add((outcome, side, order.price_ticks))
-                if order.before is not None:
-                    _, before = inventory.instrument(outcome).on_axis(side, order.before.price_ticks)
-                    ticks = max(ticks, before) if bids else min(ticks, before)
-                if bids:
-                    best_bid = max(best_bid, ticks)
-                elif not best_ask or ticks < best_ask:
-                    best_ask = ticks
+        for shelf in shelves.values():
+            # Of all the bots in a market few have moved since another looked.
+            bid, ask = shelf.best if shelf.best_version == shelf.version else _find_best(shelf, inventory.instrument)
+            if bid > best_bid:
+                best_bid = bid
+            if ask and (not best_ask or ask < best_ask):
+                best_ask = ask
         context.best_bid_ticks, context.best_ask_ticks = best_bid, best_ask
         if self.others is not None:
             context.others_bid_ticks, context.others_ask_ticks = self.others(symbol, inventory.instrument)
         context.open_orders = self.count(algo_id)
+
+
+def _find_best(shelf: OpenOrders, instrument_of: Callable[[Outcome], Instrument]) -> tuple[int, int]:
+    """Return the highest price bid and the lowest offered of what rests or is on its way; 0 is none."""
+    best_bid = best_ask = 0
+    for order in shelf.orders.values():
+        if order.state is CANCELLING or order.state.terminal:
+            continue
+        bids, ticks = order.on_axis or order.stand_on(instrument_of(order.outcome))
+        if order.before is not None:
+            _, before = instrument_of(order.outcome).on_axis(order.side, order.before.price_ticks)
+            ticks = max(ticks, before) if bids else min(ticks, before)
+        if bids:
+            best_bid = max(best_bid, ticks)
+        elif not best_ask or ticks < best_ask:
+            best_ask = ticks
+    shelf.best, shelf.best_version = (best_bid, best_ask), shelf.version
+    return shelf.best
 
 
 def _prices_of(order: Order) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ check has seen it as new exposure beside the old one, and what forbids new order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from common.core import Effect
@@ -132,15 +132,18 @@ class Batch:
     def publish(self, target: Effect) -> None:
         self._targets.append(target)
 
-    def send(self, epoch: int, now_ns: int) -> list[Effect]:
+    def send(self, epoch: int, now_ns: int) -> Sequence[Effect]:
         """Hand the batch to the session; nothing else goes to the venue before it.
 
         What a public book will show of ours is told first. The news of new orders follows the frame, for the queue at
         the venue, but in the same turn: when we die, our successor knows whose orders these are. What has become of
         earlier ones goes along. Targets come last.
         """
+        changed = self._cancelling or self._placing or self._amendments
+        if not changed and not self._targets:
+            return ()
         effects: list[Effect] = []
-        if self._cancelling or self._placing or self._amendments:
+        if changed:
             cancels, placements, senders = list(self._cancelling), list(self._placing.values()), self._senders
             amendments = list(self._amendments.values())
             self._cancelling, self._placing, self._senders, self._amendments = {}, {}, {}, {}

@@ -109,8 +109,10 @@ class Passes:
             trader.orders.step(order, OrderState.CANCELLING)
         return [*trader.send(now_ns), *trader.session.send([order.order_id for order in reachable], [], now_ns)]
 
-    def after_burst(self, now_ns: int) -> list[Effect]:
+    def after_burst(self, now_ns: int) -> Sequence[Effect]:
         """Look at the markets that were touched, each once, also those that are touched meanwhile."""
+        if not self._touched:
+            return self._trader.send(now_ns)
         effects: list[Effect] = []
         while self._touched:
             algo_id, symbol = next(iter(self._touched))
@@ -118,7 +120,7 @@ class Passes:
             bot, quoted = self._trader.bots.get(algo_id), self._trader.quoted_of(algo_id, symbol)
             if bot is not None and quoted is not None:
                 effects += self.quote(bot, quoted, now_ns)
-        return effects + self._trader.send(now_ns)
+        return [*effects, *self._trader.send(now_ns)]
 
     # --- the timer ----------------------------------------------------------------------------------------------
 

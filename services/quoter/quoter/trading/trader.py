@@ -42,7 +42,7 @@ from quoter.trading.batch import Batch
 from quoter.trading.bot import Bot, QuotedMarket, Shown
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderUpdatesOut, target_of
-from quoter.trading.strategy import Account, Kind, Plan, pulled
+from quoter.trading.strategy import Account, GivenWay, Kind, Plan, pulled
 from quoter.venues.base import ConversionEnded, Outputs, Session
 
 RECOVERY_NS = 300 * NS_PER_MS
@@ -113,7 +113,8 @@ class Trader:
         self.own_depth = OwnDepthOut(account, venue, orders, self.markets)
         self.batch = Batch(session, orders, self.news, self.own_depth)
         self._unlisted = unlisted_terms(venue, session.currency, session.tick_size, session.lot_size)
-        known = Account(session, self.markets, orders, self.holdings, self.collateral)
+        self.ways: dict[str, GivenWay] = {}
+        known = Account(session, self.markets, orders, self.holdings, self.collateral, self.ways)
         self.kinds: dict[str, Kind] = {kind.model.kind: kind(known) for kind in kinds}
         """By their word in a configuration."""
         self.models = [kind.model for kind in kinds]
@@ -478,7 +479,7 @@ class Trader:
         """Take back an order that has not left yet; False when it has."""
         return self.batch.withdraw(order)
 
-    def send(self, now_ns: int) -> list[Effect]:
+    def send(self, now_ns: int) -> Sequence[Effect]:
         """Hand what this turn put together to the session and the bus."""
         return self.batch.send(self.epoch, now_ns)
 

@@ -17,9 +17,10 @@ from common.clock import NS_PER_MS
 from common.core import Close, Effects, HttpResponse, Sample, Send
 from common.events import AlertLevel
 
-from quoter.venues.base import Output, Outputs, Ready, SessionAlert, SessionLost, SnapshotWatch, session_samples
+from quoter.venues.base import Output, Outputs, Ready, SessionAlert, SessionLost
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.rest_account import RestAccount
+from quoter.venues.watching import SnapshotWatch, session_samples
 
 PING_MS = 5_000
 SILENCE_MAX_MS = 15_000
@@ -117,7 +118,7 @@ class RestSession(ABC):
 
     @abstractmethod
     def armed(self, now_ns: int) -> bool:
-        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        """Say whether orders may go out as far as our own death goes (`Session.armed`)."""
 
     @abstractmethod
     def _connecting(self) -> Script[None]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from common.instruments import Outcome, Side
 from common.orders import LEGAL_STEPS, OrderState, may_step
+from common.pretrade import CheckContext
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from quoter.orders.own_orders import FINISHED_MAX, NEVER_SENT, Order, Orders
+from quoter.orders.inventory import inventory_of
+from quoter.orders.own_orders import FINISHED_MAX, NEVER_SENT, Order, Orders, Standing
 from quoter.testing.binary import terms_of
 from quoter.testing.script import MARKET, market
 from quoter.venues.base import OrderReport
@@ -163,3 +165,63 @@ def test_where_orders_stand_on_the_axis_follows_its_ticks(
             buys, ticks = terms.of(order.outcome).on_axis(order.side, order.price_ticks)
             (bids if buys else asks)[ticks] += order.leaves_lots
         assert orders.levels(terms) == (bids, asks)
+
+
+def best_by_all(orders: Orders) -> tuple[int, int]:
+    """Return the best own prices of a market, found among all its orders; while one is amended both prices count."""
+    terms, bids, asks = terms_of(market()), [0], list[int]()
+    for order in orders.living():
+        if order.state is OrderState.CANCELLING or order.state.terminal:
+            continue
+        for ticks in (order.price_ticks, order.before.price_ticks if order.before is not None else order.price_ticks):
+            buys, on_axis = terms.of(order.outcome).on_axis(order.side, ticks)
+            (bids if buys else asks).append(on_axis)
+    return max(bids), min(asks, default=0)
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["sent", "cancelling", "live", "ended", "amended", "taken back", "stands"]),
+        st.integers(0, 5),
+        st.sampled_from("12"),
+        st.sampled_from([Outcome.YES, Outcome.NO]),
+        st.sampled_from(list(Side)),
+        st.integers(1, 99),
+    ),
+    max_size=30,
+)
+
+
+@given(changes)
+def test_the_best_own_prices_are_those_of_all_bots_after_every_change(
+    changes: list[tuple[str, int, str, Outcome, Side, int]],
+) -> None:
+    orders, known, terms = Orders(), list[Order](), terms_of(market())
+    context = CheckContext(0, 0, terms.instrument, inventory_of(terms), None)
+    for what, place, bot, outcome, side, ticks in changes:
+        order = known[place % len(known)] if known else None
+        if what == "sent":
+            known.append(Order(len(known) + 1, bot, MARKET, outcome, side, ticks, 100))
+            orders.add(known[-1])
+        elif order is None or order.state.terminal:
+            continue
+        elif what == "cancelling":
+            orders.step(order, OrderState.CANCELLING)
+        elif what == "live":
+            orders.step(order, OrderState.LIVE)
+        elif what == "ended":
+            orders.step(order, OrderState.CANCELLED)
+        elif what == "amended" and order.before is None:
+            to_axis = terms.of(order.outcome).on_axis(order.side, ticks)
+            orders.amend(order, Standing(ticks, 100), to_axis)
+        elif what == "taken back" and order.before is not None:
+            orders.unamend(order)
+        elif what == "stands" and order.before is not None:
+            at = OrderReport(
+                order.order_id, "v", MARKET, order.outcome, order.side, order.price_ticks, 100, 0, order.state, "", 1, 0
+            )
+            orders.report(order, at)
+        for algo_id in "12":
+            orders.load_open_orders(context, algo_id, MARKET)
+            assert (context.best_bid_ticks, context.best_ask_ticks) == best_by_all(orders)
+            assert context.open_bids + context.open_asks == len(orders.of(algo_id, MARKET))

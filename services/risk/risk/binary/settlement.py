@@ -87,6 +87,8 @@ class Markets:
 
     def __init__(self) -> None:
         self._markets: dict[tuple[str, str], Market] = {}
+        self.version = 0
+        """Of all that is said of them."""
 
     def __len__(self) -> int:
         return len(self._markets)
@@ -97,6 +99,7 @@ class Markets:
         known = self._markets.get(key)
         if known is not None and known.status.over and not market.status.over:
             return
+        self.version += 1
         self._markets.pop(key, None)
         self._markets[key] = market
         if len(self._markets) > MARKETS_MAX:

@@ -88,12 +88,14 @@ def adjusted(
     is given to holders that have nothing open, else added to what they have. Each counts as open until it has ended.
     """
     sign = 1 if quantity > 0 else -1
+    living = [part for part in parts if not part.over]
+    if not quantity and not living:
+        return Said([], [])
     able = {
         holding.account: _terms(_new(hedger, holding, sign, ZERO, None, moment))
         for holding in holdings
         if holding.usable
     }
-    living = [part for part in parts if not part.over]
     staying = [part for part in living if quantity and able.get(part.command.account) == _terms(part.command)]
     commands = [
         cancelled(part, moment.now_ns, moment.epoch, moment.reason)

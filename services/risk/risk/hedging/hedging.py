@@ -65,6 +65,8 @@ class Standing:
     why: list[str] = field(default_factory=list)
     """What keeps the figure from being brought back, for people."""
     holdings: list[Holding] = field(default_factory=list)
+    settled: bool = False
+    """Whether nothing of it is open, wanted or in the way: while its figure stays, nothing follows from it."""
 
     @property
     def needs(self) -> bool:
@@ -86,6 +88,9 @@ class Hedging:
         """Scopes that were beyond their maximum and are not back at their norm."""
         self._since_ns: dict[str, int] = {}
         """When a figure was first seen beyond its maximum with something in the way, by scope."""
+        self._holdings: dict[str, tuple[list[Holding], list[str]]] = {}
+        """Who holds the places of each hedger, by scope, and what is wrong with the others, under the next halts."""
+        self._holdings_under: Sequence[str] = ()
         self._begun = False
 
     # --- what it is told ----------------------------------------------------------------------------------------
@@ -97,6 +102,7 @@ class Hedging:
     def configure(self, hedgers: Iterable[Hedger], now_ns: int) -> Iterator[Effect]:
         """Take in all hedgers there are now; what could not reduce the figure that it watches does not hedge."""
         self._hedgers = {hedger.name: hedger for hedger in sorted(hedgers, key=_order)}
+        self._holdings = {}
         before, self._faults = self._faults, {}
         sound: list[Hedger] = []
         for hedger in self._hedgers.values():
@@ -139,11 +145,15 @@ class Hedging:
             yield from self._begin()
         yield from self._look_at_parents(situation.now_ns)
         hedgers = list(self._hedgers.values())
-        bots = [self._standing(each, situation) for each in hedgers if each.scope.of_bot]
+        self._renew_holdings(situation.halts)
+        bots = [
+            self._settled(each, situation) or self._standing(each, situation) for each in hedgers if each.scope.of_bot
+        ]
         self._keep_within(bots, situation)
         standings = []
         for standing in bots:
-            yield from self._carry_out(standing, situation)
+            if not standing.settled:
+                yield from self._carry_out(standing, situation)
             standings.append(standing)
         for hedger in hedgers:
             if not hedger.scope.of_bot:
@@ -188,6 +198,13 @@ class Hedging:
             else:
                 self._conditions.end(command.algo_id, "hedge_unanswered", command.account)
 
+    def _settled(self, hedger: Hedger, situation: Situation) -> Standing | None:
+        """Return where a bot's hedger stood at the last decision, if nothing followed from it and nothing does now."""
+        before = self.standings.get(hedger.name)
+        if before is None or not before.settled or before.hedger is not hedger or self.parents.of(hedger.name):
+            return None
+        return before if before.figure == situation.figures.get(hedger.name) else None
+
     def _standing(self, hedger: Hedger, situation: Situation) -> Standing:
         """Return what a hedger wants now, and what is in its way."""
         name = hedger.name
@@ -201,7 +218,7 @@ class Hedging:
             standing.frozen = True
             standing.why.append(figure.why or f"no market of {hedger.section.hedge_instrument} is known")
             return standing
-        standing.holdings, why = holdings_of(hedger, situation.halts)
+        standing.holdings, why = self._holdings_now(hedger, situation.halts)
         if not any(holding.usable for holding in standing.holdings):
             standing.why += why
             return standing
@@ -226,6 +243,17 @@ class Hedging:
             standing.quantity = ZERO
             standing.why.append(f"what is beyond its norm is less than the smallest order, {smallest:f}")
         return standing
+
+    def _renew_holdings(self, halts: Sequence[str]) -> None:
+        """Look at all places anew where other halts are in force."""
+        if halts != self._holdings_under:
+            self._holdings, self._holdings_under, self.standings = {}, list(halts), {}
+
+    def _holdings_now(self, hedger: Hedger, halts: Sequence[str]) -> tuple[list[Holding], list[str]]:
+        found = self._holdings.get(hedger.name)
+        if found is None:
+            found = self._holdings[hedger.name] = holdings_of(hedger, halts)
+        return found
 
     @staticmethod
     def _within_room(standing: Standing, exact: Decimal, touch: Touch | None, situation: Situation) -> Decimal:
@@ -283,6 +311,8 @@ class Hedging:
             currency = watching.scope.currency
             if watching.scope.of_bot or not watching.running or watching.name in self._faults:
                 continue
+            if not any(each.quantity for each in standings):
+                return
             adding = [
                 each for each in standings if each.hedger is not watching and each.hedger.scope.currency == currency
             ]
@@ -349,6 +379,8 @@ class Hedging:
         working = [each.update for each in parts if each.update is not None and not each.ended]
         standing.why += [f"{update.account}: {update.reason}" for update in working if update.reason]
         yield from self._tell(standing, now_ns)
+        busy = parts or standing.frozen or standing.needs or hedger.name in self._reducing
+        standing.settled = not (busy or standing.quantity or standing.why)
 
     def _say(self, commands: Sequence[OrderCommand]) -> Iterator[Effect]:
         for command in commands:

@@ -148,6 +148,7 @@ class Parents:
     def __init__(self) -> None:
         self._parents: dict[Key, Parent] = {}
         self._by_id: dict[str, Parent] = {}
+        self._by_scope: dict[str, dict[Key, Parent]] = {}
         self._early: dict[str, HedgeUpdate] = {}
         """What holders said of parents that are not known yet, by scope and account."""
         self._kept: dict[str, bytes] = {}
@@ -162,7 +163,7 @@ class Parents:
 
     def of(self, scope: str) -> list[Parent]:
         """Return the newest parents of a scope, one a holder."""
-        return [parent for parent in self._parents.values() if parent.command.scope == scope]
+        return list(self._by_scope.get(scope, {}).values())
 
     def open(self) -> list[Parent]:
         """Return the parents of which something may still come."""
@@ -185,6 +186,7 @@ class Parents:
             del self._by_id[earlier.command.parent_id]
         parent.booked_to = max(parent.booked_to, command.ledger_sequence)
         self._parents[parent.key] = self._by_id[command.parent_id] = parent
+        self._by_scope.setdefault(command.scope, {})[parent.key] = parent
         update = self._early.pop(_place(command), None)
         if update is not None and update.parent_id == command.parent_id:
             parent.take(update, update.ts_ns)
@@ -215,7 +217,7 @@ class Parents:
             return
         parent.said.pop(command.revision, None)
         if parent.confirmed is None:
-            del self._parents[parent.key], self._by_id[command.parent_id]
+            del self._parents[parent.key], self._by_id[command.parent_id], self._by_scope[command.scope][parent.key]
         else:
             parent.command = parent.confirmed
             parent.said.setdefault(parent.command.revision, parent.command.quantity)

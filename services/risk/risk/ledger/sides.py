@@ -101,22 +101,37 @@ class Sides:
     """Money paid for hedges and corrections that no rate came with, by currency; no cost has it."""
     transfers: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Cash that came by transfers since the account's baseline, by account and currency; no cutoff touches it."""
+    _quoter_nets: dict[str, Decimal] = field(default_factory=dict, repr=False, compare=False)
+    """By base, until the next entry: they are asked for four times a second, of every bot."""
+    _hedger_nets: dict[str, Decimal] = field(default_factory=dict, repr=False, compare=False)
+    _positions: dict[str, Decimal] = field(default_factory=dict, repr=False, compare=False)
 
     def quoter_net(self, base: str) -> Decimal:
         """Return the net of its quotes in what is traded as `base`."""
-        return _total(side.net for side in self.by_key.values() if not side.key.of_hedger and side.base == base)
+        net = self._quoter_nets.get(base)
+        if net is None:
+            own = (side.net for side in self.by_key.values() if not side.key.of_hedger and side.base == base)
+            net = self._quoter_nets[base] = _total(own)
+        return net
 
     def hedger_net(self, base: str) -> Decimal:
         """Return the net of its hedges, in units of `base` where they were paid in it."""
-        return _total(side.net_in(base) for side in self.by_key.values() if side.key.of_hedger)
+        net = self._hedger_nets.get(base)
+        if net is None:
+            hedges = (side.net_in(base) for side in self.by_key.values() if side.key.of_hedger)
+            net = self._hedger_nets[base] = _total(hedges)
+        return net
 
     def position(self, base: str) -> Decimal:
         """Return the current position: net of the quotes + factor x net of the hedges.
 
         10 bought by quotes and 4 sold by hedges that count twice are 10 + 2 x -4 = 2.
         """
-        hedged = _WIDE.multiply(self.factor, self.hedger_net(base))
-        return canonical(_WIDE.add(self.quoter_net(base), hedged))
+        position = self._positions.get(base)
+        if position is None:
+            hedged = _WIDE.multiply(self.factor, self.hedger_net(base))
+            position = self._positions[base] = canonical(_WIDE.add(self.quoter_net(base), hedged))
+        return position
 
     # --- the fold; nothing here may refuse, since the ledger's lines have changed by then -------------------------
 
@@ -138,6 +153,7 @@ class Sides:
             side.move_cost(held, quantity, rounded_product(paid, rate))
         if fill.fee:
             self._add_fee(fill, rate, term)
+        self._forget_nets()
 
     def on_posting(self, posting: Posting, quantity: Decimal = ZERO, paid: Decimal = ZERO) -> None:
         """Count a posting; `quantity` is what it moves of its instrument, `paid` the cash that took."""
@@ -152,23 +168,33 @@ class Sides:
             self._cut_off(posting, posting.opening)
         elif posting.kind in (PostingKind.ADJUSTMENT, PostingKind.REVERSAL):
             self._correct(posting, quantity, paid)
+        self._forget_nets()
+
+    def _forget_nets(self) -> None:
+        for known in (self._quoter_nets, self._hedger_nets, self._positions):
+            known.clear()
 
     def _correct(self, posting: Posting, quantity: Decimal, paid: Decimal) -> None:
-        """Count a correction for the quotes, since it does not say whose trade it corrects.
+        """Count a correction: a hedge's where it says so, else the quotes', since it does not say whose trade it was.
 
-        Of lots that no quote has traded since the cutoff it cannot be said in which currency they count: they are left
-        out, with their money.
+        Of lots that nobody has traded since the cutoff it cannot be said in which currency they count: they are left
+        out, with their money. What hedges were paid counts at the rate of now, as that of a fill without one.
         """
         if not quantity:
             for currency, cash in posting.cash.items():
                 _add(self.unrated, currency, -cash)
             return
-        side = self.by_key.get(SideKey(posting.account, posting.venue, posting.symbol, False))
+        of_hedger = bool(posting.moves and posting.moves[0].parent_id)
+        side = self.by_key.get(SideKey(posting.account, posting.venue, posting.symbol, of_hedger))
         if side is None:
             return
         held = side.net
         side.trade(quantity, paid)
-        side.move_cost(held, quantity, paid)
+        if side.term == side.currency:
+            side.move_cost(held, quantity, paid)
+        else:
+            _add(self.unrated, side.currency, paid)
+            side.move_cost(held, quantity, ZERO)
         for currency, cash in posting.cash.items():
             if currency != side.currency:
                 _add(self.fees, currency, -cash)
@@ -177,8 +203,9 @@ class Sides:
         """Have a new period begin: the position is opened as the quotes' own, at its price of now; no hedge is left."""
         base, price = opening.base, opening.price
         multiplier = posting.moves[0].multiplier or ONE
-        position = self.position(base)
-        closed = [key for key, side in self.by_key.items() if key.of_hedger or side.base == base]
+        # What hedged another base currency is no position in this one.
+        position = self.quoter_net(base) if opening.whole else self.position(base)
+        closed = [key for key, side in self.by_key.items() if opening.whole or key.of_hedger or side.base == base]
         carried = _total(self.by_key[key].cost for key in closed)
         for key in closed:
             del self.by_key[key]

@@ -32,9 +32,9 @@ from common.venues import Exchanges
 from risk.binary.settlement import Markets
 from risk.hedging.terms import Scope
 from risk.ledger.books import Ledger
-from risk.ledger.positions import ZERO
 from risk.ledger.sides import Sides
 from risk.monitoring.alerts import PLATFORM, SOURCE, Conditions
+from risk.monitoring.equity import HighWaterMarks
 from risk.monitoring.platform_limits import ExposurePlatformLimits
 from risk.monitoring.stops import Stops
 from risk.spot.bounds import exposure_limits
@@ -44,14 +44,21 @@ from risk.spot.headrooms import Headrooms, Moment
 from risk.spot.losses import judge_day
 from risk.spot.orders import OpenOrders
 from risk.spot.rates import Rates
-from risk.spot.statistics import Open, open_of_bot, open_of_currencies, risk_statistics, trading_statistics
+from risk.spot.statistics import (
+    Earned,
+    Open,
+    earned_by,
+    open_of_bot,
+    open_of_currencies,
+    risk_statistics,
+    trading_statistics,
+)
 from risk.transfers.rebalancing import Rebalancing, Situation
 
 EXECUTIONS_MAX = 50
 """Executions told in one look; of more the newest, and how many there were."""
 MARKET_WAIT_NS = 30 * NS_PER_S
 """A running bot without limits is alerted after this long: after a start its market comes within seconds."""
-NO_ORDERS = Open(ZERO, ZERO)
 
 
 class SpotBots:
@@ -62,14 +69,18 @@ class SpotBots:
     ) -> None:
         self.documents = Documents(exchanges)
         self.rates, self.orders = Rates(), OpenOrders()
+        self.high_water = HighWaterMarks("since_ms")
+        """Of `net_pnl`; a day is the millisecond at which the bot's period began."""
         self._stops, self._conditions, self._markets = stops, conditions, markets
         self.headrooms = Headrooms(self.documents, self.rates, markets, self.venue_of)
         self.rebalancing = Rebalancing(conditions)
         self._snapshots: dict[str, AccountState] = {}
+        self._held: set[str] = set()
+        """Accounts that quoters have held since we listen."""
         self._executions: list[Fill] = []
         self._untold = 0
-        self._statistics: dict[str, TradingStatistics] = {}
-        """Of each bot, from the last look at its loss."""
+        self._earned: dict[str, Earned] = {}
+        """By each bot, from the last look at its loss."""
         self._said: dict[tuple[str, str], Event] = {}
         self._without_since_ns: dict[str, int] = {}
         """By bot: since when something has kept it from having limits."""
@@ -84,7 +95,7 @@ class SpotBots:
             text = f"configuration revision {config.revision} cannot be used, the bot may not trade: {error}"
             yield self._conditions.alert(AlertLevel.CRITICAL, config.algo_id, "config_refused", text, now_ns)
         if config.algo_id not in self.documents.bots:
-            self._statistics.pop(config.algo_id, None)
+            self._earned.pop(config.algo_id, None)
             self._said.pop(("bot", config.algo_id), None)
 
     def on_platform_config(self, config: PlatformConfig, now_ns: int) -> Iterator[Effect]:
@@ -97,9 +108,17 @@ class SpotBots:
     def on_market(self, market: Market) -> None:
         self.rates.on_market(market)
 
-    def on_account(self, snapshot: AccountState) -> None:
+    def on_account(self, snapshot: AccountState, *, stored: bool = False) -> None:
+        """Take in what a venue shows of an account; `stored` says that it did before we listened."""
+        known = self._snapshots.get(snapshot.account)
         self._snapshots[snapshot.account] = snapshot
-        self.orders.on_snapshot(snapshot)
+        if known is None or known.venue != snapshot.venue:
+            self.headrooms.renew()
+        self.orders.on_snapshot(snapshot, stored=stored)
+
+    def on_held(self, account: str) -> None:
+        """Learn that a quoter holds an account."""
+        self._held.add(account)
 
     def on_fill(self, fill: Fill) -> None:
         """Remember a fill for the next look: people hear of it off its own path."""
@@ -124,26 +143,36 @@ class SpotBots:
     # --- the loss of the day ------------------------------------------------------------------------------------
 
     def judge(self, algo_id: str, limits: BotLimits | None, moment: Moment) -> Iterator[Effect]:
-        """Stop a bot that has lost too much since its cutoff, or whose loss cannot be judged."""
+        """Stop a bot that has lost too much since its cutoff or its highest, or whose loss cannot be judged."""
         watched = self.documents.bots[algo_id]
         market = watched.market(self._markets.get)
         if market is None:
             return
-        told = self._statistics[algo_id] = self._trading(watched, market, NO_ORDERS, moment)
+        now_ns, term = moment.now_ns, market.currency
+        mark, sides = self.rates.mark(algo_id, market.venue, market.symbol, now_ns), self._sides(algo_id, moment)
+        earned = self._earned[algo_id] = earned_by(sides, term, mark, self.rates, now_ns)
+        drawdown = None
+        if earned.net_pnl is not None:
+            # Of a bot without limits too: it may be given some.
+            drawdown = self.high_water.update_in(sides.start_ns // NS_PER_MS, algo_id, earned.net_pnl)
         if limits is not None:
-            limit = limits.common.max_daily_loss
-            yield from judge_day(told, limit, self._stops, self._conditions, moment.now_ns)
+            stops, conditions = self._stops, self._conditions
+            yield from judge_day(algo_id, earned, drawdown, term, limits.common, stops, conditions, now_ns)
 
     def daily(self, algo_id: str) -> Decimal | None:
         """Return what a bot has earned since its cutoff in its term currency, as last judged; None where unknown."""
-        told = self._statistics.get(algo_id)
-        return told.net_pnl if told is not None else None
+        earned = self._earned.get(algo_id)
+        return earned.net_pnl if earned is not None else None
 
-    def _trading(self, watched: WatchedBot, market: Market, open_: Open, moment: Moment) -> TradingStatistics:
+    def _sides(self, algo_id: str, moment: Moment) -> Sides:
+        """Return what a bot has traded; of one that has not traded, nothing since the last cutoff."""
+        return moment.ledger.sides.get(algo_id) or Sides(algo_id, last_cutoff_ns(self._cutoff_ms, moment.now_ns))
+
+    def _trading(self, watched: WatchedBot, market: Market, open_: Open | None, moment: Moment) -> TradingStatistics:
         ledger, algo_id = moment.ledger, watched.algo_id
         return trading_statistics(
             algo_id,
-            ledger.sides.get(algo_id) or Sides(algo_id, last_cutoff_ns(self._cutoff_ms, moment.now_ns)),
+            self._sides(algo_id, moment),
             market,
             open_,
             self.rates,
@@ -210,7 +239,8 @@ class SpotBots:
 
     def _look_at_bot(self, watched: WatchedBot, market: Market, moment: Moment) -> Iterator[Effect]:
         algo_id, now_ns = watched.algo_id, moment.now_ns
-        told = self._trading(watched, market, open_of_bot(algo_id, market, self.orders), moment)
+        whole = self.orders.is_whole(watched.bot.instrument.account)
+        told = self._trading(watched, market, open_of_bot(algo_id, market, self.orders) if whole else None, moment)
         yield from self._changed("bot", algo_id, told)
         if told.unrated:
             text = f"no rate of {', '.join(told.unrated)} to {told.term_currency}: figures are without them"
@@ -236,6 +266,7 @@ class SpotBots:
             return
         exposures = self.headrooms.exposures(moment.ledger)
         opened = open_of_currencies(scopes, self.orders, self._markets.get)
+        unsaid = self._venues_unsaid()
         for currency_id, scope in scopes.items():
             figure = exposures.of(scope.currency, scope.venue, scope.algo_id)
             exchange = self.documents.currencies[currency_id].exchange or ""
@@ -244,7 +275,7 @@ class SpotBots:
                 scope,
                 exchange,
                 figure,
-                opened[currency_id],
+                None if unsaid & ({scope.venue, ""} if scope.venue else unsaid) else opened[currency_id],
                 moment.ledger.sequence,
                 moment.epoch,
                 moment.now_ns,
@@ -258,6 +289,11 @@ class SpotBots:
             self._conditions.end(PLATFORM, "exposure_unknown", currency_id)
             yield from self._changed("currency", currency_id, told)
             yield from self._look_at_limit(currency_id, scope, told, moment)
+
+    def _venues_unsaid(self) -> set[str]:
+        """Return the venues of accounts of which not all open orders are known; '' where that is not known either."""
+        accounts = self._held | {watched.bot.instrument.account for watched in self.documents.bots.values()}
+        return {self.venue_of(account) for account in accounts if not self.orders.is_whole(account)}
 
     def _look_at_limit(self, currency_id: str, scope: Scope, told: RiskStatistics, moment: Moment) -> Iterator[Effect]:
         """Tell of an exposure beyond its limit: nothing is sent that would add to it."""
@@ -317,7 +353,7 @@ class SpotBots:
         posting = cutoff_due(watched, sides, market, hedge_base, self._cutoff_ms, mark, now_ns)
         if posting is not None:
             yield from moment.ask(posting)
-        elif is_due(watched, sides, hedge_base, self._cutoff_ms, now_ns):
+        elif is_due(watched, sides, market.base, hedge_base, self._cutoff_ms, now_ns):
             text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, now_ns)
         else:

@@ -7,7 +7,9 @@ a fill of a quote adds the same to both, so that the bound stands until somethin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from common.bots.spot import CurrencyRiskLimits, SpotBotLimits
@@ -31,7 +33,8 @@ class Headroom(NamedTuple):
     """Which limit, for people."""
 
 
-class Watched(NamedTuple):
+@dataclass(frozen=True)
+class Watched:
     """A currency document as it bears on one bot."""
 
     name: str
@@ -41,6 +44,18 @@ class Watched(NamedTuple):
     """In force: its own, or the platform's where it states none."""
     sharers: int
     """Running bots whose quotes move its figure, this one included: each is dealt an equal part."""
+
+    @cached_property
+    def left(self) -> Headroom:
+        """Return what it leaves one bot, in units of its own currency; nothing where its figure is not known."""
+        value, limits, name = self.figure.value, self.limits, f"{self.name} ({self.currency})"
+        if value is None:
+            return Headroom(NOTHING, NOTHING, f"{name} is not known: {self.figure.why}")
+        longer = _share(limits.max_long_exposure - value, self.sharers)
+        shorter = _share(limits.max_short_exposure + value, self.sharers)
+        bounds = f"limits {_plain(limits.max_long_exposure)} long, {_plain(limits.max_short_exposure)} short"
+        shared = f", shared by {self.sharers}" if self.sharers > 1 else ""
+        return Headroom(longer, shorter, f"{name} at {value:f}, {bounds}{shared}")
 
 
 def exposure_limits(own: CurrencyRiskLimits | None, platform: ExposurePlatformLimits) -> ExposurePlatformLimits:
@@ -75,20 +90,13 @@ def headroom_of_currencies(watched: Iterable[Watched], pair: CurrencyPair, mark:
     With 1,000,000 JPY short of 2,500,000 allowed and a mark of 7,500,000, 0.2 BTC more may be bought.
     """
     for each in watched:
-        value, limits, name = each.figure.value, each.limits, f"{each.name} ({each.currency})"
-        if value is None:
-            yield Headroom(NOTHING, NOTHING, f"{name} is not known: {each.figure.why}")
-            continue
-        longer = _share(limits.max_long_exposure - value, each.sharers)
-        shorter = _share(limits.max_short_exposure + value, each.sharers)
-        bounds = f"limits {_plain(limits.max_long_exposure)} long, {_plain(limits.max_short_exposure)} short"
-        why = f"{name} at {value:f}, {bounds}" + (f", shared by {each.sharers}" if each.sharers > 1 else "")
-        if each.currency == pair.base:
-            yield Headroom(longer, shorter, why)
+        left = each.left
+        if each.figure.value is None or each.currency == pair.base:
+            yield left
         elif mark is None or mark <= 0:
-            yield Headroom(NOTHING, NOTHING, f"{name}: no price of {pair}")
+            yield Headroom(NOTHING, NOTHING, f"{each.name} ({each.currency}): no price of {pair}")
         else:
-            yield Headroom(divided(shorter, mark), divided(longer, mark), why)
+            yield Headroom(divided(left.shorter, mark), divided(left.longer, mark), left.why)
 
 
 def _plain(limit: Decimal) -> str:

@@ -58,6 +58,8 @@ class Documents:
 
     def __init__(self, exchanges: Exchanges | None = None) -> None:
         self.exchanges = exchanges or Exchanges()
+        self.version = 0
+        """Of everything below; whoever has made something of one version need not make it again."""
         self.bots: dict[str, WatchedBot] = {}
         self.account: AccountRisk | None = None
         """RISK; None until it is written."""
@@ -71,6 +73,7 @@ class Documents:
 
     def on_bot(self, config: BotConfig) -> None:
         """Take in a bot's configuration; ConfigError where it cannot be read, and the bot is then not watched."""
+        self.version += 1
         self.bots.pop(config.algo_id, None)
         if config.removed or config.kind != SpotBot.kind:
             return
@@ -83,6 +86,7 @@ class Documents:
 
     def on_platform(self, config: PlatformConfig) -> None:
         """Take in a document; ConfigError where it cannot be read, and it then counts as not there."""
+        self.version += 1
         if config.type == AccountRisk.type:
             if config.id == ALGO_KEY:
                 self.account = None

@@ -37,9 +37,10 @@ from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
 from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
-from risk.spot.cutoffs import hedges_other
+from risk.spot.cutoffs import hedges_other, quotes_other
 from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
+from risk.spot.orders import FreeFunds
 
 QUOTER = "quoter"
 """The role whose leases say who holds which account."""
@@ -66,6 +67,16 @@ class Hedges:
         self._hedgers: list[Hedger] = []
         self._delta_terms: dict[str, DeltaTerms] = {}
         self._unreadable: list[str] = []
+        self._configured_of: tuple[object, ...] = ()
+        """The versions of documents and markets, and who holds what, of which hedgers are made."""
+        self._bases: dict[str, str] = {}
+        """What the hedge instrument of each bot's hedger buys, by its scope."""
+        self._booked_of: tuple[object, ...] = ()
+        """The ledger, its sequence and the version of the hedgers, of which the next is made."""
+        self._booked: dict[tuple[str, str, str], Decimal] = {}
+        self._limits_of: tuple[object, ...] = ()
+        """The version of the documents and the platform, of which the next is made."""
+        self._limits: dict[str, BotLimits] = {}
 
     # --- what it is told ----------------------------------------------------------------------------------------
 
@@ -119,7 +130,9 @@ class Hedges:
         """Learn who holds an account; a lease that is not renewed is given up."""
         if lease.role == QUOTER:
             heard_ns = receipt.now_ns - receipt.age_ns
-            self._held[lease.key] = _Held(lease.holder, heard_ns + UNSEEN_TTLS * lease.ttl_ms * NS_PER_MS)
+            held = self._held[lease.key] = _Held(lease.holder, heard_ns + UNSEEN_TTLS * lease.ttl_ms * NS_PER_MS)
+            if receipt.now_ns < held.until_ns:
+                self._spot.on_held(lease.key)
 
     def on_fair(self, fair: FairValue, heard_at_ns: int) -> None:
         """Learn the delta of a YES/NO market, where deltas count."""
@@ -135,22 +148,29 @@ class Hedges:
         wanted = documents.hedgers or any(each.bot.hedger for each in documents.bots.values())
         if not (wanted or self._hedgers or self.hedging.parents.open()):
             return
-        self._hedgers = list(self._configured(moment.now_ns))
-        yield from self.hedging.configure(self._hedgers, moment.now_ns)
+        accounts = self._accounts(moment.now_ns)
+        of = documents.version, self._markets.version, accounts
+        if of != self._configured_of:
+            self._hedgers, self._configured_of = list(self._configured(accounts)), of
+            yield from self.hedging.configure(self._hedgers, moment.now_ns)
         yield from self.hedging.decide(self._situation(moment))
 
-    def _configured(self, now_ns: int) -> Iterator[Hedger]:
-        """Yield every hedger as it is configured now."""
-        documents = self._spot.documents
-        accounts = [
+    def _accounts(self, now_ns: int) -> list[HeldAccount]:
+        return [
             HeldAccount(account, self._spot.venue_of(account), held.holder if now_ns < held.until_ns else "")
             for account, held in self._held.items()
         ]
+
+    def _configured(self, accounts: Sequence[HeldAccount]) -> Iterator[Hedger]:
+        """Yield every hedger as it is configured now."""
+        documents = self._spot.documents
+        self._bases = {}
         surroundings = Surroundings(documents.exchanges, accounts, self._markets.get)
         for watched in documents.bots.values():
             config = watched.config
             hedger = hedger_of_bot(watched.algo_id, watched.bot, config.revision, surroundings, running=config.running)
             if hedger is not None:
+                self._bases[hedger.name] = documents.hedge_base(watched.algo_id, self._markets.get)
                 yield hedger
         self._delta_terms = {}
         for currency_id, section in documents.hedgers.items():
@@ -167,18 +187,21 @@ class Hedges:
         ledger, now_ns = moment.ledger, moment.now_ns
         pairs = {hedger.pair for hedger in self._hedgers if hedger.places}
         touches = {pair: touch for pair in pairs if (touch := self._spot.rates.touch(*pair, now_ns)) is not None}
+        figures = {hedger.name: self._figure(hedger, ledger) for hedger in self._hedgers}
+        # Within its norm a bot's hedger wants nothing, whatever room it has and whatever its money is worth.
+        moving = [each for each in self._hedgers if each.scope.of_bot and _beyond_norm(each, figures[each.name])]
         return Situation(
             now_ns,
             moment.epoch,
             ledger.sequence,
-            {hedger.name: self._figure(hedger, ledger) for hedger in self._hedgers},
+            figures,
             touches,
-            self._funds(ledger),
+            FreeFunds(self._booked_now(ledger), self._spot.orders, self._markets.get),
             self._halts.listed(),
             self._deltas_now(ledger, now_ns),
             self._pair_of,
-            {hedger.name: self._rooms(hedger, moment) for hedger in self._hedgers if hedger.scope.of_bot},
-            {hedger.name: self._term_rate(hedger, now_ns) for hedger in self._hedgers if hedger.term},
+            {hedger.name: self._rooms(hedger, moment) for hedger in moving},
+            {hedger.name: self._term_rate(hedger, now_ns) for hedger in moving if hedger.term},
         )
 
     def _figure(self, hedger: Hedger, ledger: Ledger) -> Figure:
@@ -191,9 +214,10 @@ class Hedges:
         if hedger.factor != (sides.factor if sides is not None else ONE):
             # A hedge that was booked first would count by the old factor.
             return Figure(None, "a change of its hedge_qty_factor is not booked yet")
-        base = self._spot.documents.hedge_base(scope.algo_id, self._markets.get)
-        if sides is not None and hedges_other(sides, base):
+        if sides is not None and hedges_other(sides, self._bases[hedger.name]):
             return Figure(None, "a change of its hedge_instrument is not booked yet")
+        if sides is not None and quotes_other(sides, scope.currency):
+            return Figure(None, "a change of its instrument is not booked yet")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
 
     def _pair_of(self, venue: str, symbol: str) -> tuple[str, str] | None:
@@ -202,11 +226,14 @@ class Hedges:
             return None
         return market.base, market.currency
 
-    def _funds(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
-        """Return what accounts have by account, venue and currency: cash and coins by the ledger.
+    def _booked_now(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
+        """Return what accounts have by account, venue and currency: cash and coins by the ledger."""
+        of = ledger, ledger.sequence, self._configured_of
+        if of != self._booked_of:
+            self._booked, self._booked_of = self._booked_by_account(ledger), of
+        return self._booked
 
-        What open orders tie up is for the holder to say, who alone knows them.
-        """
+    def _booked_by_account(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
         accounts = {place.account for hedger in self._hedgers for place in hedger.places}
         found: dict[tuple[str, str, str], Decimal] = {}
         for book in ledger.bots.values():
@@ -247,11 +274,14 @@ class Hedges:
 
     def limits(self, platform: PlatformLimits) -> dict[str, BotLimits]:
         """Return the limits under which hedges of currencies go out, by the name of their scope."""
-        given = hedge_limits_of(platform)
         documents = self._spot.documents
-        if given is None:
-            return {}
-        return {CURRENCY_SCOPE + each: given for each in documents.hedgers if each in documents.currencies}
+        of = documents.version, platform
+        if of != self._limits_of:
+            given = hedge_limits_of(platform)
+            hedged = [each for each in documents.hedgers if each in documents.currencies]
+            self._limits = {} if given is None else {CURRENCY_SCOPE + each: given for each in hedged}
+            self._limits_of = of
+        return self._limits
 
     def state(self) -> list[dict[str, Any]]:
         """Return a JSON-able row of each hedger, with its open parents."""
@@ -259,3 +289,7 @@ class Hedges:
         for row in rows:
             row["parents"] = [parent.row() for parent in self.hedging.parents.of(row["scope"]) if not parent.over]
         return rows
+
+
+def _beyond_norm(hedger: Hedger, figure: Figure) -> bool:
+    return figure.value is not None and abs(figure.value) > hedger.band.norm

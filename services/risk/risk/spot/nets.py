@@ -6,9 +6,10 @@ part of it; what was transferred is at the venue where it is now, and nothing ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from common.instruments import Outcome
@@ -45,14 +46,24 @@ class Exposures:
     """Instruments that are held and of which nobody has said what they buy."""
     venue_of: VenueOf
 
+    @cached_property
+    def _by_currency(self) -> Mapping[str, tuple[Sequence[Part], Sequence[Part]]]:
+        """Parts and transfers of each currency."""
+        found: dict[str, tuple[list[Part], list[Part]]] = {}
+        for place, parts in enumerate((self.parts, self.transfers)):
+            for part in parts:
+                if part.amount:
+                    found.setdefault(part.currency, ([], []))[place].append(part)
+        return found
+
     def of(self, currency: str, venue: str = "", algo_id: str = "") -> Figure:
         """Return the exposure in a currency over all, at one venue, or of one bot; unknown with what is in the way."""
         if self.unknown:
             return Figure(None, f"nobody says what {', '.join(self.unknown)} buys")
-        counted = self.parts + self.transfers if venue else self.parts
+        parts, transfers = self._by_currency.get(currency, ((), ()))
         total = ZERO
-        for part in counted:
-            if part.currency != currency or algo_id not in ("", part.algo_id) or not part.amount:
+        for part in (*parts, *transfers) if venue else parts:
+            if algo_id not in ("", part.algo_id):
                 continue
             if venue:
                 at = self.venue_of(part.account)

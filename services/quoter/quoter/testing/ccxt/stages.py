@@ -20,7 +20,7 @@ from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
-from quoter.venues.ccxt.session import CcxtSession
+from quoter.venues.ccxt.session import CcxtAmendingSession, CcxtSession
 from quoter.venues.ccxt.venue import speaking
 
 PAPER_KEYS = GivenKeys(
@@ -209,7 +209,7 @@ class KrakenStage(CcxtStage):
 
     venue: PaperKraken
 
-    order_routes = ("/AddOrder", "/CancelOrder")
+    order_routes = ("/AddOrder", "/AmendOrder", "/CancelOrder")
     has_switch = True
     refusal_state = OrderState.CANCELLED
 
@@ -218,7 +218,7 @@ class KrakenStage(CcxtStage):
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
-        session = CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
+        session = CcxtAmendingSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
         super().__init__(session, orders, self.venue)
         self.begin_epoch(epoch)
 

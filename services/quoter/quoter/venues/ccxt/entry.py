@@ -12,8 +12,19 @@ from typing import NamedTuple
 from common.clock import NS_PER_MS
 from common.errors import ContractError
 from common.events import AlertLevel
+from common.instruments import Instrument
 
-from quoter.venues.base import CancelRejected, OrderRejected, Output, Outputs, Placement, SessionAlert, Unknown
+from quoter.venues.base import (
+    Amendment,
+    AmendRejected,
+    CancelRejected,
+    OrderRejected,
+    Output,
+    Outputs,
+    Placement,
+    SessionAlert,
+    Unknown,
+)
 from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.driving import Refused, Unclear
@@ -35,9 +46,10 @@ WAIT_MS = 25.0
 
 
 class Held(NamedTuple):
-    """An order that waits for cancels of its symbol."""
+    """An order, or an amendment of one, that waits for cancels of its symbol."""
 
-    place: Placement
+    item: Placement | Amendment
+    symbol: str
     since_ns: int
 
 
@@ -58,6 +70,7 @@ class OrderEntry:
         self.cancelling: dict[int, str] = {}
         """Orders whose cancel is not answered yet, with their symbol."""
         self._placing: dict[int, None] = {}
+        """Orders that were sent or amended, without an answer yet."""
         self.unknown_outcomes = 0
         self.snapshot_due = False
         """An outcome was unknown: what the account holds has to be looked at."""
@@ -78,12 +91,12 @@ class OrderEntry:
 
     def hold(self, places: Sequence[Placement]) -> None:
         """Take orders in; they leave with the next flush that finds their symbol free."""
-        self._held += [Held(place, self._now_ns()) for place in places]
+        self._held += [Held(place, place.symbol, self._now_ns()) for place in places]
 
     def give_up(self, why: str) -> Outputs:
         """Refuse everything that waits."""
         held, self._held = self._held, []
-        return [OrderRejected(each.place.order_id, "not_sent", why) for each in held]
+        return [_refused(each.item, "not_sent", why) for each in held]
 
     def flush(self, *, may_place: bool, may_rest: bool) -> Outputs:
         """Send the held orders whose symbol has no cancel under way; give up those that waited too long."""
@@ -94,21 +107,23 @@ class OrderEntry:
             return
         held, self._held = self._held, []
         for each in held:
-            place = each.place
+            item = each.item
             if self._now_ns() - each.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield OrderRejected(place.order_id, "late", "cancels before it were not answered in time")
-            elif not (may_rest or place.immediate):
-                yield OrderRejected(place.order_id, "no_switch", "nothing may rest here without a dead-man switch")
-            elif place.symbol in self.cancelling.values():
+                yield _refused(item, "late", "cancels before it were not answered in time")
+            elif not may_rest and not (isinstance(item, Placement) and item.immediate):
+                yield _refused(item, "no_switch", "nothing may rest here without a dead-man switch")
+            elif each.symbol in self.cancelling.values():
                 self._held.append(each)
+            elif isinstance(item, Placement):
+                yield from self._send(item)
             else:
-                yield from self._send(place)
+                yield from self._send_amendment(item)
 
     def _send(self, place: Placement) -> Outputs:
         market = self._dialect.markets.get(place.symbol)
         if market is None:
             return [OrderRejected(place.order_id, "unknown_symbol", "it is not among the symbols of the account")]
-        refused = _fault(place, market)
+        refused = _fault(place, market.instrument)
         if refused:
             return [OrderRejected(place.order_id, "invalid_order", refused)]
         if self._talks.room <= PLACES_ROOM:
@@ -154,6 +169,64 @@ class OrderEntry:
             return False
         yield report
         return True
+
+    # --- amending ------------------------------------------------------------------------------------------------
+
+    def amend(self, amendments: Sequence[Amendment]) -> Outputs:
+        """Take amendments in; they leave with the next flush that finds their symbol free."""
+        for each in amendments:
+            known = self._book.by_id(each.order_id)
+            if known is None or known.state.terminal:
+                yield AmendRejected(each.order_id, "unknown_order", "it does not rest here, as far as is known")
+            elif known.amending is not None:
+                yield AmendRejected(each.order_id, "busy", "where the last amendment left it is not known yet")
+            else:
+                self._held.append(Held(each, known.symbol, self._now_ns()))
+
+    def _send_amendment(self, to: Amendment) -> Outputs:
+        known = self._book.by_id(to.order_id)
+        if known is None or known.state.terminal or to.order_id in self.cancelling:
+            return [AmendRejected(to.order_id, "unknown_order", "it has ended, or is being cancelled")]
+        refused = _fault(to, known.instrument)
+        if refused:
+            return [AmendRejected(to.order_id, "invalid_order", refused)]
+        if self._talks.room <= PLACES_ROOM:
+            return [AmendRejected(to.order_id, "busy", "too many requests open")]
+        known.amending = to
+        self._placing[to.order_id] = None
+        return self._talks.begin("amend", self._amending_script(known, to), self._now_ns())
+
+    def _amending_script(self, known: Known, to: Amendment) -> Script[None]:
+        before = known.price_ticks, known.quantity_lots
+        price, size = to.price_ticks * to.tick_size, to.quantity_lots * to.lot_size
+        why = ""
+        try:
+            yield from self._dialect.amend(known.client_id, price, size)
+        except Refused as error:
+            yield from self._refused(error)
+            (known.price_ticks, known.quantity_lots), known.amending = before, None
+            yield AmendRejected(known.order_id, error.code, error.text)
+            if error.code != "unknown_order":
+                return
+            # It was filled or cancelled: the venue does not say which.
+            why = error.text
+        except Unclear as error:
+            why = str(error)
+            yield self._unknown(known.order_id, why)
+        finally:
+            self._placing.pop(known.order_id, None)
+        if why:
+            yield from self._ask_where(known, to)
+        elif not known.state.terminal:
+            yield self._book.amended(known, to)
+
+    def _ask_where(self, known: Known, to: Amendment) -> Script[None]:
+        """Ask where an order stands, again once its amendment can no longer arrive."""
+        yield from self.ask_about(known)
+        if known.amending is to and not known.state.terminal:
+            yield Pause(FINAL_MS)
+            yield from self.ask_about(known)
+            known.amending = None if known.amending is to else known.amending
 
     # --- cancelling ---------------------------------------------------------------------------------------------
 
@@ -220,9 +293,13 @@ class OrderEntry:
         yield from self._account.fetch_trades()
 
 
-def _fault(place: Placement, market: Market) -> str:
+def _refused(item: Placement | Amendment, code: str, why: str) -> Output:
+    """Return that an order was not sent, or not amended."""
+    return (OrderRejected if isinstance(item, Placement) else AmendRejected)(item.order_id, code, why)
+
+
+def _fault(place: Placement | Amendment, instrument: Instrument) -> str:
     """Return what of an order the venue would not take; empty when there is nothing."""
-    instrument = market.instrument
     if place.tick_size and place.tick_size != instrument.tick_size:
         return f"priced on a tick of {place.tick_size}, the venue's is {instrument.tick_size}"
     if place.lot_size != instrument.lot_size:

@@ -1,0 +1,175 @@
+"""Who reads what: every reader of a destination gets the same bytes, made once.
+
+A reader who does not keep up is never waited for. Books and figures are replaced by the newest for him; rows may not be
+left out, so that his connection is ended instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, TypeAlias
+
+import msgspec
+from stompframes.messages import SharedMessage
+from stompframes.subscriptions import Subscription
+
+from gateway.c2.channels import Channel, channel_of
+from gateway.c2.content import Content, Visibility
+from gateway.c2.topics import Topic, TopicError, TopicKind, topic_of
+from gateway.state.view import View
+
+GroupKey: TypeAlias = tuple[str, Visibility]
+BEHIND_BYTES = 256 * 1024
+"""With more than this to be written, a reader is given no more books and figures."""
+BUFFER_BYTES_MAX = 1024 * 1024
+"""With more than this to be written, a connection is ended."""
+
+
+class Connection(Protocol):
+    """Where a reader's messages go."""
+
+    visibility: Visibility
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return how much is still to be written."""
+        ...
+
+    def deliver(self, subscription: Subscription, message: SharedMessage) -> bool:
+        """Queue a message; False where the subscription has ended or takes none now."""
+        ...
+
+    def refuse(self, subscription: Subscription, status: int, body: bytes) -> None:
+        """End a subscription with a MESSAGE that says why."""
+        ...
+
+    def end(self, rule: str, detail: str) -> None:
+        """End the connection with an ERROR."""
+        ...
+
+
+class Reader(NamedTuple):
+    """One subscription of one connection."""
+
+    connection: Connection
+    subscription: Subscription
+
+
+class _Group:
+    """The readers of one destination who may see the same."""
+
+    def __init__(self, topic: Topic, visibility: Visibility, channel: Channel) -> None:
+        self.topic, self.visibility, self.channel = topic, visibility, channel
+        self.readers: dict[int, Reader] = {}
+        """By the identity of the subscription."""
+        self.behind: set[int] = set()
+
+
+def error_body(text: str) -> bytes:
+    """Return what a MESSAGE with a status of 4xx or 5xx says."""
+    return msgspec.json.encode({"message": text, "name": "stomp_error"})
+
+
+class Hub:
+    """The destinations that somebody reads in this replica."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._content = Content(view)
+        self._groups: dict[GroupKey, _Group] = {}
+        self._read_by: dict[int, dict[int, GroupKey]] = {}
+        """What each connection reads, by the identity of its subscriptions."""
+        self.delivered = 0
+        """Messages queued since start."""
+        self.replaced = 0
+        """Of readers who were behind: what they were given in place of what they missed."""
+
+    def __len__(self) -> int:
+        return sum(len(group.readers) for group in self._groups.values())
+
+    def subscribe(self, connection: Connection, subscription: Subscription, now_ms: int) -> None:
+        """Begin to tell a reader what his subscription asks for, or say why he cannot have it."""
+        key = (subscription.destination, connection.visibility)
+        try:
+            group = self._groups.get(key)
+            if group is None:
+                topic = topic_of(subscription.destination)
+                self._content.check(topic, connection.visibility)
+                channel = channel_of(self._view, self._content, topic, connection.visibility)
+                group = self._groups[key] = _Group(topic, connection.visibility, channel)
+        except TopicError as error:
+            self._refuse(Reader(connection, subscription), error)
+            return
+        reader = Reader(connection, subscription)
+        for body in group.channel.begin(now_ms):
+            self._deliver(reader, SharedMessage(subscription.destination, body))
+        group.readers[id(subscription)] = reader
+        self._read_by.setdefault(id(connection), {})[id(subscription)] = key
+
+    def unsubscribe(self, connection: Connection, subscription: Subscription) -> None:
+        """Tell a reader no more; one who reads nothing is no fault."""
+        self._forget(self._read_by.get(id(connection), {}).pop(id(subscription), None), id(subscription))
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        for name, key in self._read_by.pop(id(connection), {}).items():
+            self._forget(key, name)
+
+    def _forget(self, key: GroupKey | None, name: int) -> None:
+        group = self._groups.get(key) if key is not None else None
+        if group is not None and key is not None:
+            group.readers.pop(name, None)
+            group.behind.discard(name)
+            if not group.readers:
+                del self._groups[key]
+
+    def tick(self, now_ms: int) -> None:
+        """Tell every reader what is due."""
+        for key, group in list(self._groups.items()):
+            try:
+                self._content.check(group.topic, group.visibility)
+            except TopicError as error:
+                del self._groups[key]
+                for reader in group.readers.values():
+                    self._refuse(reader, error)
+                continue
+            messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
+            if messages or group.behind:
+                self._tell(group, key[0], messages, now_ms)
+
+    def _tell(self, group: _Group, destination: str, messages: list[SharedMessage], now_ms: int) -> None:
+        begin: list[SharedMessage] | None = None
+        for name, reader in list(group.readers.items()):
+            waiting = reader.connection.waiting_bytes
+            if waiting > BUFFER_BYTES_MAX and not group.channel.replaceable:
+                reader.connection.end("too slow", f"more than {BUFFER_BYTES_MAX} bytes wait to be read")
+            elif waiting > BEHIND_BYTES and group.channel.replaceable:
+                group.behind.add(name)
+            elif name in group.behind:
+                group.behind.discard(name)
+                if begin is None:
+                    begin = [SharedMessage(destination, body) for body in group.channel.begin(now_ms)]
+                self.replaced += 1
+                self._deliver_all(reader, begin)
+            else:
+                self._deliver_all(reader, messages)
+
+    def _deliver_all(self, reader: Reader, messages: list[SharedMessage]) -> None:
+        for message in messages:
+            self._deliver(reader, message)
+
+    def _deliver(self, reader: Reader, message: SharedMessage) -> None:
+        if reader.connection.deliver(reader.subscription, message):
+            self.delivered += 1
+
+    def _refuse(self, reader: Reader, error: TopicError) -> None:
+        """Say so under the subscription, and again to who reads the topic of responses."""
+        body = error_body(str(error))
+        reader.connection.refuse(reader.subscription, error.status, body)
+        for other in self._responses_of(reader.connection):
+            self._deliver(other, SharedMessage(TopicKind.RESPONSES.value, body, error.status))
+
+    def _responses_of(self, connection: Connection) -> Iterator[Reader]:
+        group = self._groups.get((TopicKind.RESPONSES.value, connection.visibility))
+        if group is not None:
+            yield from [reader for reader in group.readers.values() if reader.connection is connection]

@@ -1,0 +1,78 @@
+"""The websocket of the C2 API, at the path its clients know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from common.clock import NS_PER_MS
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from gateway.c2.connection import C2Connection
+from gateway.c2.hub import Hub
+from gateway.context import Context
+
+SUBPROTOCOLS = ("v12.stomp", "v11.stomp", "v10.stomp")
+"""None of them is tied to a version: clients name one here and another in CONNECT."""
+TICK_S = 0.05
+
+router = APIRouter()
+
+
+class _Socket:
+    """A websocket of the framework, as a connection needs it."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> str | bytes | None:
+        message = await self._websocket.receive()
+        if message["type"] != "websocket.receive":
+            return None
+        text: str | None = message.get("text")
+        return text if text is not None else message.get("bytes") or b""
+
+    async def send(self, data: bytes, *, as_text: bool) -> None:
+        if as_text:
+            await self._websocket.send_text(data.decode())
+        else:
+            await self._websocket.send_bytes(data)
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._websocket.close(code, reason)
+
+
+@router.websocket("/websocket/v0")
+@router.websocket("/websocket/v0/websocket")
+async def c2_socket(websocket: WebSocket) -> None:
+    """Speak STOMP 1.0 to 1.2 with whoever shows an access token in CONNECT."""
+    context: Context = websocket.app.state.context
+    hub: Hub = websocket.app.state.hub
+    offered = [each.strip() for each in websocket.headers.get("sec-websocket-protocol", "").split(",")]
+    await websocket.accept(next((each for each in offered if each in SUBPROTOCOLS), None))
+    connection = C2Connection(_Socket(websocket), hub, context.sessions, context.clock)
+    async with _ticking(websocket, context):
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await connection.run()
+
+
+@contextlib.asynccontextmanager
+async def _ticking(websocket: WebSocket, context: Context) -> AsyncIterator[None]:
+    """Have the hub tell what is due for as long as anybody is connected."""
+    state = websocket.app.state
+    state.sockets += 1
+    if state.sockets == 1:
+        state.ticking = asyncio.create_task(_tick(state.hub, context))
+    try:
+        yield
+    finally:
+        state.sockets -= 1
+        if state.sockets == 0:
+            state.ticking.cancel()
+
+
+async def _tick(hub: Hub, context: Context) -> None:
+    while True:
+        hub.tick(context.now_ns() // NS_PER_MS)
+        await asyncio.sleep(TICK_S)
