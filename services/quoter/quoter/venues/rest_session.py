@@ -19,6 +19,7 @@ from common.events import AlertLevel
 
 from quoter.venues.base import Output, Outputs, Ready, SessionAlert, SessionLost
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
+from quoter.venues.held import HeldOrders
 from quoter.venues.rest_account import RestAccount
 from quoter.venues.watching import SnapshotWatch, session_samples
 
@@ -52,19 +53,6 @@ class Entry(Protocol):
 
     def until_answered(self) -> Script[None]:
         """Wait until no request about an order is under way."""
-        ...
-
-
-class HeldOrders(Protocol):
-    """Orders that wait for cancels before them."""
-
-    @property
-    def held(self) -> int:
-        """How many there are."""
-        ...
-
-    def give_up(self, why: str) -> Outputs:
-        """Refuse everything that waits."""
         ...
 
 

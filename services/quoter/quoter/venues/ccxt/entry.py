@@ -7,9 +7,7 @@ answered, and is given up when that takes too long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
-from common.clock import NS_PER_MS
 from common.errors import ContractError
 from common.events import AlertLevel
 from common.instruments import Instrument
@@ -31,11 +29,10 @@ from quoter.venues.ccxt.driving import Refused, Unclear
 from quoter.venues.ccxt.orders import Known, OwnBook
 from quoter.venues.ccxt.words import Market, WireOrder
 from quoter.venues.conversation import Conversations, Pause, Script
+from quoter.venues.held import HeldOrders, Item, refused
 from quoter.venues.rest_account import FINAL_MS
 from quoter.venues.rounds import asked_until_final
 
-HELD_MAX_MS = 1_000
-"""An order that had to wait longer for a cancel is given up: its price is old."""
 ASKED_MOST_MS = 60_000
 """An order whose snapshot cannot be read for so long is left to the next recovery."""
 PLACES_ROOM = 24
@@ -45,15 +42,7 @@ WAITS_MAX = 100
 WAIT_MS = 25.0
 
 
-class Held(NamedTuple):
-    """An order, or an amendment of one, that waits for cancels of its symbol."""
-
-    item: Placement | Amendment
-    symbol: str
-    since_ns: int
-
-
-class OrderEntry:
+class OrderEntry(HeldOrders):
     """Requests about orders that are under way."""
 
     def __init__(
@@ -64,9 +53,9 @@ class OrderEntry:
         account: Account,
         now_ns: Callable[[], int],
     ) -> None:
+        super().__init__()
         self._talks, self._dialect, self._book, self._account = talks, dialect, book, account
         self._now_ns = now_ns
-        self._held: list[Held] = []
         self.cancelling: dict[int, str] = {}
         """Orders whose cancel is not answered yet, with their symbol."""
         self._placing: dict[int, None] = {}
@@ -74,11 +63,6 @@ class OrderEntry:
         self.unknown_outcomes = 0
         self.snapshot_due = False
         """An outcome was unknown: what the account holds has to be looked at."""
-
-    @property
-    def held(self) -> int:
-        """How many orders wait for cancels."""
-        return len(self._held)
 
     def until_answered(self) -> Script[None]:
         """Wait until no request about an order is under way; each ends by itself."""
@@ -89,15 +73,6 @@ class OrderEntry:
 
     # --- placing ------------------------------------------------------------------------------------------------
 
-    def hold(self, places: Sequence[Placement]) -> None:
-        """Take orders in; they leave with the next flush that finds their symbol free."""
-        self._held += [Held(place, place.symbol, self._now_ns()) for place in places]
-
-    def give_up(self, why: str) -> Outputs:
-        """Refuse everything that waits."""
-        held, self._held = self._held, []
-        return [_refused(each.item, "not_sent", why) for each in held]
-
     def flush(self, *, may_place: bool, may_rest: bool) -> Outputs:
         """Send the held orders whose symbol has no cancel under way; give up those that waited too long."""
         if not self._held:
@@ -105,15 +80,9 @@ class OrderEntry:
         if not may_place:
             yield from self.give_up("no session, or no heartbeat")
             return
-        held, self._held = self._held, []
-        for each in held:
-            item = each.item
-            if self._now_ns() - each.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield _refused(item, "late", "cancels before it were not answered in time")
-            elif not may_rest and not (isinstance(item, Placement) and item.immediate):
-                yield _refused(item, "no_switch", "nothing may rest here without a dead-man switch")
-            elif each.symbol in self.cancelling.values():
-                self._held.append(each)
+        for item in (yield from self.ready(self._now_ns(), lambda symbol: symbol in self.cancelling.values())):
+            if not may_rest and not (isinstance(item, Placement) and item.immediate):
+                yield refused(item, "no_switch", "nothing may rest here without a dead-man switch")
             elif isinstance(item, Placement):
                 yield from self._send(item)
             else:
@@ -123,9 +92,9 @@ class OrderEntry:
         market = self._dialect.markets.get(place.symbol)
         if market is None:
             return [OrderRejected(place.order_id, "unknown_symbol", "it is not among the symbols of the account")]
-        refused = _fault(place, market.instrument)
-        if refused:
-            return [OrderRejected(place.order_id, "invalid_order", refused)]
+        fault = _fault(place, market.instrument)
+        if fault:
+            return [OrderRejected(place.order_id, "invalid_order", fault)]
         if self._talks.room <= PLACES_ROOM:
             return [OrderRejected(place.order_id, "busy", "too many requests open")]
         known = self._book.add(place, market.instrument, self._now_ns())
@@ -181,15 +150,15 @@ class OrderEntry:
             elif known.amending is not None:
                 yield AmendRejected(each.order_id, "busy", "where the last amendment left it is not known yet")
             else:
-                self._held.append(Held(each, known.symbol, self._now_ns()))
+                self.hold_amendment(each, known.symbol, self._now_ns())
 
     def _send_amendment(self, to: Amendment) -> Outputs:
         known = self._book.by_id(to.order_id)
         if known is None or known.state.terminal or to.order_id in self.cancelling:
             return [AmendRejected(to.order_id, "unknown_order", "it has ended, or is being cancelled")]
-        refused = _fault(to, known.instrument)
-        if refused:
-            return [AmendRejected(to.order_id, "invalid_order", refused)]
+        fault = _fault(to, known.instrument)
+        if fault:
+            return [AmendRejected(to.order_id, "invalid_order", fault)]
         if self._talks.room <= PLACES_ROOM:
             return [AmendRejected(to.order_id, "busy", "too many requests open")]
         known.amending = to
@@ -293,12 +262,7 @@ class OrderEntry:
         yield from self._account.fetch_trades()
 
 
-def _refused(item: Placement | Amendment, code: str, why: str) -> Output:
-    """Return that an order was not sent, or not amended."""
-    return (OrderRejected if isinstance(item, Placement) else AmendRejected)(item.order_id, code, why)
-
-
-def _fault(place: Placement | Amendment, instrument: Instrument) -> str:
+def _fault(place: Item, instrument: Instrument) -> str:
     """Return what of an order the venue would not take; empty when there is nothing."""
     if place.tick_size and place.tick_size != instrument.tick_size:
         return f"priced on a tick of {place.tick_size}, the venue's is {instrument.tick_size}"

@@ -186,7 +186,7 @@ class CcxtSession(RestSession):
         self._now_ns = now_ns
         assert self.connected, "orders are sent on an open connection"
         yield from self._effects_of(self._entry.cancel(cancels))
-        self._entry.hold(places)
+        self._entry.hold(places, now_ns)
         yield from self._effects_of(self._flush())
 
     def _flush(self) -> Outputs:
