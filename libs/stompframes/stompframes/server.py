@@ -179,6 +179,11 @@ class ServerSession:
         if self._state is _State.DECIDING:
             self._fail(ProtocolError(message, detail), now_ns)
 
+    def fail(self, rule: str, detail: str, now_ns: int) -> None:
+        """End the connection with an ERROR; nothing where it has ended."""
+        if self._state is not _State.CLOSED:
+            self._fail(ProtocolError(rule, detail), now_ns)
+
     def deliver(self, subscription: Subscription, message: SharedMessage, now_ns: int) -> bool:
         """Queue a message for a subscription; False where it has ended, or too much of it is not acknowledged."""
         if self._state is not _State.OPEN or subscription not in self.subscriptions:
