@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
+from common.clock import NS_PER_MS
 from stompframes.messages import SharedMessage
 from stompframes.subscriptions import Subscription
 
@@ -21,6 +22,8 @@ from gateway.state.view import View
 GroupKey: TypeAlias = tuple[str, Visibility]
 BEHIND_BYTES = 256 * 1024
 """With more than this to be written, a reader is given no more books and figures."""
+LOOK_MS = 250
+"""How often it is looked whether time has run out for a connection."""
 BUFFER_BYTES_MAX = 1024 * 1024
 """With more than this to be written, a connection is ended."""
 
@@ -45,6 +48,14 @@ class Connection(Protocol):
 
     def end(self, rule: str, detail: str) -> None:
         """End the connection with an ERROR."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        ...
+
+    def on_time(self, now_ns: int) -> None:
+        """See whether time has run out for anything."""
         ...
 
 
@@ -79,6 +90,8 @@ class Hub:
         self._groups: dict[GroupKey, _Group] = {}
         self._read_by: dict[int, dict[int, GroupKey]] = {}
         """What each connection reads, by the identity of its subscriptions."""
+        self._connections: dict[int, Connection] = {}
+        self._looked_ms = 0
         self.delivered = 0
         """Messages queued since start."""
         self.replaced = 0
@@ -86,6 +99,10 @@ class Hub:
 
     def __len__(self) -> int:
         return sum(len(group.readers) for group in self._groups.values())
+
+    def join(self, connection: Connection) -> None:
+        """Take a connection in; it reads nothing yet."""
+        self._connections[id(connection)] = connection
 
     def subscribe(self, connection: Connection, subscription: Subscription, now_ms: int) -> None:
         """Begin to tell a reader what his subscription asks for, or say why he cannot have it."""
@@ -112,6 +129,7 @@ class Hub:
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
+        self._connections.pop(id(connection), None)
         for name, key in self._read_by.pop(id(connection), {}).items():
             self._forget(key, name)
 
@@ -124,7 +142,8 @@ class Hub:
                 del self._groups[key]
 
     def tick(self, now_ms: int) -> None:
-        """Tell every reader what is due."""
+        """Tell every reader what is due, and see to what time has run out for."""
+        told: dict[int, Connection] = {}
         for key, group in list(self._groups.items()):
             try:
                 self._content.check(group.topic, group.visibility)
@@ -132,10 +151,18 @@ class Hub:
                 del self._groups[key]
                 for reader in group.readers.values():
                     self._refuse(reader, error)
+                    told[id(reader.connection)] = reader.connection
                 continue
             messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
             if messages or group.behind:
                 self._tell(group, key[0], messages, now_ms)
+                told |= {id(reader.connection): reader.connection for reader in group.readers.values()}
+        for connection in told.values():
+            connection.flush()
+        if now_ms - self._looked_ms >= LOOK_MS:
+            self._looked_ms = now_ms
+            for connection in list(self._connections.values()):
+                connection.on_time(now_ms * NS_PER_MS)
 
     def _tell(self, group: _Group, destination: str, messages: list[SharedMessage], now_ms: int) -> None:
         begin: list[SharedMessage] | None = None

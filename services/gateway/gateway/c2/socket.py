@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from common.clock import NS_PER_MS
+from common.network.door import DIRECT, DirectWriter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from gateway.c2.connection import C2Connection
@@ -25,6 +26,11 @@ class _Socket:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self._writer: DirectWriter = websocket.scope["extensions"][DIRECT]
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._writer.waiting_bytes
 
     async def receive(self) -> str | bytes | None:
         message = await self._websocket.receive()
@@ -33,14 +39,15 @@ class _Socket:
         text: str | None = message.get("text")
         return text if text is not None else message.get("bytes") or b""
 
-    async def send(self, data: bytes, *, as_text: bool) -> None:
-        if as_text:
-            await self._websocket.send_text(data.decode())
-        else:
-            await self._websocket.send_bytes(data)
+    def write(self, messages: Sequence[bytes], *, as_text: bool) -> None:
+        self._writer.write(messages, as_text=as_text)
 
     async def close(self, code: int, reason: str) -> None:
-        await self._websocket.close(code, reason)
+        with contextlib.suppress(RuntimeError):
+            await self._websocket.close(code, reason)
+
+    def abort(self) -> None:
+        self._writer.abort()
 
 
 @router.websocket("/websocket/v0")
