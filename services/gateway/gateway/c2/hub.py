@@ -69,7 +69,7 @@ class Reader(NamedTuple):
 class _Group:
     """The readers of one destination who may see the same."""
 
-    def __init__(self, topic: Topic, visibility: Visibility, channel: Channel) -> None:
+    def __init__(self, topic: Topic | None, visibility: Visibility, channel: Channel) -> None:
         self.topic, self.visibility, self.channel = topic, visibility, channel
         self.readers: dict[int, Reader] = {}
         """By the identity of the subscription."""
@@ -99,6 +99,15 @@ class Hub:
 
     def __len__(self) -> int:
         return sum(len(group.readers) for group in self._groups.values())
+
+    def serve(self, destination: str, visibility: Visibility, channel: Channel) -> None:
+        """Have a destination of no topic say what a channel tells, for who may see so much."""
+        self._groups[destination, visibility] = _Group(None, visibility, channel)
+
+    def slowest_bytes(self, most: int) -> int:
+        """Return how much the slowest of those has to take who have no more than `most` to take."""
+        waiting = (each.waiting_bytes for each in self._connections.values())
+        return max((each for each in waiting if each <= most), default=0)
 
     def join(self, connection: Connection) -> None:
         """Take a connection in; it reads nothing yet."""
@@ -138,7 +147,7 @@ class Hub:
         if group is not None and key is not None:
             group.readers.pop(name, None)
             group.behind.discard(name)
-            if not group.readers:
+            if not group.readers and group.topic is not None:
                 del self._groups[key]
 
     def tick(self, now_ms: int) -> None:
@@ -146,7 +155,8 @@ class Hub:
         told: dict[int, Connection] = {}
         for key, group in list(self._groups.items()):
             try:
-                self._content.check(group.topic, group.visibility)
+                if group.topic is not None:
+                    self._content.check(group.topic, group.visibility)
             except TopicError as error:
                 del self._groups[key]
                 for reader in group.readers.values():

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from common.clock import NS_PER_MS
+from common.clock import NS_PER_MS, Clock
 from common.network.door import DIRECT, DirectWriter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from gateway.auth.sessions import Sessions
 from gateway.c2.connection import C2Connection
 from gateway.c2.hub import Hub
 from gateway.context import Context
@@ -58,10 +59,14 @@ async def c2_socket(websocket: WebSocket) -> None:
     hub: Hub = websocket.app.state.hub
     offered = [each.strip() for each in websocket.headers.get("sec-websocket-protocol", "").split(",")]
     await websocket.accept(next((each for each in offered if each in SUBPROTOCOLS), None))
-    connection = C2Connection(_Socket(websocket), hub, context.sessions, context.clock)
     async with _ticking(websocket, context):
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await connection.run()
+        await converse(websocket, hub, context.sessions, context.clock)
+
+
+async def converse(websocket: WebSocket, hub: Hub, sessions: Sessions, clock: Clock) -> None:
+    """Speak with the client of an accepted websocket until it is closed."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await C2Connection(_Socket(websocket), hub, sessions, clock).run()
 
 
 @contextlib.asynccontextmanager
