@@ -16,7 +16,7 @@ from functools import partial
 from typing import cast
 
 MADE = re.compile(rb'"made_ns":(\d+)')
-LOOK_EVERY_BYTES = 64 * 1024
+LOOK_EVERY_BYTES = 8 * 1024
 CONNECT = b"CONNECT\nauthorization:bench\naccept-version:1.2\nheart-beat:0,0\n\n\0"
 SUBSCRIBE = b"SUBSCRIBE\nid:sub-0\ndestination:/topic/alerts\n\n\0"
 

@@ -3,7 +3,7 @@
 Server and readers are processes of their own, each on a core where there are two; rounds of ours and the bare one take
 turns, so that a busy moment affects both. `messages` is the median of the rounds with everybody served as fast as they
 take it; `late` is from when a package was made to when a reader had it, at 10,000 messages a second over all readers.
-With `stalled` a tenth of the readers take nothing: it is what the others get beside what they get without.
+With a tenth of the readers stalled, who take nothing: what each of the others gets less than without them.
 """
 
 from __future__ import annotations
@@ -148,8 +148,9 @@ async def compare(counts: list[int], rounds: int, seconds: float) -> list[Figure
 def _figures(count: int, ours: list[Round], bare: list[Round], slowed: list[Round], steady: Round) -> list[Figure]:
     middle = statistics.median(each.per_s for each in ours)
     ratios = [mine.per_s / theirs.per_s for mine, theirs in zip(ours, bare, strict=True)]
-    # Of those who read, nine tenths: as much in all as all of them without.
-    losses = [100 * (1 - slow.per_s / full.per_s) for slow, full in zip(slowed, ours, strict=True)]
+    # By reader: nine tenths of them share what is counted.
+    reading = 1 - int(count * STALLED_SHARE) / count
+    losses = [100 * (1 - slow.per_s / reading / full.per_s) for slow, full in zip(slowed, ours, strict=True)]
     late = steady.late_ns or [0]
     return [
         Figure(f"{count} readers: messages", round(middle), "1/s"),

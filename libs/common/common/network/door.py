@@ -211,19 +211,16 @@ class DirectWriter:
     An application finds it under `DIRECT` in the extensions of its scope. What it writes is not compressed.
     """
 
-    __slots__ = ("_protocol",)
+    __slots__ = ("_protocol", "_transport", "waiting")
 
     def __init__(self, protocol: WebSocketsSansIOProtocol) -> None:
-        self._protocol = protocol
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Return how many bytes the client has not taken yet."""
-        return self._protocol.transport.get_write_buffer_size()
+        self._protocol, self._transport = protocol, protocol.transport
+        self.waiting: Callable[[], int] = protocol.transport.get_write_buffer_size
+        """Says how many bytes the client has not taken yet."""
 
     def write(self, messages: Iterable[bytes], *, as_text: bool) -> None:
         """Write messages in their order; nothing where the connection is closing. Text must be UTF-8."""
-        transport = self._protocol.transport
+        transport = self._transport
         if self._protocol.close_sent or transport.is_closing():
             return
         opcode = FINAL_TEXT if as_text else FINAL_BINARY
@@ -241,7 +238,7 @@ class DirectWriter:
 
     def abort(self) -> None:
         """End the connection without a word: its client takes nothing any more."""
-        self._protocol.transport.abort()
+        self._transport.abort()
 
 
 class _BoundedWebsocket(WebSocketsSansIOProtocol):

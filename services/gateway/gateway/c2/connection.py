@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 from common.clock import NS_PER_MS, NS_PER_S, Clock
@@ -45,8 +45,8 @@ class Socket(Protocol):
     """The websocket, already accepted."""
 
     @property
-    def waiting_bytes(self) -> int:
-        """Return how much the client has not taken yet."""
+    def waiting(self) -> Callable[[], int]:
+        """Return what says how many bytes the client has not taken yet."""
         ...
 
     async def receive(self) -> str | bytes | None:
@@ -70,6 +70,7 @@ class C2Connection:
         self.user_id = ""
         self._socket, self._hub, self._sessions, self._clock = socket, hub, sessions, clock
         self._session = ServerSession(uuid.uuid4().hex, clock.now_ns(), settings)
+        self._waiting = socket.waiting
         self._standing: Standing | None = None
         self._as_text = True
         self._waited: tuple[int, int] = (0, clock.now_ns())
@@ -80,7 +81,7 @@ class C2Connection:
 
     @property
     def waiting_bytes(self) -> int:
-        return self._socket.waiting_bytes
+        return self._waiting()
 
     def deliver(self, subscription: Subscription, message: SharedMessage) -> bool:
         return self._session.deliver(subscription, message, self._clock.now_ns())
@@ -96,7 +97,7 @@ class C2Connection:
         written = self._session.output()
         if written:
             self._socket.write(written, as_text=self._as_text)
-            if self._socket.waiting_bytes > WAITING_BYTES_MAX and self._session.closing is None:
+            if self._waiting() > WAITING_BYTES_MAX and self._session.closing is None:
                 self.end("too slow", f"more than {WAITING_BYTES_MAX} bytes wait to be read")
                 self._socket.write(self._session.output(), as_text=self._as_text)
         closing = self._session.closing
@@ -109,7 +110,7 @@ class C2Connection:
         deadline_ns = self._session.next_deadline_ns()
         if deadline_ns is not None and now_ns >= deadline_ns:
             self._session.on_time(now_ns)
-        waiting = self._socket.waiting_bytes
+        waiting = self._waiting()
         if not waiting or waiting < self._waited[0]:
             self._waited = (waiting, now_ns)
         else:

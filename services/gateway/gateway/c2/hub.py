@@ -91,6 +91,8 @@ class Hub:
         self._read_by: dict[int, dict[int, GroupKey]] = {}
         """What each connection reads, by the identity of its subscriptions."""
         self._connections: dict[int, Connection] = {}
+        self._told: list[Connection] = []
+        """Who has something to be written, some of them more than once."""
         self._looked_ms = 0
         self.delivered = 0
         """Messages queued since start."""
@@ -152,7 +154,6 @@ class Hub:
 
     def tick(self, now_ms: int) -> None:
         """Tell every reader what is due, and see to what time has run out for."""
-        told: dict[int, Connection] = {}
         for key, group in list(self._groups.items()):
             try:
                 if group.topic is not None:
@@ -161,13 +162,12 @@ class Hub:
                 del self._groups[key]
                 for reader in group.readers.values():
                     self._refuse(reader, error)
-                    told[id(reader.connection)] = reader.connection
                 continue
             messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
             if messages or group.behind:
                 self._tell(group, key[0], messages, now_ms)
-                told |= {id(reader.connection): reader.connection for reader in group.readers.values()}
-        for connection in told.values():
+        told, self._told = self._told, []
+        for connection in told:
             connection.flush()
         if now_ms - self._looked_ms >= LOOK_MS:
             self._looked_ms = now_ms
@@ -176,33 +176,37 @@ class Hub:
 
     def _tell(self, group: _Group, destination: str, messages: list[SharedMessage], now_ms: int) -> None:
         begin: list[SharedMessage] | None = None
+        replaceable, behind, told = group.channel.replaceable, group.behind, self._told
+        most = BEHIND_BYTES if replaceable else BUFFER_BYTES_MAX
         for name, reader in list(group.readers.items()):
-            waiting = reader.connection.waiting_bytes
-            if waiting > BUFFER_BYTES_MAX and not group.channel.replaceable:
-                reader.connection.end("too slow", f"more than {BUFFER_BYTES_MAX} bytes wait to be read")
-            elif waiting > BEHIND_BYTES and group.channel.replaceable:
-                group.behind.add(name)
-            elif name in group.behind:
-                group.behind.discard(name)
+            connection, subscription = reader
+            if connection.waiting_bytes > most:
+                if replaceable:
+                    behind.add(name)
+                else:
+                    connection.end("too slow", f"more than {BUFFER_BYTES_MAX} bytes wait to be read")
+                    told.append(connection)
+                continue
+            said = messages
+            if behind and name in behind:
+                behind.discard(name)
                 if begin is None:
                     begin = [SharedMessage(destination, body) for body in group.channel.begin(now_ms)]
                 self.replaced += 1
-                self._deliver_all(reader, begin)
-            else:
-                self._deliver_all(reader, messages)
-
-    def _deliver_all(self, reader: Reader, messages: list[SharedMessage]) -> None:
-        for message in messages:
-            self._deliver(reader, message)
+                said = begin
+            for message in said:
+                self.delivered += connection.deliver(subscription, message)
+            told.append(connection)
 
     def _deliver(self, reader: Reader, message: SharedMessage) -> None:
-        if reader.connection.deliver(reader.subscription, message):
-            self.delivered += 1
+        self.delivered += reader.connection.deliver(reader.subscription, message)
+        self._told.append(reader.connection)
 
     def _refuse(self, reader: Reader, error: TopicError) -> None:
         """Say so under the subscription, and again to who reads the topic of responses."""
         body = error_body(str(error))
         reader.connection.refuse(reader.subscription, error.status, body)
+        self._told.append(reader.connection)
         for other in self._responses_of(reader.connection):
             self._deliver(other, SharedMessage(TopicKind.RESPONSES.value, body, error.status))
 

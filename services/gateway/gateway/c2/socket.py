@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from common.clock import NS_PER_MS, Clock
 from common.network.door import DIRECT, DirectWriter
@@ -30,8 +30,8 @@ class _Socket:
         self._writer: DirectWriter = websocket.scope["extensions"][DIRECT]
 
     @property
-    def waiting_bytes(self) -> int:
-        return self._writer.waiting_bytes
+    def waiting(self) -> Callable[[], int]:
+        return self._writer.waiting
 
     async def receive(self) -> str | bytes | None:
         message = await self._websocket.receive()

@@ -28,6 +28,9 @@ class FakeSocket:
         self.aborted = False
         self._incoming: asyncio.Queue[str | None] = asyncio.Queue()
 
+    def waiting(self) -> int:
+        return self.waiting_bytes
+
     def say(self, text: str | None) -> None:
         self._incoming.put_nowait(text)
 
