@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -68,6 +69,13 @@ def test_the_unplanted_run_finds_nothing() -> None:
 def test_a_hedge_that_is_doubled_after_a_restart_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Working, "take_over", lambda *_: None)
     assert "hedge_doubled" in Run().caught()
+
+
+def test_a_hedge_of_twice_the_excess_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    hedging = importlib.import_module("risk.hedging.hedging")
+    honest: Callable[..., Decimal] = hedging.change_to_norm
+    monkeypatch.setattr(hedging, "change_to_norm", lambda *figure: 2 * honest(*figure))
+    assert "hedge_beyond" in Run().caught()
 
 
 def test_an_inverse_rate_whose_sides_are_not_crossed_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
