@@ -246,7 +246,7 @@ def _exchange() -> Exchange:
     login = msgspec.json.encode({"api_key": "admin-admin", "api_secret": "secret-of-admin-admin", "lifetime_s": 86_400})
     token = msgspec.json.decode(exchange.on_request("POST", "/auth/login", {}, {}, login, START_NS).body)["token"]
     for currency, amount in (("JPY", "900000000"), ("BTC", "100000")):
-        for _ in range(100 if currency == "JPY" else 1):
+        for _ in range(1_000 if currency == "JPY" else 1):
             body = msgspec.json.encode({"amount": amount, "currency": currency})
             headers = {"authorization": f"Bearer {token}"}
             answer = exchange.on_request("POST", "/admin/accounts/mm1/deposit", {}, headers, body, START_NS)

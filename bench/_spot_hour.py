@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from _core_run import calm_collector
 from _session_venue import Schedule
 from _spot_flow import Flow
 from _spot_maker import BEYOND_COINS
@@ -103,8 +104,9 @@ def run(task: Task) -> Row:
     """Run one hour; a function of the task alone."""
     hour = Hour(task)
     maker = make(task.maker, task.settings, hour.target, hour.hedge, hour.schedule)
-    maker.start()
-    hour.run()
+    with calm_collector():
+        maker.start()
+        hour.run()
     parts, venues = hour.parts, (hour.target, hour.hedge)
     return Row(
         task.hour,

@@ -46,6 +46,8 @@ def main_of(bench: str) -> Callable[[list[str]], Any]:
         ("recovery", ["--victims"], "--victims: expected at least one argument"),
         ("simulate", ["--seeds", "0"], "--seeds: must be a whole number from 1 to"),
         ("simulate", ["--first", "-1"], "--first: must be a whole number from 0 to"),
+        ("simulate", ["--resume"], "--resume: goes on with the file that --rows names"),
+        ("simulate", ["--world", "flat"], "--world: invalid choice: 'flat'"),
         ("simulate", ["--workers", "0"], "--workers: must be a whole number from 1 to"),
         ("avellaneda-stoikov", ["--paths", "0"], "--paths: must be a whole number from 1 to"),
         ("avellaneda-stoikov", ["--seed", "-1"], "--seed: must be a whole number from 0 to"),

@@ -63,7 +63,7 @@ RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
     "./mm up --profile spot": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
-    "./mm transfer mm1-kraken mm1-dltxmm 0.5 BTC": Elsewhere(
+    './mm transfer mm1-kraken mm1-dltxmm 0.5 BTC --why "DLTXMM runs out"': Elsewhere(
         "test_spot_bots_quote_at_named_venues_and_every_account_agrees"
     ),
     "./mm transfer FROM TO AMOUNT CURRENCY": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),

@@ -47,16 +47,16 @@ class FundsWorld(World):
         self.say(
             PlatformConfig(type="rebalancer", id="9", revision=1, document=document, actor="simulation", ts_ns=START_NS)
         )
-        self.schedule.at(START_NS, self._look)
+        self.schedule.at(START_NS, self._kill_in_time)
 
-    def _look(self) -> None:
+    def _kill_in_time(self) -> None:
         subjects, state = self._step
         found = self.bus.stored(subjects)
         if any(not state or decode(TransferUpdate, each.data).state == state for each in found):
-            self._begin(Trouble("kill", 0.0, 1.5, self._dies))
+            self.troubles.begin(Trouble("kill", 0.0, 1.5, self._dies))
             return
         if self.schedule.now_ns < START_NS + LOOKED_FOR_S * NS_PER_S:
-            self.schedule.after(LOOK_NS, self._look)
+            self.schedule.after(LOOK_NS, self._kill_in_time)
 
 
 @pytest.mark.parametrize("step", STEPS)

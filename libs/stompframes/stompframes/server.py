@@ -113,6 +113,10 @@ class Closing(NamedTuple):
     reason: str
 
 
+# A member is asked of its class at many times the cost, and this is asked for every message.
+_AUTO = AckMode.AUTO
+
+
 class _State(Enum):
     NEW = auto()
     DECIDING = auto()
@@ -186,9 +190,9 @@ class ServerSession:
 
     def deliver(self, subscription: Subscription, message: SharedMessage, now_ns: int) -> bool:
         """Queue a message for a subscription; False where it has ended, or too much of it is not acknowledged."""
-        if self._state is not _State.OPEN or subscription not in self.subscriptions:
+        if not subscription.lives:
             return False
-        if subscription.mode is AckMode.AUTO:
+        if subscription.mode is _AUTO:
             self._number += 1
             own = b"%b%d\n" % (subscription.own_headers, self._number)
         else:

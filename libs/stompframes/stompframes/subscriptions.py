@@ -28,7 +28,7 @@ MODES = {
 class Subscription:
     """One subscription of one connection."""
 
-    __slots__ = ("destination", "headers", "id", "mode", "own_headers", "unacked")
+    __slots__ = ("destination", "headers", "id", "lives", "mode", "own_headers", "unacked")
 
     def __init__(self, id_: str | None, destination: str, mode: AckMode, headers: Headers, own_headers: bytes) -> None:
         self.id = id_
@@ -38,6 +38,8 @@ class Subscription:
         self.headers = headers
         self.own_headers = own_headers
         """Its headers of every message, up to the number of the message."""
+        self.lives = True
+        """Until it is ended, by whichever side."""
         self.unacked: dict[int, None] = {}
         """The numbers of messages that wait for an acknowledgement, oldest first."""
 
@@ -109,6 +111,7 @@ class Subscriptions:
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription and what of it waits for an acknowledgement."""
         del self._by_key[subscription.key]
+        subscription.lives = False
         same = self._by_destination[subscription.destination]
         del same[subscription]
         if not same:
@@ -116,6 +119,9 @@ class Subscriptions:
         self._forget(subscription, list(subscription.unacked))
 
     def clear(self) -> None:
+        """End every subscription."""
+        for subscription in self:
+            subscription.lives = False
         self._by_key.clear()
         self._by_destination.clear()
         self._of_unacked.clear()

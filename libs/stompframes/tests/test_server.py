@@ -161,6 +161,16 @@ def test_c2_a3_an_error_before_connected_has_no_escapes() -> None:
     assert client.session.output() == [b"ERROR\nmessage:Access Denied: expired\ncontent-type:text/plain\n\n\0"]
 
 
+@pytest.mark.parametrize("login", [True, False])
+def test_c2_a3_a4_the_caller_may_end_a_connection_at_any_time_and_once(login: bool) -> None:
+    client = Client(login=login)
+    client.session.fail("Access Denied", "this login has ended", NOW_NS)
+    assert client.failed().body == b"this login has ended"
+    client.session.fail("too slow", "", NOW_NS)
+    assert client.reads() == []
+    assert client.session.closing == Closing(1002, "Access Denied")
+
+
 def test_what_is_sent_behind_the_connect_is_read_after_the_login() -> None:
     client = Client(login=False)
     (asked,) = client.types(

@@ -547,9 +547,9 @@ async def test_money_is_sent_from_the_page_once_and_its_way_is_shown(served: Ser
         assert "tess: <b>funds</b>" in await tab.text("#transfers")
         (command,) = served.bus.of(TransferCommand)
         assert (command.account, command.to_account, command.amount) == ("mm1-kraken", "mm1-dltxmm", Decimal("0.5"))
-        said = {"account": command.account, "number": command.number, "epoch": 3, "ts_ns": 1}
+        said: dict[str, Any] = {"account": command.account, "number": command.number, "epoch": 3, "ts_ns": 1}
         story.tell(
-            story.view.on_transfer_update,
+            story.view.transfers.on_update,
             TransferUpdate(**said, update_sequence=1, state=TransferState.REFUSED, reason="0.5 BTC needed"),
         )
         await tab.until(f"{shown}.includes('refused')")

@@ -42,8 +42,10 @@ class Grid:
 
     def text(self, steps: int) -> str:
         """Return steps as a decimal text with the decimals of the step."""
+        if not self._decimals:
+            return str(steps * self._step)
         whole, fraction = divmod(steps * self._step, self._scale)
-        return f"{whole}.{fraction:0{self._decimals}d}" if self._decimals else str(whole)
+        return f"{whole}.{fraction:0{self._decimals}d}"
 
 
 @dataclass(frozen=True, slots=True)

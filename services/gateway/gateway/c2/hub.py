@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
+from common.clock import NS_PER_MS
 from stompframes.messages import SharedMessage
 from stompframes.subscriptions import Subscription
 
@@ -21,6 +22,8 @@ from gateway.state.view import View
 GroupKey: TypeAlias = tuple[str, Visibility]
 BEHIND_BYTES = 256 * 1024
 """With more than this to be written, a reader is given no more books and figures."""
+LOOK_MS = 250
+"""How often it is looked whether time has run out for a connection."""
 BUFFER_BYTES_MAX = 1024 * 1024
 """With more than this to be written, a connection is ended."""
 
@@ -47,6 +50,14 @@ class Connection(Protocol):
         """End the connection with an ERROR."""
         ...
 
+    def flush(self) -> None:
+        """Write what is queued."""
+        ...
+
+    def on_time(self, now_ns: int) -> None:
+        """See whether time has run out for anything."""
+        ...
+
 
 class Reader(NamedTuple):
     """One subscription of one connection."""
@@ -58,7 +69,7 @@ class Reader(NamedTuple):
 class _Group:
     """The readers of one destination who may see the same."""
 
-    def __init__(self, topic: Topic, visibility: Visibility, channel: Channel) -> None:
+    def __init__(self, topic: Topic | None, visibility: Visibility, channel: Channel) -> None:
         self.topic, self.visibility, self.channel = topic, visibility, channel
         self.readers: dict[int, Reader] = {}
         """By the identity of the subscription."""
@@ -79,6 +90,10 @@ class Hub:
         self._groups: dict[GroupKey, _Group] = {}
         self._read_by: dict[int, dict[int, GroupKey]] = {}
         """What each connection reads, by the identity of its subscriptions."""
+        self._connections: dict[int, Connection] = {}
+        self._told: list[Connection] = []
+        """Who has something to be written, some of them more than once."""
+        self._looked_ms = 0
         self.delivered = 0
         """Messages queued since start."""
         self.replaced = 0
@@ -86,6 +101,19 @@ class Hub:
 
     def __len__(self) -> int:
         return sum(len(group.readers) for group in self._groups.values())
+
+    def serve(self, destination: str, visibility: Visibility, channel: Channel) -> None:
+        """Have a destination of no topic say what a channel tells, for who may see so much."""
+        self._groups[destination, visibility] = _Group(None, visibility, channel)
+
+    def slowest_bytes(self, most: int) -> int:
+        """Return how much the slowest of those has to take who have no more than `most` to take."""
+        waiting = (each.waiting_bytes for each in self._connections.values())
+        return max((each for each in waiting if each <= most), default=0)
+
+    def join(self, connection: Connection) -> None:
+        """Take a connection in; it reads nothing yet."""
+        self._connections[id(connection)] = connection
 
     def subscribe(self, connection: Connection, subscription: Subscription, now_ms: int) -> None:
         """Begin to tell a reader what his subscription asks for, or say why he cannot have it."""
@@ -112,6 +140,7 @@ class Hub:
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
+        self._connections.pop(id(connection), None)
         for name, key in self._read_by.pop(id(connection), {}).items():
             self._forget(key, name)
 
@@ -120,14 +149,15 @@ class Hub:
         if group is not None and key is not None:
             group.readers.pop(name, None)
             group.behind.discard(name)
-            if not group.readers:
+            if not group.readers and group.topic is not None:
                 del self._groups[key]
 
     def tick(self, now_ms: int) -> None:
-        """Tell every reader what is due."""
+        """Tell every reader what is due, and see to what time has run out for."""
         for key, group in list(self._groups.items()):
             try:
-                self._content.check(group.topic, group.visibility)
+                if group.topic is not None:
+                    self._content.check(group.topic, group.visibility)
             except TopicError as error:
                 del self._groups[key]
                 for reader in group.readers.values():
@@ -136,36 +166,47 @@ class Hub:
             messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
             if messages or group.behind:
                 self._tell(group, key[0], messages, now_ms)
+        told, self._told = self._told, []
+        for connection in told:
+            connection.flush()
+        if now_ms - self._looked_ms >= LOOK_MS:
+            self._looked_ms = now_ms
+            for connection in list(self._connections.values()):
+                connection.on_time(now_ms * NS_PER_MS)
 
     def _tell(self, group: _Group, destination: str, messages: list[SharedMessage], now_ms: int) -> None:
         begin: list[SharedMessage] | None = None
+        replaceable, behind, told = group.channel.replaceable, group.behind, self._told
+        most = BEHIND_BYTES if replaceable else BUFFER_BYTES_MAX
         for name, reader in list(group.readers.items()):
-            waiting = reader.connection.waiting_bytes
-            if waiting > BUFFER_BYTES_MAX and not group.channel.replaceable:
-                reader.connection.end("too slow", f"more than {BUFFER_BYTES_MAX} bytes wait to be read")
-            elif waiting > BEHIND_BYTES and group.channel.replaceable:
-                group.behind.add(name)
-            elif name in group.behind:
-                group.behind.discard(name)
+            connection, subscription = reader
+            if connection.waiting_bytes > most:
+                if replaceable:
+                    behind.add(name)
+                else:
+                    connection.end("too slow", f"more than {BUFFER_BYTES_MAX} bytes wait to be read")
+                    told.append(connection)
+                continue
+            said = messages
+            if behind and name in behind:
+                behind.discard(name)
                 if begin is None:
                     begin = [SharedMessage(destination, body) for body in group.channel.begin(now_ms)]
                 self.replaced += 1
-                self._deliver_all(reader, begin)
-            else:
-                self._deliver_all(reader, messages)
-
-    def _deliver_all(self, reader: Reader, messages: list[SharedMessage]) -> None:
-        for message in messages:
-            self._deliver(reader, message)
+                said = begin
+            for message in said:
+                self.delivered += connection.deliver(subscription, message)
+            told.append(connection)
 
     def _deliver(self, reader: Reader, message: SharedMessage) -> None:
-        if reader.connection.deliver(reader.subscription, message):
-            self.delivered += 1
+        self.delivered += reader.connection.deliver(reader.subscription, message)
+        self._told.append(reader.connection)
 
     def _refuse(self, reader: Reader, error: TopicError) -> None:
         """Say so under the subscription, and again to who reads the topic of responses."""
         body = error_body(str(error))
         reader.connection.refuse(reader.subscription, error.status, body)
+        self._told.append(reader.connection)
         for other in self._responses_of(reader.connection):
             self._deliver(other, SharedMessage(TopicKind.RESPONSES.value, body, error.status))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from common.clock import NS_PER_MS
+from common.clock import NS_PER_MS, Clock
+from common.network.door import DIRECT, DirectWriter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from gateway.auth.sessions import Sessions
 from gateway.c2.connection import C2Connection
 from gateway.c2.hub import Hub
 from gateway.context import Context
@@ -25,6 +27,11 @@ class _Socket:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self._writer: DirectWriter = websocket.scope["extensions"][DIRECT]
+
+    @property
+    def waiting(self) -> Callable[[], int]:
+        return self._writer.waiting
 
     async def receive(self) -> str | bytes | None:
         message = await self._websocket.receive()
@@ -33,14 +40,15 @@ class _Socket:
         text: str | None = message.get("text")
         return text if text is not None else message.get("bytes") or b""
 
-    async def send(self, data: bytes, *, as_text: bool) -> None:
-        if as_text:
-            await self._websocket.send_text(data.decode())
-        else:
-            await self._websocket.send_bytes(data)
+    def write(self, messages: Sequence[bytes], *, as_text: bool) -> None:
+        self._writer.write(messages, as_text=as_text)
 
     async def close(self, code: int, reason: str) -> None:
-        await self._websocket.close(code, reason)
+        with contextlib.suppress(RuntimeError):
+            await self._websocket.close(code, reason)
+
+    def abort(self) -> None:
+        self._writer.abort()
 
 
 @router.websocket("/websocket/v0")
@@ -51,10 +59,14 @@ async def c2_socket(websocket: WebSocket) -> None:
     hub: Hub = websocket.app.state.hub
     offered = [each.strip() for each in websocket.headers.get("sec-websocket-protocol", "").split(",")]
     await websocket.accept(next((each for each in offered if each in SUBPROTOCOLS), None))
-    connection = C2Connection(_Socket(websocket), hub, context.sessions, context.clock)
     async with _ticking(websocket, context):
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await connection.run()
+        await converse(websocket, hub, context.sessions, context.clock)
+
+
+async def converse(websocket: WebSocket, hub: Hub, sessions: Sessions, clock: Clock) -> None:
+    """Speak with the client of an accepted websocket until it is closed."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await C2Connection(_Socket(websocket), hub, sessions, clock).run()
 
 
 @contextlib.asynccontextmanager

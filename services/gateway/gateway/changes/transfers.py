@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from common.core import Effects, Input, Ordered, Receipt, Start
 from common.events import TransferCommand, TransferUpdate
 
 TRANSFERS_MAX = 1_000
@@ -58,17 +59,24 @@ class Transfers:
         self._early: dict[Key, TransferUpdate] = {}
         """What holders said of transfers whose commands have not come yet."""
 
-    def on_command(self, command: TransferCommand) -> None:
+    def inputs(self) -> Sequence[Input]:
+        return [
+            Ordered(TransferCommand, self.on_command, Start.LAST_PER_SUBJECT),
+            Ordered(TransferUpdate, self.on_update, Start.LAST_PER_SUBJECT),
+        ]
+
+    def on_command(self, command: TransferCommand, receipt: Receipt) -> Effects:
         """Take in what is to be sent; the first word under a number is the only one."""
         key = (command.account, command.number)
         if key in self._known:
-            return
+            return ()
         self._known[key] = Transfer(command, self._early.pop(key, None))
         if len(self._known) > TRANSFERS_MAX:
             ended = (each for each, transfer in self._known.items() if transfer.ended)
             del self._known[next(ended, next(iter(self._known)))]
+        return ()
 
-    def on_update(self, update: TransferUpdate) -> None:
+    def on_update(self, update: TransferUpdate, receipt: Receipt) -> Effects:
         """Take in what a holder says; a word older than the one that is known changes nothing."""
         key = (update.account, update.number)
         transfer = self._known.get(key)
@@ -76,10 +84,11 @@ class Transfers:
             self._early[key] = update
             if len(self._early) > TRANSFERS_MAX:
                 del self._early[next(iter(self._early))]
-            return
+            return ()
         known = transfer.update
         if known is None or (update.epoch, update.update_sequence) > (known.epoch, known.update_sequence):
             transfer.update = update
+        return ()
 
     def get(self, account: str, number: int) -> Transfer | None:
         return self._known.get((account, number))

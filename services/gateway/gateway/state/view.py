@@ -38,8 +38,6 @@ from common.events import (
     Statistics,
     TopOfBook,
     TradingStatistics,
-    TransferCommand,
-    TransferUpdate,
     User,
 )
 from common.instruments import Side
@@ -183,8 +181,7 @@ class View(Core):
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
             Ordered(Adjustment, self.on_adjustment),
-            Ordered(TransferCommand, self.on_transfer, Start.LAST_PER_SUBJECT),
-            Ordered(TransferUpdate, self.on_transfer_update, Start.LAST_PER_SUBJECT),
+            *self.transfers.inputs(),
             Ordered(Alert, self.on_alert, Start.ALL),
             Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
@@ -349,14 +346,6 @@ class View(Core):
 
     def on_adjustment(self, adjustment: Adjustment, receipt: Receipt) -> Effects:
         self.adjustments.apply(adjustment, receipt.sequence)
-        return ()
-
-    def on_transfer(self, command: TransferCommand, receipt: Receipt) -> Effects:
-        self.transfers.on_command(command)
-        return ()
-
-    def on_transfer_update(self, update: TransferUpdate, receipt: Receipt) -> Effects:
-        self.transfers.on_update(update)
         return ()
 
     def on_alert(self, alert: Alert, receipt: Receipt) -> Effects:

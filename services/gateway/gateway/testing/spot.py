@@ -261,6 +261,7 @@ class Listener:
     got: list[tuple[str, int | None, bytes]] = field(default_factory=list)
     refused: list[tuple[str, int, Any]] = field(default_factory=list)
     ended: str = ""
+    looks: int = 0
 
     def deliver(self, subscription: Subscription, message: SharedMessage) -> bool:
         self.got.append((message.destination, message.status, message.body))
@@ -271,6 +272,12 @@ class Listener:
 
     def end(self, rule: str, detail: str) -> None:
         self.ended = f"{rule}: {detail}"
+
+    def flush(self) -> None:
+        """Nothing is queued here."""
+
+    def on_time(self, now_ns: int) -> None:
+        self.looks += 1
 
     def bodies(self) -> list[Any]:
         """Return what came since the last look."""

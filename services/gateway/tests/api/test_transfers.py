@@ -8,13 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from common.core import Receipt
 from common.events import AccountState, Audit, Balance, TransferCommand, TransferState, TransferUpdate
 from gateway.changes.transfers import Transfers
 from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import Story
 
 LogIn = Callable[..., Awaitable[dict[str, str]]]
-HALF = {
+JSON = dict[str, Any]
+HALF: JSON = {
     "account": "mm1-kraken",
     "to_account": "mm1-dltxmm",
     "amount": "0.5",
@@ -79,14 +81,14 @@ async def test_a_transfer_says_who_and_why_and_how_far_it_is(
     }
     assert bus.published.index(audit) < bus.published.index(command), "the record comes first"
     shown = []
-    words = [
+    words: list[JSON] = [
         {"state": TransferState.SENDING},
         {"state": TransferState.UNDER_WAY, "transfer_id": "KRAKEN-DLTXMM-1", "due_ns": 65},
         {"state": TransferState.DONE, "transfer_id": "KRAKEN-DLTXMM-1", "due_ns": 65},
     ]
     for sequence, said in enumerate([{}, *words]):
         if said:
-            story.tell(story.view.on_transfer_update, update(command, sequence, **said))
+            story.tell(story.view.transfers.on_update, update(command, sequence, **said))
         (row,) = (await client.get("/api/transfers", headers=tess)).json()["transfers"]
         shown.append(row["state"])
     assert shown == ["asked", "sending", "under_way", "done"]
@@ -104,7 +106,7 @@ async def test_a_refusal_is_listed_with_its_reason(
     await ask(client, tess)
     (command,) = bus.of(TransferCommand)
     said = {"state": TransferState.REFUSED, "reason": "0.5 BTC needed, 0.1 available"}
-    story.tell(story.view.on_transfer_update, update(command, 1, **said))
+    story.tell(story.view.transfers.on_update, update(command, 1, **said))
     (row,) = (await client.get("/api/transfers", headers=tess)).json()["transfers"]
     assert (row["state"], row["refused"]) == ("refused", "0.5 BTC needed, 0.1 available")
 
@@ -186,8 +188,8 @@ def test_words_that_come_before_the_command_or_out_of_order_count_as_they_were_s
         ts_ns=1,
     )
     known = Transfers()
-    known.on_update(update(command, 2, state=TransferState.UNDER_WAY))
-    known.on_command(command)
-    known.on_update(update(command, 1, state=TransferState.SENDING))
+    known.on_update(update(command, 2, state=TransferState.UNDER_WAY), Receipt(1))
+    known.on_command(command, Receipt(1))
+    known.on_update(update(command, 1, state=TransferState.SENDING), Receipt(1))
     (transfer,) = known.newest_first()
     assert transfer.row()["state"] == "under_way"

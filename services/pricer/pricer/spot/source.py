@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -132,19 +132,23 @@ class SpotSource(Output):
         if priced == self._priced and now_ns - self._stated_at_ns < RENEWED_NS:
             return ()
         self._priced, self._stated_at_ns, self.silent = priced, now_ns, priced.unusable
+        # Each is looked up several times below.
+        ages_ns = {book: _age_ns(book, now_ns) for book in self._followed}
         if not priced.unusable:
             used = self._used(priced)
             newest = max((each.book for each in used if each.book is not None), key=_received)
-            oldest_ns = max(_age_ns(book, now_ns) for book in used)
+            oldest_ns = max([ages_ns[book] for book in used])
             self._known = Known(priced.bid, priced.ask, now_ns - oldest_ns, newest.ts_event_ns, newest.ts_received_ns)
-        return (self._statement(self._at, priced, now_ns, epoch),)
+        return (self._statement(self._at, priced, ages_ns, now_ns, epoch),)
 
     def forget(self) -> None:
         self._priced = Priced([], "halted")
 
     # --- the event --------------------------------------------------------------------------------------------------
 
-    def _statement(self, at: tuple[str, str], priced: Priced, now_ns: int, epoch: int) -> SourcePrice:
+    def _statement(
+        self, at: tuple[str, str], priced: Priced, ages_ns: Mapping[BookSource, int], now_ns: int, epoch: int
+    ) -> SourcePrice:
         known = self._known
         return SourcePrice(
             algo_id=self.algo_id,
@@ -161,10 +165,10 @@ class SpotSource(Output):
                 self.revision, self._based(priced, priced.bids, bids=True), self._based(priced, priced.asks, bids=False)
             ),
             books=[
-                SourceBook(book.feed.venue, book.symbol, _age_ns(book, now_ns), book.own_bids, book.own_asks, reason)
+                SourceBook(book.feed.venue, book.symbol, ages_ns[book], book.own_bids, book.own_asks, reason)
                 for book, reason in zip(self._books, priced.reasons, strict=False)
             ],
-            fx=self._fx(priced, now_ns),
+            fx=self._fx(priced, ages_ns),
             epoch=epoch,
         )
 
@@ -186,7 +190,7 @@ class SpotSource(Output):
             for each, amount, needed in zip(quotes.prices, quotes.amounts, accumulate(quotes.amounts), strict=True)
         ]
 
-    def _fx(self, priced: Priced, now_ns: int) -> FxRate | None:
+    def _fx(self, priced: Priced, ages_ns: Mapping[BookSource, int]) -> FxRate | None:
         rate = priced.rate
         if rate is None:
             return None
@@ -201,7 +205,7 @@ class SpotSource(Output):
             bid_venue=bid_at.feed.venue,
             ask_venue=ask_at.feed.venue,
             inverse=rate.inverse,
-            age_ns=max(_age_ns(bid_at, now_ns), _age_ns(ask_at, now_ns)),
+            age_ns=max(ages_ns[bid_at], ages_ns[ask_at]),
         )
 
     # --- for people -------------------------------------------------------------------------------------------------

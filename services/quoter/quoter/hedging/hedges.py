@@ -26,14 +26,13 @@ from quoter.orders.terms import Terms
 from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
 from quoter.trading.order_updates import HedgeTerms
-from quoter.trading.strategy import GivenWay
+from quoter.trading.strategy import ANYWHERE, GivenWay
 from quoter.trading.trader import Trader
 from quoter.venues.base import Execution
 
 Symbol = tuple[str, str]
 """Venue and symbol."""
 CANCELLABLE = (SUBMITTING, LIVE, UNKNOWN)
-ANYWHERE = GivenWay(1 << 62, 0)
 
 
 class Hedges:

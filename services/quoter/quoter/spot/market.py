@@ -373,7 +373,8 @@ class SpotMarket(MarketStrategy):
     # --- what people see ----------------------------------------------------------------------------------------
 
     def particulars(self) -> Known:
-        return Known(self.rules, self.terms, self.inventory.shown(), self._price, self._prices)
+        lots = self.inventory.shown()
+        return Known(self.rules, self.terms, lots, self._price, self._prices, self._configured, self._way)
 
     def status(self, inputs: Inputs, now_ns: int) -> dict[str, Any]:
         price = self._price

@@ -263,6 +263,10 @@ class GivenWay(NamedTuple):
     least_ask_ticks: int
 
 
+ANYWHERE = GivenWay(1 << 62, 0)
+"""Bounds that bound nothing."""
+
+
 class Account(NamedTuple):
     """What a kind of bot may look at of the account that it trades through."""
 

@@ -114,6 +114,9 @@ def test_quotes_stand_off_from_where_a_hedge_is_to_trade_and_come_back_behind_it
     stage.ways["BTCUSD"] = GivenWay(plan.bids[-1].price_ticks - 1, 0)
     plan = stage.plan(price)
     assert (plan.bids, len(plan.asks), plan.reason) == ([], 5, "no bids: a hedge is to sell there")
+    told = stage.market.particulars().explained(plan, 0)
+    assert told["bounds"] == {"max_bid": None, "min_ask": None}
+    assert told["gives_way"] == {"max_bid": 59_930.0, "min_ask": None}
     del stage.ways["BTCUSD"]
     assert len(stage.plan(price).wanted) == 10
 

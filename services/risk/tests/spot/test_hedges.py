@@ -14,6 +14,7 @@ from common.events import (
     Event,
     FairValue,
     Fill,
+    Halt,
     HedgeState,
     HedgeUpdate,
     Lease,
@@ -23,9 +24,11 @@ from common.events import (
 )
 from common.instruments import Side
 from common.orders import OrderState
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from risk.ledger.books import Ledger
 from risk.testing.events import a_fill, a_market, a_snapshot
-from risk.testing.harness import Harness
+from risk.testing.harness import Harness, kinds
 from risk.testing.hedging import answer
 from risk.testing.spot import (
     BTCJPY_MARKET,
@@ -300,3 +303,44 @@ def test_the_delta_of_shares_counts_where_it_is_asked_for() -> None:
     desk.tell(msgspec.structs.replace(fair, delta=0.0))
     desk.wait(0.25)
     assert desk.order[-1].cancelled
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["quote", "hedged", "halt", "wait", "price", "lease"]), st.integers(-2_000, 2_000))
+    )
+)
+@settings(max_examples=25)
+def test_what_stands_since_the_last_decision_is_decided_as_if_it_were_new(steps: list[tuple[str, int]]) -> None:
+    desks = Desk(), Desk()
+    for number, (what, size) in enumerate(steps, 1):
+        for desk in desks:
+            if desk is desks[1]:
+                hedges = desk.risk.hedges
+                hedges._configured_of, hedges._funds_of, hedges.hedging.standings = (), (), {}
+            if what == "quote":
+                desk.fill(a_quote(number, size or 1))
+            elif what == "hedged" and desk.order and not desk.order[-1].cancelled:
+                command = desk.order[-1]
+                lots = int(command.quantity * 1_000) * command.side.sign
+                desk.fill(a_hedge(number, lots, parent_id=command.parent_id))
+                desk.hear(answer(command, number, state=HedgeState.DONE, done=command.quantity))
+            elif what == "halt":
+                halt = Halt(
+                    scope=f"venue-{KRAKEN}",
+                    reason="manual",
+                    actor="anna",
+                    halt_id=f"{number}",
+                    lifted=size < 0,
+                    ts_ns=desk.now_ns,
+                )
+                desk.tell(halt)
+            elif what == "price":
+                desk.tell(a_top(KRAKEN, "BTCUSD", 60_000 + size))
+            elif what == "lease":
+                desk.tell(Lease(role="quoter", key="mm2", holder="quoter-2", beat=number, ttl_ms=abs(size) + 1))
+            else:
+                desk.wait(1)
+    assert desks[0].order == desks[1].order
+    assert kinds(desks[0].said) == kinds(desks[1].said)
+    assert desks[0].kept == desks[1].kept

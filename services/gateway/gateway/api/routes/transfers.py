@@ -105,7 +105,7 @@ async def _ask(context: Context, asked: Asked, command: TransferCommand) -> Resp
     if not stored:
         raise ApiError(503, "unknown", "whether it is stored is unknown: ask again under the same client_transfer_id")
     first = stored[0]
-    context.view.on_transfer(first, Receipt(context.now_ns()))
+    context.view.transfers.on_command(first, Receipt(context.now_ns()))
     transfer = context.view.transfers.get(first.account, first.number) or Transfer(first)
     if taken or first != command:
         return _again(asked, transfer)
