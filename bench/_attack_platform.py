@@ -83,15 +83,15 @@ class Attacked(Trial):
     def quoting_anew(self) -> None:
         """Wait until every service is ready, and new orders rest on both sides after that."""
         self.until("readiness", lambda: self.ready(QUOTING))
-        newest = 0
+        earlier: set[tuple[str, str]] = set()
 
         def known() -> bool:
-            nonlocal newest
-            newest = self.newest_order()
+            nonlocal earlier
+            earlier = self.resting()
             return True
 
         self.until("an answer of the venue", known)
-        self.until("new orders on both sides", lambda: self.newest_order() > newest and self.two_sided())
+        self.until("new orders on both sides", lambda: bool(self.resting() - earlier) and self.two_sided())
 
     def halts(self) -> set[tuple[str, str]]:
         """Return the halts in force, as (scope, reason)."""

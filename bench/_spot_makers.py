@@ -251,7 +251,12 @@ def sections_with(style: str, settings: Sequence[str]) -> dict[str, Any]:
             "max_offset": "10 bps",
             "hedge_qty_factor": "1",
         },
-        "risk_limits": {"max_long_exposure": 3, "max_short_exposure": 3, "max_day_loss": DAY_LOSS},
+        "risk_limits": {
+            "max_long_exposure": 3,
+            "max_short_exposure": 3,
+            "max_day_loss": DAY_LOSS,
+            "max_drawdown": DAY_LOSS,
+        },
     }
     for setting in settings:
         path, _, value = setting.partition("=")

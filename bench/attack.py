@@ -174,9 +174,9 @@ def _lose_store(platform: Attacked, scenario: Scenario, result: Result) -> float
         return time.monotonic() - began
     name = f"{scenario.what} {sum(key.startswith(scenario.what) for key in result.stood_still) + 1}"
     platform.until("standing still", platform.stands_still)
-    newest = platform.newest_order()
+    earlier = platform.resting()
     time.sleep(STANDING_S)
-    result.stood_still[name] = platform.stands_still() and platform.newest_order() <= newest
+    result.stood_still[name] = platform.stands_still() and not platform.resting() - earlier
     platform.resume()
     platform.until("the halt given before the loss", lambda: ("bot-1", HALTED) in platform.halts())
     platform.mm("lift", "bot-1", HALTED)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # Modules that may do I/O, relative to their member; everything else is a core or what a core is made of. A new
 # module is pure until somebody enters it here and says why.
 SHELL: dict[str, tuple[str, ...]] = {
+    "libs/c2wire": (),
     "libs/common": (
         "common/bus/durable.py",
         "common/bus/jetstream.py",
@@ -52,6 +53,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "common/streams/backup.py",
         "common/streams/sealing.py",
     ),
+    "libs/stompframes": (),
     # The command line is a shell throughout; what runs in the simulation is seeded and pure.
     "libs/toolkit": (
         "toolkit/*.py",
@@ -62,6 +64,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "toolkit/servers/*.py",
         "toolkit/simulation/cores.py",
         "toolkit/simulation/spot/side.py",
+        "toolkit/simulation/troubles/troubles.py",
         "toolkit/simulation/world.py",
         "toolkit/testing/*.py",
     ),
@@ -82,12 +85,16 @@ SHELL: dict[str, tuple[str, ...]] = {
     "services/gateway": (
         "gateway/__main__.py",
         "gateway/api/*.py",
+        "gateway/api/c2/*.py",
         "gateway/api/routes/*.py",
+        "gateway/auth/clients.py",
         "gateway/auth/owner.py",
         "gateway/auth/passwords.py",
         "gateway/auth/sessions.py",
         "gateway/auth/store.py",
         "gateway/auth/throttle.py",
+        "gateway/c2/connection.py",
+        "gateway/c2/socket.py",
         "gateway/changes/admin_ports.py",
         "gateway/changes/bots_file.py",
         "gateway/changes/first_start.py",
@@ -95,6 +102,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/state/status.py",
         "gateway/testing/fakes.py",
         "gateway/testing/platform.py",
+        "gateway/testing/spot.py",
         "gateway/wiring.py",
     ),
     "services/pricer": ("pricer/__main__.py", "pricer/wiring.py"),
@@ -103,6 +111,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "quoter/accounts/reached.py",
         "quoter/accounts/settings.py",
         "quoter/keys.py",
+        "quoter/testing/ccxt/server.py",
         "quoter/testing/live.py",
         "quoter/venues/__init__.py",
         "quoter/venues/polymarket/signing/keys.py",
@@ -293,6 +302,9 @@ def may_import(path: Path) -> set[str]:
         return {"exchange", "common"} if is_shell(path) else {"exchange"}
     if path.parts[0] == "services":
         return {path.parts[1], "common"}
+    if path.parts[1] == "stompframes":
+        # Installed by clients that have nothing else of ours.
+        return set()
     # The toolkit finds the services' cores by name when it runs them, as a server finds an application.
     return {"toolkit", "common"} if path.parts[1] == "toolkit" else {"common"}
 

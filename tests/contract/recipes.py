@@ -51,6 +51,11 @@ RELOAD = (
     """printf 'Authorization: Bearer %s' "$(cat .mm/secrets/admin-token)" | """
     """curl -s -H @- -d '{"name": "btc-options.json"}' localhost:8102/reload"""
 )
+C2_LOGIN = (
+    """printf 'user = "api:%s"\\ndata-urlencode = "password=%s"\\n' """
+    """"$(cat .mm/gateway/client-secret)" "$(cat .mm/gateway/admin-password)" | """
+    """curl -s -K - -d grant_type=password -d username=admin localhost:8080/oauth/token"""
+)
 COMPOSE = "docker compose run --rm streams python -m common.streams list"
 CASH = './mm post cash mm1 -12.50 --reason "a fee the venue took"'
 WITHDRAWAL = './mm post cash mm1 -0.5 --currency BTC --reason "a withdrawal"'
@@ -63,7 +68,7 @@ RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
     "./mm up --profile spot": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
-    "./mm transfer mm1-kraken mm1-dltxmm 0.5 BTC": Elsewhere(
+    './mm transfer mm1-kraken mm1-dltxmm 0.5 BTC --why "DLTXMM runs out"': Elsewhere(
         "test_spot_bots_quote_at_named_venues_and_every_account_agrees"
     ),
     "./mm transfer FROM TO AMOUNT CURRENCY": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
@@ -111,6 +116,10 @@ RECIPES: Mapping[str, Recipe] = {
     "./mm bench storing": Elsewhere("test_a_whole_run_measures_every_way_there_is"),
     "./mm bench thin-flow": Elsewhere("test_r66_the_quoters_bounds_are_those_of_the_best_policy"),
     "./mm explain": Typed("./mm explain"),
+    # docs/c2-api.md
+    C2_LOGIN: Typed(C2_LOGIN, '"token_type":"bearer"'),
+    "./mm bench stomp-fanout": Elsewhere("test_both_servers_tell_every_reader_and_the_ratio_is_of_the_same_bytes"),
+    "./mm bench stomp-fuzz": Elsewhere("test_c2_s3_1_a_sample_of_mutated_frames_breaks_rules_and_nothing_else"),
     # docs/operating.md
     "./mm status": Typed("./mm status", "PAPER · MODEL"),
     "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),

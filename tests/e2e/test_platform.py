@@ -124,8 +124,8 @@ def test_r70_keys_are_rotated_while_it_trades(trial: Trial) -> None:
         keys.add(said.split()[-1])
         trial.wait(f"fills after the rotation of {service}", lambda n=fills: trial.fills_at_venue().total() > n, 60)  # type: ignore[misc]
     assert len(keys) == 7
-    newest = trial.newest_order()
-    trial.wait("new orders on both sides", lambda: trial.newest_order() > newest and trial.two_sided(), 60)
+    earlier = trial.resting()
+    trial.wait("new orders on both sides", lambda: bool(trial.resting() - earlier) and trial.two_sided(), 60)
     trial.wait("books that agree", lambda: not trial.books_agree(), 60)
     assert doubts(trial) == before, "no event parked, none disobeyed"
     assert {service: trial.pid(service) for service in SIGNING} == pids, "nobody was started anew"

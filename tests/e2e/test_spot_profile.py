@@ -29,7 +29,9 @@ def test_spot_bots_quote_at_named_venues_and_every_account_agrees(trial: SpotTri
     assert {bot["symbol"] for bot in shown["bots"] if bot["state"] == "quoting"} == SYMBOLS
     assert shown["halts"] == []
     assert "BTCJPY" in trial.mm("explain", "BTCJPY", "--json")
-    assert "KRAKEN-DLTXMM-1: 0.50000000 BTC" in trial.mm("transfer", "mm1-kraken", "mm1-dltxmm", "0.5", "BTC")
+    half = ("transfer", "mm1-kraken", "mm1-dltxmm", "0.5", "BTC", "--why", "DLTXMM runs out", "--number", "7")
+    assert "KRAKEN-DLTXMM-1: 0.50000000 BTC" in trial.mm(*half)
+    assert "KRAKEN-DLTXMM-1: 0.50000000 BTC" in trial.mm(*half), "it is sent once"
     assert trial.command("quoter", "halt", {"scope": "global", "reason": "end", "actor": "test"}).is_success
     trial.wait("venues without orders of ours", lambda: not trial.open_orders())
     trial.wait("agreement of the books", lambda: not trial.books_agree())

@@ -34,6 +34,8 @@ SPEAKERS: dict[str, set[str]] = {
     "OrderCommand": {"risk"},
     "OrderUpdates": {"quoter"},
     "HedgeUpdate": {"quoter"},
+    "TransferCommand": {"risk", "gateway"},
+    "TransferUpdate": {"quoter"},
     "Fill": {"quoter"},
     "Posting": {"risk", "quoter"},
     "AccountState": {"quoter"},

@@ -55,7 +55,7 @@ class HedgedWorld(World):
             node.start()
         self._price_tick(0)
         for trouble in self.scenario.troubles:
-            self._at(trouble.at_s, lambda trouble=trouble: self._begin(trouble))  # type: ignore[misc]
+            self._at(trouble.at_s, lambda trouble=trouble: self.troubles.begin(trouble))  # type: ignore[misc]
         stopped = msgspec.structs.replace(self.bots[0], revision=2, running=False)
         self._at(STOPPED_S, lambda: self.say(stopped))
         self.schedule.run_until(START_NS + int(END_S * NS_PER_S))

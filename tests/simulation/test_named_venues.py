@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from common.events import Fill, Posting, PostingKind, decode
-from quoter.venues.base import Execution
 from toolkit.simulation.bus import Faults
 from toolkit.simulation.scenario import Scenario, Trouble
 from toolkit.simulation.world import NS_PER_S, START_NS, World
 
 pytestmark = pytest.mark.timeout(900)
-
-TROUBLES = {
-    "quoter killed, venue cut": [Trouble("kill", 9.0, 1.0, "quoter"), Trouble("cut_venue", 14.0)],
-    "risk and pricer killed": [Trouble("kill", 8.0, 2.0, "risk"), Trouble("kill", 13.0, 1.0, "pricer")],
-}
 
 
 def a_world(troubles: list[Trouble] | None = None) -> World:
@@ -58,11 +49,6 @@ def test_money_sent_between_venues_is_booked_at_both_and_earns_nobody_anything()
     ]
 
 
-def caught() -> set[str]:
-    """Return the kinds of findings of a calm run."""
-    return set(a_world().run().findings.kinds)
-
-
 def test_a_calm_run_quotes_by_what_the_books_allow_and_agrees_in_every_currency() -> None:
     world = a_world()
     outcome = world.run()
@@ -75,30 +61,3 @@ def test_a_calm_run_quotes_by_what_the_books_allow_and_agrees_in_every_currency(
     held = Decimal(world.named.accounts["mm1-bittrex"].total("BNB")).scaleb(-8)
     assert 0 < paid == 20 - held
     assert outcome.fills == sum(fill.account == "mm1" for fill in fills) > 0, "the YES/NO bot trades beside them"
-
-
-@pytest.mark.parametrize("name", TROUBLES)
-def test_trouble_leaves_every_account_right(name: str) -> None:
-    outcome = a_world(TROUBLES[name]).run()
-    assert outcome.good, outcome.findings.rows
-
-
-def test_an_inverse_rate_whose_sides_are_not_crossed_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    rate = importlib.import_module("pricer.spot.fx").Rate
-    sell, buy = rate.of_bid, rate.of_ask
-    monkeypatch.setattr(rate, "of_bid", lambda self, price: price / self.bid if self.inverse else sell(self, price))
-    monkeypatch.setattr(rate, "of_ask", lambda self, price: price / self.ask if self.inverse else buy(self, price))
-    assert caught() == {"price"}
-
-
-def test_a_fee_currency_that_is_ignored_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    blotter = importlib.import_module("quoter.trading.blotter").Blotter
-    honest: Callable[..., Iterator[Any]] = blotter._on_execution
-
-    def faulty(self: Any, execution: Execution, now_ns: int) -> Iterator[Any]:
-        for effect in honest(self, execution, now_ns):
-            paid_elsewhere = isinstance(effect, Fill) and effect.fee_currency == "BNB"
-            yield msgspec.structs.replace(effect, fee_currency=effect.currency) if paid_elsewhere else effect
-
-    monkeypatch.setattr(blotter, "_on_execution", faulty)
-    assert {"lost_fill", "cash"} <= caught()

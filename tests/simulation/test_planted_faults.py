@@ -53,14 +53,19 @@ def caught(scenario: Scenario) -> set[str]:
     return set(World(scenario).run().findings.kinds)
 
 
+def short(seed: int) -> Scenario:
+    """A run without trouble, of half-minute markets: long enough for each fault that is planted here."""
+    return Scenario(seed, market_s=30, calm_s=30.0, end_s=65.0)
+
+
 def with_trouble(*troubles: Trouble) -> Scenario:
-    scenario = calm(3)
-    scenario.troubles = list(troubles)
+    scenario = short(3)
+    scenario.troubles, scenario.calm_s = list(troubles), 45.0
     return scenario
 
 
 def test_the_unplanted_run_finds_nothing() -> None:
-    assert caught(with_trouble(Trouble("kill", 40.0, 0.5, "quoter"), Trouble("prices", 70.0, 6.0))) == set()
+    assert caught(with_trouble(Trouble("kill", 20.0, 0.5, "quoter"), Trouble("prices", 35.0, 6.0))) == set()
 
 
 def test_a_fill_that_is_never_published_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,13 +79,13 @@ def test_a_fill_that_is_never_published_is_caught(monkeypatch: pytest.MonkeyPatc
                 yield effect
 
     monkeypatch.setattr(blotter, "_on_execution", forgetful)
-    assert "lost_fill" in caught(calm(3))
+    assert "lost_fill" in caught(short(3))
 
 
 def test_a_fill_that_is_published_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a stable message id, what recovery fetches again is stored again."""
     monkeypatch.setattr(Fill, "message_id", lambda fill: f"{fill.venue_trade_id}:{fill.ts_received_ns}:{fill.epoch}")
-    assert "invented_fill" in caught(with_trouble(Trouble("kill", 40.0, 0.5, "quoter")))
+    assert "invented_fill" in caught(with_trouble(Trouble("kill", 20.0, 0.5, "quoter")))
 
 
 def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +96,7 @@ def test_a_wrong_fee_in_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) ->
         "_book_fill",
         lambda self, fill: honest(self, msgspec.structs.replace(fill, fee=-fill.fee)),
     )
-    assert caught(calm(3)) & {"cash", "halted"}
+    assert caught(short(3)) & {"cash", "halted"}
 
 
 def test_a_merge_that_is_never_booked_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +124,7 @@ def test_a_merge_that_is_booked_twice_is_caught(monkeypatch: pytest.MonkeyPatch)
 def test_a_market_that_is_never_settled_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     markets = importlib.import_module("risk.binary.settlement").Markets
     monkeypatch.setattr(markets, "due", lambda self, ledger, now_ns: iter(()))
-    assert "position" in caught(calm(3))
+    assert "position" in caught(short(3))
 
 
 def test_a_store_that_lags_behind_the_ledger_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +135,7 @@ def test_a_store_that_lags_behind_the_ledger_is_caught(monkeypatch: pytest.Monke
         return {name: data for name, data in honest(ledger, folded).items() if not name.startswith("bot:")}
 
     monkeypatch.setattr(booking, "changes", forgetful)
-    assert "store" in caught(calm(3))
+    assert "store" in caught(short(3))
 
 
 def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +147,7 @@ def test_an_order_left_resting_after_the_stop_is_caught(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(degen, "cancel_all_and_confirm", careless)
     # The dead-man switch would clean up after a while; at the moment of the stop the orders are still there.
-    assert "resting" in caught(calm(3))
+    assert "resting" in caught(short(3))
 
 
 def unchecked(_: PreTradeCheck, order: NewOrder) -> Approved:
@@ -161,12 +166,12 @@ def test_orders_beyond_the_limit_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     # A ladder that only fits because it is cut to the room there is.
     large = {"quoting": {"spread": 0.04, "size": 200, "levels": 2, "spacing": 0.01}}
     monkeypatch.setattr(world, "bot_sections", lambda market_s: honest(market_s) | large)
-    assert caught(calm(5)) == set()
+    assert caught(short(5)) == set()
     monkeypatch.setattr(stance, "headroom", lambda *_: headroom(100_000, 100_000))
     for name in ("within", "without_loss_beyond"):
         monkeypatch.setattr(stance, name, lambda free, *_: free)
     monkeypatch.setattr(PreTradeCheck, "of", unchecked)
-    assert "limit" in caught(calm(5))
+    assert "limit" in caught(short(5))
 
 
 # --- the instrument of an order, in the pre-trade check -------------------------------------------------------------
@@ -254,7 +259,7 @@ def test_quotes_from_a_stale_price_are_caught(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(aggregation.Source, "forget", lambda self: None)
     monkeypatch.setattr(aggregation.VenueFeed, "up", lambda self, now_ns: True)
     monkeypatch.setattr(aggregation.VenueFeed, "stale", lambda self, symbol: False)
-    assert "stale" in caught(with_trouble(Trouble("prices_and_rest", 40.0, 20.0)))
+    assert "stale" in caught(with_trouble(Trouble("prices_and_rest", 20.0, 20.0)))
 
 
 def test_an_error_in_a_core_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,13 +272,13 @@ def test_an_error_in_a_core_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         return honest(self, receipt)
 
     monkeypatch.setattr(risk, "on_positions_due", broken)
-    assert "crash" in caught(calm(3))
+    assert "crash" in caught(short(3))
 
 
 def test_a_platform_that_does_not_come_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     degen = importlib.import_module("quoter.venues.degen.session").DegenSession
     monkeypatch.setattr(degen, "_connect", lambda self: [])
-    assert "idle" in caught(calm(3))
+    assert "idle" in caught(short(3))
 
 
 def test_an_order_that_depends_on_hashing_shows_in_the_history() -> None:

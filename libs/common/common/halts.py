@@ -29,6 +29,8 @@ DEFAULT_REASON = "manual"
 """The reason of a halt that a person gives without naming one."""
 DAILY_LOSS = "daily_loss"
 """The reason of a bot's halt whose day's loss is beyond its limit."""
+DRAWDOWN = "drawdown"
+"""The reason of a bot's halt that is too far below its highest profit of the day."""
 STORE_CHANGED = "store-changed"
 """The reason for which processes stand still when their stores are not those they knew (`common.stores`)."""
 DETAIL_CHARS_MAX = 500

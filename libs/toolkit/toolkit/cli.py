@@ -198,6 +198,7 @@ def transfer(
     target: Annotated[str, typer.Argument(metavar="TO", help="Our account at another venue.")],
     amount: Annotated[str, typer.Argument(help="In units of the currency, such as 0.5.")],
     currency: Annotated[str, typer.Argument(help="One that both venues have.")],
+    why: Annotated[str, typer.Option(help="Why, for the record.")] = "from the command line",
     number: Annotated[int, typer.Option(help="Of an earlier try that nobody answered: it is sent once.")] = 0,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
@@ -205,9 +206,15 @@ def transfer(
     """Send money between our accounts at venues of the simulated exchange."""
     from toolkit.operating import transfers
 
-    url = f"http://127.0.0.1:{ports_of(data_dir, port_base).exchange}"
+    ports, number = ports_of(data_dir, port_base), number or time.time_ns()
+    accounts, money = (source, target), (amount, currency)
     try:
-        transfers.send(data_dir, url, (source, target), (amount, currency), number or time.time_ns(), _say)
+        with PlatformClient(data_dir) as client:
+            url = f"http://127.0.0.1:{ports.gateway}"
+            if transfers.ask(client, url, accounts, money, number, why, _say):
+                return
+        _say("no gateway answers: sent with the account's own key, and nobody has a record of why")
+        transfers.send(data_dir, f"http://127.0.0.1:{ports.exchange}", accounts, money, number, _say)
     except NoAnswerError as error:
         refuse(str(error))
 

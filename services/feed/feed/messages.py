@@ -133,6 +133,13 @@ class Dropped(NamedTuple):
     reason: str
 
 
+class Unlisted(NamedTuple):
+    """A configured symbol that the venue does not list at a time of its clock."""
+
+    symbol: str
+    ts_ns: int
+
+
 class SymbolList(NamedTuple):
     """Everything without an expiry that the venue lists at a time of its clock."""
 
@@ -178,6 +185,6 @@ class Check(NamedTuple):
 
 
 Message: TypeAlias = (
-    Top | Snapshot | Diff | Print | Beat | Listing | Dropped | Reset | Prepared | Refused | Ending | Alive
+    Top | Snapshot | Diff | Print | Beat | Listing | Dropped | Unlisted | Reset | Prepared | Refused | Ending | Alive
 )
 ALIVE = Alive()

@@ -12,11 +12,11 @@ from common.errors import ContractError
 from feed.books.crosscheck import DISPROVED_AT, CrossCheck, Verdict
 from feed.connections.connection import Connection
 from feed.connections.offset import ClockOffset
-from feed.connections.reading import UNREADABLE
+from feed.connections.reading import FAULT_CHARS_MAX, UNREADABLE
 from feed.connections.rest_requests import About, Asked, Asks
 from feed.connections.retry_after import PAUSE_MAX_S
 from feed.followed import Followed
-from feed.messages import Dropped, Listing, Snapshot, SymbolList
+from feed.messages import Dropped, Listing, Snapshot, SymbolList, Unlisted
 from feed.notices import Notices
 from feed.venues.adapter import Adapter
 
@@ -31,6 +31,10 @@ TIME_FIRST_COUNT = 3
 MARKETS_EVERY_MS = 5_000
 UNDECIDED_EVERY_MS = 5_000
 SYMBOLS_EVERY_MS = 5_000
+TERMS_EVERY_MS = 5_000
+"""One symbol's terms are asked for at a time, each in its turn."""
+TERMS_FIRST_EVERY_MS = 1_000
+"""Until each symbol of a fresh connection has had its turn."""
 LISTS = {About.MARKETS: "market list", About.SYMBOLS: "symbol list"}
 NOT_FOUND = 404
 LONG_PAUSE_S = 60.0
@@ -50,7 +54,7 @@ class Heard(NamedTuple):
     """What an answer says about books and markets."""
 
     books: tuple[Snapshot, ...] = ()
-    markets: tuple[Listing | Dropped, ...] = ()
+    markets: tuple[Listing | Dropped | Unlisted, ...] = ()
     whole_list: bool = False
     """True where a market that is not among them is listed no more."""
     symbols: SymbolList | None = None
@@ -76,6 +80,7 @@ class Upkeep:
         self._resubscribed_ns = 0
         self._time_due_ns = self._time_answers = 0
         self._markets_due_ns = self._undecided_due_ns = self._symbols_due_ns = 0
+        self._terms_due_ns = self._terms_asked = 0
 
     def follow(self, symbol: str, now_ns: int) -> None:
         """Take a symbol into care."""
@@ -95,7 +100,8 @@ class Upkeep:
 
     def list_markets(self, now_ns: int) -> None:
         """Ask now for what can be traded."""
-        self._markets_due_ns = self._symbols_due_ns = now_ns
+        self._markets_due_ns = self._symbols_due_ns = self._terms_due_ns = now_ns
+        self._terms_asked = 0
 
     def tend(
         self, followed: Followed, connection: Connection, alone: bool, epoch: int, now_ns: int, effects: list[Effect]
@@ -136,11 +142,22 @@ class Upkeep:
         if adapter.symbols_url() and now_ns >= self._symbols_due_ns:
             self._symbols_due_ns = now_ns + SYMBOLS_EVERY_MS * NS_PER_MS
             self.asks.want(About.SYMBOLS, "", adapter.symbols_url())
+        if now_ns >= self._terms_due_ns and not adapter.discovers and adapter.symbols:
+            self._want_terms(now_ns)
         due = self.asks.due(now_ns)
         for question in self.asks.take_lost():
             if question.about is About.CHECK:
                 self.checks.on_answer(question.symbol, None, now_ns)
         return list(due)
+
+    def _want_terms(self, now_ns: int) -> None:
+        """Ask for the terms of the symbol whose turn it is, by itself: a name that is wrong leaves out no other."""
+        symbols = self._adapter.symbols
+        symbol = symbols[self._terms_asked % len(symbols)]
+        self._terms_asked += 1
+        first = self._terms_asked < len(symbols)
+        self._terms_due_ns = now_ns + (TERMS_FIRST_EVERY_MS if first else TERMS_EVERY_MS) * NS_PER_MS
+        self.asks.want(About.TERMS, symbol, self._adapter.terms_url(symbol))
 
     def venue_ns(self, now_ns: int) -> int:
         """Return the venue's time, as well as it is known."""
@@ -156,6 +173,8 @@ class Upkeep:
         if about is About.SYMBOLS and answer.status == NOT_FOUND:
             # A venue without spot symbols has no such list.
             return NOTHING
+        if about is About.TERMS and answer.status != 200:
+            return self._without_terms(symbol, answer, now_ns)
         try:
             if answer.status != 200:
                 raise ContractError(about.value, f"HTTP status {answer.status or 'none, no answer'}")
@@ -167,7 +186,17 @@ class Upkeep:
                 self.checks.on_answer(symbol, None, now_ns)
             elif about in LISTS and answer.status == 200:
                 self._notices.alert("list_unreadable", f"{LISTS[about]}: {error}", epoch, now_ns, effects)
+            elif about is About.TERMS:
+                return Heard(markets=(Dropped(symbol, str(error)[:FAULT_CHARS_MAX]),))
             return NOTHING
+
+    def _without_terms(self, symbol: str, answer: HttpResponse, now_ns: int) -> Heard:
+        """Return what an answer without terms says: that there is no such symbol, or nothing."""
+        try:
+            unlisted = self._adapter.unlisted(answer.status, answer.body)
+        except UNREADABLE:
+            unlisted = False
+        return Heard(markets=(Unlisted(symbol, self.venue_ns(now_ns)),)) if unlisted else NOTHING
 
     def _alert_pause(self, answer: HttpResponse, epoch: int, now_ns: int, effects: list[Effect]) -> bool:
         asked_s, self.asks.pause_asked_s = self.asks.pause_asked_s, 0.0
@@ -187,6 +216,11 @@ class Upkeep:
                 return Heard(markets=tuple(self._adapter.parse_markets(body)), whole_list=True)
             case About.SYMBOLS:
                 return Heard(symbols=self._adapter.parse_symbols(body))
+            case About.TERMS:
+                if self._adapter.unlisted(200, body):
+                    return Heard(markets=(Unlisted(symbol, self.venue_ns(now_ns)),))
+                listing = self._adapter.parse_terms(symbol, body, self.venue_ns(now_ns))
+                return Heard(markets=(listing,)) if listing is not None else NOTHING
             case About.UNDECIDED:
                 return Heard(markets=tuple(self._adapter.parse_undecided(body)))
             case About.CHECK:

@@ -31,6 +31,7 @@ from feed.messages import (
     Snapshot,
     SymbolList,
     Top,
+    Unlisted,
 )
 from feed.notices import Notices
 from feed.upkeep import Doubt, Upkeep
@@ -77,6 +78,7 @@ class VenueFeed:
             Beat: self._on_beat,
             Listing: self._on_listing,
             Dropped: self._on_dropped,
+            Unlisted: self._on_unlisted,
             Reset: self._on_reset,
             Prepared: self._on_prepared,
             Refused: self._on_refused,
@@ -348,6 +350,11 @@ class VenueFeed:
     def _on_dropped(self, message: Dropped, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         self.note = self.listings.on_dropped(message, self.epoch, now_ns, effects)
 
+    def _on_unlisted(self, message: Unlisted, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
+        market = self.listings.on_unlisted(message, self.epoch, now_ns, effects)
+        if market is not None:
+            effects.append(market)
+
     def _on_reset(self, message: Reset, connection: Connection, now_ns: int, effects: list[Effect]) -> None:
         followed = self.followed.get(message.symbol)
         if followed is not None:
@@ -474,6 +481,9 @@ class VenueFeed:
         return True
 
     def _unfollow(self, symbol: str, now_ns: int, effects: list[Effect]) -> None:
+        if not self.adapter.discovers:
+            # Its stream goes on: a configured symbol is followed, whether or not it can be traded now.
+            return
         followed = self.followed.pop(symbol, None)
         if followed is None:
             return

@@ -13,6 +13,7 @@ from common.errors import BusUnavailable
 from common.events import Audit, Event
 from pydantic import SecretStr
 
+from gateway.auth.clients import OAuthClients
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
@@ -48,6 +49,7 @@ class Context:
     throttle: Throttle
     passwords: Passwords
     admin_ports: AdminPorts
+    clients: OAuthClients = field(default_factory=OAuthClients)
     bus: Publisher | None = None
     """Given by the shell once it is connected."""
     rates: Rates = field(default_factory=Rates)

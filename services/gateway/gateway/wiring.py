@@ -22,6 +22,7 @@ from common.venues import Exchanges, is_quoted
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.api.app import build_app
+from gateway.auth.clients import OAuthClients, read_or_make_secret
 from gateway.auth.owner import read_or_make
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
@@ -63,6 +64,8 @@ class Settings(ServiceSettings):
     gateway_port: int = Field(default=8080, ge=0, le=65_535)
     admin_urls: Annotated[str, AfterValidator(_checked_urls)] = ""
     """Admin ports of the other services: name=url, separated by commas."""
+    vendor_client: bool = False
+    """Let the public client of the vendor's own web page in, whose secret everybody knows."""
     profile: str = DEFAULT_PROFILE
     """Bots whose `run_in` names it run from the first start; one that no bot names is refused."""
     redis_url: RedisAddress = "redis://127.0.0.1:6379/0"
@@ -99,6 +102,7 @@ def wire(settings: Settings) -> Service:
         throttle=Throttle(store),
         passwords=passwords,
         admin_ports=AdminPorts(urls, settings.admin_token(), WebClient(trust_env=False)),
+        clients=OAuthClients(vendor=settings.vendor_client),
     )
     recalls: list[asyncio.Task[None]] = []
 
@@ -108,6 +112,7 @@ def wire(settings: Settings) -> Service:
         context.past = partial(past, shell)
 
     async def prepare(shell: Shell) -> None:
+        context.clients.know(read_or_make_secret(settings.data_dir / "gateway" / "client-secret"))
         context.owner_token = read_or_make(settings.data_dir / "gateway" / "owner-token")
         password_path = settings.data_dir / "gateway" / "admin-password"
         if not await shell.api.subjects("USER", "user.*") and await create_admin(context, passwords, password_path):

@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,29 @@ import httpx
 import pytest_asyncio
 from common.clock import NS_PER_S, AnchoredClock
 from common.core import Receipt
-from common.events import Adjustment, Halt
+from common.events import (
+    Adjustment,
+    Balance,
+    BotConfig,
+    Distance,
+    ExecutionStyle,
+    FxRate,
+    Halt,
+    HedgeVenue,
+    OrderCommand,
+    RiskStatistics,
+    SourcePrice,
+    Statistics,
+    TradingStatistics,
+    TransferCommand,
+    TransferState,
+    TransferUpdate,
+)
+from common.instruments import Side
 from common.network.admin import serving
 from common.network.webclient import WebClient
 from common.orders import first_id_of
+from common.testing.spot import BTCJPY
 from fastapi import FastAPI
 from gateway.api.app import build_app
 from gateway.auth.passwords import Passwords
@@ -32,6 +52,7 @@ from gateway.context import Context
 from gateway.state.view import View
 from gateway.testing.fakes import AdminPortsSeen, FakeBus, MemoryTokenStore
 from gateway.testing.platform import SYMBOL, URLS, Story
+from msgspec.structs import replace
 from pydantic import SecretStr
 from toolkit.checking.browser import NAMES, PACKAGE, find_browser
 from toolkit.checking.not_run import not_run
@@ -169,6 +190,7 @@ class Served:
             passwords=passwords,
             admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), client),
             bus=self.bus,
+            past=self.bus.past,
         )
         self.app: FastAPI = build_app(self.context)
         self.url = ""
@@ -224,6 +246,72 @@ async def test_the_page_shows_fair_value_quotes_inventory_and_profit(served: Ser
             f"(() => {{ const c = document.querySelector(`{card} canvas`);"
             "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((byte) => byte) })()"
         )
+        assert tab.complaints == []
+
+
+async def test_a_spot_bots_figures_hedges_and_balances_are_shown_and_what_is_unknown_says_why(served: Served) -> None:
+    story, zero = served.story, Decimal(0)
+    view, now_ns = story.view, story.now_ns
+    config = {"algo_id": "3", "kind": "spot", "revision": 1, "running": True, "sections": BTCJPY}
+    story.tell(view.on_bot, BotConfig(actor="x", ts_ns=now_ns, **config))  # type: ignore[arg-type]
+    story.statistics(12.5, 1.2, 13.7)
+    told = Statistics(scope="bot-3", figures={"fills": 2.0}, ts_ns=now_ns)
+    story.tell(view.on_statistics, told)
+    position = story.position(0, 0, "0", sequence=2)
+    story.tell(view.on_position, replace(position, algo_id="3", lines=[], unrated=["JPY"]))
+    fx = FxRate(symbol="USDJPY", bid=149.29, ask=149.31, bid_venue="k", ask_venue="k", inverse=False, age_ns=0)
+    price: dict[str, Any] = {"algo_id": "3", "venue": "dltxmm_spot", "symbol": "BTCJPY", "age_ns": 0, "fx": fx}
+    story.tell(view.on_fair, SourcePrice(bid=8_966_252.0, ask=8_972_603.0, ts_received_ns=now_ns, **price))
+    nets = {"quoter_net_qty": Decimal("0.0481"), "hedger_net_qty": Decimal("-0.03")}
+    figures = {"position_cost": zero, "position_market_price": None, "pnl": Decimal("1911.2"), "fees": Decimal("206.2")}
+    quantities = (
+        "open_buy_qty",
+        "open_sell_qty",
+        "quoter_bot_qty",
+        "quoter_sld_qty",
+        "hedger_bot_qty",
+        "hedger_sld_qty",
+    )
+    known: dict[str, Any] = {**nets, **figures, **dict.fromkeys(quantities, zero)}
+    known |= {"current_position_size": Decimal("0.0181"), "net_pnl": Decimal(1705), "account_pnl": None}
+    known |= {"term_currency": "JPY", "account_currency": "USD", "ledger_sequence": 1}
+    story.tell(view.on_figures, TradingStatistics(algo_id="3", start_ns=1, ts_ns=now_ns, **known))
+    parent: dict[str, Any] = {"scope": "bot-3", "account": "mm1-kraken", "ledger_sequence": 1, "instrument": "BTCUSD"}
+    parent |= {"venues": [HedgeVenue("mm1-kraken", "kraken_spot", "BTCUSD")], "style": ExecutionStyle.LEAN}
+    parent |= {"max_offset": Distance(Decimal(20), in_bps=True), "resend_ms": 1_000, "config_revision": 1}
+    parent |= {"side": Side.SELL, "quantity": Decimal("0.027"), "expires_at_ns": now_ns, "ts_ns": now_ns}
+    story.tell(view.on_hedge, OrderCommand(revision=1, reason="0.032 BTC, from beyond 0.03 to 0.005", **parent))
+    account = story.account()
+    coins = Balance(currency="BTC", total=Decimal("2.5"), available=Decimal("2.4"))
+    story.tell(view.on_account, replace(account, others=[coins]))
+    exposure: dict[str, Any] = {
+        "open_buy_qty": None,
+        "open_sell_qty": None,
+        "current_position_size": Decimal("-0.0069"),
+    }
+    told_of = {"currency_id": "1", "currency": "BTC", "ledger_sequence": 1, "ts_ns": now_ns}
+    story.tell(view.on_exposure, RiskStatistics(**told_of, **exposure))  # type: ignore[arg-type]
+    async with browser_tab() as tab:
+        await tab.open(served.url, height=1600)
+        await tab.log_in()
+        await tab.until("!document.getElementById('spot-panel').hidden")
+        row = (await tab.text("#spot tbody tr")).split("\t")
+        assert row[:3] == ["3", "BTCJPY 8,966,252 / 8,972,603", "USDJPY 149.29 / 149.31"]
+        assert row[3:] == ["0.0481", "-0.03", "0.0181", "1,911.2 JPY", "206.2 JPY", "1,705 JPY"]
+        title = "document.querySelector('#spot tbody td:last-child').title"
+        assert await tab.value(title) == "no rate of JPY to USD"
+        hedge = (await tab.text("#hedges tbody tr")).split("\t")
+        assert hedge[:4] == ["bot-3", "sent", "sell 0.027 BTCUSD LEAN", "kraken_spot"]
+        assert hedge[-1] == "0.032 BTC, from beyond 0.03 to 0.005"
+        balances = (await tab.text("#balances tbody")).split("\n")
+        assert balances == ["mm1 @ degen\t2.5\t99,812.4", "BTC exposure over all\t-0.0069\t"]
+        opened = "document.querySelector('#balances tbody tr:last-child').title"
+        assert await tab.value(opened) == "open orders: – to buy, – to sell"
+        tile = "#figures div:first-child"
+        assert (await tab.text(tile)).split("\n") == ["P&L today", "–", "unknown of 3"]
+        why = f"document.querySelector('{tile}').title"
+        assert await tab.value(why) == "bot 3: no rate of JPY to the account's currency"
+        await tab.keep_screenshot("spot")
         assert tab.complaints == []
 
 
@@ -425,6 +513,48 @@ async def test_r81_one_proposes_a_correction_on_the_page_and_another_approves_it
         await tab.until(f"{shown}.includes('rejected by rita')")
         await tab.keep_screenshot("correction-decided")
         assert all("422" in each for each in tab.complaints), "one refusal, and nothing else"
+
+
+async def test_money_is_sent_from_the_page_once_and_its_way_is_shown(served: Served, passwords: Passwords) -> None:
+    story = served.story
+    story.user("tess", "trader", password_hash=await passwords.hash(PASSWORD))
+    for account, venue, free in (
+        ("mm1-kraken", "kraken_spot", "2.00000000"),
+        ("mm1-dltxmm", "dltxmm_spot", "0.10000000"),
+    ):
+        coins = Balance(currency="BTC", total=Decimal(free), available=Decimal(free))
+        state = replace(story.account(), account=account, venue=venue, others=[coins])
+        story.tell(story.view.on_account, state)
+    shown = "document.getElementById('transfers').innerText"
+    async with browser_tab() as tab:
+
+        async def fill_in(amount: str) -> None:
+            values = {"account": "mm1-kraken", "to_account": "mm1-dltxmm", "currency": "BTC", "reason": "<b>funds</b>"}
+            for name, value in (values | {"amount": amount}).items():
+                await tab.value(f"document.getElementById('confirm-{name}').value = {value!r}")
+            await tab.value("document.getElementById('confirm-yes').click()")
+
+        await tab.open(served.url)
+        await tab.log_in("tess")
+        await tab.until("!document.getElementById('transfers-panel').hidden")
+        await tab.value("document.getElementById('transfer').click()")
+        await tab.until("document.getElementById('confirm').open")
+        await fill_in("3")
+        await tab.until("document.getElementById('confirm-text').textContent.includes('amount: must be at most')")
+        assert served.bus.of(TransferCommand) == []
+        await fill_in("0.5")
+        await tab.until(f"{shown}.includes('asked')")
+        assert "tess: <b>funds</b>" in await tab.text("#transfers")
+        (command,) = served.bus.of(TransferCommand)
+        assert (command.account, command.to_account, command.amount) == ("mm1-kraken", "mm1-dltxmm", Decimal("0.5"))
+        said: dict[str, Any] = {"account": command.account, "number": command.number, "epoch": 3, "ts_ns": 1}
+        story.tell(
+            story.view.transfers.on_update,
+            TransferUpdate(**said, update_sequence=1, state=TransferState.REFUSED, reason="0.5 BTC needed"),
+        )
+        await tab.until(f"{shown}.includes('refused')")
+        assert "0.5 BTC needed" in await tab.text("#transfers")
+        await tab.keep_screenshot("transfers")
 
 
 async def test_a_viewer_sees_everything_and_finds_no_button(served: Served) -> None:

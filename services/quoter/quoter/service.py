@@ -9,7 +9,6 @@ from typing import Any
 from common.clock import NS_PER_S
 from common.core import (
     Close,
-    Effect,
     Effects,
     Every,
     Http,
@@ -42,6 +41,7 @@ from common.events import (
     RiskState,
     SourcePrice,
     Trade,
+    TransferUpdate,
 )
 from common.instruments import Instrument
 from common.leases.fence import EpochFence
@@ -53,17 +53,18 @@ from quoter.accounts.traders import Traders
 from quoter.configured import Configured
 from quoter.hedging.hedges import Hedges
 from quoter.kinds import KINDS
+from quoter.listed import Listed
 from quoter.orders.own_orders import Orders
-from quoter.orders.terms import terms_of
 from quoter.trading.blotter import Blotter
-from quoter.trading.bot import note_book, note_trade, renew_quoted
+from quoter.trading.bot import note_book, note_trade
 from quoter.trading.cancel_all import AnswerTicket, Emptying, name_of
 from quoter.trading.order_updates import PLATFORM
 from quoter.trading.passes import Passes
 from quoter.trading.snapshot_times import SnapshotTimes
 from quoter.trading.strategy import Kind, Price
 from quoter.trading.trader import Trader
-from quoter.venues.base import REPORTS, OrderReport, Outputs, Resting, Session, Since
+from quoter.transfers.transfers import Sender, Transfers
+from quoter.venues.base import REPORTS, AccountFees, OrderReport, Outputs, Resting, Session, Since
 from quoter.views.answers import at_once
 from quoter.views.commands import HaltOrder, halt_of
 from quoter.views.explain import explanation
@@ -71,7 +72,6 @@ from quoter.views.lookback import Lookback
 from quoter.views.status import samples, snapshot, unready
 
 TIMER_MS = 50
-MARKETS_MAX = 5_000
 MESSAGES_PER_S = 1_000.0
 CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 """After cancel-all nothing new goes out in its scope for this long; a halt keeps it so."""
@@ -80,7 +80,7 @@ CANCEL_ALL_HOLD_NS = 5 * NS_PER_S
 class Quoter(AccountCore):
     """Commitments of one account: targets, orders, fills, and the venue's private session."""
 
-    confirmed = (Fill, Posting, Halt)
+    confirmed = (Fill, Posting, Halt, TransferUpdate)
 
     def __init__(
         self,
@@ -95,10 +95,11 @@ class Quoter(AccountCore):
         hedges: Hedges | None = None,
         answer: AnswerTicket = at_once,
         exchanges: Exchanges | None = None,
+        sending: Sender | None = None,
     ) -> None:
         """`traders` and `hedges` are those of the whole process; `answer` answers what people order at its port.
 
-        `exchanges` are those that documents of bots name.
+        `exchanges` are those that documents of bots name; without `sending` the account sends no money.
         """
         self.account, self.venue, self.session = account, venue, session
         self.trader = Trader(account, venue, session, orders, messages_per_s, kinds)
@@ -122,7 +123,9 @@ class Quoter(AccountCore):
         self.booked_sequence: int | None = None
         """How far FILL has the account's entries; a snapshot may be ahead of it, or lost."""
         self._unreadable: list[str] = []
+        self.listed = Listed(self.trader, self.passes, self.blotter)
         self.configured = Configured(self.trader, self.passes, self.blotter, exchanges)
+        self.transfers = Transfers(account, sending, exchanges or Exchanges(), self.trader.halted_by)
 
     def inputs(self) -> Sequence[Input]:
         return [
@@ -142,6 +145,7 @@ class Quoter(AccountCore):
             Every(TIMER_MS, self.on_timer, early=True),
             Wire(self.session.name, self.on_open, self.on_frame, self.on_close),
             Http(self.session.name, self.on_answer),
+            *self.transfers.inputs(),
         ]
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -162,6 +166,7 @@ class Quoter(AccountCore):
         self.trader.halts, self._fence = before.trader.halts, before._fence
         self.trader.epoch, self._account_sequence = before.trader.epoch, before._account_sequence
         self.markets.update(before.markets)
+        self.transfers.inherit(before.transfers)
 
     def on_failure(self, text: str, receipt: Receipt) -> Effects:
         """Halt the account, and cancel what the core before this one has left at the venue."""
@@ -189,6 +194,7 @@ class Quoter(AccountCore):
             self._account_sequence = min(self._account_sequence or self.booked_sequence, self.booked_sequence)
         self.blotter.proven_sequence = self._account_sequence
         self.hedges.begin(self.account, self.epoch, receipt.now_ns)
+        self.transfers.begin(self.epoch)
         yield from self.trader.halts.words.unheard()
         yield from self.trader.halts.words.changes()
         for fault in self._unreadable:
@@ -227,12 +233,16 @@ class Quoter(AccountCore):
         if type(event) is Halt:
             self.trader.halts.on_published(event, sequence)
             return self.trader.halts.words.changes()
+        if type(event) is TransferUpdate:
+            self.transfers.on_published(event)
         return ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """What the ledger's stream does not take stops the account: it must not trade beyond its books."""
         if isinstance(event, HedgeUpdate):
             self.hedges.on_refused(event)
+        if isinstance(event, TransferUpdate):
+            self.transfers.on_refused(event, receipt.now_ns)
         if not isinstance(event, Fill | Posting | AccountState):
             return ()
         if isinstance(event, AccountState):
@@ -276,7 +286,10 @@ class Quoter(AccountCore):
     def on_risk(self, state: RiskState, receipt: Receipt) -> Effects:
         if self._fence.passes("risk", f"state/{state.shard}", state.epoch):
             self.trader.on_risk(state, receipt.now_ns - receipt.age_ns)
-            self._snapshots.on_risk(state)
+            if self._snapshots.on_risk(state):
+                # Of those that have not changed lately the store does not have the last word any more.
+                for order in self.trader.orders.living():
+                    self.trader.news.note_again(order)
         return ()
 
     def on_feed_status(self, status: FeedStatus, receipt: Receipt) -> Effects:
@@ -324,34 +337,7 @@ class Quoter(AccountCore):
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
-        if market.kind not in self.trader.instruments:
-            return ()
-        known = self.markets.get(market.symbol)
-        if known is None and len(self.markets) >= MARKETS_MAX:
-            return ()
-        if not self._fence.passes_market(market) or (known and known.status.over and not market.status.over):
-            return ()
-        try:
-            terms = terms_of(market)
-        except ValueError as error:
-            text = f"{market.symbol}: {error}"
-            return self.blotter.alert(AlertLevel.WARNING, PLATFORM, "bad_market", text, receipt.now_ns)
-        effects: list[Effect] = []
-        regridded = known is not None and known.tick_size != terms.tick_size
-        if known is not None and regridded:
-            # What rests keeps its price, and its place where that lies on the new grid.
-            between = self.trader.orders.regrid(terms.symbol, known.tick_size, terms.tick_size)
-            effects += self.passes.cancel(between, receipt.now_ns)
-        self.markets[terms.symbol] = terms
-        for bot in self.bots.values():
-            quoted = bot.quoted.get(terms.symbol)
-            if quoted is not None:
-                renew_quoted(quoted, terms)
-                if regridded:
-                    quoted.refusals.forget_prices()
-                effects += self.passes.quote(bot, quoted, receipt.now_ns)
-        self.passes.select_soon()
-        return effects
+        return self.listed.on_market(market, receipt.now_ns) if self._fence.passes_market(market) else ()
 
     def on_config(self, config: BotConfig, receipt: Receipt) -> Effects:
         return self.configured.on_config(config, receipt.now_ns)
@@ -385,6 +371,8 @@ class Quoter(AccountCore):
                     yield from self._relay(effects, now_ns)
             elif isinstance(output, Resting):
                 yield from self._relay(self.emptying.on_resting(output, now_ns), now_ns)
+            elif isinstance(output, AccountFees):
+                yield from self.listed.on_fees(output, now_ns)
             elif isinstance(output, Since):
                 yield from self.lookback.on_since(output)
             elif isinstance(output, REPORTS):
@@ -420,6 +408,8 @@ class Quoter(AccountCore):
         yield from self.passes.on_timer(now_ns)
         yield from self._relay(self.trader.refresh_collateral(now_ns), now_ns)
         yield from self._relay(self.blotter.assign(now_ns), now_ns)
+        if self.trader.bus_up:
+            yield from self.transfers.on_timer(now_ns)
         yield from self._fence.alerts("quoter", now_ns)
         yield from self.trader.news.tell_all(self.epoch, now_ns)
         if self.session.reconciled:

@@ -9,7 +9,7 @@ from functools import partial
 
 from common.bus.messages import message_of
 from common.errors import ContractError
-from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, address_filter, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, TransferUpdate, address_filter, decode
 from common.running.service import Service
 from common.running.shell import Shell
 from common.settings import ServiceSettings
@@ -24,7 +24,9 @@ from quoter.hedging.hedges import Hedges
 from quoter.orders.own_orders import Orders
 from quoter.service import MESSAGES_PER_S, Quoter
 from quoter.trading.cancel_all import AnswerTicket
+from quoter.transfers.transfers import Sender
 from quoter.venues import VENUES, VenueSettings
+from quoter.venues.venue import Sending
 from quoter.views.answers import Answers, at_once
 
 UPDATES_READ_BACK_MAX = 2_000
@@ -96,8 +98,12 @@ def make_quoter(
 ) -> Quoter:
     """Return the pure core of one account with its venue's session; ConfigError when its keys cannot be used."""
     orders = Orders()
-    keys, venue, contract, url = account
-    session = VENUES[contract].session(keys, venue, url, settings or VenueSettings(), orders, seed)
+    keys, venue, contract, url, sending_keys = account
+    place = VENUES[contract]
+    session = place.session(keys, venue, url, settings or VenueSettings(), orders, seed)
+    sending = None
+    if sending_keys is not None and isinstance(place, Sending):
+        sending = Sender(place.transfer_session(sending_keys, venue, seed), url)
     return Quoter(
         keys.account,
         venue,
@@ -108,6 +114,7 @@ def make_quoter(
         hedges=hedges,
         answer=answer,
         exchanges=exchanges,
+        sending=sending,
     )
 
 
@@ -133,6 +140,14 @@ async def _read_back(quoters: Quoters, shell: Shell, account: str) -> None:
                 core.remember(updates)
             else:
                 quoters.hedges.remember_children(updates)
+    async for stored in shell.api.last_values("TRANSFER", address_filter(TransferUpdate, account=account)):
+        try:
+            told, _ = shell.gate.read(TransferUpdate, message_of(stored))
+        except ContractError as error:
+            shell.log.warning("transfer update not read back", why=str(error))
+            continue
+        if isinstance(told, TransferUpdate):
+            core.transfers.remember(told)
     booked = await _booked_sequence(account, shell)
     # With nothing of it in FILL, 0 asks for all there is; where places are times it would ask for nothing.
     if booked or core.session.counts_places:

@@ -121,7 +121,7 @@ def test_an_order_that_never_reached_the_venue_is_rejected_after_a_restart() -> 
     script.start()
     [update] = script.news()
     assert (update.state, update.reason) == (OrderState.REJECTED, "never reached the venue")
-    assert update.order_sequence == 2
+    assert update.order_sequence > 1, "later than the word that was remembered"
 
 
 def test_fills_are_asked_for_since_the_last_snapshot_with_overlap_and_known_ones_raise_no_alarm() -> None:

@@ -44,6 +44,7 @@ from common.events import (
     SourcePrice,
     Statistics,
     TopOfBook,
+    TransferCommand,
 )
 from common.leases.fence import EpochFence
 from common.streams.levels import Level
@@ -57,7 +58,7 @@ from risk.ledger.entries import Entry, StoredEntry, forged, uncounted, undecodab
 from risk.ledger.snapshot import StoreHealth
 from risk.monitoring.alerts import PLATFORM, Conditions
 from risk.monitoring.days import DayRecord, Days
-from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting
+from risk.monitoring.equity import PRICES, Earnings, Marks, Price, cutoff_posting, restore_highest
 from risk.monitoring.halts import ACTOR, Halts
 from risk.monitoring.platform_limits import PLATFORM_ID, PLATFORM_TYPE, PlatformLimits, parse_platform_limits
 from risk.monitoring.reconcile import Reconciliation
@@ -93,7 +94,7 @@ LEVELS_MS = 10_000
 class Risk(Core):
     """Keep the books, deal out limits, settle what is decided, compare with the venue, halt what must not go on."""
 
-    confirmed = (Halt, OrderCommand)
+    confirmed = (Halt, OrderCommand, TransferCommand)
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class Risk(Core):
         self.losses = Losses(self.days, self.stops, self.conditions)
         self.spot = SpotBots(self.stops, self.conditions, self.markets, exchanges)
         self.hedges = Hedges(self.conditions, self.spot, self.markets, self.halts)
-        told = (lambda fill: self.watch.on_fill(fill.algo_id), self.spot.on_fill, self._on_fill)
+        told = (self.watch.on_fill, self.spot.on_fill, lambda fill: self.hedges.on_fill(fill, self.ledger.sequence))
         self.booking = Booking(self.markets, self.stops, self.conditions, lambda: self.epoch, told)
         self._faults: dict[str, str] = {}
         """Why the ledger cannot be trusted, by halt reason; while there is one, nothing is folded or dealt out."""
@@ -134,7 +135,7 @@ class Risk(Core):
 
     def restore(self, documents: Mapping[str, bytes]) -> None:
         """Take in the halts that were in force when risk last lived, and the hedges that were open."""
-        self._unreadable = self.halts.restore(self.hedges.restore(documents))
+        self._unreadable = self.halts.restore(self.hedges.restore(self.spot.rebalancing.restore(documents)))
 
     def recover(
         self,
@@ -175,6 +176,7 @@ class Risk(Core):
             Newest(Statistics, self.on_statistics),
             Durable("risk-ledger", self.on_entry, self.on_undecodable, self.on_forged),
             *self.hedges.inputs(),
+            *self.spot.rebalancing.inputs(),
             Every(RISK_STATE_MS, self.on_risk_state_due),
             Every(LOOK_MS, self.on_look_due),
             Every(POSITIONS_MS, self.on_positions_due),
@@ -223,9 +225,6 @@ class Risk(Core):
     def _on_message(self, entry: Entry, receipt: Receipt) -> Iterator[Effect]:
         if not self._faults:
             yield from self.booking.take(entry, receipt.sequence, receipt.now_ns)
-
-    def _on_fill(self, fill: Fill) -> None:
-        self.hedges.on_fill(fill, self.ledger.sequence)
 
     def after_burst(self, receipt: Receipt) -> Effects:
         """Hedge what fills have moved at once."""
@@ -324,20 +323,17 @@ class Risk(Core):
 
     def on_account(self, snapshot: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
-            self.spot.on_account(snapshot)
+            self.spot.on_account(snapshot, stored=bool(receipt.age_ns))
         # A snapshot from before our start may lie before entries whose place in the account's history is not known.
-        if receipt.age_ns and snapshot.account in self.ledger.accounts:
-            return ()
-        if self._fence.passes("quoter", snapshot.account, snapshot.epoch):
+        unplaced = receipt.age_ns and snapshot.account in self.ledger.accounts
+        if not unplaced and self._fence.passes("quoter", snapshot.account, snapshot.epoch):
             self.reconciliation.on_snapshot(snapshot, receipt.now_ns)
         return ()
 
     def on_statistics(self, told: Statistics, receipt: Receipt) -> Effects:
         """What a predecessor reported as the day's highest profit holds after a restart as well."""
-        day, peak = told.figures.get("day"), told.figures.get("daily_peak")
-        before_us = not self._started or told.epoch < self.epoch
-        if before_us and told.scope.startswith("bot-") and day is not None and peak is not None:
-            self.days.high_water.restore(told.scope.removeprefix("bot-"), int(day), Decimal(str(peak)))
+        if not self._started or told.epoch < self.epoch:
+            restore_highest(told, self.days.high_water, self.spot.high_water)
         return ()
 
     def on_lease(self, lease: Lease, receipt: Receipt) -> Effects:
@@ -400,7 +396,11 @@ class Risk(Core):
         if view is not None:
             yield from self.watch.positions(view, self.ledger.lines_of(algo_id), self.markets.base_of, now_ns)
         earned = self._earned(algo_id, now_ns)
-        yield bot_statistics(self.ledger, view, algo_id, earned, self.days.high_water, self.epoch, now_ns)
+        peak = self._high_water(algo_id)
+        yield bot_statistics(self.ledger, view, algo_id, earned, peak, self.epoch, now_ns)
+
+    def _high_water(self, algo_id: str) -> dict[str, float]:
+        return (self.spot if self.spot.serves(algo_id) else self.days).high_water.figures(algo_id)
 
     def _look_at_store(self, now_ns: int) -> Iterator[Effect]:
         if self.store.ahead and "ledger_ahead" not in self._faults:
@@ -455,12 +455,16 @@ class Risk(Core):
         if isinstance(event, Halt):
             self.halts.stored(event, sequence)
             return self.halts.changes()
+        if isinstance(event, TransferCommand):
+            return self.spot.rebalancing.on_published(event, receipt.now_ns)
         return self.hedges.on_published(event, sequence) if isinstance(event, OrderCommand) else ()
 
     def on_refused(self, event: Event, reason: str, receipt: Receipt) -> Effects:
         """The broker would not take a posting: the account's books can no longer be complete."""
         if isinstance(event, OrderCommand):
             yield from self.hedges.on_refused(event, reason, receipt.now_ns)
+        if isinstance(event, TransferCommand):
+            yield from self.spot.rebalancing.on_refused(event, reason, receipt.now_ns)
         if isinstance(event, Posting):
             self.booking.pending.ended(event)
             yield from self.stops.halt(f"account-{event.account}", "posting_refused", reason, receipt.now_ns)
@@ -489,5 +493,6 @@ class Risk(Core):
     def samples(self) -> Iterable[Sample]:
         yield from ledger_samples(self.ledger, self.marks)
         yield from level_samples(self._levels)
-        high_water, halts = self.days.high_water, len(self.halts.listed())
-        yield from watch_samples(high_water, sorted(self.bots), halts, len(self.booking.pending), away=self.store.away)
+        highest = {algo_id: self._high_water(algo_id)["daily_peak"] for algo_id in sorted(self.bots)}
+        pending, halts = len(self.booking.pending), len(self.halts.listed())
+        yield from watch_samples(highest, halts, pending, away=self.store.away)

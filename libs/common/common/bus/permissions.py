@@ -36,6 +36,8 @@ from common.events import (
     TopOfBook,
     Trade,
     TradingStatistics,
+    TransferCommand,
+    TransferUpdate,
     User,
     address_filter,
 )
@@ -66,7 +68,7 @@ DUTIES: dict[str, Duties] = {
         ("pricer",),
     ),
     "quoter": Duties(
-        (QuoteTarget, OwnDepth, OrderUpdates, HedgeUpdate, Fill, Posting, AccountState, Halt),
+        (QuoteTarget, OwnDepth, OrderUpdates, HedgeUpdate, TransferUpdate, Fill, Posting, AccountState, Halt),
         (
             FairValue,
             SourcePrice,
@@ -82,6 +84,8 @@ DUTIES: dict[str, Duties] = {
             OrderUpdates,
             OrderCommand,
             HedgeUpdate,
+            TransferCommand,
+            TransferUpdate,
             Fill,
             Trade,
             Lease,
@@ -90,7 +94,17 @@ DUTIES: dict[str, Duties] = {
     ),
     "watchdog": Duties((Halt,), (Lease, Halt)),
     "risk": Duties(
-        (Posting, Position, Statistics, TradingStatistics, RiskStatistics, RiskState, Halt, OrderCommand),
+        (
+            Posting,
+            Position,
+            Statistics,
+            TradingStatistics,
+            RiskStatistics,
+            RiskState,
+            Halt,
+            OrderCommand,
+            TransferCommand,
+        ),
         (
             Fill,
             Posting,
@@ -107,6 +121,8 @@ DUTIES: dict[str, Duties] = {
             OrderUpdates,
             OrderCommand,
             HedgeUpdate,
+            TransferCommand,
+            TransferUpdate,
             Statistics,
             Lease,
             Adjustment,
@@ -114,7 +130,7 @@ DUTIES: dict[str, Duties] = {
         ("risk",),
     ),
     "gateway": Duties(
-        (BotConfig, PlatformConfig, User, Halt, Adjustment),
+        (BotConfig, PlatformConfig, User, Halt, Adjustment, TransferCommand),
         (
             TopOfBook,
             Book,
@@ -144,6 +160,8 @@ DUTIES: dict[str, Duties] = {
             Audit,
             Parked,
             Adjustment,
+            TransferCommand,
+            TransferUpdate,
         ),
     ),
 }

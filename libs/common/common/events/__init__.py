@@ -64,6 +64,7 @@ from common.events.risk import (
 from common.events.statistics import RiskStatistics, TradingStatistics
 from common.events.stores import IDENTITIES, FillIdentity, LeaseIdentity, StoreIdentity, StoreMark
 from common.events.trading import (
+    REBALANCER,
     TRANSFER_ENTRY,
     AccountState,
     Balance,
@@ -79,12 +80,16 @@ from common.events.trading import (
     Posting,
     PostingKind,
     Redeemable,
+    TransferCommand,
+    TransferState,
+    TransferUpdate,
 )
 
 __all__ = [
     "BOT_SCOPE",
     "CURRENCY_SCOPE",
     "IDENTITIES",
+    "REBALANCER",
     "REGISTRY",
     "TRANSFER_ENTRY",
     "AccountState",
@@ -159,6 +164,9 @@ __all__ = [
     "TopOfBook",
     "Trade",
     "TradingStatistics",
+    "TransferCommand",
+    "TransferState",
+    "TransferUpdate",
     "User",
     "address_filter",
     "class_of",

@@ -78,6 +78,8 @@ class User(Event, frozen=True, kw_only=True, omit_defaults=True):
     password_hash: str
     """argon2id; empty when the user may not log in by password."""
     roles: list[str]
+    bots: list[str] = msgspec.field(default_factory=list)
+    """The only bots that the user may see; none named is all."""
     disabled: bool = False
     revision: int
     actor: str

@@ -24,8 +24,9 @@ class TradingStatistics(Event, frozen=True, kw_only=True, omit_defaults=True):
     algo_key: str = "MM"
     start_ns: int
     """The last cutoff, or when its books began."""
-    open_buy_qty: Decimal
-    open_sell_qty: Decimal
+    open_buy_qty: Decimal | None
+    """None until all open orders of its account have been told, after a start of risk."""
+    open_sell_qty: Decimal | None
     quoter_bot_qty: Decimal
     """Bought by quotes and orders that take out."""
     quoter_sld_qty: Decimal
@@ -66,9 +67,9 @@ class RiskStatistics(Event, frozen=True, kw_only=True, omit_defaults=True):
     """'' for all."""
     algo_id: str = ""
     """'' for all bots."""
-    open_buy_qty: Decimal
-    """Of open orders that would add to the currency."""
-    open_sell_qty: Decimal
+    open_buy_qty: Decimal | None
+    """Of open orders that would add to the currency; None until those of all accounts have been told."""
+    open_sell_qty: Decimal | None
     current_position_size: Decimal
     ledger_sequence: int
     ts_ns: int

@@ -1,4 +1,4 @@
-"""Commitments at venues: order updates, fills, postings, and what an account looks like over there."""
+"""Commitments at venues: order updates, fills, postings, transfers, and what an account looks like over there."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The hedge parent it is a child of; '' for a quote or an order that takes out."""
     executed_lots: int = 0
     """Of a hedge's child, for who takes the hedge over; 0 for others, whose fills say it."""
+    immediate: bool = False
+    """It never rests: what cannot trade at once is gone."""
 
 
 @register
@@ -166,6 +168,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`hedge_qty_factor` from here on; the position until here is made by the one before."""
     start_ns: int
     """When the cutoff was due; the figures begin then."""
+    whole: bool = False
+    """Whether what quotes hold of other base currencies leaves the figures too."""
 
     def __post_init__(self) -> None:
         demand_finite(factor=self.factor)
@@ -184,6 +188,8 @@ class InstrumentMove(msgspec.Struct, frozen=True, omit_defaults=True):
     """Likewise money per unit and price of 1."""
     opening: Opening | None = None
     """In a cutoff of a spot bot, which moves 0 lots: its figures begin anew. A cutoff without is of the UTC day."""
+    parent_id: str = ""
+    """In a reversal: the hedge parent whose fill is taken back; '' of any other fill."""
 
     def __post_init__(self) -> None:
         if self.lot_size is not None:
@@ -370,3 +376,91 @@ class AccountState(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     def message_id(self) -> str:
         return joined_id(self.account, self.epoch, self.ts_received_ns)
+
+
+REBALANCER = "rebalancer"
+"""Whose transfers risk decides; no user has this name with the colon that follows it."""
+
+
+@register
+class TransferCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What is to be sent, once: whoever holds `account` asks the venue for it under `number`.
+
+    It is published as the first of its subject, so that the same number sends nothing more.
+    """
+
+    subject: ClassVar[str] = "transfer.command.{account}.{number}"
+    acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
+
+    account: str
+    """That pays."""
+    number: int
+    """The client's: the venue takes one number of an account once."""
+    venue: str
+    """Where `account` is."""
+    to_account: str
+    to_venue: str
+    currency: str
+    amount: Decimal
+    """Positive, in units of the currency."""
+    actor: str
+    """The user, or 'rebalancer:' and the id of the document."""
+    reason: str
+    expires_at_ns: int
+    """What the venue has not been asked for by then never is."""
+    ts_ns: int
+
+    @property
+    def automatic(self) -> bool:
+        """Say whether risk has decided it, not a person."""
+        return self.actor.startswith(f"{REBALANCER}:")
+
+    def message_id(self) -> str:
+        return joined_id("transfer", self.account, self.number)
+
+
+class TransferState(StrEnum):
+    """Where a transfer stands with the holder of the account that pays; before its first word it is asked for."""
+
+    SENDING = "sending"
+    """The venue is asked for it, or may have been."""
+    UNDER_WAY = "under_way"
+    """It has left the account."""
+    DONE = "done"
+    """It has arrived."""
+    REFUSED = "refused"
+    """Nothing was sent, and nothing will be."""
+
+    @property
+    def ended(self) -> bool:
+        return self in (TransferState.DONE, TransferState.REFUSED)
+
+
+@register
+class TransferUpdate(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A transfer as the holder of the account that pays has it; the first is stored before the venue is asked."""
+
+    subject: ClassVar[str] = "transfer.update.{account}.{number}"
+    acked: ClassVar[bool] = True
+    signed: ClassVar[bool] = True
+    in_turn: ClassVar[bool] = True
+
+    account: str
+    number: int
+    update_sequence: int
+    """Counts these of one account within an epoch, from 1."""
+    state: TransferState
+    transfer_id: str = ""
+    """The venue's name of it, which both postings bear; '' before it is known."""
+    account_sequence: int = 0
+    """Where it stands in the private stream of the account that pays."""
+    due_ns: int = 0
+    """When the venue says that it arrives."""
+    reason: str = ""
+    """Why it was refused, for people."""
+    ts_ns: int
+
+    def message_id(self) -> str:
+        return joined_id("transfer", self.account, self.epoch, self.update_sequence)

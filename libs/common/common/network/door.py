@@ -6,6 +6,7 @@ uvicorn bounds requests; a connection that never ends its request's head is none
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -16,12 +17,20 @@ import h11
 import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from common.core import Sample
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """They answer whoever asks, under any name, and hold neither secrets nor positions."""
+
+DIRECT = "direct.writer"
+"""Where an application finds the `DirectWriter` of its websocket."""
+FINAL_TEXT, FINAL_BINARY = 0x81, 0x82
+LENGTH_16_BITS, LENGTH_64_BITS = 126, 127
+_HEAD_16, _HEAD_64 = struct.Struct("!BBH"), struct.Struct("!BBQ")
+"""Heads of a server's frames, RFC 6455 §5.2."""
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -39,6 +48,8 @@ class Bounds:
     """For the head of a request, from the first look at the connection or the end of the answer before."""
     body_s: float = 15.0
     """For the whole body."""
+    message_bytes: int = 256 * 1024
+    """Of one message of a websocket."""
     stuck_s: float = 15.0
     """A client that takes nothing of an answer for so long is cut off."""
     idle_s: int = 5
@@ -119,6 +130,9 @@ class Door:
             "http": self.http_protocol(),
             "ws": self.websocket_protocol(),
             "h11_max_incomplete_event_size": self.bounds.head_bytes,
+            "ws_max_size": self.bounds.message_bytes,
+            # It costs memory and time per client, and more for who sends the same to many.
+            "ws_per_message_deflate": False,
             "timeout_keep_alive": self.bounds.idle_s,
         }
 
@@ -191,10 +205,52 @@ class _BoundedHttp(H11Protocol):
             self._stuck = None
 
 
+class DirectWriter:
+    """Writes whole messages to a websocket at once and says how much of them still waits, so that nobody is waited for.
+
+    An application finds it under `DIRECT` in the extensions of its scope. What it writes is not compressed.
+    """
+
+    __slots__ = ("_protocol", "_transport", "waiting")
+
+    def __init__(self, protocol: WebSocketsSansIOProtocol) -> None:
+        self._protocol, self._transport = protocol, protocol.transport
+        self.waiting: Callable[[], int] = protocol.transport.get_write_buffer_size
+        """Says how many bytes the client has not taken yet."""
+
+    def write(self, messages: Iterable[bytes], *, as_text: bool) -> None:
+        """Write messages in their order; nothing where the connection is closing. Text must be UTF-8."""
+        transport = self._transport
+        if self._protocol.close_sent or transport.is_closing():
+            return
+        opcode = FINAL_TEXT if as_text else FINAL_BINARY
+        parts: list[bytes] = []
+        for message in messages:
+            size = len(message)
+            if size < LENGTH_16_BITS:
+                parts.append(bytes((opcode, size)))
+            elif size < 1 << 16:
+                parts.append(_HEAD_16.pack(opcode, LENGTH_16_BITS, size))
+            else:
+                parts.append(_HEAD_64.pack(opcode, LENGTH_64_BITS, size))
+            parts.append(message)
+        transport.write(b"".join(parts))
+
+    def abort(self) -> None:
+        """End the connection without a word: its client takes nothing any more."""
+        self._transport.abort()
+
+
 class _BoundedWebsocket(WebSocketsSansIOProtocol):
     """A websocket still counts as a connection of its door."""
 
     door: Door
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.handshake_complete:
+            # The application runs from the loop's next turn on.
+            self.scope["extensions"][DIRECT] = DirectWriter(self)  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.door.leave(self.transport)

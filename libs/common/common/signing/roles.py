@@ -24,6 +24,8 @@ from common.events import (
     Posting,
     PostingKind,
     RiskState,
+    TransferCommand,
+    TransferUpdate,
     User,
 )
 from common.events.stores import IDENTITIES, StoreIdentity
@@ -40,6 +42,8 @@ SIGNERS: Mapping[type[Event], frozenset[str]] = {
     FeedStatus: frozenset({FEED}),
     OrderCommand: frozenset({RISK}),
     HedgeUpdate: frozenset({QUOTER}),
+    TransferCommand: frozenset({GATEWAY, RISK}),
+    TransferUpdate: frozenset({QUOTER}),
     Fill: frozenset({QUOTER}),
     Posting: frozenset({QUOTER, RISK}),
     AccountState: frozenset({QUOTER}),
@@ -57,6 +61,9 @@ SIGNERS: Mapping[type[Event], frozenset[str]] = {
     **dict.fromkeys(IDENTITIES.values(), frozenset({STREAMS})),
 }
 """Every signed class; a role that is not named may not sign it whatever the broker let it publish."""
+
+CHAINED = (Adjustment, BotConfig, PlatformConfig, User, Lease, StoreIdentity, TransferCommand)
+"""What names its predecessor."""
 
 QUOTER_POSTINGS = frozenset({PostingKind.MERGE, PostingKind.SPLIT, PostingKind.REVERSAL, PostingKind.TRANSFER})
 """What the venue did to an account's shares and money, and a trade that it took back; every other posting is risk's
@@ -79,8 +86,10 @@ def fault_in(role: str, event: Event, *, chained: bool) -> str:
             return f"{role} may not lift a halt"
         if not chained:
             return "a lift names the halt it lifts"
-    if isinstance(event, Adjustment | BotConfig | PlatformConfig | User | Lease | StoreIdentity) and not chained:
+    if isinstance(event, CHAINED) and not chained:
         return f"a {type(event).__name__} names the one it follows"
+    if isinstance(event, TransferCommand) and event.automatic != (role == RISK):
+        return f"{role} may not transfer as {event.actor}"
     said_by = _said_by(event)
     if said_by not in ("", role):
         return f"{role} speaks as {said_by}"

@@ -82,6 +82,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("QUOTE", ("quote.>",), 32, max_age_s=60, max_msgs_per_subject=1, acked=False),
     # Ten busy markets write 100 to 180 MiB an hour: of them this is some hours; the age bounds quiet ones.
     Stream("ORDER", ("order.>",), 512, max_age_s=7 * DAY_S),
+    # A month of what people and rebalancers sent, each with its newest word.
+    Stream("TRANSFER", ("transfer.>",), 8, max_age_s=30 * DAY_S, max_msgs_per_subject=1),
     Stream("FILL", ("fill.>",), 512, refuse_when_full=True),
     Stream("ACCOUNT", ("account.>",), 16, max_msgs_per_subject=1),
     Stream("POSITION", ("position.>", "stats.>"), 32, max_msgs_per_subject=1, acked=False),

@@ -201,11 +201,22 @@ CURRENCY_HEDGER: Mapping[str, Any] = {
     "max_bid": "300",
     "min_ask": "300",
 }
+REBALANCER: Mapping[str, Any] = {
+    "currency": "BTC",
+    "accounts": [
+        {"account": "mm1-kraken", "target": "60 %", "band": "10 %"},
+        {"account": "mm1-dltxmm", "target": "40 %", "band": "10 %"},
+    ],
+    "smallest": "0.1",
+    "largest": 1,
+    "daily_limit": "3",
+}
 PLATFORM_DOCUMENTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("risk", "MM"): ACCOUNT_RISK,
     ("risk_currency", "3"): CURRENCY,
     ("currency_risk_limits", "3"): CURRENCY_LIMITS,
     ("risk_hedger", "3"): CURRENCY_HEDGER,
+    ("rebalancer", "1"): REBALANCER,
 }
 """By type and id."""
 

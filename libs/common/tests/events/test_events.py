@@ -231,6 +231,8 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "Parked": ("service", "parked_id"),
     "PlatformConfig": ("type", "id", "revision", "ts_ns"),
     "Posting": ("account", "entry_id"),
+    "TransferCommand": ("account", "number"),
+    "TransferUpdate": ("account", "epoch", "update_sequence"),
     "User": ("id", "revision", "ts_ns"),
     **dict.fromkeys([cls.__name__ for cls in IDENTITIES.values()], ("stream", "generation", "made_ns")),
 }

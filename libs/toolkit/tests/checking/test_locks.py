@@ -29,11 +29,13 @@ def write_member(root: Path, folder: str, dependencies: list[str]) -> None:
 
 
 def test_the_locks_of_this_tree_hold_no_download_address() -> None:
-    found = list((ROOT / "locks").glob("*.txt"))
-    assert found
-    for path in found:
-        assert "://" not in path.read_text(), path
-        assert "--hash=sha256:" in path.read_text(), path
+    found = wanted_locks(ROOT)
+    assert {lock.name for lock in found} == {path.stem for path in (ROOT / "locks").glob("*.txt")}
+    for lock in found:
+        text = lock_path(ROOT, lock.name).read_text()
+        assert "://" not in text, lock.name
+        # A member that needs nothing has a lock all the same.
+        assert ("--hash=sha256:" in text) == bool(lock.requirements), lock.name
 
 
 def test_a_member_is_locked_with_what_the_members_it_uses_need(tree: Path) -> None:

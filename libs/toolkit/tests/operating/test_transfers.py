@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from toolkit.operating.gateway_client import NoAnswerError
-from toolkit.operating.transfers import send
+from toolkit.operating.gateway_client import NoAnswerError, PlatformClient
+from toolkit.operating.transfers import ask, send
 
 SENT = {
     "transfer_id": "KRAKEN-DLTXMM-1",
@@ -95,3 +95,83 @@ def test_what_nobody_answered_can_be_repeated_without_sending_twice(tmp_path: Pa
 
     with pytest.raises(NoAnswerError, match="--number 7 sends it once"):
         Gone().send(a_platform(tmp_path))
+
+
+class Gateway:
+    """Takes what is asked; the transfer is in the next of these states whenever it is asked after."""
+
+    def __init__(self, *states: str, status: int = 201) -> None:
+        self.states, self.status = list(states), status
+        self.asked: list[Any] = []
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/health":
+            return httpx.Response(200)
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t"})
+        if request.method == "POST":
+            self.asked.append(json.loads(request.content))
+            error = {"code": "invalid", "message": "amount: must be at most 0.1", "fields": []}
+            if self.status != 201:
+                return httpx.Response(self.status, json={"error": error})
+            return httpx.Response(201, json={"outcome": "asked", "transfer": self.row("asked")})
+        return httpx.Response(200, json={"transfers": [self.row(self.states.pop(0))]})
+
+    def row(self, state: str) -> dict[str, Any]:
+        return {
+            "account": "mm1-kraken",
+            "client_transfer_id": "7",
+            "state": state,
+            "venue": "kraken_spot",
+            "to_account": "mm1-dltxmm",
+            "to_venue": "dltxmm_spot",
+            "currency": "BTC",
+            "amount": "0.50000000",
+            "transfer_id": "KRAKEN-DLTXMM-1" if state in ("under_way", "done") else "",
+            "due_ns": 65_000_000_000,
+            "changed_ns": 5_000_000_000,
+            "refused": "0.5 BTC needed, 0.1 available" if state == "refused" else "",
+        }
+
+    def ask(self, folder: Path, wait_s: float = 15.0) -> list[str]:
+        said: list[str] = []
+        (folder / "gateway").mkdir(exist_ok=True)
+        (folder / "gateway" / "admin-password").write_text("secret")
+        accounts, money = ("mm1-kraken", "mm1-dltxmm"), ("0.5", "BTC")
+        with PlatformClient(folder, httpx.MockTransport(self.handle)) as client:
+            assert ask(client, "http://gateway", accounts, money, 7, "funds for quotes", said.append, wait_s)
+        return said
+
+
+def test_the_gateway_is_told_why_and_the_answer_is_what_became_of_it(tmp_path: Path) -> None:
+    gateway = Gateway("sending", "under_way")
+    assert gateway.ask(tmp_path) == [
+        "KRAKEN-DLTXMM-1: 0.50000000 BTC from mm1-kraken at kraken_spot to mm1-dltxmm at dltxmm_spot, there in 60 s"
+    ]
+    assert gateway.asked == [
+        {
+            "account": "mm1-kraken",
+            "to_account": "mm1-dltxmm",
+            "amount": "0.5",
+            "currency": "BTC",
+            "reason": "funds for quotes",
+            "client_transfer_id": "7",
+        }
+    ]
+
+
+def test_a_refusal_of_the_gateway_or_the_venue_is_said_and_nothing_is_sent_another_way(tmp_path: Path) -> None:
+    with pytest.raises(NoAnswerError, match=r"not sent: 0\.5 BTC needed, 0\.1 available"):
+        Gateway("refused").ask(tmp_path)
+    with pytest.raises(NoAnswerError, match=r"amount: must be at most 0\.1"):
+        Gateway(status=422).ask(tmp_path)
+    with pytest.raises(NoAnswerError, match=r"asked, and mm1-kraken has not paid yet; .* --number 7 sends it once"):
+        Gateway("sending").ask(tmp_path, wait_s=-1)
+
+
+def test_without_a_gateway_it_says_so(tmp_path: Path) -> None:
+    def gone(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("gone", request=request)
+
+    with PlatformClient(tmp_path, httpx.MockTransport(gone)) as client:
+        assert not ask(client, "http://gateway", ("a", "b"), ("1", "BTC"), 7, "", print)

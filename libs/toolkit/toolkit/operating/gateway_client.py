@@ -17,7 +17,6 @@ KNOCK_TIMEOUT_S = 2.0
 
 # The public name of browser and command line clients; the user's password is what protects.
 ADMIN = "admin"
-OAUTH_CLIENT = ("mmwebui", "mm")
 
 
 # Refusals that speak of the request itself: nobody else would answer them otherwise.
@@ -58,7 +57,7 @@ class PlatformClient:
     def login_as(self, gateway_url: str, user: str, password: str) -> str:
         """Return an access token for a user."""
         form = {"grant_type": "password", "username": user, "password": password, "scope": "public"}
-        answer = self._send("POST", f"{gateway_url}/oauth/token", data=form, auth=OAUTH_CLIENT)
+        answer = self._send("POST", f"{gateway_url}/oauth/token", data=form)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str):
             raise NoAnswerError(f"{gateway_url}: its answer to the login holds no access_token")

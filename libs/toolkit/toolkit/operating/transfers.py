@@ -1,23 +1,31 @@
 """Send money from one of our accounts to another, at another venue of the simulated exchange.
 
-The key that may do so lies in a folder of its own, which no service of ours reads: whoever can may send.
+The gateway takes it, with who and why on record. Where none answers, whoever can read the keys sends it himself: under
+the same number, so that what the gateway may have taken is not sent a second time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 
 from toolkit.layout import exchange_dir
-from toolkit.operating.gateway_client import NoAnswerError
+from toolkit.operating.gateway_client import NoAnswerError, PlatformClient
 
 OWN_VENUE = "degen"
 """What the exchange calls itself among its venues."""
 TIMEOUT_S = 10.0
+WAIT_S = 15.0
+"""How long it is waited for the money to leave the account."""
+LOOK_S = 0.25
+LEFT = ("under_way", "done")
+"""The states in which it has left the account that pays."""
+Report = Callable[[str], None]
 
 
 class Place(NamedTuple):
@@ -46,13 +54,69 @@ def place_of(data_dir: Path, account: str) -> Place:
     return Place(folder.name.upper() if path else OWN_VENUE, path, key)
 
 
+def ask(
+    client: PlatformClient,
+    gateway_url: str,
+    accounts: tuple[str, str],
+    amount: tuple[str, str],
+    number: int,
+    why: str,
+    report: Report,
+    wait_s: float = WAIT_S,
+) -> bool:
+    """Ask the gateway for a transfer and say what it has come to; False where no gateway answers at all.
+
+    NoAnswerError says why it was refused, or that nobody knows yet.
+    """
+    try:
+        client.knock(gateway_url)
+    except NoAnswerError:
+        return False
+    again = f"the same command with --number {number} sends it once"
+    body = {
+        "account": accounts[0],
+        "to_account": accounts[1],
+        "amount": amount[0],
+        "currency": amount[1],
+        "reason": why,
+        "client_transfer_id": str(number),
+    }
+    token = client.login(gateway_url)
+    row: Mapping[str, Any] = client.post(f"{gateway_url}/api/transfers", token, body)["transfer"]
+    until = time.monotonic() + wait_s
+    while row["state"] not in LEFT:
+        if row["state"] == "refused":
+            raise NoAnswerError(f"not sent: {row['refused']}")
+        if time.monotonic() > until:
+            raise NoAnswerError(f"{row['state']}, and {accounts[0]} has not paid yet; {again}")
+        time.sleep(LOOK_S)
+        row = _listed(client, gateway_url, token, accounts[0], number) or row
+    sent = f"{row['amount']} {row['currency']} from {row['account']} at {row['venue']}"
+    report(f"{row['transfer_id']}: {sent} to {row['to_account']} at {row['to_venue']}, {_arrival(row)}")
+    return True
+
+
+def _listed(
+    client: PlatformClient, gateway_url: str, token: str, account: str, number: int
+) -> Mapping[str, Any] | None:
+    rows: list[Mapping[str, Any]] = client.get(f"{gateway_url}/api/transfers", token)["transfers"]
+    wanted = (account, str(number))
+    return next((row for row in rows if (row["account"], row["client_transfer_id"]) == wanted), None)
+
+
+def _arrival(row: Mapping[str, Any]) -> str:
+    if row["state"] == "done":
+        return "arrived"
+    return f"there in {max(0, row['due_ns'] - row['changed_ns']) // 1_000_000_000} s"
+
+
 def send(
     data_dir: Path,
     exchange_url: str,
     accounts: tuple[str, str],
     amount: tuple[str, str],
     number: int,
-    report: Callable[[str], None],
+    report: Report,
     transport: httpx.BaseTransport | None = None,
 ) -> None:
     """Send an amount and its currency from the first account to the second; say under which id and when it arrives.

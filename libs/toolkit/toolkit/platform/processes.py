@@ -146,7 +146,10 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         "MM_REDIS_URL": f"redis://{LOOPBACK}:{ports.redis}/0",
         "MM_REDIS_PASSWORD_FILE": str(redis_password_file(instance.data_dir)),
     }
-    quoter = service("quoter", venue | _accounts(instance, "quoter"), after=("streams", "exchange"), stop_wave=0)
+    # A venue that is alone sends nothing, and has no keys for it.
+    sending = {"MM_TRANSFERS": "true"} if instance.spot_venues else {}
+    own = venue | _accounts(instance, "quoter") | sending
+    quoter = service("quoter", own, after=("streams", "exchange"), stop_wave=0)
     watchdog = service(
         "watchdog",
         venue | _accounts(instance, "watchdog"),

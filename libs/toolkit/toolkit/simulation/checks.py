@@ -62,7 +62,7 @@ class VenueWatch:
         self._check_limits(shares)
         self._check_stale(shares, now_ns, last_price_ns)
         self._check_spot(spot, now_ns)
-        self._check_balances()
+        check_balances(self._account, self._findings)
 
     def _check_limits(self, orders: list[Any]) -> None:
         worst: Counter[tuple[str, str]] = Counter()
@@ -102,11 +102,13 @@ class VenueWatch:
             if bids and asks and max(bids) >= min(asks):
                 self._findings.add("crossed", f"{symbol}: own bid {max(bids)}, own ask {min(asks)} ticks")
 
-    def _check_balances(self) -> None:
-        for currency in _currencies(self._account):
-            total, available = self._account.total(currency), self._account.available(currency)
-            if not 0 <= available <= total:
-                self._findings.add("negative", f"{currency}: {available} of {total} units are available")
+
+def check_balances(account: Any, findings: Findings) -> None:
+    """No account may have less than nothing of a currency, or owe more than it has."""
+    for currency in _currencies(account):
+        total, available = account.total(currency), account.available(currency)
+        if not 0 <= available <= total:
+            findings.add("negative", f"{account.name}, {currency}: {available} of {total} units are available")
 
 
 def _is_spot(order: Any) -> bool:
@@ -118,7 +120,13 @@ def _currencies(account: Any) -> list[str]:
     return [DOLLAR, *sorted(account.balances)]
 
 
-def _amount(account: Any, currency: str) -> Decimal:
+def deposited(account: Any, currency: str) -> Decimal:
+    """Return what an account began with, by the venue's statement."""
+    rows = [row for _, row in account.statement(currency).rows if row["type"] == "deposit"]
+    return sum((Decimal(row["amount"]) for row in rows), start=Decimal(0))
+
+
+def amount_of(account: Any, currency: str) -> Decimal:
     """Return what an account has of a currency at the venue."""
     return Decimal(account.total(currency)).scaleb(-6 if currency == DOLLAR else -8)
 
@@ -149,7 +157,8 @@ def check_fills(account: Any, bus: MemoryBus, symbols: Mapping[str, Any], findin
 def check_ledger(account: Any, bus: MemoryBus, ledger: Any, symbols: Mapping[str, Any], findings: Findings) -> None:
     """Compare positions and the balance of every currency with the venue's, to the last unit.
 
-    What the ledger has of a currency is its cash and what the positions of the symbols that buy it come to.
+    What the ledger has of a currency is its cash and what the positions of the symbols that buy it come to. What the
+    account had before is booked once a snapshot could be judged, which the last seconds of a short run may not allow.
     """
     booked: Counter[tuple[str, str]] = Counter()
     coins: dict[str, Decimal] = {}
@@ -171,10 +180,12 @@ def check_ledger(account: Any, bus: MemoryBus, ledger: Any, symbols: Mapping[str
             findings.add("position", f"{key[0]} {key[1]}: ledger {booked[key]}, venue {held[key]}")
     book = ledger.accounts.get(account.name)
     cash = {} if book is None else book.cash
+    booked_before = book is not None and book.deposited
     for currency in sorted({*_currencies(account), *cash, *coins}):
         ours = cash.get(currency, Decimal(0)) + coins.get(currency, Decimal(0))
-        if ours != _amount(account, currency):
-            findings.add("cash", f"{currency}: ledger {ours}, venue {_amount(account, currency)}")
+        ours += Decimal(0) if booked_before else deposited(account, currency)
+        if ours != amount_of(account, currency):
+            findings.add("cash", f"{currency}: ledger {ours}, venue {amount_of(account, currency)}")
 
 
 def check_statements(account: Any, bus: MemoryBus, findings: Findings) -> None:
@@ -185,8 +196,8 @@ def check_statements(account: Any, bus: MemoryBus, findings: Findings) -> None:
     for currency in _currencies(account):
         entries = [(sequence, Decimal(row["amount"])) for sequence, row in account.statement(currency).rows]
         total = sum((amount for _, amount in entries), start=Decimal(0))
-        if total != _amount(account, currency):
-            findings.add("statement", f"{currency}: entries {total}, balance {_amount(account, currency)}")
+        if total != amount_of(account, currency):
+            findings.add("statement", f"{currency}: entries {total}, balance {amount_of(account, currency)}")
         if snapshot is None:
             continue
         then = sum((amount for place, amount in entries if place <= snapshot.account_sequence), start=Decimal(0))

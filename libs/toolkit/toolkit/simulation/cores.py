@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common.core import Core
-from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, decode
+from common.events import Fill, HedgeUpdate, OrderUpdates, Posting, TransferUpdate, decode
 from common.venues import Exchanges
 
 from toolkit.paths import CONFIG_DIR
@@ -22,7 +23,9 @@ EXCHANGE_URL = "http://exchange:9000"
 FEED_LEASES: Sequence[tuple[str, str]] = (("feed", "binance"), ("feed", "degen"))
 NS_PER_S = 1_000_000_000
 MICROS = 1_000_000
-KEYS = {"trade": ("read", "trade", "cancel"), "watchdog": ("cancel",)}
+KEYS: Mapping[str, tuple[str, ...]] = {"trade": ("read", "trade", "cancel"), "watchdog": ("cancel",)}
+SENDING_KEYS: Mapping[str, tuple[str, ...]] = {"transfer": ("read", "transfer")}
+"""Of accounts at named spot venues beside those."""
 T = TypeVar("T")
 MAKER_FEE_PPM, TAKER_FEE_PPM = 100, 500
 COINS = 10
@@ -100,8 +103,13 @@ def spot_venue(name: str) -> str:
     return f"{name.lower()}_spot"
 
 
+def exchanges_of(named: Iterable[str]) -> Exchanges:
+    """Return the exchanges that documents of bots name: the venue's own, and its named spot venues."""
+    return Exchanges({"DEGEN": "degen"} | {name: spot_venue(name) for name in named})
+
+
 def pricer(named: Sequence[str] = ()) -> Core:
-    exchanges = Exchanges({"DEGEN": "degen"} | {name: spot_venue(name) for name in named})
+    exchanges = exchanges_of(named)
     venues = importlib.import_module("pricer.sources.venues").Venues(exchanges)
     service = importlib.import_module("pricer.service")
     made: Core = service.Pricer(["binance"], quoted_venues=["degen", *map(spot_venue, named)], venues=venues)
@@ -143,6 +151,12 @@ def prepare_risk(node: Node) -> None:
 
 def ledger_of(core: Core) -> Any:
     return core.ledger  # type: ignore[attr-defined]
+
+
+def hedger_rows(core: Core) -> list[dict[str, Any]]:
+    """Return what risk says of each hedger."""
+    rows: list[dict[str, Any]] = core.hedges.hedging.state()  # type: ignore[attr-defined]
+    return rows
 
 
 def store_differences(core: Core, store: MemoryStore) -> list[str]:
@@ -196,9 +210,27 @@ def quoter(seed: int, accounts: Sequence[str], named: Mapping[str, str] | None =
     reached = importlib.import_module("quoter.accounts.reached").Reached
     places = [reached(_keys(each, alone=len(accounts) == 1), "degen", "degen", EXCHANGE_URL) for each in accounts]
     for account, name in at_named(named):
-        places.append(reached(_keys(account, alone=True), spot_venue(name), "degen", url_of(name)))
-    made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed)
+        keys, sending = _keys(account, alone=True), SendingKeys(account)
+        places.append(reached(keys, spot_venue(name), "degen", url_of(name), sending))
+    exchanges = exchanges_of((named or {}).values())
+    made: Core = importlib.import_module("quoter.wiring").make_quoters(places, seed=seed, exchanges=exchanges)
     return made
+
+
+class SendingKeys:
+    """The file of the key that may send money from an account."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+
+    def variable(self, name: str) -> str:
+        return ""
+
+    def read(self, name: str) -> Any:
+        (key,) = SENDING_KEYS
+        row = {"name": key, "api_key": f"{self.account}-{key}", "api_secret": secret_of(key)}
+        data = json.dumps([row | {"scopes": SENDING_KEYS[key]}]).encode()
+        return importlib.import_module("quoter.venues.venue").KeyFile(name, data)
 
 
 def url_of(name: str) -> str:
@@ -222,6 +254,8 @@ def prepare_quoter(node: Node, account: str) -> None:
     core, hedges = quoter_of(node.core, account), node.core.hedges  # type: ignore[attr-defined]
     for message in node.bus.last_per_subject("order.hedge.*.*"):
         hedges.remember(decode(HedgeUpdate, message.data))
+    for message in node.bus.last_per_subject(f"transfer.update.{account}.*"):
+        core.transfers.remember(decode(TransferUpdate, message.data))
     for message in node.bus.stored("order.update.*.*"):
         updates = decode(OrderUpdates, message.data)
         if updates.account == account:

@@ -17,6 +17,7 @@ from toolkit.simulation.prices import BinanceTape, PricePath
 from toolkit.simulation.schedule import Schedule
 
 CONNECT_MS = 5
+FEED = "feed"
 
 
 class Venue(Protocol):
@@ -92,6 +93,8 @@ class MemoryNetwork:
         self.public_answers = True
         """False: the public REST interface answers nothing either."""
         self.last_price_ns = 0
+        self.heard_ns: dict[str, int] = {}
+        """When the feed last heard something of each venue."""
 
     def delay_ns(self) -> int:
         if self.faults.slow and self.random.random() < self.faults.slow:
@@ -163,6 +166,11 @@ class MemoryNetwork:
         for link in [link for link in self._links.values() if link.public is public]:
             self._drop(link, tell=True, reason="cut")
 
+    def cut_place(self, place: str) -> None:
+        """Cut the connections to one named venue."""
+        for link in [link for link in self._links.values() if link.place == place and not link.public]:
+            self._drop(link, tell=True, reason="cut")
+
     def cut_wire(self, name: str) -> None:
         """Cut the connections of one name, whoever has them."""
         for link in [link for link in self._links.values() if link.wire.name == name]:
@@ -200,7 +208,7 @@ class MemoryNetwork:
             if public:
                 status, body, headers = self._public_answer(parts.path.removeprefix("/binance"), query)
             else:
-                status, body, headers = self._venue_answer(effect, parts.path, query)
+                status, body, headers = self._venue_answer(node, effect, parts.path, query)
             if answer_lost or status == 0:
                 answer, delay_ns = HttpResponse(effect.request_id, 0, b"no answer", {}), effect.timeout_ms * MS
             else:
@@ -210,12 +218,14 @@ class MemoryNetwork:
         self.schedule.after(self.delay_ns(), lambda life=node.life: arrive() if node.life == life else None)  # type: ignore[misc]
 
     def _venue_answer(
-        self, effect: HttpRequest, path: str, query: dict[str, str]
+        self, node: Node, effect: HttpRequest, path: str, query: dict[str, str]
     ) -> tuple[int, bytes, Mapping[str, str]]:
         place, path = self._place_of(path)
         venue = self._venue_at(place)
         if venue is None:
             return 0, b"", {}
+        if node.name == FEED:
+            self.heard_ns[place] = self.schedule.now_ns
         headers = {name.lower(): value for name, value in effect.headers.items()}
         response = venue.on_request(effect.method, path, query, headers, effect.body, self.schedule.now_ns)
         self._deliver(response.outputs)
@@ -302,6 +312,8 @@ class MemoryNetwork:
 
         def arrive() -> None:
             if link.open and link.node.life == link.life:
+                if link.node.name == FEED:
+                    self.heard_ns[link.place] = self.schedule.now_ns
                 link.node.feed(link.wire.on_frame, data)
 
         self.schedule.at(link.down_ns, arrive)

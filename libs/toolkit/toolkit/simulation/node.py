@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from common.core import (
     Answered,
@@ -48,7 +48,6 @@ LEASE_TTL_MS = 2_000
 LOOK_MS = 1_000
 RESTART_MS = 1_000
 STORE_RETRY_MS = 200
-I = TypeVar("I")  # noqa: E741
 
 
 class Network(Protocol):
@@ -104,6 +103,12 @@ class Node:
         self._heard: list[Callable[[Message], None]] = []
         self._readers: list[Any] = []
         self.crashes: list[str] = []
+        self.clock_off_ns = 0
+        """By how much the clock of its machine is off."""
+
+    @property
+    def now_ns(self) -> int:
+        return self.schedule.now_ns + self.clock_off_ns
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -148,7 +153,7 @@ class Node:
             return
         for keeper in self._keepers:
             self._beat_one(keeper)
-        renounced = {part.key: self.core.renounces(part.key, self.schedule.now_ns) for part in self._parts}
+        renounced = {part.key: self.core.renounces(part.key, self.now_ns) for part in self._parts}
         for part in self._parts:
             if part.contends(renounced=renounced[part.key]):
                 self._beat_one(part.keeper)
@@ -164,8 +169,9 @@ class Node:
             return
         for part in self._parts if self.running else ():
             self._go_on(part, part.next(renounced=renounced[part.key]), late)
-        if self._keepers or self._parts or self.stores is not None:
-            self.later((LEASE_TTL_MS // 3 if self._keepers or self._parts else LOOK_MS) * MS, self._beat)
+        leased = bool(self._keepers or self._parts)
+        if leased or self.stores is not None:
+            self.later((LEASE_TTL_MS // 3 if leased else LOOK_MS) * MS, self._beat)
 
     def _go_on(self, part: Part, due: Next, late: bool) -> None:
         """Do for a part what is due; one that begins late has heard nothing of what was told before."""
@@ -200,7 +206,7 @@ class Node:
     def _beat_one(self, keeper: LeaseKeeper) -> None:
         if not self.bus.available:
             return
-        now_ns = self.schedule.now_ns
+        now_ns = self.now_ns
         if keeper.state is LeaseState.WAITING:
             address = Lease(role=keeper.role, key=keeper.key, holder="", beat=0, ttl_ms=0).address()
             stored = self.bus.last(address)
@@ -267,13 +273,13 @@ class Node:
 
     def call(self, handler: Callable[[Receipt], Effects], age_ns: int = 0, sequence: int = 0) -> None:
         """Hand an input to the core and carry its effects out; an error ends the process, as it does live."""
-        self._take_turn([(handler, Receipt(self.schedule.now_ns, age_ns, sequence))])
+        self._take_turn([(handler, Receipt(self.now_ns, age_ns, sequence))])
 
     def _take_turn(self, calls: Sequence[tuple[Callable[[Receipt], Effects], Receipt]]) -> None:
         if not self.running:
             return
         try:
-            for handler, receipt in [*calls, (self.core.after_burst, Receipt(self.schedule.now_ns))]:
+            for handler, receipt in [*calls, (self.core.after_burst, Receipt(self.now_ns))]:
                 for effect in handler(receipt):
                     self._carry_out(effect)
         except Exception:
@@ -294,7 +300,7 @@ class Node:
             waiting.clear()
             read = [self.hand.read(newest.event, message) for message in ready.values()]
             events = [event for event in read if event is not None]
-            receipt = Receipt(self.schedule.now_ns)
+            receipt = Receipt(self.now_ns)
             self._take_turn([(partial(newest.handler, event), receipt) for event in events])
 
         def heard(message: Message) -> None:
@@ -383,11 +389,13 @@ class Node:
 
         def acknowledge() -> None:
             """Store and acknowledge what was handled first, as the shell does; the others wait behind it."""
-            if not self._store_ready():
+            if self.store is not None and not self.store.available:
                 self.later(STORE_RETRY_MS * MS, acknowledge)
                 return
             stores, sequence = handled.popleft()
-            self._apply(stores)
+            for store in stores:
+                assert self.store is not None, f"{self.name}: a Store effect needs a store"
+                self.store.apply(store)
             done.add(sequence)
 
         def wake() -> None:
@@ -405,14 +413,6 @@ class Node:
         self._listen(reader.filter_subject, heard)
         self._readers.append(wake)
         wake()
-
-    def _store_ready(self) -> bool:
-        return self.store is None or self.store.available
-
-    def _apply(self, stores: Iterable[Store]) -> None:
-        for store in stores:
-            assert self.store is not None, f"{self.name}: a Store effect needs a store"
-            self.store.apply(store)
 
     def _start_timer(self, every: Every) -> None:
         def tick() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-from common.events import BotConfig, Event, Halt, Lease, decode
+from common.events import BotConfig, Event, Halt, PlatformConfig, decode
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
@@ -26,15 +25,17 @@ from toolkit.simulation.checks import (
     check_statements,
 )
 from toolkit.simulation.network import MemoryNetwork
-from toolkit.simulation.node import LEASE_TTL_MS, Node
+from toolkit.simulation.node import Node
 from toolkit.simulation.prices import BinanceTape, PricePath, Underlying
 from toolkit.simulation.rival import EVERY_MS, NAME, Rival
-from toolkit.simulation.scenario import Scenario, Trouble
+from toolkit.simulation.scenario import Scenario
 from toolkit.simulation.schedule import Schedule
 from toolkit.simulation.signing import Hand
+from toolkit.simulation.spot import own_orders
 from toolkit.simulation.spot.side import SpotSide
-from toolkit.simulation.spot.venues import BOTS
+from toolkit.simulation.spot.venues import BOTS, currency_documents
 from toolkit.simulation.stores import MemoryStore, Stores
+from toolkit.simulation.troubles.troubles import STORE_LOSSES, Troubles
 
 # A whole minute, so that rolling markets open and close at round seconds of the run.
 START_NS = 1_795_222_800 * 1_000_000_000
@@ -48,7 +49,8 @@ ACCOUNT = "mm1"
 SECOND_BOT = 3
 """The bot of the second account; those of further ones follow."""
 STOP_MAX_S = 20
-STORE_LOSSES = {"lose_bus", "lose_fills"}
+SETTLED_S = 8
+"""After the end of the last market, everything of it is settled, booked and said."""
 MAX_PRICE_AGE_MS = 2_000
 """Twice what bots have by default: the troubles drawn from a seed hold frames back for longer than a machine may."""
 
@@ -121,7 +123,17 @@ def bots_of(scenario: Scenario) -> list[BotConfig]:
         bots.append(bot_config(str(number), "binary", sections))
     if scenario.spot:
         bots.append(bot_config("2", "fixed", spot_sections()))
+    if scenario.whole:
+        bots.append(bot_config(own_orders.ALGO_ID, "spot", own_orders.SECTIONS))
     return bots + [bot_config(each.algo_id, "spot", each.sections) for each in BOTS if scenario.named]
+
+
+def documents_of(scenario: Scenario) -> list[PlatformConfig]:
+    """Return the platform's documents of a run."""
+    return [
+        PlatformConfig(type=type_, id=id_, revision=1, document=document, actor="simulation", ts_ns=START_NS)
+        for type_, id_, document in (currency_documents() if scenario.whole else ())
+    ]
 
 
 def bot_config(algo_id: str, kind: str, sections: dict[str, Any]) -> BotConfig:
@@ -137,6 +149,7 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.bots = bots_of(scenario)
+        self.documents = documents_of(scenario)
         self.schedule = Schedule(START_NS)
         # One stream of chance per part, so that a fault more does not change the prices.
         self.bus = MemoryBus(self.schedule, Random(f"bus/{scenario.seed}"), scenario.faults)
@@ -169,6 +182,7 @@ class World:
         self.stores = Stores(self.bus)
         self._gateway = Hand("gateway")
         self.rival = Rival(self.venue, cores.secret_of(NAME))
+        self.troubles = self._troubles()
 
     def _watch(self, account: str) -> VenueWatch:
         scenario = self.scenario
@@ -183,7 +197,7 @@ class World:
     def _look(self) -> None:
         for watch in self.watches.values():
             watch.look(self.schedule.now_ns, self.network.last_price_ns)
-        self.named.look(self.schedule.now_ns)
+        self.named.look(self.schedule.now_ns, self.network.heard_ns)
 
     def _network(self) -> MemoryNetwork:
         session = importlib.import_module("exchange.entry.session")
@@ -239,6 +253,23 @@ class World:
             Node("watchdog", lambda: cores.watchdog(seed, accounts, named), self.bus, self.network),
         ]
 
+    def _troubles(self) -> Troubles:
+        return Troubles(
+            self.bus,
+            self.network,
+            self.store,
+            self.stores,
+            self.nodes,
+            self.venue,
+            ACCOUNT,
+            self.named,
+            self.findings,
+            bots=lambda: self.bots,
+            say_as=self._say_as,
+            gateway=self._gateway,
+            check_rest=self._check_rest,
+        )
+
     # --- the run ------------------------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
@@ -248,18 +279,21 @@ class World:
             self.stores.write("streams", "first start")
             for node in self.nodes.values():
                 node.stores = self.stores
+        for document in self.documents:
+            self.say(document)
         for config in self.bots:
             self.say(config)
         self.venue.start(START_NS)
         self.named.start(self.network, START_NS)
+        self.named.watch_hedges(self.bus, self.venue, list(self.accounts.values()), whole=scenario.whole)
         for node in self.nodes.values():
             node.start()
         self._price_tick(0)
         if scenario.rival:
             self._rival_quotes()
         for trouble in scenario.troubles:
-            self._at(trouble.at_s, lambda trouble=trouble: self._begin(trouble))  # type: ignore[misc]
-        self._at(scenario.calm_s, self._calm)
+            self._at(trouble.at_s, lambda trouble=trouble: self.troubles.begin(trouble))  # type: ignore[misc]
+        self._at(scenario.calm_s, self.troubles.calm)
         self.schedule.run_until(START_NS + int(scenario.end_s * NS_PER_S))
         self._check_life()
         self._stop_quoter()
@@ -304,7 +338,7 @@ class World:
                     self.findings.add("idle", f"{name}: no {kind} market was quoted after the trouble had ended")
             known = cores.known_orders(self.nodes["quoter"].core, name)
             check_known(self.accounts[name], known, self.findings)
-        self.named.check_life(self.nodes["quoter"].core, calm_ns)
+        self.named.check_life(self.nodes["quoter"].core, self.nodes["risk"].core, calm_ns, self.schedule.now_ns)
         for message in self.bus.last_per_subject("risk.halt.>"):
             halt = decode(Halt, message.data)
             if not halt.lifted:
@@ -327,7 +361,8 @@ class World:
 
     def _settle(self) -> None:
         """Let the open markets run out, so that every position comes back to zero."""
-        self.schedule.run_until(self.schedule.now_ns + (self.scenario.market_s + 10) * NS_PER_S)
+        market_ns = self.scenario.market_s * NS_PER_S
+        self.schedule.run_until(self.schedule.now_ns // market_ns * market_ns + market_ns + SETTLED_S * NS_PER_S)
         self._check_rest("at the end")
 
     def _check(self) -> None:
@@ -349,134 +384,6 @@ class World:
         for node in self.nodes.values():
             for crash in node.crashes:
                 self.findings.add("crash", f"{node.name}: {crash}")
-
-    # --- trouble ------------------------------------------------------------------------------------------------
-
-    def _begin(self, trouble: Trouble) -> None:
-        end = {
-            "kill": self._kill,
-            "broker": self._break_broker,
-            "store": self._break_store,
-            "prices": self._stop_prices,
-            "prices_and_rest": self._stop_prices_and_rest,
-            "cut_venue": lambda _: self.network.cut_all(public=False),
-            "cut_prices": lambda _: self.network.cut_all(public=True),
-            "venue_fault": self._fault_venue,
-            "lose_bus": self._lose_bus,
-            "lose_fills": self._lose_fills,
-            "flush_store": self._flush_store,
-            "cut_account": self._cut_account,
-            "take_lease": self._take_lease,
-        }[trouble.kind](trouble)
-        if end is not None:
-            self.schedule.after(int(trouble.for_s * NS_PER_S), end)
-
-    def _kill(self, trouble: Trouble) -> Callable[[], None]:
-        node = self.nodes[trouble.target]
-        node.kill()
-        return lambda: None if node.alive else node.start()
-
-    def _cut_account(self, trouble: Trouble) -> None:
-        """The session of one account is cut."""
-        self.network.cut_wire(f"degen/{trouble.target}")
-
-    def _take_lease(self, trouble: Trouble) -> Callable[[], None]:
-        """Another process takes the lease of an account, trades nothing, and gives it back."""
-        last = self.bus.last(Lease(role="quoter", key=trouble.target, holder="", beat=0, ttl_ms=0).address())
-        assert last is not None, "somebody holds it"
-        epoch = decode(Lease, last.data).epoch + 1
-        hand, beats = Hand("quoter"), itertools.count(1)
-        begun_ns = self.schedule.now_ns
-
-        def say(holder: str) -> None:
-            lease = Lease(
-                role="quoter", key=trouble.target, holder=holder, beat=next(beats), ttl_ms=LEASE_TTL_MS, epoch=epoch
-            )
-            self._say_as(hand, lease)
-
-        def beat() -> None:
-            if self.schedule.now_ns < begun_ns + int(trouble.for_s * NS_PER_S):
-                say("another")
-                self.schedule.after(500 * MS, beat)
-
-        beat()
-        return lambda: say("")
-
-    def _break_broker(self, _trouble: Trouble) -> Callable[[], None]:
-        self.bus.available = False
-        for node in self.nodes.values():
-            node.bus_away()
-        return self._mend_broker
-
-    def _mend_broker(self) -> None:
-        if self.bus.available:
-            return
-        self.bus.available = True
-        for node in self.nodes.values():
-            node.bus_back()
-
-    def _break_store(self, _trouble: Trouble) -> Callable[[], None]:
-        self.store.available = False
-        return self._mend_store
-
-    def _mend_store(self) -> None:
-        self.store.available = True
-
-    def _lose_bus(self, _trouble: Trouble) -> Callable[[], None]:
-        """The broker's files are gone: every stream is recreated, and after a while a person resumes."""
-        self.bus.lose()
-        return self._resume
-
-    def _lose_fills(self, trouble: Trouble) -> Callable[[], None]:
-        """FILL is brought back to what it was some seconds ago, and after a while a person resumes."""
-        self.bus.bring_back("FILL", self.schedule.now_ns - trouble.value * NS_PER_S)
-        return self._resume
-
-    def _resume(self) -> None:
-        standing = [node.name for node in self.nodes.values() if node.stands_still]
-        if len(standing) < len(self.nodes):
-            self.findings.add("stood", f"of {', '.join(self.nodes)} only {', '.join(standing) or 'nobody'} stood still")
-        self._check_rest("while the platform stood still")
-        self.stores.write("a person", "looked at it")
-        for config in self.bots:
-            if self.bus.last(config.address()) is None:
-                self.say(config)
-
-    def _flush_store(self, _trouble: Trouble) -> None:
-        self.store.fields, self.store.sequence = {}, 0
-
-    def _stop_prices(self, _trouble: Trouble) -> Callable[[], None]:
-        self.network.prices_flow = False
-        return self._start_prices
-
-    def _stop_prices_and_rest(self, _trouble: Trouble) -> Callable[[], None]:
-        self.network.prices_flow = self.network.public_answers = False
-        return self._start_prices
-
-    def _start_prices(self) -> None:
-        self.network.prices_flow = self.network.public_answers = True
-
-    def _fault_venue(self, trouble: Trouble) -> Callable[[], None]:
-        body: dict[str, Any] = {"fault": trouble.target, "account": ACCOUNT, "probability": 0.3, "count": None}
-        if trouble.value:
-            body["value"] = trouble.value
-        if trouble.target in ("book_gap", "malformed_frame"):
-            body["account"] = None
-        fault = self.venue.faults.add(body)
-        return lambda: self.venue.faults.remove(fault.fault_id)
-
-    def _calm(self) -> None:
-        """Everything comes back: from here on the platform has to come right by itself."""
-        faults = self.scenario.faults
-        for name in ("drop", "lost_ack", "duplicate", "slow", "lost_answer", "lost_request"):
-            setattr(faults, name, 0.0)
-        self._mend_broker()
-        self._mend_store()
-        self._start_prices()
-        self.venue.faults.remove(None)
-        for node in self.nodes.values():
-            if not node.alive:
-                node.start()
 
 
 def run_scenario(scenario: Scenario) -> Outcome:

@@ -57,9 +57,9 @@ class SpotTrial(Trial):
         wanted = {(symbol, side) for symbols in QUOTED.values() for symbol in symbols for side in ("bid", "ask")}
         return wanted <= sides
 
-    def newest_order(self) -> int:
-        """Return the newest of our own order ids at the venues where bots quote; 0 when nothing rests."""
-        return max((int(row["client_order_id"]) for row in self.open_orders(*QUOTED)), default=0)
+    def resting(self) -> set[tuple[str, str]]:
+        """Return our own order ids at the venues where bots quote, each with its price."""
+        return {(str(row["client_order_id"]), str(row["price"])) for row in self.open_orders(*QUOTED)}
 
     def money_in_ledger(self, account: str = HEDGING[0]) -> dict[str, Decimal]:
         """Return what risk's books say an account has: cash, and coins in the lines of all bots."""

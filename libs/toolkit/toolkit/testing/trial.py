@@ -249,19 +249,19 @@ class Trial:
             return False
 
     def quoting_again(self, victim: str, before: int, timeout_s: float = 60.0) -> None:
-        """Wait for the life after a kill: a new process, everybody ready, and then new orders on both sides.
+        """Wait for the life after a kill: a new process, everybody ready, then quotes on both sides, some of them new.
 
         Quotes that merely survived, or that were renewed from what a dead feed had said, prove nothing.
         """
         self.wait(f"new {victim}", lambda: self.restarted(victim, before), timeout_s)
         names = QUOTING if victim in (*QUOTING, *WITHOUT_ADMIN) else (victim, *QUOTING)
         self.wait(f"readiness after {victim}", lambda: self.ready(names), timeout_s)
-        newest = self.newest_order()
-        self.wait("new orders on both sides", lambda: self.newest_order() > newest and self.two_sided(), timeout_s)
+        earlier = self.resting()
+        self.wait("new orders on both sides", lambda: bool(self.resting() - earlier) and self.two_sided(), timeout_s)
 
-    def newest_order(self) -> int:
-        """Return the newest order id of ours at the venue; 0 when nothing rests."""
-        return max((int(order["order_id"]) for order in self.open_orders()), default=0)
+    def resting(self) -> set[tuple[str, str]]:
+        """Return our order ids at the venue, each with its price, so that an amended order differs."""
+        return {(str(order["order_id"]), str(order["price"])) for order in self.open_orders()}
 
     def two_sided(self) -> bool:
         """Say whether some market has a YES bid and a NO bid of ours resting."""

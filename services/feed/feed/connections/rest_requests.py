@@ -29,6 +29,8 @@ class About(Enum):
     """Markets past their end whose result is not known yet."""
     SYMBOLS = "symbols"
     """What can be traded that has no expiry."""
+    TERMS = "terms"
+    """Of one configured symbol."""
 
 
 class Question(NamedTuple):

@@ -9,7 +9,7 @@ from common.core import Effect
 from common.events import AlertLevel, Market
 
 from feed.listings.markets import Markets
-from feed.messages import Dropped, Listing, SymbolList
+from feed.messages import Dropped, Listing, SymbolList, Unlisted
 from feed.notices import ALERT_EVERY_NS, Notices
 
 RENEW_EVERY_NS = 60 * NS_PER_S
@@ -59,6 +59,12 @@ class Listings:
         if self._notices.alert("left_out", text + in_all, epoch, now_ns, effects, every_ns=every_ns):
             _keep(self._told, what, dropped.reason)
         return text
+
+    def on_unlisted(self, gone: Unlisted, epoch: int, now_ns: int, effects: list[Effect]) -> Market | None:
+        """Return a configured symbol closed that the venue lists no more; one that it never listed is alerted."""
+        if self.markets.status(gone.symbol) is None:
+            self.on_dropped(Dropped(gone.symbol, "the venue lists no such symbol"), epoch, now_ns, effects)
+        return self.markets.close(gone.symbol, gone.ts_ns, now_ns, epoch)
 
     def waiting(self, venue_ns: int) -> list[str]:
         """Return the markets past their end that are not decided."""

@@ -106,16 +106,18 @@ class Markets:
 
     def close_unlisted(self, listed: Collection[str], venue_ns: int, now_ns: int, epoch: int) -> list[Market]:
         """Return what never expires and was not in the venue's list at a time, closed; it may be listed again."""
-        unlisted = [
-            replace(market, epoch=epoch, status=MarketStatus.CLOSED, ts_event_ns=venue_ns, ts_received_ns=now_ns)
-            for market in self._known.values()
-            if not market.expiry_ns
-            and market.symbol not in listed
-            and market.status is not MarketStatus.CLOSED
-            and market.ts_event_ns <= venue_ns
-        ]
-        self._known.update({market.symbol: market for market in unlisted})
-        return unlisted
+        unlisted = [symbol for symbol, market in self._known.items() if not market.expiry_ns and symbol not in listed]
+        closed = [self.close(symbol, venue_ns, now_ns, epoch) for symbol in unlisted]
+        return [market for market in closed if market is not None]
+
+    def close(self, symbol: str, venue_ns: int, now_ns: int, epoch: int) -> Market | None:
+        """Return what never expires closed, since the venue does not list it at a time; None when that is no news."""
+        market = self._known.get(symbol)
+        if market is None or market.status is MarketStatus.CLOSED or market.ts_event_ns > venue_ns:
+            return None
+        closed = replace(market, epoch=epoch, status=MarketStatus.CLOSED, ts_event_ns=venue_ns, ts_received_ns=now_ns)
+        self._known[symbol] = closed
+        return closed
 
     def forget_finished(self, listed: Collection[str], venue_ns: int) -> Iterator[str]:
         """Forget finished markets that the venue lists no more; gives their symbols.

@@ -77,6 +77,10 @@ class Stage:
         """Return a symbol's row in the list of markets."""
         raise NotImplementedError
 
+    def terms(self, symbol: str) -> Document:
+        """Return the answer about the terms of a configured symbol."""
+        raise NotImplementedError
+
     def list_of(self, rows: list[Document]) -> Document:
         """Return the answer that lists these rows."""
         return rows
@@ -168,8 +172,19 @@ class BinanceStage(Stage):
         if path.endswith("/time"):
             return {"serverTime": self.now_ms}
         symbol = query["symbol"][0]
+        if path.endswith("/exchangeInfo"):
+            return self.terms(symbol)
         levels = {"bids": [[f"{self.bids[symbol]}", SIZE]], "asks": [[f"{self.ask}", SIZE]]}
         return {"lastUpdateId": self.ids[symbol], **levels}
+
+    def terms(self, symbol: str) -> Document:
+        price = {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01000000"}
+        size = {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.0", "stepSize": "0.00001000"}
+        notional = {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True}
+        row = {"symbol": symbol, "status": "TRADING", "baseAsset": symbol[:3], "quoteAsset": symbol[3:]}
+        other = {"filterType": "ICEBERG_PARTS", "limit": 10}
+        rules = {"isSpotTradingAllowed": True, "filters": [price, size, other, notional]}
+        return {"timezone": "UTC", "serverTime": self.now_ms, "symbols": [{**row, **rules}]}
 
     def moved(self, symbol: str, old: float, new: float) -> list[Document]:
         self.ids[symbol] += 1
@@ -215,7 +230,16 @@ class CoinbaseStage(Stage):
         if path == "/time":
             return {"epoch": self.rehearsal.now_ns / NS_PER_S}
         symbol = path.split("/")[2]
+        if not path.endswith("/book"):
+            return self.terms(symbol)
         return {"bids": [[f"{self.bids[symbol]}", SIZE, 1]], "asks": [[f"{self.ask}", SIZE, 1]]}
+
+    def terms(self, symbol: str) -> Document:
+        base, quoted = symbol.split("-")
+        named = {"id": symbol, "base_currency": base, "quote_currency": quoted, "display_name": f"{base}/{quoted}"}
+        steps = {"quote_increment": "0.01", "base_increment": "0.00000001", "min_market_funds": "1"}
+        state = {"status": "online", "trading_disabled": False, "cancel_only": False, "limit_only": False}
+        return {**named, **steps, **state, "post_only": False, "auction_mode": False}
 
     def moved(self, symbol: str, old: float, new: float) -> list[Document]:
         document = self.documents(symbol)["l2update"]
@@ -262,9 +286,19 @@ class KrakenStage(Stage):
         return {"symbol": symbol, "price_precision": 1, "qty_precision": 8}
 
     def on_ask(self, path: str, query: dict[str, list[str]]) -> Document:
+        if path.endswith("/AssetPairs"):
+            return self.terms(query["pair"][0])
         symbol = next(each for each in self.symbols if each.replace("/", "") == query["pair"][0])
         row = {"bids": [[f"{self.bids[symbol]}", SIZE, 1]], "asks": [[f"{self.ask}", SIZE, 1]]}
         return {"error": [], "result": {"X": row}}
+
+    def terms(self, symbol: str) -> Document:
+        older = symbol.replace("BTC", "XBT")
+        named = {"altname": older.replace("/", ""), "wsname": older, "base": "X" + older[:3], "quote": "ZUSD"}
+        steps = {"pair_decimals": 1, "cost_decimals": 5, "lot_decimals": 8, "tick_size": "0.1", "status": "online"}
+        least = {"ordermin": "0.00005", "costmin": "0.5"}
+        fees = {"fees": [[0, 0.4], [10000, 0.35]], "fees_maker": [[0, 0.25], [10000, 0.2]], "leverage_buy": [2, 3]}
+        return {"error": [], "result": {named["altname"]: {**named, **steps, **least, **fees}}}
 
     def moved(self, symbol: str, old: float, new: float) -> list[Document]:
         return [self._book("update", symbol, [(old, 0.0), (new, 2.0)])]

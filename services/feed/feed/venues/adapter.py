@@ -127,6 +127,18 @@ class Adapter:
         """Return all of it from a REST answer."""
         raise ContractError("symbols", "this venue lists no symbols over REST")
 
+    def terms_url(self, symbol: str) -> str:
+        """Return where to ask for the terms of a configured symbol; empty where the venue lists its symbols."""
+        return ""
+
+    def parse_terms(self, symbol: str, body: bytes, ts_ns: int) -> Listing | None:
+        """Return a configured symbol as it is listed at a time of the venue's; None where that is no answer to it."""
+        raise ContractError(symbol, "this venue tells no terms over REST")
+
+    def unlisted(self, status: int, body: bytes) -> bool:
+        """Say whether the answer to a question for terms is that the venue has no such symbol."""
+        return False
+
     def undecided_url(self, now_ns: int, waiting: Sequence[str]) -> str:
         """Return where to ask by name for markets past their end, `waiting` and others; empty where none is due."""
         return ""

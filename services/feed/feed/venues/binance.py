@@ -19,13 +19,16 @@ second. At most 1024 streams per connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import ClassVar
+from urllib.parse import quote
 
 import msgspec
 from common.clock import NS_PER_MS
 from common.errors import ContractError
 
 from feed.connections.connection import Patience
+from feed.connections.reading import read_rows
 from feed.messages import (
     ALIVE,
     Check,
@@ -33,6 +36,7 @@ from feed.messages import (
     Diff,
     Ending,
     Levels,
+    Listing,
     Message,
     Milliseconds,
     Number,
@@ -42,6 +46,7 @@ from feed.messages import (
     Top,
 )
 from feed.venues.adapter import Adapter
+from feed.venues.terms import spot_listing
 
 STREAMS = ("bookTicker", "trade", "depth@100ms")
 SNAPSHOT_LEVELS = 1_000
@@ -133,6 +138,41 @@ class ServerTime(msgspec.Struct, rename="camel"):
     server_time: Milliseconds
 
 
+class Filter(
+    msgspec.Struct, rename={"kind": "filterType", "tick": "tickSize", "lot": "stepSize", "smallest": "minQty"}
+):
+    """A rule that orders in a symbol obey, of one kind or another."""
+
+    kind: str
+    tick: Decimal | None = None
+    lot: Decimal | None = None
+    smallest: Decimal | None = None
+    min_notional: Decimal | None = msgspec.field(default=None, name="minNotional")
+
+
+class SymbolInfo(msgspec.Struct, rename="camel"):
+    """A symbol and its rules. Each filter is read by itself: kinds that are not needed have members of their own."""
+
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    filters: list[msgspec.Raw]
+    is_spot_trading_allowed: bool = True
+
+
+class ExchangeInfo(msgspec.Struct):
+    """Answer of /api/v3/exchangeInfo for one symbol."""
+
+    symbols: list[SymbolInfo]
+
+
+class Fault(msgspec.Struct):
+    """Any refusal."""
+
+    code: int = 0
+
+
 # Prices and sizes come as strings; strict=False reads them as floats in the decoder itself.
 _BOOK_TICKER = msgspec.json.Decoder(BookTickerFrame, strict=False)
 _TRADE = msgspec.json.Decoder(TradeFrame, strict=False)
@@ -140,6 +180,11 @@ _DEPTH = msgspec.json.Decoder(DepthFrame, strict=False)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SNAPSHOT = msgspec.json.Decoder(DepthAnswer, strict=False)
 _TIME = msgspec.json.Decoder(ServerTime)
+_INFO = msgspec.json.Decoder(ExchangeInfo)
+_FILTER = msgspec.json.Decoder(Filter)
+_FAULT = msgspec.json.Decoder(Fault)
+NOTIONALS = ("NOTIONAL", "MIN_NOTIONAL")
+INVALID_SYMBOL = -1121
 
 
 class Binance(Adapter):
@@ -208,6 +253,38 @@ class Binance(Adapter):
         bid = snapshot.bids[0][0] if snapshot.bids else 0.0
         ask = snapshot.asks[0][0] if snapshot.asks else 0.0
         return Check(bid, ask, snapshot.last_update_id)
+
+    def terms_url(self, symbol: str) -> str:
+        return f"{self.rest}/api/v3/exchangeInfo?symbol={quote(symbol)}&showPermissionSets=false"
+
+    def unlisted(self, status: int, body: bytes) -> bool:
+        return status == 400 and _FAULT.decode(body).code == INVALID_SYMBOL
+
+    def parse_terms(self, symbol: str, body: bytes, ts_ns: int) -> Listing:
+        infos = _INFO.decode(body).symbols
+        if [info.symbol for info in infos] != [symbol]:
+            raise ContractError(symbol, "symbols: must hold the symbol that was asked for")
+        (info,) = infos
+        rules = {rule.kind: rule for _, rule, _ in read_rows(_FILTER, info.filters) if rule is not None}
+        price, size = rules.get("PRICE_FILTER"), rules.get("LOT_SIZE")
+        notional = next((rules[kind].min_notional for kind in NOTIONALS if kind in rules), None)
+        if price is None or price.tick is None:
+            raise ContractError(symbol, "PRICE_FILTER: must say tickSize")
+        if size is None or size.lot is None or size.smallest is None:
+            raise ContractError(symbol, "LOT_SIZE: must say stepSize and minQty")
+        if notional is None:
+            raise ContractError(symbol, f"{' or '.join(NOTIONALS)}: must say minNotional")
+        return spot_listing(
+            symbol,
+            base=info.base_asset,
+            quote=info.quote_asset,
+            tick=price.tick,
+            lot=size.lot,
+            smallest=size.smallest,
+            min_notional=notional,
+            trading=info.status == "TRADING" and info.is_spot_trading_allowed,
+            ts_ns=ts_ns,
+        )
 
     def time_url(self) -> str:
         return f"{self.rest}/api/v3/time"

@@ -12,15 +12,19 @@ How what it sends is kept right (docs.cdp.coinbase.com, Exchange websocket feed)
 4. `heartbeat` comes every second per product with `last_trade_id`: a trade not seen by the next heartbeat was lost.
    `last_match` repeats the trade before the subscription.
 5. `side` of a match is the maker's: `sell` means the buyer took.
+6. The terms of a product stand in `GET /products/{id}`, which answers 404 for a name that it does not know. Since the
+   smallest size was dropped, `min_market_funds` is the smallest notional of every order. Fees are the account's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from common.clock import NS_PER_S
+from common.errors import ContractError
 
 from feed.connections.connection import Patience
 from feed.connections.reading import decode, doubted
@@ -32,6 +36,7 @@ from feed.messages import (
     Diff,
     Instant,
     Levels,
+    Listing,
     Message,
     Number,
     Print,
@@ -41,6 +46,7 @@ from feed.messages import (
     stamp_ns,
 )
 from feed.venues.adapter import Adapter
+from feed.venues.terms import spot_listing
 
 CHANNELS = ("ticker", "matches", "level2_batch", "heartbeat")
 
@@ -134,6 +140,22 @@ class BookAnswer(msgspec.Struct):
     asks: list[tuple[Number, Number, msgspec.Raw]]
 
 
+class Product(msgspec.Struct):
+    """Answer of /products/{id}."""
+
+    id: str
+    base_currency: str
+    quote_currency: str
+    quote_increment: Decimal
+    base_increment: Decimal
+    min_market_funds: Decimal
+    status: str
+    trading_disabled: bool = False
+    cancel_only: bool = False
+    post_only: bool = False
+    auction_mode: bool = False
+
+
 class TimeAnswer(msgspec.Struct):
     """Answer of /time."""
 
@@ -149,6 +171,7 @@ _FRAME = msgspec.json.Decoder(Frame, strict=False)
 _TAG = msgspec.json.Decoder(Tag)
 _BOOK = msgspec.json.Decoder(BookAnswer, strict=False)
 _TIME = msgspec.json.Decoder(TimeAnswer, strict=False)
+_PRODUCT = msgspec.json.Decoder(Product)
 
 
 class Coinbase(Adapter):
@@ -188,6 +211,29 @@ class Coinbase(Adapter):
     def parse_check(self, body: bytes) -> Check:
         answer = _BOOK.decode(body)
         return Check(answer.bids[0][0] if answer.bids else 0.0, answer.asks[0][0] if answer.asks else 0.0)
+
+    def terms_url(self, symbol: str) -> str:
+        return f"{self.rest}/products/{symbol}"
+
+    def unlisted(self, status: int, body: bytes) -> bool:
+        return status == 404
+
+    def parse_terms(self, symbol: str, body: bytes, ts_ns: int) -> Listing:
+        product = _PRODUCT.decode(body)
+        if product.id != symbol:
+            raise ContractError(symbol, f"id: must be the product that was asked for, is {product.id[:40]!r}")
+        halted = product.trading_disabled or product.cancel_only or product.post_only or product.auction_mode
+        return spot_listing(
+            symbol,
+            base=product.base_currency,
+            quote=product.quote_currency,
+            tick=product.quote_increment,
+            lot=product.base_increment,
+            smallest=product.base_increment,
+            min_notional=product.min_market_funds,
+            trading=product.status == "online" and not halted,
+            ts_ns=ts_ns,
+        )
 
     def time_url(self) -> str:
         return f"{self.rest}/time"

@@ -25,7 +25,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from common.errors import ContractError
 from common.events import FeeCurrency, FeeTerms, MarketStatus, Money, SettlementRule, TieRule
-from common.instruments import InstrumentKind
 
 from feed.connections.connection import Patience
 from feed.connections.reading import UNREADABLE, doubted, raw_rows, read_rows, text_of
@@ -45,6 +44,7 @@ from feed.messages import (
     SymbolList,
 )
 from feed.venues.adapter import Adapter
+from feed.venues.terms import fee_terms, spot_listing
 
 SUBSCRIBE = b'{"op":"subscribe","id":1,"channels":["markets","orderbook","trades","heartbeats"]}'
 SPOT_ID = 3
@@ -390,48 +390,30 @@ def _listing(fields: MarketFields, ts_ns: int) -> Listing:
 
 
 def _spot_listing(fields: SymbolFields, ts_ns: int) -> Listing:
-    for name, value in (("tick", fields.tick), ("lot", fields.lot), ("min_size", fields.min_size)):
-        if not (value.is_finite() and 0 < value < Decimal(10**15)):
-            raise ContractError(fields.symbol, f"{name}: must be above 0 and finite, is {value}")
-    if not (fields.min_notional.is_finite() and 0 <= fields.min_notional < Decimal(10**15)):
-        raise ContractError(fields.symbol, f"min_notional: must be 0 or more and finite, is {fields.min_notional}")
-    min_lots = fields.min_size / fields.lot
-    if min_lots != min_lots.to_integral_value() or min_lots >= 2**63:
+    listing = spot_listing(
+        fields.symbol,
+        base=fields.base,
+        quote=fields.quote,
+        tick=fields.tick,
+        lot=fields.lot,
+        smallest=fields.min_size,
+        min_notional=fields.min_notional,
+        trading=fields.status == "TRADING",
+        ts_ns=ts_ns,
+        fees=_fees(fields),
+        underlying=fields.underlying,
+    )
+    if not fields.min_size or fields.min_size % fields.lot:
         raise ContractError(
             fields.symbol, f"min_size: must be a multiple of the lot {fields.lot}, is {fields.min_size}"
         )
-    return Listing(
-        symbol=fields.symbol,
-        # One that does not trade is not quoted either; it may trade again.
-        status=MarketStatus.OPEN if fields.status == "TRADING" else MarketStatus.LISTED,
-        underlying=fields.underlying,
-        series="",
-        title=f"{fields.base} for {fields.quote}",
-        strike=None,
-        tie_rule=TieRule.STRICTLY_ABOVE,
-        tick_size=fields.tick,
-        min_lots=int(min_lots),
-        open_ns=0,
-        expiry_ns=0,
-        result="",
-        settlement_price=None,
-        ts_event_ns=ts_ns,
-        lot_size=fields.lot,
-        kind=InstrumentKind.SPOT,
-        base=fields.base,
-        currency=fields.quote,
-        min_notional=fields.min_notional,
-        fees=_fees(fields),
-    )
+    return listing
 
 
 def _fees(fields: SymbolFields) -> FeeTerms | None:
     """Return the fees of a symbol, in the quote currency unless section 14.1 names another; None without both."""
-    for name, rate in (("maker_fee", fields.maker_fee), ("taker_fee", fields.taker_fee)):
-        if rate is not None and not (rate.is_finite() and -1 < rate < 1):
-            raise ContractError(fields.symbol, f"{name}: must be a rate between -1 and 1, is {rate}")
     if fields.maker_fee is None or fields.taker_fee is None:
         return None
     known = {"": FeeCurrency.PRICE, fields.quote: FeeCurrency.PRICE, fields.base: FeeCurrency.BASE}
     currency = known.get(fields.fee_currency, FeeCurrency.THIRD)
-    return FeeTerms(maker_rate=fields.maker_fee, taker_rate=fields.taker_fee, currency=currency)
+    return fee_terms(fields.symbol, fields.maker_fee, fields.taker_fee, currency)

@@ -13,16 +13,23 @@ How the book is kept (docs.kraken.com, guide "Book checksum (WebSocket v2)"):
 
 `heartbeat` comes about every second when nothing else does, once anything is subscribed. `trade_id` counts the trades
 of a book, and `side` of a trade is the taker's. REST time has whole seconds only, so the clock is judged by stamps.
+
+The terms of a pair stand in `GET /0/public/AssetPairs?pair=...`, under the venue's older name of it: `wsname` writes
+XBT for BTC and XDG for DOGE. `fees` and `fees_maker` are steps of [volume of 30 days, percent], the dearest first,
+which holds for an account that has not traded; orders of ours pay in the currency of the price (`fciq`).
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import quote
 
 import msgspec
 from common.errors import ContractError
+from common.events import FeeCurrency
 
 from feed.books.book import LocalBook
 from feed.connections.connection import Patience
@@ -34,6 +41,7 @@ from feed.messages import (
     Diff,
     Dropped,
     Instant,
+    Listing,
     Message,
     Number,
     Prepared,
@@ -44,12 +52,18 @@ from feed.messages import (
     stamp_ns,
 )
 from feed.venues.adapter import Adapter
+from feed.venues.terms import fee_terms, spot_listing
 
 BOOK_DEPTH = 25
 CHECKSUM_LEVELS = 10
 PAIRS_MAX = 20_000
 UNPROVABLE = -1
 """Equal to no checksum: a book whose decimals the venue did not tell never counts as proved."""
+
+OLDER_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+TRADING = ("online", "limit_only")
+"""All our orders are limit orders."""
+PERCENT = Decimal("0.01")
 
 Decimals = Annotated[int, msgspec.Meta(ge=0, le=18)]
 
@@ -134,6 +148,29 @@ class DepthAnswer(msgspec.Struct):
     error: list[str] = []
 
 
+FeeSteps = Annotated[list[tuple[Decimal, Decimal]], msgspec.Meta(min_length=1, max_length=100)]
+
+
+class PairRow(msgspec.Struct):
+    """A pair and its rules."""
+
+    wsname: str
+    lot_decimals: Decimals
+    tick_size: Decimal
+    ordermin: Decimal
+    costmin: Decimal
+    status: str
+    fees: FeeSteps | None = None
+    fees_maker: FeeSteps | None = None
+
+
+class PairsAnswer(msgspec.Struct):
+    """Answer of /0/public/AssetPairs, keyed by the venue's own name of the pair."""
+
+    result: dict[str, PairRow] = {}
+    error: list[str] = []
+
+
 _HEAD = msgspec.json.Decoder(Head)
 _ROWS = msgspec.json.Decoder(Rows)
 _BOOK = msgspec.json.Decoder(BookFields, strict=False)
@@ -141,6 +178,7 @@ _TRADE = msgspec.json.Decoder(TradeFields, strict=False)
 _PAIR = msgspec.json.Decoder(Pair)
 _INSTRUMENT = msgspec.json.Decoder(InstrumentFrame)
 _DEPTH = msgspec.json.Decoder(DepthAnswer, strict=False)
+_PAIRS = msgspec.json.Decoder(PairsAnswer)
 
 
 class Kraken(Adapter):
@@ -233,6 +271,41 @@ class Kraken(Adapter):
         if decimals is None:
             return UNPROVABLE if self._told else None
         return checksum(book, *decimals)
+
+    def terms_url(self, symbol: str) -> str:
+        return f"{self.rest}/0/public/AssetPairs?pair={quote(symbol, safe='')}"
+
+    def unlisted(self, status: int, body: bytes) -> bool:
+        return status == 200 and any(error.startswith("EQuery:Unknown") for error in _PAIRS.decode(body).error)
+
+    def parse_terms(self, symbol: str, body: bytes, ts_ns: int) -> Listing | None:
+        answer = _PAIRS.decode(body)
+        if answer.error:
+            return None
+        if len(answer.result) != 1:
+            raise ContractError(symbol, "result: must hold the pair that was asked for")
+        (row,) = answer.result.values()
+        base, quoted = (OLDER_NAMES.get(name, name) for name in (*row.wsname.split("/"), "")[:2])
+        if f"{base}/{quoted}" != symbol:
+            raise ContractError(symbol, f"wsname: must be the pair that was asked for, is {row.wsname[:40]!r}")
+        if self._told and symbol not in self._decimals:
+            raise ContractError(symbol, "its decimals are not known, so its book cannot be proved")
+        fees = None
+        if row.fees and row.fees_maker:
+            maker, taker = row.fees_maker[0][1] * PERCENT, row.fees[0][1] * PERCENT
+            fees = fee_terms(symbol, maker, taker, FeeCurrency.PRICE)
+        return spot_listing(
+            symbol,
+            base=base,
+            quote=quoted,
+            tick=row.tick_size,
+            lot=Decimal(1).scaleb(-row.lot_decimals),
+            smallest=row.ordermin,
+            min_notional=row.costmin,
+            trading=row.status in TRADING,
+            ts_ns=ts_ns,
+            fees=fees,
+        )
 
     def check_url(self, symbol: str) -> str:
         return f"{self.rest}/0/public/Depth?pair={symbol.replace('/', '')}&count=1"

@@ -5,8 +5,25 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from gateway.api import errors
+from gateway.api.c2 import bots as c2_bots
+from gateway.api.c2 import reads as c2_reads
+from gateway.api.c2 import risks as c2_risks
 from gateway.api.protection import BoundedBodies, SecurityHeaders
-from gateway.api.routes import adjustments, bots, documents, explain, halts, oauth, pages, reads, stream, users
+from gateway.api.routes import (
+    adjustments,
+    bots,
+    documents,
+    explain,
+    halts,
+    oauth,
+    pages,
+    reads,
+    stream,
+    transfers,
+    users,
+)
+from gateway.c2 import socket
+from gateway.c2.hub import Hub
 from gateway.context import Context
 
 DESCRIPTION = """Monitor and control the market-making platform.
@@ -20,10 +37,12 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
-ROUTERS = tuple(
-    door.router for door in (oauth, reads, explain, stream, bots, documents, halts, adjustments, users, pages)
-)
+DOORS = (oauth, reads, explain, stream, bots, documents, halts, adjustments, transfers, users, pages)
+C2_DOORS = (c2_risks, c2_bots, c2_reads)
+ROUTERS = tuple(door.router for door in (*DOORS, *C2_DOORS))
 """Every route there is, beside the API's own description."""
+SOCKETS = (socket.router,)
+"""Websockets: who comes in shows his token within the protocol."""
 
 
 def build_app(context: Context) -> FastAPI:
@@ -38,9 +57,13 @@ def build_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.streams = stream.Streams()
+    app.state.hub = Hub(context.view)
+    app.state.sockets = 0
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    for door in SOCKETS:
+        app.include_router(door)
     app.add_middleware(BoundedBodies)
     app.add_middleware(SecurityHeaders)
     return app

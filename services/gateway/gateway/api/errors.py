@@ -20,6 +20,8 @@ WRONG_LAST_SEQUENCE = 10071
 OWN_RULE = "Value error, "
 """What pydantic puts before the text of a rule of ours."""
 FIELDS_MAX = 50
+C2_PREFIX = "/api/v0/"
+"""Under it refusals have the shape that clients of C2 know."""
 
 
 class ApiError(Exception):
@@ -49,8 +51,20 @@ def error_body(code: str, message: str, fields: Sequence[tuple[str, str]] = ()) 
     return {"error": {"code": code, "message": message, "fields": named}}
 
 
-def refusal(error: ApiError) -> Response:
+def refusal(error: ApiError, path: str = "") -> Response:
+    """Return a refusal in the shape of the API that a path is of."""
+    if path.startswith(C2_PREFIX):
+        # Programs written against C2 know one field, and no list.
+        field = error.fields[0][0] if error.fields else None
+        rules = "; ".join(f"{name}: {rule}" for name, rule in error.fields[:FIELDS_MAX])
+        body = {"name": error.code, "message": rules or error.message, "field": _last_part(field)}
+        return answer(body, error.status, error.headers)
     return answer(error_body(error.code, error.message, error.fields), error.status, error.headers)
+
+
+def _last_part(field: str | None) -> str | None:
+    """Return a field's own name: 'min_spread' of 'sections.pricer.min_spread'."""
+    return None if field is None else field.rpartition(".")[2]
 
 
 def config_refusal(error: ConfigError) -> ApiError:
@@ -76,36 +90,38 @@ def install(app: FastAPI) -> None:
     """Give every refusal of an application the one shape."""
 
     @app.exception_handler(ApiError)
-    async def refused(_request: Request, error: ApiError) -> Response:
-        return refusal(error)
+    async def refused(request: Request, error: ApiError) -> Response:
+        return refusal(error, request.url.path)
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_request: Request, error: RequestValidationError) -> Response:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         # What was sent is not repeated: it may hold a password.
         fields = [(_field(fault["loc"]), str(fault["msg"]).removeprefix(OWN_RULE)) for fault in error.errors()]
-        return refusal(ApiError(422, "invalid", f"{len(fields)} field(s) break a rule", fields))
+        return refusal(ApiError(422, "invalid", f"{len(fields)} field(s) break a rule", fields), request.url.path)
 
     @app.exception_handler(HTTPException)
-    async def no_such_thing(_request: Request, error: HTTPException) -> Response:
+    async def no_such_thing(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return refusal(ApiError(error.status_code, code, str(error.detail), headers=error.headers))
+        refused = ApiError(error.status_code, code, str(error.detail), headers=error.headers)
+        return refusal(refused, request.url.path)
 
     @app.exception_handler(TokensUnavailable)
-    async def nobody_known(_request: Request, _error: TokensUnavailable) -> Response:
-        return refusal(ApiError(503, "tokens_unavailable", "the token store (Redis) does not answer; try again"))
+    async def nobody_known(request: Request, _error: TokensUnavailable) -> Response:
+        refused = ApiError(503, "tokens_unavailable", "the token store (Redis) does not answer; try again")
+        return refusal(refused, request.url.path)
 
     @app.exception_handler(BusUnavailable)
-    async def bus_away(_request: Request, _error: BusUnavailable) -> Response:
+    async def bus_away(request: Request, _error: BusUnavailable) -> Response:
         message = "the bus does not answer; whether the change was made is unknown: read it back, then try again"
-        return refusal(ApiError(503, "bus_unavailable", message))
+        return refusal(ApiError(503, "bus_unavailable", message), request.url.path)
 
     @app.exception_handler(PublishRefused)
-    async def bus_refused(_request: Request, error: PublishRefused) -> Response:
+    async def bus_refused(request: Request, error: PublishRefused) -> Response:
         if error.code == WRONG_LAST_SEQUENCE:
-            return refusal(
-                ApiError(409, "conflict", "somebody else changed it at the same time: read it and try again")
-            )
-        return refusal(ApiError(503, "bus_refused", f"the bus refused the change: {error.description}"))
+            refused = ApiError(409, "conflict", "somebody else changed it at the same time: read it and try again")
+        else:
+            refused = ApiError(503, "bus_refused", f"the bus refused the change: {error.description}")
+        return refusal(refused, request.url.path)
 
 
 def _field(location: Sequence[int | str]) -> str:

@@ -33,7 +33,7 @@ DOCUMENT_CHANGE: dict[str, Any] = {
 }
 _COMMAND_ID = "6f9c2b5d8e1a4c7fb0d3e6a9c2f58b1e"
 _AGE = {"age_ms": 120, "stale": False}
-_PNL = {"realized": 12.5, "unrealized": 1.2, "total": 13.7, "daily": 13.7, "fees": -0.8, **_AGE}
+_PNL = {"realized": 12.5, "unrealized": 1.2, "total": 13.7, "daily": 13.7, "fees": -0.8, "unrated": [], **_AGE}
 _BOT = {
     "algo_id": "1",
     "kind": "binary",
@@ -117,6 +117,23 @@ _ADJUSTMENT = {
     "decided_by": "",
     "decided_ns": 0,
 }
+_TRANSFER = {
+    "account": "mm1-kraken",
+    "client_transfer_id": "1795222805000000000",
+    "state": "under_way",
+    "venue": "kraken_spot",
+    "to_account": "mm1-dltxmm",
+    "to_venue": "dltxmm_spot",
+    "currency": "BTC",
+    "amount": "0.50000000",
+    "actor": "tess",
+    "reason": "DLTXMM runs out of bitcoin",
+    "asked_ns": 1795222805000000000,
+    "transfer_id": "KRAKEN-DLTXMM-1",
+    "due_ns": 1795222865000000000,
+    "refused": "",
+    "changed_ns": 1795222805200000000,
+}
 _SERVICES = {
     "feed": {"state": "ready", "faults": [], "age_ms": 800},
     "quoter": {"state": "unready", "faults": ["fair value of BTC-5M-1795223100 is stale"], "age_ms": 810},
@@ -134,7 +151,7 @@ _VENUE = {
     "note": "",
     **_AGE,
 }
-_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "disabled": False, "revision": 1}
+_USER = {"id": "tess", "name": "Tess", "roles": ["trader"], "bots": [], "disabled": False, "revision": 1}
 
 _EXPLAINED: dict[str, Any] = {
     "explanations": [
@@ -228,6 +245,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "streams": [{"stream": "FILL", "share": 0.12, "alarming": False, **_AGE}],
     },
     "adjustments": {"adjustments": [_ADJUSTMENT]},
+    "transfers": {"transfers": [_TRANSFER]},
+    "transferred": {"command_id": _COMMAND_ID, "outcome": "asked", "transfer": _TRANSFER | {"state": "asked"}},
     "adjusted": {"command_id": _COMMAND_ID, "outcome": "proposed", "adjustment": _ADJUSTMENT},
     "health": {"services": _SERVICES, "venues": [_VENUE]},
     "bots": {"bots": [_BOT]},

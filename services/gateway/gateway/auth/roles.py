@@ -12,6 +12,8 @@ class Role(StrEnum):
     VIEWER = "viewer"
     TRADER = "trader"
     RISK = "risk"
+    EXCHANGES = "exchanges"
+    """Sees which exchange each level of a book is from."""
     ADMIN = "admin"
 
 
@@ -19,6 +21,7 @@ _INCLUDES = {
     Role.VIEWER: frozenset({Role.VIEWER}),
     Role.TRADER: frozenset({Role.VIEWER, Role.TRADER}),
     Role.RISK: frozenset({Role.VIEWER, Role.RISK}),
+    Role.EXCHANGES: frozenset({Role.EXCHANGES}),
     Role.ADMIN: frozenset(Role),
 }
 

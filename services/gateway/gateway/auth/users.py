@@ -29,6 +29,8 @@ class Caller(NamedTuple):
     name: str
     roles: frozenset[Role]
     token_expires_ns: int
+    bots: tuple[str, ...] = ()
+    """The only bots that he may see; none named is all."""
 
 
 def check_user_id(user_id: str) -> str:
@@ -69,7 +71,7 @@ class Users:
         stored = self._users.get(user_id)
         if stored is None or stored.user.disabled or credential_of(stored.user) != credential:
             return None
-        return Caller(user_id, stored.user.name, granted(stored.user.roles), token_expires_ns)
+        return Caller(user_id, stored.user.name, granted(stored.user.roles), token_expires_ns, tuple(stored.user.bots))
 
     def admins(self) -> list[User]:
         """Return the users who can manage users."""

@@ -15,6 +15,7 @@ from common.bots.spot import (
     CurrencyRiskLimits,
     CurrencyScope,
     PlatformDocument,
+    Rebalancer,
 )
 from common.errors import ConfigError
 from common.events import PlatformConfig
@@ -99,7 +100,7 @@ def remove_document(
         left = [each for each in OF_A_CURRENCY if _living(documents, each, document_id) is not None]
         if left:
             raise ConfigError([f"id: remove {' and '.join(left)} {document_id} first, which belong to it"])
-    if kind == CurrencyHedger.type and before.document.get("running"):
+    if kind in (CurrencyHedger.type, Rebalancer.type) and before.document.get("running"):
         raise ConfigError(["document.running: must be false before it is removed, is True"])
     return PlatformConfig(
         type=kind,
@@ -136,6 +137,13 @@ def _faults_beside(documents: Documents, known: Known, parsed: PlatformDocument,
             yield f"id: must be that of a {CurrencyScope.type} document, and {document_id} is none"
         elif isinstance(parsed, CurrencyHedger):
             yield from parsed.faults_for(scope, known)
+    if isinstance(parsed, Rebalancer):
+        for kind, other_id in documents:
+            other = (
+                _parsed(documents, Rebalancer, other_id) if kind == parsed.type and other_id != document_id else None
+            )
+            if other is not None and other.currency == parsed.currency:
+                yield f"currency: {parsed.type} {other_id} moves {parsed.currency} already"
     if isinstance(parsed, CurrencyScope):
         others = [other_id for kind, other_id in documents if kind == parsed.type and other_id != document_id]
         for other_id in others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from common.clock import NS_PER_MS
@@ -34,6 +35,7 @@ FILLS_SHOWN_MAX = 60
 ALERTS_SHOWN_MAX = 40
 ADJUSTMENTS_SHOWN_MAX = 20
 """Decided ones; every proposal that waits for a decision is shown."""
+TRANSFERS_SHOWN_MAX = 20
 STATES_SHOWN = ("quoting", "reduce_only", "crossing", "pulled", "stale", "not_taken_up")
 """What a bot is said to do when it does several things in several markets, the first that applies."""
 
@@ -75,6 +77,7 @@ def picture(view: View, now_ns: int) -> Json:
             for sequence, fill in recent_fills(view, FILLS_SHOWN_MAX)
         ],
         "adjustments": adjustments(view, now_ns),
+        "transfers": [each.row() for each in islice(view.transfers.newest_first(), TRANSFERS_SHOWN_MAX)],
         "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
     }
 
@@ -238,7 +241,8 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         # What risk does not state it does not know, for lack of an exchange rate.
         realized, unrealized = figures.get("pnl_realized"), figures.get("pnl_unrealized")
         age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
-        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), age)
+        unrated = position.event.unrated if position is not None else []
+        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), unrated, age)
     if position is None:
         return None
     marks = [_in_account_currency(view, algo_id, row) for row in own if row["position"] is not None]
@@ -250,6 +254,7 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         sum(known) if len(known) == len(marks) else None,
         float(sum(daily)) if daily else None,
         float(position.event.fees) if whole else None,
+        position.event.unrated,
         aged(position.age_ns(now_ns), POSITION_STALE_NS),
     )
 
@@ -266,9 +271,17 @@ def _in_account_currency(view: View, algo_id: str, row: Json) -> float | None:
     return earned if market.currency == account.event.main.currency else None
 
 
-def _pnl(realized: float | None, unrealized: float | None, daily: float | None, fees: float | None, age: Json) -> Json:
+def _pnl(
+    realized: float | None,
+    unrealized: float | None,
+    daily: float | None,
+    fees: float | None,
+    unrated: Sequence[str],
+    age: Json,
+) -> Json:
     total = None if realized is None or unrealized is None else realized + unrealized
-    return {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees, **age}
+    figures = {"realized": realized, "unrealized": unrealized, "total": total, "daily": daily, "fees": fees}
+    return {**figures, "unrated": list(unrated), **age}
 
 
 def halt_row(view: View, halt: Halt) -> Json:

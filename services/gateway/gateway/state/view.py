@@ -16,6 +16,7 @@ from common.events import (
     Adjustment,
     Alert,
     AlertLevel,
+    Book,
     BotConfig,
     Event,
     FairValue,
@@ -45,14 +46,17 @@ from common.orders import OrderState
 from common.venues import Exchanges
 
 from gateway.auth.users import Users
+from gateway.blotter.blotter import Blotter
+from gateway.blotter.recent import Recent
+from gateway.blotter.resting import RestingOrders
 from gateway.changes.adjustments import Adjustments
+from gateway.changes.transfers import Transfers
 from gateway.kinds.registry import axis_price
 from gateway.state.ages import FAIR_STALE_NS
 from gateway.state.halts import Halts
 from gateway.state.history import SAMPLE_PERIOD_MS, History, Point
 from gateway.state.ladders import Ladder, ladders
 from gateway.state.quoters import SILENT, Quoters
-from gateway.state.resting import RestingOrders
 from gateway.state.surveillance import ASK_PERIOD_MS, Surveillance
 
 FILLS_MAX = 1_000
@@ -66,6 +70,8 @@ SAMPLE_MS = 250
 """How often fair values and targets are looked at: a screen needs no more."""
 DOUBT_MS = 250
 """How often it is looked who has fallen silent."""
+CHANGES_MAX = 1_000
+"""Of configurations, that are remembered with what was before."""
 LINGER_NS = 60_000_000_000
 """How long the numbers of a market stay after its expiry, so that its end can be watched."""
 
@@ -90,6 +96,13 @@ class Sequenced(NamedTuple, Generic[E]):
     sequence: int
 
 
+class Change(NamedTuple):
+    """A bot or document after a change, and before."""
+
+    before: BotConfig | PlatformConfig | None
+    after: BotConfig | PlatformConfig
+
+
 class View(Core):
     """Fold what the services say; whoever asks gets it as it stands."""
 
@@ -106,7 +119,13 @@ class View(Core):
         self.halts = Halts()
         self.quoters = Quoters()
         self.adjustments = Adjustments()
+        self.transfers = Transfers()
         self.orders = RestingOrders()
+        self.blotter = Blotter()
+        self.changes: Recent[int, Change] = Recent(CHANGES_MAX)
+        """Of bots and documents, in the order in which they came."""
+        self.books: dict[tuple[str, str], Stamped[Book]] = {}
+        """By venue and symbol, those of which depth is told."""
         self.history = History()
         self.surveillance = Surveillance(admin_urls)
         self.bots: dict[str, Sequenced[BotConfig]] = {}
@@ -154,6 +173,7 @@ class View(Core):
             Newest(RiskState, self.on_risk),
             Newest(FeedStatus, self.on_feed),
             Newest(AccountState, self.on_account),
+            Newest(Book, self.on_book, sampled_ms=SAMPLE_MS),
             *[Newest(TopOfBook, self.on_top, {"venue": venue}) for venue in self.quoted_venues],
             Ordered(Market, self.on_market),
             Ordered(BotConfig, self.on_bot),
@@ -161,6 +181,7 @@ class View(Core):
             Ordered(User, self.on_user),
             Ordered(Halt, self.on_halt),
             Ordered(Adjustment, self.on_adjustment),
+            *self.transfers.inputs(),
             Ordered(Alert, self.on_alert, Start.ALL),
             Ordered(OrderUpdates, self.on_orders, Start.NEW),
             Ordered(Fill, self.on_fill, Start.NEW),
@@ -214,6 +235,11 @@ class View(Core):
             _keep(self.tops, (top.venue, top.symbol), _stamp(top, receipt), LINES_MAX)
         return ()
 
+    def on_book(self, book: Book, receipt: Receipt) -> Effects:
+        if self._fence.passes("feed", book.venue, book.epoch):
+            _keep(self.books, (book.venue, book.symbol), _stamp(book, receipt), LINES_MAX)
+        return ()
+
     def on_feed(self, status: FeedStatus, receipt: Receipt) -> Effects:
         if self._fence.passes("feed", status.venue, status.epoch):
             _keep(self.feeds, status.venue, _stamp(status, receipt), ACCOUNTS_MAX)
@@ -254,7 +280,8 @@ class View(Core):
     def on_account(self, account: AccountState, receipt: Receipt) -> Effects:
         if self._fence.passes("quoter", account.account, account.epoch):
             _keep(self.accounts, account.account, _stamp(account, receipt), ACCOUNTS_MAX)
-            self.orders.apply_snapshot(account)
+            for order in self.orders.apply_snapshot(account):
+                self.blotter.on_end(order)
         return ()
 
     def on_market(self, market: Market, receipt: Receipt) -> Effects:
@@ -271,13 +298,20 @@ class View(Core):
         known = self.bots.get(config.algo_id)
         if known is None or receipt.sequence >= known.sequence:
             self.bots[config.algo_id] = Sequenced(config, receipt.sequence)
+            self._changed(known, config, receipt.sequence)
         return ()
 
     def on_document(self, config: PlatformConfig, receipt: Receipt) -> Effects:
         known = self.documents.get((config.type, config.id))
         if known is None or receipt.sequence >= known.sequence:
             self.documents[config.type, config.id] = Sequenced(config, receipt.sequence)
+            self._changed(known, config, receipt.sequence)
         return ()
+
+    def _changed(self, known: Sequenced[Any] | None, after: BotConfig | PlatformConfig, sequence: int) -> None:
+        # Read again after a reconnect, the last word is no change.
+        if known is None or known.sequence != sequence:
+            self.changes.put(sequence, Change(known.event if known is not None else None, after))
 
     def on_user(self, user: User, receipt: Receipt) -> Effects:
         self.users.apply(user, receipt.sequence)
@@ -319,18 +353,22 @@ class View(Core):
             self.halts.on_emptied(alert)
             report = self.quoters.on_emptied(alert)
             if report is not None and report.confirmed:
-                self.orders.end(report.account, report.below, f"the {alert.source}: {report.said}")
+                for order in self.orders.end(report.account, report.below, f"the {alert.source}: {report.said}"):
+                    self.blotter.on_end(order)
         _keep_recent(self.alerts, receipt.sequence, alert, ALERTS_MAX)
+        self.blotter.on_alert(alert, receipt.sequence)
         return ()
 
     def on_orders(self, updates: OrderUpdates, receipt: Receipt) -> Effects:
         for update in updates.orders:
             self.orders.apply(update)
+            self.blotter.on_order(update)
         return ()
 
     def on_fill(self, fill: Fill, receipt: Receipt) -> Effects:
         # The last fills are read back beside the new ones, so they come in any order and some twice.
         _keep_recent(self.fills, receipt.sequence, fill, FILLS_MAX)
+        self.blotter.on_fill(fill)
         return ()
 
     def on_sample(self, receipt: Receipt) -> Effects:

@@ -40,7 +40,7 @@ class FakeBus:
         return self.sequences[address]
 
     async def past(self, cls: type[E], tokens: Mapping[str, str]) -> list[E]:
-        return [each for each in self.of(cls) if all(getattr(each, name) == tokens[name] for name in tokens)]
+        return [each for each in self.of(cls) if all(str(getattr(each, name)) == tokens[name] for name in tokens)]
 
     def of(self, cls: type[E]) -> list[E]:
         return [event for event in self.published if isinstance(event, cls)]

@@ -52,6 +52,7 @@ async function enter() {
   byId("halt").hidden = !mayStop;
   byId("cancel-all").hidden = !mayStop;
   byId("propose").hidden = !may("trader", "risk");
+  byId("transfer").hidden = !may("trader", "risk");
   follow();
 }
 
@@ -201,6 +202,27 @@ byId("propose").addEventListener("click", async () => {
     if (!call) return;
     text = await order("POST", "/api/adjustments", call, "Proposed");
     // A refusal costs nobody what he has typed.
+    for (const field of fields) field.value = call[field.name];
+  }
+});
+
+byId("transfer").addEventListener("click", async () => {
+  const accounts = (picture?.accounts ?? []).map((account) => account.account);
+  const currencies = (picture?.accounts ?? []).flatMap((account) => account.balances.map((balance) => balance.currency));
+  // One number for all tries: what a lost answer has asked for is not sent a second time.
+  const number = String(BigInt(Date.now()) * 1_000_000n);
+  const fields = [
+    { name: "account", label: "From", options: accounts },
+    { name: "to_account", label: "To an account at another venue", options: accounts },
+    { name: "amount", label: "Amount", value: "", maxLength: 24, pattern: "[0-9]+([.][0-9]+)?" },
+    { name: "currency", label: "Currency", options: [...new Set(currencies)].sort() },
+    { name: "reason", label: "Why", value: "", maxLength: 300 },
+  ];
+  let text = "The amount leaves the account at once and arrives after the venue's delay. It cannot be called back.";
+  while (text) {
+    const call = await confirm({ title: "Send money to another account", text, yes: "Send", fields });
+    if (!call) return;
+    text = await order("POST", "/api/transfers", { ...call, client_transfer_id: number }, "Asked for");
     for (const field of fields) field.value = call[field.name];
   }
 });

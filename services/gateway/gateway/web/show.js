@@ -111,26 +111,37 @@ function showFigures({ bots, markets, risk, accounts }) {
     const values = bots.filter((bot) => bot.pnl || bot.configured_running).map((bot) => bot.pnl?.[name]);
     return values.length && values.every((value) => typeof value === "number") ? values.reduce((a, b) => a + b, 0) : null;
   };
+  const unknownOf = (name) => bots.filter((bot) => (bot.pnl || bot.configured_running) && typeof bot.pnl?.[name] !== "number");
   const stale = bots.some((bot) => bot.pnl?.stale) || risk.some((shard) => shard.stale) || risk.length === 0;
   const resting = markets.reduce((count, row) => count + row.resting.orders, 0);
   const unknown = markets.reduce((count, row) => count + row.resting.unknown, 0);
   const quoting = markets.filter((row) => row.state === "quoting").length;
   const figures = [
-    ["P&L today", cash(sum("daily")), tone(sum("daily")), stale],
-    ["P&L realised", cash(sum("realized")), tone(sum("realized")), stale],
-    ["P&L unrealised", cash(sum("unrealized")), tone(sum("unrealized")), stale],
-    ["Fees and rebates", cash(sum("fees") === null ? null : -sum("fees")), "", stale],
+    ["P&L today", cash(sum("daily")), tone(sum("daily")), stale, unknownOf("daily")],
+    ["P&L realised", cash(sum("realized")), tone(sum("realized")), stale, unknownOf("realized")],
+    ["P&L unrealised", cash(sum("unrealized")), tone(sum("unrealized")), stale, unknownOf("unrealized")],
+    ["Fees and rebates", cash(sum("fees") === null ? null : -sum("fees")), "", stale, unknownOf("fees")],
     ["Markets quoted", `${quoting} of ${markets.length}`, "", false],
     ["Resting orders", unknown ? `${resting} (${unknown} unknown)` : `${resting}`, unknown ? "down" : "", false],
     ...accounts.map((account) => [`Cash ${account.account}`, `${plain.format(Number(account.cash_total))} ${account.currency}`, "", account.stale]),
   ];
   byId("figures").replaceChildren(
-    ...figures.map(([label, value, className, old]) => {
+    ...figures.map(([label, value, className, old, unknownBots = []]) => {
       const box = make("div", old ? "stale" : "");
       box.append(make("small", "", label), make("b", className, value));
+      if (unknownBots.length) {
+        box.append(make("small", "", `unknown of ${unknownBots.map((bot) => bot.algo_id).join(", ")}`));
+        box.title = unknownBots.map((bot) => `bot ${bot.algo_id}: ${whyUnknown(bot)}`).join("\n");
+      }
       return box;
     }),
   );
+}
+
+/** Why a bot's profit is not known in the account's currency. */
+function whyUnknown({ pnl }) {
+  if (!pnl) return "no position yet";
+  return pnl.unrated.length ? `no rate of ${pnl.unrated.join(", ")} to the account's currency` : "a price or a rate of what it holds is missing";
 }
 
 function showBots(bots, acts) {
@@ -159,7 +170,7 @@ function showBots(bots, acts) {
       // A fee is money out, a rebate money in.
       cell.textContent = cash(name === "fees" && typeof pnl?.fees === "number" ? -pnl.fees : pnl?.[name]);
       cell.className = `n ${name === "fees" ? "" : tone(pnl?.[name])} ${pnl?.stale ? "stale" : ""}`;
-      cell.title = pnl ? `${age(pnl.age_ms)} old` : "no position yet";
+      cell.title = typeof pnl?.[name] === "number" ? `${age(pnl.age_ms)} old` : whyUnknown(bot);
     });
     row.cells[4].className = "n";
     row.cells[9].className = "n";

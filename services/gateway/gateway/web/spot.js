@@ -7,12 +7,14 @@ const amount = new Intl.NumberFormat("en", { maximumFractionDigits: 8 });
 const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
 
 /** Show the panels of spot bots; without any, and without accounts of several currencies, they are not there. */
-export function showSpot({ spot, hedges, accounts, exposures }) {
+export function showSpot({ spot, hedges, accounts, exposures, transfers }) {
   showFigures(spot);
   showHedges(hedges);
+  showTransfers(transfers, accounts);
   showBalances(accounts, exposures);
 }
 
+const PILLS = { asked: "proposed", sending: "proposed", under_way: "proposed", done: "approved", refused: "halted" };
 const number = (format, text) => (text === null || text === undefined ? "–" : format.format(Number(text)));
 const tone = (text) => (text === null || Number(text) === 0 ? "" : Number(text) > 0 ? "up" : "down");
 
@@ -39,7 +41,7 @@ function showFigures(bots) {
     for (const name of ["quoter_net", "hedger_net", "position"]) row.append(make("td", "n", number(amount, bot[name])));
     for (const name of ["pnl", "fees", "net_pnl"]) {
       const cell = make("td", `n ${name === "fees" ? "quiet" : tone(bot[name])}`, `${number(money, bot[name])} ${bot.currency}`);
-      if (name === "net_pnl") cell.title = `${number(money, bot.account_pnl)} ${bot.account_currency}`;
+      if (name === "net_pnl") cell.title = bot.account_pnl === null ? `no rate of ${bot.currency} to ${bot.account_currency}` : `${number(money, bot.account_pnl)} ${bot.account_currency}`;
       row.append(cell);
     }
     if (bot.unrated.length) row.title = `without ${bot.unrated.join(", ")}, of which no rate is known`;
@@ -66,6 +68,27 @@ function showHedges(hedges) {
     return row;
   });
   fill("hedges", rows);
+}
+
+/** What was asked for, newest first; with accounts at one venue alone there is nowhere to send money. */
+function showTransfers(transfers, accounts) {
+  const rows = transfers.map((transfer) => {
+    const row = make("tr", transfer.state === "done" || transfer.state === "refused" ? "quiet" : "");
+    const state = make("td");
+    const pill = make("span", `pill ${PILLS[transfer.state] ?? ""}`, transfer.state.replace("_", " "));
+    pill.title = transfer.transfer_id;
+    state.append(pill);
+    row.append(
+      label(transfer.account),
+      make("td", "", transfer.to_account),
+      make("td", "n", `${number(amount, transfer.amount)} ${transfer.currency}`),
+      state,
+      make("td", "quiet", [transfer.refused, `${transfer.actor}: ${transfer.reason}`].filter(Boolean).join(" · ")),
+    );
+    return row;
+  });
+  fill("transfers", rows);
+  byId("transfers-panel").hidden = rows.length === 0 && new Set(accounts.map((account) => account.venue)).size < 2;
 }
 
 /** One row for each account and one column for each currency; under them the exposures that are watched. */

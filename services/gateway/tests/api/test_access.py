@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from gateway.api.access import Needs
-from gateway.api.app import ROUTERS
+from gateway.api.app import ROUTERS, SOCKETS
 from gateway.auth.roles import Role, granted
 from gateway.testing.platform import Story
 from starlette.routing import Route
@@ -20,6 +20,8 @@ LogIn = Callable[..., Awaitable[dict[str, str]]]
 OPEN_TO_ALL = {
     ("POST", "/oauth/token"),
     ("POST", "/oauth/revoke"),
+    ("POST", "/oauth/check_token"),
+    ("DELETE", "/oauth/token"),
     ("GET", "/"),
     ("GET", "/api/docs"),
     ("GET", "/web/{name}"),
@@ -48,12 +50,38 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/documents/{type}/{id}/history"): {Role.VIEWER},
     ("GET", "/api/halts"): {Role.VIEWER},
     ("POST", "/api/halts"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/transfers"): {Role.VIEWER},
+    ("POST", "/api/transfers"): {Role.TRADER, Role.RISK},
     ("GET", "/api/adjustments"): {Role.VIEWER},
     ("POST", "/api/adjustments"): {Role.TRADER, Role.RISK},
     ("POST", "/api/adjustments/{adjustment_id}/approve"): {Role.RISK},
     ("POST", "/api/adjustments/{adjustment_id}/reject"): {Role.TRADER, Role.RISK},
     ("DELETE", "/api/halts/{scope}/{reason}"): {Role.RISK},
     ("POST", "/api/cancel-all"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/v0/config/algorithms"): {Role.VIEWER},
+    ("GET", "/api/v0/config/algorithm/{algo_key}"): {Role.VIEWER},
+    ("GET", "/api/v0/config/instrument/get/{algo_id}"): {Role.VIEWER},
+    ("POST", "/api/v0/config/instrument/save"): {Role.TRADER},
+    ("POST", "/api/v0/config/{part}/save"): {Role.TRADER, Role.RISK},
+    ("POST", "/api/v0/config/{part}/start/{algo_id}"): {Role.TRADER},
+    ("POST", "/api/v0/config/{part}/stop/{algo_id}"): {Role.TRADER, Role.RISK},
+    ("DELETE", "/api/v0/config/instrument/delete/{algo_id}"): {Role.TRADER},
+    ("GET", "/api/v0/config/risks"): {Role.VIEWER},
+    ("GET", "/api/v0/config/risks/{algo_key}"): {Role.VIEWER},
+    ("POST", "/api/v0/config/risks/save"): {Role.RISK},
+    ("POST", "/api/v0/config/risks/currency/save"): {Role.RISK},
+    ("POST", "/api/v0/config/risks/currency/limits/save"): {Role.RISK},
+    ("POST", "/api/v0/config/risks/hedger/save"): {Role.TRADER},
+    ("POST", "/api/v0/config/risks/strategy/save"): {Role.TRADER},
+    ("POST", "/api/v0/config/risks/currency/start/{currency_id}"): {Role.TRADER},
+    ("POST", "/api/v0/config/risks/currency/stop/{currency_id}"): {Role.TRADER},
+    ("DELETE", "/api/v0/config/risks/currency/delete/{currency_id}"): {Role.TRADER, Role.RISK},
+    ("GET", "/api/v0/statistics/trading"): {Role.VIEWER},
+    ("GET", "/api/v0/statistics/risk"): {Role.VIEWER},
+    ("GET", "/api/v0/alerts"): {Role.VIEWER},
+    ("GET", "/api/v0/orders/{algo_id}"): {Role.VIEWER},
+    ("GET", "/api/v0/trades/{algo_id}"): {Role.VIEWER},
+    ("GET", "/api/v0/balances"): {Role.VIEWER},
     ("GET", "/api/me"): {Role.VIEWER},
     ("PUT", "/api/me/password"): {Role.VIEWER},
     ("GET", "/api/users"): {Role.ADMIN},
@@ -79,7 +107,7 @@ def test_every_route_is_on_this_page_and_guarded_by_the_roles_named_here(app: Fa
         assert guards(route) == ([] if key in OPEN_TO_ALL else [frozenset(NEEDED[key])]), key
     own = [route.path for route in app.routes if isinstance(route, Route)]
     assert own == ["/api/openapi.json"]
-    assert len(app.routes) == len(own) + len(ROUTERS), "a route was added past the routers"
+    assert len(app.routes) == len(own) + len(ROUTERS) + len(SOCKETS), "a route was added past the routers"
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(NEEDED))
@@ -94,13 +122,14 @@ async def test_without_a_token_every_guarded_route_answers_401(
     ):
         answer = await client.request(method, concrete(path), headers=headers)
         assert answer.status_code == 401, (method, path, headers)
-        assert answer.json()["error"]["code"] == "invalid_token"
+        body = answer.json()
+        assert (body["name"] if path.startswith("/api/v0/") else body["error"]["code"]) == "invalid_token"
         assert "Bearer" in answer.headers["www-authenticate"]
 
 
 def concrete(path: str) -> str:
     names = {"algo_id": "1", "scope": "bot-1", "reason": "manual", "user_id": "someone", "adjustment_id": "a1"}
-    names |= {"type": "risk_currency", "id": "3"}
+    names |= {"type": "risk_currency", "id": "3", "algo_key": "MM", "part": "pricer", "currency_id": "3"}
     return path.format(**names)
 
 

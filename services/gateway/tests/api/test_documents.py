@@ -175,3 +175,22 @@ async def test_a_currency_is_removed_after_what_belongs_to_it_and_its_id_is_not_
 async def test_what_does_not_exist_cannot_be_removed(client: httpx.AsyncClient, log_in: LogIn) -> None:
     answer = await client.delete("/api/documents/risk_currency/5?revision=1", headers=await log_in("risk"))
     assert (answer.status_code, answer.json()["error"]["fields"][0]["field"]) == (409, "revision")
+
+
+async def test_a_currency_has_one_rebalancer_which_is_stopped_before_it_is_removed(
+    put: Put, client: httpx.AsyncClient, log_in: LogIn
+) -> None:
+    shares = [{"account": name, "target": "50 %", "band": "10 %"} for name in ("mm1-kraken", "mm1-dltxmm")]
+    sizes = {"smallest": "0.1", "largest": "1", "daily_limit": "3"}
+    document = {"currency": "BTC", "running": True, "accounts": shares, **sizes}
+    assert (await put("rebalancer/1", document, 0, "trader")).status_code == 403
+    assert (await put("rebalancer/1", document)).status_code == 200
+    assert faults(await put("rebalancer/2", document)) == {
+        "document.currency": "rebalancer 1 moves BTC already",
+    }
+    headers = await log_in(*ALL)
+    refused = await client.delete("/api/documents/rebalancer/1?revision=1", headers=headers)
+    assert "must be false before it is removed" in faults(refused)["document.running"]
+    assert (await put("rebalancer/1", document | {"running": False}, 1)).status_code == 200
+    assert (await client.delete("/api/documents/rebalancer/1?revision=2", headers=headers)).status_code == 200
+    assert (await put("rebalancer/2", document)).status_code == 200

@@ -8,8 +8,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
+from common.clock import NS_PER_S, ManualClock
+from gateway.auth.clients import OAuthClients
 from gateway.auth.passwords import Passwords
+from gateway.auth.sessions import REFRESH_LIFE_S
+from gateway.context import Context
 from gateway.testing.platform import Story
+from pydantic import SecretStr
 
 PASSWORD = "correct horse battery"
 LOGIN = {"grant_type": "password", "username": "tess", "password": PASSWORD}
@@ -34,9 +39,79 @@ async def test_a_login_gives_a_pair_in_the_known_shape_and_is_not_cached(client:
     assert me.json() == {"id": "tess", "name": "Tess", "roles": ["trader", "viewer"]}
 
 
-async def test_the_documented_clients_basic_header_is_taken(client: httpx.AsyncClient) -> None:
-    basic = {"authorization": "Basic " + base64.b64encode(b"mmwebui:mm").decode()}
-    assert (await client.post("/oauth/token", data={**LOGIN, "scope": "public"}, headers=basic)).status_code == 200
+def basic(name: str, secret: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
+
+
+async def test_a_client_with_its_secret_may_send_its_refresh_token_again(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    context.clients.know(SecretStr("made at the first start"))
+    ours = basic("api", "made at the first start")
+    grant = (await client.post("/oauth/token", data={**LOGIN, "scope": "public"}, headers=ours)).json()
+    form = {"grant_type": "refresh_token", "refresh_token": grant["refresh_token"]}
+    answers = [(await client.post("/oauth/token", data=form, headers=ours)).json() for _ in range(3)]
+    assert {answer["refresh_token"] for answer in answers} == {grant["refresh_token"]}
+    tokens = [grant["access_token"], *(answer["access_token"] for answer in answers)]
+    assert len(set(tokens)) == 4
+    for token in tokens:
+        assert (await client.get("/api/me", headers={"authorization": f"Bearer {token}"})).status_code == 200
+    # By its form, too, and by nobody else.
+    named = {"client_id": "api", "client_secret": "made at the first start"}
+    assert (await client.post("/oauth/token", data=form | named)).status_code == 200
+    stolen = await client.post("/oauth/token", data=form)
+    assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_refresh_does_not_extend_a_login(
+    client: httpx.AsyncClient, context: Context, clock: ManualClock
+) -> None:
+    context.clients.know(SecretStr("made at the first start"))
+    ours = basic("api", "made at the first start")
+    grant = (await client.post("/oauth/token", data=LOGIN, headers=ours)).json()
+    form = {"grant_type": "refresh_token", "refresh_token": grant["refresh_token"]}
+    clock.advance_to(clock.now_ns() + (REFRESH_LIFE_S - 10) * NS_PER_S)
+    assert (await client.post("/oauth/token", data=form, headers=ours)).json()["expires_in"] == 10
+    clock.advance_to(clock.now_ns() + 11 * NS_PER_S)
+    assert (await client.post("/oauth/token", data=form, headers=ours)).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("header", [basic("mmwebui", "mm"), basic("api", ""), basic("api", "guess"), basic("", "")])
+async def test_there_is_no_client_with_a_secret_that_everybody_knows(
+    client: httpx.AsyncClient, header: dict[str, str]
+) -> None:
+    answer = await client.post("/oauth/token", data=LOGIN, headers=header)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+async def test_the_vendors_own_page_can_be_let_in(client: httpx.AsyncClient, context: Context) -> None:
+    context.clients = OAuthClients(vendor=True)
+    assert (await client.post("/oauth/token", data=LOGIN, headers=basic("mmwebui", "mm"))).status_code == 200
+
+
+async def test_a_token_can_be_checked(client: httpx.AsyncClient, clock: ManualClock) -> None:
+    token = (await client.post("/oauth/token", data=LOGIN)).json()["access_token"]
+    answer = await client.post("/oauth/check_token", data={"token": token})
+    assert answer.json() == {
+        "user_name": "tess",
+        "scope": ["public"],
+        "exp": clock.now_ns() // NS_PER_S + 300,
+        "authorities": ["MM_READ", "MM_WRITE"],
+        "client_id": "page",
+        "active": True,
+    }
+    unknown = await client.post("/oauth/check_token", data={"token": "0e5d4f0e"})
+    assert (unknown.status_code, unknown.json()["error"]) == (400, "invalid_token")
+
+
+async def test_a_logout_ends_both_tokens(client: httpx.AsyncClient) -> None:
+    grant = (await client.post("/oauth/token", data=LOGIN)).json()
+    bearer = {"authorization": f"Bearer {grant['access_token']}"}
+    assert (await client.delete("/oauth/token", headers=bearer)).status_code == 200
+    assert (await client.get("/api/me", headers=bearer)).status_code == 401
+    form = {"grant_type": "refresh_token", "refresh_token": grant["refresh_token"]}
+    assert (await client.post("/oauth/token", data=form)).json()["error"] == "invalid_grant"
+    assert (await client.delete("/oauth/token")).status_code == 401
 
 
 @pytest.mark.parametrize("credentials", ["", "!!!", base64.b64encode(b"nocolon").decode(), "/w=="])

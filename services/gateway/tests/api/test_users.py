@@ -21,7 +21,14 @@ async def test_an_admin_makes_a_user_who_then_logs_in_and_changes_his_password(
     body = {"name": "Tess", "roles": ["trader"], "password": "first pass phrase", "revision": 0}
     made = await client.put("/api/users/tess", json=body, headers=admin)
     assert made.status_code == 200
-    assert made.json()["user"] == {"id": "tess", "name": "Tess", "roles": ["trader"], "disabled": False, "revision": 1}
+    assert made.json()["user"] == {
+        "id": "tess",
+        "name": "Tess",
+        "roles": ["trader"],
+        "bots": [],
+        "disabled": False,
+        "revision": 1,
+    }
     form = {"grant_type": "password", "username": "tess", "password": "first pass phrase"}
     token = (await client.post("/oauth/token", data=form)).json()["access_token"]
     tess = {"authorization": f"Bearer {token}"}

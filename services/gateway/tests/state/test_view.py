@@ -314,7 +314,7 @@ def test_the_picture_and_the_status_never_fail_on_half_a_platform(story: Story) 
 def test_the_view_publishes_nothing_and_asks_only_admin_ports(story: Story) -> None:
     story.quoting()
     handlers = [each for each in story.view.inputs() if isinstance(each, Newest | Ordered)]
-    assert len(handlers) == len({each.event for each in handlers}) == 23
+    assert len(handlers) == len({each.event for each in handlers}) == 26
     assert {type(effect).__name__ for effect in story.view.on_round(Receipt(story.now_ns))} == {"HttpRequest"}
 
 

@@ -17,6 +17,8 @@ from quoter.venues import VENUES
 from quoter.venues.venue import KeySource
 
 FILE = "venues.toml"
+TRANSFER_KEYS = "transfer-keys"
+"""The folder of the keys that may send money, beside that of the keys that trade."""
 EXCHANGE = "{exchange}"
 """Stands in an address of the file for host and port of the simulated exchange."""
 
@@ -28,6 +30,8 @@ class Reached(NamedTuple):
     venue: str
     contract: str
     url: str
+    sending_keys: KeySource | None = None
+    """With which money may be sent; None where none may."""
 
 
 def accounts_of(settings: AccountSettings, config_dir: Path, environment: Mapping[str, str]) -> Iterator[Reached]:
@@ -47,7 +51,9 @@ def accounts_of(settings: AccountSettings, config_dir: Path, environment: Mappin
             url = written.replace(EXCHANGE, urlsplit(settings.exchange_url).netloc)
             if EXCHANGE in written:
                 folder = settings.spot_keys_dir / written.rstrip("/").rpartition("/")[2] / "keys"
-        yield Reached(AccountKeys(environment, folder, account, alone=venues.count(venue) == 1), venue, contract, url)
+        alone = venues.count(venue) == 1
+        sending = AccountKeys({}, folder.parent / TRANSFER_KEYS, account) if settings.transfers else None
+        yield Reached(AccountKeys(environment, folder, account, alone=alone), venue, contract, url, sending)
 
 
 def exchanges_of(config_dir: Path) -> Exchanges | None:

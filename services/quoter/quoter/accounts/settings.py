@@ -36,6 +36,8 @@ class AccountSettings(BaseModel):
     venue_keys_dir: Path = Path(".mm/exchange/keys")
     spot_keys_dir: Path = Path(".mm/exchange/venues")
     """The folders of the exchange's named spot venues: NAME/keys is that of one."""
+    transfers: bool = False
+    """Send money where somebody asks for it, with the keys of the folders `transfer-keys` beside those of `keys`."""
 
     @field_validator("accounts", mode="before")
     @classmethod

@@ -55,6 +55,8 @@ class Child:
     state: OrderState = OrderState.SUBMITTING
     cancelled: bool = False
     """Whether its cancel has been asked for."""
+    cancel_asked_ns: int = 0
+    """When it was, because of its price."""
 
     @property
     def key(self) -> tuple[str, int]:

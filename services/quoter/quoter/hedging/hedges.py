@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from common.events import AlertLevel, Book, Event, HedgeUpdate, HedgeVenue, OrderCommand, OrderUpdate, OrderUpdates
+from common.events import Book, Event, HedgeUpdate, HedgeVenue, OrderCommand, OrderUpdate, OrderUpdates
 from common.instruments import Side
 from common.orders import LIVE, SUBMITTING, UNKNOWN, OrderState
 from common.pretrade import Rejection
@@ -17,14 +17,16 @@ from common.pretrade import Rejection
 from quoter.hedging.checking import Standing, standing_of
 from quoter.hedging.children import PlaceChild
 from quoter.hedging.depth import Depth, others_of
+from quoter.hedging.failures import EVERYTHING, TEXT_MAX, Failures
 from quoter.hedging.parents import Parents
 from quoter.hedging.places import HedgePlace, Places
 from quoter.orders.budget import Use
-from quoter.orders.own_orders import Order
+from quoter.orders.own_orders import NEVER_SENT, Order
 from quoter.orders.terms import Terms
 from quoter.signals.others import OwnLevels
 from quoter.trading.batch import ChildTerms
-from quoter.trading.order_updates import PLATFORM, HedgeTerms, alert
+from quoter.trading.order_updates import HedgeTerms
+from quoter.trading.strategy import ANYWHERE, GivenWay
 from quoter.trading.trader import Trader
 from quoter.venues.base import Execution
 
@@ -50,7 +52,7 @@ class Hedges:
         """Of the parent that is looked at."""
         self._cancelling: dict[tuple[str, int], Order] = {}
         """Cancels that are due and have not been sent."""
-        self._failed = ""
+        self._failures = Failures()
 
     def of(self, account: str, venue: str) -> AccountHedges:
         """Return what the books of one account see of them."""
@@ -166,39 +168,76 @@ class Hedges:
     def work(self, now_ns: int) -> Iterator[Event]:
         """Put what is to be sent now into the traders' batches, and yield what others hear of it.
 
-        What goes wrong ends all hedging of the process, not its quoting: children are cancelled, and risk counts
-        their parents as open until the process has restarted.
+        A scope whose work goes wrong has its children cancelled and is tried again; others and quotes go on. Risk
+        counts its parent as open meanwhile.
         """
         self.due = False
-        if not self._failed:
+        yield from self._step_all(now_ns)
+        if EVERYTHING not in self._failures.waiting(now_ns):
             try:
-                self._step(now_ns)
                 yield from self._told(now_ns)
             except Exception as error:
-                self._failed = f"{type(error).__name__}: {error}"
-                for trader in self._traders.values():
-                    living = [order for order in trader.orders.living() if order.parent_id]
-                    self._cancelling |= {(trader.account, order.order_id): order for order in living}
-                text = f"hedges are cancelled and none is sent until a restart: {self._failed}"
-                yield alert(AlertLevel.CRITICAL, PLATFORM, "hedging_failed", text[:500], now_ns)
+                yield from self._fail(EVERYTHING, error, now_ns)
         self._cancel(now_ns)
-        self._busy = bool(self._cancelling) or (not self._failed and not self.parents.idle)
+        self._give_way()
+        self._busy = bool(self._cancelling) or not self.parents.idle
         if not self._busy:
             self._own.clear()
 
-    def _end_unknown(self, now_ns: int) -> None:
-        """End the children of before that no trader knows once its session is up: the venue has none of them.
+    def _step_all(self, now_ns: int) -> Iterator[Event]:
+        """Work every scope that does not wait; after a failure all but that one, until there is none."""
+        while EVERYTHING not in (waiting := self._failures.waiting(now_ns)):
+            try:
+                self._step(waiting, now_ns)
+                return
+            except Exception as error:
+                scope, self.parents.at = self.parents.at, EVERYTHING
+                yield from self._fail(scope, error, now_ns)
 
-        Recovery has cancelled everything of earlier epochs, and told all fills.
+    def _fail(self, scope: str, error: Exception, now_ns: int) -> Iterator[Event]:
+        """Cancel the children of a scope, of all where it was in the work of none, and leave it alone for a while."""
+        text = f"{type(error).__name__}: {error}"
+        self.parents.explain(scope, f"our own code failed, {text}"[:TEXT_MAX])
+        for trader in self._traders.values():
+            for order in trader.orders.living():
+                if order.parent_id and scope in (EVERYTHING, order.parent_id.partition(":")[0]):
+                    self._cancelling[trader.account, order.order_id] = order
+        yield from self._failures.add(scope, text, now_ns)
+
+    def _give_way(self) -> None:
+        """Have quotes stand off where they keep a hedge from its price, in all accounts of the venue."""
+        wanted = self.parents.ways()
+        for trader in self._traders.values():
+            ways: dict[str, GivenWay] = {}
+            for way in wanted:
+                if way.venue.venue == trader.venue:
+                    known = ways.get(way.venue.symbol, ANYWHERE)
+                    ways[way.venue.symbol] = (
+                        known._replace(least_ask_ticks=max(known.least_ask_ticks, way.price_ticks + 1))
+                        if way.side is Side.BUY
+                        else known._replace(most_bid_ticks=min(known.most_bid_ticks, way.price_ticks - 1))
+                    )
+            if ways != trader.ways:
+                trader.ways.clear()
+                trader.ways.update(ways)
+
+    def _end_lost(self, now_ns: int) -> None:
+        """End the children of whose end nobody speaks.
+
+        Those taken out of a batch before it was sent; and those of before that no trader knows once its session is up:
+        the venue has none of them, since recovery has cancelled everything of earlier epochs, and told all fills.
         """
         for account, order_id in self.parents.children():
             trader = self._traders.get(account)
-            if trader is not None and trader.started and trader.session.reconciled and order_id not in trader.orders:
+            order = trader.orders.get(order_id) if trader is not None else None
+            if order is not None and order.reason == NEVER_SENT:
+                self.parents.on_child(account, order_id, order.state, 0, now_ns, order.reason)
+            elif order is None and trader is not None and trader.started and trader.session.reconciled:
                 self.parents.on_child(account, order_id, OrderState.CANCELLED, 0, now_ns)
 
-    def _step(self, now_ns: int) -> None:
-        self._end_unknown(now_ns)
-        for step in self.parents.work(lambda command: self._places(command, now_ns), now_ns):
+    def _step(self, waiting: Container[str], now_ns: int) -> None:
+        self._end_lost(now_ns)
+        for step in self.parents.work(lambda command: self._places(command, now_ns), now_ns, waiting):
             if isinstance(step, PlaceChild):
                 self._place(step, now_ns)
                 continue

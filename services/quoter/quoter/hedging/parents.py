@@ -14,7 +14,7 @@ from common.events import HedgeUpdate, OrderCommand, OrderUpdate
 from common.orders import OrderState, child_of, epoch_of, hedge_child_id
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild, inherited
-from quoter.hedging.places import Places
+from quoter.hedging.places import Places, Way
 from quoter.hedging.working import Working
 
 SCOPES_MAX = 1_000
@@ -31,6 +31,8 @@ class Parents:
     def __init__(self, used: Mapping[str, Container[int]]) -> None:
         """`used` are the order ids of each account: no child gets one of them."""
         self._used = used
+        self.at = ""
+        """The scope that is being worked, '' where it is none."""
         self._epochs: dict[str, int] = {}
         """Of the leases held, by account."""
         self._working: dict[str, Working] = {}
@@ -144,13 +146,17 @@ class Parents:
 
     # --- what is done -------------------------------------------------------------------------------------------
 
-    def work(self, places_of: Callable[[OrderCommand], Places], now_ns: int) -> Iterator[PlaceChild | CancelChild]:
+    def work(
+        self, places_of: Callable[[OrderCommand], Places], now_ns: int, waiting: Container[str] = ()
+    ) -> Iterator[PlaceChild | CancelChild]:
         """Yield what is to be sent now: after books, reports and commands have been taken in, and by a timer.
 
-        `places_of` says where a parent may be traded, as it is now.
+        `places_of` says where a parent may be traded, as it is now; scopes that are `waiting` are left alone.
         """
         for scope in list(self._working):
-            working = self._working[scope]
+            if scope in waiting:
+                continue
+            self.at, working = scope, self._working[scope]
             if working.state.ended and working.measured and scope not in self._next:
                 continue
             places = {
@@ -167,6 +173,16 @@ class Parents:
                     yield order
             if working.state.ended and scope in self._next:
                 self._accept(self._next.pop(scope))
+        self.at = ""
+
+    def explain(self, scope: str, reason: str) -> None:
+        """Say why nothing is done for a scope."""
+        if scope in self._working:
+            self._working[scope].reason, self._working[scope].way = reason, None
+
+    def ways(self) -> list[Way]:
+        """Return where quotes of ours are to give way to hedges."""
+        return [working.way for working in self._working.values() if working.way is not None]
 
     def _order_id(self, working: Working, account: str) -> int:
         salt, used = 0, self._used.get(account, ())

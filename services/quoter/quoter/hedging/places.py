@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple, TypeAlias
 
@@ -81,8 +81,43 @@ class Wish(NamedTuple):
     """Whether it would take the place of one that is open: what that one ties up is free then."""
 
 
+class Way(NamedTuple):
+    """Where quotes of ours are in a hedge's way, and the price that it goes to without them."""
+
+    venue: HedgeVenue
+    side: Side
+    """Of the hedge."""
+    price_ticks: int
+
+
+def way_of(wish: Wish, places: Places, given: Way | None) -> Way | None:
+    """Return where quotes of ours have to give way to a hedge; None while a place takes it as it is.
+
+    Where they have given way they do until the parent ends, or another place takes it: quotes that came back between
+    two children would be cancelled for each of them.
+    """
+    command = wish.command
+    best, best_cost = None, 0.0
+    for venue in command.venues:
+        place = places.get(venue)
+        if place is None or place.depth is None:
+            continue
+        found, own = _at(wish, venue, place), place.depth.own_against(command.side)
+        stays = given is not None and given.venue == venue
+        if not isinstance(found, str) and not found[0].limit.behind_own and not stays:
+            return None
+        alone = replace(place, depth=place.depth._replace(own_bid_ticks=0, own_ask_ticks=0))
+        free = _at(wish, venue, alone) if own or stays else ""
+        if not isinstance(free, str) and (best is None or command.side.sign * (free[1] - best_cost) < 0):
+            best, best_cost = Way(venue, command.side, free[0].limit.price_ticks), free[1]
+    return best
+
+
 def choose(wish: Wish, places: Places) -> Chosen | str:
-    """Return where the next child goes now, or why nowhere, for people."""
+    """Return where the next child goes now, or why nowhere, for people.
+
+    A place where an order of our own keeps it from its price is the last choice.
+    """
     best: Chosen | None = None
     best_cost = 0.0
     reasons: list[str] = []
@@ -92,7 +127,8 @@ def choose(wish: Wish, places: Places) -> Chosen | str:
             reasons.append(f"{venue.venue}: {found}")
             continue
         chosen, cost = found
-        if best is None or wish.command.side.sign * (cost - best_cost) < 0:
+        behind = chosen.limit.behind_own
+        if best is None or (behind, wish.command.side.sign * (cost - best_cost)) < (best.limit.behind_own, 0.0):
             best, best_cost = chosen, cost
     return best if best is not None else "; ".join(reasons)
 

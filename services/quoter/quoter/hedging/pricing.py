@@ -25,6 +25,8 @@ class Limit(NamedTuple):
     immediate: bool
     held: str = ""
     """What keeps it from the price that its style asks for, for people."""
+    behind_own: bool = False
+    """Whether that is an order of our own of the other side."""
 
 
 class Bound(NamedTuple):
@@ -107,14 +109,16 @@ def limit_of(
     if side.sign * (ticks - bound.price_ticks) > 0:
         ticks, held = bound.price_ticks, f"held at {bound.name}"
     own = depth.own_against(side)
-    if own and side.sign * (ticks - own) >= 0:
+    behind_own = bool(own) and side.sign * (ticks - own) >= 0
+    if behind_own:
         ticks, held = own - side.sign, f"an own {_SIDE[side.opposite]} is in the way"
     if ticks < 1:
         return held or "the price would be 0"
     immediate = style is ExecutionStyle.CROSS_MARKET
     if immediate and side.sign * (ticks - other[0][0]) < 0:
         return held or f"the best {_SIDE[side.opposite]} is beyond {bound.name}"
-    return Limit(ticks, style is ExecutionStyle.PASSIVE or passive_first, immediate, held)
+    post_only = style is ExecutionStyle.PASSIVE or passive_first
+    return Limit(ticks, post_only, immediate, held, behind_own and style is not ExecutionStyle.PASSIVE)
 
 
 def cost_of(limit: Limit, lots: int, side: Side, depth: Depth, maker_rate: float, taker_rate: float) -> float:

@@ -15,14 +15,18 @@ from common.events import ExecutionStyle, HedgeState, HedgeUpdate, OrderCommand
 from common.orders import CHILDREN_MAX, OrderState
 
 from quoter.hedging.children import CancelChild, Child, PlaceChild
-from quoter.hedging.places import Chosen, HedgePlace, Places, Wish, choose, smallest_quantity
+from quoter.hedging.places import Chosen, HedgePlace, Places, Way, Wish, choose, smallest_quantity, way_of
 from quoter.hedging.pricing import bound_of
+from quoter.orders.own_orders import NEVER_SENT
+from quoter.orders.refusals import PRICE_AT_FAULT
 
 ZERO = Decimal(0)
 REFUSALS_MAX = 8
 """Children in a row that were refused: the parent is refused with the last reason."""
 PAUSE_MAX_NS = 16 * NS_PER_S
 """After a refused child the next one waits for the resend time, twice that, and so on up to this."""
+NO_FAULT = PRICE_AT_FAULT | {NEVER_SENT}
+"""Why a child ends at once although nothing is wrong: the market has moved to its price, or it is wanted no more."""
 ENDED_MAX = 50
 """Ended children that are remembered for executions that come late."""
 
@@ -64,7 +68,11 @@ class Working:
     """Whether a predecessor has sent children and nothing was looked at since: when the last left is not known."""
     refusals: int = 0
     """Children refused since one was last taken."""
+    cancel_takes_ns: int = 0
+    """How long the venue took to cancel one last: so long before the next is due, one at a wrong price is cancelled."""
     told: Shown | None = None
+    way: Way | None = None
+    """Where quotes of ours give way to it."""
 
     @property
     def done(self) -> Decimal:
@@ -131,7 +139,10 @@ class Working:
             child.cancelled = child.cancelled and not was_cancelling
         if child.living or not was_living:
             return []
-        if state is OrderState.REJECTED and not child.executed_lots:
+        if child.cancel_asked_ns:
+            takes_ns = now_ns - child.cancel_asked_ns
+            self.cancel_takes_ns = min(takes_ns, self.command.resend_ms * NS_PER_MS // 2)
+        if state is OrderState.REJECTED and not child.executed_lots and reason not in NO_FAULT:
             self.refusals += 1
             self.reason = reason
             pause_ns = min(PAUSE_MAX_NS, self.command.resend_ms * NS_PER_MS << min(self.refusals, 16))
@@ -154,14 +165,17 @@ class Working:
         self.measure(places)
         if self.state.ended or not self.measured:
             return
+        given = self.way
         if self.taken_over:
             self.taken_over = False
             self.next_from_ns = now_ns + self.command.resend_ms * NS_PER_MS
-        ending = self._ending(now_ns)
-        living = self.living
+        ending, living = self._ending(now_ns), self.living
+        self.way = None
+        if ending is None and self.command.style is not ExecutionStyle.PASSIVE:
+            self.way = way_of(self._wish(self.command.quantity - self.done, replacing=bool(living)), places, given)
         for child in living:
             if not child.cancelled and (ending is not None or self._is_misplaced(child, places, now_ns)):
-                child.cancelled = True
+                child.cancelled, child.cancel_asked_ns = True, now_ns if ending is None else 0
                 yield CancelChild(child.order_id, child.venue)
         if living:
             return
@@ -190,7 +204,7 @@ class Working:
         return None
 
     def _end(self, state: HedgeState) -> None:
-        self.state = state
+        self.state, self.way = state, None
         if state is HedgeState.CANCELLED:
             self.reason = "its scope has another parent" if self.superseded else self.command.reason
         elif state is not HedgeState.REFUSED:
@@ -206,7 +220,7 @@ class Working:
         left = self.command.quantity - self.done
         if child.leaves > left or self._is_beyond(child, place):
             return True
-        if now_ns < self.next_from_ns:
+        if now_ns < self.next_from_ns - self.cancel_takes_ns:
             return False
         chosen = self._choose(left, places, replacing=True)
         if isinstance(chosen, str):
@@ -223,9 +237,11 @@ class Working:
         return child.side.sign * (child.price_ticks - bound.price_ticks) > 0
 
     def _choose(self, left: Decimal, places: Places, *, replacing: bool = False) -> Chosen | str:
+        return choose(self._wish(left, replacing=replacing), places)
+
+    def _wish(self, left: Decimal, *, replacing: bool) -> Wish:
         passive_first = self.command.style is ExecutionStyle.LEAN and not self.number
-        wish = Wish(self.command, left, self.first_price, passive_first, replacing)
-        return choose(wish, places)
+        return Wish(self.command, left, self.first_price, passive_first, replacing)
 
     def send(self, chosen: Chosen, order_id: int, place: HedgePlace, now_ns: int) -> PlaceChild:
         """Enter the next child, which is about to be sent."""

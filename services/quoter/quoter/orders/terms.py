@@ -71,8 +71,8 @@ class Terms:
         return None if self.expiry_ns is None else (self.expiry_ns - venue_now_ns) / NS_PER_S
 
 
-def terms_of(market: Market) -> Terms:
-    """Return the terms of a market; ValueError names what makes it unusable."""
+def terms_of(market: Market, fees: FeeTerms | None = None) -> Terms:
+    """Return the terms of a market, with an account's own fees where given; ValueError names what makes it unusable."""
     binary = market.kind is InstrumentKind.BINARY
     if binary and market.expiry_ns <= 0:
         raise ValueError("expiry_ns: a binary market must have one")
@@ -88,7 +88,7 @@ def terms_of(market: Market) -> Terms:
         market.open_ns,
         market.expiry_ns or None,
         market.underlying,
-        market.fees,
+        fees or market.fees,
     )
 
 

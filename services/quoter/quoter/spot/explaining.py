@@ -10,7 +10,7 @@ from common.events import BasePrice, FxRate, QuoteLevel, SourcePrice
 from quoter.orders.terms import Terms
 from quoter.spot.ladder import Prices, step
 from quoter.spot.rules import HIGHEST_TICKS, Rules, SideRules
-from quoter.trading.strategy import Plan
+from quoter.trading.strategy import GivenWay, Plan
 
 
 class Known(NamedTuple):
@@ -22,6 +22,10 @@ class Known(NamedTuple):
     price: SourcePrice | None
     """What was priced from; None where nothing was."""
     prices: Prices | None
+    configured: Rules
+    """The rules as they are configured, whatever way is given."""
+    way: GivenWay | None
+    """That is given to a hedge."""
 
     def explained(self, plan: Plan, venue_now_ns: int) -> dict[str, Any]:
         """Return each quote with all steps of its price: `base` and what follows it add up to `price`.
@@ -31,17 +35,21 @@ class Known(NamedTuple):
         price, found = self.price, self.prices
         if price is None or found is None or price.sizes is None:
             return {"quotes": []}
-        rules = self.rules
+        rules, own = self.rules, self.configured
         return {
             "fx": _fx(price.fx),
             "quotes": [
                 *self._side("buy", price.sizes.bids, found.bids, -found.down, rules.buys, plan.bids, price.fx),
                 *self._side("sell", price.sizes.asks, found.asks, found.up, rules.sells, plan.asks, price.fx),
             ],
-            "bounds": {
-                "max_bid": None if rules.max_bid_ticks == HIGHEST_TICKS else self._price(rules.max_bid_ticks),
-                "min_ask": self._price(rules.min_ask_ticks) if rules.min_ask_ticks else None,
-            },
+            "bounds": self._between(own.max_bid_ticks, own.min_ask_ticks),
+            "gives_way": None if self.way is None else self._between(*self.way),
+        }
+
+    def _between(self, max_bid_ticks: int, min_ask_ticks: int) -> dict[str, float | None]:
+        return {
+            "max_bid": None if max_bid_ticks == HIGHEST_TICKS else self._price(max_bid_ticks),
+            "min_ask": self._price(min_ask_ticks) if min_ask_ticks else None,
         }
 
     def position(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ from quoter.spot.ladder import Bases, Prices, prices
 from quoter.spot.rules import HIGHEST_TICKS, rules_of
 from quoter.spot.standing import Stay, changes, stay_of
 from quoter.spot.taking import highest_to_buy, lowest_to_sell, within
-from quoter.trading.strategy import Account, Inputs, MarketStrategy, Plan, pulled
+from quoter.trading.strategy import Account, GivenWay, Inputs, MarketStrategy, Plan, pulled
 
 TAKE_GAP_NS = 100 * NS_PER_MS
 """After an order that took the next one waits so long, and for another book: this one may show what is gone."""
@@ -83,7 +83,9 @@ class SpotMarket(MarketStrategy):
         if sizes != self._sizes:
             # Source prices of before are good for another margin, not for other sizes.
             self._sizes, self._sized_from = sizes, None
-        self._stated = self.rules = rules = rules_of(config, terms.instrument)
+        self._configured = self._stated = self.rules = rules = rules_of(config, terms.instrument)
+        self._way: GivenWay | None = None
+        """That was given to a hedge, as far as it is in the rules."""
         short = rules.exposure.short_lots
         self.inventory = SignedHeld(terms.instrument, max_short_lots=HIGHEST_TICKS if short is None else short)
         self.takes_beside = rules.take is not None
@@ -108,6 +110,8 @@ class SpotMarket(MarketStrategy):
         assert limits is not None, "limits that are missing are stale"
         if not rules.running:
             return STOPPED
+        if self._bot.account.ways.get(self.terms.symbol) != self._way:
+            self._give_way(self._bot.account.ways.get(self.terms.symbol))
         if limits is not self._limits:
             self._take_limits(limits)
             rules = self.rules
@@ -122,6 +126,17 @@ class SpotMarket(MarketStrategy):
             found = self._prices = prices(Bases(bids, asks, price.bid, price.ask), rules, tick, least)
         self._price = price
         return self._planned(found, sizes, limits, self._exposure(limits))
+
+    def _give_way(self, way: GivenWay | None) -> None:
+        """Keep off the prices at which a hedge of ours is to trade, as from a bound: what rests there goes at once."""
+        self._way, rules = way, self._configured
+        if way is not None:
+            rules = rules._replace(
+                max_bid_ticks=min(rules.max_bid_ticks, way.most_bid_ticks),
+                min_ask_ticks=max(rules.min_ask_ticks, way.least_ask_ticks),
+            )
+        self._stated = self.rules = rules
+        self._limits = self._made = self._stay = None
 
     def _take_limits(self, limits: MarketLimits) -> None:
         """Take over what risk's limits say of this market's inventory and of the least time of its quotes.
@@ -191,17 +206,12 @@ class SpotMarket(MarketStrategy):
         lots_left = Headroom(buys.lots, sells.lots)
         if rules.aggressive:
             return Plan([], [], [], lots_left, 0.0, "quoting", ONLY_TAKES)
-        bids = cut(
-            found.bids, lots[0], self._bounds(buys, limits), bids=True, bound_ticks=rules.max_bid_ticks, bound="max_bid"
-        )
-        asks = cut(
-            found.asks,
-            lots[1],
-            self._bounds(sells, limits),
-            bids=False,
-            bound_ticks=rules.min_ask_ticks,
-            bound="min_ask",
-        )
+        most_ticks, least_ticks, own = rules.max_bid_ticks, rules.min_ask_ticks, self._configured
+        of_bids = "max_bid" if most_ticks == own.max_bid_ticks else "a hedge is to sell there"
+        of_asks = "min_ask" if least_ticks == own.min_ask_ticks else "a hedge is to buy there"
+        of_side = self._bounds(buys, limits), self._bounds(sells, limits)
+        bids = cut(found.bids, lots[0], of_side[0], bids=True, bound_ticks=most_ticks, bound=of_bids)
+        asks = cut(found.asks, lots[1], of_side[1], bids=False, bound_ticks=least_ticks, bound=of_asks)
         wanted = [want for pair in _by_level(bids.levels, asks.levels) for want in pair]
         why = [_why("bid", bids, sizes.bids), _why("ask", asks, sizes.asks)]
         parts = {"bid_gives_way": found.down, "ask_gives_way": found.up}
@@ -363,7 +373,8 @@ class SpotMarket(MarketStrategy):
     # --- what people see ----------------------------------------------------------------------------------------
 
     def particulars(self) -> Known:
-        return Known(self.rules, self.terms, self.inventory.shown(), self._price, self._prices)
+        lots = self.inventory.shown()
+        return Known(self.rules, self.terms, lots, self._price, self._prices, self._configured, self._way)
 
     def status(self, inputs: Inputs, now_ns: int) -> dict[str, Any]:
         price = self._price

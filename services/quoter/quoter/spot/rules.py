@@ -12,8 +12,10 @@ from common.clock import NS_PER_MS
 from common.events import Distance
 from common.instruments import Instrument
 
+from quoter.trading.strategy import ANYWHERE
+
 BPS = 10_000
-HIGHEST_TICKS = 1 << 62
+HIGHEST_TICKS = ANYWHERE.most_bid_ticks
 """A bound that bounds nothing."""
 
 

@@ -1,14 +1,19 @@
-"""A quoter and its session over real sockets, as the shell runs them, without a bus."""
+"""A quoter and its session over real sockets, as the shell runs them, without a bus; and a venue to connect to."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from common.core import Close, Effect, HttpRequest, HttpResponse, Open, Receipt, Send
 from common.events import Event
 from common.orders import OrderIds
 from common.running.wires import LiveHttp, LiveWire
+from websockets.asyncio.server import ServerConnection
 
 from quoter.orders.own_orders import Orders
 from quoter.service import Quoter
@@ -73,3 +78,56 @@ class LiveClient:
             while not reached():
                 await self.relay(self._session.on_timer(self.now_ns))
                 await asyncio.sleep(0.01)
+
+
+class LiveServer(ABC):
+    """REST and a stream of one account on loopback; requests are answered one at a time, on threads of their own.
+
+    What a request proves wrongly is among `faults`, for the test to look at when it ends.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.faults: list[str] = []
+        self.sockets: set[ServerConnection] = set()
+        self._loop, self.lock = loop, threading.Lock()
+        self.rest = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self.url = f"http://127.0.0.1:{self.rest.server_port}"
+        threading.Thread(target=self.rest.serve_forever, daemon=True).start()
+
+    @abstractmethod
+    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        """Return status and body of the answer to a request, whose headers have names in any case."""
+
+    def tell_later(self, frames: Iterable[bytes]) -> None:
+        """Send frames on every stream, from whichever thread."""
+        asyncio.run_coroutine_threadsafe(self.tell(list(frames)), self._loop)
+
+    async def tell(self, frames: Iterable[bytes]) -> None:
+        """Send frames on every stream."""
+        for frame in frames:
+            for socket in list(self.sockets):
+                await socket.send(frame.decode())
+
+    def end(self) -> None:
+        """Answer nothing more."""
+        self.rest.shutdown()
+
+
+def _handler_of(server: LiveServer) -> type[BaseHTTPRequestHandler]:
+    class Rest(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            status, answer = server.answer(self.command, self.path, self.headers, body)
+            self.send_response(status)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+
+    return Rest

@@ -32,6 +32,14 @@ class Venue(Protocol):
 
     change: Callable[[str, Any], Any] | None
     """Changes a document before it is sent; told the path, or `frame`."""
+    frames: list[bytes]
+    """What waits to be delivered."""
+    mute: bool
+    """The answers about orders are lost."""
+    deaf: bool
+    """The requests about orders are lost."""
+    no_beats: bool
+    """Heartbeats are lost."""
 
     def on_send(self, effect: Send) -> None: ...
 
@@ -212,6 +220,42 @@ class Stage:
             ]
         )
 
+    # --- what happens at the venue ------------------------------------------------------------------------------
+
+    def fill(self, order_id: int, lots: int, *, told: bool = True) -> None:
+        """Execute part of an order; untold, the news of it is lost."""
+        waiting = len(self.tiny.frames)
+        self.execute(order_id, lots)
+        if not told:
+            del self.tiny.frames[waiting:]
+        if not self.hold:
+            self.deliver()
+
+    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
+        """Execute part of an order and end it by the venue's word; untold, the news of its end is lost."""
+        self.fill(order_id, lots)
+        waiting = len(self.tiny.frames)
+        self.finish(order_id)
+        if not told:
+            del self.tiny.frames[waiting:]
+        self.deliver()
+
+    def fault(self, name: str, on: bool = True) -> None:
+        """Begin or end a fault.
+
+        answers_lost, requests_lost, login_refused, rate_limited, beats_lost: as they say, for what concerns orders.
+        second_refused: the second order of the next batch is refused.
+        """
+        if name == "answers_lost":
+            self.tiny.mute = on
+        elif name == "requests_lost":
+            self.tiny.deaf = on
+        elif name == "beats_lost":
+            self.tiny.no_beats = on
+        else:
+            assert name in ("login_refused", "rate_limited", "second_refused"), name
+            self.refuse(name, on=on)
+
     # --- what a venue fills in ----------------------------------------------------------------------------------
 
     def resting(self) -> set[int]:
@@ -222,20 +266,16 @@ class Stage:
         """Return the names of all orders the venue ever took, in order."""
         raise NotImplementedError
 
-    def fill(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        """Execute part of an order; untold, the news of it is lost."""
+    def execute(self, order_id: int, lots: int) -> None:
+        """Execute part of an order at the venue."""
         raise NotImplementedError
 
-    def fault(self, name: str, on: bool = True) -> None:
-        """Begin or end a fault.
-
-        answers_lost, requests_lost, login_refused, rate_limited, beats_lost: as they say, for what concerns orders.
-        second_refused: the second order of the next batch is refused.
-        """
+    def finish(self, order_id: int) -> None:
+        """End an order by the venue's own word."""
         raise NotImplementedError
 
-    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        """Execute part of an order and end it by the venue's word; untold, the news of its end is lost."""
+    def refuse(self, name: str, *, on: bool) -> None:
+        """Begin or end a fault in which the venue refuses: login_refused, rate_limited, second_refused."""
         raise NotImplementedError
 
     def revive(self, order_id: int) -> None:

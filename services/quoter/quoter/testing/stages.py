@@ -52,37 +52,19 @@ class DegenStage(Stage):
     def accepted(self) -> list[Any]:
         return list(self.venue.orders)
 
-    def fill(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        waiting = len(self.venue.frames)
+    def execute(self, order_id: int, lots: int) -> None:
         self.venue.fill(self._order(order_id), lots)
-        if not told:
-            del self.venue.frames[waiting:]
-        if not self.hold:
-            self.deliver()
 
-    def fault(self, name: str, on: bool = True) -> None:
-        venue = self.venue
-        if name == "answers_lost":
-            venue.mute = on
-        elif name == "requests_lost":
-            venue.deaf = on
-        elif name == "login_refused":
-            venue.status = 401 if on else 200
-        elif name == "rate_limited":
-            venue.refuse = venue.refuse_cancels = "rate_limited" if on else ""
-        elif name == "second_refused":
-            venue.refuse_nth = 1 if on else None
-        else:
-            assert name == "beats_lost", name
-            venue.no_beats = on
-
-    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        self.fill(order_id, lots)
-        waiting = len(self.venue.frames)
+    def finish(self, order_id: int) -> None:
         self.venue.finish(self._order(order_id), "self_trade")
-        if not told:
-            del self.venue.frames[waiting:]
-        self.deliver()
+
+    def refuse(self, name: str, *, on: bool) -> None:
+        if name == "login_refused":
+            self.venue.status = 401 if on else 200
+        elif name == "rate_limited":
+            self.venue.refuse = self.venue.refuse_cancels = "rate_limited" if on else ""
+        else:
+            self.venue.refuse_nth = 1 if on else None
 
     def revive(self, order_id: int) -> None:
         order = self._order(order_id)
@@ -176,37 +158,20 @@ class PolymarketStage(Stage):
     def accepted(self) -> list[Any]:
         return self.venue.accepted
 
-    def fill(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        waiting = len(self.venue.frames)
+    def execute(self, order_id: int, lots: int) -> None:
         self.venue.fill(self.order(order_id), lots / 100)
-        if not told:
-            del self.venue.frames[waiting:]
-        if not self.hold:
-            self.deliver()
 
-    def fault(self, name: str, on: bool = True) -> None:
-        venue = self.venue
-        if name == "answers_lost":
-            venue.mute = on
-        elif name == "requests_lost":
-            venue.deaf = on
-        elif name == "login_refused":
-            venue.statuses = {"": 401} if on else {}
-        elif name == "rate_limited":
-            venue.statuses = {"/orders": 429} if on else {}
-        elif name == "second_refused":
-            venue.refuse = {1: "invalid post-only order: order crosses book"} if on else {}
-        else:
-            assert name == "beats_lost", name
-            venue.no_beats = on
-
-    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        self.fill(order_id, lots)
+    def finish(self, order_id: int) -> None:
         order = self.order(order_id)
         order.status = "MATCHED"
-        if told:
-            self.venue.tell_order(order, "UPDATE")
-        self.deliver()
+        self.venue.tell_order(order, "UPDATE")
+
+    def refuse(self, name: str, *, on: bool) -> None:
+        if name == "second_refused":
+            self.venue.refuse = {1: "invalid post-only order: order crosses book"} if on else {}
+        else:
+            refused = {"": 401} if name == "login_refused" else {"/orders": 429}
+            self.venue.statuses = refused if on else {}
 
     def revive(self, order_id: int) -> None:
         self.order(order_id).status = "LIVE"

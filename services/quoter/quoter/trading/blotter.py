@@ -322,9 +322,9 @@ class Blotter:
         order = trader.orders.get(execution.order_id)
         if order is None and execution.recovered and execution.account_sequence <= self.proven_sequence:
             return
-        algo_id = order.algo_id if order else UNASSIGNED
+        algo_id, parent_id = (order.algo_id, order.parent_id) if order else (UNASSIGNED, "")
         instrument = self._instrument_of(execution)
-        posting = reversal_of(report, algo_id, self._books(instrument, now_ns))
+        posting = reversal_of(report, algo_id, self._books(instrument, now_ns), parent_id)
         if trader.holdings.on_posting(posting, instrument):
             text = f"trade {execution.trade_id} of {execution.quantity_lots} lots in {execution.symbol}: {report.why}"
             yield from self.alert(AlertLevel.CRITICAL, algo_id, "fill_reversed", text, now_ns)

@@ -58,6 +58,11 @@ class OrderUpdatesOut:
                 waiting = self._untold[order.algo_id] = {}
             waiting[order.order_id] = order
 
+    def note_again(self, order: Order) -> None:
+        """Tell of this order although it may be as it was told."""
+        order.sequence += 1
+        self.note(order)
+
     def tell_again(self, order: Order, epoch: int, now_ns: int) -> Iterator[OrderUpdates]:
         """Yield an order once more, though it may be as it was told: who looks for it begins to read from here."""
         order.sequence += 1
@@ -127,6 +132,7 @@ class OrderUpdatesOut:
             ts_received_ns=now_ns,
             parent_id=order.parent_id,
             executed_lots=max(order.filled_lots, order.executed_lots) if order.parent_id else 0,
+            immediate=order.immediate,
         )
 
 
@@ -226,7 +232,7 @@ def transfer_of(report: Transferred, account: str, venue: str, epoch: int, now_n
     )
 
 
-def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
+def reversal_of(reversal: Reversal, algo_id: str, books: Books, parent_id: str = "") -> Posting:
     """Return what takes a fill back in the ledger: shares, cash and fee, under an id that follows from the fill's."""
     execution = reversal.execution
     currency = books.instrument.currency
@@ -240,7 +246,7 @@ def reversal_of(reversal: Reversal, algo_id: str, books: Books) -> Posting:
         entry_id=f"reversal:{books.instrument.venue}:{execution.trade_id}:{execution.order_id}",
         kind=PostingKind.REVERSAL,
         venue=books.instrument.venue,
-        moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots)],
+        moves=[InstrumentMove(key, -execution.side.sign * execution.quantity_lots, parent_id=parent_id)],
         cash=cash,
         reason=reversal.why,
         ts_event_ns=execution.ts_event_ns,

@@ -20,11 +20,16 @@ class SnapshotTimes:
         """Count the snapshot with which every session starts."""
         self._taken_at_ns = now_ns
 
-    def on_risk(self, state: RiskState) -> None:
-        """Take note of who is risk: another life of it believes no snapshot from before its start, and needs one."""
-        if self._lives.get(state.shard) != state.epoch:
+    def on_risk(self, state: RiskState) -> bool:
+        """Take note of who is risk: another life of it believes no snapshot from before its start, and needs one.
+
+        Return whether it is another life.
+        """
+        another = self._lives.get(state.shard) != state.epoch
+        if another:
             self._taken_at_ns = 0
         self._lives[state.shard] = state.epoch
+        return another
 
     def due(self, now_ns: int) -> bool:
         """Say whether a snapshot is due, and count it as taken."""

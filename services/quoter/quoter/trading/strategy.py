@@ -256,6 +256,17 @@ class BotStrategy(ABC):
         return ()
 
 
+class GivenWay(NamedTuple):
+    """Between which prices the quotes of a market stay while a hedge of ours is to trade there."""
+
+    most_bid_ticks: int
+    least_ask_ticks: int
+
+
+ANYWHERE = GivenWay(1 << 62, 0)
+"""Bounds that bound nothing."""
+
+
 class Account(NamedTuple):
     """What a kind of bot may look at of the account that it trades through."""
 
@@ -264,6 +275,8 @@ class Account(NamedTuple):
     orders: Orders
     holdings: Holdings
     collateral: Collateral
+    ways: Mapping[str, GivenWay] = MappingProxyType({})
+    """By symbol, of markets where quotes make way for hedges."""
 
 
 class Kind(ABC):

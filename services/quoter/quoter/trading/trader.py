@@ -42,7 +42,7 @@ from quoter.trading.batch import Batch
 from quoter.trading.bot import Bot, QuotedMarket, Shown
 from quoter.trading.memory import NOTHING_SENT, Memory, Sent, record_of
 from quoter.trading.order_updates import OrderUpdatesOut, target_of
-from quoter.trading.strategy import Account, Kind, Plan, pulled
+from quoter.trading.strategy import Account, GivenWay, Kind, Plan, pulled
 from quoter.venues.base import ConversionEnded, Outputs, Session
 
 RECOVERY_NS = 300 * NS_PER_MS
@@ -113,7 +113,8 @@ class Trader:
         self.own_depth = OwnDepthOut(account, venue, orders, self.markets)
         self.batch = Batch(session, orders, self.news, self.own_depth)
         self._unlisted = unlisted_terms(venue, session.currency, session.tick_size, session.lot_size)
-        known = Account(session, self.markets, orders, self.holdings, self.collateral)
+        self.ways: dict[str, GivenWay] = {}
+        known = Account(session, self.markets, orders, self.holdings, self.collateral, self.ways)
         self.kinds: dict[str, Kind] = {kind.model.kind: kind(known) for kind in kinds}
         """By their word in a configuration."""
         self.models = [kind.model for kind in kinds]
@@ -159,6 +160,10 @@ class Trader:
         """Return the halt scopes that contain a bot's orders in a market; without one, in the account's currency."""
         currency = self.session.currency if symbol is None else self.terms_of(symbol).instrument.currency
         return scopes_of(self.account, self.venue, algo_id, currency)
+
+    def halted_by(self) -> str:
+        """Return a halt that stops the whole account, '' where none does."""
+        return next((halt for halt in self.halts.active if halt.partition(":")[0] in self.scopes_of("")), "")
 
     def known_scopes(self) -> frozenset[str] | None:
         """Return every scope that contains something of this account; None while its bots are not known yet."""

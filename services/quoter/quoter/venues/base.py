@@ -12,15 +12,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from common.clock import NS_PER_S
 from common.core import Effect, Effects, HttpResponse, Sample
-from common.events import AlertLevel, Balance, Holding, InstrumentKey, Liquidity, OpenOrder, Redeemable
+from common.events import AlertLevel, Balance, FeeTerms, Holding, InstrumentKey, Liquidity, OpenOrder, Redeemable
 from common.instruments import Instrument, Outcome, Side
 from common.orders import OrderState
-
-PICTURE_OVERDUE_NS = 300 * NS_PER_S
-"""A session that is up and has had no snapshot of its account for so long says so."""
-
 
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
@@ -171,6 +166,13 @@ def pair_holdings(venue: str, symbol: str, yes_lots: int, no_lots: int) -> list[
     return [Holding(InstrumentKey(venue, symbol, outcome), held) for outcome, held in lots]
 
 
+class AccountFees(NamedTuple):
+    """What the venue takes of this account's fills in a symbol, by its own word to the account."""
+
+    symbol: str
+    fees: FeeTerms
+
+
 class Conversion(NamedTuple):
     """Pairs of YES and NO made of cash, or turned back into it; told again and recognised by entry id."""
 
@@ -281,6 +283,7 @@ Report: TypeAlias = (
     | Conversion
     | Transferred
     | CashBalance
+    | AccountFees
     | ConversionEnded
     | Ready
     | SessionLost
@@ -302,6 +305,7 @@ REPORTS = (
     Conversion,
     Transferred,
     CashBalance,
+    AccountFees,
     ConversionEnded,
     Ready,
     SessionLost,
@@ -410,7 +414,7 @@ class Session(Protocol):
         ...
 
     def armed(self, now_ns: int) -> bool:
-        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        """Say whether the venue confirmed lately that it cancels our orders if we fall silent; True where none can."""
         ...
 
     def describe(self, now_ns: int) -> dict[str, Any]:
@@ -455,45 +459,3 @@ class Converting(Protocol):
         Ends in exactly one ConversionEnded, after the Conversion that it caused, if any.
         """
         ...
-
-
-class SnapshotWatch:
-    """Tells people when no snapshot of the account comes about: nothing compares it with the ledger meanwhile."""
-
-    def __init__(self) -> None:
-        self._taken = self._since_ns = 0
-
-    def begin(self, now_ns: int) -> None:
-        """Count from now on."""
-        self._since_ns = now_ns
-
-    def check(self, taken: int, now_ns: int) -> Iterable[SessionAlert]:
-        """Compare with how many snapshots have been taken."""
-        if taken != self._taken:
-            self._taken, self._since_ns = taken, now_ns
-        elif now_ns - self._since_ns >= PICTURE_OVERDUE_NS:
-            self._since_ns = now_ns
-            text = (
-                f"no snapshot of the account for {PICTURE_OVERDUE_NS // NS_PER_S} s: it is not compared with the ledger"
-            )
-            yield SessionAlert(AlertLevel.CRITICAL, "no_picture", text)
-
-
-def session_samples(
-    venue: str,
-    *,
-    reconciled: bool,
-    reconnects: int,
-    gaps: int,
-    malformed: int,
-    rest_faults: int,
-    unknown_outcomes: int,
-) -> Iterable[Sample]:
-    """Return the figures that every session has."""
-    labels = {"venue": venue}
-    yield Sample("mm_session_reconciled", "gauge", "1 when up and reconciled", labels, float(reconciled))
-    yield Sample("mm_session_reconnects", "counter", "Connections after the first", labels, reconnects)
-    yield Sample("mm_session_gaps", "counter", "Gaps in private events", labels, gaps)
-    yield Sample("mm_session_malformed", "counter", "Frames that could not be read", labels, malformed)
-    yield Sample("mm_session_rest_faults", "counter", "Unusable REST answers", labels, rest_faults)
-    yield Sample("mm_session_unknown_outcomes", "counter", "Requests without answer", labels, unknown_outcomes)

@@ -17,9 +17,11 @@ from common.clock import NS_PER_MS
 from common.core import Close, Effects, HttpResponse, Sample, Send
 from common.events import AlertLevel
 
-from quoter.venues.base import Output, Outputs, Ready, SessionAlert, SessionLost, SnapshotWatch, session_samples
+from quoter.venues.base import Output, Outputs, Ready, SessionAlert, SessionLost
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
+from quoter.venues.held import HeldOrders
 from quoter.venues.rest_account import RestAccount
+from quoter.venues.watching import SnapshotWatch, session_samples
 
 PING_MS = 5_000
 SILENCE_MAX_MS = 15_000
@@ -51,19 +53,6 @@ class Entry(Protocol):
 
     def until_answered(self) -> Script[None]:
         """Wait until no request about an order is under way."""
-        ...
-
-
-class HeldOrders(Protocol):
-    """Orders that wait for cancels before them."""
-
-    @property
-    def held(self) -> int:
-        """How many there are."""
-        ...
-
-    def give_up(self, why: str) -> Outputs:
-        """Refuse everything that waits."""
         ...
 
 
@@ -117,7 +106,7 @@ class RestSession(ABC):
 
     @abstractmethod
     def armed(self, now_ns: int) -> bool:
-        """Say whether the venue would cancel our orders if we fell silent, as it confirmed lately."""
+        """Say whether orders may go out as far as our own death goes (`Session.armed`)."""
 
     @abstractmethod
     def _connecting(self) -> Script[None]:

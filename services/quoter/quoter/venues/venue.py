@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
 from quoter.venues.base import OwnOrders, Session
 from quoter.venues.conversation import Script
+from quoter.venues.sending import TransferSession
 
 
 class OwnSettings(BaseModel):
@@ -81,4 +82,13 @@ class Venue(Protocol[SettingsT]):
 
     def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         """Return a session that can only cancel; ConfigError where the venue has no such key."""
+        ...
+
+
+@runtime_checkable
+class Sending(Protocol):
+    """A venue from which money can be sent to others; at those that are none, nothing is asked of it."""
+
+    def transfer_session(self, keys: KeySource, name: str, seed: int) -> TransferSession:
+        """Return an account's right to send money; ConfigError where it has no such key."""
         ...

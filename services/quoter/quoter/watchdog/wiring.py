@@ -32,6 +32,6 @@ def wire(settings: Settings) -> Service:
             seed,
             answer=answers.give,
         )
-        for keys, venue, contract, url in accounts_of(settings, settings.config_dir, os.environ)
+        for keys, venue, contract, url, _ in accounts_of(settings, settings.config_dir, os.environ)
     ]
     return Service(core=Accounts(watchdogs, answers))

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from common.core import Every, Http, HttpResponse, Newest, Ordered, Wire
 from common.emptying import CONFIRM_MAX_S
-from common.events import AccountState, Alert, Book, FairValue, Fill, Halt, OrderCommand, OrderUpdates, QuoteTarget
+from common.events import (
+    AccountState,
+    Alert,
+    Book,
+    FairValue,
+    Fill,
+    Halt,
+    OrderCommand,
+    OrderUpdates,
+    QuoteTarget,
+    TransferCommand,
+)
 from common.events.market import Level
 from common.orders import epoch_of
 from quoter.accounts.quoters import REST_MAX_NS, REST_NS
@@ -37,7 +48,7 @@ def test_each_class_of_events_is_read_once_for_all_accounts() -> None:
     shared = [(each.event, each.tokens) for each in read if "account" not in each.tokens]
     assert shared == [(each.event, each.tokens) for each in alone if "account" not in each.tokens]
     own = {each.event for each in read if "account" in each.tokens}
-    assert own == {AccountState, OrderCommand}
+    assert own == {AccountState, OrderCommand, TransferCommand}
     for event in own:
         assert [each.tokens for each in read if each.event is event] == [{"account": f"mm{n}"} for n in (1, 2, 3)]
 
@@ -45,7 +56,7 @@ def test_each_class_of_events_is_read_once_for_all_accounts() -> None:
 def test_each_account_has_connections_and_a_timer_of_its_own() -> None:
     inputs = Several().inputs
     names = [each.name for each in inputs if isinstance(each, Wire | Http)]
-    assert sorted(names) == ["degen/mm1", "degen/mm1", "degen/mm2", "degen/mm2"]
+    assert sorted(names) == ["degen/mm1", "degen/mm1", "degen/mm2", "degen/mm2", "transfers/mm1", "transfers/mm2"]
     assert len([each for each in inputs if isinstance(each, Every)]) == 2
 
 

@@ -7,10 +7,27 @@ from typing import Any
 
 import msgspec
 import pytest
-from common.events import Alert, ExecutionStyle, Fill, Halt, HedgeState, MarketStatus
+from common.events import (
+    Alert,
+    BasePrice,
+    BotConfig,
+    ExecutionStyle,
+    Fill,
+    Halt,
+    HedgeState,
+    MarketStatus,
+    OrderCommand,
+    Position,
+    RiskState,
+    SizedPrices,
+    SourcePrice,
+)
 from common.instruments import Side
 from common.orders import child_of
-from quoter.testing.hedging import Hedged, here
+from common.testing.spot import BTCUSD, changed
+from quoter.hedging.checking import standing_of
+from quoter.testing.hedging import LIMITS, Hedged, here
+from quoter.trading.trader import Trader
 from quoter.venues.base import CashBalance
 
 D = Decimal
@@ -34,6 +51,49 @@ def test_a_parent_goes_to_the_venue_and_its_fill_names_it() -> None:
     assert hedged.news(command.parent_id)[-1].executed_lots == LOT
     hedged.wait(500)
     assert len(hedged.children()) == 1, "what is done is not done again"
+
+
+class Quoting(Hedged):
+    """Bot 3 quotes where a currency is hedged, better than everybody else there."""
+
+    def feed(self) -> None:
+        super().feed()
+        known: dict[str, Any] = {"ledger_sequence": 0, "limits": {}, "halts": [], "ts_ns": self.now_ns}
+        limits = dict.fromkeys(("3", "risk-currency-7"), LIMITS)
+        self.tell(RiskState(shard="0", bot_limits=limits, config_revisions={"3": 1}, **known))
+        nothing: dict[str, Any] = {"lines": [], "realized": D(0), "fees": D(0), "fill_sequence": 0, "ts_ns": 0}
+        self.tell(Position(algo_id="3", **nothing))
+        sizes = SizedPrices(1, [BasePrice(59_990.0, 0.1)], [BasePrice(60_010.0, 0.1)])
+        named: dict[str, Any] = {"algo_id": "3", "venue": "degen", "symbol": "BTCUSD", "sizes": sizes}
+        self.tell(SourcePrice(bid=59_990.0, ask=60_010.0, age_ns=0, ts_received_ns=self.now_ns, **named))
+
+    def start(self, *accounts: str) -> None:
+        sizes = {"pricer__buy_quote_sizes": "0.1", "pricer__sell_quote_sizes": "0.1"}
+        sections = changed(BTCUSD, instrument__exchange="DEGEN", **sizes)
+        config: dict[str, Any] = {"algo_id": "3", "kind": "spot", "revision": 1, "running": True, "sections": sections}
+        self.tell(BotConfig(actor="x", ts_ns=0, **config), 1)
+        super().start(*accounts)
+        self.wait(1_000)
+
+    def quotes(self) -> list[str]:
+        """Return the sides that are quoted."""
+        return sorted(order.side for order in self.children() if order.status == "open" and order.post_only)
+
+
+def test_a_quote_gives_way_to_a_hedge_that_it_keeps_from_its_price_and_comes_back() -> None:
+    """Others bid 59,900, bot 3 bids 59,971: who sells across the spread would sell to us."""
+    hedged = Quoting()
+    hedged.start()
+    hedged.book(bid="59900", ask="60100")
+    assert hedged.quotes() == ["ask", "bid"]
+    hedged.command(scope="risk-currency-7")
+    hedged.wait(200)
+    assert hedged.quotes() == ["ask"]
+    hedged.offer(LOT)
+    hedged.wait(200)
+    assert (hedged.sold(), hedged.hedges_told()[-1].state) == (D(1), HedgeState.DONE)
+    hedged.wait(200)
+    assert hedged.quotes() == ["ask", "bid"]
 
 
 def test_a_parent_is_told_before_its_child_goes_out_and_the_child_behind_it() -> None:
@@ -64,6 +124,21 @@ def test_a_resting_child_is_left_alone_by_everything_that_looks_for_strays() -> 
     assert (order.status, D(order.price), order.post_only) == ("open", D("59999.99"), True)
 
 
+def test_another_life_of_risk_is_told_every_open_order_again() -> None:
+    hedged = Hedged()
+    hedged.start()
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
+    hedged.wait(100)
+    (before,) = {each.order_id for each in hedged.news(command.parent_id)}
+    hedged.told.clear()
+    hedged.wait(1_000)
+    assert hedged.news(command.parent_id) == []
+    told: dict[str, Any] = {"ledger_sequence": 0, "limits": {}, "bot_limits": {}, "config_revisions": {}, "halts": []}
+    hedged.tell(RiskState(shard="0", ts_ns=hedged.now_ns, epoch=9, **told))
+    hedged.wait(50)
+    assert [each.order_id for each in hedged.news(command.parent_id)] == [before]
+
+
 def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
     hedged = Hedged()
     hedged.start()
@@ -72,6 +147,22 @@ def test_a_cancelled_parent_leaves_nothing_at_the_venue() -> None:
     hedged.wait(100)
     assert hedged.resting() == {"mm1": 0, "mm2": 0}
     assert hedged.hedges_told()[-1].state is HedgeState.CANCELLED
+
+
+def test_a_child_that_is_taken_back_before_it_was_sent_is_followed_by_another() -> None:
+    """What is halted in the turn in which it was entered never leaves, and nobody but its batch knows."""
+    hedged = Hedged()
+    hedged.start()
+    hedged.hold = True
+    command = hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    trader = hedged.quoter("mm1").trader
+    ((_, first),) = hedged.hedges.parents.children(command.parent_id)
+    order = trader.orders.get(first)
+    assert order is not None
+    trader.orders.withdraw(order)
+    hedged.wait(150)
+    ((_, second),) = hedged.hedges.parents.children(command.parent_id)
+    assert [child_of(each) for each in (first, second)] == [1, 2], "not after a wait, as when a child is refused"
 
 
 @pytest.mark.parametrize(
@@ -190,15 +281,43 @@ def test_of_a_parent_the_newest_revision_alone_is_there_after_a_death() -> None:
     assert (hedged.sold(), hedged.hedges_told()[-1].revision) == (D("0.7"), 4)
 
 
-def test_what_goes_wrong_in_hedging_cancels_hedges_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_in_a_scope_cancels_its_hedge_alone_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     hedged = Hedged()
     hedged.start()
-    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=10_000)
-    monkeypatch.setattr("quoter.hedging.hedges.standing_of", None)
-    hedged.wait(100)
-    assert hedged.resting()["mm1"] == 0
-    assert [alert.kind for alert in hedged.of(Alert)][-1] == "hedging_failed"
-    assert not [kind for kind in (alert.kind for alert in hedged.of(Alert)) if kind == "account_failed"]
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100, scope="bot-4", account="mm2", venues=[here("mm2")])
+    sound = standing_of
+
+    def fails_for_bot_3(trader: Trader, command: OrderCommand, *rest: Any) -> Any:
+        if command.scope == "bot-3":
+            raise KeyError("a fault of ours")
+        return sound(trader, command, *rest)
+
+    monkeypatch.setattr("quoter.hedging.hedges.standing_of", fails_for_bot_3)
+    hedged.wait(2_500)
+    assert hedged.resting() == {"mm1": 0, "mm2": 1}
+    (told,) = (alert for alert in hedged.of(Alert) if alert.kind == "hedging_failed")
+    assert (told.algo_id, told.level.value) == ("3", "critical")
+    assert told.text == "bot-3: cancelled, tried again in 1 s: KeyError: 'a fault of ours'"
+    assert "our own code failed" in [each for each in hedged.hedges_told() if each.scope == "bot-3"][-1].reason
+    assert "account_failed" not in {alert.kind for alert in hedged.of(Alert)}
+    monkeypatch.setattr("quoter.hedging.hedges.standing_of", sound)
+    hedged.wait(4_100)
+    assert hedged.resting() == {"mm1": 1, "mm2": 1}
+    assert [each for each in hedged.hedges_told() if each.scope == "bot-3"][-1].reason == ""
+
+
+def test_what_goes_wrong_in_telling_cancels_all_hedges_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    hedged = Hedged()
+    hedged.start()
+    hedged.command(style=ExecutionStyle.PASSIVE, resend_ms=100)
+    with monkeypatch.context() as broken:
+        broken.setattr(hedged.hedges.parents, "updates", None)
+        hedged.wait(500)
+        assert hedged.resting()["mm1"] == 0
+    assert [alert.algo_id for alert in hedged.of(Alert) if alert.kind == "hedging_failed"] == ["platform"]
+    hedged.wait(2_000)
+    assert hedged.resting()["mm1"] == 1
 
 
 def test_nothing_is_looked_at_while_no_parent_is_open() -> None:

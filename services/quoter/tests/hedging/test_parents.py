@@ -251,6 +251,34 @@ def test_after_refused_children_it_waits_longer_and_at_last_refuses_the_parent()
     assert (stand.told[-1].state, stand.told[-1].reason) == (HedgeState.REFUSED, "insufficient funds")
 
 
+def test_a_price_that_the_market_has_reached_is_no_refusal() -> None:
+    """A post-only child that would have crossed when it came: the next one is due at the resend time, forever."""
+    stand = Stand(a_command(style=ExecutionStyle.PASSIVE))
+    for _ in range(REFUSALS_MAX + 2):
+        assert placed(stand.look()) == [(59_991, 1_000)]
+        stand.end(REJECTED, "would_cross")
+        assert stand.look(499 * MS) == []
+        stand.now_ns += 1 * MS
+    assert stand.told[-1].state is HedgeState.WORKING
+
+
+def test_a_child_at_a_wrong_price_is_cancelled_so_early_that_the_next_goes_out_when_it_is_due() -> None:
+    stand = Stand(a_command(style=ExecutionStyle.PASSIVE))
+    sent_ns = []
+    for bid in (59_000, 59_010, 59_020, 59_030):
+        stand.places[KRAKEN] = a_place(depth(bid))
+        assert placed(stand.look()) == [(bid + 1, 1_000)]
+        sent_ns.append(stand.now_ns)
+        stand.report(stand.living()[0].order_id, LIVE)
+        stand.places[KRAKEN] = a_place(depth(bid + 10))
+        while not stand.look(10 * MS):
+            pass
+        assert stand.look(40 * MS) == [], "the venue takes 50 ms to cancel"
+        stand.now_ns += 10 * MS
+        stand.end()
+    assert [(after - before) // MS for before, after in pairwise(sent_ns)] == [550, 500, 500]
+
+
 def test_an_order_of_unknown_outcome_counts_as_open() -> None:
     stand = Stand(a_command(style=CROSS))
     (first,) = stand.look()

@@ -8,7 +8,7 @@ import pytest
 from common.events import ExecutionStyle, OrderCommand
 from common.instruments import Side
 from quoter.hedging.depth import Depth
-from quoter.hedging.places import Chosen, HedgePlace, Wish, choose, smallest_lots, smallest_quantity
+from quoter.hedging.places import Chosen, HedgePlace, Way, Wish, choose, smallest_lots, smallest_quantity, way_of
 from quoter.testing.hedging import BINANCE, KRAKEN, a_command, a_place, depth, instrument
 
 D = Decimal
@@ -37,6 +37,43 @@ def test_the_best_price_after_fees_is_taken(side: Side, fee: float, venue: objec
     here = a_place(depth(59_990, 60_000), taker_rate=fee)
     there = a_place(depth(59_960, 60_030), instrument=instrument(BINANCE.venue))
     assert venue_of(chosen(both(side=side), here, there)) == (KRAKEN if venue is KRAKEN else BINANCE).venue
+
+
+def given(command: OrderCommand, *places: HedgePlace, before: Way | None = None) -> Way | None:
+    wish = Wish(command, D(1), None, passive_first=False)
+    return way_of(wish, dict(zip((KRAKEN, BINANCE), places, strict=False)), before)
+
+
+@pytest.mark.parametrize(
+    ("style", "side", "ticks"),
+    [
+        (ExecutionStyle.LEAN, Side.BUY, 60_000),
+        (ExecutionStyle.LEAN, Side.SELL, 59_990),
+        (ExecutionStyle.CROSS_MARKET, Side.BUY, 60_120),
+        (ExecutionStyle.CROSS_MARKET, Side.SELL, 59_871),
+    ],
+)
+def test_a_quote_of_ours_gives_way_where_no_other_place_takes_the_hedge(
+    style: ExecutionStyle, side: Side, ticks: int
+) -> None:
+    own = {"own_ask_ticks": 59_998} if side is Side.BUY else {"own_bid_ticks": 59_992}
+    here, command = a_place(depth(**own)), both(style=style, side=side)
+    way = Way(KRAKEN, side, ticks)
+    assert given(command, here) == way
+    assert given(command, a_place()) is None, "nothing of ours is there"
+    assert given(command, a_place(), before=way) == way, "and still gives way once it has"
+    worse = depth(59_900, 60_060) if style is ExecutionStyle.LEAN else depth(59_900, 60_100)
+    there = a_place(worse, instrument=instrument(BINANCE.venue))
+    assert given(command, here, there) is None
+    assert venue_of(chosen(command, here, there)) == BINANCE.venue, "the other place takes it, though it costs more"
+
+
+def test_a_passive_hedge_asks_nobody_to_give_way() -> None:
+    assert given(both(style=ExecutionStyle.PASSIVE), a_place(depth(59_990, 59_992, own_ask_ticks=59_991))) is None
+
+
+def test_nobody_gives_way_to_what_cannot_be_paid() -> None:
+    assert given(both(), a_place(depth(own_ask_ticks=59_998), most_bought_lots=0)) is None
 
 
 def test_ticks_of_two_venues_are_compared_as_prices() -> None:

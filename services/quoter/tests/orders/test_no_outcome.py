@@ -73,7 +73,8 @@ def test_a_coins_fill_that_failed_is_taken_back_from_the_position() -> None:
     of_coin, holdings = books()._replace(instrument=COIN), Holdings("mm1")
     fill = fill_of(execution, None, of_coin)
     holdings.on_fill(fill, COIN)
-    posting = reversal_of(Reversal(execution, "broken"), fill.algo_id, of_coin)
+    posting = reversal_of(Reversal(execution, "broken"), fill.algo_id, of_coin, "bot-3:mm1:1:1")
+    assert [move.parent_id for move in posting.moves] == ["bot-3:mm1:1:1"], "it counts where the fill did"
     assert [(move.instrument.symbol, move.instrument.outcome, move.lots) for move in posting.moves] == [
         ("BTCUSD", Outcome.NONE, -10)
     ]

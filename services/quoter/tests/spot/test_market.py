@@ -22,7 +22,7 @@ from quoter.orders.terms import Terms, terms_of
 from quoter.spot.market import SpotMarket
 from quoter.spot.strategy import SpotStrategy
 from quoter.testing.script import KEY, degen_quoter
-from quoter.trading.strategy import Account, Inputs, Plan
+from quoter.trading.strategy import Account, GivenWay, Inputs, Plan
 from quoter.venues.base import CashBalance
 
 TICK, LOT = Decimal("0.01"), Decimal("0.0001")
@@ -63,7 +63,8 @@ class Stage:
             if total is not None:
                 self.collateral.on_money(CashBalance(currency, Decimal(total), 1))
         session = degen_quoter(KEY).session
-        account = Account(session, {}, self.orders, Holdings("mm1"), self.collateral)
+        self.ways: dict[str, GivenWay] = {}
+        account = Account(session, {}, self.orders, Holdings("mm1"), self.collateral, self.ways)
         self.market: SpotMarket = SpotStrategy("1", config, account).take_up(coin())
 
     def plan(self, price: SourcePrice, of: MarketLimits | None = None, held: tuple[int, int] = (0, 0)) -> Plan:
@@ -101,6 +102,23 @@ def test_every_size_has_its_level_on_either_side() -> None:
     assert [level.price_ticks for level in plan.bids][:2] == [5_997_000, 5_996_000]
     assert [level.quantity_lots for level in plan.asks] == [1_000, 2_000, 3_000, 5_000, 10_000]
     assert (len(plan.wanted), plan.reason, plan.state) == (10, "", "quoting")
+
+
+def test_quotes_stand_off_from_where_a_hedge_is_to_trade_and_come_back_behind_it() -> None:
+    stage, price = Stage(bot()), five()
+    asks = [level.price_ticks for level in stage.plan(price).asks]
+    stage.ways["BTCUSD"] = GivenWay(1 << 62, asks[2])
+    plan = stage.plan(price)
+    assert [level.price_ticks for level in plan.asks] == asks[2:]
+    assert (len(plan.bids), plan.reason) == (5, "fewer asks: a hedge is to buy there")
+    stage.ways["BTCUSD"] = GivenWay(plan.bids[-1].price_ticks - 1, 0)
+    plan = stage.plan(price)
+    assert (plan.bids, len(plan.asks), plan.reason) == ([], 5, "no bids: a hedge is to sell there")
+    told = stage.market.particulars().explained(plan, 0)
+    assert told["bounds"] == {"max_bid": None, "min_ask": None}
+    assert told["gives_way"] == {"max_bid": 59_930.0, "min_ask": None}
+    del stage.ways["BTCUSD"]
+    assert len(stage.plan(price).wanted) == 10
 
 
 def test_what_risk_leaves_is_quoted_also_short_of_what_the_bot_may_be_by_itself() -> None:

@@ -33,7 +33,8 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 @pytest.fixture
 def up(stage: Stage) -> Stage:
     stage.start()
-    assert stage.session.reconciled and stage.session.armed(stage.now_ns) is stage.has_switch
+    assert stage.session.reconciled and stage.session.armed(stage.now_ns)
+    assert stage.session.describe(stage.now_ns)["deadman_armed"] is stage.has_switch
     return stage
 
 

@@ -27,11 +27,20 @@ DROPPED = object()
 HUGE = [10**40, -(10**40), 1e308, "9" * 200, "-1", "1e999", "NaN"]
 ODD: list[Any] = [None, "", DROPPED, 0, -7, True, "?!", [], {}, [[]], {"a": None}, *HUGE]
 ROUTES: dict[str, tuple[str, ...]] = {
-    "binance": ("/openOrders", "/myTrades", "/order", "/account", "/exchangeInfo", "/time", FRAME),
+    "binance": (
+        "/openOrders",
+        "/myTrades",
+        "/order",
+        "/account",
+        "/account/commission",
+        "/exchangeInfo",
+        "/time",
+        FRAME,
+    ),
     "degen": ("/orders", "/fills", "/statement", "/positions", "/balance", "/orders/by-client-id", FRAME),
     "kraken": (
         *("/OpenOrders", "/ClosedOrders", "/QueryOrders", "/TradesHistory", "/BalanceEx", "/AssetPairs"),
-        *("/AddOrder", "/GetWebSocketsToken", "/CancelAllOrdersAfter", FRAME),
+        *("/AddOrder", "/GetWebSocketsToken", "/TradeVolume", "/CancelAllOrdersAfter", FRAME),
     ),
     "polymarket": (
         *("/data/orders", "/data/trades", "/data/order", "/balance-allowance", "/positions", "/clob-markets"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from common.bots.spot import CurrencyHedger, CurrencyScope, HedgeSection, OnDayLoss, SpotBot
 from common.clock import NS_PER_MS
 from common.events import BOT_SCOPE, CURRENCY_SCOPE, Market
-from common.halts import DAILY_LOSS
+from common.halts import DAILY_LOSS, DRAWDOWN
 from common.instruments import InstrumentKind
 from common.venues import Exchanges
 
@@ -52,7 +52,7 @@ def hedger_of_bot(
         revision,
         running=running and section.running,
         term=own.currency if own is not None else "",
-        spared=frozenset({DAILY_LOSS}) if reduces else frozenset(),
+        spared=frozenset({DAILY_LOSS, DRAWDOWN}) if reduces else frozenset(),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from common.events import Distance
 
@@ -13,8 +13,13 @@ from risk.hedging.terms import Hedger, Place
 
 BPS = Decimal(10_000)
 
-Funds = Mapping[tuple[str, str, str], Decimal]
-"""What an account has free, by account, venue and currency."""
+
+class Funds(Protocol):
+    """What accounts have free."""
+
+    def get(self, key: tuple[str, str, str], /) -> Decimal | None:
+        """Return what is free by account, venue and currency; None of what nobody has said."""
+        ...
 
 
 def halt_of(hedger: Hedger, place: Place, halts: Sequence[str]) -> str:

@@ -175,21 +175,26 @@ class Sides:
             known.clear()
 
     def _correct(self, posting: Posting, quantity: Decimal, paid: Decimal) -> None:
-        """Count a correction for the quotes, since it does not say whose trade it corrects.
+        """Count a correction: a hedge's where it says so, else the quotes', since it does not say whose trade it was.
 
-        Of lots that no quote has traded since the cutoff it cannot be said in which currency they count: they are left
-        out, with their money.
+        Of lots that nobody has traded since the cutoff it cannot be said in which currency they count: they are left
+        out, with their money. What hedges were paid counts at the rate of now, as that of a fill without one.
         """
         if not quantity:
             for currency, cash in posting.cash.items():
                 _add(self.unrated, currency, -cash)
             return
-        side = self.by_key.get(SideKey(posting.account, posting.venue, posting.symbol, False))
+        of_hedger = bool(posting.moves and posting.moves[0].parent_id)
+        side = self.by_key.get(SideKey(posting.account, posting.venue, posting.symbol, of_hedger))
         if side is None:
             return
         held = side.net
         side.trade(quantity, paid)
-        side.move_cost(held, quantity, paid)
+        if side.term == side.currency:
+            side.move_cost(held, quantity, paid)
+        else:
+            _add(self.unrated, side.currency, paid)
+            side.move_cost(held, quantity, ZERO)
         for currency, cash in posting.cash.items():
             if currency != side.currency:
                 _add(self.fees, currency, -cash)
@@ -198,8 +203,9 @@ class Sides:
         """Have a new period begin: the position is opened as the quotes' own, at its price of now; no hedge is left."""
         base, price = opening.base, opening.price
         multiplier = posting.moves[0].multiplier or ONE
-        position = self.position(base)
-        closed = [key for key, side in self.by_key.items() if key.of_hedger or side.base == base]
+        # What hedged another base currency is no position in this one.
+        position = self.quoter_net(base) if opening.whole else self.position(base)
+        closed = [key for key, side in self.by_key.items() if opening.whole or key.of_hedger or side.base == base]
         carried = _total(self.by_key[key].cost for key in closed)
         for key in closed:
             del self.by_key[key]

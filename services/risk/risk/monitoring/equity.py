@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from common.events import FairValue, Market, Posting, PostingKind, SourcePrice
+from common.events import FairValue, Market, Posting, PostingKind, SourcePrice, Statistics
 from common.instruments import InstrumentKind, Outcome
 
 from risk.ledger.books import NS_PER_DAY, Ledger, converted, sum_known
@@ -93,16 +93,29 @@ class Marks:
             del self._by_bot[key]
 
 
+def restore_highest(told: Statistics, days: HighWaterMarks, periods: HighWaterMarks) -> None:
+    """Take over what a bot's figures say its highest profit was, in its day or in its period since the cutoff."""
+    began, peak = "since_ms" if "since_ms" in told.figures else "day", told.figures.get("daily_peak")
+    if told.scope.startswith("bot-") and began in told.figures and peak is not None:
+        marks = days if began == "day" else periods
+        marks.restore(told.scope.removeprefix("bot-"), int(told.figures[began]), Decimal(str(peak)))
+
+
 class HighWaterMarks:
     """The highest profit each bot has had in its day; at least 0, where every day begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: str = "day") -> None:
+        """`named` is the figure that tells which day a bot is in."""
+        self._named = named
         self._highest: dict[str, tuple[int, Decimal]] = {}
 
     def update(self, ledger: Ledger, algo_id: str, daily: Decimal, now_ns: int) -> Decimal:
         """Take in a bot's profit of the day; return how far below the day's highest it is, 0 or more."""
         book = ledger.bots.get(algo_id)
-        day = book.day if book else now_ns // NS_PER_DAY
+        return self.update_in(book.day if book else now_ns // NS_PER_DAY, algo_id, daily)
+
+    def update_in(self, day: int, algo_id: str, daily: Decimal) -> Decimal:
+        """Do so in a day that is known by its number."""
         before = self._highest.get(algo_id)
         peak = max(ZERO, daily, before[1] if before is not None and before[0] == day else ZERO)
         self._highest[algo_id] = (day, peak)
@@ -117,7 +130,7 @@ class HighWaterMarks:
     def figures(self, algo_id: str) -> dict[str, float]:
         """Return day and highest profit, as they are told and restored."""
         day, peak = self._highest.get(algo_id, (0, ZERO))
-        return {"day": float(day), "daily_peak": float(peak)}
+        return {self._named: float(day), "daily_peak": float(peak)}
 
 
 def _rate(ledger: Ledger, algo_id: str, key: tuple[str, str], marks: Marks) -> Decimal | None:

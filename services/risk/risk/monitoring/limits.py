@@ -47,8 +47,11 @@ def spot_limits_of(bot: SpotBot, platform: PlatformLimits, pair: CurrencyPair) -
         raise ConfigError([f"instrument.instrument: the platform has no limits for {pair.base} (spot_bots.bases)"])
     if pair.term not in most.terms:
         raise ConfigError([f"instrument.instrument: the platform has no limits in {pair.term} (spot_bots.terms)"])
+    term = most.terms[pair.term]
     common = msgspec.structs.replace(
-        _common(RiskLimits(), platform), max_daily_loss=own.max_day_loss or most.terms[pair.term].max_day_loss
+        _common(RiskLimits(), platform),
+        max_daily_loss=own.max_day_loss or term.max_day_loss,
+        max_drawdown=own.max_drawdown or term.max_drawdown or term.max_day_loss,
     )
     return BotLimits(
         common,

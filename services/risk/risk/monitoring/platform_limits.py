@@ -88,6 +88,8 @@ class TermPlatformLimits(NotionalPlatformLimits):
 
     max_day_loss: Decimal = Field(gt=0, lt=_MONEY_MAX)
     """From its cutoff on."""
+    max_drawdown: Annotated[Decimal, Field(gt=0, lt=_MONEY_MAX)] | None = None
+    """From the highest profit since its cutoff; as much as `max_day_loss` in documents that do not say it."""
 
 
 class SpotBotsPlatformLimits(_Limits):

@@ -17,7 +17,7 @@ from common.streams.levels import Level
 from risk.ledger.books import Ledger, sum_known
 from risk.ledger.pairs import lots_of
 from risk.ledger.positions import ZERO, Line, by_market, published, total
-from risk.monitoring.equity import Earnings, HighWaterMarks, Marks, earnings, shown, unrealized
+from risk.monitoring.equity import Earnings, Marks, earnings, shown, unrealized
 from risk.monitoring.limits import SERVED, limits_of
 from risk.monitoring.platform_limits import PlatformLimits
 
@@ -102,16 +102,19 @@ def bot_statistics(
     view: BotView | None,
     algo_id: str,
     earned: Earnings,
-    high_water: HighWaterMarks,
+    high_water: Mapping[str, float],
     epoch: int,
     now_ns: int,
 ) -> Statistics:
-    """Return a bot's figures: money in account currency where its rate is known, lots by instrument."""
+    """Return a bot's figures: money in account currency where its rate is known, lots by instrument.
+
+    `high_water` says its highest profit, and of which day.
+    """
     book = ledger.bots.get(algo_id)
     lines = ledger.lines_of(algo_id)
     figures = _money(earned)
     figures |= {"fills": float(book.fills if book else 0), "markets": float(len(by_market(lines)))}
-    figures |= high_water.figures(algo_id)
+    figures |= high_water
     if view is not None and view.limits is not None:
         figures["max_daily_loss"] = float(view.limits.common.max_daily_loss)
         figures["max_drawdown"] = float(view.limits.common.max_drawdown)
@@ -164,12 +167,9 @@ def _money(earned: Earnings) -> dict[str, float]:
     return {name: float(figure) for name, figure in figures if figure is not None}
 
 
-def watch_samples(
-    high_water: HighWaterMarks, algo_ids: Sequence[str], halts: int, postings: int, *, away: bool
-) -> Iterator[Sample]:
-    """Yield what is watched beside the ledger for Prometheus; `away` is of the positions store."""
-    for algo_id in algo_ids:
-        peak = high_water.figures(algo_id)["daily_peak"]
+def watch_samples(highest: Mapping[str, float], halts: int, postings: int, *, away: bool) -> Iterator[Sample]:
+    """Yield what is watched beside the ledger for Prometheus: `highest` profits by bot, whether the store is `away`."""
+    for algo_id, peak in highest.items():
         yield Sample("mm_daily_peak", "gauge", "Highest profit of the day", {"algo_id": algo_id}, peak)
     yield Sample("mm_halts", "gauge", "Active halts", {}, halts)
     yield Sample("mm_postings_pending", "gauge", "Postings not yet back from FILL", {}, postings)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from common.clock import NS_PER_S
 from common.core import Effect
 from common.events import AlertLevel
+from common.halts import DAILY_LOSS, DRAWDOWN
 
 from risk.ledger.books import Ledger
 from risk.monitoring.alerts import PLATFORM, Conditions
@@ -33,6 +34,10 @@ class Stops:
         self._halts, self._conditions, self._epoch = halts, conditions, epoch
         self._unpriced_since_ns: dict[str, int] = {}
         """By bot: since when something that it holds has no price."""
+
+    def listed(self) -> list[str]:
+        """Return the halts in force, as 'scope:reason'."""
+        return list(self._halts.listed())
 
     def halt(self, scope: str, reason: str, detail: str, now_ns: int, algo_id: str = PLATFORM) -> Iterator[Effect]:
         """Halt a scope and say so; nothing when it is halted for this reason already."""
@@ -100,12 +105,12 @@ class Losses:
         yield from self._judge_day(algo_id, -daily, limits.common.max_daily_loss, now_ns)
         if drawdown > limits.common.max_drawdown:
             detail = f"{shown(drawdown)} below the day's highest profit, limit {limits.common.max_drawdown}"
-            yield from self._stops.halt(f"bot-{algo_id}", "drawdown", detail, now_ns, algo_id)
+            yield from self._stops.halt(f"bot-{algo_id}", DRAWDOWN, detail, now_ns, algo_id)
 
     def _judge_day(self, algo_id: str, loss: Decimal, limit: Decimal, now_ns: int) -> Iterator[Effect]:
         if loss > limit:
             detail = f"lost {shown(loss)} today, limit {limit}"
-            yield from self._stops.halt(f"bot-{algo_id}", "daily_loss", detail, now_ns, algo_id)
+            yield from self._stops.halt(f"bot-{algo_id}", DAILY_LOSS, detail, now_ns, algo_id)
         elif loss > limit * LOSS_WARNING_SHARE:
             text = f"lost {loss:.2f} of {limit} today"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "daily_loss_warning", text, now_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from common.events import Alert, AlertLevel, FeedStatus, Market, Posting, PostingKind, QuoteTarget
+from common.events import Alert, AlertLevel, FeedStatus, Fill, Market, Posting, PostingKind, QuoteTarget
 from common.streams.levels import CRITICAL_SHARE, Level, alarming, said, when_full
 
 from risk.binary.settlement import own_result
@@ -34,8 +34,8 @@ class Watch:
         self._clock_looks: dict[str, int] = {}
         self._odd_results: dict[str, str] = {}
 
-    def on_fill(self, algo_id: str) -> None:
-        self._quiet.on_fill(algo_id)
+    def on_fill(self, fill: Fill) -> None:
+        self._quiet.on_fill(fill.algo_id)
 
     def on_target(self, target: QuoteTarget) -> None:
         key = (target.algo_id, target.symbol)

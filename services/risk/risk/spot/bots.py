@@ -34,6 +34,7 @@ from risk.hedging.terms import Scope
 from risk.ledger.books import Ledger
 from risk.ledger.sides import Sides
 from risk.monitoring.alerts import PLATFORM, SOURCE, Conditions
+from risk.monitoring.equity import HighWaterMarks
 from risk.monitoring.platform_limits import ExposurePlatformLimits
 from risk.monitoring.stops import Stops
 from risk.spot.bounds import exposure_limits
@@ -52,6 +53,7 @@ from risk.spot.statistics import (
     risk_statistics,
     trading_statistics,
 )
+from risk.transfers.rebalancing import Rebalancing, Situation
 
 EXECUTIONS_MAX = 50
 """Executions told in one look; of more the newest, and how many there were."""
@@ -67,9 +69,14 @@ class SpotBots:
     ) -> None:
         self.documents = Documents(exchanges)
         self.rates, self.orders = Rates(), OpenOrders()
+        self.high_water = HighWaterMarks("since_ms")
+        """Of `net_pnl`; a day is the millisecond at which the bot's period began."""
         self._stops, self._conditions, self._markets = stops, conditions, markets
         self.headrooms = Headrooms(self.documents, self.rates, markets, self.venue_of)
+        self.rebalancing = Rebalancing(conditions)
         self._snapshots: dict[str, AccountState] = {}
+        self._held: set[str] = set()
+        """Accounts that quoters have held since we listen."""
         self._executions: list[Fill] = []
         self._untold = 0
         self._earned: dict[str, Earned] = {}
@@ -101,12 +108,17 @@ class SpotBots:
     def on_market(self, market: Market) -> None:
         self.rates.on_market(market)
 
-    def on_account(self, snapshot: AccountState) -> None:
+    def on_account(self, snapshot: AccountState, *, stored: bool = False) -> None:
+        """Take in what a venue shows of an account; `stored` says that it did before we listened."""
         known = self._snapshots.get(snapshot.account)
         self._snapshots[snapshot.account] = snapshot
         if known is None or known.venue != snapshot.venue:
             self.headrooms.renew()
-        self.orders.on_snapshot(snapshot)
+        self.orders.on_snapshot(snapshot, stored=stored)
+
+    def on_held(self, account: str) -> None:
+        """Learn that a quoter holds an account."""
+        self._held.add(account)
 
     def on_fill(self, fill: Fill) -> None:
         """Remember a fill for the next look: people hear of it off its own path."""
@@ -131,17 +143,21 @@ class SpotBots:
     # --- the loss of the day ------------------------------------------------------------------------------------
 
     def judge(self, algo_id: str, limits: BotLimits | None, moment: Moment) -> Iterator[Effect]:
-        """Stop a bot that has lost too much since its cutoff, or whose loss cannot be judged."""
+        """Stop a bot that has lost too much since its cutoff or its highest, or whose loss cannot be judged."""
         watched = self.documents.bots[algo_id]
         market = watched.market(self._markets.get)
         if market is None:
             return
         now_ns, term = moment.now_ns, market.currency
-        mark = self.rates.mark(algo_id, market.venue, market.symbol, now_ns)
-        earned = self._earned[algo_id] = earned_by(self._sides(algo_id, moment), term, mark, self.rates, now_ns)
+        mark, sides = self.rates.mark(algo_id, market.venue, market.symbol, now_ns), self._sides(algo_id, moment)
+        earned = self._earned[algo_id] = earned_by(sides, term, mark, self.rates, now_ns)
+        drawdown = None
+        if earned.net_pnl is not None:
+            # Of a bot without limits too: it may be given some.
+            drawdown = self.high_water.update_in(sides.start_ns // NS_PER_MS, algo_id, earned.net_pnl)
         if limits is not None:
-            limit = limits.common.max_daily_loss
-            yield from judge_day(algo_id, earned, term, limit, self._stops, self._conditions, now_ns)
+            stops, conditions = self._stops, self._conditions
+            yield from judge_day(algo_id, earned, drawdown, term, limits.common, stops, conditions, now_ns)
 
     def daily(self, algo_id: str) -> Decimal | None:
         """Return what a bot has earned since its cutoff in its term currency, as last judged; None where unknown."""
@@ -152,7 +168,7 @@ class SpotBots:
         """Return what a bot has traded; of one that has not traded, nothing since the last cutoff."""
         return moment.ledger.sides.get(algo_id) or Sides(algo_id, last_cutoff_ns(self._cutoff_ms, moment.now_ns))
 
-    def _trading(self, watched: WatchedBot, market: Market, open_: Open, moment: Moment) -> TradingStatistics:
+    def _trading(self, watched: WatchedBot, market: Market, open_: Open | None, moment: Moment) -> TradingStatistics:
         ledger, algo_id = moment.ledger, watched.algo_id
         return trading_statistics(
             algo_id,
@@ -203,6 +219,7 @@ class SpotBots:
             yield from self._stops.guard(algo_id, partial(self._look_at_one, watched, moment), moment.now_ns)
         yield from self._look_at_currencies(moment)
         yield from self._look_at_funds(moment)
+        yield from self._rebalance(moment)
 
     def _look_at_one(self, watched: WatchedBot, moment: Moment) -> Iterator[Effect]:
         yield from self._look_at_limits(watched, moment.now_ns)
@@ -222,7 +239,8 @@ class SpotBots:
 
     def _look_at_bot(self, watched: WatchedBot, market: Market, moment: Moment) -> Iterator[Effect]:
         algo_id, now_ns = watched.algo_id, moment.now_ns
-        told = self._trading(watched, market, open_of_bot(algo_id, market, self.orders), moment)
+        whole = self.orders.is_whole(watched.bot.instrument.account)
+        told = self._trading(watched, market, open_of_bot(algo_id, market, self.orders) if whole else None, moment)
         yield from self._changed("bot", algo_id, told)
         if told.unrated:
             text = f"no rate of {', '.join(told.unrated)} to {told.term_currency}: figures are without them"
@@ -248,6 +266,7 @@ class SpotBots:
             return
         exposures = self.headrooms.exposures(moment.ledger)
         opened = open_of_currencies(scopes, self.orders, self._markets.get)
+        unsaid = self._venues_unsaid()
         for currency_id, scope in scopes.items():
             figure = exposures.of(scope.currency, scope.venue, scope.algo_id)
             exchange = self.documents.currencies[currency_id].exchange or ""
@@ -256,7 +275,7 @@ class SpotBots:
                 scope,
                 exchange,
                 figure,
-                opened[currency_id],
+                None if unsaid & ({scope.venue, ""} if scope.venue else unsaid) else opened[currency_id],
                 moment.ledger.sequence,
                 moment.epoch,
                 moment.now_ns,
@@ -270,6 +289,11 @@ class SpotBots:
             self._conditions.end(PLATFORM, "exposure_unknown", currency_id)
             yield from self._changed("currency", currency_id, told)
             yield from self._look_at_limit(currency_id, scope, told, moment)
+
+    def _venues_unsaid(self) -> set[str]:
+        """Return the venues of accounts of which not all open orders are known; '' where that is not known either."""
+        accounts = self._held | {watched.bot.instrument.account for watched in self.documents.bots.values()}
+        return {self.venue_of(account) for account in accounts if not self.orders.is_whole(account)}
 
     def _look_at_limit(self, currency_id: str, scope: Scope, told: RiskStatistics, moment: Moment) -> Iterator[Effect]:
         """Tell of an exposure beyond its limit: nothing is sent that would add to it."""
@@ -308,6 +332,14 @@ class SpotBots:
                 else:
                     self._conditions.end(PLATFORM, "low_funds", key)
 
+    def _rebalance(self, moment: Moment) -> Iterator[Effect]:
+        """Ask for the transfers that bring accounts back to what they should have."""
+        least: Mapping[str, Decimal] = moment.platform.spot_bots.low_funds if moment.platform.spot_bots else {}
+        rebalancers, halts = self.documents.rebalancers, self._stops.listed()
+        yield from self.rebalancing.decide(
+            Situation(moment.now_ns, moment.epoch, rebalancers, self._snapshots, halts, least)
+        )
+
     @property
     def _cutoff_ms(self) -> int:
         return self.documents.account.cutoff_time if self.documents.account is not None else 0
@@ -321,7 +353,7 @@ class SpotBots:
         posting = cutoff_due(watched, sides, market, hedge_base, self._cutoff_ms, mark, now_ns)
         if posting is not None:
             yield from moment.ask(posting)
-        elif is_due(watched, sides, hedge_base, self._cutoff_ms, now_ns):
+        elif is_due(watched, sides, market.base, hedge_base, self._cutoff_ms, now_ns):
             text = f"its cutoff is due and waits for a price of {market.symbol}: the figures go on"
             yield from self._conditions.hold(AlertLevel.WARNING, algo_id, "cutoff_waits", text, now_ns)
         else:
@@ -334,6 +366,7 @@ class SpotBots:
         return {
             "last_reset_time": last_cutoff_ns(self._cutoff_ms, now_ns) // NS_PER_MS,
             "bots": [self._row(algo_id) for algo_id in self.documents.bots],
+            "rebalancers": self.rebalancing.state(),
         }
 
     def _row(self, algo_id: str) -> dict[str, Any]:

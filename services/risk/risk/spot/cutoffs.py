@@ -12,7 +12,11 @@ from risk.ledger.positions import ONE, ZERO
 from risk.ledger.sides import Sides
 from risk.spot.documents import WatchedBot
 
-REASONS = {"factor": "the hedge factor changes", "hedge": "the hedge instrument is of another currency"}
+REASONS = {
+    "factor": "the hedge factor changes",
+    "hedge": "the hedge instrument is of another currency",
+    "base": "the instrument is of another currency",
+}
 
 
 def last_cutoff_ns(cutoff_ms: int, now_ns: int) -> int:
@@ -33,6 +37,11 @@ def hedges_other(sides: Sides, base: str) -> bool:
     '' is an instrument that is not known, of which nothing can be said.
     """
     return bool(base) and any(side.base != base and side.net for side in sides.by_key.values() if side.key.of_hedger)
+
+
+def quotes_other(sides: Sides, base: str) -> bool:
+    """Say whether quotes have traded another base currency than the instrument's since the cutoff."""
+    return any(side.base != base for side in sides.by_key.values() if not side.key.of_hedger)
 
 
 def cutoff_due(
@@ -65,15 +74,18 @@ def cutoff_due(
         # A child of before may still be executed: its period has another cutoff.
         id_ = f"hedge:{watched.config.revision}:{sides.start_ns}"
         return _posting(watched, market, id_, mark, factor, now_ns, now_ns)
+    if quotes_other(sides, market.base):
+        id_ = f"base:{watched.config.revision}:{sides.start_ns}"
+        return _posting(watched, market, id_, mark, factor, now_ns, now_ns, whole=True)
     return None
 
 
-def is_due(watched: WatchedBot, sides: Sides | None, hedge_base: str, cutoff_ms: int, now_ns: int) -> bool:
+def is_due(watched: WatchedBot, sides: Sides | None, base: str, hedge_base: str, cutoff_ms: int, now_ns: int) -> bool:
     """Say whether a cutoff is due, whether or not there is a price for it."""
     if sides is None:
         return False
     changed = sides.factor != factor_of(watched) or hedges_other(sides, hedge_base)
-    return changed or sides.start_ns < last_cutoff_ns(cutoff_ms, now_ns)
+    return changed or quotes_other(sides, base) or sides.start_ns < last_cutoff_ns(cutoff_ms, now_ns)
 
 
 def is_held(sides: Sides) -> bool:
@@ -82,9 +94,19 @@ def is_held(sides: Sides) -> bool:
 
 
 def _posting(
-    watched: WatchedBot, market: Market, id_: str, mark: Decimal | None, factor: Decimal, start_ns: int, now_ns: int
+    watched: WatchedBot,
+    market: Market,
+    id_: str,
+    mark: Decimal | None,
+    factor: Decimal,
+    start_ns: int,
+    now_ns: int,
+    *,
+    whole: bool = False,
 ) -> Posting:
-    opening = Opening(base=market.base, currency=market.currency, price=mark, factor=factor, start_ns=start_ns)
+    opening = Opening(
+        base=market.base, currency=market.currency, price=mark, factor=factor, start_ns=start_ns, whole=whole
+    )
     move = InstrumentMove(
         InstrumentKey(market.venue, market.symbol), 0, market.lot_size, market.multiplier, opening=opening
     )

@@ -12,6 +12,7 @@ from common.bots.spot import (
     CurrencyHedger,
     CurrencyRiskLimits,
     CurrencyScope,
+    Rebalancer,
     SpotBot,
 )
 from common.events import CURRENCY_SCOPE, BotConfig, Market, PlatformConfig
@@ -67,6 +68,8 @@ class Documents:
         self.currency_limits: dict[str, CurrencyRiskLimits] = {}
         self.hedgers: dict[str, CurrencyHedger] = {}
         self.hedger_revisions: dict[str, int] = {}
+        self.rebalancers: dict[str, Rebalancer] = {}
+        """By the id of the document."""
 
     def on_bot(self, config: BotConfig) -> None:
         """Take in a bot's configuration; ConfigError where it cannot be read, and the bot is then not watched."""
@@ -101,6 +104,10 @@ class Documents:
             if not config.removed:
                 self.hedgers[config.id] = CurrencyHedger.parse(config.document)
                 self.hedger_revisions[config.id] = config.revision
+        elif config.type == Rebalancer.type:
+            self.rebalancers.pop(config.id, None)
+            if not config.removed:
+                self.rebalancers[config.id] = Rebalancer.parse(config.document)
 
     def hedge_base(self, algo_id: str, market_of: MarketOf) -> str:
         """Return what a bot's hedge instrument buys; '' without a hedger, or while none of its markets is known."""

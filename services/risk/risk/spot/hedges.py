@@ -37,9 +37,10 @@ from risk.monitoring.limits import hedge_limits_of
 from risk.monitoring.platform_limits import PlatformLimits
 from risk.spot.bots import SpotBots
 from risk.spot.bounds import hedger_headroom
-from risk.spot.cutoffs import hedges_other
+from risk.spot.cutoffs import hedges_other, quotes_other
 from risk.spot.headrooms import Moment
 from risk.spot.nets import position_of
+from risk.spot.orders import FreeFunds
 
 QUOTER = "quoter"
 """The role whose leases say who holds which account."""
@@ -70,9 +71,9 @@ class Hedges:
         """The versions of documents and markets, and who holds what, of which hedgers are made."""
         self._bases: dict[str, str] = {}
         """What the hedge instrument of each bot's hedger buys, by its scope."""
-        self._funds_of: tuple[object, ...] = ()
+        self._booked_of: tuple[object, ...] = ()
         """The ledger, its sequence and the version of the hedgers, of which the next is made."""
-        self._funds: dict[tuple[str, str, str], Decimal] = {}
+        self._booked: dict[tuple[str, str, str], Decimal] = {}
         self._limits_of: tuple[object, ...] = ()
         """The version of the documents and the platform, of which the next is made."""
         self._limits: dict[str, BotLimits] = {}
@@ -129,7 +130,9 @@ class Hedges:
         """Learn who holds an account; a lease that is not renewed is given up."""
         if lease.role == QUOTER:
             heard_ns = receipt.now_ns - receipt.age_ns
-            self._held[lease.key] = _Held(lease.holder, heard_ns + UNSEEN_TTLS * lease.ttl_ms * NS_PER_MS)
+            held = self._held[lease.key] = _Held(lease.holder, heard_ns + UNSEEN_TTLS * lease.ttl_ms * NS_PER_MS)
+            if receipt.now_ns < held.until_ns:
+                self._spot.on_held(lease.key)
 
     def on_fair(self, fair: FairValue, heard_at_ns: int) -> None:
         """Learn the delta of a YES/NO market, where deltas count."""
@@ -193,7 +196,7 @@ class Hedges:
             ledger.sequence,
             figures,
             touches,
-            self._funds_now(ledger),
+            FreeFunds(self._booked_now(ledger), self._spot.orders, self._markets.get),
             self._halts.listed(),
             self._deltas_now(ledger, now_ns),
             self._pair_of,
@@ -213,6 +216,8 @@ class Hedges:
             return Figure(None, "a change of its hedge_qty_factor is not booked yet")
         if sides is not None and hedges_other(sides, self._bases[hedger.name]):
             return Figure(None, "a change of its hedge_instrument is not booked yet")
+        if sides is not None and quotes_other(sides, scope.currency):
+            return Figure(None, "a change of its instrument is not booked yet")
         return Figure(position_of(ledger, scope.algo_id, scope.currency))
 
     def _pair_of(self, venue: str, symbol: str) -> tuple[str, str] | None:
@@ -221,17 +226,14 @@ class Hedges:
             return None
         return market.base, market.currency
 
-    def _funds_now(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
-        """Return what accounts have by account, venue and currency: cash and coins by the ledger.
-
-        What open orders tie up is for the holder to say, who alone knows them.
-        """
+    def _booked_now(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
+        """Return what accounts have by account, venue and currency: cash and coins by the ledger."""
         of = ledger, ledger.sequence, self._configured_of
-        if of != self._funds_of:
-            self._funds, self._funds_of = self._funds_of_accounts(ledger), of
-        return self._funds
+        if of != self._booked_of:
+            self._booked, self._booked_of = self._booked_by_account(ledger), of
+        return self._booked
 
-    def _funds_of_accounts(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
+    def _booked_by_account(self, ledger: Ledger) -> dict[tuple[str, str, str], Decimal]:
         accounts = {place.account for hedger in self._hedgers for place in hedger.places}
         found: dict[tuple[str, str, str], Decimal] = {}
         for book in ledger.bots.values():

@@ -135,14 +135,14 @@ def trading_statistics(
     algo_id: str,
     sides: Sides,
     market: Market,
-    open_: Open,
+    open_: Open | None,
     rates: Rates,
     account_currency: str,
     ledger_sequence: int,
     epoch: int,
     now_ns: int,
 ) -> TradingStatistics:
-    """Return a bot's figures."""
+    """Return a bot's figures; None for `open_` while nobody can say it."""
     base, term = market.base, market.currency
     mark = rates.mark(algo_id, market.venue, market.symbol, now_ns)
     earned = earned_by(sides, term, mark, rates, now_ns)
@@ -152,8 +152,8 @@ def trading_statistics(
     told = TradingStatistics(
         algo_id=algo_id,
         start_ns=sides.start_ns,
-        open_buy_qty=open_.buy,
-        open_sell_qty=open_.sell,
+        open_buy_qty=open_ and open_.buy,
+        open_sell_qty=open_ and open_.sell,
         quoter_bot_qty=quoted.buy,
         quoter_sld_qty=quoted.sell,
         hedger_bot_qty=hedged.buy,
@@ -212,7 +212,7 @@ def risk_statistics(
     scope: Scope,
     exchange: str,
     figure: Figure,
-    open_: Open,
+    open_: Open | None,
     ledger_sequence: int,
     epoch: int,
     now_ns: int,
@@ -225,8 +225,8 @@ def risk_statistics(
         currency=scope.currency,
         exchange=exchange,
         algo_id=scope.algo_id,
-        open_buy_qty=open_.buy,
-        open_sell_qty=open_.sell,
+        open_buy_qty=open_ and open_.buy,
+        open_sell_qty=open_ and open_.sell,
         current_position_size=figure.value,
         ledger_sequence=ledger_sequence,
         epoch=epoch,

@@ -87,7 +87,7 @@ def test_it_runs_when_it_and_its_bot_do(bot: bool, section: bool, runs: bool) ->
 
 def test_a_bot_that_may_reduce_after_its_days_loss_is_not_stopped_by_that_halt() -> None:
     assert of_bot(BTCUSD).spared == frozenset()
-    assert of_bot(changed(BTCUSD, risk_limits__on_day_loss="reduce")).spared == {"daily_loss"}
+    assert of_bot(changed(BTCUSD, risk_limits__on_day_loss="reduce")).spared == {"daily_loss", "drawdown"}
 
 
 def test_a_bot_without_a_hedger_has_none() -> None:

@@ -202,6 +202,31 @@ def test_a_hedge_instrument_of_another_currency_begins_a_period_of_its_own() -> 
     assert cutoffs(at(harness, NOW_NS + 5 * S)) == []
 
 
+def test_a_bot_that_is_moved_to_another_base_leaves_what_it_held_and_what_hedged_that() -> None:
+    """Bought 2 BTC of which 1.5 are hedged, then moved to ETHJPY: none of it is a position in ETH."""
+    harness = a_harness()
+    harness.tell(a_pair(DLTXMM, "ETHJPY"))
+    harness.book(a_quote(1, 2_000))
+    harness.book(a_hedge(2, -1_500))
+    harness.tell(a_spot_bot(revision=2, instrument={"instrument": "ETHJPY", "fx_leg": None, "underlyings": None}))
+    harness.tell(a_top(DLTXMM, "ETHJPY", 300_000))
+    harness.do(harness.risk.on_risk_state_due(harness.receipt()))
+    (row,) = harness.risk.hedges.state()
+    assert (row["figure"], row["why"]) == (None, ["a change of its instrument is not booked yet"])
+    harness.book(a_quote(3, 500, price=300_000, symbol="ETHJPY", base="ETH"))
+    (posting,) = cutoffs(at(harness, NOW_NS + S))
+    assert posting.reason == "the instrument is of another currency"
+    sides = harness.risk.ledger.sides["3"]
+    assert (sides.position("ETH"), sides.position("BTC"), sides.hedger_net("ETH")) == (D("0.5"), D(0), D(0))
+    assert [(key.symbol, key.of_hedger) for key in sides.by_key] == [("ETHJPY", False)]
+    assert harness.risk.ledger.lines_of("3")[0].lots, "the books still have it"
+    assert cutoffs(at(harness, NOW_NS + 2 * S)) == []
+    harness.book(a_quote(4, 100))
+    (late,) = cutoffs(at(harness, NOW_NS + 3 * S))
+    assert late.entry_id != posting.entry_id, "an order of before was still executed"
+    assert harness.risk.ledger.sides["3"].position("ETH") == D("0.5")
+
+
 def test_a_factor_is_known_before_the_first_hedge() -> None:
     harness = a_harness(hedge_qty_factor="-2")
     (posting,) = cutoffs(harness.wait(1))

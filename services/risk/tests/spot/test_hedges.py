@@ -19,8 +19,11 @@ from common.events import (
     HedgeUpdate,
     Lease,
     OrderCommand,
+    OrderUpdate,
+    OrderUpdates,
 )
 from common.instruments import Side
+from common.orders import OrderState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from risk.ledger.books import Ledger
@@ -139,6 +142,30 @@ def test_what_was_hedged_is_counted_and_the_parent_leaves_the_disk() -> None:
     assert (row["figure"], row["open"], row["parents"]) == ("0", "0", [])
 
 
+def test_what_open_orders_of_the_account_may_take_is_not_there_for_a_hedge() -> None:
+    """Of mm2's 100 BTC a quote offers 99.5; of its 9,000,000 USD another bids 8,970,000, 30,000 / 60,121 are left."""
+    for side, lots, price, left in ((Side.SELL, 99_500, 70_000, "0.5"), (Side.BUY, 897_000, 10_000, "0.498")):
+        desk = Desk()
+        quote = OrderUpdate(
+            account="mm2",
+            algo_id="4",
+            venue=KRAKEN,
+            symbol="BTCUSD",
+            order_id=1,
+            order_sequence=1,
+            side=side,
+            price_ticks=price,
+            quantity_lots=lots,
+            leaves_lots=lots,
+            state=OrderState.LIVE,
+            ts_received_ns=desk.now_ns,
+        )
+        desk.tell(OrderUpdates(account="mm2", algo_id="4", update_sequence=1, orders=[quote]))
+        (command,) = desk.fill(a_quote(1, 1_500 * side.opposite.sign))
+        assert (command.side, command.quantity) == (side, D(left))
+        assert "mm2 at kraken_spot has" in str(desk.row()["why"])
+
+
 def test_nobody_holds_the_account_and_people_hear_of_it() -> None:
     desk = Desk(held=False)
     desk.fill(a_quote(1, 1_500))
@@ -195,7 +222,7 @@ def test_the_loss_of_the_day_stops_the_hedger_unless_it_may_reduce() -> None:
         living = [each for each in desk.order if not each.cancelled]
         assert len({each.parent_id for each in living}) == 1
         assert len([each for each in desk.order if each.cancelled]) == 1 - hedges
-        assert all(each.spared_halts == (["daily_loss"] if hedges else []) for each in living)
+        assert all(each.spared_halts == (["daily_loss", "drawdown"] if hedges else []) for each in living)
 
 
 # --- deaths and lost news -------------------------------------------------------------------------------------------

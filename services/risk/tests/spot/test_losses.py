@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from common.events import Halt, RiskState
+from common.events import Halt, RiskState, Statistics
+from msgspec.structs import replace
 from risk.ledger.books import Ledger
 from risk.testing.events import a_lift
 from risk.testing.harness import Harness, kinds, of
@@ -141,3 +142,39 @@ def test_the_loss_is_in_the_ledger_and_survives_a_restart() -> None:
     harness.book(a_quote(1, 1_000))
     restarted = a_harness(8_899_000, harness.risk.ledger)
     assert len(of(Halt, judged(restarted))) == 1
+
+
+def test_a_bot_too_far_below_its_highest_profit_is_stopped_as_a_binary_one_is() -> None:
+    """1 BTC bought at 9,000,000 JPY earned 60,000; at a mark of 9,009,999 it is 50,001 below that."""
+    harness = a_harness(9_060_000, max_drawdown=50_000)
+    harness.book(a_quote(1, 1_000))
+    assert of(Halt, judged(harness)) == []
+    price(harness, 9_010_000)
+    assert of(Halt, judged(harness)) == [], "at the limit is not beyond it"
+    price(harness, 9_009_999)
+    (halt,) = of(Halt, judged(harness))
+    assert (halt.scope, halt.reason) == ("bot-3", "drawdown")
+    assert halt.detail == "50001 JPY below its highest profit since the cutoff, limit 50000"
+    assert of(Halt, judged(harness)) == [], "once"
+
+
+def test_the_highest_profit_ends_with_the_period_and_outlives_a_restart() -> None:
+    harness = a_harness(9_060_000, max_drawdown=50_000)
+    harness.book(a_quote(1, 1_000))
+    judged(harness)
+    told = [each for each in of(Statistics, harness.wait(1)) if each.scope == "bot-3"]
+    assert (told[-1].figures["daily_peak"], told[-1].figures["max_drawdown"]) == (60_000, 50_000)
+    restarted = a_harness(9_060_000, harness.risk.ledger, max_drawdown=50_000)
+    list(restarted.risk.on_statistics(replace(told[-1], epoch=0), restarted.receipt()))
+    price(restarted, 9_009_999)
+    assert [halt.reason for halt in of(Halt, judged(restarted))] == ["drawdown"]
+    harness.book(a_cutoff(price="9060000", start_ns=harness.now_ns))
+    price(harness, 9_010_001)
+    assert of(Halt, judged(harness)) == [], "a new period has its own highest"
+
+
+def test_without_a_limit_of_its_own_a_drawdown_has_the_platforms() -> None:
+    own = a_harness(max_drawdown=7).risk_state().bot_limits["3"]
+    platforms = a_harness().risk_state().bot_limits["3"]
+    assert own.common.max_drawdown == 7
+    assert platforms.common.max_drawdown == 400_000, "max_day_loss of the platform, whose document says no drawdown"

@@ -11,6 +11,10 @@ import pytest
 from common.events import (
     Alert,
     Fill,
+    InstrumentKey,
+    InstrumentMove,
+    Lease,
+    OpenOrder,
     OrderUpdate,
     OrderUpdates,
     Posting,
@@ -33,6 +37,7 @@ from risk.testing.spot import (
     BTCUSD_MARKET,
     DLTXMM,
     KRAKEN,
+    LOT,
     SPOT_PLATFORM,
     USDJPY_MARKET,
     a_cutoff,
@@ -186,6 +191,28 @@ def test_hedges_that_are_paid_in_the_base_currency_count_by_their_money() -> Non
     assert told.current_position_size == 2_000
 
 
+def test_a_fill_that_a_venue_takes_back_counts_where_it_counted_before() -> None:
+    """1 BTC sold for 60,000 USD as a hedge never happened; a quote's trade that did not either is the quotes'."""
+
+    def reversal(entry_id: str, fill: Fill, parent_id: str) -> Posting:
+        key = InstrumentKey(fill.venue, fill.symbol)
+        lots = -fill.side.sign * fill.quantity_lots
+        cash = {fill.currency: fill.side.sign * fill.price * fill.quantity_lots * LOT}
+        told: dict[str, Any] = {"account": fill.account, "venue": fill.venue, "algo_id": "3", "cash": cash}
+        moves = [InstrumentMove(key, lots, parent_id=parent_id)]
+        return msgspec.structs.replace(a_posting(entry_id, PostingKind.REVERSAL), moves=moves, **told)
+
+    quote, hedge = a_quote(1, 1_000, 9_000_000), a_hedge(2, -1_000, 60_000)
+    ledger = fold_of(quote, hedge, reversal("h", hedge, hedge.parent_id))
+    sides = ledger.sides["3"]
+    assert (sides.quoter_net("BTC"), sides.hedger_net("BTC"), sides.position("BTC")) == (D(1), D(0), D(1))
+    told = statistics_of(ledger, currency="JPY")
+    dollars = 60_000 * (JPY_A_DOLLAR - 150)
+    assert (told.pnl, told.position_cost) == (D(MARK - 9_000_000 - dollars), D(9_000_000)), "back at the rate of now"
+    ledger = fold_of(quote, hedge, reversal("q", quote, ""))
+    assert ledger.sides["3"].position("BTC") == D(-1)
+
+
 def test_corrections_count_for_the_quotes() -> None:
     ledger = fold_of(
         a_quote(1, 1_000, 9_000_000),
@@ -255,6 +282,7 @@ def test_what_risk_says_of_a_bot_and_of_currencies_and_only_when_it_changes() ->
     for fill in FILLS:
         harness.book(fill)
     harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=1, orders=ORDERS))
+    harness.risk.spot.on_account(a_snapshot(1, "0", venue=DLTXMM, open_orders=[shown(each) for each in ORDERS[:4]]))
     said = harness.wait(1)
     (told,) = of(TradingStatistics, said)
     assert (told.open_buy_qty, told.open_sell_qty, told.net_pnl) == (D("0.3"), D("0.2"), D(43_100))
@@ -269,6 +297,38 @@ def test_what_risk_says_of_a_bot_and_of_currencies_and_only_when_it_changes() ->
     assert (currencies["9"].open_buy_qty, currencies["9"].open_sell_qty) == (D(0), D(60_000))
     again = harness.wait(2)
     assert [*of(TradingStatistics, again), *of(RiskStatistics, again)] == []
+
+
+def shown(order: OrderUpdate) -> OpenOrder:
+    """Return an order as the venue shows it."""
+    return OpenOrder(order.order_id, "", order.symbol, order.outcome, order.side, order.price_ticks, order.leaves_lots)
+
+
+def test_open_quantities_are_unknown_after_a_start_until_all_orders_are_told() -> None:
+    """The store has the last message of each bot; what else is open its quoter tells again, and the venue shows."""
+    harness = spot_harness()
+    harness.tell(a_document("risk_currency", "7", {"currency": "BTC"}))
+    harness.tell(Lease(role="quoter", key="mm1", holder="quoter-1", beat=1, ttl_ms=3_600_000))
+    harness.book(a_quote(1, 1_000))
+
+    def opened() -> list[tuple[Decimal | None, Decimal | None]]:
+        harness.book(a_quote(harness.sequence + 1, 1))
+        said = harness.wait(1)
+        return [(each.open_buy_qty, each.open_sell_qty) for each in of(TradingStatistics, said)] + [
+            (each.open_buy_qty, each.open_sell_qty) for each in of(RiskStatistics, said)
+        ]
+
+    unknown = [(None, None), (None, None)]
+    harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=9, orders=ORDERS[1:2]))
+    assert opened() == unknown
+    snapshot = a_snapshot(1, "0", venue=DLTXMM, open_orders=[shown(each) for each in ORDERS[:2]])
+    harness.tell(snapshot, age_ns=S)
+    assert opened() == unknown, "the venue showed it before we listened"
+    harness.tell(snapshot)
+    assert opened() == unknown, "one that it shows has not been told"
+    harness.tell(OrderUpdates(account="mm1", algo_id="3", update_sequence=10, orders=ORDERS[:2]))
+    harness.tell(snapshot)
+    assert opened() == [(D("0.3"), D("0.2"))] * 2
 
 
 def test_an_order_that_ended_or_is_gone_from_the_venue_is_open_no_more() -> None:

@@ -3,13 +3,14 @@
 from common.bots.spot.bot import SpotBot
 from common.bots.spot.documents import (
     ALGO_KEY,
-    DOCUMENTS,
     AccountRisk,
     CurrencyHedger,
     CurrencyRiskLimits,
     CurrencyScope,
     PlatformDocument,
 )
+from common.bots.spot.rebalancing import Holder, Measure, Rebalancer
+from common.bots.spot.registry import DOCUMENTS
 from common.bots.spot.sections import HedgeSection, SpotBotLimits, SpotHedger, SpotInstrument, SpotPricer
 from common.bots.spot.values import (
     Band,
@@ -34,11 +35,14 @@ __all__ = [
     "FxAggregation",
     "HedgeSection",
     "HedgeStrategy",
+    "Holder",
     "Levels",
+    "Measure",
     "MinSpread",
     "OnDayLoss",
     "PlatformDocument",
     "QuoteSizes",
+    "Rebalancer",
     "SourceAggregation",
     "SpotBot",
     "SpotBotLimits",

@@ -6,9 +6,10 @@ They travel as `PlatformConfig`, each under its type and id; a currency and what
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import PlainValidator, ValidationError, model_validator
+from pydantic import Field, PlainValidator, ValidationError, ValidationInfo, field_validator
 
 from common.bots.known import Known
 from common.bots.section import Section, faults_of
@@ -22,6 +23,7 @@ from common.instruments import can_contain
 DAY_MS = 86_400_000
 DELTA_AGE_MS = 2_000
 DELTA_STOP_MS = 30_000
+GIVEN_WITH_DELTA: Any = Field(default=None, validate_default=True)
 ALGO_KEY = "MM"
 """The one algorithm there is: the id of its RISK document."""
 
@@ -100,21 +102,21 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
 
     binary_delta: Flag = False
     """Ours: whether the delta of bots' YES/NO shares counts as exposure of the currency, their underlying's."""
-    binary_position_max_norm_size: Annotated[Band | None, PlainValidator(optional(read_band))] = None
+    binary_position_max_norm_size: Annotated[Band | None, PlainValidator(optional(read_band))] = GIVEN_WITH_DELTA
     """The band with it, in place of the other one."""
-    binary_delta_max: Limit = None
+    binary_delta_max: Limit = GIVEN_WITH_DELTA
     """The shares count as no more than this, long or short, in units of the currency."""
     binary_delta_max_age: Annotated[int, PlainValidator(otherwise(whole(100, HOUR_MS), DELTA_AGE_MS))] = DELTA_AGE_MS
     """With an older delta nothing is hedged, in ms."""
     binary_delta_stop: Annotated[int, PlainValidator(otherwise(whole(0, HOUR_MS), DELTA_STOP_MS))] = DELTA_STOP_MS
     """So long before a market's expiry what was hedged of it stays, in ms."""
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        for name in ("binary_position_max_norm_size", "binary_delta_max"):
-            if self.binary_delta and getattr(self, name) is None:
-                raise ValueError(f"{name}: must be given with binary_delta")
-        return self
+    @field_validator("binary_position_max_norm_size", "binary_delta_max")
+    @classmethod
+    def _given(cls, value: Band | Decimal | None, info: ValidationInfo) -> Band | Decimal | None:
+        if value is None and info.data.get("binary_delta"):
+            raise ValueError("must be given with binary_delta")
+        return value
 
     def faults_among(self, known: Known) -> list[str]:
         return list(exchange_faults("venues_list", self.venues_list, known.exchanges.trading_venue))
@@ -132,8 +134,3 @@ class CurrencyHedger(HedgeSection, PlatformDocument):
                 f" not change that, is {', '.join(self.venues_list)!r}"
             )
         return faults
-
-
-DOCUMENTS: Mapping[str, type[PlatformDocument]] = {
-    model.type: model for model in (AccountRisk, CurrencyScope, CurrencyRiskLimits, CurrencyHedger)
-}

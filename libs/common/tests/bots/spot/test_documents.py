@@ -159,7 +159,7 @@ def test_whatever_is_sent_in_a_document_is_refused_in_words_or_read(key: tuple[s
     assert all(": " in fault for fault in said)
 
 
-def test_the_types_are_those_of_the_source() -> None:
-    assert set(DOCUMENTS) == {"risk", "risk_currency", "currency_risk_limits", "risk_hedger"}
+def test_the_types_are_those_of_the_source_and_one_of_ours() -> None:
+    assert set(DOCUMENTS) == {"risk", "risk_currency", "currency_risk_limits", "risk_hedger", "rebalancer"}
     assert {kind: model for (kind, _), model in zip(PLATFORM_DOCUMENTS, DOCUMENTS.values(), strict=True)} == DOCUMENTS
     assert CURRENCY["exchange_algo_id"] == "4"

@@ -96,6 +96,8 @@ MEANT: list[tuple[str, Any, Any]] = [
     ("risk_limits.min_sell_quote_active_time", 0, None),
     ("risk_limits.max_day_loss", 0.0, None),
     ("risk_limits.max_day_loss", "2000", D(2_000)),
+    ("risk_limits.max_drawdown", 0, None),
+    ("risk_limits.max_drawdown", "50000", D(50_000)),
     ("risk_limits.on_day_loss", "reduce", OnDayLoss.REDUCE),
     ("risk_limits.on_day_loss", None, OnDayLoss.STOP),
 ]
@@ -144,6 +146,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("risk_limits.min_buy_quote_active_time", "0.5", "a whole number of 0 to 3600000"),
     ("risk_limits.min_sell_quote_active_time", -1, "a whole number of 0 to 3600000"),
     ("risk_limits.max_day_loss", "-1", "must not be negative"),
+    ("risk_limits.max_drawdown", "-1", "must not be negative"),
     ("risk_limits.on_day_loss", "go on", "must be one of stop, reduce"),
 ]
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from common.core import Core
+from common.events import BOT_SCOPE, CURRENCY_SCOPE
 
 from toolkit.simulation import cores
 from toolkit.simulation.bus import MemoryBus
-from toolkit.simulation.checks import Findings, check_fills, check_known, check_ledger, check_statements
+from toolkit.simulation.checks import (
+    Findings,
+    check_balances,
+    check_fills,
+    check_known,
+    check_ledger,
+    check_statements,
+)
 from toolkit.simulation.network import MemoryNetwork
-from toolkit.simulation.spot.venues import ACCOUNTS, BOTS, hosted
+from toolkit.simulation.spot.hedges import Hedged, HedgeWatch
+from toolkit.simulation.spot.own_orders import OwnOrdersWatch
+from toolkit.simulation.spot.venues import ACCOUNTS, BOTS, CURRENCY, CURRENCY_HEDGER, CURRENCY_ID, hosted
 from toolkit.simulation.spot.watch import SpotWatch
 
 
@@ -26,11 +38,18 @@ class SpotSide:
         """By account: the venue where it is."""
         self.accounts: dict[str, Any] = {}
         self.watches: list[SpotWatch] = []
+        self.own_orders: OwnOrdersWatch | None = None
+        self.hedges: HedgeWatch | None = None
         self._hosted: Any = None
+        self._sequences: dict[str, int] = {}
+        """Of each account, when its balances were looked at."""
+        self._at_the_exchange: list[Any] = []
+        self._deposited: Counter[str] = Counter()
+        """Before the first trade, by currency, in all accounts."""
 
     def host(self, seed: int, exchange: Any, network: MemoryNetwork, driven: Sequence[str]) -> None:
         """Put the venues beside the exchange, not yet started; `driven` are the currencies that it has prices of."""
-        self._hosted = hosted(seed, cores.KEYS, cores.secret_of, driven)
+        self._hosted = hosted(seed, {**cores.KEYS, **cores.SENDING_KEYS}, cores.secret_of, driven)
         exchange.followers.append(self._hosted)
         self._hosted.connect(exchange)
         self.venues, self.places = self._hosted.by_name, dict(ACCOUNTS)
@@ -45,12 +64,38 @@ class SpotSide:
             network.venue_does(lambda venue: venue.start(now_ns), name.lower())  # type: ignore[attr-defined]
         self.watches = [SpotWatch(each, self.venues, self._findings) for each in BOTS]
 
-    def look(self, now_ns: int) -> None:
+    def look(self, now_ns: int, heard_ns: Mapping[str, int]) -> None:
+        """Look at every account; `heard_ns` is when the feed last heard of each venue."""
         for each in self.watches:
-            each.look(now_ns)
+            each.look(now_ns, heard_ns.get(each.quoting.source[0].lower(), 0))
+        for name, account in self.accounts.items():
+            if self._sequences.get(name) != account.sequence:
+                self._sequences[name] = account.sequence
+                check_balances(account, self._findings)
+        if self.own_orders is not None:
+            self.own_orders.look(now_ns)
 
-    def check_life(self, quoter: Core, calm_ns: int) -> None:
-        """Every bot must have quoted since, and nothing may rest that the quoter does not know."""
+    def watch_hedges(self, bus: MemoryBus, exchange: Any, accounts: Sequence[Any], *, whole: bool) -> None:
+        """Follow what hedgers say; in a `whole` run a currency has one, and a bot quotes in its own source."""
+        if self._hosted is None:
+            return
+        hedgers = [Hedged(BOT_SCOPE + each.algo_id, "", each.sections["hedger"]) for each in BOTS]
+        self._at_the_exchange = list(accounts)
+        if whole:
+            hedgers.append(Hedged(CURRENCY_SCOPE + CURRENCY_ID, CURRENCY, CURRENCY_HEDGER))
+            self.own_orders = OwnOrdersWatch(bus, exchange, accounts[0].name, self._findings)
+            self._deposited = self._held()
+        self.hedges = HedgeWatch(bus, hedgers, self._findings)
+
+    def _held(self) -> Counter[str]:
+        """Return what all our accounts have together, in units."""
+        accounts = [*self._at_the_exchange, *self.accounts.values()]
+        return Counter({CURRENCY: sum(account.total(CURRENCY) for account in accounts)})
+
+    def check_life(self, quoter: Core, risk: Core, calm_ns: int, now_ns: int) -> None:
+        """Every bot must have quoted since, nothing may rest that the quoter does not know, and hedges are done."""
+        if self.hedges is not None:
+            self.hedges.check_life(cores.hedger_rows(risk), now_ns)
         for each in self.watches:
             account, symbol = each.quoting.account, each.quoting.symbol
             if each.last_quoted_ns < calm_ns:
@@ -65,3 +110,7 @@ class SpotSide:
             check_fills(account, bus, symbols, self._findings)
             check_ledger(account, bus, ledger, symbols, self._findings)
             check_statements(account, bus, self._findings)
+        if self.hedges is not None and self._deposited:
+            gained = self._held()
+            gained.subtract(self._deposited)
+            self.hedges.check({name: Decimal(units).scaleb(-8) for name, units in gained.items()})

@@ -53,14 +53,25 @@ class Quoting(NamedTuple):
     margin_bps: Fraction
     most: Decimal
     """Units of the base currency that its quotes may come to, bought or sold."""
+    highest_bid: Fraction | None
+    lowest_ask: Fraction | None
+    min_spread_bps: Fraction
     sections: dict[str, Any]
 
 
 def _quoting(
-    algo_id: str, account: str, pairs: tuple[str, str, str], source: str, *, inverse: bool, size: str, most: str
+    algo_id: str,
+    account: str,
+    pairs: tuple[str, str, str],
+    source: str,
+    *,
+    inverse: bool,
+    size: str,
+    most: str,
+    bounds: tuple[str, str] | None = None,
 ) -> Quoting:
-    """`pairs` are what is quoted, what it is priced from, and the FX pair."""
-    margin, (symbol, underlying, fx) = "4", pairs
+    """`pairs` are what is quoted, what it is priced from, and the FX pair; `bounds` max_bid and min_ask."""
+    margin, least, (symbol, underlying, fx) = "4", "2", pairs
     sections = {
         "instrument": {
             "account": account,
@@ -77,28 +88,71 @@ def _quoting(
             "buy_margins": margin,
             "sell_margins": margin,
             "source_aggregation": "BBO",
-            "min_spread": "2 bps",
+            "min_spread": f"{least} bps",
+            **(dict(zip(("max_bid", "min_ask"), bounds, strict=True)) if bounds else {}),
         },
         "hedger": {
             "running": True,
-            "position_max_norm_size": f"{Decimal(most) / 4} 0",
+            "position_max_norm_size": f"{2 * Decimal(size)} 0",
             "execution_style": "CROSS_MARKET",
             "venues_list": source,
+            # In slices, so that somebody may die in the midst of a hedge.
+            "max_order_size": f"{Decimal(size) / 2}",
             "resend_time": 500,
             "hedge_instrument": underlying,
             "max_offset": "20 bps",
         },
         "risk_limits": {"max_quoter_position_size": most, "max_long_exposure": most, "max_short_exposure": most},
     }
+    highest, lowest = (Fraction(each) for each in bounds) if bounds else (None, None)
     return Quoting(
-        algo_id, account, symbol, (source, underlying), (source, fx), inverse, Fraction(margin), Decimal(most), sections
+        algo_id,
+        account,
+        symbol,
+        (source, underlying),
+        (source, fx),
+        inverse,
+        Fraction(margin),
+        Decimal(most),
+        highest,
+        lowest,
+        Fraction(least),
+        sections,
     )
 
 
 BOTS = (
-    _quoting("7", "mm1-dltxmm", ("BTCJPY", "BTCUSD", "USDJPY"), "KRAKEN", inverse=False, size="0.004", most="0.1"),
+    # Its bounds are as far from the first price as its margins: in about half of all runs one of them binds.
+    _quoting(
+        "7",
+        "mm1-dltxmm",
+        ("BTCJPY", "BTCUSD", "USDJPY"),
+        "KRAKEN",
+        inverse=False,
+        size="0.004",
+        most="0.1",
+        bounds=("8952000", "8958500"),
+    ),
     _quoting("8", "mm1-bittrex", ("ADAETH", "ADABTC", "ETHBTC"), "BINANCE", inverse=True, size="500", most="12000"),
 )
+
+CURRENCY_ID, CURRENCY = "5", "BTC"
+CURRENCY_HEDGER = {
+    "running": True,
+    "position_max_norm_size": "0.02 0.005",
+    "execution_style": "CROSS_MARKET",
+    "venues_list": "KRAKEN",
+    "hedge_instrument": "BTCUSD",
+    "max_offset": "20 bps",
+    "max_order_size": "0.01",
+    "resend_time": 500,
+}
+"""Beside the hedgers of bots: what those leave, and what bots without one have."""
+
+
+def currency_documents() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return type, id and content of the documents of the currency whose exposure is hedged as a whole."""
+    return [("risk_currency", CURRENCY_ID, {"currency": CURRENCY}), ("risk_hedger", CURRENCY_ID, CURRENCY_HEDGER)]
 
 
 def hosted(seed: int, keys: Mapping[str, Sequence[str]], secret_of: Any, driven: Sequence[str]) -> Any:

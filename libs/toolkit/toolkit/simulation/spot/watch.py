@@ -13,6 +13,9 @@ from toolkit.simulation.spot.venues import ACCOUNTS, Quoting
 WINDOW_NS = 2_500_000_000
 """For how long after others have shown a price a quote may still be made from it: the slowest ways over the network."""
 
+STALE_NS = 6_500_000_000
+"""A quote is made from a price of 4 s at most, and takes the slowest ways of the network to its venue."""
+
 
 class Shown(NamedTuple):
     """The best prices of a book, from a time on."""
@@ -66,7 +69,8 @@ class SpotWatch:
         self.last_quoted_ns = 0
         self.judged = 0
 
-    def look(self, now_ns: int) -> None:
+    def look(self, now_ns: int, heard_ns: int) -> None:
+        """`heard_ns` is when the feed last heard something of the source's venue."""
         self._source.look(now_ns)
         self._fx.look(now_ns)
         orders = [each for each in self.account.open_orders.values() if each.market == self.quoting.symbol]
@@ -77,6 +81,9 @@ class SpotWatch:
         new = [order for order in orders if self._prices.get(order.order_id) != order.price_ticks]
         self._prices = {order.order_id: order.price_ticks for order in orders}
         if new:
+            if now_ns - heard_ns > STALE_NS:
+                text = f"{self.quoting.symbol}: a quote {(now_ns - heard_ns) / 1e9:.3f} s after the source was heard"
+                self._findings.add("stale", text)
             for order in new:
                 self._judge(order)
             self._judge_sizes(orders)
@@ -99,6 +106,8 @@ class SpotWatch:
         self.judged += 1
         price = Fraction(order.price_ticks) * Fraction(self._terms.tick)
         most, least = self._bounds()
+        if self.quoting.highest_bid is not None and self.quoting.lowest_ask is not None:
+            most, least = min(most, self.quoting.highest_bid), max(least, self.quoting.lowest_ask)
         good, bound = (price <= most, most) if order.side == "bid" else (price >= least, least)
         if not good:
             self._findings.add("price", f"{self.quoting.symbol} {order.side} {float(price)}, may be {float(bound)}")
@@ -114,8 +123,13 @@ class SpotWatch:
     def _judge_sides(self, orders: list[Any]) -> None:
         bids = [order.price_ticks for order in orders if order.side == "bid"]
         asks = [order.price_ticks for order in orders if order.side == "ask"]
-        if bids and asks and max(bids) >= min(asks):
-            self._findings.add("crossed", f"{self.quoting.symbol}: own bid {max(bids)}, own ask {min(asks)} ticks")
+        if not bids or not asks:
+            return
+        bid, ask = max(bids), min(asks)
+        if bid >= ask:
+            self._findings.add("crossed", f"{self.quoting.symbol}: own bid {bid}, own ask {ask} ticks")
+        elif Fraction(ask - bid, bid) < self.quoting.min_spread_bps / 10_000:
+            self._findings.add("spread", f"{self.quoting.symbol}: own bid {bid}, own ask {ask} ticks")
 
     def _held(self) -> Decimal:
         return Decimal(self.account.total(self._terms.base)).scaleb(-8)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from common.clock import NS_PER_S
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import TOKEN_CHARS_MAX, ContextOf
 from gateway.api.errors import answer
+from gateway.auth.clients import OAuthClient, UnknownClient
 from gateway.auth.passwords import PASSWORD_CHARS_MAX
+from gateway.auth.roles import Role
 from gateway.auth.sessions import Grant, InvalidGrant
 from gateway.auth.throttle import LOGINS_PER_USER_MAX, WINDOW_S
 from gateway.context import Context
@@ -60,6 +61,22 @@ _REVOKE_FORM = _form_of(
     ["token"],
     {"token": "0e5d4f0e-4bd6-4a0b-9b52-0a8f9d5cf0f5"},
 )
+AUTHORITIES: dict[Role, tuple[str, ...]] = {
+    Role.VIEWER: ("MM_READ",),
+    Role.TRADER: ("MM_WRITE",),
+    Role.RISK: ("MM_WRITE",),
+    Role.EXCHANGES: ("EXCHANGE_VISIBLE",),
+    Role.ADMIN: ("MM_ADMIN",),
+}
+"""The names that clients of C2 know for what our roles allow."""
+_CHECKED_EXAMPLE = {
+    "user_name": "tess",
+    "scope": [SCOPE],
+    "exp": 1_795_223_105,
+    "authorities": ["MM_READ", "MM_WRITE"],
+    "client_id": "api",
+    "active": True,
+}
 _GRANT_EXAMPLE = {
     "access_token": "7ff7a2c6-3f57-4cc2-a1b5-3a2d9b5ac9b1",
     "token_type": "bearer",
@@ -77,12 +94,13 @@ _GRANT_EXAMPLE = {
 async def post_token(request: Request, context: ContextOf) -> Response:
     """Log in with a password, or renew a login with its refresh token.
 
-    The access token lives 300 s. The refresh token is good once and its session ends 86,400 s after the login; a
-    refresh token shown twice ends the session. A client may identify itself with HTTP Basic; it need not.
+    The access token lives 300 s, the session 86,400 s from the login; a refresh does not extend it. A program that
+    names itself by HTTP Basic, with the secret that the first start has made, may send its refresh token again. Of
+    others a refresh token is good once, and one that is shown twice ends the session.
     """
     try:
-        _check_client(request)
-        grant = await _grant(await _form(request), _address(request), context)
+        form = await _form(request)
+        grant = await _grant(form, _client(request, form, context), _address(request), context)
     except TokenRefusal as refusal:
         return _refused(refusal)
     return answer(
@@ -101,15 +119,53 @@ async def post_token(request: Request, context: ContextOf) -> Response:
 async def post_revoke(request: Request, context: ContextOf) -> Response:
     """End the session of a token, at once and in every replica; an unknown token is as good as revoked."""
     try:
-        _check_client(request)
-        token = _field(await _form(request), "token", TOKEN_CHARS_MAX)
+        form = await _form(request)
+        _client(request, form, context)
+        token = _field(form, "token", TOKEN_CHARS_MAX)
     except TokenRefusal as refusal:
         return _refused(refusal)
     await context.sessions.revoke(token)
     return answer({}, headers=NO_STORE)
 
 
-async def _grant(form: dict[str, str], address: str, context: Context) -> Grant:
+@router.post(
+    "/oauth/check_token",
+    openapi_extra=_REVOKE_FORM,
+    responses={200: {"content": {"application/json": {"example": _CHECKED_EXAMPLE}}}},
+)
+async def post_check_token(request: Request, context: ContextOf) -> Response:
+    """Say whose an access token is, what he may do, and until when it is good, in s since 1970."""
+    try:
+        form = await _form(request)
+        _client(request, form, context)
+        standing = await context.sessions.standing(_field(form, "token", TOKEN_CHARS_MAX))
+        if standing is None:
+            raise TokenRefusal(400, "invalid_token", "token: is unknown or has expired")
+    except TokenRefusal as refusal:
+        return _refused(refusal)
+    caller = standing.caller
+    document = {
+        "user_name": caller.user_id,
+        "scope": [SCOPE],
+        "exp": caller.token_expires_ns // NS_PER_S,
+        "authorities": sorted({name for role in caller.roles for name in AUTHORITIES[role]}),
+        "client_id": standing.client,
+        "active": True,
+    }
+    return answer(document, headers=NO_STORE)
+
+
+@router.delete("/oauth/token", responses={200: {"content": {"application/json": {"example": {}}}}})
+async def delete_token(request: Request, context: ContextOf) -> Response:
+    """Log out: the session of the token in `Authorization` ends, with its refresh tokens and its websockets."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not 1 <= len(token) <= TOKEN_CHARS_MAX:
+        return _refused(TokenRefusal(401, "invalid_token", "authorization: needs 'Bearer' and an access token"))
+    await context.sessions.revoke(token.strip())
+    return answer({}, headers=NO_STORE)
+
+
+async def _grant(form: dict[str, str], client: OAuthClient, address: str, context: Context) -> Grant:
     kind = form.get("grant_type")
     if kind is None:
         raise TokenRefusal(400, "invalid_request", "grant_type: must be given")
@@ -117,16 +173,16 @@ async def _grant(form: dict[str, str], address: str, context: Context) -> Grant:
         raise TokenRefusal(400, "invalid_scope", f"scope: must be {SCOPE}")
     if kind == "refresh_token":
         try:
-            return await context.sessions.refresh(_field(form, "refresh_token", TOKEN_CHARS_MAX))
+            return await context.sessions.refresh(_field(form, "refresh_token", TOKEN_CHARS_MAX), client)
         except InvalidGrant as error:
             raise TokenRefusal(400, "invalid_grant", str(error)) from None
     if kind == "password":
         name = _field(form, "username", USERNAME_CHARS_MAX).lower()
-        return await _login(name, _field(form, "password", PASSWORD_CHARS_MAX), address, context)
+        return await _login(name, _field(form, "password", PASSWORD_CHARS_MAX), client, address, context)
     raise TokenRefusal(400, "unsupported_grant_type", "grant_type: must be password or refresh_token")
 
 
-async def _login(user_id: str, password: str, address: str, context: Context) -> Grant:
+async def _login(user_id: str, password: str, client: OAuthClient, address: str, context: Context) -> Grant:
     pause_s = await context.throttle.pause_s(user_id, address)
     if pause_s:
         context.view.logins["throttled"] += 1
@@ -142,7 +198,7 @@ async def _login(user_id: str, password: str, address: str, context: Context) ->
         text = f"more than {LOGINS_PER_USER_MAX} logins in {WINDOW_S} s; use the tokens of an earlier one"
         raise TokenRefusal(429, "slow_down", text, WINDOW_S)
     context.view.logins["done"] += 1
-    return await context.sessions.open(stored.user)
+    return await context.sessions.open(stored.user, client)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -167,17 +223,11 @@ def _field(form: dict[str, str], name: str, chars_max: int) -> str:
     return value
 
 
-def _check_client(request: Request) -> None:
-    """Refuse Basic credentials that are malformed. Clients are public: their name opens nothing, so any will do."""
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return
+def _client(request: Request, form: dict[str, str], context: Context) -> OAuthClient:
     try:
-        if ":" in base64.b64decode(credentials, validate=True).decode("utf-8"):
-            return
-    except (binascii.Error, UnicodeDecodeError):
-        pass
-    raise TokenRefusal(401, "invalid_client", "authorization: Basic must hold base64 of client:secret")
+        return context.clients.identify(request.headers.get("authorization", ""), form)
+    except UnknownClient as error:
+        raise TokenRefusal(401, "invalid_client", str(error)) from None
 
 
 def _address(request: Request) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
 from common.core import Receipt
 from common.events import User
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from gateway.api.access import Admin, ContextOf, Viewer
 from gateway.api.errors import ApiError, answer, bad_field
@@ -13,10 +16,13 @@ from gateway.api.examples import example
 from gateway.auth.passwords import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN
 from gateway.auth.roles import Role
 from gateway.auth.users import USERS_MAX, StoredUser, check_user_id
+from gateway.changes.configuration import check_algo_id
 from gateway.context import Context
 from gateway.kinds.parts import Json
 
 OWN_PASSWORD = "own-password"  # noqa: S105 - where the guess was made, in place of an address
+
+BOTS_NAMED_MAX = 1_000
 
 router = APIRouter(prefix="/api", tags=["users"])
 
@@ -33,6 +39,11 @@ class UserChange(BaseModel):
 
     name: str = Field(min_length=1, max_length=64)
     roles: list[Role] = Field(max_length=len(Role))
+    bots: list[Annotated[str, AfterValidator(check_algo_id)]] = Field(
+        default=[],
+        max_length=BOTS_NAMED_MAX,
+        description="the only bots the user may see in C2's topics; empty for all",
+    )
     disabled: bool = False
     password: SecretStr | None = Field(default=None, min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX)
     revision: int = Field(ge=0, description="the revision this change was made from; 0 for a new user")
@@ -69,11 +80,9 @@ async def put_password(change: PasswordChange, context: ContextOf, caller: Viewe
     if not await context.passwords.matches(stored.user.password_hash, change.current.get_secret_value()):
         raise bad_field("current", "must be the password in use")
     await context.throttle.succeeded(caller.user_id, OWN_PASSWORD)
-    user = User(
-        id=stored.user.id,
-        name=stored.user.name,
+    user = msgspec.structs.replace(
+        stored.user,
         password_hash=await context.passwords.hash(change.new.get_secret_value()),
-        roles=stored.user.roles,
         revision=stored.user.revision + 1,
         actor=caller.user_id,
         ts_ns=context.now_ns(),
@@ -115,6 +124,7 @@ async def put_user(user_id: str, change: UserChange, context: ContextOf, caller:
         name=change.name,
         password_hash=password_hash,
         roles=sorted(set(change.roles)),
+        bots=list(dict.fromkeys(change.bots)),
         disabled=change.disabled,
         revision=in_force + 1,
         actor=caller.user_id,
@@ -124,7 +134,7 @@ async def put_user(user_id: str, change: UserChange, context: ContextOf, caller:
 
 
 async def _keep(context: Context, user: User, stored: StoredUser | None, actor: str) -> Response:
-    detail = {"roles": list(user.roles), "disabled": user.disabled, "revision": user.revision}
+    detail = {"roles": list(user.roles), "bots": list(user.bots), "disabled": user.disabled, "revision": user.revision}
     command_id = await context.audit(actor, "user", user.id, detail)
     sequence = await context.publish(user, expected_last_sequence=stored.sequence if stored is not None else 0)
     context.view.on_user(user, Receipt(context.now_ns(), sequence=sequence))
@@ -136,6 +146,7 @@ def _document(user: User) -> Json:
         "id": user.id,
         "name": user.name,
         "roles": list(user.roles),
+        "bots": list(user.bots),
         "disabled": user.disabled,
         "revision": user.revision,
     }

@@ -82,6 +82,8 @@ class PaperBinance(PaperSpot):
         if route == "/myTrades":
             since_ms, limit = int(params["startTime"]), int(params["limit"])
             return 200, [trade_row(trade) for trade in self.trades if trade.ts_ms >= since_ms][:limit]
+        if route == "/account/commission":
+            return 200, self._commission(params["symbol"])
         if route == "/account":
             return 200, self._account()
         return 404, {"code": -1, "msg": f"no {route}"}
@@ -164,6 +166,19 @@ class PaperBinance(PaperSpot):
         for order in resting:
             self.finish(order, self.cancelled_word)
         return (200, [self._cancelled(order) for order in resting]) if resting else (400, UNKNOWN_SENT)
+
+    def _commission(self, symbol: str) -> dict[str, Any]:
+        none = dict.fromkeys(("maker", "taker", "buyer", "seller"), "0.00000000")
+        standard = none | {"maker": "0.00100000", "taker": "0.00120000"}
+        tax = none | {"maker": "0.00000112", "taker": "0.00000114", "seller": "0.00000668"}
+        discount = {
+            "enabledForAccount": True,
+            "enabledForSymbol": True,
+            "discountAsset": "BNB",
+            "discount": "0.75000000",
+        }
+        kinds = {"standardCommission": standard, "specialCommission": none, "taxCommission": tax}
+        return {"symbol": symbol, **kinds, "discount": discount}
 
     def _account(self) -> dict[str, Any]:
         rows = []

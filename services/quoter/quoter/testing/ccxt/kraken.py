@@ -35,6 +35,8 @@ TOKEN = "token-of-the-account"  # noqa: S105  of a venue that does not exist
 FEE_PER_LOT = Decimal("0.00002")
 REFUSALS = {"funds": "EOrder:Insufficient funds"}
 POST_ONLY = "Post only order"
+NONCE_WINDOW = 10_000
+"""Requests side by side may overtake each other: the key is set to take one that is so much lower than the highest."""
 ASSETS = {"USD": "ZUSD", "BTC": "XXBT"}
 UNKNOWN = {"error": ["EOrder:Unknown order"]}
 
@@ -48,6 +50,8 @@ class PaperKraken(PaperSpot):
         super().__init__(COIN, "USD", FEE_PER_LOT)
         self.money = {"USD": Decimal("100000.0000"), "BTC": Decimal("2.0000000000")}
         self.nonce = 0
+        """The highest that came."""
+        self.nonces: set[int] = set()
         self.sequences: dict[str, int] = {}
         self.due_ms = 0
         """When the switch goes off; 0 while it is not set."""
@@ -58,7 +62,7 @@ class PaperKraken(PaperSpot):
         return path.removeprefix(PRIVATE_PATH).removeprefix(PUBLIC_PATH)
 
     def is_about_orders(self, method: str, route: str) -> bool:
-        return route in ("/AddOrder", "/CancelOrder", "/CancelAll")
+        return route in ("/AddOrder", "/AmendOrder", "/CancelOrder", "/CancelAll")
 
     def is_beat(self, route: str) -> bool:
         return route == "/CancelAllOrdersAfter"
@@ -74,14 +78,18 @@ class PaperKraken(PaperSpot):
             }
         assert ask.headers["API-Key"] == KEY
         assert ask.headers["API-Sign"] == signature(PRIVATE_PATH + route, params["nonce"], ask.body)
-        if int(params["nonce"]) <= self.nonce:
+        nonce = int(params["nonce"])
+        if nonce in self.nonces or nonce <= self.nonce - NONCE_WINDOW:
             return 200, {"error": ["EAPI:Invalid nonce"]}
-        self.nonce = int(params["nonce"])
+        self.nonces.add(nonce)
+        self.nonce = max(self.nonce, nonce)
         return 200, self._private(route, params)
 
     def _private(self, route: str, params: dict[str, str]) -> dict[str, Any]:
         if route == "/AddOrder":
             return self._place(params)
+        if route == "/AmendOrder":
+            return self._amend(params)
         if route == "/CancelOrder":
             return self._cancel(params)
         if route == "/CancelAll":
@@ -107,6 +115,10 @@ class PaperKraken(PaperSpot):
                 for name, total in self.money.items()
             }
             return done(rows)
+        if route == "/TradeVolume":
+            steps = {"minfee": "0.1000", "maxfee": "0.4000", "nextfee": "0.3500", "tiervolume": "0.0000"}
+            rates = {"fees": {PAIR: {"fee": "0.3500", **steps}}, "fees_maker": {PAIR: {"fee": "0.2000", **steps}}}
+            return done({"currency": "ZUSD", "volume": "12000.0000", **rates})
         if route == "/GetWebSocketsToken":
             return done({"token": TOKEN, "expires": 900})
         return {"error": ["EGeneral:Unknown method"]}
@@ -148,6 +160,20 @@ class PaperKraken(PaperSpot):
             return {"error": [REFUSALS[refused]]}
         text = f"{side.name.lower()} {size} {ALTNAME} @ limit {price}"
         return done({"descr": {"order": text}, "txid": [txid(order)]})
+
+    def _amend(self, params: dict[str, str]) -> dict[str, Any]:
+        found = [each for each in self.open_orders() if each.client_id == params["cl_ord_id"]]
+        if not found:
+            return UNKNOWN
+        (order,), price, size = found, Decimal(params["limit_price"]), Decimal(params["order_qty"])
+        if params["post_only"] == "true" and self.would_take(order.side, price):
+            return {"error": ["EOrder:Post only order"]}
+        order.price, order.size = price, size
+        if size <= order.filled:
+            self.finish(order, self.cancelled_word, "Amended below what was filled")
+        else:
+            self.message("executions", "update", [execution(order, "amended", self.time_ms)])
+        return done({"amend_id": f"A{self.number():05d}-AAAAA-AAAAAA"})
 
     def _cancel(self, params: dict[str, str]) -> dict[str, Any]:
         named, number = params.get("cl_ord_id"), params.get("txid")

@@ -20,7 +20,7 @@ from quoter.venues.base import Placement
 from quoter.venues.ccxt.binance import Binance
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
-from quoter.venues.ccxt.session import CcxtSession
+from quoter.venues.ccxt.session import CcxtAmendingSession, CcxtSession
 from quoter.venues.ccxt.venue import speaking
 
 PAPER_KEYS = GivenKeys(
@@ -92,39 +92,20 @@ class CcxtStage(SpotStage):
     def accepted(self) -> list[Any]:
         return [order.client_id for order in self.venue.orders.values()]
 
-    def fill(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        waiting = len(self.venue.frames)
+    def execute(self, order_id: int, lots: int) -> None:
         self.venue.execute(self.order(order_id), self.coin.quantity(lots))
-        if not told:
-            del self.venue.frames[waiting:]
-        if not self.hold:
-            self.deliver()
 
-    def fault(self, name: str, on: bool = True) -> None:
-        venue = self.venue
-        if name == "answers_lost":
-            venue.mute = on
-        elif name == "requests_lost":
-            venue.deaf = on
-        elif name == "login_refused":
-            venue.statuses = {"private": 401} if on else {}
-        elif name == "rate_limited":
-            venue.statuses = dict.fromkeys(self.order_routes, 429) if on else {}
-        elif name == "second_refused":
-            venue.refuse = {1: "funds"} if on else {}
+    def finish(self, order_id: int) -> None:
+        self.venue.finish(self.order(order_id), self.venue.expired_word)
+
+    def refuse(self, name: str, *, on: bool) -> None:
+        if name == "second_refused":
+            self.venue.refuse = {1: "funds"} if on else {}
         else:
-            assert name == "beats_lost", name
-            venue.no_beats = on
+            refused = {"private": 401} if name == "login_refused" else dict.fromkeys(self.order_routes, 429)
+            self.venue.statuses = refused if on else {}
 
     order_routes: tuple[str, ...] = ()
-
-    def end_short(self, order_id: int, lots: int, *, told: bool = True) -> None:
-        self.fill(order_id, lots)
-        waiting = len(self.venue.frames)
-        self.venue.finish(self.order(order_id), self.venue.expired_word)
-        if not told:
-            del self.venue.frames[waiting:]
-        self.deliver()
 
     def revive(self, order_id: int) -> None:
         self.order(order_id).over = ""
@@ -209,7 +190,7 @@ class KrakenStage(CcxtStage):
 
     venue: PaperKraken
 
-    order_routes = ("/AddOrder", "/CancelOrder")
+    order_routes = ("/AddOrder", "/AmendOrder", "/CancelOrder")
     has_switch = True
     refusal_state = OrderState.CANCELLED
 
@@ -218,7 +199,7 @@ class KrakenStage(CcxtStage):
         self.coin = self.venue.coin
         self.symbol, self.tick_size = self.coin.symbol, self.coin.tick_size
         orders = Orders()
-        session = CcxtSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
+        session = CcxtAmendingSession(speaking(PAPER_KEYS, "kraken", Kraken, live=True), [self.symbol], orders)
         super().__init__(session, orders, self.venue)
         self.begin_epoch(epoch)
 

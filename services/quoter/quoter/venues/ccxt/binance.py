@@ -8,10 +8,13 @@
 3. `LIMIT_MAKER` is post-only: one that would take is refused at once. An order that takes at once is `LIMIT` with
    `IOC`, and is called expired when a rest of it was not filled.
 4. There is no dead-man switch for spot, and no key that can only cancel: resting orders are not placed.
+   An order can be made smaller in its place; another price is a new order with another id (`order/cancelReplace`), so
+   that a message about either could be about both under one client id: a changed price is a cancel and a new order.
 5. -1006 and -1007, and any status from 500, say that nobody knows whether the order was taken.
 6. `myTrades` is asked symbol by symbol, for 24 h at most, 1,000 rows each, so the account's symbols are settings.
 7. 429 and 418 refuse for the rate; a weight of 6,000 a minute is free, of which 20 are one symbol's trades.
-8. The fee is in BNB where the account has it set so; each trade says it.
+8. The fee is in BNB where the account has it set so, else in what a fill brings; each trade says it. What the account
+   pays stands in `account/commission`, symbol by symbol.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from common.errors import ContractError
+from common.events import FeeCurrency, FeeTerms
 
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.dialect import Heard, MarketReader, Spoken, known_or_none, rows_of, whole
 from quoter.venues.ccxt.driving import Refused, Unclear, decode
-from quoter.venues.ccxt.words import Market, Money, WireOrder, WireTrade
+from quoter.venues.ccxt.words import Market, Money, WireOrder, WireTrade, fee_terms
 from quoter.venues.conversation import Script
 from quoter.venues.rows import Rows
 
@@ -34,6 +39,7 @@ TRADES_MAX = 1_000
 PAGES_MAX = 200
 CLOCKS_APART_MAX_MS = 60_000
 DAY_MS = 86_400_000
+COMMISSIONS = ("standardCommission", "specialCommission", "taxCommission")
 SUBSCRIBED, PINGED = "subscribe", "ping"
 
 
@@ -41,7 +47,7 @@ class Binance(Spoken):
     """Binance's words."""
 
     currency = "USDT"
-    has_switch = False
+    has_switch = amends = False
     check_ms = 5_000
     subscriptions = 1
     parameters = frozenset(("selfTradePreventionMode",))
@@ -141,6 +147,10 @@ class Binance(Spoken):
         )
         return whole(lambda: self.order_of(found["info"]))
 
+    def amend(self, client_id: str, price: Decimal, size: Decimal) -> Script[None]:
+        yield from ()
+        raise Refused("not_amended", "the venue would give the order another name")
+
     def cancel(self, symbol: str, client_id: str) -> Script[WireOrder | None]:
         found = yield from self.call("cancel_order", None, self._unified(symbol), {"clientOrderId": client_id})
         # The answer calls the cancel itself by clientOrderId and the order by origClientOrderId.
@@ -196,6 +206,26 @@ class Binance(Spoken):
     def _balance(self, raw: Any) -> Money:
         free, locked = self.amount(raw, "free"), self.amount(raw, "locked")
         return self.money_of(raw.get("asset"), free + locked, free)
+
+    def fees(self, symbol: str) -> Script[FeeTerms]:
+        """Return the rates without the discount that BNB brings, which holds while the account has enough of it."""
+        document = yield from self.call("privateGetAccountCommission", {"symbol": symbol})
+        found = document if isinstance(document, dict) else {}
+        discount = found.get("discount")
+        given = discount if isinstance(discount, dict) else {}
+        in_bnb = given.get("enabledForAccount") is True and given.get("enabledForSymbol") is True
+        maker, taker = (self._rate(found, side) for side in ("maker", "taker"))
+        return fee_terms(maker, taker, FeeCurrency.THIRD if in_bnb else FeeCurrency.RECEIVED)
+
+    def _rate(self, found: dict[str, Any], side: str) -> Decimal:
+        """Return what the venue, others and the state take of a fill, whether it was bought or sold."""
+        total = Decimal(0)
+        for kind in COMMISSIONS:
+            rates = found.get(kind)
+            if kind == COMMISSIONS[0] or rates is not None:
+                of_trade = max(self.amount(rates, "buyer"), self.amount(rates, "seller"))
+                total += self.amount(rates, side) + of_trade
+        return total
 
     def beat(self) -> Script[None]:
         yield from ()

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from common.errors import ContractError
+from common.events import FeeTerms
 
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.driving import Refused, Unclear, driven
@@ -67,6 +68,8 @@ class Dialect(Protocol):
     stream_url: str
     has_switch: bool
     """The venue cancels our orders when it does not hear from us."""
+    amends: bool
+    """A resting order can be given another price and size under its own name."""
     check_ms: int
     """How often trades are asked for: nothing else shows that the stream has lost one."""
     subscriptions: int
@@ -104,6 +107,10 @@ class Dialect(Protocol):
         """Send an order, once; the venue's first word of it."""
         ...
 
+    def amend(self, client_id: str, price: Decimal, size: Decimal) -> Script[None]:
+        """Give a resting order another price and whole size, once; only where `amends`."""
+        ...
+
     def cancel(self, symbol: str, client_id: str) -> Script[WireOrder | None]:
         """Cancel an order; the venue's word of it where it gives one."""
         ...
@@ -130,6 +137,10 @@ class Dialect(Protocol):
 
     def balances(self) -> Script[Rows[Money]]:
         """Return what the account has of each currency."""
+        ...
+
+    def fees(self, symbol: str) -> Script[FeeTerms]:
+        """Return what the venue takes of the account's fills in a symbol; ContractError for what is no rate."""
         ...
 
     def beat(self) -> Script[None]:

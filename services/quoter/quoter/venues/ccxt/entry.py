@@ -7,24 +7,32 @@ answered, and is given up when that takes too long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
-from common.clock import NS_PER_MS
 from common.errors import ContractError
 from common.events import AlertLevel
+from common.instruments import Instrument
 
-from quoter.venues.base import CancelRejected, OrderRejected, Output, Outputs, Placement, SessionAlert, Unknown
+from quoter.venues.base import (
+    Amendment,
+    AmendRejected,
+    CancelRejected,
+    OrderRejected,
+    Output,
+    Outputs,
+    Placement,
+    SessionAlert,
+    Unknown,
+)
 from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.driving import Refused, Unclear
 from quoter.venues.ccxt.orders import Known, OwnBook
 from quoter.venues.ccxt.words import Market, WireOrder
 from quoter.venues.conversation import Conversations, Pause, Script
+from quoter.venues.held import HeldOrders, Item, refused
 from quoter.venues.rest_account import FINAL_MS
 from quoter.venues.rounds import asked_until_final
 
-HELD_MAX_MS = 1_000
-"""An order that had to wait longer for a cancel is given up: its price is old."""
 ASKED_MOST_MS = 60_000
 """An order whose snapshot cannot be read for so long is left to the next recovery."""
 PLACES_ROOM = 24
@@ -34,14 +42,7 @@ WAITS_MAX = 100
 WAIT_MS = 25.0
 
 
-class Held(NamedTuple):
-    """An order that waits for cancels of its symbol."""
-
-    place: Placement
-    since_ns: int
-
-
-class OrderEntry:
+class OrderEntry(HeldOrders):
     """Requests about orders that are under way."""
 
     def __init__(
@@ -52,20 +53,16 @@ class OrderEntry:
         account: Account,
         now_ns: Callable[[], int],
     ) -> None:
+        super().__init__()
         self._talks, self._dialect, self._book, self._account = talks, dialect, book, account
         self._now_ns = now_ns
-        self._held: list[Held] = []
         self.cancelling: dict[int, str] = {}
         """Orders whose cancel is not answered yet, with their symbol."""
         self._placing: dict[int, None] = {}
+        """Orders that were sent or amended, without an answer yet."""
         self.unknown_outcomes = 0
         self.snapshot_due = False
         """An outcome was unknown: what the account holds has to be looked at."""
-
-    @property
-    def held(self) -> int:
-        """How many orders wait for cancels."""
-        return len(self._held)
 
     def until_answered(self) -> Script[None]:
         """Wait until no request about an order is under way; each ends by itself."""
@@ -76,15 +73,6 @@ class OrderEntry:
 
     # --- placing ------------------------------------------------------------------------------------------------
 
-    def hold(self, places: Sequence[Placement]) -> None:
-        """Take orders in; they leave with the next flush that finds their symbol free."""
-        self._held += [Held(place, self._now_ns()) for place in places]
-
-    def give_up(self, why: str) -> Outputs:
-        """Refuse everything that waits."""
-        held, self._held = self._held, []
-        return [OrderRejected(each.place.order_id, "not_sent", why) for each in held]
-
     def flush(self, *, may_place: bool, may_rest: bool) -> Outputs:
         """Send the held orders whose symbol has no cancel under way; give up those that waited too long."""
         if not self._held:
@@ -92,25 +80,21 @@ class OrderEntry:
         if not may_place:
             yield from self.give_up("no session, or no heartbeat")
             return
-        held, self._held = self._held, []
-        for each in held:
-            place = each.place
-            if self._now_ns() - each.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield OrderRejected(place.order_id, "late", "cancels before it were not answered in time")
-            elif not (may_rest or place.immediate):
-                yield OrderRejected(place.order_id, "no_switch", "nothing may rest here without a dead-man switch")
-            elif place.symbol in self.cancelling.values():
-                self._held.append(each)
+        for item in (yield from self.ready(self._now_ns(), lambda symbol: symbol in self.cancelling.values())):
+            if not may_rest and not (isinstance(item, Placement) and item.immediate):
+                yield refused(item, "no_switch", "nothing may rest here without a dead-man switch")
+            elif isinstance(item, Placement):
+                yield from self._send(item)
             else:
-                yield from self._send(place)
+                yield from self._send_amendment(item)
 
     def _send(self, place: Placement) -> Outputs:
         market = self._dialect.markets.get(place.symbol)
         if market is None:
             return [OrderRejected(place.order_id, "unknown_symbol", "it is not among the symbols of the account")]
-        refused = _fault(place, market)
-        if refused:
-            return [OrderRejected(place.order_id, "invalid_order", refused)]
+        fault = _fault(place, market.instrument)
+        if fault:
+            return [OrderRejected(place.order_id, "invalid_order", fault)]
         if self._talks.room <= PLACES_ROOM:
             return [OrderRejected(place.order_id, "busy", "too many requests open")]
         known = self._book.add(place, market.instrument, self._now_ns())
@@ -154,6 +138,64 @@ class OrderEntry:
             return False
         yield report
         return True
+
+    # --- amending ------------------------------------------------------------------------------------------------
+
+    def amend(self, amendments: Sequence[Amendment]) -> Outputs:
+        """Take amendments in; they leave with the next flush that finds their symbol free."""
+        for each in amendments:
+            known = self._book.by_id(each.order_id)
+            if known is None or known.state.terminal:
+                yield AmendRejected(each.order_id, "unknown_order", "it does not rest here, as far as is known")
+            elif known.amending is not None:
+                yield AmendRejected(each.order_id, "busy", "where the last amendment left it is not known yet")
+            else:
+                self.hold_amendment(each, known.symbol, self._now_ns())
+
+    def _send_amendment(self, to: Amendment) -> Outputs:
+        known = self._book.by_id(to.order_id)
+        if known is None or known.state.terminal or to.order_id in self.cancelling:
+            return [AmendRejected(to.order_id, "unknown_order", "it has ended, or is being cancelled")]
+        fault = _fault(to, known.instrument)
+        if fault:
+            return [AmendRejected(to.order_id, "invalid_order", fault)]
+        if self._talks.room <= PLACES_ROOM:
+            return [AmendRejected(to.order_id, "busy", "too many requests open")]
+        known.amending = to
+        self._placing[to.order_id] = None
+        return self._talks.begin("amend", self._amending_script(known, to), self._now_ns())
+
+    def _amending_script(self, known: Known, to: Amendment) -> Script[None]:
+        before = known.price_ticks, known.quantity_lots
+        price, size = to.price_ticks * to.tick_size, to.quantity_lots * to.lot_size
+        why = ""
+        try:
+            yield from self._dialect.amend(known.client_id, price, size)
+        except Refused as error:
+            yield from self._refused(error)
+            (known.price_ticks, known.quantity_lots), known.amending = before, None
+            yield AmendRejected(known.order_id, error.code, error.text)
+            if error.code != "unknown_order":
+                return
+            # It was filled or cancelled: the venue does not say which.
+            why = error.text
+        except Unclear as error:
+            why = str(error)
+            yield self._unknown(known.order_id, why)
+        finally:
+            self._placing.pop(known.order_id, None)
+        if why:
+            yield from self._ask_where(known, to)
+        elif not known.state.terminal:
+            yield self._book.amended(known, to)
+
+    def _ask_where(self, known: Known, to: Amendment) -> Script[None]:
+        """Ask where an order stands, again once its amendment can no longer arrive."""
+        yield from self.ask_about(known)
+        if known.amending is to and not known.state.terminal:
+            yield Pause(FINAL_MS)
+            yield from self.ask_about(known)
+            known.amending = None if known.amending is to else known.amending
 
     # --- cancelling ---------------------------------------------------------------------------------------------
 
@@ -220,9 +262,8 @@ class OrderEntry:
         yield from self._account.fetch_trades()
 
 
-def _fault(place: Placement, market: Market) -> str:
+def _fault(place: Item, instrument: Instrument) -> str:
     """Return what of an order the venue would not take; empty when there is nothing."""
-    instrument = market.instrument
     if place.tick_size and place.tick_size != instrument.tick_size:
         return f"priced on a tick of {place.tick_size}, the venue's is {instrument.tick_size}"
     if place.lot_size != instrument.lot_size:

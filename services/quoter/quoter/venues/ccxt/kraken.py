@@ -7,13 +7,15 @@
    execution may name the venue's order id alone.
 3. A post-only order that would take is taken in and cancelled at once, with the reason. An order that takes at once is
    `IOC`. The answer to an order says no more than its id.
+   `AmendOrder` changes price and whole size of a resting order, which keeps its ids and what was executed of it.
 4. `CancelAllOrdersAfter` is the dead-man switch.
 5. A nonce has to be higher than every one before it, and requests travel on their own: the key needs a nonce window of
    some seconds, as the venue recommends for requests side by side; one that came too late is refused and did nothing.
 6. An order is asked for by the venue's id; by ours only among the open and the closed ones.
 7. `TradesHistory` has 50 rows a page, from a second on; its fees are in the currency of the price, in which we ask for
    them with every order (`fciq`).
-8. There is no sandbox for spot. Requests are counted: one decays in 1 to 3 s, lists of trades count twice.
+8. `TradeVolume` says what the account pays, in percent, for a pair.
+9. There is no sandbox for spot. Requests are counted: one decays in 1 to 3 s, lists of trades count twice.
 """
 
 from __future__ import annotations
@@ -26,17 +28,19 @@ from functools import partial
 from typing import Any
 
 from common.errors import ContractError
+from common.events import FeeCurrency, FeeTerms
 
 from quoter.venues.base import Placement
 from quoter.venues.ccxt.dialect import SWITCH_S, Heard, MarketReader, Spoken, known_or_none, rows_of, whole
 from quoter.venues.ccxt.driving import Unclear, decode
-from quoter.venues.ccxt.words import Market, Money, WireOrder, WireTrade, name_of, number_of
+from quoter.venues.ccxt.words import Market, Money, WireOrder, WireTrade, fee_terms, name_of, number_of
 from quoter.venues.conversation import Script
 from quoter.venues.rows import Rows
 
 ROWS_A_PAGE = 50
 PAGES_MAX = 200
 ID_CHARS = 16
+PERCENT = Decimal("0.01")
 CHANNELS = ("executions", "balances")
 
 
@@ -44,7 +48,7 @@ class Kraken(Spoken):
     """Kraken's words."""
 
     currency = "USD"
-    has_switch = True
+    has_switch = amends = True
     check_ms = 20_000
     subscriptions = len(CHANNELS)
     parameters = frozenset(("stptype",))
@@ -137,8 +141,9 @@ class Kraken(Spoken):
         order = self.heard_order(raw, self._reason(raw))
         done, client_id = self.exchange.safe_string(raw, "cum_qty", "0"), raw.get("cl_ord_id")
         named = "" if client_id is None else name_of(client_id, "cl_ord_id")
-        # ccxt makes the client id of another member, and works the amount out.
-        return order._replace(client_id=named, executed=number_of(done, "cum_qty"))
+        # ccxt makes the client id of another member, and works amounts out.
+        order = order._replace(client_id=named, executed=number_of(done, "cum_qty"))
+        return self._standing(order, raw, raw, ("limit_price", "order_qty"))
 
     def _trade_told(self, raw: Any, client_id: str) -> WireTrade:
         fees = raw.get("fees")
@@ -175,6 +180,12 @@ class Kraken(Spoken):
             raise Unclear(str(error)) from None
         return WireOrder(venue_order_id, client_id, market.unified, Decimal(0), over=False, reason="")
 
+    def amend(self, client_id: str, price: Decimal, size: Decimal) -> Script[None]:
+        named = {"cl_ord_id": client_id, "order_qty": f"{size:f}", "limit_price": f"{price:f}", "post_only": "true"}
+        document = yield from self.call("privatePostAmendOrder", named)
+        if not _result(document).get("amend_id"):
+            raise Unclear("an amendment without its id")
+
     def cancel(self, symbol: str, client_id: str) -> Script[WireOrder | None]:
         found = yield from self.call("cancel_order", None, None, {"clientOrderId": client_id})
         answer = _result(found["info"])
@@ -196,7 +207,13 @@ class Kraken(Spoken):
         return rows_of(self._listed_order, _by_id(_result(document).get(name)))
 
     def _listed_order(self, raw: Any) -> WireOrder:
-        return self.order_of(raw, self._reason(raw))
+        return self._standing(self.order_of(raw, self._reason(raw)), raw, raw.get("descr"), ("price", "vol"))
+
+    def _standing(self, order: WireOrder, raw: Any, priced: Any, names: tuple[str, str]) -> WireOrder:
+        """Return an order with its limit price and whole size, where the venue says both."""
+        price = self.exchange.safe_string(priced, names[0], "0") if isinstance(priced, dict) else "0"
+        size = self.exchange.safe_string(raw, names[1], "0")
+        return order._replace(price=number_of(price, names[0]), size=number_of(size, names[1]))
 
     def order(self, symbol: str, client_id: str, venue_order_id: str) -> Script[WireOrder | None]:
         if venue_order_id:
@@ -227,6 +244,19 @@ class Kraken(Spoken):
     def _balance(self, raw: Any) -> Money:
         total = self.amount(raw, "balance")
         return self.money_of(raw["id"], total, total - self.amount(raw, "hold_trade"))
+
+    def fees(self, symbol: str) -> Script[FeeTerms]:
+        result = _result((yield from self.call("privatePostTradeVolume", {"pair": symbol})))
+        maker, taker = (self._percent(result, name) * PERCENT for name in ("fees_maker", "fees"))
+        return fee_terms(maker, taker, FeeCurrency.PRICE)
+
+    def _percent(self, result: dict[str, Any], name: str) -> Decimal:
+        """Return the one rate of a list by pairs, which are named otherwise there."""
+        rows = _by_id(result.get(name))
+        if len(rows) != 1:
+            raise ContractError("kraken fees", f"{name}: must be those of the pair that was asked for")
+        text = self.exchange.safe_string(rows[0], "fee") if isinstance(rows[0], dict) else None
+        return number_of(text, "fee", Decimal(-100))
 
     def beat(self) -> Script[None]:
         document = yield from self.call("privatePostCancelAllOrdersAfter", {"timeout": SWITCH_S})

@@ -14,7 +14,7 @@ from common.errors import ContractError
 from common.instruments import Instrument, Side
 from common.orders import OrderState
 
-from quoter.venues.base import Execution, OrderReport, OwnOrder, OwnOrders, Placement
+from quoter.venues.base import Amendment, Execution, OrderReport, OwnOrder, OwnOrders, Placement
 from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.words import WireOrder, WireTrade, lots_of, ticks_of
 
@@ -45,6 +45,8 @@ class Known:
     """The venue has had it."""
     reports: int = 0
     state: OrderState = field(default=OrderState.SUBMITTING)
+    amending: Amendment | None = None
+    """What it was last asked to become, until the venue has said so, or has refused."""
 
     @property
     def symbol(self) -> str:
@@ -151,12 +153,26 @@ class OwnBook:
         known = self.find(wire.venue_order_id, wire.client_id)
         if known is None:
             return None
-        lots = lots_of(known.instrument, wire.executed)
-        if lots > known.quantity_lots:
+        self._look_for_amendment(known, wire)
+        lots, to = lots_of(known.instrument, wire.executed), known.amending
+        if lots > max(known.quantity_lots, to.quantity_lots if to is not None else 0):
             raise ContractError("ccxt order", f"{lots} lots were executed of {known.quantity_lots}")
         known.seen = True
         known.executed_lots = max(known.executed_lots, lots)
         return self.report(known, OrderState.CANCELLED if wire.over else OrderState.LIVE, wire.reason)
+
+    def _look_for_amendment(self, known: Known, wire: WireOrder) -> None:
+        """Take over where an order stands if that is what it was asked to become; old news says nothing against it."""
+        to = known.amending
+        if to is None or not wire.price or not wire.size:
+            return
+        if (wire.price, wire.size) == (to.price_ticks * to.tick_size, to.quantity_lots * to.lot_size):
+            known.price_ticks, known.quantity_lots, known.amending = to.price_ticks, to.quantity_lots, None
+
+    def amended(self, known: Known, to: Amendment) -> OrderReport:
+        """Return the report of an order that the venue has amended."""
+        known.price_ticks, known.quantity_lots, known.amending = to.price_ticks, to.quantity_lots, None
+        return self.report(known, OrderState.LIVE, "")
 
     def gone(self, known: Known) -> OrderReport:
         """Return the report of an order that the venue had and no longer knows: it rests nowhere."""

@@ -5,7 +5,7 @@
 3. The stream may lose an event without a sign: trades are asked for every `check_ms`, and with every snapshot open
    orders are compared with ours. The place in the stream is the venue's millisecond up to which trades are known.
 4. Where the venue has a dead-man switch it is set anew every 5 s, to go off after 20 s: without a fresh one nothing is
-   placed. Where it has none `armed` is never true, and resting orders are taken only when a person has said so.
+   placed. Where it has none resting orders are taken only when a person has said so.
 5. Recovery: cancel everything of the account until nothing rests, ask for the end of every order, fetch trades with
    overlap. One the venue does not know is given up only when its request can no longer arrive.
 """
@@ -21,7 +21,7 @@ from common.clock import NS_PER_MS
 from common.core import Close, Effects, Open, Send
 from common.errors import ContractError
 
-from quoter.venues.base import CashBalance, Outputs, OwnOrders, Placement, Resting
+from quoter.venues.base import AccountFees, Amendment, CashBalance, Outputs, OwnOrders, Placement, Resting
 from quoter.venues.ccxt.account import Account
 from quoter.venues.ccxt.dialect import SWITCH_S, Dialect, Heard
 from quoter.venues.ccxt.driving import Refused, Unclear
@@ -33,6 +33,8 @@ from quoter.venues.conversation import Script
 from quoter.venues.rest_session import Phase, RestSession
 
 BEAT_MS = 5_000
+FEES_EVERY_MS = 3_600_000
+"""What an account pays depends on what it has traded, which venues count by the day."""
 BEAT_AGAIN_MS = 1_000
 BEAT_FRESH_MS = 8_000
 """A heartbeat sent longer ago, counted from its sending, no longer vouches for the switch."""
@@ -44,7 +46,7 @@ class CcxtSession(RestSession):
     lot_size = Decimal(1)
     beat_pause_ms = BEAT_MS
     # Recovery asks about every order, also about those that a request was under way for.
-    ended_with_it = ("trade", "disown", "place", "cancel")
+    ended_with_it = ("trade", "disown", "place", "amend", "cancel", "fees")
     _account: Account
     _entry: OrderEntry
 
@@ -69,7 +71,7 @@ class CcxtSession(RestSession):
         self._snapshots = Snapshots(dialect, self.own_book, self._account, lambda: self._now_ns)
         self._entry = self._held = OrderEntry(self._talks, dialect, self.own_book, self._account, lambda: self._now_ns)
         self._beat_sent_ns = self._beat_taken_ns = 0
-        self._accepted = 0
+        self._accepted = self._fees_asked_ns = 0
 
     # --- what the quoter reads ----------------------------------------------------------------------------------
 
@@ -78,10 +80,14 @@ class CcxtSession(RestSession):
         return self.has_switch or self._unguarded
 
     def armed(self, now_ns: int) -> bool:
+        if not self.has_switch:
+            # What may rest here was settled by a person; what takes at once leaves nothing to be cancelled.
+            return self.connected
         return self._beat_taken_ns > 0 and now_ns - self._beat_taken_ns <= BEAT_FRESH_MS * NS_PER_MS
 
     def describe(self, now_ns: int) -> dict[str, Any]:
-        own = {"deadman_offered": self.has_switch, "symbols": sorted(self.dialect.markets)}
+        armed = self.has_switch and self.armed(now_ns)
+        own = {"deadman_offered": self.has_switch, "deadman_armed": armed, "symbols": sorted(self.dialect.markets)}
         return super().describe(now_ns) | own
 
     # --- life ---------------------------------------------------------------------------------------------------
@@ -135,6 +141,23 @@ class CcxtSession(RestSession):
         else:
             self._beat_taken_ns = max(self._beat_taken_ns, sent_ns)
 
+    def on_timer(self, now_ns: int) -> Outputs:
+        yield from super().on_timer(now_ns)
+        due = not self._fees_asked_ns or now_ns - self._fees_asked_ns >= FEES_EVERY_MS * NS_PER_MS
+        if due and self._phase is Phase.UP and not self._talks.open("fees"):
+            self._fees_asked_ns = now_ns
+            yield from self._talks.begin("fees", self._learn_fees(), now_ns)
+
+    def _learn_fees(self) -> Script[None]:
+        """Ask what the account pays in each symbol; the market's own rates hold where there is no answer."""
+        for symbol in list(self.dialect.markets):
+            try:
+                yield AccountFees(symbol, (yield from self.dialect.fees(symbol)))
+            except Refused as error:
+                yield from self._account.fault("request_refused", f"fees of {symbol}: {error}")
+            except (Unclear, ContractError) as error:
+                yield from self._account.fault("no_answer", f"fees of {symbol}: {error}")
+
     def _switched_off(self) -> str:
         if not self._beat_taken_ns or self._now_ns - self._beat_taken_ns <= SWITCH_S * 1_000 * NS_PER_MS:
             return ""
@@ -163,7 +186,7 @@ class CcxtSession(RestSession):
         self._now_ns = now_ns
         assert self.connected, "orders are sent on an open connection"
         yield from self._effects_of(self._entry.cancel(cancels))
-        self._entry.hold(places)
+        self._entry.hold(places, now_ns)
         yield from self._effects_of(self._flush())
 
     def _flush(self) -> Outputs:
@@ -221,3 +244,15 @@ class CcxtSession(RestSession):
         if not order.over and self._phase is Phase.UP:
             return self._talks.begin("disown", self._account.disown([order]), self._now_ns)
         return []
+
+
+class CcxtAmendingSession(CcxtSession):
+    """A session at a venue where a resting order can be amended."""
+
+    def send_amended(
+        self, cancels: Sequence[int], amendments: Sequence[Amendment], places: Sequence[Placement], now_ns: int
+    ) -> Effects:
+        self._now_ns = now_ns
+        yield from self._effects_of(self._entry.cancel(cancels))
+        yield from self._effects_of(self._entry.amend(amendments))
+        yield from self.send((), places, now_ns)

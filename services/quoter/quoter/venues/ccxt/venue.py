@@ -15,7 +15,7 @@ from quoter.venues.ccxt.binance import Binance
 from quoter.venues.ccxt.dialect import SWITCH_S, Dialect
 from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.library import exchange_of, market_reader
-from quoter.venues.ccxt.session import CcxtSession
+from quoter.venues.ccxt.session import CcxtAmendingSession, CcxtSession
 from quoter.venues.venue import CancelSession, KeySource, OwnSettings
 
 SYMBOLS_MAX = 10
@@ -77,7 +77,8 @@ class KrakenVenue:
         self, keys: KeySource, name: str, url: str, settings: KrakenSettings, orders: OwnOrders, seed: int
     ) -> CcxtSession:
         symbols = some(settings.kraken_symbols, "MM_KRAKEN_SYMBOLS", "BTC/USD")
-        return CcxtSession(speaking(keys, "kraken", Kraken, name, live=settings.kraken_live), symbols, orders, seed)
+        make = speaking(keys, "kraken", Kraken, name, live=settings.kraken_live)
+        return CcxtAmendingSession(make, symbols, orders, seed)
 
     def cancel_session(self, keys: KeySource, name: str, seed: int) -> CancelSession:
         raise ConfigError(

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from common.errors import ContractError
-from common.events import Liquidity
+from common.events import FeeCurrency, FeeTerms, Liquidity
 from common.instruments import Instrument, InstrumentKind, Side
 
 NAME_CHARS_MAX = 64
@@ -50,6 +50,10 @@ class WireOrder(NamedTuple):
     over: bool
     reason: str
     """The venue's word of why it is over."""
+    price: Decimal = Decimal(0)
+    """Where it stands; 0 where the venue does not say."""
+    size: Decimal = Decimal(0)
+    """The whole of it, with what was executed."""
 
 
 class WireTrade(NamedTuple):
@@ -154,6 +158,13 @@ def read_trade(found: Mapping[str, Any], client_id: str = "") -> WireTrade:
         currency,
         ts_ms,
     )
+
+
+def fee_terms(maker: Decimal, taker: Decimal, currency: FeeCurrency) -> FeeTerms:
+    """Return rates of price x size; ContractError for what is none."""
+    if not (-1 < maker < 1 and -1 < taker < 1):
+        raise ContractError("ccxt fees", f"maker {maker}, taker {taker}: must be rates between -1 and 1")
+    return FeeTerms(maker_rate=maker, taker_rate=taker, currency=currency)
 
 
 def ticks_of(instrument: Instrument, price: Decimal) -> int:

@@ -139,7 +139,8 @@ class DegenRest:
 
         So does what names another symbol. A venue may have none, and no such list.
         """
-        self.symbols.missed = False
+        # Missed until it is here: a session that is cut breaks off who asks.
+        self.symbols.missed = True
         reply: Reply = yield Request("GET", "/symbols")
         if reply.status != 200:
             self.symbols.missed = reply.status in (0, 429) or reply.status >= 500
@@ -149,8 +150,15 @@ class DegenRest:
         except ContractError as error:
             yield from self._fault("bad_answer", str(error))
             return
+        self.symbols.missed = False
         yield from self._tell_bad("GET /symbols", listed)
         self.symbols.take(listed.rows)
+
+    def _symbols_known(self) -> Script[bool]:
+        """Ask again for a list of symbols that is missed; say whether it has been answered."""
+        if self.symbols.missed:
+            yield from self.list_symbols()
+        return not self.symbols.missed
 
     def cancel_below(self, below: int) -> Script[list[OrderReport]]:
         """Cancel every resting order with a client id below; return what was cancelled, as far as it can be read."""
@@ -212,6 +220,10 @@ class DegenRest:
     def moved(self, after: int) -> Script[Rows[Conversion | Transferred]]:
         """Return all conversions and transfers after a place in the private stream: of dollars, then of others."""
         found = yield from self._statement("", after)
+        pauses = self._pauses()
+        while not (yield from self._symbols_known()):
+            # Which currencies there are is said by the symbols: without them nobody would ever ask for theirs.
+            yield Pause(pauses.next_ms())
         for currency in self.symbols.currencies():
             found.extend((yield from self._statement(f"currency={currency}&", after)))
         return Rows([each for each in found.rows if each is not None], found.bad)
@@ -277,6 +289,10 @@ class DegenRest:
         """
         pauses = self._pauses()
         for _ in range(READ_TRIES_MAX):
+            if not (yield from self._symbols_known()):
+                # Dollars alone would say that there is nothing of any other currency.
+                yield Pause(pauses.next_ms())
+                continue
             by_currency = bool(self.symbols)
             answer = yield from self.call("GET", "/balances" if by_currency else "/balance")
             positions = yield from self.call("GET", "/positions")

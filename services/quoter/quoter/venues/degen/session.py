@@ -38,7 +38,6 @@ from quoter.venues.base import (
     SessionAlert,
     SessionLost,
     Unknown,
-    session_samples,
 )
 from quoter.venues.conversation import Backoff, Conversations, Pause, Script
 from quoter.venues.degen import frames, timing
@@ -74,6 +73,7 @@ from quoter.venues.degen.resting import asking_resting, asking_since
 from quoter.venues.degen.stream import AccountStream
 from quoter.venues.degen.timing import Phase
 from quoter.venues.rows import read_rows
+from quoter.venues.watching import session_samples
 
 
 class DegenSession:

@@ -24,13 +24,13 @@ from quoter.venues.base import (
     Output,
     OwnOrders,
     SessionAlert,
-    SnapshotWatch,
 )
 from quoter.venues.conversation import Backoff, Pause, Script
 from quoter.venues.degen.rest import DegenRest
 from quoter.venues.degen.timing import SWEEP_AGAIN_MS
 from quoter.venues.rounds import ROUNDS_MAX, rounds
 from quoter.venues.rows import UnreadTrades, key_of
+from quoter.venues.watching import SnapshotWatch
 
 SEQUENCE_OVERLAP = 200
 SWEEPS_UNREAD_MAX = 5

@@ -12,6 +12,7 @@ from quoter.venues.degen.fallback import Fallback
 from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.session import DegenSession
 from quoter.venues.degen.timing import DEADMAN_MS
+from quoter.venues.degen.transfers.session import DegenTransferSession
 from quoter.venues.venue import KeySource, OwnSettings
 
 API_KEY, WALLET_KEY = "DEGEN_API_KEY", "DEGEN_WALLET_KEY"
@@ -47,6 +48,9 @@ class Degen:
     def cancel_session(self, keys: KeySource, name: str, seed: int) -> DegenCancelSession:
         return DegenCancelSession(cancelling_key(keys), seed, name)
 
+    def transfer_session(self, keys: KeySource, name: str, seed: int) -> DegenTransferSession:
+        return DegenTransferSession(sending_key(keys), seed, name)
+
 
 def read_keys(keys: KeySource) -> list[ApiKey]:
     """Return the keys in an account's file; ConfigError names the file and the rule it breaks, never what is in it."""
@@ -79,3 +83,11 @@ def cancelling_key(keys: KeySource) -> ApiKey:
         if set(key.scopes) == {"cancel"}:
             return key
     raise ConfigError([f"MM_VENUE_KEYS_DIR: no key of {keys.account} has the scope cancel alone"])
+
+
+def sending_key(keys: KeySource) -> ApiKey:
+    """Return the key that may send money; it lies apart from those that trade."""
+    for key in read_keys(keys):
+        if {"transfer", "read"} <= set(key.scopes):
+            return key
+    raise ConfigError([f"MM_TRANSFERS: no key of {keys.account} has the scopes transfer and read"])

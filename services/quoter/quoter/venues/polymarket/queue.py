@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from common.clock import NS_PER_MS
-
 from quoter.venues.base import OrderRejected, Output, Outputs, Placement
 from quoter.venues.conversation import Conversations, Script
+from quoter.venues.held import HeldOrders
 from quoter.venues.polymarket.account import Account
 from quoter.venues.polymarket.entry import OrderEntry
 from quoter.venues.polymarket.numbers import PRICE_UNITS
@@ -16,18 +12,8 @@ from quoter.venues.polymarket.orders import OwnBook
 from quoter.venues.polymarket.signing.ticket import Signer, write
 from quoter.venues.polymarket.words import PLACES_MAX
 
-HELD_MAX_MS = 1_000
-"""An order that had to wait longer for a cancel is given up: its price is old."""
 
-
-class Held(NamedTuple):
-    """An order that waits for cancels of its market."""
-
-    place: Placement
-    since_ns: int
-
-
-class OrderQueue:
+class OrderQueue(HeldOrders):
     """The orders held back, signed and sent when their turn has come."""
 
     def __init__(
@@ -39,23 +25,9 @@ class OrderQueue:
         signer: Signer,
         lifetime_s: int,
     ) -> None:
+        super().__init__()
         self._talks, self._entry, self._account, self._book = talks, entry, account, book
         self._signer, self._lifetime_s = signer, lifetime_s
-        self._held: list[Held] = []
-
-    @property
-    def held(self) -> int:
-        """How many orders wait for cancels."""
-        return len(self._held)
-
-    def hold(self, places: Sequence[Placement], now_ns: int) -> None:
-        """Take orders in; they leave with the next flush that finds their market free."""
-        self._held += [Held(place, now_ns) for place in places]
-
-    def give_up(self, why: str) -> Outputs:
-        """Refuse everything that waits."""
-        held, self._held = self._held, []
-        return [OrderRejected(each.place.order_id, "not_sent", why) for each in held]
 
     def flush(self, now_ns: int, *, may_place: bool) -> Outputs:
         """Send the held orders whose market has no cancel under way; give up those that waited too long."""
@@ -64,17 +36,7 @@ class OrderQueue:
         if not may_place:
             yield from self.give_up("no session, or no heartbeat")
             return
-        waiting: list[Held] = []
-        ready: list[Placement] = []
-        for held in self._held:
-            place = held.place
-            if now_ns - held.since_ns > HELD_MAX_MS * NS_PER_MS:
-                yield OrderRejected(place.order_id, "late", "cancels before it were not answered in time")
-            elif self._entry.busy(place.symbol):
-                waiting.append(held)
-            else:
-                ready.append(place)
-        self._held = waiting
+        ready = [item for item in (yield from self.ready(now_ns, self._entry.busy)) if isinstance(item, Placement)]
         documents: list[tuple[Placement, bytes]] = []
         for place in ready:
             refused = self._written(place, documents)

@@ -6,14 +6,10 @@ The servers recompute the proof of every request (quoter/testing/ccxt) and know 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 from common.clock import NS_PER_MS
-from common.core import HttpRequest, Open, Send
 from common.events import Fill
 from common.instruments import Side
 from common.orders import OrderState
@@ -21,6 +17,7 @@ from quoter.orders.own_orders import Order, Orders
 from quoter.testing.ccxt.binance import PaperBinance
 from quoter.testing.ccxt.kraken import PaperKraken
 from quoter.testing.ccxt.paper import PaperSpot
+from quoter.testing.ccxt.server import PaperServer
 from quoter.testing.ccxt.stages import PAPER_KEYS
 from quoter.testing.live import LiveClient
 from quoter.venues.base import Placement
@@ -29,84 +26,16 @@ from quoter.venues.ccxt.dialect import Dialect
 from quoter.venues.ccxt.kraken import Kraken
 from quoter.venues.ccxt.session import CcxtSession
 from quoter.venues.ccxt.venue import speaking
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import serve
 
 STATE_MOST_S = 90
 """A state that has not come by then does not come, however busy the machine."""
 
 
-class Server:
-    """REST and the private stream of one account on loopback."""
-
-    def __init__(self, venue: PaperSpot, loop: asyncio.AbstractEventLoop) -> None:
-        self.venue = venue
-        self.faults: list[str] = []
-        self.sockets: set[ServerConnection] = set()
-        self._loop, self._lock = loop, threading.Lock()
-        server = self
-
-        class Rest(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: Any) -> None:
-                """Say nothing."""
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                if body and self.headers["content-type"] != "application/x-www-form-urlencoded":
-                    server.faults.append(f"{self.path}: {self.headers['content-type']}")
-                status, answer = server.answer(self.command, self.path, self.headers, body)
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_POST = do_DELETE = do_GET  # noqa: N815
-
-        self.rest = ThreadingHTTPServer(("127.0.0.1", 0), Rest)
-        self.url = f"http://127.0.0.1:{self.rest.server_port}"
-        threading.Thread(target=self.rest.serve_forever, daemon=True).start()
-
-    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
-        try:
-            with self._lock:
-                answer = self.venue.on_ask(HttpRequest("", 0, method, self.url + path, headers, body))
-                frames = list(self.venue.take_frames())
-        except AssertionError as error:
-            self.faults.append(f"{method} {path}: {error!r}")
-            return 500, b"{}"
-        asyncio.run_coroutine_threadsafe(self.tell(frames), self._loop)
-        return answer.status, answer.body
-
-    async def tell(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            for socket in self.sockets:
-                await socket.send(frame.decode())
-
-    async def stream(self, socket: ServerConnection) -> None:
-        self.sockets.add(socket)
-        self.venue.opened(Open("", ""))
-        async for message in socket:
-            with self._lock:
-                self.venue.on_send(Send("", message if isinstance(message, bytes) else message.encode()))
-                frames = list(self.venue.take_frames())
-            await self.tell(frames)
-        self.sockets.discard(socket)
-        self.venue.disconnect()
-
-    async def fill(self, lots: int) -> None:
-        """Execute so much of the one order that rests."""
-        with self._lock:
-            (order,) = self.venue.open_orders()
-            self.venue.execute(order, self.venue.coin.quantity(lots))
-            frames = list(self.venue.take_frames())
-        await self.tell(frames)
-
-
 class Client(LiveClient):
     """The session with its sockets, as the shell runs it."""
 
-    def __init__(self, name: str, server: Server, stream_url: str) -> None:
+    def __init__(self, name: str, server: PaperServer, stream_url: str) -> None:
         orders, self.coin = Orders(), server.venue.coin
         dialect: Callable[..., Dialect] = Binance if name == "binance" else Kraken
         self.session = CcxtSession(
@@ -130,7 +59,7 @@ class Client(LiveClient):
         return order.state
 
 
-async def keep_time(server: Server, client: Client) -> None:
+async def keep_time(server: PaperServer, client: Client) -> None:
     """Let the server's clock be ours: a request is good for some seconds."""
     while True:
         server.venue.time_ms = client.now_ns // NS_PER_MS
@@ -138,9 +67,9 @@ async def keep_time(server: Server, client: Client) -> None:
 
 
 @pytest.fixture(params=["binance", "kraken"])
-async def pair(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Server, Client]]:
+async def pair(request: pytest.FixtureRequest) -> AsyncIterator[tuple[PaperServer, Client]]:
     venue: PaperSpot = PaperBinance() if request.param == "binance" else PaperKraken()
-    server = Server(venue, asyncio.get_running_loop())
+    server = PaperServer(venue, asyncio.get_running_loop())
     async with serve(server.stream, "127.0.0.1", 0) as stream:
         port = next(iter(stream.sockets)).getsockname()[1]
         client = Client(request.param, server, f"ws://127.0.0.1:{port}/")
@@ -152,11 +81,13 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Server, Cl
         clock.cancel()
         client.wire.end()
         await client.http.close()
-    server.rest.shutdown()
+    server.end()
     assert not server.faults
 
 
-async def test_an_order_lives_from_request_to_fill_and_cancel_over_real_sockets(pair: tuple[Server, Client]) -> None:
+async def test_an_order_lives_from_request_to_fill_and_cancel_over_real_sockets(
+    pair: tuple[PaperServer, Client],
+) -> None:
     server, client = pair
     order_id = await client.place(6_000_000)
     await client.until(lambda: client.state(order_id) is OrderState.LIVE)

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from common.orders import OrderState
 from quoter.orders.own_orders import Orders
 from quoter.testing.page import blocks
 from quoter.venues.base import CashBalance, Execution, OrderReport, Placement
+from quoter.venues.conversation import Reply, Request
 from quoter.venues.degen.frames import (
     CURRENCY,
     VENUE,
@@ -27,6 +29,7 @@ from quoter.venues.degen.frames import (
     reports_of,
 )
 from quoter.venues.degen.order_entry import batch_frame, place_document
+from quoter.venues.degen.rest import ApiKey, DegenRest
 from quoter.venues.degen.spot import Symbols, SymbolsDocument, lots_of, read_symbol, ticks_of
 
 PAGE = (Path(__file__).parents[5] / "docs" / "degen-terminal-api.md").read_text()
@@ -193,6 +196,56 @@ def test_what_names_a_symbol_that_is_not_listed_has_the_list_asked_for_again() -
     assert symbols.missed
     symbols.take([BTCUSD])
     assert told(frames("fill")[0], symbols)
+
+
+def answered(script: Any, symbols: int, asked: list[str]) -> Any:
+    """Run a script at a venue whose list of symbols fails so many times; return what the script returns."""
+    found: list[Any] = [None]
+
+    def kept() -> Any:
+        found[0] = yield from script
+
+    running = kept()
+    said = next(running, None)
+    while said is not None:
+        reply = None
+        if isinstance(said, Request):
+            path = said.path.partition("?")[0]
+            asked.append(path)
+            symbols -= path == "/symbols"
+            bodies = {"/positions": b'{"account_sequence": 19, "ts_ns": 1, "positions": []}'}
+            bodies |= {"/statement": b'{"account_sequence": 19, "entries": [], "has_more": false, "next_after": 19}'}
+            status = 0 if path == "/symbols" and symbols >= 0 else 200
+            reply = Reply(status, bodies.get(path) or document_after(f"GET {path}"))
+        try:
+            said = running.send(reply)
+        except StopIteration:
+            break
+    return found[0]
+
+
+def test_a_list_of_symbols_without_an_answer_is_asked_for_again_before_money_is_told() -> None:
+    rest, asked = DegenRest(ApiKey("trade", "key", "secret"), Random(1)), list[str]()
+    answered(rest.list_symbols(), 1, asked)
+    money = answered(rest.money(), 1, asked)
+    assert [each.currency for each in money.balances] == ["USD", "BTC"], "and not dollars alone"
+    assert asked == ["/symbols", "/symbols", "/symbols", "/balances", "/positions"]
+
+
+def test_a_list_of_symbols_that_is_broken_off_is_missed() -> None:
+    rest = DegenRest(ApiKey("trade", "key", "secret"), Random(1))
+    asking = rest.list_symbols()
+    next(asking)
+    asking.close()
+    assert rest.symbols.missed
+
+
+def test_without_a_list_of_symbols_there_is_no_money_and_transfers_wait_for_it() -> None:
+    rest, asked = DegenRest(ApiKey("trade", "key", "secret"), Random(1)), list[str]()
+    answered(rest.list_symbols(), 1, asked)
+    assert answered(rest.money(), 9, asked) is None
+    assert answered(rest.moved(0), 2, asked).rows == []
+    assert asked[-4:] == ["/symbols", "/symbols", "/symbols", "/statement"]
 
 
 def test_prices_and_sizes_are_those_of_the_grid() -> None:

@@ -11,9 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import AsyncIterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -26,7 +24,7 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 from quoter.orders.own_orders import Order, Orders
 from quoter.testing import polymarket as tiny
-from quoter.testing.live import LiveClient
+from quoter.testing.live import LiveClient, LiveServer
 from quoter.testing.polymarket import MARKET, PolymarketVenue
 from quoter.venues.base import Placement
 from quoter.venues.polymarket.session import PolymarketSession
@@ -76,35 +74,12 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-class Server:
+class Server(LiveServer):
     """REST and the user channel of one account on loopback."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.venue = PolymarketVenue()
-        self.faults: list[str] = []
-        self.sockets: set[ServerConnection] = set()
-        self._loop, self._lock = loop, threading.Lock()
-        server = self
-
-        class Rest(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: Any) -> None:
-                """Say nothing."""
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                status, answer = server.answer(self.command, self.path, self.headers, body)
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_POST = do_DELETE = do_GET  # noqa: N815
-
-        self.rest = ThreadingHTTPServer(("127.0.0.1", 0), Rest)
-        self.url = f"http://127.0.0.1:{self.rest.server_port}"
-        threading.Thread(target=self.rest.serve_forever, daemon=True).start()
+        super().__init__(loop)
 
     def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
         route = path.partition("?")[0]
@@ -112,7 +87,7 @@ class Server:
             # Open to everybody, and nothing that proves who asks belongs there.
             if any(name.upper().startswith("POLY") for name in headers):
                 self.faults.append(f"{method} {path}: signed")
-            with self._lock:
+            with self.lock:
                 listed = self.venue.on_ask(HttpRequest("", 0, method, tiny.POSITIONS_URL + path, {}, body))
             return listed.status, listed.body
         told = f"{headers['POLY_TIMESTAMP']}{method}{route}".encode() + body
@@ -120,16 +95,11 @@ class Server:
         if base64.urlsafe_b64encode(proof).decode() != headers["POLY_SIGNATURE"] or headers["POLY_ADDRESS"] != WALLET:
             self.faults.append(f"{method} {path}: not signed")
             return 401, b'{"error":"Unauthorized/Invalid api key"}'
-        with self._lock:
+        with self.lock:
             answer = self.venue.on_ask(HttpRequest("", 0, method, tiny.URL + path, {}, body))
             frames = list(self.venue.take_frames())
-        for frame in frames:
-            asyncio.run_coroutine_threadsafe(self.tell(frame), self._loop)
+        self.tell_later(frames)
         return answer.status, answer.body
-
-    async def tell(self, frame: bytes) -> None:
-        for socket in self.sockets:
-            await socket.send(frame.decode())
 
     async def channel(self, socket: ServerConnection) -> None:
         login = json.loads(await socket.recv())
@@ -145,8 +115,7 @@ class Server:
 
     async def fill(self, order_hash: str, shares: float) -> None:
         self.venue.fill(self.venue.orders[order_hash], shares)
-        for frame in list(self.venue.take_frames()):
-            await self.tell(frame)
+        await self.tell(self.venue.take_frames())
 
 
 class Client(LiveClient):
@@ -185,7 +154,7 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Server, C
         yield server, client
         client.wire.end()
         await client.http.close()
-    server.rest.shutdown()
+    server.end()
     assert not server.faults
 
 

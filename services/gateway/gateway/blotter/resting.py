@@ -15,6 +15,7 @@ FINISHED_MAX = 1_000
 SNAPSHOT_LAG_NS = 5_000_000_000
 """An account's snapshot may be this much older than the updates it is compared with."""
 
+GONE = "it is not among the venue's open orders any more"
 
 Name = tuple[str, int]
 """What an order is known by: its account, and its id there. Two accounts may use one id."""
@@ -49,31 +50,33 @@ class RestingOrders:
         else:
             _keep(self._open, update, ORDERS_MAX)
 
-    def apply_snapshot(self, snapshot: AccountState) -> None:
-        """Take the venue's snapshot of an account: it adds what we never heard of and ends what is gone.
+    def apply_snapshot(self, snapshot: AccountState) -> list[OrderUpdate]:
+        """Take the venue's snapshot of an account: it adds what we never heard of, and ends what is gone and returned.
 
         An order updated shortly before or after the snapshot was taken is left alone: the snapshot may not contain it.
         """
         self._snapshots[snapshot.account] = snapshot
         shown = {order.order_id for order in snapshot.open_orders}
         gone = [
-            name
-            for name, order in self._open.items()
+            order
+            for order in self._open.values()
             if order.account == snapshot.account
             and order.venue == snapshot.venue
             and order.order_id not in shown
             and order.ts_received_ns < snapshot.ts_received_ns - SNAPSHOT_LAG_NS
         ]
-        for name in gone:
-            del self._open[name]
-
-    def end(self, account: str, below: int, reason: str) -> None:
-        """End an account's orders with ids below: the venue has been asked, and none of them rests."""
-        gone = [order for order in self._open.values() if order.account == account and order.order_id < below]
         for order in gone:
             del self._open[order.account, order.order_id]
-            ended = msgspec.structs.replace(order, state=OrderState.CANCELLED, leaves_lots=0, reason=reason)
-            _keep(self._finished, ended, FINISHED_MAX)
+        return [_ended(order, GONE) for order in gone]
+
+    def end(self, account: str, below: int, reason: str) -> list[OrderUpdate]:
+        """End an account's orders with ids below and return them: the venue was asked, and none of them rests."""
+        gone = [order for order in self._open.values() if order.account == account and order.order_id < below]
+        ended = [_ended(order, reason) for order in gone]
+        for order in ended:
+            del self._open[order.account, order.order_id]
+            _keep(self._finished, order, FINISHED_MAX)
+        return ended
 
     def forget_market(self, venue: str, symbol: str) -> None:
         """Drop what is known of a market that is over: nothing rests in it."""
@@ -98,6 +101,10 @@ class RestingOrders:
     def finished(self) -> Iterator[OrderUpdate]:
         """Yield the last ended orders, newest first."""
         return reversed(self._finished.values())
+
+
+def _ended(order: OrderUpdate, reason: str) -> OrderUpdate:
+    return msgspec.structs.replace(order, state=OrderState.CANCELLED, leaves_lots=0, reason=reason)
 
 
 def _keep(orders: dict[Name, OrderUpdate], update: OrderUpdate, orders_max: int) -> None:

@@ -6,8 +6,8 @@ import pytest
 from common.events import OrderUpdate
 from common.instruments import Outcome, Side
 from common.orders import OrderState
-from gateway.state import resting
-from gateway.state.resting import RestingOrders
+from gateway.blotter import resting
+from gateway.blotter.resting import RestingOrders
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,1 @@
+"""Money sent from an account at the Degen Terminal to another venue."""
