@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.checking.browser import PACKAGE, find_browser
+from toolkit.checking.node import fetch_node
 from toolkit.checking.not_run import EXIT_CODE, MARK
 from toolkit.checking.promtool import fetch_promtool
 from toolkit.checking.slowest import OPTION, slowest
@@ -110,6 +111,7 @@ def test_folders(root: Path) -> list[str]:
 def install_needs(report: Report) -> None:
     """Install what some tests need and only the system's packages have; who may not install it runs the others."""
     fetch_promtool(report)
+    fetch_node(report)
     missing = missing_packages()
     if missing and can_apt():
         apt_install(missing, report)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,7 +33,10 @@ from gateway.testing.platform import URLS
 from gateway.testing.spot import SpotStory
 from pydantic import SecretStr
 from stompman.connection_ws import WebSocketConnection
+from toolkit.checking.node import NEEDS, find_node, libraries_of
+from toolkit.checking.not_run import not_run
 
+NODE = Path(__file__).with_name("node")
 PASSWORD = "correct horse battery"
 ALL_TOPICS = (
     "/user/topic/source-market-data/3",
@@ -184,6 +190,32 @@ async def test_stompman_reads_every_topic(served: Served) -> None:
         for subscription in subscriptions:
             await subscription.unsubscribe()
     assert read == set(ALL_TOPICS)
+
+
+@pytest.mark.parametrize("versions", ["1.2", "1.1", "1.0"])
+async def test_stompjs_reads_every_topic_and_connects_again(served: Served, tmp_path: Path, versions: str) -> None:
+    node, libraries = find_node(), libraries_of(NODE)
+    if node is None or libraries is None:
+        not_run(NEEDS)
+    # A module finds its libraries in folders above it.
+    (tmp_path / "node_modules").symlink_to(libraries / "node_modules")
+    shutil.copy(NODE / "reads.mjs", tmp_path)
+    token = await served.token("viewer", "exchanges")
+    process = await asyncio.create_subprocess_exec(
+        node, "reads.mjs", served.url, token, versions, "2", *ALL_TOPICS, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    said = [json.loads(line) for line in output.decode().splitlines()]
+    assert [row["connected"] for row in said if "connected" in row] == [versions, versions]
+    for number in (1, 2):
+        rows = [row for row in said if row.get("round") == number and "destination" in row]
+        assert {row["destination"] for row in rows} == set(ALL_TOPICS)
+        assert {row["status"] for row in rows} == {"200"}
+    assert {"receipt": "bye"} in said
 
 
 async def test_a_client_with_the_quirks_of_a_known_one_reads_everything(served: Served) -> None:
