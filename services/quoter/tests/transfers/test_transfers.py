@@ -15,7 +15,7 @@ from common.events import Alert, TransferCommand, TransferState, TransferUpdate
 from common.venues import Exchanges
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quoter.transfers.transfers import ASKED_AGAIN_NS, Sender, Transfers
+from quoter.transfers.transfers import ASKED_AGAIN_NS, KEPT_NS, Sender, Transfers
 from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.transfers.session import DegenTransferSession
 
@@ -263,6 +263,19 @@ def test_what_nobody_has_answered_for_a_day_is_left_to_people() -> None:
     platform.wait(1_000)
     assert len(platform.venue.asked) == asked
     assert [each.kind for each in platform.alerts] == ["transfer_unknown"]
+
+
+def test_what_the_stream_has_forgotten_is_forgotten() -> None:
+    platform = Platform(a_command())
+    platform.wait(10_000)
+    platform.now_ns += KEPT_NS + LIFE_NS
+    platform.ask(a_command(8, expires_at_ns=platform.now_ns + LIFE_NS))
+    platform.wait(10_000)
+    assert platform.states(8)[-1] is TransferState.DONE
+    platform.ask(a_command())
+    platform.wait(500)
+    assert platform.stored[-1].reason == "its time was over before the venue could be asked"
+    assert list(platform.venue.sent) == ["7", "8"]
 
 
 STEPS = st.sampled_from(
