@@ -85,7 +85,7 @@ def test_a_book_that_empties_is_one_entry_a_side() -> None:
     ]
 
 
-def test_a_snapshot_is_inserts_by_level() -> None:
+def test_c2_i12_a_snapshot_is_inserts_by_level() -> None:
     entries = snapshot_entries(Book((level(10), level(9)), (level(11),)))
     assert [(each.side.value, each.level, each.price) for each in entries] == [
         ("buy", 0, Decimal(10)),

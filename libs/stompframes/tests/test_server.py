@@ -101,7 +101,7 @@ def test_c2_a8_the_highest_version_of_both_is_taken_and_without_any_1_0(
     assert client.session.version is agreed
 
 
-def test_c2_a8_no_host_is_needed_and_connected_says_who_speaks() -> None:
+def test_c2_a8_i17_no_host_is_needed_and_connected_says_who_speaks() -> None:
     client = Client(login=False)
     client.types("CONNECT\r\naccept-version:1.2\r\nheart-beat:10000,10000\r\n\r\n\0")
     client.session.accept("ada", NOW_NS)
@@ -369,7 +369,7 @@ def test_c2_s3_1_ids_are_unique_within_a_connection_until_they_are_free_again() 
     assert client.refused("SUBSCRIBE\nid:s1\ndestination:/b\n\n\0") == "subscription id in use"
 
 
-def test_c2_s2_2_an_unsubscribe_of_an_unknown_id_is_no_fault() -> None:
+def test_c2_s2_2_4_an_unsubscribe_of_an_unknown_id_is_no_fault() -> None:
     client = Client()
     client.subscribes("id:1\ndestination:/a")
     assert client.types("UNSUBSCRIBE\nid:sub-1\nreceipt:5\n\n\0") == []
@@ -620,7 +620,7 @@ def test_whatever_is_typed_is_taken_or_answered_with_an_error(typed: list[str], 
         assert len(client.session.subscriptions) <= 2
 
 
-def test_c2_s2_2_a_client_with_crlf_and_no_ack_header_is_read_and_answered_with_lf_alone() -> None:
+def test_c2_s2_2_1_s2_2_2_a_client_with_crlf_and_no_ack_header_is_read_and_answered_with_lf_alone() -> None:
     client = Client(login=False)
     client.types(b"CONNECT\r\nauthorization:t\r\naccept-version:1.2\r\nheart-beat:10000,10000\r\n\r\n\0")
     client.session.accept("ada", NOW_NS)

@@ -28,7 +28,7 @@ async def users(story: Story, passwords: Passwords) -> AsyncIterator[None]:
     yield
 
 
-async def test_a_login_gives_a_pair_in_the_known_shape_and_is_not_cached(client: httpx.AsyncClient) -> None:
+async def test_c2_a5_a_login_gives_a_pair_in_the_known_shape_and_is_not_cached(client: httpx.AsyncClient) -> None:
     answer = await client.post("/oauth/token", data=LOGIN)
     assert answer.status_code == 200
     body = answer.json()
@@ -63,7 +63,7 @@ async def test_a_client_with_its_secret_may_send_its_refresh_token_again(
     assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_a_refresh_does_not_extend_a_login(
+async def test_c2_a1_a_refresh_does_not_extend_a_login(
     client: httpx.AsyncClient, context: Context, clock: ManualClock
 ) -> None:
     context.clients.know(SecretStr("made at the first start"))

@@ -106,7 +106,7 @@ async def test_who_does_not_connect_in_time_is_let_go(client: Client) -> None:
     assert client.socket.closed is not None and client.socket.closed[0] == 1002
 
 
-async def test_heart_beats_go_out_and_a_silent_client_is_let_go(
+async def test_c2_a9_a10_heart_beats_go_out_and_a_silent_client_is_let_go(
     client: Client, story: SpotStory, passwords: Passwords
 ) -> None:
     await client.log_in(story, passwords)
@@ -117,7 +117,9 @@ async def test_heart_beats_go_out_and_a_silent_client_is_let_go(
     assert client.socket.commands() == ["ERROR"]
 
 
-async def test_a_token_that_expires_ends_nothing(client: Client, story: SpotStory, passwords: Passwords) -> None:
+async def test_c2_a2_a10_a_token_that_expires_ends_nothing(
+    client: Client, story: SpotStory, passwords: Passwords
+) -> None:
     await client.log_in(story, passwords)
     for _ in range(60):
         await client.say("\n")

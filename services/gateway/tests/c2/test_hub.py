@@ -53,7 +53,7 @@ def test_a_book_begins_with_a_snapshot_at_once(hub: Hub, story: SpotStory) -> No
     assert levels(package, "sell") == [("60001", "1.5", "KRAKEN")]
 
 
-def test_books_come_as_increments_each_second_and_snapshots_each_two(hub: Hub, story: SpotStory) -> None:
+def test_c2_t2_s2_2_7_books_come_as_increments_each_second_and_snapshots_each_two(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/user/topic/source-market-data/3")
     listener.bodies()
     story.book([(60_000.0, 1.0)], [(60_001.0, 1.0)])
@@ -100,7 +100,7 @@ def test_a_book_that_its_venue_shows_no_more_is_empty(hub: Hub, story: SpotStory
     ("path", "symbol"),
     [("target-market-data", "BTCJPY"), ("hedger-market-data", "BTCUSD"), ("fx-market-data", "USDJPY")],
 )
-def test_each_kind_of_book_is_of_its_own_symbol(hub: Hub, story: SpotStory, path: str, symbol: str) -> None:
+def test_c2_t3_t4_t5_each_kind_of_book_is_of_its_own_symbol(hub: Hub, story: SpotStory, path: str, symbol: str) -> None:
     listener, _ = listening(hub, story, f"/user/topic/{path}/3")
     (package,) = listener.bodies()
     assert package["security_id"] == symbol
@@ -115,7 +115,7 @@ def test_a_book_of_another_symbol_begins_anew(hub: Hub, story: SpotStory) -> Non
     assert listener.bodies()[-1]["security_id"] == "BTCEUR"
 
 
-def test_quotes_are_one_entry_for_each_working_order(hub: Hub, story: SpotStory) -> None:
+def test_c2_t6_quotes_are_one_entry_for_each_working_order(hub: Hub, story: SpotStory) -> None:
     story.quote(5, Side.BUY, 8_990_000, 50)
     story.quote(6, Side.BUY, 9_000_000, immediate=True)
     story.quote(7, Side.SELL, 9_000_000, parent_id="h1")
@@ -130,7 +130,7 @@ def test_quotes_are_one_entry_for_each_working_order(hub: Hub, story: SpotStory)
     assert all(entry["number_of_orders"] == 1 for entry in package["entries"])
 
 
-def test_figures_come_at_once_on_change_and_each_second(hub: Hub, story: SpotStory) -> None:
+def test_c2_t7_figures_come_at_once_on_change_and_each_second(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/topic/trading-statistics")
     ((row,),) = listener.bodies()
     assert (row["algo_id"], row["open_buy_qty"], row["quoter_bot_qty"]) == (3, "1.5", 1.5)
@@ -157,7 +157,7 @@ def test_what_nobody_can_say_is_null(hub: Hub, story: SpotStory) -> None:
     assert row["position_market_price"] is None and row["account_pnl"] is None
 
 
-def test_the_exposure_of_currencies(hub: Hub, story: SpotStory) -> None:
+def test_c2_t8_i5_the_exposure_of_currencies(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/topic/risk-statistics")
     assert listener.bodies() == [
         [
@@ -172,7 +172,7 @@ def test_the_exposure_of_currencies(hub: Hub, story: SpotStory) -> None:
     ]
 
 
-def test_orders_begin_whole_and_go_on_with_what_changed(hub: Hub, story: SpotStory) -> None:
+def test_c2_t10_orders_begin_whole_and_go_on_with_what_changed(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/user/topic/orders/3")
     (rows,) = listener.bodies()
     assert [row["correlation_id"] for row in rows] == ["4", "3", "2", "1"], "newest first"
@@ -220,7 +220,7 @@ def test_open_orders_stay_in_the_list_however_many_end_after_them(hub: Hub, stor
     assert {row["correlation_id"] for row in rows if row["order_status"] == "NEW"} == {"1", "2", "3", "4"}
 
 
-def test_trades_come_once_however_often_they_are_told(hub: Hub, story: SpotStory) -> None:
+def test_c2_t11_trades_come_once_however_often_they_are_told(hub: Hub, story: SpotStory) -> None:
     story.executed(1, Side.BUY, 8_990_000, 60, "t1")
     listener, _ = listening(hub, story, "/user/topic/trades/3")
     ((row,),) = listener.bodies()
@@ -238,7 +238,7 @@ def test_trades_come_once_however_often_they_are_told(hub: Hub, story: SpotStory
     assert [[row["execution_id"] for row in body] for body in listener.bodies()] == [["t2"]]
 
 
-def test_executions_push_no_warning_out_of_the_alerts(hub: Hub, story: SpotStory) -> None:
+def test_c2_t9_executions_push_no_warning_out_of_the_alerts(hub: Hub, story: SpotStory) -> None:
     story.told(
         "Self Prevention: BTCJPY SELL 1.5 @ 441284.435",
         action="Ignore Order",
@@ -265,7 +265,7 @@ def test_executions_push_no_warning_out_of_the_alerts(hub: Hub, story: SpotStory
     assert [[(row["level"], row["algo_id"]) for row in body] for body in listener.bodies()] == [[("ERROR", None)]]
 
 
-def test_balances_are_summed_over_the_accounts_of_an_exchange(hub: Hub, story: SpotStory) -> None:
+def test_c2_t12_balances_are_summed_over_the_accounts_of_an_exchange(hub: Hub, story: SpotStory) -> None:
     story.spot_account("mm2", "dltxmm_spot", Balance(currency="BTC", total=Decimal(1), available=Decimal(1)))
     listener, _ = listening(hub, story, "/topic/balances")
     (rows,) = listener.bodies()
@@ -281,7 +281,7 @@ def test_balances_are_summed_over_the_accounts_of_an_exchange(hub: Hub, story: S
     assert len(listener.bodies()) == 1
 
 
-def test_balances_of_a_bot_are_those_of_its_exchanges_and_currencies(hub: Hub, story: SpotStory) -> None:
+def test_c2_t12_i1_balances_of_a_bot_are_those_of_its_exchanges_and_currencies(hub: Hub, story: SpotStory) -> None:
     story.spot_account("other", "bittrex_spot", Balance(currency="BTC", total=Decimal(1), available=Decimal(1)))
     story.spot_account("mm3", "kraken_spot", Balance(currency="ADA", total=Decimal(1), available=Decimal(1)))
     listener, _ = listening(hub, story, "/topic/balances/3")
@@ -289,7 +289,7 @@ def test_balances_of_a_bot_are_those_of_its_exchanges_and_currencies(hub: Hub, s
     assert {(row["src"], row["ccy"]) for row in rows} == {("DLTXMM", "BTC"), ("DLTXMM", "JPY"), ("KRAKEN", "JPY")}
 
 
-def test_each_accepted_change_is_exactly_one_update(hub: Hub, story: SpotStory) -> None:
+def test_c2_t1_each_accepted_change_is_exactly_one_update(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/topic/config")
     assert listener.bodies() == []
     story.spot_bot(sections=changed(BTCJPY, pricer__min_spread="8 bps [40]"))
@@ -303,7 +303,7 @@ def test_each_accepted_change_is_exactly_one_update(hub: Hub, story: SpotStory) 
     assert listener.bodies() == []
 
 
-def test_a_configuration_is_told_with_the_values_and_types_it_was_sent_in(hub: Hub, story: SpotStory) -> None:
+def test_c2_t1_i11_a_configuration_is_told_with_the_values_and_types_it_was_sent_in(hub: Hub, story: SpotStory) -> None:
     listener, _ = listening(hub, story, "/topic/config")
     story.spot_bot(sections=changed(BTCJPY, risk_limits__max_long_exposure=4.0), running=False)
     later(hub, story, 0.05)
@@ -369,7 +369,7 @@ def test_a_bot_that_may_still_reduce_keeps_its_hedger(hub: Hub, story: SpotStory
         ("/user/topic/fx-market-data/5", 404, "bot 5 has no fx book"),
     ],
 )
-def test_what_cannot_be_had_is_said_under_the_subscription(
+def test_c2_a12_what_cannot_be_had_is_said_under_the_subscription(
     hub: Hub, story: SpotStory, destination: str, status: int, rule: str
 ) -> None:
     story.bot()

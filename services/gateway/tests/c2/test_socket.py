@@ -134,7 +134,7 @@ async def connected(served: Served, *roles: str, version: str = "1.2") -> Any:
     return socket
 
 
-async def test_stomp_py_reads_every_topic(served: Served) -> None:
+async def test_c2_a6_i9_stomp_py_reads_every_topic(served: Served) -> None:
     got: queue.Queue[tuple[dict[str, str], Any]] = queue.Queue()
 
     class Listener(stomp.ConnectionListener):  # type: ignore[misc]
@@ -218,7 +218,9 @@ async def test_stompjs_reads_every_topic_and_connects_again(served: Served, tmp_
     assert {"receipt": "bye"} in said
 
 
-async def test_a_client_with_the_quirks_of_a_known_one_reads_everything(served: Served) -> None:
+async def test_c2_s2_2_1_s2_2_2_s2_2_3_s2_2_4_s2_2_5_a_client_with_the_quirks_of_a_known_one_reads_everything(
+    served: Served,
+) -> None:
     """CRLF line ends, no host, body at the first empty line, the subscription's id between two headers."""
     token = await served.token("viewer", "exchanges")
     async with websockets.connect(served.url) as socket:
@@ -241,7 +243,7 @@ async def test_a_client_with_the_quirks_of_a_known_one_reads_everything(served: 
         await socket.send(frame("DISCONNECT", eol="\r\n"))
 
 
-async def test_the_headers_of_a_message_are_those_of_the_examples(served: Served) -> None:
+async def test_c2_s2_2_3_the_headers_of_a_message_are_those_of_the_examples(served: Served) -> None:
     socket = await connected(served)
     await socket.send(frame("SUBSCRIBE", "ack:auto", "id:sub-0", "destination:/topic/alerts"))
     _, headers, body = await read(socket)
@@ -252,7 +254,7 @@ async def test_the_headers_of_a_message_are_those_of_the_examples(served: Served
 
 
 @pytest.mark.parametrize("header", ["authorization:{}", "authorization:Bearer {}", "Authorization:bearer {}"])
-async def test_a_token_is_taken_in_each_of_its_forms(served: Served, header: str) -> None:
+async def test_c2_a7_a_token_is_taken_in_each_of_its_forms(served: Served, header: str) -> None:
     token = await served.token("viewer")
     async with websockets.connect(served.url) as socket:
         await socket.send(frame("CONNECT", header.format(token), "accept-version:1.0,1.1,1.2"))
@@ -261,7 +263,7 @@ async def test_a_token_is_taken_in_each_of_its_forms(served: Served, header: str
 
 
 @pytest.mark.parametrize("header", ["authorization:0e5d4f0e-4bd6-4a0b-9b52-0a8f9d5cf0f5", "no:token", "authorization:"])
-async def test_without_a_good_token_there_is_an_error_and_an_end(served: Served, header: str) -> None:
+async def test_c2_a3_a4_without_a_good_token_there_is_an_error_and_an_end(served: Served, header: str) -> None:
     async with websockets.connect(served.url) as socket:
         await socket.send(frame("CONNECT", header, "accept-version:1.2"))
         command, headers, body = await read(socket)
@@ -287,7 +289,7 @@ async def test_exchanges_are_shown_to_who_may_see_them_alone(served: Served) -> 
         await socket.close()
 
 
-async def test_a_request_that_cannot_be_met_leaves_the_connection_open(served: Served) -> None:
+async def test_c2_a12_i18_a_request_that_cannot_be_met_leaves_the_connection_open(served: Served) -> None:
     socket = await connected(served)
     for number, (destination, status) in enumerate(
         [("/topic/weather", "404"), ("/user/topic/orders/x", "400"), ("/user/topic/orders/99", "404")]

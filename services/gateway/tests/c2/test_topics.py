@@ -26,7 +26,7 @@ from gateway.c2.topics import Topic, TopicError, TopicKind, topic_of
         ("/user/topic/responses", Topic(TopicKind.RESPONSES)),
     ],
 )
-def test_a_destination_says_what_it_asks_for(destination: str, topic: Topic) -> None:
+def test_c2_a11_i1_i2_i3_a_destination_says_what_it_asks_for(destination: str, topic: Topic) -> None:
     assert topic_of(destination) == topic
 
 

@@ -28,7 +28,7 @@ def test_a_symbol_is_of_what_its_market_says() -> None:
         ("USDJPY", "ETHUSD", "underlyings: must be of BTC, is 'ETHUSD'"),
     ],
 )
-def test_what_does_not_lead_there_is_refused_with_the_rule(fx: str, underlying: str, rule: str) -> None:
+def test_c2_i13_what_does_not_lead_there_is_refused_with_the_rule(fx: str, underlying: str, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         used_inversely(fx, underlying, BTC_JPY, {})
 

@@ -17,7 +17,7 @@ def test_btcjpy_from_btcusd_by_usdjpy_multiplies() -> None:
     assert rate.middle == pytest.approx(150.05)
 
 
-def test_adaeth_from_adabtc_by_ethbtc_divides_with_sides_crossed() -> None:
+def test_c2_i13_adaeth_from_adabtc_by_ethbtc_divides_with_sides_crossed() -> None:
     rate = Rate(0.05, 0.051, inverse=True)
     assert rate.of_bid(0.0000100) == pytest.approx(0.000196078, rel=1e-5)
     assert rate.of_ask(0.0000102) == pytest.approx(0.000204)

@@ -175,7 +175,7 @@ prices = st.one_of(st.none(), st.decimals(D("0.01"), 1_000, places=2))
 
 
 @given(st.sampled_from(ExecutionStyle), st.sampled_from(Side), books(), ticks, distances, prices, prices, st.booleans())
-def test_no_book_and_no_configuration_makes_a_child_go_beyond_its_bounds(
+def test_c2_i15_no_book_and_no_configuration_makes_a_child_go_beyond_its_bounds(
     style: ExecutionStyle,
     side: Side,
     book: Depth,

@@ -345,7 +345,7 @@ def test_an_order_that_ended_or_is_gone_from_the_venue_is_open_no_more() -> None
     assert [order.order_id for order in orders] == [5], "the snapshot is of another venue"
 
 
-def test_executions_are_told_as_programs_look_for_them_and_off_the_path_of_a_fill() -> None:
+def test_c2_s2_2_8_executions_are_told_as_programs_look_for_them_and_off_the_path_of_a_fill() -> None:
     harness = spot_harness()
     assert ("info", "execution") not in kinds(harness.book(a_quote(1, -1_500, 9_000_000)))
     harness.book(a_hedge(2, 1_500, 60_000, algo_id="risk-currency-7"))
