@@ -67,6 +67,7 @@ IMPORT = "import-config {recipe_file} --dry-run"
 RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
+    "./mm up --gateways N": Elsewhere("test_first_start_two_replicas_conflicts_restart_and_an_orderly_end"),
     "./mm up --profile spot": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
     './mm transfer mm1-kraken mm1-dltxmm 0.5 BTC --why "DLTXMM runs out"': Elsewhere(
         "test_spot_bots_quote_at_named_venues_and_every_account_agrees"
