@@ -50,7 +50,7 @@ def jsonable(value: Any) -> Any:
     """Return a value as what msgspec writes exactly: bare decimals as raw JSON numbers, absent fields left out."""
     if isinstance(value, Dto):
         fields: dict[str, Any] = {}
-        for name, quoted in _layout(type(value)):
+        for name, quoted in layout(type(value)):
             field = getattr(value, name)
             if field is msgspec.UNSET:
                 continue
@@ -79,7 +79,7 @@ def bare(number: Decimal) -> msgspec.Raw:
 
 
 @cache
-def _layout(cls: type[Dto]) -> tuple[tuple[str, bool], ...]:
+def layout(cls: type[Dto]) -> tuple[tuple[str, bool], ...]:
     """Return each field in its order with whether its decimal is quoted."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple((name, QUOTED in _marks(hints[name])) for name in cls.__struct_fields__)

@@ -44,6 +44,7 @@ from common.orders import first_id_of
 from common.testing.spot import BTCJPY
 from fastapi import FastAPI
 from gateway.api.app import build_app
+from gateway.api.c2.asyncapi import document
 from gateway.auth.passwords import Passwords
 from gateway.auth.sessions import Sessions
 from gateway.auth.throttle import Throttle
@@ -604,11 +605,14 @@ async def test_a_wrong_password_is_refused_in_words_on_the_page(served: Served) 
         assert await tab.value("document.getElementById('app').hidden")
 
 
-async def test_the_api_pages_show_every_route(served: Served) -> None:
+async def test_the_api_pages_show_every_route_and_topic(served: Served) -> None:
     async with browser_tab() as tab:
         await tab.open(f"{served.url}/api/docs")
-        await tab.until("document.querySelectorAll('details').length > 10")
+        await tab.until("document.getElementById('topic-responses')")
         paths = served.app.openapi()["paths"]
         shown = await tab.value("[...document.querySelectorAll('details code')].map((each) => each.textContent)")
-        assert sorted(set(shown)) == sorted(paths)
+        topics = [channel["address"] for channel in document()["channels"].values()]
+        assert sorted(set(shown)) == sorted([*paths, *topics])
+        texts = await tab.value("[...document.querySelectorAll('details')].map((each) => each.textContent)")
+        assert any("Array of TradingStatistics" in text and "open_buy_qty" in text for text in texts)
         assert tab.complaints == []

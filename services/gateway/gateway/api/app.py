@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from gateway.api import errors
 from gateway.api.c2 import bots as c2_bots
 from gateway.api.c2 import reads as c2_reads
 from gateway.api.c2 import risks as c2_risks
+from gateway.api.described import DescribedApi
 from gateway.api.protection import BoundedBodies, SecurityHeaders
 from gateway.api.routes import (
     adjustments,
@@ -46,7 +48,7 @@ SOCKETS = (socket.router,)
 
 def build_app(context: Context) -> FastAPI:
     """Return the application that serves the gateway's port."""
-    app = FastAPI(
+    app = DescribedApi(
         title="Market-making platform",
         version="0.1.0",
         description=DESCRIPTION,
@@ -60,6 +62,7 @@ def build_app(context: Context) -> FastAPI:
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.described = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     for door in SOCKETS:
         app.include_router(door)
     app.add_middleware(BoundedBodies)

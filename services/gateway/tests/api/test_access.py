@@ -24,6 +24,7 @@ OPEN_TO_ALL = {
     ("DELETE", "/oauth/token"),
     ("GET", "/"),
     ("GET", "/api/docs"),
+    ("GET", "/api/asyncapi.json"),
     ("GET", "/web/{name}"),
 }
 # Who may call what, written down a second time on purpose: a route's guard changes only together with this page.
@@ -61,7 +62,9 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/v0/config/algorithm/{algo_key}"): {Role.VIEWER},
     ("GET", "/api/v0/config/instrument/get/{algo_id}"): {Role.VIEWER},
     ("POST", "/api/v0/config/instrument/save"): {Role.TRADER},
-    ("POST", "/api/v0/config/{part}/save"): {Role.TRADER, Role.RISK},
+    ("POST", "/api/v0/config/pricer/save"): {Role.TRADER, Role.RISK},
+    ("POST", "/api/v0/config/hedger/save"): {Role.TRADER, Role.RISK},
+    ("POST", "/api/v0/config/riskLimits/save"): {Role.TRADER, Role.RISK},
     ("POST", "/api/v0/config/{part}/start/{algo_id}"): {Role.TRADER},
     ("POST", "/api/v0/config/{part}/stop/{algo_id}"): {Role.TRADER, Role.RISK},
     ("DELETE", "/api/v0/config/instrument/delete/{algo_id}"): {Role.TRADER},

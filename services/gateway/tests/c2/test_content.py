@@ -7,12 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from c2wire.enums import ConfigType
+from c2wire.schemas import reference, schemas
 from common.bots.spot import FxAggregation, HedgeStrategy, SourceAggregation
 from common.events import AlertLevel, ExecutionStyle
 from common.instruments import Side
+from common.testing.spot import PLATFORM_DOCUMENTS
+from gateway.api.c2.asyncapi import TOLD, document, message_of
 from gateway.c2.hub import Hub
 from gateway.c2.rows import LEVELS
+from gateway.c2.topics import topic_of
 from gateway.testing.spot import Listener, SpotStory, subscription
+from jsonschema import Draft202012Validator
 
 DESTINATIONS = (
     "/user/topic/source-market-data/3",
@@ -45,7 +51,26 @@ def test_c2_i1_i2_i3_i7_i9_each_topic_is_strict_json_under_its_name_with_a_statu
     hub: Hub, story: SpotStory, destination: str
 ) -> None:
     story.told('said "twice",\n and again', AlertLevel.INFO)
-    assert first(hub, story, destination) is not None
+    story.executed(1, Side.BUY, 8_990_000, 60, "t1")
+    said = first(hub, story, destination)
+    found = document()
+    message = found["components"]["messages"][message_of(TOLD[topic_of(destination).kind])]
+    Draft202012Validator(message["payload"] | {"components": found["components"]}).validate(said)
+    assert said, "nothing to hold to the schema"
+
+
+def test_c2_t1_each_update_holds_to_its_schema(hub: Hub, story: SpotStory) -> None:
+    listener = Listener()
+    hub.subscribe(listener, subscription("/topic/config"), story.now_ms)
+    for kind, document_id in PLATFORM_DOCUMENTS:
+        story.document(kind, document_id, PLATFORM_DOCUMENTS[kind, document_id])
+    stored = story.view.bots["3"].event
+    story.tell(story.view.on_bot, msgspec.structs.replace(stored, removed=True, revision=stored.revision + 1))
+    hub.tick(story.now_ms + 1_000)
+    updates = listener.bodies()
+    assert {update["config_type"] for update in updates} == {each.value for each in ConfigType}
+    for update in updates:
+        Draft202012Validator(reference("ConfigUpdate") | {"components": {"schemas": schemas()}}).validate(update)
 
 
 def test_c2_i6_an_alert_says_its_level_and_how_long_it_has_lasted(hub: Hub, story: SpotStory) -> None:

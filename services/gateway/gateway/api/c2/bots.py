@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 from c2wire.enums import ConfigType
 from c2wire.wire import jsonable
 from common.bots.spot import ALGO_KEY, SourceAggregation
 from common.errors import PublishRefused
 from common.events import BotConfig
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Response
 
 from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
+from gateway.api.c2 import schemas
 from gateway.api.c2.bodies import (
     IfMatch,
     answer,
@@ -25,7 +26,8 @@ from gateway.api.c2.bodies import (
     switch_of,
     visibility_of,
 )
-from gateway.api.c2.examples import ALGORITHM, ALGORITHMS, BOT, INSTRUMENT, PRICER, answers
+from gateway.api.c2.examples import ALGORITHM, ALGORITHMS, BOT, HEDGER, INSTRUMENT, PRICER, RISK_LIMITS, answers
+from gateway.api.c2.schemas import HedgerSent, InstrumentSent, PricerSent, RiskLimitsSent
 from gateway.api.changing import change_bot, checked_algo_id, remove_bot, switch_bot
 from gateway.api.errors import WRONG_LAST_SEQUENCE, ApiError, bad_field
 from gateway.auth.users import Caller
@@ -50,24 +52,16 @@ class Part(StrEnum):
     HEDGER = "hedger"
 
 
-class SavedPart(StrEnum):
-    """What of an existing bot is saved by itself, by its word in a path."""
-
-    PRICER = "pricer"
-    HEDGER = "hedger"
-    RISK_LIMITS = "riskLimits"
+_PARTS = ("InstrumentConfig", "PricerConfig", "HedgerConfig")
 
 
-_SECTION = {SavedPart.PRICER: "pricer", SavedPart.HEDGER: "hedger", SavedPart.RISK_LIMITS: "risk_limits"}
-
-
-@router.get("/algorithms", responses=answers(ALGORITHMS))
+@router.get("/algorithms", responses=answers(ALGORITHMS, schemas.ALGORITHM))
 async def get_algorithms(_caller: Viewer) -> Response:
     """List the algorithms: there is one."""
     return answer([_ALGORITHM])
 
 
-@router.get("/algorithm/{algo_key}", responses=answers(ALGORITHM))
+@router.get("/algorithm/{algo_key}", responses=answers(ALGORITHM, schemas.ALGORITHM_BOTS))
 async def get_algorithm(algo_key: str, context: ContextOf, caller: Viewer) -> Response:
     """Return every bot of an algorithm, each with its four configurations."""
     if algo_key != ALGO_KEY:
@@ -81,7 +75,7 @@ async def get_algorithm(algo_key: str, context: ContextOf, caller: Viewer) -> Re
     return answer({"algorithm": _ALGORITHM, "configurations": [_four_parts(context, bot) for bot in bots]})
 
 
-@router.get("/instrument/get/{algo_id}", responses=answers(BOT))
+@router.get("/instrument/get/{algo_id}", responses=answers(BOT, schemas.BOT, schemas.NOTHING))
 async def get_instrument(algo_id: str, context: ContextOf, caller: Viewer) -> Response:
     """Return the four configurations of a bot; null where there is none any more."""
     checked_algo_id(algo_id)
@@ -92,9 +86,9 @@ async def get_instrument(algo_id: str, context: ContextOf, caller: Viewer) -> Re
     return answer(_four_parts(context, stored.event), stored.event.revision)
 
 
-@router.post("/instrument/save", responses=answers(INSTRUMENT))
+@router.post("/instrument/save", responses=answers(INSTRUMENT, "InstrumentConfig"))
 async def save_instrument(
-    body: Annotated[dict[str, Any], Body()], context: ContextOf, caller: Trader, if_match: IfMatch = None
+    body: InstrumentSent, context: ContextOf, caller: Trader, if_match: IfMatch = None
 ) -> Response:
     """Change a bot's INSTRUMENT, or create a bot where `algo_id` is null; the answer is the INSTRUMENT with its id."""
     fields = fields_of(ConfigType.INSTRUMENT, body)
@@ -120,52 +114,39 @@ async def save_instrument(
     return _section(context, config, "instrument")
 
 
-@router.post("/{part}/save", responses=answers(PRICER))
-async def save_part(
-    part: SavedPart,
-    body: Annotated[dict[str, Any], Body()],
-    context: ContextOf,
-    caller: TraderOrRisk,
-    if_match: IfMatch = None,
+@router.post("/pricer/save", responses=answers(PRICER, "PricerConfig"))
+async def save_pricer(body: PricerSent, context: ContextOf, caller: TraderOrRisk, if_match: IfMatch = None) -> Response:
+    """Change a bot's PRICER; the answer is the same, as it is stored."""
+    return await _saved(context, caller, "pricer", body, if_match)
+
+
+@router.post("/hedger/save", responses=answers(HEDGER, "HedgerConfig"))
+async def save_hedger(body: HedgerSent, context: ContextOf, caller: TraderOrRisk, if_match: IfMatch = None) -> Response:
+    """Change a bot's HEDGER; the answer is the same, as it is stored."""
+    return await _saved(context, caller, "hedger", body, if_match)
+
+
+@router.post("/riskLimits/save", responses=answers(RISK_LIMITS, "RiskLimitsConfig"))
+async def save_risk_limits(
+    body: RiskLimitsSent, context: ContextOf, caller: TraderOrRisk, if_match: IfMatch = None
 ) -> Response:
-    """Change a bot's PRICER, HEDGER or RISK_LIMITS; the answer is the same, as it is stored."""
-    section = _SECTION[part]
-    fields = fields_of(SECTIONS[section], body)
-    algo_id = id_of(body, "algo_id")
-    if algo_id is None:
-        raise bad_field("algo_id", "must be given: a bot begins with its INSTRUMENT")
-    before = spot_bot(context, caller, algo_id)
-    stored = before.sections.get(section) or {}
-    made = section_of(SECTIONS[section], fields, stored)
-    if section != "risk_limits":
-        made["running"] = switch_of(fields, bool(stored.get("running")))
-    config, _ = await change_bot(
-        context,
-        caller,
-        before,
-        algo_id=algo_id,
-        kind=OF_C2,
-        running=before.running,
-        sections=before.sections | {section: made},
-        revision=revision_of(if_match, before.revision),
-        reason=REASON,
-    )
-    return _section(context, config, section)
+    """Change a bot's RISK_LIMITS; the answer is the same, as it is stored."""
+    return await _saved(context, caller, "risk_limits", body, if_match)
 
 
-@router.post("/{part}/start/{algo_id}", responses=answers(PRICER))
+@router.post("/{part}/start/{algo_id}", responses=answers(PRICER, *_PARTS))
 async def start_part(part: Part, algo_id: str, context: ContextOf, caller: Trader) -> Response:
     """Start a bot, its pricer or its hedger; 409 with loss and limit while a halt for the day's loss stands."""
     return await _switched(context, caller, algo_id, part, running=True)
 
 
-@router.post("/{part}/stop/{algo_id}", responses=answers(PRICER))
+@router.post("/{part}/stop/{algo_id}", responses=answers(PRICER, *_PARTS))
 async def stop_part(part: Part, algo_id: str, context: ContextOf, caller: TraderOrRisk) -> Response:
     """Stop a bot, its pricer or its hedger."""
     return await _switched(context, caller, algo_id, part, running=False)
 
 
-@router.delete("/instrument/delete/{algo_id}", responses=answers(INSTRUMENT))
+@router.delete("/instrument/delete/{algo_id}", responses=answers(INSTRUMENT, "InstrumentConfig"))
 async def delete_instrument(algo_id: str, context: ContextOf, caller: Trader) -> Response:
     """Remove a bot and return its last INSTRUMENT; 409 while it runs."""
     before = spot_bot(context, caller, algo_id)
@@ -210,6 +191,32 @@ def _account_at(context: Context, exchange: Any) -> str:
         named = ", ".join(accounts) or "none"
         raise bad_field("exchange", f"must be one where we have one account, has {named}; PUT /api/bots names it")
     return accounts[0]
+
+
+async def _saved(
+    context: Context, caller: Caller, section: str, body: dict[str, Any], if_match: str | None
+) -> Response:
+    fields = fields_of(SECTIONS[section], body)
+    algo_id = id_of(body, "algo_id")
+    if algo_id is None:
+        raise bad_field("algo_id", "must be given: a bot begins with its INSTRUMENT")
+    before = spot_bot(context, caller, algo_id)
+    stored = before.sections.get(section) or {}
+    made = section_of(SECTIONS[section], fields, stored)
+    if section != "risk_limits":
+        made["running"] = switch_of(fields, bool(stored.get("running")))
+    config, _ = await change_bot(
+        context,
+        caller,
+        before,
+        algo_id=algo_id,
+        kind=OF_C2,
+        running=before.running,
+        sections=before.sections | {section: made},
+        revision=revision_of(if_match, before.revision),
+        reason=REASON,
+    )
+    return _section(context, config, section)
 
 
 async def _switched(context: Context, caller: Caller, algo_id: str, part: Part, *, running: bool) -> Response:

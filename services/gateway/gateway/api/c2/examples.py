@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from c2wire.schemas import reference
+
+REFUSAL = "C2Refusal"
+"""The schema of what a refusal says."""
+
 _IDS = {"algo_id": 3, "algo_key": "MM"}
 INSTRUMENT = {
     "instrument": "ADAETH",
@@ -155,12 +160,43 @@ TRADE = {
     "execution_price": "0.00021",
 }
 BALANCE = {"ccy": "ETH", "src": "BITTREX", "ts": 1_795_222_805_000, "am": 10, "av": 8, "fr": 2, "mr": 0, "mra": 0}
+CONFIG_UPDATE = {"action_type": "UPDATED", "config_type": "INSTRUMENT", "config": INSTRUMENT}
+PACKAGE = {
+    "timestamp": 1_795_222_805_000,
+    "security_id": "ADABTC",
+    "type": "snapshot_full_refresh",
+    "entries": [
+        {
+            "exchange_id": "BINANCE",
+            "price": price,
+            "quantity": "1500",
+            "side": side,
+            "action": "insert",
+            "level": 0,
+            "number_of_orders": 0,
+        }
+        for side, price in (("buy", "0.00000912"), ("sell", "0.00000913"))
+    ],
+    "sequence_number": 7,
+}
 _REFUSAL = {"name": "invalid", "message": "sections.pricer.min_spread: must be …", "field": "min_spread"}
 
 
-def answers(shown: Any) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route: what it answers, and what a refusal looks like."""
+def answers(shown: Any, *names: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route: what it answers, one of the schemas of these names, and a refusal.
+
+    Where the example is an array, the answer is an array of what the name says.
+    """
+    schema: dict[str, Any] = reference(names[0]) if len(names) == 1 else {"anyOf": [reference(each) for each in names]}
+    if isinstance(shown, list):
+        schema = {"type": "array", "items": schema}
     return {
-        200: {"description": "Done", "content": {"application/json": {"example": shown}}},
-        "4XX": {"description": "Refused", "content": {"application/json": {"example": _REFUSAL}}},
+        200: {"description": "Done", "content": {"application/json": {"schema": schema, "example": shown}}},
+        **{
+            status: {
+                "description": described,
+                "content": {"application/json": {"schema": reference(REFUSAL), "example": _REFUSAL}},
+            }
+            for status, described in (("4XX", "Refused"), ("5XX", "Cannot be done now"))
+        },
     }

@@ -16,19 +16,19 @@ from gateway.c2.topics import Topic, TopicKind
 router = APIRouter(prefix="/api/v0", tags=["C2 figures"])
 
 
-@router.get("/statistics/trading", responses=answers([TRADING]))
+@router.get("/statistics/trading", responses=answers([TRADING], "TradingStatistics"))
 async def get_trading(context: ContextOf, caller: Viewer) -> Response:
     """Return the figures of every spot bot since its cutoff."""
     return rows(content_of(context).trading_statistics(visibility_of(caller)))
 
 
-@router.get("/statistics/risk", responses=answers([EXPOSURE]))
+@router.get("/statistics/risk", responses=answers([EXPOSURE], "RiskStatistics"))
 async def get_risk(context: ContextOf, caller: Viewer) -> Response:
     """Return the exposure of every watched currency."""
     return rows(content_of(context).risk_statistics(visibility_of(caller)))
 
 
-@router.get("/alerts", responses=answers([ALERT]))
+@router.get("/alerts", responses=answers([ALERT], "Alert"))
 async def get_alerts(
     context: ContextOf,
     caller: Viewer,
@@ -41,7 +41,7 @@ async def get_alerts(
     return rows(content_of(context).alerts(later, visibility_of(caller)))
 
 
-@router.get("/orders/{algo_id}", responses=answers([ORDER]))
+@router.get("/orders/{algo_id}", responses=answers([ORDER], "Order"))
 async def get_orders(algo_id: str, context: ContextOf, caller: Viewer) -> Response:
     """Return the last orders of a bot, and every one that may still be filled."""
     existing_bot(context, algo_id)
@@ -49,7 +49,7 @@ async def get_orders(algo_id: str, context: ContextOf, caller: Viewer) -> Respon
     return rows(content_of(context).orders(context.view.blotter.orders[algo_id].newest(ROWS_MAX)))
 
 
-@router.get("/trades/{algo_id}", responses=answers([TRADE]))
+@router.get("/trades/{algo_id}", responses=answers([TRADE], "Trade"))
 async def get_trades(algo_id: str, context: ContextOf, caller: Viewer) -> Response:
     """Return the last executions of a bot."""
     existing_bot(context, algo_id)
@@ -57,7 +57,7 @@ async def get_trades(algo_id: str, context: ContextOf, caller: Viewer) -> Respon
     return rows(content_of(context).trades(context.view.blotter.trades[algo_id].newest(ROWS_MAX)))
 
 
-@router.get("/balances", responses=answers([BALANCE]))
+@router.get("/balances", responses=answers([BALANCE], "Balance"))
 async def get_balances(context: ContextOf, caller: Viewer) -> Response:
     """Return what there is of each currency at each exchange."""
     return rows(content_of(context).balances(Topic(TopicKind.BALANCES), visibility_of(caller)))

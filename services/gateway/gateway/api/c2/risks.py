@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from c2wire.enums import ConfigType
 from c2wire.wire import jsonable
 from common.bots.spot import ALGO_KEY, AccountRisk, CurrencyHedger, CurrencyRiskLimits, CurrencyScope
 from common.events import PlatformConfig
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Response
 
 from gateway.api.access import ContextOf, RiskOfficer, Trader, TraderOrRisk, Viewer
+from gateway.api.c2 import schemas
 from gateway.api.c2.bodies import IfMatch, answer, fields_of, id_of, revision_of, switch_of
 from gateway.api.c2.examples import CURRENCY, CURRENCY_HEDGER, LIMITS, RISK, RISKS, answers
+from gateway.api.c2.schemas import CurrencyLimitsSent, RiskCurrencySent, RiskHedgerSent, RiskSent
 from gateway.api.changing import change_document, check_document, delete_document
 from gateway.api.errors import ApiError, bad_field
 from gateway.auth.users import Caller
@@ -24,17 +26,15 @@ REASON = "by the C2 API"
 
 router = APIRouter(prefix="/api/v0/config/risks", tags=["C2 configuration"])
 
-Sent = Annotated[dict[str, Any], Body()]
 
-
-@router.get("", responses=answers([RISK]))
+@router.get("", responses=answers([RISK], "RiskConfig"))
 async def get_risks(context: ContextOf, _caller: Viewer) -> Response:
     """List the RISK of each algorithm: there is one, once it has been saved."""
     risk = _living(context, AccountRisk.type, ALGO_KEY)
     return answer([jsonable(document_config(risk))] if risk is not None else [])
 
 
-@router.get("/{algo_key}", responses=answers(RISKS))
+@router.get("/{algo_key}", responses=answers(RISKS, schemas.RISKS))
 async def get_risk(algo_key: str, context: ContextOf, _caller: Viewer) -> Response:
     """Return an algorithm's RISK, and each watched currency with its limits and its hedger."""
     if algo_key != ALGO_KEY:
@@ -62,14 +62,16 @@ async def get_risk(algo_key: str, context: ContextOf, _caller: Viewer) -> Respon
     )
 
 
-@router.post("/save", responses=answers(RISK))
-async def save_risk(body: Sent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None) -> Response:
+@router.post("/save", responses=answers(RISK, "RiskConfig"))
+async def save_risk(body: RiskSent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None) -> Response:
     """Change RISK; the answer is the same, as it is stored."""
     return await _saved(context, caller, ConfigType.RISK, ALGO_KEY, body, if_match)
 
 
-@router.post("/currency/save", responses=answers(CURRENCY))
-async def save_currency(body: Sent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None) -> Response:
+@router.post("/currency/save", responses=answers(CURRENCY, "RiskCurrencyConfig"))
+async def save_currency(
+    body: RiskCurrencySent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None
+) -> Response:
     """Change a watched currency, or add one where `currency_id` is null; the answer has its id."""
     currency_id = id_of(body, "currency_id")
     if currency_id is None:
@@ -80,32 +82,34 @@ async def save_currency(body: Sent, context: ContextOf, caller: RiskOfficer, if_
     return await _saved(context, caller, ConfigType.RISK_CURRENCY, currency_id, body, if_match)
 
 
-@router.post("/currency/limits/save", responses=answers(LIMITS))
-async def save_limits(body: Sent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None) -> Response:
+@router.post("/currency/limits/save", responses=answers(LIMITS, "CurrencyRiskLimitsConfig"))
+async def save_limits(
+    body: CurrencyLimitsSent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None
+) -> Response:
     """Change the limits of a watched currency; the answer is the same, as it is stored."""
     return await _saved(context, caller, ConfigType.CURRENCY_RISK_LIMITS, _currency_of(body), body, if_match)
 
 
-@router.post("/hedger/save", responses=answers(CURRENCY_HEDGER))
-@router.post("/strategy/save", include_in_schema=False, responses=answers(CURRENCY_HEDGER))
-async def save_hedger(body: Sent, context: ContextOf, caller: Trader, if_match: IfMatch = None) -> Response:
+@router.post("/hedger/save", responses=answers(CURRENCY_HEDGER, "RiskHedgerConfig"))
+@router.post("/strategy/save", include_in_schema=False, responses=answers(CURRENCY_HEDGER, "RiskHedgerConfig"))
+async def save_hedger(body: RiskHedgerSent, context: ContextOf, caller: Trader, if_match: IfMatch = None) -> Response:
     """Change the hedger of a watched currency; the answer is the same, as it is stored."""
     return await _saved(context, caller, ConfigType.RISK_HEDGER, _currency_of(body), body, if_match)
 
 
-@router.post("/currency/start/{currency_id}", responses=answers(CURRENCY_HEDGER))
+@router.post("/currency/start/{currency_id}", responses=answers(CURRENCY_HEDGER, "RiskHedgerConfig"))
 async def start_hedger(currency_id: str, context: ContextOf, caller: Trader) -> Response:
     """Start the hedger of a watched currency."""
     return await _switched(context, caller, currency_id, running=True)
 
 
-@router.post("/currency/stop/{currency_id}", responses=answers(CURRENCY_HEDGER))
+@router.post("/currency/stop/{currency_id}", responses=answers(CURRENCY_HEDGER, "RiskHedgerConfig"))
 async def stop_hedger(currency_id: str, context: ContextOf, caller: Trader) -> Response:
     """Stop the hedger of a watched currency."""
     return await _switched(context, caller, currency_id, running=False)
 
 
-@router.delete("/currency/delete/{currency_id}", responses=answers(CURRENCY))
+@router.delete("/currency/delete/{currency_id}", responses=answers(CURRENCY, "RiskCurrencyConfig"))
 async def delete_currency(currency_id: str, context: ContextOf, caller: TraderOrRisk) -> Response:
     """Remove a watched currency with its limits and its hedger, and return it; 422 while the hedger runs."""
     check_document(CurrencyScope.type, currency_id)

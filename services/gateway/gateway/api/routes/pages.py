@@ -6,7 +6,8 @@ from importlib import resources
 
 from fastapi import APIRouter, Response
 
-from gateway.api.errors import ApiError
+from gateway.api.c2.asyncapi import document
+from gateway.api.errors import ApiError, answer
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -40,6 +41,12 @@ async def get_page() -> Response:
 async def get_docs() -> Response:
     """The API's documentation."""
     return _file(PAGES["/api/docs"])
+
+
+@router.get("/api/asyncapi.json")
+async def get_topics() -> Response:
+    """The topics of the websocket, as a document for programs."""
+    return answer(document())
 
 
 @router.get("/web/{name}")
