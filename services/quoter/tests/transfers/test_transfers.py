@@ -222,6 +222,34 @@ def test_what_was_sent_before_a_refusal_is_found() -> None:
 
 
 @pytest.mark.parametrize(
+    "unreadable", [{"error": {"code": "internal"}}, {"transfers": [{}]}, {"transfers": [], "has_more": True}]
+)
+def test_what_may_have_been_sent_is_not_called_refused_because_the_list_cannot_be_read(
+    unreadable: dict[str, Any],
+) -> None:
+    platform = Platform(a_command())
+    ordinary, readable = platform.venue._answer, False
+
+    def refusing(ask: HttpRequest, now_ns: int) -> tuple[int, dict[str, Any]]:
+        if ask.method == "POST" and ask.url.endswith("/transfers"):
+            if platform.venue.sent:
+                return 422, {"error": {"code": "invalid_field", "message": "currency must be …"}}
+            ordinary(ask, now_ns)
+            return 0, {}
+        if "/transfers?" in ask.url and not readable:
+            return 200, {"next_after": 0, "has_more": False} | unreadable
+        return ordinary(ask, now_ns)
+
+    platform.venue._answer = refusing  # type: ignore[method-assign]
+    platform.wait(5_000)
+    assert platform.states() == [TransferState.SENDING]
+    readable = True
+    platform.wait(10_000)
+    assert platform.states()[-1] is TransferState.DONE
+    assert [each.kind for each in platform.alerts] == ["bad_answer"]
+
+
+@pytest.mark.parametrize(
     ("command", "halted", "keys", "why"),
     [
         (a_command(expires_at_ns=START_NS), "", True, "its time was over before the venue could be asked"),
