@@ -11,33 +11,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 import stomp
 import stompman
 import websockets
-from common.clock import AnchoredClock
-from common.network.admin import serving
-from common.network.webclient import WebClient
-from common.testing.spot import EXCHANGES
-from gateway.api.app import build_app
-from gateway.auth.passwords import Passwords
-from gateway.auth.sessions import Sessions
-from gateway.auth.throttle import Throttle
-from gateway.changes.admin_ports import AdminPorts
-from gateway.context import Context
-from gateway.state.view import View
-from gateway.testing.fakes import FakeBus, MemoryTokenStore
-from gateway.testing.platform import URLS
-from gateway.testing.spot import SpotStory
-from pydantic import SecretStr
+from gateway.testing.served import Served, spot_day_served
 from stompman.connection_ws import WebSocketConnection
 from toolkit.checking.node import NEEDS, find_node, libraries_of
 from toolkit.checking.not_run import not_run
 
 NODE = Path(__file__).with_name("node")
-PASSWORD = "correct horse battery"
 ALL_TOPICS = (
     "/user/topic/source-market-data/3",
     "/user/topic/target-market-data/3",
@@ -55,48 +39,10 @@ ALL_TOPICS = (
 """All that say something at once."""
 
 
-class Served:
-    """A gateway that listens, and the story that it is told."""
-
-    def __init__(self, port: int, story: SpotStory, sessions: Sessions, passwords: Passwords) -> None:
-        self.port, self.story, self.sessions = port, story, sessions
-        self._passwords = passwords
-
-    async def token(self, *roles: str, bots: tuple[str, ...] = ()) -> str:
-        """Log a user with some roles in, over HTTP."""
-        user_id = "-".join(["user", *roles])
-        self.story.user(user_id, *roles, password_hash=await self._passwords.hash(PASSWORD))
-        form = {"grant_type": "password", "username": user_id, "password": PASSWORD, "scope": "public"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
-            answer = await client.post("/oauth/token", data=form)
-        token: str = answer.json()["access_token"]
-        return token
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/websocket/v0"
-
-
 @pytest_asyncio.fixture()
-async def served(passwords: Passwords) -> AsyncIterator[Served]:
-    clock = AnchoredClock()
-    view = View(admin_urls=URLS, quoted_venues=["dltxmm_spot"], exchanges=EXCHANGES)
-    story = SpotStory(view, clock)
-    story.spot_day()
-    story.told("Self Prevention: BTCJPY SELL 1.5 @ 441284.435")
-    store = MemoryTokenStore(clock)
-    sessions = Sessions(store, clock, view.users)
-    context = Context(
-        view=view,
-        clock=clock,
-        sessions=sessions,
-        throttle=Throttle(store),
-        passwords=passwords,
-        admin_ports=AdminPorts(URLS, SecretStr("admin-port-token"), WebClient(trust_env=False)),
-        bus=FakeBus(),
-    )
-    async with serving(build_app(context), "127.0.0.1", 0) as port:
-        yield Served(port, story, sessions, passwords)
+async def served() -> AsyncIterator[Served]:
+    async with spot_day_served() as gateway:
+        yield gateway
 
 
 def frame(command: str, *headers: str, body: str = "", eol: str = "\n") -> str:
