@@ -45,10 +45,11 @@ async def run(frames: int, seed: int) -> Sockets:
     """Send so many mutated frames; TimeoutError where a good client is not answered or readers are left afterwards."""
     errors, server = _Errors(), Ours()
     loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
-    for logger in loggers:
-        logger.addHandler(errors)
     try:
         async with server.serving() as port:
+            # Only now: a server that starts sets these up anew.
+            for logger in loggers:
+                logger.addHandler(errors)
             url = f"ws://127.0.0.1:{port}/"
             connections, messages, growth_mb = await _send(url, Random(seed), frames)
             await _answers(url, server)

@@ -32,7 +32,8 @@ def test_what_a_served_session_raises_is_counted(monkeypatch: pytest.MonkeyPatch
         raise KeyError("acknowledged")
 
     monkeypatch.setattr("stompframes.subscriptions.Subscriptions.named_by", broken)
-    assert {figure.name: figure for figure in main(["--sockets", "300"])}["exceptions"].value > 0
+    figures = {figure.name: figure for figure in main(["--sockets", "300"])}
+    assert int(figures["exceptions"].value) > 0
 
 
 def test_what_a_session_raises_is_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,7 @@ IMPORT = "import-config {recipe_file} --dry-run"
 RECIPES: Mapping[str, Recipe] = {
     # README.md
     "./mm up": Elsewhere("test_a_market_is_quoted_on_both_sides_within_its_limits"),
+    "./mm up --gateways N": Elsewhere("test_first_start_two_replicas_conflicts_restart_and_an_orderly_end"),
     "./mm up --profile spot": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
     './mm transfer mm1-kraken mm1-dltxmm 0.5 BTC --why "DLTXMM runs out"': Elsewhere(
         "test_spot_bots_quote_at_named_venues_and_every_account_agrees"
@@ -120,6 +121,9 @@ RECIPES: Mapping[str, Recipe] = {
     C2_LOGIN: Typed(C2_LOGIN, '"token_type":"bearer"'),
     "./mm bench stomp-fanout": Elsewhere("test_both_servers_tell_every_reader_and_the_ratio_is_of_the_same_bytes"),
     "./mm bench stomp-fuzz": Elsewhere("test_c2_s3_1_a_sample_of_mutated_frames_breaks_rules_and_nothing_else"),
+    # docs/spot-venues.md
+    "python -m feed": Elsewhere("test_a_spot_bot_quotes_at_binances_sandbox"),
+    "./mm explain BTCUSDT": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
     # docs/operating.md
     "./mm status": Typed("./mm status", "PAPER · MODEL"),
     "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),

@@ -180,7 +180,7 @@ async def test_a_quoter_and_its_watchdog_reach_each_account_by_its_name_alone(tm
             spot_keys_dir=tmp_path / "exchange" / "venues",
         )
         found: dict[str, dict[str, Decimal]] = {}
-        for keys, venue, contract, url in accounts_of(settings, venues_file(tmp_path), {}):
+        for keys, venue, contract, url, _ in accounts_of(settings, venues_file(tmp_path), {}):
             orders = Orders()
             session = VENUES[contract].session(keys, venue, url, VenueSettings(), orders, 0)
             client = LiveClient(venue, session, orders, 3, STATE_MOST_S, keys.account)

@@ -75,6 +75,8 @@ def test_a_hedge_of_twice_the_excess_is_caught(monkeypatch: pytest.MonkeyPatch) 
     hedging = importlib.import_module("risk.hedging.hedging")
     honest: Callable[..., Decimal] = hedging.change_to_norm
     monkeypatch.setattr(hedging, "change_to_norm", lambda *figure: 2 * honest(*figure))
+    # Else it is cut where it would take the currency as a whole past its norm.
+    monkeypatch.setattr(hedging.Hedging, "_keep_within", lambda *_: None)
     assert "hedge_beyond" in Run().caught()
 
 

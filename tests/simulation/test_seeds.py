@@ -67,7 +67,7 @@ def test_a_calm_run_of_every_kind_quotes_hedges_and_agrees() -> None:
     assert outcome.good, outcome.findings.rows
     watch = world.named.hedges
     assert watch is not None
-    assert min(watch.said, watch.told, world.hedged) > 0
+    assert watch.said and watch.told and world.hedged > 0
     assert all(each.judged > 50 for each in world.named.watches), "prices were compared"
 
 

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolkit.ports import FIRST_UNPRIVILEGED_PORT, LAST_PORT, SPAN, port_map
+from toolkit.ports import FIRST_UNPRIVILEGED_PORT, GATEWAYS_MAX, LAST_PORT, SPAN, port_map
 
 BASES = st.integers(FIRST_UNPRIVILEGED_PORT, LAST_PORT - SPAN)
 
@@ -42,3 +42,11 @@ def test_two_instances_a_span_apart_share_no_port(base: int) -> None:
 def test_a_base_without_room_is_refused_with_its_rule(base: int) -> None:
     with pytest.raises(ValueError, match=f"port-base {base}: must be between 1024 and"):
         port_map(base)
+
+
+@pytest.mark.parametrize("base", [None, 1024, 65_535 - 60])
+def test_further_gateways_have_ports_of_their_own(base: int | None) -> None:
+    ports = port_map(base).listening(GATEWAYS_MAX)
+    assert len(set(ports.values())) == len(ports)
+    assert max(ports.values()) <= 65_535
+    assert base is None or max(ports.values()) <= base + SPAN

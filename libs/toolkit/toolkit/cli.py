@@ -31,7 +31,7 @@ from toolkit.paths import CONFIG_DIR, DEFAULT_DATA_DIR, ROOT, VENV_BIN
 from toolkit.platform.down import down as stop_platform
 from toolkit.platform.live_needs import profiles_in
 from toolkit.platform.screen import Screen
-from toolkit.ports import Ports, port_map
+from toolkit.ports import GATEWAYS_MAX, Ports, port_map
 from toolkit.servers import streams
 from toolkit.servers.programs import AUTO, WISHES, NoServerError
 
@@ -83,6 +83,9 @@ def up(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port_base: PortBase = None,
     servers: ServersOption = AUTO,
+    gateways: Annotated[
+        int, typer.Option(metavar="N", min=1, max=GATEWAYS_MAX, help="Replicas of the gateway, each on its own port.")
+    ] = 1,
     log_level: Annotated[str, typer.Option(metavar="|".join(LOG_LEVELS), help="How much is logged.")] = "info",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="PROCESS.MM_NAME=VALUE", help="One setting of one process.")
@@ -111,6 +114,7 @@ def up(
             replay_files=(*(replay or ()), *(files or ())),
             log_level=log_level,
             servers=servers,
+            gateways=gateways,
             overrides=_overrides(settings or []),
         )
         if detached:

@@ -37,6 +37,8 @@ class Instance:
     accounts: tuple[str, ...] = ("mm1@degen",)
     # Those of them that the exchange opens, ACCOUNT@NAME at a named venue.
     makers: tuple[str, ...] = ("mm1",)
+    # Replicas of the gateway, which behave as one.
+    gateways: int = 1
     # Settings given with --set, by process name.
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -7,6 +7,9 @@ LAST_PORT = 65_535
 
 # The highest offset handed out; --port-base must leave room for it.
 SPAN = 60
+REPLICAS_FROM = 50
+"""Where further gateways begin, from the first's port."""
+GATEWAYS_MAX = 1 + (SPAN - REPLICAS_FROM) // 2
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,17 @@ class Ports:
     def bonds_admin(self) -> int:
         return self.further_admin + 2
 
-    def listening(self) -> dict[str, int]:
+    def replica(self, number: int) -> tuple[int, int]:
+        """Return the port and the admin port of a further gateway, the second, third and so on."""
+        first = self.gateway + REPLICAS_FROM + 2 * (number - 2)
+        return first, first + 1
+
+    def listening(self, gateways: int = 1) -> dict[str, int]:
         """Return the ports that `mm up` opens, by what listens there."""
-        return {
+        replicas: dict[str, int] = {}
+        for number in range(2, gateways + 1):
+            replicas[f"gateway-{number}"], replicas[f"gateway-{number} admin"] = self.replica(number)
+        return replicas | {
             "gateway": self.gateway,
             "exchange": self.exchange,
             "feed admin": self.feed_admin,

@@ -41,7 +41,9 @@ from exchange.venue import Exchange
 if TYPE_CHECKING:
     from exchange.spot_venues.hosting import Hosting
 
-BOUNDS: Final = Bounds(connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX)
+BOUNDS: Final = Bounds(
+    connections=512, connections_per_address=512, head_bytes=FRAME_BYTES_MAX, message_bytes=FRAME_BYTES_MAX
+)
 """All of one machine's bots and feeds come from one address."""
 
 log = structlog.get_logger("exchange")
@@ -166,9 +168,7 @@ async def _serve(app: FastAPI, listener: socket.socket, names: Iterable[str], wo
             log_config=None,
             access_log=False,
             proxy_headers=False,
-            ws_max_size=FRAME_BYTES_MAX,
             ws_ping_interval=20,
-            ws_per_message_deflate=False,
             timeout_graceful_shutdown=3,
             **Door(BOUNDS).uvicorn_options(),
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+import websockets
 from common.bus.accounts import render_server_config
 from common.bus.features import features_of
 from common.bus.nats import NatsConnection
@@ -202,10 +203,14 @@ async def test_first_start_two_replicas_conflicts_restart_and_an_orderly_end(pla
             await asyncio.sleep(POLL_S)
     assert (await second.client.delete("/api/halts/bot-1/manual", headers=there)).status_code == 200
 
-    # A follower of the stream does not keep a stopping gateway.
-    async with first.client.stream("GET", "/api/stream", headers=here) as stream:
-        lines = stream.aiter_lines()
-        assert '"history"' in await anext(lines)
+    # Who reads topics does not keep a stopping gateway.
+    address = str(first.client.base_url).replace("http://", "ws://").rstrip("/")
+    async with websockets.connect(f"{address}/websocket/v0") as socket:
+        await socket.send(f"CONNECT\nauthorization:{here['authorization']}\naccept-version:1.2\n\n\0")
+        await socket.send("SUBSCRIBE\nid:0\ndestination:/topic/v1/picture\n\n\0")
+        async with asyncio.timeout(WAIT_S):
+            assert str(await socket.recv()).startswith("CONNECTED")
+            assert '"bots"' in str(await socket.recv())
         assert await first.terminate() == 0
     assert await second.terminate() == 0
 

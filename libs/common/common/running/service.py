@@ -36,7 +36,7 @@ STOP_TIMEOUT_S = 15.0
 """How long a core may take to end its business: cancel, ask the venue, report."""
 STREAMS_TIMEOUT_S = 60.0
 WAIT_S = 0.25
-APP_BOUNDS = Bounds(connections=512, connections_per_address=512)
+APP_BOUNDS = Bounds(connections=2_048, connections_per_address=2_048)
 """A reverse proxy in front has one address for everybody."""
 COLLECT_AFTER = (50_000, 20, 50)
 """New objects before a young collection, young before a middle one, middle before a full one."""

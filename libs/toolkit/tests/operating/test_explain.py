@@ -147,6 +147,68 @@ def test_a_market_in_words() -> None:
         assert part in text
 
 
+SPOT_PASS: dict[str, Any] = {
+    **{name: PASS[name] for name in ("ago_ms", "state", "reason", "cancelled")},
+    "waiting_for": "",
+    "seconds_left": None,
+    "lot": 0.0001,
+    "base": "BTC",
+    "fx": {"symbol": "USDJPY", "bid": 149.29, "ask": 149.306, "inverse": False},
+    "quotes": [
+        {"side": "buy", "size": 0.004, "in_source": 59976.8, "base": 8954476.2632, "spread": 0.0, "factor": 0.0}
+        | {"margin": -3581.79050528, "rounding": -0.472694721, "price": 8950894.0, "shown": 0.004},
+        {"side": "sell", "size": 0.008, "price": None, "reason": "KRAKEN shows too little"},
+    ],
+    "bounds": {"max_bid": None, "min_ask": 8000000.0},
+    "gives_way": {"max_bid": 8950000.0, "min_ask": None},
+    "inputs": {
+        "source_price": {"bid": 8954476.2632, "ask": 8960826.1635, "age_ms": 4},
+        "limits": {"age_ms": 120, "revision": 2},
+        "feed": {"age_ms": 600},
+        "position": {"net": -90},
+        "free_cash": None,
+    },
+    "parts": {"bid_gives_way": 0.0},
+    "skew": 0.0,
+    "bids": [[8950894.0, 40]],
+    "asks": [],
+    "placed": [{"order_id": "7", "side": "buy", "outcome": "none", "price": 8950894.0, "size": 40, "passed": []}],
+    "refused": [],
+}
+
+
+def test_a_spot_bots_quotes_are_told_as_the_sums_they_are_and_in_coins() -> None:
+    order = {**ORDER, "outcome": "none", "price": 8950894.0, "size": 40, "filled": 15}
+    bot = {"algo_id": "3", "now": SPOT_PASS | {"orders": [order]}, "passes": [SPOT_PASS]}
+    text = list(lines({"account": "mm1-dltxmm", "market": "BTCJPY", "bots": [bot]}))
+    assert text[2:14] == [
+        "  quoting",
+        "  inputs: source 8954476.3 / 8960826.2 (4 ms old), limits of revision 2 (120 ms), feed (600 ms), "
+        "position -0.009 BTC",
+        "  converted by USDJPY 149.29 / 149.306",
+        "    buy 0.004 BTC: source 59976.8, base 8954476.2632 margin -3581.7905 rounding -0.47269472 = 8950894, "
+        "0.004 shown there",
+        "    sell 0.008 BTC: no price: KRAKEN shows too little",
+        "  min_ask 8000000, configured",
+        "  max_bid 8950000, gives way to a hedge",
+        "  bids 0.004@8950894  asks none",
+        "    placed 7: buy 0.004 BTC at 8950894, passed 0 checks",
+        "    cancelled 6",
+        "    buy 0.004 BTC at 8950894: live, 0.0015 BTC filled, sent 0.350 s ago",
+        "0.350 s ago:",
+    ]
+    told = {"account": "mm1", "order_id": "7", "algo_id": "3", "market": "BTCJPY", "order": order, "passes": []}
+    counted = {"lot": 0.0001, "base": "BTC"}
+    assert "  BTCJPY: buy 0.004 BTC at 8950894: live, 0.0015 BTC filled" in list(lines(told | counted))[1]
+
+
+@pytest.mark.parametrize(("price", "shown"), [(0.00017284, "0.00017284"), (1e-7, "0.0000001"), (8950894.0, "8950894")])
+def test_no_price_is_told_with_an_exponent(price: float, shown: str) -> None:
+    now = {**SPOT_PASS, "bids": [[price, 40]], "orders": []}
+    text = list(lines({"account": "a", "market": "M", "bots": [{"algo_id": "3", "now": now, "passes": []}]}))
+    assert f"  bids 0.004@{shown}  asks none" in text
+
+
 def test_an_order_and_a_list_in_words() -> None:
     order = {"account": "mm1", "order_id": "7", "algo_id": "1", "market": "M", "order": ORDER, "passes": [PASS]}
     assert list(lines(order))[:2] == [

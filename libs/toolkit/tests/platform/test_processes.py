@@ -96,3 +96,15 @@ def test_one_account_may_be_named_by_its_own_settings() -> None:
     assert "MM_ACCOUNTS" not in processes["quoter"].environment
     assert processes["quoter"].environment["MM_VENUE"] == "polymarket"
     assert processes["watchdog"].environment["MM_ACCOUNTS"] == "mm1@degen"
+
+
+def test_further_gateways_are_the_first_under_other_ports_and_names() -> None:
+    processes = table(gateways=3, overrides={"gateway": {"MM_VENDOR_CLIENT": "true"}})
+    first, second, third = (processes[name] for name in ("gateway", "gateway-2", "gateway-3"))
+    apart = {"MM_INSTANCE", "MM_GATEWAY_PORT", "MM_ADMIN_PORT"}
+    for replica in (second, third):
+        assert {name for name in first.environment if first.environment[name] != replica.environment[name]} == apart
+        assert replica.argv == first.argv and "gateway" in replica.after
+    assert [each.environment["MM_GATEWAY_PORT"] for each in (first, second, third)] == ["8080", "8130", "8132"]
+    assert third.health_url == "http://127.0.0.1:8133/health"
+    assert "gateway-2" not in table()

@@ -157,6 +157,18 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         after=("streams", "exchange"),
         stop_wave=1,
     )
+    gateway = service(
+        "gateway",
+        {
+            "MM_GATEWAY_HOST": LOOPBACK,
+            "MM_GATEWAY_PORT": str(ports.gateway),
+            "MM_PROFILE": instance.profile,
+            "MM_ADMIN_URLS": ",".join(f"{name}={url}" for name, url in admin_urls.items() if name != "gateway"),
+        }
+        | redis,
+        after=("streams", "redis"),
+        stop_wave=1,
+    )
     table = [
         Process(
             name="nats",
@@ -228,20 +240,33 @@ def process_table(instance: Instance, servers: ServerCommands) -> list[Process]:
         service("pricer", {}, stop_wave=1),
         replace(quoter, stop_grace_s=QUOTER_STOP_GRACE_S, parent_death_signal=signal.SIGTERM),
         replace(watchdog, parent_death_signal=signal.SIGTERM),
-        service(
-            "gateway",
-            {
-                "MM_GATEWAY_HOST": LOOPBACK,
-                "MM_GATEWAY_PORT": str(ports.gateway),
-                "MM_PROFILE": instance.profile,
-                "MM_ADMIN_URLS": ",".join(f"{name}={url}" for name, url in admin_urls.items() if name != "gateway"),
-            }
-            | redis,
-            after=("streams", "redis"),
-            stop_wave=1,
-        ),
+        gateway,
     ]
-    return [_overridden(process, instance) for process in table]
+    table = [_overridden(process, instance) for process in table]
+    first = _overridden(gateway, instance)
+    replicas = [_replica(first, number, *ports.replica(number)) for number in range(2, instance.gateways + 1)]
+    return table + [_overridden(replica, instance) for replica in replicas]
+
+
+def _replica(gateway: Process, number: int, port: int, admin_port: int) -> Process:
+    """Return a further gateway: all it says is the same, under ports and a name of its own.
+
+    It begins after the first, which makes the first user where there is none.
+    """
+    own = {
+        "MM_INSTANCE": f"gateway-{number}-up",
+        "MM_GATEWAY_PORT": str(port),
+        "MM_ADMIN_PORT": str(admin_port),
+    }
+    url = f"http://{LOOPBACK}:{admin_port}"
+    return replace(
+        gateway,
+        name=f"{gateway.name}-{number}",
+        environment=gateway.environment | own,
+        after=(*gateway.after, gateway.name),
+        health_url=f"{url}/health",
+        ready_url=f"{url}/ready",
+    )
 
 
 def _accounts(instance: Instance, name: str) -> dict[str, str]:

@@ -118,8 +118,9 @@ def address_lines(instance: Instance, prices: str) -> Text:
 
 def addresses(instance: Instance, prices: str = NOBODY_SAID) -> list[str]:
     """Return what a person needs to look in: address, user, where the password is, what prices these are, the logs."""
+    further = [f"http://127.0.0.1:{instance.ports.replica(number)[0]}" for number in range(2, instance.gateways + 1)]
     return [
-        f"dashboard  {instance.gateway_url}",
+        f"dashboard  {', '.join([instance.gateway_url, *further])}",
         f"login      admin, password in {admin_password_file(instance.data_dir)}",
         f"prices     {prices}",
         f"logs       {instance.logs_dir}",

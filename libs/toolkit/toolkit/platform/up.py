@@ -57,6 +57,7 @@ class UpOptions:
     replay_files: tuple[Path, ...] = ()
     log_level: str = "info"
     servers: str = AUTO
+    gateways: int = 1
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -67,10 +68,10 @@ def up(options: UpOptions, screen: Screen) -> int:
         end_survivors(options.data_dir, screen)
         if ran_in_containers(options.data_dir):
             remove_left_over(options.data_dir)
-        if taken := taken_ports(options.ports.listening()):
+        if taken := taken_ports(options.ports.listening(options.gateways)):
             raise CannotStartError("; ".join(taken) + " (--port-base N shifts all ports)")
         outgoing = first_outgoing_port()
-        if any(port >= outgoing for port in options.ports.listening().values()):
+        if any(port >= outgoing for port in options.ports.listening(options.gateways).values()):
             screen.say(f"ports from {outgoing} may be taken by outgoing connections: prefer a lower --port-base")
         instance, table = plan(options, screen)
         return asyncio.run(supervise(instance, table, screen))
@@ -104,6 +105,7 @@ def plan(options: UpOptions, screen: Screen) -> tuple[Instance, list[Process]]:
         log_level=options.log_level,
         accounts=accounts,
         makers=makers_in(bots_dir, accounts),
+        gateways=options.gateways,
         overrides=options.overrides,
     )
     screen.say(f"servers    {servers.nats}, {servers.redis}")

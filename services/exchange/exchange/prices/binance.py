@@ -101,7 +101,10 @@ class PublicStreams:
             case "/binance/api/v3/ping":
                 return 200, {}
             case "/binance/api/v3/exchangeInfo":
-                symbols = [_symbol(name) for name in self.books]
+                names = [query["symbol"]] if "symbol" in query else list(self.books)
+                if any(name not in self.books for name in names):
+                    return 400, {"code": -1121, "msg": "Invalid symbol."}
+                symbols = [_symbol(name) for name in names]
                 return 200, {"timezone": "UTC", "serverTime": now_ns // NS_PER_MS, "rateLimits": [], "symbols": symbols}
             case "/binance/api/v3/depth":
                 return self._depth(query)
@@ -147,6 +150,7 @@ def _symbol(name: str) -> Json:
         "status": "TRADING",
         "baseAsset": base,
         "quoteAsset": "USDT",
+        "isSpotTradingAllowed": True,
         "filters": [
             {
                 "filterType": "PRICE_FILTER",
@@ -155,5 +159,6 @@ def _symbol(name: str) -> Json:
                 "tickSize": "0.01000000",
             },
             {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000"},
         ],
     }

@@ -298,11 +298,22 @@ def test_wrong_rest_calls_get_errors_like_those_of_binance() -> None:
         ("depth", {}, -1102),
         ("depth", {"symbol": "XRPUSDT"}, -1121),
         ("depth", {"symbol": "BTCUSDT", "limit": "x"}, -1100),
+        ("exchangeInfo", {"symbol": "XRPUSDT"}, -1121),
         ("nothing", {}, -1000),
     ):
         status, body = streams.on_request("GET", f"/binance/api/v3/{path}", query, 0)
         assert (status >= 400, body["code"]) == (True, code)
     assert streams.on_request("GET", "/binance/api/v3/time", {}, 5_000_000) == (200, {"serverTime": 5})
+
+
+def test_the_terms_of_one_symbol_are_those_that_were_asked_for() -> None:
+    streams = PublicStreams(("BTCUSDT", "ETHUSDT"))
+    query = {"symbol": "ETHUSDT", "showPermissionSets": "false"}
+    status, body = streams.on_request("GET", "/binance/api/v3/exchangeInfo", query, 0)
+    assert (status, [row["symbol"] for row in body["symbols"]]) == (200, ["ETHUSDT"])
+    assert {rule["filterType"] for rule in body["symbols"][0]["filters"]} == {"PRICE_FILTER", "LOT_SIZE", "NOTIONAL"}
+    _, every = streams.on_request("GET", "/binance/api/v3/exchangeInfo", {}, 0)
+    assert [row["symbol"] for row in every["symbols"]] == ["BTCUSDT", "ETHUSDT"]
 
 
 def test_a_damaged_recording_names_file_and_line(tmp_path: Path) -> None:

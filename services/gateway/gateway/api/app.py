@@ -20,7 +20,6 @@ from gateway.api.routes import (
     oauth,
     pages,
     reads,
-    stream,
     transfers,
     users,
 )
@@ -39,7 +38,7 @@ A refusal is `{"error": {"code", "message", "fields": [{"field", "rule"}]}}`.
 """
 
 
-DOORS = (oauth, reads, explain, stream, bots, documents, halts, adjustments, transfers, users, pages)
+DOORS = (oauth, reads, explain, bots, documents, halts, adjustments, transfers, users, pages)
 C2_DOORS = (c2_risks, c2_bots, c2_reads)
 ROUTERS = tuple(door.router for door in (*DOORS, *C2_DOORS))
 """Every route there is, beside the API's own description."""
@@ -58,7 +57,6 @@ def build_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    app.state.streams = stream.Streams()
     app.state.hub = Hub(context.view)
     app.state.sockets = 0
     errors.install(app)

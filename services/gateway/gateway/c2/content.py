@@ -61,8 +61,8 @@ class Content:
         if topic.kind in (TopicKind.ORDERS, TopicKind.TRADES, TopicKind.BALANCES):
             return
         if stored.event.kind != OF_C2:
-            where = f"/topic/v1/markets/{topic.algo_id}"
-            raise TopicError(404, f"algo_id: bot {topic.algo_id} is of kind {stored.event.kind}; see {where}")
+            where = "see /topic/v1/markets"
+            raise TopicError(404, f"algo_id: bot {topic.algo_id} is of kind {stored.event.kind}; {where}")
         bot = self._bot(topic.algo_id)
         if bot is not None and topic.kind is not TopicKind.QUOTES and asked_books(bot, topic.kind) is None:
             raise TopicError(404, f"algo_id: bot {topic.algo_id} has no {topic.kind.name.lower()} book")

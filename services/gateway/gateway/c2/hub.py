@@ -16,6 +16,7 @@ from stompframes.subscriptions import Subscription
 
 from gateway.c2.channels import Channel, channel_of
 from gateway.c2.content import Content, Visibility
+from gateway.c2.own import OwnChannel, Pictures
 from gateway.c2.topics import Topic, TopicError, TopicKind, topic_of
 from gateway.state.view import View
 
@@ -86,7 +87,7 @@ class Hub:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._content = Content(view)
+        self._content, self._pictures = Content(view), Pictures(view)
         self._groups: dict[GroupKey, _Group] = {}
         self._read_by: dict[int, dict[int, GroupKey]] = {}
         """What each connection reads, by the identity of its subscriptions."""
@@ -123,7 +124,7 @@ class Hub:
             if group is None:
                 topic = topic_of(subscription.destination)
                 self._content.check(topic, connection.visibility)
-                channel = channel_of(self._view, self._content, topic, connection.visibility)
+                channel = self._channel(topic, connection.visibility)
                 group = self._groups[key] = _Group(topic, connection.visibility, channel)
         except TopicError as error:
             self._refuse(Reader(connection, subscription), error)
@@ -133,6 +134,11 @@ class Hub:
             self._deliver(reader, SharedMessage(subscription.destination, body))
         group.readers[id(subscription)] = reader
         self._read_by.setdefault(id(connection), {})[id(subscription)] = key
+
+    def _channel(self, topic: Topic, visibility: Visibility) -> Channel:
+        if topic.kind is TopicKind.OWN:
+            return OwnChannel(self._pictures, topic.part, visibility)
+        return channel_of(self._view, self._content, topic, visibility)
 
     def unsubscribe(self, connection: Connection, subscription: Subscription) -> None:
         """Tell a reader no more; one who reads nothing is no fault."""

@@ -1,4 +1,4 @@
-"""The topics of the C2 API: which destinations there are, and what a destination asks for."""
+"""The topics there are, those of the C2 API and ours, and what a destination asks for."""
 
 from __future__ import annotations
 
@@ -26,12 +26,22 @@ class TopicKind(Enum):
     BALANCES = "/topic/balances"
     RESPONSES = "/user/topic/responses"
     """Where what was wrong with requests is repeated."""
+    OWN = "/topic/v1"
+    """Ours: what C2 does not know."""
 
 
 BOOKS = (TopicKind.SOURCE, TopicKind.TARGET, TopicKind.HEDGER, TopicKind.FX, TopicKind.QUOTES)
 """Topics of L2 packages."""
 OF_A_BOT = (*BOOKS, TopicKind.ORDERS, TopicKind.TRADES)
 """Topics that need a bot's id."""
+PICTURE, CHARTS = "picture", "charts"
+OWN_PARTS = frozenset(
+    {
+        *(PICTURE, CHARTS, "services", "venues", "risk", "streams", "halts", "bots", "markets", "spot", "hedges"),
+        *("exposures", "accounts", "fills", "adjustments", "alerts", "transfers", "provenance"),
+    }
+)
+"""The whole picture, the past of its charts, and each part of it by itself."""
 _KINDS = {kind.value: kind for kind in TopicKind} | {"/user/topic/quotes": TopicKind.QUOTES}
 
 
@@ -41,6 +51,8 @@ class Topic(NamedTuple):
     kind: TopicKind
     algo_id: str = ""
     """'' for all."""
+    part: str = ""
+    """Of our own topics: which."""
 
 
 class TopicError(Exception):
@@ -57,12 +69,14 @@ def topic_of(destination: str) -> Topic:
     TopicError 404 for a path that is no topic, 400 for one whose id is missing or no number.
     """
     kind = _KINDS.get(destination)
-    if kind is not None:
+    if kind is not None and kind is not TopicKind.OWN:
         if kind in OF_A_BOT:
             raise TopicError(400, f"destination: {destination} needs the id of a bot, as {destination}/1")
         return Topic(kind)
     path, _, last = destination.rpartition("/")
     kind = _KINDS.get(path)
+    if kind is TopicKind.OWN and last in OWN_PARTS:
+        return Topic(kind, part=last)
     if kind is None or kind not in (*OF_A_BOT, TopicKind.BALANCES):
         raise TopicError(404, f"destination: there is no topic {destination[:200]}")
     if not _NUMBER.fullmatch(last):

@@ -1,9 +1,12 @@
-// The live page: log in, follow the stream, show it, and carry out what a person confirms.
+// The live page: log in, follow the picture, show it, and carry out what a person confirms.
 
 import { LoggedOut, Session } from "/web/session.js";
-import { showPicture, takeHistory } from "/web/show.js";
+import { showPicture, takeCharts } from "/web/show.js";
 import { showSpot } from "/web/spot.js";
+import { Denied, read } from "/web/stomp.js";
 
+const CHARTS = "/topic/v1/charts";
+const PICTURE = "/topic/v1/picture";
 const SILENT_AFTER_MS = 2_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
 
@@ -12,7 +15,7 @@ const byId = (id) => document.getElementById(id);
 let me = { roles: [] };
 let picture = null;
 let heardAt = 0;
-let stopStream = null;
+let stopReading = null;
 
 // --- login ---------------------------------------------------------------------------------------------------------
 
@@ -57,8 +60,8 @@ async function enter() {
 }
 
 function leave() {
-  stopStream?.abort();
-  stopStream = null;
+  stopReading?.abort();
+  stopReading = null;
   picture = null;
   document.title = "Market maker";
   byId("app").hidden = true;
@@ -70,18 +73,18 @@ function may(...roles) {
   return roles.some((role) => me.roles.includes(role));
 }
 
-// --- the stream ----------------------------------------------------------------------------------------------------
+// --- the picture ---------------------------------------------------------------------------------------------------
 
 async function follow() {
-  stopStream?.abort();
-  const stop = (stopStream = new AbortController());
+  stopReading?.abort();
+  const stop = (stopReading = new AbortController());
   for (let failures = 0; !stop.signal.aborted; ) {
     try {
-      await readLines(stop.signal, (line) => {
+      await readTopics(stop.signal, (destination, document) => {
         failures = 0;
         heardAt = performance.now();
-        if (line.type === "history") takeHistory(line);
-        else render((picture = line));
+        if (destination === CHARTS) takeCharts(document);
+        else render((picture = document));
       });
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -92,22 +95,15 @@ async function follow() {
   }
 }
 
-async function readLines(signal, take) {
+async function readTopics(signal, take) {
   const token = await session.token();
-  const answer = await fetch("/api/stream", { headers: { authorization: `Bearer ${token}` }, signal });
-  if (answer.status === 401) {
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/websocket/v0`;
+  try {
+    await read({ url, token, destinations: [CHARTS, PICTURE], take, signal });
+  } catch (error) {
+    if (!(error instanceof Denied)) throw error;
     session.forget();
     throw new LoggedOut();
-  }
-  if (!answer.ok) throw new Error(`answer ${answer.status}`);
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const line of lines) take(JSON.parse(line));
   }
 }
 

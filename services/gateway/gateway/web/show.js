@@ -27,9 +27,9 @@ export function showPicture(picture, acts) {
 }
 
 /** Take the past of the charts, so that a page just opened shows the whole life of a market. */
-export function takeHistory(history) {
+export function takeCharts(charts) {
   lines.clear();
-  for (const line of history.lines) lines.set(keyOf(line), new Line(line.points));
+  for (const line of charts) lines.set(keyOf(line), new Line(line.points));
 }
 
 function keyOf(row) {

@@ -37,7 +37,6 @@ NEEDED: dict[tuple[str, str], set[Role]] = {
     ("GET", "/api/explain"): {Role.VIEWER},
     ("GET", "/api/markets"): {Role.VIEWER},
     ("GET", "/api/alerts"): {Role.VIEWER},
-    ("GET", "/api/stream"): {Role.VIEWER},
     ("GET", "/api/bots"): {Role.VIEWER},
     ("GET", "/api/bots/{algo_id}"): {Role.VIEWER},
     ("PUT", "/api/bots/{algo_id}"): {Role.TRADER, Role.RISK},
@@ -139,7 +138,7 @@ def concrete(path: str) -> str:
 COMBINATIONS = [roles for count in range(3) for roles in itertools.combinations(Role, count)]
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(set(NEEDED) - {("GET", "/api/stream")}))
+@pytest.mark.parametrize(("method", "path"), sorted(NEEDED))
 async def test_a_route_opens_for_its_roles_and_for_no_other(
     client: httpx.AsyncClient, log_in: LogIn, story: Story, method: str, path: str
 ) -> None:
@@ -150,10 +149,6 @@ async def test_a_route_opens_for_its_roles_and_for_no_other(
         allowed = bool(NEEDED[method, path] & granted(roles))
         # An empty body is refused as well, but as a body: the guard had let it in.
         assert (answer.status_code not in (401, 403)) == allowed, (method, path, roles, answer.text)
-
-
-async def test_the_stream_is_closed_to_those_without_a_role(client: httpx.AsyncClient, log_in: LogIn) -> None:
-    assert (await client.get("/api/stream", headers=await log_in())).status_code == 403
 
 
 async def test_a_flood_of_one_user_is_slowed_and_does_not_slow_another(

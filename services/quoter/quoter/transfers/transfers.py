@@ -115,15 +115,18 @@ class Transfers:
 
     def on_command(self, command: TransferCommand, receipt: Receipt) -> Effects:
         """Take in what is to be sent; a number that is known says nothing new."""
-        forgotten_ns = receipt.now_ns - KEPT_NS
-        for number in [each.number for each in self._commands.values() if each.expires_at_ns < forgotten_ns]:
-            del self._commands[number]
-            self._updates.pop(number, None)
+        while self._commands and self._oldest.expires_at_ns < receipt.now_ns - KEPT_NS:
+            self._updates.pop(self._oldest.number, None)
+            del self._commands[self._oldest.number]
         if command.number not in self._commands:
             self._commands[command.number] = command
             if self._begun:
                 self._enter(command)
         return ()
+
+    @property
+    def _oldest(self) -> TransferCommand:
+        return next(iter(self._commands.values()))
 
     def _enter(self, command: TransferCommand) -> None:
         update = self._updates.get(command.number)

@@ -9,9 +9,11 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.events import FeeTerms, SourcePrice
+from common.instruments import InstrumentKind
 from common.pretrade import NewOrder, RejectReason
 
 from quoter.orders.own_orders import Order
+from quoter.orders.terms import Terms
 from quoter.trading.memory import NOTHING_SENT, Record, record_of
 from quoter.trading.strategy import Price
 from quoter.trading.trader import Trader
@@ -40,6 +42,7 @@ def described(record: Record, now_ns: int) -> dict[str, Any]:
         "inputs": _inputs(record),
         "parts": {name: rounded(value) for name, value in plan.parts.items()},
         "skew": round(plan.skew, 6),
+        **counted_in(record.terms),
         "bids": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.bids],
         "asks": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.asks],
         "room": _room(record),
@@ -51,6 +54,13 @@ def described(record: Record, now_ns: int) -> dict[str, Any]:
             for order, rejection in record.refused
         ],
     }
+
+
+def counted_in(terms: Terms) -> dict[str, Any]:
+    """Return what one lot is, and of which coin; no coin's name for shares."""
+    instrument = terms.instrument
+    base = instrument.base if instrument.kind is InstrumentKind.SPOT else ""
+    return {"lot": float(instrument.lot_size), "base": base}
 
 
 def rounded(value: float) -> float:
@@ -197,4 +207,5 @@ def _explained_order(trader: Trader, text: str, now_ns: int) -> dict[str, Any] |
         terms = trader.markets.get(order.symbol)
         tick_size = terms.tick_size if terms else trader.session.tick_size
         found |= {"algo_id": order.algo_id, "market": order.symbol, "order": _working(order, tick_size, now_ns)}
+        found |= counted_in(terms) if terms else {}
     return found | {"passes": _told(records, now_ns)}

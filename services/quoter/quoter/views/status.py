@@ -8,7 +8,6 @@ from typing import Any
 
 from common.clock import NS_PER_MS
 from common.core import Sample
-from common.instruments import InstrumentKind
 from common.pretrade import FEED_AGE_MAX_NS
 
 from quoter.orders.budget import Use
@@ -18,7 +17,7 @@ from quoter.orders.own_orders import Order
 from quoter.trading.blotter import Blotter
 from quoter.trading.bot import Bot, QuotedMarket
 from quoter.trading.trader import Trader
-from quoter.views.explain import rounded
+from quoter.views.explain import counted_in, rounded
 
 ORDERS_SHOWN_MAX = 200
 
@@ -117,7 +116,7 @@ def _of_kinds(trader: Trader, now_ns: int) -> dict[str, dict[str, Any]]:
 
 
 def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict[str, Any]:
-    instrument, symbol, tick_size = quoted.terms.instrument, quoted.terms.symbol, quoted.terms.tick_size
+    symbol, tick_size = quoted.terms.symbol, quoted.terms.tick_size
     inventory, plan = inventory_of(quoted.terms), quoted.plan
     left_s = quoted.terms.seconds_left(trader.venue_now_ns(now_ns))
     inventory.load(trader.holdings, bot.algo_id, symbol)
@@ -127,8 +126,7 @@ def _market(trader: Trader, bot: Bot, quoted: QuotedMarket, now_ns: int) -> dict
         "symbol": symbol,
         "state": quoted.published[2] if quoted.published else "waiting",
         "reason": quoted.published[3] if quoted.published else "",
-        "lot": float(instrument.lot_size),
-        "base": instrument.base if instrument.kind is InstrumentKind.SPOT else "",
+        **counted_in(quoted.terms),
         "bids": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.bids] if plan else [],
         "asks": [[float(level.price_ticks * tick_size), level.quantity_lots] for level in plan.asks] if plan else [],
         "fair": quoted.mark if quoted.price else None,

@@ -15,7 +15,7 @@ from common.events import Alert, TransferCommand, TransferState, TransferUpdate
 from common.venues import Exchanges
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quoter.transfers.transfers import ASKED_AGAIN_NS, Sender, Transfers
+from quoter.transfers.transfers import ASKED_AGAIN_NS, KEPT_NS, Sender, Transfers
 from quoter.venues.degen.rest import ApiKey
 from quoter.venues.degen.transfers.session import DegenTransferSession
 
@@ -222,6 +222,34 @@ def test_what_was_sent_before_a_refusal_is_found() -> None:
 
 
 @pytest.mark.parametrize(
+    "unreadable", [{"error": {"code": "internal"}}, {"transfers": [{}]}, {"transfers": [], "has_more": True}]
+)
+def test_what_may_have_been_sent_is_not_called_refused_because_the_list_cannot_be_read(
+    unreadable: dict[str, Any],
+) -> None:
+    platform = Platform(a_command())
+    ordinary, readable = platform.venue._answer, False
+
+    def refusing(ask: HttpRequest, now_ns: int) -> tuple[int, dict[str, Any]]:
+        if ask.method == "POST" and ask.url.endswith("/transfers"):
+            if platform.venue.sent:
+                return 422, {"error": {"code": "invalid_field", "message": "currency must be …"}}
+            ordinary(ask, now_ns)
+            return 0, {}
+        if "/transfers?" in ask.url and not readable:
+            return 200, {"next_after": 0, "has_more": False} | unreadable
+        return ordinary(ask, now_ns)
+
+    platform.venue._answer = refusing  # type: ignore[method-assign]
+    platform.wait(5_000)
+    assert platform.states() == [TransferState.SENDING]
+    readable = True
+    platform.wait(10_000)
+    assert platform.states()[-1] is TransferState.DONE
+    assert [each.kind for each in platform.alerts] == ["bad_answer"]
+
+
+@pytest.mark.parametrize(
     ("command", "halted", "keys", "why"),
     [
         (a_command(expires_at_ns=START_NS), "", True, "its time was over before the venue could be asked"),
@@ -263,6 +291,19 @@ def test_what_nobody_has_answered_for_a_day_is_left_to_people() -> None:
     platform.wait(1_000)
     assert len(platform.venue.asked) == asked
     assert [each.kind for each in platform.alerts] == ["transfer_unknown"]
+
+
+def test_what_the_stream_has_forgotten_is_forgotten() -> None:
+    platform = Platform(a_command())
+    platform.wait(10_000)
+    platform.now_ns += KEPT_NS + LIFE_NS
+    platform.ask(a_command(8, expires_at_ns=platform.now_ns + LIFE_NS))
+    platform.wait(10_000)
+    assert platform.states(8)[-1] is TransferState.DONE
+    platform.ask(a_command())
+    platform.wait(500)
+    assert platform.stored[-1].reason == "its time was over before the venue could be asked"
+    assert list(platform.venue.sent) == ["7", "8"]
 
 
 STEPS = st.sampled_from(

@@ -12,8 +12,10 @@ from common.events import TransferCommand, TransferState, TransferUpdate, decode
 
 PREFIX = "transfer-"
 """Of the documents on disk."""
+ENDED_KEPT_NS = 48 * 3600 * 1_000_000_000
+"""The daily limit looks back half as long."""
 KEPT_NS = 31 * 24 * 3600 * 1_000_000_000
-"""Longer than the stream keeps one."""
+"""Of one that has not ended: longer than the stream keeps it."""
 
 Key: TypeAlias = tuple[str, int]
 """The account that pays, and the number."""
@@ -31,6 +33,10 @@ class Transfer:
     @property
     def ended(self) -> bool:
         return self.update is not None and self.update.state.ended
+
+    def forgotten(self, now_ns: int) -> bool:
+        """Say whether nothing that is decided depends on it any more."""
+        return now_ns - self.command.ts_ns > (ENDED_KEPT_NS if self.ended else KEPT_NS)
 
     @property
     def refused(self) -> bool:
@@ -77,8 +83,8 @@ class TransfersUnderWay:
         """Take in what the stream holds."""
         self.say(command)
         self._known[command.account, command.number].stored = True
-        for key in [each for each, known in self._known.items() if known.command.ts_ns + KEPT_NS < now_ns]:
-            del self._known[key]
+        while (oldest := next(iter(self._known.values()), None)) is not None and oldest.forgotten(now_ns):
+            del self._known[oldest.command.account, oldest.command.number]
 
     def on_update(self, update: TransferUpdate) -> None:
         """Take in what a holder says; a word older than the one that is known changes nothing."""

@@ -317,7 +317,7 @@ def test_what_stands_since_the_last_decision_is_decided_as_if_it_were_new(steps:
         for desk in desks:
             if desk is desks[1]:
                 hedges = desk.risk.hedges
-                hedges._configured_of, hedges._funds_of, hedges.hedging.standings = (), (), {}
+                hedges._configured_of, hedges._booked_of, hedges.hedging.standings = (), (), {}
             if what == "quote":
                 desk.fill(a_quote(number, size or 1))
             elif what == "hedged" and desk.order and not desk.order[-1].cancelled:

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from risk.monitoring.alerts import Conditions
 from risk.testing.events import NOW_NS
 from risk.transfers.rebalancing import SETTLED_NS, TOLD_AFTER_NS, Rebalancing, Situation
+from risk.transfers.under_way import ENDED_KEPT_NS
 
 UNIT = Decimal("0.00000001")
 DOCUMENT: dict[str, Any] = {
@@ -273,6 +274,16 @@ def test_the_interval_and_the_daily_limit_hold_over_a_restart() -> None:
     platform.wait(400)
     assert platform.why == "what the daily limit leaves, 0.00000000, is less than the smallest transfer, 0.1"
     assert len(platform.sent) == 2
+
+
+def test_a_day_later_the_limit_is_new_and_what_has_ended_is_forgotten() -> None:
+    platform = Platform(document=DOCUMENT | {"largest": "0.5", "daily_limit": "0.5"})
+    platform.wait(300)
+    assert platform.amounts == [Decimal("0.5")]
+    platform.now_ns += ENDED_KEPT_NS + NS_PER_S
+    platform.wait(300)
+    assert platform.amounts == [Decimal("0.5"), Decimal("0.5")]
+    assert [each.command.amount for each in platform.core.transfers] == [Decimal("0.5")]
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,9 @@ class CcxtSession(RestSession):
         self._now_ns = now_ns
         assert self.connected, "orders are sent on an open connection"
         yield from self._effects_of(self._entry.cancel(cancels))
+        yield from self._place(places, now_ns)
+
+    def _place(self, places: Sequence[Placement], now_ns: int) -> Effects:
         self._entry.hold(places, now_ns)
         yield from self._effects_of(self._flush())
 
@@ -255,4 +258,4 @@ class CcxtAmendingSession(CcxtSession):
         self._now_ns = now_ns
         yield from self._effects_of(self._entry.cancel(cancels))
         yield from self._effects_of(self._entry.amend(amendments))
-        yield from self.send((), places, now_ns)
+        yield from self._place(places, now_ns)

@@ -102,7 +102,7 @@ class DegenRest:
                 try:
                     token = parse_document(Token, reply.body)
                 except ContractError as error:
-                    yield from self._fault("bad_login_answer", str(error))
+                    yield from self.fault("bad_login_answer", str(error))
                 else:
                     self._token = token.token
                     self.logins += 1
@@ -110,7 +110,7 @@ class DegenRest:
                     yield from self.list_symbols()
                     return
             elif reply.status in (401, 403, 422):
-                yield from self._fault("bad_credentials", f"the venue refuses key {self._key.name}")
+                yield from self.fault("bad_credentials", f"the venue refuses key {self._key.name}")
             yield Pause(self._backoff.next_ms())
 
     def call(self, method: str, path: str, body: bytes = b"") -> Script[Reply]:
@@ -128,7 +128,7 @@ class DegenRest:
                 tries += 1
                 if tries % TRIES_TOLD == 0:
                     text = f"{method} {path[:60]}: {tries} tries, the last with status {reply.status}"
-                    yield from self._fault("no_answer", text)
+                    yield from self.fault("no_answer", text)
                 yield Pause(self._backoff.next_ms())
             else:
                 self._backoff.reset()
@@ -148,7 +148,7 @@ class DegenRest:
         try:
             listed = read_rows(partial(read_symbol, self._venue), parse_document(SymbolsDocument, reply.body).symbols)
         except ContractError as error:
-            yield from self._fault("bad_answer", str(error))
+            yield from self.fault("bad_answer", str(error))
             return
         self.symbols.missed = False
         yield from self._tell_bad("GET /symbols", listed)
@@ -170,7 +170,7 @@ class DegenRest:
                     raise ContractError("DELETE /orders", _said(reply))
                 cancelled = parse_document(Cancelled, reply.body).cancelled
             except ContractError as error:
-                yield from self._fault("bad_answer", str(error))
+                yield from self.fault("bad_answer", str(error))
                 yield Pause(pauses.next_ms())
                 continue
             gone = yield from self._rows(self._read_order, cancelled)
@@ -200,7 +200,7 @@ class DegenRest:
                     return order_report(parse_document(OneOrder, reply.body).order, self.symbols)
                 raise ContractError("GET /orders/by-client-id", _said(reply))
             except ContractError as error:
-                yield from self._fault("bad_answer", str(error))
+                yield from self.fault("bad_answer", str(error))
                 if not left:
                     raise
                 if self.symbols.missed:
@@ -258,7 +258,7 @@ class DegenRest:
                     raise ContractError(f"GET {path}", _said(reply))
                 page = parse_document(page_type, reply.body)
             except ContractError as fault:
-                yield from self._fault("bad_answer", str(fault))
+                yield from self.fault("bad_answer", str(fault))
                 yield Pause(pauses.next_ms())
                 continue
             rows = yield from self._rows(read, rows_of(page))
@@ -269,7 +269,7 @@ class DegenRest:
                 return found
             if page.next_after <= after or pages >= PAGES_MAX:
                 # What lies behind is not known: as it stands the list is not one to rely on.
-                yield from self._fault("bad_pages", f"GET {path}: no end after {pages} pages, at {after}")
+                yield from self.fault("bad_pages", f"GET {path}: no end after {pages} pages, at {after}")
                 found.bad.append(BadRow(b"", "the pages of the list have no end"))
                 return found
             after = page.next_after
@@ -301,7 +301,7 @@ class DegenRest:
                 held = read_rows(read_holdings, shares.positions)
                 money = (read_balances if by_currency else read_balance)(answer.body)
             except ContractError as error:
-                yield from self._fault("bad_answer", str(error))
+                yield from self.fault("bad_answer", str(error))
             else:
                 yield from self._tell_bad("GET /positions", held)
                 if not held.bad:
@@ -321,9 +321,9 @@ class DegenRest:
 
     def _tell_bad(self, what: str, rows: Rows[R]) -> Script[None]:
         for bad in rows.bad:
-            yield from self._fault("bad_row", f"{what}: {bad.why[:150]}")
+            yield from self.fault("bad_row", f"{what}: {bad.why[:150]}")
 
-    def _fault(self, kind: str, text: str) -> Script[None]:
+    def fault(self, kind: str, text: str) -> Script[None]:
         """Count an unusable answer and tell people about the first of its kind, and again while they go on."""
         self.faults += 1
         told = self._told[kind] = self._told.get(kind, 0) + 1

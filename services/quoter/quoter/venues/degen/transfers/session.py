@@ -17,7 +17,6 @@ from quoter.venues.sending import NotSent, Sent
 
 TEXT_CHARS_MAX = 200
 PAGE_ITEMS = 1_000
-PAGES_MAX = 100
 
 
 class _Row(msgspec.Struct):
@@ -78,7 +77,8 @@ class DegenTransferSession:
             reply: Reply = yield from self._rest.call("POST", "/transfers", msgspec.json.encode(body))
             try:
                 answer = parse_document(_Document, reply.body)
-            except ContractError:
+            except ContractError as error:
+                yield from self._rest.fault("bad_answer", str(error))
                 answer = _Document()
             # One that was sent before is told again beside the refusal.
             if answer.transfer is not None:
@@ -90,21 +90,28 @@ class DegenTransferSession:
             yield Pause(BACKOFF_MOST_MS)
 
     def _find(self, number: int) -> Script[Sent | None]:
-        """Look through what the account has sent for a number of ours."""
+        """Look through what the account has sent for a number of ours; None says that it was not sent.
+
+        What cannot be read may be ours: then all is asked for again.
+        """
         after = 0
-        for _ in range(PAGES_MAX):
+        while True:
             reply = yield from self._rest.call("GET", f"/transfers?after={after}&limit={PAGE_ITEMS}")
             try:
                 page = parse_document(_Page, reply.body)
-            except ContractError:
-                return None
+                if page.has_more and page.next_after <= after:
+                    raise ContractError("GET /transfers", f"no end at {after}")
+            except ContractError as error:
+                yield from self._rest.fault("bad_answer", str(error))
+                yield Pause(BACKOFF_MOST_MS)
+                after = 0
+                continue
             for row in page.transfers:
                 if row.client_transfer_id == str(number):
                     return row.sent
-            if not page.has_more or page.next_after <= after:
+            if not page.has_more:
                 return None
             after = page.next_after
-        return None
 
     def look(self, transfer_id: str) -> Script[Sent | None]:
         reply = yield from self._rest.call("GET", f"/transfers/{transfer_id}")

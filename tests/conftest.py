@@ -1,6 +1,0 @@
-"""Tests that cross the borders of one member: property tests search for wrong answers, not for slow ones."""
-
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
