@@ -9,6 +9,7 @@ and timers go on in between, and everything the session writes is read again: on
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import time
 import traceback
@@ -32,6 +33,8 @@ TENTHS = 10
 CPU_S_MAX = 300.0
 """For `FRAMES`; fewer have their share."""
 GROWTH_MB_MAX = 5.0
+SOCKETS_GROWTH_MB_MAX = 20.0
+"""Client and server in one process."""
 RULES_MIN = 24
 """Of the protocol's and our limits' rules, how many whole runs break."""
 SETTINGS = ServerSettings(
@@ -283,12 +286,30 @@ def splice_us() -> float:
     return step_us(lambda: message.for_subscriber(own, Version.V1_2))
 
 
+def over_sockets(frames: int, seed: int) -> list[Figure]:
+    """Return what came of mutated frames over real websockets, a good client's answer included."""
+    # Only here, for a session alone needs nothing of the gateway.
+    import _fuzz_sockets
+
+    found = asyncio.run(_fuzz_sockets.run(frames, seed))
+    return [
+        Figure("mutated frames", frames, "frames"),
+        Figure("connections", found.connections, ""),
+        Figure("messages read", found.messages, ""),
+        at_most("exceptions", found.raised, "", 0),
+        at_most("memory, end over first tenth", round(found.growth_mb, 2), "MB", SOCKETS_GROWTH_MB_MAX),
+    ]
+
+
 def main(options: list[str]) -> list[Figure]:
     """Return what came of the frames, and whether time and memory stayed within their aims."""
     parser = argparse.ArgumentParser(prog="bench stomp-fuzz", description=__doc__)
     parser.add_argument("--frames", type=whole_number(TENTHS, 100 * FRAMES), default=FRAMES, help="mutated frames")
     parser.add_argument("--seed", type=whole_number(0), default=1)
+    parser.add_argument("--sockets", type=whole_number(1, FRAMES), help="so many frames over real websockets instead")
     arguments = parser.parse_args(options)
+    if arguments.sockets is not None:
+        return over_sockets(arguments.sockets, arguments.seed)
     found = run(arguments.frames, arguments.seed)
     for rule, count in found.rules.most_common():
         print(f"{count:>9,}  {rule}")

@@ -19,6 +19,23 @@ def test_c2_s3_1_a_sample_of_mutated_frames_breaks_rules_and_nothing_else(capsys
     assert "unknown command" in capsys.readouterr().out
 
 
+def test_c2_s3_1_mutated_frames_over_sockets_break_no_server_and_leave_nothing_behind() -> None:
+    figures = {figure.name: figure for figure in main(["--sockets", "2000"])}
+    assert figures["mutated frames"].value == 2_000
+    assert figures["exceptions"].value == 0
+    assert figures["memory, end over first tenth"].met
+    assert int(figures["connections"].value) > 50 and int(figures["messages read"].value) > 50
+
+
+def test_what_a_served_session_raises_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("acknowledged")
+
+    monkeypatch.setattr("stompframes.subscriptions.Subscriptions.named_by", broken)
+    figures = {figure.name: figure for figure in main(["--sockets", "300"])}
+    assert int(figures["exceptions"].value) > 0
+
+
 def test_what_a_session_raises_is_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(*_: object) -> None:
         raise KeyError("acknowledged")

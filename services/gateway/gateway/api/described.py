@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from c2wire.schemas import reference
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from gateway.api.c2.schemas import answer_schemas
-from gateway.api.errors import C2_PREFIX
 from gateway.kinds.parts import Json
 
 OF_THE_FRAMEWORK = ("HTTPValidationError", "ValidationError")
 """Its own refusals, which are never answered here."""
 REFUSAL = "Refusal"
+OF_OAUTH = "OAuthError"
+"""What RFC 6749 has a token's refusal say."""
 _FIELD = {
     "type": "object",
     "properties": {"field": {"type": "string"}, "rule": {"type": "string"}},
@@ -59,6 +61,11 @@ def _completed(document: Json) -> Json:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in OF_THE_FRAMEWORK:
         schemas.pop(name, None)
+    schemas[OF_OAUTH] = {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+        "required": ["error"],
+    }
     schemas[REFUSAL] = {"type": "object", "properties": {"error": _ERROR}, "required": ["error"]}
     schemas |= answer_schemas()
     for path, methods in document["paths"].items():
@@ -70,7 +77,7 @@ def _completed(document: Json) -> Json:
 def _refusals(path: str, responses: Json) -> None:
     """Leave out the framework's own refusal, and say what else a path may answer."""
     responses.pop("422", None)
-    if path.startswith(("/api/", C2_PREFIX)):
-        for status, described in (("4XX", "Refused"), ("5XX", "Cannot be done now")):
-            content = responses.setdefault(status, {"description": described}).setdefault("content", {})
-            content.setdefault("application/json", {}).setdefault("schema", {"$ref": f"#/components/schemas/{REFUSAL}"})
+    of_path = OF_OAUTH if path.startswith("/oauth/") else REFUSAL
+    for status, described, name in (("4XX", "Refused", of_path), ("5XX", "Cannot be done now", REFUSAL)):
+        content = responses.setdefault(status, {"description": described}).setdefault("content", {})
+        content.setdefault("application/json", {}).setdefault("schema", reference(name))

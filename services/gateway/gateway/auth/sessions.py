@@ -71,7 +71,7 @@ class Sessions:
     """Open, refresh, check and revoke logins."""
 
     def __init__(self, store: TokenStore, clock: Clock, users: Users) -> None:
-        self._store, self._clock, self._users = store, clock, users
+        self.store, self._clock, self._users = store, clock, users
 
     async def open(self, user: User, client: OAuthClient = PAGE) -> Grant:
         """Begin a session for somebody whose password was right, through one program."""
@@ -84,7 +84,7 @@ class Sessions:
             client=client.id,
         )
         grant = await self._issue(session_id, session)
-        fallen = await self._store.push(
+        fallen = await self.store.push(
             f"sessions:{user.id}", session_id.encode(), SESSIONS_PER_USER_MAX, REFRESH_LIFE_S
         )
         for old in fallen:
@@ -104,7 +104,7 @@ class Sessions:
         if session.client != client.id:
             raise InvalidGrant("the refresh token is another client's")
         left_s = self._left_s(session)
-        if session.rotates and not await self._store.claim(f"shown:{key}", left_s):
+        if session.rotates and not await self.store.claim(f"shown:{key}", left_s):
             await self._end(token.session_id)
             raise InvalidGrant("the refresh token was used before: this login has ended on all devices")
         caller = self._users.caller(session.user_id, session.credential, session.expires_ns)
@@ -148,7 +148,7 @@ class Sessions:
         access, refresh = str(uuid.uuid4()), refresh or str(uuid.uuid4())
         left_s = self._left_s(session)
         access_life_s = min(ACCESS_LIFE_S, left_s)
-        await self._store.put(
+        await self.store.put(
             {
                 f"session:{session_id}": msgspec.json.encode(session),
                 _key("refresh", refresh): msgspec.json.encode(_Token(session_id, session.expires_ns)),
@@ -156,20 +156,20 @@ class Sessions:
             left_s,
         )
         token = _Token(session_id, now_ns + access_life_s * NS_PER_S)
-        await self._store.put({_key("access", access): msgspec.json.encode(token)}, access_life_s)
+        await self.store.put({_key("access", access): msgspec.json.encode(token)}, access_life_s)
         return Grant(access, refresh, access_life_s)
 
     async def _end(self, session_id: str) -> None:
         # A mark and not a deletion: a refresh under way at another replica would write the session back.
-        await self._store.put({f"ended:{session_id}": b"1"}, REFRESH_LIFE_S)
+        await self.store.put({f"ended:{session_id}": b"1"}, REFRESH_LIFE_S)
 
     async def _session(self, session_id: str) -> _Session | None:
-        stored, ended = await self._store.get(f"session:{session_id}", f"ended:{session_id}")
+        stored, ended = await self.store.get(f"session:{session_id}", f"ended:{session_id}")
         session = msgspec.json.decode(stored, type=_Session) if stored and not ended else None
         return session if session and session.expires_ns > self._clock.now_ns() else None
 
     async def _token(self, key: str) -> _Token | None:
-        (stored,) = await self._store.get(key)
+        (stored,) = await self.store.get(key)
         token = msgspec.json.decode(stored, type=_Token) if stored else None
         return token if token and token.expires_ns > self._clock.now_ns() else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +10,7 @@ from c2wire.configs import CONFIGS
 from c2wire.enums import ConfigType
 from c2wire.wire import Dto, jsonable
 from common.bots.spot import ALGO_KEY
+from common.errors import PublishRefused
 from common.events import BotConfig
 from fastapi import Header, Response
 
@@ -19,10 +20,20 @@ from gateway.auth.users import Caller
 from gateway.c2.configs import EARLIER_NAMES, OF_C2
 from gateway.c2.content import Content, Visibility
 from gateway.changes.configuration import check_algo_id
+from gateway.changes.repeats import KEY_CHARS_MAX, AnotherBody, Answer, OutcomeUnknown, Repeat
 from gateway.context import Context
 
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the revision this change was made from; without it any")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=KEY_CHARS_MAX,
+        description="of a creation: sent again within 24 h it creates nothing more and is answered as it was",
+    ),
 ]
 _IDS = ("algo_key", "algo_id", "currency_id")
 
@@ -36,6 +47,40 @@ def answer(document: Any, revision: int | None = None) -> Response:
 def rows(dtos: Sequence[Dto]) -> Response:
     """Return an array of DTOs."""
     return answer([jsonable(each) for each in dtos])
+
+
+async def created_once(
+    context: Context,
+    caller: Caller,
+    path: str,
+    key: str | None,
+    body: Mapping[str, Any],
+    create: Callable[[], Awaitable[Response]],
+) -> Response:
+    """Return the answer to a creation, that of the first one where the caller has sent it under the same key.
+
+    ApiError 409 where the key stands for another body, or for a creation whose outcome is not known.
+    """
+    if key is None:
+        return await create()
+    repeat = Repeat(context.sessions.store, caller.user_id, path, key, body)
+    try:
+        answered = await repeat.begin()
+    except AnotherBody:
+        rule = "must be a new one: it was used for another body"
+        raise ApiError(409, "conflict", f"Idempotency-Key: {rule}", [("Idempotency-Key", rule)]) from None
+    except OutcomeUnknown:
+        rule = "is of a creation that is under way or whose outcome is unknown: read back what there is"
+        raise ApiError(409, "conflict", f"Idempotency-Key: {rule}", [("Idempotency-Key", rule)]) from None
+    if answered is not None:
+        return Response(answered.body, 200, {"ETag": answered.revision}, "application/json")
+    try:
+        response = await create()
+    except (ApiError, PublishRefused):
+        await repeat.refused()
+        raise
+    await repeat.made(Answer(bytes(response.body).decode(), response.headers["ETag"]))
+    return response
 
 
 def fields_of(kind: ConfigType, body: Mapping[str, Any]) -> dict[str, Any]:

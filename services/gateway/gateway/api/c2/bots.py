@@ -15,9 +15,11 @@ from fastapi import APIRouter, Response
 from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
 from gateway.api.c2 import schemas
 from gateway.api.c2.bodies import (
+    IdempotencyKey,
     IfMatch,
     answer,
     content_of,
+    created_once,
     demand_visible,
     fields_of,
     id_of,
@@ -88,29 +90,34 @@ async def get_instrument(algo_id: str, context: ContextOf, caller: Viewer) -> Re
 
 @router.post("/instrument/save", responses=answers(INSTRUMENT, "InstrumentConfig"))
 async def save_instrument(
-    body: InstrumentSent, context: ContextOf, caller: Trader, if_match: IfMatch = None
+    body: InstrumentSent,
+    context: ContextOf,
+    caller: Trader,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Change a bot's INSTRUMENT, or create a bot where `algo_id` is null; the answer is the INSTRUMENT with its id."""
     fields = fields_of(ConfigType.INSTRUMENT, body)
     algo_id = id_of(body, "algo_id")
     if algo_id is None:
-        config = await _created(context, caller, fields)
-    else:
-        before = spot_bot(context, caller, algo_id)
-        sections = before.sections | {
-            "instrument": section_of(ConfigType.INSTRUMENT, fields, before.sections["instrument"])
-        }
-        config, _ = await change_bot(
-            context,
-            caller,
-            before,
-            algo_id=algo_id,
-            kind=OF_C2,
-            running=switch_of(fields, before.running),
-            sections=sections,
-            revision=revision_of(if_match, before.revision),
-            reason=REASON,
-        )
+
+        async def create() -> Response:
+            return _section(context, await _created(context, caller, fields), "instrument")
+
+        return await created_once(context, caller, "instrument", idempotency_key, body, create)
+    before = spot_bot(context, caller, algo_id)
+    instrument = section_of(ConfigType.INSTRUMENT, fields, before.sections["instrument"])
+    config, _ = await change_bot(
+        context,
+        caller,
+        before,
+        algo_id=algo_id,
+        kind=OF_C2,
+        running=switch_of(fields, before.running),
+        sections=before.sections | {"instrument": instrument},
+        revision=revision_of(if_match, before.revision),
+        reason=REASON,
+    )
     return _section(context, config, "instrument")
 
 

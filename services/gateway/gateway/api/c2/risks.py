@@ -12,7 +12,16 @@ from fastapi import APIRouter, Response
 
 from gateway.api.access import ContextOf, RiskOfficer, Trader, TraderOrRisk, Viewer
 from gateway.api.c2 import schemas
-from gateway.api.c2.bodies import IfMatch, answer, fields_of, id_of, revision_of, switch_of
+from gateway.api.c2.bodies import (
+    IdempotencyKey,
+    IfMatch,
+    answer,
+    created_once,
+    fields_of,
+    id_of,
+    revision_of,
+    switch_of,
+)
 from gateway.api.c2.examples import CURRENCY, CURRENCY_HEDGER, LIMITS, RISK, RISKS, answers
 from gateway.api.c2.schemas import CurrencyLimitsSent, RiskCurrencySent, RiskHedgerSent, RiskSent
 from gateway.api.changing import change_document, check_document, delete_document
@@ -70,16 +79,25 @@ async def save_risk(body: RiskSent, context: ContextOf, caller: RiskOfficer, if_
 
 @router.post("/currency/save", responses=answers(CURRENCY, "RiskCurrencyConfig"))
 async def save_currency(
-    body: RiskCurrencySent, context: ContextOf, caller: RiskOfficer, if_match: IfMatch = None
+    body: RiskCurrencySent,
+    context: ContextOf,
+    caller: RiskOfficer,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Change a watched currency, or add one where `currency_id` is null; the answer has its id."""
     currency_id = id_of(body, "currency_id")
-    if currency_id is None:
+    if currency_id is not None:
+        if _living(context, CurrencyScope.type, currency_id) is None:
+            raise _unknown(currency_id)
+        return await _saved(context, caller, ConfigType.RISK_CURRENCY, currency_id, body, if_match)
+
+    async def create() -> Response:
         taken = [int(each) for kind, each in context.view.documents if kind == CurrencyScope.type]
-        currency_id = str(1 + max(taken, default=0))
-    elif _living(context, CurrencyScope.type, currency_id) is None:
-        raise _unknown(currency_id)
-    return await _saved(context, caller, ConfigType.RISK_CURRENCY, currency_id, body, if_match)
+        new_id = str(1 + max(taken, default=0))
+        return await _saved(context, caller, ConfigType.RISK_CURRENCY, new_id, body, if_match)
+
+    return await created_once(context, caller, "currency", idempotency_key, body, create)
 
 
 @router.post("/currency/limits/save", responses=answers(LIMITS, "CurrencyRiskLimitsConfig"))

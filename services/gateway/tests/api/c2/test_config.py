@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from common.clock import ManualClock
+from common.clock import NS_PER_S, ManualClock
 from common.events import Audit, BotConfig, PlatformConfig
 from common.halts import DAILY_LOSS
 from common.testing.spot import ADAETH, BTCJPY, CURRENCY, EXCHANGES
+from gateway.changes.repeats import KEPT_S
 from gateway.state.view import View
 from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import START_NS, URLS
@@ -94,6 +95,72 @@ async def test_an_instrument_without_an_id_makes_a_bot(
     assert (await post(client, headers, "/instrument/start/4"))["running"] is True
     audits = [(audit.actor, audit.action, audit.target) for audit in bus.of(Audit)]
     assert audits == [("user-trader-risk", "configure", "bot-4")] * 4 + [("user-trader-risk", "start", "bot-4")]
+
+
+@pytest.mark.parametrize("path", ["/instrument/save", "/risks/currency/save"])
+async def test_a_creation_that_is_sent_again_is_answered_as_it_was_and_creates_nothing_more(
+    client: httpx.AsyncClient, log_in: LogIn, story: SpotStory, bus: FakeBus, clock: ManualClock, path: str
+) -> None:
+    story.spot_account("mm1-bittrex", "bittrex_spot")
+    instrument = {name: value for name, value in ADAETH["instrument"].items() if name != "account"}
+    body = instrument if path == "/instrument/save" else {"currency": "BTC"}
+    headers = await log_in(*ALL)
+    once = headers | {"Idempotency-Key": "k1"}
+    first = await client.post(PREFIX + path, headers=once, json=body)
+    again = await client.post(PREFIX + path, headers=once, json=dict(reversed(body.items())))
+    assert (again.status_code, again.text, again.headers["etag"]) == (200, first.text, first.headers["etag"])
+    assert len(bus.of(Audit)) == 1
+    other = await client.post(PREFIX + path, headers=once, json=body | {"algo_key": "MM"})
+    assert (other.status_code, other.json()["field"]) == (409, "Idempotency-Key")
+    for number, (key, user_id) in enumerate((("k2", ""), ("k1", "other"), ("k1", ""))):
+        if number == 2:
+            clock.advance_to(clock.now_ns() + (KEPT_S + 1) * NS_PER_S)
+        new = body | (
+            {"comments": str(number)} if "instrument" in path else {"currency": ("ETH", "USD", "JPY")[number]}
+        )
+        theirs = await log_in(*ALL, user_id=user_id) | {"Idempotency-Key": key}
+        answer = await client.post(PREFIX + path, headers=theirs, json=new)
+        assert answer.status_code == 200 and answer.text != first.text, answer.text
+
+
+async def test_a_creation_that_was_refused_may_be_sent_again_and_one_that_nobody_knows_of_may_not(
+    client: httpx.AsyncClient, log_in: LogIn, story: SpotStory, bus: FakeBus
+) -> None:
+    once = await log_in(*ALL) | {"Idempotency-Key": "k1"}
+    body = {"currency": "b t c"}
+    assert (await refused(client, once, "/risks/currency/save", body))[:2] == (422, "currency")
+    bus.connected = False
+    assert (await refused(client, once, "/risks/currency/save", {"currency": "BTC"}))[0] == 503
+    bus.connected = True
+    status, field, message = await refused(client, once, "/risks/currency/save", {"currency": "BTC"})
+    assert (status, field) == (409, "Idempotency-Key") and "read back" in message
+    assert (await refused(client, once | {"Idempotency-Key": "k" * 201}, "/risks/currency/save", body))[0] == 422
+
+
+DEEP = "[" * 900 + "]" * 900
+WILD = (
+    *("NaN", "Infinity", "-Infinity", "1e999", "9" * 4_000, "9" * 5_000, '"\\ud800"', '"\\u0000"', DEEP),
+    *("[" * 50_000, '"' + "x" * 200_000 + '"', "{}", '{"a":' * 900 + "1" + "}" * 900, "", "true", "1" * 30),
+)
+
+
+@pytest.mark.parametrize("value", WILD, ids=lambda value: value[:12])
+async def test_what_json_can_hold_and_no_field_can_is_refused_and_changes_nothing(
+    client: httpx.AsyncClient, log_in: LogIn, story: SpotStory, bus: FakeBus, value: str
+) -> None:
+    headers = await log_in(*ALL) | {"Idempotency-Key": "k1", "content-type": "application/json"}
+    for path, before in (
+        ("/instrument/save", '"exchange":"DLTXMM","source_exchange":"KRAKEN","instrument":'),
+        ("/pricer/save", '"algo_id":3,"source_aggregation":"BBO","min_spread":'),
+        ("/riskLimits/save", '"algo_id":3,"max_long_exposure":'),
+        ("/hedger/save", '"algo_id":3,"resend_time":'),
+        ("/pricer/save", '"algo_id":'),
+        ("/risks/currency/save", '"currency":'),
+        ("/risks/save", '"account_currency":"USD","cutoff_time":'),
+    ):
+        answer = await client.post(PREFIX + path, headers=headers, content="{" + before + value + "}")
+        assert answer.status_code in (400, 404, 413, 422), (path, answer.status_code, answer.text)
+    assert bus.published == []
 
 
 async def test_a_bot_needs_one_account_at_its_exchange(
