@@ -11,6 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, WebSocket
 from fastapi import Response as HttpResponse
 from msgspec import json
+from starlette.websockets import WebSocketDisconnect
 
 from exchange.entry.parse import FRAME_BYTES_MAX
 from exchange.entry.session import Close, Output
@@ -203,13 +204,13 @@ async def _converse(shell: Shell, socket: WebSocket, outbound: Outbound, take: C
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if outbound.overflowed.is_set():
             # A client that does not read may not take the closing either, so nobody waits for it.
-            with suppress(TimeoutError, RuntimeError):
+            with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
                 await asyncio.wait_for(socket.close(1013, "reading too slowly"), CLOSE_WAIT_S)
     finally:
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             # A socket that is already gone raises on the last send; everything else is a fault of ours.
-            with suppress(asyncio.CancelledError, RuntimeError, OSError):
+            with suppress(asyncio.CancelledError, RuntimeError, WebSocketDisconnect):
                 if isinstance(result, BaseException):
                     raise result

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.errors import ApiError, refusal
@@ -40,14 +42,16 @@ class BoundedBodies:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await _body(receive)
         except TimeoutError:
-            rule = f"must arrive within {BODY_TIMEOUT_S:g} s"
-            await refusal(ApiError(408, "too_slow", f"body: {rule}", [("body", rule)]))(scope, receive, send)
+            await _refused(scope, 408, "too_slow", f"must arrive within {BODY_TIMEOUT_S:g} s")(scope, receive, send)
             return
         if body is None:
             return
         if len(body) > BODY_BYTES_MAX:
-            rule = f"must have at most {BODY_BYTES_MAX} bytes"
-            await refusal(ApiError(413, "too_large", f"body: {rule}", [("body", rule)]))(scope, receive, send)
+            await _refused(scope, 413, "too_large", f"must have at most {BODY_BYTES_MAX} bytes")(scope, receive, send)
+            return
+        if not _can_be_written(body):
+            rule = "must not hold half of a character, such as \\ud800 alone"
+            await _refused(scope, 422, "invalid", rule)(scope, receive, send)
             return
         given = False
 
@@ -59,6 +63,21 @@ class BoundedBodies:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+def _refused(scope: Scope, status: int, code: str, rule: str) -> Response:
+    return refusal(ApiError(status, code, f"body: {rule}", [("body", rule)]), scope["path"])
+
+
+def _can_be_written(body: bytes) -> bool:
+    """Say whether the texts of a JSON body are whole characters; what is no JSON is for others to judge."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return True
 
 
 async def _body(receive: Receive) -> bytes | None:

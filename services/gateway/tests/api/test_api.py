@@ -222,6 +222,30 @@ async def test_a_body_beyond_its_bound_is_refused(client: httpx.AsyncClient, log
     assert answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    "comments", [rb"\ud83d", rb"\ude00\ud83d", b"\xed\xa0\x80"], ids=["first half", "wrong order", "in bytes"]
+)
+@pytest.mark.parametrize("path", ["/api/v0/config/instrument/save", "/api/bots/1"])
+async def test_half_a_character_is_refused_wherever_it_stands(
+    client: httpx.AsyncClient, log_in: LogIn, path: str, comments: bytes
+) -> None:
+    headers = {**await log_in("admin", user_id="admin"), "content-type": "application/json"}
+    body = b'{"algo_id": "1", "kind": "spot", "running": false, "revision": 1, "comments": "' + comments
+    body += b'", "sections": {"instrument": {"' + comments + b'": 1}}}'
+    answer = await client.request("PUT" if path.endswith("/1") else "POST", path, content=body, headers=headers)
+    assert answer.status_code == 422
+    assert "half of a character" in answer.text
+
+
+async def test_a_body_beyond_its_bound_is_refused_in_the_shape_of_its_api(
+    client: httpx.AsyncClient, log_in: LogIn
+) -> None:
+    headers = {**await log_in("trader"), "content-type": "application/json"}
+    content = b" " * (BODY_BYTES_MAX + 1)
+    answer = await client.post("/api/v0/config/pricer/save", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["field"]) == (413, "body")
+
+
 async def test_unknown_paths_and_methods_have_the_one_shape_and_the_headers(client: httpx.AsyncClient) -> None:
     for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/api/status", 405), ("GET", "/web/../x", 404)):
         answer = await client.request(method, path)
