@@ -37,7 +37,7 @@ from common.events import (
     TransferState,
     TransferUpdate,
 )
-from common.instruments import Side
+from common.instruments import InstrumentKind, Outcome, Side
 from common.network.admin import serving
 from common.network.webclient import WebClient
 from common.orders import first_id_of
@@ -292,14 +292,26 @@ async def test_a_spot_bots_figures_hedges_and_balances_are_shown_and_what_is_unk
     }
     told_of = {"currency_id": "1", "currency": "BTC", "ledger_sequence": 1, "ts_ns": now_ns}
     story.tell(view.on_exposure, RiskStatistics(**told_of, **exposure))  # type: ignore[arg-type]
+    made = story.fill("9", 60_000, 250)
+    coin: dict[str, Any] = {"kind": InstrumentKind.SPOT, "outcome": Outcome.NONE, "base": "BTC", "symbol": "BTCUSD"}
+    coin |= {"venue": "binance_spot", "tick_size": Decimal(1), "lot_size": Decimal("0.0001")}
+    taken = replace(made, algo_id="3", venue_trade_id="10", instrument=replace(made.instrument, **coin))
+    story.tell(view.on_fill, replace(taken, fee=Decimal("0.0000285"), fee_currency="BNB"))
     async with browser_tab() as tab:
         await tab.open(served.url, height=1600)
         await tab.log_in()
         await tab.until("!document.getElementById('spot-panel').hidden")
+        fill = (await tab.text("#fills tbody tr")).split("\t")
+        assert fill[1:] == ["BTCUSD", "buy 60000", "0.025", "-0.0000285 BNB"]
+        assert "BTCUSD at binance_spot, bot 3" in await tab.value(
+            "document.querySelector('#fills tbody td[title]').title"
+        )
+        names = await tab.value("[...document.querySelectorAll('[data-is=name]')].map((each) => each.textContent)")
+        assert "BTCJPY at dltxmm_spot" in names
         row = (await tab.text("#spot tbody tr")).split("\t")
         assert row[:3] == ["3", "BTCJPY 8,966,252 / 8,972,603", "USDJPY 149.29 / 149.31"]
-        assert row[3:] == ["0.0481", "-0.03", "0.0181", "1,911.2 JPY", "206.2 JPY", "1,705 JPY"]
-        title = "document.querySelector('#spot tbody td:last-child').title"
+        assert row[3:] == ["0.0481", "-0.03", "0.0181", "1,911.2", "206.2", "1,705", "JPY"]
+        title = "document.querySelector('#spot tbody td:nth-last-child(2)').title"
         assert await tab.value(title) == "no rate of JPY to USD"
         hedge = (await tab.text("#hedges tbody tr")).split("\t")
         assert hedge[:4] == ["bot-3", "sent", "sell 0.027 BTCUSD LEAN", "kraken_spot"]

@@ -204,9 +204,11 @@ def test_a_spot_bots_quotes_are_told_as_the_sums_they_are_and_in_coins() -> None
 
 @pytest.mark.parametrize(("price", "shown"), [(0.00017284, "0.00017284"), (1e-7, "0.0000001"), (8950894.0, "8950894")])
 def test_no_price_is_told_with_an_exponent(price: float, shown: str) -> None:
-    now = {**SPOT_PASS, "bids": [[price, 40]], "orders": []}
+    quote = {**SPOT_PASS["quotes"][0], "margin": -1.3848497e-07}
+    now = {**SPOT_PASS, "bids": [[price, 40]], "orders": [], "quotes": [quote]}
     text = list(lines({"account": "a", "market": "M", "bots": [{"algo_id": "3", "now": now, "passes": []}]}))
     assert f"  bids 0.004@{shown}  asks none" in text
+    assert any(" margin -0.00000013848497 " in line for line in text)
 
 
 def test_an_order_and_a_list_in_words() -> None:

@@ -126,7 +126,7 @@ def _steps(told: dict[str, Any]) -> Iterator[str]:
             yield f"    {size}: no price: {quote['reason']}"
             continue
         source = f"source {_digits(quote['in_source'])}, " if fx else ""
-        steps = [f" {name} {quote[name]:+.8g}" for name in _STEPS if quote[name]]
+        steps = [f" {name} {_moved(quote[name])}" for name in _STEPS if quote[name]]
         price = f"base {_digits(quote['base'])}{''.join(steps)} = {_digits(quote['price'])}"
         yield f"    {size}: {source}{price}, {_digits(quote['shown'])} shown there"
     for name, why in (("bounds", "configured"), ("gives_way", "gives way to a hedge")):
@@ -192,6 +192,10 @@ _OUTCOMES = ("yes", "no")
 
 def _ladder(levels: list[list[float]], lots: _Lots) -> str:
     return " ".join(f"{lots.number(size)}@{_digits(price)}" for price, size in levels) or "none"
+
+
+def _moved(value: float) -> str:
+    return f"{Decimal(f'{value:.8g}'):+f}"
 
 
 def _digits(value: float) -> str:

@@ -40,7 +40,8 @@ const binary = {
 /** A thing with a price of its own, of which a position is long or short. */
 const signed = {
   highest: null,
-  name: (row) => row.symbol,
+  // The same symbol is traded at several venues.
+  name: (row) => (row.venue ? `${row.symbol} at ${row.venue}` : row.symbol),
   price: (value) => (Math.abs(value) < 1 ? small : plain).format(value),
   origin: () => null,
   held: (position) => position ?? { net: 0, pnl: null },

@@ -10,6 +10,7 @@ const cards = new Map();
 
 const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const digits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** Show the whole picture; `acts` holds what a person may do. */
@@ -227,7 +228,7 @@ function showMarket({ root, part }, row, key, picture) {
   const { fair, book, target, resting, position } = row;
   const kind = kindOf(row);
   const bid = resting.bids[0]?.[0] ?? null, ask = resting.asks[0]?.[0] ?? null;
-  const tick = row.tick ? Math.min(8, Math.max(2, Math.ceil(-Math.log10(row.tick) - 1e-9))) : 2;
+  const tick = decimalsOf(row);
   root.dataset.symbol = row.symbol;
   part.name.textContent = kind.name(row, timeOf);
   part.name.title = `${row.title}\n${row.symbol} at ${row.venue}, bot ${row.algo_id}, ${row.status}`;
@@ -263,6 +264,14 @@ function showMarket({ root, part }, row, key, picture) {
     { fromMs: toMs && row.seconds_left > 0 ? toMs - lifeMs : null, toMs: row.seconds_left > 0 ? toMs : null, nowMs, fills: ownFills(picture, row), highest: kind.highest },
     colour,
   );
+}
+
+/** How many decimals a price on a grid has. */
+function decimalsOf({ tick }) {
+  if (!tick) return 2;
+  let decimals = 0;
+  while (decimals < 8 && Math.abs(tick * 10 ** decimals - Math.round(tick * 10 ** decimals)) > 1e-9) decimals += 1;
+  return decimals;
 }
 
 function colour(name) {
@@ -358,7 +367,7 @@ function showHolding(part, row, kind, limit) {
 
 function ownFills(picture, row) {
   return picture.fills
-    .filter((fill) => fill.symbol === row.symbol && fill.algo_id === row.algo_id)
+    .filter((fill) => keyOf(fill) === keyOf(row))
     .map((fill) => [fill.ts_ns / 1e6, yesPrice(fill), yesSide(fill)]);
 }
 
@@ -377,14 +386,14 @@ function showFills({ fills }) {
     ...fills.map((fill) => {
       const row = make("tr");
       const market = make("td", "", fill.series ? `${fill.series} ${timeOf(fill.expiry_ns).slice(0, 5)}` : fill.symbol);
-      market.title = `${fill.symbol}, bot ${fill.algo_id}, order ${fill.order_id}, trade ${fill.venue_trade_id}, ${fill.liquidity}`;
+      market.title = `${fill.symbol} at ${fill.venue}, bot ${fill.algo_id}, order ${fill.order_id}, trade ${fill.venue_trade_id}, ${fill.liquidity}`;
       const outcome = fill.outcome === "none" ? "" : `${fill.outcome.toUpperCase()} `;
       row.append(
         make("td", "quiet", timeOf(fill.ts_ns)),
         market,
         make("td", yesSide(fill), `${fill.side} ${outcome}${fill.price}`),
         make("td", "n", units(fill.size, fill)),
-        make("td", "n quiet", cash(-Number(fill.fee))),
+        make("td", "n quiet", feeOf(fill)),
       );
       return row;
     }),
@@ -394,6 +403,12 @@ function showFills({ fills }) {
     row.insertCell().colSpan = 5;
     row.cells[0].append(make("span", "quiet", "none yet"));
   }
+}
+
+/** Money out is negative; of a coin's trade it says in which currency, for one may be paid in any. */
+function feeOf(fill) {
+  const paid = -Number(fill.fee);
+  return fill.base && paid ? `${digits.format(paid)} ${fill.fee_currency}` : cash(paid);
 }
 
 function showAlerts(alerts) {

@@ -40,10 +40,11 @@ function showFigures(bots) {
     row.append(label(bot.algo_id), quoted, make("td", "quiet", rate));
     for (const name of ["quoter_net", "hedger_net", "position"]) row.append(make("td", "n", number(amount, bot[name])));
     for (const name of ["pnl", "fees", "net_pnl"]) {
-      const cell = make("td", `n ${name === "fees" ? "quiet" : tone(bot[name])}`, `${number(money, bot[name])} ${bot.currency}`);
+      const cell = make("td", `n ${name === "fees" ? "quiet" : tone(bot[name])}`, number(money, bot[name]));
       if (name === "net_pnl") cell.title = bot.account_pnl === null ? `no rate of ${bot.currency} to ${bot.account_currency}` : `${number(money, bot.account_pnl)} ${bot.account_currency}`;
       row.append(cell);
     }
+    row.append(make("td", "quiet", bot.currency));
     if (bot.unrated.length) row.title = `without ${bot.unrated.join(", ")}, of which no rate is known`;
     return row;
   });
