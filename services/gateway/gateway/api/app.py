@@ -57,7 +57,7 @@ def build_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.streams = stream.Streams()
-    app.state.hub = Hub(context.view)
+    app.state.hub = Hub(context.view, socket.log_failure)
     app.state.sockets = 0
     errors.install(app)
     for router in ROUTERS:
