@@ -175,15 +175,13 @@ class Transfers:
             yield from self._say(transfer, now_ns, state=state, reason=why_not)
         elif self.session is None or self._talks is None:
             yield from self._miss(transfer, f"account {self.account} has no key to send money with here", now_ns)
+        elif update.state is TransferState.SENDING and now_ns > command.expires_at_ns + ASKED_AGAIN_NS:
+            self._talks.abandon(str(command.number))
+            yield from self._miss(transfer, "nobody knows whether it was sent: look at the account's statement", now_ns)
         elif self._talks.open(str(command.number)) or self._talks.room < 1 or len(self._busy()) >= AT_ONCE_MAX:
             return
         elif update.state is TransferState.SENDING:
-            if now_ns > command.expires_at_ns + ASKED_AGAIN_NS:
-                yield from self._miss(
-                    transfer, "nobody knows whether it was sent: look at the account's statement", now_ns
-                )
-            else:
-                yield from self._ask(command, self._sending(self.session, command), now_ns)
+            yield from self._ask(command, self._sending(self.session, command), now_ns)
         elif update.state is TransferState.UNDER_WAY and now_ns >= max(update.due_ns, transfer.looked_at_ns + LOOK_NS):
             transfer.looked_at_ns = now_ns
             yield from self._ask(command, self._looking(self.session, command, update.transfer_id), now_ns)
@@ -207,7 +205,7 @@ class Transfers:
     def _miss(self, transfer: Transfer, why: str, now_ns: int) -> Iterator[Effect]:
         if not transfer.missed:
             transfer.missed = True
-            text = f"{said(transfer.command)}: {why}"
+            text = f"{transfer.command.said()}: {why}"
             yield alert(AlertLevel.CRITICAL, PLATFORM, "transfer_unknown", text, now_ns)
 
     def _ask(self, command: TransferCommand, script: Script[None], now_ns: int) -> Iterator[Effect]:
@@ -244,7 +242,7 @@ class Transfers:
             return
         if isinstance(told.outcome, NotSent):
             yield from self._say(transfer, now_ns, state=TransferState.REFUSED, reason=told.outcome.why)
-            text = f"{said(transfer.command)} is not sent: {told.outcome.why}"
+            text = f"{transfer.command.said()} is not sent: {told.outcome.why}"
             yield alert(AlertLevel.WARNING, PLATFORM, "transfer_refused", text, now_ns)
             return
         transfer_id, arrived, account_sequence, due_ns = told.outcome
@@ -272,13 +270,8 @@ class Transfers:
         return [
             {
                 "number": str(each.command.number),
-                "said": said(each.command),
+                "said": each.command.said(),
                 "state": each.update.state.value if each.update is not None else "asked",
             }
             for each in self._open.values()
         ]
-
-
-def said(command: TransferCommand) -> str:
-    """Return a transfer in words."""
-    return f"{command.amount:f} {command.currency} from {command.account} to {command.to_account}"

@@ -304,13 +304,19 @@ def test_a_person_may_move_money_out_of_a_halted_account() -> None:
     assert len(platform.venue.sent) == 1
 
 
-def test_what_nobody_has_answered_for_a_day_is_left_to_people() -> None:
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_nobody_has_answered_for_a_day_is_left_to_people(dies: bool) -> None:
     platform = Platform(a_command())
     platform.held = []
     platform.wait(100)
-    platform.held = None
+    unanswered, platform.held = platform.held, None
     platform.now_ns += LIFE_NS + ASKED_AGAIN_NS + NS_PER_S
-    platform.restart()
+    if dies:
+        platform.restart()
+    else:
+        platform.wait(50)
+        for each in unanswered:
+            platform.carry(platform.core.on_answer(HttpResponse(each.request_id, 0, b"", {}), Receipt(platform.now_ns)))
     asked = len(platform.venue.asked)
     platform.wait(1_000)
     assert len(platform.venue.asked) == asked
