@@ -310,6 +310,13 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         demand_finite(redeemable=self.redeemable, rounding=self.rounding)
 
     @property
+    def unit(self) -> Decimal:
+        """Return the smallest part of the currency that the venue counts: the last place of the total that it shows."""
+        exponent = self.total.as_tuple().exponent
+        assert isinstance(exponent, int), "a balance is finite"
+        return Decimal(1).scaleb(min(0, exponent))
+
+    @property
     def owned(self) -> Decimal:
         """What is the account's own: the other side of the ledger's cash."""
         return self.total - self.borrowed
@@ -416,6 +423,10 @@ class TransferCommand(Event, frozen=True, kw_only=True, omit_defaults=True):
     def automatic(self) -> bool:
         """Say whether risk has decided it, not a person."""
         return self.actor.startswith(f"{REBALANCER}:")
+
+    def said(self) -> str:
+        """Return it in words."""
+        return f"{self.amount:f} {self.currency} from {self.account} to {self.to_account}"
 
     def message_id(self) -> str:
         return joined_id("transfer", self.account, self.number)

@@ -57,7 +57,7 @@ def build_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    app.state.hub = Hub(context.view)
+    app.state.hub = Hub(context.view, socket.log_failure)
     app.state.sockets = 0
     errors.install(app)
     for router in ROUTERS:

@@ -6,7 +6,7 @@ left out, so that his connection is ended instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -82,11 +82,16 @@ def error_body(text: str) -> bytes:
     return msgspec.json.encode({"message": text, "name": "stomp_error"})
 
 
+def _unreported(destination: str, error: Exception) -> None:
+    """Nobody listens."""
+
+
 class Hub:
     """The destinations that somebody reads in this replica."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, report: Callable[[str, Exception], None] = _unreported) -> None:
+        """`report` hears of each destination that our own code has failed to make, and why."""
+        self._view, self._report = view, report
         self._content, self._pictures = Content(view), Pictures(view)
         self._groups: dict[GroupKey, _Group] = {}
         self._read_by: dict[int, dict[int, GroupKey]] = {}
@@ -164,14 +169,15 @@ class Hub:
             try:
                 if group.topic is not None:
                     self._content.check(group.topic, group.visibility)
+                messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
+                if messages or group.behind:
+                    self._tell(group, key[0], messages, now_ms)
             except TopicError as error:
-                del self._groups[key]
-                for reader in group.readers.values():
-                    self._refuse(reader, error)
-                continue
-            messages = [SharedMessage(key[0], body) for body in group.channel.tick(now_ms)]
-            if messages or group.behind:
-                self._tell(group, key[0], messages, now_ms)
+                self._end(key, error)
+            except Exception as error:
+                # What one destination cannot say is no reason to tell the readers of all others nothing any more.
+                self._report(key[0], error)
+                self._end(key, TopicError(500, f"destination: our own code failed, {type(error).__name__}"))
         told, self._told = self._told, []
         for connection in told:
             connection.flush()
@@ -179,6 +185,10 @@ class Hub:
             self._looked_ms = now_ms
             for connection in list(self._connections.values()):
                 connection.on_time(now_ms * NS_PER_MS)
+
+    def _end(self, key: GroupKey, error: TopicError) -> None:
+        for reader in self._groups.pop(key).readers.values():
+            self._refuse(reader, error)
 
     def _tell(self, group: _Group, destination: str, messages: list[SharedMessage], now_ms: int) -> None:
         begin: list[SharedMessage] | None = None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import structlog
 from common.clock import NS_PER_MS, Clock
 from common.network.door import DIRECT, DirectWriter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -19,7 +20,13 @@ SUBPROTOCOLS = ("v12.stomp", "v11.stomp", "v10.stomp")
 """None of them is tied to a version: clients name one here and another in CONNECT."""
 TICK_S = 0.05
 
+log = structlog.get_logger("gateway")
 router = APIRouter()
+
+
+def log_failure(destination: str, error: Exception) -> None:
+    """Write down what our own code has failed to tell."""
+    log.error("destination not told", destination=destination, exc_info=error)
 
 
 class _Socket:

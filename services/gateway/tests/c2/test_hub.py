@@ -15,6 +15,7 @@ from common.halts import DAILY_LOSS
 from common.instruments import Side
 from common.orders import OrderState
 from common.testing.spot import BTCJPY, CURRENCY_LIMITS, changed
+from gateway.c2.channels import RowsChannel
 from gateway.c2.content import Visibility
 from gateway.c2.hub import BEHIND_BYTES, BUFFER_BYTES_MAX, Hub
 from gateway.testing.spot import Listener, SpotStory, subscription
@@ -413,6 +414,26 @@ def test_a_bot_that_is_removed_ends_its_topics(hub: Hub, story: SpotStory) -> No
     later(hub, story, 0.1)
     assert [(status, body["message"]) for _, status, body in listener.refused] == [(404, "algo_id: there is no bot 3")]
     assert len(hub) == 0
+
+
+def test_a_destination_that_cannot_be_made_ends_alone(story: SpotStory, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[str] = []
+    hub = Hub(story.view, lambda destination, error: failed.append(f"{destination}: {error}"))
+    orders, _ = listening(hub, story, "/user/topic/orders/3")
+    book, _ = listening(hub, story, "/user/topic/source-market-data/3")
+    book.got.clear()
+
+    def fail(channel: RowsChannel[Any], now_ms: int) -> list[bytes]:
+        raise ZeroDivisionError("a row")
+
+    monkeypatch.setattr(RowsChannel, "tick", fail)
+    story.book([(60_000.0, 1.0)], [(60_001.0, 1.0)])
+    later(hub, story, 1)
+    assert [(status, body["message"]) for _, status, body in orders.refused] == [
+        (500, "destination: our own code failed, ZeroDivisionError")
+    ]
+    assert failed == ["/user/topic/orders/3: a row"]
+    assert (len(book.bodies()), len(hub)) == (1, 1)
 
 
 def test_errors_are_repeated_to_who_reads_responses(hub: Hub, story: SpotStory) -> None:

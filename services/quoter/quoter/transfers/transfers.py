@@ -86,6 +86,10 @@ class Transfers:
         """By number; those that have ended until the stream has forgotten them."""
         self._updates: dict[int, TransferUpdate] = {}
         self._open: dict[int, Transfer] = {}
+        self._unstored: set[int] = set()
+        """Whose newest word the broker may not have, of a core before this one."""
+        self._decided_in = 0
+        """The highest epoch in which risk has decided one."""
         self._epoch = self._sequence = 0
         self._begun = False
 
@@ -104,8 +108,10 @@ class Transfers:
             self._updates[update.number] = update
 
     def inherit(self, before: Transfers) -> None:
-        """Take over what the bus tells once."""
+        """Take over what the bus tells once; of a word that the broker has not confirmed nothing follows yet."""
         self._commands, self._updates = dict(before._commands), dict(before._updates)
+        self._unstored = {number for number, each in before._open.items() if not each.stored}
+        self._decided_in = before._decided_in
 
     def begin(self, epoch: int) -> None:
         """Begin to ask the venue; what was said before has been remembered."""
@@ -118,6 +124,8 @@ class Transfers:
         while self._commands and self._oldest.expires_at_ns < receipt.now_ns - KEPT_NS:
             self._updates.pop(self._oldest.number, None)
             del self._commands[self._oldest.number]
+        if command.automatic:
+            self._decided_in = max(self._decided_in, command.epoch)
         if command.number not in self._commands:
             self._commands[command.number] = command
             if self._begun:
@@ -129,9 +137,9 @@ class Transfers:
         return next(iter(self._commands.values()))
 
     def _enter(self, command: TransferCommand) -> None:
-        update = self._updates.get(command.number)
-        if update is None or not update.state.ended:
-            self._open[command.number] = Transfer(command, update)
+        update, unstored = self._updates.get(command.number), command.number in self._unstored
+        if update is None or not update.state.ended or unstored:
+            self._open[command.number] = Transfer(command, update, not unstored, 0 if unstored else None)
 
     def on_published(self, update: TransferUpdate) -> None:
         """The broker has stored a word of ours."""
@@ -167,15 +175,13 @@ class Transfers:
             yield from self._say(transfer, now_ns, state=state, reason=why_not)
         elif self.session is None or self._talks is None:
             yield from self._miss(transfer, f"account {self.account} has no key to send money with here", now_ns)
+        elif update.state is TransferState.SENDING and now_ns > command.expires_at_ns + ASKED_AGAIN_NS:
+            self._talks.abandon(str(command.number))
+            yield from self._miss(transfer, "nobody knows whether it was sent: look at the account's statement", now_ns)
         elif self._talks.open(str(command.number)) or self._talks.room < 1 or len(self._busy()) >= AT_ONCE_MAX:
             return
         elif update.state is TransferState.SENDING:
-            if now_ns > command.expires_at_ns + ASKED_AGAIN_NS:
-                yield from self._miss(
-                    transfer, "nobody knows whether it was sent: look at the account's statement", now_ns
-                )
-            else:
-                yield from self._ask(command, self._sending(self.session, command), now_ns)
+            yield from self._ask(command, self._sending(self.session, command), now_ns)
         elif update.state is TransferState.UNDER_WAY and now_ns >= max(update.due_ns, transfer.looked_at_ns + LOOK_NS):
             transfer.looked_at_ns = now_ns
             yield from self._ask(command, self._looking(self.session, command, update.transfer_id), now_ns)
@@ -190,13 +196,16 @@ class Transfers:
             return f"account {self.account} has no key to send money with"
         if now_ns >= command.expires_at_ns:
             return "its time was over before the venue could be asked"
+        if command.automatic and command.epoch < self._decided_in:
+            # Both may have decided of the same money.
+            return "another life of risk has decided since"
         halt = self._halted() if command.automatic else ""
         return f"the account is halted: {halt}" if halt else ""
 
     def _miss(self, transfer: Transfer, why: str, now_ns: int) -> Iterator[Effect]:
         if not transfer.missed:
             transfer.missed = True
-            text = f"{said(transfer.command)}: {why}"
+            text = f"{transfer.command.said()}: {why}"
             yield alert(AlertLevel.CRITICAL, PLATFORM, "transfer_unknown", text, now_ns)
 
     def _ask(self, command: TransferCommand, script: Script[None], now_ns: int) -> Iterator[Effect]:
@@ -233,7 +242,7 @@ class Transfers:
             return
         if isinstance(told.outcome, NotSent):
             yield from self._say(transfer, now_ns, state=TransferState.REFUSED, reason=told.outcome.why)
-            text = f"{said(transfer.command)} is not sent: {told.outcome.why}"
+            text = f"{transfer.command.said()} is not sent: {told.outcome.why}"
             yield alert(AlertLevel.WARNING, PLATFORM, "transfer_refused", text, now_ns)
             return
         transfer_id, arrived, account_sequence, due_ns = told.outcome
@@ -261,13 +270,8 @@ class Transfers:
         return [
             {
                 "number": str(each.command.number),
-                "said": said(each.command),
+                "said": each.command.said(),
                 "state": each.update.state.value if each.update is not None else "asked",
             }
             for each in self._open.values()
         ]
-
-
-def said(command: TransferCommand) -> str:
-    """Return a transfer in words."""
-    return f"{command.amount:f} {command.currency} from {command.account} to {command.to_account}"

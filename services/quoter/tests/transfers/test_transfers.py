@@ -273,6 +273,30 @@ def test_what_must_not_be_sent_is_refused_without_asking(
     assert platform.venue.asked == []
 
 
+def test_what_a_risk_decides_that_was_followed_by_another_is_refused() -> None:
+    platform = Platform(a_command(7, actor="rebalancer:1", epoch=2), a_command(8, actor="rebalancer:1", epoch=1))
+    platform.wait(500)
+    assert platform.states(8) == [TransferState.REFUSED]
+    assert list(platform.venue.sent) == ["7"]
+
+
+def test_a_core_that_follows_another_sends_nothing_before_the_word_on_it_is_stored() -> None:
+    platform = Platform(a_command())
+    platform.takes = False
+    platform.wait(500)
+    before = platform.core
+    platform.commands.clear()
+    platform.restart()
+    platform.core.inherit(before)
+    platform.core.begin(platform.epoch)
+    platform.wait(500)
+    assert platform.venue.asked == []
+    platform.takes = True
+    platform.wait(10_000)
+    assert len(platform.venue.sent) == 1
+    assert platform.states() == [TransferState.SENDING, TransferState.UNDER_WAY, TransferState.DONE]
+
+
 def test_a_person_may_move_money_out_of_a_halted_account() -> None:
     platform = Platform(a_command())
     platform.halted = "account-mm1-kraken:manual"
@@ -280,13 +304,19 @@ def test_a_person_may_move_money_out_of_a_halted_account() -> None:
     assert len(platform.venue.sent) == 1
 
 
-def test_what_nobody_has_answered_for_a_day_is_left_to_people() -> None:
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_nobody_has_answered_for_a_day_is_left_to_people(dies: bool) -> None:
     platform = Platform(a_command())
     platform.held = []
     platform.wait(100)
-    platform.held = None
+    unanswered, platform.held = platform.held, None
     platform.now_ns += LIFE_NS + ASKED_AGAIN_NS + NS_PER_S
-    platform.restart()
+    if dies:
+        platform.restart()
+    else:
+        platform.wait(50)
+        for each in unanswered:
+            platform.carry(platform.core.on_answer(HttpResponse(each.request_id, 0, b"", {}), Receipt(platform.now_ns)))
     asked = len(platform.venue.asked)
     platform.wait(1_000)
     assert len(platform.venue.asked) == asked

@@ -87,7 +87,7 @@ class Rebalancing:
         self.transfers.refused(command)
         yield from self.transfers.changes()
         if (command.account, command.number) not in self.transfers:
-            text = f"{said(command)} could not be asked for: {reason}"
+            text = f"{command.said()} could not be asked for: {reason}"
             yield from self._conditions.hold(AlertLevel.WARNING, PLATFORM, "transfer_not_published", text, now_ns)
 
     # --- decisions ----------------------------------------------------------------------------------------------
@@ -142,9 +142,9 @@ class Rebalancing:
             if command.currency != rebalancer.currency or not accounts & {command.account, command.to_account}:
                 continue
             if not transfer.ended:
-                return f"{said(command)} is under way"
+                return f"{command.said()} is under way"
             if not transfer.refused and not settled(transfer, now.snapshots):
-                return f"no snapshot shows yet what {said(command)} has changed"
+                return f"no snapshot shows yet what {command.said()} has changed"
         last_ns = max((each.command.ts_ns for each in self._own(document_id)), default=None)
         left_ns = 0 if last_ns is None else last_ns + rebalancer.interval_s * NS_PER_S - now.now_ns
         return f"the last transfer was less than {rebalancer.interval_s} s ago" if left_ns > 0 else ""
@@ -218,11 +218,6 @@ def actor_of(document_id: str) -> str:
     return f"{REBALANCER}:{document_id}"
 
 
-def said(command: TransferCommand) -> str:
-    """Return a transfer in words."""
-    return f"{command.amount:f} {command.currency} from {command.account} to {command.to_account}"
-
-
 def stocks_of(rebalancer: Rebalancer, now: Situation) -> tuple[list[Stock], Decimal, str]:
     """Return what each account has and should have, the unit that all count, and why that is not known."""
     balances: dict[str, Balance] = {}
@@ -245,14 +240,7 @@ def stocks_of(rebalancer: Rebalancer, now: Situation) -> tuple[list[Stock], Deci
         )
         for each in rebalancer.accounts
     ]
-    return stocks, max(unit_of(each) for each in balances.values()), ""
-
-
-def unit_of(balance: Balance) -> Decimal:
-    """Return the smallest part of a currency that a venue counts: the last place of the balance that it shows."""
-    exponent = balance.total.as_tuple().exponent
-    assert isinstance(exponent, int), "a balance is a number"
-    return Decimal(1).scaleb(min(0, exponent))
+    return stocks, max(each.unit for each in balances.values()), ""
 
 
 def settled(transfer: Transfer, snapshots: Mapping[str, AccountState]) -> bool:

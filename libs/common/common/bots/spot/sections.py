@@ -199,7 +199,7 @@ class SpotBotLimits(Section):
     """Least time that a bid stays, in ms; what is not safe is cancelled all the same."""
     min_sell_quote_active_time: ActiveTime = None
     max_day_loss: Limit = None
+    """In the term currency, since the cutoff."""
     max_drawdown: Limit = None
     """Ours: how far `net_pnl` may be below its highest since the cutoff, in the term currency."""
-    """In the term currency, since the cutoff."""
     on_day_loss: Annotated[OnDayLoss, PlainValidator(otherwise(one_of(OnDayLoss), OnDayLoss.STOP))] = OnDayLoss.STOP

@@ -7,7 +7,7 @@ from decimal import Decimal
 from common.clock import NS_PER_S
 from common.core import Receipt
 from common.errors import PublishRefused
-from common.events import Balance, TransferCommand
+from common.events import TransferCommand
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -138,7 +138,7 @@ def commanded(asked: Asked, view: View, by: str, number: int, now_ns: int) -> Tr
     if asked.currency not in shared:
         raise bad_field("currency", f"must be one that both accounts have: {', '.join(shared) or 'there is none'}")
     balance = balances[asked.currency]
-    unit = unit_of(balance)
+    unit = balance.unit
     if asked.amount % unit:
         raise bad_field("amount", f"must be a multiple of {unit:f} {asked.currency}")
     if asked.amount > balance.available:
@@ -156,10 +156,3 @@ def commanded(asked: Asked, view: View, by: str, number: int, now_ns: int) -> Tr
         expires_at_ns=now_ns + LIFE_NS,
         ts_ns=now_ns,
     )
-
-
-def unit_of(balance: Balance) -> Decimal:
-    """Return the smallest part of a currency that a venue counts: the last place of the balance that it shows."""
-    exponent = balance.total.as_tuple().exponent
-    assert isinstance(exponent, int), "a balance is a number"
-    return Decimal(1).scaleb(min(0, exponent))
