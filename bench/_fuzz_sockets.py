@@ -14,8 +14,8 @@ from stomp_fuzz import FRAMES_PER_SESSION, mutated, valid_frames
 from stompframes.frames import ALL_VERSIONS
 
 ANSWER_S = 20.0
-MIXED = 8
-"""Frames sent before the client reads what has come."""
+READ_S = 0.001
+"""So long the client waits for more to read after each frame."""
 
 
 class Sockets(NamedTuple):
@@ -71,29 +71,34 @@ async def _send(url: str, chance: Random, frames: int) -> tuple[int, int, float]
         at_any_time, others = valid_frames(version)
         connections += 1
         async with websockets.connect(url, compression=None) as socket:
-            with contextlib.suppress(websockets.ConnectionClosed):
-                await socket.send(f"CONNECT\nauthorization:t\naccept-version:{version}\n\n\0")
-                for _ in range(min(FRAMES_PER_SESSION, frames - sent)):
-                    sent += 1
-                    data = mutated(chance.choice(others), chance.choice(at_any_time), chance)
-                    cut = chance.randrange(len(data) + 1)
+            await socket.send(f"CONNECT\nauthorization:t\naccept-version:{version}\n\n\0")
+            for _ in range(min(FRAMES_PER_SESSION, frames - sent)):
+                sent += 1
+                data = mutated(chance.choice(others), chance.choice(at_any_time), chance)
+                cut = chance.randrange(len(data) + 1)
+                with contextlib.suppress(websockets.ConnectionClosed):
                     for part in (chance.choice(at_any_time), data[:cut], data[cut:]):
                         await socket.send(part)
-                    if sent % MIXED == 0:
-                        messages += await _read(socket)
+                read, closed = await _read(socket)
+                messages += read
+                if closed:
+                    break
         if sent * 10 < frames:
             first_bytes = memory_bytes()
     return connections, messages, (memory_bytes() - first_bytes) / 1e6
 
 
-async def _read(socket: websockets.ClientConnection) -> int:
-    """Return how many messages have come by now."""
+async def _read(socket: websockets.ClientConnection) -> tuple[int, bool]:
+    """Return how many messages have come by now, and whether the connection has ended."""
     count = 0
-    with contextlib.suppress(TimeoutError):
-        while True:
-            await asyncio.wait_for(socket.recv(), 0.001)
-            count += 1
-    return count
+    while True:
+        try:
+            await asyncio.wait_for(socket.recv(), READ_S)
+        except TimeoutError:
+            return count, False
+        except websockets.ConnectionClosed:
+            return count, True
+        count += 1
 
 
 async def _answers(url: str, server: Ours) -> None:

@@ -105,6 +105,7 @@ SHELL: dict[str, tuple[str, ...]] = {
         "gateway/changes/admin_ports.py",
         "gateway/changes/bots_file.py",
         "gateway/changes/first_start.py",
+        "gateway/changes/repeats.py",
         "gateway/context.py",
         "gateway/state/status.py",
         "gateway/testing/fakes.py",

@@ -16,7 +16,7 @@ KEPT_S = 86_400
 KEY_CHARS_MAX = 200
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Made(msgspec.Struct, frozen=True):
     """What was answered to a creation."""
 
     body: str
@@ -26,7 +26,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct, frozen=True):
     sent: str
-    answer: Answer | None = None
+    answer: Made | None = None
     """None while the creation is under way, and where nobody knows whether it was made."""
 
 
@@ -46,7 +46,7 @@ class Repeat:
         self._key = f"created:{_hash(json.dumps([user_id, path, key]))}"
         self._sent = _hash(json.dumps(body, sort_keys=True))
 
-    async def begin(self) -> Answer | None:
+    async def begin(self) -> Made | None:
         """Return what the first creation was answered with; None where this is the first.
 
         AnotherBody and OutcomeUnknown say why it can be neither; TokensUnavailable while the store is away.
@@ -62,7 +62,7 @@ class Repeat:
             raise OutcomeUnknown
         return kept.answer
 
-    async def made(self, answer: Answer) -> None:
+    async def made(self, answer: Made) -> None:
         """Keep the answer; where the store is away the creation has been made all the same."""
         with contextlib.suppress(TokensUnavailable):
             await self._store.put({self._key: msgspec.json.encode(_Kept(self._sent, answer))}, KEPT_S)

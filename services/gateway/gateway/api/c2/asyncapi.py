@@ -11,11 +11,12 @@ from c2wire import dto
 from c2wire.schemas import reference, schemas
 
 from gateway.api.c2 import examples
-from gateway.c2.topics import OF_A_BOT, TopicKind
+from gateway.c2.topics import OF_A_BOT, OWN_PARTS, TopicKind
 from gateway.kinds.parts import Json
 
 VERSION = "3.0.0"
 REFUSED = "Refused"
+OWN = "Picture"
 _PACKAGE = "a snapshot at once; then what changed each second, and a snapshot every 2 s"
 
 
@@ -52,7 +53,7 @@ TOLD: Mapping[TopicKind, Told] = MappingProxyType(
         TopicKind.BALANCES: Told(dto.Balance, True, "all at once; on change, and every 10 s", [examples.BALANCE]),
     }
 )
-"""What the topics say; that of responses carries refusals alone."""
+"""What C2's topics say; that of responses carries refusals alone."""
 
 
 @cache
@@ -83,6 +84,8 @@ def document() -> Json:
 def _channels(kind: TopicKind) -> Json:
     """Return the channels of a topic, one for each form of its destination."""
     name = kind.name.lower()
+    if kind is TopicKind.OWN:
+        return {name: _own_channel()}
     if kind in OF_A_BOT:
         found = {name: _channel(kind, f"{kind.value}/{{algo_id}}")}
     else:
@@ -92,6 +95,15 @@ def _channels(kind: TopicKind) -> Json:
     if kind is TopicKind.QUOTES:
         found[f"{name}_of_user"] = _channel(kind, f"/user{kind.value}/{{algo_id}}")
     return found
+
+
+def _own_channel() -> Json:
+    return {
+        "address": f"{TopicKind.OWN.value}/{{part}}",
+        "description": "Ours, of bots of every kind: at once and four times a second; charts once",
+        "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in (OWN, REFUSED)},
+        "parameters": {"part": {"description": "all that the page shows, or one part", "enum": sorted(OWN_PARTS)}},
+    }
 
 
 def _channel(kind: TopicKind, address: str) -> Json:
@@ -115,11 +127,16 @@ def message_of(told: Told) -> str:
 
 def _messages() -> Json:
     found: Json = {
+        OWN: {
+            "headers": _headers("success", "^200$"),
+            "payload": {"title": OWN, "description": "What the page shows, each number with its age."},
+            "examples": [{"payload": {"halts": []}}],
+        },
         REFUSED: {
             "headers": _headers("4xx or 5xx", "^[45][0-9][0-9]$"),
             "payload": reference(REFUSED),
             "examples": [{"payload": {"message": "algo_id: there is no bot 99", "name": "stomp_error"}}],
-        }
+        },
     }
     for told in TOLD.values():
         of_one = reference(told.cls.__name__)

@@ -20,7 +20,7 @@ from gateway.auth.users import Caller
 from gateway.c2.configs import EARLIER_NAMES, OF_C2
 from gateway.c2.content import Content, Visibility
 from gateway.changes.configuration import check_algo_id
-from gateway.changes.repeats import KEY_CHARS_MAX, AnotherBody, Answer, OutcomeUnknown, Repeat
+from gateway.changes.repeats import KEY_CHARS_MAX, AnotherBody, Made, OutcomeUnknown, Repeat
 from gateway.context import Context
 
 IfMatch = Annotated[
@@ -79,7 +79,7 @@ async def created_once(
     except (ApiError, PublishRefused):
         await repeat.refused()
         raise
-    await repeat.made(Answer(bytes(response.body).decode(), response.headers["ETag"]))
+    await repeat.made(Made(bytes(response.body).decode(), response.headers["ETag"]))
     return response
 
 

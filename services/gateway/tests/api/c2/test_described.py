@@ -75,11 +75,13 @@ async def test_no_refusal_is_described_that_is_never_answered(app: FastAPI) -> N
 def test_every_topic_is_in_the_document_under_each_of_its_destinations() -> None:
     kinds = set()
     for name, channel in document()["channels"].items():
-        topic = topic_of(channel["address"].replace("{algo_id}", "3"))
-        kinds.add(topic.kind)
-        assert bool(channel.get("parameters")) is bool(topic.algo_id), name
+        parts = channel.get("parameters", {}).get("part", {"enum": [""]})["enum"]
+        for part in parts:
+            topic = topic_of(channel["address"].replace("{algo_id}", "3").replace("{part}", part))
+            kinds.add(topic.kind)
+            assert bool(channel.get("parameters")) is bool(topic.algo_id or topic.part), name
         assert document()["operations"][f"tell_{name}"]["channel"] == {"$ref": f"#/channels/{name}"}
-    assert kinds == set(TopicKind) == {*TOLD, TopicKind.RESPONSES}
+    assert kinds == set(TopicKind) == {*TOLD, TopicKind.RESPONSES, TopicKind.OWN}
     assert set(document()["channels"]) >= {"balances", "balances_of_bot", "quotes", "quotes_of_user"}
 
 
