@@ -1,6 +1,7 @@
 """The container deployment says the same as the process table, and keeps its promises on ports, health and stopping."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,24 @@ def test_images_are_built_from_the_members_own_dockerfiles_as_a_user_without_rig
 @pytest.mark.parametrize("name", ["exchange", "pricer", "quoter", "risk"])
 def test_the_services_are_built_the_same_way(name: str) -> None:
     assert build_steps(name) == [step.replace("feed", name) for step in build_steps("feed")]
+
+
+MEMBERS = {path.parent.name: path.parent for path in ROOT.glob("*/*/pyproject.toml")}
+
+
+@pytest.mark.parametrize("dockerfile", sorted(ROOT.glob("*/*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_an_image_holds_every_member_that_its_service_needs(dockerfile: Path) -> None:
+    needed, found = [dockerfile.parent.name], {dockerfile.parent.name}
+    while needed:
+        project = tomllib.loads((MEMBERS[needed.pop()] / "pyproject.toml").read_text())["project"]
+        further = {name for name in project["dependencies"] if name in MEMBERS} - found
+        found |= further
+        needed += further
+    text = dockerfile.read_text()
+    for name in found:
+        folder = MEMBERS[name].relative_to(ROOT)
+        assert f"COPY {folder} {folder}\n" in text, name
+        assert f" ./{folder}" in text, name
 
 
 def build_steps(service: str) -> list[str]:
