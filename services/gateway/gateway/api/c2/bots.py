@@ -12,12 +12,11 @@ from common.errors import PublishRefused
 from common.events import BotConfig
 from fastapi import APIRouter, Body, Response
 
-from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
+from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer, demand_visible
 from gateway.api.c2.bodies import (
     IfMatch,
     answer,
     content_of,
-    demand_visible,
     fields_of,
     id_of,
     revision_of,
