@@ -21,7 +21,7 @@ async def test_a_client_that_vanishes_before_it_is_answered_ends_its_connection_
     tmp_path: Path, path: str
 ) -> None:
     journal = Journal(tmp_path / "journal.log")
-    assert list(journal.read()) == []
+    journal.begin([])
     shell = Shell(opened(), PublicStreams(("BTCUSDT",)), journal, AnchoredClock())
     said = iter([{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "no JSON"}])
     tried: list[str] = []

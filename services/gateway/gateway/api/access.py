@@ -65,6 +65,12 @@ class NeedsOrOwner(Needs):
         return await context.sessions.check(token)
 
 
+def demand_visible(caller: Caller, algo_id: str) -> None:
+    """Refuse a bot that is not among those a caller may see."""
+    if not caller.may_see(algo_id):
+        raise ApiError(403, "forbidden", f"bot {algo_id} is not among those you may see")
+
+
 Viewer = Annotated[Caller, Depends(Needs(Role.VIEWER))]
 Trader = Annotated[Caller, Depends(Needs(Role.TRADER))]
 TraderOrRisk = Annotated[Caller, Depends(Needs(Role.TRADER, Role.RISK))]

@@ -11,6 +11,7 @@ from common.core import Receipt
 from common.errors import ConfigError, PublishRefused
 from common.events import BotConfig, PlatformConfig
 
+from gateway.api.access import demand_visible
 from gateway.api.errors import WRONG_LAST_SEQUENCE, ApiError, bad_field, config_refusal, revision_conflict
 from gateway.api.known import known_to
 from gateway.api.losses import loss_halt, why_it_stands
@@ -50,6 +51,7 @@ async def change_bot(
     ApiError 422 names each field and the rule it breaks, 409 another revision in force or a halt for the day's loss,
     403 the role that is missing.
     """
+    demand_visible(caller, algo_id)
     try:
         config = revise(
             before,
@@ -81,6 +83,7 @@ async def switch_bot(
     A start lifts the halt for the day's loss where that is within its limit again; ApiError 409 with loss and limit
     where it is not.
     """
+    demand_visible(caller, algo_id)
     if running:
         await _lift_loss_halt(context, existing_bot(context, algo_id), caller, reason)
     for _ in range(SWITCH_TRIES_MAX):
@@ -116,6 +119,7 @@ async def switch_bot(
 
 async def remove_bot(context: Context, caller: Caller, algo_id: str, reason: str) -> tuple[BotConfig, str]:
     """Publish the last word on a bot and return it; ApiError 409 while it runs. Its id is never used again."""
+    demand_visible(caller, algo_id)
     known = existing_bot(context, algo_id)
     if known.running:
         raise ApiError(409, "running", f"bot {algo_id} runs: stop it first", [("running", "must be false")])

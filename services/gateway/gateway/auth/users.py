@@ -32,6 +32,9 @@ class Caller(NamedTuple):
     bots: tuple[str, ...] = ()
     """The only bots that he may see; none named is all."""
 
+    def may_see(self, algo_id: str) -> bool:
+        return not self.bots or algo_id in self.bots
+
 
 def check_user_id(user_id: str) -> str:
     """Return the id as it is; ValueError names the rule."""

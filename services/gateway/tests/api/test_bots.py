@@ -10,6 +10,7 @@ import pytest
 from common.events import Audit, BotConfig
 from gateway.testing.fakes import FakeBus
 from gateway.testing.platform import Story
+from msgspec.structs import replace
 
 LogIn = Callable[..., Awaitable[dict[str, str]]]
 JSON = dict[str, Any]
@@ -42,6 +43,31 @@ async def test_a_bot_is_created_changed_and_each_change_is_audited_before(
     assert (config.revision, config.actor, config.reason) == (2, "tess", "because")
     assert config.sections["quoting"]["spread"] == 0.08
     assert config.sections["inventory"]["max_position"] == 1_000, "defaults are written out"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent"),
+    [
+        ("GET", "", None),
+        ("GET", "/history", None),
+        ("PATCH", "", {"sections": {"quoting": {"spread": 0.08}}, "revision": 1}),
+        ("POST", "/stop", {}),
+        ("POST", "/start", {}),
+    ],
+)
+async def test_who_may_see_some_bots_alone_neither_sees_nor_changes_another(
+    client: httpx.AsyncClient, log_in: LogIn, story: Story, bus: FakeBus, method: str, path: str, sent: JSON | None
+) -> None:
+    headers = await log_in("trader", "risk", user_id="eve")
+    story.bot()
+    stored = story.view.users.get("eve")
+    assert stored is not None
+    story.tell(story.view.on_user, replace(stored.user, bots=["3"], revision=stored.user.revision + 1))
+    answer = await client.request(method, f"/api/bots/1{path}", json=sent, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    assert (await client.put("/api/bots/1", json=change(story, revision=1), headers=headers)).status_code == 403
+    assert (await client.get("/api/bots", headers=headers)).json()["bots"] == []
+    assert bus.published == []
 
 
 async def test_a_change_made_from_an_old_revision_is_a_conflict(

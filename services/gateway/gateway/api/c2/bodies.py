@@ -14,6 +14,7 @@ from common.errors import PublishRefused
 from common.events import BotConfig
 from fastapi import Header, Response
 
+from gateway.api.access import demand_visible
 from gateway.api.errors import ApiError, bad_field
 from gateway.auth.roles import Role
 from gateway.auth.users import Caller
@@ -131,12 +132,6 @@ def revision_of(if_match: str | None, in_force: int) -> int:
 def visibility_of(caller: Caller) -> Visibility:
     """Return what a caller may see."""
     return Visibility(Role.EXCHANGES in caller.roles, frozenset(caller.bots) or None)
-
-
-def demand_visible(caller: Caller, algo_id: str) -> None:
-    """Refuse a bot that is not among those a caller may see."""
-    if not visibility_of(caller).shows(algo_id):
-        raise ApiError(403, "forbidden", f"bot {algo_id} is not among those you may see")
 
 
 def spot_bot(context: Context, caller: Caller, algo_id: str) -> BotConfig:

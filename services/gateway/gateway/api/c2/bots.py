@@ -12,7 +12,7 @@ from common.errors import PublishRefused
 from common.events import BotConfig
 from fastapi import APIRouter, Response
 
-from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
+from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer, demand_visible
 from gateway.api.c2 import schemas
 from gateway.api.c2.bodies import (
     IdempotencyKey,
@@ -20,7 +20,6 @@ from gateway.api.c2.bodies import (
     answer,
     content_of,
     created_once,
-    demand_visible,
     fields_of,
     id_of,
     revision_of,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from gateway.api.access import ContextOf, Viewer
-from gateway.api.c2.bodies import content_of, demand_visible, rows, visibility_of
+from gateway.api.access import ContextOf, Viewer, demand_visible
+from gateway.api.c2.bodies import content_of, rows, visibility_of
 from gateway.api.c2.examples import ALERT, BALANCE, EXPOSURE, ORDER, TRADE, TRADING, answers
 from gateway.api.changing import existing_bot
 from gateway.c2.channels import ROWS_MAX

@@ -8,7 +8,7 @@ from common.events import BotConfig
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer
+from gateway.api.access import ContextOf, Trader, TraderOrRisk, Viewer, demand_visible
 from gateway.api.changing import change_bot, checked_algo_id, existing_bot, switch_bot
 from gateway.api.errors import answer
 from gateway.api.examples import BOT_CHANGE, BOT_FIELDS_CHANGE, example
@@ -58,15 +58,17 @@ class Switch(BaseModel):
 
 
 @router.get("", responses=example("bots"))
-async def get_bots(context: ContextOf, _caller: Viewer) -> Response:
-    """List every bot with its configuration and what it does now."""
-    bots = [stored.event for _, stored in sorted(context.view.bots.items()) if not stored.event.removed]
+async def get_bots(context: ContextOf, caller: Viewer) -> Response:
+    """List every bot that the caller may see with its configuration and what it does now."""
+    shown = sorted((algo_id, stored) for algo_id, stored in context.view.bots.items() if caller.may_see(algo_id))
+    bots = [stored.event for _, stored in shown if not stored.event.removed]
     return answer({"bots": [_document(context, config) for config in bots]})
 
 
 @router.get("/{algo_id}", responses=example("bot"))
-async def get_bot(algo_id: AlgoId, context: ContextOf, _caller: Viewer) -> Response:
+async def get_bot(algo_id: AlgoId, context: ContextOf, caller: Viewer) -> Response:
     """Return one bot."""
+    demand_visible(caller, algo_id)
     return answer(_document(context, existing_bot(context, algo_id)))
 
 
@@ -113,8 +115,9 @@ async def patch_bot(algo_id: AlgoId, change: BotFieldsChange, context: ContextOf
 
 
 @router.get("/{algo_id}/history", responses=example("bot_history"))
-async def get_history(algo_id: AlgoId, context: ContextOf, _caller: Viewer) -> Response:
+async def get_history(algo_id: AlgoId, context: ContextOf, caller: Viewer) -> Response:
     """List the last changes of a bot, newest first: who made them, why, and what each field was and is."""
+    demand_visible(caller, algo_id)
     existing_bot(context, algo_id)
     stored = await context.stored(BotConfig, algo_id=algo_id)
     rows = [

@@ -42,7 +42,7 @@ class UserChange(BaseModel):
     bots: list[Annotated[str, AfterValidator(check_algo_id)]] = Field(
         default=[],
         max_length=BOTS_NAMED_MAX,
-        description="the only bots the user may see in C2's topics; empty for all",
+        description="the only bots the user may see in C2's topics, and change; empty for all",
     )
     disabled: bool = False
     password: SecretStr | None = Field(default=None, min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX)
