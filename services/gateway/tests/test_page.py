@@ -292,6 +292,11 @@ async def test_a_spot_bots_figures_hedges_and_balances_are_shown_and_what_is_unk
     }
     told_of = {"currency_id": "1", "currency": "BTC", "ledger_sequence": 1, "ts_ns": now_ns}
     story.tell(view.on_exposure, RiskStatistics(**told_of, **exposure))  # type: ignore[arg-type]
+    place = {"algo_id": "3", "account": "mm1-dltxmm", "venue": "dltxmm_spot", "fair": 8_969_428.0}
+    terms: dict[str, Any] = {"kind": InstrumentKind.SPOT, "base": "BTC", "currency": "JPY", "tick_size": Decimal(1)}
+    terms |= {"lot_size": Decimal("0.0001"), "strike": None, "open_ns": 0, "expiry_ns": 0, "series": ""}
+    story.market("BTCJPY", venue="dltxmm_spot", **terms)
+    story.target([(8_962_666, 40)], [(8_976_193, 40)], "BTCJPY", **place)
     made = story.fill("9", 60_000, 250)
     coin: dict[str, Any] = {"kind": InstrumentKind.SPOT, "outcome": Outcome.NONE, "base": "BTC", "symbol": "BTCUSD"}
     coin |= {"venue": "binance_spot", "tick_size": Decimal(1), "lot_size": Decimal("0.0001")}
