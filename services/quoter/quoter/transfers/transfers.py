@@ -184,6 +184,10 @@ class Transfers:
             yield from self._ask(command, self._sending(self.session, command), now_ns)
         elif update.state is TransferState.UNDER_WAY and now_ns >= max(update.due_ns, transfer.looked_at_ns + LOOK_NS):
             transfer.looked_at_ns = now_ns
+            if now_ns > update.due_ns + ASKED_AGAIN_NS:
+                yield from self._miss(
+                    transfer, "a day after it was due the venue does not say that it is there", now_ns
+                )
             yield from self._ask(command, self._looking(self.session, command, update.transfer_id), now_ns)
 
     def _busy(self) -> list[int]:

@@ -323,6 +323,18 @@ def test_what_nobody_has_answered_for_a_day_is_left_to_people(dies: bool) -> Non
     assert [each.kind for each in platform.alerts] == ["transfer_unknown"]
 
 
+def test_what_has_left_and_is_not_said_to_arrive_is_told_to_people_once() -> None:
+    platform = Platform(a_command())
+    platform.wait(1_000)
+    platform.venue._answer = lambda ask, now_ns: (404, {"error": {"code": "unknown"}})  # type: ignore[method-assign]
+    platform.wait(10_000)
+    assert platform.alerts == []
+    platform.now_ns += ASKED_AGAIN_NS
+    platform.wait(5_000)
+    assert [each.kind for each in platform.alerts] == ["transfer_unknown"]
+    assert platform.states()[-1] is TransferState.UNDER_WAY
+
+
 def test_what_the_stream_has_forgotten_is_forgotten() -> None:
     platform = Platform(a_command())
     platform.wait(10_000)
