@@ -121,9 +121,6 @@ RECIPES: Mapping[str, Recipe] = {
     C2_LOGIN: Typed(C2_LOGIN, '"token_type":"bearer"'),
     "./mm bench stomp-fanout": Elsewhere("test_both_servers_tell_every_reader_and_the_ratio_is_of_the_same_bytes"),
     "./mm bench stomp-fuzz": Elsewhere("test_c2_s3_1_a_sample_of_mutated_frames_breaks_rules_and_nothing_else"),
-    # docs/spot-venues.md
-    "python -m feed": Elsewhere("test_a_spot_bot_quotes_at_binances_sandbox"),
-    "./mm explain BTCUSDT": Elsewhere("test_spot_bots_quote_at_named_venues_and_every_account_agrees"),
     # docs/operating.md
     "./mm status": Typed("./mm status", "PAPER · MODEL"),
     "./mm explain WHAT": Typed("./mm explain {market}", "{market}"),

@@ -54,6 +54,6 @@ def test_what_is_quoted_without_an_end_is_read_out_too_with_the_fees_of_its_venu
         script.carry(script.core.on_timer(script.receipt()))
     assert any("no price" in each for each in said), "before the first price"
     assert "source 59990 / 60010 (" in said[-1]
-    assert "position 0 lots" in said[-1]
+    assert "position 0 BTC" in said[-1]
     assert "fees 0.0001 maker 0.0005 taker, in what is paid" in said[-1]
     assert "s left" not in said[-1]

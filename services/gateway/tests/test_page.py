@@ -265,14 +265,8 @@ async def test_a_spot_bots_figures_hedges_and_balances_are_shown_and_what_is_unk
     story.tell(view.on_fair, SourcePrice(bid=8_966_252.0, ask=8_972_603.0, ts_received_ns=now_ns, **price))
     nets = {"quoter_net_qty": Decimal("0.0481"), "hedger_net_qty": Decimal("-0.03")}
     figures = {"position_cost": zero, "position_market_price": None, "pnl": Decimal("1911.2"), "fees": Decimal("206.2")}
-    quantities = (
-        "open_buy_qty",
-        "open_sell_qty",
-        "quoter_bot_qty",
-        "quoter_sld_qty",
-        "hedger_bot_qty",
-        "hedger_sld_qty",
-    )
+    quantities = [f"{name}_qty" for name in ("open_buy", "open_sell", "quoter_bot", "quoter_sld")]
+    quantities += ["hedger_bot_qty", "hedger_sld_qty"]
     known: dict[str, Any] = {**nets, **figures, **dict.fromkeys(quantities, zero)}
     known |= {"current_position_size": Decimal("0.0181"), "net_pnl": Decimal(1705), "account_pnl": None}
     known |= {"term_currency": "JPY", "account_currency": "USD", "ledger_sequence": 1}

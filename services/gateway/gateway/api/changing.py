@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from common.bots.spot import CurrencyScope
 from common.core import Receipt
 from common.errors import ConfigError, PublishRefused
 from common.events import BotConfig, PlatformConfig
@@ -123,6 +124,16 @@ async def remove_bot(context: Context, caller: Caller, algo_id: str, reason: str
     known = existing_bot(context, algo_id)
     if known.running:
         raise ApiError(409, "running", f"bot {algo_id} runs: stop it first", [("running", "must be false")])
+    watching = [
+        document_id
+        for (kind, document_id), stored in sorted(context.view.documents.items())
+        if kind == CurrencyScope.type
+        and not stored.event.removed
+        and str(stored.event.document.get("exchange_algo_id") or "") == algo_id
+    ]
+    if watching:
+        text = f"{CurrencyScope.type} {', '.join(watching)} watches bot {algo_id}: remove it first"
+        raise ApiError(409, "watched", text, [("algo_id", "must not be watched by a currency")])
     config = msgspec.structs.replace(
         known,
         revision=known.revision + 1,

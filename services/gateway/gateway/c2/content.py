@@ -142,12 +142,8 @@ class Content:
 
     def risk_statistics(self, visibility: Visibility) -> list[dto.RiskStatistics]:
         """Return the exposure of watched currencies, by id; that of one bot only to who may see the bot."""
-        figures = self._view.exposures
-        return [
-            risk_row(figures[currency_id].event)
-            for currency_id in sorted(figures, key=lambda each: (len(each), each))
-            if visibility.shows(figures[currency_id].event.algo_id)
-        ]
+        rows = [risk_row(each.event) for each in self._view.watched() if visibility.shows(each.event.algo_id)]
+        return sorted(rows, key=lambda row: row.currency_id)
 
     def balances(self, topic: Topic, visibility: Visibility) -> list[dto.Balance]:
         """Return what there is of each currency at each exchange; of a bot, at its exchanges and in its currencies."""

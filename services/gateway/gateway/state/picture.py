@@ -68,8 +68,7 @@ def picture(view: View, now_ns: int) -> Json:
         "spot": spot(view, now_ns),
         "hedges": hedges(view),
         "exposures": [
-            {**exposure_row(each.event), **aged(each.age_ns(now_ns), STATISTICS_STALE_NS)}
-            for _, each in sorted(view.exposures.items())
+            {**exposure_row(each.event), **aged(each.age_ns(now_ns), STATISTICS_STALE_NS)} for each in view.watched()
         ],
         "accounts": accounts(view, now_ns),
         "fills": [

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from common.bots import venue_and_account
+from common.bots.spot import CurrencyScope
 from common.clock import NS_PER_MS
 from common.core import Core, Effects, Every, Http, HttpResponse, Input, Newest, Ordered, Receipt, Sample, Start
 from common.emptying import EMPTIED
@@ -70,6 +71,7 @@ SAMPLE_MS = 250
 """How often fair values and targets are looked at: a screen needs no more."""
 DOUBT_MS = 250
 """How often it is looked who has fallen silent."""
+WATCHED = CurrencyScope.type
 CHANGES_MAX = 1_000
 """Of configurations, that are remembered with what was before."""
 LINGER_NS = 60_000_000_000
@@ -438,6 +440,11 @@ class View(Core):
 
     def market(self, venue: str, symbol: str) -> Market | None:
         return self.markets.get((venue, symbol))
+
+    def watched(self) -> list[Stamped[RiskStatistics]]:
+        """Return the exposure of each currency that is still watched, by id."""
+        gone = {key[1] for key, stored in self.documents.items() if key[0] == WATCHED and stored.event.removed}
+        return [each for currency_id, each in sorted(self.exposures.items()) if currency_id not in gone]
 
     def open_orders(self) -> Iterator[OrderUpdate]:
         """Yield every order that may still be filled; those of a silent quoter are of unknown outcome."""

@@ -366,3 +366,25 @@ async def test_figures_are_to_be_had_once(client: httpx.AsyncClient, log_in: Log
     sequence = found["/alerts"][1]["sequence"]
     later = (await client.get(f"/api/v0/alerts?after_sequence={sequence}", headers=headers)).json()
     assert [row["description"] for row in later] == ["second"]
+
+
+async def test_a_bot_that_a_currency_watches_is_not_removed(
+    client: httpx.AsyncClient, log_in: LogIn, story: SpotStory, bus: FakeBus
+) -> None:
+    headers = await log_in(*ALL)
+    story.document("risk_currency", "7", {"currency": "BTC", "exchange_algo_id": "3"})
+    await post(client, headers, "/instrument/stop/3")
+    refused_now = await client.delete(PREFIX + "/instrument/delete/3", headers=headers)
+    assert (refused_now.status_code, refused_now.json()["field"]) == (409, "algo_id")
+    story.document("risk_currency", "7", {"currency": "BTC", "exchange_algo_id": "3"}, removed=True)
+    assert (await client.delete(PREFIX + "/instrument/delete/3", headers=headers)).status_code == 200
+
+
+async def test_the_exposure_of_a_currency_that_is_watched_no_more_is_not_told(
+    client: httpx.AsyncClient, log_in: LogIn, story: SpotStory
+) -> None:
+    headers = await log_in("viewer")
+    story.document("risk_currency", "1", {"currency": "BTC"})
+    assert len((await client.get("/api/v0/statistics/risk", headers=headers)).json()) == 1
+    story.document("risk_currency", "1", {"currency": "BTC"}, removed=True)
+    assert (await client.get("/api/v0/statistics/risk", headers=headers)).json() == []
