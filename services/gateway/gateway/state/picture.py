@@ -33,6 +33,8 @@ from gateway.state.view import View
 
 FILLS_SHOWN_MAX = 60
 ALERTS_SHOWN_MAX = 40
+WARNINGS_SHOWN_MAX = 30
+"""Of them, beside what is only told."""
 ADJUSTMENTS_SHOWN_MAX = 20
 """Decided ones; every proposal that waits for a decision is shown."""
 TRANSFERS_SHOWN_MAX = 20
@@ -77,7 +79,7 @@ def picture(view: View, now_ns: int) -> Json:
         ],
         "adjustments": adjustments(view, now_ns),
         "transfers": [each.row() for each in islice(view.transfers.newest_first(), TRANSFERS_SHOWN_MAX)],
-        "alerts": [alert_row(sequence, alert) for sequence, alert in recent_alerts(view, ALERTS_SHOWN_MAX)],
+        "alerts": [alert_row(sequence, alert) for sequence, alert in alerts_shown(view)],
     }
 
 
@@ -241,7 +243,8 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         realized, unrealized = figures.get("pnl_realized"), figures.get("pnl_unrealized")
         age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
         unrated = position.event.unrated if position is not None else []
-        return _pnl(realized, unrealized, figures.get("daily_pnl"), figures.get("fees"), unrated, age)
+        daily = figures.get("daily_pnl", _since_cutoff(view, algo_id, now_ns))
+        return _pnl(realized, unrealized, daily, figures.get("fees"), unrated, age)
     if position is None:
         return None
     marks = [_in_account_currency(view, algo_id, row) for row in own if row["position"] is not None]
@@ -256,6 +259,14 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         position.event.unrated,
         aged(position.age_ns(now_ns), POSITION_STALE_NS),
     )
+
+
+def _since_cutoff(view: View, algo_id: str, now_ns: int) -> float | None:
+    """Return what a spot bot has earned since its cutoff, by the rates that its own figures are converted with."""
+    figures = view.figures.get(algo_id)
+    if figures is None or figures.age_ns(now_ns) > STATISTICS_STALE_NS or figures.event.account_pnl is None:
+        return None
+    return float(figures.event.account_pnl)
 
 
 def _in_account_currency(view: View, algo_id: str, row: Json) -> float | None:
@@ -326,6 +337,13 @@ def recent_fills(view: View, count: int) -> list[tuple[int, Fill]]:
 def recent_alerts(view: View, count: int) -> list[tuple[int, Alert]]:
     """Return the last alerts with their sequence, newest first."""
     return sorted(view.alerts.items(), reverse=True)[:count]
+
+
+def alerts_shown(view: View) -> list[tuple[int, Alert]]:
+    """Return the last alerts with their sequence, newest first; executions and the like push no warning out."""
+    warnings = view.blotter.warnings.newest(WARNINGS_SHOWN_MAX)
+    notes = view.blotter.notes.newest(ALERTS_SHOWN_MAX - len(warnings))
+    return sorted([*warnings, *notes], key=lambda each: each[0], reverse=True)
 
 
 def fill_row(sequence: int, fill: Fill) -> Json:
