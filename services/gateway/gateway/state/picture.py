@@ -243,8 +243,8 @@ def bot_pnl(view: View, algo_id: str, own: list[Json], now_ns: int) -> Json | No
         realized, unrealized = figures.get("pnl_realized"), figures.get("pnl_unrealized")
         age = aged(stated.age_ns(now_ns), STATISTICS_STALE_NS)
         unrated = position.event.unrated if position is not None else []
-        daily = figures.get("daily_pnl", _since_cutoff(view, algo_id, now_ns))
-        return _pnl(realized, unrealized, daily, figures.get("fees"), unrated, age)
+        today = figures.get("daily_pnl", _since_cutoff(view, algo_id, now_ns))
+        return _pnl(realized, unrealized, today, figures.get("fees"), unrated, age)
     if position is None:
         return None
     marks = [_in_account_currency(view, algo_id, row) for row in own if row["position"] is not None]
