@@ -105,6 +105,9 @@ class C2Connection:
             self._closed = True
             self._begin(self._socket.close(closing.code, closing.reason[:REASON_CHARS_MAX]))
 
+    def drop(self) -> None:
+        self._socket.abort()
+
     def on_time(self, now_ns: int) -> None:
         """End what time has run out for: a client that says nothing or takes nothing, a login that is over."""
         deadline_ns = self._session.next_deadline_ns()

@@ -7,6 +7,7 @@ left out, so that his connection is ended instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -57,6 +58,10 @@ class Connection(Protocol):
 
     def on_time(self, now_ns: int) -> None:
         """See whether time has run out for anything."""
+        ...
+
+    def drop(self) -> None:
+        """End the connection without a word."""
         ...
 
 
@@ -180,11 +185,20 @@ class Hub:
                 self._end(key, TopicError(500, f"destination: our own code failed, {type(error).__name__}"))
         told, self._told = self._told, []
         for connection in told:
-            connection.flush()
+            self._see_to(connection, connection.flush)
         if now_ms - self._looked_ms >= LOOK_MS:
             self._looked_ms = now_ms
             for connection in list(self._connections.values()):
-                connection.on_time(now_ms * NS_PER_MS)
+                self._see_to(connection, partial(connection.on_time, now_ms * NS_PER_MS))
+
+    def _see_to(self, connection: Connection, step: Callable[[], None]) -> None:
+        """Do something for one connection; what our own code fails at for it ends it alone."""
+        try:
+            step()
+        except Exception as error:
+            self._report("a connection", error)
+            self.leave(connection)
+            connection.drop()
 
     def _end(self, key: GroupKey, error: TopicError) -> None:
         for reader in self._groups.pop(key).readers.values():

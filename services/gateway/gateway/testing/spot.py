@@ -262,6 +262,8 @@ class Listener:
     refused: list[tuple[str, int, Any]] = field(default_factory=list)
     ended: str = ""
     looks: int = 0
+    fails: bool = False
+    dropped: bool = False
 
     def deliver(self, subscription: Subscription, message: SharedMessage) -> bool:
         self.got.append((message.destination, message.status, message.body))
@@ -275,6 +277,11 @@ class Listener:
 
     def flush(self) -> None:
         """Nothing is queued here."""
+        if self.fails:
+            raise RuntimeError("a fault of ours")
+
+    def drop(self) -> None:
+        self.dropped = True
 
     def on_time(self, now_ns: int) -> None:
         self.looks += 1

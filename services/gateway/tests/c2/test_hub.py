@@ -487,3 +487,16 @@ def test_nothing_is_kept_of_who_has_left(hub: Hub, story: SpotStory) -> None:
     hub.leave(listener)
     hub.leave(listener)
     assert len(hub) == 0
+
+
+def test_what_our_code_fails_at_for_one_connection_ends_that_one_alone(story: SpotStory) -> None:
+    reported: list[str] = []
+    hub = Hub(story.view, lambda destination, error: reported.append(f"{destination}: {error}"))
+    broken, other = Listener(fails=True), Listener()
+    for listener in (broken, other):
+        hub.join(listener)
+        hub.subscribe(listener, subscription("/topic/trading-statistics"), story.now_ms)
+    later(hub, story, 1)
+    assert broken.dropped and not other.dropped and other.looks == 1
+    assert reported[0] == "a connection: a fault of ours"
+    assert len(hub) == 1
