@@ -149,12 +149,15 @@ class _Platform:
 
     async def _ends(self) -> Mapping[str, int]:
         async with self._api("streams") as (api, _):
-            return {stream.name: await api.last_sequence(stream.name) for stream in STREAMS}
+            # A stream that came with a later build is made by the next start: it begins at 0.
+            there = {level.stream: level.last_sequence for level in await api.levels()}
+            return {stream.name: there.get(stream.name, 0) for stream in STREAMS}
 
     async def seals(self, who: str, reason: str) -> list[Seal]:
         """Return the seal of every stream whose messages are signed from now on and that holds something."""
         async with self._api(GATEWAY) as (api, _):
-            made = [await seal_of(stream, api.read(stream, 0), who, reason) for stream in SEALED]
+            there = {level.stream for level in await api.levels()}
+            made = [await seal_of(stream, api.read(stream, 0), who, reason) for stream in SEALED if stream in there]
         return [each for each in made if each is not None]
 
     def record(self, who: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
