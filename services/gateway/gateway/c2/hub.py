@@ -117,10 +117,9 @@ class Hub:
         """Have a destination of no topic say what a channel tells, for who may see so much."""
         self._groups[destination, visibility] = _Group(None, visibility, channel)
 
-    def slowest_bytes(self, most: int) -> int:
-        """Return how much the slowest of those has to take who have no more than `most` to take."""
-        waiting = (each.waiting_bytes for each in self._connections.values())
-        return max((each for each in waiting if each <= most), default=0)
+    def waiting(self) -> list[int]:
+        """Return how many bytes each connection has not taken yet."""
+        return [each.waiting_bytes for each in self._connections.values()]
 
     def join(self, connection: Connection) -> None:
         """Take a connection in; it reads nothing yet."""
