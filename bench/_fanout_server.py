@@ -44,7 +44,7 @@ WAIT_S = 0.0005
 AHEAD_BYTES = BEHIND_BYTES // 4
 """With more than this to take a reader is waited for."""
 TAKING_SHARE = 0.85
-"""At least so many take what they are sent."""
+"""At least this share of readers takes what it is sent."""
 READERS_MAX = 4_000
 
 
