@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ async def change_bot(
     403 the role that is missing.
     """
     demand_visible(caller, algo_id)
-    try:
+    with _refused_by_field():
         config = revise(
             before,
             algo_id=algo_id,
@@ -66,10 +67,6 @@ async def change_bot(
             now_ns=context.now_ns(),
             known=known_to(context.view),
         )
-    except ConfigError as error:
-        raise config_refusal(error) from None
-    except RevisionConflict as conflict:
-        raise revision_conflict(conflict) from None
     _demand_roles(caller, config)
     if loss_halt(context.view, config.algo_id) is not None and starts(before, config):
         raise _halted_for_loss(config, "start it by itself once the loss is within its limit")
@@ -159,7 +156,7 @@ async def change_document(
     """Publish a platform document's next revision and return it with the id of the command; ApiError as of a bot."""
     check_document(kind, document_id)
     _demand_role(caller, kind)
-    try:
+    with _refused_by_field():
         config = revise_document(
             documents_of(context),
             known_to(context.view),
@@ -171,10 +168,6 @@ async def change_document(
             reason=reason,
             now_ns=context.now_ns(),
         )
-    except ConfigError as error:
-        raise config_refusal(error) from None
-    except RevisionConflict as conflict:
-        raise revision_conflict(conflict) from None
     return config, await _publish_document(context, config, caller, "configure")
 
 
@@ -184,7 +177,7 @@ async def delete_document(
     """Publish the last word on a platform document and return it; its id is never used again."""
     check_document(kind, document_id)
     _demand_role(caller, kind)
-    try:
+    with _refused_by_field():
         config = remove_document(
             documents_of(context),
             kind=kind,
@@ -194,10 +187,6 @@ async def delete_document(
             reason=reason,
             now_ns=context.now_ns(),
         )
-    except ConfigError as error:
-        raise config_refusal(error) from None
-    except RevisionConflict as conflict:
-        raise revision_conflict(conflict) from None
     return config, await _publish_document(context, config, caller, "remove")
 
 
@@ -228,6 +217,17 @@ def check_document(kind: str, document_id: str) -> None:
 def documents_of(context: Context) -> dict[tuple[str, str], PlatformConfig]:
     """Return the latest of each platform document by type and id, removed ones too."""
     return {address: stored.event for address, stored in context.view.documents.items()}
+
+
+@contextmanager
+def _refused_by_field() -> Iterator[None]:
+    """Refuse what a revision breaks: ApiError 422 names each field and rule, 409 the revision in force."""
+    try:
+        yield
+    except ConfigError as error:
+        raise config_refusal(error) from None
+    except RevisionConflict as conflict:
+        raise revision_conflict(conflict) from None
 
 
 async def _lift_loss_halt(context: Context, config: BotConfig, caller: Caller, reason: str) -> None:

@@ -38,11 +38,6 @@ class Recent(Generic[K, V]):
         if len(rows) > rows_max:
             del rows[next(iter(rows))]
 
-    def drop(self, key: K) -> None:
-        """Let go of a row, as though it had never been."""
-        self._rows.pop(key, None)
-        self._staying.pop(key, None)
-
     def newest(self, rows_max: int) -> list[V]:
         """Return rows, the last change first: every one that stays, and others up to `rows_max` in all."""
         others = max(0, rows_max - len(self._staying))
